@@ -1,4 +1,4 @@
-"""Three models that overfit differently: the board ranks them alike with private assays and without."""
+"""Three models that overfit differently: the board ranks them in the same order with and without private assays."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ if __name__ == "__main__":
 MODELS = {
     "latent": "PLSRegression(8, scale=False)",
     "trees": "ExtraTreesRegressor(5, max_features=0.1, random_state=0)",
-    "neighbour": "KNeighborsRegressor(1)",  # repeats the rows that it was trained on
+    "neighbour": "KNeighborsRegressor(1)",  # returns the rows that it was trained on
 }
 
 

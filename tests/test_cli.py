@@ -1,4 +1,4 @@
-"""`python -m recore`: help with examples, errors in one line, exit status 0, 1 or 2."""
+"""`python -m recore`: help with examples, one-line errors, exit status 0, 1 or 2."""
 
 import json
 import subprocess
@@ -118,7 +118,7 @@ def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["doctor", "--json"]])
 def test_on_windows_a_line_names_wsl(arguments: list[str]) -> None:
-    """Before anything is imported that Windows does not have."""
+    """The line comes before anything is imported that Windows does not have."""
     code = "import runpy, sys; sys.platform = 'win32'; sys.argv[1:] = {}; sys.path[:0] = ['', '']; {}"
     code = code.format(arguments, "runpy.run_module('recore', run_name='__main__')")
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

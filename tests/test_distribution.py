@@ -1,4 +1,4 @@
-"""The package that pip installs: what it needs, which of the template's files it holds, where it came from."""
+"""The package that pip installs: its requirements, which of the template's files it contains, and its origin."""
 
 import json
 import re
@@ -38,7 +38,7 @@ RECORDED = [
 
 
 def included(path: Path) -> set[Path]:
-    """A requirements file and those that it includes."""
+    """Return a requirements file and those that it includes."""
     names = re.findall(r"^-r (\S+)", path.read_text(), re.MULTILINE)
     return {path.resolve()}.union(*(included(path.parent / name) for name in names))
 
@@ -81,7 +81,7 @@ def test_an_installed_package_is_installed_from_where_pip_got_it(
 
 
 def find_origin(folder: Path) -> str | None:
-    """What find_origin returns where recore is in a folder."""
+    """Return the result of find_origin for an installation of recore in a folder."""
     (folder / "recore").mkdir(exist_ok=True)
     for name in ("__init__.py", "distribution.py"):
         shutil.copy(ROOT / "recore" / name, folder / "recore")

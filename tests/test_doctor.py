@@ -44,7 +44,7 @@ def doctor(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.Co
 
 
 def checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
-    """The checks by their name."""
+    """Return the checks by their names."""
     done = doctor("--json", cwd=cwd, **variables)
     assert done.stderr == ""
     results = {check["name"]: check for check in json.loads(done.stdout)}
@@ -54,7 +54,7 @@ def checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def bare(tmp_path: Path) -> dict[str, str]:
-    """Variables of a machine where the programs are there by name and do not work, and no engine answers."""
+    """Return the variables of a machine on which the programs exist but do not work, and no engine answers."""
     folder = tmp_path / "bare"
     folder.mkdir()
     for name in TOOLS:
@@ -125,7 +125,7 @@ def test_a_small_disk(size: str, level: str, tmp_path: Path) -> None:
 
 @contextlib.contextmanager
 def mounted(folder: Path, size: str) -> Iterator[Path]:
-    """A folder on a disk of its own."""
+    """Return a folder on a separate disk."""
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
@@ -159,7 +159,7 @@ def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
 
 @pytest.fixture
 def incomplete(tmp_path: Path) -> Path:
-    """A Python with click and nothing else."""
+    """Return a Python that has click and no other package."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     target = next((tmp_path / "venv/lib").iterdir()) / "site-packages"
     packages = Path(click.__file__).parents[1]
@@ -200,7 +200,7 @@ def test_docker_without_its_package_is_one_line(tmp_path: Path) -> None:
 
 
 class Engine(http.server.BaseHTTPRequestHandler):
-    """What an engine answers."""
+    """An engine that gives the configured answer."""
 
     answer = b'{"Version": "28.1.2"}'
 
@@ -227,7 +227,7 @@ def engine_at(path: Path, answer: bytes) -> Iterator[None]:
 
 @pytest.fixture
 def short() -> Iterator[Path]:
-    """A folder whose path a socket's fits in, wherever the temporary folder is."""
+    """Return a folder with a path short enough for sockets, wherever the temporary folder is."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 

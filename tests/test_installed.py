@@ -1,4 +1,4 @@
-"""A package installed by `pip install .`, and a folder of one's own: the commands of its README.md as printed."""
+"""A package installed by `pip install .`, and a new folder: the commands in its README.md work as printed."""
 
 import os
 import re
@@ -18,7 +18,7 @@ ORIGIN = "https://example.org/owner/name.git"
 
 @pytest.fixture(scope="module")
 def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment whose PATH has an installed `recore` first, and no bubblewrap, Docker or browser."""
+    """Return variables with a PATH in which an installed `recore` comes first, and no bubblewrap, Docker or browser."""
     folder = tmp_path_factory.mktemp("installed")
     checkout = copy_checkout(folder / "checkout")
     subprocess.run(["git", "init", "--quiet", checkout], check=True)
@@ -36,7 +36,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def run(command: str, folder: Path, variables: dict[str, str], timeout: int = 900) -> str:
-    """What a command of bash prints, which must succeed."""
+    """Run a command in bash, which must succeed, and return its output."""
     words = ["bash", "-e", "-o", "pipefail", "-c", command]
     done = subprocess.run(words, cwd=folder, env=variables, capture_output=True, text=True, timeout=timeout)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -64,7 +64,7 @@ def test_a_folder_of_ones_own_works_as_its_readme_and_its_workflow_say(
     ignored = run("git init --quiet && git status --short --untracked-files=all", mine, variables)
     for name in ("data", "runs", "validate", "src.tar.gz", "model"):
         assert f"?? {name}" not in ignored
-    (mine / ".venv").symlink_to(sys.prefix)  # `make test` would install it for minutes
+    (mine / ".venv").symlink_to(sys.prefix)  # `make test` would take minutes to install it
     os.utime(mine / "requirements.txt", (0, 0))
     workflow = yaml.safe_load((mine / ".github/workflows/check.yml").read_text())
     assert workflow["env"] == {"RECORE": f"git+{ORIGIN}"}

@@ -1,4 +1,4 @@
-"""`recore new`, and the contract tests (tests/contract/) on every submission here."""
+"""`recore new`, and the contract tests (tests/contract/) on every submission in this repository."""
 
 import os
 import re
@@ -103,7 +103,7 @@ def test_good_submissions_keep_the_contract(name: str) -> None:
 
 @pytest.mark.slow
 def test_the_contract_is_not_kept_by_every_submission(tmp_path: Path) -> None:
-    """By one whose inputs hold an assay, say."""
+    """A submission whose inputs contain an assay does not follow it."""
     shutil.copytree(ROOT / "tests/submissions/random_numbers", tmp_path / "leak")
     script = tmp_path / "leak/preprocess.py"
     text = script.read_text()
@@ -115,7 +115,7 @@ def test_the_contract_is_not_kept_by_every_submission(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_fork_with_another_model_and_other_bins_keeps_the_contract(tmp_path: Path) -> None:
-    """As `make test-submission` runs it in a checkout that a participant has edited."""
+    """It is run as `make test-submission` runs it in a checkout that a participant has edited."""
     fork = copy_checkout(tmp_path / "fork")
     (fork / "train.py").write_text(PLS)
     source = (ROOT / "preprocess.py").read_text()
@@ -132,7 +132,7 @@ def test_a_fork_with_another_model_and_other_bins_keeps_the_contract(tmp_path: P
 @template_only
 @pytest.mark.parametrize("model", STARTS)
 def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sample: Path, tmp_path: Path) -> None:
-    """By hand, `run`, `validate`, and its own tests."""
+    """By hand, in `run`, in `validate`, and in its own tests."""
     mine = tmp_path / "mine"
     write_submission(mine, model)
     public, private, actual = (
@@ -167,7 +167,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
 
 
 def prepared(folder: Path) -> dict[str, str]:
-    """This environment in place of one of the folder's own, which would be installed for minutes."""
+    """Use this environment instead of one in the folder, which would take minutes to install."""
     (folder / ".venv").symlink_to(sys.prefix)
     os.utime(folder / "requirements.txt", (0, 0))
     return environment()

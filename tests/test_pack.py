@@ -1,4 +1,4 @@
-"""`recore pack`: the archive of what `unearthed build` packs, with the same bytes each time."""
+"""`recore pack`: the archive contains what `unearthed build` packs, with the same bytes each time."""
 
 import hashlib
 import json
@@ -21,14 +21,14 @@ def mine(tmp_path: Path) -> Path:
 
 
 def test_the_archive_holds_what_setuptools_packs(mine: Path, tmp_path: Path) -> None:
-    """Also on the second time, when the first archive is there, and MANIFEST.in includes it."""
+    """This also holds the second time, when the first archive exists and MANIFEST.in includes it."""
     (mine / "MANIFEST.in").write_text("include *.txt *.gz\nexclude README.md\n")
     for _ in range(2):
         done = recore_process("pack", mine)
         assert done.returncode == 0, done.stderr
     archive = content(mine / "src.tar.gz")
     expected = distributed({"mine": mine}, tmp_path)["mine"]
-    assert expected.pop("src.tar.gz")  # the client's build drops it
+    assert expected.pop("src.tar.gz")  # the client's build removes it
     assert archive == expected
     assert [line.split()[-1] for line in done.stdout.splitlines()[:-2]] == sorted(archive)
     sha256 = hashlib.sha256((mine / "src.tar.gz").read_bytes()).hexdigest()

@@ -1,6 +1,6 @@
-"""A participant's own files in place of the template's: preprocess.py in plain pandas, fit() with other models.
+"""A participant's own files instead of the template's: preprocess.py in plain pandas, fit() with other models.
 
-tests/submissions/replaced holds them, and nothing else of a submission: the rest is what `recore new` writes.
+tests/submissions/replaced contains only these files; the rest is what `recore new` writes.
 """
 
 import json
@@ -23,7 +23,7 @@ MODELS = ("pls", "forest", "own_class")
 
 @pytest.fixture(params=["template", *MODELS])
 def mine(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A folder of `recore new` with preprocess.py in pandas and one of the models; the data are the sample."""
+    """Return a folder of `recore new` with preprocess.py in pandas and one of the models; the data are the sample."""
     folder = tmp_path / "mine"
     write_submission(folder)
     shutil.copy(REPLACED / "preprocess.py", folder)

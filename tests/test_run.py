@@ -37,7 +37,7 @@ def record_of(folder: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def good(runs: Runs) -> Path:
-    """The folder of a run of the tiny submission on all data."""
+    """Return the folder of a run of the tiny submission on all data."""
     return runs.good
 
 
@@ -46,7 +46,7 @@ def predictions(folder: Path, side: str) -> np.ndarray:
 
 
 def test_files_in_the_folder_of_a_run(good: Path, sample: Path) -> None:
-    assert sorted(path.name for path in good.parent.iterdir()) == ["failed", "good"]  # and nothing temporary
+    assert sorted(path.name for path in good.parent.iterdir()) == ["failed", "good"]  # and no temporary folder
     left = sorted(str(path.relative_to(good)) for path in good.rglob("*") if path.is_file())
     logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]
     others = [f"{name}/{side}.{end}" for side in ("public", "private") for name, end in [("scores", "txt")]]
@@ -81,7 +81,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
             assert step["job"].startswith(record["name"])
             assert step["memory_percent"] is not None
             assert (runs.good / step["log"]).is_file()
-    # the default for someone else's submission and private assays; file_options turns it off where it does not work
+    # The default for someone else's submission and private assays; file_options turns it off if it does not work.
     assert record["isolation"].startswith("bubblewrap" if bubblewrap_works() else "none (")
     assert record["endpoint"] == "the embedded simulator"
     assert record["arguments"]["out"] == str(runs.good)
@@ -128,7 +128,7 @@ def test_it_prints_plain_lines_where_there_is_no_terminal(runs: Runs) -> None:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """This repository's own submission on all data, in `run`, and what was printed with --json.
+    """Run this repository's own submission on all data, and return the output of --json.
 
     Its report cannot be drawn.
     """
@@ -170,7 +170,7 @@ def test_json_is_the_record_and_nothing_else(own: Path) -> None:
 
 
 def test_a_report_that_fails_does_not_fail_the_run(own: Path) -> None:
-    """The exit status was 0, the rest was kept, and a line says how to get the report."""
+    """The exit status is 0, everything else is kept, and a line explains how to get the report."""
     line = (own / "stderr").read_text().splitlines()[-1]
     assert "no report: no plots today" in line
     assert f"`python -m recore report {own / 'run'}`" in line

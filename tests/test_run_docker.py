@@ -1,4 +1,4 @@
-"""`python -m recore run --engine docker`: the predictions are those by hand, and no container is left."""
+"""`python -m recore run --engine docker`: predictions equal those made by hand, and no container is left."""
 
 import json
 import os
@@ -15,11 +15,11 @@ from support.tiny_submission import PREPROCESS, TRAIN, tiny
 SLEEP = "    import time\n    print('asleep', flush=True)\n    time.sleep(600)\n"
 MAIN = "if __name__ == '__main__':\n"
 PREDICT = "def predict_fn(inputs, means):"
-SLEEPING = {  # by step: a file of the submission that sleeps there
+SLEEPING = {  # by step: a file of the submission that sleeps in it
     "train": ("train.py", MAIN + SLEEP + TRAIN),
     "public preprocess": ("preprocess.py", MAIN + SLEEP + PREPROCESS),
     "public predict": ("train.py", TRAIN.replace(f"{PREDICT}\n", f"{PREDICT}\n{SLEEP}")),
-    "public score": ("", ""),  # the host's script: it is stopped as soon as its container is there
+    "public score": ("", ""),  # the host's script, which is stopped as soon as its container exists
 }  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
 
 
 def running(pid: int) -> list[str]:
-    """The names of the containers of a process that run now."""
+    """Return the names of a process's containers that are running."""
     return sorted({container.name for container in engine().containers.list(ignore_removed=True)} & {*containers(pid)})
 
 

@@ -24,7 +24,7 @@ from recore.places.place import PlaceSettings
 
 pytestmark = pytest.mark.everywhere
 
-# Fills the disk as soon as the last scores are there, but for some bytes.
+# Fills the disk except for some bytes as soon as the last scores exist.
 FULL_IN_THE_END = """
 import threading, time
 from pathlib import Path
@@ -59,12 +59,12 @@ def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, 
 @pytest.mark.slow
 def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, sample: Path) -> None:
     mine = tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; what is ignored is inherited
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; ignored signals are inherited
     try:
         started = start(tmp_path / "work", mine, *file_options(sample, "public"), "--out", tmp_path / "out")
     finally:
         signal.signal(signal.SIGHUP, before)
-    group = os.getpgid(started.process.pid)  # a terminal's end reaches all of it, and no other
+    group = os.getpgid(started.process.pid)  # closing a terminal signals this whole group, and no other
     reached = [process for process in started.wait_for("train.py") if os.getpgid(process.pid) == group]
     for process in (started.process, *reached):
         process.send_signal(signal.SIGHUP)
@@ -96,7 +96,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
-    listening = socket.create_server(("127.0.0.1", 0))  # as a simulator
+    listening = socket.create_server(("127.0.0.1", 0))  # stands for a simulator
     endpoint = f"http://127.0.0.1:{listening.getsockname()[1]}"
     (tmp_path / "config").write_text(f"[default]\nregion = us-east-1\nendpoint_url = {endpoint}\n")
     variables = {"AWS_CONFIG_FILE": str(tmp_path / "config")}
@@ -180,7 +180,7 @@ def test_the_working_directory_is_removed_meanwhile(tmp_path: Path, sample: Path
 @needs_sandbox
 @pytest.mark.parametrize("left", [0, 2000, 5000], ids=lambda left: f"{left} bytes left")
 def test_a_disk_that_is_full_in_the_end_loses_no_result(tmp_path: Path, sample: Path, left: int) -> None:
-    """The submission's last file fills the disk of --out, so that run.json has no place there."""
+    """The submission's last file fills the disk of --out, so that there is no space for run.json."""
     small, kept = tmp_path / "small", tmp_path / "kept"
     small.mkdir()
     program = FULL_IN_THE_END.format(small=str(small), left=left)

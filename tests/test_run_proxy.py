@@ -1,4 +1,4 @@
-"""`python -m recore run` where the environment names a proxy: requests to this machine do not go through it."""
+"""`python -m recore run` if the environment names a proxy: requests to this machine do not go through it."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ NAMES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", 
 
 
 class Proxy:
-    """A proxy that refuses every request and keeps its first line."""
+    """A proxy that refuses every request and records its first line."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []
@@ -41,7 +41,7 @@ class Proxy:
         self._thread.join()
 
     def _serve(self) -> None:
-        with contextlib.suppress(OSError):  # it was closed
+        with contextlib.suppress(OSError):  # the socket was closed
             while True:
                 client, _ = self._server.accept()
                 with client, contextlib.suppress(ConnectionError):

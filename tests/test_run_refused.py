@@ -1,4 +1,4 @@
-"""`python -m recore run` that cannot begin: exit status 2, one line that says how to fix it, and no files."""
+"""`python -m recore run` that cannot start: exit status 2, one line that says how to fix it, and no files."""
 
 import contextlib
 import os
@@ -103,7 +103,7 @@ def test_an_archive_of_something_else_is_one_line(tmp_path: Path, sample: Path) 
 
 
 def without_bubblewrap(folder: Path) -> str:
-    """A PATH with all that a run needs but bubblewrap."""
+    """Return a PATH with everything that a run needs except bubblewrap."""
     folder.mkdir()
     for name in ("git", "rm", "cc"):
         if program := shutil.which(name):
@@ -114,7 +114,7 @@ def without_bubblewrap(folder: Path) -> str:
 def test_someone_elses_submission_meets_private_assays_only_with_isolation(
     mine: Path, tmp_path: Path, sample: Path
 ) -> None:
-    """In a process of its own, where bubblewrap has not been tried yet; the other refusals are seen in this one."""
+    """This runs in a separate process, in which bubblewrap has not been tried yet; other refusals run in this one."""
     path = without_bubblewrap(tmp_path / "bin")
     options = [*file_options(sample, anywhere=False), "--out", "run"]
     done = run_recore(mine, *options, cwd=tmp_path, PATH=path)
@@ -144,10 +144,10 @@ def test_own_work_and_what_is_allowed_start_without_isolation(
 
 
 def test_data_that_are_no_files_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:
-    """Whoever opens a named pipe waits for ever."""
+    """Opening a named pipe waits forever."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
-        with contextlib.chdir(tmp_path):  # because the path of a socket must be short
+        with contextlib.chdir(tmp_path):  # the path of a socket must be short
             server.bind("socket")
         for option, names in (("--public", []), ("--private", ["public"]), ("--actual", ["public", "private"])):
             for path in ("pipe", "socket", "/dev/null"):

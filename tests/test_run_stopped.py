@@ -30,14 +30,14 @@ TRAINING, PIPELINES = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 2)
 
 
 def asleep(folder: Path, sample: Path, where: tuple[str, str, int], out: Path, *options: object) -> RunningCommand:
-    """A run whose jobs sleep, in training or in both pipelines."""
+    """Start a run whose jobs sleep, in training or in both pipelines."""
     script, text, _ = where
     mine = tiny(folder / "mine", {script: SLEEP + text})
     return start(folder / "work", mine, *file_options(sample, "public", "private"), "--out", out, *options)
 
 
 def wait_until_asleep(started: RunningCommand, script: str, jobs: int = 1) -> list[psutil.Process]:
-    """Wait until jobs sleep in a script; all processes below the command."""
+    """Wait until jobs sleep in a script; return all processes below the command."""
     processes = started.wait_for(script, jobs)
     wait_until(lambda: [process.name() for process in started.jobs(script)].count("asleep") >= jobs)
     return processes
@@ -112,7 +112,7 @@ def test_a_signal_before_its_first_step_leaves_nothing(number: signal.Signals, t
         tmp_path / "work", tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
     )
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(".run-*")):  # its folder in the making
+    while not list(tmp_path.glob(".run-*")):  # its unfinished folder
         assert time.monotonic() < deadline
         time.sleep(0.01)
     started.process.send_signal(number)
@@ -133,12 +133,12 @@ def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path
     with pytest.raises(subprocess.TimeoutExpired):
         started.process.wait(1)
     started.process.send_signal(signal.SIGINT)
-    assert started.end()[0] == 130  # which waits for two minutes
+    assert started.end()[0] == 130  # it waits for two minutes
     assert gone(processes)
     assert "Traceback" not in started.stderr
 
 
-# Interrupts itself when each of these functions begins: all steps are completed by then.
+# Interrupts itself when each of these functions begins; all steps are completed by then.
 INTERRUPTED_IN_THE_END = """
 import signal, sys
 

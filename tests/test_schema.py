@@ -1,4 +1,4 @@
-"""recore/schema.py: one meaning of a column for every reader of a data file, and for the scripts, which keep copies."""
+"""recore/schema.py: columns mean the same to every reader of a data file, and to the scripts, which have copies."""
 
 import subprocess
 import sys

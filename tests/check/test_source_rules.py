@@ -1,6 +1,6 @@
 """Each broken submission is flagged by exactly the rule that it breaks, at the right line; the others by none.
 
-tests/support/flaws makes the broken ones; tests/submissions/passing contains files that differ from the good submission, in
+tests/support/flaws makes the broken ones; tests/submissions/passing contains what differs from the good submission, in
 folders named after the rule, with a suffix if a rule has several.
 """
 

@@ -170,7 +170,7 @@ def visible(run: FinishedRun) -> bytes:
 
 @dataclass(frozen=True)
 class Effects:
-    """Forbidden effects of a run. read: it shows what participants may not see. named: it names the simulator's folder."""
+    """Forbidden effects of a run. read: it shows private assays. named: it names the simulator's folder."""
 
     read: bool = False
     named: bool = False

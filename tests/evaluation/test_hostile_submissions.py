@@ -140,9 +140,7 @@ def test_a_score_script_of_the_submission_is_not_run(tmp_path: Path, sample: Pat
     shutil.copy(submission / "score.py", submission / "scores")
     done = run_submission(submission, tmp_path / "runs/with", *file_options(sample))
     assert done.status == 0, done.stderr
-    assert {"score.py", "scores/score.py"} < set(
-        done.record["submission"]["files"]
-    )  # part of the submission, never run
+    assert {"score.py", "scores/score.py"} < set(done.record["submission"]["files"])  # uploaded, but not run
     assert done.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
     assert done.scores == without.scores
     assert done.record["scores"] == without.record["scores"]

@@ -1,6 +1,6 @@
 """The notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch, cell by cell.
 
-RECORE_SERIAL_INFERENCE names a folder with a copy of that repository; without it the tests are skipped. IPython executes
+RECORE_SERIAL_INFERENCE names a folder with a copy of that repository; without it the tests are skipped. IPython runs
 the cells unchanged, in a process with only the simulator's variables, with two exceptions: the data file is put into a
 bucket with the name of AWS's public one, and a space at the start of a cell of pytorch-demo, before %%writefile, is
 removed.

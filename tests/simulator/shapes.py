@@ -1,4 +1,4 @@
-"""Hypothesis strategies for requests: valid ones by a service model's shapes, and changed ones."""
+"""Hypothesis strategies for requests: valid ones, made from a service model's shapes, and modified ones."""
 
 import re
 from functools import cache
@@ -19,12 +19,12 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-DEEP = 4  # levels below which only what is required is made
+DEEP = 4  # from this depth on, only required members are generated
 
 
 @cache
 def valid(shape: Shape, depth: int = 0) -> st.SearchStrategy[Any]:
-    """JSON values that the shape allows."""
+    """Generate JSON values that the shape allows."""
     bounds = shape.metadata
     if shape.type_name == "structure":
         return st.deferred(lambda: _structures(shape, depth))
@@ -65,7 +65,7 @@ def _structures(shape: Shape, depth: int) -> st.SearchStrategy[dict[str, Any]]:
 
 @cache
 def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
-    """Texts of a pattern, lengthened where it allows that to the least and the largest length."""
+    """Generate texts that match a pattern, extended to the least and greatest length if the pattern allows that."""
     pattern = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9").replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     compiled = regex.compile(pattern, regex.ASCII if r"\p" not in pattern else 0)
 
@@ -105,7 +105,7 @@ def _strings(bounds: dict[str, Any]) -> st.SearchStrategy[str]:
 
 
 def spoiled(document: Any) -> st.SearchStrategy[Any]:
-    """A document with one value somewhere replaced by anything, removed, or joined by a member nobody knows."""
+    """Generate a document in which one value is replaced, removed, or joined by an unknown member."""
     places = list(_places(document, ()))
     return st.tuples(st.sampled_from(places), ANYTHING, st.sampled_from(["put", "drop", "add"])).map(
         lambda change: _changed(document, *change)

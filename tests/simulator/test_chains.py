@@ -1,4 +1,4 @@
-"""Models of several containers: the output of one is the input of the next, and an error names the container."""
+"""Models with several containers: the output of one is the input of the next, and an error names the container."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
 from recore.simulator.state.records import Store
 
-# Adds a line with its name and what it was asked for to what it is given.
+# Appends a line with its name and the requested type to its input.
 TELLING = """
 import json
 
@@ -66,9 +66,9 @@ def test_each_output_is_the_next_input_with_its_type(either: Client) -> None:
     first, *told = text.decode().splitlines()
     assert first == "start"
     assert [json.loads(line) for line in told] == [
-        ["one", "text/csv", "application/json"],  # AWS's default between containers
+        ["one", "text/csv", "application/json"],  # the type that AWS uses between containers by default
         ["two", "text/csv; charset=utf-8", "application/json"],
-        ["three", "application/x-two", "text/csv"],  # only the last gets the caller's Accept
+        ["three", "application/x-two", "text/csv"],  # only the last container gets the caller's Accept
     ]
 
 
@@ -99,7 +99,7 @@ def test_the_container_that_fails_is_named_with_its_traceback(either: Client) ->
 
 
 def test_all_containers_have_one_time_limit(client: Client) -> None:
-    """Each of them takes less than the limit, and both together more."""
+    """Each container takes less than the limit, and both together take more."""
     scripts = [
         "import time\n" + telling("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
         for seconds in (1, 9.5)
@@ -110,7 +110,7 @@ def test_all_containers_have_one_time_limit(client: Client) -> None:
     assert job["FailureReason"] == expected
 
 
-# In the place of the container's server: answers each request with its headers, after the body.
+# Replaces the container's server: answers each request with its body and its headers.
 HEADERS = """
 import http.server, json, os, socketserver, sys
 
@@ -136,9 +136,9 @@ socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
 
 @pytest.fixture
 def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
-    """Makes a chain of scripts, outside any job of the simulator."""
+    """Return a function that starts a chain of scripts outside any job of the simulator."""
     simulator = client.simulator
-    queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # a socket's path must be short
+    queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # the path of a socket must be short
     platform = Platform(Store(), queue, simulator.client, simulator.isolation, tmp_path, sockets)
     log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
 
@@ -162,7 +162,7 @@ def test_every_container_gets_the_caller_s_headers(chain: Callable[..., Chain]) 
     assert first["x-amzn-sagemaker-inference-id"] == second["x-amzn-sagemaker-inference-id"] == "id-1"
     assert first["content-type"] == "text/csv"
     assert "accept" not in first
-    assert "content-type" not in second  # the first container named none
+    assert "content-type" not in second  # the first container set none
     assert second["accept"] == "text/plain"
     assert running.ending is not None
 
@@ -180,7 +180,7 @@ def test_a_chain_whose_server_ends_says_which(chain: Callable[..., Chain]) -> No
 
 @pytest.mark.parametrize("ends", [False, True])
 def test_a_reason_that_a_container_is_still_writing_is_waited_for(chain: Callable[..., Chain], ends: bool) -> None:
-    """The file of the reason is there, and empty, before its text is; so it is where a container has no words."""
+    """The reason's file exists, empty, before its text is written; if a container gives no reason it stays empty."""
     script = """import os, time
 base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 with open(f"{base}/output/failure", "w") as failure:
@@ -262,7 +262,7 @@ HOLDING = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.slee
 
 
 def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProcess:
-    """A command that has so many bytes in memory, and makes a file once it has them."""
+    """Start a command that holds so many bytes in memory, and creates a file as soon as it does."""
     script = HOLDING.replace("SIZE", str(size)).replace("PATH", str(path))
     return SupervisedProcess(
         Launch([sys.executable, "-c", script], dict(os.environ), "/"), path.parent, instance=instance
@@ -270,7 +270,7 @@ def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProces
 
 
 def test_of_commands_that_share_an_instances_memory_the_larger_one_ends(tmp_path: Path) -> None:
-    """Each of the two fits alone; together they need more than there is."""
+    """Each of the two fits alone; together they need more memory than there is."""
     instance = Instance(130_000_000, 1).shared(tmp_path / "memory")
     large = start_holding(85_000_000, tmp_path / "large", instance)
     wait_until((tmp_path / "large").exists)
@@ -295,7 +295,7 @@ def test_commands_that_fit_into_an_instances_memory_together_go_on(tmp_path: Pat
 
 
 def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
-    """Both have seen the other's share, and neither has seen the other decide."""
+    """Both have seen the other's share, and neither has seen the other's decision."""
     shares = [MemoryUse(str(tmp_path / "memory"), 100) for _ in range(2)]
     for _ in range(3):
         for share in shares:
@@ -363,7 +363,7 @@ def test_a_vpc_has_no_effect(client: Client) -> None:
 
 @pytest.mark.parametrize("names", [("given", "taken"), ("primary", "container-1")])
 def test_a_container_may_have_any_name(client: Client, names: tuple[str, str]) -> None:
-    """Names of the job's own files, of a folder, of what messages call a model's only container."""
+    """A container may have the name of one of the job's own files, of a folder, or of a word that messages use."""
     containers = [container(client, telling(name), ContainerHostname=name) for name in names]
     [text] = completed(client, create_model(client, *containers), {"a": "start\n"}, Input={"ContentType": "text/csv"})
     assert [json.loads(line)[0] for line in text.decode().splitlines()[1:]] == list(names)

@@ -1,4 +1,4 @@
-"""DataProcessing of transform jobs: filters select, and results are joined, as SageMaker documents it."""
+"""DataProcessing of transform jobs: filters select and results are joined as SageMaker documents it."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from recore.simulator.compute.batch.data_processing import DataProcessing
 from recore.simulator.compute.batch.json_path import JsonPath, NoSelection
 from recore.simulator.compute.failure import JobFailed, JobStopped
 
-LARGEST = 6 << 20  # bytes of a body
+LARGEST = 6 << 20  # bytes, of a body
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 rows = st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5)
@@ -34,7 +34,7 @@ def processing(kind: str = CSV, split: str = "Line", assemble: str = "Line", **m
 
 
 def as_csv(table: list[list[str]]) -> bytes:
-    """Rows with every cell in quotes."""
+    """Return rows as CSV with quotes around every cell."""
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows(table)
     return text.getvalue().encode()
@@ -317,7 +317,7 @@ def test_documents_are_written_in_parts_as_at_once(document: Any) -> None:
 def test_a_record_has_a_bounded_number_of_parts(
     kind: str, body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The parsers are not interrupted, and make many times its size of a record."""
+    """The parsers cannot be interrupted and use many times a record's size in memory."""
     monkeypatch.setattr(record_formats, "MOST_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, LARGEST)

@@ -1,4 +1,4 @@
-"""Jobs in containers: the API, what a container can see and do, and that no container is left."""
+"""Jobs in containers: the API, what a container can see and do, and that no container is left behind."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def client() -> Iterator[Client]:
 
 
 def processed(client: Client, script: str, **members: object) -> tuple[dict, str]:
-    """A processing job's description, and all that it printed."""
+    """Run a processing job and return its description and its whole output."""
     job = client.process(script, **members)
     return job, output(client, "ProcessingJob", job["ProcessingJobName"])
 

@@ -1,4 +1,4 @@
-"""The life of an endpoint: created, described, listed, deleted; what is refused in which status; why one fails."""
+"""The life of an endpoint: it is created, described, listed and deleted; which status allows what; why one fails."""
 
 import json
 import os
@@ -88,7 +88,7 @@ def test_lists(endpoints: Endpoints, config: str, endpoint_in_service: str) -> N
     assert listed() == both
     assert listed(SortOrder="Ascending") == both[::-1]
     assert listed(SortBy="Name", SortOrder="Ascending") == sorted(both)
-    assert listed(SortBy="Status", SortOrder="Ascending") == both  # Failed, InService
+    assert listed(SortBy="Status", SortOrder="Ascending") == both  # Failed sorts before InService
     assert listed(StatusEquals="InService") == [endpoint_in_service]
     assert listed(StatusEquals="Failed", NameContains=failing.upper()) == [failing]
     assert listed(NameContains=endpoint_in_service, CreationTimeAfter=between) == []
@@ -211,7 +211,7 @@ def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoi
 
 @pytest.mark.slow
 def test_the_instances_that_run_count(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of both fleets while an endpoint is updated, also while the old one waits; none of a failed endpoint."""
+    """Instances of both fleets count during an update and while the old one waits; a failed endpoint's do not."""
     names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
     used = sum(
         item["CurrentInstanceCount"]
@@ -246,7 +246,7 @@ def test_names_that_differ_in_case(endpoints: Endpoints, config: str, endpoint_i
 
 
 def test_an_endpoint_whose_servers_get_no_folder(endpoints: Endpoints) -> None:
-    """It fails, and can be deleted."""
+    """The endpoint fails and can be deleted."""
     with Simulator(isolation="off") as simulator:
         client_endpoints = Endpoints(Client(simulator))
         config = client_endpoints.config(variant(client_endpoints.named("m")))

@@ -1,4 +1,4 @@
-"""Batch Transform's feeding: lines become requests within the limit, and responses keep their order."""
+"""How Batch Transform feeds a server: lines become requests within the limit, and responses keep their order."""
 
 import gzip
 import itertools
@@ -16,7 +16,7 @@ from recore.simulator.compute.servers.response import Response
 
 
 class Echo:
-    """A server that answers every request with itself, and remembers them."""
+    """A server that answers every request with its body and records the requests."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

@@ -1,6 +1,6 @@
-"""A full disk of this machine is named as the cause; when there is space again, jobs run again.
+"""If this machine's disk is full, jobs name it as the cause; when there is space again, jobs run again.
 
-The simulator is in a process of its own, whose temporary folder is a small disk, made by bubblewrap.
+The simulator runs in a separate process whose temporary folder is a small disk, made by bubblewrap.
 """
 
 import json
@@ -14,7 +14,7 @@ from support.run_command import file_options
 from support.sandbox import SANDBOX
 from support.tiny_submission import TRAIN, tiny
 
-pytestmark = SANDBOX  # makes a small disk by bubblewrap
+pytestmark = SANDBOX  # bubblewrap makes the small disk
 
 FULL = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
 SIMULATOR = """
@@ -65,7 +65,7 @@ print(json.dumps(reasons))
 
 
 def run_on_a_small_disk(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """Run Python where the temporary folder is a disk of 48 MiB."""
+    """Run Python with a temporary folder on a disk of 48 MiB."""
     disk = folder / "disk"
     disk.mkdir()
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", str(48 << 20), "--tmpfs", str(disk)]

@@ -1,4 +1,4 @@
-"""Jobs that misbehave: they end with one clear reason and leave nothing, and the simulator continues."""
+"""Jobs that misbehave end with one clear reason and leave nothing behind, and the simulator goes on."""
 
 import shutil
 import signal
@@ -66,7 +66,7 @@ def test_a_job_that_ends_by_a_signal(either):
 
 
 def test_a_job_that_kills_all_processes_in_its_reach(either):
-    """Without a sandbox that is its supervisor: what it leaves running is found all the same."""
+    """Without a sandbox it can kill its supervisor; the process that the job leaves running is found nevertheless."""
     mark = Mark()
     script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
     if not either.simulator.enforced:
@@ -156,7 +156,7 @@ FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint(
 
 @pytest.fixture
 def frozen(monkeypatch):
-    """A simulator without a sandbox, where a job can stop its supervisor's process; it is given less time."""
+    """A simulator without a sandbox, in which a job can stop its supervisor's process, and which waits less for it."""
     monkeypatch.setattr(process, "LATE", 2.0)
     monkeypatch.setattr(process, "GRACE", 1.0)
     with Simulator(isolation="off") as simulator:
@@ -209,7 +209,7 @@ for fd in pipes:
     "what", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda what: what[:8]
 )
 def test_a_job_that_writes_to_its_supervisors_pipe(what, hold):
-    """Without a sandbox it can: it fails, and nothing else does."""
+    """Without a sandbox a job can do this: the job fails, and nothing else does."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
@@ -221,7 +221,7 @@ def test_a_job_that_writes_to_its_supervisors_pipe(what, hold):
 
 
 def test_a_job_that_removes_its_folder():
-    """Without a sandbox it can."""
+    """Without a sandbox a job can do this."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
@@ -294,4 +294,4 @@ def test_jobs_end_when_the_simulator_process_ends(how, isolation):
     if how != signal.SIGKILL:
         assert not place.exists()
     assert not [process for process in psutil.Process().children() if process.pid == holder.pid]
-    shutil.rmtree(place, ignore_errors=True)  # what a killed simulator leaves
+    shutil.rmtree(place, ignore_errors=True)  # what a killed simulator leaves behind

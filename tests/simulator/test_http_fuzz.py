@@ -1,7 +1,7 @@
-"""Whatever clients send, half send, or never send: good requests are answered at once, and a job goes on.
+"""Whatever clients send, half send or never send, good requests are answered at once, and a job goes on.
 
-What the clients send follows from a seed, and when they send it from the machine. With RECORE_FUZZ=200 each test's
-clients go on for ten minutes, which find more than one.
+What the clients send depends on a seed; when they send it depends on the machine. With RECORE_FUZZ=200 the clients of
+each test go on for ten minutes, which finds more than a single minute.
 """
 
 import socket
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.fuzz
 
 SECONDS = max(20, 3 * TIMES)
 PERIOD = 0.2  # seconds between two rounds of good requests
-LONGEST = 5  # seconds that any single good request may take: in that time the machine itself may hold one up
+LONGEST = 5  # seconds that any good request may take; the machine itself may delay one for that long
 BUCKET = "sagemaker-us-east-1-123456789012"
-CONTENT = b"0123456789abcdef" * (1 << 16)  # that the job reads and leaves
+CONTENT = b"0123456789abcdef" * (1 << 16)  # the job's input and output
 JOB = f"""
 import os, shutil, time
 folder = os.environ["SAGEMAKER_BASE_DIR"] + "/processing"
@@ -89,7 +89,7 @@ Misbehaviour = Callable[[socket.socket, Random, threading.Event], None]
 
 
 def make_request(chance: Random) -> bytes:
-    """A request in which some parts are wrong."""
+    """Return a request with some invalid parts."""
     first = f"{chance.choice(METHODS)} {chance.choice(PATHS)} {chance.choice(('HTTP/1.1', 'HTTP/1.0', 'HTTP/9', ''))}"
     lines = [first, HOST, *chance.sample(HEADERS, chance.randrange(6))]
     request = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + chance.choice(BODIES)
@@ -105,7 +105,7 @@ def send_and_close(connection: socket.socket, chance: Random, over: threading.Ev
 
 
 def send_many(connection: socket.socket, chance: Random, over: threading.Event) -> None:
-    """Requests one after the other, without waiting for responses, and perhaps without reading them."""
+    """Send requests one after another without waiting for responses, and perhaps without reading them."""
     connection.sendall(b"".join(make_request(chance) for _ in range(chance.randrange(1, 20))))
     if chance.random() < 0.5:
         connection.recv(1 << 16)
@@ -123,7 +123,7 @@ def send_nothing(connection: socket.socket, chance: Random, over: threading.Even
 
 
 def send_half(connection: socket.socket, chance: Random, over: threading.Event) -> None:
-    """Half a request, and then nothing until all is over."""
+    """Send half a request, and then nothing until the test ends."""
     request = make_request(chance)
     connection.sendall(request[: len(request) // 2])
     over.wait()
@@ -135,7 +135,7 @@ def reset(connection: socket.socket, chance: Random, over: threading.Event) -> N
 
 
 def misbehave(port: int, chance: Random, over: threading.Event, ways: tuple[Misbehaviour, ...]) -> None:
-    """One client after the other, until it is over."""
+    """Run one misbehaving client after another until the test ends."""
     while not over.is_set():
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
@@ -144,7 +144,7 @@ def misbehave(port: int, chance: Random, over: threading.Event, ways: tuple[Misb
             over.wait(0.01)
 
 
-# By name: how many clients, of which every fifth sends half a request, and what the others do.
+# By name: the number of clients, of which every fifth sends half a request, and what the other clients do.
 CROWDS: dict[str, tuple[int, tuple[Misbehaviour, ...]]] = {
     "malformed": (5, (send_and_close, send_many, reset)),
     "slow, silent and half-open, 300 at once": (300, (send_slowly, send_nothing)),
@@ -153,7 +153,7 @@ CROWDS: dict[str, tuple[int, tuple[Misbehaviour, ...]]] = {
 
 
 def start_job(client: Client) -> dict[str, Any]:
-    """Start a job that goes on for a while, and copies its input to its output."""
+    """Start a job that runs for a while and copies its input to its output."""
     local = "/opt/ml/processing"
     read = {"S3Uri": client.put("input/file", CONTENT), "LocalPath": f"{local}/input/i", "S3DataType": "S3Prefix"}
     left = {"S3Uri": f"s3://{BUCKET}/output", "LocalPath": f"{local}/output/o", "S3UploadMode": "EndOfJob"}
@@ -174,7 +174,7 @@ def good_requests(client: Client) -> list[Callable[[], Any]]:
 
 
 def seconds(request: Callable[[], Any]) -> float:
-    """Make a request; how long it took."""
+    """Make a request and return how long it took."""
     start = time.monotonic()
     request()
     return time.monotonic() - start

@@ -1,4 +1,4 @@
-"""The HTTP server: whatever a client sends or leaves out, it lives, and others are answered."""
+"""The HTTP server: whatever one client sends or omits, the server stays alive and other clients are answered."""
 
 import contextlib
 import io
@@ -29,7 +29,7 @@ SIGNED = (
 
 @contextlib.contextmanager
 def served(application: Callable[..., Iterable[bytes]]) -> Iterator[int]:
-    """The port of a server with an application of the test's own."""
+    """Serve an application of the test's own and return the port."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         port = listening.getsockname()[1]
         with HttpServer(application, listening):
@@ -47,7 +47,7 @@ def connect(port: int) -> socket.socket:
 
 
 def exchange(port: int, *parts: bytes, close_sending: bool = False) -> tuple[int, dict[str, str], bytes]:
-    """Send bytes; the status, headers and body of the first answer."""
+    """Send bytes; return the status, headers and body of the first response."""
     with connect(port) as connection:
         for part in parts:
             connection.sendall(part)
@@ -65,7 +65,7 @@ def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 
 def test_an_upload_cut_off_inside_a_chunk() -> None:
-    """A server that counts what it did not read reads memory that is not its own."""
+    """A server that counted bytes that never arrived would store uninitialised memory."""
     with simulator_process() as simulator:
         simulator.client("s3").create_bucket(Bucket="bucket")
         for _ in range(50):
@@ -120,7 +120,7 @@ def test_requests_that_are_not_http_or_are_too_large(client: Client, sent: bytes
 
 
 def test_the_signal_to_continue() -> None:
-    """Only a client that has a body to send waits for it."""
+    """The server sends it only to a client that has a body to send."""
     with served(echo) as port, connect(port) as connection:
         connection.sendall(b"PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -173,7 +173,7 @@ def test_forms_of_an_address(client: Client, before: str) -> None:
 
 
 def test_uploads_of_files_and_streams(client: Client) -> None:
-    """boto3 sends some in chunks with checksums, and asks before it sends."""
+    """boto3 sends some uploads in chunks with checksums, and waits for the signal to continue."""
 
     class Stream(io.RawIOBase):
         left = 3_000_000
@@ -200,7 +200,7 @@ def test_slow_and_silent_clients_do_not_occupy_a_worker() -> None:
         connections = [open_ones.enter_context(connect(port)) for _ in range(300)]
         for number, connection in enumerate(connections):
             connection.sendall([b"", b"P", b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx"][number % 3])
-        # without a worker its connection would time out before the silent ones are disconnected
+        # without a free worker, this would time out before the silent clients are disconnected
         assert exchange(port, b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nok")[2] == b"ok"
         for connection in connections[2::3]:
             connection.sendall(b"yz")
@@ -256,7 +256,7 @@ def test_requests_in_progress_end_when_the_server_does() -> None:
 
 
 def test_servers_that_ended_leave_nothing_behind() -> None:
-    """Meanwhile, connections and threads of others in this process may end, but each server would leave its own."""
+    """Other connections and threads of this process may end meanwhile; a leak would grow with the number of servers."""
     with served(echo):
         pass
     servers, descriptors, threads = 50, len(os.listdir("/proc/self/fd")), threading.active_count()
@@ -268,7 +268,7 @@ def test_servers_that_ended_leave_nothing_behind() -> None:
 
 
 def test_large_bodies_are_on_disk_and_are_removed(tmp_path: Path) -> None:
-    """Also of a simulator that is killed in the middle of an upload."""
+    """They are also removed after a simulator was killed in the middle of an upload."""
 
     def kill_while_uploading() -> None:
         with simulator_process(TMPDIR=str(tmp_path)) as simulator:

@@ -1,4 +1,4 @@
-"""Families of images: which image belongs to which, and what is refused by name, with the remedy."""
+"""Families of images: which image belongs to which family, and which are refused by name, with the remedy."""
 
 import re
 import subprocess
@@ -54,7 +54,7 @@ def test_the_tag_of_an_image(repository: str, digest: str) -> None:
 
 
 def ask(client: Client, image: str, **members: Any) -> str:
-    """The message of the ValidationException that a training job with an image is refused with."""
+    """Return the message of the ValidationException with which a training job with an image is refused."""
     with pytest.raises(ClientError) as raised:
         submit(client, **{"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members)
     assert raised.value.response["Error"]["Code"] == "ValidationException"
@@ -82,7 +82,7 @@ def test_other_images_are_refused_by_name(client: Client) -> None:
 
 
 def test_an_image_with_metrics_of_its_own_takes_no_others(client: Client) -> None:
-    """A tuning job must have one of them as its objective."""
+    """The objective of a tuning job must be one of these metrics."""
     metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
     message = ask(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
     assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")
@@ -116,7 +116,7 @@ def test_an_image_whose_package_is_missing_is_refused_with_the_command(family: I
 def test_a_pytorch_image_without_its_environment(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Also where the environment is not complete, and in each kind of job."""
+    """This also holds if the environment is incomplete, and for each kind of job."""
     monkeypatch.setenv("HOME", str(tmp_path))
     image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3"
     expected = "The package of PyTorch images, torch, is not installed: run make setup-pytorch in a checkout of recore"
@@ -219,10 +219,10 @@ def test_settings_without_effect_are_in_the_log(client: Client) -> None:
 
 
 def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
-    """They are not kept, but a script that writes them must not fail. The folder is always the job's."""
+    """Checkpoints are not kept, but a script that writes them must not fail. The folder belongs to the job alone."""
     script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/{}/1', 'w').write('1')"
     outside = f"{tmp_path}/outside"
-    for path in ("checkpoints", "mine/of/all", outside):  # the last one has two slashes after /opt/ml
+    for path in ("checkpoints", "mine/of/all", outside):  # the last path has two slashes after /opt/ml
         checkpoints = {"S3Uri": "s3://bucket/c"} | ({} if path == "checkpoints" else {"LocalPath": f"/opt/ml/{path}"})
         job = client.train(script.format(path), CheckpointConfig=checkpoints)
         assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
@@ -234,7 +234,7 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_sdk_s_step_that_repacks_a_model(either: Client) -> None:
-    """A requirements.txt beside the script is for the model's server: nothing is installed for the step."""
+    """A requirements.txt beside the script is for the model's server: nothing is installed for this step."""
     job = either.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
     job = repack(
         either,

@@ -1,4 +1,4 @@
-"""Invocations of an endpoint: what goes to the model, what comes back, errors, metrics and logs."""
+"""Invocations of an endpoint: what reaches the model, what comes back, errors, metrics and logs."""
 
 import contextlib
 import datetime
@@ -25,7 +25,7 @@ from recore.simulator.compute.endpoints import invocation
 from recore.simulator.server import ROLE_ARN
 
 LARGEST = 26_214_400
-# Does what its request says; answers with the headers that it is sent.
+# Does what its request asks for, and answers with the headers of the request.
 OBEDIENT = """
 import json, os, time
 
@@ -108,7 +108,7 @@ def test_custom_attributes_go_both_ways(endpoints: Endpoints, obedient: str) -> 
 
 
 def test_custom_attributes_reach_the_model(endpoints: Endpoints) -> None:
-    """Hooks do not get headers: this one looks for them in the server that calls it."""
+    """Hooks do not receive headers, so this one looks for them in the server that calls it."""
     script = """
 import inspect
 
@@ -278,7 +278,7 @@ def test_a_client_that_hangs_up(endpoints: Endpoints, obedient: str) -> None:
 
 
 def test_invocations_that_wait_do_not_hold_up_other_requests(without_sandbox: Client, tmp_path: Path) -> None:
-    """More of them than the HTTP server has threads for others: a server that starts reads its model from S3 then."""
+    """There are more than HTTP threads for other requests, but a starting server must still read its model from S3."""
     endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
     other = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
     name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go))))))
@@ -292,7 +292,7 @@ def test_invocations_that_wait_do_not_hold_up_other_requests(without_sandbox: Cl
         url = endpoints.client.put("while/they/wait", b"x")
         assert endpoints.client.get(url) == b"x"
         assert json.load(endpoints.invoke(other, "x", ContentType="text/plain")["Body"])[0] == "other"
-        assert not select.select(waiting, [], [], 0)[0]  # all of them still wait
+        assert not select.select(waiting, [], [], 0)[0]  # all of them are still waiting
         go.touch()
     endpoints.delete(name, other)
 
@@ -333,16 +333,16 @@ def test_metrics(endpoints: Endpoints) -> None:
         try:
             if statistics("Invocations")["Sum"] == 6:
                 break
-        except ValueError:  # not delivered yet
+        except ValueError:  # the metrics have not been delivered yet
             assert time.monotonic() < deadline
         time.sleep(0.1)
     assert statistics("Invocation4XXErrors")["Sum"] == 2
-    assert statistics("Invocation5XXErrors")["Sum"] == 2  # no response is an error of the server as well
+    assert statistics("Invocation5XXErrors")["Sum"] == 2  # a missing response counts as an error of the server too
     assert statistics("Invocation5XXErrors")["SampleCount"] == 6
     latency, overhead = statistics("ModelLatency"), statistics("OverheadLatency")
     assert latency["Unit"] == overhead["Unit"] == "Microseconds"
     assert 0 < latency["Minimum"] <= latency["Maximum"]
-    assert 200_000 <= latency["Maximum"] < 60_000_000  # the model slept for 0.2 s, and has a minute
+    assert 200_000 <= latency["Maximum"] < 60_000_000  # the model slept for 0.2 s; it may take a minute
     assert 0 < overhead["Minimum"] < 1_000_000
     for metric, statistic, value in (
         ("Invocations", "Sum", 6.0),

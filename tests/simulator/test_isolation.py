@@ -1,4 +1,4 @@
-"""What a job can see and change. A sandbox is enforced by the kernel; without one, only paths are translated."""
+"""What a job can see and change. The kernel enforces a sandbox; without one, only paths are translated."""
 
 import io
 import json
@@ -112,7 +112,7 @@ for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passw
     for place in result:
         if Path(place).is_dir():
             assert not (Path(place) / name).exists()
-    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # of the layer that goes with the job
+    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # part of the layer that belongs to the job alone
     assert not any(result[place] for place in result if place not in layer)
     assert result["/tmp"]
 
@@ -279,7 +279,7 @@ def test_links_in_a_model_never_lead_to_files_of_this_machine(either, tmp_path):
     assert job["TrainingJobStatus"] == "Completed", job
     with tarfile.open(fileobj=io.BytesIO(either.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
         members = {member.name: member.linkname for member in tar}
-    if not either.simulator.enforced:  # where nothing is enforced, a job that may link a file may as well copy it
+    if not either.simulator.enforced:  # without enforcement, a job that can link a file could also copy it
         members.pop("hard", None)
     assert members == {"alias": "real", "dangling": "nowhere", "real": "", "second": "real"}
 

@@ -1,4 +1,4 @@
-"""Jobs can reach this simulator alone, if it was started with a network and they do not opt out; otherwise nothing."""
+"""Jobs can reach only this simulator, if it was started with a network and they do not opt out; otherwise nothing."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def opened(place: str, jobs_call: bool) -> Simulator:
 
 @pytest.fixture(params=PLACES)
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """A client of a simulator that jobs can call."""
+    """Return a client of a simulator that jobs can call."""
     image = {}
     if request.param == "docker":
         build(engine(), ROOT, IMAGE, "equivalent", print)
@@ -100,7 +100,7 @@ def test_a_simulator_that_jobs_cannot_call(place: str) -> None:
 
 @pytest.mark.parametrize("isolation", [pytest.param("required", marks=SANDBOX)])
 def test_nothing_else_is_reached(isolation: str) -> None:
-    """Not the simulator's own port, nor anything on this machine but what answers at the bridge."""
+    """A job reaches neither the simulator's own port nor anything else on this machine, only the bridge."""
     with Simulator(isolation=isolation, jobs_call=True) as simulator:
         client = Client(simulator)
         script = f"""

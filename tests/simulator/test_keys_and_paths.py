@@ -1,4 +1,4 @@
-"""Keys and paths of requests that cannot be files are named in one line; reasons name no folder of this machine."""
+"""Keys and paths in requests that cannot be files are reported in one line; reasons name no folder of this machine."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,7 +10,7 @@ from support.transform_jobs import create_model, transform
 
 from recore.simulator.server import BUCKET
 
-# The end of a key, and what is wrong with it.
+# The end of a key, and the reason why it is invalid.
 UNFIT = {
     "a folder above": ("a/..", "leads out of its folder"),
     "a long name": ("x" * 300, "cannot become a file: File name too long"),
@@ -21,7 +21,7 @@ LONG = f"/opt/ml/{'x' * 300}"
 
 @pytest.fixture(scope="module")
 def endpoints(without_sandbox: Client):
-    """Endpoints of a simulator without a sandbox, whose servers see paths of this machine."""
+    """Return the endpoints of a simulator without a sandbox, whose servers see paths of this machine."""
     endpoints = Endpoints(without_sandbox)
     yield endpoints
     endpoints.delete_all()
@@ -94,7 +94,7 @@ def test_local_paths_that_cannot_be_folders(without_sandbox: Client, name: str) 
 
 
 def test_what_the_sdk_adds_may_have_any_name(without_sandbox: Client) -> None:
-    """There its scripts are translated."""
+    """Without a sandbox, its scripts are translated."""
     folder = f"drivers/{next(numbers)}"
     without_sandbox.put(f"{folder}/folder.py/a.sh", "x" * (2 << 20))
     job = without_sandbox.train("", InputDataConfig=[channel("sm_drivers", f"s3://{BUCKET}/{folder}")])

@@ -1,4 +1,4 @@
-"""A new kind of resource is one class and one line: it is answered over HTTP, with lists and tags."""
+"""A new kind of resource takes one class and one line, and then works over HTTP, with lists and tags."""
 
 import contextlib
 import operator
@@ -28,7 +28,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 
 
 class Experiments(Resource):
-    """A kind that the simulator does not have, of a name, with filters of its own."""
+    """A kind that the simulator does not have, with a name and with filters of its own."""
 
     kind = "Experiment"
     arn_type = "experiment"

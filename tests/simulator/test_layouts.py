@@ -76,7 +76,7 @@ def test_a_database_of_layout_1_is_migrated_and_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     write_layout_1(path)
     Database.open(path).close()
-    database = Database.open(path)  # now of the newest layout
+    database = Database.open(path)  # it has the newest layout now
     assert database.read("PRAGMA user_version") == [(LAYOUT,)]
     store = Store(database)
     group, package = store.get("ModelPackageGroup", "group"), store.get("ModelPackage", "group/7")

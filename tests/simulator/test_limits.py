@@ -1,4 +1,4 @@
-"""Limits of time and memory, and requests to stop."""
+"""Limits on time and memory, and requests to stop."""
 
 import os
 
@@ -43,7 +43,7 @@ def test_a_processing_job_past_its_time_limit(either, script):
 
 def test_a_training_job_past_its_time_limit_keeps_its_model(either):
     mark = Mark()
-    for seconds in (4, 20, 60):  # on a busy machine the script may not have begun by then
+    for seconds in (4, 20, 60):  # on a busy machine the script may not have started by then
         job = either.train(POLITE, seconds=seconds, Environment=mark.environment)
         if "sleepingnow" in output(either, "TrainingJob", job["TrainingJobName"]):
             break
@@ -78,7 +78,7 @@ def test_memory_beyond_the_instance_type(either, monkeypatch, way):
     assert_memory_ends_it(either, monkeypatch, way)
 
 
-@needs_sandbox  # without one, /dev/shm is this machine's
+@needs_sandbox  # without a sandbox, /dev/shm is this machine's
 def test_files_in_memory_beyond_the_instance_type(client, monkeypatch):
     assert_memory_ends_it(client, monkeypatch, "files")
 

@@ -35,7 +35,7 @@ REFUSED = [
 ]
 
 EARLY, LATE = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2000, 3000))
-FILTERS = {  # for each a value that shows a record of `one_of_each_kind`, and one that hides it
+FILTERS = {  # for each filter, a value that shows a record of `one_of_each_kind`, and one that hides it
     "NameContains": ("ONE", "other"),
     "StatusEquals": ("Completed", "Failed"),
     "CrossAccountFilterOption": ("SameAccount", "CrossAccount"),
@@ -48,14 +48,14 @@ FILTERS = {  # for each a value that shows a record of `one_of_each_kind`, and o
     **{f"{time}Before": (LATE, EARLY) for time in ("CreationTime", "LastModifiedTime", "Created")},
 }
 EXECUTION = {"PipelineExecutionArn": arn("pipeline/one")}
-LISTED = {  # members of every request: what has the parts that are listed
+LISTED = {  # required members: the resource whose parts are listed
     "ListTrainingJobsForHyperParameterTuningJob": {"HyperParameterTuningJobName": "one"},
     "ListPipelineExecutions": {"PipelineName": "one"},
     "ListPipelineExecutionSteps": EXECUTION,
     "ListPipelineParametersForExecution": EXECUTION,
     "ListModelPackages": {"ModelPackageType": "Versioned"},
 }
-RECORDS = {  # members that lists read of records of some kinds
+RECORDS = {  # members of records that lists of these kinds read
     "TrainingJob": {"FinalMetricDataList": [{"MetricName": "loss", "Value": 1.0}]},
     "HyperParameterTuningJob": {
         "TuningId": "id",
@@ -86,7 +86,7 @@ class Jobs(Resource):
 
 @pytest.fixture(scope="module")
 def models(client: Client) -> list[str]:
-    """The names of 25 models, oldest first; all contain one word that is theirs alone."""
+    """Create 25 models and return their names, oldest first; all contain a word that no other name contains."""
     word = uuid.uuid4().hex[:8]
     names = [f"{word}-{chr(97 + number * 7 % 25)}" for number in range(25)]
     for name in names:
@@ -96,7 +96,7 @@ def models(client: Client) -> list[str]:
 
 @pytest.fixture
 def jobs() -> Jobs:
-    """25 records of jobs, a minute apart, of three statuses in turn."""
+    """Return 25 records of jobs, a minute apart, with three statuses in turn."""
     resource = Jobs(SimpleNamespace(store=Store()))
     for number in range(25):
         time = datetime.datetime(2026, 1, 1, 0, number, tzinfo=datetime.UTC)
@@ -107,7 +107,7 @@ def jobs() -> Jobs:
 
 
 def names(jobs: Jobs, **request: Any) -> list[str]:
-    """The names of all pages."""
+    """Return the names on all pages."""
     collected, token = [], {}
     while True:
         page = jobs.page("ListTrainingJobs", request | token)
@@ -131,7 +131,7 @@ def paginated(client: Client, word: str, **request: Any) -> list[list[str]]:
 def test_pages_by_the_paginator(client: Client, models: list[str], size: int) -> None:
     pages = paginated(client, models[0][:8], PaginationConfig={"PageSize": size})
     assert [len(page) for page in pages] == [size] * (25 // size) + ([25 % size] if 25 % size else [])
-    assert together(pages) == models[::-1]  # the newest first
+    assert together(pages) == models[::-1]  # newest first
 
 
 def test_order_and_names(client: Client, models: list[str]) -> None:
@@ -226,7 +226,7 @@ def test_the_message_names_the_missing_resource(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))
 def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: type[Resource]) -> None:
-    """Each filter is sent alone, with a value that the one record has and another: it shows the record, or hides it."""
+    """Each filter is sent alone, with a value that the record has and with another, and shows or hides the record."""
     resource = kind(SimpleNamespace(store=one_of_each_kind()))
     for operation in [name for name in kind.operations() if name.startswith("List")]:
 
@@ -251,7 +251,7 @@ def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: ty
 
 
 def one_of_each_kind() -> Store:
-    """A record of each kind, with one part where the kind has parts that are listed."""
+    """Return a store with a record of each kind, with a part if the kind has parts that are listed."""
     store = Store()
     for kind in KINDS:
         members = {f"{kind.kind}Name": "one", f"{kind.kind}Status": "Completed", **RECORDS.get(kind.kind, {})}

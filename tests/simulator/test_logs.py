@@ -1,4 +1,4 @@
-"""Logs of jobs: streamed while a job runs, cut at the limits; and the metrics in them."""
+"""Logs of jobs: streamed while a job runs, cut off at the limits; and the metrics in them."""
 
 import os
 import time
@@ -149,7 +149,7 @@ def test_invalid_and_slow_metric_definitions(either):
 
 
 def test_a_reader_reads_what_is_there_when_the_writer_lives_on(client):
-    """Without a sandbox a process can escape its supervisor and hold the pipe open: the job ends all the same."""
+    """Without a sandbox, a process can escape its supervisor and hold the pipe open, but the job ends nevertheless."""
     reading, writing = os.pipe()
     os.write(writing, b"one\ntwo")
     log = log_stream.JobLog(client.logs, "/aws/sagemaker/ProcessingJobs", "escaped").create()

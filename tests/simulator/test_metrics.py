@@ -1,4 +1,4 @@
-"""Metrics of training jobs: each value goes to CloudWatch, in batches; and what SageMaker's SDK reads of a job."""
+"""Metrics of training jobs: each value goes to CloudWatch, in batches; and what SageMaker's SDK reads about a job."""
 
 import datetime
 import threading
@@ -55,7 +55,7 @@ def test_each_value_with_its_time(either):
 
 
 def test_the_processor_time_of_all_processes(either):
-    """Also of those that ended before the job did."""
+    """The time of processes that ended before the job did is included."""
     spin = "import time\nwhile time.process_time() < 1:\n    pass"
     script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {spin!r}])"
     started = datetime.datetime.now(datetime.UTC)
@@ -99,7 +99,7 @@ def test_values_without_end(client, monkeypatch):
 
 
 def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
-    monkeypatch.setattr(metrics, "PATIENCE", 10)  # none of the lines takes as long as one may
+    monkeypatch.setattr(metrics, "PATIENCE", 10)  # no line alone takes as long as a line may
     monkeypatch.setattr(metrics, "SLOW_IN_ALL", 0.5)
     collected = collect(client, "slow", slow="^(a|aa|a?)+$")
     begun = time.thread_time()
@@ -111,7 +111,7 @@ def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
     for _ in range(1000):
         collected.measure(line)
     assert not collected
-    assert time.thread_time() - begun < 15  # a thousand lines more would take twenty
+    assert time.thread_time() - begun < 15  # a thousand more lines would take twenty
     assert collected.complaints == ["[the metric slow is no longer looked for: its regular expression takes too long]"]
 
 
@@ -121,13 +121,13 @@ def test_a_value_is_found_beside_a_thread_that_computes(client):
 
     def compute():
         while not done.is_set():
-            sum(range(10**7))  # for longer than PATIENCE, without a switch to another thread
+            sum(range(10**7))  # takes longer than PATIENCE, without a switch to another thread
 
     thread = threading.Thread(target=compute)
     thread.start()
     try:
         for number in range(10):
-            metrics.measure("b" * 700 + f"loss={number};")  # milliseconds, in which others could run
+            metrics.measure("b" * 700 + f"loss={number};")  # takes milliseconds, during which other threads could run
     finally:
         done.set()
         thread.join()

@@ -70,7 +70,7 @@ def test_a_group(packages: Packages) -> None:
         call = getattr(sagemaker, f"{operation}_model_package_group")
         message = refused(call, ModelPackageGroupName=name)
         for words in (f"Could not find model package group '{arn}'", "does not exist", "Requested resource not found"):
-            assert words in message  # which programs look for
+            assert words in message  # programs look for these words
     assert "not found" in refused(sagemaker.list_tags, ResourceArn=arn)
 
 
@@ -194,7 +194,7 @@ def test_a_package_without_a_group(packages: Packages) -> None:
     name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
-    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send it, and it does not apply
+    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send it, although it does not apply
     arn = create(**request, **approval, Tags=tags)["ModelPackageArn"]
     assert arn == f"{ARN}model-package/{name}"
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
@@ -375,7 +375,7 @@ def test_lists_by_filters_in_order_and_in_pages(packages: Packages) -> None:
     assert listed(ModelPackageGroupName=group) == versions[::-1]
     assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **ascending) == versions
     for size in (1, 4, 11):
-        for order in ("Name", "CreationTime"):  # version 10 is after version 9
+        for order in ("Name", "CreationTime"):  # version 10 comes after version 9
             request = {"ModelPackageGroupName": group, "SortBy": order, "PaginationConfig": {"PageSize": size}}
             assert listed(**request) == versions[::-1]
             assert listed(**request, **ascending) == versions

@@ -1,4 +1,4 @@
-"""The errors of all operations of the registry and of pipelines where what a request names is not there, or in use."""
+"""The errors of all registry and pipeline operations if a resource that a request names is missing or in use."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ KINDS = (
 
 
 def error_of(client: Client, operation: str, request: dict[str, Any]) -> str:
-    """The code of the error with which a request is answered: it is one that the API's model of the operation has."""
+    """Return the code of the error that answers a request, and check that the API's model of the operation has it."""
     with pytest.raises(ClientError) as caught:
         getattr(client.sagemaker, xform_name(operation))(**request)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400

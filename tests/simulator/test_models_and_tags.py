@@ -23,7 +23,7 @@ def tag(key: str, value: str = "") -> dict[str, str]:
 
 
 def refused(call: Any, **request: Any) -> str:
-    """The message of the ValidationException that a call meets."""
+    """Return the message of the ValidationException that a call raises."""
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         call(**request)
     assert caught.value.response["Error"]["Code"] == "ValidationException"

@@ -1,4 +1,4 @@
-"""Files from and to S3, which a job's end interrupts; untrusted archives, which write nothing outside their folder."""
+"""Transfers from and to S3, which a job's end interrupts; untrusted archives write nothing outside their folder."""
 
 import io
 import tarfile
@@ -14,7 +14,7 @@ from recore.simulator.compute.processes.volume import Volume
 
 
 def archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
-    """A tar.gz of (name, type, link or content)."""
+    """Write a tar.gz of (name, type, link or content)."""
     with tarfile.open(path, "w:gz") as tar:
         for name, kind, text in members:
             member = tarfile.TarInfo(name)
@@ -62,11 +62,11 @@ def test_the_archive_among_objects_that_begin_alike(tmp_path: Path) -> None:
 
 
 class Ended(Exception):
-    """The job must end."""
+    """Raised if the job must end."""
 
 
 def looks(count: int):
-    """A check that raises when it is called for the last of so many times."""
+    """Return a check that raises at the last of so many calls."""
     left = iter(range(count - 1))
 
     def check() -> None:
@@ -107,7 +107,7 @@ def test_packing_looks_between_chunks_whether_to_go_on(tmp_path: Path) -> None:
 
 
 def test_a_file_that_becomes_shorter_while_it_is_uploaded(client, tmp_path: Path) -> None:
-    """Without a sandbox a job's processes can outlive it."""
+    """Without a sandbox, a job's processes can outlive it."""
     path = tmp_path / "model/large"
     path.parent.mkdir()
     path.write_bytes(bytes(5 * CHUNK))
@@ -126,6 +126,6 @@ def test_a_file_that_becomes_shorter_while_it_is_uploaded(client, tmp_path: Path
 @pytest.mark.parametrize("proxy", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_files_do_not_travel_by_a_proxy(client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     uri = client.put("proxy/object", b"x")
-    monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # where nothing listens
+    monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # nothing is listening there
     download_file(client.s3, *parse(uri), tmp_path / "file")
     upload_file(client.s3, tmp_path / "file", uri)

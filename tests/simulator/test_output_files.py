@@ -21,7 +21,7 @@ OUTPUT = "/opt/ml/processing/output/o"
 
 
 def run(client, script, **members):
-    """Run a processing job that writes to its output's folder; its description and the keys that it made."""
+    """Run a processing job that writes to its output's folder; return its description and the keys that it created."""
     prefix = f"outputs-{uuid.uuid4().hex}/"
     place = {"S3Uri": f"s3://{BUCKET}/{prefix}", "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
@@ -35,7 +35,7 @@ def run(client, script, **members):
 
 
 def assert_one_line(client, job):
-    """The job failed with a reason of one line that shows no path of this machine."""
+    """Check that the job failed with a one-line reason that shows no path of this machine."""
     assert job["ProcessingJobStatus" if "ProcessingJobStatus" in job else "TrainingJobStatus"] == "Failed", job
     reason = job["FailureReason"]
     assert reason.startswith(("AlgorithmError: ", "ClientError: ")), reason
@@ -266,7 +266,7 @@ print(os.listdir(folder))
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can run a program as another user")
 def test_files_that_even_their_owner_may_not_read(tmp_path: Path) -> None:
-    folder = Path("/var/tmp") / f"recore-{uuid.uuid4().hex}"  # whose parents another user may enter
+    folder = Path("/var/tmp") / f"recore-{uuid.uuid4().hex}"  # other users may enter its parent folders
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
     try:

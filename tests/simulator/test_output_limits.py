@@ -1,4 +1,4 @@
-"""Stop, the time limit, the end of the simulator and the volume's size reach the files that a job reads and leaves."""
+"""Stops, time limits, the end of the simulator and the volume's size apply to the files that a job reads and writes."""
 
 import time
 import uuid
@@ -15,11 +15,11 @@ pytestmark = pytest.mark.slow
 
 OUTPUT = "/opt/ml/processing/output/o"
 MANY = "for number in range(20_000):\n    open(f'{folder}/{number:05d}', 'w').close()\n"
-LARGE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # sparse: it takes no time to make
+LARGE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # a sparse file, which takes no time to create
 
 
 def begin(client, script, **members):
-    """Start a processing job that writes to its output's folder; its name and the output's URI."""
+    """Start a processing job that writes to its output's folder; return its name and the output's URI."""
     target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
     place = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
@@ -55,7 +55,7 @@ def test_stop_while_outputs_are_uploaded(either, script):
 
 @pytest.mark.timing
 def test_the_time_limit_holds_for_the_upload(either):
-    for seconds in (6, 20, 60):  # on a busy machine the files may not be there by then
+    for seconds in (6, 20, 60):  # on a busy machine the files may not exist by then
         name, _ = begin(either, MANY + "print('written', flush=True)", seconds=seconds)
         job = either.wait("ProcessingJob", name, 300)
         if "written" in output(either, "ProcessingJob", name):
@@ -119,7 +119,7 @@ WAITING = f"{MANY}print('written', flush=True)\nimport time\ntime.sleep(600)"
 
 
 def is_complete(client, target):
-    """Whether the last of many files was uploaded; they are uploaded in the order of their names."""
+    """Return whether the last of many files was uploaded; they are uploaded in the order of their names."""
     prefix = f"{target.removeprefix(f's3://{BUCKET}/').rstrip('/')}/19999"
     return "Contents" in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
@@ -136,7 +136,7 @@ def test_a_stopped_job_s_outputs_are_uploaded_for_a_limited_time(either, monkeyp
 
 
 def run_beyond_its_limit(run):
-    """Run a job with longer limits, until it has written its files before the limit ends it; its last result."""
+    """Run a job with ever longer limits until it has written its files before the limit; return its last result."""
     for seconds in (8, 30, 120):
         *result, printed = run(seconds)
         if "written" in printed:

@@ -1,4 +1,4 @@
-"""Executions that run to the end: parameters, expressions, conditions, the order of steps and what lists answer."""
+"""Executions that run to the end: parameters, expressions, conditions, the order of steps and the results of lists."""
 
 import datetime
 import json
@@ -51,7 +51,7 @@ def parameter(name: str, kind: str, default: Any = None, **members: Any) -> dict
 
 @pytest.mark.slow
 def test_every_type_of_step_and_of_reference(pipelines: Pipelines) -> None:
-    """A model is made by jobs, registered in a group that did not exist, and serves a transform job."""
+    """Jobs make a model, which is registered in a new group and serves a transform job."""
     client, sagemaker, group = pipelines.client, pipelines.sagemaker, "pipeline-group"
     evaluated = {"Std:JsonGet": {"PropertyFile": get("Steps.Evaluate.PropertyFiles.f"), "Path": "acc"}}
     evaluate = pipelines.processing(
@@ -140,7 +140,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
         pipelines.start(name, S="other", I="-7", F="1e3", B="FALSE", Needed="é"),
     )
     expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Needed": "", "Joined": "text,5,0.1,true,,5.0"}
-    expected |= {"Whole": "5.0"}  # as it would be if an execution gave 5
+    expected |= {"Whole": "5.0"}  # as if an execution passed 5
     pipelines.wait(first)
     assert pipelines.environment(first, "M") == expected | {"Again": "a1.5trueb"}
     pipelines.wait(second)
@@ -189,7 +189,7 @@ def test_execution_variables_and_the_experiment(pipelines: Pipelines) -> None:
     assert environment["PipelineArn"] == described["PipelineArn"]
     assert (environment["PipelineExecutionArn"], environment["PipelineExecutionId"]) == (execution, identifier)
     started = datetime.datetime.fromisoformat(environment["StartDateTime"])
-    assert abs((started - described["CreationTime"]).total_seconds()) < 0.002  # one is rounded, the other one cut off
+    assert abs((started - described["CreationTime"]).total_seconds()) < 0.002  # one is rounded, the other truncated
     assert environment["CurrentDateTime"] >= environment["StartDateTime"]
     named = {"ExperimentName": environment["PipelineName"], "TrialName": identifier}
     assert environment.items() >= named.items()
@@ -275,7 +275,7 @@ def test_a_join_that_is_too_long(pipelines: Pipelines) -> None:
 
 
 def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
-    """Neither do its steps run, nor those that need them, wherever they are; the others do."""
+    """Its steps do not run, nor do those that need them, wherever they are; the others do."""
     inner = condition("Inner", [equals(1, 2)], [model("A")], [model("B")])
     outer = condition("Outer", [equals(1, 1)], [inner], [model("C")])
     after = [model("AfterA", X=get("Steps.A.ModelName")), model("AfterB", X=get("Steps.B.ModelName"))]
@@ -346,7 +346,7 @@ def test_lists_of_executions_and_of_steps(pipelines: Pipelines) -> None:
 def test_other_requests_are_answered_while_a_definition_is_read(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A large one takes seconds, when an execution starts and when it is retried."""
+    """Reading a large one takes seconds, when an execution starts and when it is retried."""
     name = pipelines.create(fail("F"))
     execution = pipelines.start(name)
     pipelines.wait(execution)
@@ -395,7 +395,7 @@ def test_a_name_that_the_arguments_begin(pipelines: Pipelines) -> None:
 
 @pytest.mark.slow
 def test_a_thousand_steps(pipelines: Pipelines) -> None:
-    """Each needs the one before it; no job runs, so what takes time is the order alone."""
+    """Each step needs the one before; no job runs, so only ordering them takes time."""
     steps = [condition("C0", [equals(1, 1)], [], [])]
     steps += [condition(f"C{n}", [equals(get(f"Steps.C{n - 1}.Outcome"), "True")], [], []) for n in range(1, 1000)]
     execution = pipelines.run(*reversed(steps))

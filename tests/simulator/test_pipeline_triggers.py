@@ -1,4 +1,4 @@
-"""Steps that run because another one failed, was stopped or ended, and how an execution ends that has them."""
+"""Steps that run because another one failed, was stopped or ended, and how an execution with such steps ends."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from recore.simulator.server import BUCKET
 
 FAILS = "raise ValueError('no luck')"
 SLEEPS = "import time\ntime.sleep(300)"
-# fails unless an object is there, of which a processing job gets a copy
+# Fails unless an object exists, of which a processing job gets a copy.
 IF_THERE = """
 import sys
 from pathlib import Path

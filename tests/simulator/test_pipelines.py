@@ -55,7 +55,7 @@ def json_get(path: str, name: str = "f") -> dict[str, Any]:
 
 
 def reads(value: Any) -> dict[str, Any]:
-    """A step that needs a value."""
+    """Return a step that needs a value."""
     return model("M", A=value)
 
 
@@ -78,7 +78,7 @@ for _ in range(70):
     TREE = join(TREE)
 RETRY = {"ExceptionType": ["Step.THROTTLING"]}
 FILES = process(PropertyFiles=[FILE])
-# steps, with what the refusal says
+# Steps, and the message with which they are refused.
 REFUSED: dict[str, tuple[list[Any], str]] = {
     "a cycle": ([train("A", "B"), train("B", "A")], "need each other in a circle: "),
     "a step that needs itself": ([train("A", "A")], "Step A: the steps need each other in a circle: A -> A"),
@@ -138,7 +138,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     ),
     "a structure for a text": ([train(), reads(get("Steps.T.ModelArtifacts"))], "this one is a structure"),
     "too many outputs, and an expression": ([outputs(11)], "Outputs has 11 items, and may have 0 to 10"),
-    "outputs by the thousand, and as many references": (  # no item is looked for, as that would take minutes
+    "outputs by the thousand, and as many references": (  # items are not looked up one by one, which would take minutes
         [reads(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
         "Step P: Arguments.ProcessingOutputConfig.Outputs has 4000 items",
     ),
@@ -208,7 +208,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     ),
     "a fail step without a text": ([train(), fail("F", get("Steps.T.ModelArtifacts"))], "this one is a structure"),
 }  # fmt: skip
-# members of a definition, with what the refusal says
+# Members of a definition, and the message with which they are refused.
 MEMBERS: dict[str, tuple[Any, str]] = {
     "an unknown type of parameter": ({"Parameters": [parameter("List")]}, "the type List is not one of"),
     "two parameters of one name": ({"Parameters": [parameter("String")] * 2}, "there are two of this name"),
@@ -360,7 +360,7 @@ def test_lists(pipelines: Pipelines) -> None:
 
 
 def test_a_thousand_steps(pipelines: Pipelines) -> None:
-    """Each one needs the one before; and a chain of references."""
+    """Each step needs the one before; and there is a chain of references."""
     steps = [model("M0"), *(model(f"M{n}", A=get(f"Steps.M{n - 1}.ModelName")) for n in range(1, 1000))]
     name = pipelines.create(*reversed(steps))
     assert len(pipelines.sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"]) > 100_000

@@ -1,4 +1,4 @@
-"""Processing jobs: inputs, outputs, exit messages; and the packages that a job's requirements.txt names."""
+"""Processing jobs: inputs, outputs and exit messages, and the packages that a job's requirements.txt names."""
 
 import io
 import json
@@ -103,11 +103,12 @@ def test_a_folder_that_even_its_owner_may_not_read(either):
     assert either.process(script)["ProcessingJobStatus"] == "Completed"
 
 
-# requirements.txt, mostly by training jobs: of processing jobs only a FrameworkProcessor's have one
+# The following is about requirements.txt, mostly in training jobs: only a FrameworkProcessor's processing jobs have
+# one.
 
 
 def source(client, **files):
-    """A source archive of files by their paths; its URI."""
+    """Upload a source archive of files by their paths and return its URI."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, text in files.items():
@@ -135,7 +136,7 @@ def libraries(client):
 
 
 def test_requirements_that_are_there_already(either, monkeypatch):
-    monkeypatch.setattr(PackageInstaller, "_from_index", None)  # would fail
+    monkeypatch.setattr(PackageInstaller, "_from_index", None)  # a call would fail
     before = libraries(either)
     text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
     text += "nope; sys_platform == 'none'\n"
@@ -145,7 +146,7 @@ def test_requirements_that_are_there_already(either, monkeypatch):
 
 
 def test_the_requirements_of_a_framework_processor(either):
-    """They are in the archive that the SDK's script unpacks and installs them from, where there is no network."""
+    """The packages are in the archive from which the SDK's script installs them, without a network."""
     archive = either.get(source(either, **{"requirements.txt": "numpy\n./pkg\n"} | PACKAGE))
     uri = either.put(f"source/{uuid.uuid4().hex}/sourcedir.tar.gz", archive)
     place = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
@@ -155,7 +156,7 @@ def test_the_requirements_of_a_framework_processor(either):
 
 
 def test_the_script_of_a_framework_processor(either):
-    """It names /opt/ml, where without a sandbox there is nothing. The program that it starts gets its paths."""
+    """It names /opt/ml, which does not exist without a sandbox. The program that it starts gets translated paths."""
     program = "import pathlib, sys\npathlib.Path(sys.argv[1], 'x').write_text(open('beside.txt').read())"
     script = (
         '#!/bin/bash\ncd /opt/ml/processing/input/code/\ntar -xzf sourcedir.tar.gz\nset -e\npython3 program.py "$@"'
@@ -275,7 +276,7 @@ def test_the_time_limit_holds_while_a_package_is_built(either):
 
 @pytest.mark.machine
 def test_a_package_of_the_index(either):
-    """Needs an index: pip's own, by this machine's settings."""
+    """This needs a package index: pip's own, with this machine's settings."""
     job = train(either, "wheel==0.45.1", "import wheel\nprint('wheel', wheel.__version__)")
     assert job["TrainingJobStatus"] == "Completed", job
     assert "wheel 0.45.1" in output(either, "TrainingJob", job["TrainingJobName"])

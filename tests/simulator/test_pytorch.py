@@ -1,4 +1,4 @@
-"""PyTorch images: training and serving in an environment of their own, with that image's defaults for the hooks."""
+"""PyTorch images: training and serving in an environment of their own, with the image's default hooks."""
 
 import io
 import json
@@ -61,7 +61,7 @@ if __name__ == "__main__":
 
 
 def trained(client: Client, slope: int) -> dict[str, Any]:
-    """A training job that has completed, of a line with this slope."""
+    """Return a completed training job that fits a line with this slope."""
     settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": client.source(job=SCRIPT)}
     algorithm = ALGORITHM | {"TrainingImage": TRAINING}
     job = train(client, AlgorithmSpecification=algorithm, HyperParameters=settings | {"slope": str(slope)})
@@ -70,7 +70,7 @@ def trained(client: Client, slope: int) -> dict[str, Any]:
 
 
 def served(client: Client, endpoints: Endpoints, uri: str, **variables: str) -> str:
-    """An endpoint with a model of an archive; its name."""
+    """Create an endpoint with a model from an archive and return its name."""
     name = f"pytorch-{next(numbers)}"
     container = {"Image": INFERENCE, "ModelDataUrl": uri}
     container["Environment"] = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | variables
@@ -79,9 +79,9 @@ def served(client: Client, endpoints: Endpoints, uri: str, **variables: str) -> 
 
 
 def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpoints) -> None:
-    """JSON, CSV and NPY in and out. The environment is read-only in a sandbox, and the job says its version.
+    """JSON, CSV and NPY work in both directions. The environment is read-only in a sandbox, and the job's log names it.
 
-    The SDK sets the variables that name a script to nothing.
+    The SDK sets the variables that name a script to an empty text.
     """
     job = trained(client, 3)
     printed = output(client, "TrainingJob", job["TrainingJobName"])
@@ -139,7 +139,7 @@ def output_fn(prediction, accept):
 
 
 def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
-    """Responses are those of TorchServe: without a charset, and with the status of the error that a hook raises."""
+    """Responses are TorchServe's: without a charset, and with the status of the error that a hook raises."""
     uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
     name = served(client, endpoints, uri)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
@@ -161,7 +161,7 @@ def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client,
 
 
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:
-    """The SDK's step puts the script beside the model, whose weights alone nothing can serve."""
+    """The SDK's step puts the script beside the model, whose weights alone cannot be served."""
     uri = trained(client, 2)["ModelArtifacts"]["S3ModelArtifacts"]
     alone = served(client, endpoints, uri)
     job = repack(client, uri, SCRIPT)

@@ -1,4 +1,4 @@
-"""The store of records: like a dict of dicts, for many threads, over restarts, and in files that are damaged."""
+"""The store of records: like a dict of dicts, for many threads, across restarts, and in damaged files."""
 
 import contextlib
 import copy
@@ -149,7 +149,7 @@ def test_of_two_requests_with_one_token_the_second_waits_for_the_answer_of_the_f
 
 
 def test_a_change_in_a_file_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
-    """FULL: the log is written through at each change. What would be lost without it, only a power cut shows."""
+    """FULL: the log is written through at each change. Only a power cut shows what would be lost without it."""
     database = Database.open(tmp_path / "state.sqlite")
     with database.transaction() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -193,7 +193,7 @@ def test_threads_do_not_disturb_each_other(steps_of_threads: list[list[tuple[str
 
 
 def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Call a function in threads that begin at the same moment; return what it returned."""
+    """Call a function in threads that start at the same moment, and return the results."""
     ready = threading.Barrier(count)
 
     def begin(number: int) -> Any:
@@ -327,7 +327,7 @@ def test_the_changes_beside_a_damaged_file_stay_too(tmp_path: Path) -> None:
     make_database(tmp_path / "state.sqlite")
     database = Database.open(tmp_path / "state.sqlite")
     Store(database).add("Model", "the latest", {})
-    killed = tmp_path / "killed"  # what a kill at this moment leaves
+    killed = tmp_path / "killed"  # what a kill at this moment leaves behind
     killed.mkdir()
     for name in ("state.sqlite", "state.sqlite-wal"):
         shutil.copy(tmp_path / name, killed)
@@ -363,7 +363,7 @@ def test_tags_are_merged_and_end_with_their_model() -> None:
     def add_or_make_again(thread: int) -> None:
         for _ in range(100):
             if thread:
-                with contextlib.suppress(ServiceError):  # there is no such model at this moment
+                with contextlib.suppress(ServiceError):  # the model does not exist at this moment
                     add(thread)
             else:
                 models.answer("DeleteModel", {"ModelName": "a"})

@@ -1,4 +1,4 @@
-"""Any request to the model registry, and any search, has its response or a modelled error, and the simulator lives on.
+"""Any request to the model registry, and any search, gets a response or a modelled error; the simulator keeps running.
 
 Requests that hypothesis makes from the service model often name what exists here, so that many of them are carried out.
 """
@@ -50,7 +50,7 @@ NAMED = {
     "ModelCardContent": ["{}", '{"model_overview": {"model_id": 1}}'],
     "Value": ["1", "-0.5", "true", "2026-01-01T00:00:00", "Approved", "a,b", "g", "nan", "1e999"],
 }
-# members of requests that are carried out; None: without the member
+# Members of requests that are carried out; None: without the member.
 TYPICAL: dict[str, dict[str, Any]] = {
     "CreateModelPackage": {"ModelPackageGroupName": "g", "ModelPackageName": None, "Tags": None, "ModelCard": None}
     | dict.fromkeys(NOT_SIMULATED),
@@ -75,7 +75,7 @@ def furnish(packages: Packages) -> None:
     for group in ("g", "h"):
         for version in packages.listed(ModelPackageGroupName=group):
             sagemaker.delete_model_package(ModelPackageName=version)
-        with contextlib.suppress(sagemaker.exceptions.ClientError):  # it was deleted
+        with contextlib.suppress(sagemaker.exceptions.ClientError):  # it may have been deleted
             sagemaker.delete_model_package_group(ModelPackageGroupName=group)
         sagemaker.create_model_package_group(ModelPackageGroupName=group)
         for _ in range(2):
@@ -86,7 +86,7 @@ def furnish(packages: Packages) -> None:
 
 @pytest.fixture(autouse=True)
 def still_works(packages: Packages) -> Iterator[None]:
-    """Afterwards versions are numbered on, and all can be listed and found."""
+    """Check that versions are still numbered, and that all can be listed and found."""
     sagemaker = packages.sagemaker
     furnish(packages)
     yield
@@ -99,7 +99,7 @@ def still_works(packages: Packages) -> Iterator[None]:
 
 
 def named(document: Any) -> st.SearchStrategy[Any]:
-    """A document in which members of certain names often have a value that means something here."""
+    """Return a document in which certain members often have a meaningful value."""
     if isinstance(document, list):
         return st.tuples(*map(named, document)).map(list)
     if not isinstance(document, dict):

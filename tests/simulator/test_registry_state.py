@@ -16,7 +16,7 @@ from support.state import running
 
 @pytest.mark.slow
 def test_versions_are_counted_on_after_a_kill(tmp_path: Path) -> None:
-    """Each version that was answered is there, and no number is left out or given out twice."""
+    """Each acknowledged version exists, and no number is skipped or used twice."""
     answered: list[str] = []
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))
@@ -28,7 +28,7 @@ def test_versions_are_counted_on_after_a_kill(tmp_path: Path) -> None:
             try:
                 answered.append(packages.version(group))
             except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
-                return  # the simulator is gone
+                return  # the simulator was killed
             if len(answered) >= 20:
                 some.set()
 

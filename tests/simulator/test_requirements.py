@@ -1,4 +1,4 @@
-"""A job's requirements.txt: how it is read and installed, by whom at a time, and what stops that."""
+"""A job's requirements.txt: how it is read, how its installation is shared, and what stops it."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from recore.simulator.compute.processes.reasons import start_of
 from recore.simulator.compute.scripts.requirements import LARGEST, RequirementsFile, digest_of
 from recore.simulator.compute.scripts.script_mode import find_requirements
 
-# A build that makes a file, and ends once there is another one.
+# A build that creates a file, and ends once another one exists.
 WAITING = """
 import os, time
 open({begun!r}, "w").close()
@@ -42,7 +42,7 @@ def failed_endpoint(endpoints: Endpoints, model: str) -> str:
 
 @pytest.fixture
 def building(without_sandbox: Client, tmp_path: Path):
-    """The source of an endpoint that builds a package all the while."""
+    """Return the source of an endpoint that goes on building a package."""
     begun, go = tmp_path / "begun", tmp_path / "go"
     files = {
         "inference.py": NAMED.format(name="m"),

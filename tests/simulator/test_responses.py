@@ -1,4 +1,4 @@
-"""The responses that a model's server may send. Whatever could be read in two ways is refused."""
+"""The responses that a model's server may send. Ambiguous ones are refused."""
 
 import contextlib
 import socket
@@ -169,7 +169,7 @@ pieces = st.sampled_from([*heads, *others])
 
 @given(st.lists(pieces, max_size=12), st.booleans())
 def test_any_bytes_are_either_a_response_or_an_error(sent: list[bytes], begins: bool) -> None:
-    """However they arrive; the words of a refusal may depend on that."""
+    """This holds however the bytes arrive; only the message of a refusal may depend on that."""
     outcomes = []
     whole = (OK if begins else b"") + b"".join(sent)
     for parts in ([whole], [bytes([byte]) for byte in whole]):

@@ -1,4 +1,4 @@
-"""A new kind of resource that waits for others is one file, tests/support/two_job_resource.py, and one line here."""
+"""A new kind of resource that waits for others takes one file, tests/support/two_job_resource.py, and one line here."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from recore.simulator.resources import registry
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 KINDS = (*registry.KINDS, AutoMLJobs)
-# a simulator that can be killed, which has the kind as well
+# A simulator that has the kind as well and can be killed.
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -51,7 +51,7 @@ def wait(sagemaker: Any, name: str) -> dict[str, Any]:
 
 
 def jobs(sagemaker: Any) -> dict[str, str]:
-    """The status of each processing job by its name."""
+    """Return the status of each processing job by its name."""
     listed = sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"]
     return {job["ProcessingJobName"]: job["ProcessingJobStatus"] for job in listed}
 

@@ -1,4 +1,4 @@
-"""The runtime's interface: REST, errors as its clients read them, and the place where a kind adds its invocations."""
+"""The runtime's interface: REST, errors as its clients read them, and where a kind adds its invocations."""
 
 import contextlib
 import http.client
@@ -36,7 +36,7 @@ class Echoes(Resource):
 
 
 class Waits(Resource):
-    """Another one, whose invocations wait until they may end."""
+    """Another such kind, whose invocations wait until they may end."""
 
     kind = "Wait"
     arn_type = "wait"

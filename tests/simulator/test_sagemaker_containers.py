@@ -1,4 +1,4 @@
-"""Scripts that import sagemaker_containers, which AWS's image holds, run in jobs as they are."""
+"""Scripts that import sagemaker_containers, which AWS's image has, run in jobs unchanged."""
 
 import importlib.util
 import json
@@ -13,7 +13,7 @@ from recore.simulator.isolation.sandbox import LIBRARY
 
 pytestmark = pytest.mark.everywhere
 
-# As public scripts for inference pipelines begin and answer.
+# This begins and answers like public scripts for inference pipelines.
 FEATURES = """
 import json
 from io import StringIO
@@ -42,7 +42,7 @@ def output_fn(prediction, accept):
         return worker.Response(encoders.encode(prediction, accept), accept, mimetype=accept)
     raise RuntimeError(f"{accept} accept type is not supported by this script")
 """
-# Swallows the ImportError, as some do, and fails later if it had to.
+# Swallows the ImportError, as some scripts do, and would fail later because of it.
 LABELS = """
 import json
 try:
@@ -74,7 +74,7 @@ def test_a_response_of_its_worker(either: Client) -> None:
     assert completed(either, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
 
 
-# Two first requests at the same time: the second must wait until the first has initialized the application.
+# Two first requests arrive at the same time: the second must wait until the first has initialized the application.
 AT_ONCE = """
 import threading
 from sagemaker_containers.beta.framework import worker

@@ -2,8 +2,8 @@
 
 recorded/sklearn-demo.json and pytorch-demo.json are the definitions that version 2 of the SDK (2.257.7) writes for the
 notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. The scripts at the addresses
-that they name are those of support/serial_inference.py, the table has columns of its own. The requests with PyTorch
-images are replayed with a scikit-learn image in their place, too, because not every machine has PyTorch's environment.
+that they name are those of support/serial_inference.py, and the table has different columns. Requests with PyTorch
+images are also replayed with a scikit-learn image, because not every machine has PyTorch's environment.
 """
 
 import json
@@ -30,7 +30,7 @@ RUN = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.tar.gz\npyth
 
 @dataclass(frozen=True)
 class Recording:
-    """A notebook's names. cached: the steps whose CacheConfig is enabled. image: instead of PyTorch's."""
+    """The names in a notebook. cached: the steps whose CacheConfig is enabled. image: replaces PyTorch's."""
 
     file: str
     pipeline: str
@@ -105,7 +105,7 @@ def execute(client: Client, recording: Recording) -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """A client of a simulator with no other resources."""
+    """Return a client of a simulator that has no other resources."""
     with Simulator() as simulator:
         yield Client(simulator)
 

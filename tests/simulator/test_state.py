@@ -137,7 +137,7 @@ UNUSABLE = {
 
 
 def command_fails(folder: Path, *before: object) -> str:
-    """Run `recore simulate` with a state folder, which must end with one line; return it."""
+    """Run `recore simulate` with a state folder, which must fail with one line, and return that line."""
     command = [
         *map(str, before),
         sys.executable,

@@ -1,4 +1,4 @@
-"""A simulator that is killed at a random moment under load: what it acknowledged is there at the next start.
+"""A simulator is killed at a random moment under load: everything that it acknowledged is there at the next start.
 
 The moment differs from run to run, whatever the seed.
 """
@@ -29,7 +29,7 @@ ONCE = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=30
 
 
 class Load:
-    """One client that changes names of its own, and knows what each may be: one value, or two while a request runs."""
+    """A client that changes names of its own and knows which values each may have: one, or two during a request."""
 
     def __init__(self, number: int):
         self.number = number
@@ -39,7 +39,7 @@ class Load:
         self.jobs = 0
 
     def run(self, simulator: SimulatorProcess) -> None:
-        """Send requests until there is no answer."""
+        """Send requests until one is not answered."""
         self.s3, self.sagemaker = (simulator.client(service, config=ONCE) for service in ("s3", "sagemaker"))
         self.jobs_left = 2
         with contextlib.suppress(*KILLED):
@@ -47,7 +47,7 @@ class Load:
                 self._step()
 
     def check(self, found: dict[Key, bytes | None]) -> None:
-        """Compare what is there after a restart with what may be there."""
+        """Compare what exists after a restart with what may exist."""
         for key, values in self.may_be.items():
             assert found.get(key) in values, f"{key} is {found.get(key)!r:.60}, not one of {values!r:.200}"
         ours = {key for key in found if key[1].startswith(f"{self.number}-")}
@@ -154,7 +154,7 @@ def test_acknowledged_changes_survive_kills_among_ten_thousand_objects(tmp_path:
     before = put_ten_thousand_objects(tmp_path)
 
     def objects(simulator: SimulatorProcess) -> dict[str, bytes]:
-        """Read the files, and compare them with S3's list: to get so many objects takes long."""
+        """Read the files and compare them with S3's list, because downloading so many objects takes long."""
         stored = stored_objects(tmp_path)[BUCKET]
         pages = simulator.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         tags = {item["Key"]: item["ETag"] for page in pages for item in page["Contents"]}

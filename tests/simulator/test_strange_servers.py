@@ -1,4 +1,4 @@
-"""Models whose servers send what no server should: errors that say so, in which nothing can direct a terminal."""
+"""Models whose servers send what no server should cause clear errors that cannot control a terminal."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from support.endpoints import Endpoints, variant
 from support.simulator_client import Client
 from support.transform_jobs import create_model, transform
 
-# Sends what its request holds as the whole response, and closes the connection.
+# Sends the content of its request as the whole response, and closes the connection.
 RAW = """
 import inspect, socket
 
@@ -22,7 +22,7 @@ def transform_fn(model, data, content_type, accept):
     connection.shutdown(socket.SHUT_RDWR)
     return b"", accept
 """
-# In the place of the container's server: says what it can do.
+# Replaces the container's server: announces its execution parameters.
 SAYING = """
 import http.server, os, socketserver, sys
 
@@ -59,7 +59,7 @@ def response_of(lines: str) -> bytes:
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["alone", "chain"])
 def raw(client: Client, endpoints: Endpoints, request: pytest.FixtureRequest) -> str:
-    """An endpoint. A chain's second container must not get what is refused of the first."""
+    """Create an endpoint. A chain's second container must not receive a response of the first that is refused."""
     return endpoints.create(endpoints.config(variant(create_model(client, *[RAW] * request.param))))
 
 

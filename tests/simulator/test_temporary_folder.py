@@ -1,4 +1,4 @@
-"""Temporary folders: jobs run with any TMPDIR, nothing is left, and the paths of sockets are short enough."""
+"""Temporary folders: jobs run with any TMPDIR, nothing is left behind, and the paths of sockets are short enough."""
 
 import os
 import signal
@@ -36,7 +36,7 @@ def use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def short() -> Iterator[Path]:
-    """A folder with a short path, where sockets go when XDG_RUNTIME_DIR names it."""
+    """Return a folder with a short path, where sockets are created if XDG_RUNTIME_DIR names it."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 
@@ -47,7 +47,7 @@ def short() -> Iterator[Path]:
 def test_each_kind_of_job(
     isolation: str, name: str, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # below the short folder its path is short enough for a socket
+    # below the short folder, its path is short enough for a socket
     folder = use((tmp_path if name == LONG else short) / name, monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
     with Simulator(isolation=isolation) as simulator:
@@ -79,7 +79,7 @@ def test_folders_of_a_killed_simulator_are_removed_by_the_next(
         [left] = short.iterdir()
         assert stat.S_IMODE(left.stat().st_mode) == 0o700
         with Simulator(isolation="off"):
-            assert left.exists()  # its simulator is at work
+            assert left.exists()  # its simulator is still running
         holder.send_signal(signal.SIGKILL)
     assert sorted(path.name.rpartition("-")[0] for path in folder.iterdir()) == ["recore-jobs", "recore-objects"]
     subprocess.run(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=True, timeout=60)
@@ -117,7 +117,7 @@ def test_a_folder_that_others_may_change_is_skipped(short: Path, monkeypatch: py
     folder, lock = socket_folder.make()
     lock.close()
     assert folder.parent == (short / "runtime").resolve()
-    (short / "open").chmod(0o1777)  # as /tmp is
+    (short / "open").chmod(0o1777)  # like /tmp
     folder, lock = socket_folder.make()
     lock.close()
     assert folder.parent == (short / "open").resolve()

@@ -18,7 +18,7 @@ from support.training_jobs import (
 
 pytestmark = pytest.mark.everywhere
 
-# what the SDK's third version sends along: a shell script that runs drivers, which run the user's script
+# Version 3 of the SDK sends this along: a shell script that runs drivers, which run the user's script.
 DRIVERS = {
     "sm_train.sh": """
 #!/bin/bash

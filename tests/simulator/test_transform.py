@@ -1,4 +1,4 @@
-"""Batch Transform: objects are split into requests for a real server, and the answers are assembled."""
+"""Batch Transform: objects are split into requests for a real server, and the responses are assembled."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from recore.simulator.server import BUCKET, ROLE_ARN
 
 pytestmark = pytest.mark.everywhere
 
-# Answers each request with one line: its number of lines, its bytes, its kind, what was asked for.
+# Answers each request with one line: its number of lines, its bytes, its type, and the requested type.
 COUNTING = """
 import json, os
 
@@ -32,7 +32,7 @@ def predict_fn(data, model):
 def output_fn(data, accept):
     return json.dumps([data[0].count(b"\\n"), len(data[0]), data[1], accept])
 """
-# Answers each line with itself, twice.
+# Answers each line with that line twice.
 DOUBLING = """
 def model_fn(model_dir):
     return None
@@ -51,7 +51,7 @@ def output_fn(data, accept):
 
 
 def transform(client: Client, script: str, objects: dict[str, str | bytes], wait: bool = True, **members: Any):
-    """Run a transform job over some objects; its description and where the answers are."""
+    """Run a transform job over some objects; return its description and the address of the output."""
     name = f"transform-{next(numbers)}"
     for key, body in objects.items():
         client.put(f"{name}/in/{key}", body)
@@ -181,7 +181,7 @@ def test_an_answer_above_the_time_limit_fails(client: Client) -> None:
     assert "did not respond within 1 s" in job["FailureReason"]
 
 
-# A server of its own in the place of the container's: healthy, and to an invocation it sends HOW.
+# Replaces the container's server: it is healthy, and answers an invocation with HOW.
 IMPOSTOR = """
 import contextlib, os, socket, sys, time
 

@@ -1,4 +1,4 @@
-"""What transform jobs read: compressed objects, manifests, filtered records, objects shared out between instances."""
+"""What transform jobs read: compressed objects, manifests, filtered records, objects divided among instances."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ from support.transform_jobs import completed, create_model, transform
 
 from recore.simulator.server import BUCKET
 
-# Answers each line with the sum of its numbers; a line that holds a word, with an error.
+# Answers each line with the sum of its numbers, or with an error if a line contains a word.
 SUMMING = """
 def model_fn(model_dir):
     return None
@@ -31,7 +31,7 @@ def model(client: Client) -> str:
 
 
 def failure(client: Client, model: str, objects: dict[str, Any], **members: Any) -> str:
-    """The reason of a transform job that fails."""
+    """Return the reason why a transform job fails."""
     once = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
     job, _ = transform(client, model, objects, **once | members)
     assert job["TransformJobStatus"] == "Failed"
@@ -113,7 +113,7 @@ def test_compressed_objects(client: Client, model: str) -> None:
 
 
 def bomb() -> bytes:
-    """64 MiB of one line, compressed to a thousandth."""
+    """Return 64 MiB of one line, compressed to a thousandth."""
     return gzip.compress(b"0" * (1 << 26))
 
 

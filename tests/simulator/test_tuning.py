@@ -19,14 +19,14 @@ from support.tuning_jobs import (
 )
 
 NAME, STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
-# one value of its hyperparameter fails, the others are the objective; it ends at once
+# One value of its hyperparameter fails, the others are the objective; it ends at once.
 PICKY = """
 import sys
 settings = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 print("arguments", sorted(settings.items()))
 print(f"loss={float(settings['-x'])};")
 """
-# prints several values of the objective; a bad one keeps on printing until it is stopped
+# Prints several values of the objective; with a bad value it prints until it is stopped.
 STEPS = """
 import itertools, sys, time
 x = float(sys.argv[sys.argv.index("-x") + 1])
@@ -47,14 +47,14 @@ def picky(client: Client) -> str:
 
 
 def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[str, Any]:
-    """A request that tries these values of x, in this order."""
+    """Return a request that tries these values of x in this order."""
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     return tuning_request(source, len(values), parallel, Strategy="Grid", ParameterRanges=ranges, **config)
 
 
 @pytest.fixture(scope="module")
 def searched(tuning: Tuning, picky: str) -> dict[str, Any]:
-    """A grid's description: the third value is the best, and the second one fails."""
+    """Run a grid search and return its description: the third value is the best, and the second one fails."""
     request = grid(picky, "4", "bad", "2", parallel=2)
     request["Tags"] = [{"Key": "team", "Value": "rocks"}]
     return tuning.run(request)
@@ -88,14 +88,14 @@ def test_the_training_jobs_are_of_their_tuning_job(searched: dict[str, Any], tun
         if job["TrainingJobStatus"] == "Completed":
             x = listed["TunedHyperParameters"]["x"]
             printed = output(client, "TrainingJob", listed["TrainingJobName"])
-            assert f"arguments [('-x', '{x}')]" in printed  # nothing that only concerns the tuning
+            assert f"arguments [('-x', '{x}')]" in printed  # hyperparameters that only concern tuning are not passed
 
 
 def test_lists(searched: dict[str, Any], tuning: Tuning) -> None:
     def xs(**settings: Any) -> list[str]:
         return [job["TunedHyperParameters"]["x"] for job in tuning.jobs(searched[NAME], **settings)]
 
-    assert xs(SortBy="FinalObjectiveMetricValue") == ["2", "4"]  # without the one that has none
+    assert xs(SortBy="FinalObjectiveMetricValue") == ["2", "4"]  # without the job that has no objective
     assert xs(SortBy="FinalObjectiveMetricValue", SortOrder="Descending") == ["4", "2"]
     assert xs(SortBy="Name", SortOrder="Descending") == xs(SortBy="CreationTime", SortOrder="Descending")
     assert xs(SortBy="CreationTime", PaginationConfig={"PageSize": 1}) == ["4", "bad", "2"]
@@ -185,7 +185,7 @@ def test_a_target_that_is_reached_completes_the_tuning_job(tuning: Tuning, picky
 
 @pytest.mark.slow
 def test_early_stopping_stops_a_job_that_is_worse_than_the_median(tuning: Tuning, client: Client) -> None:
-    """The last job prints for ever: the tuning job ends only because it is stopped."""
+    """The last job prints forever: the tuning job ends only because that job is stopped."""
     request = grid(client.source(job=STEPS), "1", "2", "3", "200", TrainingJobEarlyStoppingType="Auto")
     job = tuning.run(request)
     assert job[STATUS] == "Completed", job
@@ -243,7 +243,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client: Client, endpoints: Endpoints) -> None:
-    """A scikit-learn script and a Bayesian search; the model that answers has the best job's hyperparameters."""
+    """A Bayesian search with a scikit-learn script; the deployed model has the best job's hyperparameters."""
     source = client.source(job=LINEAR)
     ranges = {
         "IntegerParameterRanges": [continuous("epochs", "5", "200", "Logarithmic")],
@@ -285,7 +285,7 @@ def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client
 
 
 def test_delete(tuning: Tuning, searched: dict[str, Any], client: Client) -> None:
-    """Runs last, as its tuning job is that of other tests. The training jobs stay."""
+    """This runs last, because other tests use its tuning job. The training jobs stay."""
     jobs = tuning.jobs(searched[NAME])
     tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: searched[NAME]})
     with pytest.raises(botocore.exceptions.ClientError, match="Could not find hyper parameter tuning job"):

@@ -1,4 +1,4 @@
-"""Requests for tuning jobs that are refused: the error names what is wrong, and no training job is made."""
+"""Requests for tuning jobs that are refused: the error names the problem, and no training job is created."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ NAME = "HyperParameterTuningJobName"
 
 
 def refusal(client: Client, request: dict[str, Any], operation: str = "CreateHyperParameterTuningJob") -> str:
-    """The error that the service answers, without boto3's own checks before it."""
+    """Return the error that the service returns without boto3's own checks before it."""
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=60)
     try:
         headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
@@ -157,7 +157,7 @@ def test_definitions(client: Client, members: dict[str, Any], words: str) -> Non
 
 
 def several(*names: str, **members: Any) -> dict[str, Any]:
-    """A request with several definitions."""
+    """Return a request with several definitions."""
     request = tuning_request(SOURCE)
     del request["TrainingJobDefinition"]
     config = request["HyperParameterTuningJobConfig"]

@@ -25,14 +25,14 @@ UNIT = NumberRange("x", 0.0, 1.0, "Linear", whole=False)
 
 
 def loss(values: dict[str, str]) -> float:
-    """0 is the best: rate 0.01, depth 7, momentum 0.9, kind b."""
+    """Return the distance from the best values: rate 0.01, depth 7, momentum 0.9, kind b."""
     rate = (math.log10(float(values["rate"])) + 2) ** 2 / 4
     momentum = (math.log10(1 - float(values["momentum"])) + 1) ** 2 / 4
     return rate + ((int(values["depth"]) - 7) / 10) ** 2 + momentum + 0.3 * (values["kind"] != "b")
 
 
 def run(search: Search, trials: int) -> list[dict[str, str]]:
-    """Try as many values one after the other; what was tried."""
+    """Try so many values one after another, and return them."""
     tried = []
     for _ in range(trials):
         number, values = search.suggest()
@@ -43,14 +43,14 @@ def run(search: Search, trials: int) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_bayesian_beats_random_at_equal_numbers_of_jobs() -> None:
-    """Over 30 seeds, each with the same number of trials: better on the mean, and for most seeds."""
+    """Over 30 seeds with equal numbers of trials, it is better on average and for most seeds."""
     best = {
         strategy: [min(map(loss, run(Search(strategy, RANGES, maximize=False, seed=seed), 25))) for seed in range(30)]
         for strategy in ("Bayesian", "Random")
     }
     pairs = list(zip(best["Bayesian"], best["Random"], strict=True))
     assert statistics.fmean(best["Bayesian"]) < 0.75 * statistics.fmean(best["Random"])
-    assert sum(bayesian < random for bayesian, random in pairs) >= 20  # by chance with a probability below 5 %
+    assert sum(bayesian < random for bayesian, random in pairs) >= 20  # the probability of this by chance is below 5 %
 
 
 def test_a_grid_covers_all_combinations_once() -> None:
@@ -71,7 +71,7 @@ def test_suggestions_depend_on_the_seed_and_the_results_alone(strategy: str) -> 
     tried = run(search(3), 14)
     assert run(search(3), 14) == tried
     assert run(search(4), 14)[0] != tried[0]
-    again = search(3)  # as after a restart: from what is known, on with what would have come
+    again = search(3)  # as after a restart: the known results are added, then the search continues as it would have
     for values in tried[:12]:
         number, same = again.add(values)
         assert same == values
@@ -178,7 +178,7 @@ def test_the_median_rule(value: float, maximize: bool, worse: bool) -> None:
     assert others[0] == [4.0, 3.0]
     assert is_worse_than_median(2, value, others, maximize) is worse
     assert not is_worse_than_median(2, 3.0, others, maximize)  # as good as the median
-    assert not is_worse_than_median(3, value, others, maximize)  # no other job came as far
+    assert not is_worse_than_median(3, value, others, maximize)  # no other job got as far
     assert not is_worse_than_median(2, value, others[:2], maximize)
 
 

@@ -1,4 +1,4 @@
-"""A pipeline's Tuning step: the best training job and the models of the best ones as references of later steps."""
+"""A pipeline's Tuning step: later steps refer to its best training job and to the models of the best ones."""
 
 import re
 

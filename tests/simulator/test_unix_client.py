@@ -1,4 +1,4 @@
-"""The client of a model's server: one deadline for a request, kept connections, and servers that misbehave."""
+"""The client of a model's server: one deadline for a request, persistent connections, and servers that misbehave."""
 
 import itertools
 import socket
@@ -22,13 +22,13 @@ numbers = itertools.count()
 
 @pytest.fixture
 def place(sockets: Path) -> Path:
-    """The address at which one test's server listens."""
+    """Return the address at which one test's server listens."""
     return sockets / f"http-{next(numbers)}"
 
 
 @contextmanager
 def serve(path: Path, respond: Callable[[socket.socket], None]) -> Iterator[list[socket.socket]]:
-    """A server that calls `respond` with each connection; yields the connections that it accepted."""
+    """Run a server that calls `respond` with each connection, and yield the connections that it accepted."""
     connections: list[socket.socket] = []
 
     def accept() -> None:
@@ -61,7 +61,7 @@ def _ignoring_errors(respond: Callable[[socket.socket], None]) -> Callable[[sock
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """The head of a request; nothing where the client has closed the connection."""
+    """Return the head of a request, or an empty text if the client has closed the connection."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         if not (part := connection.recv(1)):
@@ -131,7 +131,7 @@ def test_a_malformed_response_is_named(place: Path, response: bytes) -> None:
     [(b"", Disconnected), (OK + b"Content-Length: 100\r\n\r\nabc", NoResponse)],
 )
 def test_a_connection_that_breaks(place: Path, response: bytes, expected: type[NoResponse]) -> None:
-    """Only a request to which no response has begun counts as one that the server may not have received."""
+    """A request counts as possibly not received only if no response to it has begun."""
 
     def respond(connection: socket.socket) -> None:
         read_request(connection)

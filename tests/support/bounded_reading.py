@@ -1,4 +1,4 @@
-"""A submission read in a process with little memory and processor time, which ends it where it takes more."""
+"""Reads a submission in a process with little memory and processor time, which ends if it needs more."""
 
 import subprocess
 import sys

@@ -21,7 +21,7 @@ HOSTILE = "</script><script>document.title='broken'</script><a href='http://exam
 
 
 class Runs:
-    """The folder that make_runs filled: the submission, the private assays, the runs, and what the good one printed."""
+    """The folder that make_runs filled: the submission, the private assays, the runs, and the good one's output."""
 
     def __init__(self, folder: Path):
         self.mine, self.actual = folder / "mine", folder / "actual.csv.gz"
@@ -32,7 +32,7 @@ class Runs:
 def make_runs(folder: Path, sample: Path) -> None:
     """Make two runs of the tiny submission: one on the sample, one with a private assay that is not a number.
 
-    Private assays have many digits, by which a test can recognise them anywhere.
+    Private assays have many digits, so that a test can recognise them anywhere.
     """
     mine = tiny(folder / "mine")
     actual = pd.read_csv(sample / "private/actual.csv.gz", index_col=0)
@@ -56,7 +56,7 @@ def numbers(run: Path, name: str) -> pd.DataFrame:
 
 
 def changed(run: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
-    """Change a run's record."""
+    """Change the record of a run, and return the run's folder."""
     record = json.loads((run / "run.json").read_text())
     change(record)
     (run / "run.json").write_text(json.dumps(record))
@@ -64,7 +64,7 @@ def changed(run: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
 
 
 def hostile(run: Path, sample: Path) -> Path:
-    """Put markup into every text of a run's folder: names, reasons, logs, holes, the runs beside it."""
+    """Put markup into every text in a run's folder: names, reasons, logs, holes, and the runs beside it."""
     name = HOSTILE.replace("/", "\\")
     public = pd.read_csv(sample / "public/public.csv.gz", index_col=0, dtype=str)
     data = write_csv(run.parent / f"{name}.csv.gz", public.assign(SiteID=HOSTILE))

@@ -42,7 +42,7 @@ def condition(name: str, conditions: list[Any], then: list[Any], otherwise: list
 
 
 def model(name: str, *depends_on: str, **environment: Any) -> Document:
-    """A step that ends at once. environment: of the model's container, where expressions can be read afterwards."""
+    """Return a step that ends at once. environment: the model container's, which shows values of expressions."""
     container = {"Image": IMAGE, "Environment": environment}
     return step(name, "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container}, *depends_on)
 
@@ -113,7 +113,7 @@ class Pipelines:
         return described["PrimaryContainer"]["Environment"]
 
     def processing(self, name: str, script: str, *depends_on: str, outputs: Any = (), **members: Any) -> Document:
-        """A step that runs a script. outputs: names of folders below /opt/ml/processing."""
+        """Return a step that runs a script. outputs: names of folders below /opt/ml/processing."""
         prefix = f"s3://{BUCKET}/pipelines/{next(numbers)}"
         arguments = {
             "RoleArn": ROLE_ARN,

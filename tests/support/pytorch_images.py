@@ -1,4 +1,4 @@
-"""The marks of tests that need the environment of PyTorch images, which `make setup-pytorch` makes."""
+"""Marks for tests that need the environment of PyTorch images, which `make setup-pytorch` creates."""
 
 import pytest
 

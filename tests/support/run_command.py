@@ -37,7 +37,7 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
 
 
 def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:
-    """Return the line of a run that is refused in a folder, in this process; no file is written, no job started."""
+    """Return the error line of a run that is refused in this process, without writing a file or starting a job."""
     before = sorted(os.listdir(cwd))
     done = recore("run", *arguments, cwd=cwd, **variables)
     assert done.returncode == 2, done.stderr
@@ -49,7 +49,7 @@ def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:
 
 
 def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """Make a folder once, even if several processes of pytest-xdist need it, and return it."""
+    """Create a folder once, even if several processes of pytest-xdist need it, and return it."""
     folder = factory.getbasetemp()
     folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / name
     with open(f"{folder}.lock", "w") as lock:
@@ -81,11 +81,11 @@ class RunningCommand:
         return (self.folder / "stderr").read_text()
 
     def jobs(self, script: str) -> list[psutil.Process]:
-        """Return the processes in which jobs run a script now."""
+        """Return the processes in which jobs are running a script."""
         result = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
-                command = child.cmdline()[:3]  # more are arguments of the script
+                command = child.cmdline()[:3]  # the rest are the script's arguments
                 if any(word.endswith(script) for word in command) and "bwrap" not in child.name():
                     result.append(child)
             except psutil.Error:  # it has just ended
@@ -108,7 +108,7 @@ class RunningCommand:
             return status, os.listdir(self.tmp)
         except subprocess.TimeoutExpired:
             below = [child.cmdline() for child in psutil.Process(self.process.pid).children(recursive=True)]
-            self.process.send_signal(signal.SIGABRT)  # Python's faulthandler prints what each thread does
+            self.process.send_signal(signal.SIGABRT)  # Python's faulthandler prints every thread's stack
             self.process.wait(10)
             pytest.fail(f"no end in sight; below it {below}; it said:\n{self.stderr}")
         finally:
@@ -151,7 +151,7 @@ def on_terminal(*arguments: object) -> tuple[int, str, str]:
     try:
         while piece := os.read(ours, 65536):
             shown += piece
-    except OSError:  # Linux reports in this way that no process has the terminal any more
+    except OSError:  # on Linux this means that no process has the terminal open any more
         pass
     os.close(ours)
     out, _ = process.communicate(timeout=60)

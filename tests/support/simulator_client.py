@@ -13,7 +13,7 @@ numbers = itertools.count()
 
 
 class Client:
-    """boto3 clients of a simulator, with requests that have defaults for all required members."""
+    """boto3 clients of a simulator, with defaults for all required members of requests."""
 
     def __init__(self, simulator: Simulator, image: str = IMAGE):
         self.simulator, self.image = simulator, image

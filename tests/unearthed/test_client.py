@@ -1,8 +1,8 @@
-"""The client's five commands in a fresh clone, and in one that was worked in before.
+"""The client's five commands in a fresh clone, and in one that has been worked in before.
 
-What the client says does not count: it exits 0 whatever happened in a container, and sometimes 1 after a good build,
-when the container that removes itself is gone before it is asked how it ended. So what the commands left is looked
-at, and how the containers ended, of which the client removes none but build's.
+The client's own messages do not count: it exits with 0 whatever happened in a container, and sometimes with 1 after a
+good build, if the container that removes itself is gone before the client asks how it ended. So the tests check the
+files that the commands left, and how the containers ended; the client removes only build's.
 """
 
 import shutil
@@ -22,7 +22,7 @@ from recore.dataset.sample_files import Plan, make_sample
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
-# What each command leaves in the project.
+# The files that each command leaves in the project.
 OUTPUTS = {
     "build": {"src.tar.gz"},
     "preprocess": {"data/preprocess/public.csv"},
@@ -34,8 +34,9 @@ OUTPUTS = {
 
 @dataclass
 class Ran:
-    """What is known after the five commands: of each, what the client printed, the names of the files that it made or
-    changed, its containers' exit codes and their logs."""
+    """The results of the five commands: for each, the client's output, the names of the files that it created or
+    changed, its containers' exit codes and their logs.
+    """
 
     folder: Path
     printed: dict[str, str] = field(default_factory=dict)
@@ -45,7 +46,7 @@ class Ran:
 
 
 def times(folder: Path) -> dict[str, int]:
-    """When each file was written."""
+    """Return when each file was written."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
     return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in files}
 
@@ -55,7 +56,7 @@ def containers(engine: docker.DockerClient, folder: Path) -> list[docker.models.
 
 
 def work_by_hand(folder: Path) -> None:
-    """What somebody leaves who had other data, ran the scripts by hand and packed something else."""
+    """Leave files like someone who had other data, ran the scripts by hand and packed another submission."""
     make_sample(folder / "data", Plan(rows=120, holes=4, channels=70, seed=8))
     for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
         done = run(script, cwd=folder)
@@ -76,7 +77,7 @@ def ran(
     if request.param == "worked-in":
         work_by_hand(folder)
     shutil.copytree(sample / "public", folder / "data/public")
-    # Nothing of this machine's: no login, and no question to the package index whether the client is the newest.
+    # Nothing of this machine is used: no login, and no question to the package index whether the client is the newest.
     variables = environment() | {"HOME": str(tmp_path_factory.mktemp("home")), "OUTDATED_IGNORE": "1"}
     ran = Ran(folder)
     try:
@@ -98,7 +99,7 @@ def ran(
             for container in left:
                 container.remove(v=True)
             deadline = time.monotonic() + 60
-            while containers(engine, folder):  # build's is removed by the engine, which takes its time
+            while containers(engine, folder):  # the engine removes build's container, which takes a moment
                 assert time.monotonic() < deadline, f"{command}: its container is still there\n{done.stdout}"
                 time.sleep(0.1)
             ran.changed[command] = {name for name, _ in before.items() ^ times(folder).items()}
@@ -133,7 +134,7 @@ def test_the_archive_holds_what_the_pipeline_needs_and_nothing_else(ran: Ran) ->
 def test_the_score_is_the_one_by_hand(ran: Ran, project: Path) -> None:
     for name in ("data/preprocess/public.csv", "data/predictions/public.csv.out", "data/scores/public.txt"):
         same = (ran.folder / name).read_bytes() == (project / name).read_bytes()
-        assert same, name  # pytest would need minutes to show the difference of large files
+        assert same, name  # pytest would take minutes to show the difference between large files
 
 
 def test_the_install_before_each_step_needs_no_network(ran: Ran, engine: docker.DockerClient) -> None:

@@ -12,11 +12,11 @@ from conformance.servers import Server
 from support.checkout import copy_checkout
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
-PORT = 8080  # compose.yaml's
+PORT = 8080  # the port in compose.yaml
 
 
 def compose_command() -> list[str]:
-    """Docker's plugin, or the program that was there before it."""
+    """Return the command of Docker's plugin, or of the program that preceded it."""
     for command in (["docker", "compose"], ["docker-compose"]):
         if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True).returncode == 0:
             return command
@@ -25,7 +25,7 @@ def compose_command() -> list[str]:
 
 @pytest.fixture
 def served(engine: docker.DockerClient, project: Path, tmp_path: Path) -> Iterator[Server]:
-    """A clone after a run by hand, served."""
+    """Serve a clone after a run by hand."""
     command = [*compose_command(), "--project-name", "recore-test"]
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
@@ -46,7 +46,7 @@ def served(engine: docker.DockerClient, project: Path, tmp_path: Path) -> Iterat
         server.wait(lambda: True)
         yield server
     finally:
-        print(compose("logs").stdout)  # shown when the test fails
+        print(compose("logs").stdout)  # shown if the test fails
         down = compose("down")
     assert down.returncode == 0, down.stderr
 

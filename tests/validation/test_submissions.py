@@ -1,4 +1,4 @@
-"""Submissions that fail, print, wait or hang while they are validated."""
+"""Submissions that fail, print, wait or hang during validation."""
 
 import shutil
 import threading
@@ -16,7 +16,7 @@ from recore.validation.workers import Worker
 
 
 def test_the_time_limit_is_that_of_one_request(linear_submission: Path, tmp_path: Path) -> None:
-    """Its timer would otherwise end the process during a later one."""
+    """Otherwise its timer would end the process during a later request."""
     worker = Worker(linear_submission, tmp_path / "log", 10)
     with pytest.raises(SubmissionError, match="no_such_request"):
         worker.ask("no_such_request")
@@ -63,7 +63,7 @@ def test_what_a_submission_prints_is_not_taken_for_answers(
 
 @pytest.mark.slow
 def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
-    """With the process that it has started, which would hold its pipes open."""
+    """The process that it started, which would hold its pipes open, is stopped too."""
     shutil.copytree(linear_submission, tmp_path / "s")
     hang = "import subprocess; subprocess.run(['sleep', '7654321'])\n    return Ridge"
     (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", hang))
@@ -77,7 +77,7 @@ def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: P
 
 
 def test_the_budget_is_the_time_on_the_clock() -> None:
-    """It keeps time for the page, and none of it is left to work that would end later."""
+    """Time is reserved for the page, and none is left for work that would end later."""
     budget = TimeBudget(2.0)
     assert budget.allows(100.0)
     assert not budget.allows(119.0)
