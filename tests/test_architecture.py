@@ -77,7 +77,7 @@ def test_packages_of_the_simulator_import_only_those_below() -> None:
         assert not {name for name in imports(f"{folder}/{package}") if f"{name}.".startswith(above)}, package
 
 
-def test_the_simulators_region_and_account_have_one_home() -> None:
+def test_the_region_and_account_of_the_simulator_are_defined_once() -> None:
     files = (ROOT / "recore/simulator").rglob("*.py")
     assert [path.name for path in files if re.search(f"{REGION}|{ACCOUNT}", path.read_text("utf-8"))] == ["account.py"]
 
@@ -90,7 +90,7 @@ def test_the_drawing_shows_every_package() -> None:
     assert [name for name in scripts if not (ROOT / name).is_file()] == []
 
 
-def test_every_file_that_is_named_exists() -> None:
+def test_every_mentioned_file_exists() -> None:
     part = PAGE.partition("## Inside the simulator\n")[2].partition("\n## Design decisions")[0]
     names = set(re.findall(r"`([\w/]+\.py)`", part))
     assert len(names) > 10

@@ -34,7 +34,7 @@ MODELS = {
 
 
 @pytest.mark.slow
-def test_the_board_ranks_by_what_other_holes_will_score(tmp_path: Path) -> None:
+def test_the_board_ranks_by_the_score_on_other_holes(tmp_path: Path) -> None:
     make_sample(tmp_path / "data", Plan(rows=600, holes=12, channels=120))
     files = {
         "with": file_options(tmp_path / "data"),

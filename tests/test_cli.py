@@ -81,7 +81,7 @@ def test_a_working_directory_that_was_removed(command: str, tmp_path: Path, monk
         (["run", "--public"], "'--public' requires an argument; see `python -m recore run --help`"),
     ],
 )
-def test_wrong_usage_is_one_line_with_what_to_write_instead(arguments: list[str], words: str) -> None:
+def test_wrong_usage_is_reported_in_one_line_with_the_correct_usage(arguments: list[str], words: str) -> None:
     refused(recore(*arguments), words)
 
 
@@ -149,7 +149,7 @@ def test_the_command_imports_no_slow_packages() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split() == []
 
 
-def test_a_reader_that_closes_early_is_no_error() -> None:
+def test_a_reader_that_closes_early_is_not_an_error() -> None:
     command = [sys.executable, "-m", "recore", "doctor"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()

@@ -63,7 +63,7 @@ def bare(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{folder}:{os.environ['PATH']}", "DOCKER_HOST": f"unix://{tmp_path}/no-such-socket"}
 
 
-def test_everything_missing_has_its_cost_and_its_fix(bare: dict[str, str], tmp_path: Path) -> None:
+def test_everything_missing_is_listed_with_its_consequence_and_its_fix(bare: dict[str, str], tmp_path: Path) -> None:
     results = checks(cwd=tmp_path, HOME=str(tmp_path), **bare)
     assert {check["level"] for check in results.values()} <= LEVELS
     for name in ("sandbox", "Docker", "C compiler", "browser", "data", "AWS"):
@@ -75,7 +75,7 @@ def test_everything_missing_has_its_cost_and_its_fix(bare: dict[str, str], tmp_p
     assert "no-such-socket" in results["Docker"]["result"]
 
 
-def test_programs_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_programs(tmp_path: Path) -> None:
     results = checks(PATH=str(tmp_path), DOCKER_HOST=f"unix://{tmp_path}/none")
     assert results["sandbox"]["result"] == "bubblewrap is not installed"
     assert results["C compiler"]["result"] == "not found"
@@ -91,7 +91,7 @@ def test_lines_fit_in_80_columns(bare: dict[str, str], tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1].startswith("doctor: ")
 
 
-def test_data_files_and_credentials_that_are_there(tmp_path: Path) -> None:
+def test_existing_data_files_and_credentials(tmp_path: Path) -> None:
     for name in ("public/public.csv.gz", "private/private.csv.gz"):
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).touch()
@@ -103,7 +103,7 @@ def test_data_files_and_credentials_that_are_there(tmp_path: Path) -> None:
     assert "do not print" not in json.dumps(results)
 
 
-def test_a_temporary_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_temporary_folder_is_named(tmp_path: Path) -> None:
     results = checks(TMPDIR=str(tmp_path / "nowhere"))
     assert results["temporary"]["level"] == "note"
     assert "nowhere, is not writable" in results["temporary"]["result"]
@@ -177,7 +177,7 @@ def test_it_starts_where_packages_are_missing(incomplete: Path) -> None:
     assert "moto" in done.stdout
 
 
-def test_a_missing_package_is_one_line(incomplete: Path, tmp_path: Path) -> None:
+def test_a_missing_package_is_reported_in_one_line(incomplete: Path, tmp_path: Path) -> None:
     command = [incomplete, "-m", "recore", "sample", "--out", tmp_path / "data"]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
@@ -190,7 +190,7 @@ def test_a_missing_package_is_one_line(incomplete: Path, tmp_path: Path) -> None
     assert "`click` is not installed" in done.stderr
 
 
-def test_docker_without_its_package_is_one_line(tmp_path: Path) -> None:
+def test_docker_without_its_package_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "docker.py").write_text("raise ModuleNotFoundError('No module named docker', name='docker')\n")
     command = [sys.executable, "-m", "recore", "simulate", "--engine", "docker"]
     variables = environment() | {"PYTHONPATH": str(tmp_path)}
@@ -250,7 +250,7 @@ def test_a_docker_engine_that_answers(short: Path) -> None:
         ({"ID": "unknown"}, "bubblewrap is for Linux"),
     ],
 )
-def test_a_fix_is_in_the_words_of_the_system(
+def test_a_fix_names_the_package_manager_of_the_system(
     release: dict[str, str], command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)

@@ -32,7 +32,7 @@ def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.Complete
     return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
 
 
-def test_what_passes_is_green_without_a_second_run(tmp_path: Path) -> None:
+def test_passing_tests_are_not_run_twice(tmp_path: Path) -> None:
     others = dict.fromkeys(("slow", "timing", "fuzz", "machine"), NOT_HERE)
     done = gate(tmp_path, a=PASSES, **others)
     assert done.returncode == 0, done.stdout
@@ -46,7 +46,7 @@ def test_the_seconds_of_each_folder_are_printed(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[-1].split()[1] == "tests/room"
 
 
-def test_what_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> None:
+def test_a_test_that_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> None:
     done = gate(tmp_path, workers=2, a=UNSTABLE, b=UNSTABLE, c=PASSES)
     assert done.returncode == 0, done.stdout
     printed = done.stdout.partition("2 unstable")[2]
@@ -67,7 +67,7 @@ def test_what_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> N
     ],
     ids=["always", "one-of-two", "four", "no-module", "no-module-of-workers", "no-tests"],
 )
-def test_everything_else_is_red(
+def test_every_other_failure_fails_the_gate(
     contents: dict[str, str], workers: int, status: int, repeated: bool, tmp_path: Path
 ) -> None:
     done = gate(tmp_path, workers, **contents)

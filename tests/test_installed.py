@@ -44,9 +44,7 @@ def run(command: str, folder: Path, variables: dict[str, str], timeout: int = 90
 
 
 @template_only
-def test_a_folder_of_ones_own_works_as_its_readme_and_its_workflow_say(
-    variables: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_new_folder_works_as_its_readme_and_its_workflow_describe(variables: dict[str, str], tmp_path: Path) -> None:
     printed = run("recore new mine --model pls", tmp_path, variables)
     assert "next: cd mine; then `recore run`" in printed
     mine = tmp_path / "mine"

@@ -243,7 +243,7 @@ def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
 
 
 @pytest.mark.machine
-def test_a_pip_of_which_only_a_part_is_there_is_not_used(project_with_uv: Project) -> None:
+def test_an_incomplete_pip_is_not_used(project_with_uv: Project) -> None:
     project = project_with_uv
     process = project.begin()
     while not list(project.folder.glob(".venv/lib/*/site-packages/pip/__init__.py")):
@@ -255,7 +255,7 @@ def test_a_pip_of_which_only_a_part_is_there_is_not_used(project_with_uv: Projec
 
 
 @pytest.mark.machine
-def test_an_environment_that_is_broken_or_of_another_python_is_made_again(project_with_uv: Project) -> None:
+def test_a_broken_environment_or_one_of_another_python_is_made_again(project_with_uv: Project) -> None:
     project = project_with_uv
     assert project.make()[0] == 0
     creation_times = {project.creation_time()}
@@ -287,14 +287,14 @@ def test_two_set_ups_take_turns(tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_without_uv_pip_installs_and_says_so(project: Project) -> None:
+def test_without_uv_pip_installs_and_a_line_reports_it(project: Project) -> None:
     status, printed = project.make()
     assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
     assert "installing with pip instead" in printed
 
 
 @pytest.mark.machine
-def test_where_uv_cannot_work_pip_installs_and_says_so(project: Project) -> None:
+def test_pip_installs_if_uv_cannot_work_and_a_line_reports_it(project: Project) -> None:
     assert project.make()[0] == 0
     program(
         project.folder / ".venv/bin/uv", f'test "$1" = --version && echo "uv {UV}" && exit 0; echo "no TLS"; exit 2'
@@ -354,7 +354,7 @@ def test_pips_files_and_variables_are_read_as_pip_reads_them(tmp_path: Path, mon
     assert settings["cert"] == "/b.pem"
 
 
-def test_pips_settings_are_handed_on_to_uv() -> None:
+def test_the_settings_of_pip_are_passed_on_to_uv() -> None:
     settings = {"index-url": "https://a.example/simple", "extra-index-url": "\nhttps://b.example\nhttps://c.example"}
     settings |= {"find-links": "\n/d /e", "trusted-host": "b.example", "timeout": "90", "format": "columns"}
     variables = uv_variables(settings, {})

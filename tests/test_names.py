@@ -42,7 +42,7 @@ def test_no_two_classes_have_one_name() -> None:
     assert not repeated, "\n".join(repeated)
 
 
-def test_no_two_files_have_one_name_where_one_room_imports_the_other() -> None:
+def test_no_two_files_have_one_name_if_one_room_imports_the_other() -> None:
     imports, paths = defaultdict(set), defaultdict(list)
     for path in FILES:
         imports[room_of(path)] |= imported_rooms(path) - {room_of(path)}

@@ -38,7 +38,7 @@ if __name__ == "__main__":
 
 @template_only
 @pytest.mark.parametrize("model", STARTS)
-def test_a_new_submission_holds_what_travels_and_nothing_of_the_machinery(model: str, tmp_path: Path) -> None:
+def test_a_new_submission_contains_the_uploaded_files_and_none_of_the_machinery(model: str, tmp_path: Path) -> None:
     assert set(list_models()) == set(STARTS)
     done = recore("new", tmp_path / "mine", "--model", model)
     assert done.returncode == 0, done.stderr
@@ -97,12 +97,12 @@ def test_an_empty_folder_is_filled_and_an_unknown_model_refused(tmp_path: Path) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["good", "random_numbers"])
-def test_good_submissions_keep_the_contract(name: str) -> None:
+def test_good_submissions_follow_the_contract(name: str) -> None:
     keeps_the_contract(ROOT / "tests/submissions" / name)
 
 
 @pytest.mark.slow
-def test_the_contract_is_not_kept_by_every_submission(tmp_path: Path) -> None:
+def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
     """A submission whose inputs contain an assay does not follow it."""
     shutil.copytree(ROOT / "tests/submissions/random_numbers", tmp_path / "leak")
     script = tmp_path / "leak/preprocess.py"
@@ -114,7 +114,7 @@ def test_the_contract_is_not_kept_by_every_submission(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_fork_with_another_model_and_other_bins_keeps_the_contract(tmp_path: Path) -> None:
+def test_a_fork_with_another_model_and_other_bins_follows_the_contract(tmp_path: Path) -> None:
     """It is run as `make test-submission` runs it in a checkout that a participant has edited."""
     fork = copy_checkout(tmp_path / "fork")
     (fork / "train.py").write_text(PLS)

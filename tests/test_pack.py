@@ -20,7 +20,7 @@ def mine(tmp_path: Path) -> Path:
     return tmp_path / "mine"
 
 
-def test_the_archive_holds_what_setuptools_packs(mine: Path, tmp_path: Path) -> None:
+def test_the_archive_contains_what_setuptools_packs(mine: Path, tmp_path: Path) -> None:
     """This also holds the second time, when the first archive exists and MANIFEST.in includes it."""
     (mine / "MANIFEST.in").write_text("include *.txt *.gz\nexclude README.md\n")
     for _ in range(2):
@@ -36,7 +36,7 @@ def test_the_archive_holds_what_setuptools_packs(mine: Path, tmp_path: Path) -> 
     assert not list(mine.glob(".pack-*"))
 
 
-def test_the_same_files_are_the_same_archive_anywhere(mine: Path, tmp_path: Path) -> None:
+def test_the_same_files_make_the_same_archive_anywhere(mine: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(mine, tmp_path / "copy", copy_function=shutil.copyfile))
     first = json.loads(recore("pack", "--json", cwd=mine).stdout)
     second = json.loads(recore("pack", copy, "--out", tmp_path / "x.tar.gz", "--json").stdout)
@@ -70,14 +70,14 @@ def test_with_an_error_nothing_is_written(mine: Path) -> None:
         (["--out", "docs"], "docs"),
     ],
 )
-def test_wrong_use_is_one_line(arguments: list[str], words: str) -> None:
+def test_wrong_usage_is_reported_in_one_line(arguments: list[str], words: str) -> None:
     done = recore("pack", *arguments, cwd=ROOT)
     assert (done.returncode, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
     assert words in done.stderr
 
 
-def test_a_place_that_cannot_be_written_is_one_line(mine: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_in_one_line(mine: Path) -> None:
     done = recore("pack", mine, "--out", "/proc/x.tar.gz")
     assert (done.returncode, done.stdout) == (2, "")
     assert "recore: /proc/x.tar.gz: the archive could not be written: " in done.stderr

@@ -42,7 +42,7 @@ def put_data(folder: Path, sample: Path) -> None:
         shutil.copytree(sample / name, folder / "data" / name)
 
 
-def test_by_hand_and_from_the_server_s_hooks(mine: Path, sample: Path) -> None:
+def test_predictions_by_hand_and_from_the_hooks_of_a_server(mine: Path, sample: Path) -> None:
     put_data(mine, sample)
     for script in ("train.py", "predict.py"):
         done = run(script, cwd=mine)
@@ -70,7 +70,7 @@ def test_by_hand_and_from_the_server_s_hooks(mine: Path, sample: Path) -> None:
 
 
 @pytest.mark.slow
-def test_it_runs_validates_passes_the_check_and_keeps_the_contract(mine: Path, sample: Path, tmp_path: Path) -> None:
+def test_it_runs_validates_passes_the_check_and_follows_the_contract(mine: Path, sample: Path, tmp_path: Path) -> None:
     put_data(mine, sample)
     assert recore("run", mine, "--out", tmp_path / "run", cwd=tmp_path).returncode == 0
     record = json.loads((tmp_path / "run/run.json").read_text())
@@ -95,7 +95,9 @@ def test_it_runs_validates_passes_the_check_and_keeps_the_contract(mine: Path, s
         ("inputs, data[channels]", "no target"),
     ],
 )
-def test_what_preprocess_owes_is_said_in_one_line(returned: str, reason: str, sample: Path, tmp_path: Path) -> None:
+def test_a_violation_of_the_contract_by_preprocess_is_reported_in_one_line(
+    returned: str, reason: str, sample: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "mine"
     write_submission(folder)
     text = (REPLACED / "preprocess.py").read_text()

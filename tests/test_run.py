@@ -90,14 +90,14 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
     assert versions["recore"].removesuffix("-dirty") == runs.commit.read_text().strip()
 
 
-def test_its_note_is_in_the_record_on_the_board_and_in_the_report(good: Path) -> None:
+def test_the_note_of_a_run_is_in_the_record_on_the_board_and_in_the_report(good: Path) -> None:
     note = "means of the training data <b>as a baseline</b>"
     assert record_of(good)["note"] == note
     assert note in recore("board", good.parent).stdout
     assert html.escape(note) in (good / "report.html").read_text()
 
 
-def test_its_scores_are_weighted_sums(good: Path) -> None:
+def test_scores_are_weighted_sums(good: Path) -> None:
     record = record_of(good)
     for side in ("public", "private"):
         score = record["scores"][side]
@@ -107,7 +107,7 @@ def test_its_scores_are_weighted_sums(good: Path) -> None:
         assert score["value"] == pytest.approx(sum(WEIGHTS[name] * r2 for name, r2 in score["r2"].items()))
 
 
-def test_it_prints_plain_lines_where_there_is_no_terminal(runs: Runs) -> None:
+def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
     lines = [line for line in runs.stderr.read_text().splitlines() if not line.endswith(" s so far")]
     assert lines[0].startswith("run: on the embedded simulator, isolation: ")
     for step in STEPS:
@@ -179,7 +179,7 @@ def test_a_report_that_fails_does_not_fail_the_run(own: Path) -> None:
 
 
 @pytest.mark.slow
-def test_inputs_above_the_payload_go_by_lines_with_the_same_predictions(
+def test_inputs_above_the_payload_limit_are_sent_by_lines_with_the_same_predictions(
     good: Path, sample: Path, tmp_path: Path
 ) -> None:
     wide = tiny(tmp_path / "wide", {"preprocess.py": PREPROCESS.replace("TIMES = 1", "TIMES = 14")})

@@ -29,7 +29,7 @@ def read(path: Path) -> np.ndarray:
 
 @pytest.mark.machine
 @pytest.mark.xdist_group("docker")
-def test_predictions_are_those_by_hand(project: Path, sample: Path, tmp_path: Path) -> None:
+def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_path: Path) -> None:
     engine()
     done = run_recore("--engine", "docker", *file_options(sample), "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr

@@ -153,14 +153,14 @@ def test_a_dangling_link_counts_as_an_existing_name(tmp_path: Path, sample: Path
     assert sorted(os.listdir(tmp_path)) == ["mine", "out"]
 
 
-def test_a_link_created_meanwhile_does_not_fail_the_run(tmp_path: Path) -> None:
+def test_a_link_created_during_the_run_does_not_fail_it(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "out") as folder:
         (tmp_path / "out").symlink_to("nowhere")
         assert folder.keep() == tmp_path / "out-2"
 
 
 @pytest.mark.slow
-def test_the_working_directory_is_removed_meanwhile(tmp_path: Path, sample: Path) -> None:
+def test_the_working_directory_is_removed_during_the_run(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "here").mkdir()
     command = start(
         tmp_path / "started",
@@ -179,7 +179,7 @@ def test_the_working_directory_is_removed_meanwhile(tmp_path: Path, sample: Path
 
 @needs_sandbox
 @pytest.mark.parametrize("left", [0, 2000, 5000], ids=lambda left: f"{left} bytes left")
-def test_a_disk_that_is_full_in_the_end_loses_no_result(tmp_path: Path, sample: Path, left: int) -> None:
+def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: Path, left: int) -> None:
     """The submission's last file fills the disk of --out, so that there is no space for run.json."""
     small, kept = tmp_path / "small", tmp_path / "kept"
     small.mkdir()

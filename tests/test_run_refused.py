@@ -20,7 +20,7 @@ def mine(tmp_path: Path) -> Path:
     return tiny(tmp_path / "mine")
 
 
-def test_a_folder_that_is_there(mine: Path, tmp_path: Path, sample: Path) -> None:
+def test_an_existing_folder(mine: Path, tmp_path: Path, sample: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
     line = refused_run(mine, *file_options(sample), "--out", "runs", cwd=tmp_path)
@@ -63,7 +63,7 @@ def test_invalid_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
     assert "it is not run here, only read" in refused_run("found", *public, cwd=tmp_path)
 
 
-def test_submissions_that_could_not_be_read_to_an_end_are_refused(tmp_path: Path, sample: Path) -> None:
+def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
     public = file_options(sample, "public")
     os.mkfifo(tmp_path / "pipe")
     line = refused_run("pipe", *public, cwd=tmp_path)
@@ -79,7 +79,7 @@ def test_submissions_that_could_not_be_read_to_an_end_are_refused(tmp_path: Path
         assert f"{folder / name}: more than 1 MB" in refused_run(folder, *public, cwd=tmp_path)
 
 
-def test_options_that_do_not_go_together(mine: Path, tmp_path: Path, sample: Path) -> None:
+def test_incompatible_options(mine: Path, tmp_path: Path, sample: Path) -> None:
     files = file_options(sample, "public")
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
     line = refused_run(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
@@ -97,7 +97,7 @@ def test_options_that_do_not_go_together(mine: Path, tmp_path: Path, sample: Pat
     assert "--max-payload" in refused_run(mine, *files, "--max-payload", 101, cwd=tmp_path)
 
 
-def test_an_archive_of_something_else_is_one_line(tmp_path: Path, sample: Path) -> None:
+def test_an_archive_of_something_else_is_reported_in_one_line(tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
     assert "archive of a submission" in refused_run(public, "--public", public, cwd=tmp_path)
 
@@ -111,7 +111,7 @@ def without_bubblewrap(folder: Path) -> str:
     return f"{Path(sys.executable).parent}:{folder}"
 
 
-def test_someone_elses_submission_meets_private_assays_only_with_isolation(
+def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
     mine: Path, tmp_path: Path, sample: Path
 ) -> None:
     """This runs in a separate process, in which bubblewrap has not been tried yet; other refusals run in this one."""
@@ -129,7 +129,7 @@ def test_someone_elses_submission_meets_private_assays_only_with_isolation(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [[ROOT], ["mine", "--isolation", "off"]], ids=["own", "isolation off"])
-def test_own_work_and_what_is_allowed_start_without_isolation(
+def test_own_submissions_and_allowed_ones_start_without_isolation(
     options: list[object], mine: Path, tmp_path: Path, sample: Path
 ) -> None:
     path = without_bubblewrap(tmp_path / "bin")
@@ -143,7 +143,7 @@ def test_own_work_and_what_is_allowed_start_without_isolation(
     assert '"isolation": "none (jobs can read' in (tmp_path / "run/run.json").read_text()
 
 
-def test_data_that_are_no_files_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:
+def test_data_that_are_not_files_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:
     """Opening a named pipe waits forever."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:

@@ -50,7 +50,7 @@ def settings(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("case", INVALID)
-def test_an_invalid_setting_is_one_line(
+def test_an_invalid_setting_is_reported_in_one_line(
     case: str, settings: Path, tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables, reason = INVALID[case]
@@ -68,7 +68,7 @@ def test_an_invalid_setting_is_one_line(
     assert not list((tmp_path / "tmp").iterdir())
 
 
-def test_settings_that_are_missing(tmp_path: Path, sample: Path) -> None:
+def test_missing_settings(tmp_path: Path, sample: Path) -> None:
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
     options += ["--engine", "aws", "--bucket", "some", "--role", ROLE_ARN]
     line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_DEFAULT_REGION": ""})
@@ -78,7 +78,7 @@ def test_settings_that_are_missing(tmp_path: Path, sample: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "simulator.localhost"])
-def test_an_endpoint_that_does_not_answer_is_one_line(host: str, tmp_path: Path, sample: Path) -> None:
+def test_an_endpoint_that_does_not_answer_is_reported_in_one_line(host: str, tmp_path: Path, sample: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # nothing listens on the port once it is closed
         endpoint = f"http://{host}:{server.getsockname()[1]}"
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]

@@ -61,7 +61,7 @@ def gone(processes: list[psutil.Process]) -> bool:
     ],
     ids=["SIGINT in training", "SIGTERM in pipelines", "SIGTERM in training", "SIGINT in pipelines"],
 )
-def test_a_signal_stops_its_jobs_and_keeps_what_was_done(
+def test_a_signal_stops_the_jobs_and_keeps_the_results(
     number: signal.Signals, where: tuple[str, str, int], tmp_path: Path, sample: Path
 ) -> None:
     out = tmp_path / "runs/mine"

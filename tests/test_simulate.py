@@ -70,7 +70,7 @@ def test_a_signal_ends_it_with_every_job_and_folder(number: int, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_port_or_folder_in_use_is_one_line(tmp_path: Path) -> None:
+def test_a_port_or_folder_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [*COMMAND, "--port", str(listener.getsockname()[1])]
         done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
@@ -86,7 +86,7 @@ def test_a_port_or_folder_in_use_is_one_line(tmp_path: Path) -> None:
     assert "is in use by another simulator" in done.stderr
 
 
-def test_exports_are_what_a_shell_reads_and_sigint_ends_it(tmp_path: Path) -> None:
+def test_a_shell_can_read_the_exports_and_sigint_ends_the_simulator(tmp_path: Path) -> None:
     variables = environment() | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen(COMMAND, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     lines = [process.stdout.readline().decode() for _ in range(7)]

@@ -16,7 +16,7 @@ from benchmarks import accuracy
 
 
 @pytest.mark.slow
-def test_the_command_prints_what_it_writes(files: list[Path], tmp_path: Path) -> None:
+def test_the_command_prints_the_tables_that_it_writes(files: list[Path], tmp_path: Path) -> None:
     written = tmp_path / "numbers.json"
     models = ("--models", "ours,mean,randomnumbers,pls")
     done = run(COMMAND, *options(files), "--repeats", 2, "--targets", *models, "--json", written, cwd=tmp_path)

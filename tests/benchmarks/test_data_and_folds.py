@@ -63,7 +63,7 @@ def test_private_rows_follow_the_public_ones(frame: pd.DataFrame, data: comparis
 
 
 @pytest.mark.parametrize("sites", [2, 4, 10, 11, 24])
-def test_by_site_no_fold_shares_a_site(sites: int, data: comparison_data.Data) -> None:
+def test_folds_by_site_share_no_site(sites: int, data: comparison_data.Data) -> None:
     names = np.array([f"hole {number}" for number in range(sites)])
     many = replace(data, sites=np.random.default_rng(sites).permutation(np.resize(names, len(data))))
     by_site = folds.columns_of(many, repeats=3, seed=0)[0]

@@ -30,7 +30,9 @@ def test_a_method_learns_without_the_held_out_assays(method: str, data: comparis
     assert r2 < 0.1 if method == "mean" else r2 > 0.7
 
 
-def test_predictions_of_each_number_of_components_are_those_of_a_fit_of_that_size(data: comparison_data.Data) -> None:
+def test_predictions_for_each_number_of_components_equal_those_of_a_fit_of_that_size(
+    data: comparison_data.Data,
+) -> None:
     x, y = data.spectra[:40], data.targets[:40, TARGETS.index("AlPPM")]
     path = tuning.predictions(tuning.fit_components(x, y, 6), data.spectra[40:])
     for number in range(1, 7):
@@ -38,7 +40,7 @@ def test_predictions_of_each_number_of_components_are_those_of_a_fit_of_that_siz
         np.testing.assert_allclose(path[:, number - 1], alone.ravel(), rtol=1e-8)
 
 
-def test_kernel_ridge_chooses_the_least_error_for_each_target(data: comparison_data.Data) -> None:
+def test_kernel_ridge_chooses_the_smallest_error_for_each_target(data: comparison_data.Data) -> None:
     x, y = data.spectra, np.nan_to_num(data.targets[:, [TARGETS.index("AlPPM"), TARGETS.index("CuPPM")]], nan=50.0)
     model = tuning.KernelRidgeCV(np.array([0.01, 1.0]), np.array([1e-3, 10.0])).fit(x, y)
     choices = [(alpha, gamma / x.shape[1]) for alpha in (1e-3, 10.0) for gamma in (0.01, 1.0)]

@@ -37,7 +37,7 @@ def test_an_error_is_shown_with_its_place_and_fix(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def test_paths_are_relative_to_where_the_command_is_given(tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_working_directory(tmp_path: Path) -> None:
     folder = make_flawed("modules-uploaded", tmp_path / "mine")
     assert run_check("--source-only", cwd=folder).stdout.startswith("train.py:6: RC202 error: ")
 
@@ -61,7 +61,7 @@ def test_warnings_alone_have_status_0(tmp_path: Path) -> None:
     assert (record["errors"], record["warnings"]) == (0, 1)
 
 
-def test_json_holds_the_findings_and_the_rules_that_were_not_run(tmp_path: Path) -> None:
+def test_json_contains_the_findings_and_the_rules_that_were_not_run(tmp_path: Path) -> None:
     folder = make_flawed("valid-python", tmp_path / "mine")
     done = run_check(folder, "--source-only", "--format", "json", "--select", "RC1")
     record = json.loads(done.stdout)
@@ -134,7 +134,7 @@ def test_the_rules_are_listed() -> None:
         (["/dev/zero"], "/dev/zero: "),
     ],
 )
-def test_wrong_use_has_status_2_and_one_line(arguments: list[str], reason: str) -> None:
+def test_wrong_usage_has_status_2_and_one_line(arguments: list[str], reason: str) -> None:
     done = run_check(*arguments)
     assert done.returncode == 2
     assert reason in done.stderr

@@ -50,12 +50,12 @@ def test_every_module_of_the_container_is_known() -> None:
 
 
 @pytest.mark.parametrize("module", ["os", "sklearn", "joblib", "yaml", "sagemaker_containers"])
-def test_what_the_container_has(module: str) -> None:
+def test_modules_that_the_container_has(module: str) -> None:
     assert is_in_container(module)
 
 
 @pytest.mark.parametrize("module", ["lightgbm", "recore", "pytest", "xgboost", "rich"])
-def test_what_the_container_lacks(module: str) -> None:
+def test_modules_that_the_container_lacks(module: str) -> None:
     assert not is_in_container(module)
 
 

@@ -81,7 +81,7 @@ def make_huge(path: Path) -> None:
     ids=lambda each: each.__name__,
 )
 @pytest.mark.parametrize("name", FILES)
-def test_what_is_not_a_small_regular_file_is_named(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_anything_but_a_small_regular_file_is_named(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
     folder = overlay(tmp_path / "mine", "passing/client-files")
     (folder / name).unlink(missing_ok=True)
     make(folder / name)
@@ -100,7 +100,7 @@ def test_a_module_that_cannot_be_read_does_not_stop_the_check(make: Callable[[Pa
     assert messages(folder)
 
 
-def test_a_folder_that_leads_to_itself_does_not_hang(tmp_path: Path) -> None:
+def test_a_folder_that_contains_itself_does_not_hang(tmp_path: Path) -> None:
     folder = overlay(tmp_path / "mine", "passing/upload-list")
     (folder / "settings/again").symlink_to(folder, target_is_directory=True)
     check(folder)

@@ -16,14 +16,14 @@ def test_the_page_is_made_from_the_rules() -> None:
     assert PAGE.read_text("utf-8") == page(), f"{PAGE} is stale: python tests/support/check_page.py"
 
 
-def test_every_rule_says_what_goes_wrong_and_what_to_do() -> None:
+def test_every_rule_explains_the_problem_and_the_fix() -> None:
     for entry in load_catalogue():
         assert "\nFix: " in entry.documentation, entry.rule.code
         assert len(entry.documentation) > 200, entry.rule.code
         assert f"### {entry.rule.code} {entry.rule.name}\n" in PAGE.read_text("utf-8")
 
 
-def test_the_workflow_runs_the_check_on_pull_requests_without_rights() -> None:
+def test_the_workflow_runs_the_check_on_pull_requests_without_permissions() -> None:
     workflow = yaml.safe_load(WORKFLOW.read_text("utf-8"))
     assert "pull_request" in workflow[True]  # YAML 1.1 reads the key `on` as a boolean
     assert workflow["permissions"] == {"contents": "read"}

@@ -49,7 +49,7 @@ def pack(target: Path, files: dict[str, bytes]) -> Path:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_the_imports_of_a_pickle_are_those_that_loading_it_makes(protocol: int) -> None:
+def test_the_imports_of_a_pickle_are_those_of_loading_it(protocol: int) -> None:
     model = [Ridge().fit(np.eye(3), np.ones(3)), Runs(), {"a": (1, "two", b"three")}, len]
     content = pickle.dumps(model, protocol)
     loaded = set()
@@ -77,7 +77,7 @@ def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
 
 @examples(300)
 @given(st.binary(max_size=300))
-def test_any_bytes_are_read_to_an_end(content: bytes) -> None:
+def test_reading_any_bytes_ends(content: bytes) -> None:
     findings = scan("model.pkl", len(content), io.BytesIO(content))
     assert all(isinstance(module, str) and isinstance(name, str) for module, name in findings.imports)
 
@@ -112,7 +112,7 @@ def test_the_pickles_of_an_archive(tmp_path: Path) -> None:
         read_pickles(archive)
 
 
-def test_rounded_predictions_are_told_from_assays_of_other_rows() -> None:
+def test_rounded_predictions_are_distinguished_from_assays_of_other_rows() -> None:
     random = np.random.default_rng(0)
     actual, estimate = random.gamma(2, 300, 50).round(1), random.gamma(2, 300, 50)
     assert is_rounded(estimate.round(), actual)
@@ -213,7 +213,7 @@ def test_implausible_predictions() -> None:
     assert list(judge(good, measured, "abcde")) == []  # a target that was never measured
 
 
-def test_variations_and_part_keep_rows_that_hold_newlines(tmp_path: Path) -> None:
+def test_variations_and_part_keep_rows_that_contain_newlines(tmp_path: Path) -> None:
     generator = random.Random(0)
     rows = [f'"r{n}","h\n{n % 3}",{generator.random()},{n if n % 5 else ""}\n' for n in range(60)]
     path = tmp_path / "public.csv.gz"
@@ -238,7 +238,7 @@ def test_variations_and_part_keep_rows_that_hold_newlines(tmp_path: Path) -> Non
     np.testing.assert_array_equal(np.roll(variations["some"].measured, -1, axis=0), variations["shuffled"].measured)
 
 
-def test_requests_take_a_file_of_any_form(tmp_path: Path) -> None:
+def test_requests_accept_any_form_of_file(tmp_path: Path) -> None:
     for content in (b"index,a\n1,2\n", b"index,a", b"", b"index,a\r\n1,2\r\n2,\xff\r\n"):
         path = tmp_path / "inputs.csv"
         path.write_bytes(content)

@@ -87,7 +87,7 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FOR_HOST)
-def test_what_a_submission_tries_is_reported_to_a_host(
+def test_accesses_of_a_submission_are_reported_to_a_host(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name == "never_ends":
@@ -102,7 +102,7 @@ def test_what_a_submission_tries_is_reported_to_a_host(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("submission", [SUBMISSIONS / "sound", ROOT], ids=["sound", "template"])
-def test_a_submission_that_keeps_to_itself_has_nothing_to_report(
+def test_a_submission_without_outside_accesses_has_nothing_to_report(
     submission: Path, simulator: Simulator, sample: Path
 ) -> None:
     assert check(simulator, submission, sample / "public/public.csv.gz", HOST_RULES) == {}
@@ -155,7 +155,9 @@ def test_a_model_that_was_trained_before_a_change_is_reported(
 
 
 @pytest.mark.slow
-def test_a_model_of_another_scikit_learn_is_reported(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
+def test_a_model_from_another_scikit_learn_version_is_reported(
+    simulator: Simulator, sample: Path, tmp_path: Path
+) -> None:
     folder, public = tmp_path / "new", sample / "public/public.csv.gz"
     write_submission(folder, "pls")
     done = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
@@ -169,9 +171,7 @@ def test_a_model_of_another_scikit_learn_is_reported(simulator: Simulator, sampl
 
 
 @pytest.mark.slow
-def test_a_submission_that_removes_what_a_job_reports_is_named(
-    sound: Path, simulator: Simulator, small_data: Path
-) -> None:
+def test_a_submission_that_removes_a_jobs_report_is_named(sound: Path, simulator: Simulator, small_data: Path) -> None:
     removal = 'def main():\n    import shutil\n\n    shutil.rmtree(BASE + "/output/results", ignore_errors=True)\n'
     replace("preprocess.py", "def main():\n", removal)(sound)
     findings = check(simulator, sound, small_data, ("RC501", "RC502", "RC503", "RC504", "RC505"))
@@ -187,7 +187,7 @@ def test_an_archive_has_no_findings(sound: Path, simulator: Simulator, small_dat
 
 
 @pytest.mark.slow
-def test_one_transform_function_in_place_of_three_has_no_findings(
+def test_one_transform_function_instead_of_three_has_no_findings(
     sound: Path, simulator: Simulator, small_data: Path
 ) -> None:
     hook = "    return output_fn(apply(read(data, content_type), model), accept)\n"
@@ -227,13 +227,13 @@ def test_a_target_that_was_never_measured_has_no_findings(
     assert check_trained_once(simulator, SUBMISSIONS / "sound", tmp_path / "public.csv.gz") == {}
 
 
-def test_rules_can_run_in_the_order_of_their_needs() -> None:
+def test_rules_can_run_in_the_order_of_their_dependencies() -> None:
     rules = all_rules()
     order = list(graphlib.TopologicalSorter({code: rule.needs for code, rule in rules.items()}).static_order())
     assert set(order) == set(rules)
 
 
-def test_the_archive_of_a_folder_holds_what_a_build_needs(sound: Path) -> None:
+def test_the_archive_of_a_folder_contains_what_a_build_needs(sound: Path) -> None:
     for name in ("data", ".git", "model"):
         (sound / name).mkdir()
         (sound / name / "file").write_text("left out")

@@ -67,7 +67,7 @@ def test_a_sound_submission_has_neither_errors_nor_warnings(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", INDEPENDENT)
-def test_an_independent_submission_keeps_the_contract(name: str) -> None:
+def test_an_independent_submission_follows_the_contract(name: str) -> None:
     keeps_the_contract(SUBMISSIONS / "independent" / name)
 
 

@@ -77,7 +77,7 @@ def depends(code: str, other: str, needs: dict[str, tuple[str, ...]]) -> bool:
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_good_variant_raises_nothing(name: str, tmp_path: Path) -> None:
+def test_a_good_variant_has_no_findings(name: str, tmp_path: Path) -> None:
     assert findings(overlay(tmp_path / "mine", f"passing/{name}")) == []
 
 
@@ -96,16 +96,16 @@ def test_the_page_names_the_rules_that_find_published_mistakes(number: str) -> N
 
 
 @pytest.mark.parametrize("name", ["good", "random_numbers"])
-def test_other_submissions_raise_nothing(name: str) -> None:
+def test_other_submissions_have_no_findings(name: str) -> None:
     assert findings(SUBMISSIONS / name) == []
 
 
-def test_this_submission_raises_nothing() -> None:
+def test_this_submission_has_no_findings() -> None:
     assert findings(ROOT) == []
 
 
 @pytest.mark.parametrize("model", list_models())
-def test_a_new_submission_raises_nothing(model: str, tmp_path: Path) -> None:
+def test_a_new_submission_has_no_findings(model: str, tmp_path: Path) -> None:
     write_submission(tmp_path / "mine", model)
     assert findings(tmp_path / "mine") == []
 

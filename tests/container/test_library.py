@@ -83,7 +83,7 @@ def test_default_hooks(address: str) -> None:
     assert post(address, "[1]", ContentType="application/json", Content_Type="image/png")[2] == "[2]"
 
 
-def test_formats_that_nothing_reads_or_writes(address: str) -> None:
+def test_unsupported_formats(address: str) -> None:
     status, kind, body = post(address, "1", Content_Type="image/png")
     assert (status, kind) == (415, "application/json")
     assert json.loads(body)["error"] == "UnsupportedFormatError"
@@ -108,7 +108,7 @@ for name in dir(framework):
     assert names >= {"content_types", "encoders", "env", "modules", "transformer", "worker", "server", "training_env"}
 
 
-def test_the_module_that_examples_for_several_instances_import(room: Path) -> None:
+def test_the_module_that_multi_instance_examples_import(room: Path) -> None:
     script = (
         "from sagemaker_containers import entry_point; print(entry_point.run, entry_point._wait_hostname_resolution)"
     )
@@ -116,7 +116,7 @@ def test_the_module_that_examples_for_several_instances_import(room: Path) -> No
     assert ended.returncode == 0, ended.stderr
 
 
-def test_a_name_that_it_does_not_have(room: Path) -> None:
+def test_an_unknown_name(room: Path) -> None:
     ended = run(room, "from sagemaker_containers.beta.framework import nothing")
     assert "ImportError: cannot import name 'nothing'" in ended.stderr
 

@@ -193,7 +193,7 @@ def test_a_traceback_is_one_write(serve, module: str) -> None:
 
 # These are the names of the room's own files.
 @pytest.mark.parametrize("code", ["model/code", "code"])
-def test_program_and_its_neighbours(serve, code: str) -> None:
+def test_program_and_modules_beside_it(serve, code: str) -> None:
     files = {
         "serving.py": "import training\nfrom helpers_of_mine import model_fn\n"
         "def transform_fn(*_): return training.X + open(model_fn(None)).read()",
@@ -260,7 +260,7 @@ def test_what_hooks_print_is_in_the_log_at_once(serve) -> None:
 
 
 @pytest.mark.parametrize("tcp", [False, True])
-def test_sigterm_ends_all_of_it(serve, tcp: bool) -> None:
+def test_sigterm_ends_all_processes(serve, tcp: bool) -> None:
     server = serve(PROCESS, tcp=tcp, SAGEMAKER_MODEL_SERVER_WORKERS="2")
     while len(children := psutil.Process(server.process.pid).children()) < 2:
         time.sleep(0.05)
@@ -269,7 +269,7 @@ def test_sigterm_ends_all_of_it(serve, tcp: bool) -> None:
     assert tcp or not server.address.exists()
 
 
-def test_sigterm_during_a_request_ends_all_of_it(serve) -> None:
+def test_sigterm_during_a_request_ends_all_processes(serve) -> None:
     server = serve(MODEL + "import time\ndef transform_fn(*_): print('busy', flush=True); time.sleep(600)\n")
     with closing(server.connection()) as connection:
         connection.request("POST", "/invocations", b"1")
@@ -284,13 +284,13 @@ def test_sigterm_during_a_request_ends_all_of_it(serve) -> None:
     assert running == []
 
 
-def test_listens_where_it_is_told(serve) -> None:
+def test_listens_at_the_configured_address(serve) -> None:
     server = serve(PROCESS, tcp=True)
     listening = [c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == "LISTEN"]
     assert listening == [("127.0.0.1", server.address)]
 
 
-def test_writes_nothing_of_its_own(serve, tmp_path: Path) -> None:
+def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
     places = {name: tmp_path / name for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
     for place in places.values():
         place.mkdir()
@@ -311,7 +311,7 @@ def test_writes_nothing_of_its_own(serve, tmp_path: Path) -> None:
         ("MAX_CONTENT_LENGTH", "-1"),
     ],
 )
-def test_settings_that_are_no_numbers(room: Path, variable: str, value: str) -> None:
+def test_settings_that_are_not_numbers(room: Path, variable: str, value: str) -> None:
     done = subprocess.run(
         [sys.executable, "-P", str(room / "serving.py"), "--bind", "127.0.0.1:0"],
         env=environment() | {variable: value},

@@ -21,7 +21,7 @@ def report_of(stdout: str) -> dict:
     return json.loads(stdout.splitlines()[-1])
 
 
-def test_a_successful_job_needs_none_of_the_system_s_programs(job) -> None:
+def test_a_successful_job_needs_no_system_programs(job) -> None:
     (job.base / "input/data/training").mkdir(parents=True)
     job.script(TELL + "open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').close()")
     ended = job.run_command(PATH="/no/such/folder")
@@ -35,7 +35,7 @@ def test_a_successful_job_needs_none_of_the_system_s_programs(job) -> None:
     assert report_of(ended.stdout)["folder"] == str(job.base / "code")
 
 
-def test_modules_beside_the_script_may_have_the_names_of_the_container_s_own_files(job) -> None:
+def test_modules_beside_the_script_may_have_the_names_of_the_containers_own_files(job) -> None:
     source = job.base.parent / "source"
     source.mkdir()
     (source / "train.py").write_text("import training, serving\nprint(training.X + serving.X)")
@@ -94,7 +94,7 @@ def test_long_message_shows_both_ends(job) -> None:
     assert failure.endswith("x last")
 
 
-def test_last_lines_win_over_an_old_exception(job) -> None:
+def test_last_lines_take_precedence_over_an_earlier_exception(job) -> None:
     job.script(
         "import logging, sys\ntry: 1 / 0\nexcept ZeroDivisionError: logging.exception('went on')\n"
         "for n in range(300): print('line', n, file=sys.stderr)\nsys.exit('the real reason')"
@@ -104,7 +104,7 @@ def test_last_lines_win_over_an_old_exception(job) -> None:
     assert failure.endswith("line 299\nthe real reason")
 
 
-def test_last_lines_are_whole(job) -> None:
+def test_last_lines_are_complete(job) -> None:
     job.script("import sys\nfor n in range(300): print('row', n, file=sys.stderr)\nsys.exit('the real reason')")
     lines = job.run_command().failure.splitlines()
     assert lines[-1] == "the real reason"
@@ -117,7 +117,7 @@ def test_stderr_passes_unchanged(job) -> None:
     assert lines == [f"{n:060}" for n in range(100_000)]
 
 
-def test_a_process_left_behind_does_not_hold_the_job(job) -> None:
+def test_a_process_left_behind_does_not_delay_the_end_of_the_job(job) -> None:
     job.script(
         "import subprocess, sys\n"
         "print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid, flush=True)\nsys.exit('gone')"
@@ -178,14 +178,14 @@ def test_requirements_that_do_not_exist(job) -> None:
     assert "ran" not in ended.stdout
 
 
-def test_source_that_is_not_there(job) -> None:
+def test_missing_source(job) -> None:
     job.configure({"sagemaker_program": "script.py", "sagemaker_submit_directory": "/no/such/folder"})
     ended = job.run_command()
     assert ended.code != 0
     assert ended.failure == "FileNotFoundError: [Errno 2] No such file or directory: '/no/such/folder'"
 
 
-def test_configuration_that_is_not_there(job) -> None:
+def test_missing_configuration(job) -> None:
     job.script("")
     (job.base / "input/config/resourceconfig.json").unlink()
     ended = job.run_command()

@@ -24,7 +24,7 @@ from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions imp
         (b"3.5e38", "file: column 1 of row 1 is infinite, or too large for a number of 32 bits"),
     ],
 )
-def test_csv_that_is_no_table_of_numbers(content: bytes, reason: str) -> None:
+def test_csv_that_is_not_a_table_of_numbers(content: bytes, reason: str) -> None:
     with pytest.raises(UserError, match=reason):
         parse_csv(content, "file")
 
@@ -34,7 +34,7 @@ INFINITE = ("1 0:inf", "-1e39 0:1", "1:inf 0:1")
 
 
 @pytest.mark.parametrize("line", [*LINES, *INFINITE])
-def test_libsvm_that_is_none_is_named_by_its_line(line: str) -> None:
+def test_invalid_libsvm_is_reported_with_its_line(line: str) -> None:
     with pytest.raises(UserError, match="line 2 is not libsvm"):
         parse_libsvm(f"1 0:1\n{line}\n", labelled=True)
 
@@ -79,7 +79,7 @@ def test_lines_of_csv_may_be_long() -> None:
         (["nan 0:1\n"], "XGBoost cannot use these data: .*Label contains NaN"),
     ],
 )
-def test_libsvm_that_does_not_go_together(tmp_path: Path, files: list[str], reason: str) -> None:
+def test_inconsistent_libsvm_files(tmp_path: Path, files: list[str], reason: str) -> None:
     for number, text in enumerate(files):
         (tmp_path / f"part-{number}").write_text(text)
     with pytest.raises(UserError, match=reason):

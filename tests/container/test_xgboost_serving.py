@@ -142,7 +142,7 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
         ("\r\n\n", "text/csv", "the request is empty"),
     ],
 )
-def test_requests_that_are_no_numbers_of_32_bits(tmp_path: Path, data: str, content_type: str, reason: str) -> None:
+def test_requests_that_are_not_32_bit_numbers(tmp_path: Path, data: str, content_type: str, reason: str) -> None:
     (tmp_path / "xgboost-model").write_bytes(xgb.train(SETTINGS, matrix(TRAIN), 1).save_raw("ubj"))
     hooks = XGBoostAlgorithmHooks()
     response = hooks.transform(hooks.default_model_fn(str(tmp_path)), data, content_type, "text/csv")

@@ -102,7 +102,7 @@ def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., Trained]) -
     ]
 
 
-def test_csv_is_read_where_libsvm_is_meant_and_weights_count(train: Callable[..., Trained]) -> None:
+def test_csv_is_read_instead_of_libsvm_and_weights_count(train: Callable[..., Trained]) -> None:
     weights = np.random.default_rng(3).random(len(TRAIN)).round(3) + 0.1
     weighted = np.insert(TRAIN, 1, weights, axis=1)
     checked = np.insert(VALIDATION, 1, np.arange(len(VALIDATION)), axis=1)
@@ -156,7 +156,7 @@ WHOLE = parquet_of(label=[1, 2], depth=[3.5, 4.5])
     ],
     ids=["nothing", "CSV", "cut off", "text", "lists", "too large", "one column", "no label", "no rows"],
 )
-def test_parquet_that_is_no_table_of_numbers(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_parquet_that_is_not_a_table_of_numbers(tmp_path: Path, content: bytes, reason: str) -> None:
     fill(tmp_path, hyperparameters(num_round=5), {"train": content}, "parquet")
     with pytest.raises(UserError) as raised:
         algorithm.train(tmp_path)
@@ -272,7 +272,7 @@ def test_early_stopping_before_1_3_is_by_the_last_metric(
 
 
 @pytest.mark.parametrize(("metric", "direction"), [("ndcg", "larger"), ("ndcg@5", "smaller")])
-def test_early_stopping_takes_the_direction_of_the_image(
+def test_early_stopping_uses_the_direction_of_the_image(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], metric: str, direction: str
 ) -> None:
     settings = hyperparameters(num_round=9, early_stopping_rounds=2, objective="rank:ndcg", eval_metric=metric)
@@ -288,7 +288,7 @@ def test_a_hidden_file_is_refused(tmp_path: Path) -> None:
         algorithm.train(tmp_path)
 
 
-def test_ranking_without_queries_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
     fill(tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv")
     assert "The data of the channel train have no groups, as `qid:` in libsvm" in printed_by(tmp_path, capsys)
@@ -312,14 +312,14 @@ def test_ranking_without_queries_is_said(tmp_path: Path, capsys: pytest.CaptureF
         ({"num_round": "2", "objective": "binary:logistic"}, {"train": "7,2\n1,3\n"}, "XGBoost cannot train"),
     ],
 )
-def test_what_it_cannot_train_with(tmp_path: Path, settings: dict, channels: dict, reason: str) -> None:
+def test_invalid_training_inputs(tmp_path: Path, settings: dict, channels: dict, reason: str) -> None:
     fill(tmp_path, settings, channels, "text/csv")
     with pytest.raises(UserError) as raised:
         algorithm.train(tmp_path)
     assert reason in str(raised.value)
 
 
-def test_the_reason_of_a_failure_is_the_job_s(train: Callable[..., Trained]) -> None:
+def test_the_reason_of_a_failure_is_the_jobs(train: Callable[..., Trained]) -> None:
     trained = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
     assert trained.status == 1
     assert (trained.base / "output/failure").read_text().startswith("there is no hyperparameter max_dept: there are ")

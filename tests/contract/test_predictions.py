@@ -46,13 +46,17 @@ def test_every_measured_target_is_predicted_and_never_below_zero(whole: np.ndarr
         )
 
 
-def test_pieces_give_what_the_whole_gives(whole: np.ndarray, served: Served, preprocessed: Lines) -> None:
+def test_parts_of_a_file_give_the_same_predictions_as_the_whole_file(
+    whole: np.ndarray, served: Served, preprocessed: Lines
+) -> None:
     header, *lines = preprocessed("private")
     pieces = [header + "".join(lines[:11]), header + "".join(lines[11:])]
     np.testing.assert_allclose(np.concatenate(served(pieces)), whole, **TOLERANCE)
 
 
-def test_single_rows_give_what_the_whole_gives(whole: np.ndarray, served: Served, preprocessed: Lines) -> None:
+def test_single_rows_give_the_same_predictions_as_the_whole_file(
+    whole: np.ndarray, served: Served, preprocessed: Lines
+) -> None:
     header, *lines = preprocessed("private")
     np.testing.assert_allclose(np.concatenate(served([header + line for line in lines[:3]])), whole[:3], **TOLERANCE)
 
@@ -66,7 +70,7 @@ def test_rows_in_another_order_are_predicted_in_that_order(
     np.testing.assert_allclose(answer, whole[order], **TOLERANCE)
 
 
-def test_predict_by_hand_gives_what_the_server_gives(
+def test_predict_by_hand_gives_the_same_predictions_as_the_server(
     whole: np.ndarray, submission: Path, trained: SimpleNamespace, tmp_path: Path
 ) -> None:
     if not (submission / "predict.py").is_file():

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 
-def test_what_is_uploaded_holds_the_scripts_and_neither_score_nor_data(shipped: Path) -> None:
+def test_the_upload_contains_the_scripts_but_neither_score_nor_data(shipped: Path) -> None:
     names = {path.relative_to(shipped).as_posix() for path in shipped.rglob("*") if path.is_file()}
     assert {"train.py", "preprocess.py"} <= names
     assert "score.py" not in names

@@ -33,7 +33,7 @@ def test_rows_in_the_tables_order_with_everything_in_the_schema(folder: Path) ->
     assert list(targets.index) == ["b", "a"]
 
 
-def test_without_a_table_and_with_one_that_has_no_assays(folder: Path) -> None:
+def test_import_without_a_table_or_with_one_that_has_no_assays(folder: Path) -> None:
     _, data = run_import(folder, table="", replicates="mean")
     assert list(data.columns) == [f"{x:.1f}" for x in X]
     assert list(data.index) == ["a", "b"]
@@ -45,7 +45,7 @@ def test_without_a_table_and_with_one_that_has_no_assays(folder: Path) -> None:
     assert not set(score.TARGETS) & set(data.columns)
 
 
-def test_replicates_are_refused_averaged_or_a_row_each(folder: Path) -> None:
+def test_replicates_are_refused_averaged_or_kept_as_rows(folder: Path) -> None:
     result, _ = run_import(folder)
     assert [problem.reason.partition(":")[0] for problem in result.problems[:-1]] == [
         "2 of 2 samples have several spectra (2 of 'a', for example)"
@@ -84,7 +84,7 @@ def test_the_same_replicate_twice(folder: Path) -> None:
     assert "sample 'a' is in" in problem.reason
 
 
-def test_six_decimals_and_no_minus_before_a_zero(tmp_path: Path) -> None:
+def test_six_decimals_and_no_negative_zero(tmp_path: Path) -> None:
     (tmp_path / "all.csv").write_text(
         "sample," + ",".join(map(str, range(4000, 3300, -100))) + "\na,-1e-9,1,2,3,0.1,0,0.12345678\n"
     )
@@ -120,7 +120,7 @@ def test_the_same_input_makes_the_same_bytes_and_a_file_is_not_replaced(folder: 
     assert (folder / "out.csv.gz").read_bytes() == before
 
 
-def test_progress_on_a_terminal_alone(folder: Path) -> None:
+def test_progress_is_shown_only_on_a_terminal(folder: Path) -> None:
     ours, theirs = pty.openpty()
     arguments = [sys.executable, "-m", "recore", "import", folder / "spectra", "--replicates", "mean"]
     done = subprocess.run(

@@ -75,7 +75,7 @@ def test_columns_are_renamed_and_converted(laboratory: Path) -> None:
     assert "bad:" not in done.stderr
 
 
-def test_what_is_not_known_or_not_imported_is_reported(laboratory: Path) -> None:
+def test_columns_that_are_unknown_or_ignored_are_reported(laboratory: Path) -> None:
     done = import_columns(laboratory, *IDENTITY, "FePCT=Fe_tot", "PPCT=Hg_ppm:pct")
     notes = [line for line in done.stderr.splitlines() if "lab.csv" in line]
     assert any("state no unit" in note and "FePCT=Fe_tot; --column FePCT=Fe_tot:pct" in note for note in notes)
@@ -108,7 +108,7 @@ def test_what_is_not_known_or_not_imported_is_reported(laboratory: Path) -> None
         ([], "column 'Sample ID' is not in the schema; did you mean sample? --column \"sample=Sample ID\" imports it"),
     ],
 )
-def test_wrong_columns_are_one_line(laboratory: Path, columns: list[str], reason: str) -> None:
+def test_wrong_columns_are_reported_in_one_line(laboratory: Path, columns: list[str], reason: str) -> None:
     done = import_columns(laboratory, *columns)
     assert (done.exit_code, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1
@@ -150,7 +150,7 @@ def test_one_table_with_spectra_and_assays(laboratory: Path) -> None:
     assert "did you mean AlPPM? --column AlPPM=Al_pct" in done.stderr
 
 
-def test_a_column_without_quotes_is_one_line(laboratory: Path) -> None:
+def test_a_column_without_quotes_is_reported_in_one_line(laboratory: Path) -> None:
     done = import_columns(laboratory, "AlPPM=Al", options=("(ppm)",))
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
     assert 'needs quotes: --column "AlPPM=Al (ppm)"' in done.stderr

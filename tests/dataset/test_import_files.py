@@ -10,7 +10,7 @@ import pytest
 from support.import_runs import TABLE, X, absorbance, import_command, run_import, write_opus
 
 
-def test_patterns_folders_and_files_each_once(folder: Path) -> None:
+def test_patterns_folders_and_files_are_read_once(folder: Path) -> None:
     (folder / "spectra/notes.doc").write_text("x")
     result, data = run_import(folder, "spectra/a.*", "spectra", "spectra/b.1", table="", replicates="each")
     assert list(data.index) == ["a:0", "a:1", "b:0", "b:1"]
@@ -34,7 +34,7 @@ def test_files_and_subfolders_that_are_ignored_are_reported(folder: Path) -> Non
         run_import(folder, "above")
 
 
-def test_names_that_no_data_file_could_hold(folder: Path) -> None:
+def test_names_that_a_data_file_cannot_contain(folder: Path) -> None:
     write_opus(folder / "spectra/line\nbreak.0")
     write_opus(folder / "spectra" / os.fsdecode(b"\xff\xfe.0"))
     result, data = run_import(folder, table="", replicates="mean", keep_going=True)
@@ -44,7 +44,7 @@ def test_names_that_no_data_file_could_hold(folder: Path) -> None:
     assert list(data.index) == ["a", "b"]
 
 
-def test_the_assay_table_may_lie_among_the_spectra(folder: Path) -> None:
+def test_the_assay_table_may_be_among_the_spectra(folder: Path) -> None:
     (folder / "spectra/assays.csv").write_text(TABLE)
     result, data = run_import(folder, table="", assays=folder / "spectra/assays.csv", replicates="mean")
     assert not result.problems
@@ -68,7 +68,7 @@ def test_an_input_is_never_replaced(folder: Path, role: str) -> None:
     assert path.read_bytes() == before
 
 
-def test_each_bad_file_is_one_line_and_only_keep_going_writes_the_rest(folder: Path) -> None:
+def test_each_bad_file_is_reported_in_one_line_and_only_keep_going_writes_the_rest(folder: Path) -> None:
     whole = (folder / "spectra/a.0").read_bytes()
     (folder / "spectra/a.1").write_bytes(whole[:500])
     (folder / "spectra/c.0").write_bytes(b"")
@@ -112,7 +112,7 @@ def test_a_bad_table_does_not_fill_the_screen(tmp_path: Path) -> None:
     assert len(json.loads(import_command(*arguments, "--json").stdout)["problems"]) == 41
 
 
-def test_with_bad_files_only_nothing_is_written(tmp_path: Path) -> None:
+def test_nothing_is_written_if_all_files_are_bad(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.0")
     done = import_command(tmp_path / "pipe.0", tmp_path / "absent.0", "--keep-going", "--out", tmp_path / "o.gz")
     assert done.exit_code == 1
@@ -147,7 +147,7 @@ def test_samples_that_only_the_table_or_only_the_folder_has(folder: Path) -> Non
         (("--out", f"{__file__}/deeper/x.csv.gz"), "is not a folder"),
     ],
 )
-def test_wrong_use_is_one_line(folder: Path, arguments: tuple[str, ...], reason: str) -> None:
+def test_wrong_usage_is_reported_in_one_line(folder: Path, arguments: tuple[str, ...], reason: str) -> None:
     done = import_command(folder / "spectra", *arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert len(done.stderr.splitlines()) == 1

@@ -27,7 +27,7 @@ def test_other_grids_are_refused_or_interpolated_and_never_extrapolated(folder: 
     )
 
 
-def test_grids_that_differ_by_the_laser_count_as_one(folder: Path) -> None:
+def test_grids_that_differ_only_by_the_laser_count_as_equal(folder: Path) -> None:
     write_opus(folder / "spectra/b.1", 0.7, X + 0.1)  # channels are 40 apart
     result, data = run_import(folder, replicates="each")
     assert not result.problems
@@ -88,7 +88,7 @@ def test_the_channels_of_another_file(folder: Path) -> None:
     ],
     ids=range(5),  # gzip's bytes contain the time, so two workers would name these tests differently
 )
-def test_a_like_that_is_no_data_file(folder: Path, content: bytes, reason: str) -> None:
+def test_a_like_option_that_is_not_a_data_file(folder: Path, content: bytes, reason: str) -> None:
     (folder / "like.csv.gz").write_bytes(content)
     with pytest.raises(ValueError, match=reason):
         run_import(folder, like=folder / "like.csv.gz")

@@ -148,7 +148,7 @@ def test_dark_reflectance_has_no_logarithm(tmp_path: Path) -> None:
     assert "not above 0" in refusal(tmp_path, held, block="reflectance", convert="fraction")
 
 
-def test_derivatives_interferograms_and_series_are_no_absorbance(tmp_path: Path) -> None:
+def test_derivatives_interferograms_and_series_are_not_absorbance(tmp_path: Path) -> None:
     assert "no spectrum that can be read" in refusal(
         tmp_path, block("derivative", ABSORBANCE), block("interferogram", ABSORBANCE)
     )
@@ -222,7 +222,7 @@ def test_a_parameter_of_negative_length_does_not_hang(tmp_path: Path) -> None:
     assert "negative length" in item.reason
 
 
-def test_blocks_that_overlap_do_not_fill_the_memory(tmp_path: Path) -> None:
+def test_overlapping_blocks_do_not_fill_the_memory(tmp_path: Path) -> None:
     room = 9000
     values = np.zeros(250_000, "f4").tobytes()
     at = 24 + 12 * room
@@ -233,7 +233,7 @@ def test_blocks_that_overlap_do_not_fill_the_memory(tmp_path: Path) -> None:
     assert "overlap" in item.reason
 
 
-def test_a_directory_that_lies_elsewhere(tmp_path: Path) -> None:
+def test_a_directory_at_another_offset(tmp_path: Path) -> None:
     for start, room in ((-24, 8), (2**30, 8), (24, 2**30), (24, -1), (24, 0)):
         content = WHOLE[:12] + struct.pack("<2i", start, room) + WHOLE[20:]
         item = read_one(tmp_path, content)

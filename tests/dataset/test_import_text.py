@@ -39,7 +39,7 @@ def columns(x: np.ndarray = X, y: np.ndarray = Y, between: str = ",", header: st
     return header + "".join(f"{a!r}{between}{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True))
 
 
-def test_two_columns_however_they_are_written(tmp_path: Path) -> None:
+def test_two_columns_in_any_format(tmp_path: Path) -> None:
     german = columns(between=";", header="Wellenzahl;Extinktion\n").replace(".", ",")
     written = {
         "comma": columns(),
@@ -62,7 +62,9 @@ def test_two_columns_however_they_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("nm", 1e7), ("um", 1e4)])
-def test_wavelengths_are_converted_where_the_file_or_the_user_says_so(tmp_path: Path, unit: str, factor: float) -> None:
+def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
+    tmp_path: Path, unit: str, factor: float
+) -> None:
     x = factor / X
     spectrum = one(tmp_path, columns(x), unit=unit)
     np.testing.assert_allclose(spectrum.wavenumbers, X)
@@ -105,7 +107,7 @@ def test_an_axis_above_15000_needs_a_unit(
     np.testing.assert_allclose(one(folder, text, unit="nm").wavenumbers, 1e7 / x)
 
 
-def test_an_axis_that_could_be_nm_is_taken_as_what_the_user_says(tmp_path: Path) -> None:
+def test_an_axis_that_could_be_nm_is_read_as_the_user_specifies(tmp_path: Path) -> None:
     x = np.linspace(400, 2500, 50)
     assert one(tmp_path, columns(x), unit="cm-1").wavenumbers[0] == 2500
     assert one(tmp_path, columns(x), unit="nm").wavenumbers[0] == 25000
@@ -123,7 +125,7 @@ def test_the_header_names_the_quantity(tmp_path: Path, said: str) -> None:
 TABLE = "sample,operator,3000.5,X2000,1000\na,me,1,2,3\nb,me,4,5,6\na,you,7,8,9\n"
 
 
-def test_a_table_with_a_spectrum_a_line(tmp_path: Path) -> None:
+def test_a_table_with_one_spectrum_per_line(tmp_path: Path) -> None:
     spectra = items(tmp_path / "all.csv", TABLE)
     assert [(item.sample, item.replicate) for item in spectra] == [("a", "0"), ("b", "0"), ("a", "1")]
     assert [item.source[-6:] for item in spectra] == ["line 2", "line 3", "line 4"]
@@ -192,7 +194,7 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
         ("sep=;\n", "the file is empty"),
     ],
 )
-def test_text_that_holds_no_spectrum(tmp_path: Path, content: str | bytes, reason: str) -> None:
+def test_text_that_contains_no_spectrum(tmp_path: Path, content: str | bytes, reason: str) -> None:
     assert reason in refusal(tmp_path, content)
 
 
@@ -215,7 +217,7 @@ def test_a_file_whose_name_does_not_match_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.timing
-def test_a_large_table_takes_not_much_longer_than_pandas(tmp_path: Path) -> None:
+def test_a_large_table_does_not_take_much_longer_than_pandas(tmp_path: Path) -> None:
     path = tmp_path / "large.csv"
     header = "sample," + ",".join(f"{x:.1f}" for x in np.linspace(4000, 600, 1700)) + "\n"
     line = ",".join(f"{0.1 + i / 2000:.6f}" for i in range(1700)) + "\n"

@@ -58,7 +58,7 @@ def test_the_284_opus_files_make_the_yamsys_data_to_the_last_decimal(tmp_path: P
                 assert float(cell) == pytest.approx(float(other[name]), abs=5.1e-7)  # the file has six decimal places
 
 
-def test_single_channels_give_what_the_instrument_made_of_them(tmp_path: Path) -> None:
+def test_single_channels_give_the_absorbance_that_the_instrument_computed(tmp_path: Path) -> None:
     spectra = Path(os.environ["RECORE_YAMSYS"]) / "spectra"
     frames = []
     for name in ("absorbance:2", "single-channel"):

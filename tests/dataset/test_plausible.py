@@ -111,7 +111,7 @@ def test_a_constant_column_is_judged_too() -> None:
 
 
 @given(st.lists(st.integers(1, 40), min_size=20), st.floats(0, 1))
-def test_gold_in_ppb_is_known_by_its_whole_numbers(values: list[int], fraction: float) -> None:
+def test_gold_in_ppb_is_recognised_by_whole_numbers(values: list[int], fraction: float) -> None:
     (suspected,) = suspected_content_units({"AuPPM": [*values, 2.5]})
     assert (suspected.unit, suspected.factor) == ("ppb", 1e-3)
     grades = np.minimum(np.array(values) * 0.2 + 0.01 + 0.001 * fraction, 8)  # g/t, with more digits
@@ -123,7 +123,7 @@ def test_too_few_values_are_not_judged() -> None:
     assert not suspected_content_units({"CuPPM": []})
 
 
-def test_values_that_fit_no_unit_are_reported_without_one() -> None:
+def test_values_that_match_no_unit_are_reported_without_one() -> None:
     (suspected,) = suspected_content_units({"AlPPM": [1e-9] * 3})
     assert (suspected.unit, suspected.factor) == ("", None)
     assert "check the unit of this column" in suspected.text

@@ -165,7 +165,7 @@ def test_invalid_plans(wrong: dict[str, float], reason: str) -> None:
         Plan(**wrong)
 
 
-def test_existing_files_stay(tmp_path: Path) -> None:
+def test_existing_files_are_kept(tmp_path: Path) -> None:
     plan = Plan(rows=4, holes=2, channels=7)
     (tmp_path / "private").mkdir()
     (tmp_path / SAMPLE_FILES[2]).write_text("mine")

@@ -139,7 +139,7 @@ def test_names_do_not_clash(sessions: dict[str, Session]) -> None:
     assert all(len(f"{name}-private-preprocess") <= 63 for name in names)
 
 
-def test_private_assays_are_on_s3_while_they_are_scored_and_no_longer(sessions: dict[str, Session]) -> None:
+def test_private_assays_are_on_s3_only_while_they_are_scored(sessions: dict[str, Session]) -> None:
     order = []
     for _, operation, request in sessions["aws"].requests:
         key = request.get("Key", "") or request.get("TransformJobName", "") or request.get("ProcessingJobName", "")
@@ -151,7 +151,7 @@ def test_private_assays_are_on_s3_while_they_are_scored_and_no_longer(sessions: 
     ]
 
 
-def test_objects_are_removed_unless_keep_is_given(sessions: dict[str, Session]) -> None:
+def test_objects_are_removed_unless_keep_is_set(sessions: dict[str, Session]) -> None:
     simulator = sessions["aws"].simulator
     listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET_NAME)["Contents"]
     kept = sessions["kept"].of("sagemaker", "CreateModel")[0]["ModelName"]
@@ -160,7 +160,7 @@ def test_objects_are_removed_unless_keep_is_given(sessions: dict[str, Session]) 
     assert [model["ModelName"] for model in models] == [kept]
 
 
-def test_what_it_may_cost_is_said_first(sessions: dict[str, Session]) -> None:
+def test_the_possible_cost_is_announced_first(sessions: dict[str, Session]) -> None:
     lines = sessions["aws"].result.stderr.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("upload"))
     announcement = "\n".join(lines[:first])

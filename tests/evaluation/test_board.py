@@ -96,7 +96,7 @@ def test_the_public_score_never_decides(tmp_path: Path) -> None:
     assert shown(tmp_path).splitlines()[1].split()[-3:] == ["held-out", "public", "seconds"]
 
 
-def test_runs_on_other_data_stand_apart_the_latest_first(tmp_path: Path) -> None:
+def test_runs_on_other_data_are_listed_separately_latest_first(tmp_path: Path) -> None:
     put(tmp_path, "old", of("a", "2026-01-01", public=0.99))
     put(tmp_path, "new", of("b", "2026-03-01", **{"held-out": 0.1}))
     put(tmp_path, "older-but-better", of("b", "2026-02-01", **{"held-out": 0.2}))
@@ -181,7 +181,7 @@ def test_a_record_cannot_send_control_characters_to_a_terminal(tmp_path: Path) -
     assert "\x1b" not in recore("board", tmp_path).stdout
 
 
-def test_a_long_name_is_whole_where_there_is_no_terminal(tmp_path: Path) -> None:
+def test_a_long_name_is_not_cut_without_a_terminal(tmp_path: Path) -> None:
     put(tmp_path, "a-name-" * 12, of(public=0.5, private=0.5))
     assert "a-name-" * 12 in recore("board", tmp_path).stdout
 
@@ -290,7 +290,7 @@ def test_a_note_that_cannot_be_written_leaves_the_record(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("width", [60, 80])
-def test_a_note_cuts_no_number_and_fits_the_terminal(width: int, tmp_path: Path) -> None:
+def test_a_note_fits_the_terminal_without_cutting_numbers(width: int, tmp_path: Path) -> None:
     note = "gradient boosting on the first derivative of every spectrum"
     put(tmp_path, "2026-01-01T00-00-00", of(public=-10.1234, private=0.5678) | {"note": note})
     out = io.StringIO()

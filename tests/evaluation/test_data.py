@@ -22,7 +22,7 @@ def public(tmp_path: Path) -> Path:
     return write_gz(tmp_path / "public.csv.gz", PUBLIC)
 
 
-def test_the_sample_is_good(sample: Path) -> None:
+def test_the_sample_is_valid(sample: Path) -> None:
     data = DataFiles(
         sample / "public/public.csv.gz", sample / "private/private.csv.gz", sample / "private/actual.csv.gz"
     )
@@ -74,7 +74,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         DataFiles(tmp_path).check()
 
 
-def test_assays_of_no_private_data_are_refused(public: Path) -> None:
+def test_assays_without_private_data_are_refused(public: Path) -> None:
     with pytest.raises(ValueError, match="these assays need the private data that they belong to, --private"):
         DataFiles(public, actual=public).check()
 
@@ -95,7 +95,7 @@ def test_assays_of_no_private_data_are_refused(public: Path) -> None:
     ],
     ids=range(10),
 )
-def test_private_data_with_more_than_inputs_are_refused(names: str, public: Path, tmp_path: Path) -> None:
+def test_private_data_that_contain_more_than_inputs_are_refused(names: str, public: Path, tmp_path: Path) -> None:
     private = write_gz(tmp_path / "private.csv.gz", f"{names}\n0\n")
     with pytest.raises(ValueError, match=r"private\.csv\.gz: column .* is neither an ID nor a wavenumber"):
         DataFiles(public, private).check()

@@ -160,7 +160,7 @@ QUICK = "a server that ends"  # this one fails with the same reason on both side
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name == QUICK else pytest.mark.slow) for name in FAILURES]
 )
-def test_what_a_failure_prints_and_keeps(name: str, tmp_path: Path, sample: Path) -> None:
+def test_messages_and_files_of_a_failure(name: str, tmp_path: Path, sample: Path) -> None:
     failure = FAILURES[name]
     submission = variant(tmp_path / "submission", failure.changes, **failure.files)
     # pip uses no index: its message about a package that is on none is the same without a network

@@ -22,7 +22,7 @@ def joined(folder: Path, model: bytes) -> Path:
     return folder / "model.tar.gz"
 
 
-def test_members_stay_and_code_is_the_submissions(tmp_path: Path) -> None:
+def test_members_are_kept_and_code_is_replaced_by_the_submissions(tmp_path: Path) -> None:
     kept = [member("weights", tarfile.DIRTYPE), member("weights/latest", tarfile.SYMTYPE, "../model.py")]
     model = packed(*kept, **{"model": b"m" * 1000, "code/train": b"old", "code/other": b"old", "codes": b"no code"})
     archive = joined(tmp_path, model)
@@ -50,7 +50,7 @@ def test_an_archive_without_a_file_is_a_reason(model: bytes, tmp_path: Path) -> 
     ],
     ids=range(4),
 )
-def test_what_is_neither_file_nor_relative_link_stays_behind(left: tarfile.TarInfo, tmp_path: Path) -> None:
+def test_only_files_and_relative_links_are_copied(left: tarfile.TarInfo, tmp_path: Path) -> None:
     with tarfile.open(joined(tmp_path, packed(left, model=b"m"))) as tar:
         assert set(tar.getnames()) == {"model.py", *CODE}
 
@@ -65,12 +65,12 @@ def test_what_is_neither_file_nor_relative_link_stays_behind(left: tarfile.TarIn
     ],
     ids=range(4),
 )
-def test_nothing_of_the_training_job_stays_in_code(member_: tarfile.TarInfo, tmp_path: Path) -> None:
+def test_code_contains_nothing_from_the_training_job(member_: tarfile.TarInfo, tmp_path: Path) -> None:
     with tarfile.open(joined(tmp_path, packed(member_, model=b"m"))) as tar:
         assert sorted(tar.getnames()) == sorted(["model.py", *CODE])
 
 
-def test_a_file_of_two_names_keeps_both(tmp_path: Path) -> None:
+def test_a_file_with_two_names_keeps_both(tmp_path: Path) -> None:
     second = member("best.py", tarfile.LNKTYPE, "model.py")
     (tmp_path / "model.py").write_bytes(b"m")
     (tmp_path / "best.py").hardlink_to(tmp_path / "model.py")

@@ -108,7 +108,7 @@ def test_packages_and_data_files_are_installed_too(image: Image, tmp_path: Path)
         assert (image.packages / name).read_bytes() == (content.encode() if isinstance(content, str) else content)
 
 
-def test_an_archive_does_not_bring_its_own_build(image: Image, tmp_path: Path) -> None:
+def test_an_archive_does_not_contain_its_own_build(image: Image, tmp_path: Path) -> None:
     """`unearthed build` omits such files; with them, pip would need another build system, or run a program."""
     backend = '[build-system]\nrequires = ["another"]\nbuild-backend = "another"\n'
     files = {"train.py": TRAIN, "preprocess.py": PREPROCESS, "pyproject.toml": backend}

@@ -48,7 +48,7 @@ def other(target: Path) -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-def test_a_results_folder_gets_its_name_when_it_is_kept(tmp_path: Path) -> None:
+def test_a_run_folder_gets_its_name_when_it_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "deep/runs/mine"
     with RunFolder(target) as folder:
         (folder.path / "file").write_text("all of it")
@@ -60,7 +60,7 @@ def test_a_results_folder_gets_its_name_when_it_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt, SystemExit])
-def test_a_results_folder_that_is_not_kept_is_removed(error: type[BaseException] | None, tmp_path: Path) -> None:
+def test_a_run_folder_that_is_not_kept_is_removed(error: type[BaseException] | None, tmp_path: Path) -> None:
     def make() -> None:
         with RunFolder(tmp_path / "mine") as folder:
             (folder.path / "logs").mkdir()
@@ -121,7 +121,7 @@ def test_parallel_runs_of_one_name_are_all_kept(tmp_path: Path) -> None:
     assert names(tmp_path) == ["mine", "mine-2", "mine-3", "mine-4"]
 
 
-def test_no_link_is_followed_to_what_is_to_be_removed(tmp_path: Path) -> None:
+def test_links_are_not_followed_during_removal(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious/file").write_text("")
@@ -131,13 +131,13 @@ def test_no_link_is_followed_to_what_is_to_be_removed(tmp_path: Path) -> None:
     assert (tmp_path / "precious/file").exists()
 
 
-def test_a_folder_that_no_run_made_stays(tmp_path: Path) -> None:
+def test_a_folder_that_no_run_created_is_kept(tmp_path: Path) -> None:
     (tmp_path / ".download.part").mkdir()
     with RunFolder(tmp_path / "mine"):
         assert names(tmp_path)[0] == ".download.part"
 
 
-def test_keeping_ends_where_its_folder_is_gone(tmp_path: Path) -> None:
+def test_keeping_fails_if_its_folder_is_gone(tmp_path: Path) -> None:
     process, part = other(tmp_path / "runs/mine")
     shutil.rmtree(part.parent)
     try:
@@ -147,7 +147,7 @@ def test_keeping_ends_where_its_folder_is_gone(tmp_path: Path) -> None:
     assert process.returncode == 1
 
 
-def test_the_record_is_json_with_all_that_a_repetition_needs(tmp_path: Path, sample: Path) -> None:
+def test_the_record_is_json_with_everything_that_a_repetition_needs(tmp_path: Path, sample: Path) -> None:
     submission = read_submission(tiny(tmp_path / "mine"))
     data = DataFiles(sample / "public/public.csv.gz", sample / "private/private.csv.gz")
     settings = RunSettings("recore-1", "bucket", "arn:role")

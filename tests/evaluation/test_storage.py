@@ -103,7 +103,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_assays_replaced_in_mid_run_are_not_scored_with(
+def test_assays_replaced_during_a_run_are_not_used_for_scoring(
     simulator: Simulator, make_run: Callable[..., PipelineRun]
 ) -> None:
     run = make_run()
@@ -128,7 +128,7 @@ def test_assays_replaced_in_mid_run_are_not_scored_with(
     [(BUCKET, False), (BUCKET, True), (VERSIONED, True)],
     ids=["cleared", "kept", "versioned, kept"],
 )
-def test_assays_that_could_not_be_removed_at_once_go_with_the_clean_up(
+def test_assays_that_could_not_be_removed_at_once_are_removed_by_the_clean_up(
     bucket: str, keep: bool, simulator: Simulator, services: Services, sample: Path
 ) -> None:
     settings = settings_of(bucket)
@@ -155,7 +155,7 @@ def test_a_run_that_keeps_its_objects_in_a_bucket_with_versions_keeps_no_assays(
     assert {"model/model.tar.gz", "private/scores/private.txt", "public/input/public.csv.gz"} <= left
 
 
-def test_assays_that_cannot_be_removed_fail_the_clean_up_and_no_score(
+def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
     run = make_run()
@@ -181,7 +181,7 @@ def test_assays_that_cannot_be_removed_are_named(services: Services, sample: Pat
 
 
 @pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, True), (VERSIONED, False)], ids=["kept", "versioned"])
-def test_assays_whose_upload_was_not_answered_do_not_stay(
+def test_assays_whose_upload_was_not_answered_are_removed(
     bucket: str, keep: bool, simulator: Simulator, services: Services, sample: Path
 ) -> None:
     settings = settings_of(bucket)
@@ -200,7 +200,7 @@ def test_assays_whose_upload_was_not_answered_do_not_stay(
     assert names(simulator, settings) == []
 
 
-def test_a_model_that_cannot_be_removed_keeps_no_object(
+def test_a_model_that_cannot_be_removed_does_not_keep_other_objects(
     simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
     run = make_run(preprocess="raise SystemExit(1)")
@@ -210,7 +210,7 @@ def test_a_model_that_cannot_be_removed_keeps_no_object(
     assert names(simulator, run.settings) == []
 
 
-def test_an_object_that_stays_is_named(
+def test_an_object_that_is_left_behind_is_named(
     simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
     run = make_run(train="raise SystemExit(1)")
@@ -247,7 +247,7 @@ def test_objects_with_odd_names_are_removed(simulator: Simulator, services: Serv
     assert objects(simulator, settings) == []
 
 
-def test_an_object_with_an_odd_name_that_stays_is_named_and_keeps_no_other(
+def test_an_object_with_an_odd_name_that_is_left_behind_is_named(
     simulator: Simulator, services: Services, sample: Path
 ) -> None:
     settings = settings_of()

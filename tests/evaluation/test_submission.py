@@ -99,13 +99,13 @@ def expected(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_folder_holds_what_setuptools_packs(
+def test_a_folder_contains_what_setuptools_packs(
     name: str, folders: dict[str, Path], expected: dict[str, dict[str, bytes]]
 ) -> None:
     assert read_submission(folders[name]).files == expected[name]
 
 
-def test_of_this_repository_the_modules_that_setup_py_names(tmp_path: Path) -> None:
+def test_this_repositorys_files_are_the_modules_that_setup_py_names(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     for path in ROOT.iterdir():
@@ -117,7 +117,7 @@ def test_of_this_repository_the_modules_that_setup_py_names(tmp_path: Path) -> N
     assert set(files) == {*UPLOADED, "requirements.txt"}
 
 
-def test_the_same_files_are_the_same_archive_at_any_time_and_place(tmp_path: Path) -> None:
+def test_the_same_files_make_the_same_archive_at_any_time_and_place(tmp_path: Path) -> None:
     first, second = (read_submission(tiny(tmp_path / name, {"README.md": README})) for name in ("a", "b"))
     (tmp_path / "b/train.py").touch()
     (tmp_path / "b/train.py").chmod(0o600)

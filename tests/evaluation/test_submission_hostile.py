@@ -92,7 +92,7 @@ def test_an_invalid_manifest_is_refused(line: str, tmp_path: Path) -> None:
         read_submission(folder)
 
 
-def test_scripts_that_are_links_lead_no_further_than_the_folder(tmp_path: Path) -> None:
+def test_links_in_place_of_scripts_cannot_leave_the_folder(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"mine.py": "mine"})
     (folder / "train.py").unlink()
     (folder / "train.py").symlink_to("mine.py")
@@ -103,7 +103,7 @@ def test_scripts_that_are_links_lead_no_further_than_the_folder(tmp_path: Path) 
         read_submission(folder)
 
 
-def test_a_folder_of_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_a_folder_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include weights.npy\n"})
     with open(folder / "weights.npy", "wb") as file:
         file.truncate(LARGEST + 1)  # a sparse file, which takes no space
@@ -128,7 +128,7 @@ def test_a_folder_of_too_much_is_refused_before_it_is_read(tmp_path: Path) -> No
     ],
     ids=range(11),
 )
-def test_a_member_that_is_no_file_within_is_refused(hostile: tarfile.TarInfo, tmp_path: Path) -> None:
+def test_a_member_that_is_not_a_file_inside_is_refused(hostile: tarfile.TarInfo, tmp_path: Path) -> None:
     (tmp_path / "src.tar.gz").write_bytes(packed(hostile, **BOTH))
     with pytest.raises(ValueError, match="neither a folder nor the archive of a submission"):
         read_submission(tmp_path / "src.tar.gz")

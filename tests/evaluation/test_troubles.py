@@ -106,7 +106,7 @@ def test_a_job_that_can_no_longer_be_watched_is_stopped(
     assert ended() == "Stopped"
 
 
-def test_a_job_that_can_neither_be_watched_nor_stopped_is_not_left_unsaid(
+def test_a_job_that_can_neither_be_watched_nor_stopped_is_reported(
     simulator: Simulator, services: Services, asleep: PipelineRun, ended: Callable[[], str]
 ) -> None:
     refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
@@ -127,7 +127,7 @@ def test_a_job_that_was_refused_is_not_stopped(services: Services, asleep: Pipel
     assert asleep.steps["clean up"].completed
 
 
-def test_an_interrupt_whose_order_to_stop_is_refused_says_so(
+def test_an_interrupt_whose_stop_request_is_refused_is_reported(
     services: Services, asleep: PipelineRun, ended: Callable[[], str]
 ) -> None:
     stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
@@ -201,7 +201,7 @@ def test_a_step_waits_for_lines_that_come_after_its_job_has_ended(
     assert "the last line" in (tmp_path / "run/logs/train.log").read_text().splitlines()
 
 
-def test_what_was_read_of_a_log_is_kept_where_it_can_be_read_no_longer(
+def test_lines_of_a_log_are_kept_if_the_rest_cannot_be_read(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     say(services, "revoked", "first")

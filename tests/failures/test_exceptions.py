@@ -111,7 +111,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_python_prints(name: str, tmp_path: Path) -> None:
+def test_tracebacks_that_python_prints(name: str, tmp_path: Path) -> None:
     body, expected = CASES[name]
     mine, library = tmp_path / "mine", tmp_path / "library"
     for folder in (mine, library):
@@ -130,7 +130,7 @@ def test_what_python_prints(name: str, tmp_path: Path) -> None:
     assert str(find_exception(done.stderr, mine)) == expected
 
 
-def test_what_a_pool_of_processes_prints(tmp_path: Path) -> None:
+def test_tracebacks_from_a_process_pool(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(
         "import joblib\n\ndef fit(n):\n    raise ValueError('no copper')\n\nif __name__ == '__main__':\n"
         "    joblib.Parallel(2)(joblib.delayed(fit)(n) for n in range(2))\n"
@@ -168,7 +168,7 @@ def test_the_submissions_files_in_a_job(path: str, name: str) -> None:
     assert str(exception) == (f"ValueError: a ({name}, line 3, in fit)" if name else "ValueError: a")
 
 
-def test_what_a_wrapper_around_the_hooks_raises_is_not_the_submissions() -> None:
+def test_exceptions_of_a_wrapper_around_the_hooks_are_not_the_submissions() -> None:
     text = traced("/opt/ml/model/code/train.py", "KeyError: 'Cu'")
     text += "\nDuring handling of the above exception, another exception occurred:\n\n"
     text += traced("/usr/lib/python3.12/site-packages/toolkit.py", "toolkit.errors.Refused: no")

@@ -130,7 +130,7 @@ def test_a_reason_without_a_log(tmp_path: Path) -> None:
     assert read_reason("ClientError: no such image", tmp_path / "log") == ("no such image", None)
 
 
-def test_the_exception_stands_first_and_the_toolkit_nowhere(tmp_path: Path) -> None:
+def test_the_exception_comes_first_and_the_toolkit_is_not_shown(tmp_path: Path) -> None:
     log = written(tmp_path, ABOVE + "fitting\n" + RAISED + BELOW)
     step = Step("train", state="Failed")
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
@@ -191,7 +191,7 @@ a request
 """
 
 
-def test_the_servers_own_lines_are_left_out_but_for_its_errors(tmp_path: Path) -> None:
+def test_the_servers_own_lines_are_left_out_except_its_errors(tmp_path: Path) -> None:
     assert [line[-27:] for line in last_lines(written(tmp_path, SERVER))] == [
         "a request",
         "(pid:26828) exited with code 3"[-27:],
@@ -199,7 +199,7 @@ def test_the_servers_own_lines_are_left_out_but_for_its_errors(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("line", [b"x" * 99, RAISED.encode(), b"\xff\x00\x1b[2J", ABOVE.encode()], ids=repr)
-def test_of_a_log_of_a_terabyte_only_the_end_is_read(
+def test_only_the_end_of_a_log_of_a_terabyte_is_read(
     line: bytes, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """It begins with a hole, which takes no disk space; this process may not hold that much in memory."""
@@ -266,7 +266,7 @@ def test_a_class_of_the_main_program(tmp_path: Path) -> None:
     assert "move Mine from train.py to another module" in str(hint(text, "public predict", tmp_path))
 
 
-def test_a_package_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_package(tmp_path: Path) -> None:
     text = missing_module_hint("no_such_package.core", tmp_path)
     assert "add `no_such_package==<version>` to requirements.txt" in str(text)
     assert "`python -m pip index versions no_such_package`" in str(text)

@@ -36,7 +36,7 @@ def test_the_files_of_a_dataset(project: ProjectCommands) -> None:
     assert project.result("dataset", "list") == []
 
 
-def test_datasets_whose_names_begin_alike_are_kept_apart(project: ProjectCommands) -> None:
+def test_datasets_whose_names_have_a_common_prefix_are_kept_apart(project: ProjectCommands) -> None:
     project.upload_houses(NAME)
     project.upload_houses(f"more-{NAME}")
     assert project.result("dataset", "delete", NAME)["deleted"] == 1
@@ -105,7 +105,7 @@ def test_a_refusal_is_one_line(project: ProjectCommands, words: list[str], reaso
     assert reason in project.refusal(*words)
 
 
-def test_what_exists_is_not_made_again(project: ProjectCommands) -> None:
+def test_existing_resources_are_not_created_again(project: ProjectCommands) -> None:
     project.result("dataset", "create", NAME)
     assert project.refusal("dataset", "create", NAME) == f"the dataset '{NAME}' exists already"
     project.upload_houses(NAME)
@@ -126,7 +126,7 @@ def test_no_bucket(project: ProjectCommands) -> None:
         )
 
 
-def test_nowhere_to_go(project: ProjectCommands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_endpoint_and_no_credentials(project: ProjectCommands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         project, "_variables", {"AWS_DEFAULT_REGION": None, "AWS_ENDPOINT_URL": None, "HOME": "/nowhere"}
     )

@@ -109,7 +109,7 @@ def test_two_nearly_equal_minima_far_apart() -> None:
     assert_exact(x, y, None, np.geomspace(1e-5, 1e7, 37))
 
 
-def test_what_does_not_converge_is_solved_on_its_own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_targets_that_do_not_converge_are_solved_on_their_own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ridge, "STEPS", 2)
     assert_exact(*problem(100, 30, 3, 0.1))
 
@@ -164,7 +164,7 @@ def test_constant_and_doubled_features_and_rows() -> None:
     np.testing.assert_allclose(model.predict(np.ones((1, 4)))[0], np.nanmean(y, axis=0))
 
 
-def test_one_row_is_predicted_as_it_is() -> None:
+def test_a_single_row_is_predicted_exactly() -> None:
     model = GroupRidgeCV(ALPHAS).fit(np.array([[1.0, 2.0]]), np.array([[3.0, np.nan]]), groups=["a"])
     np.testing.assert_array_equal(model.predict(np.array([[1.0, 2.0], [5.0, 5.0]])), [[3.0, np.nan]] * 2)
     assert model.test_fold_.tolist() == [-1]
@@ -226,7 +226,7 @@ def test_invalid_data_are_refused() -> None:
         GroupRidgeCV().fit(x, y, groups=groups[1:])
 
 
-def test_huge_and_tiny_assays_are_fitted_alike() -> None:
+def test_huge_and_tiny_assays_are_fitted_equally_well() -> None:
     x, y, groups = problem(70, 10, 2, 0.1)
     model = GroupRidgeCV(ALPHAS).fit(x, y, groups=groups)
     for factor in (1e-90, 1e90):
@@ -235,7 +235,7 @@ def test_huge_and_tiny_assays_are_fitted_alike() -> None:
         np.testing.assert_allclose(scaled.predict(x) / factor, model.predict(x), rtol=1e-9)
 
 
-def test_the_pickle_holds_no_training_rows() -> None:
+def test_the_pickle_contains_no_training_rows() -> None:
     x, y, groups = problem(3000, 10, 5, 0.02)
     model = GroupRidgeCV(ALPHAS).fit(x, y, groups=groups)
     pickled = pickle.dumps(model)

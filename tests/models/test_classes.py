@@ -107,7 +107,7 @@ def test_a_class_by_its_name() -> None:
         ("recore.model.core.import_string", "is not a model class"),
     ],
 )
-def test_names_of_no_model_class(name: str, reason: str) -> None:
+def test_names_that_are_not_model_classes(name: str, reason: str) -> None:
     with pytest.raises(ModelClassError, match=reason):
         load_model(name)
 

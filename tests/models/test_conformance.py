@@ -184,7 +184,7 @@ class TestModelPredictor:
         with pytest.raises(NotImplementedError, match=r"\.result\(\.\.\.\)"):
             ModelPredictor(make_env()).result({})
 
-    def test_setup_and_teardown_need_not_be_written(self, make_env: MakeEnv) -> None:
+    def test_setup_and_teardown_are_optional(self, make_env: MakeEnv) -> None:
         predictor = ModelPredictor(make_env())
         predictor.setup()
         predictor.teardown()
@@ -224,7 +224,7 @@ class TestModelPredictor:
         predictor.record_invoke({"x": 1}, {})
         assert list(records(client, "named")) == ["customer-1--b-c--a-d.json"]
 
-    def test_invocations_are_recorded_if_that_is_switched_on(
+    def test_invocations_are_recorded_if_recording_is_enabled(
         self, client: Client, connected: Client, make_env: MakeEnv
     ) -> None:
         variables = {"ML2P_S3_URL": url_of("on"), "ML2P_MODEL_VERSION": "on-1.0"}

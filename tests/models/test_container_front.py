@@ -164,7 +164,7 @@ def test_a_class_without_the_part(ml: Path, command: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_a_part_raises(ml: Path, command: str) -> None:
+def test_exceptions_raised_by_a_part(ml: Path, command: str) -> None:
     """The exception is raised again, and its traceback is in the file that SageMaker reads."""
     result = call(ml, command, "front_parts.FailingModel")
     assert result.exit_code == 1

@@ -164,7 +164,7 @@ def test_a_batch_and_each_of_its_spectra(predictor: Any, spectra: list[dict[str,
     assert predictor.batch_invoke([]) == {"predictions": []}
 
 
-def test_arrays_as_in_a_notebook(predictor: Any, spectra: list[dict[str, Any]]) -> None:
+def test_arrays_as_used_in_a_notebook(predictor: Any, spectra: list[dict[str, Any]]) -> None:
     arrays = {name: np.array(values) for name, values in spectra[0].items()}
     assert predictor.result(arrays) == predictor.result(spectra[0])
 

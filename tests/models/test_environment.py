@@ -95,7 +95,7 @@ def test_variables_are_by_default_those_of_the_process(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("text", ["True", "TRUE", "1", "yes", "", " true"])
-def test_only_true_switches_records_on(text: str) -> None:
+def test_only_true_enables_records(text: str) -> None:
     assert SageMakerEnv("/opt/ml", {"ML2P_RECORD_INVOKES": text}).record_invokes is False
 
 

@@ -9,7 +9,7 @@ CONTAINER = {"boto3", "botocore", "click", "flask", "gunicorn", "werkzeug", "yam
 SHIPPED = ("boto3", "Flask", "gunicorn", "PyYAML", "Werkzeug")  # Flask requires click, and boto3 requires botocore
 
 
-def test_what_is_imported() -> None:
+def test_imports_of_the_package() -> None:
     imported = set()
     for path in (ROOT / "recore/model").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -109,7 +109,7 @@ def test_the_code_of_a_job(tmp_path: Path) -> None:
         code_files(tmp_path / "missing")
 
 
-def test_packages_that_travel_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_that_can_be_included(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package travels with all its files, a module alone, and their parents only with __init__.py."""
     for name in ("units.py", "other.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py", "deep/.hidden"):
         path = tmp_path / "packages/company" / name
@@ -142,7 +142,7 @@ def test_packages_that_travel_along(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("sys", "is built into Python"),
     ],
 )
-def test_packages_that_cannot_travel_along(tmp_path: Path, package: str, reason: str) -> None:
+def test_packages_that_cannot_be_included(tmp_path: Path, package: str, reason: str) -> None:
     with pytest.raises(ModuleNotFoundError, match=f"^{package!r} [^\n]*{reason}[^\n]*$"):
         write_code_archive(tmp_path / "code.tar.gz", tmp_path, [package])
     assert not (tmp_path / "code.tar.gz").exists()

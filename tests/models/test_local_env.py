@@ -108,7 +108,7 @@ def test_a_model(env: LocalEnv, client: Client, root: str) -> None:
     assert (env.model_folder() / "validation.json").read_text() == "0.5"
 
 
-def test_what_does_not_exist(env: LocalEnv, tmp_path: Path, root: str) -> None:
+def test_missing_datasets_and_models(env: LocalEnv, tmp_path: Path, root: str) -> None:
     with pytest.raises(LocalEnvError, match=f"there is no dataset 'd': no objects at s3://{BUCKET}/{root}/datasets/d/"):
         env.download_dataset("d")
     with pytest.raises(LocalEnvError, match=r"the model of the training job '1' \(s3://.*\) does not exist"):
@@ -120,7 +120,7 @@ def test_what_does_not_exist(env: LocalEnv, tmp_path: Path, root: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "/"])
-def test_names_that_are_none(env: LocalEnv, name: str) -> None:
+def test_invalid_names(env: LocalEnv, name: str) -> None:
     with pytest.raises(NamingError, match="must not be empty or contain a slash"):
         env.download_dataset(name)
     with pytest.raises(NamingError, match="must not be empty or contain a slash"):

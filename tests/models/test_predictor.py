@@ -180,7 +180,7 @@ def test_values_that_flask_writes(recording: Any, connected: Client, root: str) 
     [({"x": 1, "y": object()}, "object"), ({"x": 1, ("a", "b"): 1}, "keys must be"), ({"x": 1, 1: {2}}, "set")],
     ids=["object", "key", "set"],
 )
-def test_what_cannot_be_recorded(recording: Any, datum: Any, reason: str) -> None:
+def test_values_that_cannot_be_recorded(recording: Any, datum: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Doubling(recording).invoke(datum)
 
@@ -210,7 +210,7 @@ def test_a_datum_that_contains_itself(recording: Any) -> None:
         ({"ML2P_S3_URL": "s3://no-such-bucket-at-all"}, UploadError, "the bucket no-such-bucket-at-all does not exist"),
     ],
 )
-def test_records_without_a_place(
+def test_records_without_a_bucket(
     connected: Client, make_env: MakeEnv, variables: dict[str, str | None], error: type[Exception], reason: str
 ) -> None:
     predictor = Doubling(make_env(ML2P_RECORD_INVOKES="true", **variables))
@@ -218,7 +218,7 @@ def test_records_without_a_place(
         predictor.invoke({"x": 1})
 
 
-def test_errors_as_answers() -> None:
+def test_errors_as_responses() -> None:
     error = APIError("down")
     assert (error.message, error.details, error.status_code) == ("down", [], 500)
     assert (ServerError("down", "why").details, ServerError("down").status_code) == (["why"], 500)

@@ -70,7 +70,7 @@ def test_a_bucket_that_is_created_later(
 
 
 @pytest.mark.slow
-def test_a_full_spool_drops_records_and_says_so(
+def test_a_full_spool_drops_records_and_reports_it(
     spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket = f"full-{next(numbers)}-{os.getpid()}"
@@ -88,7 +88,7 @@ def test_a_full_spool_drops_records_and_says_so(
 
 
 @pytest.mark.slow
-def test_a_spool_that_was_full_takes_records_again(spool_of: Callable[..., RecordSpool], client: Client) -> None:
+def test_a_spool_that_was_full_accepts_records_again(spool_of: Callable[..., RecordSpool], client: Client) -> None:
     prefix = f"spool-{next(numbers)}"
     spool = spool_of(limit=1000, segment=300)
     uploaded = 0
@@ -168,7 +168,7 @@ def test_an_uploader_that_does_not_work(
 
 
 @pytest.mark.slow
-def test_s3_that_does_not_answer(
+def test_s3_does_not_answer(
     spool_of: Callable[..., RecordSpool], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The server does not wait forever, and reports what is lost."""
@@ -184,7 +184,7 @@ def test_s3_that_does_not_answer(
 
 
 @pytest.mark.slow
-def test_a_record_that_s3_never_takes(
+def test_a_record_that_s3_never_accepts(
     spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The loss is reported and later records are written, even with one such record per thread and complete files."""
@@ -218,7 +218,7 @@ def test_a_disk_that_is_full(
     assert "records: dropped (1 so far): the spool could not be written" in caplog.text
 
 
-def test_a_record_of_which_a_part_is_written_harms_no_other(
+def test_a_partly_written_record_does_not_affect_others(
     spool_of: Callable[..., RecordSpool], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk becomes full, and later has space again."""

@@ -28,7 +28,7 @@ def nothing() -> None:
     pass
 
 
-def test_a_record_that_s3_refuses_for_its_own_sake(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_record_that_s3_refuses_because_of_its_content(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
     """The record is given up, although no other record is written."""
     steps = Steps()
     steps.left = [nothing] * (MOST_ATTEMPTS - 1)
@@ -49,7 +49,7 @@ def test_failures_of_an_outage_do_not_count(connected: Client, capfd: pytest.Cap
     assert "is lost" not in capfd.readouterr().err
 
 
-def test_a_record_that_s3_refuses_while_it_takes_others(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_record_that_s3_refuses_while_it_accepts_others(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
     bucket, steps = f"never-{next(numbers)}-{os.getpid()}", Steps()
     writer = RecordWriter(steps)
     steps.left = [lambda: writer.write(BUCKET, f"other/{bucket}", b"{}")] * MOST_ATTEMPTS

@@ -43,7 +43,7 @@ def test_ping_and_execution_parameters(server: ServedModel) -> None:
     assert server.request("/execution-parameters") == (200, "application/json", parameters)
 
 
-def test_a_record_is_what_was_asked_and_answered(server: ServedModel, client: Client) -> None:
+def test_a_record_contains_the_request_and_the_response(server: ServedModel, client: Client) -> None:
     prediction = server.invoke({"area": 77})
     assert prediction["metadata"].keys() == {"model_version", "ml2p_version", "timestamp"}
     assert prediction["metadata"]["model_version"] == "answers-1.0"
@@ -65,7 +65,7 @@ def test_each_datum_of_a_batch_has_a_record(server: ServedModel, client: Client)
     assert server.invoke({"instances": []}) == {"predictions": []}
 
 
-def test_what_is_not_finite_becomes_null(server: ServedModel, client: Client) -> None:
+def test_values_that_are_not_finite_become_null(server: ServedModel, client: Client) -> None:
     prediction = server.invoke({"area": float("nan"), "rooms": [float("inf"), 3]})
     assert prediction["result"] == {"price": None}
     expected = {"input": {"area": None, "rooms": [None, 3]}, "result": prediction}
@@ -154,7 +154,7 @@ def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, t
 
 
 @pytest.mark.slow
-def test_a_server_that_is_killed_leaves_its_records_to_the_uploader(client: Client, tmp_path: Path) -> None:
+def test_the_uploader_writes_the_records_of_a_killed_server(client: Client, tmp_path: Path) -> None:
     with served_model(tmp_path, **recording(client, "killed")) as server:
         server.invoke({"area": 0})
         wait_until(lambda: len(records(client, "killed")) == 1)  # the uploader is working

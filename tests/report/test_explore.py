@@ -153,7 +153,7 @@ def test_shift(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
 
 
 @pytest.mark.slow
-def test_two_samples_are_told_apart_only_where_they_differ() -> None:
+def test_two_samples_are_distinguished_only_if_they_differ() -> None:
     from recore.report.statistics.two_sample import compare_sets
 
     random = np.random.default_rng(0)
@@ -196,7 +196,7 @@ def finding_text(page: Page, name: str, level: str) -> str:
     return texts[0]
 
 
-def test_a_gap_is_reported_with_its_place(looked: Callable[..., Page]) -> None:
+def test_a_gap_is_reported_with_its_location(looked: Callable[..., Page]) -> None:
     def gap(data: pd.DataFrame) -> None:
         data.iloc[5, data.columns.get_loc(channels(data).columns[3])] = np.nan
 
@@ -242,7 +242,7 @@ def test_text_among_numbers_is_reported(looked: Callable[..., Page]) -> None:
         (lambda data: data.assign(SiteID=[HOSTILE] * 30 + [f"{HOSTILE}2"] * 30), "depths overlap", "note", "repeats"),
     ],
 )
-def test_what_is_wrong_is_found(
+def test_problems_are_found(
     looked: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], name: str, level: str, words: str
 ) -> None:
     assert words in finding_text(looked(change), name, level)
@@ -255,7 +255,7 @@ def test_a_few_rows_are_enough(looked: Callable[..., Page], rows: int) -> None:
     assert rows < 2 or "same spectrum" in finding_text(page, "duplicates across files", "bad")
 
 
-def test_repeats_are_found_and_noise_is_no_difference(looked: Callable[..., Page]) -> None:
+def test_repeats_are_found_despite_noise(looked: Callable[..., Page]) -> None:
     """Some rows are measured twice, the second time with other noise and in another hole."""
 
     def twice(data: pd.DataFrame) -> pd.DataFrame:
@@ -272,7 +272,7 @@ def test_repeats_are_found_and_noise_is_no_difference(looked: Callable[..., Page
     assert finding_text(page, "duplicates across holes", "bad")
 
 
-def test_a_shift_is_distinguished_from_none(looked: Callable[..., Page]) -> None:
+def test_a_shift_is_distinguished_from_no_shift(looked: Callable[..., Page]) -> None:
     def shifted(data: pd.DataFrame) -> pd.DataFrame:
         other = data.drop(columns=list(DETECTION_LIMITS))
         other[channels(other).columns] += np.sin(np.arange(40))  # a band that no public row has

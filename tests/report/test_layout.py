@@ -82,7 +82,7 @@ def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_no_label_is_on_another_and_nothing_sticks_out(chromium: Any, page: Path, width: int) -> None:
+def test_labels_do_not_overlap_and_nothing_overflows(chromium: Any, page: Path, width: int) -> None:
     with open_report(chromium, page, width=width) as report:
         assert_sound(report, page)
         assert report.tab.evaluate(FIND_PROBLEMS) == []
@@ -145,7 +145,7 @@ def test_a_print_is_small_and_shows_the_chosen_target(chromium: Any, page: Path)
         assert report.troubles == []
 
 
-def test_what_is_empty_is_one_line(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
+def test_empty_targets_take_one_line(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
     """Targets without assays are in no figure or table of the page, but in the CSV file and in a collapsed line."""
     folder = make_once(tmp_path_factory, "layout long names", lambda folder: make_long_names(folder, sample))
     numbers = pd.read_csv(folder / "report/assays.csv")

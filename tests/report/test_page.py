@@ -44,7 +44,7 @@ def page(words: str = "DD001") -> Page:
     )
 
 
-def test_numbers_stand_beside_the_page_to_the_last_digit(tmp_path: Path) -> None:
+def test_numbers_beside_the_page_are_exact_to_the_last_digit(tmp_path: Path) -> None:
     example = page()
     written = write_page(example, tmp_path / "new/r.html")
     assert sorted(written) == sorted(path for path in (tmp_path / "new").rglob("*") if path.is_file())
@@ -62,7 +62,7 @@ def test_numbers_with_gaps_and_columns_of_equal_names(tmp_path: Path) -> None:
     assert (tmp_path / "r/figure.csv").read_text() == '"n","4.0","4.0","7"\n"a,b",1.5,inf,\n,,-inf,\n'
 
 
-def test_a_page_replaces_its_older_self_and_nothing_else(tmp_path: Path) -> None:
+def test_a_page_replaces_its_older_version_and_nothing_else(tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
     write_page(page("again"), tmp_path / "r.html")
     assert "again" in (tmp_path / "r.html").read_text()
@@ -115,14 +115,14 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_colours_are_seen_on_light_and_dark(colour: str) -> None:
+def test_colours_are_visible_on_light_and_dark(colour: str) -> None:
     """Each colour has a contrast of 3 with both page backgrounds of page.css, as WCAG 2.1 requires for graphics."""
     for paper in ("#ffffff", "#14171c"):
         low, high = sorted((luminance(colour), luminance(paper)))
         assert (high + 0.05) / (low + 0.05) >= 3
 
 
-def test_thinning_keeps_what_must_be_seen() -> None:
+def test_thinning_keeps_the_important_points() -> None:
     marked = np.zeros(10_000, dtype=bool)
     marked[[5, 777]] = True
     chosen = thin_out(10_000, marked, 100)
@@ -207,7 +207,7 @@ def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_the_policy_lets_nothing_out(chromium: Any, tmp_path: Path) -> None:
+def test_the_policy_allows_no_outside_requests(chromium: Any, tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
     refused: Callable[[str], str] = "code => {{ {} }}".format
     with open_report(chromium, tmp_path / "r.html") as report:

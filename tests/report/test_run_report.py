@@ -161,7 +161,7 @@ def test_the_message_of_the_private_score_is_withheld(runs: Runs) -> None:
 # ---- runs of every kind ---------------------------------------------------------------------------------------
 
 
-def test_a_run_that_failed_shows_the_step_and_what_the_others_left(runs: Runs) -> None:
+def test_a_failed_run_shows_the_step_and_the_results_of_the_others(runs: Runs) -> None:
     page = report_run(runs.failed)
     assert page.sections[0].name == "steps"
     assert page.findings[0].name == "failed"
@@ -213,7 +213,7 @@ def test_a_run_that_was_stopped(mine: Path) -> None:
     ],
     ids=["gone", "changed", "no predictions", "wrong predictions", "empty predictions"],
 )
-def test_missing_files_are_named_and_the_rest_is_reported(
+def test_missing_files_are_named_and_everything_else_is_reported(
     mine: Path, sample: Path, tmp_path: Path, hurt: Callable[[Path, Path], Any], words: str
 ) -> None:
     public = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path))
@@ -313,7 +313,7 @@ def test_text_is_never_markup(mine: Path, sample: Path) -> None:
         lambda record: record.clear(),
     ],
 )
-def test_what_is_no_record_is_refused(mine: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+def test_a_file_that_is_not_a_record_is_refused(mine: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     before = (mine / "report.html").read_bytes()
     changed(mine, change)
     with pytest.raises(ValueError, match=r"run\.json: not a valid run record"):
@@ -382,7 +382,7 @@ def test_a_run_without_private_data(mine: Path) -> None:
     assert "private file" not in page.facts
 
 
-def test_held_out_predictions_are_drawn_where_there_are_any(mine: Path, public: pd.DataFrame) -> None:
+def test_held_out_predictions_are_drawn_if_there_are_any(mine: Path, public: pd.DataFrame) -> None:
     predicted = public[list(TARGETS)] * 0.9
     predicted.iloc[::4, TARGETS.index("CuPPM")] = np.nan
     predicted.to_csv(mine / "predictions/held-out.csv", index_label="index")

@@ -45,7 +45,7 @@ def test_unusual_data_are_findings(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [2, 3])
-def test_few_rows_are_no_trouble(validate_changed: Callable[..., Page], rows: int) -> None:
+def test_few_rows_are_enough(validate_changed: Callable[..., Page], rows: int) -> None:
     assert validate_changed(lambda data: data.iloc[np.linspace(0, len(data) - 1, rows).astype(int)]).findings
 
 
@@ -60,7 +60,7 @@ def test_few_rows_are_no_trouble(validate_changed: Callable[..., Page], rows: in
         (lambda data: data.assign(CuPPM=np.inf), "infinite"),
     ],
 )
-def test_what_cannot_be_validated_is_one_line(
+def test_data_that_cannot_be_validated_are_reported_in_one_line(
     validate_changed: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
@@ -68,7 +68,7 @@ def test_what_cannot_be_validated_is_one_line(
 
 
 @pytest.mark.slow
-def test_targets_without_assays_are_folded_away(validate_changed: Callable[..., Page], tmp_path: Path) -> None:
+def test_targets_without_assays_are_collapsed(validate_changed: Callable[..., Page], tmp_path: Path) -> None:
     page = validate_changed(lambda data: data.drop(columns=TARGETS[2:]))
     section = next(section for section in page.sections if section.name == "target-scores")
     assert section.folded == {"47 of 49 targets without assays in these rows": ", ".join(TARGETS[2:])}
@@ -105,7 +105,7 @@ def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]
 
 
 @pytest.mark.slow
-def test_of_many_holes_nine_have_a_colour(validate_changed: Callable[..., Page]) -> None:
+def test_only_nine_of_many_holes_have_a_colour(validate_changed: Callable[..., Page]) -> None:
     page = validate_changed(lambda data: data.assign(SiteID=[f"H{number % 20}" for number in range(len(data))]))
     predicted = figure(page, "predicted")
     rows = predicted.plot.layout.meta

@@ -165,7 +165,7 @@ def test_learning_curve(numbers: Path) -> None:
     assert table["score"].iloc[-1] == pytest.approx(scores["this submission", HOLES])
 
 
-def test_a_linear_models_sensitivity_is_its_coefficients(
+def test_the_sensitivity_of_a_linear_model_is_its_coefficients(
     numbers: Path, small_file: Path, linear_submission: Path
 ) -> None:
     """It is computed at all probe rows, or at a few if there is no time for more, which the note says."""

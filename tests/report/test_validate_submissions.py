@@ -13,7 +13,7 @@ from recore.validation import ValidationSettings
 
 
 @pytest.mark.slow
-def test_a_submission_without_alphas_and_with_several_others_has_no_curve(
+def test_a_submission_with_several_hyperparameters_but_no_alpha_has_no_curve(
     tmp_path: Path, linear_submission: Path, small_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")

@@ -13,7 +13,7 @@ from support.checkout import ROOT, SCRIPTS, UPLOADED, run
 DROPPED = {"PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"}
 
 
-def test_the_archive_holds_what_the_pipeline_needs_and_nothing_else(tmp_path: Path) -> None:
+def test_the_archive_contains_what_the_pipeline_needs_and_nothing_else(tmp_path: Path) -> None:
     project = tmp_path / "project"
     ignore = shutil.ignore_patterns(".venv", ".git", "data", "model", "runs", "*_cache", ".hypothesis", "__pycache__")
     shutil.copytree(ROOT, project, ignore=ignore)

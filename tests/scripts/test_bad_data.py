@@ -79,7 +79,7 @@ def test_an_all_zero_spectrum(public: pd.DataFrame, tmp_path: Path, refused_here
     assert f"index {dead.index[9]}: no finite bins; is the spectrum zero or flat?" in message
 
 
-def test_a_column_twice(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
+def test_a_repeated_column(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
     source = write_csv(tmp_path / "in/public.csv.gz", public[[*public.columns, public.columns[40]]])
     message = refused_here(
         ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
@@ -97,7 +97,7 @@ def test_a_column_twice(public: pd.DataFrame, tmp_path: Path, refused_here) -> N
         (gzip.compress(b",4000.0,3998.0\n0,1.0\n", mtime=0), "Expected 3 columns, got 2"),
     ],
 )
-def test_a_file_that_is_no_gzipped_csv(content: bytes, reason: str, tmp_path: Path, refused_here) -> None:
+def test_a_file_that_is_not_gzipped_csv(content: bytes, reason: str, tmp_path: Path, refused_here) -> None:
     source = tmp_path / "public.csv.gz"
     source.write_bytes(content)
     for arguments in (("preprocess.py", "--input", source), ("train.py", "--data_dir", tmp_path)):
@@ -179,7 +179,7 @@ def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused_her
         ("<0.5", "not a number: '<0.5'"),
     ],
 )
-def test_an_assay_that_is_no_number(
+def test_an_assay_that_is_not_a_number(
     value: str, reason: str, public: pd.DataFrame, tmp_path: Path, refused_here
 ) -> None:
     write_csv(tmp_path / "public.csv.gz", changed(public, 17, "CuPPM", value))
@@ -206,7 +206,7 @@ def test_a_model_that_does_not_load_is_reported(
 
 
 @pytest.mark.parametrize("position", [0, 1, 3, 6, 7, 40, 413, 416, 419])
-def test_a_missing_channel_wherever_it_is(
+def test_a_missing_channel_anywhere(
     position: int, project: Path, public: pd.DataFrame, tmp_path: Path, refused_here
 ) -> None:
     names = channels(public)

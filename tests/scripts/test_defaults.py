@@ -78,7 +78,7 @@ def test_in_the_container(bubblewrap: None, project: Path, sample: Path, tmp_pat
     assert there == pytest.approx(here)
 
 
-def test_both_files_choose_the_default_folder_alike() -> None:
+def test_both_files_choose_the_same_default_folder() -> None:
     def source(name: str) -> str:
         text = (ROOT / name).read_text()
         return text[text.index("def default_folder(") : text.index("def main(")].split("\n\n\n")[0]

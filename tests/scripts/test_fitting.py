@@ -120,7 +120,7 @@ class Spoiled(LinearRegression):
         return self.spoil(super().predict(X))
 
 
-def test_predictions_of_other_types_than_arrays_are_taken_where_they_can_be(data) -> None:
+def test_predictions_that_can_be_converted_to_arrays_are_accepted(data) -> None:
     for spoil in (pd.DataFrame, lambda predicted: predicted.tolist()):
         held_out = hold_out(lambda x, y, holes, spoil=spoil: Spoiled(spoil).fit(x, y), *data, {}, folds=3, seconds=1.0)
         np.testing.assert_allclose(held_out, hold_out(linear, *data, {}, folds=3, seconds=1.0))
@@ -140,14 +140,14 @@ def test_a_measured_target_must_be_predicted(data) -> None:
     fit_model(lambda x, y, holes: Spoiled(missing).fit(x, y.fillna(0.0)), inputs, never, holes, {})
 
 
-def test_an_estimator_that_cannot_take_gaps_is_told_what_to_use(data) -> None:
+def test_an_estimator_that_does_not_support_gaps_gets_a_hint(data) -> None:
     inputs, targets, holes = data
     with pytest.raises(ValueError, match="NaN") as raised:
         fit_model(linear, inputs, targets.mask(targets > 10), holes, {})
     assert "PerTargetRegressor of challenge/meta_estimators.py" in raised.value.__notes__[0]
 
 
-def test_each_row_is_predicted_by_a_model_that_has_not_seen_its_hole(data) -> None:
+def test_each_row_is_predicted_by_a_model_that_was_not_trained_on_its_hole(data) -> None:
     _, targets, holes = data
     calls = []
 
@@ -164,7 +164,7 @@ def test_each_row_is_predicted_by_a_model_that_has_not_seen_its_hole(data) -> No
         np.testing.assert_allclose(held_out[holes == hole], np.tile(expected, (5, 1)))
 
 
-def test_rows_are_held_out_where_there_is_one_hole(data) -> None:
+def test_rows_are_held_out_if_there_is_only_one_hole(data) -> None:
     inputs, targets, _ = data
     held_out = hold_out(linear, inputs, targets, np.full(30, "a"), {}, folds=5, seconds=1.0)
     assert np.isfinite(held_out).all()
@@ -174,7 +174,7 @@ def test_rows_are_held_out_where_there_is_one_hole(data) -> None:
     ("rows", "folds", "seconds", "reason"),
     [(30, 0, 1.0, "--folds 0"), (30, 5, 481.0, "one fit took 481 s"), (1, 5, 1.0, "there is only one row")],
 )
-def test_nothing_is_held_out_and_a_line_says_why(
+def test_nothing_is_held_out_and_a_line_explains_why(
     data, rows: int, folds: int, seconds: float, reason: str, capsys: pytest.CaptureFixture
 ) -> None:
     inputs, targets, holes = (part[:rows] for part in data)

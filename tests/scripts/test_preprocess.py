@@ -107,7 +107,7 @@ def test_file_and_memory_hold_the_same_numbers(project: Path) -> None:
     pd.testing.assert_frame_equal(by_default, inputs, check_exact=True, check_names=False)
 
 
-def test_no_name_of_a_column_is_a_number(project: Path) -> None:
+def test_column_names_are_not_numbers(project: Path) -> None:
     with open(project / "data/preprocess/public.csv", newline="") as file:
         index, *names = next(csv.reader(file))
     assert index == ""
@@ -122,7 +122,7 @@ def test_an_index_of_text_is_kept(public: pd.DataFrame, tmp_path: Path) -> None:
     assert [row[0] for row in rows[1:]] == ["007", "a,b", 'say "x"']
 
 
-def test_an_index_becomes_numbers_only_where_it_reads_the_same() -> None:
+def test_an_index_becomes_numbers_only_if_its_text_stays_the_same() -> None:
     for labels, kind in ((["3", "-4"], "int64"), (["0007", "8"], "object"), (["9" * 30, "8"], "object")):
         index = pd.Index(labels)
         assert str(as_read(index).dtype) == kind

@@ -99,7 +99,7 @@ def test_predict_by_hand(project: Path, expected: np.ndarray, tmp_path: Path) ->
     np.testing.assert_allclose(pd.read_csv(output, header=None), expected, rtol=TOLERANCE)
 
 
-def test_predict_writes_what_a_server_answers(project: Path, model: object) -> None:
+def test_predict_writes_the_same_text_as_a_server(project: Path, model: object) -> None:
     body = (project / "data/preprocess/public.csv").read_text()
     answer = train.output_fn(train.predict_fn(train.input_fn(body, "text/csv"), model), "text/csv")
     written = (project / "data/predictions/public.csv.out").read_text()

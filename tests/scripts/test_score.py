@@ -206,7 +206,7 @@ def test_score_py_does_not_import_scikit_learn() -> None:
     assert done.stdout == "False\n", done.stderr
 
 
-def test_files_that_are_not_there_and_arguments_unknown(refused, tmp_path: Path) -> None:
+def test_missing_files_and_unknown_arguments(refused, tmp_path: Path) -> None:
     """The first error is checked in a process, which ends as it does for other errors."""
     assert "none.csv.gz" in refused(ROOT / "score.py", "--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
     for arguments in (("--unknown", "y"), ("--predicte", "x"), ("--output", "details.json")):

@@ -92,7 +92,7 @@ def test_held_out_predictions_are_left_beside_the_model(project: Path, public: p
         assert values[name] == pytest.approx(r2_score(public[name][rows], held_out[name][rows]), abs=2e-6)
 
 
-def test_a_model_alone_is_fitted_again_without_each_fold_of_holes(fork: Path, some: pd.DataFrame) -> None:
+def test_a_model_without_held_out_predictions_is_fitted_again_for_each_fold(fork: Path, some: pd.DataFrame) -> None:
     text = trained(fork, some, "--folds", 4)
     assert text.count("fitting without fold") == 4
     held_out = pd.read_csv(fork / "model/held_out.csv", index_col=0)
@@ -190,7 +190,7 @@ def preprocess(data_file):
 """
 
 
-def test_a_preprocess_that_does_not_return_the_holes(fork: Path, some: pd.DataFrame) -> None:
+def test_a_preprocess_that_does_not_return_holes(fork: Path, some: pd.DataFrame) -> None:
     (fork / "preprocess.py").rename(fork / "preprocess_of_the_template.py")
     (fork / "preprocess.py").write_text(PANDAS)
     text = trained(fork, some, "--folds", 3)

@@ -106,7 +106,7 @@ def delete(endpoint: Endpoint) -> None:
     assert endpoint.endpoint_name not in [listed.endpoint_name for listed in Endpoint.get_all()]
 
 
-def test_an_endpoint_s_life(source: str) -> None:
+def test_the_life_of_an_endpoint_resource(source: str) -> None:
     config = create_config(source, one="10", two="20")
     endpoint = create_endpoint(config)
     assert endpoint.endpoint_status == "Creating"

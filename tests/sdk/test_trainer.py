@@ -80,7 +80,7 @@ def test_bare_trainer(source: Path, tmp_path: Path, s3: Any, caplog: pytest.LogC
     assert reported["job"] == job.training_job_name
 
 
-def test_a_failing_script_s_own_exception_is_the_reason(source: Path) -> None:
+def test_the_exception_of_a_failing_script_is_the_reason(source: Path) -> None:
     (source / "fit.py").write_text("print('fitting')\nraise ValueError('the spectra have no columns')\n")
     with pytest.raises(FailedStatusError, match="ValueError: the spectra have no columns"):
         bare(source).train()

@@ -93,7 +93,7 @@ def test_role_account_and_bucket_of_a_program(tmp_path: Path) -> None:
     }
 
 
-def test_a_bucket_of_ones_own_and_files_in_it(tmp_path: Path) -> None:
+def test_a_separate_bucket_and_files_in_it(tmp_path: Path) -> None:
     session = Session(default_bucket="sdk-v2-own")
     (tmp_path / "rows.csv").write_text("1,2\n")
     uri = session.upload_data(str(tmp_path / "rows.csv"), key_prefix="rows")
@@ -143,7 +143,7 @@ def rows(estimator: SKLearn) -> str:
     return S3Uploader.upload_string_as_file_body("1,2\n3,4\n5,6\n", uri, sagemaker_session=session)
 
 
-def test_an_estimators_transformer(estimator: SKLearn, rows: str) -> None:
+def test_the_transformer_of_an_estimator(estimator: SKLearn, rows: str) -> None:
     session = estimator.sagemaker_session
     output = f"s3://{BUCKET}/sdk-v2-clients/out"
     transformer = estimator.transformer(

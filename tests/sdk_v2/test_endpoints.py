@@ -165,7 +165,7 @@ def test_a_model_is_deployed_and_updated(
     delete(predictor)
 
 
-def test_serializers_and_what_goes_with_a_request(
+def test_serializers_and_request_attributes(
     estimator: SKLearn, source: Path, session: Session, predictors: list[Predictor]
 ) -> None:
     name = make_model(estimator, source, "train.py").deploy(1, INSTANCE, wait=False).endpoint_name

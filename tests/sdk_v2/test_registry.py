@@ -90,7 +90,7 @@ def test_the_latest_approved_version_and_the_one_before(tmp_path: Path) -> None:
     Predictor(group, session).delete_endpoint()
 
 
-def test_what_changes_a_version(tmp_path: Path) -> None:
+def test_changes_of_a_version(tmp_path: Path) -> None:
     session = Session()
     package = register(tmp_path, session, model_package_group_name="sdk-v2-changes")
     arn = package.model_package_arn

@@ -113,7 +113,7 @@ def test_batch_transform(estimator: Estimator, folder: Path, test_location: str,
     assert transformed(estimator, test_location, session) == predictions(folder)
 
 
-def test_an_endpoint_and_what_a_web_page_s_function_asks(estimator: Estimator, folder: Path, session: Session) -> None:
+def test_an_endpoint_and_the_requests_of_a_web_function(estimator: Estimator, folder: Path, session: Session) -> None:
     predictor = estimator.deploy(initial_instance_count=1, instance_type=INSTANCE, wait=False)
     session.wait_for_endpoint(predictor.endpoint_name, poll=1)
     predictor.serializer = CSVSerializer()
@@ -126,7 +126,7 @@ def test_an_endpoint_and_what_a_web_page_s_function_asks(estimator: Estimator, f
     predictor.delete_endpoint()
 
 
-def test_tuning_by_the_image_s_own_metric(
+def test_tuning_by_the_metric_of_the_image(
     session: Session, channels: dict[str, TrainingInput], folder: Path, test_location: str
 ) -> None:
     tuner = HyperparameterTuner(

@@ -195,7 +195,7 @@ def test_ignoring_missing_data_keeps_a_state(client: Client, monkeypatch: pytest
     assert watched.state() == "ALARM"
 
 
-def test_an_alarm_that_is_put_again_keeps_its_state(client: Client) -> None:
+def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
     watched = Watched(client)
     watched.set("ALARM")
     watched.put_alarm(Threshold=7.0)

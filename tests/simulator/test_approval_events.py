@@ -112,7 +112,7 @@ def test_events_of_changes_at_the_same_time(
     assert packages.describe(package)["ModelApprovalStatus"] == "Rejected"
 
 
-def test_what_an_event_says(packages: Packages, history: History) -> None:
+def test_contents_of_an_event(packages: Packages, history: History) -> None:
     properties = {"GeneratedBy": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p"}
     package = packages.version(history.group, MetadataProperties=properties)
     packages.approve(package, ApprovalDescription='"quoted" <b>')
@@ -137,7 +137,7 @@ def test_what_an_event_says(packages: Packages, history: History) -> None:
     assert created["detail"]["ModelApprovalStatus"] == "PendingManualApproval"
 
 
-def test_what_changes_no_approval_is_no_event(packages: Packages, history: History) -> None:
+def test_other_changes_cause_no_event(packages: Packages, history: History) -> None:
     package = packages.version(history.group)
     token = {"ClientToken": f"token-{next(numbers)}"}
     for _ in range(2):
@@ -151,7 +151,7 @@ def test_what_changes_no_approval_is_no_event(packages: Packages, history: Histo
     assert statuses(history.events(3)) == ["PendingManualApproval", "Approved", "Rejected"]
 
 
-def test_a_target_that_is_missing_fails_no_request(packages: Packages, history: History) -> None:
+def test_a_missing_target_does_not_fail_requests(packages: Packages, history: History) -> None:
     package = packages.version(history.group)
     history.events(1)
     history.lose_target()

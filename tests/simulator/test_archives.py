@@ -70,7 +70,7 @@ def test_the_sizes_of_all_files_count_together(tmp_path: Path) -> None:
         unpack(path, tmp_path / "again", volume)
 
 
-def test_more_files_than_the_volume_has_room_for(tmp_path: Path) -> None:
+def test_more_files_than_fit_on_the_volume(tmp_path: Path) -> None:
     path = tmp_path / "many.tar.gz"
     path.write_bytes(packed(*(member(f"f{number}") for number in range(70))))
     assert "larger than VolumeSizeInGB" in refused(path, tmp_path, 64 * BYTES_PER_FILE)
@@ -90,7 +90,7 @@ def test_it_can_be_stopped(tmp_path: Path) -> None:
     assert written.stat().st_size < 8 * MIB
 
 
-def test_it_can_be_stopped_where_nothing_is_decompressed(tmp_path: Path) -> None:
+def test_it_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) -> None:
     """Many empty gzip members, joined, decompress to nothing."""
     path, looks = tmp_path / "source.tar.gz", itertools.count()
     path.write_bytes(gzip.compress(b"", mtime=0) * 100_000)
@@ -145,7 +145,7 @@ def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) 
     assert "the size of 'a' is wrong" in refused(path, tmp_path)
 
 
-def test_folders_that_names_imply_take_room(tmp_path: Path) -> None:
+def test_folders_that_are_implied_by_names_take_space(tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
     path.write_bytes(packed(*(member(f"{number}/{'d/' * 40}f") for number in range(10))))
     assert "Insufficient disk space" in refused(path, tmp_path, 20 * BYTES_PER_FILE)
@@ -185,7 +185,7 @@ def test_malformed_archives_are_refused(kind: str, tmp_path: Path) -> None:
     assert str(tmp_path.parent) not in refused(path, tmp_path)
 
 
-def test_whether_this_machine_has_a_file_cannot_be_seen(tmp_path: Path) -> None:
+def test_archives_do_not_reveal_whether_this_machine_has_a_file(tmp_path: Path) -> None:
     path, reasons = tmp_path / "a.tar.gz", set()
     for kind in ("a file of this machine", "a file that this machine lacks"):
         path.write_bytes(MALFORMED[kind])
@@ -275,7 +275,7 @@ def test_the_archives_of_models(client: Client, endpoints: Endpoints) -> None:
 
 
 @pytest.mark.timing
-def test_the_simulator_ends_while_an_endpoint_s_model_is_unpacked() -> None:
+def test_the_simulator_ends_while_the_model_of_an_endpoint_is_unpacked() -> None:
     body = gzip.compress(header("zeros", size=12 << 30), mtime=0) + 768 * ZEROS
     with Simulator(isolation="off") as simulator:
         endpoints = Endpoints(Client(simulator))

@@ -96,7 +96,7 @@ def test_list_and_wait(client, aws) -> None:
     assert described["SecondaryStatus"] == "Completed"
 
 
-def test_an_error_is_the_service_s(command) -> None:
+def test_errors_come_from_the_service(command) -> None:
     words = ("sagemaker", "describe-training-job", "--training-job-name", "none")
     done = subprocess.run(**command(*words), capture_output=True, timeout=60)
     assert done.returncode == REFUSED

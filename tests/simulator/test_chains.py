@@ -72,7 +72,7 @@ def test_each_output_is_the_next_input_with_its_type(either: Client) -> None:
     ]
 
 
-def test_a_container_s_default_type_is_passed_on(client: Client) -> None:
+def test_the_default_type_of_a_container_is_passed_on(client: Client) -> None:
     variables = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
     hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data * 2\n"
     first = container(client, hooks, Variables=variables)
@@ -150,7 +150,7 @@ def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
     sockets.rmdir()
 
 
-def test_every_container_gets_the_caller_s_headers(chain: Callable[..., Chain]) -> None:
+def test_every_container_gets_the_headers_of_the_caller(chain: Callable[..., Chain]) -> None:
     caller = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
     with chain(HEADERS, HEADERS) as running:
         running.wait_until_ready()
@@ -167,7 +167,7 @@ def test_every_container_gets_the_caller_s_headers(chain: Callable[..., Chain]) 
     assert running.ending is not None
 
 
-def test_a_chain_whose_server_ends_says_which(chain: Callable[..., Chain]) -> None:
+def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> None:
     ending = telling("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
     with chain(telling("one"), ending) as running:
         running.wait_until_ready()
@@ -269,7 +269,7 @@ def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProces
     )
 
 
-def test_of_commands_that_share_an_instances_memory_the_larger_one_ends(tmp_path: Path) -> None:
+def test_the_larger_of_two_commands_that_share_memory_ends(tmp_path: Path) -> None:
     """Each of the two fits alone; together they need more memory than there is."""
     instance = Instance(130_000_000, 1).shared(tmp_path / "memory")
     large = start_holding(85_000_000, tmp_path / "large", instance)
@@ -281,7 +281,7 @@ def test_of_commands_that_share_an_instances_memory_the_larger_one_ends(tmp_path
     assert small.wait().reason == "stopped"
 
 
-def test_commands_that_fit_into_an_instances_memory_together_go_on(tmp_path: Path) -> None:
+def test_commands_that_fit_into_memory_together_keep_running(tmp_path: Path) -> None:
     instance = Instance(400_000_000, 1).shared(tmp_path / "memory")
     names = ["one", "two"]
     processes = [start_holding(80_000_000, tmp_path / name, instance) for name in names]

@@ -76,7 +76,7 @@ def wait_for(endpoints: Endpoints, folder: str, count: int) -> dict[str, list[di
     return captured(endpoints, folder)
 
 
-def test_a_line_has_all_that_sagemaker_writes(endpoints: Endpoints, model: str) -> None:
+def test_a_line_has_everything_that_sagemaker_writes(endpoints: Endpoints, model: str) -> None:
     capture = capturing("format")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     assert endpoints.describe(name)["DataCaptureConfig"] == {
@@ -125,7 +125,7 @@ def test_a_line_has_all_that_sagemaker_writes(endpoints: Endpoints, model: str) 
 
 
 @pytest.mark.slow
-def test_every_invocation_is_there_once(endpoints: Endpoints, model: str) -> None:
+def test_every_invocation_is_captured_once(endpoints: Endpoints, model: str) -> None:
     two = [variant(model, "a"), variant(model, "b", count=2)]
     name = endpoints.create(endpoints.config(*two, DataCaptureConfig=capturing("all")))
 
@@ -149,7 +149,7 @@ def test_every_invocation_is_there_once(endpoints: Endpoints, model: str) -> Non
 
 
 @pytest.mark.slow
-def test_the_share_that_is_asked_for(endpoints: Endpoints, model: str) -> None:
+def test_the_requested_share_is_captured(endpoints: Endpoints, model: str) -> None:
     count = 600
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capturing("share", 20)))
     with ThreadPoolExecutor(16) as pool:
@@ -234,7 +234,7 @@ def test_answers_before_the_end_are_captured(tmp_path: Path) -> None:
     assert set(captured_ids.values()) == {1}
 
 
-def test_an_invocation_waits_only_until_there_is_room(
+def test_an_invocation_waits_only_until_there_is_space(
     endpoints: Endpoints, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data_capture, "LARGEST", 1)

@@ -128,7 +128,7 @@ def test_any_text_is_an_expression_or_refused(text: str) -> None:
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=8), st.data())
-def test_numbers_and_ranges_select_as_python_s_do(values: list[int], data: st.DataObject) -> None:
+def test_numbers_and_ranges_select_as_in_python(values: list[int], data: st.DataObject) -> None:
     bounds = st.integers(-len(values), len(values))
     ranges = st.tuples(st.none() | bounds, st.none() | bounds).map(lambda ends: slice(*ends))
     indexes = data.draw(
@@ -156,7 +156,9 @@ def test_a_path_into_a_document_selects_its_value(document: Any, data: st.DataOb
 
 
 @given(rows, st.data())
-def test_joined_rows_have_the_input_s_columns_and_then_the_results(table: list[list[str]], data: st.DataObject) -> None:
+def test_joined_rows_have_the_columns_of_the_input_and_then_the_results(
+    table: list[list[str]], data: st.DataObject
+) -> None:
     results = data.draw(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=len(table), max_size=len(table)))
     body, response = as_csv(table), as_csv(results)
     joined = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2:]")
@@ -297,7 +299,7 @@ def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
 
 @examples(30)
 @given(st.recursive(documents, lambda inner: st.lists(inner, max_size=7) | st.dictionaries(names, inner, max_size=7)))
-def test_documents_are_written_in_parts_as_at_once(document: Any) -> None:
+def test_documents_written_in_parts_equal_those_written_at_once(document: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record_formats, "EVERY", 3)
         parts = record_formats.json_text(document, record_formats.Pace(lambda: None))

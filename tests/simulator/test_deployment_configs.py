@@ -87,7 +87,7 @@ def refusal(call: Any, **members: Any) -> str:
     return caught.value.response["Error"]["Message"]
 
 
-def test_what_is_refused(endpoints: Endpoints, serving: str) -> None:
+def test_refused_requests(endpoints: Endpoints, serving: str) -> None:
     four = endpoints.config(variant(endpoints.named("new"), count=4))
     unchecked = boto3.Session("x", "x", region_name="us-east-1").client(
         "sagemaker",

@@ -78,7 +78,7 @@ def test_files_that_a_job_leaves_are_uploaded(client: Client) -> None:
     assert client.get(f"s3://{BUCKET}/left/x") == b"left"
 
 
-def test_a_script_that_fails_says_why(client: Client) -> None:
+def test_a_failing_script_gives_a_reason(client: Client) -> None:
     job, printed = processed(client, "import sys\nprint('first')\nraise ValueError('no copper')")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "ValueError: no copper" in job["FailureReason"]
@@ -180,7 +180,7 @@ def test_an_image_that_cannot_be_pulled_is_named(client: Client) -> None:
     assert "The image '127.0.0.1:1/none:1' is not here and cannot be pulled" in job["FailureReason"]
 
 
-def test_containers_that_go_meanwhile_do_not_keep_a_simulator_from_starting(client: Client) -> None:
+def test_containers_that_disappear_do_not_prevent_a_simulator_from_starting(client: Client) -> None:
     def come_and_go() -> None:
         while not over.is_set():
             engine().containers.create(IMAGE, ["true"], labels={LABEL: owner(psutil.Process())}).remove()

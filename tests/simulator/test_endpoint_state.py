@@ -67,7 +67,7 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_work_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
+def test_interrupted_work_is_finished(tmp_path: Path) -> None:
     """A kill interrupts a creation, an update and a deletion."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
         first = endpoints.config(variant(endpoints.named("first")))
@@ -115,7 +115,7 @@ def test_an_endpoint_serves_at_once_after_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_update_that_a_kill_interrupts_goes_on_without_the_old_fleet(tmp_path: Path) -> None:
+def test_an_interrupted_update_resumes_without_the_old_fleet(tmp_path: Path) -> None:
     """The old model's archive has been deleted."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
         archive = endpoints.client.source(weights="x = 1")
@@ -133,7 +133,7 @@ def test_an_update_that_a_kill_interrupts_goes_on_without_the_old_fleet(tmp_path
 
 
 @pytest.mark.slow
-def test_a_shift_that_a_kill_interrupts_begins_again(tmp_path: Path) -> None:
+def test_an_interrupted_shift_starts_again(tmp_path: Path) -> None:
     """Interrupted updates keep their alarm, which moto does not store: one is finished, the other is rolled back."""
     alarm = {"Namespace": "mine", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
     alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
@@ -165,7 +165,7 @@ def test_a_shift_that_a_kill_interrupts_begins_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_rescale_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
+def test_an_interrupted_rescale_is_finished(tmp_path: Path) -> None:
     """The update is repeated without a deployment's waits. The failure reason of an earlier update is not kept."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
@@ -190,7 +190,7 @@ def test_a_rescale_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_while_an_update_ends(tmp_path: Path) -> None:
+def test_a_full_disk_while_an_update_ends(tmp_path: Path) -> None:
     """The update completes when there is space again."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 2}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}

@@ -33,7 +33,7 @@ def servers_of(marker: str) -> list[psutil.Process]:
 
 
 @pytest.mark.slow
-def test_nothing_is_lost(endpoints: Endpoints) -> None:
+def test_no_request_is_lost(endpoints: Endpoints) -> None:
     """There is an update, a change of weights and counts, the end of a server, and the deletion of another endpoint."""
     old = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
     marked = endpoints.model(NAMED.format(name="new 1"), {"MARKER": "killed"})
@@ -72,7 +72,7 @@ def test_nothing_is_lost(endpoints: Endpoints) -> None:
 
 
 @pytest.mark.slow
-def test_a_fleet_that_is_not_healthy_gets_no_traffic(endpoints: Endpoints) -> None:
+def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints) -> None:
     good = endpoints.config(variant(endpoints.named("good")))
     script = NAMED.format(name="bad") + "\ndef model_fn(model_dir):\n    raise LookupError('bad model')\n"
     bad = endpoints.config(variant(endpoints.named("new")), variant(endpoints.model(script), "two"))

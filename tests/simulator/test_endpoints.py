@@ -100,7 +100,7 @@ def test_lists(endpoints: Endpoints, config: str, endpoint_in_service: str) -> N
     endpoints.delete(failing)
 
 
-def test_a_failed_endpoint_gives_its_reason(endpoints: Endpoints, config: str) -> None:
+def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> None:
     script = NAMED.format(name="m") + "\ndef model_fn(model_dir):\n    raise LookupError('no weights here')\n"
     name = endpoints.create(endpoints.config(variant(endpoints.model(script))), wait=False)
     described = endpoints.settle(name)
@@ -178,7 +178,7 @@ def test_requests_that_are_refused(endpoints: Endpoints, config: str, endpoint_i
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 
 
-def test_a_deleted_model_is_found_out_before_anything_starts(endpoints: Endpoints, endpoint_in_service: str) -> None:
+def test_a_deleted_model_is_noticed_before_anything_starts(endpoints: Endpoints, endpoint_in_service: str) -> None:
     model = endpoints.named("gone")
     config = endpoints.config(variant(model))
     endpoints.sagemaker.delete_model(ModelName=model)
@@ -210,7 +210,7 @@ def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoi
 
 
 @pytest.mark.slow
-def test_the_instances_that_run_count(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_instances_count(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """Instances of both fleets count during an update and while the old one waits; a failed endpoint's do not."""
     names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
     used = sum(
@@ -245,7 +245,7 @@ def test_names_that_differ_in_case(endpoints: Endpoints, config: str, endpoint_i
     )
 
 
-def test_an_endpoint_whose_servers_get_no_folder(endpoints: Endpoints) -> None:
+def test_an_endpoint_whose_servers_cannot_have_a_folder(endpoints: Endpoints) -> None:
     """The endpoint fails and can be deleted."""
     with Simulator(isolation="off") as simulator:
         client_endpoints = Endpoints(Client(simulator))
@@ -261,7 +261,7 @@ def test_an_endpoint_whose_servers_get_no_folder(endpoints: Endpoints) -> None:
         client_endpoints.delete(name)
 
 
-def test_endpoints_leave_the_processors_to_jobs(endpoints: Endpoints) -> None:
+def test_endpoints_do_not_occupy_the_processors_of_jobs(endpoints: Endpoints) -> None:
     """Servers that wait for invocations do not reduce the number of jobs that run at a time."""
     count = (os.cpu_count() or 1) + 1
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"), count=min(count, 10))))

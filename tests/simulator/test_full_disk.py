@@ -89,7 +89,7 @@ def test_the_simulator_names_a_full_disk(tmp_path: Path) -> None:
     assert set(reasons.values()) == {f"InternalServerError: {FULL}"}, reasons
 
 
-def test_a_run_blames_the_disk_and_not_the_submission(tmp_path: Path, sample: Path) -> None:
+def test_a_run_names_the_disk_as_the_cause_and_not_the_submission(tmp_path: Path, sample: Path) -> None:
     write = "    open(os.environ['SM_MODEL_DIR'] + '/m', 'wb').write(bytes(1 << 27))\n"
     write = f"import os\nif __name__ == '__main__':\n{write}"
     mine = tiny(tmp_path / "mine", {"train.py": write + TRAIN})

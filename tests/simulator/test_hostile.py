@@ -65,7 +65,7 @@ def test_a_job_that_ends_by_a_signal(either):
     assert job["FailureReason"] == "AlgorithmError: last words, exit code: 139"
 
 
-def test_a_job_that_kills_all_processes_in_its_reach(either):
+def test_a_job_that_kills_all_processes_that_it_can(either):
     """Without a sandbox it can kill its supervisor; the process that the job leaves running is found nevertheless."""
     mark = Mark()
     script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
@@ -179,7 +179,7 @@ def test_a_job_that_freezes_its_supervisor_has_a_time_limit(frozen):
     assert_no_trace(frozen, mark)
 
 
-def test_a_job_that_freezes_its_supervisor_does_not_keep_the_simulator(monkeypatch):
+def test_a_job_that_freezes_its_supervisor_does_not_delay_the_end_of_the_simulator(monkeypatch):
     monkeypatch.setattr(process, "LATE", 2.0)
     mark = Mark()
     with Simulator(isolation="off") as simulator:

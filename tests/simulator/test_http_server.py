@@ -130,7 +130,7 @@ def test_the_signal_to_continue() -> None:
         assert read_answer(connection)[::2] == (200, b"")
 
 
-def test_names_of_metadata_stay_as_they_are(client: Client) -> None:
+def test_names_of_metadata_are_not_changed(client: Client) -> None:
     metadata = {"a": "1", "a_b": "2", "a-c": "3", "Camel-Case": "4", "A_b-C": "5"}
     client.s3.put_object(Bucket=BUCKET, Key="metadata", Body=b"", Metadata=metadata)
     assert client.s3.head_object(Bucket=BUCKET, Key="metadata")["Metadata"] == {
@@ -153,7 +153,7 @@ def test_an_underscore_does_not_stand_for_a_dash() -> None:
 @pytest.mark.parametrize(
     "key", ["a b+c%", "a%2Fb", "a//b", "/a", "//a", "a/", "ü中😀", "a/../b", "./a", "a?b#c&d=e", "~*'()!;:@", "a\tb"]
 )
-def test_keys_of_any_characters(client: Client, key: str) -> None:
+def test_keys_with_any_characters(client: Client, key: str) -> None:
     client.s3.put_object(Bucket=BUCKET, Key=f"keys/{key}", Body=key.encode())
     client.s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
     assert client.s3.get_object(Bucket=BUCKET, Key=f"keys/{key}")["Body"].read() == key.encode()
@@ -165,7 +165,7 @@ def test_keys_of_any_characters(client: Client, key: str) -> None:
 
 
 @pytest.mark.parametrize("before", ["/", "//", "", "http://127.0.0.1/", "http://127.0.0.1//"])
-def test_forms_of_an_address(client: Client, before: str) -> None:
+def test_forms_of_a_request_target(client: Client, before: str) -> None:
     client.s3.put_object(Bucket=BUCKET, Key="forms/a//b/", Body=b"found")
     for path in ("forms/a//b/", "forms/a%2F/b%2f?x-id=GetObject"):
         head = f"GET {before}{BUCKET}/{path} HTTP/1.1\r\n".encode() + SIGNED + b"\r\n"

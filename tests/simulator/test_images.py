@@ -81,7 +81,7 @@ def test_other_images_are_refused_by_name(client: Client) -> None:
     assert "one instance" in ask(client, XGBOOST, ResourceConfig=resources)
 
 
-def test_an_image_with_metrics_of_its_own_takes_no_others(client: Client) -> None:
+def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None:
     """The objective of a tuning job must be one of these metrics."""
     metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
     message = ask(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
@@ -179,14 +179,14 @@ def test_environments(tmp_path: Path) -> None:
     assert this_python().version_of("pytest") == pytest.__version__
 
 
-def test_what_a_log_says_of_an_image() -> None:
+def test_log_lines_about_an_image() -> None:
     assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest is of XGBoost 0.72; ")
     assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
     [line] = replace(pytorch.FAMILY, python=this_python).remarks("pytorch-training:99-gpu-py3")
     assert line.endswith("is for graphics cards: this job computes on processors.")
 
 
-def test_another_image_of_this_name_has_no_metrics_of_its_own() -> None:
+def test_other_images_with_this_name_have_no_metrics_of_their_own() -> None:
     assert len(xgboost.FAMILY.own_metrics(XGBOOST)) == len(xgboost.FAMILY.metrics)
     assert xgboost.FAMILY.own_metrics("registry.local/team/xgboost:mine") == []
 
@@ -233,7 +233,7 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_sdk_s_step_that_repacks_a_model(either: Client) -> None:
+def test_the_step_of_the_sdk_that_repacks_a_model(either: Client) -> None:
     """A requirements.txt beside the script is for the model's server: nothing is installed for this step."""
     job = either.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
     job = repack(

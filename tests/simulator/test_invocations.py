@@ -80,7 +80,7 @@ def refusal(call: Any, *arguments: Any, **request: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("body", [b"", b"x", bytes(range(256)), b"a" * 3_000_000], ids=lambda body: str(len(body)))
-def test_any_body_goes_there_and_back(endpoints: Endpoints, obedient: str, body: bytes) -> None:
+def test_any_body_is_returned_unchanged(endpoints: Endpoints, obedient: str, body: bytes) -> None:
     response = endpoints.invoke(obedient, body, ContentType="application/octet-stream", Accept="text/csv")
     assert response["Body"].read() == body
     assert response["ContentType"].startswith("text/csv")
@@ -99,7 +99,7 @@ def test_the_headers_of_a_request(endpoints: Endpoints) -> None:
     endpoints.delete(name)
 
 
-def test_custom_attributes_go_both_ways(endpoints: Endpoints, obedient: str) -> None:
+def test_custom_attributes_are_passed_in_both_directions(endpoints: Endpoints, obedient: str) -> None:
     response = endpoints.invoke(obedient, "attributes trace=7, a b", CustomAttributes="c=1")
     assert response["CustomAttributes"] == "trace=7, a b"
     assert "CustomAttributes" not in endpoints.invoke(obedient, "x", CustomAttributes="c=1")
@@ -138,7 +138,7 @@ def transform_fn(model, data, content_type, accept):
     ],
     ids=str,
 )
-def test_what_is_refused(endpoints: Endpoints, obedient: str, members: dict[str, str], reason: str) -> None:
+def test_refused_requests(endpoints: Endpoints, obedient: str, members: dict[str, str], reason: str) -> None:
     response = refusal(endpoints.invoke, obedient, "x", **members)
     assert response["Error"]["Code"] == "ValidationError"
     assert reason in response["Error"]["Message"]
@@ -264,7 +264,7 @@ def test_responses_that_come_in_parts(endpoints: Endpoints, obedient: str) -> No
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
 
 
-def test_a_client_that_hangs_up(endpoints: Endpoints, obedient: str) -> None:
+def test_a_client_that_disconnects(endpoints: Endpoints, obedient: str) -> None:
     """Clients disconnect in the middle of a request, while the model works, and without reading the response."""
     head = f"POST /endpoints/{obedient}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
     for length, sent in ((100, b"x"), (7, b"sleep 1"), (7, b"status 400"[:7])):
@@ -359,7 +359,7 @@ def test_metrics(endpoints: Endpoints) -> None:
     endpoints.delete(name)
 
 
-def test_logs_have_a_stream_an_instance(endpoints: Endpoints) -> None:
+def test_logs_have_one_stream_per_instance(endpoints: Endpoints) -> None:
     config = endpoints.config(variant(endpoints.model(OBEDIENT), count=2))
     name = endpoints.create(config)
     for number in range(4):  # the instances take turns

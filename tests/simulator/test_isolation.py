@@ -30,7 +30,7 @@ def run_script(client, script, **members):
 
 
 @needs_sandbox
-def test_the_sandbox_has_sagemakers_paths(client):
+def test_the_sandbox_has_the_paths_of_sagemaker(client):
     job = client.train(
         "open('/opt/ml/model/model.txt', 'w').write(str(os.listdir('/opt/ml/input')))".join(["import os\n", ""])
     )
@@ -205,7 +205,7 @@ result['host'] = socket.gethostname()
 
 
 @needs_sandbox
-def test_one_job_does_not_see_anothers_folder(client):
+def test_a_job_does_not_see_the_folder_of_another(client):
     kept = run_script(
         client, "open('/opt/ml/processing/kept', 'w').write('x'); open('/tmp/kept', 'w').write('x'); result = 1"
     )

@@ -125,7 +125,7 @@ def children() -> list[psutil.Process]:
 
 @needs_sandbox
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_a_variable_reaches_the_job_alone(
+def test_a_variable_reaches_only_the_job(
     variable: str, environments: tuple[dict[str, str], list[dict[str, str]]], folder: Path
 ) -> None:
     inside, outside = environments

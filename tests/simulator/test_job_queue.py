@@ -17,7 +17,7 @@ def no_thread(*_: object, **__: object) -> NoReturn:
     raise RuntimeError("can't start new thread")  # Python's own message
 
 
-def test_held_work_begins_at_the_end_unless_that_is_an_error(tmp_path: Path) -> None:
+def test_delayed_work_starts_when_the_block_ends_without_an_error(tmp_path: Path) -> None:
     queue, ran = JobQueue(tmp_path), {}
     with contextlib.suppress(OSError), queue.held():
         queue.submit("never", lambda job: ran.update(never=False), computes=False)

@@ -63,7 +63,7 @@ def test_keys_that_cannot_be_files(endpoints: Endpoints, end: str, reason: str) 
     assert all(reason.startswith(f"ClientError: {message}") and "\n" not in reason for reason in reasons), reasons
 
 
-def test_an_object_alone_is_what_its_uri_names(endpoints: Endpoints) -> None:
+def test_a_uri_can_name_a_single_object(endpoints: Endpoints) -> None:
     client, folder = endpoints.client, next(numbers)
     for name in ("m", "m.old", "mm"):
         client.put(f"{folder}/{name}", "1")
@@ -93,7 +93,7 @@ def test_local_paths_that_cannot_be_folders(without_sandbox: Client, name: str) 
         process(without_sandbox, uri, f"/opt/ml/processing/{name}")
 
 
-def test_what_the_sdk_adds_may_have_any_name(without_sandbox: Client) -> None:
+def test_files_that_the_sdk_adds_may_have_any_name(without_sandbox: Client) -> None:
     """Without a sandbox, its scripts are translated."""
     folder = f"drivers/{next(numbers)}"
     without_sandbox.put(f"{folder}/folder.py/a.sh", "x" * (2 << 20))

@@ -79,13 +79,13 @@ def test_a_new_kind(sagemaker: Any) -> None:
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
 
 
-def test_a_kind_without_a_line_is_not_there(client: Any) -> None:
+def test_a_kind_without_a_line_is_unknown(client: Any) -> None:
     assert "NotImplemented" in refusal(client.sagemaker.describe_experiment, ExperimentName="one")
     assert "not found" in refusal(client.sagemaker.list_tags, ResourceArn=f"{ARN}experiment/one")
 
 
 @pytest.mark.parametrize("kind", [TrainingJobs, TuningJobs, PipelineExecutions], ids=operator.attrgetter("kind"))
-def test_what_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
+def test_a_job_that_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
     resource = kind(SimpleNamespace(store=Store()))
     resource.add({}, "one", **{f"{kind.kind}Status": "Stopped"})
     words = re.sub("(?<!^)(?=[A-Z])", " ", kind.kind).lower()

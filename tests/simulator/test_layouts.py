@@ -72,7 +72,7 @@ def write_layout_1(path: Path) -> None:
             connection.execute("INSERT INTO records (kind, key, record) VALUES (?, ?, ?)", values)
 
 
-def test_a_database_of_layout_1_is_migrated_and_goes_on(tmp_path: Path) -> None:
+def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     write_layout_1(path)
     Database.open(path).close()
@@ -117,7 +117,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
         ]
 
 
-def test_internal_members_stay_apart_and_each_change_has_a_revision() -> None:
+def test_internal_members_are_separate_and_each_change_has_a_revision() -> None:
     store = Store()
     assert store.add("Model", "a", {"ModelName": "a"}, {"Secret": 1})
     updated = store.update("Model", "a", {"Other": 2}, Status="new")

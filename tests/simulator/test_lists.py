@@ -146,7 +146,7 @@ def test_a_page_has_ten_results_by_default(client: Client, models: list[str]) ->
     assert len(client.sagemaker.list_models(NameContains=models[0][:8])["Models"]) == 10
 
 
-def test_deleting_while_paging_misses_none(client: Client) -> None:
+def test_deleting_between_pages_skips_no_result(client: Client) -> None:
     word = uuid.uuid4().hex[:8]
     for number in range(25):
         client.sagemaker.create_model(ModelName=f"{word}-{number}", PrimaryContainer={"Image": "image"})
@@ -156,7 +156,7 @@ def test_deleting_while_paging_misses_none(client: Client) -> None:
     assert paginated(client, word) == [[]]
 
 
-def test_creating_while_paging_shows_none_twice(client: Client, models: list[str]) -> None:
+def test_creating_between_pages_repeats_no_result(client: Client, models: list[str]) -> None:
     word = models[0][:8]
     first = client.sagemaker.list_models(NameContains=word)
     client.sagemaker.create_model(ModelName=f"{word}-new", PrimaryContainer={"Image": "image"})
@@ -185,7 +185,7 @@ def test_a_token_of_another_request_gives_a_page(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("number", [0, -1, 101, 10**12])
 @pytest.mark.parametrize("kind", ["models", "training_jobs", "processing_jobs", "transform_jobs"])
-def test_results_that_are_too_few_or_too_many(client: Client, kind: str, number: int) -> None:
+def test_max_results_that_is_too_small_or_too_large(client: Client, kind: str, number: int) -> None:
     with pytest.raises((botocore.exceptions.ClientError, botocore.exceptions.ParamValidationError)) as caught:
         getattr(client.sagemaker, f"list_{kind}")(MaxResults=number)
     assert number < 1 or "ValidationException" in str(caught.value)

@@ -66,7 +66,7 @@ def test_the_processor_time_of_all_processes(either):
     assert used / 100 * seconds >= 2
 
 
-def test_many_values_are_all_there(client):
+def test_no_value_of_many_is_lost(client):
     script = "for number in range(3000):\n    print(f'loss={number};')"
     job = train(client, script, loss="loss=(.*?);")
     points = statistics(client, job, "loss", 3600, "SampleCount")
@@ -88,7 +88,7 @@ def test_values_are_sent_in_batches(client):
     assert len(calls) == 3
 
 
-def test_values_without_end(client, monkeypatch):
+def test_endless_values(client, monkeypatch):
     monkeypatch.setattr(metrics, "MOST_VALUES", 10)
     collected = collect(client, "endless", loss="loss=(.*?);")
     for number in range(100):
@@ -135,7 +135,7 @@ def test_a_value_is_found_beside_a_thread_that_computes(client):
     assert metrics.complaints == []
 
 
-def test_metrics_that_cloudwatch_does_not_take_are_lost(client):
+def test_metrics_that_cloudwatch_refuses_are_lost(client):
     metrics = collect(client, "x", loss="loss=(.*?);")
     metrics._namespace = "AWS/reserved" * 100
     metrics.measure("loss=1;")
@@ -152,6 +152,6 @@ def test_the_sdk_finds_the_key_of_the_output(client, output_config):
     assert client.describe("TrainingJob", name)["OutputDataConfig"] == {"KmsKeyId": ""} | target
 
 
-def test_the_log_has_what_the_metrics_are_found_in(client):
+def test_the_log_has_the_lines_that_contain_metrics(client):
     job = train(client, "print('loss=1;')", loss="loss=(.*?);")
     assert "loss=1;" in output(client, "TrainingJob", job["TrainingJobName"])

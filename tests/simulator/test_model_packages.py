@@ -137,7 +137,7 @@ def test_a_version_is_described_as_it_was_registered(packages: Packages) -> None
         }
 
 
-def test_what_a_model_card_shows_without_its_key(packages: Packages) -> None:
+def test_model_card_members_that_need_no_key(packages: Packages) -> None:
     content = {"model_overview": {"model_creator": "me"}, "intended_uses": {"risk_rating": "Low", "purpose": "all"}}
     package = packages.version(packages.group(), ModelCard={"ModelCardContent": json.dumps(content)})
     describe = packages.sagemaker.describe_model_package
@@ -160,7 +160,7 @@ def test_versions_under_concurrent_requests(packages: Packages) -> None:
     ]
 
 
-def test_a_refused_version_takes_no_number_and_a_deleted_one_keeps_its_own(packages: Packages) -> None:
+def test_refused_versions_use_no_number_and_deleted_ones_keep_theirs(packages: Packages) -> None:
     group = packages.group()
     first, second = packages.version(group), packages.version(group)
     refused(packages.version, group=group, CertifyForMarketplace=True)
@@ -284,7 +284,7 @@ def test_approval(packages: Packages) -> None:
         before = after
 
 
-def test_an_update_changes_what_it_names(packages: Packages) -> None:
+def test_an_update_changes_only_the_members_that_it_names(packages: Packages) -> None:
     package = packages.version(packages.group(), **DESCRIBED)
     update = packages.sagemaker.update_model_package
     before = packages.describe(package)

@@ -64,17 +64,17 @@ def error_of(client: Client, operation: str, request: dict[str, Any]) -> str:
     return code
 
 
-def test_every_operation_is_here() -> None:
+def test_every_operation_is_covered() -> None:
     assert NOTHING_THERE.keys() == {name for kind in KINDS for name in kind.operations()}
 
 
 @pytest.mark.parametrize("operation", NOTHING_THERE)
-def test_nothing_there(client: Client, operation: str) -> None:
+def test_errors_for_missing_resources(client: Client, operation: str) -> None:
     request, code = NOTHING_THERE[operation]
     assert error_of(client, operation, request) == code
 
 
-def test_in_use(client: Client) -> None:
+def test_errors_for_resources_in_use(client: Client) -> None:
     pipelines, packages = Pipelines(client), Packages(client)
     name, text = pipelines.create(pipelines.processing("P", "import time\ntime.sleep(300)")), definition(fail("F"))
     named = {"PipelineName": name}

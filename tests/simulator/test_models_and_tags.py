@@ -117,7 +117,7 @@ def test_parallel_requests_lose_nothing(client: Client, name: str) -> None:
     assert len(tags_of(client, arn)) == 40
 
 
-def test_a_model_takes_its_tags_with_it(client: Client, name: str) -> None:
+def test_tags_are_deleted_with_their_model(client: Client, name: str) -> None:
     request = {"ModelName": name, "PrimaryContainer": CONTAINER}
     arn = client.sagemaker.create_model(**request, Tags=[tag("old")])["ModelArn"]
     client.sagemaker.delete_model(ModelName=name)
@@ -151,7 +151,7 @@ def test_no_more_than_fifty_tags(client: Client, name: str) -> None:
         "{name}",
     ],
 )
-def test_tags_of_nothing(client: Client, name: str, arn: str) -> None:
+def test_tags_of_missing_resources(client: Client, name: str, arn: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
     resource = {"ResourceArn": arn.format(name=name)}
     refused(client.sagemaker.list_tags, **resource)

@@ -49,13 +49,13 @@ def test_archives_that_lead_outside_are_refused(members: list[tuple[str, bytes, 
     assert not (tmp_path / "out").exists()
 
 
-def test_links_within_are_kept(tmp_path: Path) -> None:
+def test_links_inside_are_kept(tmp_path: Path) -> None:
     packed = archive(tmp_path / "a.tar.gz", ("d/real", tarfile.REGTYPE, "x"), ("link", tarfile.SYMTYPE, "d/real"))
     unpack(packed, tmp_path / "inside", Volume(1 << 20))
     assert (tmp_path / "inside/link").read_text() == "x"
 
 
-def test_the_archive_among_objects_that_begin_alike(tmp_path: Path) -> None:
+def test_the_archive_among_objects_with_a_common_prefix(tmp_path: Path) -> None:
     for name in ("model.tar.gz", "model.tar.gz.sha256"):
         (tmp_path / name).write_text(name)
     assert only(tmp_path, "s3://bucket/a/model.tar.gz").name == "model.tar.gz"
@@ -76,7 +76,7 @@ def looks(count: int):
     return check
 
 
-def test_a_download_looks_between_chunks_whether_to_go_on(client, tmp_path: Path) -> None:
+def test_a_download_checks_between_chunks_whether_to_continue(client, tmp_path: Path) -> None:
     uri = client.put("chunks/object", bytes(5 * CHUNK))
     bucket, key = parse(uri)
     with pytest.raises(Ended):
@@ -86,7 +86,7 @@ def test_a_download_looks_between_chunks_whether_to_go_on(client, tmp_path: Path
     assert (tmp_path / "whole").stat().st_size == 5 * CHUNK
 
 
-def test_an_upload_looks_between_chunks_whether_to_go_on(client, tmp_path: Path) -> None:
+def test_an_upload_checks_between_chunks_whether_to_continue(client, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(5 * CHUNK))
     bucket, _ = parse(client.put("chunks/first", b""))
     with pytest.raises(Ended):
@@ -97,7 +97,7 @@ def test_an_upload_looks_between_chunks_whether_to_go_on(client, tmp_path: Path)
     assert len(client.get(f"s3://{bucket}/chunks/whole")) == 5 * CHUNK
 
 
-def test_packing_looks_between_chunks_whether_to_go_on(tmp_path: Path) -> None:
+def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     with open(tmp_path / "model/large", "wb") as file:
         file.truncate(1 << 30)
@@ -124,7 +124,7 @@ def test_a_file_that_becomes_shorter_while_it_is_uploaded(client, tmp_path: Path
 
 
 @pytest.mark.parametrize("proxy", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-def test_files_do_not_travel_by_a_proxy(client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+def test_files_do_not_go_through_a_proxy(client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     uri = client.put("proxy/object", b"x")
     monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # nothing is listening there
     download_file(client.s3, *parse(uri), tmp_path / "file")

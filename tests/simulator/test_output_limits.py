@@ -54,7 +54,7 @@ def test_stop_while_outputs_are_uploaded(either, script):
 
 
 @pytest.mark.timing
-def test_the_time_limit_holds_for_the_upload(either):
+def test_the_time_limit_applies_to_the_upload(either):
     for seconds in (6, 20, 60):  # on a busy machine the files may not exist by then
         name, _ = begin(either, MANY + "print('written', flush=True)", seconds=seconds)
         job = either.wait("ProcessingJob", name, 300)
@@ -95,7 +95,7 @@ def test_stop_while_a_model_is_uploaded(either, compression):
 
 
 @pytest.mark.timing
-def test_the_time_limit_holds_for_the_upload_of_a_model(either):
+def test_the_time_limit_applies_to_the_upload_of_a_model(either):
     script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY}print('written', flush=True)"
     target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
     for seconds in (8, 20, 60):
@@ -124,7 +124,7 @@ def is_complete(client, target):
     return "Contents" in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
 
-def test_a_stopped_job_s_outputs_are_uploaded_for_a_limited_time(either, monkeypatch):
+def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(either, monkeypatch):
     monkeypatch.setattr(job_module, "SAVING", 1.0)
     name, target = begin(either, WAITING, seconds=600)
     wait_until(lambda: "written" in output(either, "ProcessingJob", name))
@@ -195,7 +195,7 @@ def test_an_output_larger_than_one_request_can_be(either):
     assert keys(either, target) == [f"{key.rpartition('/')[0]}/a"]
 
 
-def test_more_outputs_than_a_disk_of_that_size_has_files(either):
+def test_more_output_files_than_a_disk_of_that_size_can_have(either):
     name, target = begin(either, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
     job = either.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
@@ -263,6 +263,6 @@ def test_a_training_job_that_fills_its_volume(either):
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
 
 
-def test_a_sparse_file_takes_what_it_occupies_while_a_job_runs(either):
+def test_a_sparse_file_counts_only_the_space_that_it_occupies(either):
     script = "import os, time\nopen(os.environ['TMPDIR'] + '/f', 'wb').truncate(1 << 40)\ntime.sleep(3)"
     assert either.process(script)["ProcessingJobStatus"] == "Completed"

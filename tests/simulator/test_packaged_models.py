@@ -183,7 +183,7 @@ def test_containers_that_are_refused(packages: Packages, members: dict[str, Any]
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_packages_of_which_there_can_be_no_model(packages: Packages, containers: Any, reason: str) -> None:
+def test_packages_from_which_no_model_can_be_created(packages: Packages, containers: Any, reason: str) -> None:
     group, request = packages.group(), {"ModelApprovalStatus": "Approved"}
     if containers:
         request["InferenceSpecification"] = {"Containers": containers}

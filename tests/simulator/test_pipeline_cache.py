@@ -89,7 +89,7 @@ def test_a_processing_step(pipelines: Pipelines) -> None:
 
 
 @pytest.mark.slow
-def test_a_result_that_is_not_on_s3_any_more(pipelines: Pipelines) -> None:
+def test_a_result_that_is_no_longer_on_s3(pipelines: Pipelines) -> None:
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = Cached(pipelines, process(pipelines), model("M", A=uri))
     result = f"{pipelines.environment(cached.first, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
@@ -101,7 +101,7 @@ def test_a_result_that_is_not_on_s3_any_more(pipelines: Pipelines) -> None:
     assert cached.hits() == set()
 
 
-def test_a_script_that_is_changed_at_its_address(pipelines: Pipelines) -> None:
+def test_a_script_that_changes_at_the_same_address(pipelines: Pipelines) -> None:
     """The definition is the same, but the object has changed."""
     steps = [process(pipelines)]
     cached = Cached(pipelines, *steps)

@@ -166,7 +166,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
         ({"I": "1", "S": "b"}, "Parameter S: b is not one of a"),
     ],
 )
-def test_values_that_a_parameter_may_not_have(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
+def test_invalid_values_of_a_parameter(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
     declared = [
         parameter("I", "Integer"),
         parameter("F", "Float", 1),
@@ -385,7 +385,7 @@ def test_an_execution_keeps_its_definition(pipelines: Pipelines) -> None:
     assert set(pipelines.steps(later)) == {"B"}
 
 
-def test_a_name_that_the_arguments_begin(pipelines: Pipelines) -> None:
+def test_a_name_prefix_from_the_arguments(pipelines: Pipelines) -> None:
     named = model("M")
     named["Arguments"]["ModelName"] = join("mine", get("Parameters.P"), on="_")
     execution = pipelines.run(named, Parameters=[parameter("P", "String", "x" * 70)])

@@ -265,7 +265,7 @@ def test_a_definition_that_cannot_run(pipelines: Pipelines, steps: list[Any], pa
 
 
 @pytest.mark.parametrize(("members", "part"), MEMBERS.values(), ids=MEMBERS)
-def test_members_that_cannot_be(pipelines: Pipelines, members: Any, part: str) -> None:
+def test_invalid_members(pipelines: Pipelines, members: Any, part: str) -> None:
     with refused(part):
         pipelines.create(model("M"), **members)
 
@@ -335,7 +335,7 @@ def test_the_life_of_a_pipeline(pipelines: Pipelines) -> None:
         sagemaker.list_tags(ResourceArn=arns[0])
 
 
-def test_a_definition_on_s3_that_is_not_there(pipelines: Pipelines) -> None:
+def test_a_missing_definition_on_s3(pipelines: Pipelines) -> None:
     request = {"PipelineName": "there", "RoleArn": ROLE_ARN}
     pipelines.client.put("definitions/binary", b"\xff\xfe")
     for bucket, key in ((BUCKET, "definitions/nothing"), ("no-such-bucket", "a"), (BUCKET, "definitions/binary")):

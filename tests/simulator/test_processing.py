@@ -66,7 +66,7 @@ def test_keys_that_cannot_be_files(client, keys, reason):
     assert reason in job["FailureReason"]
 
 
-def test_a_bucket_that_is_not_there(client):
+def test_a_missing_bucket(client):
     job = client.process("print('never')", **input_from("s3://no-such-bucket-here/data"))
     assert job["FailureReason"] == "ClientError: The bucket of 's3://no-such-bucket-here/data' does not exist"
     job = client.process(
@@ -135,7 +135,7 @@ def libraries(client):
     return set((client.simulator.folder / "libraries").glob("*"))
 
 
-def test_requirements_that_are_there_already(either, monkeypatch):
+def test_requirements_that_are_already_installed(either, monkeypatch):
     monkeypatch.setattr(PackageInstaller, "_from_index", None)  # a call would fail
     before = libraries(either)
     text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
@@ -178,7 +178,7 @@ def test_the_script_of_a_framework_processor(either):
     assert either.get(f"s3://{BUCKET}/{root}/o/x") == b"beside it"
 
 
-def test_an_archive_of_a_framework_processor_that_is_not_one(client):
+def test_an_invalid_archive_of_a_framework_processor(client):
     place = {"S3Uri": client.put("source/broken/sourcedir.tar.gz", "text"), "S3DataType": "S3Prefix"}
     place |= {"LocalPath": "/opt/ml/processing/input/code", "S3InputMode": "File"}
     job = client.process("print('never')", ProcessingInputs=[{"InputName": "source", "S3Input": place}])
@@ -267,7 +267,7 @@ def test_a_package_that_cannot_be_built(either, monkeypatch, script, reason):
     assert job["FailureReason"] == f"AlgorithmError: requirements.txt cannot be installed: {reason}"
 
 
-def test_the_time_limit_holds_while_a_package_is_built(either):
+def test_the_time_limit_applies_while_a_package_is_built(either):
     uri = source(either, **PACKAGE | {"job.py": "", "requirements.txt": "./pkg", "pkg/setup.py": "while True: pass"})
     job = either.train("", seconds=5, HyperParameters={"sagemaker_submit_directory": uri})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")

@@ -232,7 +232,7 @@ def test_any_bytes_are_answered(client: Client, body: bytes, target: str) -> Non
     assert ask(client, target)[0] == 400
 
 
-def test_a_simulator_leaves_python_s_random_numbers_alone(client: Client) -> None:
+def test_a_simulator_does_not_affect_the_random_numbers_of_python(client: Client) -> None:
     """Programs and tests in its process may have seeded them."""
     before = random.getstate()
     client.process("pass")

@@ -133,7 +133,7 @@ TestStoreLikeDicts = StoreLikeDicts.TestCase
 TestStoreLikeDicts.settings = settings(examples(10), stateful_step_count=30)
 
 
-def test_of_two_requests_with_one_token_the_second_waits_for_the_answer_of_the_first() -> None:
+def test_the_second_of_two_requests_with_one_token_waits_for_the_first() -> None:
     models = Models(cast(Platform, SimpleNamespace(store=Store())))
     both, carried_out = threading.Barrier(2), itertools.count(1)
 
@@ -260,7 +260,7 @@ def make_database(path: Path, records: int = 200) -> None:
     database.close()
 
 
-def test_a_file_of_an_earlier_version_has_a_table_more(tmp_path: Path) -> None:
+def test_a_file_of_an_earlier_version_gets_a_new_table(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     make_database(path, records=1)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
@@ -310,7 +310,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("damaged", DAMAGED)
-def test_a_damaged_or_foreign_file_is_refused_and_stays_as_it_is(damaged: str, tmp_path: Path) -> None:
+def test_a_damaged_or_foreign_file_is_refused_and_not_changed(damaged: str, tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     make_database(path)
     damage(path, damaged)
@@ -323,7 +323,7 @@ def test_a_damaged_or_foreign_file_is_refused_and_stays_as_it_is(damaged: str, t
     assert content_of(tmp_path).items() >= before.items()
 
 
-def test_the_changes_beside_a_damaged_file_stay_too(tmp_path: Path) -> None:
+def test_the_log_beside_a_damaged_file_is_kept_too(tmp_path: Path) -> None:
     make_database(tmp_path / "state.sqlite")
     database = Database.open(tmp_path / "state.sqlite")
     Store(database).add("Model", "the latest", {})
@@ -340,13 +340,13 @@ def test_the_changes_beside_a_damaged_file_stay_too(tmp_path: Path) -> None:
     assert content_of(killed).items() >= before.items()
 
 
-def test_a_file_that_was_cut_off_while_it_was_made_is_made_again(tmp_path: Path) -> None:
+def test_a_file_that_was_cut_off_during_its_creation_is_created_again(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite.new").write_bytes(b"SQLite format 3")
     make_database(tmp_path / "state.sqlite")
     assert [path.name for path in tmp_path.iterdir()] == ["state.sqlite"]
 
 
-def test_tags_are_merged_and_end_with_their_model() -> None:
+def test_tags_are_merged_and_deleted_with_their_model() -> None:
     store = Store()
     platform = SimpleNamespace(store=store)
     models = Models(platform)

@@ -15,7 +15,7 @@ from support.state import running
 
 
 @pytest.mark.slow
-def test_versions_are_counted_on_after_a_kill(tmp_path: Path) -> None:
+def test_version_numbers_continue_after_a_kill(tmp_path: Path) -> None:
     """Each acknowledged version exists, and no number is skipped or used twice."""
     answered: list[str] = []
     with running("--state", tmp_path) as simulator:

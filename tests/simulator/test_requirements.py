@@ -61,7 +61,7 @@ def building(without_sandbox: Client, tmp_path: Path):
     endpoints.delete(name)
 
 
-def test_other_requirements_are_installed_meanwhile(without_sandbox: Client, building: str) -> None:
+def test_other_requirements_are_installed_at_the_same_time(without_sandbox: Client, building: str) -> None:
     source = without_sandbox.source(job="", **{"requirements.txt": "./not-there"})
     job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert "not-there" in job["FailureReason"]
@@ -124,7 +124,7 @@ def test_a_model_whose_requirements_are_elsewhere(of_either: Endpoints) -> None:
     assert reason == "could not be started: the file of requirements is not in the source"
 
 
-def test_paths_begin_in_the_source_wherever_the_file_is(without_sandbox: Client) -> None:
+def test_paths_are_relative_to_the_source_wherever_the_file_is(without_sandbox: Client) -> None:
     files = {"job": b"", "below/needs": b"./package\n", "package/setup": b"raise SystemExit('was run')\n"}
     source = without_sandbox.put("linked.tar.gz", packed(member("requirements.txt", b"2", "below/needs.py"), **files))
     job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
@@ -179,7 +179,7 @@ def test_a_copy_of_a_source_has_the_same_contents(tmp_path: Path) -> None:
     assert os.access(copy / "inner/run.sh", os.X_OK)
 
 
-def test_a_folder_s_removal_is_not_waited_for_after_a_stop(tmp_path: Path) -> None:
+def test_a_stop_does_not_wait_for_the_removal_of_a_folder(tmp_path: Path) -> None:
     def stop() -> None:
         raise JobStopped
 

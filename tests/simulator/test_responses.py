@@ -88,7 +88,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("sent", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_refused(sent: bytes, reason: str) -> None:
+def test_refused_requests(sent: bytes, reason: str) -> None:
     with pytest.raises(NoResponse, match=f"^the server's response is not HTTP: ({reason})") as caught:
         read(sent)
     assert type(caught.value) is NoResponse
@@ -107,7 +107,7 @@ def test_what_is_refused(sent: bytes, reason: str) -> None:
     ],
     ids=lambda sent: repr(sent[15:60]),
 )
-def test_what_is_too_large(sent: bytes) -> None:
+def test_responses_that_are_too_large(sent: bytes) -> None:
     with pytest.raises(NoResponse, match=r"^the server's response has more than 1 MB$"):
         read(sent)
 
@@ -146,7 +146,7 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize(("sent", "body", "kept"), ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_what_is_accepted(sent: bytes, body: bytes, kept: bool) -> None:
+def test_accepted_responses(sent: bytes, body: bytes, kept: bool) -> None:
     response, can_be_kept = read(sent)
     assert (response.body, can_be_kept) == (body, kept)
 

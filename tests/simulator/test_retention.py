@@ -81,7 +81,7 @@ def test_values_with_counts_count_as_often(client: Client) -> None:
     assert (point["SampleCount"], point["Sum"]) == (3.0, 3.0)
 
 
-def test_of_too_many_data_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_of_too_many_data_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "MOST_DATA", 10)
     now = datetime.datetime(2026, 1, 1)
     data = [MetricDatum("n", "m", float(number), [], now, None) for number in range(25)]

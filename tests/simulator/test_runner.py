@@ -83,7 +83,7 @@ def test_a_resource_waits_for_two_jobs(monkeypatch: pytest.MonkeyPatch, script: 
             assert "both-1-1 is Failed" in described["FailureReason"]
 
 
-def test_it_goes_on_after_a_kill_and_replaces_the_job_that_was_interrupted(tmp_path: Path) -> None:
+def test_it_resumes_after_a_kill_and_replaces_the_interrupted_job(tmp_path: Path) -> None:
     state, go = tmp_path / "state", tmp_path / "go"
     with simulator_to_kill(state) as (sagemaker, process):
         script = f"import pathlib, time; [time.sleep(0.05) for _ in iter(pathlib.Path({str(go)!r}).exists, True)]"

@@ -18,7 +18,7 @@ from recore.simulator.state.s3_contents import SMALL, Content, contents
 
 
 @pytest.mark.parametrize("size", [0, 1, SMALL, SMALL + 1, 6 << 20, (16 << 20) + 1])
-def test_contents_of_all_sizes_come_back(client: Client, size: int) -> None:
+def test_contents_of_all_sizes_are_returned(client: Client, size: int) -> None:
     content, key = os.urandom(size), f"contents/{uuid.uuid4().hex}"
     client.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
     assert client.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == content
@@ -31,7 +31,7 @@ def test_contents_of_all_sizes_come_back(client: Client, size: int) -> None:
     assert client.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"another"
 
 
-def test_many_large_objects_are_in_files_that_are_closed(client: Client) -> None:
+def test_many_large_objects_are_in_closed_files(client: Client) -> None:
     def files() -> int:
         return len(list(contents.new_file().parent.iterdir()))
 
@@ -109,7 +109,7 @@ with Simulator(state=Path(sys.argv[1])) as simulator:
 """
 
 
-def test_a_content_that_the_state_folder_takes_only_at_the_end(tmp_path: Path) -> None:
+def test_a_content_that_reaches_the_state_folder_only_at_the_end(tmp_path: Path) -> None:
     done = run("-c", LATE, tmp_path / "state", cwd=ROOT)
     assert done.returncode == 0, done.stderr
 

@@ -65,7 +65,7 @@ def output_fn(prediction, accept):
 CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
 
 
-def test_it_is_for_jobs_alone() -> None:
+def test_it_is_only_for_jobs() -> None:
     assert importlib.util.find_spec("sagemaker_containers") is None
 
 
@@ -105,12 +105,12 @@ def test_its_worker_is_initialized_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_pipeline_of_such_scripts(client: Client) -> None:
+def test_a_pipeline_with_such_scripts(client: Client) -> None:
     model = create_model(client, FEATURES, LABELS)
     assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"30.0\n70.0\n"]
 
 
-def test_what_it_says_of_the_environment(client: Client) -> None:
+def test_attributes_of_the_environment(client: Client) -> None:
     script = """
 import json
 from sagemaker_containers.beta.framework import env, server
@@ -130,7 +130,7 @@ def transform_fn(model, data, content_type, accept):
     assert others == ["application/json", 1, "8080", "5004"]
 
 
-def test_names_that_its_successor_no_longer_has(client: Client) -> None:
+def test_names_that_its_successor_lacks(client: Client) -> None:
     script = """
 import inspect, json
 from sagemaker_containers.beta.framework import errors, modules, params

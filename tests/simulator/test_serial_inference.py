@@ -118,7 +118,7 @@ def client() -> Iterator[Client]:
         pytest.param(PYTORCH, id="PyTorch", marks=NEEDS_PYTORCH),
     ],
 )
-def test_the_notebook_s_requests(client: Client, recording: Recording) -> None:
+def test_the_requests_of_a_notebook(client: Client, recording: Recording) -> None:
     create(client, recording)
     first, steps = execute(client, recording)
     assert len(steps) == len(json.loads(recording.definition())["Steps"])

@@ -95,7 +95,7 @@ def test_an_endpoint_without_a_volume_size_has_a_limit(
     assert reason == f"Production variant one did not pass the ping health check: {expected}"
 
 
-def test_the_socket_s_folder_is_on_an_endpoint_s_volume(of_either: Endpoints) -> None:
+def test_the_folder_of_the_socket_is_on_the_volume_of_an_endpoint(of_either: Endpoints) -> None:
     model = of_either.model(WRITING.format(place="sockets", size=1200 * MIB))
     assert failure_of(of_either, model, VolumeSizeInGB=1).endswith("the model needs more than VolumeSizeInGB, 1")
 

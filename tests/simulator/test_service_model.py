@@ -86,7 +86,7 @@ def test_bounds_of_shapes(shape: dict[str, Any], good: list[Any], bad: list[Any]
         assert len(str(caught.value)) < 1000, value
 
 
-def test_a_message_names_the_place_and_the_constraint() -> None:
+def test_a_message_names_the_member_and_the_constraint() -> None:
     result = refusal("ListModels", {"SortBy": "Size", "NameContains": "_"})
     assert result.startswith("2 validation errors detected: Value 'Size' at 'sortBy' failed to satisfy constraint")
     assert "enum value set: [Name, CreationTime]" in result
@@ -107,7 +107,7 @@ def test_a_message_stays_short() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["[a-z0-9]([-a-z0-9]*[a-z0-9]){0,39}?", r"https://([.\-_a-zA-Z0-9]+/?){3,1016}"])
-def test_slow_patterns_end_at_the_time_limit(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_patterns_stop_at_the_time_limit(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_model, "PATTERN_SECONDS", 0.5)
     operation = model_of(X={"type": "list", "member": {"shape": "Text"}}, Text=STRING | {"pattern": pattern})
     with pytest.raises(ServiceError, match="regular expression"):

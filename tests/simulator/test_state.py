@@ -57,7 +57,7 @@ def test_a_job_interrupted_by_a_kill_has_failed_afterwards(tmp_path: Path) -> No
         assert "The simulator ended before the job did" in job["FailureReason"]
 
 
-def test_a_folder_serves_one_simulator_at_a_time(tmp_path: Path) -> None:
+def test_a_folder_can_be_used_by_one_simulator_at_a_time(tmp_path: Path) -> None:
     with (
         Simulator(state=tmp_path),
         pytest.raises(OSError, match="in use by another simulator"),
@@ -91,7 +91,7 @@ def test_a_state_touches_its_folder_only_while_it_is_open(tmp_path: Path) -> Non
         shutil.rmtree(tmp_path / "new")
 
 
-def test_a_start_that_fails_leaves_the_folder_free(tmp_path: Path) -> None:
+def test_a_failed_start_does_not_lock_the_folder(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         port = occupied.getsockname()[1]
         with pytest.raises(OSError, match="Address already in use"), Simulator(port, state=tmp_path):
@@ -156,7 +156,7 @@ def command_fails(folder: Path, *before: object) -> str:
 
 
 @pytest.mark.parametrize("make_unusable", UNUSABLE, ids=lambda function: function.__name__)
-def test_an_unusable_folder_is_one_line_and_nothing_in_it_is_lost(
+def test_an_unusable_folder_is_reported_in_one_line_and_not_changed(
     make_unusable: Callable[[Path], None], tmp_path: Path
 ) -> None:
     if make_unusable is not make_earlier_layout:

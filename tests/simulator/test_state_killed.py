@@ -165,7 +165,7 @@ def test_acknowledged_changes_survive_kills_among_ten_thousand_objects(tmp_path:
 
 
 @pytest.mark.timing
-def test_a_simulator_with_ten_thousand_objects_starts_soon(tmp_path: Path) -> None:
+def test_a_simulator_with_ten_thousand_objects_starts_quickly(tmp_path: Path) -> None:
     put_ten_thousand_objects(tmp_path)
     start = time.monotonic()
     with running("--state", tmp_path):

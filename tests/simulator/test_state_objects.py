@@ -66,7 +66,7 @@ def test_odd_keys_and_bucket_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_describes_an_object_is_kept(tmp_path: Path) -> None:
+def test_the_metadata_of_an_object_are_kept(tmp_path: Path) -> None:
     described = {
         "ContentType": "text/csv",
         "ContentEncoding": "gzip",

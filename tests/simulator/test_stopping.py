@@ -30,7 +30,7 @@ def break_down():
 
 @pytest.mark.parametrize("end", [dict, fail, break_down], ids=["completes", "fails", "breaks"])
 @pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs])
-def test_a_stop_that_comes_at_the_very_end(client, tmp_path, kind, end):
+def test_a_stop_at_the_very_end(client, tmp_path, kind, end):
     """The stop is acknowledged when the work is done and only the record of the end is missing."""
     done, stopped = threading.Event(), threading.Event()
 
@@ -59,7 +59,7 @@ def test_a_stop_that_comes_at_the_very_end(client, tmp_path, kind, end):
 
 
 @pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs, TransformJobs])
-def test_a_stop_that_comes_before_the_job_is_in_the_queue(client, tmp_path, kind):
+def test_a_stop_before_the_job_is_in_the_queue(client, tmp_path, kind):
     """The stop is acknowledged when the record exists and the job does not."""
     executed, name = [], f"{kind.kind}Name"
 

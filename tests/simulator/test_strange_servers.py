@@ -71,14 +71,14 @@ def model_error(endpoints: Endpoints, name: str, body: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("lines", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_an_invocation_says_what_is_wrong(endpoints: Endpoints, raw: str, lines: str, reason: str) -> None:
+def test_an_invocation_reports_what_is_wrong(endpoints: Endpoints, raw: str, lines: str, reason: str) -> None:
     response = model_error(endpoints, raw, response_of(lines))
     assert response["OriginalStatusCode"] == 0
     assert reason in response["OriginalMessage"]
     assert response["OriginalMessage"].isprintable()
 
 
-def test_an_error_s_body_is_text(endpoints: Endpoints, raw: str) -> None:
+def test_the_body_of_an_error_is_text(endpoints: Endpoints, raw: str) -> None:
     body = "HTTP/1.1 400 Bad\r\n\r\n\x1b[31mré\x9bd\x7f\0\r\n\tnext\u202e".encode()
     response = model_error(endpoints, raw, body)
     assert response["OriginalStatusCode"] == 400
@@ -94,7 +94,7 @@ def failure(client: Client, model: str, body: bytes) -> str:
     return reason
 
 
-def test_a_transform_job_says_what_is_wrong(client: Client) -> None:
+def test_a_transform_job_reports_what_is_wrong(client: Client) -> None:
     model = create_model(client, RAW)
     reason = failure(client, model, response_of(REFUSED["a negative size"][0]))
     wrong = "illegal chunk header: bytearray(b'-5\\r\\n')"
@@ -112,7 +112,7 @@ def test_a_transform_job_says_what_is_wrong(client: Client) -> None:
         ("b'\"\\x7f[31m\"'", "/execution-parameters is invalid: ?[31m"),
     ],
 )
-def test_a_server_s_message_becomes_short_text(client: Client, message: str, reason: str) -> None:
+def test_the_message_of_a_server_becomes_short_text(client: Client, message: str, reason: str) -> None:
     failed = failure(client, create_model(client, SAYING.replace("SAID", message)), b"x")
     assert failed.startswith("AlgorithmError: /execution-parameters")
     assert reason in failed

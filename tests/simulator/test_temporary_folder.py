@@ -96,7 +96,9 @@ def test_a_start_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         assert sorted(folder.iterdir()) == before
 
 
-def test_the_folder_is_where_its_path_fits(short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_is_created_where_its_path_is_short_enough(
+    short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
     longest = socket_folder.LONGEST - socket_folder.BELOW - len(os.fsencode(short.resolve())) - 1
     for name, fits in (("x" * longest, True), ("x" * (longest + 1), False), ("ü" * (longest // 2 + 1), False)):
@@ -160,11 +162,11 @@ def test_the_folders_of_another_user_are_left_alone(short: Path) -> None:
         ("{" * 100_000 + "/opt/ml", "{" * 100_000 + '/t m"p/ü'),
     ],
 )  # fmt: skip
-def test_translation_to_a_path_of_any_characters(text: str, expected: str) -> None:
+def test_translation_to_a_path_with_any_characters(text: str, expected: str) -> None:
     assert translated(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
 
 
-def test_the_sdk_s_drivers_name_a_folder_of_any_characters(tmp_path: Path) -> None:
+def test_the_drivers_of_the_sdk_accept_a_folder_with_any_characters(tmp_path: Path) -> None:
     ml = tmp_path / SPECIAL / "ml"
     ml.mkdir(parents=True)
     (ml / "x y").write_text("read")

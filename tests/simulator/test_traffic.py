@@ -125,7 +125,7 @@ def test_a_variant_by_its_name_during_an_update() -> None:
     assert traffic.of("unknown") is None
 
 
-def test_after_the_last_step_there_is_only_the_new_traffic() -> None:
+def test_only_new_traffic_remains_after_the_last_step() -> None:
     before, after = make_traffic({"a": 1.0}), make_traffic({"a": 1.0, "b": 1.0})
     assert divide(before, after, {"a": Fraction(1), "b": Fraction(1)}) is after
     assert divide(before, after, {"a": Fraction(1), "b": Fraction(1, 2)}) is not after

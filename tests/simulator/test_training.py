@@ -165,7 +165,7 @@ def test_a_model_saved_before_a_stop_is_kept(client, limit: bool) -> None:
     assert list(content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) == ["early"]
 
 
-def test_a_link_in_the_model_s_place_leads_nowhere(either, tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_model_is_not_followed(either, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("of the host")
     script = f"import os\nmodel = os.environ['SM_MODEL_DIR']\nos.rmdir(model)\nos.symlink({str(tmp_path)!r}, model)\n"
     job = either.train(script)

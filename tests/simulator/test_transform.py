@@ -254,7 +254,7 @@ def test_settings_without_effect_are_in_the_log_of_a_job_that_does_not_start(cli
     assert "TransformOutput.KmsKeyId has no effect here" in lines
 
 
-def test_a_stop_stops_it(either: Client) -> None:
+def test_a_transform_job_can_be_stopped(either: Client) -> None:
     script = DOUBLING.replace("def predict_fn", "import time\n\ndef predict_fn").replace(
         '    if "refuse"', "    print('a row', flush=True)\n    time.sleep(0.5)\n    if 'refuse'"
     )

@@ -77,7 +77,7 @@ def test_all_values_are_tried_and_the_best_one_is_found(searched: dict[str, Any]
     assert searched["CreationTime"] < searched["HyperParameterTuningEndTime"]
 
 
-def test_the_training_jobs_are_of_their_tuning_job(searched: dict[str, Any], tuning: Tuning, client: Client) -> None:
+def test_the_training_jobs_belong_to_their_tuning_job(searched: dict[str, Any], tuning: Tuning, client: Client) -> None:
     for number, listed in enumerate(tuning.jobs(searched[NAME]), 1):
         assert listed["TrainingJobName"].startswith(f"{searched[NAME]}-{number:03}-")
         job = client.describe("TrainingJob", listed["TrainingJobName"])
@@ -132,7 +132,7 @@ def test_a_warm_start_with_identical_data_compares_with_its_parents(
         tuning.create(other)
 
 
-def test_a_warm_start_with_other_data_begins_with_the_best_values(
+def test_a_warm_start_with_other_data_starts_with_the_best_values(
     searched: dict[str, Any], tuning: Tuning, picky: str
 ) -> None:
     parents = {"ParentHyperParameterTuningJobs": [{NAME: searched[NAME]}], "WarmStartType": "TransferLearning"}
@@ -196,7 +196,7 @@ def test_early_stopping_stops_a_job_that_is_worse_than_the_median(tuning: Tuning
     assert job["TrainingJobStatusCounters"]["Stopped"] == 1
 
 
-def test_hyperband_ends_a_job_that_has_had_its_resource(tuning: Tuning, client: Client) -> None:
+def test_hyperband_ends_a_job_that_has_used_its_resource(tuning: Tuning, client: Client) -> None:
     resources = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 3}}
     ranges = {"IntegerParameterRanges": [{"Name": "x", "MinValue": "200", "MaxValue": "300"}]}
     request = tuning_request(

@@ -215,7 +215,7 @@ def test_refused_requests_create_nothing(client: Client) -> None:
     assert not client.sagemaker.list_training_jobs(NameContains=refused[NAME])["TrainingJobSummaries"]
 
 
-def test_a_grid_of_more_combinations_than_a_tuning_job_may_have(client: Client) -> None:
+def test_a_grid_with_more_combinations_than_a_tuning_job_may_have(client: Client) -> None:
     ranges = [categorical(f"x{number}", *map(str, range(30))) for number in range(30)]
     request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges={"CategoricalParameterRanges": ranges})
     del request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"]

@@ -62,7 +62,7 @@ def test_a_grid_covers_all_combinations_once() -> None:
 
 
 @pytest.mark.parametrize("strategy", ["Random", "Bayesian", "Hyperband"])
-def test_suggestions_depend_on_the_seed_and_the_results_alone(strategy: str) -> None:
+def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> None:
     def search(seed: int) -> Search:
         return Search(
             strategy, RANGES, maximize=False, seed=seed, resources=(1, 9) if strategy == "Hyperband" else None
@@ -157,14 +157,14 @@ def test_values_have_the_type_and_bounds_of_their_range(
         ("ReverseLogarithmic", ("0", "0.9999"), 0.99),
     ],
 )
-def test_scaling_says_where_the_middle_of_a_range_is(scaling: str, ends: tuple[str, str], middle: float) -> None:
+def test_scaling_determines_the_middle_of_a_range(scaling: str, ends: tuple[str, str], middle: float) -> None:
     ranges = read_ranges({"ContinuousParameterRanges": [continuous("x", *ends, scaling)]})
     search = Search("Random", ranges, maximize=False, seed=1)
     below = [float(search.suggest()[1]["x"]) < middle for _ in range(200)]
     assert 75 < sum(below) < 125  # of 200 values
 
 
-def test_categories_are_passed_on_as_they_are() -> None:
+def test_categories_are_passed_on_unchanged() -> None:
     values = ('"quoted"', "b c", "")
     search = Search("Random", read_ranges({"CategoricalParameterRanges": [categorical("k", *values)]}), True, 1)
     assert {search.suggest()[1]["k"] for _ in range(40)} == {*values}

@@ -112,7 +112,7 @@ def test_a_kill_loses_no_values_and_repeats_no_completed_ones(interrupted: Inter
 
 
 @pytest.mark.slow
-def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_goes_on(interrupted: Interrupted) -> None:
+def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(interrupted: Interrupted) -> None:
     """A limit of an hour passes while no simulator runs, a kill interrupts a stop, and a simulator ends in order."""
     source = interrupted.source(ENDLESS)
     late, stopped, kept = (tuning_request(source, 2, 1) for _ in range(3))

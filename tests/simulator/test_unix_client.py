@@ -130,7 +130,7 @@ def test_a_malformed_response_is_named(place: Path, response: bytes) -> None:
     ("response", "expected"),
     [(b"", Disconnected), (OK + b"Content-Length: 100\r\n\r\nabc", NoResponse)],
 )
-def test_a_connection_that_breaks(place: Path, response: bytes, expected: type[NoResponse]) -> None:
+def test_a_broken_connection(place: Path, response: bytes, expected: type[NoResponse]) -> None:
     """A request counts as possibly not received only if no response to it has begun."""
 
     def respond(connection: socket.socket) -> None:
@@ -213,7 +213,7 @@ def test_no_server(place: Path) -> None:
         UnixClient(place).request("GET", "/ping", deadline=Deadline(5))
 
 
-def test_a_link_in_the_socket_s_place_is_not_followed(sockets: Path, tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_socket_is_not_followed(sockets: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as another:
         another.bind(str(sockets / "another"))
         another.listen()

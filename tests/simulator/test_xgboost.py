@@ -169,7 +169,7 @@ def test_a_model_that_cannot_be_loaded(client: Client, endpoints: Endpoints, mod
     assert "0x" not in endpoint["FailureReason"]  # addresses of XGBoost's own functions are not shown
 
 
-def test_tuning_by_the_image_s_own_metric(client: Client) -> None:
+def test_tuning_by_the_metric_of_the_image(client: Client) -> None:
     """There are no metric definitions. The best model is that of xgboost in this process with the best values."""
     data = {"train": TRAIN, "validation": VALIDATION}
     channels = [

@@ -116,14 +116,14 @@ def test_a_command_leaves_what_it_should_and_nothing_else(command: str, ran: Ran
 
 
 @pytest.mark.parametrize("command", [command for command in OUTPUTS if command != "build"])
-def test_a_step_ends_well_and_finds_everything_baked_in(command: str, ran: Ran) -> None:
+def test_a_step_succeeds_with_the_packages_of_its_image(command: str, ran: Ran) -> None:
     assert ran.ended[command] == [0], ran.printed[command]
     assert "Requirement already satisfied: scikit-learn" in ran.logs[command]
     for word in ("Collecting", "Downloading", "Using cached", "Installing", "ERROR"):
         assert word not in ran.logs[command]
 
 
-def test_the_archive_holds_what_the_pipeline_needs_and_nothing_else(ran: Ran) -> None:
+def test_the_archive_contains_what_the_pipeline_needs_and_nothing_else(ran: Ran) -> None:
     with tarfile.open(ran.folder / "src.tar.gz") as tar:
         members = {member.name.removeprefix("./"): tar.extractfile(member) for member in tar if not member.isdir()}
         packed = {name: file.read() for name, file in members.items()}
@@ -131,7 +131,7 @@ def test_the_archive_holds_what_the_pipeline_needs_and_nothing_else(ran: Ran) ->
     assert packed == {name: (ran.folder / name).read_bytes() for name in packed}
 
 
-def test_the_score_is_the_one_by_hand(ran: Ran, project: Path) -> None:
+def test_the_score_equals_the_one_computed_by_hand(ran: Ran, project: Path) -> None:
     for name in ("data/preprocess/public.csv", "data/predictions/public.csv.out", "data/scores/public.txt"):
         same = (ran.folder / name).read_bytes() == (project / name).read_bytes()
         assert same, name  # pytest would take minutes to show the difference between large files

@@ -47,7 +47,7 @@ def test_the_plan_holds_out_each_row_once_and_never_its_hole() -> None:
         assert sorted(np.concatenate([fit.held_out for fit in group])) == list(range(len(holes)))
 
 
-def test_r2_is_the_hosts() -> None:
+def test_r2_equals_the_r2_of_the_host() -> None:
     random = np.random.default_rng(0)
     actual = pd.DataFrame(random.random((30, len(TARGETS))), columns=TARGETS)
     actual.iloc[:, 0], actual.iloc[1:, 1] = 0.1, np.nan
@@ -80,7 +80,7 @@ def test_slope_and_intercept_are_undefined_for_constant_predictions() -> None:
     assert describe_errors(errors, "CuPPM") == "n 5, R2 0.000, RMSE 1.414 ppm, bias +0 ppm, RPD 1.12, RPIQ 1.41"
 
 
-def test_the_path_of_pls_is_that_of_its_fits() -> None:
+def test_the_path_of_pls_equals_separate_fits() -> None:
     from sklearn.cross_decomposition import PLSRegression
 
     random = np.random.default_rng(0)
@@ -133,6 +133,6 @@ def test_the_curve_follows_from_fits_hyperparameters() -> None:
         ("shift", "--curve shift=1,2,4"),
     ],
 )
-def test_an_invalid_curve_is_one_line(wanted: str, words: str) -> None:
+def test_an_invalid_curve_is_reported_in_one_line(wanted: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         choose_curve({"n_components": 5, "shift": 0.0}, wanted)

@@ -42,7 +42,7 @@ def test_the_time_limit_is_that_of_one_request(linear_submission: Path, tmp_path
         (lambda text: f"{text}\n)", "SyntaxError"),
     ],
 )
-def test_a_submission_that_fails_is_one_line(
+def test_a_failing_submission_is_reported_in_one_line(
     tmp_path: Path, linear_submission: Path, small_file: Path, change: Callable[[str], str], words: str
 ) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
@@ -53,7 +53,7 @@ def test_a_submission_that_fails_is_one_line(
 
 
 @pytest.mark.slow
-def test_what_a_submission_prints_is_not_taken_for_answers(
+def test_output_of_a_submission_is_not_mistaken_for_answers(
     tmp_path: Path, linear_submission: Path, small_file: Path
 ) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
@@ -76,7 +76,7 @@ def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: P
     assert not [process for process in psutil.process_iter(["cmdline"]) if "7654321" in (process.info["cmdline"] or [])]
 
 
-def test_the_budget_is_the_time_on_the_clock() -> None:
+def test_the_budget_is_wall_clock_time() -> None:
     """Time is reserved for the page, and none is left for work that would end later."""
     budget = TimeBudget(2.0)
     assert budget.allows(100.0)

@@ -21,13 +21,13 @@ def test_bare_text_or_bytes(server: Server, name: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["text", "bytes"])
-def test_bare_text_or_bytes_is_called_html(server: Server, name: str) -> None:
+def test_bare_text_or_bytes_is_declared_as_html(server: Server, name: str) -> None:
     """Flask's default applies and Accept is ignored; a hook that needs another type must return it as well."""
     assert server.post(name, Accept="text/csv").content_type == "text/html; charset=utf-8"
 
 
 @differs(reason="ours refuses it, and says so: 500")
-def test_bytearray_is_announced_but_not_sent(server: Server) -> None:
+def test_bytearray_has_headers_but_no_body(server: Server) -> None:
     """The framework accepts the value, but the server below it does not write it."""
     with pytest.raises(http.client.IncompleteRead):
         server.post("bytearray")
@@ -58,7 +58,7 @@ def test_response_object_is_the_whole_answer(server: Server) -> None:
     assert answer.headers["X-Rock"] == "basalt"
 
 
-def test_iterator_is_sent_part_by_part(server: Server) -> None:
+def test_iterator_is_sent_in_parts(server: Server) -> None:
     answer = server.post("parts")
     assert (answer.status, answer.text) == (200, "1,2\n3,4\n")
 

@@ -152,6 +152,6 @@ def test_accept_that_is_refused(server: Server, accept: str) -> None:
     assert server.post("1,2", Accept=accept).status == 500
 
 
-def test_one_type_in_another_out(server: Server) -> None:
+def test_input_and_output_types_may_differ(server: Server) -> None:
     assert json.loads(server.post(npy([[1, 2]]), NPY).text) == [[1, 2]]
     assert server.post("[[1, 2]]", "application/json", Accept="text/csv").text == "1.0,2.0\n"

@@ -45,12 +45,12 @@ def test_no_content_type_is_json(server: Server) -> None:
     assert (received["kind"], received["content_type"]) == ("str", "application/json")
 
 
-def test_header_content_type_in_one_word_goes_first(server: Server) -> None:
+def test_header_contenttype_takes_precedence(server: Server) -> None:
     received = hook_arguments(server.post("1", "application/x-npy", ContentType="text/csv"))
     assert (received["kind"], received["content_type"]) == ("str", "text/csv")
 
 
-def test_text_that_is_not_utf_8_comes_with_replacements(server: Server) -> None:
+def test_text_that_is_not_utf_8_has_replacement_characters(server: Server) -> None:
     assert hook_arguments(server.post(b"1,\xff"))["data"] == "1,\ufffd"
 
 

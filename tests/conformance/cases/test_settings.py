@@ -15,7 +15,7 @@ def ask(server: Server, body: str = "1", **headers: str) -> dict[str, object]:
     return json.loads(answer.text)
 
 
-def test_transform_fn_gets_what_the_hooks_would(server: Server) -> None:
+def test_transform_fn_receives_the_arguments_of_the_hooks(server: Server) -> None:
     received = ask(server, "1,2", Accept="application/x-npy")
     assert (received["model"], received["size"]) == ("the model", 3)
     assert (received["content_type"], received["accept"]) == ("text/csv", "application/x-npy")
@@ -26,13 +26,13 @@ def test_default_accept(server: Server) -> None:
     assert ask(server, Accept="*/*")["accept"] == "text/csv"
 
 
-def test_program_its_neighbour_and_the_file_beside_it(server: Server) -> None:
+def test_program_with_a_module_and_a_file_beside_it(server: Server) -> None:
     """SAGEMAKER_PROGRAM is imported from SAGEMAKER_SUBMIT_DIRECTORY, not run; its modules are found there."""
     received = ask(server)
     assert (received["name"], received["neighbour"], received["file"]) == ("train", "gneiss", "schist")
 
 
-def test_own_variable_reaches_the_hooks(server: Server) -> None:
+def test_user_variable_reaches_the_hooks(server: Server) -> None:
     assert ask(server)["greeting"] == "hello"
 
 
@@ -64,7 +64,7 @@ def test_request_as_large_as_max_content_length(server: Server) -> None:
 
 
 @differs(reason="ours refuses it: 413")
-def test_max_content_length_is_for_many_models_only(server: Server) -> None:
+def test_max_content_length_applies_only_to_multi_model_servers(server: Server) -> None:
     """The variable sets the multi-model server's limit; a server with one model has no limit."""
     assert ask(server, "1" * 1001)["size"] == 1001
 
