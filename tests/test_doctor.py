@@ -53,7 +53,7 @@ def checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> dict[str, str]:
+def bare_machine(tmp_path: Path) -> dict[str, str]:
     """Return the variables of a machine on which the programs exist but do not work, and no engine answers."""
     folder = tmp_path / "bare"
     folder.mkdir()
@@ -63,8 +63,10 @@ def bare(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{folder}:{os.environ['PATH']}", "DOCKER_HOST": f"unix://{tmp_path}/no-such-socket"}
 
 
-def test_everything_missing_is_listed_with_its_consequence_and_its_fix(bare: dict[str, str], tmp_path: Path) -> None:
-    results = checks(cwd=tmp_path, HOME=str(tmp_path), **bare)
+def test_everything_missing_is_listed_with_its_consequence_and_its_fix(
+    bare_machine: dict[str, str], tmp_path: Path
+) -> None:
+    results = checks(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
     assert {check["level"] for check in results.values()} <= LEVELS
     for name in ("sandbox", "Docker", "C compiler", "browser", "data", "AWS"):
         assert results[name]["level"] == "note", results[name]
@@ -82,8 +84,8 @@ def test_missing_programs(tmp_path: Path) -> None:
     assert results["browser"]["result"] == "no Chromium or Chrome"
 
 
-def test_lines_fit_in_80_columns(bare: dict[str, str], tmp_path: Path) -> None:
-    done = doctor(cwd=tmp_path, HOME=str(tmp_path), **bare)
+def test_lines_fit_in_80_columns(bare_machine: dict[str, str], tmp_path: Path) -> None:
+    done = doctor(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
     for line in done.stdout.splitlines():
@@ -226,18 +228,20 @@ def engine_at(path: Path, answer: bytes) -> Iterator[None]:
 
 
 @pytest.fixture
-def short() -> Iterator[Path]:
+def short_folder() -> Iterator[Path]:
     """Return a folder with a path short enough for sockets, wherever the temporary folder is."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 
 
-def test_a_docker_engine_that_answers(short: Path) -> None:
-    with engine_at(short / "engine", b'{"Version": "28.1.2"}'):
-        results = checks(DOCKER_HOST=f"unix://{short}/engine")["Docker"]
+def test_a_docker_engine_that_answers(short_folder: Path) -> None:
+    with engine_at(short_folder / "engine", b'{"Version": "28.1.2"}'):
+        results = checks(DOCKER_HOST=f"unix://{short_folder}/engine")["Docker"]
         assert "engine 28.1.2 answers" in results["result"]
-    with engine_at(short / "other", b"hello"):
-        assert "does not answer as Docker does" in checks(DOCKER_HOST=f"unix://{short}/other")["Docker"]["result"]
+    with engine_at(short_folder / "other", b"hello"):
+        assert (
+            "does not answer as Docker does" in checks(DOCKER_HOST=f"unix://{short_folder}/other")["Docker"]["result"]
+        )
 
 
 @pytest.mark.parametrize(

@@ -178,12 +178,12 @@ def test_the_working_directory_is_removed_during_the_run(tmp_path: Path, sample:
 
 
 @needs_sandbox
-@pytest.mark.parametrize("left", [0, 2000, 5000], ids=lambda left: f"{left} bytes left")
-def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: Path, left: int) -> None:
+@pytest.mark.parametrize("bytes_left", [0, 2000, 5000], ids=lambda bytes_left: f"{bytes_left} bytes left")
+def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: Path, bytes_left: int) -> None:
     """The submission's last file fills the disk of --out, so that there is no space for run.json."""
     small, kept = tmp_path / "small", tmp_path / "kept"
     small.mkdir()
-    program = FULL_IN_THE_END.format(small=str(small), left=left)
+    program = FULL_IN_THE_END.format(small=str(small), left=bytes_left)
     options = [tiny(tmp_path / "mine"), *file_options(sample), "--out", small / "run", "--no-report"]
     words = shlex.join([sys.executable, "-c", program, "run", *map(str, options)])
     script = f"{words}; status=$?; cp -r {small} {kept}; exit $status"

@@ -29,9 +29,11 @@ if __name__ == "__main__":
 TRAINING, PIPELINES = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 2)
 
 
-def asleep(folder: Path, sample: Path, where: tuple[str, str, int], out: Path, *options: object) -> RunningCommand:
+def start_sleeping_run(
+    folder: Path, sample: Path, sleeping: tuple[str, str, int], out: Path, *options: object
+) -> RunningCommand:
     """Start a run whose jobs sleep, in training or in both pipelines."""
-    script, text, _ = where
+    script, text, _ = sleeping
     mine = tiny(folder / "mine", {script: SLEEP + text})
     return start(folder / "work", mine, *file_options(sample, "public", "private"), "--out", out, *options)
 
@@ -52,7 +54,7 @@ def gone(processes: list[psutil.Process]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("number", "where"),
+    ("number", "sleeping"),
     [
         (signal.SIGINT, TRAINING),
         (signal.SIGTERM, PIPELINES),
@@ -62,11 +64,11 @@ def gone(processes: list[psutil.Process]) -> bool:
     ids=["SIGINT in training", "SIGTERM in pipelines", "SIGTERM in training", "SIGINT in pipelines"],
 )
 def test_a_signal_stops_the_jobs_and_keeps_the_results(
-    number: signal.Signals, where: tuple[str, str, int], tmp_path: Path, sample: Path
+    number: signal.Signals, sleeping: tuple[str, str, int], tmp_path: Path, sample: Path
 ) -> None:
     out = tmp_path / "runs/mine"
-    started = asleep(tmp_path, sample, where, out)
-    processes = wait_until_asleep(started, where[0], where[2])
+    started = start_sleeping_run(tmp_path, sample, sleeping, out)
+    processes = wait_until_asleep(started, sleeping[0], sleeping[2])
     started.process.send_signal(number)
     assert started.end() == (130, [])
     assert gone(processes)
@@ -75,17 +77,17 @@ def test_a_signal_stops_the_jobs_and_keeps_the_results(
     assert record["state"] == "Stopped"
     ended_as = states(record)
     assert (ended_as["upload"], ended_as["clean up"]) == ("Completed", "Completed")
-    if where == TRAINING:
+    if sleeping == TRAINING:
         assert ended_as["train"] == "Stopped"
         assert set(ended_as.values()) == {"Completed", "Stopped", "Waiting"}
     else:
         assert ended_as["train"] == "Completed"
         assert ended_as["public preprocess"] == ended_as["private preprocess"] == "Stopped"
         assert (out / "model.tar.gz").exists()
-    assert "asleep" in (out / "logs" / ("train.log" if where == TRAINING else "public-preprocess.log")).read_text()
+    assert "asleep" in (out / "logs" / ("train.log" if sleeping == TRAINING else "public-preprocess.log")).read_text()
     lines = started.stderr.splitlines()
     assert lines[-1] == f"recore: interrupted, its jobs are stopped; its results so far are in {out}"
-    assert ("train: stopping" if where == TRAINING else "public preprocess: stopping") in lines
+    assert ("train: stopping" if sleeping == TRAINING else "public preprocess: stopping") in lines
     assert "Traceback" not in started.stderr
     assert started.stdout.startswith(f"run: {out} holds logs, ")
 
@@ -93,7 +95,7 @@ def test_a_signal_stops_the_jobs_and_keeps_the_results(
 @pytest.mark.slow
 def test_a_killed_run_leaves_a_partial_folder_that_the_next_removes(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    killed = asleep(tmp_path, sample, TRAINING, out)
+    killed = start_sleeping_run(tmp_path, sample, TRAINING, out)
     processes = killed.wait_for("train.py")
     killed.process.kill()
     assert killed.end()[0] == -signal.SIGKILL

@@ -88,7 +88,7 @@ def shipped(submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return data files by name: public has gaps and a target that was never measured, private has no assays."""
-    folder, everything = tmp_path_factory.mktemp("data"), made_up(rows=120, holes=8)
+    folder, everything = tmp_path_factory.mktemp("data"), generate_data(rows=120, holes=8)
     channels = everything.drop(columns=list(TARGETS))
     frames = {
         "public": everything.iloc[:90],
@@ -185,7 +185,7 @@ def run(folder: Path, *command: object, **variables: str) -> str:
     return done.stdout
 
 
-def made_up(rows: int, holes: int) -> pd.DataFrame:
+def generate_data(rows: int, holes: int) -> pd.DataFrame:
     """Return spectra with 1,700 channels, mixed from Gaussian bands of twelve minerals, and these minerals' assays.
 
     The assays are as skewed as real ones, so that a model whose predictions are not limited predicts negative values.

@@ -70,9 +70,9 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
     np.testing.assert_allclose(spectrum.wavenumbers, X)
     np.testing.assert_array_equal(spectrum.absorbance, Y)
     assert spectrum.remarks == (f"the axis was converted from {unit} to cm-1",)
-    said = {"nm": "Wavelength [nm],Absorbance\n", "um": "\u00b5m,A\n"}[unit]
-    np.testing.assert_allclose(one(tmp_path, columns(x, header=said)).wavenumbers, X)
-    assert "contradicts --unit cm-1" in refusal(tmp_path, columns(x, header=said), unit="cm-1")
+    header = {"nm": "Wavelength [nm],Absorbance\n", "um": "\u00b5m,A\n"}[unit]
+    np.testing.assert_allclose(one(tmp_path, columns(x, header=header)).wavenumbers, X)
+    assert "contradicts --unit cm-1" in refusal(tmp_path, columns(x, header=header), unit="cm-1")
     assert "without a unit" in refusal(tmp_path, columns(x, header="wavelength,A\n"))
 
 
@@ -113,9 +113,9 @@ def test_an_axis_that_could_be_nm_is_read_as_the_user_specifies(tmp_path: Path) 
     assert one(tmp_path, columns(x), unit="nm").wavenumbers[0] == 25000
 
 
-@pytest.mark.parametrize("said", ["Reflectance", "%R", "Transmittance", "% T"])
-def test_the_header_names_the_quantity(tmp_path: Path, said: str) -> None:
-    text = columns(y=10 ** (2 - Y), header=f"cm-1,{said}\n")
+@pytest.mark.parametrize("header", ["Reflectance", "%R", "Transmittance", "% T"])
+def test_the_header_names_the_quantity(tmp_path: Path, header: str) -> None:
+    text = columns(y=10 ** (2 - Y), header=f"cm-1,{header}\n")
     assert "but absorbance is expected" in refusal(tmp_path, text)
     np.testing.assert_allclose(one(tmp_path, text, convert="percent").absorbance, Y)
     assert "are not absorbance" in refusal(tmp_path, columns(y=10 ** (2 - Y)))

@@ -32,7 +32,7 @@ class Session:
     result: Result
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
 
-    def of(self, service: str, word: str = "") -> list[dict[str, Any]]:
+    def requests_to(self, service: str, word: str = "") -> list[dict[str, Any]]:
         return [request for kind, operation, request in self.requests if kind == service and word in operation]
 
 
@@ -88,7 +88,7 @@ def test_requests_are_equal_but_for_names_roles_and_instance_types(sessions: dic
 
 def plain(session: Session) -> set[str]:
     """Return each distinct request as text; the number of requests for a job's status depends on how long it takes."""
-    name = session.of("sagemaker", "CreateModel")[0]["ModelName"]
+    name = session.requests_to("sagemaker", "CreateModel")[0]["ModelName"]
     texts = set()
     for service, operation, request in session.requests:
         text = json.dumps({key: value for key, value in request.items() if key != "Body"}, sort_keys=True, default=str)
@@ -116,25 +116,25 @@ def test_the_requests_are_those_that_the_service_model_allows(sessions: dict[str
 
 
 def test_every_job_is_isolated_from_the_network(sessions: dict[str, Session]) -> None:
-    requests = sessions["aws"]
-    jobs = [*requests.of("sagemaker", "CreateTrainingJob"), *requests.of("sagemaker", "CreateModel")]
-    jobs += [request["NetworkConfig"] for request in requests.of("sagemaker", "CreateProcessingJob")]
+    session = sessions["aws"]
+    jobs = [*session.requests_to("sagemaker", "CreateTrainingJob"), *session.requests_to("sagemaker", "CreateModel")]
+    jobs += [request["NetworkConfig"] for request in session.requests_to("sagemaker", "CreateProcessingJob")]
     assert len(jobs) == 6
     assert all(request["EnableNetworkIsolation"] for request in jobs)
 
 
 def test_options_reach_the_requests(sessions: dict[str, Session]) -> None:
-    requests = sessions["aws"]
-    [training] = requests.of("sagemaker", "CreateTrainingJob")
+    session = sessions["aws"]
+    [training] = session.requests_to("sagemaker", "CreateTrainingJob")
     assert training["ResourceConfig"]["InstanceType"] == "ml.c5.4xlarge"
-    assert {request["RoleArn"] for request in requests.of("sagemaker", "CreateProcessingJob")} == {ROLE}
-    transforms = requests.of("sagemaker", "CreateTransformJob")
+    assert {request["RoleArn"] for request in session.requests_to("sagemaker", "CreateProcessingJob")} == {ROLE}
+    transforms = session.requests_to("sagemaker", "CreateTransformJob")
     assert {request["TransformResources"]["InstanceType"] for request in transforms} == {"ml.m5.2xlarge"}
-    assert {request.get("Bucket") for request in requests.of("s3")} == {BUCKET_NAME}
+    assert {request.get("Bucket") for request in session.requests_to("s3")} == {BUCKET_NAME}
 
 
 def test_names_do_not_clash(sessions: dict[str, Session]) -> None:
-    names = [session.of("sagemaker", "CreateModel")[0]["ModelName"] for session in sessions.values()]
+    names = [session.requests_to("sagemaker", "CreateModel")[0]["ModelName"] for session in sessions.values()]
     assert len(set(names)) == 3
     assert all(len(f"{name}-private-preprocess") <= 63 for name in names)
 
@@ -154,7 +154,7 @@ def test_private_assays_are_on_s3_only_while_they_are_scored(sessions: dict[str,
 def test_objects_are_removed_unless_keep_is_set(sessions: dict[str, Session]) -> None:
     simulator = sessions["aws"].simulator
     listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET_NAME)["Contents"]
-    kept = sessions["kept"].of("sagemaker", "CreateModel")[0]["ModelName"]
+    kept = sessions["kept"].requests_to("sagemaker", "CreateModel")[0]["ModelName"]
     assert {item["Key"].split("/")[1] for item in listed} == {kept}
     models = simulator.client("sagemaker").list_models()["Models"]
     assert [model["ModelName"] for model in models] == [kept]

@@ -74,7 +74,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
             return FinishedRun(process.wait(), process.stdout.read(), "".join(lines), out), ended
 
 
-def looked(done: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
+def attempts_of(done: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
     """Return by step and by stage what the submission tried, and whether that found the assays."""
     leaks: dict[str, dict[str, dict[str, bool]]] = {}
     for step in STAGES:
@@ -92,7 +92,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
     done, ended = hostile_run(tmp_path, sample, port, "required")
     assert done.status == 0, done.stderr
     assert ended.index("private score") < ended.index("public predict")  # it waited while the private data were scored
-    attempts = looked(done)
+    attempts = attempts_of(done)
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():
         for stage, leaks in stages.items():
@@ -113,7 +113,9 @@ def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, 
     """This control shows that the test above is meaningful: each attempt works, and improves the score."""
     done, _ = hostile_run(tmp_path, sample, port, "off")
     assert done.status == 0, done.stderr
-    worked = {name for stages in looked(done).values() for leaks in stages.values() for name in leaks if leaks[name]}
+    worked = {
+        name for stages in attempts_of(done).values() for leaks in stages.values() for name in leaks if leaks[name]
+    }
     assert worked == ATTEMPTS - {"metadata"}
     assert done.scores["private"] == pytest.approx(1.01)
 

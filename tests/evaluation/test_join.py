@@ -41,7 +41,7 @@ def test_an_archive_without_a_file_is_a_reason(model: bytes, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "left",
+    "ignored",
     [
         member("x", tarfile.SYMTYPE, "/etc/passwd"),
         member("x", tarfile.CHRTYPE),
@@ -50,8 +50,8 @@ def test_an_archive_without_a_file_is_a_reason(model: bytes, tmp_path: Path) -> 
     ],
     ids=range(4),
 )
-def test_only_files_and_relative_links_are_copied(left: tarfile.TarInfo, tmp_path: Path) -> None:
-    with tarfile.open(joined(tmp_path, packed(left, model=b"m"))) as tar:
+def test_only_files_and_relative_links_are_copied(ignored: tarfile.TarInfo, tmp_path: Path) -> None:
+    with tarfile.open(joined(tmp_path, packed(ignored, model=b"m"))) as tar:
         assert set(tar.getnames()) == {"model.py", *CODE}
 
 
@@ -89,12 +89,12 @@ def test_any_bytes_are_a_reason(bytes_: bytes, tmp_path: Path) -> None:
         joined(tmp_path, bytes_)
 
 
-@given(place=st.integers(0, 511), bytes_=st.binary(min_size=1, max_size=20))
+@given(offset=st.integers(0, 511), bytes_=st.binary(min_size=1, max_size=20))
 @examples(100)
-def test_a_broken_header_is_a_reason_or_an_archive(place: int, bytes_: bytes, tmp_path: Path) -> None:
+def test_a_broken_header_is_a_reason_or_an_archive(offset: int, bytes_: bytes, tmp_path: Path) -> None:
     whole = packed(member("x", tarfile.SYMTYPE, "y"), model=b"m" * 700, more=b"n")
     try:
-        files = content(joined(tmp_path, with_header(whole, place, bytes_)))
+        files = content(joined(tmp_path, with_header(whole, offset, bytes_)))
     except ValueError as error:
         assert "the training job" in str(error)  # noqa: PT017 - either is right
     else:
@@ -103,6 +103,6 @@ def test_a_broken_header_is_a_reason_or_an_archive(place: int, bytes_: bytes, tm
 
 def test_broken_compression_is_a_reason(tmp_path: Path) -> None:
     whole = packed(model=random.Random(1).randbytes(200_000))
-    for place in range(1000, 200_000, 10_000):
+    for offset in range(1000, 200_000, 10_000):
         with pytest.raises(ValueError, match="cannot be read"):
-            joined(tmp_path, whole[:place] + b"\xff" * 20 + whole[place + 20 :])
+            joined(tmp_path, whole[:offset] + b"\xff" * 20 + whole[offset + 20 :])

@@ -35,7 +35,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def other(target: Path) -> tuple[subprocess.Popen[str], Path]:
+def start_unfinished_run(target: Path) -> tuple[subprocess.Popen[str], Path]:
     """Start a process that is in the middle of a run until its stdin ends; return it and its unfinished folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", WAIT, target],
@@ -75,11 +75,11 @@ def test_a_run_folder_that_is_not_kept_is_removed(error: type[BaseException] | N
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("there", ["folder", "empty", "file"])
-def test_an_existing_name_is_refused_first(there: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("existing", ["folder", "empty", "file"])
+def test_an_existing_name_is_refused_first(existing: str, tmp_path: Path) -> None:
     target = tmp_path / "mine"
-    target.write_text("") if there == "file" else target.mkdir()
-    if there == "folder":
+    target.write_text("") if existing == "file" else target.mkdir()
+    if existing == "folder":
         (target / "run.json").write_text("earlier")
     with pytest.raises(FileExistsError, match="an earlier run is never replaced, choose another --out"):
         RunFolder(target)
@@ -99,8 +99,8 @@ def test_a_name_that_was_created_meanwhile_gets_a_number(tmp_path: Path) -> None
 
 
 def test_leftovers_of_a_killed_run_are_removed_by_the_next(tmp_path: Path) -> None:
-    killed, left = other(tmp_path / "killed")
-    live, growing = other(tmp_path / "live")
+    killed, left = start_unfinished_run(tmp_path / "killed")
+    live, growing = start_unfinished_run(tmp_path / "live")
     killed.kill()
     killed.communicate()
     assert (left / "half").exists()
@@ -115,7 +115,7 @@ def test_leftovers_of_a_killed_run_are_removed_by_the_next(tmp_path: Path) -> No
 
 
 def test_parallel_runs_of_one_name_are_all_kept(tmp_path: Path) -> None:
-    processes = [other(tmp_path / "mine")[0] for _ in range(4)]
+    processes = [start_unfinished_run(tmp_path / "mine")[0] for _ in range(4)]
     output = sorted(process.communicate(timeout=120)[0].strip() for process in processes)
     assert output == [str(tmp_path / name) for name in ("mine", "mine-2", "mine-3", "mine-4")]
     assert names(tmp_path) == ["mine", "mine-2", "mine-3", "mine-4"]
@@ -138,7 +138,7 @@ def test_a_folder_that_no_run_created_is_kept(tmp_path: Path) -> None:
 
 
 def test_keeping_fails_if_its_folder_is_gone(tmp_path: Path) -> None:
-    process, part = other(tmp_path / "runs/mine")
+    process, part = start_unfinished_run(tmp_path / "runs/mine")
     shutil.rmtree(part.parent)
     try:
         process.communicate(timeout=60)

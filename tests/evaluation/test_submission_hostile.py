@@ -171,10 +171,10 @@ def test_any_bytes_are_refused(bytes_: bytes, tmp_path: Path) -> None:
         read_submission(tmp_path / "src.tar.gz")
 
 
-@given(place=st.integers(0, 123) | st.integers(136, 511), bytes_=st.binary(min_size=1, max_size=1))
+@given(offset=st.integers(0, 123) | st.integers(136, 511), bytes_=st.binary(min_size=1, max_size=1))
 @examples(200)
-def test_a_broken_header_is_a_reason_or_a_submission(place: int, bytes_: bytes, tmp_path: Path) -> None:
-    (tmp_path / "src.tar.gz").write_bytes(with_header(packed(other=b"o" * 700, **BOTH), place, bytes_))
+def test_a_broken_header_is_a_reason_or_a_submission(offset: int, bytes_: bytes, tmp_path: Path) -> None:
+    (tmp_path / "src.tar.gz").write_bytes(with_header(packed(other=b"o" * 700, **BOTH), offset, bytes_))
     try:
         files = read_submission(tmp_path / "src.tar.gz").files
     except ValueError as error:
@@ -187,9 +187,9 @@ def test_broken_compression_is_refused(tmp_path: Path) -> None:
     content = random.Random(1).randbytes(200_000)
     whole = bytearray(packed(train=content, preprocess=b""))
     whole[100_000:100_100] = b"\xff" * 100
-    for place in range(20, 300_000, 5000):
+    for offset in range(20, 300_000, 5000):
         broken = whole.copy()
-        broken[place : place + 20] = b"\xff" * 20
+        broken[offset : offset + 20] = b"\xff" * 20
         (tmp_path / "src.tar.gz").write_bytes(broken)
         with pytest.raises(ValueError, match=r"src\.tar\.gz"):
             read_submission(tmp_path / "src.tar.gz")

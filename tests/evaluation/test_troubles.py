@@ -51,7 +51,7 @@ def services(simulator: Simulator) -> Services:
 
 
 @pytest.fixture
-def asleep(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
+def sleeping_run(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
     """Prepare a run on public data whose training takes a minute. It keeps the objects that the job reads."""
     (tmp_path / "run").mkdir()
     submission = read_submission(tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN}))
@@ -61,12 +61,12 @@ def asleep(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
 
 
 @pytest.fixture
-def ended(simulator: Simulator, asleep: PipelineRun) -> Iterator[Callable[[], str]]:
+def final_status(simulator: Simulator, sleeping_run: PipelineRun) -> Iterator[Callable[[], str]]:
     """Return a function that waits for the training job's final status; the job is stopped after the test."""
     client = Client(simulator)
-    yield lambda: client.wait("TrainingJob", str(asleep.steps["train"].job))["TrainingJobStatus"]
+    yield lambda: client.wait("TrainingJob", str(sleeping_run.steps["train"].job))["TrainingJobStatus"]
     with contextlib.suppress(client.sagemaker.exceptions.ClientError):
-        client.sagemaker.stop_training_job(TrainingJobName=asleep.steps["train"].job)
+        client.sagemaker.stop_training_job(TrainingJobName=sleeping_run.steps["train"].job)
 
 
 def refuse(client: Any, event: str, code: str = "AccessDenied") -> list[object]:
@@ -88,47 +88,47 @@ def lose(client: Any, event: str) -> None:
     client.meta.events.register(event, answer)
 
 
-@pytest.mark.parametrize("way", ["throttled", "closed", "Create is not answered"])
+@pytest.mark.parametrize("failure", ["throttled", "closed", "Create is not answered"])
 def test_a_job_that_can_no_longer_be_watched_is_stopped(
-    way: str, services: Services, asleep: PipelineRun, ended: Callable[[], str]
+    failure: str, services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
 ) -> None:
-    if way == "throttled":
+    if failure == "throttled":
         refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
-    elif way == "closed":
+    elif failure == "closed":
         lose(services.sagemaker, "before-call.sagemaker.DescribeTrainingJob")
     else:
         lose(services.sagemaker, "after-call.sagemaker.CreateTrainingJob")
-    asleep.execute()
-    train = asleep.steps["train"]
-    assert (train.state, asleep.state, asleep.steps["clean up"].state) == ("Failed", "Failed", "Completed")
+    sleeping_run.execute()
+    train = sleeping_run.steps["train"]
+    assert (train.state, sleeping_run.state, sleeping_run.steps["clean up"].state) == ("Failed", "Failed", "Completed")
     assert str(train.reason).endswith(f"; the job {train.job} was told to stop")
-    assert ("ThrottlingException" if way == "throttled" else "Connection was closed") in str(train.reason)
-    assert ended() == "Stopped"
+    assert ("ThrottlingException" if failure == "throttled" else "Connection was closed") in str(train.reason)
+    assert final_status() == "Stopped"
 
 
 def test_a_job_that_can_neither_be_watched_nor_stopped_is_reported(
-    simulator: Simulator, services: Services, asleep: PipelineRun, ended: Callable[[], str]
+    simulator: Simulator, services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
 ) -> None:
     refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
     refuse(services.sagemaker, "sagemaker.StopTrainingJob")
-    asleep.execute()
-    train = asleep.steps["train"]
+    sleeping_run.execute()
+    train = sleeping_run.steps["train"]
     assert "(ThrottlingException)" in str(train.reason)
     assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
     assert Client(simulator).describe("TrainingJob", str(train.job))["TrainingJobStatus"] == "InProgress"
 
 
-def test_a_job_that_was_refused_is_not_stopped(services: Services, asleep: PipelineRun) -> None:
+def test_a_job_that_was_refused_is_not_stopped(services: Services, sleeping_run: PipelineRun) -> None:
     refuse(services.sagemaker, "sagemaker.CreateTrainingJob")
     stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
-    asleep.execute()
+    sleeping_run.execute()
     reason = "An error occurred (AccessDenied) when calling the CreateTrainingJob operation: no"
-    assert (asleep.steps["train"].reason, stops) == (reason, [])
-    assert asleep.steps["clean up"].completed
+    assert (sleeping_run.steps["train"].reason, stops) == (reason, [])
+    assert sleeping_run.steps["clean up"].completed
 
 
 def test_an_interrupt_whose_stop_request_is_refused_is_reported(
-    services: Services, asleep: PipelineRun, ended: Callable[[], str]
+    services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
 ) -> None:
     stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
 
@@ -137,9 +137,9 @@ def test_an_interrupt_whose_stop_request_is_refused_is_reported(
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        asleep.execute(interrupt)
-    train = asleep.steps["train"]
-    assert (train.state, asleep.state) == ("Failed", "Failed")
+        sleeping_run.execute(interrupt)
+    train = sleeping_run.steps["train"]
+    assert (train.state, sleeping_run.state) == ("Failed", "Failed")
     assert "StopTrainingJob" in str(train.reason)
     assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
 

@@ -173,7 +173,7 @@ def test_two_samples_are_distinguished_only_if_they_differ() -> None:
 
 
 @pytest.fixture
-def looked(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]:
+def explore_changed(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]:
     """Return a function that explores a changed copy of the first rows and channels, and writes its page."""
 
     def look(change: Callable[[pd.DataFrame], Any] = lambda data: None, rows: int = 60, private: Any = None) -> Page:
@@ -196,23 +196,23 @@ def finding_text(page: Page, name: str, level: str) -> str:
     return texts[0]
 
 
-def test_a_gap_is_reported_with_its_location(looked: Callable[..., Page]) -> None:
+def test_a_gap_is_reported_with_its_location(explore_changed: Callable[..., Page]) -> None:
     def gap(data: pd.DataFrame) -> None:
         data.iloc[5, data.columns.get_loc(channels(data).columns[3])] = np.nan
 
-    page = looked(gap)
+    page = explore_changed(gap)
     assert "1 cell of the spectra is not a number, in 1 row and 1 channel (" in finding_text(
         page, "empty channels", "bad"
     )
 
 
-def test_text_among_numbers_is_reported(looked: Callable[..., Page]) -> None:
+def test_text_among_numbers_is_reported(explore_changed: Callable[..., Page]) -> None:
     def words(data: pd.DataFrame) -> None:
         name = channels(data).columns[3]
         data[name] = data[name].astype(object)
         data.iloc[2, data.columns.get_loc(name)] = "n.d."
 
-    assert "'n.d.'" in finding_text(looked(words), "file", "bad")
+    assert "'n.d.'" in finding_text(explore_changed(words), "file", "bad")
 
 
 @pytest.mark.parametrize(
@@ -243,19 +243,23 @@ def test_text_among_numbers_is_reported(looked: Callable[..., Page]) -> None:
     ],
 )
 def test_problems_are_found(
-    looked: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], name: str, level: str, words: str
+    explore_changed: Callable[..., Page],
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    name: str,
+    level: str,
+    words: str,
 ) -> None:
-    assert words in finding_text(looked(change), name, level)
+    assert words in finding_text(explore_changed(change), name, level)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 6])
-def test_a_few_rows_are_enough(looked: Callable[..., Page], rows: int) -> None:
-    page = looked(rows=rows, private=lambda data: data.drop(columns=list(DETECTION_LIMITS)))
+def test_a_few_rows_are_enough(explore_changed: Callable[..., Page], rows: int) -> None:
+    page = explore_changed(rows=rows, private=lambda data: data.drop(columns=list(DETECTION_LIMITS)))
     assert {section.name for section in page.sections} >= {"spectra", "components", "shift", "duplicates", "depth"}
     assert rows < 2 or "same spectrum" in finding_text(page, "duplicates across files", "bad")
 
 
-def test_repeats_are_found_despite_noise(looked: Callable[..., Page]) -> None:
+def test_repeats_are_found_despite_noise(explore_changed: Callable[..., Page]) -> None:
     """Some rows are measured twice, the second time with other noise and in another hole."""
 
     def twice(data: pd.DataFrame) -> pd.DataFrame:
@@ -266,26 +270,26 @@ def test_repeats_are_found_despite_noise(looked: Callable[..., Page]) -> None:
         again[channels(data).columns] = channels(data).iloc[:3] + 0.002 * random.standard_normal((3, 40))
         return pd.concat([noisy, again.assign(SiteID="elsewhere").set_axis([9001, 9002, 9003])])
 
-    page = looked(twice)
+    page = explore_changed(twice)
     table = next(item for item in page.items if item.name == "duplicate-rows").numbers
     assert {*table["index_1"], *table["index_2"]} >= {"9001", "9002", "9003"}
     assert finding_text(page, "duplicates across holes", "bad")
 
 
-def test_a_shift_is_distinguished_from_no_shift(looked: Callable[..., Page]) -> None:
+def test_a_shift_is_distinguished_from_no_shift(explore_changed: Callable[..., Page]) -> None:
     def shifted(data: pd.DataFrame) -> pd.DataFrame:
         other = data.drop(columns=list(DETECTION_LIMITS))
         other[channels(other).columns] += np.sin(np.arange(40))  # a band that no public row has
         return other
 
-    page = looked(rows=200, private=shifted)
+    page = explore_changed(rows=200, private=shifted)
     assert finding_text(page, "shift", "bad").startswith("100.0% of the private rows")
 
 
-def test_other_channels_are_not_compared(looked: Callable[..., Page]) -> None:
-    page = looked(private=lambda data: data.rename(columns={channels(data).columns[0]: "4001.0"}))
+def test_other_channels_are_not_compared(explore_changed: Callable[..., Page]) -> None:
+    page = explore_changed(private=lambda data: data.rename(columns={channels(data).columns[0]: "4001.0"}))
     assert "channel" in finding_text(page, "shift", "bad")
-    page = looked(private=lambda data: data.drop(columns=channels(data).columns[0]))
+    page = explore_changed(private=lambda data: data.drop(columns=channels(data).columns[0]))
     assert "40 public channels and 39 private ones" in finding_text(page, "shift", "bad")
 
 

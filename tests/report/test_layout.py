@@ -13,7 +13,7 @@ import pytest
 from support.browser import OpenReport, assert_sound, open_report
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
-from support.example_runs import changed, make_runs
+from support.example_runs import change_record, make_runs
 from support.run_command import make_once
 
 from recore.report.explore.file_report import explore_file
@@ -60,8 +60,8 @@ def make_run(folder: Path, sample: Path) -> None:
         record["scores"]["private"]["r2"]["CuPPM"] = -7.25
         record["scores"]["public"]["r2"]["AuPPM"] = record["scores"]["private"]["r2"]["AuPPM"] = None
 
-    changed(folder / "runs/before", before)
-    write_report(changed(folder / "runs/mine", mine))
+    change_record(folder / "runs/before", before)
+    write_report(change_record(folder / "runs/mine", mine))
     shutil.copy(folder / "runs/mine/report.html", folder / "report.html")
     shutil.copytree(folder / "runs/mine/report", folder / "report")
 

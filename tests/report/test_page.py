@@ -74,12 +74,14 @@ def test_a_page_replaces_its_older_version_and_nothing_else(tmp_path: Path) -> N
     assert (tmp_path / "r.html").read_bytes() == before
 
 
-@pytest.mark.parametrize("hurt", ["numbers", "render"])
-def test_a_failure_leaves_the_older_page_unchanged(tmp_path: Path, hurt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("damaged", ["numbers", "render"])
+def test_a_failure_leaves_the_older_page_unchanged(
+    tmp_path: Path, damaged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_page(page(), tmp_path / "r.html")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     new = page("new")
-    if hurt == "numbers":
+    if damaged == "numbers":
         new.sections[0].items[2].numbers["name"] = "\ud800"  # text that cannot be encoded in a file
     else:
         new.facts["file"] = "\ud800"

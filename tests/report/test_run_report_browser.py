@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.browser import assert_usable, open_report
-from support.example_runs import Runs, changed, hostile
+from support.example_runs import Runs, change_record, make_hostile
 from support.run_command import file_options, run_recore
 from support.tiny_submission import tiny
 
@@ -27,7 +27,7 @@ def run(runs: Runs, tmp_path: Path) -> Path:
         for place, name in enumerate(record["scores"]["private"]["r2"]):
             record["scores"]["private"]["r2"][name] += 0.01 * (place % 5 - 2)
 
-    changed(tmp_path / "runs/before", before)
+    change_record(tmp_path / "runs/before", before)
     return tmp_path / "runs/mine"
 
 
@@ -45,7 +45,7 @@ def assert_report_works(chromium: Any, page: Path, scheme: str) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("words", ["plain", "hostile"])
 def test_in_a_browser(chromium: Any, run: Path, sample: Path, words: str, scheme: str) -> None:
-    write_report(hostile(run, sample) if words == "hostile" else run)
+    write_report(make_hostile(run, sample) if words == "hostile" else run)
     assert_report_works(chromium, run / "report.html", scheme)
 
 

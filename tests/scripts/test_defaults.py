@@ -43,7 +43,7 @@ STEPS = {
 }
 
 
-def contained(project: Path, script: str) -> subprocess.CompletedProcess[str]:
+def run_in_container(project: Path, script: str) -> subprocess.CompletedProcess[str]:
     """Run a project's script without arguments in a place where /opt/ml contains only what the client mounts for it."""
     mounts, variables = STEPS[script]
     command = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt/ml", "--bind", str(project), "/opt/ml/code"]
@@ -69,7 +69,7 @@ def test_in_the_container(bubblewrap: None, project: Path, sample: Path, tmp_pat
     folder = copy_scripts(tmp_path / "project")
     shutil.copytree(sample / "public", folder / "data/public")
     for script in STEPS:
-        done = contained(folder, script)
+        done = run_in_container(folder, script)
         assert done.returncode == 0, done.stderr
     assert (folder / "data/preprocess/public.csv").read_bytes() == (project / "data/preprocess/public.csv").read_bytes()
     here, there = (pd.read_csv(place / "data/predictions/public.csv.out", header=None) for place in (project, folder))

@@ -81,7 +81,7 @@ def test_bins_of_a_row_do_not_depend_on_other_rows(spectra: np.ndarray, row: int
 
 
 @pytest.fixture(scope="module")
-def whole(public: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def all_lines(public: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Return the lines of all public rows."""
     return lines_of(public, tmp_path_factory.mktemp("whole"), "whole")
 
@@ -89,14 +89,14 @@ def whole(public: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> lis
 @examples(8)
 @given(seed=st.integers(0, 2**31))
 def test_any_rows_in_any_order_and_any_columns_give_the_same_bytes(
-    seed: int, public: pd.DataFrame, whole: list[str], tmp_path_factory: pytest.TempPathFactory
+    seed: int, public: pd.DataFrame, all_lines: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder, random = tmp_path_factory.mktemp("subset"), np.random.default_rng(seed)
     rows = random.permutation(len(public))[: random.integers(1, 60)]
     columns = random.permutation(public.shape[1])
     part = lines_of(public.iloc[rows, columns], folder, "part")
-    assert part[0] == whole[0]
-    assert part[1:] == [whole[1 + row] for row in rows]
+    assert part[0] == all_lines[0]
+    assert part[1:] == [all_lines[1 + row] for row in rows]
 
 
 def test_file_and_memory_hold_the_same_numbers(project: Path) -> None:

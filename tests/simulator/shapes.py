@@ -119,12 +119,12 @@ def _places(value: Any, path: tuple[Any, ...]) -> Any:
             yield from _places(value[key], (*path, key))
 
 
-def _changed(value: Any, path: tuple[Any, ...], new: Any, how: str) -> Any:
+def _changed(value: Any, path: tuple[Any, ...], new: Any, change: str) -> Any:
     if not path:
-        return value | {"Unknown": new} if how == "add" and isinstance(value, dict) else new
+        return value | {"Unknown": new} if change == "add" and isinstance(value, dict) else new
     copy = dict(value) if isinstance(value, dict) else list(value)
-    if len(path) == 1 and how == "drop":
+    if len(path) == 1 and change == "drop":
         del copy[path[0]]
     else:
-        copy[path[0]] = _changed(value[path[0]], path[1:], new, how)
+        copy[path[0]] = _changed(value[path[0]], path[1:], new, change)
     return copy

@@ -244,16 +244,16 @@ def test_the_source_of_a_training_job(client: Client) -> None:
     assert job["FailureReason"] == f"ClientError: sourcedir.tar.gz cannot be unpacked: {reason}"
 
 
-@pytest.mark.parametrize("how", ["stop", "time limit"])
-def test_a_training_job_ends_while_its_source_is_unpacked(how: str, client: Client) -> None:
-    settings, seconds = source_of_12_gigabytes(client), 600 if how == "stop" else 1
+@pytest.mark.parametrize("ending", ["stop", "time limit"])
+def test_a_training_job_ends_while_its_source_is_unpacked(ending: str, client: Client) -> None:
+    settings, seconds = source_of_12_gigabytes(client), 600 if ending == "stop" else 1
     job = client.train("", wait=False, seconds=seconds, HyperParameters=settings, ResourceConfig=ENOUGH)
     name = job["TrainingJobName"]
-    if how == "stop":
+    if ending == "stop":
         wait_until(lambda: list(client.simulator.folder.glob("job-*/ml/input/source/zeros")) != [])
         client.sagemaker.stop_training_job(TrainingJobName=name)
     job = client.wait("TrainingJob", name)
-    secondary = "Stopped" if how == "stop" else "MaxRuntimeExceeded"
+    secondary = "Stopped" if ending == "stop" else "MaxRuntimeExceeded"
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", secondary)
     assert "Training" not in [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
 

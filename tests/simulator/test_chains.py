@@ -31,7 +31,7 @@ from recore.simulator.isolation.sandbox import Launch
 from recore.simulator.state.records import Store
 
 # Appends a line with its name and the requested type to its input.
-TELLING = """
+REPORTING = """
 import json
 
 def model_fn(model_dir):
@@ -55,17 +55,19 @@ CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
 ONCE = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
 
 
-def telling(name: str, type: str = "text/plain") -> str:
-    return TELLING.replace("NAME", repr(name)).replace("TYPE", repr(type))
+def reporting(name: str, type: str = "text/plain") -> str:
+    return REPORTING.replace("NAME", repr(name)).replace("TYPE", repr(type))
 
 
 @pytest.mark.everywhere
 def test_each_output_is_the_next_input_with_its_type(either: Client) -> None:
-    model = create_model(either, telling("one", "text/csv"), telling("two", "application/x-two"), telling("three"))
+    model = create_model(
+        either, reporting("one", "text/csv"), reporting("two", "application/x-two"), reporting("three")
+    )
     [text] = completed(either, model, {"a": "start\n"}, **CSV)
-    first, *told = text.decode().splitlines()
+    first, *requested = text.decode().splitlines()
     assert first == "start"
-    assert [json.loads(line) for line in told] == [
+    assert [json.loads(line) for line in requested] == [
         ["one", "text/csv", "application/json"],  # the type that AWS uses between containers by default
         ["two", "text/csv; charset=utf-8", "application/json"],
         ["three", "application/x-two", "text/csv"],  # only the last container gets the caller's Accept
@@ -76,7 +78,7 @@ def test_the_default_type_of_a_container_is_passed_on(client: Client) -> None:
     variables = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
     hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data * 2\n"
     first = container(client, hooks, Variables=variables)
-    model = create_model(client, first, telling("two"))
+    model = create_model(client, first, reporting("two"))
     assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [
         b'2.0,4.0\n6.0,8.0\n["two", "text/csv; charset=utf-8", "text/csv"]\n'
     ]
@@ -84,7 +86,7 @@ def test_the_default_type_of_a_container_is_passed_on(client: Client) -> None:
 
 def test_the_container_that_fails_is_named_with_its_traceback(either: Client) -> None:
     names = ("clean", "scale", "predict")
-    scripts = (telling("clean", "text/csv"), FAILING, telling("predict"))
+    scripts = (reporting("clean", "text/csv"), FAILING, reporting("predict"))
     containers = [
         container(either, script, ContainerHostname=name) for name, script in zip(names, scripts, strict=True)
     ]
@@ -101,7 +103,7 @@ def test_the_container_that_fails_is_named_with_its_traceback(either: Client) ->
 def test_all_containers_have_one_time_limit(client: Client) -> None:
     """Each container takes less than the limit, and both together take more."""
     scripts = [
-        "import time\n" + telling("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
+        "import time\n" + reporting("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
         for seconds in (1, 9.5)
     ]
     limit = {"ModelClientConfig": {"InvocationsTimeoutInSeconds": 10, "InvocationsMaxRetries": 0}}
@@ -168,8 +170,8 @@ def test_every_container_gets_the_headers_of_the_caller(chain: Callable[..., Cha
 
 
 def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> None:
-    ending = telling("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
-    with chain(telling("one"), ending) as running:
+    ending = reporting("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
+    with chain(reporting("one"), ending) as running:
         running.wait_until_ready()
         with pytest.raises(NoResponse) as caught:
             list(iter(lambda: running.invoke(b"1", {"Content-Type": "text/csv"}, Deadline(10)), None))
@@ -196,12 +198,14 @@ time.sleep(600)
     assert ("after" if ends else "ended before it was ready: the rock is torn") in str(caught.value)
 
 
-@pytest.mark.parametrize("place", [0, 2])
-def test_a_container_whose_model_does_not_load_is_named(client: Client, place: int) -> None:
-    scripts = [telling(name) for name in ("one", "two", "three")]
-    scripts[place] = "def model_fn(folder):\n    raise OSError('no weights here')\n"
+@pytest.mark.parametrize("position", [0, 2])
+def test_a_container_whose_model_does_not_load_is_named(client: Client, position: int) -> None:
+    scripts = [reporting(name) for name in ("one", "two", "three")]
+    scripts[position] = "def model_fn(folder):\n    raise OSError('no weights here')\n"
     job, _ = transform(client, create_model(client, *scripts), {"a": "1\n"}, **CSV)
-    expected = f"AlgorithmError: The server of container-{place + 1} ended before it was ready: the model did not load:"
+    expected = (
+        f"AlgorithmError: The server of container-{position + 1} ended before it was ready: the model did not load:"
+    )
     assert job["FailureReason"].startswith(expected)
     assert "no weights here" in job["FailureReason"]
 
@@ -357,21 +361,21 @@ def test_models_that_are_refused(client: Client, members: dict, expected: str) -
 
 
 def test_a_vpc_has_no_effect(client: Client) -> None:
-    model = create_model(client, telling("one"), VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]})
+    model = create_model(client, reporting("one"), VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]})
     assert client.sagemaker.describe_model(ModelName=model)["VpcConfig"]["Subnets"] == ["subnet-1"]
 
 
 @pytest.mark.parametrize("names", [("given", "taken"), ("primary", "container-1")])
 def test_a_container_may_have_any_name(client: Client, names: tuple[str, str]) -> None:
     """A container may have the name of one of the job's own files, of a folder, or of a word that messages use."""
-    containers = [container(client, telling(name), ContainerHostname=name) for name in names]
+    containers = [container(client, reporting(name), ContainerHostname=name) for name in names]
     [text] = completed(client, create_model(client, *containers), {"a": "start\n"}, Input={"ContentType": "text/csv"})
     assert [json.loads(line)[0] for line in text.decode().splitlines()[1:]] == list(names)
 
 
 def test_a_failing_container_called_primary_is_named(client: Client) -> None:
     containers = [
-        container(client, telling("first", "text/csv"), ContainerHostname="first"),
+        container(client, reporting("first", "text/csv"), ContainerHostname="first"),
         container(client, FAILING, ContainerHostname="primary"),
     ]
     job, _ = transform(client, create_model(client, *containers), {"a": "1\n"}, **CSV, **ONCE)
@@ -383,7 +387,7 @@ SLEEPING = "import time\ndef model_fn(folder): time.sleep(600)\n"
 
 def test_an_instance_that_fails_ends_one_that_still_loads(chain: Callable[..., Chain], tmp_path: Path) -> None:
     job, begun = Job(tmp_path), time.monotonic()
-    chains = [chain(SLEEPING, job=job, name="slow"), chain(telling("fast"), job=job, name="fast")]
+    chains = [chain(SLEEPING, job=job, name="slow"), chain(reporting("fast"), job=job, name="fast")]
 
     def work(chain: Chain, items: Iterator[int]) -> None:
         raise JobFailed(f"{next(items)} is refused")
@@ -395,7 +399,7 @@ def test_an_instance_that_fails_ends_one_that_still_loads(chain: Callable[..., C
 
 
 def test_mode_serial_is_accepted(client: Client) -> None:
-    model = create_model(client, telling("one"), telling("two"), InferenceExecutionConfig={"Mode": "Serial"})
+    model = create_model(client, reporting("one"), reporting("two"), InferenceExecutionConfig={"Mode": "Serial"})
     described = client.sagemaker.describe_model(ModelName=model)
     assert described["InferenceExecutionConfig"] == {"Mode": "Serial"}
     assert len(described["Containers"]) == 2

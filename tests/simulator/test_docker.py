@@ -182,17 +182,17 @@ def test_an_image_that_cannot_be_pulled_is_named(client: Client) -> None:
 
 def test_containers_that_disappear_do_not_prevent_a_simulator_from_starting(client: Client) -> None:
     def come_and_go() -> None:
-        while not over.is_set():
+        while not ended.is_set():
             engine().containers.create(IMAGE, ["true"], labels={LABEL: owner(psutil.Process())}).remove()
 
-    over = threading.Event()
+    ended = threading.Event()
     with ThreadPoolExecutor(2) as pool:
         coming = [pool.submit(come_and_go) for _ in range(2)]
         try:
             for _ in range(100):
                 sweep(engine())
         finally:
-            over.set()
+            ended.set()
         for future in coming:
             future.result()
 

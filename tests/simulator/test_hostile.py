@@ -206,14 +206,14 @@ for fd in pipes:
 
 @pytest.mark.parametrize("hold", [False, True], ids=["writes", "holds it open"])
 @pytest.mark.parametrize(
-    "what", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda what: what[:8]
+    "content", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda content: content[:8]
 )
-def test_a_job_that_writes_to_its_supervisors_pipe(what, hold):
+def test_a_job_that_writes_to_its_supervisors_pipe(content, hold):
     """Without a sandbox a job can do this: the job fails, and nothing else does."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
-        script = MEDDLING.replace("WHAT", repr(what)).replace("HOLD", str(hold))
+        script = MEDDLING.replace("WHAT", repr(content)).replace("HOLD", str(hold))
         job = client.process(script, Environment=mark.environment)
         assert job["ProcessingJobStatus"] == "Failed"
         assert job["FailureReason"].startswith("AlgorithmError: "), job
@@ -267,16 +267,16 @@ STUBBORN = (
 )
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ending: ending.name)
 @pytest.mark.parametrize("isolation", ISOLATIONS)
-def test_jobs_end_when_the_simulator_process_ends(how, isolation):
+def test_jobs_end_when_the_simulator_process_ends(ending, isolation):
     mark = Mark()
     program = HOLDER.format(
         here=str(Path(__file__).parents[1]),
         isolation=isolation,
         script=STUBBORN,
         mark=mark.environment,
-        handled=how == signal.SIGTERM,
+        handled=ending == signal.SIGTERM,
     )
     folder = Path(__file__).parents[2]
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=folder)
@@ -285,13 +285,13 @@ def test_jobs_end_when_the_simulator_process_ends(how, isolation):
         assert line, "the simulator did not start"
         place = Path(line)
         wait_until(lambda: any("job.py" in " ".join(process.cmdline()) for process in mark.processes()))
-        holder.send_signal(how)
+        holder.send_signal(ending)
         holder.wait(60)
     finally:
         holder.kill()
         holder.stdout.close()
     wait_until(lambda: not mark.processes(), 60)
-    if how != signal.SIGKILL:
+    if ending != signal.SIGKILL:
         assert not place.exists()
     assert not [process for process in psutil.Process().children() if process.pid == holder.pid]
     shutil.rmtree(place, ignore_errors=True)  # what a killed simulator leaves behind

@@ -99,49 +99,49 @@ def make_request(chance: Random) -> bytes:
     return request
 
 
-def send_and_close(connection: socket.socket, chance: Random, over: threading.Event) -> None:
+def send_and_close(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
     request = make_request(chance)
     connection.sendall(request[: chance.randrange(len(request) + 1)])
 
 
-def send_many(connection: socket.socket, chance: Random, over: threading.Event) -> None:
+def send_many(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
     """Send requests one after another without waiting for responses, and perhaps without reading them."""
     connection.sendall(b"".join(make_request(chance) for _ in range(chance.randrange(1, 20))))
     if chance.random() < 0.5:
         connection.recv(1 << 16)
 
 
-def send_slowly(connection: socket.socket, chance: Random, over: threading.Event) -> None:
+def send_slowly(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
     for byte in make_request(chance)[:200]:
         connection.sendall(bytes([byte]))
-        if over.wait(0.05):
+        if ended.wait(0.05):
             return
 
 
-def send_nothing(connection: socket.socket, chance: Random, over: threading.Event) -> None:
-    over.wait(chance.random() * 5)
+def send_nothing(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
+    ended.wait(chance.random() * 5)
 
 
-def send_half(connection: socket.socket, chance: Random, over: threading.Event) -> None:
+def send_half(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
     """Send half a request, and then nothing until the test ends."""
     request = make_request(chance)
     connection.sendall(request[: len(request) // 2])
-    over.wait()
+    ended.wait()
 
 
-def reset(connection: socket.socket, chance: Random, over: threading.Event) -> None:
+def reset(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
     connection.sendall(make_request(chance))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
 
-def misbehave(port: int, chance: Random, over: threading.Event, ways: tuple[Misbehaviour, ...]) -> None:
+def misbehave(port: int, chance: Random, ended: threading.Event, behaviours: tuple[Misbehaviour, ...]) -> None:
     """Run one misbehaving client after another until the test ends."""
-    while not over.is_set():
+    while not ended.is_set():
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-                chance.choice(ways)(connection, chance, over)
+                chance.choice(behaviours)(connection, chance, ended)
         except OSError:  # the server may close a connection at any time
-            over.wait(0.01)
+            ended.wait(0.01)
 
 
 # By name: the number of clients, of which every fifth sends half a request, and what the other clients do.
@@ -181,20 +181,20 @@ def seconds(request: Callable[[], Any]) -> float:
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize(("count", "ways"), CROWDS.values(), ids=CROWDS.keys())
-def test_good_requests_are_answered_within_a_second(count: int, ways: tuple[Misbehaviour, ...]) -> None:
+@pytest.mark.parametrize(("count", "behaviours"), CROWDS.values(), ids=CROWDS.keys())
+def test_good_requests_are_answered_within_a_second(count: int, behaviours: tuple[Misbehaviour, ...]) -> None:
     with simulator_process() as simulator:
         process = psutil.Process(simulator.process.pid)
         client = Client(simulator)
         client.process("print('warm')")
         files, threads = process.num_fds(), process.num_threads()
         job = start_job(client)
-        over, rounds = threading.Event(), []
+        ended, rounds = threading.Event(), []
         seeds = generator("clients")
         chances = [Random(seeds.getrandbits(64)) for _ in range(count)]
         crowd = [
             threading.Thread(
-                target=misbehave, args=(simulator.port, chance, over, ways if number % 5 else (send_half,))
+                target=misbehave, args=(simulator.port, chance, ended, behaviours if number % 5 else (send_half,))
             )
             for number, chance in enumerate(chances)
         ]
@@ -206,7 +206,7 @@ def test_good_requests_are_answered_within_a_second(count: int, ways: tuple[Misb
                 rounds.append([seconds(request) for request in good_requests(client)])
                 time.sleep(PERIOD)
         finally:
-            over.set()
+            ended.set()
             for member in crowd:
                 member.join()
         job = client.wait("ProcessingJob", job["ProcessingJobName"], SECONDS + 120)

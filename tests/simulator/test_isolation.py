@@ -244,8 +244,8 @@ def test_links_in_outputs_never_lead_to_files_of_this_machine(either, tmp_path):
     assert sorted(item["Key"].rsplit("/", 1)[-1] for item in listed) == ["alias", "real"]
 
 
-@pytest.mark.parametrize("where", ["o", "output", "processing"])
-def test_an_output_folder_that_became_a_link(either, tmp_path, where):
+@pytest.mark.parametrize("replaced", ["o", "output", "processing"])
+def test_an_output_folder_that_became_a_link(either, tmp_path, replaced):
     (tmp_path / "o").mkdir()
     (tmp_path / "output/o").mkdir(parents=True)
     (tmp_path / "o/secret").write_text("secret of the host")
@@ -255,10 +255,10 @@ def test_an_output_folder_that_became_a_link(either, tmp_path, where):
     script = f"""
 import os
 path = os.environ['FOLDER']
-while os.path.basename(path) != {where!r}:
+while os.path.basename(path) != {replaced!r}:
     path = os.path.dirname(path)
 os.rename(path, path + '-before')
-os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[where])!r}, path)
+os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[replaced])!r}, path)
 """
     job = either.process(
         script,

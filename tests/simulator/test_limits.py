@@ -64,18 +64,18 @@ time.sleep(600)""",
 }
 
 
-def assert_memory_ends_it(client, monkeypatch, way):
+def assert_memory_ends_it(client, monkeypatch, use):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     mark = Mark()
-    job = client.process(f"import os, time\n{TAKING[way]}", Environment=mark.environment)
+    job = client.process(f"import os, time\n{TAKING[use]}", Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "memory" in job["FailureReason"] or "No space left" in job["FailureReason"]
     assert_no_trace(client, mark)
 
 
-@pytest.mark.parametrize("way", ["itself", "children"])
-def test_memory_beyond_the_instance_type(either, monkeypatch, way):
-    assert_memory_ends_it(either, monkeypatch, way)
+@pytest.mark.parametrize("use", ["itself", "children"])
+def test_memory_beyond_the_instance_type(either, monkeypatch, use):
+    assert_memory_ends_it(either, monkeypatch, use)
 
 
 @needs_sandbox  # without a sandbox, /dev/shm is this machine's

@@ -65,7 +65,7 @@ class Ended(Exception):
     """Raised if the job must end."""
 
 
-def looks(count: int):
+def fail_at_call(count: int):
     """Return a check that raises at the last of so many calls."""
     left = iter(range(count - 1))
 
@@ -80,9 +80,9 @@ def test_a_download_checks_between_chunks_whether_to_continue(client, tmp_path: 
     uri = client.put("chunks/object", bytes(5 * CHUNK))
     bucket, key = parse(uri)
     with pytest.raises(Ended):
-        download_file(client.s3, bucket, key, tmp_path / "part", looks(4))
+        download_file(client.s3, bucket, key, tmp_path / "part", fail_at_call(4))
     assert (tmp_path / "part").stat().st_size == 3 * CHUNK
-    download_file(client.s3, bucket, key, tmp_path / "whole", looks(6))
+    download_file(client.s3, bucket, key, tmp_path / "whole", fail_at_call(6))
     assert (tmp_path / "whole").stat().st_size == 5 * CHUNK
 
 
@@ -90,7 +90,7 @@ def test_an_upload_checks_between_chunks_whether_to_continue(client, tmp_path: P
     (tmp_path / "large").write_bytes(bytes(5 * CHUNK))
     bucket, _ = parse(client.put("chunks/first", b""))
     with pytest.raises(Ended):
-        upload_file(client.s3, tmp_path / "large", f"s3://{bucket}/chunks/cut", looks(4))
+        upload_file(client.s3, tmp_path / "large", f"s3://{bucket}/chunks/cut", fail_at_call(4))
     with pytest.raises(client.s3.exceptions.ClientError):
         client.get(f"s3://{bucket}/chunks/cut")
     upload_file(client.s3, tmp_path / "large", f"s3://{bucket}/chunks/whole")
@@ -103,7 +103,7 @@ def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> No
         file.truncate(1 << 30)
     folder = OutputFolder(tmp_path.resolve(), "/opt/ml/model")
     with pytest.raises(Ended):
-        pack(folder, tmp_path / "model.tar.gz", Volume(1 << 30), looks(10))
+        pack(folder, tmp_path / "model.tar.gz", Volume(1 << 30), fail_at_call(10))
 
 
 def test_a_file_that_becomes_shorter_while_it_is_uploaded(client, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def transform_fn(model, data, content_type, accept):
     return b"", accept
 """
 # Replaces the container's server: announces its execution parameters.
-SAYING = """
+ANNOUNCING = """
 import http.server, os, socketserver, sys
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -113,7 +113,7 @@ def test_a_transform_job_reports_what_is_wrong(client: Client) -> None:
     ],
 )
 def test_the_message_of_a_server_becomes_short_text(client: Client, message: str, reason: str) -> None:
-    failed = failure(client, create_model(client, SAYING.replace("SAID", message)), b"x")
+    failed = failure(client, create_model(client, ANNOUNCING.replace("SAID", message)), b"x")
     assert failed.startswith("AlgorithmError: /execution-parameters")
     assert reason in failed
     assert failed.isprintable()

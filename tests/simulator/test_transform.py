@@ -214,11 +214,11 @@ LIES = {
 }
 
 
-@pytest.mark.parametrize(("how", "seconds"), LIES.values(), ids=LIES.keys())
-def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, how: str, seconds: int) -> None:
+@pytest.mark.parametrize(("behaviour", "seconds"), LIES.values(), ids=LIES.keys())
+def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviour: str, seconds: int) -> None:
     configuration = {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": seconds}
     start = time.monotonic()
-    job, _ = transform(client, IMPOSTOR.replace("HOW", how), {"a.csv": "a\n"}, ModelClientConfig=configuration)
+    job, _ = transform(client, IMPOSTOR.replace("HOW", behaviour), {"a.csv": "a\n"}, ModelClientConfig=configuration)
     assert job["TransformJobStatus"] == "Failed"
     assert re.fullmatch(
         r"ClientError: The model's server failed a request: the server('s response is | did not respond).*",

@@ -124,24 +124,24 @@ numeric = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
 @given(
     ends=st.tuples(numeric, numeric).map(sorted),
     scaling=st.sampled_from(["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]),
-    whole=st.booleans(),
+    integer=st.booleans(),
     seed=st.integers(0, 2**31 - 1),
 )
 def test_values_have_the_type_and_bounds_of_their_range(
-    ends: list[float], scaling: str, whole: bool, seed: int
+    ends: list[float], scaling: str, integer: bool, seed: int
 ) -> None:
     if scaling == "Logarithmic":
         ends = sorted(abs(end) + 1 for end in ends)
     if scaling == "ReverseLogarithmic":
-        whole, ends = False, [abs(end) / 1e6 * 0.99999 for end in sorted(ends, key=abs)]
-    low, high = sorted(map(int, ends)) if whole else ends
-    member = "IntegerParameterRanges" if whole else "ContinuousParameterRanges"
+        integer, ends = False, [abs(end) / 1e6 * 0.99999 for end in sorted(ends, key=abs)]
+    low, high = sorted(map(int, ends)) if integer else ends
+    member = "IntegerParameterRanges" if integer else "ContinuousParameterRanges"
     [item] = read_ranges({member: [continuous("x", str(low), str(high), scaling)]})
     search = Search("Random", [item], maximize=False, seed=seed)
     for _ in range(3):
         number, values = search.suggest()
         assert low <= float(values["x"]) <= high
-        assert not whole or str(int(values["x"])) == values["x"]
+        assert not integer or str(int(values["x"])) == values["x"]
         assert search.add(values)[1].keys() == values.keys()
         assert item.value(values["x"]) is not None
         search.finish(number, None)

@@ -21,10 +21,10 @@ def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
     return gzip.compress(raw + b"\0" * 1024, 1, mtime=0)
 
 
-def with_header(archive: bytes, place: int, bytes_: bytes) -> bytes:
+def with_header(archive: bytes, offset: int, bytes_: bytes) -> bytes:
     """Return an uncompressed archive with other bytes in its first member's header and a valid checksum."""
     raw = bytearray(gzip.decompress(archive))
-    raw[place : place + len(bytes_)] = bytes_
+    raw[offset : offset + len(bytes_)] = bytes_
     raw[148:156] = b" " * 8
     raw[148:156] = b"%06o\0 " % sum(raw[:512])
     return bytes(raw)
