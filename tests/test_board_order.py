@@ -57,5 +57,5 @@ def test_the_board_ranks_by_the_score_on_other_holes(tmp_path: Path) -> None:
 
     assert ranked["with"] == best_first("private")
     assert ranked["without"] == best_first("held-out") == best_first("private")
-    assert best_first("public") != best_first("private"), "a ranking by the public score would be another one"
+    assert best_first("public") != best_first("private"), "a ranking by the public score would be different"
     assert not any("private" in each for each in scores["without"].values())

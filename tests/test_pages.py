@@ -76,7 +76,7 @@ def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None
 
 def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -> None:
     """Run the page's blocks with such tags in order, and check their output."""
-    assert (Path(sys.prefix) / "ready").exists(), "make test makes the environment that these commands run in"
+    assert (Path(sys.prefix) / "ready").exists(), "`make test` creates the environment for these commands"
     if not (checkout / ".venv").exists():
         (checkout / ".venv").symlink_to(sys.prefix)
     variables = {"PATH": f"{checkout / '.venv/bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "", "VENV": ".venv"}
@@ -99,7 +99,7 @@ def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -
         printed = [line.rstrip() for line in done.stdout.splitlines()]
         for line in lines if IS_TEMPLATE and tags != ["diff"] else ():
             if not line.startswith(("$ ", "> ", "...")):
-                assert line.rstrip() in printed, f"{page.name} promises {line!r}; printed was:\n{done.stdout}"
+                assert line.rstrip() in printed, f"{page.name} expects {line!r}; the output was:\n{done.stdout}"
 
 
 def test_links_lead_to_existing_files() -> None:

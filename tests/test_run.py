@@ -187,7 +187,7 @@ def test_inputs_above_the_payload_limit_are_sent_by_lines_with_the_same_predicti
     done = run_recore(wide, *options)
     assert done.returncode == 0, done.stderr
     asked = (tmp_path / "run/logs/public-predict.log").read_text().count("a request of")
-    assert asked > 1, "the inputs went in one request: make them larger"
+    assert asked > 1, "the inputs were sent in one request: make them larger"
     np.testing.assert_allclose(predictions(tmp_path / "run", "public"), predictions(good_run, "public"), rtol=1e-9)
     record = record_of(tmp_path / "run")
     assert [step["name"] for step in record["steps"]] == [*STEPS[:5], *STEPS[-2:]]

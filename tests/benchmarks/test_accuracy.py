@@ -165,7 +165,9 @@ def test_an_invalid_file_is_reported_in_one_line(files: list[Path], tmp_path: Pa
 
 
 @pytest.mark.machine
-@pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no folder with the YAMSYS soils")
+@pytest.mark.skipif(
+    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
+)
 def test_the_published_recipe_on_real_spectra(tmp_path: Path) -> None:
     folder, written = Path(os.environ["RECORE_YAMSYS"]), tmp_path / "numbers.json"
     files = [folder / name for name in ("public.csv.gz", "private.csv.gz", "private_actual.csv.gz")]

@@ -130,7 +130,7 @@ def container(submission: str, folder: Path) -> Iterator[Server]:
         try:
             engine.images.get(IMAGE)
         except docker.errors.ImageNotFound:
-            pytest.skip(f"no image {IMAGE}: the Dockerfile says how to build it")
+            pytest.skip(f"no image {IMAGE}: see the Dockerfile for how to build it")
         server = Server("127.0.0.1", free_port())
         running = engine.containers.create(
             IMAGE,

@@ -61,7 +61,7 @@ class Trained:
 def submission() -> Path:
     """Return the folder of the submission. Do not write to it."""
     folder = Path(os.environ.get("SUBMISSION") or HERE).resolve()
-    assert (folder / "train.py").is_file(), f"{folder} holds no train.py: SUBMISSION must name a submission's folder"
+    assert (folder / "train.py").is_file(), f"{folder} contains no train.py: SUBMISSION must name a submission's folder"
     return folder
 
 
@@ -122,7 +122,7 @@ def training(shipped: Path, data: dict[str, Path], tmp_path_factory: pytest.Temp
 def trained(training: Trained | str) -> Trained:
     """Return the trained submission; tests that need it are skipped if training failed."""
     if isinstance(training, str):
-        pytest.skip("train.py failed: test_train_py_runs says how")
+        pytest.skip("train.py failed: see test_train_py_runs")
     return training
 
 

@@ -14,7 +14,9 @@ import score
 
 pytestmark = [
     pytest.mark.machine,
-    pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no copy of the soils"),
+    pytest.mark.skipif(
+        "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
+    ),
 ]
 
 # the columns of the laboratory's table and their units

@@ -23,7 +23,9 @@ WEIGHTS |= {"AlPPM": 0.025, "CaPPM": 0.025, "KPPM": 0.025}
 
 @pytest.mark.machine
 @template_only
-@pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no folder with the YAMSYS soils")
+@pytest.mark.skipif(
+    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
+)
 def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:
     data = Path(os.environ["RECORE_YAMSYS"])
     assert run(ROOT / "train.py", "--data_dir", data, "--model_dir", tmp_path, cwd=tmp_path).returncode == 0

@@ -143,7 +143,7 @@ def test_a_subclass_writes_records_itself(recording: Any, connected: Client, roo
 
     predictor = Writing(recording)
     predictor.invoke({"x": 1})
-    predictor.record_in_background(S3Uploader(lambda: pytest.fail("it takes no record")))
+    predictor.record_in_background(S3Uploader(lambda: pytest.fail("the spool accepts no record")))
     predictor.invoke({"x": 2})
     assert recorded(connected, root) == {f"{root}/1": "mine", f"{root}/2": "mine"}
     assert predictor.s3_client is predictor.s3_client

@@ -53,7 +53,7 @@ def test_in_a_browser(chromium: Any, run: Path, sample: Path, words: str, scheme
 def test_on_soils_in_a_browser(chromium: Any, tmp_path: Path) -> None:
     """The report is on this repository's own submission and real spectra; most targets were not measured."""
     if "RECORE_YAMSYS" not in os.environ:
-        pytest.skip("RECORE_YAMSYS does not name the folder of the YAMSYS soils")
+        pytest.skip("RECORE_YAMSYS does not name a folder with the YAMSYS soils")
     folder = Path(os.environ["RECORE_YAMSYS"])
     files = ["--public", folder / "public.csv.gz", "--private", folder / "private.csv.gz"]
     done = run_recore(*files, "--actual", folder / "private_actual.csv.gz", "--out", tmp_path / "soils")

@@ -61,7 +61,7 @@ def bubblewrap() -> None:
         Path("/opt/ml").mkdir(exist_ok=True)
         subprocess.run(["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt/ml", "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"bubblewrap, which stands in for the container's mounts, does not run here: {error}")
+        pytest.skip(f"bubblewrap, which replaces the container's mounts, cannot run here: {error}")
 
 
 @pytest.mark.machine

@@ -119,8 +119,8 @@ def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[
     assert_printable(report)
     assert report.tab.title().startswith(title)
     for name in report.figures():
-        assert report.hover(name), f"{name}: no label where the mouse is"
-        assert report.by_keyboard(name), f"{name}: no word where the keys are"
+        assert report.hover(name), f"{name}: no label under the mouse pointer"
+        assert report.by_keyboard(name), f"{name}: no text at the keyboard position"
     for name in legends:
         before, after = report.toggle(name)
         assert {before, after} == {"1", "0.5"}, name
@@ -132,8 +132,8 @@ def assert_printable(report: OpenReport) -> None:
     report.tab.emulate_media(media="print")
     for name in report.figures():
         box = report.tab.locator(f"#{name} .plot").first.bounding_box()
-        assert box, f"{name}: not on paper"
-        assert box["width"] > 200, f"{name}: {box['width']} pixels on paper"
+        assert box, f"{name}: not in print"
+        assert box["width"] > 200, f"{name}: {box['width']} pixels wide in print"
     assert report.empty() == []
     assert len(re.findall(rb"/Type\s*/Page\b", report.tab.pdf(format="A4"))) > 1
     report.tab.emulate_media(media="screen")

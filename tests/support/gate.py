@@ -60,7 +60,7 @@ def print_seconds(results: Path) -> None:
 
 def print_unstable(results: Path, number: int) -> None:
     """Print the first failures of tests that passed when they ran alone."""
-    print(f"\n{number} unstable: failed at first, and passed alone. Find the cause:")
+    print(f"\n{number} unstable: failed first, then passed alone. Find the cause:")
     for case in ElementTree.parse(results).iter("testcase"):
         for failure in [*case.iter("failure"), *case.iter("error")]:
             print(f"\nunstable {case.get('classname')}.{case.get('name')}\n{failure.text}")

@@ -110,7 +110,7 @@ class RunningCommand:
             below = [child.cmdline() for child in psutil.Process(self.process.pid).children(recursive=True)]
             self.process.send_signal(signal.SIGABRT)  # Python's faulthandler prints every thread's stack
             self.process.wait(10)
-            pytest.fail(f"no end in sight; below it {below}; it said:\n{self.stderr}")
+            pytest.fail(f"it did not end; processes below it: {below}; stderr:\n{self.stderr}")
         finally:
             self.process.kill()
             shutil.rmtree(self.tmp)

@@ -35,7 +35,7 @@ def client(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
     oldest = engine.version()["MinAPIVersion"]
     if Version(oldest) > Version("1.39"):
         pytest.skip(
-            f"the Unearthed CLI speaks version 1.39 of Docker's API, this engine {oldest} and newer: "
+            f"the Unearthed CLI uses version 1.39 of Docker's API, but this engine needs {oldest} or newer: "
             'set "min-api-version": "1.24" in its daemon.json'
         )
     folder = tmp_path_factory.mktemp("client")

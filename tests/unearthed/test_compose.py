@@ -20,7 +20,7 @@ def compose_command() -> list[str]:
     for command in (["docker", "compose"], ["docker-compose"]):
         if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True).returncode == 0:
             return command
-    pytest.skip("no docker compose here: https://docs.docker.com/compose/install/ says how to install it")
+    pytest.skip("docker compose is not installed: see https://docs.docker.com/compose/install/")
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def served(engine: docker.DockerClient, project: Path, tmp_path: Path) -> Iterat
         try:
             probe.bind(("127.0.0.1", PORT))
         except OSError as error:
-            pytest.fail(f"port {PORT} is taken, stop what listens there: {error}")
+            pytest.fail(f"port {PORT} is in use: stop the program that listens there: {error}")
     folder = copy_checkout(tmp_path)
     shutil.copytree(project / "model", folder / "model")
 
