@@ -59,9 +59,9 @@ def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
         copy_scripts(folder)
         shutil.copytree(sample, folder / "data")
         for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
-            done = run(script, cwd=folder)
-            assert done.returncode == 0, done.stderr
-            (folder / f"{script}.log").write_text(done.stdout)
+            result = run(script, cwd=folder)
+            assert result.returncode == 0, result.stderr
+            (folder / f"{script}.log").write_text(result.stdout)
 
     return make_once(tmp_path_factory, "project", make)
 

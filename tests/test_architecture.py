@@ -57,8 +57,8 @@ def differences(folder: str, listed: list[str], where: str) -> list[str]:
 
 @pytest.mark.parametrize("folder", SECTIONS)
 def test_the_table_lists_every_package(folder: str) -> None:
-    place = f"the table of docs/architecture.md below '{SECTIONS[folder]}'"
-    assert not differences(folder, listed_packages(folder), place)
+    location = f"the table of docs/architecture.md below '{SECTIONS[folder]}'"
+    assert not differences(folder, listed_packages(folder), location)
 
 
 def test_the_table_names_the_packages_that_each_imports() -> None:

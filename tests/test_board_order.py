@@ -44,8 +44,8 @@ def test_the_board_ranks_by_the_score_on_other_holes(tmp_path: Path) -> None:
         write_submission(tmp_path / model)
         (tmp_path / model / "train.py").write_text(TRAIN.replace("{estimator}", estimator))
         for side, options in files.items():
-            done = recore("run", tmp_path / model, *options, "--out", tmp_path / side / model, "--no-report")
-            assert done.returncode == 0, done.stderr
+            result = recore("run", tmp_path / model, *options, "--out", tmp_path / side / model, "--no-report")
+            assert result.returncode == 0, result.stderr
     ranked, scores = {}, {}
     for side in files:
         runs = json.loads(recore("board", tmp_path / side, "--json").stdout)

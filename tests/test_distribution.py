@@ -86,6 +86,6 @@ def find_origin(folder: Path) -> str | None:
     for name in ("__init__.py", "distribution.py"):
         shutil.copy(ROOT / "recore" / name, folder / "recore")
     code = "import json; from recore.distribution import find_origin; print(json.dumps(find_origin()))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    result = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)

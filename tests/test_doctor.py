@@ -45,10 +45,10 @@ def doctor(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.Co
 
 def checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
     """Return the checks by their names."""
-    done = doctor("--json", cwd=cwd, **variables)
-    assert done.stderr == ""
-    results = {check["name"]: check for check in json.loads(done.stdout)}
-    assert done.returncode == int(any(check["level"] == "fail" for check in results.values()))
+    result = doctor("--json", cwd=cwd, **variables)
+    assert result.stderr == ""
+    results = {check["name"]: check for check in json.loads(result.stdout)}
+    assert result.returncode == int(any(check["level"] == "fail" for check in results.values()))
     return results
 
 
@@ -85,12 +85,12 @@ def test_missing_programs(tmp_path: Path) -> None:
 
 
 def test_lines_fit_in_80_columns(bare_machine: dict[str, str], tmp_path: Path) -> None:
-    done = doctor(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
-    assert done.stderr == ""
-    assert "\x1b" not in done.stdout
-    for line in done.stdout.splitlines():
+    result = doctor(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
+    assert result.stderr == ""
+    assert "\x1b" not in result.stdout
+    for line in result.stdout.splitlines():
         assert len(line) <= 80 or max(map(len, line.split())) > 62, line
-    assert done.stdout.splitlines()[-1].startswith("doctor: ")
+    assert result.stdout.splitlines()[-1].startswith("doctor: ")
 
 
 def test_existing_data_files_and_credentials(tmp_path: Path) -> None:
@@ -120,9 +120,9 @@ def test_a_small_disk(size: str, level: str, tmp_path: Path) -> None:
         assert results["temporary"]["level"] == level
         assert str(folder) in results["disk"]["result"]
         if level == "fail":
-            done = doctor(cwd=folder, TMPDIR=str(folder))
-            assert done.returncode == 1
-            assert "`recore run` cannot work here: temporary, disk" in " ".join(done.stdout.split())
+            result = doctor(cwd=folder, TMPDIR=str(folder))
+            assert result.returncode == 1
+            assert "`recore run` cannot work here: temporary, disk" in " ".join(result.stdout.split())
 
 
 @contextlib.contextmanager
@@ -172,33 +172,33 @@ def incomplete(tmp_path: Path) -> Path:
 
 def test_it_starts_where_packages_are_missing(incomplete: Path) -> None:
     command = [incomplete, "-m", "recore", "doctor"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1, done.stderr
-    assert done.stderr == ""
-    assert "not installed: " in done.stdout
-    assert "moto" in done.stdout
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1, result.stderr
+    assert result.stderr == ""
+    assert "not installed: " in result.stdout
+    assert "moto" in result.stdout
 
 
 def test_a_missing_package_is_reported_in_one_line(incomplete: Path, tmp_path: Path) -> None:
     command = [incomplete, "-m", "recore", "sample", "--out", tmp_path / "data"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "`make setup` installs it" in done.stderr
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "`make setup` installs it" in result.stderr
     shutil.rmtree(next((incomplete.parents[1] / "lib").glob("*/site-packages/click")))
-    done = subprocess.run([incomplete, "-m", "recore"], cwd=ROOT, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert "`click` is not installed" in done.stderr
+    result = subprocess.run([incomplete, "-m", "recore"], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "`click` is not installed" in result.stderr
 
 
 def test_docker_without_its_package_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "docker.py").write_text("raise ModuleNotFoundError('No module named docker', name='docker')\n")
     command = [sys.executable, "-m", "recore", "simulate", "--engine", "docker"]
     variables = environment() | {"PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2
-    assert done.stderr == "recore: the Python package `docker` is not installed: `make setup-docker` installs it\n"
+    result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2
+    assert result.stderr == "recore: the Python package `docker` is not installed: `make setup-docker` installs it\n"
 
 
 class Engine(http.server.BaseHTTPRequestHandler):

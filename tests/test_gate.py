@@ -34,22 +34,22 @@ def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.Complete
 
 def test_passing_tests_are_not_run_twice(tmp_path: Path) -> None:
     others = dict.fromkeys(("slow", "timing", "fuzz", "machine"), NOT_HERE)
-    done = gate(tmp_path, a=PASSES, **others)
-    assert done.returncode == 0, done.stdout
-    assert "1 passed, 4 deselected" in done.stdout
-    assert "once more" not in done.stdout
+    result = gate(tmp_path, a=PASSES, **others)
+    assert result.returncode == 0, result.stdout
+    assert "1 passed, 4 deselected" in result.stdout
+    assert "once more" not in result.stdout
 
 
 def test_the_seconds_of_each_folder_are_printed(tmp_path: Path) -> None:
-    done = gate(tmp_path, a=PASSES)
-    assert done.stdout.splitlines()[-2] == "seconds of tests, by folder:"
-    assert done.stdout.splitlines()[-1].split()[1] == "tests/room"
+    result = gate(tmp_path, a=PASSES)
+    assert result.stdout.splitlines()[-2] == "seconds of tests, by folder:"
+    assert result.stdout.splitlines()[-1].split()[1] == "tests/room"
 
 
 def test_a_test_that_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> None:
-    done = gate(tmp_path, workers=2, a=UNSTABLE, b=UNSTABLE, c=PASSES)
-    assert done.returncode == 0, done.stdout
-    printed = done.stdout.partition("2 unstable")[2]
+    result = gate(tmp_path, workers=2, a=UNSTABLE, b=UNSTABLE, c=PASSES)
+    assert result.returncode == 0, result.stdout
+    printed = result.stdout.partition("2 unstable")[2]
     assert "unstable tests.room.test_a.test_a" in printed
     assert "unstable tests.room.test_b.test_b" in printed
     assert printed.count("AssertionError: the first time") == 2
@@ -70,7 +70,7 @@ def test_a_test_that_passes_alone_is_listed_with_its_first_failure(tmp_path: Pat
 def test_every_other_failure_fails_the_gate(
     contents: dict[str, str], workers: int, status: int, repeated: bool, tmp_path: Path
 ) -> None:
-    done = gate(tmp_path, workers, **contents)
-    assert done.returncode == status, done.stdout
-    assert ("once more, alone" in done.stdout) == repeated
-    assert "unstable:" not in done.stdout
+    result = gate(tmp_path, workers, **contents)
+    assert result.returncode == status, result.stdout
+    assert ("once more, alone" in result.stdout) == repeated
+    assert "unstable:" not in result.stdout

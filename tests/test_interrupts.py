@@ -52,9 +52,9 @@ def arguments(command: str, folder: Path, sample: Path) -> list[object]:
 
 def start(command: str, folder: Path, sample: Path, *options: str) -> subprocess.Popen[str]:
     (folder / "tmp").mkdir(parents=True)
-    words = [command, *arguments(command, folder, sample)]
+    command_line = [command, *arguments(command, folder, sample)]
     return subprocess.Popen(
-        [sys.executable, *options, "-m", "recore", *map(str, words)],
+        [sys.executable, *options, "-m", "recore", *map(str, command_line)],
         cwd=ROOT,
         env=environment() | {"TMPDIR": str(folder / "tmp")},
         stdout=subprocess.DEVNULL,
@@ -217,9 +217,9 @@ except KeyboardInterrupt:
 """
     variables = environment() | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     lines = ["import 1", "destructor 1", "complete", "deferred", "deferred with an error"]
-    assert (done.stdout.splitlines(), done.stderr) == ([*lines, "entered", "left", "interrupted"], "")
+    assert (result.stdout.splitlines(), result.stderr) == ([*lines, "entered", "left", "interrupted"], "")
 
 
 @pytest.mark.parametrize(
@@ -249,6 +249,6 @@ os.{function} = make_and_interrupt
 main({list(map(str, [command, *arguments(command, tmp_path, sample)]))!r})
 """
     variables = environment() | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
-    done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (130, LINE)
+    result = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (130, LINE)
     assert not list(folder.iterdir())

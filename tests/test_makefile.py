@@ -52,10 +52,10 @@ def make(*arguments: str, cwd: Path = ROOT, path: str | None = None) -> subproce
 
 
 def test_bare_make_prints_help() -> None:
-    done = make()
-    assert done.returncode == 0
+    result = make()
+    assert result.returncode == 0
     for target in TARGETS:
-        assert f"make {target} " in done.stdout
+        assert f"make {target} " in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,10 @@ def test_missing_tools_are_named(tools: dict[str, int], named: str, tmp_path: Pa
         (folder / name).symlink_to(shutil.which(name))
     for name, status in tools.items():
         program(folder / name, f"exit {status}")
-    done = make("setup", f"VENV={tmp_path / 'venv'}", path=str(folder))
-    assert done.returncode == 2
-    assert named in done.stderr
-    assert "Debian" in done.stderr
+    result = make("setup", f"VENV={tmp_path / 'venv'}", path=str(folder))
+    assert result.returncode == 2
+    assert named in result.stderr
+    assert "Debian" in result.stderr
     assert not (tmp_path / "venv").exists()
 
 

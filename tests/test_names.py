@@ -32,13 +32,13 @@ def imported_rooms(path: Path) -> set[str]:
 
 
 def test_no_two_classes_have_one_name() -> None:
-    places = defaultdict(list)
+    locations = defaultdict(list)
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ClassDef):
-                places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
-    assert len(places) > 50
-    repeated = [f"{name}: {', '.join(lines)}" for name, lines in sorted(places.items()) if len(lines) > 1]
+                locations[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert len(locations) > 50
+    repeated = [f"{name}: {', '.join(lines)}" for name, lines in sorted(locations.items()) if len(lines) > 1]
     assert not repeated, "\n".join(repeated)
 
 
@@ -54,6 +54,6 @@ def test_no_two_files_have_one_name_if_one_room_imports_the_other() -> None:
         rooms = {room_of(path) for path in files}
         related = {room for room in rooms if any(room in imports[other] or other in imports[room] for other in rooms)}
         if related:
-            places = [str(path.relative_to(ROOT)) for path in files if room_of(path) in related]
-            repeated.append(f"{name}: {', '.join(places)}")
+            locations = [str(path.relative_to(ROOT)) for path in files if room_of(path) in related]
+            repeated.append(f"{name}: {', '.join(locations)}")
     assert not repeated, "\n".join(repeated)

@@ -24,15 +24,15 @@ def test_the_archive_contains_what_setuptools_packs(submission: Path, tmp_path: 
     """This also holds the second time, when the first archive exists and MANIFEST.in includes it."""
     (submission / "MANIFEST.in").write_text("include *.txt *.gz\nexclude README.md\n")
     for _ in range(2):
-        done = recore_process("pack", submission)
-        assert done.returncode == 0, done.stderr
+        result = recore_process("pack", submission)
+        assert result.returncode == 0, result.stderr
     archive = content(submission / "src.tar.gz")
     expected = distributed({"mine": submission}, tmp_path)["mine"]
     assert expected.pop("src.tar.gz")  # the client's build removes it
     assert archive == expected
-    assert [line.split()[-1] for line in done.stdout.splitlines()[:-2]] == sorted(archive)
+    assert [line.split()[-1] for line in result.stdout.splitlines()[:-2]] == sorted(archive)
     sha256 = hashlib.sha256((submission / "src.tar.gz").read_bytes()).hexdigest()
-    assert done.stdout.endswith(f"SHA-256 {sha256}\n")
+    assert result.stdout.endswith(f"SHA-256 {sha256}\n")
     assert not list(submission.glob(".pack-*"))
 
 
@@ -50,16 +50,16 @@ def test_with_an_error_nothing_is_written(submission: Path) -> None:
     (submission / "src.tar.gz").write_text("an earlier one")
     with (submission / "train.py").open("a") as file:
         file.write("import numpyy\n")
-    done = recore("pack", submission)
-    assert done.returncode == 1
-    assert "RC108 error" in done.stdout
-    assert "nothing was packed" in done.stderr
+    result = recore("pack", submission)
+    assert result.returncode == 1
+    assert "RC108 error" in result.stdout
+    assert "nothing was packed" in result.stderr
     assert json.loads(recore("pack", submission, "--json").stdout)["errors"] == 1
     assert (submission / "src.tar.gz").read_text() == "an earlier one"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "reason"),
     [
         (["docs"], "docs: there is no setup.py"),
         (["nowhere"], "nowhere: there is no such folder"),
@@ -70,14 +70,14 @@ def test_with_an_error_nothing_is_written(submission: Path) -> None:
         (["--out", "docs"], "docs"),
     ],
 )
-def test_wrong_usage_is_reported_in_one_line(arguments: list[str], words: str) -> None:
-    done = recore("pack", *arguments, cwd=ROOT)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert words in done.stderr
+def test_wrong_usage_is_reported_in_one_line(arguments: list[str], reason: str) -> None:
+    result = recore("pack", *arguments, cwd=ROOT)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert reason in result.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_reported_in_one_line(submission: Path) -> None:
-    done = recore("pack", submission, "--out", "/proc/x.tar.gz")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "recore: /proc/x.tar.gz: the archive could not be written: " in done.stderr
+    result = recore("pack", submission, "--out", "/proc/x.tar.gz")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "recore: /proc/x.tar.gz: the archive could not be written: " in result.stderr

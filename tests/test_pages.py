@@ -87,7 +87,7 @@ def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -
         script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
         if tags == ["diff"]:
             script = f"patch --strip=1 --no-backup-if-mismatch <<'END'\n{text}END\n"
-        done = subprocess.run(
+        result = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", script],
             cwd=checkout,
             env=environment() | variables,
@@ -95,11 +95,11 @@ def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -
             text=True,
             timeout=600,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        printed = [line.rstrip() for line in done.stdout.splitlines()]
+        assert result.returncode == 0, result.stdout + result.stderr
+        printed = [line.rstrip() for line in result.stdout.splitlines()]
         for line in lines if IS_TEMPLATE and tags != ["diff"] else ():
             if not line.startswith(("$ ", "> ", "...")):
-                assert line.rstrip() in printed, f"{page.name} expects {line!r}; the output was:\n{done.stdout}"
+                assert line.rstrip() in printed, f"{page.name} expects {line!r}; the output was:\n{result.stdout}"
 
 
 def test_links_lead_to_existing_files() -> None:

@@ -45,8 +45,8 @@ def put_data(folder: Path, sample: Path) -> None:
 def test_predictions_by_hand_and_from_the_hooks_of_a_server(submission: Path, sample: Path) -> None:
     put_data(submission, sample)
     for script in ("train.py", "predict.py"):
-        done = run(script, cwd=submission)
-        assert done.returncode == 0, done.stderr
+        result = run(script, cwd=submission)
+        assert result.returncode == 0, result.stderr
     (submission / "data/preprocess").mkdir()
     paths = ("--input", "data/public/public.csv.gz", "--output", "data/preprocess/public.csv")
     assert run("preprocess.py", *paths, cwd=submission).returncode == 0
@@ -77,11 +77,11 @@ def test_it_runs_validates_passes_the_check_and_follows_the_contract(
     assert recore("run", submission, "--out", tmp_path / "run", cwd=tmp_path).returncode == 0
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert {step["state"] for step in record["steps"]} == {"Completed"}
-    done = recore("validate", submission, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0)
-    assert done.returncode == 0, done.stderr
-    done = recore_process("check", submission, "--json")
-    assert json.loads(done.stdout)["findings"] == []
-    assert done.returncode == 0, done.stderr
+    result = recore("validate", submission, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0)
+    assert result.returncode == 0, result.stderr
+    result = recore_process("check", submission, "--json")
+    assert json.loads(result.stdout)["findings"] == []
+    assert result.returncode == 0, result.stderr
     keeps_the_contract(submission, tests=submission)
 
 
@@ -106,8 +106,8 @@ def test_a_violation_of_the_contract_by_preprocess_is_reported_in_one_line(
     old = "return inputs, data[assays] if assays else None"
     assert text.count(old) == 1
     (folder / "preprocess.py").write_text(text.replace(old, f"return {returned}"))
-    done = run("train.py", "--data_dir", sample / "public", cwd=folder)
-    assert done.returncode == 1
-    assert done.stderr.startswith("train.py: ")
-    assert reason in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    result = run("train.py", "--data_dir", sample / "public", cwd=folder)
+    assert result.returncode == 1
+    assert result.stderr.startswith("train.py: ")
+    assert reason in result.stderr
+    assert len(result.stderr.splitlines()) == 1

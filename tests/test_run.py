@@ -137,10 +137,10 @@ def template_run(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path
         (folder / "broken/plotly").mkdir(parents=True)
         (folder / "broken/plotly/__init__.py").write_text("raise ImportError('no plots today')")
         path = f"{folder / 'broken'}:{ROOT}"
-        done = run_recore(*file_options(sample), "--out", folder / "run", "--json", PYTHONPATH=path)
-        assert done.returncode == 0, done.stderr
-        (folder / "stdout").write_text(done.stdout)
-        (folder / "stderr").write_text(done.stderr)
+        result = run_recore(*file_options(sample), "--out", folder / "run", "--json", PYTHONPATH=path)
+        assert result.returncode == 0, result.stderr
+        (folder / "stdout").write_text(result.stdout)
+        (folder / "stderr").write_text(result.stderr)
 
     return make_once(tmp_path_factory, "own", make)
 
@@ -184,8 +184,8 @@ def test_inputs_above_the_payload_limit_are_sent_by_lines_with_the_same_predicti
 ) -> None:
     wide = tiny(tmp_path / "wide", {"preprocess.py": PREPROCESS.replace("TIMES = 1", "TIMES = 14")})
     options = [*file_options(sample, "public"), "--max-payload", 1, "--out", tmp_path / "run"]
-    done = run_recore(wide, *options)
-    assert done.returncode == 0, done.stderr
+    result = run_recore(wide, *options)
+    assert result.returncode == 0, result.stderr
     asked = (tmp_path / "run/logs/public-predict.log").read_text().count("a request of")
     assert asked > 1, "the inputs were sent in one request: make them larger"
     np.testing.assert_allclose(predictions(tmp_path / "run", "public"), predictions(good_run, "public"), rtol=1e-9)

@@ -31,8 +31,8 @@ def read(path: Path) -> np.ndarray:
 @pytest.mark.xdist_group("docker")
 def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_path: Path) -> None:
     engine()
-    done = run_recore("--engine", "docker", *file_options(sample), "--out", tmp_path / "run")
-    assert done.returncode == 0, done.stderr
+    result = run_recore("--engine", "docker", *file_options(sample), "--out", tmp_path / "run")
+    assert result.returncode == 0, result.stderr
     ours = read(tmp_path / "run/predictions/public.csv.out")
     by_hand = read(project / "data/predictions/public.csv.out")
     np.testing.assert_allclose(ours, by_hand, rtol=1e-9)
@@ -53,8 +53,8 @@ def test_real_spectra_give_the_same_predictions(tmp_path: Path) -> None:
     names = {"public": "public", "private": "private", "actual": "private_actual"}
     files = [word for option, name in names.items() for word in (f"--{option}", data / f"{name}.csv.gz")]
     for kind in ("docker", "process"):
-        done = run_recore("--engine", kind, *files, "--out", tmp_path / kind)
-        assert done.returncode == 0, done.stderr
+        result = run_recore("--engine", kind, *files, "--out", tmp_path / kind)
+        assert result.returncode == 0, result.stderr
     for side in ("public", "private"):
         one, other = (read(tmp_path / kind / f"predictions/{side}.csv.out") for kind in ("docker", "process"))
         np.testing.assert_allclose(one, other, rtol=1e-9)
@@ -69,9 +69,9 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
 ) -> None:
     engine()
     file, text = SLEEPING[step]
-    mine = tiny(tmp_path / "mine", {file: text} if file else {})
+    submission = tiny(tmp_path / "mine", {file: text} if file else {})
     out = tmp_path / "runs/run"
-    started = start(tmp_path / "work", mine, "--engine", "docker", *file_options(sample, "public"), "--out", out)
+    started = start(tmp_path / "work", submission, "--engine", "docker", *file_options(sample, "public"), "--out", out)
     wait_until(lambda: f"{step}: started" in started.stderr, 60)
     wait_until(lambda: running(started.process.pid), 30)
     started.process.send_signal(number)
@@ -82,8 +82,8 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
         assert json.loads((out / "run.json").read_text())["state"] == "Stopped"
     else:
         assert not out.exists()
-    done = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", tmp_path / "runs/next")
-    assert done.returncode == 0, done.stderr
+    result = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", tmp_path / "runs/next")
+    assert result.returncode == 0, result.stderr
     assert sorted(os.listdir(tmp_path / "runs")) == (["next", "run"] if number == signal.SIGINT else ["next"])
 
 
@@ -94,9 +94,9 @@ def running(pid: int) -> list[str]:
 
 def test_a_missing_engine_is_reported_in_one_line(sample: Path, tmp_path: Path) -> None:
     where = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
-    done = run_recore("--engine", "docker", *file_options(sample, "public"), "--out", tmp_path / "run", **where)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "no Docker engine answers" in done.stderr
-    assert "start Docker" in done.stderr
+    result = run_recore("--engine", "docker", *file_options(sample, "public"), "--out", tmp_path / "run", **where)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "no Docker engine answers" in result.stderr
+    assert "start Docker" in result.stderr
     assert os.listdir(tmp_path) == []

@@ -61,8 +61,8 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 
 def test_the_embedded_simulator_is_reached_without_the_proxy(proxy: Proxy, tmp_path: Path, sample: Path) -> None:
     options = [*file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
-    done = run_recore(tiny(tmp_path / "mine"), *options, **proxy.variables)
-    assert done.returncode == 0, done.stderr
+    result = run_recore(tiny(tmp_path / "mine"), *options, **proxy.variables)
+    assert result.returncode == 0, result.stderr
     assert proxy.requests == []
 
 
@@ -75,8 +75,8 @@ def test_a_simulator_on_this_machine_is_reached_without_the_proxy(
         variables["AWS_ENDPOINT_URL"] = f"http://{host}:{simulator.port}"
         options = [*file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
         options += ["--bucket", BUCKET, "--role", ROLE_ARN]
-        done = run_recore(tiny(tmp_path / "mine"), *options, **variables)
-        assert done.returncode == 0, done.stderr
+        result = run_recore(tiny(tmp_path / "mine"), *options, **variables)
+        assert result.returncode == 0, result.stderr
     assert proxy.requests == []
 
 

@@ -117,10 +117,10 @@ def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
     """This runs in a separate process, in which bubblewrap has not been tried yet; other refusals run in this one."""
     path = without_bubblewrap(tmp_path / "bin")
     options = [*file_options(sample, anywhere=False), "--out", "run"]
-    done = run_recore(submission, *options, cwd=tmp_path, PATH=path)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
-    assert "isolation is required, and bubblewrap does not work here: install it" in done.stderr
-    assert "--isolation auto" in done.stderr
+    result = run_recore(submission, *options, cwd=tmp_path, PATH=path)
+    assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    assert "isolation is required, and bubblewrap does not work here: install it" in result.stderr
+    assert "--isolation auto" in result.stderr
     assert sorted(os.listdir(tmp_path)) == ["bin", "mine"]
     elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
     line = refused_run(submission, *options, cwd=tmp_path, **elsewhere)

@@ -101,5 +101,5 @@ def test_embedded_simulators_use_none_of_the_users_settings(
     assert process.communicate(timeout=60)[1].splitlines()[-1] == "simulate: ended, with all its jobs"
     variables["AWS_ENDPOINT_URL"] = ""
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
-    done = run_recore(*options, **variables)
-    assert done.returncode == 0, done.stderr
+    result = run_recore(*options, **variables)
+    assert result.returncode == 0, result.stderr

@@ -34,8 +34,8 @@ def start_sleeping_run(
 ) -> RunningCommand:
     """Start a run whose jobs sleep, in training or in both pipelines."""
     script, text, _ = sleeping
-    mine = tiny(folder / "mine", {script: SLEEP + text})
-    return start(folder / "work", mine, *file_options(sample, "public", "private"), "--out", out, *options)
+    submission = tiny(folder / "mine", {script: SLEEP + text})
+    return start(folder / "work", submission, *file_options(sample, "public", "private"), "--out", out, *options)
 
 
 def wait_until_asleep(started: RunningCommand, script: str, jobs: int = 1) -> list[psutil.Process]:
@@ -102,8 +102,8 @@ def test_a_killed_run_leaves_a_partial_folder_that_the_next_removes(tmp_path: Pa
     assert gone(processes)
     assert not out.exists()
     assert [name.startswith(".run-") for name in os.listdir(out.parent)] == [True]
-    done = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", out)
-    assert done.returncode == 0
+    result = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", out)
+    assert result.returncode == 0
     assert os.listdir(out.parent) == ["mine"]
 
 
@@ -128,8 +128,8 @@ STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SL
 @pytest.mark.slow
 def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    mine = tiny(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
-    started = start(tmp_path / "work", mine, *file_options(sample, "public"), "--out", out, patient=True)
+    submission = tiny(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
+    started = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, patient=True)
     processes = wait_until_asleep(started, "train.py")
     started.process.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
@@ -158,13 +158,13 @@ main(prog_name="recore")
 @pytest.mark.slow
 def test_a_signal_while_its_record_is_written_keeps_the_run(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    words = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
-    command = [sys.executable, "-c", INTERRUPTED_IN_THE_END, "run", *map(str, words)]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
-    lines = done.stderr.splitlines()
+    arguments = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
+    command = [sys.executable, "-c", INTERRUPTED_IN_THE_END, "run", *map(str, arguments)]
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    lines = result.stderr.splitlines()
     assert {"make_record", "write_record", "keep"} <= set(lines)
     assert lines[-1] == f"recore: interrupted, its jobs are stopped; its results so far are in {out}"
-    assert done.returncode == 130
+    assert result.returncode == 130
     assert os.listdir(out.parent) == ["mine"]
     assert json.loads((out / "run.json").read_text())["state"] == "Completed"
     assert (out / "scores/public.txt").exists()

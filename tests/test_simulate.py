@@ -73,17 +73,17 @@ def test_a_signal_ends_it_with_every_job_and_folder(number: int, tmp_path: Path)
 def test_a_port_or_folder_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [*COMMAND, "--port", str(listener.getsockname()[1])]
-        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "Address already in use" in done.stderr
+        result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "Address already in use" in result.stderr
     process, _ = start("--state", tmp_path / "state", folder=tmp_path)
     command = [*COMMAND, "--state", str(tmp_path / "state")]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
-    assert done.returncode == 2
-    assert "is in use by another simulator" in done.stderr
+    assert result.returncode == 2
+    assert "is in use by another simulator" in result.stderr
 
 
 def test_a_shell_can_read_the_exports_and_sigint_ends_the_simulator(tmp_path: Path) -> None:

@@ -33,6 +33,6 @@ def test_there_are_enough_faults_in_every_room() -> None:
 
 
 def test_every_room_has_tests() -> None:
-    for room, places in ROOMS.items():
-        missing = [place for place in places if not (ROOT / place).exists()]
+    for room, paths in ROOMS.items():
+        missing = [path for path in paths if not (ROOT / path).exists()]
         assert not missing, room

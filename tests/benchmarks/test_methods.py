@@ -58,8 +58,8 @@ def test_kernel_ridge_chooses_the_smallest_error_for_each_target(data: compariso
 
 
 def test_ours_is_the_model_of_train_py(data: comparison_data.Data, files: list[Path], tmp_path: Path) -> None:
-    done = run(ROOT / "train.py", "--data_dir", files[0].parent, "--model_dir", tmp_path, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    result = run(ROOT / "train.py", "--data_dir", files[0].parent, "--model_dir", tmp_path, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
     model = pickle.loads((tmp_path / "model.pkl").read_bytes())
     public, private = data.take(~data.private), data.take(data.private)
     np.testing.assert_allclose(ours.fit_and_predict(public, private), model.predict(private.inputs), rtol=1e-9)

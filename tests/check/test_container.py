@@ -24,14 +24,14 @@ def pinned() -> dict[str, str]:
 
 def required(names: set[str]) -> set[str]:
     """Return distributions and everything that they require, directly or indirectly."""
-    due = sorted(names)
-    for name in due:  # the list grows during the loop
+    pending = sorted(names)
+    for name in pending:  # the list grows during the loop
         for text in distribution(name).requires or []:
             requirement = Requirement(text)
             new = canonicalize_name(requirement.name)
-            if new not in due and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
-                due.append(new)
-    return set(due)
+            if new not in pending and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                pending.append(new)
+    return set(pending)
 
 
 def test_versions_are_those_of_the_requirements_files() -> None:

@@ -29,7 +29,7 @@ def test_the_workflow_runs_the_check_on_pull_requests_without_permissions() -> N
     assert workflow["permissions"] == {"contents": "read"}
     command = workflow["jobs"]["check"]["steps"][-1]["run"].split()
     assert command[0] == ".venv/bin/python"
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, *command[1:], "--source-only"],
         cwd=ROOT,
         env=environment(),
@@ -37,5 +37,5 @@ def test_the_workflow_runs_the_check_on_pull_requests_without_permissions() -> N
         text=True,
         timeout=120,
     )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("check: no findings by ")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("check: no findings by ")

@@ -146,8 +146,8 @@ def test_a_model_that_was_trained_before_a_change_is_reported(
 ) -> None:
     folder, public = tmp_path / "new", sample / "public/public.csv.gz"
     write_submission(folder)
-    done = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    result = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
+    assert result.returncode == 0, result.stderr
     assert check(simulator, folder, public, ("RC609", "RC610")) == {}
     replace("preprocess.py", "BIN = 7", "BIN = 8")(folder)
     (finding,) = check(simulator, folder, public, ("RC609", "RC610"))["RC610"]
@@ -160,8 +160,8 @@ def test_a_model_from_another_scikit_learn_version_is_reported(
 ) -> None:
     folder, public = tmp_path / "new", sample / "public/public.csv.gz"
     write_submission(folder, "pls")
-    done = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    result = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
+    assert result.returncode == 0, result.stderr
     content = (folder / "model/model.pkl").read_bytes()
     version = b"\x8c\x051.9.0"  # the pickle contains scikit-learn's version in this form
     assert version in content

@@ -291,13 +291,13 @@ def test_listens_at_the_configured_address(serve) -> None:
 
 
 def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
-    places = {name: tmp_path / name for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
-    for place in places.values():
-        place.mkdir()
-    server = serve(PROCESS, **{name: str(place) for name, place in places.items()}, PYTHONDONTWRITEBYTECODE="1")
+    folders = {name: tmp_path / name for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
+    for folder in folders.values():
+        folder.mkdir()
+    server = serve(PROCESS, **{name: str(folder) for name, folder in folders.items()}, PYTHONDONTWRITEBYTECODE="1")
     server.post("1")
     time.sleep(0.5)  # gunicorn creates its temporary files in a thread
-    assert sorted(tmp_path.rglob("*")) == sorted(places.values())
+    assert sorted(tmp_path.rglob("*")) == sorted(folders.values())
     assert {path.name for path in server.base.rglob("*")} == {"model", "code", "inference.py"}
     assert os.listdir(server.address.parent) == ["socket"]
     assert os.listdir(f"/proc/{server.process.pid}/cwd") == []
@@ -312,13 +312,13 @@ def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_are_not_numbers(room: Path, variable: str, value: str) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-P", str(room / "serving.py"), "--bind", "127.0.0.1:0"],
         env=environment() | {variable: value},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert f"{variable} is {value!r}: it must be a whole number of at least 1" in done.stderr
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert f"{variable} is {value!r}: it must be a whole number of at least 1" in result.stderr

@@ -64,14 +64,14 @@ def printed_by(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
 def train(tmp_path: Path) -> Callable[..., Trained]:
     def run(settings: dict[str, str], channels: dict[str, str]) -> Trained:
         fill(tmp_path, settings, channels)
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-P", ROOT / "recore/container/xgboost_training.py"],
             env=os.environ | {"SAGEMAKER_BASE_DIR": str(tmp_path)},
             capture_output=True,
             text=True,
             timeout=120,
         )
-        return Trained(done.returncode, done.stdout + done.stderr, tmp_path)
+        return Trained(result.returncode, result.stdout + result.stderr, tmp_path)
 
     return run
 

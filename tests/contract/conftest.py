@@ -109,10 +109,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def training(shipped: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Trained | str:
     """Return the submission after its training job, or the error with which training failed."""
     base = platform(tmp_path_factory.mktemp("training"), shipped)
-    places = {"SM_CHANNEL_TRAINING": str(data["public"].parent), "SM_MODEL_DIR": str(base / "ml/model")}
+    variables = {"SM_CHANNEL_TRAINING": str(data["public"].parent), "SM_MODEL_DIR": str(base / "ml/model")}
     arguments = ("--data_dir", data["public"].parent, "--model_dir", base / "ml/model", "--not-a-parameter", "1")
     try:
-        run(base, base / "ml/code/train.py", *arguments, SAGEMAKER_BASE_DIR=str(base / "ml"), **places)
+        run(base, base / "ml/code/train.py", *arguments, SAGEMAKER_BASE_DIR=str(base / "ml"), **variables)
     except pytest.fail.Exception as failure:
         return str(failure)
     return Trained(base / "ml/code", base / "ml/model", data)

@@ -97,5 +97,5 @@ def test_the_score_accepts_the_predictions(
 
 
 def run(*command: object, folder: Path) -> None:
-    done = subprocess.run([sys.executable, *map(str, command)], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = subprocess.run([sys.executable, *map(str, command)], cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr

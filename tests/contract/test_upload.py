@@ -22,12 +22,12 @@ def test_setup_py_is_python_3_8_and_imports_setuptools_alone(submission: Path) -
 def test_requirements_are_uploaded_where_a_module_of_another_package_is_imported(shipped: Path) -> None:
     """The platform installs what requirements.txt names, and the container's packages; nothing else is available."""
     modules = {path.stem for path in shipped.glob("*.py")} | {path.name for path in shipped.iterdir() if path.is_dir()}
-    held = {"numpy", "scipy", "sklearn", "pandas", "pyarrow", "joblib", "threadpoolctl", *sys.stdlib_module_names}
+    available = {"numpy", "scipy", "sklearn", "pandas", "pyarrow", "joblib", "threadpoolctl", *sys.stdlib_module_names}
     others = {
         name.split(".")[0]
         for path in shipped.rglob("*.py")
         for name in imported(ast.parse(path.read_text()))
-        if name.split(".")[0] not in modules | held
+        if name.split(".")[0] not in modules | available
     }
     missing = sorted(name for name in others if importlib.util.find_spec(name) is None)
     advice = "name it in py_modules of setup.py where it is yours, otherwise in requirements.txt, and install it"

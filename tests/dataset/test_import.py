@@ -63,13 +63,13 @@ def test_names_by_a_pattern(folder: Path) -> None:
     pattern = r"\d+_(?P<sample>\w+)_rep(?P<replicate>\d)\.dat"
     files = ("2024_x_rep1.dat", "2024_x_rep2.dat")
     paths = [folder / file for file in files]
-    done = import_command(*paths, "--name", pattern, "--replicates", "mean", "--out", folder / "o.gz")
-    assert done.exit_code == 0, done.stderr
-    assert "1 row of 86 channels, 4000.0 to 600.0 cm-1 from 2 spectra" in done.stdout
+    result = import_command(*paths, "--name", pattern, "--replicates", "mean", "--out", folder / "o.gz")
+    assert result.exit_code == 0, result.stderr
+    assert "1 row of 86 channels, 4000.0 to 600.0 cm-1 from 2 spectra" in result.stdout
     for wrong, reason in {"(": "not a valid regular expression", "x": "has no group"}.items():
-        done = import_command(folder / "spectra", "--name", wrong, "--out", folder / "p.gz")
-        assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
-        assert reason in done.stderr
+        result = import_command(folder / "spectra", "--name", wrong, "--out", folder / "p.gz")
+        assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+        assert reason in result.stderr
 
 
 def test_the_same_replicate_twice(folder: Path) -> None:
@@ -111,19 +111,19 @@ def test_the_same_input_makes_the_same_bytes_and_a_file_is_not_replaced(folder: 
     assert before[4:8] == bytes(4)  # gzip's header contains no time
     run_import(folder, replicates="mean")
     assert (folder / "out.csv.gz").read_bytes() == before
-    done = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz")
-    assert done.exit_code == 2
-    assert "--force" in done.stderr
+    result = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz")
+    assert result.exit_code == 2
+    assert "--force" in result.stderr
     (folder / "spectra/a.1").write_bytes(b"")
-    done = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz", "--force")
-    assert done.exit_code == 1
+    result = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz", "--force")
+    assert result.exit_code == 1
     assert (folder / "out.csv.gz").read_bytes() == before
 
 
 def test_progress_is_shown_only_on_a_terminal(folder: Path) -> None:
     ours, theirs = pty.openpty()
     arguments = [sys.executable, "-m", "recore", "import", folder / "spectra", "--replicates", "mean"]
-    done = subprocess.run(
+    result = subprocess.run(
         [*arguments, "--out", folder / "o.csv.gz"],
         cwd=ROOT,
         env=environment() | {"TERM": "xterm-256color"},
@@ -134,7 +134,7 @@ def test_progress_is_shown_only_on_a_terminal(folder: Path) -> None:
     os.close(theirs)
     shown = os.read(ours, 1 << 20).decode()
     os.close(ours)
-    assert done.returncode == 0
+    assert result.returncode == 0
     assert "\x1b[" in shown
     assert "100%" in shown
-    assert "\x1b" not in done.stdout.decode()
+    assert "\x1b" not in result.stdout.decode()

@@ -62,9 +62,9 @@ def test_an_input_is_never_replaced(folder: Path, role: str) -> None:
     (folder / "link.gz").symlink_to(path)
     inputs = (path,) if role == "spectrum" else (folder / "spectra", role, path)
     for out in (path, folder / "link.gz"):
-        done = import_command(*inputs, "--replicates", "mean", "--out", out, "--force")
-        assert done.exit_code == 2
-        assert "is an input of this import and would be replaced" in done.stderr
+        result = import_command(*inputs, "--replicates", "mean", "--out", out, "--force")
+        assert result.exit_code == 2
+        assert "is an input of this import and would be replaced" in result.stderr
     assert path.read_bytes() == before
 
 
@@ -76,9 +76,9 @@ def test_each_bad_file_is_reported_in_one_line_and_only_keep_going_writes_the_re
     (folder / "spectra/e.csv").write_text("hello\n")
     write_opus(folder / "spectra/b.1", x=np.linspace(4000, 500, 86))
     arguments = (folder / "spectra", "--replicates", "mean", "--out", folder / "o.csv.gz")
-    done = import_command(*arguments)
-    assert done.exit_code == 1
-    lines = [line for line in done.stderr.splitlines() if "spectra/" in line]
+    result = import_command(*arguments)
+    assert result.exit_code == 1
+    lines = [line for line in result.stderr.splitlines() if "spectra/" in line]
     assert len(lines) == 5
     for name, reason in {
         "a.1": "truncated",
@@ -88,12 +88,12 @@ def test_each_bad_file_is_reported_in_one_line_and_only_keep_going_writes_the_re
         "b.1": "--interpolate",
     }.items():
         assert any(f"/{name}:" in line and reason in line for line in lines), name
-    assert "nothing was written" in done.stderr
-    assert done.stdout == ""
+    assert "nothing was written" in result.stderr
+    assert result.stdout == ""
     assert not (folder / "o.csv.gz").exists()
-    done = import_command(*arguments, "--keep-going", "--json")
-    assert done.exit_code == 1
-    record = json.loads(done.stdout)
+    result = import_command(*arguments, "--keep-going", "--json")
+    assert result.exit_code == 1
+    record = json.loads(result.stdout)
     assert (record["rows"], record["spectra"], record["channels"], len(record["problems"])) == (2, 2, 86, 5)
     data = pd.read_csv(folder / "o.csv.gz", index_col=0)
     assert list(data.index) == ["a", "b"]
@@ -114,10 +114,10 @@ def test_a_bad_table_does_not_fill_the_screen(tmp_path: Path) -> None:
 
 def test_nothing_is_written_if_all_files_are_bad(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.0")
-    done = import_command(tmp_path / "pipe.0", tmp_path / "absent.0", "--keep-going", "--out", tmp_path / "o.gz")
-    assert done.exit_code == 1
-    assert "pipe.0: this is not a regular file" in done.stderr
-    assert "absent.0: there is no such file" in done.stderr
+    result = import_command(tmp_path / "pipe.0", tmp_path / "absent.0", "--keep-going", "--out", tmp_path / "o.gz")
+    assert result.exit_code == 1
+    assert "pipe.0: this is not a regular file" in result.stderr
+    assert "absent.0: there is no such file" in result.stderr
     assert not (tmp_path / "o.gz").exists()
 
 
@@ -148,7 +148,7 @@ def test_samples_that_only_the_table_or_only_the_folder_has(folder: Path) -> Non
     ],
 )
 def test_wrong_usage_is_reported_in_one_line(folder: Path, arguments: tuple[str, ...], reason: str) -> None:
-    done = import_command(folder / "spectra", *arguments)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert reason in done.stderr
+    result = import_command(folder / "spectra", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert reason in result.stderr

@@ -71,14 +71,14 @@ def test_of_two_absorbances_the_one_stored_last_is_read(tmp_path: Path) -> None:
 def test_reflectance_and_transmittance_are_refused_or_converted(
     tmp_path: Path, kind: str, scale: str, full: float
 ) -> None:
-    held = block(kind, full * 10**-ABSORBANCE)
-    assert f"--block {kind} with --convert" in refusal(tmp_path, held)
-    assert f"holds {kind}, but absorbance is expected" in refusal(tmp_path, held, block=kind)
-    result = spectrum(tmp_path, held, block=kind, convert=scale)
+    stored = block(kind, full * 10**-ABSORBANCE)
+    assert f"--block {kind} with --convert" in refusal(tmp_path, stored)
+    assert f"holds {kind}, but absorbance is expected" in refusal(tmp_path, stored, block=kind)
+    result = spectrum(tmp_path, stored, block=kind, convert=scale)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
     assert f"{kind} as a {scale} was converted" in result.remarks[0]
     other = {"fraction": "percent", "percent": "fraction"}[scale]
-    reason = refusal(tmp_path, held, block=kind, convert=other)
+    reason = refusal(tmp_path, stored, block=kind, convert=other)
     assert other in reason
     if scale == "fraction":
         assert scale in reason
@@ -144,8 +144,8 @@ def test_invalid_spectra_are_refused(
 
 
 def test_dark_reflectance_has_no_logarithm(tmp_path: Path) -> None:
-    held = block("reflectance", 10**-ABSORBANCE - 0.2)
-    assert "not above 0" in refusal(tmp_path, held, block="reflectance", convert="fraction")
+    stored = block("reflectance", 10**-ABSORBANCE - 0.2)
+    assert "not above 0" in refusal(tmp_path, stored, block="reflectance", convert="fraction")
 
 
 def test_derivatives_interferograms_and_series_are_not_absorbance(tmp_path: Path) -> None:
@@ -183,8 +183,8 @@ def test_a_damaged_file_is_a_spectrum_or_a_problem(
     tmp_path_factory: pytest.TempPathFactory, damages: list[tuple[int, int]]
 ) -> None:
     content = bytearray(WHOLE)
-    for place, value in damages:
-        content[place] = value
+    for offset, value in damages:
+        content[offset] = value
     item = read_one(tmp_path_factory.getbasetemp(), bytes(content))
     if isinstance(item, Spectrum):
         assert np.isfinite(item.absorbance).all()

@@ -46,10 +46,10 @@ def test_the_284_opus_files_make_the_yamsys_data_to_the_last_decimal(tmp_path: P
     columns = COLUMNS + (ASSAYS if part == "public" else ())
     options = ["--only-listed", "--replicates", "mean", *(f"--column={column}" for column in columns)]
     table = write_table(part, tmp_path / "table.csv")
-    done = import_command(data / "spectra", "--assays", table, *options, "--out", out)
-    assert done.exit_code == 0, done.stderr
-    assert "2 absorbance blocks" in done.stderr
-    assert "bad:" not in done.stderr
+    result = import_command(data / "spectra", "--assays", table, *options, "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert "2 absorbance blocks" in result.stderr
+    assert "bad:" not in result.stderr
     imported, expected = cells_of(out), cells_of(data / f"{part}.csv.gz")
     assert len(imported) == len(expected)
     assert list(imported[0]) == list(expected[0])
@@ -65,8 +65,8 @@ def test_single_channels_give_the_absorbance_that_the_instrument_computed(tmp_pa
     frames = []
     for name in ("absorbance:2", "single-channel"):
         out = tmp_path / f"{name}.csv.gz"
-        done = import_command(f"{spectra}/CI_tb_*", "--block", name, "--replicates", "mean", "--out", out)
-        assert done.exit_code == 0, done.stderr
+        result = import_command(f"{spectra}/CI_tb_*", "--block", name, "--replicates", "mean", "--out", out)
+        assert result.exit_code == 0, result.stderr
         frames.append(pd.read_csv(out, index_col=0))
     assert frames[0].shape == (20, 1716)
     np.testing.assert_allclose(*frames, atol=2e-6)

@@ -170,10 +170,10 @@ def test_a_record_with_any_content_is_listed_or_named(member: str, value: Any, o
 def test_a_record_that_cannot_be_printed_hides_no_other(tmp_path: Path) -> None:
     write_record(tmp_path, "good", make_record(public=0.5))
     write_record(tmp_path, "bad", make_record(public=0.5) | {"state": "\ud800"})
-    done = recore("board", tmp_path)
-    assert done.returncode == 0
-    assert "good" in done.stdout
-    assert "surrogates not allowed" in done.stderr
+    result = recore("board", tmp_path)
+    assert result.returncode == 0
+    assert "good" in result.stdout
+    assert "surrogates not allowed" in result.stderr
 
 
 def test_a_record_cannot_send_control_characters_to_a_terminal(tmp_path: Path) -> None:
@@ -187,27 +187,27 @@ def test_a_long_name_is_not_cut_without_a_terminal(tmp_path: Path) -> None:
 
 
 def test_no_folder_and_no_run(tmp_path: Path) -> None:
-    done = recore("board", tmp_path / "nowhere")
-    assert done.returncode == 2
+    result = recore("board", tmp_path / "nowhere")
+    assert result.returncode == 2
     assert (
-        done.stderr == f"recore: {tmp_path / 'nowhere'}: there is no such folder; `python -m recore run` makes runs\n"
+        result.stderr == f"recore: {tmp_path / 'nowhere'}: there is no such folder; `python -m recore run` makes runs\n"
     )
-    done = recore("board", tmp_path)
-    assert (done.returncode, done.stdout) == (0, f"board: no run in {tmp_path}\n")
+    result = recore("board", tmp_path)
+    assert (result.returncode, result.stdout) == (0, f"board: no run in {tmp_path}\n")
 
 
 def test_json_is_the_same_list(tmp_path: Path) -> None:
     write_record(tmp_path, "one", make_record(public=0.5))
     write_record(tmp_path, "two", make_record(public=0.25, private=0.75))
     write_record(tmp_path, "bad", "{")
-    done = recore("board", tmp_path, "--json")
-    assert done.returncode == 0
-    assert [(run["folder"], run["scores"]) for run in json.loads(done.stdout)] == [
+    result = recore("board", tmp_path, "--json")
+    assert result.returncode == 0
+    assert [(run["folder"], run["scores"]) for run in json.loads(result.stdout)] == [
         ("two", {"public": 0.25, "private": 0.75}),
         ("one", {"public": 0.5}),
     ]
-    assert done.stderr.startswith(f"recore: {tmp_path / 'bad/run.json'}: not a valid run record")
-    assert len(done.stderr.splitlines()) == 1
+    assert result.stderr.startswith(f"recore: {tmp_path / 'bad/run.json'}: not a valid run record")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
@@ -216,15 +216,15 @@ def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
     before = json.loads((tmp_path / "one/run.json").read_text())
     (tmp_path / "one/run.json").chmod(0o640)
     for text in ("PLS, 12 components", "--json is part of this note"):
-        done = recore("board", "--note", tmp_path / "one", text)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == f"board: the note of {tmp_path / 'one'} is now: {text}\n"
+        result = recore("board", "--note", tmp_path / "one", text)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout == f"board: the note of {tmp_path / 'one'} is now: {text}\n"
         assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": text}
         lines = recore("board", tmp_path).stdout.splitlines()
         assert [line.endswith(text) for line in lines if line.startswith(("one", "two"))] == [True, False]
     assert [run["note"] for run in json.loads(recore("board", tmp_path, "--json").stdout)] == [text, ""]
-    done = recore("board", "--note", tmp_path / "one", "", "--json")
-    assert json.loads(done.stdout) == {"run": str(tmp_path / "one"), "note": ""}
+    result = recore("board", "--note", tmp_path / "one", "", "--json")
+    assert json.loads(result.stdout) == {"run": str(tmp_path / "one"), "note": ""}
     assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": ""}
     assert "note" not in recore("board", tmp_path).stdout
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["run.json"]
@@ -264,10 +264,10 @@ def test_a_note_of_something_else_is_refused_in_one_line(content: str | None, re
     (tmp_path / "one").mkdir()
     if content is not None:
         (tmp_path / "one/run.json").write_text(content)
-    done = recore("board", "--note", tmp_path / "one", "text")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"recore: {tmp_path / 'one/run.json'}: {reason}")
-    assert len(done.stderr.splitlines()) == 1
+    result = recore("board", "--note", tmp_path / "one", "text")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"recore: {tmp_path / 'one/run.json'}: {reason}")
+    assert len(result.stderr.splitlines()) == 1
     if content is not None:
         assert (tmp_path / "one/run.json").read_text() == content
 
@@ -279,12 +279,12 @@ def test_a_note_that_cannot_be_written_leaves_the_record(tmp_path: Path) -> None
     limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
     code = f"{limit} from recore.cli import main; main(prog_name='recore')"
     command = [sys.executable, "-c", code, "board", "--note", tmp_path / "one", "text"]
-    done = subprocess.run(
+    result = subprocess.run(
         command, cwd=ROOT, env=environment_of_a_full_disk(), capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 2
-    assert done.stderr.startswith("recore: ")
-    assert len(done.stderr.splitlines()) == 1
+    assert result.returncode == 2
+    assert result.stderr.startswith("recore: ")
+    assert len(result.stderr.splitlines()) == 1
     assert (tmp_path / "one/run.json").read_text() == before
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["run.json"]
 

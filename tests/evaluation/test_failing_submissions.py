@@ -164,38 +164,38 @@ def test_messages_and_files_of_a_failure(name: str, tmp_path: Path, sample: Path
     failure = FAILURES[name]
     submission = variant(tmp_path / "submission", failure.changes, **failure.files)
     # pip uses no index: its message about a package that is on none is the same without a network
-    done = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
-    assert done.status == 1, done.stderr
+    result = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
+    assert result.status == 1, result.stderr
     explained: set[str] = set()
     for step in failure.failed:
-        assert failure.reason in done.reason(step)
-        if done.reason(step) in explained:
-            assert f"recore: {step} failed likewise; its log: {done.log(step)}" in done.stderr.splitlines()
+        assert failure.reason in result.reason(step)
+        if result.reason(step) in explained:
+            assert f"recore: {step} failed likewise; its log: {result.log(step)}" in result.stderr.splitlines()
             continue
-        explained.add(done.reason(step))
-        lines = explanation_of(done, step)
+        explained.add(result.reason(step))
+        lines = explanation_of(result, step)
         assert lines[0].startswith(f"recore: {step} failed: ")
         assert failure.reason in lines[0]
         assert lines[1].startswith(f"  what to do: {failure.advice}" if failure.advice else f"  {ADVICE[failure.step]}")
-        assert lines[-1] == f"  its log: {done.log(step)}"
+        assert lines[-1] == f"  its log: {result.log(step)}"
         assert not any("sagemaker-training" in line for line in lines)
-        assert (failure.logged or failure.reason) in done.log(step).read_text()
-    check_what_is_left(done, failure.failed)
+        assert (failure.logged or failure.reason) in result.log(step).read_text()
+    check_what_is_left(result, failure.failed)
 
 
-def explanation_of(done: FinishedRun, step: str) -> list[str]:
+def explanation_of(result: FinishedRun, step: str) -> list[str]:
     """Return the lines on stderr that explain a failed step: its own line and the indented lines below it."""
-    lines = done.stderr.splitlines()
+    lines = result.stderr.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith(f"recore: {step} failed: "))
     last = next((number for number in range(first + 1, len(lines)) if lines[number][:1] != " "), len(lines))
     return lines[first:last]
 
 
-def check_what_is_left(done: FinishedRun, failed: list[str]) -> None:
+def check_what_is_left(result: FinishedRun, failed: list[str]) -> None:
     """stderr shows no traceback of recore itself; the record and the files are those of the steps that completed."""
-    assert not [line for line in done.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
-    assert all(letter.isprintable() or letter == "\n" for letter in done.stderr)
-    assert done.stderr.count("recore: ") == len(failed)
+    assert not [line for line in result.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
+    assert all(letter.isprintable() or letter == "\n" for letter in result.stderr)
+    assert result.stderr.count("recore: ") == len(failed)
     expected = {"upload": "Completed", "train": "Completed", "clean up": "Completed"}
     for side in BOTH:
         names = [f"{side} {step}" for step in PIPELINE]
@@ -203,18 +203,18 @@ def check_what_is_left(done: FinishedRun, failed: list[str]) -> None:
         expected |= {name: "Completed" if number < over else "Waiting" for number, name in enumerate(names)}
     expected["held-out score"] = "Waiting" if "train" in failed else "Completed"
     expected |= dict.fromkeys(failed, "Failed")
-    assert done.record["state"] == "Failed"
-    assert done.states == expected
-    assert (done.folder / "model.tar.gz").is_file() == (expected["train"] == "Completed")
+    assert result.record["state"] == "Failed"
+    assert result.states == expected
+    assert (result.folder / "model.tar.gz").is_file() == (expected["train"] == "Completed")
     for step, folder, suffix in (("predict", "predictions", "csv.out"), ("score", "scores", "txt")):
-        kept = {path.name for path in (done.folder / folder).glob(f"*.{suffix}")}
+        kept = {path.name for path in (result.folder / folder).glob(f"*.{suffix}")}
         assert kept == {f"{side}.{suffix}" for side in BOTH if expected[f"{side} {step}"] == "Completed"}
-    assert set(done.record["scores"]) == {side for side in BOTH if expected[f"{side} score"] == "Completed"}
-    assert {path.stem for path in (done.folder / "logs").iterdir()} == {
-        step["name"].replace(" ", "-") for step in done.record["steps"] if step["kind"] and step["state"] != "Waiting"
+    assert set(result.record["scores"]) == {side for side in BOTH if expected[f"{side} score"] == "Completed"}
+    assert {path.stem for path in (result.folder / "logs").iterdir()} == {
+        step["name"].replace(" ", "-") for step in result.record["steps"] if step["kind"] and step["state"] != "Waiting"
     }
-    assert str(done.folder) in done.stdout
-    assert other_entries(done.folder) == []
+    assert str(result.folder) in result.stdout
+    assert other_entries(result.folder) == []
 
 
 LOUD = r"""def main():
@@ -227,12 +227,12 @@ LOUD = r"""def main():
 def test_control_characters_of_a_job_do_not_reach_the_terminal(tmp_path: Path, sample: Path) -> None:
     """Long lines are cut and control sequences removed; the log contains everything."""
     submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD)})
-    done = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
-    assert done.status == 1
-    check_what_is_left(done, ["public preprocess", "private preprocess"])
-    assert max(map(len, done.stderr.splitlines())) < 700
-    lines = explanation_of(done, "public preprocess")
+    result = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
+    assert result.status == 1
+    check_what_is_left(result, ["public preprocess", "private preprocess"])
+    assert max(map(len, result.stderr.splitlines())) < 700
+    lines = explanation_of(result, "public preprocess")
     assert "    ?[1A?[2Kall is well" in lines
-    log = done.log("public preprocess").read_bytes()
+    log = result.log("public preprocess").read_bytes()
     assert log.count(b"a") > 1 << 20
     assert b"\x1b[2J\x1b]0;title\x07" in log

@@ -150,8 +150,8 @@ def make_submission(name: str, folder: Path, words: dict[str, str]) -> Path:
 
 def contents(folder: Path) -> dict[str, tuple[int, float]]:
     """Return the size and time of every file below a folder."""
-    found = {path: path.lstat() for path in sorted(folder.rglob("*"))}
-    return {str(path): (info.st_size, info.st_mtime) for path, info in found.items() if not path.is_dir()}
+    infos = {path: path.lstat() for path in sorted(folder.rglob("*"))}
+    return {str(path): (info.st_size, info.st_mtime) for path, info in infos.items() if not path.is_dir()}
 
 
 def visible(run: FinishedRun) -> bytes:
@@ -184,16 +184,16 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
     outside = folder / "outside"
     outside.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as server, tempfile.TemporaryDirectory() as temporary:
-        words = {"OUTSIDE": str(outside), "PORT": str(server.getsockname()[1])}
-        words["ACTUAL"] = str(secret_sample / "private/actual.csv.gz")
-        submission = make_submission(name, folder / "submission", words)
+        replacements = {"OUTSIDE": str(outside), "PORT": str(server.getsockname()[1])}
+        replacements["ACTUAL"] = str(secret_sample / "private/actual.csv.gz")
+        submission = make_submission(name, folder / "submission", replacements)
         before = contents(folder) | contents(secret_sample)
         out = folder / "runs/run"
         options = [submission, "--out", out, *file_options(secret_sample), "--isolation", isolation]
         options += [] if name in REPORTED else ["--no-report"]
         program = PROGRAM.format(seconds=OUTCOMES[name].seconds)
         with left_running() as running:
-            done = subprocess.run(
+            result = subprocess.run(
                 [sys.executable, "-c", program, "run", *map(str, options)],
                 cwd=ROOT,
                 env=environment() | {"TMPDIR": temporary},
@@ -201,7 +201,7 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
                 text=True,
                 timeout=300,
             )
-        run = FinishedRun(done.returncode, done.stdout, done.stderr, out)
+        run = FinishedRun(result.returncode, result.stdout, result.stderr, out)
         left = os.listdir(temporary)
     now = contents(folder) | contents(secret_sample)
     changed = [path for path in now.keys() | before.keys() if now.get(path) != before.get(path)]

@@ -74,11 +74,11 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
             return FinishedRun(process.wait(), process.stdout.read(), "".join(lines), out), ended
 
 
-def attempts_of(done: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
+def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
     """Return by step and by stage what the submission tried, and whether that found the assays."""
     leaks: dict[str, dict[str, dict[str, bool]]] = {}
     for step in STAGES:
-        for line in done.log(step).read_text().splitlines():
+        for line in result.log(step).read_text().splitlines():
             if line.startswith("LOOKED "):
                 attempt = json.loads(line.removeprefix("LOOKED "))
                 before = leaks.setdefault(step, {}).setdefault(attempt["stage"], {})
@@ -89,35 +89,35 @@ def attempts_of(done: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
 
 @needs_sandbox
 def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
-    done, ended = hostile_run(tmp_path, sample, port, "required")
-    assert done.status == 0, done.stderr
+    result, ended = hostile_run(tmp_path, sample, port, "required")
+    assert result.status == 0, result.stderr
     assert ended.index("private score") < ended.index("public predict")  # it waited while the private data were scored
-    attempts = attempts_of(done)
+    attempts = attempts_of(result)
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():
         for stage, leaks in stages.items():
             assert set(leaks) == (WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
             assert not any(leaks.values()), (step, stage, leaks)
     # the model contains only what it should, and every prediction is the mean: no assay was passed on
-    with tarfile.open(done.folder / "model.tar.gz") as tar:
+    with tarfile.open(result.folder / "model.tar.gz") as tar:
         assert sorted(tar.getnames()) == ["code/preprocess.py", "code/train.py", "model.json"]
-    lines = [(done.folder / f"predictions/{side}.csv.out").read_text().splitlines() for side in ("public", "private")]
+    lines = [(result.folder / f"predictions/{side}.csv.out").read_text().splitlines() for side in ("public", "private")]
     assert len(set(lines[0] + lines[1])) == 1
-    assert done.scores["private"] < 0
-    assert other_entries(done.folder) == []
+    assert result.scores["private"] < 0
+    assert other_entries(result.folder) == []
 
 
 @pytest.mark.slow
 @pytest.mark.everywhere
 def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
     """This control shows that the test above is meaningful: each attempt works, and improves the score."""
-    done, _ = hostile_run(tmp_path, sample, port, "off")
-    assert done.status == 0, done.stderr
+    result, _ = hostile_run(tmp_path, sample, port, "off")
+    assert result.status == 0, result.stderr
     worked = {
-        name for stages in attempts_of(done).values() for leaks in stages.values() for name in leaks if leaks[name]
+        name for stages in attempts_of(result).values() for leaks in stages.values() for name in leaks if leaks[name]
     }
     assert worked == ATTEMPTS - {"metadata"}
-    assert done.scores["private"] == pytest.approx(1.01)
+    assert result.scores["private"] == pytest.approx(1.01)
 
 
 OWN_SCORE = """
@@ -140,12 +140,12 @@ def test_a_score_script_of_the_submission_is_not_run(tmp_path: Path, sample: Pat
     submission = variant(tmp_path / "with", changes, **files)
     (submission / "scores").mkdir()
     shutil.copy(submission / "score.py", submission / "scores")
-    done = run_submission(submission, tmp_path / "runs/with", *file_options(sample))
-    assert done.status == 0, done.stderr
-    assert {"score.py", "scores/score.py"} < set(done.record["submission"]["files"])  # uploaded, but not run
-    assert done.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
-    assert done.scores == without.scores
-    assert done.record["scores"] == without.record["scores"]
+    result = run_submission(submission, tmp_path / "runs/with", *file_options(sample))
+    assert result.status == 0, result.stderr
+    assert {"score.py", "scores/score.py"} < set(result.record["submission"]["files"])  # uploaded, but not run
+    assert result.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
+    assert result.scores == without.scores
+    assert result.record["scores"] == without.record["scores"]
 
 
 @pytest.mark.parametrize(

@@ -73,8 +73,8 @@ def code_of(submission: Path, folder: Path) -> Path:
 
 
 def test_this_repositorys_model_starts_without_network(image: Image, tmp_path: Path) -> None:
-    done = image.install(code_of(ROOT, tmp_path), CONTAINER["Environment"])
-    assert done.returncode == 0, done.stderr
+    result = image.install(code_of(ROOT, tmp_path), CONTAINER["Environment"])
+    assert result.returncode == 0, result.stderr
     assert image.run("import train; print(train.__file__)") == str(image.packages / "train.py")
     for name in UPLOADED:
         assert (image.packages / name).read_bytes() == (ROOT / name).read_bytes()
@@ -83,9 +83,9 @@ def test_this_repositorys_model_starts_without_network(image: Image, tmp_path: P
 def test_without_the_variable_pip_asks_the_index(image: Image, tmp_path: Path) -> None:
     """This control shows what the variable is for."""
     variables = {name: value for name, value in CONTAINER["Environment"].items() if name != VARIABLE}
-    done = image.install(code_of(ROOT, tmp_path), variables)
-    assert done.returncode == 1
-    assert "No matching distribution found for setuptools" in done.stderr
+    result = image.install(code_of(ROOT, tmp_path), variables)
+    assert result.returncode == 1
+    assert "No matching distribution found for setuptools" in result.stderr
 
 
 FILES: dict[str, str | bytes] = {
@@ -101,8 +101,8 @@ FILES: dict[str, str | bytes] = {
 def test_packages_and_data_files_are_installed_too(image: Image, tmp_path: Path) -> None:
     setup = "from setuptools import setup\nsetup(name='x', py_modules=['train', 'preprocess'], packages=%r)\n"
     files = FILES | {"setup.py": setup % ["bins", "bins.shapes"], "MANIFEST.in": "include bins/*.npy\n"}
-    done = image.install(code_of(tiny(tmp_path / "mine", files), tmp_path), CONTAINER["Environment"])
-    assert done.returncode == 0, done.stderr
+    result = image.install(code_of(tiny(tmp_path / "mine", files), tmp_path), CONTAINER["Environment"])
+    assert result.returncode == 0, result.stderr
     assert image.run("import train; print(train.__file__)") == str(image.packages / "train.py")
     for name, content in FILES.items():
         assert (image.packages / name).read_bytes() == (content.encode() if isinstance(content, str) else content)
@@ -116,6 +116,6 @@ def test_an_archive_does_not_contain_its_own_build(image: Image, tmp_path: Path)
     (tmp_path / "src.tar.gz").write_bytes(archive_of(**files))
     code = code_of(tmp_path / "src.tar.gz", tmp_path)
     assert sorted(path.name for path in code.iterdir()) == ["preprocess.py", "train.py"]
-    done = image.install(code, CONTAINER["Environment"])
-    assert done.returncode == 0, done.stderr
+    result = image.install(code, CONTAINER["Environment"])
+    assert result.returncode == 0, result.stderr
     assert (image.packages / "train.py").read_text() == TRAIN

@@ -223,8 +223,8 @@ def test_an_object_that_is_left_behind_is_named(
     services.s3.meta.events.register("before-call.s3.DeleteObjects", answer)
     run.execute()
     assert run.steps["clean up"].state == "Failed"
-    place = run.settings.uri() + "/"
-    assert run.steps["clean up"].reason == f"an object is still in {place}: '{key}': Access Denied"
+    prefix = run.settings.uri() + "/"
+    assert run.steps["clean up"].reason == f"an object is still in {prefix}: '{key}': Access Denied"
 
 
 # Keys that S3 accepts. A line feed is missing because moto refuses it.
@@ -257,8 +257,8 @@ def test_an_object_with_an_odd_name_that_is_left_behind_is_named(
         pass
     with pytest.raises(StepFailed) as caught:
         storage.clear(keep=False)
-    stay = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
-    assert set(objects(simulator, settings)) == stay | {ASSAYS}
+    remaining = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
+    assert set(objects(simulator, settings)) == remaining | {ASSAYS}
     reason = str(caught.value)
     assert f"s3://{BUCKET}/{settings.key(ASSAYS)} is still there: " in reason
     key = settings.key("public/preprocess/a\x01b")

@@ -75,8 +75,8 @@ def distributed(folders: dict[str, Path], work: Path) -> dict[str, dict[str, byt
     copies = {
         name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
     }
-    done = run("-c", PACK, *copies.values(), cwd=work)
-    assert done.returncode == 0, done.stderr
+    result = run("-c", PACK, *copies.values(), cwd=work)
+    assert result.returncode == 0, result.stderr
     packed_files = {}
     for name, copy in copies.items():
         [archive] = (copy / "dist").glob("*.tar.gz")

@@ -113,21 +113,21 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_tracebacks_that_python_prints(name: str, tmp_path: Path) -> None:
     body, expected = CASES[name]
-    mine, library = tmp_path / "mine", tmp_path / "library"
-    for folder in (mine, library):
+    code, library = tmp_path / "mine", tmp_path / "library"
+    for folder in (code, library):
         folder.mkdir()
     (library / "library.py").write_text(LIBRARY)
-    (mine / "broken.py").write_text("a b\n")
-    (mine / "train.py").write_text(f"{START}{body}\n\nfit()\n")
-    done = subprocess.run(
-        [sys.executable, mine / "train.py"],
+    (code / "broken.py").write_text("a b\n")
+    (code / "train.py").write_text(f"{START}{body}\n\nfit()\n")
+    result = subprocess.run(
+        [sys.executable, code / "train.py"],
         env={"PYTHONPATH": str(library)},
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 1
-    assert str(find_exception(done.stderr, mine)) == expected
+    assert result.returncode == 1
+    assert str(find_exception(result.stderr, code)) == expected
 
 
 def test_tracebacks_from_a_process_pool(tmp_path: Path) -> None:
@@ -135,15 +135,15 @@ def test_tracebacks_from_a_process_pool(tmp_path: Path) -> None:
         "import joblib\n\ndef fit(n):\n    raise ValueError('no copper')\n\nif __name__ == '__main__':\n"
         "    joblib.Parallel(2)(joblib.delayed(fit)(n) for n in range(2))\n"
     )
-    done = subprocess.run([sys.executable, tmp_path / "train.py"], capture_output=True, text=True, timeout=60)
-    exception = find_exception(done.stderr, tmp_path)
+    result = subprocess.run([sys.executable, tmp_path / "train.py"], capture_output=True, text=True, timeout=60)
+    exception = find_exception(result.stderr, tmp_path)
     assert exception
     assert exception.head == "ValueError: no copper"
     assert str(exception.place) == "train.py, line 7, in <module>"
 
 
-def traced(path: str, words: str = "ValueError: a") -> str:
-    return f'Traceback (most recent call last):\n  File "{path}", line 3, in fit\n    raise\n{words}\n'
+def traced(path: str, exception_line: str = "ValueError: a") -> str:
+    return f'Traceback (most recent call last):\n  File "{path}", line 3, in fit\n    raise\n{exception_line}\n'
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,9 @@ def test_exceptions_of_a_wrapper_around_the_hooks_are_not_the_submissions() -> N
 
 
 def test_windows_line_ends_and_lines_that_follow() -> None:
-    found = find_exception(traced("/opt/ml/code/train.py").replace("\n", "\r\n") + "\n---\nafter\nthat")
-    assert found
-    assert (found.head, found.following_lines) == ("ValueError: a", 2)
+    exception = find_exception(traced("/opt/ml/code/train.py").replace("\n", "\r\n") + "\n---\nafter\nthat")
+    assert exception
+    assert (exception.head, exception.following_lines) == ("ValueError: a", 2)
 
 
 @pytest.mark.parametrize(

@@ -121,8 +121,8 @@ def written(folder: Path, text: str | bytes) -> Path:
 def test_reasons(name: str, tmp_path: Path) -> None:
     failure_reason, text, reason = REASONS[name]
     log = written(tmp_path, ABOVE + text + BELOW)
-    found, exception = read_reason(failure_reason, log)
-    assert found == reason
+    failure, exception = read_reason(failure_reason, log)
+    assert failure == reason
     assert (exception is not None) == (reason == NAN)
 
 
@@ -229,9 +229,9 @@ def test_any_bytes_may_be_a_log(content: bytes, failure_reason: str, tmp_path_fa
 # ---- what to do --------------------------------------------------------------------------------------------
 
 
-def raised(words: str, file: str = "train.py", library: str = "sklearn/utils/validation.py") -> str:
+def raised(exception_line: str, file: str = "train.py", library: str = "sklearn/utils/validation.py") -> str:
     text = f'Traceback (most recent call last):\n  File "/opt/ml/code/{file}", line 3, in fit\n'
-    return f'{text}  File "/usr/lib/python3.12/site-packages/{library}", line 1, in f\n{words}\n'
+    return f'{text}  File "/usr/lib/python3.12/site-packages/{library}", line 1, in f\n{exception_line}\n'
 
 
 def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
@@ -241,7 +241,7 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "exception_line",
     [
         "ValueError: Input y contains NaN.",
         "ValueError: Input contains NaN.",
@@ -250,9 +250,9 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
         f"ValueError: \nAll the 5 fits failed.\n{RAISED}",
     ],
 )
-def test_targets_with_gaps(words: str, tmp_path: Path) -> None:
-    assert "PerTargetRegressor of challenge/meta_estimators.py" in str(hint(raised(words), "train", tmp_path))
-    assert hint(raised(words), "public predict", tmp_path) is None
+def test_targets_with_gaps(exception_line: str, tmp_path: Path) -> None:
+    assert "PerTargetRegressor of challenge/meta_estimators.py" in str(hint(raised(exception_line), "train", tmp_path))
+    assert hint(raised(exception_line), "public predict", tmp_path) is None
 
 
 def test_a_metric_on_gaps_and_inputs_that_are_not_numbers(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_a_large_dataset_is_deleted(client: Client, project: ProjectCommands) ->
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("arguments", "reason"),
     [
         (["dataset", "create", "prices"], "'prices' is not the name of a dataset: the form is MODEL-YYYYMMDD"),
         (["dataset", "ls", NAME], f"there is no dataset '{NAME}': nothing is at s3://"),
@@ -101,8 +101,8 @@ def test_a_large_dataset_is_deleted(client: Client, project: ProjectCommands) ->
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )
-def test_a_refusal_is_one_line(project: ProjectCommands, words: list[str], reason: str) -> None:
-    assert reason in project.refusal(*words)
+def test_a_refusal_is_one_line(project: ProjectCommands, arguments: list[str], reason: str) -> None:
+    assert reason in project.refusal(*arguments)
 
 
 def test_existing_resources_are_not_created_again(project: ProjectCommands) -> None:
@@ -115,13 +115,13 @@ def test_existing_resources_are_not_created_again(project: ProjectCommands) -> N
 def test_no_bucket(project: ProjectCommands) -> None:
     file = project.folder / "ml2p.yml"
     file.write_text(file.read_text().replace(project.url, "s3://no-such-bucket/x"))
-    for words in (
+    for arguments in (
         ["init"],
         ["dataset", "create", NAME],
         ["dataset", "list"],
         ["training-job", "create", "a-1-0", NAME],
     ):
-        assert "the bucket no-such-bucket does not exist: create it, or correct" in project.refusal(*words).replace(
+        assert "the bucket no-such-bucket does not exist: create it, or correct" in project.refusal(*arguments).replace(
             "'", ""
         )
 
@@ -145,19 +145,19 @@ def test_help(group: list[str]) -> None:
     assert lines
     assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
     for line in lines:
-        done = recore("ml2p", *group, line.split()[0], "--help")
-        assert done.returncode == 0
-        assert [wide for wide in done.stdout.splitlines() if len(wide) > 80] == []
+        result = recore("ml2p", *group, line.split()[0], "--help")
+        assert result.returncode == 0
+        assert [wide for wide in result.stdout.splitlines() if len(wide) > 80] == []
 
 
 @pytest.mark.parametrize(
-    ("words", "advice"),
+    ("arguments", "advice"),
     [
         (["modle"], "no command 'modle': did you mean 'model'?"),
         (["model", "creat"], "no command 'creat': did you mean 'create'?"),
         (["model", "create"], "Missing argument 'NAME'; see `python -m recore ml2p model create --help`"),
     ],
 )
-def test_wrong_usage(words: list[str], advice: str) -> None:
-    done = recore("ml2p", *words)
-    assert (done.returncode, done.stderr) == (2, f"recore: {advice}\n")
+def test_wrong_usage(arguments: list[str], advice: str) -> None:
+    result = recore("ml2p", *arguments)
+    assert (result.returncode, result.stderr) == (2, f"recore: {advice}\n")

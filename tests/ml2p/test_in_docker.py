@@ -65,9 +65,9 @@ def test_an_image_that_holds_the_code(client: Client, tmp_path: Path) -> None:
     one = project.result("endpoint", "invoke", "prices-1-0-0-test", json.dumps(HOUSE))["Body"]
     assert one["metadata"]["model_version"] == "docker-prices-1-0-0"
     assert one["result"] == {"price": 288.111}
-    done = project.run("endpoint", "invoke", "prices-1-0-0-test", '{"area": 80}')
-    assert done.returncode == 2
-    assert "the prediction failed: KeyError" in done.stderr
+    result = project.run("endpoint", "invoke", "prices-1-0-0-test", '{"area": 80}')
+    assert result.returncode == 2
+    assert "the prediction failed: KeyError" in result.stderr
     prefix = "docker/predictions/docker-prices-1-0-0/"
     wait_until(lambda: client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["KeyCount"] == 1)
     project.result("endpoint", "delete", "prices-1-0-0-test")

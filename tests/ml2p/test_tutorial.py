@@ -18,7 +18,7 @@ COPY = os.environ.get("RECORE_ML2P")
 def run_locally(folder: Path, *path: Path | str) -> tuple[str, dict]:
     """Run the tutorial's local.py and return what its training and its prediction printed."""
     variables = {"PYTHONPATH": os.pathsep.join(map(str, ["src", *path])), "AWS_DEFAULT_REGION": "us-east-1"}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "local.py"],
         cwd=folder,
         env=environment() | variables,
@@ -26,8 +26,8 @@ def run_locally(folder: Path, *path: Path | str) -> tuple[str, dict]:
         text=True,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
-    trained, predicted = done.stdout.splitlines()
+    assert result.returncode == 0, result.stderr
+    trained, predicted = result.stdout.splitlines()
     return trained, json.loads(predicted.replace("'", '"'))
 
 

@@ -260,8 +260,8 @@ def test_threads_do_not_change_the_numbers() -> None:
     for processors, threads in ((1, 1), (4, 2)):
         environment = {"OPENBLAS_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "PATH": "/usr/bin"}
         command = [sys.executable, "-c", program.format(processors)]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        numbers.append(np.array(done.stdout.split(), float))
+        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        numbers.append(np.array(result.stdout.split(), float))
     np.testing.assert_allclose(*numbers, rtol=1e-9, atol=1e-12)
 
 

@@ -35,8 +35,8 @@ def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:
         source = data / f"{name}.csv.gz"
         assert run(ROOT / "predict.py", "--model_dir", tmp_path, "--input", source, "--output", output, cwd=tmp_path)
         arguments = ("--actual", actual, "--predicted", output, "--output", tmp_path / f"{name}.txt")
-        done = run(ROOT / "score.py", *arguments, cwd=tmp_path)
-        assert "weights scored: 0.505 of 1.01" in done.stdout
+        completed = run(ROOT / "score.py", *arguments, cwd=tmp_path)
+        assert "weights scored: 0.505 of 1.01" in completed.stdout
         result = float((tmp_path / f"{name}.txt").read_text())
         assert result == pytest.approx(other_scores(files)[name], rel=1e-9)
 

@@ -107,8 +107,8 @@ def failure(ml: Path) -> str:
 def test_a_training_job(tmp_path: Path) -> None:
     """Training runs in a separate process, with the class that a variable names, and stores its validation output."""
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
-    done = run_front(code, ml, "train", ML2P_TRAINING_JOB="houses-1", ML2P_MODEL_CLS="house_prices.HousePrices")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "Starting training job houses-1.\nDone.\n", "")
+    result = run_front(code, ml, "train", ML2P_TRAINING_JOB="houses-1", ML2P_MODEL_CLS="house_prices.HousePrices")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "Starting training job houses-1.\nDone.\n", "")
     assert sorted(path.name for path in (ml / "model").iterdir()) == ["house.json", "validation.json"]
 
 
@@ -116,8 +116,8 @@ def test_a_dataset(tmp_path: Path, connected: Client) -> None:
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     url = f"s3://{BUCKET}/front"
     arguments = ("--model", "house_prices.HousePrices", "generate-dataset")
-    done = run_front(code, ml, *arguments, ML2P_DATASET="2026", ML2P_S3_URL=url)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "Starting generation of dataset 2026.\nDone.\n", "")
+    result = run_front(code, ml, *arguments, ML2P_DATASET="2026", ML2P_S3_URL=url)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "Starting generation of dataset 2026.\nDone.\n", "")
     assert connected.get(f"{url}/datasets/2026/houses.csv").decode() == HOUSES
 
 
@@ -204,10 +204,10 @@ def test_an_address_that_is_not_on_s3(ml: Path, command: str) -> None:
 def test_records_without_an_address(tmp_path: Path) -> None:
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     variables = {"ML2P_MODEL_VERSION": "1", "ML2P_RECORD_INVOKES": "true", "SAGEMAKER_BIND_TO_PORT": "0"}
-    done = run_front(code, ml, "--model", "house_prices.HousePrices", "serve", **variables)
-    assert done.returncode == 1
-    assert done.stderr == "Error: invocations cannot be recorded: set the variable ML2P_S3_URL\n"
-    assert done.stdout.splitlines()[-1] == "torn down"
+    result = run_front(code, ml, "--model", "house_prices.HousePrices", "serve", **variables)
+    assert result.returncode == 1
+    assert result.stderr == "Error: invocations cannot be recorded: set the variable ML2P_S3_URL\n"
+    assert result.stdout.splitlines()[-1] == "torn down"
 
 
 @pytest.mark.parametrize("variable", ["SAGEMAKER_BIND_TO_PORT", "MAX_CONTENT_LENGTH"])

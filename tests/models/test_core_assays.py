@@ -67,8 +67,8 @@ def expected(env: SageMakerEnv) -> np.ndarray:
 def predict_by_hand(model: Path, data: Path, folder: Path) -> np.ndarray:
     """Return the predictions of predict.py for a data file: (rows, 49)."""
     arguments = ("--model_dir", model, "--data_dir", data, "--output", folder / "out.csv")
-    done = run(ROOT / "predict.py", *arguments, cwd=folder, **ONE_THREAD)
-    assert done.returncode == 0, done.stderr
+    result = run(ROOT / "predict.py", *arguments, cwd=folder, **ONE_THREAD)
+    assert result.returncode == 0, result.stderr
     return pd.read_csv(folder / "out.csv", header=None, float_precision="round_trip").to_numpy(float)
 
 
@@ -78,8 +78,8 @@ def predict_by_hand(model: Path, data: Path, folder: Path) -> np.ndarray:
 def test_the_model_is_the_one_that_train_py_makes(env: SageMakerEnv, tmp_path: Path) -> None:
     arguments = [f"--{name}={value}" for name, value in HYPERPARAMETERS.items()]
     places = ("--data_dir", env.dataset_folder(), "--model_dir", tmp_path)
-    done = run(ROOT / "train.py", *places, *arguments, cwd=tmp_path, **ONE_THREAD)
-    assert done.returncode == 0, done.stderr
+    result = run(ROOT / "train.py", *places, *arguments, cwd=tmp_path, **ONE_THREAD)
+    assert result.returncode == 0, result.stderr
     contents = {path.name: path.read_bytes() for path in env.model_folder().iterdir()}
     assert set(contents) == {path.name for path in tmp_path.iterdir()} | {"expected_error.json"}
     assert {"model.pkl", "held_out.csv"} < set(contents)
@@ -143,7 +143,7 @@ def test_one_spectrum(predictor: Any, spectra: list[dict[str, Any]], expected: n
     """Values have units and expected errors; channels may be in any order, and the training data are not needed."""
     places = list(range(len(spectra[0]["wavenumbers"])))
     random.Random(1).shuffle(places)
-    datum = {name: [values[place] for place in places] for name, values in spectra[3].items()} | {"sample": "core_3"}
+    datum = {name: [values[index] for index in places] for name, values in spectra[3].items()} | {"sample": "core_3"}
     prediction = predictor.invoke(datum)
     assert prediction["metadata"]["model_version"] == "core-1"
     assays = prediction["result"]["assays"]
@@ -316,10 +316,10 @@ def test_another_submission(core_data_file: bytes, tmp_path: Path) -> None:
     """A submission whose functions return other types, and whose only modules are train.py and preprocess.py."""
     support.write_code(tmp_path / "code", {"train.py": support.OTHER_TRAIN, "preprocess.py": support.OTHER_PREPROCESS})
     env = training_folder(tmp_path / "ml", core_data_file, encode({"scale": 0.5}))
-    done = run_front(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")
-    assert done.returncode == 0, done.stderr
+    result = run_front(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")
+    assert result.returncode == 0, result.stderr
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", ANOTHER, str(tmp_path / "ml")],
         cwd=tmp_path / "code",
         env=front_environment(tmp_path / "code", {}),
@@ -327,8 +327,8 @@ def test_another_submission(core_data_file: bytes, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    results, expected = json.loads(done.stdout)
+    assert result.returncode == 0, result.stderr
+    results, expected = json.loads(result.stdout)
     np.testing.assert_allclose(values_of(results), np.array(expected), rtol=1e-9)
     assays = pd.read_csv(env.dataset_folder() / "public.csv.gz")["CuPPM"]
     copper = np.array(expected)[:, TARGETS.index("CuPPM")]

@@ -124,12 +124,12 @@ def test_a_job_needs_the_archive_alone(
         tar.extractall(tmp_path / "code", filter="data")
     (tmp_path / "elsewhere").mkdir()
     variables = {"PYTHONPATH": str(tmp_path / "code"), "ML2P_DATASET": "first", "ML2P_S3_URL": address}
-    done = run("-c", ALONE, cwd=tmp_path / "elsewhere", **s3_variables(client), **variables)
-    assert done.returncode == 0, done.stderr
+    result = run("-c", ALONE, cwd=tmp_path / "elsewhere", **s3_variables(client), **variables)
+    assert result.returncode == 0, result.stderr
     assert client.get(f"{address}/datasets/first/public.csv.gz") == core_data_file
     assert client.get(f"{address}/datasets/oxides/public.csv.gz")
-    assert "column 'CuPTC' looks like CuPPM" in done.stdout
-    files = {line for line in done.stdout.splitlines() if line.endswith((".py", ".so"))}
+    assert "column 'CuPTC' looks like CuPPM" in result.stdout
+    files = {line for line in result.stdout.splitlines() if line.endswith((".py", ".so"))}
     here = {file for file in files if file.startswith(str(tmp_path / "code"))}
     travelling = {"recore", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
     assert {Path(file).relative_to(tmp_path / "code").parts[0] for file in here} == travelling

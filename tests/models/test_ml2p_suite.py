@@ -54,9 +54,9 @@ def test_ml2ps_own_tests(tmp_path: Path) -> None:
     (tmp_path / "ml2p_is_ours.py").write_text(PLUGIN)
     command = [sys.executable, "-m", "pytest", "-p", "ml2p_is_ours", "-p", "no:cacheprovider", "-q", "-rfE", "tests"]
     variables = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    done = subprocess.run(
+    result = subprocess.run(
         command, cwd=tmp_path, env=environment() | variables, capture_output=True, text=True, timeout=300
     )
-    failed = re.findall(r"^(?:FAILED|ERROR) tests/\S+?::(\S+)", done.stdout, re.MULTILINE)
-    assert sorted(failed) == sorted(PINNED), done.stdout[-10000:] + done.stderr
-    assert "2 failed, 113 passed" in done.stdout
+    failed = re.findall(r"^(?:FAILED|ERROR) tests/\S+?::(\S+)", result.stdout, re.MULTILINE)
+    assert sorted(failed) == sorted(PINNED), result.stdout[-10000:] + result.stderr
+    assert "2 failed, 113 passed" in result.stdout

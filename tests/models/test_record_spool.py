@@ -260,7 +260,9 @@ def test_a_record_that_was_cut_off(client: Client, connected: Client, tmp_path: 
     (folder / "000000000002").write_text(entry % (BUCKET, prefix, "two") + f'["{BUCKET}", "{prefix}/off"]\n{{')
     command = [sys.executable, "-P", str(UPLOADER), str(folder), "30"]
     variables = environment() | s3_variables(client)
-    done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
+    result = subprocess.run(
+        command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert (result.returncode, result.stderr) == (0, "")
     assert names(client, prefix) == ["one", "two"]
     assert not folder.exists()

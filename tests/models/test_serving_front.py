@@ -134,17 +134,17 @@ def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, tmp_path: Path) -> None:
     """The server does not wait for an idle connection."""
-    begun, until = tmp_path / "begun", tmp_path / "until"
+    started, until = tmp_path / "begun", tmp_path / "until"
     (write_house_prices(tmp_path / "code") / "patient.py").write_text(PATIENT)
     variables = recording(client, "busy") | {"ML2P_MODEL_CLS": "patient.PatientPrices"}
-    datum = {"area": "later", "begun": str(begun), "until": str(until)}
+    datum = {"area": "later", "begun": str(started), "until": str(until)}
     with (
         served_model(tmp_path, **variables) as server,
         ThreadPoolExecutor(1) as pool,
         closing(server.idle_connection()),
     ):
         answer = pool.submit(server.invoke, datum)
-        wait_until(begun.exists)
+        wait_until(started.exists)
         server.process.send_signal(signal.SIGTERM)
         until.touch()
         assert answer.result(60)["result"] == {"price": "late"}

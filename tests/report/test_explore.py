@@ -114,9 +114,9 @@ def test_correlations(numbers: Path, public: pd.DataFrame) -> None:
     values = shapes(public)
     for name in ("CuPPM", "AlPPM", "AuPPM"):
         measured = public[name].notna().to_numpy()
-        for place in (0, 100, 211):
-            expected = stats.pearsonr(np.log10(public[name][measured]), values[measured, place]).statistic
-            assert written.loc[name].iloc[1 + place] == pytest.approx(expected, abs=1e-10)
+        for index in (0, 100, 211):
+            expected = stats.pearsonr(np.log10(public[name][measured]), values[measured, index]).statistic
+            assert written.loc[name].iloc[1 + index] == pytest.approx(expected, abs=1e-10)
 
 
 def test_nearest_neighbours(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
@@ -207,16 +207,16 @@ def test_a_gap_is_reported_with_its_location(explore_changed: Callable[..., Page
 
 
 def test_text_among_numbers_is_reported(explore_changed: Callable[..., Page]) -> None:
-    def words(data: pd.DataFrame) -> None:
+    def add_text(data: pd.DataFrame) -> None:
         name = channels(data).columns[3]
         data[name] = data[name].astype(object)
         data.iloc[2, data.columns.get_loc(name)] = "n.d."
 
-    assert "'n.d.'" in finding_text(explore_changed(words), "file", "bad")
+    assert "'n.d.'" in finding_text(explore_changed(add_text), "file", "bad")
 
 
 @pytest.mark.parametrize(
-    ("change", "name", "level", "words"),
+    ("change", "name", "level", "text"),
     [
         (lambda data: data.drop(columns=IDS), "file", "bad", "3 missing columns: 'SiteID'"),
         (lambda data: data.assign(notes="x"), "file", "bad", "'notes'"),
@@ -247,9 +247,9 @@ def test_problems_are_found(
     change: Callable[[pd.DataFrame], pd.DataFrame],
     name: str,
     level: str,
-    words: str,
+    text: str,
 ) -> None:
-    assert words in finding_text(explore_changed(change), name, level)
+    assert text in finding_text(explore_changed(change), name, level)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 6])
@@ -320,14 +320,14 @@ def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, sample: Path) 
 
 def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
     data, out = write_csv(tmp_path / "f.csv.gz", public.iloc[::8]), tmp_path / "explored.html"
-    done = recore_process("explore", data, "--out", out)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[0] == "explore: reading"
-    assert all(line.startswith("explore: ") for line in done.stderr.splitlines())
-    assert done.stdout.splitlines()[-1] == f"explore: {out}, its numbers in {tmp_path / 'explored'}"
-    assert all(line[:6].strip() in {"bad", "note", "good"} for line in done.stdout.splitlines()[:-1])
-    done = recore("explore", data, "--out", out, "--json")
-    assert {finding["name"] for finding in json.loads(done.stdout)} >= {"outliers", "no duplicates"}
+    result = recore_process("explore", data, "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.splitlines()[0] == "explore: reading"
+    assert all(line.startswith("explore: ") for line in result.stderr.splitlines())
+    assert result.stdout.splitlines()[-1] == f"explore: {out}, its numbers in {tmp_path / 'explored'}"
+    assert all(line[:6].strip() in {"bad", "note", "good"} for line in result.stdout.splitlines()[:-1])
+    result = recore("explore", data, "--out", out, "--json")
+    assert {finding["name"] for finding in json.loads(result.stdout)} >= {"outliers", "no duplicates"}
     assert recore("explore", data, "--out", "x.txt").returncode == 2
 
 
@@ -335,7 +335,7 @@ def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "cells", "name", "words"),
+    ("header", "cells", "name", "text"),
     [
         ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "2 missing columns: 'DepthFrom', 'DepthTo'"),
         ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "the same wavenumber"),
@@ -348,9 +348,9 @@ def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
         ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 row has no hole"),
     ],
 )
-def test_odd_headers_and_cells(tmp_path: Path, header: str, cells: str, name: str, words: str) -> None:
+def test_odd_headers_and_cells(tmp_path: Path, header: str, cells: str, name: str, text: str) -> None:
     page = explore_file(write_gz(tmp_path / "f.csv.gz", f"{header}\r\n{cells}\r\n"))
-    assert words in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
+    assert text in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
     write_page(page, tmp_path / "f.html")
 
 

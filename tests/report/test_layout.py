@@ -53,8 +53,8 @@ def make_run(folder: Path, sample: Path) -> None:
 
     def before(record: dict[str, Any]) -> None:
         record["started"] = "2020-01-01T00:00:00+00:00"
-        for place, name in enumerate(record["scores"]["private"]["r2"]):
-            record["scores"]["private"]["r2"][name] += 0.01 * (place % 5 - 2)
+        for index, name in enumerate(record["scores"]["private"]["r2"]):
+            record["scores"]["private"]["r2"][name] += 0.01 * (index % 5 - 2)
 
     def mine(record: dict[str, Any]) -> None:
         record["scores"]["private"]["r2"]["CuPPM"] = -7.25

@@ -27,21 +27,19 @@ from recore.report.page.page_files import write_page
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
 
 
-def page(words: str = "DD001") -> Page:
+def page(text: str = "DD001") -> Page:
     x = np.linspace(4000, 600, 50)
     lines = new_figure(300, xaxis={"autorange": "reversed"})
-    for name, y in ((words, np.sin(x / 300)), ("other", np.cos(x / 300))):
+    for name, y in ((text, np.sin(x / 300)), ("other", np.cos(x / 300))):
         lines.add_scatter(
-            x=as_float32(x), y=as_float32(y), name=name, text=[words] * len(x), hovertemplate="%{text} %{y:.3f}"
+            x=as_float32(x), y=as_float32(y), name=name, text=[text] * len(x), hovertemplate="%{text} %{y:.3f}"
         )
     heat = new_figure(300)
     heat.add_heatmap(z=as_float32(np.outer(x, x)), hovertemplate="%{z}<extra></extra>")
-    numbers = pd.DataFrame({"x": x, "y": np.sin(x / 300), "name": words})
-    items = [Figure("lines", words, words, lines, numbers), Figure("heat", "Heat", "Two by two.", heat, numbers)]
-    section = Section("only", words, words, [*items, Table("table", words, words, numbers)], words)
-    return Page(
-        words, words, {"file": words}, [PageFinding("bad", "words", words, "only", {"n": np.int64(3)})], [section]
-    )
+    numbers = pd.DataFrame({"x": x, "y": np.sin(x / 300), "name": text})
+    items = [Figure("lines", text, text, lines, numbers), Figure("heat", "Heat", "Two by two.", heat, numbers)]
+    section = Section("only", text, text, [*items, Table("table", text, text, numbers)], text)
+    return Page(text, text, {"file": text}, [PageFinding("bad", "words", text, "only", {"n": np.int64(3)})], [section])
 
 
 def test_numbers_beside_the_page_are_exact_to_the_last_digit(tmp_path: Path) -> None:

@@ -48,9 +48,11 @@ def test_targets_are_those_of_the_scores(runs: Runs) -> None:
     written = read_numbers(runs.good, "targets").set_index("target")
     for side in ("public", "private"):
         details = json.loads((runs.good / f"scores/{side}.json").read_text())
-        for name, said in details["targets"].items():
-            assert written[f"R2 {side}"][name] == pytest.approx(said["r2"], rel=1e-12)
-            assert written[f"lost {side}"][name] == pytest.approx(said["weight"] * (1 - said["r2"]), rel=1e-12)
+        for name, target_details in details["targets"].items():
+            assert written[f"R2 {side}"][name] == pytest.approx(target_details["r2"], rel=1e-12)
+            assert written[f"lost {side}"][name] == pytest.approx(
+                target_details["weight"] * (1 - target_details["r2"]), rel=1e-12
+            )
         assert written[f"points {side}"].sum() == pytest.approx(details["score"], rel=1e-9)
     assert written["lost private"].is_monotonic_decreasing
     costs, r2 = read_numbers(runs.good, "costs"), read_numbers(runs.good, "r2")
@@ -66,18 +68,22 @@ def test_errors_are_those_of_the_predictions(runs: Runs, public: pd.DataFrame) -
     assert pairs["SiteID"].tolist() == public["SiteID"].tolist()
     for name in TARGETS:
         known = public[name].notna().to_numpy()
-        actual, said = public[name].to_numpy()[known], predicted[name].to_numpy()[known]
+        actual, target_details = public[name].to_numpy()[known], predicted[name].to_numpy()[known]
         assert written["rows"][name] == known.sum()
-        assert written["R2"][name] == pytest.approx(r2_score(actual, said), rel=1e-9)
-        assert written["RMSE"][name] == pytest.approx(np.linalg.norm(said - actual) / np.sqrt(known.sum()), rel=1e-9)
-        slope, intercept = np.polyfit(said, actual, 1) if np.ptp(said) else (np.nan, np.nan)
+        assert written["R2"][name] == pytest.approx(r2_score(actual, target_details), rel=1e-9)
+        assert written["RMSE"][name] == pytest.approx(
+            np.linalg.norm(target_details - actual) / np.sqrt(known.sum()), rel=1e-9
+        )
+        slope, intercept = np.polyfit(target_details, actual, 1) if np.ptp(target_details) else (np.nan, np.nan)
         np.testing.assert_allclose(
             written.loc[name, ["slope", "intercept"]].astype(float), [slope, intercept], rtol=1e-6
         )
         rpd = np.std(actual, ddof=1) / written["RMSE"][name]
         assert written["RPD"][name] == pytest.approx(rpd, rel=1e-9)
-        largest = sorted((said - actual) ** 2)[-5:]
-        assert written["largest 5"][name] == pytest.approx(sum(largest) / ((said - actual) ** 2).sum(), rel=1e-9)
+        largest = sorted((target_details - actual) ** 2)[-5:]
+        assert written["largest 5"][name] == pytest.approx(
+            sum(largest) / ((target_details - actual) ** 2).sum(), rel=1e-9
+        )
         np.testing.assert_array_equal(pairs[f"{name} measured"], public[name])
         np.testing.assert_array_equal(pairs[f"{name} predicted"], predicted[name])
 
@@ -138,14 +144,14 @@ def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) 
     secret = pd.read_csv(runs.actual, index_col=0, float_precision="round_trip")[list(TARGETS)].to_numpy().ravel()
     secret = secret[~np.isnan(secret)]
     assert len(secret) > 3000
-    words = {repr(float(value)) for value in secret}
+    values = {repr(float(value)) for value in secret}
     for folder in (runs.good, runs.failed):
         drawn = np.array(sorted(drawn_numbers(folder / "report.html")))
         assert np.isin(shown[~np.isnan(shown)].astype(np.float32), drawn.astype(np.float32)).mean() > 0.99
         assert np.isin(secret.astype(np.float32), drawn.astype(np.float32)).mean() < 0.01
         for file in (folder / "report.html", *(folder / "report").iterdir()):
             text = re.sub(r'id="library">.*?<', "", file.read_text(), flags=re.DOTALL)
-            assert not words & set(re.findall(r"[\d.]+(?:e-\d+)?", text)), file
+            assert not values & set(re.findall(r"[\d.]+(?:e-\d+)?", text)), file
 
 
 def test_the_message_of_the_private_score_is_withheld(runs: Runs) -> None:
@@ -203,7 +209,7 @@ def test_a_run_that_was_stopped(run_copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "words"),
+    ("damage", "text"),
     [
         (lambda run, public: public.unlink(), "the public file no longer exists"),
         (lambda run, public: public.write_bytes(b"other"), "the public file has changed since the run"),
@@ -214,13 +220,13 @@ def test_a_run_that_was_stopped(run_copy: Path) -> None:
     ids=["gone", "changed", "no predictions", "wrong predictions", "empty predictions"],
 )
 def test_missing_files_are_named_and_everything_else_is_reported(
-    run_copy: Path, sample: Path, tmp_path: Path, damage: Callable[[Path, Path], Any], words: str
+    run_copy: Path, sample: Path, tmp_path: Path, damage: Callable[[Path, Path], Any], text: str
 ) -> None:
     public = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path))
     change_record(run_copy, lambda record: record["data"]["public"].update(path=str(public)))
     damage(run_copy, public)
     page = report_run(run_copy)
-    assert words in findings_of(page)["nothing to compare"].text
+    assert text in findings_of(page)["nothing to compare"].text
     assert {"r2", "costs", "timeline"} <= {item.name for item in page.items}
     write_report(run_copy)
 
@@ -327,10 +333,10 @@ def test_a_file_that_is_not_a_record_is_refused(run_copy: Path, change: Callable
 def test_the_command(run_copy: Path) -> None:
     shutil.rmtree(run_copy / "report")
     (run_copy / "report.html").unlink()
-    done = recore_process("report", run_copy)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == f"report: {run_copy / 'report.html'}, its numbers in {run_copy / 'report'}"
-    assert all(line[:6].strip() in {"bad", "note", "good"} for line in done.stdout.splitlines()[:-1])
+    result = recore_process("report", run_copy)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-1] == f"report: {run_copy / 'report.html'}, its numbers in {run_copy / 'report'}"
+    assert all(line[:6].strip() in {"bad", "note", "good"} for line in result.stdout.splitlines()[:-1])
     assert read_numbers(run_copy, "targets").shape == (49, 8)
 
 
@@ -338,11 +344,11 @@ def test_the_command_for_programs_and_its_refusals(run_copy: Path) -> None:
     reported = json.loads(recore("report", run_copy, "--json").stdout)
     assert {"score", "costs", "completed"} <= {finding["name"] for finding in reported}
     (run_copy / "run.json").write_text("[]")
-    for folder, words in ((run_copy, "not a valid run record"), (run_copy / "logs", "there is no such file")):
-        done = recore("report", folder)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert len(done.stderr.splitlines()) == 1
-        assert words in done.stderr
+    for folder, values in ((run_copy, "not a valid run record"), (run_copy / "logs", "there is no such file")):
+        result = recore("report", folder)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert len(result.stderr.splitlines()) == 1
+        assert values in result.stderr
 
 
 @pytest.mark.slow

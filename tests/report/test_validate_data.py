@@ -13,7 +13,7 @@ from recore.report.page.content import Page
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("change", "name", "level", "words"),
+    ("change", "name", "level", "reason"),
     [
         (lambda data: data.assign(SiteID="one"), "one hole", "bad", "only one hole"),
         (lambda data: data.iloc[::20], "few rows", "note", "8 rows"),
@@ -36,11 +36,11 @@ def test_unusual_data_are_findings(
     change: Callable[[pd.DataFrame], pd.DataFrame],
     name: str,
     level: str,
-    words: str,
+    reason: str,
 ) -> None:
     findings = validate_changed(change).findings
     texts = [one.text for one in findings if (one.name, one.level) == (name, level)]
-    assert words in " ".join(texts), texts
+    assert reason in " ".join(texts), texts
 
 
 @pytest.mark.slow
@@ -51,7 +51,7 @@ def test_few_rows_are_enough(validate_changed: Callable[..., Page], rows: int) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "reason"),
     [
         (lambda data: data.drop(columns=TARGETS), "no row has an assay"),
         (lambda data: data.iloc[:1], "only one row"),
@@ -61,9 +61,9 @@ def test_few_rows_are_enough(validate_changed: Callable[..., Page], rows: int) -
     ],
 )
 def test_data_that_cannot_be_validated_are_reported_in_one_line(
-    validate_changed: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], words: str
+    validate_changed: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], reason: str
 ) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=reason):
         validate_changed(change)
 
 
@@ -95,10 +95,10 @@ def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]
     for name in ("r2", "contributions"):
         assert f"{below} value" in figure(page, name).summary
     marks = next(trace for trace in figure(page, "r2").plot.data if trace.name == "held-out drill holes")
-    place = list(marks.y).index("CuPPM")
-    assert marks.marker.symbol[place] == "triangle-left"
-    assert marks.x[place] == -0.5
-    assert marks.customdata[place] == r2
+    position = list(marks.y).index("CuPPM")
+    assert marks.marker.symbol[position] == "triangle-left"
+    assert marks.x[position] == -0.5
+    assert marks.customdata[position] == r2
     learning = figure(page, "learning").plot.data[1]
     assert learning.name == "R2 of CuPPM"
     assert "triangle-down" in learning.marker.symbol

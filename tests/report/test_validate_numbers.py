@@ -136,7 +136,7 @@ def test_baselines_on_the_same_folds(numbers: Path, small_file: Path) -> None:
             measured = data[name].iloc[training].notna().to_numpy()
             x, y = bins[training][measured], data[name].iloc[training][measured].to_numpy()
             mean.loc[data.index[held_out], name] = y.mean()
-            best = np.argmax([np.corrcoef(x[:, place], y)[0, 1] ** 2 for place in range(21)])
+            best = np.argmax([np.corrcoef(x[:, index], y)[0, 1] ** 2 for index in range(21)])
             band.loc[data.index[held_out], name] = np.polyval(np.polyfit(x[:, best], y, 1), bins[held_out, best])
     scores = pd.read_csv(numbers / "comparison-scores.csv").set_index(["method", "held out"])["score"]
     for method, predicted in (("mean", mean), ("one band", band)):
@@ -175,9 +175,9 @@ def test_the_sensitivity_of_a_linear_model_is_its_coefficients(
     hurried = validate_submission(linear_submission, small_file, ValidationSettings(repeats=1, minutes=0))
     for table in (pd.read_csv(numbers / "sensitivity.csv"), item(hurried, "sensitivity")):
         assert table["input"].tolist() == inputs.columns.tolist()
-        for place in (0, 7, 36):
-            row = expected[place]
-            np.testing.assert_allclose(table[TARGETS[place]], row, rtol=1e-4, atol=1e-6 * abs(row).max())
+        for index in (0, 7, 36):
+            row = expected[index]
+            np.testing.assert_allclose(table[TARGETS[index]], row, rtol=1e-4, atol=1e-6 * abs(row).max())
         limits = [float(limit) for limit in inputs.columns[0].split("_")[1:]]
         assert table["wavenumber"].iloc[0] == pytest.approx(np.mean(limits))
     note = next(section.note for section in hurried.sections if section.name == "bands")
@@ -188,6 +188,6 @@ def test_the_sensitivity_of_a_linear_model_is_its_coefficients(
 def test_patterns_are_correlations(numbers: Path, small_file: Path) -> None:
     inputs, _ = preprocess(small_file)
     predicted = pd.read_csv(numbers / "predicted.csv")["CuPPM predicted holes"].to_numpy()
-    places = [0, inputs.shape[1] // 2, inputs.shape[1] - 1]
-    expected = [np.corrcoef(predicted, inputs.iloc[:, place])[0, 1] for place in places]
-    np.testing.assert_allclose(pd.read_csv(numbers / "patterns.csv")["CuPPM"].iloc[places], expected, rtol=1e-6)
+    columns = [0, inputs.shape[1] // 2, inputs.shape[1] - 1]
+    expected = [np.corrcoef(predicted, inputs.iloc[:, index])[0, 1] for index in columns]
+    np.testing.assert_allclose(pd.read_csv(numbers / "patterns.csv")["CuPPM"].iloc[columns], expected, rtol=1e-6)

@@ -21,8 +21,8 @@ def test_the_archive_contains_what_the_pipeline_needs_and_nothing_else(tmp_path:
     (project / "data/public/public.csv.gz").write_bytes(b"data")
     (project / "test").mkdir()
     (project / "test/test_mine.py").write_text("")
-    done = run("setup.py", "--quiet", "sdist", cwd=project)
-    assert done.returncode == 0, done.stderr
+    result = run("setup.py", "--quiet", "sdist", cwd=project)
+    assert result.returncode == 0, result.stderr
     [archive] = (project / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         names = {member.name.partition("/")[2] for member in tar.getmembers() if member.isfile()}

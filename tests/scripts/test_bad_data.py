@@ -148,7 +148,7 @@ CELLS = st.floats(0, 1) | st.integers(0, 9) | st.sampled_from(["", "nan", "inf",
 @given(rows=st.lists(st.tuples(st.integers(0, 59), CELLS), min_size=1, max_size=4))
 def test_any_cells_are_predicted_or_a_data_error(rows: list[tuple[int, object]], model: object) -> None:
     """Each row has one cell from the examples; all other cells are numbers."""
-    lines = [",".join(["7", *["0.5"] * place, str(cell), *["0.5"] * (59 - place)]) for place, cell in rows]
+    lines = [",".join(["7", *["0.5"] * position, str(cell), *["0.5"] * (59 - position)]) for position, cell in rows]
     finite = all(not isinstance(cell, str) for _, cell in rows)
     if finite:
         predicted = train.predict_fn(train.input_fn("\n".join(lines), "text/csv"), model)

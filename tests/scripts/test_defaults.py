@@ -69,12 +69,12 @@ def test_in_the_container(bubblewrap: None, project: Path, sample: Path, tmp_pat
     folder = copy_scripts(tmp_path / "project")
     shutil.copytree(sample / "public", folder / "data/public")
     for script in STEPS:
-        done = run_in_container(folder, script)
-        assert done.returncode == 0, done.stderr
+        result = run_in_container(folder, script)
+        assert result.returncode == 0, result.stderr
     assert (folder / "data/preprocess/public.csv").read_bytes() == (project / "data/preprocess/public.csv").read_bytes()
-    here, there = (pd.read_csv(place / "data/predictions/public.csv.out", header=None) for place in (project, folder))
+    here, there = (pd.read_csv(base / "data/predictions/public.csv.out", header=None) for base in (project, folder))
     np.testing.assert_allclose(there, here, rtol=1e-9)
-    here, there = (float((place / "data/scores/public.txt").read_text()) for place in (project, folder))
+    here, there = (float((base / "data/scores/public.txt").read_text()) for base in (project, folder))
     assert there == pytest.approx(here)
 
 

@@ -24,8 +24,8 @@ import score
 def lines_of(data: pd.DataFrame, folder: Path, name: str) -> list[str]:
     """Return the lines that preprocess.py writes for a frame of raw data."""
     source, output = write_csv(folder / f"{name}.csv.gz", data), folder / f"{name}.csv"
-    done = run_here(ROOT / "preprocess.py", "--input", source, "--output", output, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    result = run_here(ROOT / "preprocess.py", "--input", source, "--output", output, cwd=folder)
+    assert result.returncode == 0, result.stderr
     return output.read_text().splitlines()
 
 
@@ -149,8 +149,8 @@ def test_runs_alone_in_an_empty_folder(sample: Path, tmp_path: Path) -> None:
     folder = copy_scripts(tmp_path / "job", "preprocess.py")
     output = tmp_path / "deep" / "er" / "public.csv"
     arguments = ("--input", sample / "private/private.csv.gz", "--output", output, "--epochs", 3)
-    done = run("-P", folder / "preprocess.py", *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    result = run("-P", folder / "preprocess.py", *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
     assert output.exists()
 
 
@@ -159,8 +159,8 @@ def test_step_2_does_not_import_pandas(sample: Path, tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv[1:] = {arguments}; import preprocess; preprocess.main(); print('pandas' in sys.modules)"
     )
-    done = run("-c", code, cwd=ROOT)
-    assert done.stdout.splitlines()[-1] == "False", done.stderr
+    result = run("-c", code, cwd=ROOT)
+    assert result.stdout.splitlines()[-1] == "False", result.stderr
 
 
 @pytest.mark.timing

@@ -35,8 +35,8 @@ def lines(project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """Return step 2's file of the private data as lines, header first."""
     output = tmp_path_factory.mktemp("step2") / "public.csv"
     data = project / "data/private/private.csv.gz"
-    done = run_here(ROOT / "preprocess.py", "--input", data, "--output", output, cwd=output.parent)
-    assert done.returncode == 0, done.stderr
+    result = run_here(ROOT / "preprocess.py", "--input", data, "--output", output, cwd=output.parent)
+    assert result.returncode == 0, result.stderr
     return output.read_text().splitlines(keepends=True)
 
 
@@ -94,8 +94,8 @@ def test_predict_by_hand(project: Path, expected: np.ndarray, tmp_path: Path) ->
     output = tmp_path / "private.csv.out"
     data = project / "data/private/private.csv.gz"
     arguments = ("--model_dir", project / "model", "--input", data, "--output", output)
-    done = run_here(ROOT / "predict.py", *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    result = run_here(ROOT / "predict.py", *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
     np.testing.assert_allclose(pd.read_csv(output, header=None), expected, rtol=TOLERANCE)
 
 

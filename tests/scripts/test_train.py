@@ -66,9 +66,9 @@ def trained(folder: Path, data: pd.DataFrame, *arguments: object) -> str:
 
 def run_script(script: Path, *arguments: object) -> str:
     """Run a script, which must succeed, in its folder and return its output."""
-    done = run_here(script, *arguments, cwd=script.parent)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    result = run_here(script, *arguments, cwd=script.parent)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def logged(text: str) -> dict[str, float]:
@@ -236,7 +236,7 @@ from sagemaker_training import entry_point, environment
 job = environment.Environment()
 entry_point.run(job.module_dir, job.user_entry_point, job.to_cmd_args(), job.to_env_vars())
 """
-    done = run("-c", container, cwd=tmp_path, SAGEMAKER_BASE_DIR=str(base), **ONE_THREAD)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "validation:score=" in done.stdout
+    result = run("-c", container, cwd=tmp_path, SAGEMAKER_BASE_DIR=str(base), **ONE_THREAD)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "validation:score=" in result.stdout
     assert model_fn(base / "model").predict is not None

@@ -67,10 +67,10 @@ class Sources:
             sagemaker_session=self.session,
         )
         uri = f"s3://{BUCKET}/evaluated/{next(numbers)}"
-        place = ProcessingS3Output(s3_uri=uri, local_path=OUT, s3_upload_mode="EndOfJob")
+        output = ProcessingS3Output(s3_uri=uri, local_path=OUT, s3_upload_mode="EndOfJob")
         arguments = processor.run(
             code=str(self.folder / "evaluate.py"),
-            outputs=[ProcessingOutput(output_name="out", s3_output=place)],
+            outputs=[ProcessingOutput(output_name="out", s3_output=output)],
             arguments=[accuracy],
         )
         return ProcessingStep(name=name, step_args=arguments, **members)
@@ -302,10 +302,10 @@ def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
     channels = {"named": outputs["out"].S3Output.S3Uri, "numbered": outputs[0].S3Output.S3Uri}
     train = sources.train(ExecutionVariables.PIPELINE_EXECUTION_ID, 3, channels, cache_config=cache)
     tune = sources.tune(cache_config=cache)
-    models = [tune.get_top_model_s3_uri(place, BUCKET, "tuned") for place in (0, 1)]
+    models = [tune.get_top_model_s3_uri(output, BUCKET, "tuned") for output in (0, 1)]
     creates = [
-        ModelStep(name=f"Create{place}", step_args=serving(s3, session, uri).build())
-        for place, uri in enumerate(models)
+        ModelStep(name=f"Create{output}", step_args=serving(s3, session, uri).build())
+        for output, uri in enumerate(models)
     ]
     best, settings = tune.properties.BestTrainingJob, train.properties.HyperParameters
     metrics = Join(on="/", values=[outputs["out"].S3Output.S3Uri, "metrics.json"])
@@ -330,8 +330,8 @@ def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
     outcomes = {name: steps[name]["Metadata"]["Condition"]["Outcome"] for name in pairs}
     assert outcomes == dict.fromkeys(pairs, "True")
     client = session.sagemaker_client
-    for place, depth in enumerate(("2", "5")):
-        model = steps[f"Create{place}"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
+    for output, depth in enumerate(("2", "5")):
+        model = steps[f"Create{output}"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
         uri = client.describe_model(ModelName=model)["PrimaryContainer"]["ModelDataUrl"]
         job = client.describe_training_job(TrainingJobName=uri.split("/")[-3])
         assert (job["ModelArtifacts"]["S3ModelArtifacts"], job["HyperParameters"]["depth"]) == (uri, depth)

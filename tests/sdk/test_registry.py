@@ -36,9 +36,11 @@ def builder(s3: Any, name: str) -> Any:
 
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
     variables["SAGEMAKER_SUBMIT_DIRECTORY"] = archive(s3, **{"inference.py": SCRIPT})
-    made = ModelBuilder(s3_model_data_url=archive(s3, name=name), image_uri=IMAGE, role_arn=ROLE, env_vars=variables)
-    made.build(model_name=f"built-{next(numbers)}")
-    return made
+    model_builder = ModelBuilder(
+        s3_model_data_url=archive(s3, name=name), image_uri=IMAGE, role_arn=ROLE, env_vars=variables
+    )
+    model_builder.build(model_name=f"built-{next(numbers)}")
+    return model_builder
 
 
 def test_registered_versions(s3: Any) -> None:

@@ -88,7 +88,7 @@ def test_the_best_job_is_found_and_its_model_created(tmp_path: Path, data: str, 
     model = Model.create(model_name="v3-best", execution_role_arn=ROLE, primary_container=container)
     assert model.primary_container.model_data_url == uri
     assert job.hyper_parameter_tuning_job_name in [
-        found.hyper_parameter_tuning_job_name for found in HyperParameterTuningJob.get_all()
+        listed.hyper_parameter_tuning_job_name for listed in HyperParameterTuningJob.get_all()
     ]
 
 

@@ -77,9 +77,9 @@ def test_a_notebook_runs_from_its_first_cell_to_its_last(
 
     config = json.loads((folder / "config.json").read_text())
     test = s3.get_object(Bucket=config["DEFAULT_BUCKET"], Key=f"{config['PREFIX']}/test/test.csv")["Body"]
-    given = pandas.read_csv(test, header=None).to_numpy()
+    inputs = pandas.read_csv(test, header=None).to_numpy()
     joined = pandas.read_csv(folder / RESULTS[name], header=None).to_numpy()
-    assert joined.shape == (len(given), 10)
-    assert numpy.array_equal(joined[:, :9], given)  # row by row
+    assert joined.shape == (len(inputs), 10)
+    assert numpy.array_equal(joined[:, :9], inputs)  # row by row
     assert numpy.isfinite(joined[:, 9]).all()
-    assert len(given) == round(len(public_data) * 0.33 + 0.5)
+    assert len(inputs) == round(len(public_data) * 0.33 + 0.5)

@@ -63,14 +63,14 @@ def test_a_pipeline_of_older_classes(tmp_path: Path, s3: Any) -> None:
     transformer = Transformer(
         created.properties.ModelName, 1, INSTANCE, accept="text/csv", output_path=output, sagemaker_session=session
     )
-    given = TransformInput(rows, content_type="text/csv", split_type="Line")
-    transformed = TransformStep("Transform", transformer=transformer, inputs=given)
+    transform_input = TransformInput(rows, content_type="text/csv", split_type="Line")
+    transformed = TransformStep("Transform", transformer=transformer, inputs=transform_input)
     both = EstimatorTransformer(
         "Both",
         estimator=estimator,
         model_data=data,
         model_inputs=CreateModelInput(INSTANCE),
-        transform_inputs=given,
+        transform_inputs=transform_input,
         instance_count=1,
         instance_type=INSTANCE,
         accept="text/csv",

@@ -87,9 +87,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prepare(source: Path, session: PipelineSession) -> ProcessingStep:
     processor = SKLearnProcessor(VERSION, ROLE, instance_type=INSTANCE, instance_count=1, sagemaker_session=session)
-    place = Join("/", [f"s3://{BUCKET}", ExecutionVariables.PIPELINE_NAME, "rows"])
+    destination = Join("/", [f"s3://{BUCKET}", ExecutionVariables.PIPELINE_NAME, "rows"])
     outputs = [
-        ProcessingOutput(output_name="rows", source=f"{OUTPUT}/rows", destination=place),
+        ProcessingOutput(output_name="rows", source=f"{OUTPUT}/rows", destination=destination),
         ProcessingOutput(output_name="metrics", source=f"{OUTPUT}/metrics"),
     ]
     step_args = processor.run(code=str(source / "prepare.py"), outputs=outputs, arguments=["--mode", mode])
@@ -167,11 +167,12 @@ def deployment(source: Path, trained: TrainingStep, tuned: TuningStep, session: 
     """Return steps that create and register a model, and transform with it and with the tuning job's best one."""
     data = trained.properties.ModelArtifacts.S3ModelArtifacts
     model, best = (
-        SKLearnModel(place, ROLE, str(source / "train.py"), VERSION, sagemaker_session=session)
-        for place in (data, tuned.get_top_model_s3_uri(0, BUCKET, "tuned"))
+        SKLearnModel(destination, ROLE, str(source / "train.py"), VERSION, sagemaker_session=session)
+        for destination in (data, tuned.get_top_model_s3_uri(0, BUCKET, "tuned"))
     )
     create, create_best = (
-        ModelStep(name, step_args=made.create(INSTANCE)) for name, made in (("Create", model), ("CreateBest", best))
+        ModelStep(name, step_args=source_model.create(INSTANCE))
+        for name, source_model in (("Create", model), ("CreateBest", best))
     )
     register = ModelStep(
         "Register",
@@ -187,8 +188,8 @@ def deployment(source: Path, trained: TrainingStep, tuned: TuningStep, session: 
     )
     rows = trained.properties.InputDataConfig[0].DataSource.S3DataSource.S3Uri
     transforms = [
-        transform(name, made.properties.ModelName, rows, session, cached)
-        for name, made, cached in (("Transform", create, None), ("TransformBest", create_best, CACHE))
+        transform(name, source_model.properties.ModelName, rows, session, cached)
+        for name, source_model, cached in (("Transform", create, None), ("TransformBest", create_best, CACHE))
     ]
     return [create, create_best, register, *transforms]
 
@@ -243,8 +244,8 @@ def test_expressions_have_their_values(execution: _PipelineExecution) -> None:
     steps = {name: step["Metadata"] for name, step in steps_of(execution).items()}
     job = client.describe_training_job(TrainingJobName=steps["Train"]["TrainingJob"]["Arn"].rpartition("/")[2])
     identifier = execution.arn.rpartition("/")[2]
-    given = {name: value for name, value in job["HyperParameters"].items() if not name.startswith("sagemaker_")}
-    assert given == {
+    passed = {name: value for name, value in job["HyperParameters"].items() if not name.startswith("sagemaker_")}
+    assert passed == {
         "factor": "4.0",
         "epochs": "3",
         "mode": "quick-n3",
@@ -268,11 +269,11 @@ def test_the_best_model_of_a_tuning_job(execution: _PipelineExecution) -> None:
     tuning = steps["Tune"]["TuningJob"]["Arn"].rpartition("/")[2]
     best = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuning)["BestTrainingJob"]
     model = client.describe_model(ModelName=steps["CreateBest-CreateModel"]["Model"]["Arn"].rpartition("/")[2])
-    place = f"s3://{BUCKET}/tuned/{best['TrainingJobName']}/output/model.tar.gz"
-    assert model["PrimaryContainer"]["ModelDataUrl"] == place
-    found = float(best["TunedHyperParameters"]["factor"])
+    destination = f"s3://{BUCKET}/tuned/{best['TrainingJobName']}/output/model.tar.gz"
+    assert model["PrimaryContainer"]["ModelDataUrl"] == destination
+    best_factor = float(best["TunedHyperParameters"]["factor"])
     text = execution.sagemaker_session.read_s3_file(BUCKET, "every-step/TransformBest/rows.csv.out")
-    assert [float(line) for line in text.split()] == pytest.approx([3 * found, 7 * found])
+    assert [float(line) for line in text.split()] == pytest.approx([3 * best_factor, 7 * best_factor])
 
 
 def test_a_second_execution_has_the_hits_that_are_enabled(executions: list[_PipelineExecution]) -> None:

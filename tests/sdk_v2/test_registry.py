@@ -120,7 +120,7 @@ def test_the_model_card_of_a_package(tmp_path: Path) -> None:
     """The SDK asks whether the package exists and whether it already has a card."""
     session = Session()
     package = register(tmp_path, session, model_package_group_name="sdk-v2-cards")
-    found = model_card.ModelPackage.from_model_package_arn(package.model_package_arn, session)
-    assert found.model_package_version == 1
+    described = model_card.ModelPackage.from_model_package_arn(package.model_package_arn, session)
+    assert described.model_package_version == 1
     with pytest.raises(ValueError, match="could not be found"):
         model_card.ModelPackage.from_model_package_arn(f"{package.model_package_arn}0", session)

@@ -106,8 +106,8 @@ def _strings(bounds: dict[str, Any]) -> st.SearchStrategy[str]:
 
 def spoiled(document: Any) -> st.SearchStrategy[Any]:
     """Generate a document in which one value is replaced, removed, or joined by an unknown member."""
-    places = list(_places(document, ()))
-    return st.tuples(st.sampled_from(places), ANYTHING, st.sampled_from(["put", "drop", "add"])).map(
+    paths = list(_places(document, ()))
+    return st.tuples(st.sampled_from(paths), ANYTHING, st.sampled_from(["put", "drop", "add"])).map(
         lambda change: _changed(document, *change)
     )
 

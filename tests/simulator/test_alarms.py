@@ -165,12 +165,12 @@ def test_every_way_to_read_a_state_evaluates(client: Client) -> None:
     for value, other in (("ALARM", "OK"), ("OK", "ALARM")):
         assert watched.name in {alarm["AlarmName"] for alarm in describe(StateValue=value)["MetricAlarms"]}
         assert watched.name not in {alarm["AlarmName"] for alarm in describe(StateValue=other)["MetricAlarms"]}
-        for found in (
+        for described in (
             describe(AlarmNamePrefix=watched.name)["MetricAlarms"],
             describe(ActionPrefix="arn:aws:sns:us-east-1:123456789012:mine")["MetricAlarms"],
             watched.cloudwatch.describe_alarms_for_metric(**watched.metric)["MetricAlarms"],
         ):
-            assert [alarm["StateValue"] for alarm in found] == [value]
+            assert [alarm["StateValue"] for alarm in described] == [value]
         watched.put(Value=-9.0)
 
 

@@ -283,6 +283,6 @@ def test_the_simulator_ends_while_the_model_of_an_endpoint_is_unpacked() -> None
         model = endpoints.model("", ModelDataUrl=archive)
         endpoints.create(endpoints.config(variant(model, VolumeSizeInGB=20)), wait=False)
         wait_until(lambda: list(simulator.folder.glob("job-*/*/container-1/ml/model/zeros")) != [])
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 5
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
     assert not simulator.folder.exists()

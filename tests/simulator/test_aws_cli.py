@@ -27,8 +27,8 @@ def find() -> tuple[str | None, int]:
     newest: tuple[str | None, int] = (None, 0)
     for folder in os.get_exec_path():
         if program := shutil.which("aws", path=folder):
-            done = subprocess.run([program, "--version"], cwd="/", capture_output=True, text=True)
-            if (named := re.match(r"aws-cli/(\d+)", done.stdout + done.stderr)) and int(named[1]) > newest[1]:
+            result = subprocess.run([program, "--version"], cwd="/", capture_output=True, text=True)
+            if (named := re.match(r"aws-cli/(\d+)", result.stdout + result.stderr)) and int(named[1]) > newest[1]:
                 newest = program, int(named[1])
     return newest
 
@@ -56,9 +56,9 @@ def aws(command):
     """Return a function that runs the CLI and returns its output."""
 
     def run(*words: str) -> str:
-        done = subprocess.run(**command(*words), capture_output=True, timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        result = subprocess.run(**command(*words), capture_output=True, timeout=120)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
 
     return run
 
@@ -97,10 +97,10 @@ def test_list_and_wait(client, aws) -> None:
 
 
 def test_errors_come_from_the_service(command) -> None:
-    words = ("sagemaker", "describe-training-job", "--training-job-name", "none")
-    done = subprocess.run(**command(*words), capture_output=True, timeout=60)
-    assert done.returncode == REFUSED
-    assert "Requested resource not found" in done.stderr
+    arguments = ("sagemaker", "describe-training-job", "--training-job-name", "none")
+    result = subprocess.run(**command(*arguments), capture_output=True, timeout=60)
+    assert result.returncode == REFUSED
+    assert "Requested resource not found" in result.stderr
 
 
 @pytest.mark.skipif(VERSION < 2, reason="the AWS CLI on PATH is older than version 2")
@@ -110,8 +110,8 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
     while not client.logs.describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    words = ("logs", "tail", GROUP, "--follow", "--since", "1m")
-    process = subprocess.Popen(**command(*words), stdout=subprocess.PIPE)
+    arguments = ("logs", "tail", GROUP, "--follow", "--since", "1m")
+    process = subprocess.Popen(**command(*arguments), stdout=subprocess.PIPE)
     ends = threading.Timer(60, process.kill)
     ends.start()
     try:
@@ -170,9 +170,9 @@ def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path
 
     sagemaker("delete-endpoint", *named)
     assert sagemaker("wait", "endpoint-deleted", *named) == {}
-    done = subprocess.run(**command("sagemaker", "describe-endpoint", *named), capture_output=True, timeout=60)
-    assert done.returncode == REFUSED
-    assert "Could not find endpoint" in done.stderr
+    result = subprocess.run(**command("sagemaker", "describe-endpoint", *named), capture_output=True, timeout=60)
+    assert result.returncode == REFUSED
+    assert "Could not find endpoint" in result.stderr
     for name in ("cli-old", "cli-new"):
         sagemaker("delete-endpoint-config", "--endpoint-config-name", name)
         sagemaker("delete-model", "--model-name", name)
@@ -200,11 +200,11 @@ def test_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
     )
     assert [item["Strategy"] for item in summaries["HyperParameterTuningJobSummaries"]] == ["Grid"]
     sagemaker("delete-hyper-parameter-tuning-job", *named)
-    done = subprocess.run(
+    result = subprocess.run(
         **command("sagemaker", "stop-hyper-parameter-tuning-job", *named), capture_output=True, timeout=60
     )
-    assert done.returncode == REFUSED
-    assert "Could not find hyper parameter tuning job" in done.stderr
+    assert result.returncode == REFUSED
+    assert "Could not find hyper parameter tuning job" in result.stderr
 
 
 def test_a_pipeline_and_the_registry(client, sagemaker, command, tmp_path: Path) -> None:
@@ -261,5 +261,5 @@ def test_a_pipeline_and_the_registry(client, sagemaker, command, tmp_path: Path)
     for item in versions:
         sagemaker("delete-model-package", "--model-package-name", item["ModelPackageArn"])
     sagemaker("delete-model-package-group", *grouped)
-    done = subprocess.run(**command("sagemaker", "describe-pipeline", *named), capture_output=True, timeout=60)
-    assert (done.returncode, "Could not find pipeline" in done.stderr) == (REFUSED, True)
+    result = subprocess.run(**command("sagemaker", "describe-pipeline", *named), capture_output=True, timeout=60)
+    assert (result.returncode, "Could not find pipeline" in result.stderr) == (REFUSED, True)

@@ -386,7 +386,7 @@ SLEEPING = "import time\ndef model_fn(folder): time.sleep(600)\n"
 
 
 def test_an_instance_that_fails_ends_one_that_still_loads(chain: Callable[..., Chain], tmp_path: Path) -> None:
-    job, begun = Job(tmp_path), time.monotonic()
+    job, started = Job(tmp_path), time.monotonic()
     chains = [chain(SLEEPING, job=job, name="slow"), chain(reporting("fast"), job=job, name="fast")]
 
     def work(chain: Chain, items: Iterator[int]) -> None:
@@ -394,7 +394,7 @@ def test_an_instance_that_fails_ends_one_that_still_loads(chain: Callable[..., C
 
     with pytest.raises(JobFailed, match=r"^1 is refused$"):
         share_out(job, chains, [1, 2], work)
-    assert time.monotonic() - begun < 120
+    assert time.monotonic() - started < 120
     assert all(chain.ending for chain in chains)
 
 

@@ -202,10 +202,10 @@ def test_containers_of_a_dead_simulator_are_removed(client: Client) -> None:
         created = engine().containers.run(IMAGE, ["sleep", "600"], detach=True, labels={LABEL: printed})
         return created.name
 
-    orphan, mine = container("999999-1"), container(owner(psutil.Process()))
+    orphan, current = container("999999-1"), container(owner(psutil.Process()))
     sweep(engine())
     try:
         assert orphan not in containers()
-        assert mine in containers()
+        assert current in containers()
     finally:
-        engine().containers.get(mine).remove(force=True)
+        engine().containers.get(current).remove(force=True)

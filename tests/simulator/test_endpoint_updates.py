@@ -47,8 +47,8 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
         crowd.wait_for(100)
         later = crowd.answers - before
         assert sum(count for (_, model), count in later.items() if model.startswith("old")) <= CLIENTS
-        for place in (-1, 0):  # a worker of the server, then the server itself
-            servers_of("killed")[place].send_signal(signal.SIGKILL)
+        for index in (-1, 0):  # a worker of the server, then the server itself
+            servers_of("killed")[index].send_signal(signal.SIGKILL)
             crowd.wait_for(100)
         entries = [
             {"VariantName": "one", "DesiredWeight": 1, "DesiredInstanceCount": 2},

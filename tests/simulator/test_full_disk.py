@@ -75,9 +75,9 @@ def run_on_a_small_disk(folder: Path, *words: object) -> subprocess.CompletedPro
 
 
 def test_the_simulator_names_a_full_disk(tmp_path: Path) -> None:
-    done = run_on_a_small_disk(tmp_path, "-c", SIMULATOR.format(tests=str(ROOT / "tests")))
-    assert done.returncode == 0, done.stderr[-3000:]
-    reasons: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    result = run_on_a_small_disk(tmp_path, "-c", SIMULATOR.format(tests=str(ROOT / "tests")))
+    assert result.returncode == 0, result.stderr[-3000:]
+    reasons: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     assert reasons.pop("there is space again") == "Completed"
     assert reasons.pop("a job writes").startswith(
         f"InternalServerError: {FULL}. The job's own reason: AlgorithmError: "
@@ -92,12 +92,12 @@ def test_the_simulator_names_a_full_disk(tmp_path: Path) -> None:
 def test_a_run_names_the_disk_as_the_cause_and_not_the_submission(tmp_path: Path, sample: Path) -> None:
     write = "    open(os.environ['SM_MODEL_DIR'] + '/m', 'wb').write(bytes(1 << 27))\n"
     write = f"import os\nif __name__ == '__main__':\n{write}"
-    mine = tiny(tmp_path / "mine", {"train.py": write + TRAIN})
-    options = [mine, *file_options(sample, "public"), "--out", tmp_path / "run", "--no-report"]
-    done = run_on_a_small_disk(tmp_path, "-m", "recore", "run", *options)
-    assert done.returncode == 1
-    lines = done.stderr.splitlines()
-    assert any(line.startswith(f"recore: train failed: {FULL}") for line in lines), done.stderr
+    submission = tiny(tmp_path / "mine", {"train.py": write + TRAIN})
+    options = [submission, *file_options(sample, "public"), "--out", tmp_path / "run", "--no-report"]
+    result = run_on_a_small_disk(tmp_path, "-m", "recore", "run", *options)
+    assert result.returncode == 1
+    lines = result.stderr.splitlines()
+    assert any(line.startswith(f"recore: train failed: {FULL}") for line in lines), result.stderr
     assert (
         "  look at: this machine's disk, the bucket, the region and the permissions of this user, not the submission"
         in lines

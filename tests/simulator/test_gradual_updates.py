@@ -114,9 +114,9 @@ def stage(endpoints: Endpoints, name: str) -> tuple[str, str]:
     return status["Status"], status["StatusMessage"]
 
 
-def wait_until(done: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 120
-    while not done():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 

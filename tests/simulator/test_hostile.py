@@ -186,8 +186,8 @@ def test_a_job_that_freezes_its_supervisor_does_not_delay_the_end_of_the_simulat
         client = Client(simulator)
         name = client.process(FREEZE, wait=False, seconds=600, Environment=mark.environment)["ProcessingJobName"]
         wait_until(lambda: "frozen" in output(client, "ProcessingJob", name))
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 120  # of the job's ten minutes
+        started = time.monotonic()
+    assert time.monotonic() - started < 120  # of the job's ten minutes
     assert not mark.processes()
     assert not simulator.folder.exists()
 
@@ -283,7 +283,7 @@ def test_jobs_end_when_the_simulator_process_ends(ending, isolation):
     try:
         line = holder.stdout.readline().strip()
         assert line, "the simulator did not start"
-        place = Path(line)
+        simulator_folder = Path(line)
         wait_until(lambda: any("job.py" in " ".join(process.cmdline()) for process in mark.processes()))
         holder.send_signal(ending)
         holder.wait(60)
@@ -292,6 +292,6 @@ def test_jobs_end_when_the_simulator_process_ends(ending, isolation):
         holder.stdout.close()
     wait_until(lambda: not mark.processes(), 60)
     if ending != signal.SIGKILL:
-        assert not place.exists()
+        assert not simulator_folder.exists()
     assert not [process for process in psutil.Process().children() if process.pid == holder.pid]
-    shutil.rmtree(place, ignore_errors=True)  # what a killed simulator leaves behind
+    shutil.rmtree(simulator_folder, ignore_errors=True)  # what a killed simulator leaves behind

@@ -94,8 +94,10 @@ def make_request(chance: Random) -> bytes:
     lines = [first, HOST, *chance.sample(HEADERS, chance.randrange(6))]
     request = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + chance.choice(BODIES)
     if chance.random() < 0.2:
-        place = chance.randrange(len(request))
-        request = request[:place] + chance.randbytes(chance.randrange(1, 50)) + request[place + chance.randrange(5) :]
+        position = chance.randrange(len(request))
+        request = (
+            request[:position] + chance.randbytes(chance.randrange(1, 50)) + request[position + chance.randrange(5) :]
+        )
     return request
 
 
@@ -156,13 +158,13 @@ def start_job(client: Client) -> dict[str, Any]:
     """Start a job that runs for a while and copies its input to its output."""
     local = "/opt/ml/processing"
     read = {"S3Uri": client.put("input/file", CONTENT), "LocalPath": f"{local}/input/i", "S3DataType": "S3Prefix"}
-    left = {"S3Uri": f"s3://{BUCKET}/output", "LocalPath": f"{local}/output/o", "S3UploadMode": "EndOfJob"}
+    s3_output = {"S3Uri": f"s3://{BUCKET}/output", "LocalPath": f"{local}/output/o", "S3UploadMode": "EndOfJob"}
     return client.process(
         JOB,
         wait=False,
         seconds=int(SECONDS) + 120,
         ProcessingInputs=[{"InputName": "i", "S3Input": read | {"S3InputMode": "File"}}],
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": left}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
 
 

@@ -232,10 +232,10 @@ def test_a_client_that_falls_silent_is_disconnected(monkeypatch: pytest.MonkeyPa
 
 
 def test_requests_in_progress_end_when_the_server_does() -> None:
-    large, begun = bytes(32 << 20), threading.Event()
+    large, started = bytes(32 << 20), threading.Event()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        begun.set()
+        started.set()
         time.sleep(0.5)
         start_response("200 OK", [])
         return [large]
@@ -246,7 +246,7 @@ def test_requests_in_progress_end_when_the_server_does() -> None:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         reader = threading.Thread(target=lambda: answers.append(read_answer(connection)))
         reader.start()
-        assert begun.wait(60)
+        assert started.wait(60)
         idle.sendall(b"GET / HT")
     reader.join(60)
     connection.close()

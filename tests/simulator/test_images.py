@@ -156,8 +156,8 @@ def test_xgboost_is_the_package_of_the_development_environment() -> None:
 
 def test_the_makefile_makes_the_environment_that_pytorch_images_look_for() -> None:
     command = ["make", "--eval", "show: ; @echo $(PYTORCH)", "show"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == str(pytorch.folder())
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.strip() == str(pytorch.folder())
 
 
 def test_environments(tmp_path: Path) -> None:

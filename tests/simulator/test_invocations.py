@@ -198,9 +198,9 @@ def test_a_model_that_takes_too_long(endpoints: Endpoints, monkeypatch: pytest.M
     assert invocation.SECONDS == 60
     monkeypatch.setattr(invocation, "SECONDS", 0.5)
     name = endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
-    begun = time.monotonic()
+    started = time.monotonic()
     response = refusal(endpoints.invoke, name, "sleep 600")
-    assert time.monotonic() - begun < 50
+    assert time.monotonic() - started < 50
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert "did not respond within" in response["OriginalMessage"]
     endpoints.delete(name)
@@ -370,7 +370,9 @@ def test_logs_have_one_stream_per_instance(endpoints: Endpoints) -> None:
         streams = [item["logStreamName"] for item in logs.describe_log_streams(logGroupName=group)["logStreams"]]
         assert len(streams) == 2
         events = {stream: logs.get_log_events(logGroupName=group, logStreamName=stream)["events"] for stream in streams}
-        asked = [[e["message"] for e in found if "asked for" in e["message"]] for found in events.values()]
+        asked = [
+            [e["message"] for e in stream_events if "asked for" in e["message"]] for stream_events in events.values()
+        ]
         if all(len(lines) == 2 for lines in asked):
             break
         assert time.monotonic() < deadline, asked

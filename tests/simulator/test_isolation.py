@@ -43,14 +43,18 @@ def test_paths_in_arguments_and_variables(either):
         "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
         "ContainerArguments": ["--to", "/opt/ml/processing/output/out", "--also=/opt/ml/processing/output/out"],
     }
-    place = {"S3Uri": f"s3://{BUCKET}/paths", "LocalPath": "/opt/ml/processing/output/out", "S3UploadMode": "EndOfJob"}
+    s3_output = {
+        "S3Uri": f"s3://{BUCKET}/paths",
+        "LocalPath": "/opt/ml/processing/output/out",
+        "S3UploadMode": "EndOfJob",
+    }
     job = either.process(
         "import os, sys\nassert sys.argv[3] == '--also=' + sys.argv[2] == '--also=' + os.environ['TO']\n"
         "assert os.environ['URI'] == 's3://bucket/opt/ml/model', os.environ['URI']\n"
         "open(sys.argv[2] + '/found', 'w').write('here')\nopen('relative', 'w').write('x')",
         AppSpecification=entry,
         Environment={"TO": "/opt/ml/processing/output/out", "URI": "s3://bucket/opt/ml/model"},
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
     assert job["ProcessingJobStatus"] == "Completed", job
     assert either.get(f"s3://{BUCKET}/paths/found") == b"here"
@@ -109,11 +113,11 @@ for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passw
         result[path] = False
 """
     result = run_script(client, script)
-    for place in result:
-        if Path(place).is_dir():
-            assert not (Path(place) / name).exists()
+    for s3_output in result:
+        if Path(s3_output).is_dir():
+            assert not (Path(s3_output) / name).exists()
     layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # part of the layer that belongs to the job alone
-    assert not any(result[place] for place in result if place not in layer)
+    assert not any(result[s3_output] for s3_output in result if s3_output not in layer)
     assert result["/tmp"]
 
 
@@ -232,12 +236,12 @@ os.symlink('nowhere', folder + '/dangling')
 def test_links_in_outputs_never_lead_to_files_of_this_machine(either, tmp_path):
     (tmp_path / "secret").write_text("secret of the host")
     target = f"s3://{BUCKET}/links-{uuid.uuid4().hex}"
-    place = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
+    s3_output = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
     script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['FOLDER']\n{LINKS}"
     job = either.process(
         script,
         Environment={"FOLDER": "/opt/ml/processing/output/o"},
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
     assert job["ProcessingJobStatus"] == "Completed", job
     listed = either.s3.list_objects_v2(Bucket=BUCKET, Prefix=target.removeprefix(f"s3://{BUCKET}/"))["Contents"]
@@ -251,7 +255,7 @@ def test_an_output_folder_that_became_a_link(either, tmp_path, replaced):
     (tmp_path / "o/secret").write_text("secret of the host")
     (tmp_path / "output/o/secret").write_text("secret of the host")
     target = f"s3://{BUCKET}/links-{uuid.uuid4().hex}"
-    place = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
+    s3_output = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
     script = f"""
 import os
 path = os.environ['FOLDER']
@@ -263,7 +267,7 @@ os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[repl
     job = either.process(
         script,
         Environment={"FOLDER": "/opt/ml/processing/output/o"},
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
     assert job["ProcessingJobStatus"] == "Failed", job
     assert "link" in job["FailureReason"]

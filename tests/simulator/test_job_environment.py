@@ -79,9 +79,9 @@ def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
     assert run(replace(launch, bubblewrap=[str(program), *launch.bubblewrap[1:]]), tmp_path) == ""
     environment, arguments = eval(record.read_text())
     assert not set(environment) & set(VARIABLES), environment
-    words = arguments.decode().split("\0")
+    command_line = arguments.decode().split("\0")
     for name, value in variables.items():
-        assert words[words.index(name) - 1 : words.index(name) + 2] == ["--setenv", name, value]
+        assert command_line[command_line.index(name) - 1 : command_line.index(name) + 2] == ["--setenv", name, value]
 
 
 def test_a_zero_byte_in_a_variable_does_not_end_the_argument(tmp_path: Path) -> None:
@@ -173,9 +173,9 @@ def test_a_chain_of_endpoints_reaches_nothing_outside(tmp_path: Path) -> None:
     with Simulator(isolation="required") as simulator:
         endpoints = Endpoints(Client(simulator))
         first = endpoints.create(endpoints.config(variant(endpoints.model(FINDING.format(record=record)))))
-        place = endpoints.invoke(first)["Body"].read().decode()  # relative to the root of its file system
+        path = endpoints.invoke(first)["Body"].read().decode()  # relative to the root of its file system
         [left] = simulator.folder.rglob("ml/model/bin")
-        assert str(left).endswith(f"{place}/model/bin")
+        assert str(left).endswith(f"{path}/model/bin")
         variables = {"PATH": f"{left}:{this_python().search_path}", "LD_PRELOAD": f"{left}/none.so"}
         second = endpoints.create(endpoints.config(variant(endpoints.model(ECHO, variables))))
         environment = json.loads(endpoints.invoke(second)["Body"].read())

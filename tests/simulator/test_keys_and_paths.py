@@ -41,8 +41,8 @@ def s3_object(uri: str) -> dict[str, object]:
 
 
 def process(client: Client, uri: str, path: str = "/opt/ml/processing/input/i") -> dict:
-    place = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    return client.process("", ProcessingInputs=[{"InputName": "i", "S3Input": place}])
+    s3_input = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return client.process("", ProcessingInputs=[{"InputName": "i", "S3Input": s3_input}])
 
 
 @pytest.mark.parametrize(("end", "reason"), UNFIT.values(), ids=UNFIT.keys())

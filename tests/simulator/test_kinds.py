@@ -88,8 +88,8 @@ def test_a_kind_without_a_line_is_unknown(client: Any) -> None:
 def test_a_job_that_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
     resource = kind(SimpleNamespace(store=Store()))
     resource.add({}, "one", **{f"{kind.kind}Status": "Stopped"})
-    words = re.sub("(?<!^)(?=[A-Z])", " ", kind.kind).lower()
-    with pytest.raises(ServiceError, match=f"The {words} is in status Stopped and cannot be stopped"):
+    noun_phrase = re.sub("(?<!^)(?=[A-Z])", " ", kind.kind).lower()
+    with pytest.raises(ServiceError, match=f"The {noun_phrase} is in status Stopped and cannot be stopped"):
         resource.answer(f"Stop{kind.kind}", {f"{kind.kind}Arn": resource.arn("one")})
 
 

@@ -116,9 +116,9 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
         execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))
         pipelines.wait_for(execution, "Sleeps")
     before, line = left(), 1
-    while place := interrupted(folder, line, error):
-        assert not added_since(before), place
-        assert not os.listdir(tempfile.gettempdir()), place
+    while location := interrupted(folder, line, error):
+        assert not added_since(before), location
+        assert not os.listdir(tempfile.gettempdir()), location
         line += 1
     assert line > 50
     assert not added_since(before)
@@ -135,8 +135,8 @@ def test_a_start_that_fails_at_any_line_leaves_nothing(error: str, temporary: Pa
     """This runs in a separate process, because the simulators of other tests also open and close files."""
     command = [sys.executable, __file__, error, str(tmp_path / "state")]
     variables = environment() | {"TMPDIR": str(temporary), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-    done = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    result = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
 
 
 def test_a_constructor_has_no_effects(temporary: Path, tmp_path: Path) -> None:

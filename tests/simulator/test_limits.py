@@ -160,13 +160,13 @@ def test_stop_while_it_downloads(either):
     for number in range(200):
         either.put(f"many/{number}", "x")
     uri = "s3://" + either.put("many/last", "x").removeprefix("s3://").partition("/")[0] + "/many/"
-    place = {
+    data_source = {
         "S3Uri": uri,
         "LocalPath": "/opt/ml/processing/input/many",
         "S3DataType": "S3Prefix",
         "S3InputMode": "File",
     }
-    inputs = [{"InputName": "many", "S3Input": place}]
+    inputs = [{"InputName": "many", "S3Input": data_source}]
     name = either.process("print('never')", wait=False, ProcessingInputs=inputs)["ProcessingJobName"]
     wait_until(lambda: "ProcessingStartTime" in either.describe("ProcessingJob", name))
     stop(either, "ProcessingJob", name)

@@ -276,13 +276,13 @@ def test_waiting_for_a_job_that_is_missing_fails(client: Client, kind: str) -> N
 
 
 def test_waiting_for_jobs(client: Client) -> None:
-    done = client.process("print('done')", wait=False)["ProcessingJobName"]
+    finished = client.process("print('done')", wait=False)["ProcessingJobName"]
     failed = client.train("raise SystemExit(3)", wait=False)["TrainingJobName"]
     stopped = client.train("import time; time.sleep(60)", wait=False)["TrainingJobName"]
     client.sagemaker.stop_training_job(TrainingJobName=stopped)
     patience = {"Delay": 1, "MaxAttempts": 40}
     client.sagemaker.get_waiter("processing_job_completed_or_stopped").wait(
-        ProcessingJobName=done, WaiterConfig=patience
+        ProcessingJobName=finished, WaiterConfig=patience
     )
     waiter = client.sagemaker.get_waiter("training_job_completed_or_stopped")
     waiter.wait(TrainingJobName=stopped, WaiterConfig=patience)

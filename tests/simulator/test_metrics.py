@@ -102,7 +102,7 @@ def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
     monkeypatch.setattr(metrics, "PATIENCE", 10)  # no line alone takes as long as a line may
     monkeypatch.setattr(metrics, "SLOW_IN_ALL", 0.5)
     collected = collect(client, "slow", slow="^(a|aa|a?)+$")
-    begun = time.thread_time()
+    started = time.thread_time()
     for length in range(10, 40):
         line, before = "a" * length + "!", time.thread_time()
         collected.measure(line)
@@ -111,7 +111,7 @@ def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
     for _ in range(1000):
         collected.measure(line)
     assert not collected
-    assert time.thread_time() - begun < 15  # a thousand more lines would take twenty
+    assert time.thread_time() - started < 15  # a thousand more lines would take twenty
     assert collected.complaints == ["[the metric slow is no longer looked for: its regular expression takes too long]"]
 
 

@@ -69,8 +69,8 @@ def test_a_group(packages: Packages) -> None:
     for operation in ("describe", "delete"):
         call = getattr(sagemaker, f"{operation}_model_package_group")
         message = refused(call, ModelPackageGroupName=name)
-        for words in (f"Could not find model package group '{arn}'", "does not exist", "Requested resource not found"):
-            assert words in message  # programs look for these words
+        for phrase in (f"Could not find model package group '{arn}'", "does not exist", "Requested resource not found"):
+            assert phrase in message  # programs look for these words
     assert "not found" in refused(sagemaker.list_tags, ResourceArn=arn)
 
 

@@ -93,13 +93,13 @@ def test_tags_are_added_and_removed(client: Client, name: str) -> None:
     created = client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("team", "core")])
     arn = created["ModelArn"]
     assert tags_of(client, arn) == {"team": "core"}
-    words = ("name", "kind", "self", "Tags", "é", "a b", "x:y/z=+-@_.")
-    new = [*(tag(word, "1") for word in words), tag("team", "rock")]
+    texts = ("name", "kind", "self", "Tags", "é", "a b", "x:y/z=+-@_.")
+    new = [*(tag(word, "1") for word in texts), tag("team", "rock")]
     added = client.sagemaker.add_tags(ResourceArn=arn, Tags=new)["Tags"]
-    assert sorted(entry["Key"] for entry in added) == sorted([*words, "team"])
-    assert tags_of(client, arn) == {"team": "rock"} | dict.fromkeys(words, "1")
+    assert sorted(entry["Key"] for entry in added) == sorted([*texts, "team"])
+    assert tags_of(client, arn) == {"team": "rock"} | dict.fromkeys(texts, "1")
     client.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team", "nobody"])
-    assert tags_of(client, arn) == dict.fromkeys(words, "1")
+    assert tags_of(client, arn) == dict.fromkeys(texts, "1")
 
 
 def test_parallel_requests_lose_nothing(client: Client, name: str) -> None:

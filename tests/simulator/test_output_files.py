@@ -23,11 +23,11 @@ OUTPUT = "/opt/ml/processing/output/o"
 def run(client, script, **members):
     """Run a processing job that writes to its output's folder; return its description and the keys that it created."""
     prefix = f"outputs-{uuid.uuid4().hex}/"
-    place = {"S3Uri": f"s3://{BUCKET}/{prefix}", "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
+    s3_output = {"S3Uri": f"s3://{BUCKET}/{prefix}", "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
     job = client.process(
         f"import os\nfolder = os.environ['FOLDER'] + '/'\n{script}",
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
         **members,
     )
     listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
@@ -271,9 +271,9 @@ def test_files_that_even_their_owner_may_not_read(tmp_path: Path) -> None:
     folder.chmod(0o777)
     try:
         command = [sys.executable, "-c", AS_ANOTHER_USER, str(folder)]
-        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
         expected = "[('shut', ''), ('shut/deep', ''), ('shut/deep/er', ''), ('shut/file', 'content')]\n[]\n"
-        assert done.stdout == expected
+        assert result.stdout == expected
     finally:
         remove(folder)

@@ -21,12 +21,12 @@ LARGE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # a sparse fi
 def begin(client, script, **members):
     """Start a processing job that writes to its output's folder; return its name and the output's URI."""
     target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
-    place = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
+    s3_output = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
     job = client.process(
         f"import os\nfolder = os.environ['FOLDER']\n{script}",
         wait=False,
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
         **members,
     )
     return job["ProcessingJobName"], target
@@ -45,11 +45,11 @@ def test_stop_while_outputs_are_uploaded(either, script):
     wait_until(lambda: "written" in output(either, "ProcessingJob", name))
     wait_until(lambda: not mark.processes())
     either.sagemaker.stop_processing_job(ProcessingJobName=name)
-    begun = time.monotonic()
+    started = time.monotonic()
     job = either.wait("ProcessingJob", name, 300)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "FailureReason" not in job
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - started < 3
     assert_no_trace(either, mark)
 
 
@@ -75,8 +75,8 @@ def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
         name, _ = begin(client, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
         wait_until(lambda: "written" in output(client, "ProcessingJob", name))
         wait_until(lambda: not mark.processes())
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 5
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
     assert not simulator.folder.exists()
 
 
@@ -88,10 +88,10 @@ def test_stop_while_a_model_is_uploaded(either, compression):
     name = either.train(script, wait=False, seconds=600, OutputDataConfig=target)["TrainingJobName"]
     wait_until(lambda: either.describe("TrainingJob", name)["SecondaryStatus"] == "Uploading")
     either.sagemaker.stop_training_job(TrainingJobName=name)
-    begun = time.monotonic()
+    started = time.monotonic()
     job = either.wait("TrainingJob", name, 300)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - started < 3
 
 
 @pytest.mark.timing
@@ -242,7 +242,7 @@ os.posix_fallocate(os.open('f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)
 @pytest.mark.parametrize("script", FULL.values(), ids=FULL.keys())
 def test_a_running_job_that_fills_its_volume(either, script):
     mark = Mark()
-    begun = time.monotonic()
+    started = time.monotonic()
     job = either.process(
         f"import os, tempfile, time\n{script}\nprint('full', flush=True)\ntime.sleep(600)",
         Environment=mark.environment | {"FOLDER": "/opt/ml/processing"},
@@ -251,7 +251,7 @@ def test_a_running_job_that_fills_its_volume(either, script):
     assert job["ProcessingJobStatus"] == "Failed"
     reason = "No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
-    assert time.monotonic() - begun < 120  # of the five minutes that it may take
+    assert time.monotonic() - started < 120  # of the five minutes that it may take
     assert_no_trace(either, mark)
 
 

@@ -37,9 +37,9 @@ def names(sagemaker: Any, kind: str) -> list[str]:
 def waiting_steps(pipelines: Pipelines) -> list[dict[str, Any]]:
     """Return two steps that end at once, a job that ends, one that does not, and a step that needs it."""
     waits = pipelines.processing("Waits", UNTIL)
-    place = waits["Arguments"]["ProcessingInputs"][0]["S3Input"]
-    place["S3Uri"] = place["S3Uri"].rpartition("/")[0]
-    pipelines.client.put(f"{place['S3Uri'].removeprefix(f's3://{BUCKET}/')}/go", "no")
+    s3_input = waits["Arguments"]["ProcessingInputs"][0]["S3Input"]
+    s3_input["S3Uri"] = s3_input["S3Uri"].rpartition("/")[0]
+    pipelines.client.put(f"{s3_input['S3Uri'].removeprefix(f's3://{BUCKET}/')}/go", "no")
     arguments = {"ModelPackageGroupName": "group", "InferenceSpecification": SPECIFICATION}
     register = step("Registered", "RegisterModel", arguments)
     after = model("After", "Waits", A=get("Steps.Quick.ProcessingJobArn"), B=get("Steps.Waits.ProcessingJobName"))

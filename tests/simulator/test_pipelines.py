@@ -64,8 +64,8 @@ def after(name: str, trigger: str, message: Any = "") -> dict[str, Any]:
 
 
 def outputs(count: int) -> dict[str, Any]:
-    place = PLACE | {"S3Uri": get("Parameters.S")}
-    listed = [{"OutputName": f"o{number}", "S3Output": place} for number in range(count)]
+    data_source = PLACE | {"S3Uri": get("Parameters.S")}
+    listed = [{"OutputName": f"o{number}", "S3Output": data_source} for number in range(count)]
     return process() | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": listed}}}
 
 

@@ -24,13 +24,13 @@ BASE = "import os, sys\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\n"
 
 
 def input_from(uri):
-    place = {"S3Uri": uri, "LocalPath": INPUT, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    return {"ProcessingInputs": [{"InputName": "data", "S3Input": place}]}
+    s3_input = {"S3Uri": uri, "LocalPath": INPUT, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {"ProcessingInputs": [{"InputName": "data", "S3Input": s3_input}]}
 
 
 def output_to(uri):
-    place = {"S3Uri": uri, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
-    return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": place}]}}
+    s3_input = {"S3Uri": uri, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
+    return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_input}]}}
 
 
 def test_inputs_keep_their_names(either):
@@ -149,8 +149,8 @@ def test_the_requirements_of_a_framework_processor(either):
     """The packages are in the archive from which the SDK's script installs them, without a network."""
     archive = either.get(source(either, **{"requirements.txt": "numpy\n./pkg\n"} | PACKAGE))
     uri = either.put(f"source/{uuid.uuid4().hex}/sourcedir.tar.gz", archive)
-    place = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
-    job = either.process(USE, ProcessingInputs=[{"InputName": "source", "S3Input": place | {"S3InputMode": "File"}}])
+    s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
+    job = either.process(USE, ProcessingInputs=[{"InputName": "source", "S3Input": s3_input | {"S3InputMode": "File"}}])
     assert job["ProcessingJobStatus"] == "Completed", job
     assert "hello from the package" in output(either, "ProcessingJob", job["ProcessingJobName"])
 
@@ -164,9 +164,9 @@ def test_the_script_of_a_framework_processor(either):
     archive = either.get(source(either, **{"program.py": program, "beside.txt": "beside it"}))
     root, inputs = f"source/{uuid.uuid4().hex}", []
     for name, file, content in (("source", "sourcedir.tar.gz", archive), ("entrypoint", "runproc.sh", script)):
-        place = {"S3Uri": either.put(f"{root}/{file}", content), "S3DataType": "S3Prefix", "S3InputMode": "File"}
-        place["LocalPath"] = f"/opt/ml/processing/input/{name.replace('source', 'code')}"
-        inputs.append({"InputName": name, "S3Input": place})
+        s3_input = {"S3Uri": either.put(f"{root}/{file}", content), "S3DataType": "S3Prefix", "S3InputMode": "File"}
+        s3_input["LocalPath"] = f"/opt/ml/processing/input/{name.replace('source', 'code')}"
+        inputs.append({"InputName": name, "S3Input": s3_input})
     command = ["/bin/bash", "/opt/ml/processing/input/entrypoint/runproc.sh"]
     job = either.process(
         "",
@@ -179,9 +179,9 @@ def test_the_script_of_a_framework_processor(either):
 
 
 def test_an_invalid_archive_of_a_framework_processor(client):
-    place = {"S3Uri": client.put("source/broken/sourcedir.tar.gz", "text"), "S3DataType": "S3Prefix"}
-    place |= {"LocalPath": "/opt/ml/processing/input/code", "S3InputMode": "File"}
-    job = client.process("print('never')", ProcessingInputs=[{"InputName": "source", "S3Input": place}])
+    s3_input = {"S3Uri": client.put("source/broken/sourcedir.tar.gz", "text"), "S3DataType": "S3Prefix"}
+    s3_input |= {"LocalPath": "/opt/ml/processing/input/code", "S3InputMode": "File"}
+    job = client.process("print('never')", ProcessingInputs=[{"InputName": "source", "S3Input": s3_input}])
     assert job["FailureReason"].startswith("ClientError: sourcedir.tar.gz cannot be unpacked: "), job
 
 

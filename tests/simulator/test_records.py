@@ -185,7 +185,7 @@ def test_threads_do_not_disturb_each_other(steps_of_threads: list[list[tuple[str
         store = Store(database)
         with ThreadPoolExecutor(len(steps_of_threads)) as pool:
             works = [pool.submit(work, *item, store) for item in enumerate(steps_of_threads)]
-        expected = {key: record for done in works for key, record in done.result().items()}
+        expected = {key: record for future in works for key, record in future.result().items()}
         assert sorted(map(str, store.all("Model"))) == sorted(map(str, expected.values()))
         counts = sum(step == "count" for steps in steps_of_threads for step, _ in steps)
         assert (store.get("Counter", "shared") or {"count": 0}) == {"count": counts}

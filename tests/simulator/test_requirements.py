@@ -43,17 +43,17 @@ def failed_endpoint(endpoints: Endpoints, model: str) -> str:
 @pytest.fixture
 def building(without_sandbox: Client, tmp_path: Path):
     """Return the source of an endpoint that goes on building a package."""
-    begun, go = tmp_path / "begun", tmp_path / "go"
+    started, go = tmp_path / "begun", tmp_path / "go"
     files = {
         "inference.py": NAMED.format(name="m"),
         "requirements.txt": "./package\n",
         "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "waiting"\nbackend-path = ["."]\n',
-        "package/waiting.py": WAITING.format(begun=str(begun), go=str(go)),
+        "package/waiting.py": WAITING.format(begun=str(started), go=str(go)),
     }
     endpoints, source = Endpoints(without_sandbox), without_sandbox.source(**files)
     model = endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
     name = endpoints.create(endpoints.config(variant(model)), wait=False)
-    wait_until(begun.exists)
+    wait_until(started.exists)
     yield source
     assert endpoints.describe(name)["EndpointStatus"] == "Creating"
     go.touch()
@@ -81,8 +81,8 @@ def test_a_large_file_is_refused(of_either: Endpoints) -> None:
     job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert job["FailureReason"] == TOO_LARGE
     uri = client.put(f"source/{next(numbers)}/sourcedir.tar.gz", client.get(source))
-    place = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
-    job = client.process("", ProcessingInputs=[{"InputName": "source", "S3Input": place | {"S3InputMode": "File"}}])
+    s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
+    job = client.process("", ProcessingInputs=[{"InputName": "source", "S3Input": s3_input | {"S3InputMode": "File"}}])
     assert job["FailureReason"] == TOO_LARGE
     model = of_either.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
     assert failed_endpoint(of_either, model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))

@@ -107,12 +107,12 @@ class Stream:
 
     def kept(self) -> list[str]:
         """Return the first word of each event."""
-        words, token = [], {}
+        first_words, token = [], {}
         while True:
             page = self.logs.get_log_events(**self.names, startFromHead=True, limit=1000, **token)
             if not page["events"]:
-                return words
-            words += [event["message"].split()[0] for event in page["events"]]
+                return first_words
+            first_words += [event["message"].split()[0] for event in page["events"]]
             token = {"nextToken": page["nextForwardToken"]}
 
 

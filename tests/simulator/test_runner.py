@@ -33,10 +33,10 @@ with Simulator(isolation="off", state=Path(sys.argv[1])) as simulator:
 
 
 def create(sagemaker: Any, name: str, script: str) -> None:
-    place = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/none"}}}
+    data_source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/none"}}}
     sagemaker.create_auto_ml_job(
         AutoMLJobName=name,
-        InputDataConfig=[place | {"TargetAttributeName": script}],
+        InputDataConfig=[data_source | {"TargetAttributeName": script}],
         OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/none"},
         RoleArn=ROLE_ARN,
     )

@@ -81,8 +81,8 @@ with Simulator() as third:
 
 
 def test_the_folder_lasts_as_long_as_any_simulator_of_the_process(tmp_path: Path) -> None:
-    done = run("-c", TWO, cwd=ROOT, TMPDIR=str(tmp_path))
-    assert done.returncode == 0, done.stderr
+    result = run("-c", TWO, cwd=ROOT, TMPDIR=str(tmp_path))
+    assert result.returncode == 0, result.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -110,8 +110,8 @@ with Simulator(state=Path(sys.argv[1])) as simulator:
 
 
 def test_a_content_that_reaches_the_state_folder_only_at_the_end(tmp_path: Path) -> None:
-    done = run("-c", LATE, tmp_path / "state", cwd=ROOT)
-    assert done.returncode == 0, done.stderr
+    result = run("-c", LATE, tmp_path / "state", cwd=ROOT)
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_closed_content_is_not_read() -> None:

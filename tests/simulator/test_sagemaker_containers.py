@@ -100,8 +100,8 @@ assert calls == [1]
 
 
 def test_its_worker_is_initialized_once(tmp_path: Path) -> None:
-    done = run("-c", AT_ONCE, cwd=tmp_path, PYTHONPATH=LIBRARY)
-    assert done.returncode == 0, done.stderr
+    result = run("-c", AT_ONCE, cwd=tmp_path, PYTHONPATH=LIBRARY)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.slow

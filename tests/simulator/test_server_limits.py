@@ -85,12 +85,12 @@ def failure_of(endpoints: Endpoints, model: str, **members: int) -> str:
     return described["FailureReason"]
 
 
-@pytest.mark.parametrize("place", ["sockets", "model", "temporary"])
+@pytest.mark.parametrize("folder", ["sockets", "model", "temporary"])
 def test_an_endpoint_without_a_volume_size_has_a_limit(
-    of_either: Endpoints, monkeypatch: pytest.MonkeyPatch, place: str
+    of_either: Endpoints, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
-    reason = failure_of(of_either, of_either.model(WRITING.format(place=place, size=100 * MIB)))
+    reason = failure_of(of_either, of_either.model(WRITING.format(place=folder, size=100 * MIB)))
     expected = "No space left on device: the model needs more than VolumeSizeInGB, 0"
     assert reason == f"Production variant one did not pass the ping health check: {expected}"
 
@@ -103,7 +103,7 @@ def test_the_folder_of_the_socket_is_on_the_volume_of_an_endpoint(of_either: End
 def test_the_containers_of_a_model_share_the_volume(either: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each container writes less than the available space."""
     monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
-    model = create_model(either, *(WRITING.format(place=place, size=40 * MIB) for place in ("model", "sockets")))
+    model = create_model(either, *(WRITING.format(place=folder, size=40 * MIB) for folder in ("model", "sockets")))
     job, _ = transform(either, model, {"a": "1"})
     reason = "No space left on device: the model needs more than VolumeSizeInGB, 0"
     assert (job["TransformJobStatus"], job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")

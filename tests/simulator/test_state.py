@@ -149,10 +149,10 @@ def command_fails(folder: Path, *before: object) -> str:
         "--state",
         str(folder),
     ]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    return done.stderr
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    return result.stderr
 
 
 @pytest.mark.parametrize("make_unusable", UNUSABLE, ids=lambda function: function.__name__)
@@ -231,7 +231,7 @@ def test_a_full_disk_refuses_new_data_and_keeps_the_rest(tmp_path: Path) -> None
     small = tmp_path / "small"
     small.mkdir()
     command = ["bwrap", "--dev-bind", "/", "/", "--size", "2000000", "--tmpfs", small, sys.executable, "-c", FULL_DISK]
-    done = subprocess.run(
+    result = subprocess.run(
         [*map(str, command), str(small / "state"), str(tmp_path / "copied")],
         cwd=ROOT,
         env=environment(),
@@ -239,8 +239,8 @@ def test_a_full_disk_refuses_new_data_and_keeps_the_rest(tmp_path: Path) -> None
         text=True,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
-    acknowledged = {str(number): str(number).encode() for number in eval(done.stdout)}
+    assert result.returncode == 0, result.stderr
+    acknowledged = {str(number): str(number).encode() for number in eval(result.stdout)}
     assert len(acknowledged) > 5
     with running("--state", tmp_path / "copied") as simulator:
         s3 = simulator.client("s3")

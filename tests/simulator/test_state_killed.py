@@ -46,13 +46,13 @@ class Load:
             while True:
                 self._step()
 
-    def check(self, found: dict[Key, bytes | None]) -> None:
+    def check(self, contents: dict[Key, bytes | None]) -> None:
         """Compare what exists after a restart with what may exist."""
         for key, values in self.may_be.items():
-            assert found.get(key) in values, f"{key} is {found.get(key)!r:.60}, not one of {values!r:.200}"
-        ours = {key for key in found if key[1].startswith(f"{self.number}-")}
+            assert contents.get(key) in values, f"{key} is {contents.get(key)!r:.60}, not one of {values!r:.200}"
+        ours = {key for key in contents if key[1].startswith(f"{self.number}-")}
         assert ours <= self.may_be.keys()
-        self.may_be = {key: {found.get(key)} for key in self.may_be}
+        self.may_be = {key: {contents.get(key)} for key in self.may_be}
 
     def _step(self) -> None:
         name, step = f"{self.number}-{self.random.randrange(12)}", self.random.random()
@@ -105,16 +105,16 @@ class Load:
 def found_in(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
     """Return all objects, models and jobs; no job runs after a start."""
     sagemaker = simulator.client("sagemaker")
-    found: dict[Key, bytes | None] = {}
+    contents: dict[Key, bytes | None] = {}
     for page in sagemaker.get_paginator("list_models").paginate():
         for name in [model["ModelName"] for model in page["Models"]]:
             model = sagemaker.describe_model(ModelName=name)
-            found[MODEL, name] = model["PrimaryContainer"]["Environment"]["value"].encode()
+            contents[MODEL, name] = model["PrimaryContainer"]["Environment"]["value"].encode()
     for page in sagemaker.get_paginator("list_processing_jobs").paginate():
         for job in page["ProcessingJobSummaries"]:
             assert job["ProcessingJobStatus"] in ("Completed", "Failed")
-            found[JOB, job["ProcessingJobName"]] = b""
-    return found
+            contents[JOB, job["ProcessingJobName"]] = b""
+    return contents
 
 
 def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None:
@@ -122,12 +122,12 @@ def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None
     loads, moments = [Load(number) for number in range(4)], generator("moments")
     for kills in range(KILLS + 1):
         with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:
-            found = found_in(simulator)
+            contents = found_in(simulator)
             there = objects(simulator)
             assert before.items() <= there.items()
-            found |= {(OBJECT, key): body for key, body in there.items() if key not in before}
+            contents |= {(OBJECT, key): body for key, body in there.items() if key not in before}
             for load in loads:
-                load.check(found)
+                load.check(contents)
             if kills == KILLS:
                 break
             threading.Timer(moments.uniform(0.1, 1.0), simulator.kill).start()

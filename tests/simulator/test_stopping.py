@@ -107,8 +107,8 @@ def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch
     def orchestrate(number):
         def work(job):
             ends = [threading.Event() for _ in range(3)]
-            for place, end in enumerate(ends):
-                queue.submit(f"{number}-{place}", lambda job, end=end: (computed.append(1), end.set()))
+            for index, end in enumerate(ends):
+                queue.submit(f"{number}-{index}", lambda job, end=end: (computed.append(1), end.set()))
             assert all(end.wait(120) for end in ends)
             waited.release()
 

@@ -139,9 +139,9 @@ def test_another_image_version_is_noted_in_the_log(client, tag: str, differs: bo
 
 
 def test_model_as_loose_files(client) -> None:
-    place = {"S3OutputPath": f"s3://{BUCKET}/models/", "CompressionType": "NONE"}
+    output_config = {"S3OutputPath": f"s3://{BUCKET}/models/", "CompressionType": "NONE"}
     script = "import os; open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').write('fitted')"
-    job = client.train(script, OutputDataConfig=place)
+    job = client.train(script, OutputDataConfig=output_config)
     artifacts = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert artifacts == f"s3://{BUCKET}/models/{job['TrainingJobName']}/output/model/"
     assert client.get(artifacts + "model.pkl") == b"fitted"

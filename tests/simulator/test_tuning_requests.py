@@ -33,7 +33,7 @@ def numbers(member: str, *ends: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("ranges", "words"),
+    ("ranges", "reason"),
     [
         (numbers("ContinuousParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1; swap them"),
         (numbers("IntegerParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1"),
@@ -60,10 +60,10 @@ def numbers(member: str, *ends: str) -> dict[str, Any]:
         ({}, "there is no range to search"),
     ],
 )
-def test_ranges(client: Client, ranges: dict[str, Any], words: str) -> None:
+def test_ranges(client: Client, ranges: dict[str, Any], reason: str) -> None:
     message = refusal(client, tuning_request(SOURCE, ParameterRanges=ranges))
     assert message.startswith("ValidationException: ")
-    assert words in message
+    assert reason in message
 
 
 CRITERIA = {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 2}}
@@ -72,7 +72,7 @@ LETTERS = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("config", "reason"),
     [
         ({"Strategy": "Genetic"}, "enum value set: [Bayesian, Random, Hyperband, Grid]"),
         ({"Strategy": "Grid"}, "the Grid strategy takes categorical ranges only, and 'x' is not"),
@@ -94,17 +94,17 @@ LETTERS = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
         ({"ResourceLimits": {"MaxParallelTrainingJobs": 1}}, "the Random strategy needs MaxNumberOfTrainingJobs"),
     ],
 )
-def test_settings(client: Client, config: dict[str, Any], words: str) -> None:
+def test_settings(client: Client, config: dict[str, Any], reason: str) -> None:
     request = tuning_request(SOURCE, **config)
     settings = request["HyperParameterTuningJobConfig"]
     request["HyperParameterTuningJobConfig"] = {name: value for name, value in settings.items() if value is not None}
     message = refusal(client, request)
     assert message.startswith("ValidationException: ")
-    assert words in message
+    assert reason in message
 
 
 @pytest.mark.parametrize(
-    ("limits", "words"),
+    ("limits", "reason"),
     [
         ((2, 3), "ValidationException: ResourceLimits: MaxParallelTrainingJobs 3 is more than the 2 training jobs"),
         ((751, 1), "ResourceLimitExceeded: ResourceLimits: a tuning job has at most 750 training jobs"),
@@ -112,8 +112,8 @@ def test_settings(client: Client, config: dict[str, Any], words: str) -> None:
         ((1, 0), "ValidationException: "),
     ],
 )
-def test_limits(client: Client, limits: tuple[int, int], words: str) -> None:
-    assert refusal(client, tuning_request(SOURCE, *limits)).startswith(words)
+def test_limits(client: Client, limits: tuple[int, int], reason: str) -> None:
+    assert refusal(client, tuning_request(SOURCE, *limits)).startswith(reason)
 
 
 def test_a_grid_has_as_many_jobs_as_combinations(client: Client) -> None:
@@ -132,7 +132,7 @@ SEVERAL = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB":
 
 
 @pytest.mark.parametrize(
-    ("members", "words"),
+    ("members", "reason"),
     [
         (metric("loss=.*"), "the Regex of 'loss' has no group; put parentheses around"),
         (metric("loss=(.*"), "the Regex of 'loss' is invalid"),
@@ -148,12 +148,12 @@ SEVERAL = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB":
         ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "VolumeSizeInGB is needed"),
     ],
 )
-def test_definitions(client: Client, members: dict[str, Any], words: str) -> None:
+def test_definitions(client: Client, members: dict[str, Any], reason: str) -> None:
     request = tuning_request(SOURCE)
     request["TrainingJobDefinition"] |= members
     message = refusal(client, request)
     assert message.startswith("ValidationException: ")
-    assert words in message
+    assert reason in message
 
 
 def several(*names: str, **members: Any) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def move_back(folder: Path, name: str, hours: int) -> None:
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection, connection:
         [(text,)] = connection.execute("SELECT record FROM records WHERE kind = ? AND key = ?", key)
         record: dict[str, Any] = json.loads(text)
-        begun = datetime.datetime.fromisoformat(record["CreationTime"]["$time"]) - datetime.timedelta(hours=hours)
-        record["CreationTime"]["$time"] = begun.isoformat()
+        started = datetime.datetime.fromisoformat(record["CreationTime"]["$time"]) - datetime.timedelta(hours=hours)
+        record["CreationTime"]["$time"] = started.isoformat()
         changed = (json.dumps(record), *key)
         connection.execute("UPDATE records SET record = ? WHERE kind = ? AND key = ?", changed)

@@ -38,7 +38,7 @@ class OpenReport:
         """Move the mouse over a figure until a label appears; return its text, or an empty text if none does."""
         self.tab.locator(f"#{name} .plot").first.scroll_into_view_if_needed()
         box = self.tab.locator(f"#{name} .nsewdrag").first.bounding_box()
-        places = [
+        positions = [
             (box["x"] + across * box["width"], box["y"] + down * box["height"])
             for down in (0.5, 0.3, 0.7, 0.1, 0.9, 0.95, 0.05)
             for across in (0.5, 0.52, 0.25, 0.75, 0.1, 0.9)
@@ -47,9 +47,9 @@ class OpenReport:
         boxes = [bars.nth(number).bounding_box() for number in range(bars.count())]
         if longest := max(filter(None, boxes), key=lambda bar: bar["width"] * bar["height"], default=None):
             middle = longest["x"] + longest["width"] / 2, longest["y"] + longest["height"] / 2
-            places.insert(0, middle)
-        for place in places:
-            self.tab.mouse.move(*place)
+            positions.insert(0, middle)
+        for position in positions:
+            self.tab.mouse.move(*position)
             self.tab.wait_for_timeout(120)  # plotly waits before it shows a label
             if label := self.tab.locator(f"#{name} .hoverlayer .hovertext").all_text_contents():
                 return " ".join(label)

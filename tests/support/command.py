@@ -21,15 +21,15 @@ def recore(*arguments: object, cwd: Path = ROOT, **variables: str | None) -> sub
 
     variables: additional ones, or None for those to remove.
     """
-    words = list(map(str, arguments))
+    command = list(map(str, arguments))
     # boto3's default session keeps its settings, so each call gets its own
     with contextlib.chdir(cwd), patch.object(boto3, "DEFAULT_SESSION", None):
-        done = CliRunner().invoke(main, words, prog_name="python -m recore", env=variables, catch_exceptions=False)
-    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+        result = CliRunner().invoke(main, command, prog_name="python -m recore", env=variables, catch_exceptions=False)
+    return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)
 
 
 def recore_process(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a separate process, in the checkout, without the terminal's width."""
-    words = [sys.executable, "-m", "recore", *map(str, arguments)]
+    command = [sys.executable, "-m", "recore", *map(str, arguments)]
     chosen = {name: value for name, value in environment().items() if name != "COLUMNS"} | variables
-    return subprocess.run(words, cwd=ROOT, env=chosen, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, cwd=ROOT, env=chosen, capture_output=True, text=True, timeout=600)

@@ -11,7 +11,7 @@ def keeps_the_contract(submission: Path, tests: Path = ROOT, **variables: str) -
     """Run tests/contract in a folder on a submission, and return whether it passes."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract"]
     variables = environment() | {"SUBMISSION": str(submission)} | variables
-    done = subprocess.run(command, cwd=tests, env=variables, capture_output=True, text=True, timeout=900)
+    result = subprocess.run(command, cwd=tests, env=variables, capture_output=True, text=True, timeout=900)
     # pytest prints whole data files if the variable CI is set
-    shown = "\n".join(line[:200] for line in done.stdout.splitlines())
-    assert done.returncode == 0, shown + done.stderr[-2000:]
+    shown = "\n".join(line[:200] for line in result.stdout.splitlines())
+    assert result.returncode == 0, shown + result.stderr[-2000:]

@@ -43,9 +43,9 @@ class Crowd:
         self._wait(lambda: self._sampled.total() == count)
         return self._sampled
 
-    def _wait(self, done) -> None:
+    def _wait(self, condition) -> None:
         deadline = time.monotonic() + 120
-        while not done() and not self.failures:
+        while not condition() and not self.failures:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         assert not self.failures, (len(self.failures), self.failures[:3])

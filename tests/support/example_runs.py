@@ -39,15 +39,15 @@ def make_runs(folder: Path, sample: Path) -> None:
     actual[list(TARGETS)] *= 1 + 1e-4 * np.random.default_rng(0).random((len(actual), len(TARGETS)))
     options = [*file_options(sample, "public", "private"), "--actual", write_csv(folder / "actual.csv.gz", actual)]
     (folder / "commit").write_bytes(subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT))
-    done = run_recore(submission, *options, "--out", folder / "runs/good", "--note", NOTE)
-    assert done.returncode == 0, done.stderr
-    (folder / "stdout").write_text(done.stdout)
-    (folder / "stderr").write_text(done.stderr)
+    result = run_recore(submission, *options, "--out", folder / "runs/good", "--note", NOTE)
+    assert result.returncode == 0, result.stderr
+    (folder / "stdout").write_text(result.stdout)
+    (folder / "stderr").write_text(result.stderr)
     wrong = actual.astype({"CuPPM": object})
     wrong.iloc[3, wrong.columns.get_loc("CuPPM")] = "7731.n.d."
     options[-1] = write_csv(folder / "wrong.csv.gz", wrong)
-    done = run_recore(submission, *options, "--out", folder / "runs/failed")
-    assert done.returncode == 1, done.stderr
+    result = run_recore(submission, *options, "--out", folder / "runs/failed")
+    assert result.returncode == 1, result.stderr
 
 
 def read_numbers(run: Path, name: str) -> pd.DataFrame:

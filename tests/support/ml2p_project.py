@@ -44,16 +44,16 @@ class ProjectCommands:
 
     def result(self, *words: object) -> Any:
         """Run a command that succeeds, and return the JSON that it printed, if any."""
-        done = self.run(*words)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout else None
+        completed = self.run(*words)
+        assert completed.returncode == 0, completed.stderr
+        return json.loads(completed.stdout) if completed.stdout else None
 
     def refusal(self, *words: object) -> str:
         """Run a command that is refused, and return the one line with the reason."""
-        done = self.run(*words)
-        assert (done.returncode, done.stdout) == (2, ""), done
-        lines = done.stderr.splitlines()
-        assert len(lines) == 1, done.stderr
+        result = self.run(*words)
+        assert (result.returncode, result.stdout) == (2, ""), result
+        lines = result.stderr.splitlines()
+        assert len(lines) == 1, result.stderr
         return lines[0].removeprefix("recore: ")
 
     def upload_houses(self, dataset: str) -> None:

@@ -141,10 +141,10 @@ class Pipelines:
 
     def _code(self, script: str) -> Document:
         uri = self.client.put(f"pipelines/{next(numbers)}/job.py", script)
-        place = {"S3Uri": uri, "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-        return {"InputName": "code", "S3Input": place}
+        s3_output = {"S3Uri": uri, "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+        return {"InputName": "code", "S3Input": s3_output}
 
 
 def _output(prefix: str, name: str) -> Document:
-    place = {"S3Uri": f"{prefix}/{name}", "LocalPath": f"/opt/ml/processing/{name}", "S3UploadMode": "EndOfJob"}
-    return {"OutputName": name, "S3Output": place}
+    s3_output = {"S3Uri": f"{prefix}/{name}", "LocalPath": f"/opt/ml/processing/{name}", "S3UploadMode": "EndOfJob"}
+    return {"OutputName": name, "S3Output": s3_output}

@@ -25,9 +25,9 @@ def file_options(sample: Path, *names: str, anywhere: bool = True) -> list[objec
 
     anywhere: add the option that allows private assays on a machine without bubblewrap.
     """
-    places = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
+    paths = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
     isolation = ["--isolation", "off"] if anywhere and not bubblewrap_works() else []
-    return [word for name in names or places for word in (f"--{name}", sample / places[name])] + isolation
+    return [word for name in names or paths for word in (f"--{name}", sample / paths[name])] + isolation
 
 
 def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -39,13 +39,13 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
 def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:
     """Return the error line of a run that is refused in this process, without writing a file or starting a job."""
     before = sorted(os.listdir(cwd))
-    done = recore("run", *arguments, cwd=cwd, **variables)
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert "started" not in done.stderr
+    result = recore("run", *arguments, cwd=cwd, **variables)
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert "started" not in result.stderr
     assert sorted(os.listdir(cwd)) == before
-    return done.stderr.splitlines()[-1]
+    return result.stderr.splitlines()[-1]
 
 
 def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:

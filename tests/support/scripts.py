@@ -59,7 +59,7 @@ def modules_of(folder: Path) -> Iterator[None]:
         return [name for name in sys.modules if name.partition(".")[0] in names]
 
     kept = {name: sys.modules.pop(name) for name in loaded()}
-    path = [str(folder), *(place for place in sys.path if place not in ours)]
+    path = [str(folder), *(entry for entry in sys.path if entry not in ours)]
     # A file that is rewritten within a second with the same length must not be taken from a cache.
     no_cache = mock.patch.object(sys, "dont_write_bytecode", True)
     importlib.invalidate_caches()
@@ -72,9 +72,9 @@ def modules_of(folder: Path) -> Iterator[None]:
         sys.modules.update(kept)
 
 
-def reason_of(done: subprocess.CompletedProcess[str], output: Path | None = None) -> str:
+def reason_of(result: subprocess.CompletedProcess[str], output: Path | None = None) -> str:
     """Return the one line with which a script refused its work, and check that it left no output."""
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert len(result.stderr.splitlines()) == 1, result.stderr
     assert output is None or not list(output.parent.glob(output.name + "*"))
-    return done.stderr
+    return result.stderr

@@ -63,7 +63,7 @@ class FinishedRun:
 
 def run_submission(submission: Path, out: Path, *options: object, **variables: str) -> FinishedRun:
     """Run a submission to its end, as a command."""
-    done = subprocess.run(
+    result = subprocess.run(
         command(submission, "--out", out, *options),
         cwd=ROOT,
         env=environment() | variables,
@@ -71,7 +71,7 @@ def run_submission(submission: Path, out: Path, *options: object, **variables: s
         text=True,
         timeout=180,
     )
-    return FinishedRun(done.returncode, done.stdout, done.stderr, out)
+    return FinishedRun(result.returncode, result.stdout, result.stderr, out)
 
 
 def other_entries(folder: Path) -> list[str]:

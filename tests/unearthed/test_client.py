@@ -59,8 +59,8 @@ def work_by_hand(folder: Path) -> None:
     """Leave files like someone who had other data, ran the scripts by hand and packed another submission."""
     make_sample(folder / "data", Plan(rows=120, holes=4, channels=70, seed=8))
     for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
-        done = run(script, cwd=folder)
-        assert done.returncode == 0, done.stderr
+        result = run(script, cwd=folder)
+        assert result.returncode == 0, result.stderr
     (folder / "src.tar.gz").write_text("packed long ago")
     shutil.rmtree(folder / "data/public")
 
@@ -83,7 +83,7 @@ def ran(
     try:
         for command in OUTPUTS:
             before = times(folder)
-            done = subprocess.run(
+            result = subprocess.run(
                 [client, command],
                 cwd=folder,
                 env=variables,
@@ -92,7 +92,7 @@ def ran(
                 text=True,
                 timeout=300,
             )
-            ran.printed[command] = done.stdout
+            ran.printed[command] = result.stdout
             left = [] if command == "build" else containers(engine, folder)
             ran.ended[command] = [container.wait(timeout=60)["StatusCode"] for container in left]
             ran.logs[command] = "".join(container.logs().decode() for container in left)
@@ -100,7 +100,7 @@ def ran(
                 container.remove(v=True)
             deadline = time.monotonic() + 60
             while containers(engine, folder):  # the engine removes build's container, which takes a moment
-                assert time.monotonic() < deadline, f"{command}: its container is still there\n{done.stdout}"
+                assert time.monotonic() < deadline, f"{command}: its container is still there\n{result.stdout}"
                 time.sleep(0.1)
             ran.changed[command] = {name for name, _ in before.items() ^ times(folder).items()}
         yield ran

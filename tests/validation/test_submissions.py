@@ -27,7 +27,7 @@ def test_the_time_limit_is_that_of_one_request(linear_submission: Path, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "reason"),
     [
         (
             lambda text: text.replace("return Ridge", "return unknown"),
@@ -43,13 +43,13 @@ def test_the_time_limit_is_that_of_one_request(linear_submission: Path, tmp_path
     ],
 )
 def test_a_failing_submission_is_reported_in_one_line(
-    tmp_path: Path, linear_submission: Path, small_file: Path, change: Callable[[str], str], words: str
+    tmp_path: Path, linear_submission: Path, small_file: Path, change: Callable[[str], str], reason: str
 ) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
     (tmp_path / "s/train.py").write_text(change(TRAIN))
     with pytest.raises(SubmissionError) as raised:
         run_validation(tmp_path / "s", small_file)
-    assert words in str(raised.value)
+    assert reason in str(raised.value)
 
 
 @pytest.mark.slow
@@ -68,10 +68,10 @@ def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: P
     hang = "import subprocess; subprocess.run(['sleep', '7654321'])\n    return Ridge"
     (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", hang))
     out = tmp_path / "r.html"
-    done = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--fit-minutes", 0.3)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "did not finish within 0.3 minutes on the clock (request: fit)" in done.stderr
-    assert "--fit-minutes sets this limit" in done.stderr
+    result = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--fit-minutes", 0.3)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "did not finish within 0.3 minutes on the clock (request: fit)" in result.stderr
+    assert "--fit-minutes sets this limit" in result.stderr
     assert not out.exists()
     assert not [process for process in psutil.process_iter(["cmdline"]) if "7654321" in (process.info["cmdline"] or [])]
 
