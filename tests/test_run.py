@@ -70,7 +70,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
     }
     assert set(record["data"]) == {"public", "private", "actual"}
     submission = record["submission"]
-    assert submission["files"] == {name: sha256sum(runs.mine / name) for name in ("preprocess.py", "train.py")}
+    assert submission["files"] == {name: sha256sum(runs.submission / name) for name in ("preprocess.py", "train.py")}
     assert len(submission["sha256"]) == 64
     assert record["score_script"]["sha256"] == sha256sum(ROOT / "score.py")
     assert [step["name"] for step in record["steps"]] == STEPS
