@@ -101,8 +101,10 @@ def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
     assert result.returncode == 0
     assert result.stderr == "sample: writing rows\n"
     assert result.stdout.splitlines()[0].endswith(f"{tmp_path / 'public/public.csv.gz'}")
-    again = recore("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14, "--force", "--json")
-    assert sum(file["rows"] for path, file in json.loads(again.stdout).items() if "actual" not in path) == 20
+    second_result = recore(
+        "sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14, "--force", "--json"
+    )
+    assert sum(file["rows"] for path, file in json.loads(second_result.stdout).items() if "actual" not in path) == 20
 
 
 def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:

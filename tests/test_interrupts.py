@@ -136,7 +136,7 @@ def test_a_signal_at_any_time(command: str, tmp_path: Path, sample: Path) -> Non
         whole.terminate()
     if command == "run":  # its job is sleeping
         whole.kill()
-    by_itself = outcome(whole, tmp_path / "whole", [])
+    uninterrupted = outcome(whole, tmp_path / "whole", [])
     interrupted = 0
     for count in range(20):
         folder = tmp_path / str(count)
@@ -151,7 +151,7 @@ def test_a_signal_at_any_time(command: str, tmp_path: Path, sample: Path) -> Non
             assert ended.status == 130, ended
             interrupted += 1
         else:  # there was nothing left to interrupt
-            assert (ended.status, len(ended.lines)) == (by_itself.status, len(by_itself.lines)), ended
+            assert (ended.status, len(ended.lines)) == (uninterrupted.status, len(uninterrupted.lines)), ended
         assert not any("Traceback" in line or "Aborted" in line for line in ended.lines), ended
         assert not [name for name in ended.left if name.startswith(("tmp/", ".run-")) or name.endswith(".part")], ended
     assert interrupted >= 1

@@ -174,8 +174,8 @@ def test_a_report_that_fails_does_not_fail_the_run(template_run: Path) -> None:
     line = (template_run / "stderr").read_text().splitlines()[-1]
     assert "no report: no plots today" in line
     assert f"`python -m recore report {template_run / 'run'}`" in line
-    kept = sorted(path.name for path in (template_run / "run").iterdir())
-    assert kept == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
+    names = sorted(path.name for path in (template_run / "run").iterdir())
+    assert names == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
 
 
 @pytest.mark.slow

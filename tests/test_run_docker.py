@@ -33,9 +33,9 @@ def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_p
     engine()
     result = run_recore("--engine", "docker", *file_options(sample), "--out", tmp_path / "run")
     assert result.returncode == 0, result.stderr
-    ours = read(tmp_path / "run/predictions/public.csv.out")
+    docker_predictions = read(tmp_path / "run/predictions/public.csv.out")
     by_hand = read(project / "data/predictions/public.csv.out")
-    np.testing.assert_allclose(ours, by_hand, rtol=1e-9)
+    np.testing.assert_allclose(docker_predictions, by_hand, rtol=1e-9)
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["isolation"] == "Docker"
     assert record["arguments"]["engine"] == "docker"
@@ -75,10 +75,10 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
     wait_until(lambda: f"{step}: started" in started.stderr, 60)
     wait_until(lambda: running(started.process.pid), 30)
     started.process.send_signal(number)
-    status, left = started.end()
+    status, temporary_files = started.end()
     wait_until(lambda: not containers(started.process.pid))
     if number == signal.SIGINT:
-        assert (status, left) == (130, [])
+        assert (status, temporary_files) == (130, [])
         assert json.loads((out / "run.json").read_text())["state"] == "Stopped"
     else:
         assert not out.exists()

@@ -105,9 +105,9 @@ def test_a_profile_with_another_endpoint_is_not_aws(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     settings = PlaceSettings("aws", role="arn:aws:iam::111122223333:role/Jobs", bucket="b")
-    with listening, open_place(settings, print) as there:
-        assert (there.endpoint, there.isolation) == (endpoint, "that of the simulator there")
-        assert there.services.log_delay == 0
+    with listening, open_place(settings, print) as opened:
+        assert (opened.endpoint, opened.isolation) == (endpoint, "that of the simulator there")
+        assert opened.services.log_delay == 0
     command = [
         "run",
         str(tiny(tmp_path / "mine")),

@@ -122,8 +122,8 @@ def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
     assert "isolation is required, and bubblewrap does not work here: install it" in result.stderr
     assert "--isolation auto" in result.stderr
     assert sorted(os.listdir(tmp_path)) == ["bin", "mine"]
-    elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused_run(submission, *options, cwd=tmp_path, **elsewhere)
+    unreachable_endpoint = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
+    line = refused_run(submission, *options, cwd=tmp_path, **unreachable_endpoint)
     assert "isolation is required, and the simulator at http://127.0.0.1:9 decides on its own" in line
 
 

@@ -75,14 +75,14 @@ def test_a_signal_stops_the_jobs_and_keeps_the_results(
     assert os.listdir(tmp_path / "runs") == ["mine"]
     record = json.loads((out / "run.json").read_text())
     assert record["state"] == "Stopped"
-    ended_as = states(record)
-    assert (ended_as["upload"], ended_as["clean up"]) == ("Completed", "Completed")
+    final_states = states(record)
+    assert (final_states["upload"], final_states["clean up"]) == ("Completed", "Completed")
     if sleeping == TRAINING:
-        assert ended_as["train"] == "Stopped"
-        assert set(ended_as.values()) == {"Completed", "Stopped", "Waiting"}
+        assert final_states["train"] == "Stopped"
+        assert set(final_states.values()) == {"Completed", "Stopped", "Waiting"}
     else:
-        assert ended_as["train"] == "Completed"
-        assert ended_as["public preprocess"] == ended_as["private preprocess"] == "Stopped"
+        assert final_states["train"] == "Completed"
+        assert final_states["public preprocess"] == final_states["private preprocess"] == "Stopped"
         assert (out / "model.tar.gz").exists()
     assert "asleep" in (out / "logs" / ("train.log" if sleeping == TRAINING else "public-preprocess.log")).read_text()
     lines = started.stderr.splitlines()

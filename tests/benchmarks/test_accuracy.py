@@ -63,12 +63,12 @@ def test_a_column_with_nothing_to_score_is_left_out(
 ) -> None:
     iron = frame.drop(columns=["CuPPM", "AlPPM"])  # from one site alone: there is nothing else to learn it from
     little = iron.assign(FePCT=iron["FePCT"].where(iron.index < 20))
-    some, few = write_csv(tmp_path / "some.csv.gz", iron), write_csv(tmp_path / "few.csv.gz", little)
+    iron_file, small_file = write_csv(tmp_path / "some.csv.gz", iron), write_csv(tmp_path / "few.csv.gz", little)
     arguments = ["accuracy.py", "--repeats", "1", "--models", "mean", "--jobs", "1", "--public"]
-    monkeypatch.setattr("sys.argv", [*arguments, str(some)])
+    monkeypatch.setattr("sys.argv", [*arguments, str(iron_file)])
     accuracy.main()
     assert "| score | shuffled |" in capsys.readouterr().out
-    monkeypatch.setattr("sys.argv", [*arguments, str(few)])
+    monkeypatch.setattr("sys.argv", [*arguments, str(small_file)])
     with pytest.raises(ValueError, match="no target has enough measured rows"):
         accuracy.main()
 

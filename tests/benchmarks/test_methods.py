@@ -22,8 +22,8 @@ def test_a_method_learns_without_the_held_out_assays(method: str, data: comparis
     poisoned = replace(data, targets=data.targets.copy())
     poisoned.targets[held] *= 1000
     *_, targets, predicted = folds.fit_and_predict(data, "shuffled", 0, method, training, held)
-    *_, again = folds.fit_and_predict(poisoned, "shuffled", 0, method, training, held)
-    np.testing.assert_array_equal(predicted, again)
+    *_, repeated = folds.fit_and_predict(poisoned, "shuffled", 0, method, training, held)
+    np.testing.assert_array_equal(predicted, repeated)
     assert np.isfinite(predicted[~np.isnan(targets)]).all()
     assert (predicted[~np.isnan(predicted)] >= 0).all()
     r2 = scoring.r2_by_target(targets, predicted)[TARGETS.index("AlPPM")]
@@ -36,8 +36,8 @@ def test_predictions_for_each_number_of_components_equal_those_of_a_fit_of_that_
     x, y = data.spectra[:40], data.targets[:40, TARGETS.index("AlPPM")]
     path = tuning.predictions(tuning.fit_components(x, y, 6), data.spectra[40:])
     for number in range(1, 7):
-        alone = PLSRegression(number, scale=False).fit(x, y).predict(data.spectra[40:])
-        np.testing.assert_allclose(path[:, number - 1], alone.ravel(), rtol=1e-8)
+        separate = PLSRegression(number, scale=False).fit(x, y).predict(data.spectra[40:])
+        np.testing.assert_allclose(path[:, number - 1], separate.ravel(), rtol=1e-8)
 
 
 def test_kernel_ridge_chooses_the_smallest_error_for_each_target(data: comparison_data.Data) -> None:
@@ -49,11 +49,11 @@ def test_kernel_ridge_chooses_the_smallest_error_for_each_target(data: compariso
         errors = []
         for alpha, gamma in choices:
             fits = [(KernelRidge(kernel="rbf", alpha=alpha, gamma=gamma), *fold) for fold in tuning.INNER.split(x)]
-            left = [z[b, target] - m.fit(x[a], z[a, target]).predict(x[b]) for m, a, b in fits]
-            errors.append(sum((part**2).sum() for part in left))
+            residuals = [z[b, target] - m.fit(x[a], z[a, target]).predict(x[b]) for m, a, b in fits]
+            errors.append(sum((part**2).sum() for part in residuals))
         alpha, gamma = choices[int(np.argmin(errors))]
-        alone = KernelRidge(kernel="rbf", alpha=alpha, gamma=gamma).fit(x, z[:, target]).predict(x)
-        expected = alone * y[:, target].std() + y[:, target].mean()
+        separate = KernelRidge(kernel="rbf", alpha=alpha, gamma=gamma).fit(x, z[:, target]).predict(x)
+        expected = separate * y[:, target].std() + y[:, target].mean()
         np.testing.assert_allclose(model.predict(x)[:, target], expected, rtol=1e-8)
 
 

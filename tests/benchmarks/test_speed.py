@@ -41,8 +41,8 @@ def test_the_floor_of_the_fit_predicts_the_same(missing: float) -> None:
     targets = pd.DataFrame(y, columns=preprocess.TARGETS)
     result = train.fit(pd.DataFrame(x, columns=names), targets, holes, cv=8)
     model = result[0] if isinstance(result, tuple) else result
-    beyond = 0.2 * (targets.max() - targets.min()).to_numpy()
-    limits = (targets.min().to_numpy() - beyond).clip(0), targets.max().to_numpy() + beyond
+    margin = 0.2 * (targets.max() - targets.min()).to_numpy()
+    limits = (targets.min().to_numpy() - margin).clip(0), targets.max().to_numpy() + margin
     predicted = (floor.features(x, similarity) @ b[:-1] + b[-1]).clip(*limits)
     np.testing.assert_allclose(predicted, model.predict(pd.DataFrame(x, columns=names)), rtol=1e-6, atol=1e-6)
 

@@ -22,8 +22,8 @@ def run_check(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProce
 
 def test_the_command_works_as_a_process(tmp_path: Path) -> None:
     arguments = (make_flawed("modules-uploaded", tmp_path / "mine"), "--source-only")
-    result, here = run("-m", "recore", "check", *arguments, cwd=ROOT), run_check(*arguments)
-    assert (result.returncode, result.stdout, result.stderr) == (1, here.stdout, "")
+    result, in_process = run("-m", "recore", "check", *arguments, cwd=ROOT), run_check(*arguments)
+    assert (result.returncode, result.stdout, result.stderr) == (1, in_process.stdout, "")
 
 
 def test_an_error_is_shown_with_its_place_and_fix(tmp_path: Path) -> None:

@@ -10,13 +10,13 @@ from support.checkout import ROOT
 from recore.check.container import PINNED_MODULES, REQUIRED_MODULES, VERSIONS, is_in_container, modules_of
 from recore.check.libraries import has_module, has_name, is_installed
 
-YOURS = "# ---- Yours"  # below this line a participant adds packages that the container lacks
+PARTICIPANT_LINE = "# ---- Yours"  # below this line a participant adds packages that the container lacks
 INTERNAL = {"_distutils_hack", "gethostname", "_cffi_backend", "_sodium", "_yaml"}
 
 
 def pinned() -> dict[str, str]:
     """Return the versions in the requirements files, by normalised names."""
-    lines = (ROOT / "requirements.txt").read_text().partition(YOURS)[0].splitlines()
+    lines = (ROOT / "requirements.txt").read_text().partition(PARTICIPANT_LINE)[0].splitlines()
     lines += (ROOT / "requirements/container.txt").read_text().splitlines()
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in requirements}

@@ -127,8 +127,8 @@ def test_a_process_that_ends_while_it_loads_the_model(room: Path, sockets: Path,
 
 def test_a_server_that_is_stopped_while_it_loads_the_model(room: Path, sockets: Path, tmp_path: Path) -> None:
     """This does not count as a failure, even if a process does not end by itself."""
-    deaf = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
-    module = f"import signal, time\ndef model_fn(folder): {deaf}; print('in'); time.sleep(99)"
+    block_sigterm = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
+    module = f"import signal, time\ndef model_fn(folder): {block_sigterm}; print('in'); time.sleep(99)"
     with loading(room, sockets, tmp_path, module, workers=1) as process:
         assert process.stdout
         assert process.stdout.readline() == "in\n"

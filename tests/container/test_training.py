@@ -55,7 +55,7 @@ def test_shell_script(job) -> None:
     assert (ended.code, ended.stdout, ended.failure) == (5, "got --rock two words\n", "no such rock")
 
 
-ENDS = {
+ENDINGS = {
     "message": ("import sys; sys.exit('no copper here')", 1, "no copper here"),
     "lines": ("raise ValueError('no copper\\n\\n  but tin')", 1, "ValueError: no copper\n\n  but tin"),
     "chained": ("try: 1 / 0\nexcept ZeroDivisionError: raise KeyError('ore')", 1, "KeyError: 'ore'"),
@@ -70,9 +70,9 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("name", ENDINGS)
 def test_exit_statuses_and_failure_reasons(job, name: str) -> None:
-    text, code, failure = ENDS[name]
+    text, code, failure = ENDINGS[name]
     job.script(text)
     ended = job.run_command()
     assert (ended.code, ended.failure) == (code, failure)

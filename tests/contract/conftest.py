@@ -175,9 +175,13 @@ def platform(folder: Path, code: Path | None = None) -> Path:
 
 def run(folder: Path, *command: object, **variables: str) -> str:
     """Run Python in a folder without this process's paths; on failure raise an error with its output."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))
+    }
     arguments = [sys.executable, *map(str, command)]
-    done = subprocess.run(arguments, cwd=folder, env=kept | variables, capture_output=True, text=True, timeout=SECONDS)
+    done = subprocess.run(
+        arguments, cwd=folder, env=environment | variables, capture_output=True, text=True, timeout=SECONDS
+    )
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
         name = "the hooks of train.py" if command[0] == "-c" else Path(str(command[0])).name

@@ -121,19 +121,19 @@ def test_the_same_input_makes_the_same_bytes_and_a_file_is_not_replaced(folder: 
 
 
 def test_progress_is_shown_only_on_a_terminal(folder: Path) -> None:
-    ours, theirs = pty.openpty()
+    terminal, child_terminal = pty.openpty()
     arguments = [sys.executable, "-m", "recore", "import", folder / "spectra", "--replicates", "mean"]
     result = subprocess.run(
         [*arguments, "--out", folder / "o.csv.gz"],
         cwd=ROOT,
         env=environment() | {"TERM": "xterm-256color"},
         stdout=subprocess.PIPE,
-        stderr=theirs,
+        stderr=child_terminal,
         timeout=60,
     )
-    os.close(theirs)
-    shown = os.read(ours, 1 << 20).decode()
-    os.close(ours)
+    os.close(child_terminal)
+    shown = os.read(terminal, 1 << 20).decode()
+    os.close(terminal)
     assert result.returncode == 0
     assert "\x1b[" in shown
     assert "100%" in shown

@@ -123,8 +123,8 @@ def test_nothing_is_written_if_all_files_are_bad(tmp_path: Path) -> None:
 
 def test_samples_that_only_the_table_or_only_the_folder_has(folder: Path) -> None:
     write_opus(folder / "spectra/c.0")
-    more = TABLE + "missing,D2,0,1,5,5\n"
-    result, _ = run_import(folder, table=more, replicates="mean")
+    longer_table = TABLE + "missing,D2,0,1,5,5\n"
+    result, _ = run_import(folder, table=longer_table, replicates="mean")
     assert [problem.reason for problem in result.problems if "'c'" in problem.reason]
     assert result.problems[-1].reason == "these samples have no usable spectrum: missing"
     result, data = run_import(folder, replicates="mean", only_listed=True)

@@ -63,17 +63,17 @@ def test_too_few_channels(tmp_path: Path) -> None:
 
 def test_the_channels_of_another_file(folder: Path) -> None:
     run_import(folder, replicates="mean")
-    like = (folder / "out.csv.gz").rename(folder / "like.csv.gz")
+    like_file = (folder / "out.csv.gz").rename(folder / "like.csv.gz")
     write_opus(folder / "new/n.0", x=np.linspace(4080, 520, 90))  # the same step, over a wider range
     write_opus(folder / "new/m.0", x=np.linspace(4100, 500, 200))
-    result, _ = run_import(folder, "new", table="", like=like)
+    result, _ = run_import(folder, "new", table="", like=like_file)
     assert [problem.source[-3:] for problem in result.problems] == ["m.0"]
-    result, data = run_import(folder, "new", table="", like=like, interpolate=True)
+    result, data = run_import(folder, "new", table="", like=like_file, interpolate=True)
     assert not result.problems
     assert list(data.columns) == [f"{x:.1f}" for x in X]
     np.testing.assert_allclose(data.to_numpy(), np.tile(absorbance(X), (2, 1)), atol=1e-4)
     write_opus(folder / "new/o.0", x=np.linspace(3900, 500, 200))
-    result, _ = run_import(folder, "new", table="", like=like, interpolate=True)
+    result, _ = run_import(folder, "new", table="", like=like_file, interpolate=True)
     assert "nothing is extrapolated" in result.problems[0].reason
 
 

@@ -224,6 +224,6 @@ def test_a_large_table_does_not_take_much_longer_than_pandas(tmp_path: Path) -> 
     path.write_text(header + "".join(f"s{row},{line}" for row in range(3000)))
     peer = processor_seconds(lambda: pd.read_csv(path, index_col=0, float_precision="round_trip"), repeats=1)
     spectra = []
-    ours = processor_seconds(lambda: spectra.extend(read_file(path, Reading())), repeats=1)
+    import_seconds = processor_seconds(lambda: spectra.extend(read_file(path, Reading())), repeats=1)
     assert sum(isinstance(item, Spectrum) for item in spectra) == 3000
-    assert ours < 8 * peer
+    assert import_seconds < 8 * peer

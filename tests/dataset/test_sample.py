@@ -81,8 +81,10 @@ def test_a_processor_without_vector_instructions_makes_the_same_files(tmp_path: 
     command = [sys.executable, "-c", code, tmp_path / "there"]
     subprocess.run(command, cwd=ROOT, env=environment() | older, check=True, timeout=120)
     for name in SAMPLE_FILES:
-        here, there = (gzip.decompress((tmp_path / folder / name).read_bytes()) for folder in ("here", "there"))
-        assert here == there
+        first_bytes, second_bytes = (
+            gzip.decompress((tmp_path / folder / name).read_bytes()) for folder in ("here", "there")
+        )
+        assert first_bytes == second_bytes
 
 
 def numpy_features() -> list[str]:

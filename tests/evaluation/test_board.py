@@ -75,10 +75,10 @@ def test_best_first_among_the_same_data_and_failed_last(tmp_path: Path) -> None:
     write_record(tmp_path, "held-out", make_record(public=0.1, **{"held-out": 0.3}))
     write_record(tmp_path, "by-held-out", make_record(public=0.8, private=0.5, **{"held-out": 0.2}))
     write_record(tmp_path, "stopped", make_record(started="2025-01-01") | {"state": "Stopped"})
-    entries, unread = read_runs(tmp_path)
+    entries, problems = read_runs(tmp_path)
     order = ["best", "by-held-out", "second", "negative", "held-out", "public-only", "failed", "stopped"]
     assert [entry.folder.name for entry in entries] == order
-    assert unread == []
+    assert problems == []
     lines = [line.split() for line in show_board(tmp_path).splitlines()]
     assert lines[2][:1] == ["best"]
     assert lines[1][-4:] == ["private", "held-out", "public", "seconds"]
@@ -100,9 +100,9 @@ def test_runs_on_other_data_are_listed_separately_latest_first(tmp_path: Path) -
     write_record(tmp_path, "old", make_record("a", "2026-01-01", public=0.99))
     write_record(tmp_path, "new", make_record("b", "2026-03-01", **{"held-out": 0.1}))
     write_record(tmp_path, "older-but-better", make_record("b", "2026-02-01", **{"held-out": 0.2}))
-    more = make_record("b", "2026-02-01", public=0.3)
-    more["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
-    write_record(tmp_path, "with-private", more)
+    later = make_record("b", "2026-02-01", public=0.3)
+    later["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
+    write_record(tmp_path, "with-private", later)
     assert [entry.folder.name for entry in read_runs(tmp_path)[0]] == ["older-but-better", "new", "with-private", "old"]
     titles = [line for line in show_board(tmp_path).splitlines() if "Runs on" in line]
     assert [title.strip() for title in titles] == [f"Runs on {data}/public.csv.gz" for data in "bba"]
@@ -140,10 +140,10 @@ def test_markup_in_names_is_text(name: str, tmp_path: Path) -> None:
 def test_an_invalid_record_is_named_and_skipped(text: str, tmp_path: Path) -> None:
     write_record(tmp_path, "good", make_record(public=0.5))
     write_record(tmp_path, "bad", text)
-    entries, unread = read_runs(tmp_path)
+    entries, problems = read_runs(tmp_path)
     assert [entry.folder.name for entry in entries] == ["good"]
-    assert len(unread) == 1
-    assert unread[0].startswith(f"{tmp_path / 'bad/run.json'}: not a valid run record")
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{tmp_path / 'bad/run.json'}: not a valid run record")
 
 
 MEMBERS = sorted(make_record())
@@ -161,8 +161,8 @@ def test_a_record_with_any_content_is_listed_or_named(member: str, value: Any, o
     for name, record in {"a": make_record(private=0.5) | {member: value}, "b": other}.items():
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / "run.json").write_text(json.dumps(record))
-    entries, unread = read_runs(tmp_path)
-    assert len(entries) + len(unread) == 2
+    entries, problems = read_runs(tmp_path)
+    assert len(entries) + len(problems) == 2
     assert len(make_tables(entries)) == len(entries)
     show_board(tmp_path)
 

@@ -28,9 +28,9 @@ def test_the_sample_is_valid(sample: Path) -> None:
     )
     data.check()
     assert list(data.files) == ["public", "private", "actual"]
-    alone = DataFiles(data.public)
-    alone.check()
-    assert alone.files == {"public": data.public}
+    public_only = DataFiles(data.public)
+    public_only.check()
+    assert public_only.files == {"public": data.public}
     assert read_header(data.public)[:5] == ["", "DepthTo", "SiteID", "DepthFrom", "4000.0"]
 
 

@@ -199,16 +199,18 @@ def check_what_is_left(result: FinishedRun, failed: list[str]) -> None:
     expected = {"upload": "Completed", "train": "Completed", "clean up": "Completed"}
     for side in BOTH:
         names = [f"{side} {step}" for step in PIPELINE]
-        over = 0 if "train" in failed else next((n for n, name in enumerate(names) if name in failed), len(names))
-        expected |= {name: "Completed" if number < over else "Waiting" for number, name in enumerate(names)}
+        first_failed = (
+            0 if "train" in failed else next((n for n, name in enumerate(names) if name in failed), len(names))
+        )
+        expected |= {name: "Completed" if number < first_failed else "Waiting" for number, name in enumerate(names)}
     expected["held-out score"] = "Waiting" if "train" in failed else "Completed"
     expected |= dict.fromkeys(failed, "Failed")
     assert result.record["state"] == "Failed"
     assert result.states == expected
     assert (result.folder / "model.tar.gz").is_file() == (expected["train"] == "Completed")
     for step, folder, suffix in (("predict", "predictions", "csv.out"), ("score", "scores", "txt")):
-        kept = {path.name for path in (result.folder / folder).glob(f"*.{suffix}")}
-        assert kept == {f"{side}.{suffix}" for side in BOTH if expected[f"{side} {step}"] == "Completed"}
+        files = {path.name for path in (result.folder / folder).glob(f"*.{suffix}")}
+        assert files == {f"{side}.{suffix}" for side in BOTH if expected[f"{side} {step}"] == "Completed"}
     assert set(result.record["scores"]) == {side for side in BOTH if expected[f"{side} score"] == "Completed"}
     assert {path.stem for path in (result.folder / "logs").iterdir()} == {
         step["name"].replace(" ", "-") for step in result.record["steps"] if step["kind"] and step["state"] != "Waiting"

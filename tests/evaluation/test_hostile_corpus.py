@@ -202,13 +202,13 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
                 timeout=300,
             )
         run = FinishedRun(result.returncode, result.stdout, result.stderr, out)
-        left = os.listdir(temporary)
+        remaining = os.listdir(temporary)
     now = contents(folder) | contents(secret_sample)
     changed = [path for path in now.keys() | before.keys() if now.get(path) != before.get(path)]
     written = [Path(path).name for path in changed if not path.startswith(str(out))]
     seen = visible(run)
     read = SECRET.partition(".")[0].encode() in seen or b"root:x:0:0:root:/root" in seen
-    return run, Effects(read, temporary in run.stderr, tuple(written), tuple(running), tuple(left))
+    return run, Effects(read, temporary in run.stderr, tuple(written), tuple(running), tuple(remaining))
 
 
 def check_end(run: FinishedRun, outcome: Outcome) -> None:

@@ -12,13 +12,15 @@ from support.fuzzing import examples
 
 from recore.evaluation.submission import SubmissionFiles
 
-MINE = SubmissionFiles(Path(), {"train.py": b"train", "preprocess.py": b"preprocess", "bins/a.npy": b"\0\1"})
-CODE = {f"code/{name}": text for name, text in MINE.files.items()}
+SUBMISSION_FILES = SubmissionFiles(
+    Path(), {"train.py": b"train", "preprocess.py": b"preprocess", "bins/a.npy": b"\0\1"}
+)
+CODE = {f"code/{name}": text for name, text in SUBMISSION_FILES.files.items()}
 
 
 def joined(folder: Path, model: bytes) -> Path:
     (folder / "trained.tar.gz").write_bytes(model)
-    MINE.join(folder / "trained.tar.gz", folder / "model.tar.gz")
+    SUBMISSION_FILES.join(folder / "trained.tar.gz", folder / "model.tar.gz")
     return folder / "model.tar.gz"
 
 

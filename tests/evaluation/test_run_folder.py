@@ -99,16 +99,16 @@ def test_a_name_that_was_created_meanwhile_gets_a_number(tmp_path: Path) -> None
 
 
 def test_leftovers_of_a_killed_run_are_removed_by_the_next(tmp_path: Path) -> None:
-    killed, left = start_unfinished_run(tmp_path / "killed")
-    live, growing = start_unfinished_run(tmp_path / "live")
+    killed, leftover = start_unfinished_run(tmp_path / "killed")
+    running, running_folder = start_unfinished_run(tmp_path / "live")
     killed.kill()
     killed.communicate()
-    assert (left / "half").exists()
+    assert (leftover / "half").exists()
     with RunFolder(tmp_path / "mine"):
-        assert not left.exists()
-        assert (growing / "half").exists()
-    assert names(tmp_path) == [growing.name]
-    output, _ = live.communicate(timeout=120)
+        assert not leftover.exists()
+        assert (running_folder / "half").exists()
+    assert names(tmp_path) == [running_folder.name]
+    output, _ = running.communicate(timeout=120)
     assert output == f"{tmp_path / 'live'}\n"
     assert names(tmp_path) == ["live"]
     assert names(tmp_path / "live") == ["half"]
@@ -154,10 +154,10 @@ def test_the_record_is_json_with_everything_that_a_repetition_needs(tmp_path: Pa
     services = Services(*[None] * 4)  # no job is started
     (tmp_path / "run").mkdir()
     run = PipelineRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
-    about = {"arguments": {"submission": "mine"}, "endpoint": "there"}
-    write_record(make_record(run, about), run.folder)
+    context = {"arguments": {"submission": "mine"}, "endpoint": "there"}
+    write_record(make_record(run, context), run.folder)
     read = json.loads((run.folder / "run.json").read_text())
-    assert read == make_record(run, about)
+    assert read == make_record(run, context)
     assert (read["name"], read["state"], read["arguments"]) == ("recore-1", "Stopped", {"submission": "mine"})
     assert read["submission"]["sha256"] == hashlib.sha256(submission.archive).hexdigest()
     assert read["submission"]["files"] == {

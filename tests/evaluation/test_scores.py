@@ -35,8 +35,8 @@ def test_the_table_names_what_helps_and_hurts_most(tmp_path: Path) -> None:
     assert ["score", "0.2500", "0.2500"] in lines
     assert ["CuPPM", "0.35", "0.600", "0.400", "0.1400"] in lines
     assert ["CuPPM", "0.35", "0.600", "0.400", "0.2100"] in lines
-    hurts = [line[0] for line in lines[[line[:1] for line in lines].index(["Hurts"]) :] if line]
-    assert hurts.index("AuPPM") < hurts.index("CuPPM")
+    losses = [line[0] for line in lines[[line[:1] for line in lines].index(["Hurts"]) :] if line]
+    assert losses.index("AuPPM") < losses.index("CuPPM")
     assert shown.getvalue().isascii()
 
 

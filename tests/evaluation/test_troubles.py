@@ -187,11 +187,11 @@ def test_a_step_waits_for_lines_that_come_after_its_job_has_ended(
     data = DataFiles(sample / "public/public.csv.gz")
     on_aws = replace(services, log_delay=7.0)
     run = PipelineRun(on_aws, settings, submission, data, ROOT / "score.py", tmp_path / "run")
-    sleep, late = time.sleep, iter(["the last line"])
+    sleep, late_lines = time.sleep, iter(["the last line"])
 
     def wait(seconds: float) -> None:
         if seconds == on_aws.log_delay:
-            for line in late:
+            for line in late_lines:
                 say(services, str(run.steps["train"].job), line)
         else:
             sleep(seconds)

@@ -245,7 +245,7 @@ def test_a_long_text_can_be_read(text: str) -> None:
 @pytest.mark.timing
 @pytest.mark.parametrize("text", LONG_TEXTS)
 def test_ten_times_the_text_takes_about_ten_times_as_long(text: str) -> None:
-    tenth = text[: len(text) // 10]
+    shorter_text = text[: len(text) // 10]
     assert processor_seconds(lambda: str(find_exception(text))) < 30 * processor_seconds(
-        lambda: str(find_exception(tenth)), repeats=5
+        lambda: str(find_exception(shorter_text)), repeats=5
     )

@@ -207,9 +207,9 @@ def test_only_the_end_of_a_log_of_a_terabyte_is_read(
     with open(log, "wb") as file:
         file.seek(1 << 40)
         file.write((line + b"\n") * (5_000_000 // len(line)) + RAISED.encode())
-    memory, most = resource.getrlimit(resource.RLIMIT_AS)
-    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, most)))
-    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (1 << 30), most))
+    memory, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
+    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, hard_limit)))
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (1 << 30), hard_limit))
     assert read_reason("AlgorithmError: ?, exit code: 1", log)[0] == NAN
     assert last_lines(log)[-1] == "ValueError: Input y contains NaN."
 

@@ -19,7 +19,7 @@ from recore.simulator.server import BUCKET, Simulator
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
-OURS = "recore-test/house-prices:1.0.0"
+IMAGE_NAME = "recore-test/house-prices:1.0.0"
 DOCKERFILE = f"""
 FROM {IMAGE}
 COPY recore /app/recore
@@ -40,16 +40,16 @@ def client() -> Iterator[Client]:
         shutil.copytree(ROOT / "recore/model", folder / "recore/model")
         shutil.copy(ROOT / "recore/__init__.py", folder / "recore")
         shutil.copytree(TUTORIAL / "src", folder / "src")
-        engine().images.build(path=name, tag=OURS, rm=True)
+        engine().images.build(path=name, tag=IMAGE_NAME, rm=True)
     with Simulator(engine="docker", jobs_call=True) as simulator:
-        yield Client(simulator, OURS)
+        yield Client(simulator, IMAGE_NAME)
 
 
 def test_an_image_that_holds_the_code(client: Client, tmp_path: Path) -> None:
     write_project(tmp_path, "docker")
     file = tmp_path / "ml2p.yml"
     text = file.read_text().replace("  source_dir: src\n", "").replace("models:\n  prices: model.HousePrices\n", "")
-    lines = [f"  image: {OURS}" if line.startswith("  image: ") else line for line in text.splitlines()]
+    lines = [f"  image: {IMAGE_NAME}" if line.startswith("  image: ") else line for line in text.splitlines()]
     file.write_text("\n".join(lines))
     project = ProjectCommands(tmp_path, "docker", s3_variables(client))
 

@@ -25,8 +25,8 @@ def test_a_name_is_not_used_again(client: Client, project: ProjectCommands) -> N
     before = project.result("model", "describe", "prices-1-0-0")["Version"]
     project.result("model", "delete", "prices-1-0-0")
     assert "was given already" in project.refusal("model", "create", "prices-1-0-0")
-    kept = json.loads(client.get(f"{project.url}/versions/{project.name}-prices-1-0-0.json"))
-    assert kept == before
+    record = json.loads(client.get(f"{project.url}/versions/{project.name}-prices-1-0-0.json"))
+    assert record == before
     project.result("model", "create", "prices-1-0-1")
     assert [model["ModelName"] for model in project.result("model", "list")] == [f"{project.name}-prices-1-0-1"]
 

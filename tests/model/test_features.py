@@ -54,8 +54,8 @@ def test_landmarks_limit_the_features_and_the_pickle(bins: np.ndarray) -> None:
     features = SpectralFeatures(landmarks=20).fit(many)
     assert features.transform(bins).shape == (60, 28)
     assert len(pickle.dumps(features)) < 10_000
-    again = clone(features).fit(many)
-    np.testing.assert_array_equal(features.transform(bins), again.transform(bins))
+    refitted = clone(features).fit(many)
+    np.testing.assert_array_equal(features.transform(bins), refitted.transform(bins))
 
 
 def test_a_row_does_not_depend_on_other_rows(bins: np.ndarray) -> None:
@@ -67,8 +67,8 @@ def test_a_row_does_not_depend_on_other_rows(bins: np.ndarray) -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_degenerate_spectra_give_finite_features(bins: np.ndarray, rows: int) -> None:
-    constant, twice = np.full((rows, 8), 2.0), np.repeat(bins[:1], rows, axis=0)
-    for spectra in (constant, twice, bins[:rows], bins[:rows, :1]):
+    constant, repeated = np.full((rows, 8), 2.0), np.repeat(bins[:1], rows, axis=0)
+    for spectra in (constant, repeated, bins[:rows], bins[:rows, :1]):
         features = SpectralFeatures().fit(spectra)
         assert np.isfinite(features.transform(spectra)).all()
     assert np.isfinite(SpectralFeatures().fit(bins).transform(constant)).all()

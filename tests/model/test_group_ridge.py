@@ -174,10 +174,14 @@ def test_a_single_row_is_predicted_exactly() -> None:
 
 def test_one_dimensional_y_is_one_target() -> None:
     x, y, groups = problem(70, 10, 3, 0.05)
-    many, one = (GroupRidgeCV(ALPHAS).fit(x, each, groups=groups) for each in (y, y[:, 1]))
-    assert one.alpha_ == many.alpha_[1]
-    np.testing.assert_allclose(one.predict(x), many.predict(x)[:, 1], rtol=1e-9)
-    assert (one.coef_.shape, np.shape(one.intercept_), one.held_out_.shape) == ((10,), (), (70,))
+    two_dimensional, one_dimensional = (GroupRidgeCV(ALPHAS).fit(x, each, groups=groups) for each in (y, y[:, 1]))
+    assert one_dimensional.alpha_ == two_dimensional.alpha_[1]
+    np.testing.assert_allclose(one_dimensional.predict(x), two_dimensional.predict(x)[:, 1], rtol=1e-9)
+    assert (one_dimensional.coef_.shape, np.shape(one_dimensional.intercept_), one_dimensional.held_out_.shape) == (
+        (10,),
+        (),
+        (70,),
+    )
 
 
 def test_the_choice_is_by_rows_if_groups_cannot_predict_each_other() -> None:
@@ -240,9 +244,9 @@ def test_the_pickle_contains_no_training_rows() -> None:
     model = GroupRidgeCV(ALPHAS).fit(x, y, groups=groups)
     pickled = pickle.dumps(model)
     assert len(pickled) < 5000
-    again = pickle.loads(pickled)
-    np.testing.assert_array_equal(again.predict(x), model.predict(x))
-    assert not hasattr(again, "held_out_")
+    loaded = pickle.loads(pickled)
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+    assert not hasattr(loaded, "held_out_")
 
 
 def test_threads_do_not_change_the_numbers() -> None:

@@ -59,10 +59,10 @@ def other_scores(files: dict[str, Path]) -> dict[str, float]:
             ]
             errors[alpha] = sum(min(each, ((y - y.mean()) ** 2).sum()) for each in squares)
         model = Ridge(min(errors, key=errors.get), solver="svd").fit(x, y)
-        beyond = 0.2 * (y.max() - y.min())
+        margin = 0.2 * (y.max() - y.min())
         for name, frame in frames.items():
             measured = frame[target].to_numpy()
-            predicted = np.clip(model.predict(spectra[name]), max(y.min() - beyond, 0), y.max() + beyond)
+            predicted = np.clip(model.predict(spectra[name]), max(y.min() - margin, 0), y.max() + margin)
             rest = ((measured - predicted) ** 2).sum() / ((measured - measured.mean()) ** 2).sum()
             totals[name] += weight * (1 - rest)
     return totals

@@ -158,8 +158,8 @@ def test_one_spectrum(predictor: Any, spectra: list[dict[str, Any]], expected: n
 def test_a_batch_and_each_of_its_spectra(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray) -> None:
     batch = [answer["result"] for answer in predictor.batch_invoke(spectra)["predictions"]]
     np.testing.assert_allclose(values_of(batch), expected, rtol=1e-9)
-    one_by_one = [predictor.result(datum) for datum in spectra[:5]]
-    np.testing.assert_allclose(values_of(one_by_one), expected[:5], rtol=1e-9)
+    single_results = [predictor.result(datum) for datum in spectra[:5]]
+    np.testing.assert_allclose(values_of(single_results), expected[:5], rtol=1e-9)
     assert np.unique(expected[:, 0]).size > 5  # different enough for exchanged rows to be noticed
     assert predictor.batch_invoke([]) == {"predictions": []}
 
@@ -179,7 +179,7 @@ def test_the_hooks_are_called_one_after_the_other(env: SageMakerEnv, spectra: li
     """Hooks need not be thread-safe, because on the platform a process answers one request at a time."""
     predictor = support.core_assays().CoreAssays().predictor(env)
     predictor.setup()
-    busy, most, predict = [0], [0], predictor._train.predict_fn
+    busy, peak, predict = [0], [0], predictor._train.predict_fn
 
     class Hooks:
         input_fn = staticmethod(predictor._train.input_fn)
@@ -187,7 +187,7 @@ def test_the_hooks_are_called_one_after_the_other(env: SageMakerEnv, spectra: li
         @staticmethod
         def predict_fn(inputs: Any, model: Any) -> Any:
             busy[0] += 1
-            most[0] = max(most[0], busy[0])
+            peak[0] = max(peak[0], busy[0])
             time.sleep(0.01)  # another call could start here
             busy[0] -= 1
             return predict(inputs, model)
@@ -195,7 +195,7 @@ def test_the_hooks_are_called_one_after_the_other(env: SageMakerEnv, spectra: li
     predictor._train = Hooks
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(predictor.result, spectra[:8]))
-    assert most == [1]
+    assert peak == [1]
 
 
 def changed(**values: Any) -> Callable[[dict[str, Any]], Any]:

@@ -18,7 +18,7 @@ from recore.model.code_archive import write_code_archive
 from recore.model.errors import ConfigError, JobError
 from recore.simulator.server import BUCKET
 
-ALONE = """
+ISOLATED_PROGRAM = """
 import os, sys
 from core_assays import AssayDatasetGenerator, CoreAssays
 from recore.model import SageMakerEnv
@@ -124,15 +124,15 @@ def test_a_job_needs_the_archive_alone(
         tar.extractall(tmp_path / "code", filter="data")
     (tmp_path / "elsewhere").mkdir()
     variables = {"PYTHONPATH": str(tmp_path / "code"), "ML2P_DATASET": "first", "ML2P_S3_URL": address}
-    result = run("-c", ALONE, cwd=tmp_path / "elsewhere", **s3_variables(client), **variables)
+    result = run("-c", ISOLATED_PROGRAM, cwd=tmp_path / "elsewhere", **s3_variables(client), **variables)
     assert result.returncode == 0, result.stderr
     assert client.get(f"{address}/datasets/first/public.csv.gz") == core_data_file
     assert client.get(f"{address}/datasets/oxides/public.csv.gz")
     assert "column 'CuPTC' looks like CuPPM" in result.stdout
     files = {line for line in result.stdout.splitlines() if line.endswith((".py", ".so"))}
-    here = {file for file in files if file.startswith(str(tmp_path / "code"))}
-    travelling = {"recore", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
-    assert {Path(file).relative_to(tmp_path / "code").parts[0] for file in here} == travelling
-    installed = {file for file in files - here if file.startswith(f"{sys.prefix}{os.sep}")}
+    in_archive = {file for file in files if file.startswith(str(tmp_path / "code"))}
+    shipped = {"recore", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
+    assert {Path(file).relative_to(tmp_path / "code").parts[0] for file in in_archive} == shipped
+    installed = {file for file in files - in_archive if file.startswith(f"{sys.prefix}{os.sep}")}
     assert len(installed) > 50
     assert installed - container_files() == set()

@@ -138,8 +138,8 @@ def test_hyperparameters(tmp_path: Path) -> None:
     """SageMaker's own hyperparameters, which are plain texts, are left out."""
     assert SageMakerEnv(tmp_path, {}).hyperparameters() == {}
     values = {"fit": {"alpha": 0.1, "on": True}, "name": "ridge"}
-    ours = {"sagemaker_program": "job.py", "_tuning_objective_metric": "validation:score"}
-    env = write_hyperparameters(tmp_path, json.dumps(encode(values) | ours))
+    sagemaker_settings = {"sagemaker_program": "job.py", "_tuning_objective_metric": "validation:score"}
+    env = write_hyperparameters(tmp_path, json.dumps(encode(values) | sagemaker_settings))
     assert env.hyperparameters() == values
 
 

@@ -66,9 +66,9 @@ def from_the_dataset_to_the_records(
     monkeypatch.syspath_prepend(folder)
     predictor = load_model("house_prices.HousePrices").predictor(env)
     predictor.setup()
-    here = predictor.invoke({"area": 10})
-    assert here["result"] == one["result"]
-    assert here["metadata"]["model_version"] == "local"
+    local_answer = predictor.invoke({"area": 10})
+    assert local_answer["result"] == one["result"]
+    assert local_answer["metadata"]["model_version"] == "local"
 
 
 @needs_sandbox
@@ -120,13 +120,13 @@ def test_packages_that_can_be_included(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "packages/company/deep/__pycache__/a.pyc").write_text("")
     (tmp_path / "code").mkdir()
     monkeypatch.syspath_prepend(tmp_path / "packages")
-    alone = set(code_files(tmp_path / "code"))
+    single_module = set(code_files(tmp_path / "code"))
     with_packages = code_files(tmp_path / "code", ["company.units", "company.deep"])
     company = {"__init__.py", "units.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py"}
-    assert set(with_packages) - alone == {f"company/{name}" for name in company}
+    assert set(with_packages) - single_module == {f"company/{name}" for name in company}
     assert with_packages["company/units.py"] == tmp_path / "packages/company/units.py"
-    assert alone <= set(with_packages)
-    whole = set(code_files(tmp_path / "code", ["company"])) - alone
+    assert single_module <= set(with_packages)
+    whole = set(code_files(tmp_path / "code", ["company"])) - single_module
     assert whole == {f"company/{name}" for name in company | {"other.py"}}
 
 

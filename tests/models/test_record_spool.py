@@ -208,10 +208,10 @@ def test_a_disk_that_is_full(
     prefix = f"spool-{next(numbers)}"
     spool = spool_of()
     spool.put(BUCKET, f"{prefix}/before", b"{}")
-    aside = spool.folder.rename(spool.folder.with_name("aside"))
+    moved_folder = spool.folder.rename(spool.folder.with_name("aside"))
     spool._end_segment()
     spool.put(BUCKET, f"{prefix}/lost", b"{}")
-    aside.rename(spool.folder)
+    moved_folder.rename(spool.folder)
     spool.put(BUCKET, f"{prefix}/after", b"{}")
     spool.close()
     assert names(client, prefix) == ["after", "before"]

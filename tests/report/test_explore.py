@@ -64,24 +64,24 @@ def test_quantiles(numbers: Path, public: pd.DataFrame) -> None:
 def test_components(numbers: Path, public: pd.DataFrame) -> None:
     """The expected values are singular values of the centred matrix; the report uses the covariance's eigenvectors."""
     written, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
-    kept = sum(name.startswith("PC") for name in written)
+    count = sum(name.startswith("PC") for name in written)
     values = shapes(public)
     centred = values - values.mean(axis=0)
     left, singular, right = np.linalg.svd(centred, full_matrices=False)
     variances = singular**2 / (len(values) - 1)
-    scores = left[:, :kept] * singular[:kept]
-    for order in range(kept):
+    scores = left[:, :count] * singular[:count]
+    for order in range(count):
         sign = np.sign(scores[:, order] @ written[f"PC{order + 1}"])
         np.testing.assert_allclose(written[f"PC{order + 1}"], sign * scores[:, order], atol=1e-8)
-    np.testing.assert_allclose(written["T2"], (scores**2 / variances[:kept]).sum(axis=1), rtol=1e-6)
-    rest = centred - scores @ right[:kept]
+    np.testing.assert_allclose(written["T2"], (scores**2 / variances[:count]).sum(axis=1), rtol=1e-6)
+    rest = centred - scores @ right[:count]
     np.testing.assert_allclose(written["Q"], (rest**2).sum(axis=1), rtol=1e-6)
     rows = len(values)
-    expected = kept * (rows - 1) / (rows - kept) * stats.f.isf(0.01, kept, rows - kept)
+    expected = count * (rows - 1) / (rows - count) * stats.f.isf(0.01, count, rows - count)
     assert limits["T2_limit"] == pytest.approx(expected, rel=1e-9)
-    beyond = (written["T2"] > limits["T2_limit"]) | (written["Q"] > limits["Q_limit"])
+    outliers = (written["T2"] > limits["T2_limit"]) | (written["Q"] > limits["Q_limit"])
     result = {finding["name"]: finding for finding in json.loads((numbers / "contents.json").read_text())["findings"]}
-    assert result["outliers"]["values"]["rows"] == beyond.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
+    assert result["outliers"]["values"]["rows"] == outliers.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
 
 
 def test_the_limits_cover_the_stated_share_of_rows() -> None:
@@ -266,9 +266,9 @@ def test_repeats_are_found_despite_noise(explore_changed: Callable[..., Page]) -
         random = np.random.default_rng(0)
         noisy = data.copy()
         noisy[channels(data).columns] += 0.002 * random.standard_normal(channels(data).shape)
-        again = noisy.iloc[:3].copy()
-        again[channels(data).columns] = channels(data).iloc[:3] + 0.002 * random.standard_normal((3, 40))
-        return pd.concat([noisy, again.assign(SiteID="elsewhere").set_axis([9001, 9002, 9003])])
+        repeats = noisy.iloc[:3].copy()
+        repeats[channels(data).columns] = channels(data).iloc[:3] + 0.002 * random.standard_normal((3, 40))
+        return pd.concat([noisy, repeats.assign(SiteID="elsewhere").set_axis([9001, 9002, 9003])])
 
     page = explore_changed(twice)
     table = next(item for item in page.items if item.name == "duplicate-rows").numbers

@@ -91,9 +91,9 @@ def test_a_failure_leaves_the_older_page_unchanged(
 def test_invalid_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"must end in \.html"):
         write_page(page(), tmp_path / "r.htm")
-    twice = page()
+    duplicate = page()
     with pytest.raises(ValueError, match="same name"):
-        write_page(Page("t", "", {}, [], [*twice.sections, *twice.sections]), tmp_path / "r.html")
+        write_page(Page("t", "", {}, [], [*duplicate.sections, *duplicate.sections]), tmp_path / "r.html")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -161,11 +161,11 @@ def test_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
         assert HOSTILE[:60] in report.hover("lines") or "other" in report.hover("lines")
         assert report.hover("heat")
         assert report.toggle("lines") == ("1", "0.5")
-        ink = "getComputedStyle(document.querySelector('#lines .xtick text')).fill"
+        text_colour = "getComputedStyle(document.querySelector('#lines .xtick text')).fill"
         paper = "getComputedStyle(document.body).backgroundColor"
-        colours = report.tab.evaluate(ink), report.tab.evaluate(paper)
+        colours = report.tab.evaluate(text_colour), report.tab.evaluate(paper)
         report.tab.click("#theme")
-        assert {*colours, report.tab.evaluate(ink), report.tab.evaluate(paper)} == {
+        assert {*colours, report.tab.evaluate(text_colour), report.tab.evaluate(paper)} == {
             *("rgb(27, 31, 36)", "rgb(255, 255, 255)", "rgb(230, 233, 237)", "rgb(20, 23, 28)")
         }
 

@@ -19,7 +19,7 @@ def test_a_picture_of_a_report_shows_text_and_a_figure(name: str) -> None:
     figure = pixels[-third:]
     drawn = []
     for colour in COLOURS[:-1]:  # the last one is grey, like axes and text
-        wanted = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
-        if (np.abs(figure - wanted) < SIMILAR).all(axis=2).sum() > 300:
+        expected = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+        if (np.abs(figure - expected) < SIMILAR).all(axis=2).sum() > 300:
             drawn.append(colour)
     assert drawn

@@ -354,7 +354,7 @@ def test_the_command_for_programs_and_its_refusals(run_copy: Path) -> None:
 @pytest.mark.slow
 def test_an_interrupted_report_does_not_fail_the_run(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "slow/plotly").mkdir(parents=True)
-    here = tmp_path / "here"
+    working_folder = tmp_path / "here"
     (tmp_path / "slow/plotly/__init__.py").touch()
     (tmp_path / "slow/plotly/graph_objects.py").write_text(
         f"""
@@ -362,14 +362,14 @@ import time
 
 class Figure:
     def __init__(self, *_, **__):
-        open({str(here)!r}, 'w')
+        open({str(working_folder)!r}, 'w')
         time.sleep(60)
 """
     )
     out = tmp_path / "runs/mine"
     options = [*file_options(sample, "public"), "--out", out]
     started = start(tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=f"{tmp_path / 'slow'}:{ROOT}")
-    while not here.exists():
+    while not working_folder.exists():
         assert started.process.poll() is None, started.stderr
         time.sleep(0.1)
     started.process.send_signal(signal.SIGINT)

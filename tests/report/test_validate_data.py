@@ -99,9 +99,9 @@ def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]
     assert marks.marker.symbol[position] == "triangle-left"
     assert marks.x[position] == -0.5
     assert marks.customdata[position] == r2
-    learning = figure(page, "learning").plot.data[1]
-    assert learning.name == "R2 of CuPPM"
-    assert "triangle-down" in learning.marker.symbol
+    learning_curve = figure(page, "learning").plot.data[1]
+    assert learning_curve.name == "R2 of CuPPM"
+    assert "triangle-down" in learning_curve.marker.symbol
 
 
 @pytest.mark.slow

@@ -127,8 +127,8 @@ def test_baselines_on_the_same_folds(numbers: Path, small_file: Path) -> None:
     """The mean and the single-band model are recalculated fold by fold, with correlations and polynomials."""
     data = pd.read_csv(small_file, index_col=0, float_precision="round_trip")
     spectra = data.drop(columns=[*TARGETS, *IDS]).to_numpy()
-    over = spectra / spectra[:, : 147 - round(147 * 300 / 1700)].max(axis=1, keepdims=True)
-    bins = over.reshape(len(over), 21, 7).mean(axis=2)
+    normalised = spectra / spectra[:, : 147 - round(147 * 300 / 1700)].max(axis=1, keepdims=True)
+    bins = normalised.reshape(len(normalised), 21, 7).mean(axis=2)
     folds = list(GroupKFold(5, shuffle=True, random_state=0).split(bins, groups=data["SiteID"].astype(str)))
     mean, band = (pd.DataFrame(np.nan, data.index, TARGETS) for _ in range(2))
     for training, held_out in folds:

@@ -70,13 +70,13 @@ def test_a_file_with(name: str, script: str, public: pd.DataFrame, tmp_path: Pat
 
 
 def test_an_all_zero_spectrum(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
-    dead = public.iloc[:20].copy()
-    dead.loc[dead.index[9], channels(dead)] = 0.0
-    source = write_csv(tmp_path / "in/public.csv.gz", dead)
+    flat = public.iloc[:20].copy()
+    flat.loc[flat.index[9], channels(flat)] = 0.0
+    source = write_csv(tmp_path / "in/public.csv.gz", flat)
     message = refused_here(
         ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
     )
-    assert f"index {dead.index[9]}: no finite bins; is the spectrum zero or flat?" in message
+    assert f"index {flat.index[9]}: no finite bins; is the spectrum zero or flat?" in message
 
 
 def test_a_repeated_column(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:

@@ -72,10 +72,14 @@ def test_in_the_container(bubblewrap: None, project: Path, sample: Path, tmp_pat
         result = run_in_container(folder, script)
         assert result.returncode == 0, result.stderr
     assert (folder / "data/preprocess/public.csv").read_bytes() == (project / "data/preprocess/public.csv").read_bytes()
-    here, there = (pd.read_csv(base / "data/predictions/public.csv.out", header=None) for base in (project, folder))
-    np.testing.assert_allclose(there, here, rtol=1e-9)
-    here, there = (float((base / "data/scores/public.txt").read_text()) for base in (project, folder))
-    assert there == pytest.approx(here)
+    local_predictions, container_predictions = (
+        pd.read_csv(base / "data/predictions/public.csv.out", header=None) for base in (project, folder)
+    )
+    np.testing.assert_allclose(container_predictions, local_predictions, rtol=1e-9)
+    local_predictions, container_predictions = (
+        float((base / "data/scores/public.txt").read_text()) for base in (project, folder)
+    )
+    assert container_predictions == pytest.approx(local_predictions)
 
 
 def test_both_files_choose_the_same_default_folder() -> None:

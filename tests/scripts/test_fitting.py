@@ -110,19 +110,21 @@ def test_other_results_of_fit_are_refused(data, returned, reason: str) -> None:
 
 
 class Spoiled(LinearRegression):
-    """A model that passes good predictions through `spoil`."""
+    """A model that passes good predictions through `convert`."""
 
-    def __init__(self, spoil):
+    def __init__(self, convert):
         super().__init__()
-        self.spoil = spoil
+        self.convert = convert
 
     def predict(self, X):
-        return self.spoil(super().predict(X))
+        return self.convert(super().predict(X))
 
 
 def test_predictions_that_can_be_converted_to_arrays_are_accepted(data) -> None:
-    for spoil in (pd.DataFrame, lambda predicted: predicted.tolist()):
-        held_out = hold_out(lambda x, y, holes, spoil=spoil: Spoiled(spoil).fit(x, y), *data, {}, folds=3, seconds=1.0)
+    for convert in (pd.DataFrame, lambda predicted: predicted.tolist()):
+        held_out = hold_out(
+            lambda x, y, holes, convert=convert: Spoiled(convert).fit(x, y), *data, {}, folds=3, seconds=1.0
+        )
         np.testing.assert_allclose(held_out, hold_out(linear, *data, {}, folds=3, seconds=1.0))
     with pytest.raises(FitError, match=r"model.predict\(\) gives generator"):
         fit_model(lambda x, y, holes: Spoiled(lambda predicted: (row for row in predicted)).fit(x, y), *data, {})
@@ -136,8 +138,8 @@ def test_a_measured_target_must_be_predicted(data) -> None:
     with pytest.raises(FitError, match="predicts nan for CuPPM, which was measured"):
         fit_model(lambda x, y, holes: Spoiled(missing).fit(x, y), *data, {})
     inputs, targets, holes = data
-    never = targets.assign(CuPPM=np.nan)
-    fit_model(lambda x, y, holes: Spoiled(missing).fit(x, y.fillna(0.0)), inputs, never, holes, {})
+    never_measured = targets.assign(CuPPM=np.nan)
+    fit_model(lambda x, y, holes: Spoiled(missing).fit(x, y.fillna(0.0)), inputs, never_measured, holes, {})
 
 
 def test_an_estimator_that_does_not_support_gaps_gets_a_hint(data) -> None:

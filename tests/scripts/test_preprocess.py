@@ -74,10 +74,10 @@ def test_bins_are_sums_over_the_maximum_above_the_window(public: pd.DataFrame, s
 def test_bins_of_a_row_do_not_depend_on_other_rows(spectra: np.ndarray, row: int) -> None:
     spectra, wavenumbers = spectra / 1e6, np.linspace(4000, 600, len(spectra))
     row %= spectra.shape[1]
-    _, alone = preprocess.to_bins(np.ascontiguousarray(spectra[:, [row]]), wavenumbers)
+    _, single_bins = preprocess.to_bins(np.ascontiguousarray(spectra[:, [row]]), wavenumbers)
     names, together = preprocess.to_bins(spectra, wavenumbers)
-    np.testing.assert_array_equal(together[:, row], alone[:, 0])
-    assert len(alone) == len(names) == len(spectra) // preprocess.BIN
+    np.testing.assert_array_equal(together[:, row], single_bins[:, 0])
+    assert len(single_bins) == len(names) == len(spectra) // preprocess.BIN
 
 
 @pytest.fixture(scope="module")
@@ -139,10 +139,10 @@ def as_read(index: pd.Index) -> pd.Index:
 
 
 def test_targets_in_private_data_change_nothing(public: pd.DataFrame, tmp_path: Path) -> None:
-    some = public.iloc[:20]
-    without, other = some.drop(columns=list(score.TARGETS)), some.assign(CuPPM="assayed twice")
+    subset = public.iloc[:20]
+    without, other = subset.drop(columns=list(score.TARGETS)), subset.assign(CuPPM="assayed twice")
     expected = lines_of(without, tmp_path, "without")
-    assert lines_of(some, tmp_path, "with") == lines_of(other, tmp_path, "spoilt") == expected
+    assert lines_of(subset, tmp_path, "with") == lines_of(other, tmp_path, "spoilt") == expected
 
 
 def test_runs_alone_in_an_empty_folder(sample: Path, tmp_path: Path) -> None:

@@ -116,8 +116,8 @@ def test_the_life_of_an_endpoint_resource(source: str) -> None:
     assert answer(endpoint, target_variant="one") == ("one", [11, 12])
     assert answer(endpoint, target_variant="two", inference_id="id", custom_attributes="a") == ("two", [21, 22])
 
-    more = DesiredWeightAndCapacity(variant_name="one", desired_weight=99, desired_instance_count=2)
-    endpoint.update_weights_and_capacities(desired_weights_and_capacities=[more])
+    larger_capacity = DesiredWeightAndCapacity(variant_name="one", desired_weight=99, desired_instance_count=2)
+    endpoint.update_weights_and_capacities(desired_weights_and_capacities=[larger_capacity])
     endpoint.wait_for_status("InService", poll=1, timeout=60)
     described = [(variant.current_weight, variant.current_instance_count) for variant in endpoint.production_variants]
     assert described == [(99, 2), (1, 1)]

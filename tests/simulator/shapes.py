@@ -55,12 +55,12 @@ def _structures(shape: Shape, depth: int) -> st.SearchStrategy[dict[str, Any]]:
         return st.one_of(st.fixed_dictionaries({name: member}) for name, member in members.items())
     required = {name: members[name] for name in shape.required_members}
     optional = {name: member for name, member in members.items() if name not in required}
-    few = (
+    few_members = (
         st.lists(st.sampled_from(sorted(optional)), max_size=4, unique=True)
         if optional and depth < DEEP
         else st.just([])
     )
-    return few.flatmap(lambda names: st.fixed_dictionaries(required | {name: optional[name] for name in names}))
+    return few_members.flatmap(lambda names: st.fixed_dictionaries(required | {name: optional[name] for name in names}))
 
 
 @cache

@@ -122,8 +122,8 @@ def test_large_headers_are_refused(kind: str, tmp_path: Path) -> None:
     head, block = HEADERS[kind]
     path = bomb(tmp_path, head, 1 << 30, block)
     assert "larger than 1024 KiB" in refused(path, tmp_path, 100 << 30)
-    after_a_link = bomb(tmp_path, header("a", tarfile.LNKTYPE, to="b") + head, 1 << 30, block)
-    assert "link to a file that does not come before it" in refused(after_a_link, tmp_path, 100 << 30)
+    link_first = bomb(tmp_path, header("a", tarfile.LNKTYPE, to="b") + head, 1 << 30, block)
+    assert "link to a file that does not come before it" in refused(link_first, tmp_path, 100 << 30)
 
 
 @pytest.mark.timing

@@ -139,10 +139,14 @@ def test_every_invocation_is_captured_once(endpoints: Endpoints, model: str) -> 
         answered = list(pool.map(invoke, range(400)))
     endpoints.delete(name)
     lines = wait_for(endpoints, "all", 400)
-    captured_ids = [(each, line["eventMetadata"]["inferenceId"]) for each, there in lines.items() for line in there]
+    captured_ids = [
+        (each, line["eventMetadata"]["inferenceId"])
+        for each, captured_lines in lines.items()
+        for line in captured_lines
+    ]
     assert Counter(captured_ids) == Counter(answered)
-    for there in lines.values():
-        for line in there:
+    for captured_lines in lines.values():
+        for line in captured_lines:
             number = line["eventMetadata"]["inferenceId"].removeprefix("id ")
             data = line["captureData"]
             assert data["endpointInput"]["data"] == data["endpointOutput"]["data"] == f"body {number}"

@@ -323,17 +323,17 @@ def test_a_record_has_a_bounded_number_of_parts(
     monkeypatch.setattr(record_formats, "MOST_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, LARGEST)
-    kept = {JSON: b"[[],[0,0,0,0,0],[]]", LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]
-    assert processing(kind, OutputFilter="$[*]").result(b"", kept, LARGEST)
+    expected = {JSON: b"[[],[0,0,0,0,0],[]]", LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]
+    assert processing(kind, OutputFilter="$[*]").result(b"", expected, LARGEST)
 
 
 @given(st.integers(-2, 2))
-def test_a_body_may_be_as_large_as_the_limit(more: int) -> None:
+def test_a_body_may_be_as_large_as_the_limit(excess: int) -> None:
     lines = processing(LINES, InputFilter="$['a','b']")
     document = json.dumps({"a": "é", "b": [1.5, None], "c": 0}).encode()
     expected = b'{"a":"\\u00e9","b":[1.5,null]}\n' * 9
-    limit = len(expected) + more
-    if more < 0:
+    limit = len(expected) + excess
+    if excess < 0:
         with pytest.raises(JobFailed, match="selects more than"):
             lines.request_body((document + b"\n") * 9, limit)
     else:

@@ -187,13 +187,13 @@ def test_containers_that_disappear_do_not_prevent_a_simulator_from_starting(clie
 
     ended = threading.Event()
     with ThreadPoolExecutor(2) as pool:
-        coming = [pool.submit(come_and_go) for _ in range(2)]
+        futures = [pool.submit(come_and_go) for _ in range(2)]
         try:
             for _ in range(100):
                 sweep(engine())
         finally:
             ended.set()
-        for future in coming:
+        for future in futures:
             future.result()
 
 

@@ -85,8 +85,8 @@ def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints) -> None:
             answers.add(described["EndpointStatus"])
         crowd.wait_for(50)
         assert set(crowd.answers) == {("one", "good")}
-        again = endpoints.config(variant(endpoints.named("good again")))
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=again)
+        second_good = endpoints.config(variant(endpoints.named("good again")))
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second_good)
         assert "FailureReason" not in endpoints.settle(name)
         crowd.wait_for(50)
     assert set(crowd.answers) == {("one", "good"), ("one", "good again")}

@@ -198,10 +198,10 @@ def test_images_that_are_not_simulated(endpoints: Endpoints) -> None:
 
 
 def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
-    most = endpoint.MOST_INSTANCES
-    config = endpoints.config(variant(endpoints.named("m"), count=most))
-    assert f"ResourceLimitExceeded: All endpoints together have at most {most}" in refusal(endpoints.create, config)
-    entries = [{"VariantName": "one", "DesiredInstanceCount": most + 1}]
+    limit = endpoint.MOST_INSTANCES
+    config = endpoints.config(variant(endpoints.named("m"), count=limit))
+    assert f"ResourceLimitExceeded: All endpoints together have at most {limit}" in refusal(endpoints.create, config)
+    entries = [{"VariantName": "one", "DesiredInstanceCount": limit + 1}]
     weigh = endpoints.sagemaker.update_endpoint_weights_and_capacities
     message = refusal(weigh, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries)
     assert message.startswith("ResourceLimitExceeded")
@@ -250,12 +250,12 @@ def test_an_endpoint_whose_servers_cannot_have_a_folder(endpoints: Endpoints) ->
     with Simulator(isolation="off") as simulator:
         client_endpoints = Endpoints(Client(simulator))
         config = client_endpoints.config(variant(client_endpoints.named("m")))
-        aside = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
+        moved_folder = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
         try:
             name = client_endpoints.create(config, wait=False)
             described = client_endpoints.settle(name, 10)
         finally:
-            aside.rename(simulator.folder)
+            moved_folder.rename(simulator.folder)
         assert described["EndpointStatus"] == "Failed"
         assert "FileNotFoundError" in described["FailureReason"]
         client_endpoints.delete(name)

@@ -62,7 +62,7 @@ def test_paths_in_arguments_and_variables(either):
 
 
 @pytest.mark.parametrize(
-    ("host_path", "ours"),
+    ("job_text", "expected"),
     [
         ("/opt/ml", "{ml}"), ("/opt/ml/model", "{ml}/model"), ("--x=/opt/ml/model", "--x={ml}/model"),
         ("/opt/ml/a:/opt/ml/b", "{ml}/a:{ml}/b"), ('{{"a": "/opt/ml/x"}}', '{{"a": "{ml}/x"}}'),
@@ -70,10 +70,10 @@ def test_paths_in_arguments_and_variables(either):
         ("/opt/mlx/y", "/opt/mlx/y"), ("/home/opt/ml/x", "/home/opt/ml/x"), ("unix:/run/server/http", "unix:{s}/http"),
     ],
 )  # fmt: skip
-def test_translation_of_paths(host_path, ours):
+def test_translation_of_paths(job_text, expected):
     names = {"ml": Path("/elsewhere/ml"), "s": Path("/elsewhere/s")}
     paths = {"/opt/ml": names["ml"], "/run/server": names["s"]}
-    assert translated(host_path.replace("{{", "{").replace("}}", "}"), paths) == ours.format(**names)
+    assert translated(job_text.replace("{{", "{").replace("}}", "}"), paths) == expected.format(**names)
 
 
 @needs_sandbox
@@ -210,10 +210,10 @@ result['host'] = socket.gethostname()
 
 @needs_sandbox
 def test_a_job_does_not_see_the_folder_of_another(client):
-    kept = run_script(
+    result = run_script(
         client, "open('/opt/ml/processing/kept', 'w').write('x'); open('/tmp/kept', 'w').write('x'); result = 1"
     )
-    assert kept == 1
+    assert result == 1
     assert (
         run_script(client, "result = [os.path.exists('/opt/ml/processing/kept'), os.path.exists('/tmp/kept')]")
         == [False] * 2

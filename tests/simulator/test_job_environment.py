@@ -174,9 +174,9 @@ def test_a_chain_of_endpoints_reaches_nothing_outside(tmp_path: Path) -> None:
         endpoints = Endpoints(Client(simulator))
         first = endpoints.create(endpoints.config(variant(endpoints.model(FINDING.format(record=record)))))
         path = endpoints.invoke(first)["Body"].read().decode()  # relative to the root of its file system
-        [left] = simulator.folder.rglob("ml/model/bin")
-        assert str(left).endswith(f"{path}/model/bin")
-        variables = {"PATH": f"{left}:{this_python().search_path}", "LD_PRELOAD": f"{left}/none.so"}
+        [program_folder] = simulator.folder.rglob("ml/model/bin")
+        assert str(program_folder).endswith(f"{path}/model/bin")
+        variables = {"PATH": f"{program_folder}:{this_python().search_path}", "LD_PRELOAD": f"{program_folder}/none.so"}
         second = endpoints.create(endpoints.config(variant(endpoints.model(ECHO, variables))))
         environment = json.loads(endpoints.invoke(second)["Body"].read())
         assert environment["PATH"].startswith(variables["PATH"])

@@ -11,7 +11,7 @@ from support.transform_jobs import create_model, transform
 from recore.simulator.server import BUCKET
 
 # The end of a key, and the reason why it is invalid.
-UNFIT = {
+INVALID_KEYS = {
     "a folder above": ("a/..", "leads out of its folder"),
     "a long name": ("x" * 300, "cannot become a file: File name too long"),
     "a null character": ("a\0b", "cannot become a file: embedded null"),
@@ -45,7 +45,7 @@ def process(client: Client, uri: str, path: str = "/opt/ml/processing/input/i") 
     return client.process("", ProcessingInputs=[{"InputName": "i", "S3Input": s3_input}])
 
 
-@pytest.mark.parametrize(("end", "reason"), UNFIT.values(), ids=UNFIT.keys())
+@pytest.mark.parametrize(("end", "reason"), INVALID_KEYS.values(), ids=INVALID_KEYS.keys())
 def test_keys_that_cannot_be_files(endpoints: Endpoints, end: str, reason: str) -> None:
     client = endpoints.client
     uri = client.put(f"{next(numbers)}/{end}", archive_of(a="1"))

@@ -126,6 +126,10 @@ def test_internal_members_are_separate_and_each_change_has_a_revision() -> None:
         {"Secret": 1, "Other": 2},
         2,
     )
-    again = store.change("Model", "a", lambda record: {"ModelName": "b"})
-    assert (again, again.internal, again.revision) == ({"ModelName": "b"}, {"Secret": 1, "Other": 2}, 3)
-    assert store.all("Model")[0].internal == dict(store.items("Model"))["a"].internal == again.internal
+    changed_record = store.change("Model", "a", lambda record: {"ModelName": "b"})
+    assert (changed_record, changed_record.internal, changed_record.revision) == (
+        {"ModelName": "b"},
+        {"Secret": 1, "Other": 2},
+        3,
+    )
+    assert store.all("Model")[0].internal == dict(store.items("Model"))["a"].internal == changed_record.internal

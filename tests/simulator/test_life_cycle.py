@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET, PREFIX = "houses", "boston-sklearn"
-SOON = {"Delay": 1, "MaxAttempts": 120}
+FAST_POLLING = {"Delay": 1, "MaxAttempts": 120}
 INSTANCE = "ml.m4.xlarge"
 
 # Trains one of two models; the same file serves the model.
@@ -96,7 +96,7 @@ def models(sagemaker: Any, bucket: Any) -> dict[str, str]:
         )
     for name in names.values():
         waiter = sagemaker.get_waiter("training_job_completed_or_stopped")
-        waiter.wait(TrainingJobName=name, WaiterConfig=SOON)
+        waiter.wait(TrainingJobName=name, WaiterConfig=FAST_POLLING)
         artifacts = sagemaker.describe_training_job(TrainingJobName=name)["ModelArtifacts"]["S3ModelArtifacts"]
         variables = {
             "SAGEMAKER_PROGRAM": submitted["sagemaker_program"],
@@ -125,13 +125,13 @@ def create_config(sagemaker: Any, models: dict[str, str], *variants: str) -> str
 
 
 def in_service(sagemaker: Any, name: str) -> dict[str, Any]:
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig=SOON)
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig=FAST_POLLING)
     return sagemaker.describe_endpoint(EndpointName=name)
 
 
 def delete(sagemaker: Any, name: str) -> None:
     sagemaker.delete_endpoint(EndpointName=name)
-    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig=SOON)
+    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig=FAST_POLLING)
     with pytest.raises(ClientError, match="Could not find endpoint"):
         sagemaker.describe_endpoint(EndpointName=name)
 
@@ -156,7 +156,7 @@ def test_batch_transform(sagemaker: Any, bucket: Any, models: dict[str, str]) ->
         TransformResources={"InstanceType": INSTANCE, "InstanceCount": 1},
     )
     waiter = sagemaker.get_waiter("transform_job_completed_or_stopped")
-    waiter.wait(TransformJobName="boston-transform", WaiterConfig=SOON)
+    waiter.wait(TransformJobName="boston-transform", WaiterConfig=FAST_POLLING)
     answer = bucket.get_object(Bucket=BUCKET, Key=f"{PREFIX}/transform/test.csv.out")["Body"].read()
     assert numpy.array_equal([float(line) for line in answer.split()], Y)
 

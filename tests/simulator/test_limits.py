@@ -52,7 +52,7 @@ def test_a_training_job_past_its_time_limit_keeps_its_model(either):
     assert_no_trace(either, mark)
 
 
-TAKING = {
+ALLOCATIONS = {
     "itself": "kept = b'x' * (1 << 30)\ntime.sleep(600)",
     "children": """
 for _ in range(4):
@@ -67,7 +67,7 @@ time.sleep(600)""",
 def assert_memory_ends_it(client, monkeypatch, use):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     mark = Mark()
-    job = client.process(f"import os, time\n{TAKING[use]}", Environment=mark.environment)
+    job = client.process(f"import os, time\n{ALLOCATIONS[use]}", Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "memory" in job["FailureReason"] or "No space left" in job["FailureReason"]
     assert_no_trace(client, mark)
@@ -144,16 +144,16 @@ def test_a_stopped_training_job_keeps_its_model(either):
 
 def test_stop_while_it_waits(either):
     jobs = [either.process(STUBBORN, wait=False, seconds=600) for _ in range(os.cpu_count() or 1)]
-    running_ones = [job["ProcessingJobName"] for job in jobs]
+    running_jobs = [job["ProcessingJobName"] for job in jobs]
     waiting = either.process("print('never')", wait=False)["ProcessingJobName"]
     stop(either, "ProcessingJob", waiting)
     job = either.wait("ProcessingJob", waiting)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "ProcessingStartTime" not in job
-    assert {either.describe("ProcessingJob", name)["ProcessingJobStatus"] for name in running_ones} == {"InProgress"}
-    for name in running_ones:
+    assert {either.describe("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {"InProgress"}
+    for name in running_jobs:
         stop(either, "ProcessingJob", name)
-    assert {either.wait("ProcessingJob", name)["ProcessingJobStatus"] for name in running_ones} == {"Stopped"}
+    assert {either.wait("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {"Stopped"}
 
 
 def test_stop_while_it_downloads(either):

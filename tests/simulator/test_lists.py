@@ -179,8 +179,8 @@ def test_a_token_of_another_request_gives_a_page(jobs: Jobs) -> None:
     for order in ("Name", "Status", "CreationTime"):
         page = jobs.page("ListTrainingJobs", {"NextToken": token, "SortBy": order})
         assert page["TrainingJobSummaries"] is not None
-    beyond = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
-    assert jobs.page("ListTrainingJobs", {"NextToken": beyond}) == {"TrainingJobSummaries": []}
+    past_the_end = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
+    assert jobs.page("ListTrainingJobs", {"NextToken": past_the_end}) == {"TrainingJobSummaries": []}
 
 
 @pytest.mark.parametrize("number", [0, -1, 101, 10**12])

@@ -164,8 +164,8 @@ def test_refused_versions_use_no_number_and_deleted_ones_keep_theirs(packages: P
     group = packages.group()
     first, second = packages.version(group), packages.version(group)
     refused(packages.version, group=group, CertifyForMarketplace=True)
-    twice = [{"Name": "a", "Containers": [{"Image": "i"}]}] * 2
-    refused(packages.version, group=group, AdditionalInferenceSpecifications=twice)
+    duplicates = [{"Name": "a", "Containers": [{"Image": "i"}]}] * 2
+    refused(packages.version, group=group, AdditionalInferenceSpecifications=duplicates)
     packages.sagemaker.delete_model_package(ModelPackageName=second)
     assert "Could not find" in refused(packages.describe, package=second)
     assert packages.version(group).endswith("/3")

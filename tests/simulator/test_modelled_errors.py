@@ -81,8 +81,8 @@ def test_errors_for_resources_in_use(client: Client) -> None:
     execution = {"PipelineExecutionArn": pipelines.start(name)}
     group = {"ModelPackageGroupName": packages.group()}
     packages.version(group["ModelPackageGroupName"])
-    again = named | {"PipelineDefinition": text, "RoleArn": ROLE_ARN}
-    assert error_of(client, "CreatePipeline", again) == INVALID
+    duplicate = named | {"PipelineDefinition": text, "RoleArn": ROLE_ARN}
+    assert error_of(client, "CreatePipeline", duplicate) == INVALID
     assert error_of(client, "CreateModelPackageGroup", group) == INVALID
     assert error_of(client, "DeletePipeline", named) == "ConflictException"
     assert error_of(client, "DeleteModelPackageGroup", group) == "ConflictException"

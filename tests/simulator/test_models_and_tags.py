@@ -49,8 +49,8 @@ def test_a_model_is_created_described_and_deleted(client: Client, name: str) -> 
 
 def test_an_existing_name_is_refused(client: Client, name: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("old")])
-    again = {"ModelName": name, "PrimaryContainer": {"Image": "other"}, "Tags": [tag("new")]}
-    message = refused(client.sagemaker.create_model, **again)
+    duplicate = {"ModelName": name, "PrimaryContainer": {"Image": "other"}, "Tags": [tag("new")]}
+    message = refused(client.sagemaker.create_model, **duplicate)
     assert "Cannot create already existing model" in message
     assert "already exists" in message
     assert client.sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["Image"] == "some-image"

@@ -67,10 +67,10 @@ class Ended(Exception):
 
 def fail_at_call(count: int):
     """Return a check that raises at the last of so many calls."""
-    left = iter(range(count - 1))
+    calls = iter(range(count - 1))
 
     def check() -> None:
-        if next(left, None) is None:
+        if next(calls, None) is None:
             raise Ended
 
     return check
@@ -112,10 +112,10 @@ def test_a_file_that_becomes_shorter_while_it_is_uploaded(client, tmp_path: Path
     path.parent.mkdir()
     path.write_bytes(bytes(5 * CHUNK))
     folder = OutputFolder(tmp_path.resolve(), "/opt/ml/model")
-    left = iter(range(4))
+    calls = iter(range(4))
 
     def check() -> None:
-        if next(left, None) is None:
+        if next(calls, None) is None:
             path.write_bytes(b"")
 
     bucket, _ = parse(client.put("chunks/first", b""))

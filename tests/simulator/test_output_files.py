@@ -44,7 +44,7 @@ def assert_one_line(client, job):
     assert len(reason) < 500
 
 
-UNFIT = {
+INVALID_NAMES = {
     "control characters": ("b'a\\x01b'", "'a\\x01b' cannot be an object: its name holds control characters"),
     "a line": ("b'a\\nb'", "'a\\nb' cannot be an object: its name holds control characters"),
     "not UTF-8": ("b'a\\xff'", "'a\\udcff' cannot be an object: its name is not UTF-8"),
@@ -53,7 +53,7 @@ UNFIT = {
 }
 
 
-@pytest.mark.parametrize(("name", "reason"), UNFIT.values(), ids=UNFIT.keys())
+@pytest.mark.parametrize(("name", "reason"), INVALID_NAMES.values(), ids=INVALID_NAMES.keys())
 def test_a_name_that_cannot_be_a_key(either, name, reason):
     script = f"""
 path = os.path.join(os.fsencode(folder), {name} if isinstance({name}, bytes) else os.fsencode({name}))

@@ -208,9 +208,9 @@ def test_an_archive_bomb_is_compared_by_its_bytes(pipelines: Pipelines, monkeypa
         pipelines.client.put(f"pipelines/bomb-{number}/a.tar.gz", archive("x" * 5000, number))
     uris = [f"s3://{BUCKET}/pipelines/bomb-{number}/" for number in range(2)]
     assert s3_content.content(s3, uris[0], check) == s3_content.content(s3, uris[1], check)
-    for name, most in (("LARGEST_CONTENT", 4000), ("LARGEST_ARCHIVE", 10), ("MOST_FILES", 0)):
+    for name, limit in (("LARGEST_CONTENT", 4000), ("LARGEST_ARCHIVE", 10), ("MOST_FILES", 0)):
         with monkeypatch.context() as patch:
-            patch.setattr(s3_content, name, most)
+            patch.setattr(s3_content, name, limit)
             assert s3_content.content(s3, uris[0], check) != s3_content.content(s3, uris[1], check)
     pipelines.client.put("pipelines/bomb-0/a.tar.gz", large_header())
     assert s3_content.content(s3, uris[0], check) is not None

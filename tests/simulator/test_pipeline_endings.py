@@ -46,8 +46,8 @@ def test_a_step_that_fails(pipelines: Pipelines) -> None:
     """Steps that need it, directly or indirectly, do not run; all others do."""
     fails = pipelines.processing("Fails", FAILS)
     others = [model("After", "Fails"), model("AfterThat", X=get("Steps.After.ModelName"))]
-    alone = [model("Alone"), model("AfterAlone", "Alone")]
-    execution = pipelines.run(fails, *others, *alone)
+    independent = [model("Alone"), model("AfterAlone", "Alone")]
+    execution = pipelines.run(fails, *others, *independent)
     described, steps = pipelines.describe(execution), pipelines.steps(execution)
     assert described["PipelineExecutionStatus"] == "Failed"
     assert described["FailureReason"].startswith("Step failure: step failed: Fails (AlgorithmError: ")
@@ -120,24 +120,24 @@ def while_full(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.
 
     Returns an event that is set when a record was not written, and another that ends this when the test sets it.
     """
-    put, met, space = StepRecords.put, threading.Event(), threading.Event()
+    put, refused_write, space = StepRecords.put, threading.Event(), threading.Event()
 
     def refuse(self: StepRecords, name: str, **members: Any) -> Any:
         if members.get("StepStatus") == status and not space.is_set():
-            met.set()
+            refused_write.set()
             raise OSError("No space left on device")
         return put(self, name, **members)
 
     monkeypatch.setattr(StepRecords, "put", refuse)
-    return met, space
+    return refused_write, space
 
 
 def test_a_job_whose_start_could_not_be_recorded_is_stopped(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    met, space = while_full(monkeypatch, "Executing")
+    refused_write, space = while_full(monkeypatch, "Executing")
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
-    assert met.wait(30)
+    assert refused_write.wait(30)
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
@@ -152,9 +152,9 @@ def test_a_stopped_job_whose_end_could_not_be_recorded_does_not_run_again(
 ) -> None:
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
     job = pipelines.wait_for(execution, "Sleeps")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
-    met, space = while_full(monkeypatch, "Stopped")
+    refused_write, space = while_full(monkeypatch, "Stopped")
     pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
-    assert met.wait(30)
+    assert refused_write.wait(30)
     space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     step = pipelines.steps(execution)["Sleeps"]
@@ -207,12 +207,12 @@ def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
 def test_stop_and_retry(pipelines: Pipelines) -> None:
     """Stop ends what is running. Retry runs it again and keeps what has succeeded."""
     sagemaker = pipelines.sagemaker
-    again = pipelines.processing("Again", IF_THERE)
-    folder = again["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].rpartition("/")[0]
-    again["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] = folder
+    retried_step = pipelines.processing("Again", IF_THERE)
+    folder = retried_step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].rpartition("/")[0]
+    retried_step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] = folder
     pipelines.client.put(f"{folder.removeprefix(f's3://{BUCKET}/')}/go", "no")
     sleeps = pipelines.processing("Sleeps", SLEEPS)
-    name = pipelines.create(model("First"), again, sleeps, model("After", "Again"))
+    name = pipelines.create(model("First"), retried_step, sleeps, model("After", "Again"))
     execution = pipelines.start(name)
     pipelines.wait_for(execution, "Again", "Failed")
     pipelines.wait_for(execution, "Sleeps")

@@ -116,9 +116,9 @@ def test_every_type_of_step_and_of_reference(pipelines: Pipelines) -> None:
     assert (package["ModelPackageGroupName"], package["ModelPackageVersion"]) == (group, 1)
     named = package["InferenceSpecification"]["Containers"][0]["Environment"]["NAME"]
     assert named == steps["Create"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
-    again = pipelines.start(name, Word="hello", Least="0.8")
-    assert pipelines.wait(again)["PipelineExecutionStatus"] == "Failed"
-    assert pipelines.steps(again)["Bad"]["FailureReason"] == "only 0.75"
+    second_execution = pipelines.start(name, Word="hello", Least="0.8")
+    assert pipelines.wait(second_execution)["PipelineExecutionStatus"] == "Failed"
+    assert pipelines.steps(second_execution)["Bad"]["FailureReason"] == "only 0.75"
 
 
 def test_parameters_of_all_types(pipelines: Pipelines) -> None:
@@ -306,8 +306,8 @@ def test_as_many_steps_at_a_time_as_configured(pipelines: Pipelines) -> None:
     pipelines.wait_for(execution, "A")
     assert pipelines.describe(execution)["ParallelismConfiguration"] == limit
     assert set(pipelines.statuses(execution)) == {"A"}
-    more = {"MaxParallelExecutionSteps": 2}
-    pipelines.sagemaker.update_pipeline_execution(PipelineExecutionArn=execution, ParallelismConfiguration=more)
+    parallelism = {"MaxParallelExecutionSteps": 2}
+    pipelines.sagemaker.update_pipeline_execution(PipelineExecutionArn=execution, ParallelismConfiguration=parallelism)
     pipelines.wait_for(execution, "B")
     assert set(pipelines.statuses(execution)) == {"A", "B"}
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
@@ -320,8 +320,8 @@ def test_lists_of_executions_and_of_steps(pipelines: Pipelines) -> None:
     name = pipelines.create(model("A"), model("B", "A"), model("C", "B") | {"DisplayName": "shown", "Description": "d"})
     token = "x" * 40
     request = {"PipelineName": name, "PipelineExecutionDescription": "one", "ClientRequestToken": token}
-    first, again = (sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"] for _ in range(2))
-    assert first == again
+    first, second_execution = (sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"] for _ in range(2))
+    assert first == second_execution
     second = pipelines.start(name)
     for execution in (first, second):
         pipelines.wait(execution)
@@ -350,23 +350,23 @@ def test_other_requests_are_answered_while_a_definition_is_read(
     name = pipelines.create(fail("F"))
     execution = pipelines.start(name)
     pipelines.wait(execution)
-    reads, goes_on, read_definition = threading.Event(), threading.Event(), pipeline_execution.read_definition
+    reads, may_continue, read_definition = threading.Event(), threading.Event(), pipeline_execution.read_definition
 
     def slowly(*arguments: Any) -> Any:
         reads.set()
-        assert goes_on.wait(60)
+        assert may_continue.wait(60)
         return read_definition(*arguments)
 
     monkeypatch.setattr(pipeline_execution, "read_definition", slowly)
     retry = partial(pipelines.sagemaker.retry_pipeline_execution, PipelineExecutionArn=execution)
     for request in (partial(pipelines.start, name), retry):
-        reads.clear(), goes_on.clear()
+        reads.clear(), may_continue.clear()
         thread = threading.Thread(target=request)
         thread.start()
         assert reads.wait(60)
         pipelines.create(model("M"))
         assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
-        goes_on.set()
+        may_continue.set()
         thread.join()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     assert pipelines.steps(execution)["F"]["AttemptCount"] == 2

@@ -163,7 +163,7 @@ def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client,
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:
     """The SDK's step puts the script beside the model, whose weights alone cannot be served."""
     uri = trained(client, 2)["ModelArtifacts"]["S3ModelArtifacts"]
-    alone = served(client, endpoints, uri)
+    weights_only = served(client, endpoints, uri)
     job = repack(client, uri, SCRIPT)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
@@ -171,6 +171,6 @@ def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: End
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
     answer = endpoints.invoke(name, "[[1, 2]]", ContentType="application/json")["Body"].read()
     assert json.loads(answer) == [[4.5]]
-    failed = endpoints.settle(alone)
+    failed = endpoints.settle(weights_only)
     assert failed["EndpointStatus"] == "Failed"
     assert "weights.pth is not TorchScript: save it with torch.jit.save, or write a model_fn" in failed["FailureReason"]

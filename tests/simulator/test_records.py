@@ -135,10 +135,10 @@ TestStoreLikeDicts.settings = settings(examples(10), stateful_step_count=30)
 
 def test_the_second_of_two_requests_with_one_token_waits_for_the_first() -> None:
     models = Models(cast(Platform, SimpleNamespace(store=Store())))
-    both, carried_out = threading.Barrier(2), itertools.count(1)
+    both, runs = threading.Barrier(2), itertools.count(1)
 
     def act(request: Record) -> Record:
-        number = next(carried_out)
+        number = next(runs)
         with contextlib.suppress(threading.BrokenBarrierError):
             both.wait(1)
         return {"Number": number}

@@ -22,7 +22,7 @@ def test_version_numbers_continue_after_a_kill(tmp_path: Path) -> None:
         packages = Packages(Client(simulator))
         packages.sagemaker = simulator.client("sagemaker", config=Config(retries={"max_attempts": 0}))
         group = packages.group()
-        some = threading.Event()
+        registered = threading.Event()
 
         def register(_: int) -> None:
             try:
@@ -30,12 +30,12 @@ def test_version_numbers_continue_after_a_kill(tmp_path: Path) -> None:
             except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
                 return  # the simulator was killed
             if len(answered) >= 20:
-                some.set()
+                registered.set()
 
         with ThreadPoolExecutor(32) as pool:
             for number in range(400):
                 pool.submit(register, number)
-            assert some.wait(120)
+            assert registered.wait(120)
             simulator.kill()
             pool.shutdown(cancel_futures=True)
     with running("--state", tmp_path) as simulator:

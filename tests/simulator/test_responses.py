@@ -145,10 +145,10 @@ ACCEPTED = {
 }
 
 
-@pytest.mark.parametrize(("sent", "body", "kept"), ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_accepted_responses(sent: bytes, body: bytes, kept: bool) -> None:
+@pytest.mark.parametrize(("sent", "body", "keeps_connection"), ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_accepted_responses(sent: bytes, body: bytes, keeps_connection: bool) -> None:
     response, can_be_kept = read(sent)
-    assert (response.body, can_be_kept) == (body, kept)
+    assert (response.body, can_be_kept) == (body, keeps_connection)
 
 
 @pytest.mark.parametrize(

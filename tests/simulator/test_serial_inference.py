@@ -64,7 +64,9 @@ PYTORCH = Recording(
     model="PyTorch",
     cached=("PreprocessData", "TrainPyTorchModel"),
 )
-INSTEAD = replace(PYTORCH, image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3")
+PYTORCH_REPLACED = replace(
+    PYTORCH, image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+)
 
 
 def create(client: Client, recording: Recording) -> None:
@@ -114,7 +116,7 @@ def client() -> Iterator[Client]:
     "recording",
     [
         pytest.param(SKLEARN, id="scikit-learn"),
-        pytest.param(INSTEAD, id="scikit-learn instead of PyTorch"),
+        pytest.param(PYTORCH_REPLACED, id="scikit-learn instead of PyTorch"),
         pytest.param(PYTORCH, id="PyTorch", marks=NEEDS_PYTORCH),
     ],
 )
@@ -156,6 +158,6 @@ def test_the_requests_of_a_notebook(client: Client, recording: Recording) -> Non
     inputs, joined = client.get(f"{uri}/test/test.csv"), client.get(f"{uri}/batch-transform/output/test.csv.out")
     check_joined(inputs.decode(), joined.decode())
 
-    _, again = execute(client, recording)
-    hits = {name: step["CacheHitResult"] for name, step in again.items() if "CacheHitResult" in step}
+    _, second_steps = execute(client, recording)
+    hits = {name: step["CacheHitResult"] for name, step in second_steps.items() if "CacheHitResult" in step}
     assert hits == {name: {"SourcePipelineExecutionArn": first} for name in recording.cached}

@@ -92,8 +92,8 @@ def test_a_state_touches_its_folder_only_while_it_is_open(tmp_path: Path) -> Non
 
 
 def test_a_failed_start_does_not_lock_the_folder(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as occupied:
-        port = occupied.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
         with pytest.raises(OSError, match="Address already in use"), Simulator(port, state=tmp_path):
             pass
     with Simulator(state=tmp_path):

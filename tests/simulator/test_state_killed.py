@@ -50,8 +50,8 @@ class Load:
         """Compare what exists after a restart with what may exist."""
         for key, values in self.may_be.items():
             assert contents.get(key) in values, f"{key} is {contents.get(key)!r:.60}, not one of {values!r:.200}"
-        ours = {key for key in contents if key[1].startswith(f"{self.number}-")}
-        assert ours <= self.may_be.keys()
+        own_keys = {key for key in contents if key[1].startswith(f"{self.number}-")}
+        assert own_keys <= self.may_be.keys()
         self.may_be = {key: {contents.get(key)} for key in self.may_be}
 
     def _step(self) -> None:
@@ -119,18 +119,18 @@ def found_in(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
 
 def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None:
     """Kill a simulator at random moments under the load of four clients; `objects` reads S3 after a start."""
-    loads, moments = [Load(number) for number in range(4)], generator("moments")
+    loads, delays = [Load(number) for number in range(4)], generator("moments")
     for kills in range(KILLS + 1):
         with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:
             contents = found_in(simulator)
-            there = objects(simulator)
-            assert before.items() <= there.items()
-            contents |= {(OBJECT, key): body for key, body in there.items() if key not in before}
+            object_contents = objects(simulator)
+            assert before.items() <= object_contents.items()
+            contents |= {(OBJECT, key): body for key, body in object_contents.items() if key not in before}
             for load in loads:
                 load.check(contents)
             if kills == KILLS:
                 break
-            threading.Timer(moments.uniform(0.1, 1.0), simulator.kill).start()
+            threading.Timer(delays.uniform(0.1, 1.0), simulator.kill).start()
             for work in [pool.submit(load.run, simulator) for load in loads]:
                 work.result()
     assert sum(load.acknowledged for load in loads) > 100

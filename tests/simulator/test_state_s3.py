@@ -66,9 +66,9 @@ def copy(kept: Kept) -> Snapshot:
 
 def upload_in_parts(kept: Kept) -> Snapshot:
     kept.s3.put_object(Bucket=kept.bucket, Key="source", Body=b"s")
-    given_up = kept.s3.create_multipart_upload(Bucket=kept.bucket, Key="given up")["UploadId"]
-    kept.s3.upload_part(Bucket=kept.bucket, Key="given up", UploadId=given_up, PartNumber=1, Body=b"x")
-    kept.s3.abort_multipart_upload(Bucket=kept.bucket, Key="given up", UploadId=given_up)
+    abandoned_upload = kept.s3.create_multipart_upload(Bucket=kept.bucket, Key="given up")["UploadId"]
+    kept.s3.upload_part(Bucket=kept.bucket, Key="given up", UploadId=abandoned_upload, PartNumber=1, Body=b"x")
+    kept.s3.abort_multipart_upload(Bucket=kept.bucket, Key="given up", UploadId=abandoned_upload)
     upload = {"Bucket": kept.bucket, "Key": "whole"}
     upload["UploadId"] = kept.s3.create_multipart_upload(**upload)["UploadId"]
     parts = [kept.s3.upload_part(**upload, PartNumber=1, Body=b"x" * (5 << 20))]

@@ -76,10 +76,10 @@ def test_folders_of_a_killed_simulator_are_removed_by_the_next(
     )
     with holder:
         assert holder.stdout.readline() == "started\n"
-        [left] = short_folder.iterdir()
-        assert stat.S_IMODE(left.stat().st_mode) == 0o700
+        [leftover] = short_folder.iterdir()
+        assert stat.S_IMODE(leftover.stat().st_mode) == 0o700
         with Simulator(isolation="off"):
-            assert left.exists()  # its simulator is still running
+            assert leftover.exists()  # its simulator is still running
         holder.send_signal(signal.SIGKILL)
     assert sorted(path.name.rpartition("-")[0] for path in folder.iterdir()) == ["recore-jobs", "recore-objects"]
     subprocess.run(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=True, timeout=60)

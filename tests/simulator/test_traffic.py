@@ -51,9 +51,9 @@ def test_shares_of_draws(weights: dict[str, float], seed: int) -> None:
 
 
 def test_the_draws_of_a_seed_are_the_same() -> None:
-    traffic, again = make_traffic({"a": 1.0, "b": 2.0}), make_traffic({"a": 1.0, "b": 2.0})
+    traffic, same_seed = make_traffic({"a": 1.0, "b": 2.0}), make_traffic({"a": 1.0, "b": 2.0})
     one, two = Random(5), Random(5)
-    assert [traffic.choose(one).variant for _ in range(50)] == [again.choose(two).variant for _ in range(50)]
+    assert [traffic.choose(one).variant for _ in range(50)] == [same_seed.choose(two).variant for _ in range(50)]
 
 
 @given(

@@ -202,7 +202,7 @@ while True:
             HOW
     connection.close()
 """
-LIES = {
+MISBEHAVIOURS = {
     "drips": ("for byte in b'HTTP/1.1 200 OK' + b'x' * 6000: connection.sendall(bytes([byte])) or time.sleep(0.1)", 1),
     "hangs": ("time.sleep(600)", 1),
     "exits": ("os._exit(3)", 1),
@@ -214,7 +214,7 @@ LIES = {
 }
 
 
-@pytest.mark.parametrize(("behaviour", "seconds"), LIES.values(), ids=LIES.keys())
+@pytest.mark.parametrize(("behaviour", "seconds"), MISBEHAVIOURS.values(), ids=MISBEHAVIOURS.keys())
 def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviour: str, seconds: int) -> None:
     configuration = {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": seconds}
     start = time.monotonic()

@@ -71,12 +71,12 @@ def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> N
     tried = run(search(3), 14)
     assert run(search(3), 14) == tried
     assert run(search(4), 14)[0] != tried[0]
-    again = search(3)  # as after a restart: the known results are added, then the search continues as it would have
+    restarted = search(3)  # as after a restart: the known results are added, then the search continues as it would have
     for values in tried[:12]:
-        number, same = again.add(values)
+        number, same = restarted.add(values)
         assert same == values
-        again.finish(number, loss(values))
-    assert run(again, 2) == tried[12:]
+        restarted.finish(number, loss(values))
+    assert run(restarted, 2) == tried[12:]
     assert len({tuple(values.values()) for values in tried}) == 14
 
 

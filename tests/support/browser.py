@@ -109,8 +109,8 @@ def assert_sound(report: OpenReport, page: Path) -> None:
     assert report.troubles == []
     assert report.figures()
     assert report.empty() == []
-    elsewhere = [url for url in report.requests if not url.startswith(("data:", "blob:"))]
-    assert elsewhere == [page.as_uri()]
+    outside_requests = [url for url in report.requests if not url.startswith(("data:", "blob:"))]
+    assert outside_requests == [page.as_uri()]
 
 
 def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[str]) -> None:

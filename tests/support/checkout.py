@@ -26,8 +26,8 @@ SCRIPTS = (*UPLOADED, "predict.py", "score.py")
 
 def environment() -> dict[str, str]:
     """Return this process's environment without variables for folders, Python, and the number of threads."""
-    ours = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    removed = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    return {name: value for name, value in os.environ.items() if not name.startswith(removed)}
 
 
 def environment_of_a_full_disk() -> dict[str, str]:

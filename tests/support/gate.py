@@ -35,10 +35,12 @@ def main(arguments: list[str]) -> int:
         if not is_repeated or not all("::" in test for test in failed):  # a module that cannot be imported has no tests
             return status
         print(f"\nonce more, alone: {', '.join(failed)}", flush=True)
-        again = subprocess.run([*command, "--last-failed", "--last-failed-no-failures", "none", "-n", "0"], check=False)
-        if again.returncode == 0:
+        second_run = subprocess.run(
+            [*command, "--last-failed", "--last-failed-no-failures", "none", "-n", "0"], check=False
+        )
+        if second_run.returncode == 0:
             print_unstable(results, len(failed))
-        return again.returncode
+        return second_run.returncode
 
 
 def failures(cache: Path) -> list[str]:

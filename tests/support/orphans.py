@@ -27,13 +27,13 @@ def left_running() -> Iterator[list[str]]:
         yield commands
     finally:
         deadline = time.monotonic() + SECONDS
-        while (left := _running(before)) and time.monotonic() < deadline:
+        while (remaining := _running(before)) and time.monotonic() < deadline:
             time.sleep(0.05)
-        for process in left:
+        for process in remaining:
             with contextlib.suppress(psutil.Error):
                 commands.append(" ".join(process.cmdline()) or process.name())
-        while left := _running(before):  # children of killed processes arrive here
-            for process in left:
+        while remaining := _running(before):  # children of killed processes arrive here
+            for process in remaining:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
             time.sleep(0.05)

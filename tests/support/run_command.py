@@ -140,19 +140,19 @@ def start(
 
 def on_terminal(*arguments: object) -> tuple[int, str, str]:
     """Run with a terminal as stderr; return the exit status, the standard output and the terminal's content."""
-    ours, theirs = pty.openpty()
+    terminal, child_terminal = pty.openpty()
     command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
     variables = environment() | {"TERM": "xterm-256color", "COLUMNS": "100"}
     process = subprocess.Popen(
-        command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs
+        command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=child_terminal
     )
-    os.close(theirs)
+    os.close(child_terminal)
     shown = b""
     try:
-        while piece := os.read(ours, 65536):
+        while piece := os.read(terminal, 65536):
             shown += piece
     except OSError:  # on Linux this means that no process has the terminal open any more
         pass
-    os.close(ours)
+    os.close(terminal)
     out, _ = process.communicate(timeout=60)
     return process.returncode, out.decode(), shown.decode()

@@ -52,14 +52,14 @@ def exit_status(script: Path) -> int:
 @contextlib.contextmanager
 def modules_of(folder: Path) -> Iterator[None]:
     """Import modules from a submission's folder anew; modules of the same names are restored afterwards."""
-    ours = {str(ROOT), str(ROOT / "tests"), ""}
+    checkout_paths = {str(ROOT), str(ROOT / "tests"), ""}
     names = {path.stem for path in folder.glob("*.py")} | {Path(name).parts[0].removesuffix(".py") for name in SCRIPTS}
 
     def loaded() -> list[str]:
         return [name for name in sys.modules if name.partition(".")[0] in names]
 
     kept = {name: sys.modules.pop(name) for name in loaded()}
-    path = [str(folder), *(entry for entry in sys.path if entry not in ours)]
+    path = [str(folder), *(entry for entry in sys.path if entry not in checkout_paths)]
     # A file that is rewritten within a second with the same length must not be taken from a cache.
     no_cache = mock.patch.object(sys, "dont_write_bytecode", True)
     importlib.invalidate_caches()

@@ -93,10 +93,10 @@ def ran(
                 timeout=300,
             )
             ran.printed[command] = result.stdout
-            left = [] if command == "build" else containers(engine, folder)
-            ran.ended[command] = [container.wait(timeout=60)["StatusCode"] for container in left]
-            ran.logs[command] = "".join(container.logs().decode() for container in left)
-            for container in left:
+            remaining = [] if command == "build" else containers(engine, folder)
+            ran.ended[command] = [container.wait(timeout=60)["StatusCode"] for container in remaining]
+            ran.logs[command] = "".join(container.logs().decode() for container in remaining)
+            for container in remaining:
                 container.remove(v=True)
             deadline = time.monotonic() + 60
             while containers(engine, folder):  # the engine removes build's container, which takes a moment

@@ -124,7 +124,7 @@ def test_the_curve_follows_from_fits_hyperparameters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "reason"),
+    ("option", "reason"),
     [
         ("depth", "numeric hyperparameters: n_components, shift"),
         ("n_components=2,x", "whole numbers separated by commas"),
@@ -133,6 +133,6 @@ def test_the_curve_follows_from_fits_hyperparameters() -> None:
         ("shift", "--curve shift=1,2,4"),
     ],
 )
-def test_an_invalid_curve_is_reported_in_one_line(wanted: str, reason: str) -> None:
+def test_an_invalid_curve_is_reported_in_one_line(option: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        choose_curve({"n_components": 5, "shift": 0.0}, wanted)
+        choose_curve({"n_components": 5, "shift": 0.0}, option)
