@@ -132,7 +132,7 @@ def check_trained_once(simulator: Simulator, submission: Path, public: Path) -> 
 
 
 @pytest.fixture
-def sound(tmp_path: Path) -> Path:
+def sound_submission(tmp_path: Path) -> Path:
     """Return a copy of the sound submission that a test may change."""
     (tmp_path / "copy").mkdir()
     for path in (SUBMISSIONS / "sound").glob("*.*"):
@@ -171,50 +171,54 @@ def test_a_model_from_another_scikit_learn_version_is_reported(
 
 
 @pytest.mark.slow
-def test_a_submission_that_removes_a_jobs_report_is_named(sound: Path, simulator: Simulator, small_data: Path) -> None:
+def test_a_submission_that_removes_a_jobs_report_is_named(
+    sound_submission: Path, simulator: Simulator, small_data: Path
+) -> None:
     removal = 'def main():\n    import shutil\n\n    shutil.rmtree(BASE + "/output/results", ignore_errors=True)\n'
-    replace("preprocess.py", "def main():\n", removal)(sound)
-    findings = check(simulator, sound, small_data, ("RC501", "RC502", "RC503", "RC504", "RC505"))
+    replace("preprocess.py", "def main():\n", removal)(sound_submission)
+    findings = check(simulator, sound_submission, small_data, ("RC501", "RC502", "RC503", "RC504", "RC505"))
     assert list(findings) == ["RC503"]
     assert "cannot be tried" in findings["RC503"][0].message
 
 
 @pytest.mark.slow
-def test_an_archive_has_no_findings(sound: Path, simulator: Simulator, small_data: Path, tmp_path: Path) -> None:
+def test_an_archive_has_no_findings(
+    sound_submission: Path, simulator: Simulator, small_data: Path, tmp_path: Path
+) -> None:
     archive = tmp_path / "src.tar.gz"
-    archive.write_bytes(read_submission(sound).archive)
+    archive.write_bytes(read_submission(sound_submission).archive)
     assert check_trained_once(simulator, archive, small_data) == {}
 
 
 @pytest.mark.slow
 def test_one_transform_function_instead_of_three_has_no_findings(
-    sound: Path, simulator: Simulator, small_data: Path
+    sound_submission: Path, simulator: Simulator, small_data: Path
 ) -> None:
     hook = "    return output_fn(apply(read(data, content_type), model), accept)\n"
-    replace("train.py", "def input_fn(", "def read(")(sound)
-    replace("train.py", "def predict_fn(", "def apply(")(sound)
+    replace("train.py", "def input_fn(", "def read(")(sound_submission)
+    replace("train.py", "def predict_fn(", "def apply(")(sound_submission)
     replace(
         "train.py",
         "def output_fn(",
         f"def transform_fn(model, data, content_type, accept):\n{hook}\n\ndef write(",
-    )(sound)
-    replace("train.py", "return output_fn(", "return write(")(sound)
-    (sound / "predict.py").unlink()
-    assert check_trained_once(simulator, sound, small_data) == {}
+    )(sound_submission)
+    replace("train.py", "return output_fn(", "return write(")(sound_submission)
+    (sound_submission / "predict.py").unlink()
+    assert check_trained_once(simulator, sound_submission, small_data) == {}
 
 
 @pytest.mark.slow
 def test_the_default_predict_fn_and_a_package_have_no_findings(
-    sound: Path, simulator: Simulator, small_data: Path
+    sound_submission: Path, simulator: Simulator, small_data: Path
 ) -> None:
-    replace("train.py", "def predict_fn(inputs, model):\n    return model.predict(inputs)\n\n\n", "")(sound)
-    replace("train.py", "from linear import", "from models.linear import")(sound)
-    replace("setup.py", ', "linear"]', '], packages=["models"]')(sound)
-    (sound / "models").mkdir()
-    (sound / "models/__init__.py").touch()
-    (sound / "linear.py").rename(sound / "models/linear.py")
-    (sound / "predict.py").unlink()
-    assert check_trained_once(simulator, sound, small_data) == {}
+    replace("train.py", "def predict_fn(inputs, model):\n    return model.predict(inputs)\n\n\n", "")(sound_submission)
+    replace("train.py", "from linear import", "from models.linear import")(sound_submission)
+    replace("setup.py", ', "linear"]', '], packages=["models"]')(sound_submission)
+    (sound_submission / "models").mkdir()
+    (sound_submission / "models/__init__.py").touch()
+    (sound_submission / "linear.py").rename(sound_submission / "models/linear.py")
+    (sound_submission / "predict.py").unlink()
+    assert check_trained_once(simulator, sound_submission, small_data) == {}
 
 
 @pytest.mark.slow
@@ -233,11 +237,11 @@ def test_rules_can_run_in_the_order_of_their_dependencies() -> None:
     assert set(order) == set(rules)
 
 
-def test_the_archive_of_a_folder_contains_what_a_build_needs(sound: Path) -> None:
+def test_the_archive_of_a_folder_contains_what_a_build_needs(sound_submission: Path) -> None:
     for name in ("data", ".git", "model"):
-        (sound / name).mkdir()
-        (sound / name / "file").write_text("left out")
-    (sound / "out").symlink_to("/etc/passwd")
-    with tarfile.open(fileobj=io.BytesIO(pack_project(sound))) as tar:
+        (sound_submission / name).mkdir()
+        (sound_submission / name / "file").write_text("left out")
+    (sound_submission / "out").symlink_to("/etc/passwd")
+    with tarfile.open(fileobj=io.BytesIO(pack_project(sound_submission))) as tar:
         names = tar.getnames()
     assert names == sorted(path.name for path in (SUBMISSIONS / "sound").glob("*.*"))

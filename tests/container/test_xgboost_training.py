@@ -40,7 +40,7 @@ class Trained:
         return booster
 
 
-def fill(
+def make_job_folder(
     base: Path, settings: dict[str, str], channels: dict[str, str | bytes], content_type: str | None = None
 ) -> None:
     """Create a job's /opt/ml."""
@@ -63,7 +63,7 @@ def printed_by(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.fixture
 def train(tmp_path: Path) -> Callable[..., Trained]:
     def run(settings: dict[str, str], channels: dict[str, str]) -> Trained:
-        fill(tmp_path, settings, channels)
+        make_job_folder(tmp_path, settings, channels)
         result = subprocess.run(
             [sys.executable, "-P", ROOT / "recore/container/xgboost_training.py"],
             env=os.environ | {"SAGEMAKER_BASE_DIR": str(tmp_path)},
@@ -131,7 +131,7 @@ def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
     labels, *features = TRAIN.T
     columns = {f"f{number}": pa.array(values, from_pandas=True) for number, values in enumerate(features)}
     data = parquet_of(label=labels, **columns)
-    fill(tmp_path, hyperparameters(num_round=5), {"train": data}, "application/x-parquet")
+    make_job_folder(tmp_path, hyperparameters(num_round=5), {"train": data}, "application/x-parquet")
     (tmp_path / "model").mkdir()
     algorithm.train(tmp_path)
     predictions = Trained(0, "", tmp_path).booster().predict(matrix(VALIDATION))
@@ -157,7 +157,7 @@ WHOLE = parquet_of(label=[1, 2], depth=[3.5, 4.5])
     ids=["nothing", "CSV", "cut off", "text", "lists", "too large", "one column", "no label", "no rows"],
 )
 def test_parquet_that_is_not_a_table_of_numbers(tmp_path: Path, content: bytes, reason: str) -> None:
-    fill(tmp_path, hyperparameters(num_round=5), {"train": content}, "parquet")
+    make_job_folder(tmp_path, hyperparameters(num_round=5), {"train": content}, "parquet")
     with pytest.raises(UserError) as raised:
         algorithm.train(tmp_path)
     assert str(raised.value).startswith(reason)
@@ -187,7 +187,9 @@ def test_when_training_stops_early(
     """Since version 1.3, training stops early only if a metric is named and there is a channel named validation."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     data = {"train": csv_of(TRAIN)} | dict.fromkeys(channels, csv_of(VALIDATION))
-    fill(tmp_path, hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, "text/csv")
+    make_job_folder(
+        tmp_path, hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, "text/csv"
+    )
     printed = printed_by(tmp_path, capsys)
     rounds = Trained(0, "", tmp_path).booster().num_boosted_rounds()
     assert rounds < 60 if stops else rounds == 60
@@ -220,7 +222,7 @@ def test_the_metric_of_a_version(
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     settings = {"num_round": "3", "objective": objective} | ({"num_class": "2"} if "multi" in objective else {})
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
-    fill(tmp_path, settings | {"early_stopping_rounds": "2"}, {"train": csv_of(data)}, "text/csv")
+    make_job_folder(tmp_path, settings | {"early_stopping_rounds": "2"}, {"train": csv_of(data)}, "text/csv")
     lines = [line for line in printed_by(tmp_path, capsys).splitlines() if line.startswith("[")]
     assert lines
     assert all(re.fullmatch(rf"\[\d\]#011train-{metric}:[\d.]+", line) for line in lines), lines
@@ -231,7 +233,7 @@ def test_earlier_versions_weight_the_training_data_alone(
 ) -> None:
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.0-1")
     data = {"train": csv_of(np.insert(TRAIN, 1, 1, axis=1)), "validation": csv_of(VALIDATION)}
-    fill(tmp_path, hyperparameters(num_round=2, csv_weights=1), data, "text/csv")
+    make_job_folder(tmp_path, hyperparameters(num_round=2, csv_weights=1), data, "text/csv")
     assert "The channel validation has 80 rows and 5 features." in printed_by(tmp_path, capsys)
 
 
@@ -251,7 +253,9 @@ def test_ranking_by_the_queries_of_libsvm(
 ) -> None:
     """Labels may be grades of relevance."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.7-1")
-    fill(tmp_path, hyperparameters(num_round=5, objective="rank:ndcg"), {"train": with_queries(TRAIN, 10)}, "libsvm")
+    make_job_folder(
+        tmp_path, hyperparameters(num_round=5, objective="rank:ndcg"), {"train": with_queries(TRAIN, 10)}, "libsvm"
+    )
     assert "no groups" not in printed_by(tmp_path, capsys)
     data = xgb.DMatrix(TRAIN[:, 1:], label=grades(TRAIN), group=[10] * 30)
     expected = xgb.train(SETTINGS | {"objective": "rank:ndcg"}, data, 5).predict(matrix(VALIDATION))
@@ -265,7 +269,7 @@ def test_early_stopping_before_1_3_is_by_the_last_metric(
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     settings = {"num_round": "60", "early_stopping_rounds": "2", "booster": "gblinear"}
     settings |= {"objective": "reg:squarederror", "eval_metric": "mse,rmse", "verbosity": "0"}
-    fill(tmp_path, settings, {"train": csv_of(TRAIN), "validation": csv_of(VALIDATION)}, "text/csv")
+    make_job_folder(tmp_path, settings, {"train": csv_of(TRAIN), "validation": csv_of(VALIDATION)}, "text/csv")
     rounds = [line for line in printed_by(tmp_path, capsys).splitlines() if line.startswith("[")]
     assert len(rounds) < 60
     assert rounds[-1].rpartition("#011")[2].startswith("validation-mse:")
@@ -277,12 +281,12 @@ def test_early_stopping_uses_the_direction_of_the_image(
 ) -> None:
     settings = hyperparameters(num_round=9, early_stopping_rounds=2, objective="rank:ndcg", eval_metric=metric)
     data = {"train": with_queries(TRAIN, 10), "validation": with_queries(VALIDATION, 10)}
-    fill(tmp_path, settings, data, "libsvm")
+    make_job_folder(tmp_path, settings, data, "libsvm")
     assert f"Early stopping takes a {direction} {metric} for better" in printed_by(tmp_path, capsys)
 
 
 def test_a_hidden_file_is_refused(tmp_path: Path) -> None:
-    fill(tmp_path, hyperparameters(num_round=2), {"train": csv_of(TRAIN)}, "text/csv")
+    make_job_folder(tmp_path, hyperparameters(num_round=2), {"train": csv_of(TRAIN)}, "text/csv")
     (tmp_path / "input/data/train/.DS_Store").touch()
     with pytest.raises(UserError, match=r"the channel train has a hidden file, \.DS_Store, which SageMaker refuses"):
         algorithm.train(tmp_path)
@@ -290,7 +294,9 @@ def test_a_hidden_file_is_refused(tmp_path: Path) -> None:
 
 def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
-    fill(tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv")
+    make_job_folder(
+        tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv"
+    )
     assert "The data of the channel train have no groups, as `qid:` in libsvm" in printed_by(tmp_path, capsys)
 
 
@@ -313,7 +319,7 @@ def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.Capt
     ],
 )
 def test_invalid_training_inputs(tmp_path: Path, settings: dict, channels: dict, reason: str) -> None:
-    fill(tmp_path, settings, channels, "text/csv")
+    make_job_folder(tmp_path, settings, channels, "text/csv")
     with pytest.raises(UserError) as raised:
         algorithm.train(tmp_path)
     assert reason in str(raised.value)

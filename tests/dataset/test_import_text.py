@@ -35,18 +35,18 @@ def refusal(folder: Path, content: str | bytes, **reading: str) -> str:
     return item.reason
 
 
-def columns(x: np.ndarray = X, y: np.ndarray = Y, between: str = ",", header: str = "") -> str:
-    return header + "".join(f"{a!r}{between}{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True))
+def columns(x: np.ndarray = X, y: np.ndarray = Y, separator: str = ",", header: str = "") -> str:
+    return header + "".join(f"{a!r}{separator}{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True))
 
 
 def test_two_columns_in_any_format(tmp_path: Path) -> None:
-    german = columns(between=";", header="Wellenzahl;Extinktion\n").replace(".", ",")
+    german = columns(separator=";", header="Wellenzahl;Extinktion\n").replace(".", ",")
     written = {
         "comma": columns(),
-        "tab": columns(between="\t"),
-        "space": columns(between="   "),
+        "tab": columns(separator="\t"),
+        "space": columns(separator="   "),
         "windows": "\ufeff" + columns(header="Wavenumber (cm-1),Absorbance\n").replace("\n", "\r\n"),
-        "utf-8": columns(header="cm\u207b\u00b9;log 1/R\n", between=";"),
+        "utf-8": columns(header="cm\u207b\u00b9;log 1/R\n", separator=";"),
         "comments": "# measured today\n\n" + columns(),
         "german": german,
         "turned": columns(X[::-1], Y[::-1]),

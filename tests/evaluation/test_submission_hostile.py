@@ -18,7 +18,7 @@ from recore.evaluation.submission import LARGEST, read_submission
 BOTH = {"train": b"", "preprocess": b""}
 
 
-def called(arguments: str) -> str:
+def setup_call(arguments: str) -> str:
     return f"from setuptools import setup\nsetup({arguments})\n"
 
 
@@ -32,23 +32,23 @@ def called(arguments: str) -> str:
         b"# coding: no-such\n",
         "(" * 100_000,
         "a" + ".a" * 3000 + "()\n",
-        called("py_modules=" + "-" * 1000 + "1"),
-        called("py_modules=" + "[" * 150 + "]" * 150),
-        called("py_modules=[name for name in ('train', 'preprocess')]"),
-        called("py_modules=['train'] + ['preprocess']"),
-        called("py_modules='train'"),
-        called("py_modules=['train', 1]"),
-        called("packages=find_packages()"),
-        called("**{'py_modules': ['train', 'preprocess']}"),
-        called("py_modules=['train', 'preprocess'], package_data={'': ['*']}"),
-        called("py_modules=['train', 'preprocess'], package_dir={'': 'src'}"),
-        called("py_modules=['train', 'preprocess', 'gone']"),
-        called("py_modules=['train', 'preprocess', '../../../../etc/passwd']"),
-        called("py_modules=['train', 'preprocess', 'nul\\0']"),
-        called("py_modules=['train', 'preprocess'])\nsetup("),
-        called("py_modules={[]}"),
+        setup_call("py_modules=" + "-" * 1000 + "1"),
+        setup_call("py_modules=" + "[" * 150 + "]" * 150),
+        setup_call("py_modules=[name for name in ('train', 'preprocess')]"),
+        setup_call("py_modules=['train'] + ['preprocess']"),
+        setup_call("py_modules='train'"),
+        setup_call("py_modules=['train', 1]"),
+        setup_call("packages=find_packages()"),
+        setup_call("**{'py_modules': ['train', 'preprocess']}"),
+        setup_call("py_modules=['train', 'preprocess'], package_data={'': ['*']}"),
+        setup_call("py_modules=['train', 'preprocess'], package_dir={'': 'src'}"),
+        setup_call("py_modules=['train', 'preprocess', 'gone']"),
+        setup_call("py_modules=['train', 'preprocess', '../../../../etc/passwd']"),
+        setup_call("py_modules=['train', 'preprocess', 'nul\\0']"),
+        setup_call("py_modules=['train', 'preprocess'])\nsetup("),
+        setup_call("py_modules={[]}"),
         "a" + ".a" * 1000 + "()\n",
-        called("py_modules=['train', 'preprocess'], packages=['gone']"),
+        setup_call("py_modules=['train', 'preprocess'], packages=['gone']"),
     ],
     ids=range(24),
 )

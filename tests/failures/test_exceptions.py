@@ -142,7 +142,7 @@ def test_tracebacks_from_a_process_pool(tmp_path: Path) -> None:
     assert str(exception.place) == "train.py, line 7, in <module>"
 
 
-def traced(path: str, exception_line: str = "ValueError: a") -> str:
+def make_traceback(path: str, exception_line: str = "ValueError: a") -> str:
     return f'Traceback (most recent call last):\n  File "{path}", line 3, in fit\n    raise\n{exception_line}\n'
 
 
@@ -162,21 +162,21 @@ def traced(path: str, exception_line: str = "ValueError: a") -> str:
     ],
 )
 def test_the_submissions_files_in_a_job(path: str, name: str) -> None:
-    exception = find_exception(traced(path))
+    exception = find_exception(make_traceback(path))
     assert exception
     assert exception.frames[0].name == name
     assert str(exception) == (f"ValueError: a ({name}, line 3, in fit)" if name else "ValueError: a")
 
 
 def test_exceptions_of_a_wrapper_around_the_hooks_are_not_the_submissions() -> None:
-    text = traced("/opt/ml/model/code/train.py", "KeyError: 'Cu'")
+    text = make_traceback("/opt/ml/model/code/train.py", "KeyError: 'Cu'")
     text += "\nDuring handling of the above exception, another exception occurred:\n\n"
-    text += traced("/usr/lib/python3.12/site-packages/toolkit.py", "toolkit.errors.Refused: no")
+    text += make_traceback("/usr/lib/python3.12/site-packages/toolkit.py", "toolkit.errors.Refused: no")
     assert str(find_exception(text)) == "KeyError: 'Cu' (train.py, line 3, in fit)"
 
 
 def test_windows_line_ends_and_lines_that_follow() -> None:
-    exception = find_exception(traced("/opt/ml/code/train.py").replace("\n", "\r\n") + "\n---\nafter\nthat")
+    exception = find_exception(make_traceback("/opt/ml/code/train.py").replace("\n", "\r\n") + "\n---\nafter\nthat")
     assert exception
     assert (exception.head, exception.following_lines) == ("ValueError: a", 2)
 
@@ -225,11 +225,11 @@ def test_any_text_can_be_read(text: str) -> None:
 
 
 LONG_TEXTS = [
-    traced("/opt/ml/code/train.py") * 10_000,
+    make_traceback("/opt/ml/code/train.py") * 10_000,
     "Traceback (most recent call last):\n" * 30_000,
     'Traceback (most recent call last):\n  File "' + '", line 1' * 100_000,
     "Traceback (most recent call last):\n" + '  File "a", line 1, in f\n' * 40_000 + "ValueError: a",
-    (traced("a") + "\nDuring handling of the above exception, another exception occurred:\n\n") * 8_000,
+    (make_traceback("a") + "\nDuring handling of the above exception, another exception occurred:\n\n") * 8_000,
     "  + Exception Group Traceback (most recent call last):\n  | E: a\n" + "  +-+--- 1 ---\n    | E: b\n" * 30_000,
     "  + Exception Group Traceback (most recent call last):\n  | E: a\n"
     + "  +-+--- 1 ---\n    | ExceptionGroup: b\n" * 30_000,

@@ -229,7 +229,7 @@ def test_any_bytes_may_be_a_log(content: bytes, failure_reason: str, tmp_path_fa
 # ---- what to do --------------------------------------------------------------------------------------------
 
 
-def raised(exception_line: str, file: str = "train.py", library: str = "sklearn/utils/validation.py") -> str:
+def make_traceback(exception_line: str, file: str = "train.py", library: str = "sklearn/utils/validation.py") -> str:
     text = f'Traceback (most recent call last):\n  File "/opt/ml/code/{file}", line 3, in fit\n'
     return f'{text}  File "/usr/lib/python3.12/site-packages/{library}", line 1, in f\n{exception_line}\n'
 
@@ -251,18 +251,20 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
     ],
 )
 def test_targets_with_gaps(exception_line: str, tmp_path: Path) -> None:
-    assert "PerTargetRegressor of challenge/meta_estimators.py" in str(hint(raised(exception_line), "train", tmp_path))
-    assert hint(raised(exception_line), "public predict", tmp_path) is None
+    assert "PerTargetRegressor of challenge/meta_estimators.py" in str(
+        hint(make_traceback(exception_line), "train", tmp_path)
+    )
+    assert hint(make_traceback(exception_line), "public predict", tmp_path) is None
 
 
 def test_a_metric_on_gaps_and_inputs_that_are_not_numbers(tmp_path: Path) -> None:
-    text = raised("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
+    text = make_traceback("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
     assert "compute each target's metric" in str(hint(text, "train", tmp_path))
-    assert hint(raised("ValueError: Input X contains NaN."), "train", tmp_path) is None
+    assert hint(make_traceback("ValueError: Input X contains NaN."), "train", tmp_path) is None
 
 
 def test_a_class_of_the_main_program(tmp_path: Path) -> None:
-    text = raised("AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>")
+    text = make_traceback("AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>")
     assert "move Mine from train.py to another module" in str(hint(text, "public predict", tmp_path))
 
 
@@ -301,7 +303,7 @@ def test_a_module_that_is_not_uploaded_has_a_hint(tmp_path: Path) -> None:
 def test_preprocess_runs_alone(step: str, file: str, tmp_path: Path) -> None:
     """This holds even if training, which imports preprocess.py, is the first step to fail."""
     (tmp_path / "fits.py").touch()
-    text = raised("ModuleNotFoundError: No module named 'fits'", file)
+    text = make_traceback("ModuleNotFoundError: No module named 'fits'", file)
     assert "move what it needs from fits.py into it" in str(hint(text, step, tmp_path))
-    text = raised("ModuleNotFoundError: No module named 'no_such_package'", file)
+    text = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
     assert "do without no_such_package there" in str(hint(text, step, tmp_path))

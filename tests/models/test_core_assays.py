@@ -198,7 +198,7 @@ def test_the_hooks_are_called_one_after_the_other(env: SageMakerEnv, spectra: li
     assert peak == [1]
 
 
-def changed(**values: Any) -> Callable[[dict[str, Any]], Any]:
+def with_keys(**values: Any) -> Callable[[dict[str, Any]], Any]:
     return lambda datum: datum | values
 
 
@@ -209,10 +209,10 @@ def changed(**values: Any) -> Callable[[dict[str, Any]], Any]:
         (lambda datum: None, "a spectrum is an object with the keys"),
         (lambda datum: {"absorbances": datum["absorbances"]}, "it has no 'wavenumbers'"),
         (lambda datum: {"wavenumbers": datum["wavenumbers"]}, "it has no 'absorbances'"),
-        (changed(wavenumbers=[], absorbances=[]), "'wavenumbers' must be a list of numbers, and not empty"),
-        (changed(absorbances=[]), "'absorbances' must be a list of numbers, and not empty"),
-        (changed(absorbances="0.5"), "'absorbances' must be a list of numbers"),
-        (changed(absorbances={"4000": 0.5}), "'absorbances' must be a list of numbers"),
+        (with_keys(wavenumbers=[], absorbances=[]), "'wavenumbers' must be a list of numbers, and not empty"),
+        (with_keys(absorbances=[]), "'absorbances' must be a list of numbers, and not empty"),
+        (with_keys(absorbances="0.5"), "'absorbances' must be a list of numbers"),
+        (with_keys(absorbances={"4000": 0.5}), "'absorbances' must be a list of numbers"),
         (lambda datum: datum | {"absorbances": datum["absorbances"][1:]}, "171 wavenumbers, but 170 absorbances"),
         (lambda datum: with_value(datum, "absorbances", "0.5"), "'absorbances': value 3 is '0.5', not a finite"),
         (lambda datum: with_value(datum, "absorbances", None), "value 3 is 'None', not a finite number"),

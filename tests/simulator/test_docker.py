@@ -30,7 +30,7 @@ def client() -> Iterator[Client]:
     assert not containers(os.getpid())
 
 
-def processed(client: Client, script: str, **members: object) -> tuple[dict, str]:
+def run_job(client: Client, script: str, **members: object) -> tuple[dict, str]:
     """Run a processing job and return its description and its whole output."""
     job = client.process(script, **members)
     return job, output(client, "ProcessingJob", job["ProcessingJobName"])
@@ -54,7 +54,7 @@ print(json.dumps({
     "variables": sorted(os.environ), "engine": os.path.exists("/var/run/docker.sock"),
 }))
 """
-    job, printed = processed(client, script, Environment={"OWN": "x"})
+    job, printed = run_job(client, script, Environment={"OWN": "x"})
     assert job["ProcessingJobStatus"] == "Completed", job
     environment = json.loads(printed)
     assert environment["user"] == (psutil.Process().uids().real or NOBODY)
@@ -73,13 +73,13 @@ print(json.dumps({
 def test_files_that_a_job_leaves_are_uploaded(client: Client) -> None:
     output_ = {"S3Uri": f"s3://{BUCKET}/left", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
     members = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": output_}]}}
-    job, _ = processed(client, "open('/opt/ml/processing/output/x', 'w').write('left')", **members)
+    job, _ = run_job(client, "open('/opt/ml/processing/output/x', 'w').write('left')", **members)
     assert job["ProcessingJobStatus"] == "Completed", job
     assert client.get(f"s3://{BUCKET}/left/x") == b"left"
 
 
 def test_a_failing_script_gives_a_reason(client: Client) -> None:
-    job, printed = processed(client, "import sys\nprint('first')\nraise ValueError('no copper')")
+    job, printed = run_job(client, "import sys\nprint('first')\nraise ValueError('no copper')")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "ValueError: no copper" in job["FailureReason"]
     assert printed.startswith("first\n")
@@ -90,17 +90,17 @@ def test_memory_and_time_are_limited(client: Client, monkeypatch: pytest.MonkeyP
     from recore.simulator.isolation.instances import Instance
 
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(200 << 20, 1))
-    job, _ = processed(client, "block = b'x' * (400 << 20)")
+    job, _ = run_job(client, "block = b'x' * (400 << 20)")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "memory" in job["FailureReason"]
-    job, _ = processed(client, "import time\ntime.sleep(60)", seconds=2)
+    job, _ = run_job(client, "import time\ntime.sleep(60)", seconds=2)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert not containers(os.getpid())
 
 
 def test_the_disk_is_limited(client: Client) -> None:
     script = "import os, time\nfile = os.open('/opt/ml/processing/f', os.O_CREAT | os.O_RDWR)\n"
-    job, _ = processed(client, script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
+    job, _ = run_job(client, script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "the job needs more than VolumeSizeInGB, 1" in job["FailureReason"]
     assert not containers(os.getpid())
@@ -159,7 +159,7 @@ def test_the_image_has_sagemaker_containers(client: Client) -> None:
     script = (
         "from sagemaker_containers.beta.framework import encoders, worker\nprint(encoders.encode([1, 2], 'text/csv'))"
     )
-    job, printed = processed(client, script)
+    job, printed = run_job(client, script)
     assert job["ProcessingJobStatus"] == "Completed", job
     assert printed.startswith("1\n2\n")
 

@@ -46,10 +46,10 @@ def endpoints() -> Iterator[Endpoints]:
         yield endpoints
 
 
-def named(document: Any) -> st.SearchStrategy[Any]:
+def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
     """Return a document that, half of the time, names existing resources."""
     if isinstance(document, list):
-        return st.tuples(*map(named, document)).map(list)
+        return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):
         return st.just(document)
     members = {
@@ -57,7 +57,7 @@ def named(document: Any) -> st.SearchStrategy[Any]:
         if name.endswith("Name") and isinstance(value, str)
         else st.integers(1, 3)
         if name.endswith("InstanceCount")
-        else named(value)
+        else with_existing_names(value)
         for name, value in document.items()
     }
     return st.fixed_dictionaries(members)
@@ -65,7 +65,7 @@ def named(document: Any) -> st.SearchStrategy[Any]:
 
 def requests(shape: Any) -> st.SearchStrategy[Any]:
     """Generate valid requests, and such requests with one change."""
-    values = valid(shape).flatmap(named)
+    values = valid(shape).flatmap(with_existing_names)
     return values | values.flatmap(spoiled)
 
 

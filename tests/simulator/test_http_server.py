@@ -176,15 +176,15 @@ def test_uploads_of_files_and_streams(client: Client) -> None:
     """boto3 sends some uploads in chunks with checksums, and waits for the signal to continue."""
 
     class Stream(io.RawIOBase):
-        left = 3_000_000
+        remaining = 3_000_000
 
         def readable(self) -> bool:
             return True
 
         def readinto(self, buffer: Any) -> int:
-            count = min(len(buffer), self.left)
+            count = min(len(buffer), self.remaining)
             buffer[:count] = b"z" * count
-            self.left -= count
+            self.remaining -= count
             return count
 
     for body in (io.BytesIO(b""), io.BytesIO(b"z" * 3_000_000)):

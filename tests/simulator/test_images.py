@@ -53,7 +53,7 @@ def test_the_tag_of_an_image(repository: str, digest: str) -> None:
     assert image_tag(f"{repository}{digest}") == ""
 
 
-def ask(client: Client, image: str, **members: Any) -> str:
+def refusal_of(client: Client, image: str, **members: Any) -> str:
     """Return the message of the ValidationException with which a training job with an image is refused."""
     with pytest.raises(ClientError) as raised:
         submit(client, **{"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members)
@@ -63,28 +63,28 @@ def ask(client: Client, image: str, **members: Any) -> str:
 
 @pytest.mark.parametrize("name", ["linear-learner", "kmeans", "forecasting-deepar", "blazingtext"])
 def test_built_in_algorithms_are_refused_by_name(client: Client, name: str) -> None:
-    message = ask(client, f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{name}:1")
+    message = refusal_of(client, f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{name}:1")
     assert message.startswith(
         f"{name} is a built-in algorithm of SageMaker that is not simulated; XGBoost is. Only images"
     )
 
 
 def test_other_images_are_refused_by_name(client: Client) -> None:
-    message = ask(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.19.0-cpu-py312")
+    message = refusal_of(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.19.0-cpu-py312")
     assert message.startswith("tensorflow-training is an image of SageMaker that is not simulated. Only images of the ")
-    message = ask(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/autogluon-training:1.4.0-cpu-py311")
+    message = refusal_of(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/autogluon-training:1.4.0-cpu-py311")
     assert message.startswith("autogluon-training is an image of SageMaker that is not simulated")
-    message = ask(client, "somebody/else:1.0")
+    message = refusal_of(client, "somebody/else:1.0")
     assert message.endswith("families run as processes on this machine, not 'somebody/else:1.0'")
-    assert "tags such as 1.7-1 and 3.0-5, not '9.9'" in ask(client, f"{REGISTRY}/sagemaker-xgboost:9.9")
+    assert "tags such as 1.7-1 and 3.0-5, not '9.9'" in refusal_of(client, f"{REGISTRY}/sagemaker-xgboost:9.9")
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
-    assert "one instance" in ask(client, XGBOOST, ResourceConfig=resources)
+    assert "one instance" in refusal_of(client, XGBOOST, ResourceConfig=resources)
 
 
 def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None:
     """The objective of a tuning job must be one of these metrics."""
     metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
-    message = ask(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
+    message = refusal_of(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
     assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")
     request = tuning_request("")
     request["TrainingJobDefinition"]["AlgorithmSpecification"] = ALGORITHM | {"TrainingImage": XGBOOST}
@@ -95,7 +95,7 @@ def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None
 @pytest.mark.parametrize("name", ["torch_distributed", "mpi", "pytorch_ddp", "parameter_server"])
 def test_a_distribution_is_refused_by_name(client: Client, name: str) -> None:
     settings = {f"sagemaker_{name}_enabled": "true", "sagemaker_program": "job.py"}
-    message = ask(client, IMAGE, HyperParameters=settings)
+    message = refusal_of(client, IMAGE, HyperParameters=settings)
     refused = f"HyperParameters: sagemaker_{name}_enabled: distributed training does not run here"
     assert message.startswith(refused)
     request = tuning_request("")
@@ -120,9 +120,9 @@ def test_a_pytorch_image_without_its_environment(
     monkeypatch.setenv("HOME", str(tmp_path))
     image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3"
     expected = "The package of PyTorch images, torch, is not installed: run make setup-pytorch in a checkout of recore"
-    assert ask(client, image) == expected
+    assert refusal_of(client, image) == expected
     pytorch.folder().mkdir(parents=True)
-    assert ask(client, image) == expected
+    assert refusal_of(client, image) == expected
     with pytest.raises(ClientError, match=re.escape(expected)):
         client.sagemaker.create_processing_job(
             ProcessingJobName=f"job-{next(numbers)}",

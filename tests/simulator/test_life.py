@@ -55,7 +55,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         yield Path(folder)
 
 
-def left() -> Counter[str]:
+def open_resources() -> Counter[str]:
     """Count the open files, sockets, threads and simulators of this process by name."""
     gc.collect()
     descriptors = []
@@ -70,7 +70,7 @@ def left() -> Counter[str]:
 def added_since(before: Counter[str]) -> Counter[str]:
     """Return what is still open; threads that are about to end have a minute to do so."""
     deadline = time.monotonic() + 60
-    while (added := left() - before) and time.monotonic() < deadline:
+    while (added := open_resources() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
     return added
 
@@ -92,7 +92,7 @@ def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
     return trace
 
 
-def interrupted(folder: Path, line: int, error: type[BaseException]) -> str:
+def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
     """Interrupt the start of a simulator and return the line where; return an empty text if it has fewer lines."""
     simulator = Simulator(isolation="off", state=folder)
     sys.settrace(raise_at(line, error))
@@ -115,8 +115,8 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
         pipelines = Pipelines(Client(simulator))
         execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))
         pipelines.wait_for(execution, "Sleeps")
-    before, line = left(), 1
-    while location := interrupted(folder, line, error):
+    before, line = open_resources(), 1
+    while location := interrupt_start(folder, line, error):
         assert not added_since(before), location
         assert not os.listdir(tempfile.gettempdir()), location
         line += 1
@@ -140,7 +140,7 @@ def test_a_start_that_fails_at_any_line_leaves_nothing(error: str, temporary: Pa
 
 
 def test_a_constructor_has_no_effects(temporary: Path, tmp_path: Path) -> None:
-    before = left()
+    before = open_resources()
     Simulator(isolation="required", state=tmp_path / "state")
     assert not added_since(before)
     assert not (tmp_path / "state").exists()

@@ -118,7 +118,7 @@ def names(jobs: Jobs, **request: Any) -> list[str]:
         token = {"NextToken": page["NextToken"]}
 
 
-def together(pages: list[list[str]]) -> list[str]:
+def all_names(pages: list[list[str]]) -> list[str]:
     return [name for page in pages for name in page]
 
 
@@ -131,14 +131,14 @@ def paginated(client: Client, word: str, **request: Any) -> list[list[str]]:
 def test_pages_by_the_paginator(client: Client, models: list[str], size: int) -> None:
     pages = paginated(client, models[0][:8], PaginationConfig={"PageSize": size})
     assert [len(page) for page in pages] == [size] * (25 // size) + ([25 % size] if 25 % size else [])
-    assert together(pages) == models[::-1]  # newest first
+    assert all_names(pages) == models[::-1]  # newest first
 
 
 def test_order_and_names(client: Client, models: list[str]) -> None:
     word = models[0][:8]
-    assert together(paginated(client, word, SortBy="Name", SortOrder="Ascending")) == sorted(models)
-    assert together(paginated(client, word, SortBy="CreationTime", SortOrder="Ascending")) == models
-    assert together(paginated(client, word.upper())) == models[::-1]
+    assert all_names(paginated(client, word, SortBy="Name", SortOrder="Ascending")) == sorted(models)
+    assert all_names(paginated(client, word, SortBy="CreationTime", SortOrder="Ascending")) == models
+    assert all_names(paginated(client, word.upper())) == models[::-1]
     assert paginated(client, word + "-nobody") == [[]]
 
 
@@ -214,7 +214,7 @@ def test_jobs_by_time(jobs: Jobs) -> None:
 def test_times_by_boto3(client: Client, models: list[str]) -> None:
     word, hour = models[0][:8], datetime.timedelta(hours=1)
     now = datetime.datetime.now(datetime.UTC)
-    assert len(together(paginated(client, word, CreationTimeAfter=now - hour, CreationTimeBefore=now + hour))) == 25
+    assert len(all_names(paginated(client, word, CreationTimeAfter=now - hour, CreationTimeBefore=now + hour))) == 25
     assert paginated(client, word, CreationTimeAfter=now + hour) == [[]]
     assert paginated(client, word, CreationTimeBefore=(now - hour).replace(tzinfo=None)) == [[]]
 

@@ -18,7 +18,7 @@ MANY = "for number in range(20_000):\n    open(f'{folder}/{number:05d}', 'w').cl
 LARGE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # a sparse file, which takes no time to create
 
 
-def begin(client, script, **members):
+def start_job(client, script, **members):
     """Start a processing job that writes to its output's folder; return its name and the output's URI."""
     target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
     s3_output = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
@@ -41,7 +41,7 @@ def keys(client, target):
 @pytest.mark.parametrize("script", [MANY, LARGE], ids=["many files", "a large file"])
 def test_stop_while_outputs_are_uploaded(either, script):
     mark = Mark()
-    name, _ = begin(either, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
+    name, _ = start_job(either, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
     wait_until(lambda: "written" in output(either, "ProcessingJob", name))
     wait_until(lambda: not mark.processes())
     either.sagemaker.stop_processing_job(ProcessingJobName=name)
@@ -56,7 +56,7 @@ def test_stop_while_outputs_are_uploaded(either, script):
 @pytest.mark.timing
 def test_the_time_limit_applies_to_the_upload(either):
     for seconds in (6, 20, 60):  # on a busy machine the files may not exist by then
-        name, _ = begin(either, MANY + "print('written', flush=True)", seconds=seconds)
+        name, _ = start_job(either, MANY + "print('written', flush=True)", seconds=seconds)
         job = either.wait("ProcessingJob", name, 300)
         if "written" in output(either, "ProcessingJob", name):
             break
@@ -72,7 +72,7 @@ def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
     with Simulator(isolation=isolation) as simulator:
         client = Client(simulator)
         mark = Mark()
-        name, _ = begin(client, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
+        name, _ = start_job(client, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
         wait_until(lambda: "written" in output(client, "ProcessingJob", name))
         wait_until(lambda: not mark.processes())
         started = time.monotonic()
@@ -108,7 +108,7 @@ def test_the_time_limit_applies_to_the_upload_of_a_model(either):
 
 def test_outputs_of_a_stopped_job_are_still_uploaded(either):
     script = "open(folder + '/kept', 'w').write('so far')\nprint('written', flush=True)\nimport time\ntime.sleep(600)"
-    name, target = begin(either, script, seconds=600)
+    name, target = start_job(either, script, seconds=600)
     wait_until(lambda: "written" in output(either, "ProcessingJob", name))
     either.sagemaker.stop_processing_job(ProcessingJobName=name)
     assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
@@ -126,7 +126,7 @@ def is_complete(client, target):
 
 def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(either, monkeypatch):
     monkeypatch.setattr(job_module, "SAVING", 1.0)
-    name, target = begin(either, WAITING, seconds=600)
+    name, target = start_job(either, WAITING, seconds=600)
     wait_until(lambda: "written" in output(either, "ProcessingJob", name))
     either.sagemaker.stop_processing_job(ProcessingJobName=name)
     job = either.wait("ProcessingJob", name, 300)
@@ -148,7 +148,7 @@ def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(
     monkeypatch.setattr(job_module, "SAVING", 1.0)
 
     def run(seconds):
-        name, target = begin(either, WAITING, seconds=seconds)
+        name, target = start_job(either, WAITING, seconds=seconds)
         return either.wait("ProcessingJob", name, 300), target, output(either, "ProcessingJob", name)
 
     job, target = run_beyond_its_limit(run)
@@ -172,7 +172,9 @@ def test_a_model_of_a_job_beyond_its_time_limit_is_uploaded_for_a_limited_time(e
 
 
 def test_outputs_larger_than_the_volume(either):
-    name, target = begin(either, "open(folder + '/sparse', 'wb').truncate(2 << 30)\nopen(folder + '/a', 'w').close()")
+    name, target = start_job(
+        either, "open(folder + '/sparse', 'wb').truncate(2 << 30)\nopen(folder + '/a', 'w').close()"
+    )
     job = either.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     reason = f"No space left on device: {OUTPUT} holds more than VolumeSizeInGB, 1"
@@ -184,7 +186,7 @@ def test_outputs_larger_than_the_volume(either):
 def test_an_output_larger_than_one_request_can_be(either):
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30}
     script = "open(folder + '/a', 'w').close()\nopen(folder + '/large', 'wb').truncate((5 << 30) + 1)"
-    name, target = begin(either, script, ProcessingResources={"ClusterConfig": resources})
+    name, target = start_job(either, script, ProcessingResources={"ClusterConfig": resources})
     job = either.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     key = f"{target.removeprefix(f's3://{BUCKET}/')}/large"
@@ -196,7 +198,7 @@ def test_an_output_larger_than_one_request_can_be(either):
 
 
 def test_more_output_files_than_a_disk_of_that_size_can_have(either):
-    name, target = begin(either, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
+    name, target = start_job(either, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
     job = either.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "VolumeSizeInGB, 1" in job["FailureReason"]

@@ -99,7 +99,7 @@ def still_works(pipelines: Pipelines) -> Iterator[None]:
     assert pipelines.statuses(pipelines.run(model("A"), model("B", "A"))) == {"A": "Succeeded", "B": "Succeeded"}
 
 
-def tried(pipelines: Pipelines, document: Any) -> str:
+def run_random_definition(pipelines: Pipelines, document: Any) -> str:
     """Run a random definition and return how it ended: refused, or the status of its execution."""
     request = {"PipelineName": "tried", "RoleArn": ROLE_ARN, "ClientRequestToken": uuid.uuid4().hex}
     request["PipelineDefinition"] = json.dumps(document)
@@ -128,7 +128,7 @@ def tried(pipelines: Pipelines, document: Any) -> str:
 @examples(8)
 @given(document=definitions | definitions.flatmap(spoiled))
 def test_any_definition_is_refused_or_runs(pipelines: Pipelines, document: Any) -> None:
-    tried(pipelines, document)
+    run_random_definition(pipelines, document)
 
 
 NAMED: dict[str, list[Any]] = {

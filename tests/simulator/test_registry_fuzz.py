@@ -68,7 +68,7 @@ def packages() -> Iterator[Packages]:
         yield Packages(Client(simulator))
 
 
-def furnish(packages: Packages) -> None:
+def create_resources(packages: Packages) -> None:
     """Create what requests name, and delete what is left of it."""
     sagemaker, other = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
     members = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"a": "1"}}
@@ -88,7 +88,7 @@ def furnish(packages: Packages) -> None:
 def still_works(packages: Packages) -> Iterator[None]:
     """Check that versions are still numbered, and that all can be listed and found."""
     sagemaker = packages.sagemaker
-    furnish(packages)
+    create_resources(packages)
     yield
     group = packages.group()
     assert [packages.version(group)[-2:] for _ in range(2)] == ["/1", "/2"]
@@ -98,15 +98,17 @@ def still_works(packages: Packages) -> Iterator[None]:
     assert {item["ModelPackage"]["ModelPackageArn"] for page in pages for item in page["Results"]} == {*listed}
 
 
-def named(document: Any) -> st.SearchStrategy[Any]:
+def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
     """Return a document in which certain members often have a meaningful value."""
     if isinstance(document, list):
-        return st.tuples(*map(named, document)).map(list)
+        return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):
         return st.just(document)
     return st.fixed_dictionaries(
         {
-            name: st.one_of(*[st.sampled_from(NAMED[name])] * 3, named(value)) if name in NAMED else named(value)
+            name: st.one_of(*[st.sampled_from(NAMED[name])] * 3, with_existing_names(value))
+            if name in NAMED
+            else with_existing_names(value)
             for name, value in document.items()
         }
     )
@@ -116,7 +118,7 @@ def named(document: Any) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
-    requests = valid(operation_model(name).input_shape).flatmap(named)
+    requests = valid(operation_model(name).input_shape).flatmap(with_existing_names)
     typical = requests.map(lambda document: document | TYPICAL.get(name, {}))
     document = data.draw(typical | requests | typical.flatmap(spoiled))
     status, answer = ask(packages.client, f"SageMaker.{name}", json.dumps(document).encode())
@@ -124,4 +126,4 @@ def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> N
     allowed = {"ValidationException", "SerializationException"} | modelled
     assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
     if status == 200 and name.startswith("Delete"):
-        furnish(packages)
+        create_resources(packages)

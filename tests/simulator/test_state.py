@@ -106,7 +106,7 @@ def make_earlier_layout(folder: Path) -> None:
     (folder / "s3").mkdir()
 
 
-def lose_the_database(folder: Path) -> None:
+def delete_the_database(folder: Path) -> None:
     (folder / "state.sqlite").unlink()
 
 
@@ -118,7 +118,7 @@ def replace_the_database(folder: Path) -> None:
     (folder / "state.sqlite").write_text("notes of mine\n" * 100)
 
 
-def lose_a_content(folder: Path) -> None:
+def delete_a_content(folder: Path) -> None:
     next((folder / "s3").iterdir()).unlink()
 
 
@@ -128,10 +128,10 @@ def cut_off_a_content(folder: Path) -> None:
 
 UNUSABLE = {
     make_earlier_layout: ("{folder}/records: an earlier version of recore wrote it", "or another folder"),
-    lose_the_database: ("{folder}/state.sqlite is missing", "restore it from a backup"),
+    delete_the_database: ("{folder}/state.sqlite is missing", "restore it from a backup"),
     cut_off_the_database: ("{folder}/state.sqlite: it is damaged", "restore it from a backup, or use another folder"),
     replace_the_database: ("{folder}/state.sqlite: it is damaged, or not", "or use another folder"),
-    lose_a_content: ("{folder}/s3/", "large could not be read (No such file or directory): restore the folder"),
+    delete_a_content: ("{folder}/s3/", "large could not be read (No such file or directory): restore the folder"),
     cut_off_a_content: ("{folder}/s3/", "large has 10 of 120000 bytes: restore the folder"),
 }
 

@@ -186,16 +186,18 @@ def test_several_definitions(client: Client) -> None:
 
 
 def test_warm_start_from_missing_parents(client: Client) -> None:
-    def warm(*names: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
+    def warm_start_config(*names: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
         parents = [{NAME: name} for name in names]
         config = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": "TransferLearning"}
         return (request or tuning_request(SOURCE)) | {"WarmStartConfig": config}
 
-    assert "could not find hyper parameter tuning job 'absent'" in refusal(client, warm("absent"))
-    assert "named twice" in refusal(client, warm("a", "a"))
-    assert "several TrainingJobDefinitions it is not simulated" in refusal(client, warm("a", request=several("a", "b")))
+    assert "could not find hyper parameter tuning job 'absent'" in refusal(client, warm_start_config("absent"))
+    assert "named twice" in refusal(client, warm_start_config("a", "a"))
+    assert "several TrainingJobDefinitions it is not simulated" in refusal(
+        client, warm_start_config("a", request=several("a", "b"))
+    )
     request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges=LETTERS)
-    assert "with the strategy Grid it is not simulated" in refusal(client, warm("a", request=request))
+    assert "with the strategy Grid it is not simulated" in refusal(client, warm_start_config("a", request=request))
 
 
 def test_names(client: Client) -> None:

@@ -46,7 +46,7 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             process.wait(60)
 
 
-class KeptSimulator:
+class RestartableSimulator:
     """A simulator with a state folder that can be killed and started again at the same address."""
 
     def __init__(self, state: Path, patch: pytest.MonkeyPatch):
@@ -64,9 +64,9 @@ class KeptSimulator:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeptSimulator]:
+def restartable_simulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestartableSimulator]:
     """Start a simulator and export its variables for this test."""
-    simulator = KeptSimulator(tmp_path / "state", monkeypatch)
+    simulator = RestartableSimulator(tmp_path / "state", monkeypatch)
     simulator.start()
     yield simulator
     simulator.kill()

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from support.sdk import KeptSimulator
+from support.sdk import RestartableSimulator
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"
@@ -110,13 +110,13 @@ def test_stopped_in_the_middle(write: Write) -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_killed_in_the_middle(write: Write, kept: KeptSimulator) -> None:
+def test_killed_in_the_middle(write: Write, restartable_simulator: RestartableSimulator) -> None:
     """The next simulator makes another attempt of what was interrupted, and keeps what had ended."""
     execution = start(write, "wait")
     wait_for_middle(execution)
     first = steps_of(execution)["First"]
-    kept.kill()
-    kept.start()
+    restartable_simulator.kill()
+    restartable_simulator.start()
     wait_for_middle(execution, attempt=2)
     assert steps_of(execution)["First"] == first
     execution.stop()
