@@ -170,7 +170,7 @@ def incomplete(tmp_path: Path) -> Path:
     return tmp_path / "venv/bin/python"
 
 
-def test_it_starts_where_packages_are_missing(incomplete: Path) -> None:
+def test_it_starts_if_packages_are_missing(incomplete: Path) -> None:
     command = [incomplete, "-m", "recore", "doctor"]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     assert result.returncode == 1, result.stderr

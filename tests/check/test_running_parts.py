@@ -144,7 +144,7 @@ def test_a_little_noise_in_few_rows_is_not_extrapolated() -> None:
 
 
 @pytest.mark.parametrize("power", [1, 1.5, 2, 3])
-def test_extrapolation_finds_the_power_of_the_rows(power: float) -> None:
+def test_extrapolation_finds_the_exponent_of_the_number_of_rows(power: float) -> None:
     def seconds(rows: int) -> float:
         return 3 + 20 * (rows / 1600) ** power
 

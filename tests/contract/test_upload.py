@@ -19,7 +19,7 @@ def test_setup_py_is_python_3_8_and_imports_setuptools_alone(submission: Path) -
     assert {name.split(".")[0] for name in imported(tree)} <= {"setuptools", *sys.stdlib_module_names}
 
 
-def test_requirements_are_uploaded_where_a_module_of_another_package_is_imported(shipped: Path) -> None:
+def test_requirements_are_uploaded_if_a_module_of_another_package_is_imported(shipped: Path) -> None:
     """The platform installs what requirements.txt names, and the container's packages; nothing else is available."""
     modules = {path.stem for path in shipped.glob("*.py")} | {path.name for path in shipped.iterdir() if path.is_dir()}
     available = {"numpy", "scipy", "sklearn", "pandas", "pyarrow", "joblib", "threadpoolctl", *sys.stdlib_module_names}

@@ -286,7 +286,7 @@ def test_a_batch_of_different_channels(predictor: Any, spectra: list[dict[str, A
 
 
 def test_a_model_without_expected_errors(env: SageMakerEnv, spectra: list[dict[str, Any]], tmp_path: Path) -> None:
-    """This is the model as train.py alone writes it."""
+    """train.py alone writes a model like this."""
     shutil.copytree(env.model_folder(), tmp_path / "model")
     (tmp_path / "model/expected_error.json").unlink()
     predictor = support.core_assays().CoreAssays().predictor(SageMakerEnv(tmp_path, {}))

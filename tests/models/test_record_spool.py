@@ -187,7 +187,7 @@ def test_s3_does_not_answer(
 def test_a_record_that_s3_never_accepts(
     spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The loss is reported and later records are written, even with one such record per thread and complete files."""
+    """The loss is reported and later records are written, even if each thread has such a record and a full file."""
     prefix = f"spool-{next(numbers)}"
     spool = spool_of()
     spool.put(BUCKET, "", b"{}")

@@ -132,7 +132,7 @@ def test_known_arguments_are_not_reported_as_ignored(project: Path) -> None:
         assert "ignored" not in (project / f"{script}.log").read_text()
 
 
-def test_a_class_of_train_py_loads_where_the_module_is_imported(fork: Path, some_rows: pd.DataFrame) -> None:
+def test_a_class_of_train_py_can_be_loaded_if_the_module_is_imported(fork: Path, some_rows: pd.DataFrame) -> None:
     """If train.py is run as a script, it is __main__, which is a different module in the server."""
     trained(fork, some_rows, "--folds", 0)
     model = (fork / "model/model.pkl").read_bytes()

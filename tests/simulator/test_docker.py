@@ -132,7 +132,7 @@ def test_packages_beyond_the_image_are_installed_beforehand(client: Client) -> N
 
 
 @pytest.mark.parametrize(("value", "status"), [("1", "Failed"), ("0", "Completed")])
-def test_a_model_without_a_network_starts_only_where_it_would_on_aws(client: Client, value: str, status: str) -> None:
+def test_a_model_without_a_network_starts_only_if_it_would_on_aws(client: Client, value: str, status: str) -> None:
     script = "def model_fn(folder): pass\ndef transform_fn(model, data, content_type, accept): return data"
     serving = container(client, script, Variables={"PIP_NO_BUILD_ISOLATION": value})
     model = create_model(client, serving, EnableNetworkIsolation=True)

@@ -241,7 +241,7 @@ def test_an_alarm_that_is_deleted(endpoints: Endpoints, serving: str, old: str, 
 def test_the_time_of_an_update(
     endpoints: Endpoints, serving: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MaximumExecutionTimeoutInSeconds is at least ten minutes; here the time is over when the canary gets traffic."""
+    """MaximumExecutionTimeoutInSeconds is at least ten minutes; here the time is up when the canary gets traffic."""
     watches: list[UpdateWatch] = []
 
     class Kept(UpdateWatch):

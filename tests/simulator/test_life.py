@@ -93,7 +93,7 @@ def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
 
 
 def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
-    """Interrupt the start of a simulator and return the line where; return an empty text if it has fewer lines."""
+    """Interrupt the start of a simulator and return the line at which it stopped, or "" if it has fewer lines."""
     simulator = Simulator(isolation="off", state=folder)
     sys.settrace(raise_at(line, error))
     try:

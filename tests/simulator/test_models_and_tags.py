@@ -199,7 +199,7 @@ def test_logs_and_images(client: Client) -> None:
         ecr.describe_images(repositoryName="nothing")
 
 
-def test_unsupported_services_answer_with_an_error(client: Client) -> None:
+def test_unsupported_services_return_an_error(client: Client) -> None:
     with pytest.raises(botocore.exceptions.ClientError, match="does not answer InvokeEndpointAsync") as caught:
         client.simulator.client("sagemaker-runtime").invoke_endpoint_async(EndpointName="x", InputLocation="s3://b/k")
     assert caught.value.response["Error"]["Code"] == "NotImplemented"

@@ -103,7 +103,7 @@ def test_addresses_and_methods(
         assert path in json.loads(answer.read())["Message"] or path.endswith("/invocations")
 
 
-def test_an_invocation_has_a_thread_whatever_form_its_address_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invocation_has_a_thread_whatever_the_form_of_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_threads, "WORKERS", 2)
     monkeypatch.setattr(Waits, "begun", threading.Semaphore(0))
     monkeypatch.setattr(Waits, "may_end", threading.Event())

@@ -32,7 +32,7 @@ def model_fn(model_dir):
         os.fork()
     time.sleep(60)
 """
-# Ends without a message at a request.
+# Ends its process without a message when it gets a request.
 ENDING = """
 import os, signal, time
 

@@ -227,7 +227,7 @@ def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviou
     assert time.monotonic() - start < 120  # of ten minutes
 
 
-def test_a_model_without_a_network_starts_only_where_it_would_on_aws(either: Client) -> None:
+def test_a_model_without_a_network_starts_only_if_it_would_on_aws(either: Client) -> None:
     transform_input = {"ContentType": "text/csv"}
     isolated = {"EnableNetworkIsolation": True}
     job, _ = transform(either, DOUBLING, {"a.csv": "a\n"}, TransformInput=transform_input, Model=isolated)

@@ -1,4 +1,4 @@
-"""A small data file, a simple submission and the report of its validation, for the tests of validations."""
+"""A small data file, a simple submission and the report of its validation, for the tests of validation."""
 
 from collections.abc import Callable
 from pathlib import Path
