@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def choose(count: int) -> list[Mutant]:
-    """A random sample; a smaller one is the beginning of a larger one."""
+    """Return a random sample; a smaller sample is the beginning of a larger one."""
     mutants = list(MUTANTS)
     random.Random(SEED).shuffle(mutants)
     return mutants[:count]

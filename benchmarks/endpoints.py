@@ -84,7 +84,7 @@ def main() -> None:
 
 
 class ModelFolder:
-    """A model as it is in a container: a folder with what model_fn reads, its script in code/, and a request."""
+    """A model as in a container: a folder with the files that model_fn reads, its script in code/, and a request."""
 
     def __init__(self, folder: Path, program: str, header: bytes, line: bytes):
         self.folder, self.program, self.header, self.line = folder, program, header, line
@@ -105,7 +105,7 @@ def echo_model(folder: Path) -> ModelFolder:
 
 
 def template_model(folder: Path) -> ModelFolder:
-    """The template's model of sample data, as a run leaves it."""
+    """Return the template's model of sample data, as a run leaves it."""
     data, run = folder.with_name("data"), folder.with_name("run")
     for words in (["sample", "--out", data], ["run", "--public", data / "public/public.csv.gz", "--out", run]):
         command = [sys.executable, "-m", "recore", *map(str, words)]
@@ -122,7 +122,7 @@ def template_model(folder: Path) -> ModelFolder:
 
 @contextlib.contextmanager
 def simulator() -> Iterator[dict[str, str]]:
-    """A simulator in another process; its variables."""
+    """Run a simulator in another process and yield its variables."""
     command = [sys.executable, "-m", "recore", "simulate", "--json"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -132,7 +132,7 @@ def simulator() -> Iterator[dict[str, str]]:
 
 
 class Simulated:
-    """A client of the simulator, which makes models, endpoints and transform jobs."""
+    """A client of the simulator that creates models, endpoints and transform jobs."""
 
     def __init__(self, variables: dict[str, str]):
         os.environ.update(variables)
@@ -147,7 +147,7 @@ class Simulated:
         self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
 
     def make_endpoint(self, name: str, model: str, captures: bool) -> str:
-        """An endpoint in service; the address for its invocations."""
+        """Create an endpoint that is in service, and yield the address for its invocations."""
         variant = {"VariantName": "one", "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
         capture = {
             "EnableCapture": captures,
@@ -163,7 +163,7 @@ class Simulated:
         return f"{self.url}/endpoints/{name}/invocations"
 
     def time_transform(self, name: str, model: str, concurrent: int, instances: int) -> float:
-        """Run a transform job over the objects below `rows/`; its seconds."""
+        """Run a transform job over the objects below `rows/` and return its seconds."""
         source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/rows/"}}
         begun = time.perf_counter()
         self.sagemaker.create_transform_job(
@@ -186,7 +186,7 @@ class Simulated:
 
 @contextlib.contextmanager
 def server_alone(model: ModelFolder) -> Iterator[str]:
-    """The container's server of a model, without the simulator; the address for its invocations."""
+    """Serve a model with the container's server, without the simulator, and yield the address for its invocations."""
     port = 18_000 + os.getpid() % 10_000
     variables = {
         "SAGEMAKER_BASE_DIR": str(model.folder.parent),
@@ -214,7 +214,7 @@ def answers(url: str) -> bool:
 
 
 def run_program(*words: object) -> Measured:
-    """What a program that measures prints."""
+    """Run a program that measures, and return the JSON that it prints."""
     done = subprocess.run([sys.executable, *map(str, words)], check=True, stdout=subprocess.PIPE)
     values: Measured = json.loads(done.stdout)
     return values
@@ -228,7 +228,7 @@ def load(url: str, model: ModelFolder, clients: int, seconds: float) -> Measured
 def measure_model(
     simulated: Simulated, name: str, model: ModelFolder, seconds: float, repeats: int
 ) -> Iterator[list[str]]:
-    """Rows of the table of endpoints."""
+    """Yield the rows of the table of endpoints."""
     simulated.make_model(name, model)
     endpoints = {
         "endpoint": simulated.make_endpoint(name, name, False),
@@ -262,7 +262,7 @@ def median(results: list[Measured]) -> Measured:
 
 
 def measure_batches(simulated: Simulated, model: ModelFolder, repeats: int) -> Iterator[list[str]]:
-    """Rows of the table of Batch Transform."""
+    """Yield the rows of the table of Batch Transform."""
     content = model.line * (ROWS // OBJECTS)
     for number in range(OBJECTS):
         simulated.s3.put_object(Bucket=BUCKET, Key=f"rows/{number}.csv", Body=content)

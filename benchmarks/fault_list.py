@@ -6,8 +6,8 @@ tests. Some are meant to be hard to find: a lock left out, an exception swallowe
 
 from dataclasses import dataclass
 
-# The tests of each room, the fastest and closest first. A folder stands for its files that are not named before it.
-# What a commit does not have is left out.
+# The tests of each room, the fastest and most direct first. A folder stands for its files that are not listed before
+# it. Paths that a commit does not have are skipped.
 ROOMS = {
     "scripts": (
         *("tests/scripts/test_score.py", "tests/scripts/test_preprocess.py", "tests/scripts/test_round_trip.py"),
@@ -29,7 +29,7 @@ ROOMS = {
     "container": ("tests/container", "tests/conformance", "tests/simulator/test_sagemaker_containers.py"),
     "model": ("tests/models",),
     "check": ("tests/check/test_runner.py", "tests/check/test_source_rules.py", "tests/check"),
-    # with validation, whose results it shows
+    # with validation, because the report shows its results
     "report": ("tests/report/test_explore.py", "tests/report/test_page.py", "tests/validation", "tests/report"),
     "simulator/api": (
         *("tests/simulator/test_protocol.py", "tests/simulator/test_service_model.py"),
@@ -47,7 +47,7 @@ ROOMS = {
         ),
         *("tests/simulator/test_processing.py", "tests/simulator/test_training.py", "tests/simulator"),
     ),
-    # with servers, which answer the invocations
+    # with servers, because they answer the invocations
     "simulator/compute/endpoints": (
         *("tests/simulator/test_unix_client.py", "tests/simulator/test_traffic.py", "tests/simulator/test_metrics.py"),
         *("tests/simulator/test_data_capture.py", "tests/simulator/test_invocations.py", "tests/simulator"),
@@ -76,7 +76,7 @@ ROOMS = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One changed line. old, new: without indentation; the file has exactly one line `old`."""
+    """One changed line. old, new: without indentation; the file contains the line `old` exactly once."""
 
     room: str
     name: str

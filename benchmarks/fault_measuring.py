@@ -16,24 +16,24 @@ from pathlib import Path
 from benchmarks.fault_list import ROOMS, Fault
 
 ROOT = Path(__file__).parents[1]
-RECORDED = "tests/support/template.py"  # skips the tests of the template's submission unless it knows its present code
+RECORDED = "tests/support/template.py"  # skips the template's own tests unless it recognises the current code
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+\.py(?:::.*?)?)(?: - .*)?$", re.MULTILINE)
-PASSED, SOME_FAILED, UNUSABLE, NONE_CHOSEN = 0, 1, 4, 5  # of pytest's exit statuses
-LOOK = 0.2  # seconds between looks at pytest
+PASSED, SOME_FAILED, UNUSABLE, NONE_CHOSEN = 0, 1, 4, 5  # exit statuses of pytest
+LOOK = 0.2  # seconds between two checks of pytest
 ENDING = 30  # seconds that an interrupted pytest has to clean up
 
 
 class Interrupted(Exception):
-    """All measurements are to end."""
+    """Raised if all measurements are to end."""
 
 
 class TimeOver(Exception):
-    """The tests took too long."""
+    """Raised if the tests took too long."""
 
 
 @dataclass
 class Result:
-    """What became of a fault. test: that found it. failing: tests that fail without it, too, and so do not count."""
+    """What happened to a fault. test: the one that found it. failing: tests that also fail without it."""
 
     outcome: str
     test: str = ""
@@ -46,7 +46,7 @@ TIME_OVER, NO_RESULT = UNDECIDED = "time limit", "no result"
 
 
 def edited(text: str, fault: Fault) -> str:
-    """A file's text with the fault. Raises ValueError if the line is not in it exactly once, or it does not compile."""
+    """Return a file's text with the fault. Raises ValueError if it has the line not once or does not compile."""
     lines = text.splitlines(keepends=True)
     places = [place for place, line in enumerate(lines) if line.strip() == fault.old]
     if len(places) != 1:
@@ -62,19 +62,19 @@ def edited(text: str, fault: Fault) -> str:
 
 
 def commit_of(revision: str) -> str:
-    """The full name of a commit. Raises CalledProcessError."""
+    """Return the full name of a commit. Raises CalledProcessError."""
     return _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip()
 
 
 def text_at(commit: str, file: str) -> str | None:
-    """A file's text in a commit; None if it is not in it."""
+    """Return a file's text in a commit, or None if the commit does not have it."""
     return _git("show", f"{commit}:{file}") if _git("ls-tree", "--name-only", commit, "--", file) else None
 
 
 class Measurement:
     """Runs the tests of rooms on copies of one commit. marker: pytest's -m. limit: seconds for each fault.
 
-    For several threads. After `stop` they raise Interrupted; their copies are removed.
+    Thread-safe. After `stop`, they raise Interrupted and their copies are removed.
     """
 
     def __init__(self, commit: str, marker: str, limit: float):
@@ -85,7 +85,7 @@ class Measurement:
         self._stopping.set()
 
     def measure(self, fault: Fault) -> Result:
-        """Whether a test of the fault's room fails with it that passes without it."""
+        """Return whether a test of the fault's room fails with it that passes without it."""
         original = text_at(self.commit, fault.file)
         if original is None:
             return Result(NOT_THERE)
@@ -114,7 +114,7 @@ class Measurement:
                 return Result(NO_RESULT, seconds=time.monotonic() - began, failing=result.failing)
 
     def baseline(self, room: str) -> Result:
-        """The tests of a room that fail without any fault."""
+        """Return the tests of a room that fail without any fault."""
         began = time.monotonic()
         with self._copy() as copy:
             try:
@@ -125,10 +125,10 @@ class Measurement:
 
     @contextlib.contextmanager
     def _copy(self) -> Iterator[Path]:
-        """A checkout of the commit, for as long as the context lasts, with the environment of this Python."""
+        """Check out the commit for as long as the block lasts, with this Python's environment."""
         with tempfile.TemporaryDirectory(prefix="fault-", ignore_cleanup_errors=True) as folder:
             copy = Path(folder, "recore")
-            # a repository of its own, as some tests use git, which borrows the objects of this one
+            # a separate repository, because some tests use git; it borrows this one's objects
             _git("clone", "--quiet", "--shared", "--no-checkout", str(ROOT), str(copy))
             _git("-C", str(copy), "checkout", "--quiet", "--detach", self.commit)
             (copy / ".venv").symlink_to(sys.prefix)
@@ -136,9 +136,9 @@ class Measurement:
             yield copy
 
     def _first_failure(self, copy: Path, room: str, ignored: list[str], deadline: float) -> str:
-        """The first test of a room that fails, apart from those that are ignored; empty if none does.
+        """Return the first test of a room that fails, except ignored ones, or an empty text if none does.
 
-        Raises RuntimeError if pytest does not tell.
+        Raises RuntimeError if pytest names no test.
         """
         options = ["-x", *(f"--{'deselect' if '::' in test else 'ignore'}={test}" for test in ignored)]
         status, output = self._run_tests(copy, self._files(copy, room), options, deadline)
@@ -151,13 +151,13 @@ class Measurement:
         raise RuntimeError(f"pytest ended with status {status} and named no test:\n{output[-2000:]}")
 
     def _fails(self, copy: Path, test: str, deadline: float) -> bool:
-        """Whether a test fails alone; of a file that could not be collected, whether it still cannot be."""
+        """Return whether a test fails alone or, for a file that could not be collected, whether it still cannot be."""
         options = [] if "::" in test else ["--collect-only"]
         files = ["tests/scripts"] if test == "tests/conftest.py" else [test]
         return self._run_tests(copy, files, options, deadline)[0] not in (PASSED, NONE_CHOSEN)
 
     def _files(self, copy: Path, room: str) -> list[str]:
-        """The files of a room's tests in this commit, each once."""
+        """Return the files of a room's tests in this commit, each once."""
         files: dict[str, None] = {}
         for place in ROOMS[room]:
             path = copy / place
@@ -166,7 +166,7 @@ class Measurement:
         return list(files)
 
     def _run_tests(self, copy: Path, tests: list[str], options: list[str], deadline: float) -> tuple[int, str]:
-        """pytest's exit status and output. Raises TimeOver and Interrupted."""
+        """Return pytest's exit status and output. Raises TimeOver and Interrupted."""
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "-m", self.marker]
         command += [f"--basetemp={copy.parent / 'pytest'}", *options, *tests]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -196,7 +196,7 @@ class Measurement:
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """End pytest and what it started: as Ctrl-C does, so that its tests clean up, and by force if that takes long."""
+    """End pytest and its children: as Ctrl-C does, so that its tests clean up, or by force if that takes too long."""
     os.killpg(process.pid, signal.SIGINT)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(ENDING)
@@ -206,13 +206,13 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def _failures(output: str) -> list[str]:
-    """The tests that a summary of pytest names as failed; without parameters where a dash in these cuts them off."""
+    """Return the failed tests in pytest's summary, without parameters if a dash in them cuts them off."""
     names = FAILED.findall(output)
     return list(dict.fromkeys(name.partition("[")[0] if "[" in name and name[-1] != "]" else name for name in names))
 
 
 def _write(copy: Path, path: Path, text: str) -> None:
-    """Write a file of a copy. Where it is the submission's, it is recorded as the template's, as its authors would."""
+    """Write a file of a copy. If it belongs to the submission, record it as the template's, as its authors would."""
     path.write_text(text, "utf-8")
     if path.parent == copy and (copy / RECORDED).is_file():
         subprocess.run([sys.executable, RECORDED], cwd=copy, check=True)

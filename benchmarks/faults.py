@@ -104,9 +104,9 @@ def run_baseline(measurement: Measurement, rooms: list[str]) -> int:
 
 
 def measure(measurement: Measurement, faults: list[Fault], jobs: int, file: Path | None) -> list[Entry]:
-    """All results in the file and those of the faults that it lacks, each of which is kept as soon as it is there."""
+    """Return all results in the file and those of the faults that it lacks; each is saved as soon as it is there."""
     entries: list[Entry] = json.loads(file.read_text("utf-8")) if file and file.exists() else []
-    lines = {(fault.name, fault.new) for fault in FAULTS}  # what was measured with another line says nothing
+    lines = {(fault.name, fault.new) for fault in FAULTS}  # a result with a different line does not apply
     decided = [each for each in entries if (each["fault"], each["line"]) in lines and each["outcome"] not in UNDECIDED]
     known = {each["fault"] for each in decided if is_of(each, measurement)}
     missing = [fault for fault in faults if fault.name not in known]
@@ -133,14 +133,14 @@ def measure(measurement: Measurement, faults: list[Fault], jobs: int, file: Path
 
 
 def keep(entries: list[Entry], file: Path) -> None:
-    """Write the results, all or none: whenever the program is killed, the file is whole."""
+    """Write the results, all or none, so that the file is complete whenever the program is killed."""
     part = file.with_name(f"{file.name}.part")
     part.write_text(json.dumps(entries, indent=1) + "\n", "utf-8")
     os.replace(part, file)
 
 
 def is_of(entry: Entry, measurement: Measurement) -> bool:
-    """Whether a result is of this commit with this marker."""
+    """Return whether a result belongs to this commit with this marker."""
     return (entry["commit"], entry["marker"]) == (measurement.commit, measurement.marker)
 
 
@@ -159,7 +159,7 @@ def describe(result: Result) -> str:
 
 
 def make_table(entries: list[Entry], faults: list[Fault]) -> str:
-    """A table of the faults, with two columns for each commit and marker."""
+    """Return a table of the faults, with two columns for each commit and marker."""
     series = list(dict.fromkeys((each["commit"], each["marker"]) for each in entries))
     results = {(each["commit"], each["marker"], each["fault"]): each for each in entries}
     head = ["room", "fault"]

@@ -19,11 +19,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 HEADERS = {"Content-Type": "text/csv", "Accept": "text/csv"}
-WARM_UP = 0.5  # seconds that do not count
+WARM_UP = 0.5  # seconds that are not counted
 
 
 class Client(threading.Thread):
-    """A client. times: of its requests, in seconds, from `start` on. error: what ended it, empty where nothing did."""
+    """A client. times: of its requests, in seconds, from `start` on. error: what ended it, or an empty text."""
 
     def __init__(self, url: str, body: bytes, start: float, end: float, pause: float = 0.0, offset: float = 0.0):
         """pause: seconds from one request to the next, if they are sent at a fixed rate; offset: until the first."""
@@ -48,7 +48,7 @@ class Client(threading.Thread):
                 self.times.append(time.perf_counter() - begun)
 
     def _begin(self) -> float:
-        """The time at which the next request begins, or should have begun; waits for it if it is to come."""
+        """Wait until the next request should begin, and return that time, which may be in the past."""
         if not self._pause:
             return time.perf_counter()
         begun = self._next

@@ -32,7 +32,7 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 async def read_head(reader: asyncio.StreamReader) -> tuple[tuple[str, str], dict[str, str]] | None:
-    """Method and path, and the headers by their names in lower case; None at the end of the connection."""
+    """Return the method and path, and the headers by their names in lower case; None at the end of the connection."""
     try:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     except (asyncio.IncompleteReadError, ConnectionError):

@@ -57,7 +57,7 @@ def measure(sagemaker: Any, count: int, repeats: int) -> None:
 
 
 def request() -> dict[str, Any]:
-    """A processing job without its name."""
+    """Return the request for a processing job, without its name."""
     place = {"S3Uri": f"s3://{BUCKET}/code/job.py", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
     return {
         "RoleArn": ROLE_ARN,
@@ -70,7 +70,7 @@ def request() -> dict[str, Any]:
 
 
 def create(sagemaker: Any, count: int, cached: bool) -> str:
-    """A pipeline of independent steps; its name."""
+    """Create a pipeline of independent steps and return its name."""
     name = f"pipeline-{next(numbers)}"
     steps = [
         {"Name": f"Step{n}", "Type": "Processing", "Arguments": request(), "CacheConfig": {"Enabled": cached}}
@@ -82,7 +82,7 @@ def create(sagemaker: Any, count: int, cached: bool) -> str:
 
 
 def execute(sagemaker: Any, pipeline: str) -> float:
-    """Run an execution to its end; the seconds. Raises RuntimeError if it failed."""
+    """Run an execution to its end and return the seconds. Raises RuntimeError if it failed."""
     start = time.perf_counter()
     execution = sagemaker.start_pipeline_execution(PipelineName=pipeline)["PipelineExecutionArn"]
     while True:
@@ -95,7 +95,7 @@ def execute(sagemaker: Any, pipeline: str) -> float:
 
 
 def run_jobs(sagemaker: Any, count: int) -> float:
-    """Run processing jobs to their ends; the seconds. Raises RuntimeError if one failed."""
+    """Run processing jobs to their ends and return the seconds. Raises RuntimeError if one failed."""
     start = time.perf_counter()
     names = [f"job-{next(numbers)}" for _ in range(count)]
     for name in names:

@@ -76,7 +76,7 @@ def main() -> None:
 
 
 class Place:
-    """A folder with the model's module, a request, and SageMaker's folder. store: the address of S3."""
+    """Write a folder with the model's module, a request, and SageMaker's folder. store: the address of S3."""
 
     store = ""
 
@@ -105,7 +105,7 @@ class Server:
         self.port = int(found[1])
 
     def load(self, seconds: float, rate: float | None = None) -> dict[str, float]:
-        """Send requests, at full load or at a fixed rate; what http_load.py measured."""
+        """Send requests, at full load or at a fixed rate, and return the measurements of http_load.py."""
         command = [sys.executable, str(ROOT / "benchmarks/http_load.py"), f"http://127.0.0.1:{self.port}/invocations"]
         command += ["--body", str(self._place.body), "--clients", str(CLIENTS), "--seconds", str(seconds)]
         command += ["--rate", str(rate)] if rate else []
@@ -113,24 +113,24 @@ class Server:
         return measured
 
     def memory(self) -> tuple[int, int]:
-        """Bytes in memory of the server and of what writes its records."""
+        """Return the bytes of memory of the server and of the process that writes its records."""
         process = psutil.Process(self.process.pid)
         return process.memory_info().rss, sum(child.memory_info().rss for child in process.children())
 
     def dropped(self) -> int:
-        """Records that the spool had no room for; known once the server has ended."""
+        """Return the number of records that did not fit into the spool; known once the server has ended."""
         found = DROPPED.search(self._log.read_text())
         return int(found[1]) if found else 0
 
     def recorded(self) -> int:
-        """Records on S3."""
+        """Return the number of records on S3."""
         with urllib.request.urlopen(f"{self._place.store}/{BUCKET}/predictions/{self.version}/") as answer:
             return int(answer.read())
 
 
 @contextlib.contextmanager
 def served(place: Place, records: bool, version: str) -> Iterator[Server]:
-    """The model's server, until the block ends."""
+    """Run the model's server until the block ends."""
     variables = {
         "PYTHONPATH": f"{place.folder}{os.pathsep}{ROOT}",
         "ML2P_MODEL_CLS": "numbers_model.NumbersModel",
@@ -159,7 +159,7 @@ def served(place: Place, records: bool, version: str) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def object_store() -> Iterator[str]:
-    """S3 in another process; its address."""
+    """Run S3 in another process and yield its address."""
     command = [sys.executable, str(ROOT / "benchmarks/object_store.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -169,7 +169,7 @@ def object_store() -> Iterator[str]:
 
 
 def measure_speed(place: Place, seconds: float, repeats: int) -> dict[bool, list[dict[str, float]]]:
-    """The maximum rate of both servers, and their times at half that of the server with records."""
+    """Measure the maximum rate of both servers, and their times at half the rate of the server with records."""
     speeds: dict[bool, list[dict[str, float]]] = {False: [], True: []}
     for number in range(repeats):
         say(f"speed, {number + 1} of {repeats}")
@@ -185,7 +185,7 @@ def measure_speed(place: Place, seconds: float, repeats: int) -> dict[bool, list
 
 
 def measure_full_load(place: Place, seconds: float) -> dict[str, float]:
-    """How long after a full load the last records are on S3, and the memory until then."""
+    """Measure how long after a full load the last records are on S3, and the memory until then."""
     say("full load")
     with served(place, True, f"full-{time.monotonic_ns()}") as server:
         at_rest = server.memory()
@@ -216,7 +216,7 @@ def measure_full_load(place: Place, seconds: float) -> dict[str, float]:
 
 
 def measure_end(place: Place, number: signal.Signals) -> tuple[str, int, int]:
-    """The name of a signal, the invocations that were answered before it under a full load, and those recorded."""
+    """Return the name of a signal, the invocations answered before it under a full load, and those recorded."""
     say(f"full load until {number.name}")
     with served(place, True, f"end-{number.name.lower()}") as server:
         clients = [UntilTheEnd(server.port) for _ in range(CLIENTS)]
@@ -228,14 +228,14 @@ def measure_end(place: Place, number: signal.Signals) -> tuple[str, int, int]:
         for client in clients:
             client.join()
         answered = sum(client.answered for client in clients)
-        deadline = time.monotonic() + 20  # what writes the records has 14 seconds after the server
+        deadline = time.monotonic() + 20  # the process that writes the records has 14 seconds after the server
         while server.recorded() < answered and time.monotonic() < deadline:
             time.sleep(0.2)
         return number.name, answered, server.recorded()
 
 
 class UntilTheEnd(threading.Thread):
-    """A client that sends until the server does not answer any more. answered: its requests that were."""
+    """A client that sends until the server stops answering. answered: the number of its requests that were answered."""
 
     def __init__(self, port: int):
         super().__init__()

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 HERE = ROOT / "benchmarks"
 DISTINCT_ROWS = 4000  # rows that are generated; further rows repeat these with other names of holes
 SIDES = ("plain", "ours", "floor")
-FIT_ROWS = 20_000  # above this the fit is not measured alone: plain takes too long where assays are missing
+FIT_ROWS = 20_000  # above this, the fit is not measured alone: plain takes too long if assays are missing
 MISSING = 0.03
 SAMPLED = 7  # with gaps plain fits target by target: every SAMPLEDth is timed, and the time multiplied
 # The matrices are small, and on a busy machine BLAS's threads wait for each other: all sides have one thread.

@@ -26,7 +26,7 @@ SIDES = ("without", "with")
 
 @contextlib.contextmanager
 def simulator(*options: str) -> Iterator[Any]:
-    """Run a simulator in a process of its own; yield an S3 client of it."""
+    """Run a simulator in a separate process and yield an S3 client of it."""
     command = [sys.executable, "-m", "recore", "simulate", "--isolation", "off", "--json", *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
@@ -44,7 +44,7 @@ def simulator(*options: str) -> Iterator[Any]:
 
 
 def time_put(s3: Any, number: int, content: bytes) -> float:
-    """Put an object; return the seconds."""
+    """Put an object and return the seconds."""
     start = time.perf_counter()
     s3.put_object(Bucket=BUCKET, Key=f"{number:08}", Body=content)
     return time.perf_counter() - start

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import boto3
 
-# AWS's scikit-learn image for us-east-1; in other regions the account in front of the name is another one.
+# AWS's scikit-learn image for us-east-1; in other regions the name begins with a different account.
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ENVIRONMENT = {
     "SAGEMAKER_PROGRAM": "train.py",  # the script with model_fn, input_fn, predict_fn and output_fn
-    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",  # where it is: a run's model.tar.gz holds it below code/
+    "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",  # its folder: a run's model.tar.gz contains it below code/
     "PIP_NO_BUILD_ISOLATION": "0",  # for pip, 0 turns build isolation off: the server has no network to download with
 }
 INSTANCE = "ml.m5.xlarge"
@@ -37,7 +37,7 @@ def main() -> None:
     s3, sagemaker, runtime = map(boto3.client, ("s3", "sagemaker", "sagemaker-runtime"))
     name = f"core-assays-{time.strftime('%Y%m%d-%H%M%S')}"
     key = f"{name}/model.tar.gz"
-    with contextlib.ExitStack() as cleanup:  # what was made is deleted, the last first, also after an error
+    with contextlib.ExitStack() as cleanup:  # created resources are deleted in reverse order, even after an error
         s3.upload_file(str(arguments.model), arguments.bucket, key)
         cleanup.callback(s3.delete_object, Bucket=arguments.bucket, Key=key)
         sagemaker.create_model(

@@ -1,4 +1,4 @@
-"""Fixtures of all tests: a small sample, a project folder in which the scripts ran, a folder for sockets."""
+"""Fixtures for all tests: a small sample, a project folder in which the scripts ran, a folder for sockets."""
 
 import os
 import shutil
@@ -7,10 +7,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# Before numpy is imported. Jobs and containers inherit no OPENBLAS_CORETYPE, and other kernels round in another way.
+# This must happen before numpy is imported. Jobs and containers do not inherit OPENBLAS_CORETYPE, and other kernels
+# round differently.
 for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(name, None)
-# On a busy machine its threads wait for each other, and a fit takes fifty times as long.
+# On a busy machine the threads of OpenBLAS wait for each other, and a fit takes fifty times as long.
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
@@ -24,7 +25,7 @@ from support.scripts import reason_of
 
 from recore.dataset.sample_files import Plan, make_sample
 
-# As of a shell's background commands and of nohup: children would inherit that these are ignored.
+# A shell's background commands and nohup ignore these signals, and child processes would inherit that.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, handler)
@@ -32,48 +33,48 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 
 @pytest.fixture(scope="session")
 def sockets() -> Iterator[Path]:
-    """A folder for Unix sockets: the path of pytest's own folders may be too long for them."""
+    """Return a folder for Unix sockets: the paths of pytest's own folders may be too long for them."""
     with tempfile.TemporaryDirectory(prefix="sockets-", dir="/tmp") as folder:
         yield Path(folder)
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sample data: 10 holes, 424 channels (60 bins of 7 and a remainder of 4), some assays missing."""
+    """Return sample data: 10 holes, 424 channels (60 bins of 7 and a remainder of 4), some assays missing."""
     plan = Plan(rows=400, holes=10, channels=424, seed=7, missing=0.02)
     return make_once(tmp_path_factory, "sample", lambda folder: make_sample(folder, plan))
 
 
 @pytest.fixture(scope="session")
 def public(sample: Path) -> pd.DataFrame:
-    """The sample's public data as pandas reads them. Copy before writing to it."""
+    """Return the sample's public data as pandas reads them. Copy before writing to it."""
     return pd.read_csv(sample / "public/public.csv.gz", index_col=0, float_precision="round_trip")
 
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """A project's folder after the four steps by hand with no arguments. Read it only."""
+    """Return a project's folder after the four steps were run by hand without arguments. Do not write to it."""
 
     def make(folder: Path) -> None:
         copy_scripts(folder)
         shutil.copytree(sample, folder / "data")
         for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
-            done = run(script, cwd=folder)
-            assert done.returncode == 0, done.stderr
-            (folder / f"{script}.log").write_text(done.stdout)
+            result = run(script, cwd=folder)
+            assert result.returncode == 0, result.stderr
+            (folder / f"{script}.log").write_text(result.stdout)
 
     return make_once(tmp_path_factory, "project", make)
 
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Runs:
-    """Two runs of the pipeline, and their reports. Read them only."""
+    """Return two runs of the pipeline and their reports. Do not write to them."""
     return Runs(make_once(tmp_path_factory, "example runs", lambda folder: make_runs(folder, sample)))
 
 
 @pytest.fixture
 def refused(tmp_path: Path) -> Callable[..., str]:
-    """Run a script that must fail with one line and without output; returns that line."""
+    """Return a function that runs a script, which must fail without output, and returns its one error line."""
 
     def run_it(*command: object, output: Path | None = None) -> str:
         return reason_of(run(*command, cwd=tmp_path, **ONE_THREAD), output)

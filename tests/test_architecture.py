@@ -1,4 +1,4 @@
-"""docs/architecture.md and its drawing describe the packages that there are."""
+"""docs/architecture.md and its drawing describe the packages that exist."""
 
 import ast
 import re
@@ -15,26 +15,26 @@ PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")
 
 
 SECTIONS = {"recore": "# Architecture", "recore/simulator": "## Inside the simulator"}  # each has a table of packages
-NAME = "{http://www.w3.org/2000/svg}text[@class='t']"  # of what a box in the drawing stands for
+NAME = "{http://www.w3.org/2000/svg}text[@class='t']"  # the name in a box of the drawing
 
 
 def packages_in(folder: str) -> set[str]:
-    """The packages of a folder."""
+    """Return the packages in a folder."""
     return {path.parent.name for path in (ROOT / folder).glob("*/__init__.py")}
 
 
 def section(folder: str) -> str:
-    """What the page says of the packages of a folder."""
+    """Return the section of the page about the packages in a folder."""
     return PAGE.partition(f"{SECTIONS[folder]}\n")[2].partition("\n## ")[0]
 
 
 def listed_packages(folder: str) -> list[str]:
-    """The packages in the first column of a folder's table."""
+    """Return the packages in the first column of a folder's table."""
     return re.findall(r"^\| `(\w+)` \|", section(folder), re.MULTILINE)
 
 
 def imports(package: str) -> set[str]:
-    """The full names of what the files of a package import of recore."""
+    """Return the full names of recore's modules that the files of a package import."""
     names = set()
     for path in (ROOT / package).rglob("*.py"):
         within = ".".join(path.relative_to(ROOT).parent.parts)
@@ -48,7 +48,7 @@ def imports(package: str) -> set[str]:
 
 
 def differences(folder: str, listed: list[str], where: str) -> list[str]:
-    """What a list of packages, with any files besides, has too much, twice or not at all."""
+    """Return what a list of packages has too much, twice or not at all; `files` may be listed too."""
     names, packages = [name for name in listed if not name.endswith(".py")], packages_in(folder)
     problems = [f"{folder}/{name}/ is missing in {where}: add it" for name in sorted(packages - set(names))]
     problems += [f"{where} has `{name}`, and there is no {folder}/{name}/" for name in sorted(set(names) - packages)]
@@ -57,12 +57,12 @@ def differences(folder: str, listed: list[str], where: str) -> list[str]:
 
 @pytest.mark.parametrize("folder", SECTIONS)
 def test_the_table_lists_every_package(folder: str) -> None:
-    place = f"the table of docs/architecture.md below '{SECTIONS[folder]}'"
-    assert not differences(folder, listed_packages(folder), place)
+    location = f"the table of docs/architecture.md below '{SECTIONS[folder]}'"
+    assert not differences(folder, listed_packages(folder), location)
 
 
 def test_the_table_names_the_packages_that_each_imports() -> None:
-    """What the last cell says after a semicolon is not an import."""
+    """What follows a semicolon in the last cell is not an import."""
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", section("recore"), re.MULTILINE)
     named = {package: set(re.findall(r"`(\w+)`", cell.partition(";")[0])) for package, cell in rows}
     packages = packages_in("recore")
@@ -77,7 +77,7 @@ def test_packages_of_the_simulator_import_only_those_below() -> None:
         assert not {name for name in imports(f"{folder}/{package}") if f"{name}.".startswith(above)}, package
 
 
-def test_the_simulators_region_and_account_have_one_home() -> None:
+def test_the_region_and_account_of_the_simulator_are_defined_once() -> None:
     files = (ROOT / "recore/simulator").rglob("*.py")
     assert [path.name for path in files if re.search(f"{REGION}|{ACCOUNT}", path.read_text("utf-8"))] == ["account.py"]
 
@@ -90,7 +90,7 @@ def test_the_drawing_shows_every_package() -> None:
     assert [name for name in scripts if not (ROOT / name).is_file()] == []
 
 
-def test_every_file_that_is_named_exists() -> None:
+def test_every_mentioned_file_exists() -> None:
     part = PAGE.partition("## Inside the simulator\n")[2].partition("\n## Design decisions")[0]
     names = set(re.findall(r"`([\w/]+\.py)`", part))
     assert len(names) > 10

@@ -1,4 +1,4 @@
-"""Three models that overfit differently: the board ranks them alike with private assays and without."""
+"""Three models that overfit differently: the board ranks them in the same order with and without private assays."""
 
 import json
 from pathlib import Path
@@ -29,12 +29,12 @@ if __name__ == "__main__":
 MODELS = {
     "latent": "PLSRegression(8, scale=False)",
     "trees": "ExtraTreesRegressor(5, max_features=0.1, random_state=0)",
-    "neighbour": "KNeighborsRegressor(1)",  # repeats the rows that it was trained on
+    "neighbour": "KNeighborsRegressor(1)",  # returns the rows that it was trained on
 }
 
 
 @pytest.mark.slow
-def test_the_board_ranks_by_what_other_holes_will_score(tmp_path: Path) -> None:
+def test_the_board_ranks_by_the_score_on_other_holes(tmp_path: Path) -> None:
     make_sample(tmp_path / "data", Plan(rows=600, holes=12, channels=120))
     files = {
         "with": file_options(tmp_path / "data"),
@@ -44,8 +44,8 @@ def test_the_board_ranks_by_what_other_holes_will_score(tmp_path: Path) -> None:
         write_submission(tmp_path / model)
         (tmp_path / model / "train.py").write_text(TRAIN.replace("{estimator}", estimator))
         for side, options in files.items():
-            done = recore("run", tmp_path / model, *options, "--out", tmp_path / side / model, "--no-report")
-            assert done.returncode == 0, done.stderr
+            result = recore("run", tmp_path / model, *options, "--out", tmp_path / side / model, "--no-report")
+            assert result.returncode == 0, result.stderr
     ranked, scores = {}, {}
     for side in files:
         runs = json.loads(recore("board", tmp_path / side, "--json").stdout)
@@ -57,5 +57,5 @@ def test_the_board_ranks_by_what_other_holes_will_score(tmp_path: Path) -> None:
 
     assert ranked["with"] == best_first("private")
     assert ranked["without"] == best_first("held-out") == best_first("private")
-    assert best_first("public") != best_first("private"), "a ranking by the public score would be another one"
+    assert best_first("public") != best_first("private"), "a ranking by the public score would be different"
     assert not any("private" in each for each in scores["without"].values())

@@ -1,4 +1,4 @@
-"""`python -m recore`: help with examples, errors in one line, exit status 0, 1 or 2."""
+"""`python -m recore`: help with examples, one-line errors, exit status 0, 1 or 2."""
 
 import json
 import subprocess
@@ -20,23 +20,23 @@ COMMANDS = sorted(main.commands)
 def test_every_command_has_help_with_an_example_in_80_columns_and_is_documented(
     command: str, columns: str | None
 ) -> None:
-    done = recore(command, "--help", COLUMNS=columns)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"python -m recore {command}" in done.stdout
-    assert "Example:" in done.stdout
-    assert "--json" in done.stdout or "print JSON" in done.stdout
-    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
+    result = recore(command, "--help", COLUMNS=columns)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"python -m recore {command}" in result.stdout
+    assert "Example:" in result.stdout
+    assert "--json" in result.stdout or "print JSON" in result.stdout
+    assert [line for line in result.stdout.splitlines() if len(line) > 80] == []
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     assert any(f"python -m recore {command}" in page.read_text() for page in pages)
 
 
 @pytest.mark.parametrize("columns", [{}, {"COLUMNS": "80"}], ids=["no terminal", "COLUMNS"])
 def test_help_names_every_command_with_a_whole_sentence(columns: dict[str, str]) -> None:
-    done = recore_process("--help", **columns)
-    assert done.returncode == 0
-    assert "Example:" in done.stdout
-    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
-    listed = [line.split(maxsplit=1) for line in done.stdout.partition("Commands:\n")[2].splitlines()]
+    result = recore_process("--help", **columns)
+    assert result.returncode == 0
+    assert "Example:" in result.stdout
+    assert [line for line in result.stdout.splitlines() if len(line) > 80] == []
+    listed = [line.split(maxsplit=1) for line in result.stdout.partition("Commands:\n")[2].splitlines()]
     assert [name for name, _ in listed] == COMMANDS
     assert [name for name, sentence in listed if sentence.endswith("...")] == []
 
@@ -46,11 +46,11 @@ def test_files_of_the_working_directory_are_never_imported(tmp_path: Path) -> No
     for name in ("numpy", "click", "pandas", "json", "signal", "typing", "difflib", "score"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     (tmp_path / "numpy-2.0.0.dist-info").mkdir()
-    words = [sys.executable, "-m", "recore", "check", ".", "--source-only"]
+    command = [sys.executable, "-m", "recore", "check", ".", "--source-only"]
     variables = environment() | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(words, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 1, done.stderr
-    assert "setup.py" in done.stdout
+    result = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 1, result.stderr
+    assert "setup.py" in result.stdout
     assert not (tmp_path / "ran").exists()
 
 
@@ -59,13 +59,13 @@ def test_a_working_directory_that_was_removed(command: str, tmp_path: Path, monk
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    done = CliRunner().invoke(main, [command], prog_name="python -m recore")
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "recore: the working directory was removed: change to one that exists\n"
+    result = CliRunner().invoke(main, [command], prog_name="python -m recore")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "recore: the working directory was removed: change to one that exists\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "reason"),
     [
         (["vaildate"], "'vaildate': did you mean 'validate'?"),
         (["borad", "--json"], "'borad': did you mean 'board'?"),
@@ -81,15 +81,15 @@ def test_a_working_directory_that_was_removed(command: str, tmp_path: Path, monk
         (["run", "--public"], "'--public' requires an argument; see `python -m recore run --help`"),
     ],
 )
-def test_wrong_usage_is_one_line_with_what_to_write_instead(arguments: list[str], words: str) -> None:
-    refused(recore(*arguments), words)
+def test_wrong_usage_is_reported_in_one_line_with_the_correct_usage(arguments: list[str], reason: str) -> None:
+    refused(recore(*arguments), reason)
 
 
-def refused(done: subprocess.CompletedProcess[str], words: str) -> None:
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("recore: ")
-    assert words in done.stderr
+def refused(result: subprocess.CompletedProcess[str], reason: str) -> None:
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("recore: ")
+    assert reason in result.stderr
 
 
 def test_wrong_usage_of_a_process() -> None:
@@ -97,47 +97,49 @@ def test_wrong_usage_of_a_process() -> None:
 
 
 def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
-    done = recore_process("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14)
-    assert done.returncode == 0
-    assert done.stderr == "sample: writing rows\n"
-    assert done.stdout.splitlines()[0].endswith(f"{tmp_path / 'public/public.csv.gz'}")
-    again = recore("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14, "--force", "--json")
-    assert sum(file["rows"] for path, file in json.loads(again.stdout).items() if "actual" not in path) == 20
+    result = recore_process("sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14)
+    assert result.returncode == 0
+    assert result.stderr == "sample: writing rows\n"
+    assert result.stdout.splitlines()[0].endswith(f"{tmp_path / 'public/public.csv.gz'}")
+    second_result = recore(
+        "sample", "--out", tmp_path, "--rows", 20, "--holes", 4, "--channels", 14, "--force", "--json"
+    )
+    assert sum(file["rows"] for path, file in json.loads(second_result.stdout).items() if "actual" not in path) == 20
 
 
 def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
     options = ("--rows", 20, "--holes", 4, "--channels", 14)
     assert recore("sample", "--out", tmp_path, *options).returncode == 0
     before = (tmp_path / "public/public.csv.gz").read_bytes()
-    done = recore("sample", "--out", tmp_path, "--seed", 1, *options)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "--force" in done.stderr
+    result = recore("sample", "--out", tmp_path, "--seed", 1, *options)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "--force" in result.stderr
     assert (tmp_path / "public/public.csv.gz").read_bytes() == before
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["doctor", "--json"]])
 def test_on_windows_a_line_names_wsl(arguments: list[str]) -> None:
-    """Before anything is imported that Windows does not have."""
+    """The line comes before anything is imported that Windows does not have."""
     code = "import runpy, sys; sys.platform = 'win32'; sys.argv[1:] = {}; sys.path[:0] = ['', '']; {}"
     code = code.format(arguments, "runpy.run_module('recore', run_name='__main__')")
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert "`wsl --install`" in done.stderr
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "`wsl --install`" in result.stderr
 
 
 def test_debug_shows_the_traceback() -> None:
-    done = recore_process("--debug", "scores", "nowhere")
-    assert done.returncode != 0
-    assert "Traceback" in done.stderr
+    result = recore_process("--debug", "scores", "nowhere")
+    assert result.returncode != 0
+    assert "Traceback" in result.stderr
 
 
 def test_scores_of_a_project(project: Path) -> None:
-    done = recore("scores", project / "data/scores")
-    assert done.returncode == 0
+    result = recore("scores", project / "data/scores")
+    assert result.returncode == 0
     value = float((project / "data/scores/public.txt").read_text())
-    assert ["score", f"{value:.4f}"] in [line.split() for line in done.stdout.splitlines()]
+    assert ["score", f"{value:.4f}"] in [line.split() for line in result.stdout.splitlines()]
     as_json = json.loads(recore("scores", project / "data/scores", "--json").stdout)
     assert as_json["public"]["value"] == value
 
@@ -149,7 +151,7 @@ def test_the_command_imports_no_slow_packages() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split() == []
 
 
-def test_a_reader_that_closes_early_is_no_error() -> None:
+def test_a_reader_that_closes_early_is_not_an_error() -> None:
     command = [sys.executable, "-m", "recore", "doctor"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()

@@ -1,4 +1,4 @@
-"""The package that pip installs: what it needs, which of the template's files it holds, where it came from."""
+"""The package that pip installs: its requirements, which of the template's files it contains, and its origin."""
 
 import json
 import re
@@ -38,7 +38,7 @@ RECORDED = [
 
 
 def included(path: Path) -> set[Path]:
-    """A requirements file and those that it includes."""
+    """Return a requirements file and those that it includes."""
     names = re.findall(r"^-r (\S+)", path.read_text(), re.MULTILINE)
     return {path.resolve()}.union(*(included(path.parent / name) for name in names))
 
@@ -48,7 +48,7 @@ def test_the_package_needs_what_a_checkout_installs() -> None:
     assert {ROOT / name for name in files} == included(ROOT / "requirements/recore.txt")
 
 
-def test_the_package_holds_each_file_of_the_template_that_recore_uses() -> None:
+def test_the_package_contains_each_file_of_the_template_that_recore_uses() -> None:
     examples = {f"examples/{name}" for name in list_models() if (EXAMPLES / name).is_dir()}
     used = {*FILES, str(PACKAGE), str(TESTS), *examples, "Dockerfile", ".dockerignore", "recore/container"}
     for path in (ROOT / "recore").rglob("*.py"):
@@ -81,11 +81,11 @@ def test_an_installed_package_is_installed_from_where_pip_got_it(
 
 
 def find_origin(folder: Path) -> str | None:
-    """What find_origin returns where recore is in a folder."""
+    """Return the result of find_origin for an installation of recore in a folder."""
     (folder / "recore").mkdir(exist_ok=True)
     for name in ("__init__.py", "distribution.py"):
         shutil.copy(ROOT / "recore" / name, folder / "recore")
     code = "import json; from recore.distribution import find_origin; print(json.dumps(find_origin()))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    result = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)

@@ -44,17 +44,17 @@ def doctor(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.Co
 
 
 def checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
-    """The checks by their name."""
-    done = doctor("--json", cwd=cwd, **variables)
-    assert done.stderr == ""
-    results = {check["name"]: check for check in json.loads(done.stdout)}
-    assert done.returncode == int(any(check["level"] == "fail" for check in results.values()))
+    """Return the checks by their names."""
+    result = doctor("--json", cwd=cwd, **variables)
+    assert result.stderr == ""
+    results = {check["name"]: check for check in json.loads(result.stdout)}
+    assert result.returncode == int(any(check["level"] == "fail" for check in results.values()))
     return results
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> dict[str, str]:
-    """Variables of a machine where the programs are there by name and do not work, and no engine answers."""
+def bare_machine(tmp_path: Path) -> dict[str, str]:
+    """Return the variables of a machine on which the programs exist but do not work, and no engine answers."""
     folder = tmp_path / "bare"
     folder.mkdir()
     for name in TOOLS:
@@ -63,8 +63,10 @@ def bare(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{folder}:{os.environ['PATH']}", "DOCKER_HOST": f"unix://{tmp_path}/no-such-socket"}
 
 
-def test_everything_missing_has_its_cost_and_its_fix(bare: dict[str, str], tmp_path: Path) -> None:
-    results = checks(cwd=tmp_path, HOME=str(tmp_path), **bare)
+def test_everything_missing_is_listed_with_its_consequence_and_its_fix(
+    bare_machine: dict[str, str], tmp_path: Path
+) -> None:
+    results = checks(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
     assert {check["level"] for check in results.values()} <= LEVELS
     for name in ("sandbox", "Docker", "C compiler", "browser", "data", "AWS"):
         assert results[name]["level"] == "note", results[name]
@@ -75,23 +77,23 @@ def test_everything_missing_has_its_cost_and_its_fix(bare: dict[str, str], tmp_p
     assert "no-such-socket" in results["Docker"]["result"]
 
 
-def test_programs_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_programs(tmp_path: Path) -> None:
     results = checks(PATH=str(tmp_path), DOCKER_HOST=f"unix://{tmp_path}/none")
     assert results["sandbox"]["result"] == "bubblewrap is not installed"
     assert results["C compiler"]["result"] == "not found"
     assert results["browser"]["result"] == "no Chromium or Chrome"
 
 
-def test_lines_fit_in_80_columns(bare: dict[str, str], tmp_path: Path) -> None:
-    done = doctor(cwd=tmp_path, HOME=str(tmp_path), **bare)
-    assert done.stderr == ""
-    assert "\x1b" not in done.stdout
-    for line in done.stdout.splitlines():
+def test_lines_fit_in_80_columns(bare_machine: dict[str, str], tmp_path: Path) -> None:
+    result = doctor(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
+    assert result.stderr == ""
+    assert "\x1b" not in result.stdout
+    for line in result.stdout.splitlines():
         assert len(line) <= 80 or max(map(len, line.split())) > 62, line
-    assert done.stdout.splitlines()[-1].startswith("doctor: ")
+    assert result.stdout.splitlines()[-1].startswith("doctor: ")
 
 
-def test_data_files_and_credentials_that_are_there(tmp_path: Path) -> None:
+def test_existing_data_files_and_credentials(tmp_path: Path) -> None:
     for name in ("public/public.csv.gz", "private/private.csv.gz"):
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).touch()
@@ -103,7 +105,7 @@ def test_data_files_and_credentials_that_are_there(tmp_path: Path) -> None:
     assert "do not print" not in json.dumps(results)
 
 
-def test_a_temporary_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_temporary_folder_is_named(tmp_path: Path) -> None:
     results = checks(TMPDIR=str(tmp_path / "nowhere"))
     assert results["temporary"]["level"] == "note"
     assert "nowhere, is not writable" in results["temporary"]["result"]
@@ -118,14 +120,14 @@ def test_a_small_disk(size: str, level: str, tmp_path: Path) -> None:
         assert results["temporary"]["level"] == level
         assert str(folder) in results["disk"]["result"]
         if level == "fail":
-            done = doctor(cwd=folder, TMPDIR=str(folder))
-            assert done.returncode == 1
-            assert "`recore run` cannot work here: temporary, disk" in " ".join(done.stdout.split())
+            result = doctor(cwd=folder, TMPDIR=str(folder))
+            assert result.returncode == 1
+            assert "`recore run` cannot work here: temporary, disk" in " ".join(result.stdout.split())
 
 
 @contextlib.contextmanager
 def mounted(folder: Path, size: str) -> Iterator[Path]:
-    """A folder on a disk of its own."""
+    """Return a folder on a separate disk."""
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
@@ -159,7 +161,7 @@ def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
 
 @pytest.fixture
 def incomplete(tmp_path: Path) -> Path:
-    """A Python with click and nothing else."""
+    """Return a Python that has click and no other package."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     target = next((tmp_path / "venv/lib").iterdir()) / "site-packages"
     packages = Path(click.__file__).parents[1]
@@ -168,39 +170,39 @@ def incomplete(tmp_path: Path) -> Path:
     return tmp_path / "venv/bin/python"
 
 
-def test_it_starts_where_packages_are_missing(incomplete: Path) -> None:
+def test_it_starts_if_packages_are_missing(incomplete: Path) -> None:
     command = [incomplete, "-m", "recore", "doctor"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1, done.stderr
-    assert done.stderr == ""
-    assert "not installed: " in done.stdout
-    assert "moto" in done.stdout
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    assert result.returncode == 1, result.stderr
+    assert result.stderr == ""
+    assert "not installed: " in result.stdout
+    assert "moto" in result.stdout
 
 
-def test_a_missing_package_is_one_line(incomplete: Path, tmp_path: Path) -> None:
+def test_a_missing_package_is_reported_in_one_line(incomplete: Path, tmp_path: Path) -> None:
     command = [incomplete, "-m", "recore", "sample", "--out", tmp_path / "data"]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "`make setup` installs it" in done.stderr
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "`make setup` installs it" in result.stderr
     shutil.rmtree(next((incomplete.parents[1] / "lib").glob("*/site-packages/click")))
-    done = subprocess.run([incomplete, "-m", "recore"], cwd=ROOT, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert "`click` is not installed" in done.stderr
+    result = subprocess.run([incomplete, "-m", "recore"], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "`click` is not installed" in result.stderr
 
 
-def test_docker_without_its_package_is_one_line(tmp_path: Path) -> None:
+def test_docker_without_its_package_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "docker.py").write_text("raise ModuleNotFoundError('No module named docker', name='docker')\n")
     command = [sys.executable, "-m", "recore", "simulate", "--engine", "docker"]
     variables = environment() | {"PYTHONPATH": str(tmp_path)}
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2
-    assert done.stderr == "recore: the Python package `docker` is not installed: `make setup-docker` installs it\n"
+    result = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2
+    assert result.stderr == "recore: the Python package `docker` is not installed: `make setup-docker` installs it\n"
 
 
 class Engine(http.server.BaseHTTPRequestHandler):
-    """What an engine answers."""
+    """An engine that gives the configured answer."""
 
     answer = b'{"Version": "28.1.2"}'
 
@@ -226,18 +228,20 @@ def engine_at(path: Path, answer: bytes) -> Iterator[None]:
 
 
 @pytest.fixture
-def short() -> Iterator[Path]:
-    """A folder whose path a socket's fits in, wherever the temporary folder is."""
+def short_folder() -> Iterator[Path]:
+    """Return a folder with a path short enough for sockets, wherever the temporary folder is."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 
 
-def test_a_docker_engine_that_answers(short: Path) -> None:
-    with engine_at(short / "engine", b'{"Version": "28.1.2"}'):
-        results = checks(DOCKER_HOST=f"unix://{short}/engine")["Docker"]
+def test_a_docker_engine_that_answers(short_folder: Path) -> None:
+    with engine_at(short_folder / "engine", b'{"Version": "28.1.2"}'):
+        results = checks(DOCKER_HOST=f"unix://{short_folder}/engine")["Docker"]
         assert "engine 28.1.2 answers" in results["result"]
-    with engine_at(short / "other", b"hello"):
-        assert "does not answer as Docker does" in checks(DOCKER_HOST=f"unix://{short}/other")["Docker"]["result"]
+    with engine_at(short_folder / "other", b"hello"):
+        assert (
+            "does not answer as Docker does" in checks(DOCKER_HOST=f"unix://{short_folder}/other")["Docker"]["result"]
+        )
 
 
 @pytest.mark.parametrize(
@@ -250,7 +254,7 @@ def test_a_docker_engine_that_answers(short: Path) -> None:
         ({"ID": "unknown"}, "bubblewrap is for Linux"),
     ],
 )
-def test_a_fix_is_in_the_words_of_the_system(
+def test_a_fix_names_the_package_manager_of_the_system(
     release: dict[str, str], command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)

@@ -1,4 +1,4 @@
-"""tests/support/fuzzing.py: the gate's examples are always the same, and RECORE_FUZZ finds what they leave out."""
+"""tests/support/fuzzing.py: the gate's examples are always the same, and RECORE_FUZZ finds failures that they miss."""
 
 import os
 import subprocess
@@ -37,7 +37,7 @@ def test_fails_for_one_number(number: int) -> None:
 
 
 def run(folder: Path, *options: str, **variables: str) -> str:
-    """The output of the tests above, in a process of their own."""
+    """Run the tests above in a separate process and return the output."""
     folder.mkdir(exist_ok=True)
     (folder / "test_examples.py").write_text(TEST)
     (folder / "constants.py").write_text("NUMBERS = [" + ", ".join(map(str, range(10**6, 10**6 + 500))) + "]\n")
@@ -64,7 +64,7 @@ def examples_in(output: str) -> list[str]:
 
 
 def test_the_examples_of_the_gate_are_always_the_same(tmp_path: Path) -> None:
-    """Whatever else was imported before."""
+    """This holds whatever else was imported before."""
     first = examples_in(run(tmp_path))
     assert len(first) == 60 + 1 + 5
     assert examples_in(run(tmp_path, LOADED="yes")) == first

@@ -1,4 +1,4 @@
-"""tests/support/gate.py: what passes, what is repeated, and what is red, in small folders of tests."""
+"""tests/support/gate.py: what passes, what is repeated and what fails, in small folders of tests."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ NOT_A_MODULE = "import no_such_module\n"
 
 
 def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.CompletedProcess[str]:
-    """Run the gate over test modules of these names."""
+    """Run the gate over test modules with these names."""
     tests = folder / "tests/room"
     tests.mkdir(parents=True)
     for name, content in contents.items():
@@ -32,24 +32,24 @@ def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.Complete
     return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
 
 
-def test_what_passes_is_green_without_a_second_run(tmp_path: Path) -> None:
+def test_passing_tests_are_not_run_twice(tmp_path: Path) -> None:
     others = dict.fromkeys(("slow", "timing", "fuzz", "machine"), NOT_HERE)
-    done = gate(tmp_path, a=PASSES, **others)
-    assert done.returncode == 0, done.stdout
-    assert "1 passed, 4 deselected" in done.stdout
-    assert "once more" not in done.stdout
+    result = gate(tmp_path, a=PASSES, **others)
+    assert result.returncode == 0, result.stdout
+    assert "1 passed, 4 deselected" in result.stdout
+    assert "once more" not in result.stdout
 
 
 def test_the_seconds_of_each_folder_are_printed(tmp_path: Path) -> None:
-    done = gate(tmp_path, a=PASSES)
-    assert done.stdout.splitlines()[-2] == "seconds of tests, by folder:"
-    assert done.stdout.splitlines()[-1].split()[1] == "tests/room"
+    result = gate(tmp_path, a=PASSES)
+    assert result.stdout.splitlines()[-2] == "seconds of tests, by folder:"
+    assert result.stdout.splitlines()[-1].split()[1] == "tests/room"
 
 
-def test_what_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> None:
-    done = gate(tmp_path, workers=2, a=UNSTABLE, b=UNSTABLE, c=PASSES)
-    assert done.returncode == 0, done.stdout
-    printed = done.stdout.partition("2 unstable")[2]
+def test_a_test_that_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> None:
+    result = gate(tmp_path, workers=2, a=UNSTABLE, b=UNSTABLE, c=PASSES)
+    assert result.returncode == 0, result.stdout
+    printed = result.stdout.partition("2 unstable")[2]
     assert "unstable tests.room.test_a.test_a" in printed
     assert "unstable tests.room.test_b.test_b" in printed
     assert printed.count("AssertionError: the first time") == 2
@@ -67,10 +67,10 @@ def test_what_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> N
     ],
     ids=["always", "one-of-two", "four", "no-module", "no-module-of-workers", "no-tests"],
 )
-def test_everything_else_is_red(
+def test_every_other_failure_fails_the_gate(
     contents: dict[str, str], workers: int, status: int, repeated: bool, tmp_path: Path
 ) -> None:
-    done = gate(tmp_path, workers, **contents)
-    assert done.returncode == status, done.stdout
-    assert ("once more, alone" in done.stdout) == repeated
-    assert "unstable:" not in done.stdout
+    result = gate(tmp_path, workers, **contents)
+    assert result.returncode == status, result.stdout
+    assert ("once more, alone" in result.stdout) == repeated
+    assert "unstable:" not in result.stdout

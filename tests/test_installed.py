@@ -1,4 +1,4 @@
-"""A package installed by `pip install .`, and a folder of one's own: the commands of its README.md as printed."""
+"""A package installed by `pip install .`, and a new folder: the commands in its README.md work as printed."""
 
 import os
 import re
@@ -18,15 +18,15 @@ ORIGIN = "https://example.org/owner/name.git"
 
 @pytest.fixture(scope="module")
 def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment whose PATH has an installed `recore` first, and no bubblewrap, Docker or browser."""
+    """Return variables with a PATH in which an installed `recore` comes first, and no bubblewrap, Docker or browser."""
     folder = tmp_path_factory.mktemp("installed")
     checkout = copy_checkout(folder / "checkout")
     subprocess.run(["git", "init", "--quiet", checkout], check=True)
     subprocess.run(["git", "-C", checkout, "remote", "add", "origin", ORIGIN], check=True)
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     install = [folder / "venv/bin/pip", "install", "--quiet", checkout]
-    done = subprocess.run(install, env=environment(), capture_output=True, text=True, timeout=900)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(install, env=environment(), capture_output=True, text=True, timeout=900)
+    assert result.returncode == 0, result.stderr
     (folder / "hidden").mkdir()
     for name in HIDDEN:
         (folder / "hidden" / name).write_text(FAILING)
@@ -36,41 +36,39 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def run(command: str, folder: Path, variables: dict[str, str], timeout: int = 900) -> str:
-    """What a command of bash prints, which must succeed."""
-    words = ["bash", "-e", "-o", "pipefail", "-c", command]
-    done = subprocess.run(words, cwd=folder, env=variables, capture_output=True, text=True, timeout=timeout)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    """Run a command in bash, which must succeed, and return its output."""
+    arguments = ["bash", "-e", "-o", "pipefail", "-c", command]
+    result = subprocess.run(arguments, cwd=folder, env=variables, capture_output=True, text=True, timeout=timeout)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 @template_only
-def test_a_folder_of_ones_own_works_as_its_readme_and_its_workflow_say(
-    variables: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_new_folder_works_as_its_readme_and_its_workflow_describe(variables: dict[str, str], tmp_path: Path) -> None:
     printed = run("recore new mine --model pls", tmp_path, variables)
     assert "next: cd mine; then `recore run`" in printed
-    mine = tmp_path / "mine"
-    readme = (mine / "README.md").read_text()
+    folder = tmp_path / "mine"
+    readme = (folder / "README.md").read_text()
     assert f"`pip install git+{ORIGIN}`" in readme
     [session] = re.findall(r"^```console\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
     lines = session.splitlines()
     assert all(line.startswith("$ recore ") for line in lines)
-    outputs = {line.split()[2]: run(line[2:], mine, variables) for line in lines}
+    outputs = {line.split()[2]: run(line[2:], folder, variables) for line in lines}
     assert "data/private/actual.csv.gz" in outputs["sample"]
     assert "held-out" in outputs["run"]
     assert "check: no findings" in outputs["check"]
     assert "as it was made" in outputs["board"]
     assert outputs["board"].split("completed")[1].split()[0] == outputs["pack"].split()[-1][:8]  # the same files
-    ignored = run("git init --quiet && git status --short --untracked-files=all", mine, variables)
+    ignored = run("git init --quiet && git status --short --untracked-files=all", folder, variables)
     for name in ("data", "runs", "validate", "src.tar.gz", "model"):
         assert f"?? {name}" not in ignored
-    (mine / ".venv").symlink_to(sys.prefix)  # `make test` would install it for minutes
-    os.utime(mine / "requirements.txt", (0, 0))
-    workflow = yaml.safe_load((mine / ".github/workflows/check.yml").read_text())
+    (folder / ".venv").symlink_to(sys.prefix)  # `make test` would take minutes to install it
+    os.utime(folder / "requirements.txt", (0, 0))
+    workflow = yaml.safe_load((folder / ".github/workflows/check.yml").read_text())
     assert workflow["env"] == {"RECORE": f"git+{ORIGIN}"}
     for step in workflow["jobs"]["check"]["steps"]:
         if "run" in step:
-            run(step["run"], mine, variables | {"RECORE": str(ROOT)})
+            run(step["run"], folder, variables | {"RECORE": str(ROOT)})
 
 
 def test_other_commands_work_in_any_folder(variables: dict[str, str], tmp_path: Path) -> None:

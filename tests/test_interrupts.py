@@ -1,4 +1,4 @@
-"""Any command that SIGINT, SIGTERM or SIGHUP ends: one line, status 130, nothing left, also while it imports."""
+"""Any command that SIGINT, SIGTERM or SIGHUP ends: one line, status 130, nothing left, even while it imports."""
 
 import contextlib
 import itertools
@@ -22,7 +22,7 @@ SLEEP = "import time\ntime.sleep(600)\n"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended. lines: on stderr. left: files in its folder, and everything that is temporary."""
+    """How a command ended. lines: on stderr. left: files in its folder, and all temporary files."""
 
     status: int
     lines: tuple[str, ...]
@@ -30,7 +30,7 @@ class Outcome:
 
 
 def arguments(command: str, folder: Path, sample: Path) -> list[object]:
-    """Arguments with which a command takes some time."""
+    """Return arguments with which a command takes some time."""
     public = sample / "public/public.csv.gz"
     submission = tiny(folder / "given/mine", {"train.py": SLEEP} if command == "run" else {})
     (folder / "given/spectrum.0.csv").write_text("".join(f"{4000 - 4 * n},0.{n}\n" for n in range(400)))
@@ -52,9 +52,9 @@ def arguments(command: str, folder: Path, sample: Path) -> list[object]:
 
 def start(command: str, folder: Path, sample: Path, *options: str) -> subprocess.Popen[str]:
     (folder / "tmp").mkdir(parents=True)
-    words = [command, *arguments(command, folder, sample)]
+    command_line = [command, *arguments(command, folder, sample)]
     return subprocess.Popen(
-        [sys.executable, *options, "-m", "recore", *map(str, words)],
+        [sys.executable, *options, "-m", "recore", *map(str, command_line)],
         cwd=ROOT,
         env=environment() | {"TMPDIR": str(folder / "tmp")},
         stdout=subprocess.DEVNULL,
@@ -79,7 +79,7 @@ def outcome(process: subprocess.Popen[str], folder: Path, lines: list[str]) -> O
 def interrupt_at_import(
     command: str, folder: Path, sample: Path, number: signal.Signals, count: int
 ) -> tuple[Outcome, int]:
-    """Run a command, and send a signal when it has imported so many modules after the first of its own.
+    """Run a command, and send a signal after it has imported so many modules after the first of its own.
 
     Returns the outcome, and the number of modules that the command has imported.
     """
@@ -93,7 +93,7 @@ def interrupt_at_import(
             process.send_signal(number)
             return outcome(process, folder, lines), imported
         if "Ctrl-C ends it" in line or line.startswith(("upload: started", "train: started", "check: data")):
-            process.kill()  # all is imported
+            process.kill()  # all modules have been imported
     return outcome(process, folder, lines), imported
 
 
@@ -105,8 +105,8 @@ def test_a_signal_during_imports(command: str, tmp_path: Path, sample: Path) -> 
     interrupted = 0
     for number, count in zip(itertools.cycle(SIGNALS), (1, last // 3, 2 * last // 3, last - 20), strict=False):
         ended, _ = interrupt_at_import(command, tmp_path / f"{count}", sample, number, count)
-        if ended.status != whole.status:  # it may have ended by itself meanwhile
-            *lines, line = ended.lines  # on a busy machine it was at work already
+        if ended.status != whole.status:  # it may have ended by itself in the meantime
+            *lines, line = ended.lines  # on a busy machine it was already working
             assert (ended.status, line, lines) == (130, LINE, list(whole.lines[: len(lines)])), (number, count)
             assert ended.left in ((), whole.left), (number, count)
             interrupted += 1
@@ -132,11 +132,11 @@ def test_a_signal_at_any_time(command: str, tmp_path: Path, sample: Path) -> Non
     with contextlib.suppress(subprocess.TimeoutExpired):
         whole.wait(2)
     seconds = time.monotonic() - began
-    if command == "simulate":  # which ends in this way
+    if command == "simulate":  # this is how simulate ends
         whole.terminate()
-    if command == "run":  # its job sleeps
+    if command == "run":  # its job is sleeping
         whole.kill()
-    by_itself = outcome(whole, tmp_path / "whole", [])
+    uninterrupted = outcome(whole, tmp_path / "whole", [])
     interrupted = 0
     for count in range(20):
         folder = tmp_path / str(count)
@@ -150,15 +150,15 @@ def test_a_signal_at_any_time(command: str, tmp_path: Path, sample: Path) -> Non
         if ended.lines and ended.lines[-1].startswith(LINE):
             assert ended.status == 130, ended
             interrupted += 1
-        else:  # nothing was left to interrupt
-            assert (ended.status, len(ended.lines)) == (by_itself.status, len(by_itself.lines)), ended
+        else:  # there was nothing left to interrupt
+            assert (ended.status, len(ended.lines)) == (uninterrupted.status, len(uninterrupted.lines)), ended
         assert not any("Traceback" in line or "Aborted" in line for line in ended.lines), ended
         assert not [name for name in ended.left if name.startswith(("tmp/", ".run-")) or name.endswith(".part")], ended
     assert interrupted >= 1
 
 
 def test_an_ignored_signal_stays_ignored(tmp_path: Path, sample: Path) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; what is ignored is inherited
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; ignored signals are inherited
     try:
         ended, _ = interrupt_at_import("board", tmp_path / "board", sample, signal.SIGHUP, 50)
     finally:
@@ -217,9 +217,9 @@ except KeyboardInterrupt:
 """
     variables = environment() | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     lines = ["import 1", "destructor 1", "complete", "deferred", "deferred with an error"]
-    assert (done.stdout.splitlines(), done.stderr) == ([*lines, "entered", "left", "interrupted"], "")
+    assert (result.stdout.splitlines(), result.stderr) == ([*lines, "entered", "left", "interrupted"], "")
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ except KeyboardInterrupt:
 def test_an_interrupt_just_after_something_temporary_was_made(
     command: str, function: str, prefix: str, tmp_path: Path, sample: Path
 ) -> None:
-    """A folder of the command's, or the file that Python opens in the temporary folder to see whether it may."""
+    """It is the command's folder, or the file with which Python tests whether the temporary folder is writable."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     program = f"""
@@ -249,6 +249,6 @@ os.{function} = make_and_interrupt
 main({list(map(str, [command, *arguments(command, tmp_path, sample)]))!r})
 """
     variables = environment() | {"PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
-    done = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (130, LINE)
+    result = subprocess.run([sys.executable, "-c", program], env=variables, capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stderr.splitlines()[-1]) == (130, LINE)
     assert not list(folder.iterdir())

@@ -1,7 +1,7 @@
 """The Makefile: bare `make` prints help, a missing prerequisite is named with its fix, environments are updated.
 
-Environments are made by the real Makefile, pip and uv in a project whose packages are small wheels in a folder: pip's
-configuration names it, without an index, so that nothing here is installed that did not come by that configuration.
+Environments are made by the real Makefile, pip and uv in a project whose packages are small wheels in a folder. Only
+pip's configuration names that folder, without an index, so that every installed package came by that configuration.
 """
 
 import contextlib
@@ -52,10 +52,10 @@ def make(*arguments: str, cwd: Path = ROOT, path: str | None = None) -> subproce
 
 
 def test_bare_make_prints_help() -> None:
-    done = make()
-    assert done.returncode == 0
+    result = make()
+    assert result.returncode == 0
     for target in TARGETS:
-        assert f"make {target} " in done.stdout
+        assert f"make {target} " in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -69,17 +69,17 @@ def test_bare_make_prints_help() -> None:
     ],
 )
 def test_missing_tools_are_named(tools: dict[str, int], named: str, tmp_path: Path) -> None:
-    """tools: programs with their exit status, 0 of a Python 3.12 with venv and 1 of any other."""
+    """tools: programs by exit status: 0 for a Python 3.12 with venv, and 1 for any other."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("sh", "test"):
         (folder / name).symlink_to(shutil.which(name))
     for name, status in tools.items():
         program(folder / name, f"exit {status}")
-    done = make("setup", f"VENV={tmp_path / 'venv'}", path=str(folder))
-    assert done.returncode == 2
-    assert named in done.stderr
-    assert "Debian" in done.stderr
+    result = make("setup", f"VENV={tmp_path / 'venv'}", path=str(folder))
+    assert result.returncode == 2
+    assert named in result.stderr
+    assert "Debian" in result.stderr
     assert not (tmp_path / "venv").exists()
 
 
@@ -90,7 +90,7 @@ def program(path: Path, script: str) -> None:
 
 
 def wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> None:
-    """Write a wheel of files that may all be executed."""
+    """Write a wheel of files, all of which may be executed."""
     info = f"{name}-{version}.dist-info"
     files = files | {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
@@ -106,7 +106,7 @@ def wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> Non
 
 @pytest.fixture(scope="session")
 def uv_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a wheel of the uv that this environment has."""
+    """Return a folder with a wheel of the uv that this environment has."""
     uv = Path(sys.prefix, "bin/uv")
     if not uv.exists():
         pytest.skip("no uv in this environment: `make setup-dev` brings it")
@@ -116,7 +116,7 @@ def uv_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Project:
-    """A folder with the Makefile, requirements that are all in one folder of wheels, and pip told so by a file."""
+    """A folder with the Makefile, requirements that are all wheels in one folder, and pip's configuration for it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -147,7 +147,7 @@ class Project:
         (self.folder / "requirements.txt").write_text("".join(f"{line}\n" for line in lines))
 
     def begin(self, target: str = "setup") -> "subprocess.Popen[str]":
-        """Start make in a process group of its own."""
+        """Start make in a separate process group."""
         variables = {name: value for name, value in environment().items() if not name.startswith(("PIP_", "UV_"))}
         variables["PATH"] = f"{sys.base_prefix}/bin:{variables['PATH']}"
         variables |= {"PIP_CONFIG_FILE": str(self.pip), "MAKEFLAGS": "", "UV_CACHE_DIR": str(self.folder / "cache")}
@@ -163,19 +163,19 @@ class Project:
         )
 
     def make(self, target: str = "setup") -> tuple[int, str]:
-        """Run make to its end: its exit status and what it printed."""
+        """Run make to its end; return its exit status and output."""
         process = self.begin(target)
         printed, _ = process.communicate(timeout=240)
         return process.returncode, printed
 
     def versions(self) -> dict[str, str]:
-        """The packages of ours that are installed."""
+        """Return the installed versions of our packages."""
         packages = next((self.folder / ".venv/lib").iterdir()) / "site-packages"
         folders = [path.name.removesuffix(".dist-info") for path in packages.glob("*.dist-info")]
         return {name: version for name, _, version in (folder.partition("-") for folder in folders) if name[-1] == "a"}
 
     def creation_time(self) -> int:
-        """When the environment was made, in nanoseconds."""
+        """Return when the environment was made, in nanoseconds."""
         return (self.folder / ".venv/pyvenv.cfg").stat().st_mtime_ns
 
 
@@ -243,7 +243,7 @@ def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
 
 
 @pytest.mark.machine
-def test_a_pip_of_which_only_a_part_is_there_is_not_used(project_with_uv: Project) -> None:
+def test_an_incomplete_pip_is_not_used(project_with_uv: Project) -> None:
     project = project_with_uv
     process = project.begin()
     while not list(project.folder.glob(".venv/lib/*/site-packages/pip/__init__.py")):
@@ -255,12 +255,12 @@ def test_a_pip_of_which_only_a_part_is_there_is_not_used(project_with_uv: Projec
 
 
 @pytest.mark.machine
-def test_an_environment_that_is_broken_or_of_another_python_is_made_again(project_with_uv: Project) -> None:
+def test_a_broken_environment_or_one_of_another_python_is_made_again(project_with_uv: Project) -> None:
     project = project_with_uv
     assert project.make()[0] == 0
     creation_times = {project.creation_time()}
     project.python.unlink()
-    project.python.symlink_to("/no/such/python")  # the stamp is younger than the requirements
+    project.python.symlink_to("/no/such/python")  # the stamp is newer than the requirements
     assert project.make()[0] == 0
     creation_times.add(project.creation_time())
     program(project.python, "echo 3.11")
@@ -278,7 +278,7 @@ def test_an_environment_that_is_broken_or_of_another_python_is_made_again(projec
 def test_two_set_ups_take_turns(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "recore.installing", tmp_path / "environment", tmp_path / "requirements.txt"]
     other = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(other, fcntl.LOCK_EX)  # as another set-up does
+    fcntl.flock(other, fcntl.LOCK_EX)  # as another installation does
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE) as process:
         assert select.select([process.stderr], [], [], 2)[0] == []
         os.close(other)
@@ -287,14 +287,14 @@ def test_two_set_ups_take_turns(tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_without_uv_pip_installs_and_says_so(project: Project) -> None:
+def test_without_uv_pip_installs_and_a_line_reports_it(project: Project) -> None:
     status, printed = project.make()
     assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
     assert "installing with pip instead" in printed
 
 
 @pytest.mark.machine
-def test_where_uv_cannot_work_pip_installs_and_says_so(project: Project) -> None:
+def test_pip_installs_if_uv_cannot_work_and_a_line_reports_it(project: Project) -> None:
     assert project.make()[0] == 0
     program(
         project.folder / ".venv/bin/uv", f'test "$1" = --version && echo "uv {UV}" && exit 0; echo "no TLS"; exit 2'
@@ -321,7 +321,7 @@ def test_the_sdks_environments_are_made_once_and_again_when_their_requirements_c
         assert (folder / "ready").exists()
         assert subprocess.run([folder / "bin/python", "-c", f"import {module}"]).returncode == 0
     assert "making" not in project.make("setup-sdk")[1]
-    (first / "ready").unlink()  # as an installation that was interrupted leaves it
+    (first / "ready").unlink()  # as an interrupted installation leaves it
     assert project.make("setup-sdk")[0] == 0
     (project.folder / "requirements/sdk.txt").write_text("alpha==2.0\n")
     assert project.make("setup-sdk")[0] == 0
@@ -354,7 +354,7 @@ def test_pips_files_and_variables_are_read_as_pip_reads_them(tmp_path: Path, mon
     assert settings["cert"] == "/b.pem"
 
 
-def test_pips_settings_are_handed_on_to_uv() -> None:
+def test_the_settings_of_pip_are_passed_on_to_uv() -> None:
     settings = {"index-url": "https://a.example/simple", "extra-index-url": "\nhttps://b.example\nhttps://c.example"}
     settings |= {"find-links": "\n/d /e", "trusted-host": "b.example", "timeout": "90", "format": "columns"}
     variables = uv_variables(settings, {})

@@ -1,4 +1,4 @@
-"""Names in recore/: one class for a name, and no two files of one name in rooms of which one imports the other."""
+"""Names in recore/: class names are unique, and no file has the name of a file in a room that it imports."""
 
 import ast
 from collections import defaultdict
@@ -7,12 +7,12 @@ from pathlib import Path
 from support.checkout import ROOT
 
 RECORE = ROOT / "recore"
-LIBRARY = RECORE / "container/library"  # packages for jobs, whose names are those of the packages that they stand for
+LIBRARY = RECORE / "container/library"  # packages for jobs, with the names of the packages that they replace
 FILES = sorted(path for path in RECORE.rglob("*.py") if not path.is_relative_to(LIBRARY))
 
 
 def room_of(path: Path) -> str:
-    """Return the folder of recore/ in which a file is, or the file's own name."""
+    """Return the folder of recore/ that contains a file, or the file's own name."""
     return path.relative_to(RECORE).parts[0]
 
 
@@ -32,28 +32,28 @@ def imported_rooms(path: Path) -> set[str]:
 
 
 def test_no_two_classes_have_one_name() -> None:
-    places = defaultdict(list)
+    locations = defaultdict(list)
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ClassDef):
-                places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
-    assert len(places) > 50
-    repeated = [f"{name}: {', '.join(lines)}" for name, lines in sorted(places.items()) if len(lines) > 1]
+                locations[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert len(locations) > 50
+    repeated = [f"{name}: {', '.join(lines)}" for name, lines in sorted(locations.items()) if len(lines) > 1]
     assert not repeated, "\n".join(repeated)
 
 
-def test_no_two_files_have_one_name_where_one_room_imports_the_other() -> None:
+def test_no_two_files_have_one_name_if_one_room_imports_the_other() -> None:
     imports, paths = defaultdict(set), defaultdict(list)
     for path in FILES:
         imports[room_of(path)] |= imported_rooms(path) - {room_of(path)}
         if path.name != "__init__.py" and path.parent != RECORE:
             paths[path.name].append(path)
-    assert "evaluation" in imports["report"]  # the search finds imports
+    assert "evaluation" in imports["report"]  # the search does find imports
     repeated = []
     for name, files in sorted(paths.items()):
         rooms = {room_of(path) for path in files}
         related = {room for room in rooms if any(room in imports[other] or other in imports[room] for other in rooms)}
         if related:
-            places = [str(path.relative_to(ROOT)) for path in files if room_of(path) in related]
-            repeated.append(f"{name}: {', '.join(places)}")
+            locations = [str(path.relative_to(ROOT)) for path in files if room_of(path) in related]
+            repeated.append(f"{name}: {', '.join(locations)}")
     assert not repeated, "\n".join(repeated)

@@ -1,4 +1,4 @@
-"""`recore new`, and the contract tests (tests/contract/) on every submission here."""
+"""`recore new`, and the contract tests (tests/contract/) on every submission in this repository."""
 
 import os
 import re
@@ -38,12 +38,12 @@ if __name__ == "__main__":
 
 @template_only
 @pytest.mark.parametrize("model", STARTS)
-def test_a_new_submission_holds_what_travels_and_nothing_of_the_machinery(model: str, tmp_path: Path) -> None:
+def test_a_new_submission_contains_the_uploaded_files_and_none_of_the_machinery(model: str, tmp_path: Path) -> None:
     assert set(list_models()) == set(STARTS)
-    done = recore("new", tmp_path / "mine", "--model", model)
-    assert done.returncode == 0, done.stderr
-    mine = tmp_path / "mine"
-    names = {path.relative_to(mine).as_posix() for path in mine.rglob("*") if path.is_file()}
+    result = recore("new", tmp_path / "mine", "--model", model)
+    assert result.returncode == 0, result.stderr
+    folder = tmp_path / "mine"
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     modules = set(UPLOADED)
     others = {
         "predict.py",
@@ -58,22 +58,22 @@ def test_a_new_submission_holds_what_travels_and_nothing_of_the_machinery(model:
     hidden = {".gitignore", ".python-version", ".unearthed_challenge.json", ".github/workflows/check.yml"}
     contract = {f"tests/contract/{path.name}" for path in (ROOT / "tests/contract").glob("*.py")}
     assert names == modules | others | hidden | contract
-    assert set(read_submission(mine).files) == modules | {"requirements.txt"}
-    assert ("xgboost-cpu==" in (mine / "requirements.txt").read_text()) == (model == "xgboost")
+    assert set(read_submission(folder).files) == modules | {"requirements.txt"}
+    assert ("xgboost-cpu==" in (folder / "requirements.txt").read_text()) == (model == "xgboost")
     assert os.listdir(tmp_path) == ["mine"]
-    assert not re.search(r"\{\w+\}", (mine / "README.md").read_text())
-    assert yaml.safe_load((mine / ".github/workflows/check.yml").read_text())["env"].keys() == {"RECORE"}
+    assert not re.search(r"\{\w+\}", (folder / "README.md").read_text())
+    assert yaml.safe_load((folder / ".github/workflows/check.yml").read_text())["env"].keys() == {"RECORE"}
 
 
 def test_a_folder_with_files_is_not_changed(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    done = recore_process("new", tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "is not an empty folder" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    result = recore_process("new", tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "is not an empty folder" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-    done = recore("new", tmp_path / "notes.txt")
-    assert done.returncode == 2
+    result = recore("new", tmp_path / "notes.txt")
+    assert result.returncode == 2
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
@@ -82,9 +82,9 @@ def test_a_link_is_not_replaced(tmp_path: Path) -> None:
     for target in ("empty", "nothing"):
         link = tmp_path / f"to {target}"
         link.symlink_to(target)
-        done = recore("new", link)
-        assert (done.returncode, os.readlink(link)) == (2, target)
-        assert "choose another one" in done.stderr
+        result = recore("new", link)
+        assert (result.returncode, os.readlink(link)) == (2, target)
+        assert "choose another one" in result.stderr
     assert not list((tmp_path / "empty").iterdir())
 
 
@@ -97,13 +97,13 @@ def test_an_empty_folder_is_filled_and_an_unknown_model_refused(tmp_path: Path) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["good", "random_numbers"])
-def test_good_submissions_keep_the_contract(name: str) -> None:
+def test_good_submissions_follow_the_contract(name: str) -> None:
     keeps_the_contract(ROOT / "tests/submissions" / name)
 
 
 @pytest.mark.slow
-def test_the_contract_is_not_kept_by_every_submission(tmp_path: Path) -> None:
-    """By one whose inputs hold an assay, say."""
+def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
+    """A submission whose inputs contain an assay does not follow it."""
     shutil.copytree(ROOT / "tests/submissions/random_numbers", tmp_path / "leak")
     script = tmp_path / "leak/preprocess.py"
     text = script.read_text()
@@ -114,8 +114,8 @@ def test_the_contract_is_not_kept_by_every_submission(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_fork_with_another_model_and_other_bins_keeps_the_contract(tmp_path: Path) -> None:
-    """As `make test-submission` runs it in a checkout that a participant has edited."""
+def test_a_fork_with_another_model_and_other_bins_follows_the_contract(tmp_path: Path) -> None:
+    """It is run as `make test-submission` runs it in a checkout that a participant has edited."""
     fork = copy_checkout(tmp_path / "fork")
     (fork / "train.py").write_text(PLS)
     source = (ROOT / "preprocess.py").read_text()
@@ -123,31 +123,31 @@ def test_a_fork_with_another_model_and_other_bins_keeps_the_contract(tmp_path: P
     assert changed.count("BIN = 11 ") == changed.count("= 1500.0") == 1
     (fork / "preprocess.py").write_text(changed)
     command = ["make", "test-submission", f"VENV={sys.prefix}"]
-    done = subprocess.run(command, cwd=fork, env=environment(), capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
-    assert " passed" in done.stdout
+    result = subprocess.run(command, cwd=fork, env=environment(), capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-2000:]
+    assert " passed" in result.stdout
 
 
 @pytest.mark.slow
 @template_only
 @pytest.mark.parametrize("model", STARTS)
 def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sample: Path, tmp_path: Path) -> None:
-    """By hand, `run`, `validate`, and its own tests."""
-    mine = tmp_path / "mine"
-    write_submission(mine, model)
+    """By hand, in `run`, in `validate`, and in its own tests."""
+    folder = tmp_path / "mine"
+    write_submission(folder, model)
     public, private, actual = (
         sample / name for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
     )
-    (mine / "data/public").mkdir(parents=True)
-    shutil.copy(public, mine / "data/public")
-    done = subprocess.run(
-        ["make", "by-hand"], cwd=mine, env=prepared(mine), capture_output=True, text=True, timeout=900
+    (folder / "data/public").mkdir(parents=True)
+    shutil.copy(public, folder / "data/public")
+    result = subprocess.run(
+        ["make", "by-hand"], cwd=folder, env=prepared(folder), capture_output=True, text=True, timeout=900
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert float((mine / "data/scores/public.txt").read_text()) > 0.3
-    done = recore_process(
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert float((folder / "data/scores/public.txt").read_text()) > 0.3
+    result = recore_process(
         "run",
-        mine,
+        folder,
         "--public",
         public,
         "--private",
@@ -159,15 +159,17 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
         "--out",
         tmp_path / "run",
     )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
     assert np.isfinite(float((tmp_path / "run/scores/private.txt").read_text()))
-    done = recore("validate", mine, "--public", public, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0)
-    assert done.returncode == 0, done.stderr
-    keeps_the_contract(mine, tests=mine)
+    result = recore(
+        "validate", folder, "--public", public, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0
+    )
+    assert result.returncode == 0, result.stderr
+    keeps_the_contract(folder, tests=folder)
 
 
 def prepared(folder: Path) -> dict[str, str]:
-    """This environment in place of one of the folder's own, which would be installed for minutes."""
+    """Use this environment instead of one in the folder, which would take minutes to install."""
     (folder / ".venv").symlink_to(sys.prefix)
     os.utime(folder / "requirements.txt", (0, 0))
     return environment()

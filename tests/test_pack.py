@@ -1,4 +1,4 @@
-"""`recore pack`: the archive of what `unearthed build` packs, with the same bytes each time."""
+"""`recore pack`: the archive contains what `unearthed build` packs, with the same bytes each time."""
 
 import hashlib
 import json
@@ -15,51 +15,51 @@ from recore.template.new_submission import write_submission
 
 
 @pytest.fixture
-def mine(tmp_path: Path) -> Path:
+def submission(tmp_path: Path) -> Path:
     write_submission(tmp_path / "mine")
     return tmp_path / "mine"
 
 
-def test_the_archive_holds_what_setuptools_packs(mine: Path, tmp_path: Path) -> None:
-    """Also on the second time, when the first archive is there, and MANIFEST.in includes it."""
-    (mine / "MANIFEST.in").write_text("include *.txt *.gz\nexclude README.md\n")
+def test_the_archive_contains_what_setuptools_packs(submission: Path, tmp_path: Path) -> None:
+    """This also holds the second time, when the first archive exists and MANIFEST.in includes it."""
+    (submission / "MANIFEST.in").write_text("include *.txt *.gz\nexclude README.md\n")
     for _ in range(2):
-        done = recore_process("pack", mine)
-        assert done.returncode == 0, done.stderr
-    archive = content(mine / "src.tar.gz")
-    expected = distributed({"mine": mine}, tmp_path)["mine"]
-    assert expected.pop("src.tar.gz")  # the client's build drops it
+        result = recore_process("pack", submission)
+        assert result.returncode == 0, result.stderr
+    archive = content(submission / "src.tar.gz")
+    expected = distributed({"mine": submission}, tmp_path)["mine"]
+    assert expected.pop("src.tar.gz")  # the client's build removes it
     assert archive == expected
-    assert [line.split()[-1] for line in done.stdout.splitlines()[:-2]] == sorted(archive)
-    sha256 = hashlib.sha256((mine / "src.tar.gz").read_bytes()).hexdigest()
-    assert done.stdout.endswith(f"SHA-256 {sha256}\n")
-    assert not list(mine.glob(".pack-*"))
+    assert [line.split()[-1] for line in result.stdout.splitlines()[:-2]] == sorted(archive)
+    sha256 = hashlib.sha256((submission / "src.tar.gz").read_bytes()).hexdigest()
+    assert result.stdout.endswith(f"SHA-256 {sha256}\n")
+    assert not list(submission.glob(".pack-*"))
 
 
-def test_the_same_files_are_the_same_archive_anywhere(mine: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(mine, tmp_path / "copy", copy_function=shutil.copyfile))
-    first = json.loads(recore("pack", "--json", cwd=mine).stdout)
+def test_the_same_files_make_the_same_archive_anywhere(submission: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(submission, tmp_path / "copy", copy_function=shutil.copyfile))
+    first = json.loads(recore("pack", "--json", cwd=submission).stdout)
     second = json.loads(recore("pack", copy, "--out", tmp_path / "x.tar.gz", "--json").stdout)
     assert (first.pop("archive"), second.pop("archive")) == ("src.tar.gz", str(tmp_path / "x.tar.gz"))
     assert first == second
-    assert (mine / "src.tar.gz").read_bytes() == (tmp_path / "x.tar.gz").read_bytes()
+    assert (submission / "src.tar.gz").read_bytes() == (tmp_path / "x.tar.gz").read_bytes()
     assert not (copy / "src.tar.gz").exists()
 
 
-def test_with_an_error_nothing_is_written(mine: Path) -> None:
-    (mine / "src.tar.gz").write_text("an earlier one")
-    with (mine / "train.py").open("a") as file:
+def test_with_an_error_nothing_is_written(submission: Path) -> None:
+    (submission / "src.tar.gz").write_text("an earlier one")
+    with (submission / "train.py").open("a") as file:
         file.write("import numpyy\n")
-    done = recore("pack", mine)
-    assert done.returncode == 1
-    assert "RC108 error" in done.stdout
-    assert "nothing was packed" in done.stderr
-    assert json.loads(recore("pack", mine, "--json").stdout)["errors"] == 1
-    assert (mine / "src.tar.gz").read_text() == "an earlier one"
+    result = recore("pack", submission)
+    assert result.returncode == 1
+    assert "RC108 error" in result.stdout
+    assert "nothing was packed" in result.stderr
+    assert json.loads(recore("pack", submission, "--json").stdout)["errors"] == 1
+    assert (submission / "src.tar.gz").read_text() == "an earlier one"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "reason"),
     [
         (["docs"], "docs: there is no setup.py"),
         (["nowhere"], "nowhere: there is no such folder"),
@@ -70,14 +70,14 @@ def test_with_an_error_nothing_is_written(mine: Path) -> None:
         (["--out", "docs"], "docs"),
     ],
 )
-def test_wrong_use_is_one_line(arguments: list[str], words: str) -> None:
-    done = recore("pack", *arguments, cwd=ROOT)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert words in done.stderr
+def test_wrong_usage_is_reported_in_one_line(arguments: list[str], reason: str) -> None:
+    result = recore("pack", *arguments, cwd=ROOT)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert reason in result.stderr
 
 
-def test_a_place_that_cannot_be_written_is_one_line(mine: Path) -> None:
-    done = recore("pack", mine, "--out", "/proc/x.tar.gz")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "recore: /proc/x.tar.gz: the archive could not be written: " in done.stderr
+def test_a_folder_that_cannot_be_written_is_reported_in_one_line(submission: Path) -> None:
+    result = recore("pack", submission, "--out", "/proc/x.tar.gz")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "recore: /proc/x.tar.gz: the archive could not be written: " in result.stderr

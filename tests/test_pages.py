@@ -1,11 +1,11 @@
 """Every fenced command of README.md and docs/ runs as printed, and prints what is printed there.
 
-A block tagged `console` is a session: lines after `$ ` are run by one bash (`> ` continues a command), the others are
-its output, of which `...` stands for anything. Tagged besides: `self`, the commands that run these tests; `login` and
+A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the others are
+their output, in which `...` stands for any text. More tags: `self`, the commands that run these tests; `login` and
 `aws`, commands that need an account; `docker`, commands that need an engine; `sandbox`, commands that need bubblewrap.
 A block tagged `diff` is applied.
 
-What a page promises of output is checked where the submission is the template's, whose figures it prints.
+The output on a page is checked only if the submission is the template's, whose figures it prints.
 """
 
 import os
@@ -29,7 +29,7 @@ ENGINE = {"docker"}
 
 
 def blocks(page: Path) -> list[tuple[list[str], str]]:
-    """The tags and the text of a page's fenced blocks."""
+    """Return the tags and the text of a page's fenced blocks."""
     return [(tags.split(), text) for tags, text in FENCE.findall(page.read_text())]
 
 
@@ -43,7 +43,7 @@ def test_every_block_is_tagged(page: Path) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what is committed here, or would be, with times kept so that the environment stays ready."""
+    """Return a copy of what is or would be committed here, with the same times so that the environment stays ready."""
     return copy_checkout(tmp_path / "checkout")
 
 
@@ -75,8 +75,8 @@ def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None
 
 
 def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -> None:
-    """Run the page's blocks with such tags, in order, and look for what they promise."""
-    assert (Path(sys.prefix) / "ready").exists(), "make test makes the environment that these commands run in"
+    """Run the page's blocks with such tags in order, and check their output."""
+    assert (Path(sys.prefix) / "ready").exists(), "`make test` creates the environment for these commands"
     if not (checkout / ".venv").exists():
         (checkout / ".venv").symlink_to(sys.prefix)
     variables = {"PATH": f"{checkout / '.venv/bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "", "VENV": ".venv"}
@@ -87,7 +87,7 @@ def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -
         script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
         if tags == ["diff"]:
             script = f"patch --strip=1 --no-backup-if-mismatch <<'END'\n{text}END\n"
-        done = subprocess.run(
+        result = subprocess.run(
             ["bash", "-e", "-o", "pipefail", "-c", script],
             cwd=checkout,
             env=environment() | variables,
@@ -95,11 +95,11 @@ def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -
             text=True,
             timeout=600,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        printed = [line.rstrip() for line in done.stdout.splitlines()]
+        assert result.returncode == 0, result.stdout + result.stderr
+        printed = [line.rstrip() for line in result.stdout.splitlines()]
         for line in lines if IS_TEMPLATE and tags != ["diff"] else ():
             if not line.startswith(("$ ", "> ", "...")):
-                assert line.rstrip() in printed, f"{page.name} promises {line!r}; printed was:\n{done.stdout}"
+                assert line.rstrip() in printed, f"{page.name} expects {line!r}; the output was:\n{result.stdout}"
 
 
 def test_links_lead_to_existing_files() -> None:

@@ -1,4 +1,4 @@
-"""Progress on stderr where that is not a terminal: whole lines in ASCII, and few of them however long the work is."""
+"""Progress on stderr if it is not a terminal: whole lines in ASCII, and few of them however long the work takes."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.checkout import ROOT, environment
 
-# the command with pauses between its lines that suit a test
+# the command, with pauses between its lines that suit a test
 IMPATIENT = "from recore.cli import progress; progress.SHORTEST_PAUSE = {}; from recore.cli import main; main()"
 SAMPLE = ("--rows", "1500", "--holes", "4", "--channels", "200")
 
@@ -18,16 +18,16 @@ def sample(folder: Path, pause: float, **variables: str) -> subprocess.Completed
 
 
 def test_lines_about_work_that_goes_on(tmp_path: Path) -> None:
-    """Colours that are forced, as in CI, do not make a pipe a terminal."""
-    done = sample(tmp_path, 0.001, FORCE_COLOR="1", TERM="xterm-256color")
-    assert done.returncode == 0, done.stderr
-    first, *others = done.stderr.decode("ascii").split("\n")
+    """Forcing colours, as CI does, does not make a pipe a terminal."""
+    result = sample(tmp_path, 0.001, FORCE_COLOR="1", TERM="xterm-256color")
+    assert result.returncode == 0, result.stderr
+    first, *others = result.stderr.decode("ascii").split("\n")
     assert first == "sample: writing rows"
     assert others.pop() == ""
     assert others
     for line in others:
         assert re.fullmatch(r"sample: writing rows, [\d,]+ of 1,500; \d+ s so far", line), line
-    assert [line.partition(" rows in ")[0][:8] for line in done.stdout.decode().splitlines()] == ["sample: "] * 3
+    assert [line.partition(" rows in ")[0][:8] for line in result.stdout.decode().splitlines()] == ["sample: "] * 3
 
 
 def test_a_long_pause_leaves_the_stages_alone(tmp_path: Path) -> None:

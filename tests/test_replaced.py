@@ -1,6 +1,6 @@
-"""A participant's own files in place of the template's: preprocess.py in plain pandas, fit() with other models.
+"""A participant's own files instead of the template's: preprocess.py in plain pandas, fit() with other models.
 
-tests/submissions/replaced holds them, and nothing else of a submission: the rest is what `recore new` writes.
+tests/submissions/replaced contains only these files; the rest is what `recore new` writes.
 """
 
 import json
@@ -22,8 +22,8 @@ MODELS = ("pls", "forest", "own_class")
 
 
 @pytest.fixture(params=["template", *MODELS])
-def mine(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A folder of `recore new` with preprocess.py in pandas and one of the models; the data are the sample."""
+def submission(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return a folder of `recore new` with preprocess.py in pandas and one of the models; the data are the sample."""
     folder = tmp_path / "mine"
     write_submission(folder)
     shutil.copy(REPLACED / "preprocess.py", folder)
@@ -42,45 +42,47 @@ def put_data(folder: Path, sample: Path) -> None:
         shutil.copytree(sample / name, folder / "data" / name)
 
 
-def test_by_hand_and_from_the_server_s_hooks(mine: Path, sample: Path) -> None:
-    put_data(mine, sample)
+def test_predictions_by_hand_and_from_the_hooks_of_a_server(submission: Path, sample: Path) -> None:
+    put_data(submission, sample)
     for script in ("train.py", "predict.py"):
-        done = run(script, cwd=mine)
-        assert done.returncode == 0, done.stderr
-    (mine / "data/preprocess").mkdir()
+        result = run(script, cwd=submission)
+        assert result.returncode == 0, result.stderr
+    (submission / "data/preprocess").mkdir()
     paths = ("--input", "data/public/public.csv.gz", "--output", "data/preprocess/public.csv")
-    assert run("preprocess.py", *paths, cwd=mine).returncode == 0
-    predicted = pd.read_csv(mine / "data/predictions/public.csv.out", header=None).to_numpy()
+    assert run("preprocess.py", *paths, cwd=submission).returncode == 0
+    predicted = pd.read_csv(submission / "data/predictions/public.csv.out", header=None).to_numpy()
     assert np.isfinite(predicted).all()
-    lines = (mine / "data/preprocess/public.csv").read_text().splitlines(keepends=True)
-    with modules_of(mine):
+    lines = (submission / "data/preprocess/public.csv").read_text().splitlines(keepends=True)
+    with modules_of(submission):
         import train
 
-        model = train.model_fn(str(mine / "model"))
+        model = train.model_fn(str(submission / "model"))
 
         def answer(body: str) -> np.ndarray:
             return train.predict_fn(train.input_fn(body, "text/csv"), model)
 
         np.testing.assert_allclose(answer("".join(lines)), predicted, rtol=1e-6)
         np.testing.assert_allclose(answer(lines[3]), predicted[2:3], rtol=1e-6)
-        table = pd.read_csv(mine / "data/preprocess/public.csv", index_col=0).iloc[:5, ::-1]
+        table = pd.read_csv(submission / "data/preprocess/public.csv", index_col=0).iloc[:5, ::-1]
         np.testing.assert_allclose(answer(table.to_csv()), predicted[:5], rtol=1e-6)
         with pytest.raises(ValueError, match="not the columns that the model was trained on"):
             answer(table.iloc[:, 1:].to_csv())
 
 
 @pytest.mark.slow
-def test_it_runs_validates_passes_the_check_and_keeps_the_contract(mine: Path, sample: Path, tmp_path: Path) -> None:
-    put_data(mine, sample)
-    assert recore("run", mine, "--out", tmp_path / "run", cwd=tmp_path).returncode == 0
+def test_it_runs_validates_passes_the_check_and_follows_the_contract(
+    submission: Path, sample: Path, tmp_path: Path
+) -> None:
+    put_data(submission, sample)
+    assert recore("run", submission, "--out", tmp_path / "run", cwd=tmp_path).returncode == 0
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert {step["state"] for step in record["steps"]} == {"Completed"}
-    done = recore("validate", mine, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0)
-    assert done.returncode == 0, done.stderr
-    done = recore_process("check", mine, "--json")
-    assert json.loads(done.stdout)["findings"] == []
-    assert done.returncode == 0, done.stderr
-    keeps_the_contract(mine, tests=mine)
+    result = recore("validate", submission, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0)
+    assert result.returncode == 0, result.stderr
+    result = recore_process("check", submission, "--json")
+    assert json.loads(result.stdout)["findings"] == []
+    assert result.returncode == 0, result.stderr
+    keeps_the_contract(submission, tests=submission)
 
 
 @pytest.mark.parametrize(
@@ -95,15 +97,17 @@ def test_it_runs_validates_passes_the_check_and_keeps_the_contract(mine: Path, s
         ("inputs, data[channels]", "no target"),
     ],
 )
-def test_what_preprocess_owes_is_said_in_one_line(returned: str, reason: str, sample: Path, tmp_path: Path) -> None:
+def test_a_violation_of_the_contract_by_preprocess_is_reported_in_one_line(
+    returned: str, reason: str, sample: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "mine"
     write_submission(folder)
     text = (REPLACED / "preprocess.py").read_text()
     old = "return inputs, data[assays] if assays else None"
     assert text.count(old) == 1
     (folder / "preprocess.py").write_text(text.replace(old, f"return {returned}"))
-    done = run("train.py", "--data_dir", sample / "public", cwd=folder)
-    assert done.returncode == 1
-    assert done.stderr.startswith("train.py: ")
-    assert reason in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    result = run("train.py", "--data_dir", sample / "public", cwd=folder)
+    assert result.returncode == 1
+    assert result.stderr.startswith("train.py: ")
+    assert reason in result.stderr
+    assert len(result.stderr.splitlines()) == 1

@@ -36,8 +36,8 @@ def record_of(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def good(runs: Runs) -> Path:
-    """The folder of a run of the tiny submission on all data."""
+def good_run(runs: Runs) -> Path:
+    """Return the folder of a run of the tiny submission on all data."""
     return runs.good
 
 
@@ -45,21 +45,21 @@ def predictions(folder: Path, side: str) -> np.ndarray:
     return pd.read_csv(folder / f"predictions/{side}.csv.out", header=None, float_precision="round_trip").to_numpy()
 
 
-def test_files_in_the_folder_of_a_run(good: Path, sample: Path) -> None:
-    assert sorted(path.name for path in good.parent.iterdir()) == ["failed", "good"]  # and nothing temporary
-    left = sorted(str(path.relative_to(good)) for path in good.rglob("*") if path.is_file())
+def test_files_in_the_folder_of_a_run(good_run: Path, sample: Path) -> None:
+    assert sorted(path.name for path in good_run.parent.iterdir()) == ["failed", "good"]  # and no temporary folder
+    left = sorted(str(path.relative_to(good_run)) for path in good_run.rglob("*") if path.is_file())
     logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]
     others = [f"{name}/{side}.{end}" for side in ("public", "private") for name, end in [("scores", "txt")]]
     others += ["scores/public.json", "scores/private.json", "predictions/public.csv.out", "predictions/private.csv.out"]
     reported = [name for name in left if name.startswith("report/")]
     assert "report/contents.json" in reported
     assert left == sorted([*logs, *others, *reported, "model.tar.gz", "report.html", "run.json"])
-    files = content(good / "model.tar.gz")
+    files = content(good_run / "model.tar.gz")
     assert set(files) == {"means.json", "code/train.py", "code/preprocess.py"}
     for side, script in (("public", "public/public"), ("private", "private/private")):
         rows = len(pd.read_csv(sample / f"{script}.csv.gz", usecols=[0]))
-        assert predictions(good, side).shape == (rows, 49)
-    assert "a request of" in (good / "logs/public-predict.log").read_text()
+        assert predictions(good_run, side).shape == (rows, 49)
+    assert "a request of" in (good_run / "logs/public-predict.log").read_text()
 
 
 def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
@@ -70,7 +70,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
     }
     assert set(record["data"]) == {"public", "private", "actual"}
     submission = record["submission"]
-    assert submission["files"] == {name: sha256sum(runs.mine / name) for name in ("preprocess.py", "train.py")}
+    assert submission["files"] == {name: sha256sum(runs.submission / name) for name in ("preprocess.py", "train.py")}
     assert len(submission["sha256"]) == 64
     assert record["score_script"]["sha256"] == sha256sum(ROOT / "score.py")
     assert [step["name"] for step in record["steps"]] == STEPS
@@ -81,7 +81,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
             assert step["job"].startswith(record["name"])
             assert step["memory_percent"] is not None
             assert (runs.good / step["log"]).is_file()
-    # the default for someone else's submission and private assays; file_options turns it off where it does not work
+    # The default for someone else's submission and private assays; file_options turns it off if it does not work.
     assert record["isolation"].startswith("bubblewrap" if bubblewrap_works() else "none (")
     assert record["endpoint"] == "the embedded simulator"
     assert record["arguments"]["out"] == str(runs.good)
@@ -90,24 +90,24 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
     assert versions["recore"].removesuffix("-dirty") == runs.commit.read_text().strip()
 
 
-def test_its_note_is_in_the_record_on_the_board_and_in_the_report(good: Path) -> None:
+def test_the_note_of_a_run_is_in_the_record_on_the_board_and_in_the_report(good_run: Path) -> None:
     note = "means of the training data <b>as a baseline</b>"
-    assert record_of(good)["note"] == note
-    assert note in recore("board", good.parent).stdout
-    assert html.escape(note) in (good / "report.html").read_text()
+    assert record_of(good_run)["note"] == note
+    assert note in recore("board", good_run.parent).stdout
+    assert html.escape(note) in (good_run / "report.html").read_text()
 
 
-def test_its_scores_are_weighted_sums(good: Path) -> None:
-    record = record_of(good)
+def test_scores_are_weighted_sums(good_run: Path) -> None:
+    record = record_of(good_run)
     for side in ("public", "private"):
         score = record["scores"][side]
-        assert score["value"] == float((good / f"scores/{side}.txt").read_text())
+        assert score["value"] == float((good_run / f"scores/{side}.txt").read_text())
         assert score["weights"] == WEIGHTS
         assert score["weights_scored"] == pytest.approx(sum(WEIGHTS.values()))
         assert score["value"] == pytest.approx(sum(WEIGHTS[name] * r2 for name, r2 in score["r2"].items()))
 
 
-def test_it_prints_plain_lines_where_there_is_no_terminal(runs: Runs) -> None:
+def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
     lines = [line for line in runs.stderr.read_text().splitlines() if not line.endswith(" s so far")]
     assert lines[0].startswith("run: on the embedded simulator, isolation: ")
     for step in STEPS:
@@ -127,8 +127,8 @@ def test_it_prints_plain_lines_where_there_is_no_terminal(runs: Runs) -> None:
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """This repository's own submission on all data, in `run`, and what was printed with --json.
+def template_run(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
+    """Run this repository's own submission on all data, and return the output of --json.
 
     Its report cannot be drawn.
     """
@@ -137,16 +137,16 @@ def own(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
         (folder / "broken/plotly").mkdir(parents=True)
         (folder / "broken/plotly/__init__.py").write_text("raise ImportError('no plots today')")
         path = f"{folder / 'broken'}:{ROOT}"
-        done = run_recore(*file_options(sample), "--out", folder / "run", "--json", PYTHONPATH=path)
-        assert done.returncode == 0, done.stderr
-        (folder / "stdout").write_text(done.stdout)
-        (folder / "stderr").write_text(done.stderr)
+        result = run_recore(*file_options(sample), "--out", folder / "run", "--json", PYTHONPATH=path)
+        assert result.returncode == 0, result.stderr
+        (folder / "stdout").write_text(result.stdout)
+        (folder / "stderr").write_text(result.stderr)
 
     return make_once(tmp_path_factory, "own", make)
 
 
-def test_the_scores_are_those_of_the_scripts_run_by_hand(own: Path, project: Path, tmp_path: Path) -> None:
-    assert (own / "run/scores/public.txt").read_text() == (project / "data/scores/public.txt").read_text()
+def test_the_scores_are_those_of_the_scripts_run_by_hand(template_run: Path, project: Path, tmp_path: Path) -> None:
+    assert (template_run / "run/scores/public.txt").read_text() == (project / "data/scores/public.txt").read_text()
     private, out = project / "data/private", tmp_path / "private"
     for command in (
         ("preprocess.py", "--input", private / "private.csv.gz", "--output", out / "private.csv"),
@@ -158,37 +158,37 @@ def test_the_scores_are_those_of_the_scripts_run_by_hand(own: Path, project: Pat
     ):
         assert run(*command, cwd=project).returncode == 0
     for name in ("private.txt", "private.json"):
-        assert (own / f"run/scores/{name}").read_bytes() == (out / name).read_bytes()
+        assert (template_run / f"run/scores/{name}").read_bytes() == (out / name).read_bytes()
 
 
-def test_json_is_the_record_and_nothing_else(own: Path) -> None:
-    text = (own / "stdout").read_text()
-    assert json.loads(text) == record_of(own / "run")
+def test_json_is_the_record_and_nothing_else(template_run: Path) -> None:
+    text = (template_run / "stdout").read_text()
+    assert json.loads(text) == record_of(template_run / "run")
     assert len(text.splitlines()) == 1
     public = Path(json.loads(text)["data"]["public"]["path"]).read_bytes()
     assert json.loads(text)["data"]["public"]["sha256"] == hashlib.sha256(public).hexdigest()
 
 
-def test_a_report_that_fails_does_not_fail_the_run(own: Path) -> None:
-    """The exit status was 0, the rest was kept, and a line says how to get the report."""
-    line = (own / "stderr").read_text().splitlines()[-1]
+def test_a_report_that_fails_does_not_fail_the_run(template_run: Path) -> None:
+    """The exit status is 0, everything else is kept, and a line explains how to get the report."""
+    line = (template_run / "stderr").read_text().splitlines()[-1]
     assert "no report: no plots today" in line
-    assert f"`python -m recore report {own / 'run'}`" in line
-    kept = sorted(path.name for path in (own / "run").iterdir())
-    assert kept == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
+    assert f"`python -m recore report {template_run / 'run'}`" in line
+    names = sorted(path.name for path in (template_run / "run").iterdir())
+    assert names == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
 
 
 @pytest.mark.slow
-def test_inputs_above_the_payload_go_by_lines_with_the_same_predictions(
-    good: Path, sample: Path, tmp_path: Path
+def test_inputs_above_the_payload_limit_are_sent_by_lines_with_the_same_predictions(
+    good_run: Path, sample: Path, tmp_path: Path
 ) -> None:
     wide = tiny(tmp_path / "wide", {"preprocess.py": PREPROCESS.replace("TIMES = 1", "TIMES = 14")})
     options = [*file_options(sample, "public"), "--max-payload", 1, "--out", tmp_path / "run"]
-    done = run_recore(wide, *options)
-    assert done.returncode == 0, done.stderr
+    result = run_recore(wide, *options)
+    assert result.returncode == 0, result.stderr
     asked = (tmp_path / "run/logs/public-predict.log").read_text().count("a request of")
-    assert asked > 1, "the inputs went in one request: make them larger"
-    np.testing.assert_allclose(predictions(tmp_path / "run", "public"), predictions(good, "public"), rtol=1e-9)
+    assert asked > 1, "the inputs were sent in one request: make them larger"
+    np.testing.assert_allclose(predictions(tmp_path / "run", "public"), predictions(good_run, "public"), rtol=1e-9)
     record = record_of(tmp_path / "run")
     assert [step["name"] for step in record["steps"]] == [*STEPS[:5], *STEPS[-2:]]
     assert set(record["scores"]) == {"public"}

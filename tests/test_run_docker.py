@@ -1,4 +1,4 @@
-"""`python -m recore run --engine docker`: the predictions are those by hand, and no container is left."""
+"""`python -m recore run --engine docker`: predictions equal those made by hand, and no container is left."""
 
 import json
 import os
@@ -15,11 +15,11 @@ from support.tiny_submission import PREPROCESS, TRAIN, tiny
 SLEEP = "    import time\n    print('asleep', flush=True)\n    time.sleep(600)\n"
 MAIN = "if __name__ == '__main__':\n"
 PREDICT = "def predict_fn(inputs, means):"
-SLEEPING = {  # by step: a file of the submission that sleeps there
+SLEEPING = {  # by step: a file of the submission that sleeps in it
     "train": ("train.py", MAIN + SLEEP + TRAIN),
     "public preprocess": ("preprocess.py", MAIN + SLEEP + PREPROCESS),
     "public predict": ("train.py", TRAIN.replace(f"{PREDICT}\n", f"{PREDICT}\n{SLEEP}")),
-    "public score": ("", ""),  # the host's script: it is stopped as soon as its container is there
+    "public score": ("", ""),  # the host's script, which is stopped as soon as its container exists
 }  # fmt: skip
 
 
@@ -29,13 +29,13 @@ def read(path: Path) -> np.ndarray:
 
 @pytest.mark.machine
 @pytest.mark.xdist_group("docker")
-def test_predictions_are_those_by_hand(project: Path, sample: Path, tmp_path: Path) -> None:
+def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_path: Path) -> None:
     engine()
-    done = run_recore("--engine", "docker", *file_options(sample), "--out", tmp_path / "run")
-    assert done.returncode == 0, done.stderr
-    ours = read(tmp_path / "run/predictions/public.csv.out")
+    result = run_recore("--engine", "docker", *file_options(sample), "--out", tmp_path / "run")
+    assert result.returncode == 0, result.stderr
+    docker_predictions = read(tmp_path / "run/predictions/public.csv.out")
     by_hand = read(project / "data/predictions/public.csv.out")
-    np.testing.assert_allclose(ours, by_hand, rtol=1e-9)
+    np.testing.assert_allclose(docker_predictions, by_hand, rtol=1e-9)
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["isolation"] == "Docker"
     assert record["arguments"]["engine"] == "docker"
@@ -44,15 +44,17 @@ def test_predictions_are_those_by_hand(project: Path, sample: Path, tmp_path: Pa
 
 @pytest.mark.machine
 @pytest.mark.xdist_group("docker")
-@pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no folder with the YAMSYS soils")
+@pytest.mark.skipif(
+    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
+)
 def test_real_spectra_give_the_same_predictions(tmp_path: Path) -> None:
     engine()
     data = Path(os.environ["RECORE_YAMSYS"])
     names = {"public": "public", "private": "private", "actual": "private_actual"}
     files = [word for option, name in names.items() for word in (f"--{option}", data / f"{name}.csv.gz")]
     for kind in ("docker", "process"):
-        done = run_recore("--engine", kind, *files, "--out", tmp_path / kind)
-        assert done.returncode == 0, done.stderr
+        result = run_recore("--engine", kind, *files, "--out", tmp_path / kind)
+        assert result.returncode == 0, result.stderr
     for side in ("public", "private"):
         one, other = (read(tmp_path / kind / f"predictions/{side}.csv.out") for kind in ("docker", "process"))
         np.testing.assert_allclose(one, other, rtol=1e-9)
@@ -67,34 +69,34 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
 ) -> None:
     engine()
     file, text = SLEEPING[step]
-    mine = tiny(tmp_path / "mine", {file: text} if file else {})
+    submission = tiny(tmp_path / "mine", {file: text} if file else {})
     out = tmp_path / "runs/run"
-    started = start(tmp_path / "work", mine, "--engine", "docker", *file_options(sample, "public"), "--out", out)
+    started = start(tmp_path / "work", submission, "--engine", "docker", *file_options(sample, "public"), "--out", out)
     wait_until(lambda: f"{step}: started" in started.stderr, 60)
     wait_until(lambda: running(started.process.pid), 30)
     started.process.send_signal(number)
-    status, left = started.end()
+    status, temporary_files = started.end()
     wait_until(lambda: not containers(started.process.pid))
     if number == signal.SIGINT:
-        assert (status, left) == (130, [])
+        assert (status, temporary_files) == (130, [])
         assert json.loads((out / "run.json").read_text())["state"] == "Stopped"
     else:
         assert not out.exists()
-    done = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", tmp_path / "runs/next")
-    assert done.returncode == 0, done.stderr
+    result = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", tmp_path / "runs/next")
+    assert result.returncode == 0, result.stderr
     assert sorted(os.listdir(tmp_path / "runs")) == (["next", "run"] if number == signal.SIGINT else ["next"])
 
 
 def running(pid: int) -> list[str]:
-    """The names of the containers of a process that run now."""
+    """Return the names of a process's containers that are running."""
     return sorted({container.name for container in engine().containers.list(ignore_removed=True)} & {*containers(pid)})
 
 
 def test_a_missing_engine_is_reported_in_one_line(sample: Path, tmp_path: Path) -> None:
     where = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
-    done = run_recore("--engine", "docker", *file_options(sample, "public"), "--out", tmp_path / "run", **where)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "no Docker engine answers" in done.stderr
-    assert "start Docker" in done.stderr
+    result = run_recore("--engine", "docker", *file_options(sample, "public"), "--out", tmp_path / "run", **where)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "no Docker engine answers" in result.stderr
+    assert "start Docker" in result.stderr
     assert os.listdir(tmp_path) == []

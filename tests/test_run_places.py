@@ -24,7 +24,7 @@ from recore.places.place import PlaceSettings
 
 pytestmark = pytest.mark.everywhere
 
-# Fills the disk as soon as the last scores are there, but for some bytes.
+# Fills the disk except for some bytes as soon as the last scores exist.
 FULL_IN_THE_END = """
 import threading, time
 from pathlib import Path
@@ -50,21 +50,21 @@ SLEEP = "import time\nif __name__ == '__main__':\n    time.sleep(2)\n"
 def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, sample: Path) -> None:
     folder = tiny(tmp_path / "\x1b]0;title\x07\x9b31m", {"setup.py": ""})
     for submission in (folder, folder / "gone"):
-        done = CliRunner().invoke(main, ["run", str(submission), *map(str, file_options(sample))])
-        assert (done.exit_code, done.stdout) == (2, "")
-        assert done.stderr.startswith("recore: ")
-        assert not set("\x1b\x07\x9b") & set(done.stderr)
+        result = CliRunner().invoke(main, ["run", str(submission), *map(str, file_options(sample))])
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith("recore: ")
+        assert not set("\x1b\x07\x9b") & set(result.stderr)
 
 
 @pytest.mark.slow
 def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, sample: Path) -> None:
-    mine = tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; what is ignored is inherited
+    submission = tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; ignored signals are inherited
     try:
-        started = start(tmp_path / "work", mine, *file_options(sample, "public"), "--out", tmp_path / "out")
+        started = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", tmp_path / "out")
     finally:
         signal.signal(signal.SIGHUP, before)
-    group = os.getpgid(started.process.pid)  # a terminal's end reaches all of it, and no other
+    group = os.getpgid(started.process.pid)  # closing a terminal signals this whole group, and no other
     reached = [process for process in started.wait_for("train.py") if os.getpgid(process.pid) == group]
     for process in (started.process, *reached):
         process.send_signal(signal.SIGHUP)
@@ -84,8 +84,8 @@ def test_any_temporary_folder(isolation: str, tmp_path: Path, sample: Path) -> N
         "--out",
         tmp_path / "out",
     ]
-    done = run_recore(tiny(tmp_path / "mine"), *options, TMPDIR=str(folder))
-    assert done.returncode == 0, done.stderr
+    result = run_recore(tiny(tmp_path / "mine"), *options, TMPDIR=str(folder))
+    assert result.returncode == 0, result.stderr
     assert (tmp_path / "out/scores/private.txt").exists()
     assert not list(folder.iterdir())
 
@@ -96,7 +96,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
-    listening = socket.create_server(("127.0.0.1", 0))  # as a simulator
+    listening = socket.create_server(("127.0.0.1", 0))  # stands for a simulator
     endpoint = f"http://127.0.0.1:{listening.getsockname()[1]}"
     (tmp_path / "config").write_text(f"[default]\nregion = us-east-1\nendpoint_url = {endpoint}\n")
     variables = {"AWS_CONFIG_FILE": str(tmp_path / "config")}
@@ -105,9 +105,9 @@ def test_a_profile_with_another_endpoint_is_not_aws(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     settings = PlaceSettings("aws", role="arn:aws:iam::111122223333:role/Jobs", bucket="b")
-    with listening, open_place(settings, print) as there:
-        assert (there.endpoint, there.isolation) == (endpoint, "that of the simulator there")
-        assert there.services.log_delay == 0
+    with listening, open_place(settings, print) as opened:
+        assert (opened.endpoint, opened.isolation) == (endpoint, "that of the simulator there")
+        assert opened.services.log_delay == 0
     command = [
         "run",
         str(tiny(tmp_path / "mine")),
@@ -116,9 +116,9 @@ def test_a_profile_with_another_endpoint_is_not_aws(
         str(tmp_path / "o"),
     ]
     command += ["--engine", "aws", "--role", str(settings.role), "--bucket", "b", "--isolation", "required"]
-    done = CliRunner().invoke(main, command)
-    assert done.exit_code == 2
-    assert f"isolation is required, and the simulator at {endpoint} decides on its own" in done.stderr
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2
+    assert f"isolation is required, and the simulator at {endpoint} decides on its own" in result.stderr
     assert not (tmp_path / "o").exists()
 
 
@@ -127,8 +127,8 @@ def test_a_narrow_terminal_cuts_no_number(tmp_path: Path) -> None:
     for side, score in (("public", 0.43216), ("private", 0.98765)):
         text = {"score": score, "weights_scored": 0.7, "rows": 5, "targets": targets}
         (tmp_path / f"{side}.json").write_text(json.dumps(text))
-    done = CliRunner().invoke(main, ["scores", str(tmp_path)], env={"COLUMNS": "38"})
-    lines = [line.split() for line in done.stdout.splitlines()]
+    result = CliRunner().invoke(main, ["scores", str(tmp_path)], env={"COLUMNS": "38"})
+    lines = [line.split() for line in result.stdout.splitlines()]
     assert ["score", "0.4322", "0.9877"] in lines
     assert ["CuPPM", "0.35", "0.123", "0.123", "0.0432"] in lines
 
@@ -147,20 +147,20 @@ def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
 def test_a_dangling_link_counts_as_an_existing_name(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "out").symlink_to("nowhere")
     command = ["run", str(tiny(tmp_path / "mine")), *map(str, file_options(sample)), "--out", str(tmp_path / "out")]
-    done = CliRunner().invoke(main, command)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"recore: {tmp_path}/out: there already")
+    result = CliRunner().invoke(main, command)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"recore: {tmp_path}/out: there already")
     assert sorted(os.listdir(tmp_path)) == ["mine", "out"]
 
 
-def test_a_link_created_meanwhile_does_not_fail_the_run(tmp_path: Path) -> None:
+def test_a_link_created_during_the_run_does_not_fail_it(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "out") as folder:
         (tmp_path / "out").symlink_to("nowhere")
         assert folder.keep() == tmp_path / "out-2"
 
 
 @pytest.mark.slow
-def test_the_working_directory_is_removed_meanwhile(tmp_path: Path, sample: Path) -> None:
+def test_the_working_directory_is_removed_during_the_run(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "here").mkdir()
     command = start(
         tmp_path / "started",
@@ -178,19 +178,19 @@ def test_the_working_directory_is_removed_meanwhile(tmp_path: Path, sample: Path
 
 
 @needs_sandbox
-@pytest.mark.parametrize("left", [0, 2000, 5000], ids=lambda left: f"{left} bytes left")
-def test_a_disk_that_is_full_in_the_end_loses_no_result(tmp_path: Path, sample: Path, left: int) -> None:
-    """The submission's last file fills the disk of --out, so that run.json has no place there."""
+@pytest.mark.parametrize("bytes_left", [0, 2000, 5000], ids=lambda bytes_left: f"{bytes_left} bytes left")
+def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: Path, bytes_left: int) -> None:
+    """The submission's last file fills the disk of --out, so that there is no space for run.json."""
     small, kept = tmp_path / "small", tmp_path / "kept"
     small.mkdir()
-    program = FULL_IN_THE_END.format(small=str(small), left=left)
+    program = FULL_IN_THE_END.format(small=str(small), left=bytes_left)
     options = [tiny(tmp_path / "mine"), *file_options(sample), "--out", small / "run", "--no-report"]
-    words = shlex.join([sys.executable, "-c", program, "run", *map(str, options)])
-    script = f"{words}; status=$?; cp -r {small} {kept}; exit $status"
+    command = shlex.join([sys.executable, "-c", program, "run", *map(str, options)])
+    script = f"{command}; status=$?; cp -r {small} {kept}; exit $status"
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "3000000", "--tmpfs", str(small), "sh", "-c", script]
-    done = subprocess.run(sandbox, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2, done.stderr
+    result = subprocess.run(sandbox, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2, result.stderr
     line = f"recore: {small}/run: run.json could not be written (No space left on device); "
-    assert done.stderr.splitlines()[-1] == f"{line}the run's other files are kept"
+    assert result.stderr.splitlines()[-1] == f"{line}the run's other files are kept"
     assert {"model.tar.gz", "predictions", "scores", "logs"} <= set(os.listdir(kept / "run"))
     assert float((kept / "run/scores/private.txt").read_text()) < 1.02

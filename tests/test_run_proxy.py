@@ -1,4 +1,4 @@
-"""`python -m recore run` where the environment names a proxy: requests to this machine do not go through it."""
+"""`python -m recore run` if the environment names a proxy: requests to this machine do not go through it."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ NAMES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", 
 
 
 class Proxy:
-    """A proxy that refuses every request and keeps its first line."""
+    """A proxy that refuses every request and records its first line."""
 
     def __init__(self) -> None:
         self.requests: list[str] = []
@@ -41,7 +41,7 @@ class Proxy:
         self._thread.join()
 
     def _serve(self) -> None:
-        with contextlib.suppress(OSError):  # it was closed
+        with contextlib.suppress(OSError):  # the socket was closed
             while True:
                 client, _ = self._server.accept()
                 with client, contextlib.suppress(ConnectionError):
@@ -61,8 +61,8 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
 
 def test_the_embedded_simulator_is_reached_without_the_proxy(proxy: Proxy, tmp_path: Path, sample: Path) -> None:
     options = [*file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
-    done = run_recore(tiny(tmp_path / "mine"), *options, **proxy.variables)
-    assert done.returncode == 0, done.stderr
+    result = run_recore(tiny(tmp_path / "mine"), *options, **proxy.variables)
+    assert result.returncode == 0, result.stderr
     assert proxy.requests == []
 
 
@@ -75,8 +75,8 @@ def test_a_simulator_on_this_machine_is_reached_without_the_proxy(
         variables["AWS_ENDPOINT_URL"] = f"http://{host}:{simulator.port}"
         options = [*file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
         options += ["--bucket", BUCKET, "--role", ROLE_ARN]
-        done = run_recore(tiny(tmp_path / "mine"), *options, **variables)
-        assert done.returncode == 0, done.stderr
+        result = run_recore(tiny(tmp_path / "mine"), *options, **variables)
+        assert result.returncode == 0, result.stderr
     assert proxy.requests == []
 
 

@@ -1,4 +1,4 @@
-"""`python -m recore run` that cannot begin: exit status 2, one line that says how to fix it, and no files."""
+"""`python -m recore run` that cannot start: exit status 2, one line that says how to fix it, and no files."""
 
 import contextlib
 import os
@@ -16,41 +16,41 @@ from support.tiny_submission import SETUP, tiny
 
 
 @pytest.fixture
-def mine(tmp_path: Path) -> Path:
+def submission(tmp_path: Path) -> Path:
     return tiny(tmp_path / "mine")
 
 
-def test_a_folder_that_is_there(mine: Path, tmp_path: Path, sample: Path) -> None:
+def test_an_existing_folder(submission: Path, tmp_path: Path, sample: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
-    line = refused_run(mine, *file_options(sample), "--out", "runs", cwd=tmp_path)
+    line = refused_run(submission, *file_options(sample), "--out", "runs", cwd=tmp_path)
     assert line.startswith("recore: runs: there already")
     assert "--out" in line
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
 
-def test_no_data(mine: Path, tmp_path: Path) -> None:
-    line = refused_run(mine, cwd=tmp_path)
+def test_no_data(submission: Path, tmp_path: Path) -> None:
+    line = refused_run(submission, cwd=tmp_path)
     assert "data/public/public.csv.gz: there is no such file" in line
     assert "`python -m recore sample`" in line
-    line = refused_run(mine, "--public", "gone.csv.gz", "--out", "run", cwd=tmp_path)
+    line = refused_run(submission, "--public", "gone.csv.gz", "--out", "run", cwd=tmp_path)
     assert line.startswith("recore: gone.csv.gz: there is no such file")
 
 
-def test_private_data_without_public(mine: Path, tmp_path: Path, sample: Path) -> None:
+def test_private_data_without_public(submission: Path, tmp_path: Path, sample: Path) -> None:
     for names in (["private"], ["private", "actual"]):
-        line = refused_run(mine, *file_options(sample, *names), cwd=tmp_path)
+        line = refused_run(submission, *file_options(sample, *names), cwd=tmp_path)
         assert "--private and --actual need --public" in line
-    line = refused_run(mine, *file_options(sample, "public", "actual"), cwd=tmp_path)
+    line = refused_run(submission, *file_options(sample, "public", "actual"), cwd=tmp_path)
     assert "--private" in line
 
 
-def test_private_data_with_assays_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:
+def test_private_data_with_assays_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
-    line = refused_run(mine, "--public", public, "--private", public, cwd=tmp_path)
+    line = refused_run(submission, "--public", public, "--private", public, cwd=tmp_path)
     assert "the submission would see it" in line
     text = write_gz(tmp_path / "data.csv.gz", "")
-    assert "a header of an index and columns" in refused_run(mine, "--public", text, cwd=tmp_path)
+    assert "a header of an index and columns" in refused_run(submission, "--public", text, cwd=tmp_path)
 
 
 def test_invalid_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
@@ -63,7 +63,7 @@ def test_invalid_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
     assert "it is not run here, only read" in refused_run("found", *public, cwd=tmp_path)
 
 
-def test_submissions_that_could_not_be_read_to_an_end_are_refused(tmp_path: Path, sample: Path) -> None:
+def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
     public = file_options(sample, "public")
     os.mkfifo(tmp_path / "pipe")
     line = refused_run("pipe", *public, cwd=tmp_path)
@@ -79,31 +79,31 @@ def test_submissions_that_could_not_be_read_to_an_end_are_refused(tmp_path: Path
         assert f"{folder / name}: more than 1 MB" in refused_run(folder, *public, cwd=tmp_path)
 
 
-def test_options_that_do_not_go_together(mine: Path, tmp_path: Path, sample: Path) -> None:
+def test_incompatible_options(submission: Path, tmp_path: Path, sample: Path) -> None:
     files = file_options(sample, "public")
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
-    line = refused_run(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
+    line = refused_run(submission, *files, "--engine", "aws", cwd=tmp_path, **aws)
     assert "export AWS_DEFAULT_REGION" in line
-    in_a_process = run_recore(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
+    in_a_process = run_recore(submission, *files, "--engine", "aws", cwd=tmp_path, **aws)
     assert (in_a_process.returncode, in_a_process.stdout, in_a_process.stderr) == (2, "", f"{line}\n")
     aws |= {"AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused_run(mine, *files, "--engine", "aws", cwd=tmp_path, **aws)
+    line = refused_run(submission, *files, "--engine", "aws", cwd=tmp_path, **aws)
     assert "--role" in line
     assert "--bucket" in line
-    line = refused_run(mine, *files, "--role", "arn:aws:iam::1:role/x", cwd=tmp_path)
+    line = refused_run(submission, *files, "--role", "arn:aws:iam::1:role/x", cwd=tmp_path)
     assert "--role and --bucket are for --engine aws" in line
-    line = refused_run(mine, *files, "--training-instances", "large", cwd=tmp_path)
+    line = refused_run(submission, *files, "--training-instances", "large", cwd=tmp_path)
     assert "--training-instances large: an instance type is needed, such as ml.m5.xlarge" in line
-    assert "--max-payload" in refused_run(mine, *files, "--max-payload", 101, cwd=tmp_path)
+    assert "--max-payload" in refused_run(submission, *files, "--max-payload", 101, cwd=tmp_path)
 
 
-def test_an_archive_of_something_else_is_one_line(tmp_path: Path, sample: Path) -> None:
+def test_an_archive_of_something_else_is_reported_in_one_line(tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
     assert "archive of a submission" in refused_run(public, "--public", public, cwd=tmp_path)
 
 
 def without_bubblewrap(folder: Path) -> str:
-    """A PATH with all that a run needs but bubblewrap."""
+    """Return a PATH with everything that a run needs except bubblewrap."""
     folder.mkdir()
     for name in ("git", "rm", "cc"):
         if program := shutil.which(name):
@@ -111,29 +111,29 @@ def without_bubblewrap(folder: Path) -> str:
     return f"{Path(sys.executable).parent}:{folder}"
 
 
-def test_someone_elses_submission_meets_private_assays_only_with_isolation(
-    mine: Path, tmp_path: Path, sample: Path
+def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
+    submission: Path, tmp_path: Path, sample: Path
 ) -> None:
-    """In a process of its own, where bubblewrap has not been tried yet; the other refusals are seen in this one."""
+    """This runs in a separate process, in which bubblewrap has not been tried yet; other refusals run in this one."""
     path = without_bubblewrap(tmp_path / "bin")
     options = [*file_options(sample, anywhere=False), "--out", "run"]
-    done = run_recore(mine, *options, cwd=tmp_path, PATH=path)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
-    assert "isolation is required, and bubblewrap does not work here: install it" in done.stderr
-    assert "--isolation auto" in done.stderr
+    result = run_recore(submission, *options, cwd=tmp_path, PATH=path)
+    assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    assert "isolation is required, and bubblewrap does not work here: install it" in result.stderr
+    assert "--isolation auto" in result.stderr
     assert sorted(os.listdir(tmp_path)) == ["bin", "mine"]
-    elsewhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
-    line = refused_run(mine, *options, cwd=tmp_path, **elsewhere)
+    unreachable_endpoint = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
+    line = refused_run(submission, *options, cwd=tmp_path, **unreachable_endpoint)
     assert "isolation is required, and the simulator at http://127.0.0.1:9 decides on its own" in line
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [[ROOT], ["mine", "--isolation", "off"]], ids=["own", "isolation off"])
-def test_own_work_and_what_is_allowed_start_without_isolation(
-    options: list[object], mine: Path, tmp_path: Path, sample: Path
+def test_own_submissions_and_allowed_ones_start_without_isolation(
+    options: list[object], submission: Path, tmp_path: Path, sample: Path
 ) -> None:
     path = without_bubblewrap(tmp_path / "bin")
-    options = [mine if option == "mine" else option for option in options]
+    options = [submission if option == "mine" else option for option in options]
     started = start(tmp_path / "work", *options, *file_options(sample), "--out", tmp_path / "run", PATH=path)
     started.wait_for("train.py")
     started.process.send_signal(signal.SIGINT)
@@ -143,14 +143,14 @@ def test_own_work_and_what_is_allowed_start_without_isolation(
     assert '"isolation": "none (jobs can read' in (tmp_path / "run/run.json").read_text()
 
 
-def test_data_that_are_no_files_are_refused(mine: Path, tmp_path: Path, sample: Path) -> None:
-    """Whoever opens a named pipe waits for ever."""
+def test_data_that_are_not_files_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
+    """Opening a named pipe waits forever."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
-        with contextlib.chdir(tmp_path):  # because the path of a socket must be short
+        with contextlib.chdir(tmp_path):  # the path of a socket must be short
             server.bind("socket")
         for option, names in (("--public", []), ("--private", ["public"]), ("--actual", ["public", "private"])):
             for path in ("pipe", "socket", "/dev/null"):
-                line = refused_run(mine, *file_options(sample, *names or ["public"]), option, path, cwd=tmp_path)
+                line = refused_run(submission, *file_options(sample, *names or ["public"]), option, path, cwd=tmp_path)
                 assert f"File '{path}' is a pipe, a socket or a device: a regular file is needed;" in line
-            assert "is a directory" in refused_run(mine, option, ".", cwd=tmp_path)
+            assert "is a directory" in refused_run(submission, option, ".", cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""`python -m recore run` with invalid AWS settings: one line where they count, and no notice where they do not."""
+"""`python -m recore run` with invalid AWS settings: one line if they matter, and no message if they do not."""
 
 import os
 import socket
@@ -12,10 +12,10 @@ from test_simulate import start as start_simulator
 
 from recore.simulator.server import ROLE_ARN
 
-# none of this machine's settings, and credentials that are well formed
+# none of this machine's settings, and well-formed credentials
 NONE = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
 VALID = NONE | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
-INVALID = {  # variables, and the reason that is printed
+INVALID = {  # variables, and the printed reason
     "profile": ({"AWS_PROFILE": "nope"}, "The config profile (nope) could not be found"),
     "config file": ({"AWS_CONFIG_FILE": "broken"}, "Unable to parse config file: {folder}/broken"),
     "binary config file": ({"AWS_CONFIG_FILE": "binary"}, "Unable to parse config file: {folder}/binary"),
@@ -40,7 +40,7 @@ INVALID = {  # variables, and the reason that is printed
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
-    """A folder with files of settings."""
+    """Return a folder with files of settings."""
     folder = tmp_path / "settings"
     folder.mkdir()
     (folder / "broken").write_text("[default\nregion = \n")
@@ -50,7 +50,7 @@ def settings(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("case", INVALID)
-def test_an_invalid_setting_is_one_line(
+def test_an_invalid_setting_is_reported_in_one_line(
     case: str, settings: Path, tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables, reason = INVALID[case]
@@ -68,7 +68,7 @@ def test_an_invalid_setting_is_one_line(
     assert not list((tmp_path / "tmp").iterdir())
 
 
-def test_settings_that_are_missing(tmp_path: Path, sample: Path) -> None:
+def test_missing_settings(tmp_path: Path, sample: Path) -> None:
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
     options += ["--engine", "aws", "--bucket", "some", "--role", ROLE_ARN]
     line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_DEFAULT_REGION": ""})
@@ -78,8 +78,8 @@ def test_settings_that_are_missing(tmp_path: Path, sample: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "simulator.localhost"])
-def test_an_endpoint_that_does_not_answer_is_one_line(host: str, tmp_path: Path, sample: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:  # a port that nothing listens on, once it is closed
+def test_an_endpoint_that_does_not_answer_is_reported_in_one_line(host: str, tmp_path: Path, sample: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # nothing listens on the port once it is closed
         endpoint = f"http://{host}:{server.getsockname()[1]}"
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
     line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_ENDPOINT_URL": endpoint})
@@ -101,5 +101,5 @@ def test_embedded_simulators_use_none_of_the_users_settings(
     assert process.communicate(timeout=60)[1].splitlines()[-1] == "simulate: ended, with all its jobs"
     variables["AWS_ENDPOINT_URL"] = ""
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
-    done = run_recore(*options, **variables)
-    assert done.returncode == 0, done.stderr
+    result = run_recore(*options, **variables)
+    assert result.returncode == 0, result.stderr

@@ -29,15 +29,17 @@ if __name__ == "__main__":
 TRAINING, PIPELINES = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 2)
 
 
-def asleep(folder: Path, sample: Path, where: tuple[str, str, int], out: Path, *options: object) -> RunningCommand:
-    """A run whose jobs sleep, in training or in both pipelines."""
-    script, text, _ = where
-    mine = tiny(folder / "mine", {script: SLEEP + text})
-    return start(folder / "work", mine, *file_options(sample, "public", "private"), "--out", out, *options)
+def start_sleeping_run(
+    folder: Path, sample: Path, sleeping: tuple[str, str, int], out: Path, *options: object
+) -> RunningCommand:
+    """Start a run whose jobs sleep, in training or in both pipelines."""
+    script, text, _ = sleeping
+    submission = tiny(folder / "mine", {script: SLEEP + text})
+    return start(folder / "work", submission, *file_options(sample, "public", "private"), "--out", out, *options)
 
 
 def wait_until_asleep(started: RunningCommand, script: str, jobs: int = 1) -> list[psutil.Process]:
-    """Wait until jobs sleep in a script; all processes below the command."""
+    """Wait until jobs sleep in a script; return all processes below the command."""
     processes = started.wait_for(script, jobs)
     wait_until(lambda: [process.name() for process in started.jobs(script)].count("asleep") >= jobs)
     return processes
@@ -52,7 +54,7 @@ def gone(processes: list[psutil.Process]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("number", "where"),
+    ("number", "sleeping"),
     [
         (signal.SIGINT, TRAINING),
         (signal.SIGTERM, PIPELINES),
@@ -61,31 +63,31 @@ def gone(processes: list[psutil.Process]) -> bool:
     ],
     ids=["SIGINT in training", "SIGTERM in pipelines", "SIGTERM in training", "SIGINT in pipelines"],
 )
-def test_a_signal_stops_its_jobs_and_keeps_what_was_done(
-    number: signal.Signals, where: tuple[str, str, int], tmp_path: Path, sample: Path
+def test_a_signal_stops_the_jobs_and_keeps_the_results(
+    number: signal.Signals, sleeping: tuple[str, str, int], tmp_path: Path, sample: Path
 ) -> None:
     out = tmp_path / "runs/mine"
-    started = asleep(tmp_path, sample, where, out)
-    processes = wait_until_asleep(started, where[0], where[2])
+    started = start_sleeping_run(tmp_path, sample, sleeping, out)
+    processes = wait_until_asleep(started, sleeping[0], sleeping[2])
     started.process.send_signal(number)
     assert started.end() == (130, [])
     assert gone(processes)
     assert os.listdir(tmp_path / "runs") == ["mine"]
     record = json.loads((out / "run.json").read_text())
     assert record["state"] == "Stopped"
-    ended_as = states(record)
-    assert (ended_as["upload"], ended_as["clean up"]) == ("Completed", "Completed")
-    if where == TRAINING:
-        assert ended_as["train"] == "Stopped"
-        assert set(ended_as.values()) == {"Completed", "Stopped", "Waiting"}
+    final_states = states(record)
+    assert (final_states["upload"], final_states["clean up"]) == ("Completed", "Completed")
+    if sleeping == TRAINING:
+        assert final_states["train"] == "Stopped"
+        assert set(final_states.values()) == {"Completed", "Stopped", "Waiting"}
     else:
-        assert ended_as["train"] == "Completed"
-        assert ended_as["public preprocess"] == ended_as["private preprocess"] == "Stopped"
+        assert final_states["train"] == "Completed"
+        assert final_states["public preprocess"] == final_states["private preprocess"] == "Stopped"
         assert (out / "model.tar.gz").exists()
-    assert "asleep" in (out / "logs" / ("train.log" if where == TRAINING else "public-preprocess.log")).read_text()
+    assert "asleep" in (out / "logs" / ("train.log" if sleeping == TRAINING else "public-preprocess.log")).read_text()
     lines = started.stderr.splitlines()
     assert lines[-1] == f"recore: interrupted, its jobs are stopped; its results so far are in {out}"
-    assert ("train: stopping" if where == TRAINING else "public preprocess: stopping") in lines
+    assert ("train: stopping" if sleeping == TRAINING else "public preprocess: stopping") in lines
     assert "Traceback" not in started.stderr
     assert started.stdout.startswith(f"run: {out} holds logs, ")
 
@@ -93,15 +95,15 @@ def test_a_signal_stops_its_jobs_and_keeps_what_was_done(
 @pytest.mark.slow
 def test_a_killed_run_leaves_a_partial_folder_that_the_next_removes(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    killed = asleep(tmp_path, sample, TRAINING, out)
+    killed = start_sleeping_run(tmp_path, sample, TRAINING, out)
     processes = killed.wait_for("train.py")
     killed.process.kill()
     assert killed.end()[0] == -signal.SIGKILL
     assert gone(processes)
     assert not out.exists()
     assert [name.startswith(".run-") for name in os.listdir(out.parent)] == [True]
-    done = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", out)
-    assert done.returncode == 0
+    result = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", out)
+    assert result.returncode == 0
     assert os.listdir(out.parent) == ["mine"]
 
 
@@ -112,7 +114,7 @@ def test_a_signal_before_its_first_step_leaves_nothing(number: signal.Signals, t
         tmp_path / "work", tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
     )
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(".run-*")):  # its folder in the making
+    while not list(tmp_path.glob(".run-*")):  # its unfinished folder
         assert time.monotonic() < deadline
         time.sleep(0.01)
     started.process.send_signal(number)
@@ -126,19 +128,19 @@ STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SL
 @pytest.mark.slow
 def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    mine = tiny(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
-    started = start(tmp_path / "work", mine, *file_options(sample, "public"), "--out", out, patient=True)
+    submission = tiny(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
+    started = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, patient=True)
     processes = wait_until_asleep(started, "train.py")
     started.process.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
         started.process.wait(1)
     started.process.send_signal(signal.SIGINT)
-    assert started.end()[0] == 130  # which waits for two minutes
+    assert started.end()[0] == 130  # it waits for two minutes
     assert gone(processes)
     assert "Traceback" not in started.stderr
 
 
-# Interrupts itself when each of these functions begins: all steps are completed by then.
+# Interrupts itself when each of these functions begins; all steps are completed by then.
 INTERRUPTED_IN_THE_END = """
 import signal, sys
 
@@ -156,13 +158,13 @@ main(prog_name="recore")
 @pytest.mark.slow
 def test_a_signal_while_its_record_is_written_keeps_the_run(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    words = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
-    command = [sys.executable, "-c", INTERRUPTED_IN_THE_END, "run", *map(str, words)]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
-    lines = done.stderr.splitlines()
+    arguments = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
+    command = [sys.executable, "-c", INTERRUPTED_IN_THE_END, "run", *map(str, arguments)]
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    lines = result.stderr.splitlines()
     assert {"make_record", "write_record", "keep"} <= set(lines)
     assert lines[-1] == f"recore: interrupted, its jobs are stopped; its results so far are in {out}"
-    assert done.returncode == 130
+    assert result.returncode == 130
     assert os.listdir(out.parent) == ["mine"]
     assert json.loads((out / "run.json").read_text())["state"] == "Completed"
     assert (out / "scores/public.txt").exists()

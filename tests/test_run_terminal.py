@@ -14,14 +14,14 @@ STEPS = ["upload", "train", "public preprocess", "public predict"]
 
 
 def last_lines(shown: str, steps: list[str]) -> list[str]:
-    """The last line that was shown of each step, without what colours it."""
+    """Return the last line shown for each step, without colours."""
     lines = [line.strip() for line in re.split(r"[\r\n]+", SEQUENCE.sub("", shown))]
     return [[line for line in lines if re.match(rf"\S+ +{step} ", line)][-1] for step in steps]
 
 
 @pytest.mark.slow
 def test_one_line_for_each_step(tmp_path: Path, sample: Path) -> None:
-    """Private data without their assays: predictions, and no score."""
+    """Private data without assays: there are predictions and no score."""
     options = [*file_options(sample, "public", "private"), "--out", tmp_path / "run"]
     status, out, shown = on_terminal(tiny(tmp_path / "mine"), *options)
     assert status == 0, shown
@@ -30,7 +30,7 @@ def test_one_line_for_each_step(tmp_path: Path, sample: Path) -> None:
         assert re.fullmatch(rf"{DONE} +{step} +Completed +\d+\.\d s( +memory \d+\.\d %)?", line)
     assert "\x1b[" in shown
     assert "Traceback" not in shown
-    assert "\x1b" not in out  # stdout is no terminal
+    assert "\x1b" not in out  # stdout is not a terminal
     assert "private" not in out.replace(str(tmp_path), "")
     folder = tmp_path / "run"
     assert (folder / "predictions/private.csv.out").stat().st_size > 0

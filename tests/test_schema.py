@@ -1,4 +1,4 @@
-"""recore/schema.py: one meaning of a column for every reader of a data file, and for the scripts, which keep copies."""
+"""recore/schema.py: columns mean the same to every reader of a data file, and to the scripts, which have copies."""
 
 import subprocess
 import sys
@@ -85,7 +85,7 @@ READERS = (accepted_by_preprocess, accepted_by_a_run, accepted_by_an_import, acc
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
 @pytest.mark.parametrize("name", NAMES, ids=repr)
-def test_every_reader_has_the_same_channels(name: str, reader: Callable[[Path], bool], tmp_path: Path) -> None:
+def test_every_reader_recognises_the_same_channels(name: str, reader: Callable[[Path], bool], tmp_path: Path) -> None:
     cells = [f'"{cell}"' for cell in [*HEADER, name]]
     row = ",".join(["0", "1", "a", "0", *["0.5"] * (len(CHANNELS) + 1)])
     path = write_gz(tmp_path / "data.csv.gz", f"{','.join(cells)}\n{row}\n")
@@ -95,7 +95,7 @@ def test_every_reader_has_the_same_channels(name: str, reader: Callable[[Path], 
 
 
 @pytest.mark.parametrize("name", [*schema.IDS, *schema.TARGETS, "4000.5"])
-def test_the_index_has_a_name_of_its_own(name: str, tmp_path: Path) -> None:
+def test_the_index_has_a_name_that_no_column_may_have(name: str, tmp_path: Path) -> None:
     names = [name, *(other for other in HEADER[1:] if other != name)]
     path = write_gz(tmp_path / "data.csv.gz", f"{','.join(names)}\n{','.join(['0.5'] * len(names))}\n")
     with pytest.raises(preprocess.DataError, match="the first column must be the index"):

@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "recore", "simulate"]
 
 
 def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.Popen, dict[str, str]]:
-    """The command in the foreground of another process, and the variables that it printed."""
+    """Start the command in the foreground of another process; return it and the variables that it printed."""
     variables = environment() | {"TMPDIR": str(folder)} | variables
     command = [*COMMAND, "--json", *map(str, options)]
     process = subprocess.Popen(
@@ -29,7 +29,7 @@ def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.
 
 
 def test_a_signal_that_another_thread_gets_ends_it(tmp_path: Path) -> None:
-    """The kernel chooses the thread, and the main one may be asleep."""
+    """The kernel chooses the thread, and the main thread may be asleep."""
     process, _ = start(folder=tmp_path)
     threads = {thread.id for thread in psutil.Process(process.pid).threads()} - {process.pid}
     assert ctypes.CDLL(None).tgkill(process.pid, min(threads), signal.SIGTERM) == 0
@@ -70,23 +70,23 @@ def test_a_signal_ends_it_with_every_job_and_folder(number: int, tmp_path: Path)
 
 
 @pytest.mark.slow
-def test_a_port_or_folder_in_use_is_one_line(tmp_path: Path) -> None:
+def test_a_port_or_folder_in_use_is_reported_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         command = [*COMMAND, "--port", str(listener.getsockname()[1])]
-        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
-    assert "Address already in use" in done.stderr
+        result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "Address already in use" in result.stderr
     process, _ = start("--state", tmp_path / "state", folder=tmp_path)
     command = [*COMMAND, "--state", str(tmp_path / "state")]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
-    assert done.returncode == 2
-    assert "is in use by another simulator" in done.stderr
+    assert result.returncode == 2
+    assert "is in use by another simulator" in result.stderr
 
 
-def test_exports_are_what_a_shell_reads_and_sigint_ends_it(tmp_path: Path) -> None:
+def test_a_shell_can_read_the_exports_and_sigint_ends_the_simulator(tmp_path: Path) -> None:
     variables = environment() | {"TMPDIR": str(tmp_path)}
     process = subprocess.Popen(COMMAND, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     lines = [process.stdout.readline().decode() for _ in range(7)]

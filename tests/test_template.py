@@ -1,4 +1,4 @@
-"""Where the template is developed it must be recognised; otherwise its own tests would be skipped silently."""
+"""Where the template is developed, it must be recognised; otherwise its own tests would be skipped silently."""
 
 import os
 

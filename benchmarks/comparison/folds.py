@@ -91,7 +91,7 @@ def tasks(data: Data, columns: list[Column], methods: list[str]) -> Iterator:
 
 
 def fit_and_predict(data: Data, name: str, repeat: int, method: str, training: np.ndarray, held: np.ndarray) -> tuple:
-    """Fit one method in one fold; return the place of its results, the assays to score and the predictions."""
+    """Fit one method in one fold; return the position of its results, the assays to score and the predictions."""
     rows, rest = data.take(training), data.take(held)
     fitted = (~np.isnan(rows.targets)).sum(axis=0) >= LEAST_MEASURED
     rows = replace(rows, targets=np.where(fitted, rows.targets, np.nan))

@@ -24,12 +24,12 @@ from .data import Data
 from .ours import fit_and_predict as ours
 from .tuning import KernelRidgeCV, PLSRegressionCV
 
-CUBIST_WARNINGS = ("X does not have valid feature names", "The behavior of DataFrame concatenation")  # of each fit
+CUBIST_WARNINGS = ("X does not have valid feature names", "The behavior of DataFrame concatenation")  # seed of each fit
 ALPHAS = np.geomspace(1e-5, 1e5, 50)
 
 
 def mean() -> BaseEstimator:
-    """The mean of the training rows, whatever the spectrum."""
+    """Predict the mean of the training rows, whatever the spectrum."""
     return DummyRegressor()
 
 
@@ -54,7 +54,7 @@ def averages(spectra: np.ndarray) -> np.ndarray:
 
 
 def sevens(spectra: np.ndarray) -> np.ndarray:
-    """Reshape to (rows, channels / 7, 7); channels left over at the low end are not used."""
+    """Reshape to (rows, channels / 7, 7); the remaining channels at the low end are not used."""
     whole = spectra.shape[1] // 7 * 7
     return spectra[:, :whole].reshape(len(spectra), -1, 7)
 
@@ -90,7 +90,7 @@ def first_derivative() -> BaseEstimator:
 
 
 def cubist() -> BaseEstimator:
-    """Rules with a linear model each (Quinlan, 1992) in committees of ten, on averages of standard normal variates."""
+    """Rules with linear models (Quinlan, 1992), in committees of ten, on averages of standard normal variates."""
     rules = MultiOutputRegressor(Cubist(n_committees=10, random_state=0))
     return make_pipeline(StandardNormalVariate(), FunctionTransformer(averages), rules)
 

@@ -7,7 +7,7 @@ from sklearn.metrics import r2_score
 
 from score import WEIGHTS
 
-DRAWS = 2000  # of the bootstrap
+DRAWS = 2000  # draws of the bootstrap
 BATCH = 200  # draws in memory at a time
 
 

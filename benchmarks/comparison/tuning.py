@@ -14,16 +14,16 @@ INNER = KFold(5, shuffle=True, random_state=0)
 
 
 class PLSRegressionCV(RegressorMixin, BaseEstimator):
-    """PLS1 for each target, with at most `max_components` components: as many as have the least squared error by INNER.
+    """PLS1 for each target, with up to `max_components` components: the number with the least squared error by INNER.
 
-    A PLS1 fit of k components contains those of 1 to k - 1 components, so one fit for each fold is enough.
+    A PLS1 fit of k components contains those of 1 to k - 1 components, so one fit per fold is enough.
     """
 
     def __init__(self, max_components: int = 15) -> None:
         self.max_components = max_components
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> Self:
-        """x (rows, channels), y (rows, targets)."""
+        """Fit x (rows, channels) to y (rows, targets)."""
         largest = min(self.max_components, x.shape[1], len(x) - 1 - len(x) // INNER.n_splits)
         self.models_ = []
         for target in y.T:
@@ -35,7 +35,7 @@ class PLSRegressionCV(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """(rows, targets)."""
+        """Return predictions (rows, targets)."""
         return np.column_stack([predictions(model, x)[:, -1] for model in self.models_])
 
 
@@ -60,7 +60,7 @@ class KernelRidgeCV(RegressorMixin, BaseEstimator):
         self.gammas, self.alphas = gammas, alphas
 
     def fit(self, x: np.ndarray, y: np.ndarray) -> Self:
-        """x (rows, channels), y (rows, targets)."""
+        """Fit x (rows, channels) to y (rows, targets)."""
         self.scaler_ = StandardScaler().fit(y)
         y = self.scaler_.transform(y)
         grid = ParameterGrid({"gamma": np.asarray(self.gammas) / x.shape[1], "alpha": self.alphas})
@@ -71,7 +71,7 @@ class KernelRidgeCV(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """(rows, targets)."""
+        """Return predictions (rows, targets)."""
         predicted = np.empty((len(x), len(self.chosen_)))
         for number, model in self.models_.items():
             predicted[:, self.chosen_ == number] = model.predict(x)[:, self.chosen_ == number]

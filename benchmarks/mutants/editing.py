@@ -1,6 +1,6 @@
 """Operators: each returns a change, which edits the files of a submission's folder.
 
-A change raises ValueError if the folder does not hold what it changes, so that no mutant is silently the original.
+A change raises ValueError if the folder does not contain what it changes, so that no mutant is silently the original.
 """
 
 import ast
@@ -22,7 +22,7 @@ class Mutant:
 
 
 def both(*changes: Change) -> Change:
-    """Several changes, one after the other."""
+    """Make several changes, one after another."""
 
     def change(folder: Path) -> None:
         for each in changes:
@@ -32,7 +32,7 @@ def both(*changes: Change) -> Change:
 
 
 def replace(file: str, old: str, new: str) -> Change:
-    """Replace a text that stands once in a file, so that an edit changes what it was written for and nothing else."""
+    """Replace a text that appears once in a file, so that an edit changes only what it was written for."""
 
     def change(folder: Path) -> None:
         text = (folder / file).read_text()
@@ -44,7 +44,7 @@ def replace(file: str, old: str, new: str) -> Change:
 
 
 def replace_all(file: str, old: str, new: str) -> Change:
-    """Replace a text wherever it stands in a file."""
+    """Replace a text wherever it appears in a file."""
 
     def change(folder: Path) -> None:
         text = (folder / file).read_text()
@@ -56,7 +56,7 @@ def replace_all(file: str, old: str, new: str) -> Change:
 
 
 def write(file: str, text: str) -> Change:
-    """Add a file, or replace a whole one."""
+    """Add a file, or replace it completely."""
 
     def change(folder: Path) -> None:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def write(file: str, text: str) -> Change:
 
 
 def require(text: str) -> Change:
-    """Add a requirements.txt, and the MANIFEST.in that has it uploaded."""
+    """Add a requirements.txt, and a MANIFEST.in so that it is uploaded."""
     return both(write("MANIFEST.in", "include requirements.txt\n"), write("requirements.txt", text))
 
 
@@ -154,7 +154,7 @@ def find_imports(tree: ast.Module) -> list[ast.stmt]:
 
 
 def wrap_return(file: str, function: str, expression: str) -> Change:
-    """Return an expression of what a function returns, which is called `value` in it."""
+    """Return an expression for the return value of a function, which it refers to as `value`."""
 
     def edit(tree: ast.Module) -> bool:
         for node in ast.walk(find_function(tree, function)):

@@ -1,4 +1,4 @@
-"""Measures a mutant: what the real pipeline makes of it, and what `recore check` says."""
+"""Measures a mutant: the pipeline's results, and the findings of `recore check`."""
 
 import contextlib
 import itertools
@@ -32,13 +32,13 @@ SOUND = ROOT / "tests/submissions/sound"
 HOST = runpy.run_path(str(ROOT / "score.py"))
 WEIGHTS = dict(zip(HOST["TARGETS"], map(float, HOST["WEIGHTS"]), strict=True))
 SERVICES = ("sagemaker", "s3", "logs", "cloudwatch")
-AT_ONCE = 2 * (os.cpu_count() or 1)  # mutants: most of their time they wait for jobs
+AT_ONCE = 2 * (os.cpu_count() or 1)  # mutants; most of the time they wait for jobs
 numbers = itertools.count()
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the four steps make of a submission. failed: the first step that failed, with the reason; empty: none.
+    """The results of the four steps for a submission. failed: the first step that failed, with the reason, or empty.
 
     scores and predictions: by side, public and private.
     """
@@ -48,7 +48,7 @@ class Outcome:
     predictions: dict[str, np.ndarray]
 
     def effect(self, original: "Outcome") -> str:
-        """How it differs from what the original submission gives; "none" if it does not, beyond 1e-9."""
+        """Return how it differs from the original submission's results; "none" if it does not, beyond 1e-9."""
         if self.failed:
             return f"fails: {self.failed}"
         changed = [side for side, score in self.scores.items() if not _close(score, original.scores[side])]
@@ -71,19 +71,19 @@ class Measured:
 
 
 def make_original(folder: Path) -> Path:
-    """Write the sound submission to a new folder, without requirements: to install them takes most of a job's time."""
+    """Write the sound submission to a new folder, without requirements: installing them takes most of a job's time."""
     shutil.copytree(SOUND, folder, ignore=shutil.ignore_patterns("__pycache__", "requirements.txt", "MANIFEST.in"))
     return folder
 
 
 def make_mutant(mutant: Mutant, folder: Path) -> Path:
-    """Write a mutant of the sound submission to a new folder. Raises ValueError if the operator finds no place."""
+    """Write a mutant of the sound submission to a new folder. Raises ValueError if the operator cannot be applied."""
     mutant.change(make_original(folder))
     return folder
 
 
 def measure_all(mutants: list[Mutant], data: DataFiles, simulator: Simulator) -> Iterator[Measured]:
-    """Measure mutants on one simulator, several at once. Results come as they are ready."""
+    """Measure mutants on one simulator, several at once. Yields results as they become ready."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as temporary:
         original = run_pipeline(make_original(Path(temporary, "submission")), data, simulator)
     if original.failed:
@@ -101,7 +101,7 @@ def measure_all(mutants: list[Mutant], data: DataFiles, simulator: Simulator) ->
 
 
 def run_pipeline(submission: Path, data: DataFiles, simulator: Simulator) -> Outcome:
-    """The four steps with public and private data."""
+    """Run the four steps with public and private data."""
     with tempfile.TemporaryDirectory(prefix="mutant-run-") as temporary:
         folder = Path(temporary)
         for name in ("predictions", "scores", "logs"):
@@ -118,13 +118,13 @@ def run_pipeline(submission: Path, data: DataFiles, simulator: Simulator) -> Out
         scores = {side: score.value for side, score in run.read_scores().items()}
         predictions = {}
         for path in (folder / "predictions").glob("*.csv.out"):
-            with contextlib.suppress(NotPredictions):  # the scoring step says so
+            with contextlib.suppress(NotPredictions):  # the scoring step reports it
                 predictions[path.name.partition(".")[0]] = read_predictions(path)
         return Outcome(reason, scores, predictions)
 
 
 def find_codes(submission: Path, public: Path, simulator: Simulator) -> tuple[str, ...]:
-    """The codes of the rules of `recore check` that have findings, warnings included."""
+    """Return the codes of the rules of `recore check` that have findings, including warnings."""
 
     @contextlib.contextmanager
     def open_experiments() -> Iterator[Experiments]:

@@ -1,16 +1,16 @@
-"""Mistakes in preprocess.py, and in what is uploaded."""
+"""Mistakes in preprocess.py and in the uploaded files."""
 
 from benchmarks.mutants.editing import Change, both, delete, insert, replace, replace_all, require, write
 
 FILE = "preprocess.py"
 ROWS = "rows = list(csv.DictReader(file))"
 RETURN = 'return [row[""] for row in rows], np.round(np.column_stack(bins), 6)'
-SPECTRA = "    bins = [part"  # spectra (rows, channels) are there before this line
+SPECTRA = "    bins = [part"  # spectra (rows, channels) exist before this line
 WRITE = 'file.write(",".join([name, *map(repr, row)]) + "\\n")'
 HEADER = '        file.write("index," + ",".join(f"bin_{number}" for number in range(BINS)) + "\\n")'
 MAIN = 'if __name__ == "__main__":\n    main()'
 
-# edits of the list `rows`, a dict a row
+# edits of the list `rows`, which has one dict per row
 ROWS_EDITED = {
     "drops the first row": "rows = rows[1:]",
     "drops the last row": "rows = rows[:-1]",
@@ -145,7 +145,7 @@ PACKAGING: dict[str, Change] = {
     ),
 }
 
-# What the four steps with these data do not show: the client's build, other clients, or another day.
+# Mistakes that the four steps with these data do not show: the client's build, other clients, or another day.
 LATENT: dict[str, Change] = {
     "MANIFEST.in leaves requirements.txt out, which adds a package": write("requirements.txt", "cubist==1.2.2\n"),
     "requirements.txt pins nothing": require("numpy>=2\n"),

@@ -43,12 +43,12 @@ rows is a mistake; one with fewer bins is not. A warning counts as a finding.
 
 
 def to_line(measured: Measured) -> str:
-    """A measurement as a line of JSON."""
+    """Return a measurement as a line of JSON."""
     return json.dumps({"name": measured.mutant.name, "effect": measured.effect, "codes": measured.codes})
 
 
 def read_results(path: Path | None) -> dict[str, Measured]:
-    """Measurements by the names of their mutants, the last of each; empty without a file."""
+    """Return the last measurement of each mutant by name; empty without a file."""
     if path is None or not path.exists():
         return {}
     mutants = {mutant.name: mutant for mutant in MUTANTS}
@@ -61,7 +61,7 @@ def read_results(path: Path | None) -> dict[str, Measured]:
 
 
 def to_page(measured: list[Measured], data: str) -> str:
-    """The page, with the summary computed from the measurements."""
+    """Return the page, with the summary computed from the measurements."""
     kinds = "\n".join(f"| {kind} | {meaning} |" for kind, meaning in KINDS.items())
     head = HEAD.format(
         operators=len(MUTANTS), count=len(measured), data=data, kinds=kinds, summary=_summarise(measured)
@@ -105,7 +105,7 @@ def _table(rows: list[Measured]) -> str:
 
 
 def _cell(text: str, longest: int = 110) -> str:
-    """A text for a cell of a Markdown table, in which it has no meaning of its own."""
+    """Return a text for a cell of a Markdown table, with special characters escaped."""
     short = text if len(text) <= longest else text[:longest].rsplit(" ", 1)[0] + " ..."
     for character in "\\|*_<[]":
         short = short.replace(character, f"\\{character}")

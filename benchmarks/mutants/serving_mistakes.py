@@ -1,4 +1,4 @@
-"""Mistakes in the hooks: what the model's server reads, predicts and answers."""
+"""Mistakes in the hooks: what the model's server reads, predicts and returns."""
 
 from benchmarks.mutants.editing import (
     Change,
@@ -13,7 +13,7 @@ from benchmarks.mutants.editing import (
 
 HOOKS = ("model_fn", "input_fn", "predict_fn", "output_fn")
 
-# expressions of the predictions `value`, an array (rows, 49)
+# expressions for the predictions `value`, an array (rows, 49)
 PREDICTIONS = {
     "lacks the last column": "value[:, :-1]",
     "lacks the first column": "value[:, 1:]",
@@ -47,7 +47,7 @@ PREDICTIONS = {
     "is forgotten": "None",
 }
 
-# expressions of the inputs `value`, an array (rows, 12), that the server reads
+# expressions for the inputs `value`, an array (rows, 12), that the server reads
 INPUTS = {
     "lacks a bin": "value[:, 1:]",
     "has its bins reversed": "value[:, ::-1]",
@@ -61,7 +61,7 @@ INPUTS = {
     "is a list": "value.tolist()",
 }
 
-# expressions of the answer `value`, a text
+# expressions for the answer `value`, a text
 ANSWERS = {
     "is JSON": "__import__('json').dumps([line.split(',') for line in value.splitlines()])",
     "has a header": "','.join(TARGETS) + '\\n' + value",
@@ -110,7 +110,7 @@ MISTAKES: dict[str, Change] = {
     "train.py runs main when it is imported": replace("train.py", 'if __name__ == "__main__":', "if True:"),
 }
 
-# What the four steps with these data do not show: other clients, or another day.
+# Mistakes that the four steps with these data do not show: other clients, or another day.
 LATENT: dict[str, Change] = {
     "train.py works for a while when it is imported": insert(
         "train.py", "import time\n\ntime.sleep(12)\n\n\n", "def fit("

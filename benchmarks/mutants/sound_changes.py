@@ -1,4 +1,4 @@
-"""Changes that are no mistakes: the same submission written otherwise, and other submissions as good as it."""
+"""Changes that are not mistakes: the same submission written differently, and other submissions that are as good."""
 
 import ast
 from pathlib import Path
@@ -60,7 +60,7 @@ def _annotate(tree: ast.Module) -> bool:
 
 
 def _move_imports_into_functions(tree: ast.Module) -> bool:
-    """`import pickle` goes where it is used, which the file reader csv, too, allows."""
+    """Move `import pickle` to where it is used, which the file reader csv also allows."""
     moved = [node for node in tree.body if isinstance(node, ast.Import) and node.names[0].name in ("pickle", "csv")]
     for node in moved:
         tree.body.remove(node)
@@ -210,7 +210,7 @@ EQUIVALENT: dict[str, Change] = {
     ),
 }
 
-# Another model or other inputs: scores change as they should.
+# A different model or different inputs: scores change as they should.
 OTHER: dict[str, Change] = {
     "another regularisation strength": replace("linear.py", "1e-3 *", "1.0 *"),
     "other bins": replace("preprocess.py", "BINS = 12", "BINS = 10"),

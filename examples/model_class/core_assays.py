@@ -29,8 +29,8 @@ from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrai
 from recore.model.errors import ClientError, ConfigError, JobError
 from recore.schema import TARGETS
 
-# What a container lacks of what this file needs, for recore.model.code_archive. The last three are not recore's: one
-# reads OPUS files, the others tell names of elements from mistyped columns.
+# Packages that this file needs and a container lacks, for recore.model.code_archive. The last three are not recore's
+# own: one reads OPUS files, the others recognise names of elements in mistyped columns.
 PACKAGES = ("recore.dataset", "recore.listing", "recore.schema", "brukeropus", "periodictable", "pyparsing")
 DATA_FILE = "public.csv.gz"
 ASSAY_TABLE = "assays.csv"
@@ -95,7 +95,7 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
 
 
 class AssayTrainer(ModelTrainer):
-    """Trains the submission's model as its train.py does, and says how far off its predictions are."""
+    """Trains the submission's model as its train.py does, and reports the expected errors of its predictions."""
 
     def train(self) -> None:
         """Run train.py on public.csv.gz and write expected_error.json beside the model.
@@ -111,7 +111,7 @@ class AssayTrainer(ModelTrainer):
         data_folder, model_folder = self.env.dataset_folder(), self.env.model_folder()
         model_folder.mkdir(parents=True, exist_ok=True)
         places = ["--data_dir", str(data_folder), "--model_dir", str(model_folder)]
-        # in a process of its own, as on the platform, so that the model is the one that the script makes
+        # in a separate process, as on the platform, so that the model is the one that the script makes
         command = [sys.executable, str(train.__file__), *places, *arguments]
         done = subprocess.run(command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace")  # noqa: S603
         sys.stderr.write(done.stderr)
@@ -136,7 +136,7 @@ class AssayPredictor(ModelPredictor):
         self._model = train.model_fn(str(self.env.model_folder()))
         errors = self.env.model_folder() / EXPECTED_ERROR
         self._expected_errors = json.loads(errors.read_text("ascii")) if errors.exists() else {}
-        # A submission's functions are called one request at a time on the platform, and need not be safe in threads.
+        # On the platform a submission's functions serve one request at a time, and need not be thread-safe.
         self._turn = threading.Lock()
 
     def result(self, data: Any) -> dict[str, Any]:
@@ -254,7 +254,7 @@ def read_numbers(datum: Mapping[str, Any], key: str) -> list[float]:
 
 
 def write_spectra(data_file: Path, spectra: Sequence[Spectrum]) -> None:
-    """Write spectra of the same wavenumbers as a data file in the challenge's schema, with their place as index."""
+    """Write spectra of the same wavenumbers as a data file in the challenge's schema, with their positions as index."""
     with gzip.open(data_file, "wt", compresslevel=1, encoding="ascii", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["", "DepthTo", "SiteID", "DepthFrom", *spectra[0]])

@@ -1,4 +1,4 @@
-"""A small data set, as the files of a challenge and as the benchmark reads them."""
+"""A small data set, as a challenge's files and as the frame that the benchmark reads."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ from benchmarks.comparison import data as comparison_data
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """60 rows of four holes: 320 channels, three targets with gaps that depend on them, iron in one hole only."""
+    """Return 60 rows from four holes: 320 channels, and three targets with gaps; only one hole has iron assays."""
     random = np.random.default_rng(3)
     channels = [f"{wavenumber:.1f}" for wavenumber in np.linspace(3990, 500, 320)]
     peaks = np.exp(-((np.arange(320) - np.array([[40], [120], [260], [10]])) ** 2) / 200)
     amounts = np.column_stack(
         [random.gamma(3, 1, (60, 3)), np.full(60, 50)]
-    )  # the last, the tallest peak, is no target
+    )  # the last band, which has the tallest peak, depends on no target
     spectra = 1 + amounts @ peaks + 0.01 * random.normal(size=(60, 320))
     holes = np.repeat(["a", "b", "c", "d"], 15)
     data = pd.DataFrame(
@@ -34,7 +34,7 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def files(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The frame as public, private and actual files; hole d is private."""
+    """Write the frame as public, private and actual files; hole d is private."""
     folder, assays = tmp_path_factory.mktemp("accuracy"), list(MEASURED)
     public, private = frame[:-PRIVATE], frame[-PRIVATE:]
     parts = {"public.csv.gz": public, "private.csv.gz": private.drop(columns=assays), "actual.csv.gz": private[assays]}

@@ -1,4 +1,4 @@
-"""benchmarks/accuracy.py as a command: its tables, its numbers, its arguments."""
+"""benchmarks/accuracy.py as a command: its tables, its numbers and its arguments."""
 
 import json
 import os
@@ -16,12 +16,12 @@ from benchmarks import accuracy
 
 
 @pytest.mark.slow
-def test_the_command_prints_what_it_writes(files: list[Path], tmp_path: Path) -> None:
+def test_the_command_prints_the_tables_that_it_writes(files: list[Path], tmp_path: Path) -> None:
     written = tmp_path / "numbers.json"
     models = ("--models", "ours,mean,randomnumbers,pls")
-    done = run(COMMAND, *options(files), "--repeats", 2, "--targets", *models, "--json", written, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    completed = run(COMMAND, *options(files), "--repeats", 2, "--targets", *models, "--json", written, cwd=tmp_path)
+    assert completed.returncode == 0, completed.stderr
+    assert completed.stderr == ""
     result = json.loads(written.read_text())
     assert (result["rows"], result["private_rows"], result["sites"], result["channels"]) == (60, PRIVATE, 4, 320)
     assert [column["name"] for column in result["columns"]] == ["by site", "shuffled", "public to private"]
@@ -29,26 +29,28 @@ def test_the_command_prints_what_it_writes(files: list[Path], tmp_path: Path) ->
     assert list(by_site) == ["ours", "mean", "randomnumbers", "pls"]
     for name in by_site:
         deviation = f" +- {np.std(shuffled[name]['scores'], ddof=1):.3f}"
-        assert f"| {name} | {by_site[name]['score']:.3f} | {shuffled[name]['score']:.3f}{deviation} |" in done.stdout
+        assert (
+            f"| {name} | {by_site[name]['score']:.3f} | {shuffled[name]['score']:.3f}{deviation} |" in completed.stdout
+        )
         assert to_private[name]["score"] == to_private[name]["scores"][0]
         if name != "ours":
             difference = to_private[name]["ours_minus_this"]
             assert difference["difference"] == pytest.approx(to_private["ours"]["score"] - to_private[name]["score"])
             assert (
                 f"{difference['difference']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}] |"
-                in done.stdout
+                in completed.stdout
             )
     assert shuffled["pls"]["score"] > 0.8 > 0.1 > shuffled["mean"]["score"]
-    # Iron, of one hole only, is not to be learnt where that hole is held out, nor scored where it is not
+    # Only one hole has iron assays: iron cannot be learnt if that hole is held out, or scored if it is not
     assert set(by_site["ours"]["r2"]) == {"CuPPM", "AlPPM"}
-    assert f"| FePCT | {shuffled['ours']['r2']['FePCT']:.2f} |" in done.stdout
+    assert f"| FePCT | {shuffled['ours']['r2']['FePCT']:.2f} |" in completed.stdout
 
 
 def test_some_rows_of_a_public_file_alone(
     files: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = f"accuracy.py --public {files[0]} --rows 40 --repeats 1 --models mean --jobs 1".split()
-    monkeypatch.setattr("sys.argv", words)
+    arguments = f"accuracy.py --public {files[0]} --rows 40 --repeats 1 --models mean --jobs 1".split()
+    monkeypatch.setattr("sys.argv", arguments)
     accuracy.main()
     printed = capsys.readouterr().out
     assert printed.startswith("40 of 45 rows, 0 of them private, of 3 sites; 320 channels, 3 targets; seed 0")
@@ -59,14 +61,14 @@ def test_some_rows_of_a_public_file_alone(
 def test_a_column_with_nothing_to_score_is_left_out(
     frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    iron = frame.drop(columns=["CuPPM", "AlPPM"])  # of one site alone: nothing to learn it from elsewhere
+    iron = frame.drop(columns=["CuPPM", "AlPPM"])  # from one site alone: there is nothing else to learn it from
     little = iron.assign(FePCT=iron["FePCT"].where(iron.index < 20))
-    some, few = write_csv(tmp_path / "some.csv.gz", iron), write_csv(tmp_path / "few.csv.gz", little)
-    words = ["accuracy.py", "--repeats", "1", "--models", "mean", "--jobs", "1", "--public"]
-    monkeypatch.setattr("sys.argv", [*words, str(some)])
+    iron_file, small_file = write_csv(tmp_path / "some.csv.gz", iron), write_csv(tmp_path / "few.csv.gz", little)
+    arguments = ["accuracy.py", "--repeats", "1", "--models", "mean", "--jobs", "1", "--public"]
+    monkeypatch.setattr("sys.argv", [*arguments, str(iron_file)])
     accuracy.main()
     assert "| score | shuffled |" in capsys.readouterr().out
-    monkeypatch.setattr("sys.argv", [*words, str(few)])
+    monkeypatch.setattr("sys.argv", [*arguments, str(small_file)])
     with pytest.raises(ValueError, match="no target has enough measured rows"):
         accuracy.main()
 
@@ -75,9 +77,9 @@ def test_several_data_sets_each_with_two_groups(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written, (public, private, actual) = tmp_path / "numbers.json", files
-    words = f"--data soils {public} --data core {public} {private} {actual} --groups 2 --repeats 1 --jobs 1"
+    arguments = f"--data soils {public} --data core {public} {private} {actual} --groups 2 --repeats 1 --jobs 1"
     models = "--models ours,mean,randomnumbers"
-    monkeypatch.setattr("sys.argv", ["accuracy.py", *words.split(), *models.split(), "--json", str(written)])
+    monkeypatch.setattr("sys.argv", ["accuracy.py", *arguments.split(), *models.split(), "--json", str(written)])
     accuracy.main()
     printed, numbers = capsys.readouterr().out, json.loads(written.read_text())
     names = ["soils", "soils, 2 groups", "core", "core, 2 groups"]
@@ -112,7 +114,7 @@ def test_the_best_peer_has_the_best_mean_over_all_columns() -> None:
     draws = [[dict.fromkeys(("ours", "one", "two"), np.zeros(10))] * columns for columns in (2, 1)]
     draws[1][0]["ours"] = np.full(10, 0.3)
     best = accuracy.best_peer([first, second], draws)
-    assert best["name"] == "two"  # though the other is the best in one column, and in the first data set alone
+    assert best["name"] == "two"  # although the other model is the best in one column and in the first data set
     assert best["means"] == pytest.approx({"ours": 0.6, "one": 0.4, "two": 0.5})
     assert best["ours_minus_this"] == pytest.approx({"difference": 0.1, "low": 0.1, "high": 0.1})
     alone = {"columns": [column(ours=0.5)]}
@@ -120,16 +122,16 @@ def test_the_best_peer_has_the_best_mean_over_all_columns() -> None:
 
 
 def test_a_missing_file_is_reported_before_anything_is_fitted(files: list[Path], tmp_path: Path) -> None:
-    words = ["--data", "soils", files[0], "--data", "core", tmp_path / "missing.csv.gz", "--models", "mean"]
-    done = run(COMMAND, *words, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"accuracy.py: {tmp_path / 'missing.csv.gz'}: there is no such file\n"
+    arguments = ["--data", "soils", files[0], "--data", "core", tmp_path / "missing.csv.gz", "--models", "mean"]
+    result = run(COMMAND, *arguments, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"accuracy.py: {tmp_path / 'missing.csv.gz'}: there is no such file\n"
 
 
 def test_help_shows_an_example(tmp_path: Path) -> None:
-    done = run(COMMAND, "--help", cwd=tmp_path)
-    assert done.returncode == 0
-    assert "Example:\n    python benchmarks/accuracy.py --public" in done.stdout
+    result = run(COMMAND, "--help", cwd=tmp_path)
+    assert result.returncode == 0
+    assert "Example:\n    python benchmarks/accuracy.py --public" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -165,13 +167,15 @@ def test_an_invalid_file_is_reported_in_one_line(files: list[Path], tmp_path: Pa
 
 
 @pytest.mark.machine
-@pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no folder with the YAMSYS soils")
+@pytest.mark.skipif(
+    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
+)
 def test_the_published_recipe_on_real_spectra(tmp_path: Path) -> None:
     folder, written = Path(os.environ["RECORE_YAMSYS"]), tmp_path / "numbers.json"
     files = [folder / name for name in ("public.csv.gz", "private.csv.gz", "private_actual.csv.gz")]
     arguments = ("--models", "randomnumbers", "--repeats", 1, "--seed", 20261120, "--json", written)
-    done = run(COMMAND, *options(files), *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    result = run(COMMAND, *options(files), *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
     columns = json.loads(written.read_text())["columns"]
     scores = [column["methods"]["randomnumbers"]["score"] for column in columns]
     assert scores == pytest.approx([0.48, 0.66, 0.39], abs=0.03)

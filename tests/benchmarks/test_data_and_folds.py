@@ -1,4 +1,4 @@
-"""The data of the accuracy benchmark, and the folds in which rows are held out."""
+"""The data of the accuracy benchmark, and the folds into which its rows are split."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,18 +63,18 @@ def test_private_rows_follow_the_public_ones(frame: pd.DataFrame, data: comparis
 
 
 @pytest.mark.parametrize("sites", [2, 4, 10, 11, 24])
-def test_by_site_no_fold_shares_a_site(sites: int, data: comparison_data.Data) -> None:
+def test_folds_by_site_share_no_site(sites: int, data: comparison_data.Data) -> None:
     names = np.array([f"hole {number}" for number in range(sites)])
-    many = replace(data, sites=np.random.default_rng(sites).permutation(np.resize(names, len(data))))
-    by_site = folds.columns_of(many, repeats=3, seed=0)[0]
+    shuffled = replace(data, sites=np.random.default_rng(sites).permutation(np.resize(names, len(data))))
+    by_site = folds.columns_of(shuffled, repeats=3, seed=0)[0]
     assert by_site.name == "by site"
     assert len(by_site.repeats) == (1 if sites <= 10 else 3)
     for repeat in by_site.repeats:
         assert len(repeat) == (sites if sites <= 10 else 5)
-        assert sorted(np.concatenate([held for _, held in repeat])) == list(range(len(many)))
+        assert sorted(np.concatenate([held for _, held in repeat])) == list(range(len(shuffled)))
         for training, held in repeat:
-            assert not set(many.sites[training]) & set(many.sites[held])
-            assert len(training) + len(held) == len(many)
+            assert not set(shuffled.sites[training]) & set(shuffled.sites[held])
+            assert len(training) + len(held) == len(shuffled)
 
 
 def test_shuffled_and_public_to_private_columns(data: comparison_data.Data) -> None:

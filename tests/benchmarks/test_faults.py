@@ -1,4 +1,4 @@
-"""benchmarks/faults.py: each fault of its list can be put into the present tree."""
+"""benchmarks/faults.py: each fault in its list can be injected into the current source."""
 
 from collections import Counter
 
@@ -17,7 +17,7 @@ def test_each_fault_changes_one_line(fault: Fault) -> None:
     assert [(old.strip(), new.strip()) for old, new in pairs if old != new] == [(fault.old, fault.new)]
 
 
-def test_a_line_that_is_there_twice_or_does_not_compile_is_refused() -> None:
+def test_a_line_that_occurs_twice_or_does_not_compile_is_refused() -> None:
     fault = Fault("dataset", "a fault", "a.py", "pass", "return (")
     with pytest.raises(ValueError, match="2 times"):
         edited("if a:\n    pass\nelse:\n    pass\n", fault)
@@ -25,7 +25,7 @@ def test_a_line_that_is_there_twice_or_does_not_compile_is_refused() -> None:
         edited("def a():\n    pass\n", fault)
 
 
-def test_there_are_enough_faults_of_every_room() -> None:
+def test_there_are_enough_faults_in_every_room() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 40
     faults = Counter(fault.room for fault in FAULTS)
     assert faults.keys() == ROOMS.keys()
@@ -33,6 +33,6 @@ def test_there_are_enough_faults_of_every_room() -> None:
 
 
 def test_every_room_has_tests() -> None:
-    for room, places in ROOMS.items():
-        missing = [place for place in places if not (ROOT / place).exists()]
+    for room, paths in ROOMS.items():
+        missing = [path for path in paths if not (ROOT / path).exists()]
         assert not missing, room

@@ -1,4 +1,4 @@
-"""benchmarks/records.py as a command: its tables."""
+"""benchmarks/records.py as a command: the tables that it prints."""
 
 import re
 from pathlib import Path
@@ -10,9 +10,9 @@ from support.checkout import ROOT, run
 @pytest.mark.slow
 def test_the_command_prints_its_tables(tmp_path: Path) -> None:
     options = ("--seconds", 0.5, "--repeats", 1, "--milliseconds", 1)
-    done = run(ROOT / "benchmarks/records.py", *options, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    rows = [line.strip("| ").split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    result = run(ROOT / "benchmarks/records.py", *options, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    rows = [line.strip("| ").split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
     assert [row[0] for row in rows[1:3]] == ["off", "on"]
     assert all(float(cell) > 0 for row in rows[1:3] for cell in row[1:])
     answered, recorded, dropped = map(int, rows[4][:3])
@@ -20,4 +20,4 @@ def test_the_command_prints_its_tables(tmp_path: Path) -> None:
     assert dropped == 0
     assert [row[0] for row in rows[6:]] == ["SIGTERM", "SIGKILL"]
     assert rows[6][3] == "0", "a clean stop loses nothing"
-    assert re.search(r"^\| SIGKILL \| \d+ \| \d+ \| \d+ \|$", done.stdout, re.MULTILINE)
+    assert re.search(r"^\| SIGKILL \| \d+ \| \d+ \| \d+ \|$", result.stdout, re.MULTILINE)

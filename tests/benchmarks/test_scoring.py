@@ -1,4 +1,4 @@
-"""The score and the bootstrap of the accuracy benchmark, against other computations."""
+"""The score and the bootstrap of the accuracy benchmark, compared with independent computations."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from score import WEIGHTS
 
 @pytest.fixture
 def scored() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Assays with gaps (80, 49), of which some columns have none or a single one; good and bad predictions of them."""
+    """Return assays (80, 49) with gaps, some columns with one assay or none, and good and bad predictions of them."""
     random = np.random.default_rng(8)
     targets = random.gamma(2, 10, (80, 49))
     good, bad = targets + random.normal(size=(80, 49)), targets + 15 * random.normal(size=(80, 49))
@@ -38,10 +38,10 @@ def test_resampling_by_counts_equals_the_score_of_repeated_rows(scored: tuple[np
     counts = next(scoring.row_counts(np.arange(80) // 20, seed=1))[:5]
     result = scoring.resampled(targets, good, counts)
     for draw, value in zip(counts, result, strict=True):
-        assert draw.reshape(4, 20).sum(axis=1).tolist() == [20] * 4  # as many from each stratum as it has
+        assert draw.reshape(4, 20).sum(axis=1).tolist() == [20] * 4  # a draw keeps the size of each stratum
         rows = np.repeat(np.arange(80), draw.astype(int))
         r2 = scoring.r2_by_target(targets[rows], good[rows])
-        r2[40] = np.nan  # one row several times is still one
+        r2[40] = np.nan  # a row that is drawn several times is still a single row
         assert value == pytest.approx(scoring.weighted(r2), rel=1e-9)
 
 

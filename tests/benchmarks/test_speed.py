@@ -1,4 +1,4 @@
-"""benchmarks/speed.py, and the floor that it compares with: the floor does the same work as the steps."""
+"""benchmarks/speed.py and the baseline that it compares with, which does the same work as the steps."""
 
 import json
 import subprocess
@@ -36,13 +36,13 @@ def test_the_floor_of_the_fit_predicts_the_same(missing: float) -> None:
     x, holes = random.normal(5, 1, size=(80, 6)), np.arange(80) // 10
     y = np.abs(x @ random.normal(size=(6, 49)) + random.normal(size=(80, 49)) * np.geomspace(0.01, 100, 49))
     y[random.random(y.shape) < missing] = np.nan
-    similarity, b = floor.fit(x, y, holes, floor.ALPHAS, 8)  # a fold for each hole: nothing to choose in making folds
+    similarity, b = floor.fit(x, y, holes, floor.ALPHAS, 8)  # a fold for each hole, so there is only one division
     names = [f"bin_{number}" for number in range(6)]
     targets = pd.DataFrame(y, columns=preprocess.TARGETS)
     result = train.fit(pd.DataFrame(x, columns=names), targets, holes, cv=8)
     model = result[0] if isinstance(result, tuple) else result
-    beyond = 0.2 * (targets.max() - targets.min()).to_numpy()
-    limits = (targets.min().to_numpy() - beyond).clip(0), targets.max().to_numpy() + beyond
+    margin = 0.2 * (targets.max() - targets.min()).to_numpy()
+    limits = (targets.min().to_numpy() - margin).clip(0), targets.max().to_numpy() + margin
     predicted = (floor.features(x, similarity) @ b[:-1] + b[-1]).clip(*limits)
     np.testing.assert_allclose(predicted, model.predict(pd.DataFrame(x, columns=names)), rtol=1e-6, atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""A program's accesses are reported if they lead out of the job's folders, and only then."""
+"""A program's file accesses are reported only if they lead outside the job's folders."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Where a Docker engine has the image of the Unearthed CLI's build, setup.py runs in its Python, 3.8."""
+"""If a Docker engine has the image that `unearthed build` uses, setup.py runs in its Python 3.8."""
 
 import shutil
 from pathlib import Path
@@ -31,9 +31,9 @@ def test_setup_py_runs_in_the_clients_python(added: str, flagged: bool, public: 
     submission = Path(shutil.copytree(SUBMISSIONS / "sound", tmp_path / "sound"))
     with open(submission / "setup.py", "a") as file:
         file.write(added)
-    done = run("-m", "recore", "check", submission, "--select", "RC251", "--public", public, cwd=ROOT)
-    assert f"check: setup.py runs in a container of {BUILD_IMAGE}" in done.stderr
-    assert done.returncode == int(flagged), done.stdout + done.stderr
-    assert ("RC251 error: `python setup.py sdist` fails" in done.stdout) == flagged
-    assert ("has no attribute 'removesuffix'" in done.stdout) == flagged
+    result = run("-m", "recore", "check", submission, "--select", "RC251", "--public", public, cwd=ROOT)
+    assert f"check: setup.py runs in a container of {BUILD_IMAGE}" in result.stderr
+    assert result.returncode == int(flagged), result.stdout + result.stderr
+    assert ("RC251 error: `python setup.py sdist` fails" in result.stdout) == flagged
+    assert ("has no attribute 'removesuffix'" in result.stdout) == flagged
     assert not left_behind()

@@ -1,4 +1,4 @@
-"""`python -m recore check`: its output in every format, its exit status, and what it refuses."""
+"""`python -m recore check`: its output in every format, its exit status, and the arguments that it refuses."""
 
 import json
 import re
@@ -22,51 +22,51 @@ def run_check(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProce
 
 def test_the_command_works_as_a_process(tmp_path: Path) -> None:
     arguments = (make_flawed("modules-uploaded", tmp_path / "mine"), "--source-only")
-    done, here = run("-m", "recore", "check", *arguments, cwd=ROOT), run_check(*arguments)
-    assert (done.returncode, done.stdout, done.stderr) == (1, here.stdout, "")
+    result, in_process = run("-m", "recore", "check", *arguments, cwd=ROOT), run_check(*arguments)
+    assert (result.returncode, result.stdout, result.stderr) == (1, in_process.stdout, "")
 
 
 def test_an_error_is_shown_with_its_place_and_fix(tmp_path: Path) -> None:
     folder = make_flawed("modules-uploaded", tmp_path / "mine")
-    done = run_check(folder, "--source-only")
-    assert done.returncode == 1
-    finding, fix, *_, summary = done.stdout.splitlines()
+    result = run_check(folder, "--source-only")
+    assert result.returncode == 1
+    finding, fix, *_, summary = result.stdout.splitlines()
     assert finding.startswith(f"{folder}/train.py:6: RC202 error: mdl.py is imported, but not uploaded")
     assert fix == '    fix: add "mdl" to py_modules of setup.py'
     assert summary.startswith("check: 1 error and 0 warnings by ")
-    assert done.stderr == ""
+    assert result.stderr == ""
 
 
-def test_paths_are_relative_to_where_the_command_is_given(tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_working_directory(tmp_path: Path) -> None:
     folder = make_flawed("modules-uploaded", tmp_path / "mine")
     assert run_check("--source-only", cwd=folder).stdout.startswith("train.py:6: RC202 error: ")
 
 
 def test_rules_that_were_not_run_are_listed_with_the_reason(tmp_path: Path) -> None:
     folder = make_flawed("valid-python", tmp_path / "mine")
-    done = run_check(folder, "--source-only")
-    *_, line, summary = done.stdout.splitlines()
+    result = run_check(folder, "--source-only")
+    *_, line, summary = result.stdout.splitlines()
     assert re.fullmatch(r"\d+ rules could not be run because of the errors above; -v lists them", line)
     assert summary.endswith("rules not run")
-    assert "RC103" not in done.stdout
-    done = run_check(folder, "--source-only", "-v")
-    assert "RC103 hooks was not run: it needs RC102 (valid-python), which found an error" in done.stdout.splitlines()
-    assert done.stdout.splitlines()[-1].endswith("rules not run")
+    assert "RC103" not in result.stdout
+    result = run_check(folder, "--source-only", "-v")
+    assert "RC103 hooks was not run: it needs RC102 (valid-python), which found an error" in result.stdout.splitlines()
+    assert result.stdout.splitlines()[-1].endswith("rules not run")
 
 
 def test_warnings_alone_have_status_0(tmp_path: Path) -> None:
-    done = run_check(make_flawed("requirements-pinned", tmp_path / "mine"), "--source-only", "--json")
-    assert done.returncode == 0
-    record = json.loads(done.stdout)
+    result = run_check(make_flawed("requirements-pinned", tmp_path / "mine"), "--source-only", "--json")
+    assert result.returncode == 0
+    record = json.loads(result.stdout)
     assert (record["errors"], record["warnings"]) == (0, 1)
 
 
-def test_json_holds_the_findings_and_the_rules_that_were_not_run(tmp_path: Path) -> None:
+def test_json_contains_the_findings_and_the_rules_that_were_not_run(tmp_path: Path) -> None:
     folder = make_flawed("valid-python", tmp_path / "mine")
-    done = run_check(folder, "--source-only", "--format", "json", "--select", "RC1")
-    record = json.loads(done.stdout)
+    result = run_check(folder, "--source-only", "--format", "json", "--select", "RC1")
+    record = json.loads(result.stdout)
     [finding] = record["findings"]
-    assert (done.returncode, record["errors"]) == (1, 1)
+    assert (result.returncode, record["errors"]) == (1, 1)
     assert record["submission"] == {"path": str(folder), "sha256": read_submission(folder).sha256}
     assert {name: finding[name] for name in ("code", "rule", "level", "file", "line")} == {
         "code": "RC102",
@@ -81,13 +81,13 @@ def test_json_holds_the_findings_and_the_rules_that_were_not_run(tmp_path: Path)
 
 def test_workflow_commands_name_file_and_line(tmp_path: Path) -> None:
     make_flawed("modules-uploaded", tmp_path / "mine")
-    done = run_check("mine", "--source-only", "--format", "github", cwd=tmp_path)
-    line = done.stdout.splitlines()[0]
+    result = run_check("mine", "--source-only", "--format", "github", cwd=tmp_path)
+    line = result.stdout.splitlines()[0]
     assert line.startswith(
         "::error file=mine/train.py,title=RC202 modules-uploaded,line=6::mdl.py is imported, but not"
     )
     assert "Fix: add " in line
-    assert done.returncode == 1
+    assert result.returncode == 1
 
 
 def test_workflow_commands_are_escaped() -> None:
@@ -99,23 +99,23 @@ def test_workflow_commands_are_escaped() -> None:
 
 def test_ignored_rules_are_neither_shown_nor_counted(tmp_path: Path) -> None:
     folder = make_flawed("modules-uploaded", tmp_path / "mine")
-    done = run_check(folder, "--source-only", "--ignore", "rc202,RC12")
-    assert done.returncode == 0
-    assert done.stdout.startswith("check: no findings by ")
+    result = run_check(folder, "--source-only", "--ignore", "rc202,RC12")
+    assert result.returncode == 0
+    assert result.stdout.startswith("check: no findings by ")
 
 
 def test_the_archive_of_a_build_is_checked(tmp_path: Path) -> None:
     folder = make_flawed("network", tmp_path / "mine")
     subprocess.run(["tar", "czf", tmp_path / "src.tar.gz", "train.py", "preprocess.py"], cwd=folder, check=True)
-    done = run_check("src.tar.gz", "--source-only", cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stdout.startswith("src.tar.gz/train.py:17: RC116 error: ")
+    result = run_check("src.tar.gz", "--source-only", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stdout.startswith("src.tar.gz/train.py:17: RC116 error: ")
 
 
 def test_the_rules_are_listed() -> None:
-    done = run_check("--list", "--select", "RC2")
-    lines = done.stdout.splitlines()
-    assert done.returncode == 0
+    result = run_check("--list", "--select", "RC2")
+    lines = result.stdout.splitlines()
+    assert result.returncode == 0
     assert lines[0].split(maxsplit=2)[:2] == ["RC201", "setup-py"]
     assert {line[:3] for line in lines} == {"RC2"}
     [first, *_] = json.loads(run_check("--list", "--json").stdout)
@@ -134,9 +134,9 @@ def test_the_rules_are_listed() -> None:
         (["/dev/zero"], "/dev/zero: "),
     ],
 )
-def test_wrong_use_has_status_2_and_one_line(arguments: list[str], reason: str) -> None:
-    done = run_check(*arguments)
-    assert done.returncode == 2
-    assert reason in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
+def test_wrong_usage_has_status_2_and_one_line(arguments: list[str], reason: str) -> None:
+    result = run_check(*arguments)
+    assert result.returncode == 2
+    assert reason in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""

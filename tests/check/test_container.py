@@ -1,4 +1,4 @@
-"""The versions and modules that the rules take for the container's are those of the requirements files."""
+"""The container's versions and modules, as the rules know them, are those of the requirements files."""
 
 from importlib.metadata import distribution, packages_distributions, version
 
@@ -10,28 +10,28 @@ from support.checkout import ROOT
 from recore.check.container import PINNED_MODULES, REQUIRED_MODULES, VERSIONS, is_in_container, modules_of
 from recore.check.libraries import has_module, has_name, is_installed
 
-YOURS = "# ---- Yours"  # below this line a participant adds packages that the container lacks
+PARTICIPANT_LINE = "# ---- Yours"  # below this line a participant adds packages that the container lacks
 INTERNAL = {"_distutils_hack", "gethostname", "_cffi_backend", "_sodium", "_yaml"}
 
 
 def pinned() -> dict[str, str]:
     """Return the versions in the requirements files, by normalised names."""
-    lines = (ROOT / "requirements.txt").read_text().partition(YOURS)[0].splitlines()
+    lines = (ROOT / "requirements.txt").read_text().partition(PARTICIPANT_LINE)[0].splitlines()
     lines += (ROOT / "requirements/container.txt").read_text().splitlines()
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in requirements}
 
 
 def required(names: set[str]) -> set[str]:
-    """Return distributions and all that they require, directly or indirectly."""
-    due = sorted(names)
-    for name in due:  # it grows meanwhile
+    """Return distributions and everything that they require, directly or indirectly."""
+    pending = sorted(names)
+    for name in pending:  # the list grows during the loop
         for text in distribution(name).requires or []:
             requirement = Requirement(text)
             new = canonicalize_name(requirement.name)
-            if new not in due and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
-                due.append(new)
-    return set(due)
+            if new not in pending and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                pending.append(new)
+    return set(pending)
 
 
 def test_versions_are_those_of_the_requirements_files() -> None:
@@ -50,12 +50,12 @@ def test_every_module_of_the_container_is_known() -> None:
 
 
 @pytest.mark.parametrize("module", ["os", "sklearn", "joblib", "yaml", "sagemaker_containers"])
-def test_what_the_container_has(module: str) -> None:
+def test_modules_that_the_container_has(module: str) -> None:
     assert is_in_container(module)
 
 
 @pytest.mark.parametrize("module", ["lightgbm", "recore", "pytest", "xgboost", "rich"])
-def test_what_the_container_lacks(module: str) -> None:
+def test_modules_that_the_container_lacks(module: str) -> None:
     assert not is_in_container(module)
 
 
@@ -73,6 +73,6 @@ def test_names_are_looked_up_in_the_libraries_that_are_installed() -> None:
     for module, name in (("numpy", "float_"), ("sklearn.externals", "joblib"), ("sklearn.metrics", "r3_score")):
         assert not has_name(module, name)
     assert has_module("pyarrow.csv")
-    assert has_module("numpy.linalg._umath_linalg")  # an extension
+    assert has_module("numpy.linalg._umath_linalg")  # an extension module
     assert not has_module("sklearn.cross_validation")
     assert not has_module("os.path.more")

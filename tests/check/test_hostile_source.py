@@ -1,4 +1,4 @@
-"""Files that cannot be read, or are made to hang or crash whoever reads them: one line each, in little time."""
+"""Files that are unreadable or made to hang or crash their reader: each gives one line within a short time."""
 
 import io
 import os
@@ -30,11 +30,11 @@ from recore.schema import TARGETS
 ENTRIES = [entry for entry in load_catalogue() if not entry.runs]
 CODES = {entry.rule.code for entry in ENTRIES}
 FILES = ("train.py", "preprocess.py", "setup.py", "MANIFEST.in", "requirements.txt", ".unearthed_challenge.json")
-SECONDS = 20  # of the processor: a check of these takes two at most
+SECONDS = 20  # processor time; checking one of these files takes two seconds at most
 
 
 def check(folder: Path) -> list[RuleResult]:
-    """Return the results of all rules that read, which must come soon and can be shown."""
+    """Return the results of all rules that only read; they must come soon and be printable."""
     began = time.process_time()
     results = run_rules(ENTRIES, CODES, SubmissionSource(folder, TARGETS))
     assert time.process_time() - began < SECONDS
@@ -64,7 +64,7 @@ def link_to_nothing(path: Path) -> None:
 
 
 def listen(path: Path) -> None:
-    descriptor = os.open(path.parent, os.O_RDONLY)  # a socket's path must be short
+    descriptor = os.open(path.parent, os.O_RDONLY)  # the path of a socket must be short
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"/proc/self/fd/{descriptor}/{path.name}")
     os.close(descriptor)
@@ -81,7 +81,7 @@ def make_huge(path: Path) -> None:
     ids=lambda each: each.__name__,
 )
 @pytest.mark.parametrize("name", FILES)
-def test_what_is_not_a_small_regular_file_is_named(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_anything_but_a_small_regular_file_is_named(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
     folder = overlay(tmp_path / "mine", "passing/client-files")
     (folder / name).unlink(missing_ok=True)
     make(folder / name)
@@ -100,7 +100,7 @@ def test_a_module_that_cannot_be_read_does_not_stop_the_check(make: Callable[[Pa
     assert messages(folder)
 
 
-def test_a_folder_that_leads_to_itself_does_not_hang(tmp_path: Path) -> None:
+def test_a_folder_that_contains_itself_does_not_hang(tmp_path: Path) -> None:
     folder = overlay(tmp_path / "mine", "passing/upload-list")
     (folder / "settings/again").symlink_to(folder, target_is_directory=True)
     check(folder)
@@ -204,7 +204,7 @@ def client_files(tmp_path: Path) -> Path:
 @examples(10)
 @given(data=st.data())
 def test_any_content_of_a_file_gives_results(name: str, data: st.DataObject, client_files: Path) -> None:
-    """The content is arbitrary, made of the words that the file usually holds, or a valid file with an error in it."""
+    """The content is arbitrary, made of words that such a file contains, or a valid file with an error in it."""
     valid = [mutated(text) for text in contents_of(name)]
     (client_files / name).write_bytes(data.draw(st.one_of(TEXTS, *valid)))
     check(client_files)

@@ -1,4 +1,4 @@
-"""docs/reference/check-rules.md describes the rules that there are, and the workflow runs the command that there is."""
+"""docs/reference/check-rules.md describes exactly the rules that exist, and its workflow runs an existing command."""
 
 import subprocess
 import sys
@@ -16,20 +16,20 @@ def test_the_page_is_made_from_the_rules() -> None:
     assert PAGE.read_text("utf-8") == page(), f"{PAGE} is stale: python tests/support/check_page.py"
 
 
-def test_every_rule_says_what_goes_wrong_and_what_to_do() -> None:
+def test_every_rule_explains_the_problem_and_the_fix() -> None:
     for entry in load_catalogue():
         assert "\nFix: " in entry.documentation, entry.rule.code
         assert len(entry.documentation) > 200, entry.rule.code
         assert f"### {entry.rule.code} {entry.rule.name}\n" in PAGE.read_text("utf-8")
 
 
-def test_the_workflow_runs_the_check_on_pull_requests_without_rights() -> None:
+def test_the_workflow_runs_the_check_on_pull_requests_without_permissions() -> None:
     workflow = yaml.safe_load(WORKFLOW.read_text("utf-8"))
     assert "pull_request" in workflow[True]  # YAML 1.1 reads the key `on` as a boolean
     assert workflow["permissions"] == {"contents": "read"}
     command = workflow["jobs"]["check"]["steps"][-1]["run"].split()
     assert command[0] == ".venv/bin/python"
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, *command[1:], "--source-only"],
         cwd=ROOT,
         env=environment(),
@@ -37,5 +37,5 @@ def test_the_workflow_runs_the_check_on_pull_requests_without_rights() -> None:
         text=True,
         timeout=120,
     )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("check: no findings by ")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("check: no findings by ")

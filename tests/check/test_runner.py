@@ -1,4 +1,4 @@
-"""The order of rules, what they need, and what is reported of them."""
+"""The order of rules, what they depend on, and what is reported about them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ WARNING = Finding("odd", "look at it", level=Level.WARNING)
 
 
 class Journal:
-    """Rules that record that they were run, and what they were given."""
+    """Rules that record that they ran, and with which arguments."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, object]] = []
@@ -64,11 +64,11 @@ def test_rules_that_read_come_first_and_share_one_source(journal: Journal, sourc
         ("RC501", "experiments"),
         ("RC301", "experiments"),
     ]
-    assert [result.rule.code for result in results] == ["RC102", "RC103", "RC301"]  # RC501 was needed, not chosen
+    assert [result.rule.code for result in results] == ["RC102", "RC103", "RC301"]  # RC501 was needed, not selected
     assert (journal.opened, journal.closed) == (1, 1)
 
 
-def test_an_error_keeps_the_rules_that_need_it_from_running(journal: Journal, source: SubmissionSource) -> None:
+def test_rules_that_need_a_failed_rule_do_not_run(journal: Journal, source: SubmissionSource) -> None:
     entries = [
         journal.entry("RC101", ERROR),
         journal.entry("RC102", needs=("RC101",)),
@@ -84,7 +84,7 @@ def test_an_error_keeps_the_rules_that_need_it_from_running(journal: Journal, so
     assert journal.order == ["RC101", "RC104"]
 
 
-def test_a_warning_keeps_no_rule_from_running(journal: Journal, source: SubmissionSource) -> None:
+def test_a_warning_does_not_prevent_other_rules_from_running(journal: Journal, source: SubmissionSource) -> None:
     entries = [journal.entry("RC101", WARNING), journal.entry("RC301", needs=("RC101",), runs=True)]
     results = run_rules(entries, {"RC101", "RC301"}, source, journal.experiments)
     assert [result.not_run for result in results] == ["", ""]
@@ -96,11 +96,11 @@ def test_nothing_is_run_while_the_source_has_errors(journal: Journal, source: Su
     results = run_rules(entries, {"RC101", "RC301"}, source, journal.experiments)
     assert results[1].not_run == "the submission is run when RC101 (rule-rc101) finds no error"
     assert journal.opened == 0
-    run_rules(entries, {"RC301"}, source, journal.experiments)  # RC101 is not chosen
+    run_rules(entries, {"RC301"}, source, journal.experiments)  # RC101 is not selected
     assert journal.opened == 1
 
 
-def test_an_error_that_is_found_by_running_keeps_no_other_rule_from_running(
+def test_an_error_found_by_running_does_not_prevent_other_rules_from_running(
     journal: Journal, source: SubmissionSource
 ) -> None:
     entries = [journal.entry("RC301", ERROR, runs=True), journal.entry("RC302", runs=True)]
@@ -109,7 +109,7 @@ def test_an_error_that_is_found_by_running_keeps_no_other_rule_from_running(
     assert journal.order == ["RC301", "RC302"]
 
 
-def test_what_is_not_uploaded_is_not_run(journal: Journal, source: SubmissionSource) -> None:
+def test_files_that_are_not_uploaded_are_not_run(journal: Journal, source: SubmissionSource) -> None:
     entries = [journal.entry("RC202", ERROR), journal.entry("RC301", runs=True)]
     results = run_rules(entries, {"RC301"}, source, journal.experiments)
     assert [result.not_run for result in results] == ["it needs RC202 (rule-rc202), which found an error"]
@@ -146,7 +146,7 @@ def test_experiments_are_closed_when_a_rule_raises(journal: Journal, source: Sub
     assert closed == [True]
 
 
-def test_codes_are_chosen_by_how_they_begin(journal: Journal) -> None:
+def test_rules_are_selected_by_the_beginning_of_their_codes(journal: Journal) -> None:
     entries = [journal.entry(code) for code in ("RC101", "RC102", "RC203", "RC801")]
     assert choose_codes(entries, [], [], for_host=False) == {"RC101", "RC102", "RC203"}
     assert choose_codes(entries, [], [], for_host=True) == {"RC101", "RC102", "RC203", "RC801"}
@@ -164,7 +164,7 @@ def test_an_unknown_code_is_refused_with_the_closest_one(
         choose_codes(entries, select, ignore, for_host=False)
 
 
-def test_every_rule_of_the_catalogue_is_in_a_module_of_its_name() -> None:
+def test_every_rule_of_the_catalogue_is_in_the_module_named_after_it() -> None:
     entries = load_catalogue()
     assert len(entries) >= 32
     for entry in entries:

@@ -1,4 +1,4 @@
-"""The parts of the running rules: reading pickles, predictions and inputs, and judging numbers."""
+"""The parts of the rules that run a submission: reading pickles, predictions and inputs, and judging numbers."""
 
 import contextlib
 import gzip
@@ -49,7 +49,7 @@ def pack(target: Path, files: dict[str, bytes]) -> Path:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_the_imports_of_a_pickle_are_those_that_loading_it_makes(protocol: int) -> None:
+def test_the_imports_of_a_pickle_are_those_of_loading_it(protocol: int) -> None:
     model = [Ridge().fit(np.eye(3), np.ones(3)), Runs(), {"a": (1, "two", b"three")}, len]
     content = pickle.dumps(model, protocol)
     loaded = set()
@@ -69,7 +69,7 @@ def test_the_imports_of_a_pickle_are_those_that_loading_it_makes(protocol: int) 
 
 
 def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
-    # the module's name is the result of a call
+    # the module's name is the result of a function call
     content = b"\x80\x04\x8c\x08builtins\x8c\x03str\x93\x8c\x02os\x85R\x8c\x06system\x93."
     assert pickle.loads(content) is os.system
     assert ("", "") in scan("model.pkl", len(content), io.BytesIO(content)).imports
@@ -77,7 +77,7 @@ def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
 
 @examples(300)
 @given(st.binary(max_size=300))
-def test_any_bytes_are_read_to_an_end(content: bytes) -> None:
+def test_reading_any_bytes_ends(content: bytes) -> None:
     findings = scan("model.pkl", len(content), io.BytesIO(content))
     assert all(isinstance(module, str) and isinstance(name, str) for module, name in findings.imports)
 
@@ -95,7 +95,7 @@ def test_values_too_large_to_be_read_are_named(begin: bytes, tmp_path: Path) -> 
         file.truncate(5 << 30)
         file.seek(0)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pickles, "LARGEST_VALUE", 1 << 20)  # a line is read until it is too long
+            patch.setattr(pickles, "LARGEST_VALUE", 1 << 20)  # a line is read until it exceeds the limit
             findings = scan("model.pkl", 5 << 30, file)
     assert "of more than 1 MiB" in findings.problem
 
@@ -112,7 +112,7 @@ def test_the_pickles_of_an_archive(tmp_path: Path) -> None:
         read_pickles(archive)
 
 
-def test_rounded_predictions_are_told_from_assays_of_other_rows() -> None:
+def test_rounded_predictions_are_distinguished_from_assays_of_other_rows() -> None:
     random = np.random.default_rng(0)
     actual, estimate = random.gamma(2, 300, 50).round(1), random.gamma(2, 300, 50)
     assert is_rounded(estimate.round(), actual)
@@ -144,7 +144,7 @@ def test_a_little_noise_in_few_rows_is_not_extrapolated() -> None:
 
 
 @pytest.mark.parametrize("power", [1, 1.5, 2, 3])
-def test_extrapolation_finds_the_power_of_the_rows(power: float) -> None:
+def test_extrapolation_finds_the_exponent_of_the_number_of_rows(power: float) -> None:
     def seconds(rows: int) -> float:
         return 3 + 20 * (rows / 1600) ** power
 
@@ -195,7 +195,7 @@ def test_swapped_columns_are_found_among_good_and_poor_ones() -> None:
     measured = generator.lognormal(size=(200, 6)) * [1, 10, 100, 1000, 5, 50]
     measured[generator.random(measured.shape) < 0.1] = np.nan
     predicted = np.nan_to_num(measured) * generator.normal(1, 0.1, measured.shape)
-    predicted[:, 5] = generator.lognormal(size=200) * 5000  # as poor as can be, but it fits no other target
+    predicted[:, 5] = generator.lognormal(size=200) * 5000  # as bad as possible, but it matches no other target
     assert find_swapped(predicted, measured) == []
     predicted[:, [0, 3]] = predicted[:, [3, 0]]
     assert find_swapped(predicted, measured) == [(0, 3), (3, 0)]
@@ -210,10 +210,10 @@ def test_implausible_predictions() -> None:
     messages = [message for _, message, _ in judge(wrong, measured, "abcde")]
     assert [message.partition(":")[2].split()[0] for message in messages] == ["b", "c", "d"]
     measured[:, 4] = np.nan
-    assert list(judge(good, measured, "abcde")) == []  # never measured: nothing to compare with
+    assert list(judge(good, measured, "abcde")) == []  # a target that was never measured
 
 
-def test_variations_and_part_keep_rows_that_hold_newlines(tmp_path: Path) -> None:
+def test_variations_and_part_keep_rows_that_contain_newlines(tmp_path: Path) -> None:
     generator = random.Random(0)
     rows = [f'"r{n}","h\n{n % 3}",{generator.random()},{n if n % 5 else ""}\n' for n in range(60)]
     path = tmp_path / "public.csv.gz"
@@ -238,7 +238,7 @@ def test_variations_and_part_keep_rows_that_hold_newlines(tmp_path: Path) -> Non
     np.testing.assert_array_equal(np.roll(variations["some"].measured, -1, axis=0), variations["shuffled"].measured)
 
 
-def test_requests_take_a_file_of_any_form(tmp_path: Path) -> None:
+def test_requests_accept_any_form_of_file(tmp_path: Path) -> None:
     for content in (b"index,a\n1,2\n", b"index,a", b"", b"index,a\r\n1,2\r\n2,\xff\r\n"):
         path = tmp_path / "inputs.csv"
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Rules that run a submission: each broken submission is flagged by the rule that it breaks alone, sound ones by none.
+"""Rules that run a submission: each broken submission is flagged by its rule alone, and sound ones by none.
 
 The broken submissions are edits of tests/submissions/sound: see tests/support/broken_submissions.py.
 """
@@ -29,8 +29,8 @@ from recore.template.new_submission import list_models, write_submission
 
 WARNINGS = {"RC403", "RC407", "RC506", "RC604", "RC606", "RC607", "RC702"}
 QUICK = ("requirements_invalid",)
-MEASURING = ("RC304", "RC305")  # processor time and memory
-AGAIN = ("RC303", "RC304", "RC305")  # they train again and again
+MEASURING = ("RC304", "RC305")  # these measure processor time and memory
+RETRAINING = ("RC303", "RC304", "RC305")  # these train several times
 
 HOST_RULES = ("RC801", "RC802", "RC803", "RC804", "RC805")
 
@@ -43,7 +43,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Public data of 88 rows, 100 channels and 11 drill holes."""
+    """Return public data with 88 rows, 100 channels and 11 drill holes."""
     plan = Plan(rows=120, holes=15, channels=100)
     return (
         make_once(tmp_path_factory, "small-sample", lambda folder: make_sample(folder, plan)) / "public/public.csv.gz"
@@ -55,7 +55,7 @@ def test_every_rule_has_a_broken_submission() -> None:
     assert {code for code in all_rules() if not code.startswith("RC8")} - flagging == {
         "RC406",
         "RC610",
-    }  # these have tests of their own
+    }  # these have separate tests
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
@@ -68,7 +68,7 @@ def _marks(name: str) -> list[pytest.MarkDecorator]:
 def test_a_broken_submission_is_flagged_by_its_rule_alone(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path
 ) -> None:
-    """Among the rules of its group: to run all rules on each of these submissions would take half an hour."""
+    """Only the rules of its group run: running all rules on each of these submissions would take half an hour."""
     broken = BROKEN[name]
     submission = make_broken(broken, tmp_path / name)
     group = tuple(code for code in all_rules() if code[:3] == broken.code[:3])
@@ -81,17 +81,17 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
         assert 0 <= finding.place.line <= len(lines)
     if broken.code in WARNINGS and name != "negative":
         assert finding.level is Level.WARNING
-    if broken.code == "RC701":  # the data are few
+    if broken.code == "RC701":  # there are few data
         assert finding.level is Level.NOTE
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FOR_HOST)
-def test_what_a_submission_tries_is_reported_to_a_host(
+def test_accesses_of_a_submission_are_reported_to_a_host(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name == "never_ends":
-        monkeypatch.setattr(requests, "JOB_SECONDS", 30)  # of an hour
+        monkeypatch.setattr(requests, "JOB_SECONDS", 30)  # seconds, instead of an hour
     broken = FOR_HOST[name]
     findings = check(simulator, make_broken(broken, tmp_path / name), small_data, HOST_RULES)
     assert list(findings) == [broken.code], findings
@@ -102,7 +102,7 @@ def test_what_a_submission_tries_is_reported_to_a_host(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("submission", [SUBMISSIONS / "sound", ROOT], ids=["sound", "template"])
-def test_a_submission_that_keeps_to_itself_has_nothing_to_report(
+def test_a_submission_without_outside_accesses_has_nothing_to_report(
     submission: Path, simulator: Simulator, sample: Path
 ) -> None:
     assert check(simulator, submission, sample / "public/public.csv.gz", HOST_RULES) == {}
@@ -114,7 +114,7 @@ def test_the_sound_submission_has_no_findings(simulator: Simulator, small_data: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", [name for name in list_models() if name != "ridge"])  # that is the template
+@pytest.mark.parametrize("model", [name for name in list_models() if name != "ridge"])  # ridge is the template itself
 def test_a_new_submission_has_no_findings(model: str, simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     write_submission(tmp_path / "new", model)
     assert check(simulator, tmp_path / "new", sample / "public/public.csv.gz") == {}
@@ -126,14 +126,14 @@ def test_the_template_has_no_findings(simulator: Simulator, sample: Path) -> Non
 
 
 def check_trained_once(simulator: Simulator, submission: Path, public: Path) -> dict[str, list[Finding]]:
-    """The findings of all rules but those that train again."""
-    codes = tuple(code for code in all_rules() if not code.startswith("RC8") and code not in AGAIN)
+    """Return a function that returns the findings of all rules except those that train again."""
+    codes = tuple(code for code in all_rules() if not code.startswith("RC8") and code not in RETRAINING)
     return check(simulator, submission, public, codes)
 
 
 @pytest.fixture
-def sound(tmp_path: Path) -> Path:
-    """A copy of the sound submission to change."""
+def sound_submission(tmp_path: Path) -> Path:
+    """Return a copy of the sound submission that a test may change."""
     (tmp_path / "copy").mkdir()
     for path in (SUBMISSIONS / "sound").glob("*.*"):
         (tmp_path / "copy" / path.name).write_bytes(path.read_bytes())
@@ -146,8 +146,8 @@ def test_a_model_that_was_trained_before_a_change_is_reported(
 ) -> None:
     folder, public = tmp_path / "new", sample / "public/public.csv.gz"
     write_submission(folder)
-    done = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    result = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
+    assert result.returncode == 0, result.stderr
     assert check(simulator, folder, public, ("RC609", "RC610")) == {}
     replace("preprocess.py", "BIN = 7", "BIN = 8")(folder)
     (finding,) = check(simulator, folder, public, ("RC609", "RC610"))["RC610"]
@@ -155,13 +155,15 @@ def test_a_model_that_was_trained_before_a_change_is_reported(
 
 
 @pytest.mark.slow
-def test_a_model_of_another_scikit_learn_is_reported(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
+def test_a_model_from_another_scikit_learn_version_is_reported(
+    simulator: Simulator, sample: Path, tmp_path: Path
+) -> None:
     folder, public = tmp_path / "new", sample / "public/public.csv.gz"
     write_submission(folder, "pls")
-    done = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    result = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
+    assert result.returncode == 0, result.stderr
     content = (folder / "model/model.pkl").read_bytes()
-    version = b"\x8c\x051.9.0"  # as the pickle holds scikit-learn's version
+    version = b"\x8c\x051.9.0"  # the pickle contains scikit-learn's version in this form
     assert version in content
     (folder / "model/model.pkl").write_bytes(content.replace(version, b"\x8c\x051.4.2"))
     (finding,) = check(simulator, folder, public, ("RC609", "RC610"))["RC610"]
@@ -169,52 +171,54 @@ def test_a_model_of_another_scikit_learn_is_reported(simulator: Simulator, sampl
 
 
 @pytest.mark.slow
-def test_a_submission_that_removes_what_a_job_reports_is_named(
-    sound: Path, simulator: Simulator, small_data: Path
+def test_a_submission_that_removes_a_jobs_report_is_named(
+    sound_submission: Path, simulator: Simulator, small_data: Path
 ) -> None:
     removal = 'def main():\n    import shutil\n\n    shutil.rmtree(BASE + "/output/results", ignore_errors=True)\n'
-    replace("preprocess.py", "def main():\n", removal)(sound)
-    findings = check(simulator, sound, small_data, ("RC501", "RC502", "RC503", "RC504", "RC505"))
+    replace("preprocess.py", "def main():\n", removal)(sound_submission)
+    findings = check(simulator, sound_submission, small_data, ("RC501", "RC502", "RC503", "RC504", "RC505"))
     assert list(findings) == ["RC503"]
     assert "cannot be tried" in findings["RC503"][0].message
 
 
 @pytest.mark.slow
-def test_an_archive_has_no_findings(sound: Path, simulator: Simulator, small_data: Path, tmp_path: Path) -> None:
+def test_an_archive_has_no_findings(
+    sound_submission: Path, simulator: Simulator, small_data: Path, tmp_path: Path
+) -> None:
     archive = tmp_path / "src.tar.gz"
-    archive.write_bytes(read_submission(sound).archive)
+    archive.write_bytes(read_submission(sound_submission).archive)
     assert check_trained_once(simulator, archive, small_data) == {}
 
 
 @pytest.mark.slow
-def test_one_transform_function_in_place_of_three_has_no_findings(
-    sound: Path, simulator: Simulator, small_data: Path
+def test_one_transform_function_instead_of_three_has_no_findings(
+    sound_submission: Path, simulator: Simulator, small_data: Path
 ) -> None:
     hook = "    return output_fn(apply(read(data, content_type), model), accept)\n"
-    replace("train.py", "def input_fn(", "def read(")(sound)
-    replace("train.py", "def predict_fn(", "def apply(")(sound)
+    replace("train.py", "def input_fn(", "def read(")(sound_submission)
+    replace("train.py", "def predict_fn(", "def apply(")(sound_submission)
     replace(
         "train.py",
         "def output_fn(",
         f"def transform_fn(model, data, content_type, accept):\n{hook}\n\ndef write(",
-    )(sound)
-    replace("train.py", "return output_fn(", "return write(")(sound)
-    (sound / "predict.py").unlink()
-    assert check_trained_once(simulator, sound, small_data) == {}
+    )(sound_submission)
+    replace("train.py", "return output_fn(", "return write(")(sound_submission)
+    (sound_submission / "predict.py").unlink()
+    assert check_trained_once(simulator, sound_submission, small_data) == {}
 
 
 @pytest.mark.slow
 def test_the_default_predict_fn_and_a_package_have_no_findings(
-    sound: Path, simulator: Simulator, small_data: Path
+    sound_submission: Path, simulator: Simulator, small_data: Path
 ) -> None:
-    replace("train.py", "def predict_fn(inputs, model):\n    return model.predict(inputs)\n\n\n", "")(sound)
-    replace("train.py", "from linear import", "from models.linear import")(sound)
-    replace("setup.py", ', "linear"]', '], packages=["models"]')(sound)
-    (sound / "models").mkdir()
-    (sound / "models/__init__.py").touch()
-    (sound / "linear.py").rename(sound / "models/linear.py")
-    (sound / "predict.py").unlink()
-    assert check_trained_once(simulator, sound, small_data) == {}
+    replace("train.py", "def predict_fn(inputs, model):\n    return model.predict(inputs)\n\n\n", "")(sound_submission)
+    replace("train.py", "from linear import", "from models.linear import")(sound_submission)
+    replace("setup.py", ', "linear"]', '], packages=["models"]')(sound_submission)
+    (sound_submission / "models").mkdir()
+    (sound_submission / "models/__init__.py").touch()
+    (sound_submission / "linear.py").rename(sound_submission / "models/linear.py")
+    (sound_submission / "predict.py").unlink()
+    assert check_trained_once(simulator, sound_submission, small_data) == {}
 
 
 @pytest.mark.slow
@@ -227,17 +231,17 @@ def test_a_target_that_was_never_measured_has_no_findings(
     assert check_trained_once(simulator, SUBMISSIONS / "sound", tmp_path / "public.csv.gz") == {}
 
 
-def test_rules_can_run_in_the_order_of_their_needs() -> None:
+def test_rules_can_run_in_the_order_of_their_dependencies() -> None:
     rules = all_rules()
     order = list(graphlib.TopologicalSorter({code: rule.needs for code, rule in rules.items()}).static_order())
     assert set(order) == set(rules)
 
 
-def test_the_archive_of_a_folder_holds_what_a_build_needs(sound: Path) -> None:
+def test_the_archive_of_a_folder_contains_what_a_build_needs(sound_submission: Path) -> None:
     for name in ("data", ".git", "model"):
-        (sound / name).mkdir()
-        (sound / name / "file").write_text("left out")
-    (sound / "out").symlink_to("/etc/passwd")
-    with tarfile.open(fileobj=io.BytesIO(pack_project(sound))) as tar:
+        (sound_submission / name).mkdir()
+        (sound_submission / name / "file").write_text("left out")
+    (sound_submission / "out").symlink_to("/etc/passwd")
+    with tarfile.open(fileobj=io.BytesIO(pack_project(sound_submission))) as tar:
         names = tar.getnames()
     assert names == sorted(path.name for path in (SUBMISSIONS / "sound").glob("*.*"))

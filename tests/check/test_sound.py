@@ -1,6 +1,4 @@
-"""Sound submissions have no errors and no warnings, with few and with many rows, and while other programs keep all
-processors busy.
-"""
+"""Sound submissions cause no errors or warnings, with few or many rows, even if all processors are busy."""
 
 import subprocess
 import sys
@@ -20,7 +18,7 @@ from recore.simulator.server import Simulator
 from recore.template.new_submission import list_models, write_submission
 
 INDEPENDENT = sorted(path.name for path in (SUBMISSIONS / "independent").iterdir())
-FEW = 1000  # rows below which a note may say that there are few
+FEW = 1000  # rows; with fewer, a note may say that there are few
 ROWS = (200, FEW, 3000)
 
 
@@ -32,7 +30,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def busy() -> Iterator[None]:
-    """A process for each processor that never waits."""
+    """Keep every processor busy with a process that never waits."""
     processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cpu_count() or 1)]
     yield
     for process in processes:
@@ -47,7 +45,7 @@ def data_of(rows: int, factory: pytest.TempPathFactory) -> Path:
 
 
 def folder_of(name: str, folder: Path) -> Path:
-    """A submission: the template, a model of `recore new`, or one of tests/submissions/independent."""
+    """Return a submission's folder: the template, a model of `recore new`, or one in tests/submissions/independent."""
     if name in list_models():
         write_submission(folder / "new", name)
         return folder / "new"
@@ -69,7 +67,7 @@ def test_a_sound_submission_has_neither_errors_nor_warnings(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", INDEPENDENT)
-def test_an_independent_submission_keeps_the_contract(name: str) -> None:
+def test_an_independent_submission_follows_the_contract(name: str) -> None:
     keeps_the_contract(SUBMISSIONS / "independent" / name)
 
 

@@ -1,7 +1,7 @@
-"""Each broken submission is flagged by exactly the rule that it breaks, at its line; the others by none.
+"""Each broken submission is flagged by exactly the rule that it breaks, at the right line; the others by none.
 
-tests/support/flaws makes the broken ones; tests/submissions/passing holds what differs from the good submission, in
-folders that are named after the rule, with a suffix where there are several.
+tests/support/flaws makes the broken ones; tests/submissions/passing contains what differs from the good submission, in
+folders named after the rule, with a suffix if a rule has several.
 """
 
 from pathlib import Path
@@ -24,7 +24,8 @@ ENTRIES = [entry for entry in load_catalogue() if not entry.runs]
 RULES = {entry.rule.name: entry.rule.code for entry in ENTRIES}
 
 
-# What users of such platforms lost days to, as far as the source shows it: "Published mistakes" in check-rules.md.
+# Mistakes that users of such platforms have reported, as far as the source shows them: "Published mistakes" in check-
+# rules.md.
 PUBLISHED = {
     "C01": ["pickled-from-main", "pickled-from-main-function"],
     "C02": ["modules-uploaded"],
@@ -76,7 +77,7 @@ def depends(code: str, other: str, needs: dict[str, tuple[str, ...]]) -> bool:
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_good_variant_raises_nothing(name: str, tmp_path: Path) -> None:
+def test_a_good_variant_has_no_findings(name: str, tmp_path: Path) -> None:
     assert findings(overlay(tmp_path / "mine", f"passing/{name}")) == []
 
 
@@ -95,29 +96,29 @@ def test_the_page_names_the_rules_that_find_published_mistakes(number: str) -> N
 
 
 @pytest.mark.parametrize("name", ["good", "random_numbers"])
-def test_other_submissions_raise_nothing(name: str) -> None:
+def test_other_submissions_have_no_findings(name: str) -> None:
     assert findings(SUBMISSIONS / name) == []
 
 
-def test_this_submission_raises_nothing() -> None:
+def test_this_submission_has_no_findings() -> None:
     assert findings(ROOT) == []
 
 
 @pytest.mark.parametrize("model", list_models())
-def test_a_new_submission_raises_nothing(model: str, tmp_path: Path) -> None:
+def test_a_new_submission_has_no_findings(model: str, tmp_path: Path) -> None:
     write_submission(tmp_path / "mine", model)
     assert findings(tmp_path / "mine") == []
 
 
 def findings(folder: Path) -> list[object]:
-    """Return the findings of all rules, which must all have been run."""
+    """Return the findings of all rules, and check that all of them ran."""
     results = check(folder)
     assert [result.rule.code for result in results if result.not_run] == []
     return [finding for result in results for finding in result.findings]
 
 
 def test_a_comment_that_is_not_utf_8_is_found(tmp_path: Path) -> None:
-    """Python refuses such a file; its parser, which is given bytes, does not look at comments."""
+    """Python refuses such a file, but its parser does not look at comments if it is passed bytes."""
     script = parse_script("train.py", b"import os\n# caf\xe9\n")
     assert (script.problem, script.problem_line) == ("byte 0xe9 is not utf-8; save the file as UTF-8", 2)
     assert not parse_script("train.py", b"# coding: latin-1\n# caf\xe9\n").problem

@@ -1,8 +1,8 @@
-"""Each case meets a server of its module's submissions: ours, as a process and in a container, or the one at a URL.
+"""Each case runs against a server of its module's submission: ours, as a process and in a container, or one at a URL.
 
     CONFORMANCE_URL=http://127.0.0.1:8080 CONFORMANCE_SUBMISSION=echo python -m pytest tests/conformance
 
-runs the cases of one submission against a server that has it already.
+runs the cases of one submission against a server that already has it.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """If a URL is set, keep only the cases of its submission."""
+    """If a URL is set, keep only the cases for its submission."""
 
     def other(item: pytest.Item) -> bool:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}

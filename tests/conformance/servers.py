@@ -1,4 +1,4 @@
-"""Servers of a submission: one that runs somewhere, one as a process, one in our container image."""
+"""Servers of a submission: one that already runs somewhere, one as a process, and one in our container image."""
 
 import http.client
 import os
@@ -19,10 +19,10 @@ from support.checkout import ROOT, environment
 
 SUBMISSIONS = Path(__file__).parent / "submissions"
 IMAGE = "recore/sagemaker-scikit-learn:1.9-0-cpu-py3"
-URL = os.environ.get("CONFORMANCE_URL", "")  # of a server that somebody runs
-SUBMISSION = os.environ.get("CONFORMANCE_SUBMISSION", "")  # which it serves
+URL = os.environ.get("CONFORMANCE_URL", "")  # of a server that is already running
+SUBMISSION = os.environ.get("CONFORMANCE_SUBMISSION", "")  # the submission that it serves
 
-# A case that our own servers do not pass. Elsewhere it must pass like any other.
+# Our own servers fail such a case; on any other server it must pass.
 differs = partial(pytest.mark.xfail, not URL, strict=True)
 
 
@@ -60,7 +60,7 @@ class Server:
         return self.request("POST", "/invocations", body, Content_Type=content_type, **headers)
 
     def wait(self, runs: Callable[[], bool]) -> None:
-        """Wait for an answer that is not a proxy's, while the server runs: some end by themselves, as they should."""
+        """Wait for a response that is not a proxy's while the server runs: some servers are supposed to end."""
         deadline = time.monotonic() + 120
         while runs():
             try:
@@ -73,7 +73,7 @@ class Server:
 
 
 def variables(submission: str) -> dict[str, str]:
-    """A submission's environment.txt, in the format of `docker run --env-file`."""
+    """Read a submission's environment.txt, which has the format of `docker run --env-file`."""
     lines = (SUBMISSIONS / submission / "environment.txt").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
@@ -86,17 +86,17 @@ def free_port() -> int:
 
 @contextmanager
 def anywhere(submission: str, folder: Path) -> Iterator[Server]:
-    """The server at CONFORMANCE_URL."""
+    """Return the server at CONFORMANCE_URL."""
     address = urlsplit(URL)
     server = Server(address.hostname or "", address.port or 80)
-    until = time.monotonic() + 5  # where nothing listens by then, nothing will
+    until = time.monotonic() + 5  # if nothing is listening by then, nothing will be
     server.wait(lambda: time.monotonic() < until)
     yield server
 
 
 @contextmanager
 def process(submission: str, folder: Path) -> Iterator[Server]:
-    """The room's serving program; `folder` is its /opt/ml."""
+    """Start the room's serving program; `folder` is its /opt/ml."""
     shutil.copytree(SUBMISSIONS / submission, folder / "model/code")
     settings = {name: value.replace("/opt/ml", str(folder)) for name, value in variables(submission).items()}
     server = Server("127.0.0.1", free_port())
@@ -120,7 +120,7 @@ def process(submission: str, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def container(submission: str, folder: Path) -> Iterator[Server]:
-    """Our image, started as SageMaker starts it."""
+    """Start our image as SageMaker starts it."""
     docker = pytest.importorskip("docker")
     try:
         engine = docker.from_env()
@@ -130,7 +130,7 @@ def container(submission: str, folder: Path) -> Iterator[Server]:
         try:
             engine.images.get(IMAGE)
         except docker.errors.ImageNotFound:
-            pytest.skip(f"no image {IMAGE}: the Dockerfile says how to build it")
+            pytest.skip(f"no image {IMAGE}: see the Dockerfile for how to build it")
         server = Server("127.0.0.1", free_port())
         running = engine.containers.create(
             IMAGE,

@@ -1,4 +1,4 @@
-"""Copies of recore/container on their own, as a container holds them; servers and training jobs that run from there."""
+"""Copies of recore/container alone, as a container contains them, and servers and training jobs that run from there."""
 
 import http.client
 import json
@@ -33,7 +33,7 @@ def write_files(folder: Path, files: dict[str, str]) -> Path:
 
 
 class UnixConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
+    """An HTTP connection over a Unix socket."""
 
     def __init__(self, path: Path):
         super().__init__("localhost", timeout=60)
@@ -58,7 +58,7 @@ class Answer:
 
 @dataclass
 class Server:
-    """A serving program that runs; `base` is its /opt/ml, `log` the file of its stderr and stdout."""
+    """A running serving program; `base` is its /opt/ml, `log` the file with its stderr and stdout."""
 
     process: subprocess.Popen[bytes]
     address: Path | int
@@ -96,7 +96,7 @@ Serve = Callable[..., Server]
 
 @pytest.fixture(scope="module")
 def serve(room: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Start a server of the user's files, on a Unix socket or a port, and wait until it answers pings."""
+    """Start a server for the user's files, on a Unix socket or a port, and wait until it answers pings."""
     running = []
 
     def start(
@@ -104,9 +104,9 @@ def serve(room: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -
         files: dict[str, str] | None = None,
         tcp: bool = False,
         code: str = "model/code",
-        stderr: socket.socket | None = None,  # in place of the log
-        hooks: str | None = None,  # of another image
-        folders: tuple[str, ...] = (),  # besides
+        stderr: socket.socket | None = None,  # instead of the log
+        hooks: str | None = None,  # the default hooks of another image
+        folders: tuple[str, ...] = (),  # additional folders
         **set_: str,
     ) -> Server:
         base = tmp_path_factory.mktemp("ml")
@@ -174,7 +174,7 @@ class Job:
         )
 
     def script(self, text: str, **hyperparameters: str) -> None:
-        """A submission of one script, in a folder that the hyperparameters name."""
+        """Write a submission with a single script to a folder that the hyperparameters name."""
         source = write_files(self.base.parent / "source", {"script.py": text})
         named = {"sagemaker_program": "script.py", "sagemaker_submit_directory": str(source)}
         self.configure(named | hyperparameters)

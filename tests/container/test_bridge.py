@@ -1,4 +1,4 @@
-"""The bridge between a port and a Unix socket: what it forwards, and what the command behind it sees of it."""
+"""The bridge between a port and a Unix socket: what it forwards, and what the command behind it sees."""
 
 import http.client
 import signal
@@ -20,7 +20,7 @@ BRIDGE = str(ROOT / "recore/container/bridge.py")
 
 @pytest.fixture
 def path() -> Iterator[str]:
-    """A path for a Unix socket, which must be short."""
+    """Return a path for a Unix socket, which must be short."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield f"{folder}/s"
 
@@ -37,7 +37,7 @@ def bridged(*words: object, **options: object) -> "subprocess.Popen[str]":
 
 @contextmanager
 def echo(listening: socket.socket) -> Iterator[None]:
-    """Answer each connection with what it sent, until the block ends."""
+    """Echo what each connection sends until the block ends."""
 
     def serve() -> None:
         while True:
@@ -65,7 +65,7 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
 
 
 def test_from_a_port_to_a_socket(path: str) -> None:
-    """A job calls the simulator. The port accepts connections as soon as the command starts."""
+    """A job calls the simulator: the port accepts connections as soon as the command starts."""
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
     listening.listen()
@@ -87,7 +87,7 @@ def test_from_a_socket_to_a_port(path: str) -> None:
 
 
 def status_of(path: str) -> int | None:
-    """The status of an answer through the socket; None if the connection ends without one."""
+    """Return the status of a response through the socket, or None if the connection closes without one."""
     connection = http.client.HTTPConnection("localhost")
     connection.sock = socket.socket(socket.AF_UNIX)
     try:

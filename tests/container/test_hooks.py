@@ -1,11 +1,11 @@
-"""What the server says of a request that the hooks refuse or fail at, and that it goes on.
+"""What the server reports if hooks refuse a request or fail, and that it keeps running.
 
-The conformance cases (tests/conformance/cases) hold for any server, and look at the status alone; the reason is ours.
+The conformance cases (tests/conformance/cases) apply to any server and check only the status; the reason is ours.
 """
 
 import pytest
 
-# Without hooks of its own but for the model's: the image's defaults read and write.
+# The only hook is model_fn: the image's defaults read the request and write the response.
 DEFAULTS = """
 class Model:
     def predict(self, data):

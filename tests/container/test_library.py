@@ -1,4 +1,4 @@
-"""The package sagemaker_containers of the container: a framework's application with it, served over real HTTP."""
+"""The container's package sagemaker_containers: a framework's application that uses it, served over real HTTP."""
 
 import json
 import os
@@ -32,14 +32,14 @@ app = worker.Worker(transform_fn=served.transform, initialize_fn=served.initiali
 
 
 def run(room: Path, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a script by a Python that has the package, as in a container."""
+    """Run a script with a Python that has the package, as in a container."""
     environment = dict(os.environ, PYTHONPATH=str(room / "library"))
     return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
 def address(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A client of the application that `server.start` serves."""
+    """Return the address of the application that `server.start` serves."""
     folder = tmp_path_factory.mktemp("framework")
     (folder / "application.py").write_text(APPLICATION)
     with socket.socket() as free:
@@ -83,7 +83,7 @@ def test_default_hooks(address: str) -> None:
     assert post(address, "[1]", ContentType="application/json", Content_Type="image/png")[2] == "[2]"
 
 
-def test_formats_that_nothing_reads_or_writes(address: str) -> None:
+def test_unsupported_formats(address: str) -> None:
     status, kind, body = post(address, "1", Content_Type="image/png")
     assert (status, kind) == (415, "application/json")
     assert json.loads(body)["error"] == "UnsupportedFormatError"
@@ -108,7 +108,7 @@ for name in dir(framework):
     assert names >= {"content_types", "encoders", "env", "modules", "transformer", "worker", "server", "training_env"}
 
 
-def test_the_module_that_examples_for_several_instances_import(room: Path) -> None:
+def test_the_module_that_multi_instance_examples_import(room: Path) -> None:
     script = (
         "from sagemaker_containers import entry_point; print(entry_point.run, entry_point._wait_hostname_resolution)"
     )
@@ -116,7 +116,7 @@ def test_the_module_that_examples_for_several_instances_import(room: Path) -> No
     assert ended.returncode == 0, ended.stderr
 
 
-def test_a_name_that_it_does_not_have(room: Path) -> None:
+def test_an_unknown_name(room: Path) -> None:
     ended = run(room, "from sagemaker_containers.beta.framework import nothing")
     assert "ImportError: cannot import name 'nothing'" in ended.stderr
 

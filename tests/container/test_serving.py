@@ -1,4 +1,4 @@
-"""The server around the hooks: loading, addresses, limits, workers, shutdown."""
+"""The server around the hooks: loading, paths, limits, workers, shutdown."""
 
 import contextlib
 import os
@@ -83,14 +83,14 @@ def test_model_that_does_not_load(serve, name: str) -> None:
         assert reason in answer.text
     log = server.log.read_text()
     assert "Traceback" in log
-    assert log.count(reason) == 1  # loaded once, not again and again
+    assert log.count(reason) == 1  # the model was loaded once, not repeatedly
     assert not (server.base / "output").exists()
     assert server.stop() == 0
 
 
 @contextlib.contextmanager
 def loading(room: Path, sockets: Path, base: Path, module: str, workers: int = 2) -> Iterator[subprocess.Popen[str]]:
-    """A server that has just been started, with a folder for the reason of a failure."""
+    """Start a server, with a folder for the reason of a failure, and return it while it loads."""
     (base / "model/code").mkdir(parents=True)
     (base / "model/code/inference.py").write_text(module)
     (base / "output").mkdir()
@@ -114,7 +114,7 @@ def test_model_that_does_not_load_leaves_the_reason(room: Path, sockets: Path, t
 
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)"])
 def test_a_process_that_ends_while_it_loads_the_model(room: Path, sockets: Path, tmp_path: Path, end: str) -> None:
-    """The server ends, too, and leaves the reason: the next process would end in the same way."""
+    """The server ends too and leaves the reason, because the next process would end in the same way."""
     module = f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}"
     with loading(room, sockets, tmp_path, module) as process:
         _, printed = process.communicate(timeout=120)
@@ -126,9 +126,9 @@ def test_a_process_that_ends_while_it_loads_the_model(room: Path, sockets: Path,
 
 
 def test_a_server_that_is_stopped_while_it_loads_the_model(room: Path, sockets: Path, tmp_path: Path) -> None:
-    """That is no failure, even of a process that does not end by itself."""
-    deaf = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
-    module = f"import signal, time\ndef model_fn(folder): {deaf}; print('in'); time.sleep(99)"
+    """This does not count as a failure, even if a process does not end by itself."""
+    block_sigterm = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
+    module = f"import signal, time\ndef model_fn(folder): {block_sigterm}; print('in'); time.sleep(99)"
     with loading(room, sockets, tmp_path, module, workers=1) as process:
         assert process.stdout
         assert process.stdout.readline() == "in\n"
@@ -152,18 +152,18 @@ def transform_fn(model, data, content_type, accept):
 
 
 def test_a_process_that_ends_after_the_model_was_loaded_is_replaced(serve) -> None:
-    """Even if the next one ends while it loads the model."""
+    """It is replaced even if the next process ends while it loads the model."""
     server = serve(REPLACED, folders=("output",))
     first = server.post("1").text
     os.kill(int(first), signal.SIGKILL)
-    # connections wait in the queue of the socket that the processes share
+    # connections wait in the queue of the socket that all processes share
     assert server.post("1").text != first
     assert sorted(os.listdir(server.base / "output")) == ["0", "1", "2"]
     assert server.stop() == 0
 
 
 def test_a_server_that_ends_when_it_is_stopped_has_not_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that load the model are killed then, and gunicorn reports their end if it notices it in time."""
+    """Processes that are loading the model are killed, and gunicorn reports their end if it notices it in time."""
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
     (tmp_path / "output").mkdir()
     server = ModelServer("unix:socket")
@@ -182,8 +182,8 @@ def test_a_server_that_ends_when_it_is_stopped_has_not_failed(tmp_path: Path, mo
     "module", ["def model_fn(folder): int('x')", MODEL + "def transform_fn(*_): int('x')"], ids=["model", "request"]
 )
 def test_a_traceback_is_one_write(serve, module: str) -> None:
-    """The workers share a log: between the writes of one, there may be lines of another."""
-    reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # which keeps writes apart
+    """The workers share a log, so lines of one may appear between two writes of another."""
+    reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps writes separate
     with reading, writing:
         reading.settimeout(10)
         serve(module, stderr=writing).post("1")
@@ -191,9 +191,9 @@ def test_a_traceback_is_one_write(serve, module: str) -> None:
     assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', text), text
 
 
-# The names are those of the room's own files.
+# These are the names of the room's own files.
 @pytest.mark.parametrize("code", ["model/code", "code"])
-def test_program_and_its_neighbours(serve, code: str) -> None:
+def test_program_and_modules_beside_it(serve, code: str) -> None:
     files = {
         "serving.py": "import training\nfrom helpers_of_mine import model_fn\n"
         "def transform_fn(*_): return training.X + open(model_fn(None)).read()",
@@ -217,7 +217,7 @@ def test_folders_from_the_environment(serve, tmp_path: Path) -> None:
 
 
 def test_two_workers_answer_at_the_same_time(serve) -> None:
-    """Each request waits for the other's file: with one worker neither would end."""
+    """Each request waits for the other's file: with a single worker neither would end."""
     server = serve(
         "import os, time\n"
         "def model_fn(model_dir):\n"
@@ -243,7 +243,7 @@ def test_two_workers_answer_at_the_same_time(serve) -> None:
 
 def test_request_that_takes_too_long(serve) -> None:
     server = serve(
-        "import time\ndef model_fn(model_dir): time.sleep(2.5)\n"  # a model may take longer than a request
+        "import time\ndef model_fn(model_dir): time.sleep(2.5)\n"  # loading a model may take longer than a request
         "def transform_fn(model, data, content_type, accept): time.sleep(float(data)); return 'done'\n",
         SAGEMAKER_MODEL_SERVER_TIMEOUT="1",
     )
@@ -260,7 +260,7 @@ def test_what_hooks_print_is_in_the_log_at_once(serve) -> None:
 
 
 @pytest.mark.parametrize("tcp", [False, True])
-def test_sigterm_ends_all_of_it(serve, tcp: bool) -> None:
+def test_sigterm_ends_all_processes(serve, tcp: bool) -> None:
     server = serve(PROCESS, tcp=tcp, SAGEMAKER_MODEL_SERVER_WORKERS="2")
     while len(children := psutil.Process(server.process.pid).children()) < 2:
         time.sleep(0.05)
@@ -269,7 +269,7 @@ def test_sigterm_ends_all_of_it(serve, tcp: bool) -> None:
     assert tcp or not server.address.exists()
 
 
-def test_sigterm_during_a_request_ends_all_of_it(serve) -> None:
+def test_sigterm_during_a_request_ends_all_processes(serve) -> None:
     server = serve(MODEL + "import time\ndef transform_fn(*_): print('busy', flush=True); time.sleep(600)\n")
     with closing(server.connection()) as connection:
         connection.request("POST", "/invocations", b"1")
@@ -284,20 +284,20 @@ def test_sigterm_during_a_request_ends_all_of_it(serve) -> None:
     assert running == []
 
 
-def test_listens_where_it_is_told(serve) -> None:
+def test_listens_at_the_configured_address(serve) -> None:
     server = serve(PROCESS, tcp=True)
     listening = [c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == "LISTEN"]
     assert listening == [("127.0.0.1", server.address)]
 
 
-def test_writes_nothing_of_its_own(serve, tmp_path: Path) -> None:
-    places = {name: tmp_path / name for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
-    for place in places.values():
-        place.mkdir()
-    server = serve(PROCESS, **{name: str(place) for name, place in places.items()}, PYTHONDONTWRITEBYTECODE="1")
+def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("HOME", "TMPDIR", "XDG_RUNTIME_DIR")}
+    for folder in folders.values():
+        folder.mkdir()
+    server = serve(PROCESS, **{name: str(folder) for name, folder in folders.items()}, PYTHONDONTWRITEBYTECODE="1")
     server.post("1")
-    time.sleep(0.5)  # gunicorn makes what it makes in a thread
-    assert sorted(tmp_path.rglob("*")) == sorted(places.values())
+    time.sleep(0.5)  # gunicorn creates its temporary files in a thread
+    assert sorted(tmp_path.rglob("*")) == sorted(folders.values())
     assert {path.name for path in server.base.rglob("*")} == {"model", "code", "inference.py"}
     assert os.listdir(server.address.parent) == ["socket"]
     assert os.listdir(f"/proc/{server.process.pid}/cwd") == []
@@ -311,14 +311,14 @@ def test_writes_nothing_of_its_own(serve, tmp_path: Path) -> None:
         ("MAX_CONTENT_LENGTH", "-1"),
     ],
 )
-def test_settings_that_are_no_numbers(room: Path, variable: str, value: str) -> None:
-    done = subprocess.run(
+def test_settings_that_are_not_numbers(room: Path, variable: str, value: str) -> None:
+    result = subprocess.run(
         [sys.executable, "-P", str(room / "serving.py"), "--bind", "127.0.0.1:0"],
         env=environment() | {variable: value},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert f"{variable} is {value!r}: it must be a whole number of at least 1" in done.stderr
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert f"{variable} is {value!r}: it must be a whole number of at least 1" in result.stderr

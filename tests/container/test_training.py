@@ -1,4 +1,4 @@
-"""A training job from its configuration files to its exit code and reason, with scripts that end in many ways."""
+"""A training job from configuration files to exit code and failure reason, with scripts that end in many ways."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def report_of(stdout: str) -> dict:
     return json.loads(stdout.splitlines()[-1])
 
 
-def test_a_successful_job_needs_none_of_the_system_s_programs(job) -> None:
+def test_a_successful_job_needs_no_system_programs(job) -> None:
     (job.base / "input/data/training").mkdir(parents=True)
     job.script(TELL + "open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').close()")
     ended = job.run(PATH="/no/such/folder")
@@ -35,7 +35,7 @@ def test_a_successful_job_needs_none_of_the_system_s_programs(job) -> None:
     assert report_of(ended.stdout)["folder"] == str(job.base / "code")
 
 
-def test_modules_beside_the_script_may_have_the_names_of_the_container_s_own_files(job) -> None:
+def test_modules_beside_the_script_may_have_the_names_of_the_containers_own_files(job) -> None:
     source = job.base.parent / "source"
     source.mkdir()
     (source / "train.py").write_text("import training, serving\nprint(training.X + serving.X)")
@@ -55,7 +55,7 @@ def test_shell_script(job) -> None:
     assert (ended.code, ended.stdout, ended.failure) == (5, "got --rock two words\n", "no such rock")
 
 
-ENDS = {
+ENDINGS = {
     "message": ("import sys; sys.exit('no copper here')", 1, "no copper here"),
     "lines": ("raise ValueError('no copper\\n\\n  but tin')", 1, "ValueError: no copper\n\n  but tin"),
     "chained": ("try: 1 / 0\nexcept ZeroDivisionError: raise KeyError('ore')", 1, "KeyError: 'ore'"),
@@ -70,9 +70,9 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("name", ENDS)
+@pytest.mark.parametrize("name", ENDINGS)
 def test_exit_statuses_and_failure_reasons(job, name: str) -> None:
-    text, code, failure = ENDS[name]
+    text, code, failure = ENDINGS[name]
     job.script(text)
     ended = job.run()
     assert (ended.code, ended.failure) == (code, failure)
@@ -94,7 +94,7 @@ def test_long_message_shows_both_ends(job) -> None:
     assert failure.endswith("x last")
 
 
-def test_last_lines_win_over_an_old_exception(job) -> None:
+def test_last_lines_take_precedence_over_an_earlier_exception(job) -> None:
     job.script(
         "import logging, sys\ntry: 1 / 0\nexcept ZeroDivisionError: logging.exception('went on')\n"
         "for n in range(300): print('line', n, file=sys.stderr)\nsys.exit('the real reason')"
@@ -104,7 +104,7 @@ def test_last_lines_win_over_an_old_exception(job) -> None:
     assert failure.endswith("line 299\nthe real reason")
 
 
-def test_last_lines_are_whole(job) -> None:
+def test_last_lines_are_complete(job) -> None:
     job.script("import sys\nfor n in range(300): print('row', n, file=sys.stderr)\nsys.exit('the real reason')")
     lines = job.run().failure.splitlines()
     assert lines[-1] == "the real reason"
@@ -117,12 +117,12 @@ def test_stderr_passes_unchanged(job) -> None:
     assert lines == [f"{n:060}" for n in range(100_000)]
 
 
-def test_a_process_left_behind_does_not_hold_the_job(job) -> None:
+def test_a_process_left_behind_does_not_delay_the_end_of_the_job(job) -> None:
     job.script(
         "import subprocess, sys\n"
         "print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid, flush=True)\nsys.exit('gone')"
     )
-    ended = job.run()  # which waits for a minute
+    ended = job.run()  # the program waits for a minute
     os.kill(int(ended.stdout), signal.SIGKILL)
     assert ended.failure == "gone"
 
@@ -160,7 +160,7 @@ def test_sigterm_that_the_script_does_not_handle(job) -> None:
 def test_sigterm_before_the_script(job) -> None:
     job.script(TELL)
     named = json.loads((job.base / "input/config/hyperparameters.json").read_text())
-    job.configure(named, hosts=("algo-1.invalid", "algo-2.invalid"))  # is waited for: it has no address
+    job.configure(named, hosts=("algo-1.invalid", "algo-2.invalid"))  # waits for a host without an address
     with job.start() as process:
         assert "Imported framework" in process.stderr.readline()
         time.sleep(0.5)
@@ -178,14 +178,14 @@ def test_requirements_that_do_not_exist(job) -> None:
     assert "ran" not in ended.stdout
 
 
-def test_source_that_is_not_there(job) -> None:
+def test_missing_source(job) -> None:
     job.configure({"sagemaker_program": "script.py", "sagemaker_submit_directory": "/no/such/folder"})
     ended = job.run()
     assert ended.code != 0
     assert ended.failure == "FileNotFoundError: [Errno 2] No such file or directory: '/no/such/folder'"
 
 
-def test_configuration_that_is_not_there(job) -> None:
+def test_missing_configuration(job) -> None:
     job.script("")
     (job.base / "input/config/resourceconfig.json").unlink()
     ended = job.run()

@@ -1,4 +1,4 @@
-"""CSV and libsvm as XGBoost images read them."""
+"""CSV and libsvm as the XGBoost images read them."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions imp
         (b"3.5e38", "file: column 1 of row 1 is infinite, or too large for a number of 32 bits"),
     ],
 )
-def test_csv_that_is_no_table_of_numbers(content: bytes, reason: str) -> None:
+def test_csv_that_is_not_a_table_of_numbers(content: bytes, reason: str) -> None:
     with pytest.raises(UserError, match=reason):
         parse_csv(content, "file")
 
@@ -34,13 +34,13 @@ INFINITE = ("1 0:inf", "-1e39 0:1", "1:inf 0:1")
 
 
 @pytest.mark.parametrize("line", [*LINES, *INFINITE])
-def test_libsvm_that_is_none_is_named_by_its_line(line: str) -> None:
+def test_invalid_libsvm_is_reported_with_its_line(line: str) -> None:
     with pytest.raises(UserError, match="line 2 is not libsvm"):
         parse_libsvm(f"1 0:1\n{line}\n", labelled=True)
 
 
 def test_formats_have_the_same_content(tmp_path: Path) -> None:
-    """Delimiters, weights of libsvm, features that only a later line has, and requests without labels."""
+    """Formats differ in delimiters, weights, features that only a later line has, and labels, which requests lack."""
     assert parse_csv(b"1;2\n;4\n").tolist()[0] == [1, 2]
     assert parse_csv(b"1\t2\t").shape == (1, 3)
     parsed = parse_libsvm("1:0.5 qid:7 0:1\n\n0:2 qid:8 4:3 # a comment\n\n", labelled=True)
@@ -58,7 +58,7 @@ def test_formats_have_the_same_content(tmp_path: Path) -> None:
 
 
 def test_lines_of_csv_may_be_long() -> None:
-    """Longer than what is read of a file at a time; numbers have 32 bits."""
+    """The line is longer than one read of the file; its numbers have 32 bits."""
     values = np.random.default_rng(4).random((3, 150_000))
     content = "\n".join(",".join(map(repr, row.tolist())) for row in values).encode()
     assert min(map(len, content.splitlines())) > 2 << 20
@@ -79,7 +79,7 @@ def test_lines_of_csv_may_be_long() -> None:
         (["nan 0:1\n"], "XGBoost cannot use these data: .*Label contains NaN"),
     ],
 )
-def test_libsvm_that_does_not_go_together(tmp_path: Path, files: list[str], reason: str) -> None:
+def test_inconsistent_libsvm_files(tmp_path: Path, files: list[str], reason: str) -> None:
     for number, text in enumerate(files):
         (tmp_path / f"part-{number}").write_text(text)
     with pytest.raises(UserError, match=reason):
@@ -87,7 +87,7 @@ def test_libsvm_that_does_not_go_together(tmp_path: Path, files: list[str], reas
 
 
 def test_queries_of_several_files(tmp_path: Path) -> None:
-    """A query is a run of rows, whatever its number, over the files' ends, too."""
+    """A query is a run of consecutive rows with the same ID, even across the ends of files."""
     (tmp_path / "part-0").write_text("1 qid:9 0:1\n0 qid:9 0:2\n1 qid:2 0:1\n")
     (tmp_path / "part-1").write_text("0 qid:2 0:1\n1 qid:9 0:1\n")
     matrix = read_dmatrix(data_files(tmp_path), "libsvm")

@@ -16,7 +16,7 @@ TRAIN, VALIDATION = table(300, 1), table(80, 2)
 
 
 def respond(folder: Path, accept: str = "text/csv", rows: np.ndarray = VALIDATION) -> str:
-    """The body of the response to a request with these rows."""
+    """Return the body of the response to a request with these rows."""
     hooks = XGBoostAlgorithmHooks()
     response = hooks.transform(hooks.default_model_fn(str(folder)), csv_of(rows[:, 1:]), "text/csv", accept)
     assert response.status_code == 200, response.get_data(as_text=True)
@@ -24,7 +24,7 @@ def respond(folder: Path, accept: str = "text/csv", rows: np.ndarray = VALIDATIO
 
 
 def test_probabilities_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each line has one row's predictions; older versions and Batch Transform write them as lists."""
+    """Each line contains one row's predictions; older versions and Batch Transform write them as lists."""
     classes = np.digitize(TRAIN[:, 0], [-1, 1])
     data = xgb.DMatrix(TRAIN[:, 1:], label=classes)
     booster = xgb.train({"objective": "multi:softprob", "num_class": 3, "nthread": 1}, data, 3)
@@ -46,7 +46,7 @@ def test_probabilities_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_absent_features_are_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before version 1.3 only one may be absent."""
+    """Before version 1.3, only one feature may be absent."""
     booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
     (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
     shortened = VALIDATION.copy()
@@ -63,7 +63,7 @@ def test_absent_features_are_missing(
 
 
 def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless the environment asks for the first model alone; before version 1.2-2 that is always served."""
+    """The models vote unless the environment asks for the first one alone, which versions before 1.2-2 always serve."""
     labels = (TRAIN[:, 0] > 0).astype(int)
     data = xgb.DMatrix(TRAIN[:, 1:], label=labels)
     opposite = xgb.DMatrix(TRAIN[:, 1:], label=1 - labels)
@@ -109,7 +109,7 @@ def test_an_empty_model_is_refused(tmp_path: Path) -> None:
     ids=["libsvm", "CSV"],
 )
 def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, content_type: str) -> None:
-    """Empty lines around the rows are none."""
+    """Empty lines before and after the rows do not count as rows."""
     booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
     (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
     hooks = XGBoostAlgorithmHooks()
@@ -142,7 +142,7 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
         ("\r\n\n", "text/csv", "the request is empty"),
     ],
 )
-def test_requests_that_are_no_numbers_of_32_bits(tmp_path: Path, data: str, content_type: str, reason: str) -> None:
+def test_requests_that_are_not_32_bit_numbers(tmp_path: Path, data: str, content_type: str, reason: str) -> None:
     (tmp_path / "xgboost-model").write_bytes(xgb.train(SETTINGS, matrix(TRAIN), 1).save_raw("ubj"))
     hooks = XGBoostAlgorithmHooks()
     response = hooks.transform(hooks.default_model_fn(str(tmp_path)), data, content_type, "text/csv")

@@ -1,4 +1,4 @@
-"""The program of XGBoost images without a script: SageMaker's built-in algorithm."""
+"""The training program of XGBoost images without a script: SageMaker's built-in algorithm."""
 
 import io
 import json
@@ -28,7 +28,7 @@ TRAIN, VALIDATION = table(300, 1), table(80, 2)
 
 @dataclass
 class Trained:
-    """A job that has ended: its status, what it printed, and its folder /opt/ml."""
+    """A job that has ended: its status, its output, and its folder /opt/ml."""
 
     status: int
     printed: str
@@ -40,10 +40,10 @@ class Trained:
         return booster
 
 
-def fill(
+def make_job_folder(
     base: Path, settings: dict[str, str], channels: dict[str, str | bytes], content_type: str | None = None
 ) -> None:
-    """Make a job's /opt/ml."""
+    """Create a job's /opt/ml."""
     (base / "input/config").mkdir(parents=True)
     (base / "input/config/hyperparameters.json").write_text(json.dumps(settings))
     described = {name: {"ContentType": content_type} if content_type else {} for name in channels}
@@ -54,7 +54,7 @@ def fill(
 
 
 def printed_by(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """Train on the files below `base` (/opt/ml in a container) and return what the algorithm prints."""
+    """Train on the files below `base` (/opt/ml in a container) and return the algorithm's output."""
     (base / "model").mkdir()
     algorithm.train(base)
     return capsys.readouterr().out
@@ -63,21 +63,21 @@ def printed_by(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
 @pytest.fixture
 def train(tmp_path: Path) -> Callable[..., Trained]:
     def run(settings: dict[str, str], channels: dict[str, str]) -> Trained:
-        fill(tmp_path, settings, channels)
-        done = subprocess.run(
+        make_job_folder(tmp_path, settings, channels)
+        result = subprocess.run(
             [sys.executable, "-P", ROOT / "recore/container/xgboost_training.py"],
             env=os.environ | {"SAGEMAKER_BASE_DIR": str(tmp_path)},
             capture_output=True,
             text=True,
             timeout=120,
         )
-        return Trained(done.returncode, done.stdout + done.stderr, tmp_path)
+        return Trained(result.returncode, result.stdout + result.stderr, tmp_path)
 
     return run
 
 
 def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., Trained]) -> None:
-    """A channel without a ContentType is libsvm; the model keeps its best rounds."""
+    """A channel without a ContentType is read as libsvm; the model keeps the trees of its best rounds."""
     settings = hyperparameters(num_round=200, early_stopping_rounds=3, eval_metric="rmse,mae", eta=0.5)
     trained = train(settings, {"train": libsvm_of(TRAIN), "validation": libsvm_of(VALIDATION)})
     assert trained.status == 0, trained.printed
@@ -102,7 +102,7 @@ def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., Trained]) -
     ]
 
 
-def test_csv_is_read_where_libsvm_is_meant_and_weights_count(train: Callable[..., Trained]) -> None:
+def test_csv_is_read_instead_of_libsvm_and_weights_count(train: Callable[..., Trained]) -> None:
     weights = np.random.default_rng(3).random(len(TRAIN)).round(3) + 0.1
     weighted = np.insert(TRAIN, 1, weights, axis=1)
     checked = np.insert(VALIDATION, 1, np.arange(len(VALIDATION)), axis=1)
@@ -127,11 +127,11 @@ def parquet_of(**columns: Any) -> bytes:
 
 
 def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
-    """The label first, of whatever type of number; a missing value is one."""
+    """The label is the first column, whatever its numeric type; features may be missing."""
     labels, *features = TRAIN.T
     columns = {f"f{number}": pa.array(values, from_pandas=True) for number, values in enumerate(features)}
     data = parquet_of(label=labels, **columns)
-    fill(tmp_path, hyperparameters(num_round=5), {"train": data}, "application/x-parquet")
+    make_job_folder(tmp_path, hyperparameters(num_round=5), {"train": data}, "application/x-parquet")
     (tmp_path / "model").mkdir()
     algorithm.train(tmp_path)
     predictions = Trained(0, "", tmp_path).booster().predict(matrix(VALIDATION))
@@ -156,8 +156,8 @@ WHOLE = parquet_of(label=[1, 2], depth=[3.5, 4.5])
     ],
     ids=["nothing", "CSV", "cut off", "text", "lists", "too large", "one column", "no label", "no rows"],
 )
-def test_parquet_that_is_no_table_of_numbers(tmp_path: Path, content: bytes, reason: str) -> None:
-    fill(tmp_path, hyperparameters(num_round=5), {"train": content}, "parquet")
+def test_parquet_that_is_not_a_table_of_numbers(tmp_path: Path, content: bytes, reason: str) -> None:
+    make_job_folder(tmp_path, hyperparameters(num_round=5), {"train": content}, "parquet")
     with pytest.raises(UserError) as raised:
         algorithm.train(tmp_path)
     assert str(raised.value).startswith(reason)
@@ -184,10 +184,12 @@ def test_when_training_stops_early(
     channels: list[str],
     stops: bool,
 ) -> None:
-    """Since version 1.3, only by a metric that is named, and with a channel validation."""
+    """Since version 1.3, training stops early only if a metric is named and there is a channel named validation."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     data = {"train": csv_of(TRAIN)} | dict.fromkeys(channels, csv_of(VALIDATION))
-    fill(tmp_path, hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, "text/csv")
+    make_job_folder(
+        tmp_path, hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, "text/csv"
+    )
     printed = printed_by(tmp_path, capsys)
     rounds = Trained(0, "", tmp_path).booster().num_boosted_rounds()
     assert rounds < 60 if stops else rounds == 60
@@ -216,11 +218,11 @@ def test_the_metric_of_a_version(
     objective: str,
     metric: str,
 ) -> None:
-    """Without an eval_metric XGBoost takes the objective's own, which changed; early stopping takes it, too."""
+    """Without an eval_metric XGBoost uses the objective's default, which changed; early stopping uses it too."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     settings = {"num_round": "3", "objective": objective} | ({"num_class": "2"} if "multi" in objective else {})
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
-    fill(tmp_path, settings | {"early_stopping_rounds": "2"}, {"train": csv_of(data)}, "text/csv")
+    make_job_folder(tmp_path, settings | {"early_stopping_rounds": "2"}, {"train": csv_of(data)}, "text/csv")
     lines = [line for line in printed_by(tmp_path, capsys).splitlines() if line.startswith("[")]
     assert lines
     assert all(re.fullmatch(rf"\[\d\]#011train-{metric}:[\d.]+", line) for line in lines), lines
@@ -231,7 +233,7 @@ def test_earlier_versions_weight_the_training_data_alone(
 ) -> None:
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.0-1")
     data = {"train": csv_of(np.insert(TRAIN, 1, 1, axis=1)), "validation": csv_of(VALIDATION)}
-    fill(tmp_path, hyperparameters(num_round=2, csv_weights=1), data, "text/csv")
+    make_job_folder(tmp_path, hyperparameters(num_round=2, csv_weights=1), data, "text/csv")
     assert "The channel validation has 80 rows and 5 features." in printed_by(tmp_path, capsys)
 
 
@@ -240,7 +242,7 @@ def grades(values: np.ndarray) -> np.ndarray:
 
 
 def with_queries(values: np.ndarray, rows: int) -> str:
-    """libsvm of grades 0 to 2, with a query for each so many rows."""
+    """Return libsvm data with grades from 0 to 2, in queries of `rows` rows each."""
     labelled = np.column_stack([grades(values), values[:, 1:]])
     lines = [line.split(" ", 1) for line in libsvm_of(labelled).splitlines()]
     return "".join(f"{label} qid:{number // rows} {cells}\n" for number, (label, cells) in enumerate(lines))
@@ -249,9 +251,11 @@ def with_queries(values: np.ndarray, rows: int) -> str:
 def test_ranking_by_the_queries_of_libsvm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Labels may be grades."""
+    """Labels may be grades of relevance."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.7-1")
-    fill(tmp_path, hyperparameters(num_round=5, objective="rank:ndcg"), {"train": with_queries(TRAIN, 10)}, "libsvm")
+    make_job_folder(
+        tmp_path, hyperparameters(num_round=5, objective="rank:ndcg"), {"train": with_queries(TRAIN, 10)}, "libsvm"
+    )
     assert "no groups" not in printed_by(tmp_path, capsys)
     data = xgb.DMatrix(TRAIN[:, 1:], label=grades(TRAIN), group=[10] * 30)
     expected = xgb.train(SETTINGS | {"objective": "rank:ndcg"}, data, 5).predict(matrix(VALIDATION))
@@ -261,36 +265,38 @@ def test_ranking_by_the_queries_of_libsvm(
 def test_early_stopping_before_1_3_is_by_the_last_metric(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Also with a booster of which XGBoost does not keep the best rounds alone."""
+    """This also holds for a booster whose best rounds alone XGBoost cannot keep."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     settings = {"num_round": "60", "early_stopping_rounds": "2", "booster": "gblinear"}
     settings |= {"objective": "reg:squarederror", "eval_metric": "mse,rmse", "verbosity": "0"}
-    fill(tmp_path, settings, {"train": csv_of(TRAIN), "validation": csv_of(VALIDATION)}, "text/csv")
+    make_job_folder(tmp_path, settings, {"train": csv_of(TRAIN), "validation": csv_of(VALIDATION)}, "text/csv")
     rounds = [line for line in printed_by(tmp_path, capsys).splitlines() if line.startswith("[")]
     assert len(rounds) < 60
     assert rounds[-1].rpartition("#011")[2].startswith("validation-mse:")
 
 
 @pytest.mark.parametrize(("metric", "direction"), [("ndcg", "larger"), ("ndcg@5", "smaller")])
-def test_early_stopping_takes_the_direction_of_the_image(
+def test_early_stopping_uses_the_direction_of_the_image(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], metric: str, direction: str
 ) -> None:
     settings = hyperparameters(num_round=9, early_stopping_rounds=2, objective="rank:ndcg", eval_metric=metric)
     data = {"train": with_queries(TRAIN, 10), "validation": with_queries(VALIDATION, 10)}
-    fill(tmp_path, settings, data, "libsvm")
+    make_job_folder(tmp_path, settings, data, "libsvm")
     assert f"Early stopping takes a {direction} {metric} for better" in printed_by(tmp_path, capsys)
 
 
 def test_a_hidden_file_is_refused(tmp_path: Path) -> None:
-    fill(tmp_path, hyperparameters(num_round=2), {"train": csv_of(TRAIN)}, "text/csv")
+    make_job_folder(tmp_path, hyperparameters(num_round=2), {"train": csv_of(TRAIN)}, "text/csv")
     (tmp_path / "input/data/train/.DS_Store").touch()
     with pytest.raises(UserError, match=r"the channel train has a hidden file, \.DS_Store, which SageMaker refuses"):
         algorithm.train(tmp_path)
 
 
-def test_ranking_without_queries_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
-    fill(tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv")
+    make_job_folder(
+        tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv"
+    )
     assert "The data of the channel train have no groups, as `qid:` in libsvm" in printed_by(tmp_path, capsys)
 
 
@@ -312,14 +318,14 @@ def test_ranking_without_queries_is_said(tmp_path: Path, capsys: pytest.CaptureF
         ({"num_round": "2", "objective": "binary:logistic"}, {"train": "7,2\n1,3\n"}, "XGBoost cannot train"),
     ],
 )
-def test_what_it_cannot_train_with(tmp_path: Path, settings: dict, channels: dict, reason: str) -> None:
-    fill(tmp_path, settings, channels, "text/csv")
+def test_invalid_training_inputs(tmp_path: Path, settings: dict, channels: dict, reason: str) -> None:
+    make_job_folder(tmp_path, settings, channels, "text/csv")
     with pytest.raises(UserError) as raised:
         algorithm.train(tmp_path)
     assert reason in str(raised.value)
 
 
-def test_the_reason_of_a_failure_is_the_job_s(train: Callable[..., Trained]) -> None:
+def test_the_reason_of_a_failure_is_the_jobs(train: Callable[..., Trained]) -> None:
     trained = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
     assert trained.status == 1
     assert (trained.base / "output/failure").read_text().startswith("there is no hyperparameter max_dept: there are ")

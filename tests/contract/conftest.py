@@ -1,7 +1,7 @@
-"""A submission as the platform sees it, trained once on data made here: what tests of any submission share.
+"""A submission as the platform sees it, trained once on generated data: what tests of any submission share.
 
-The submission is the folder above tests/, or the one that the variable SUBMISSION names. Nothing but pytest and what
-the submission itself needs is imported: these tests run wherever the submission does.
+The submission is the folder above tests/, or the one that the variable SUBMISSION names. Only pytest and what the
+submission itself needs are imported, so these tests run wherever the submission does.
 """
 
 import os
@@ -20,11 +20,12 @@ import pytest
 
 HERE = Path(__file__).resolve().parents[2]
 TARGETS = runpy.run_path(str(HERE / "score.py"))["TARGETS"]
-NEVER = "TePPB"  # the target that has no assay in public data
-SECONDS = 600  # for any script here
-# what the Unearthed CLI drops from the source distribution before it packs the rest
+NEVER = "TePPB"  # a target that has no assay in the public data
+SECONDS = 600  # time limit of each script
+# files that the Unearthed CLI removes from the source distribution before it packs the rest
 DROPPED = shutil.ignore_patterns("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
-# Calls the hooks as a server does: the module by its name, the model once, one request after the other.
+# Calls the hooks as a server does: imports the module by name, loads the model once, and answers one request after
+# another.
 SERVER = """
 import importlib, pathlib, sys
 
@@ -49,7 +50,7 @@ for request in map(pathlib.Path, requests):
 
 @dataclass(frozen=True)
 class Trained:
-    """code: the files that are uploaded. model: the folder that train.py filled. data: files by name."""
+    """code: the uploaded files. model: the folder that train.py filled. data: data files by name."""
 
     code: Path
     model: Path
@@ -58,21 +59,21 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def submission() -> Path:
-    """The folder of the submission. Read it only."""
+    """Return the folder of the submission. Do not write to it."""
     folder = Path(os.environ.get("SUBMISSION") or HERE).resolve()
-    assert (folder / "train.py").is_file(), f"{folder} holds no train.py: SUBMISSION must name a submission's folder"
+    assert (folder / "train.py").is_file(), f"{folder} contains no train.py: SUBMISSION must name a submission's folder"
     return folder
 
 
 @pytest.fixture(scope="session")
 def host() -> Path:
-    """The host's score.py."""
+    """Return the host's score.py."""
     return HERE / "score.py"
 
 
 @pytest.fixture(scope="session")
 def shipped(submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that are uploaded, alone in a folder: setup.py is run as the Unearthed CLI runs it."""
+    """Return a folder with only the uploaded files: setup.py is run as the Unearthed CLI runs it."""
     project = tmp_path_factory.mktemp("project") / "submission"
     left_out = shutil.ignore_patterns(".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
     shutil.copytree(submission, project, ignore=left_out)
@@ -86,8 +87,8 @@ def shipped(submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Data files by name: public has assays with gaps and one target that was never measured, private has none."""
-    folder, everything = tmp_path_factory.mktemp("data"), made_up(rows=120, holes=8)
+    """Return data files by name: public has gaps and a target that was never measured, private has no assays."""
+    folder, everything = tmp_path_factory.mktemp("data"), generate_data(rows=120, holes=8)
     channels = everything.drop(columns=list(TARGETS))
     frames = {
         "public": everything.iloc[:90],
@@ -106,12 +107,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="session")
 def training(shipped: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Trained | str:
-    """The submission after its training job, or what that failed with."""
+    """Return the submission after its training job, or the error with which training failed."""
     base = platform(tmp_path_factory.mktemp("training"), shipped)
-    places = {"SM_CHANNEL_TRAINING": str(data["public"].parent), "SM_MODEL_DIR": str(base / "ml/model")}
+    variables = {"SM_CHANNEL_TRAINING": str(data["public"].parent), "SM_MODEL_DIR": str(base / "ml/model")}
     arguments = ("--data_dir", data["public"].parent, "--model_dir", base / "ml/model", "--not-a-parameter", "1")
     try:
-        run(base, base / "ml/code/train.py", *arguments, SAGEMAKER_BASE_DIR=str(base / "ml"), **places)
+        run(base, base / "ml/code/train.py", *arguments, SAGEMAKER_BASE_DIR=str(base / "ml"), **variables)
     except pytest.fail.Exception as failure:
         return str(failure)
     return Trained(base / "ml/code", base / "ml/model", data)
@@ -119,9 +120,9 @@ def training(shipped: Path, data: dict[str, Path], tmp_path_factory: pytest.Temp
 
 @pytest.fixture(scope="session")
 def trained(training: Trained | str) -> Trained:
-    """The submission after its training job; what needs it is skipped where that failed."""
+    """Return the trained submission; tests that need it are skipped if training failed."""
     if isinstance(training, str):
-        pytest.skip("train.py failed: test_train_py_runs says how")
+        pytest.skip("train.py failed: see test_train_py_runs")
     return training
 
 
@@ -129,7 +130,7 @@ def trained(training: Trained | str) -> Trained:
 def preprocessed(
     shipped: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], list[str]]:
-    """The lines, header first, that preprocess.py makes of a data file where it lies alone."""
+    """Return the lines, header first, that preprocess.py writes for a data file in a folder where it is alone."""
     done: dict[str, list[str]] = {}
 
     def lines_of(name: str) -> list[str]:
@@ -151,7 +152,7 @@ def preprocessed(
 
 @pytest.fixture(scope="session")
 def served(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], list[np.ndarray]]:
-    """The hooks' answers to requests, (rows, 49) each, in a process that did not train; NaN for an empty cell."""
+    """Return the hooks' responses, (rows, 49) each, from a process that did not train; NaN for an empty cell."""
 
     def answers(requests: list[str]) -> list[np.ndarray]:
         folder = tmp_path_factory.mktemp("serving")
@@ -165,7 +166,7 @@ def served(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Callab
 
 
 def platform(folder: Path, code: Path | None = None) -> Path:
-    """A folder whose ml/ stands for /opt/ml, with the code and an empty folder for the model."""
+    """Create a folder whose ml/ stands for /opt/ml, with the code and an empty folder for the model."""
     (folder / "ml/model").mkdir(parents=True)
     if code:
         shutil.copytree(code, folder / "ml/code")
@@ -173,10 +174,14 @@ def platform(folder: Path, code: Path | None = None) -> Path:
 
 
 def run(folder: Path, *command: object, **variables: str) -> str:
-    """Run Python in a folder without this process's paths; fails with what it printed."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))}
+    """Run Python in a folder without this process's paths; on failure raise an error with its output."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))
+    }
     arguments = [sys.executable, *map(str, command)]
-    done = subprocess.run(arguments, cwd=folder, env=kept | variables, capture_output=True, text=True, timeout=SECONDS)
+    done = subprocess.run(
+        arguments, cwd=folder, env=environment | variables, capture_output=True, text=True, timeout=SECONDS
+    )
     if done.returncode != 0:
         last = done.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
         name = "the hooks of train.py" if command[0] == "-c" else Path(str(command[0])).name
@@ -184,10 +189,10 @@ def run(folder: Path, *command: object, **variables: str) -> str:
     return done.stdout
 
 
-def made_up(rows: int, holes: int) -> pd.DataFrame:
-    """Spectra of 1,700 channels, mixed from Gaussian bands of twelve minerals, and assays that these minerals hold.
+def generate_data(rows: int, holes: int) -> pd.DataFrame:
+    """Return spectra with 1,700 channels, mixed from Gaussian bands of twelve minerals, and these minerals' assays.
 
-    Assays are as skewed as real ones, so that a model whose predictions are not limited predicts negative ones.
+    The assays are as skewed as real ones, so that a model whose predictions are not limited predicts negative values.
     """
     random = np.random.default_rng(20261120)
     wavenumbers = np.round(3998.0 - 2.0 * np.arange(1700), 1)
@@ -211,6 +216,6 @@ def made_up(rows: int, holes: int) -> pd.DataFrame:
 
 
 def shuffled(data: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Each target's assays in another order."""
+    """Shuffle the assays of each target."""
     random = np.random.default_rng(1)
     return {name: random.permutation(data[name].to_numpy()) for name in TARGETS}

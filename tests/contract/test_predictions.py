@@ -16,58 +16,66 @@ TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}  # the last bits of matrix products dif
 
 
 @pytest.fixture(scope="module")
-def whole(served: Served, preprocessed: Lines) -> np.ndarray:
-    """The answer to the whole private file, as the platform asks for it: (rows, 49)."""
+def all_predictions(served: Served, preprocessed: Lines) -> np.ndarray:
+    """Return the response to the whole private file, sent as the platform sends it: (rows, 49)."""
     return served(["".join(preprocessed("private"))])[0]
 
 
 def test_train_py_runs(training: SimpleNamespace | str) -> None:
-    """With gaps in the assays, one target that was never measured, and an argument that it does not know."""
+    """It trains on assays with gaps and a target that was never measured, and ignores an unknown argument."""
     if isinstance(training, str):
         pytest.fail(training, pytrace=False)
 
 
-def test_a_line_of_49_numbers_for_each_row(whole: np.ndarray, preprocessed: Lines) -> None:
-    assert whole.shape == (len(preprocessed("private")) - 1, 49)
+def test_a_line_of_49_numbers_for_each_row(all_predictions: np.ndarray, preprocessed: Lines) -> None:
+    assert all_predictions.shape == (len(preprocessed("private")) - 1, 49)
 
 
-def test_every_measured_target_is_predicted_and_never_below_zero(whole: np.ndarray, data: dict[str, Path]) -> None:
+def test_every_measured_target_is_predicted_and_never_below_zero(
+    all_predictions: np.ndarray, data: dict[str, Path]
+) -> None:
     public = pd.read_csv(data["public"])
     names, measured = public.columns[-49:], public.iloc[:, -49:].notna().any().to_numpy()
     assert measured.sum() == 48
-    wrong = np.argwhere(measured & ~(np.isfinite(whole) & (whole >= 0)))
+    wrong = np.argwhere(measured & ~(np.isfinite(all_predictions) & (all_predictions >= 0)))
     if len(wrong):
         row, column = wrong[0]
         pytest.fail(
             f"{len(set(wrong[:, 1]))} of 48 targets have predictions that are negative or not finite, such as "
-            f"{whole[row, column]:.4g} for {names[column]}. Predictions must be finite and at least zero (the rule "
-            "for fit in docs/your-model.md): LimitedRegressor of challenge/meta_estimators.py limits them",
+            f"{all_predictions[row, column]:.4g} for {names[column]}. Predictions must be finite and at least zero "
+            "(the rule for fit in docs/your-model.md): LimitedRegressor of challenge/meta_estimators.py limits them",
             pytrace=False,
         )
 
 
-def test_pieces_give_what_the_whole_gives(whole: np.ndarray, served: Served, preprocessed: Lines) -> None:
+def test_parts_of_a_file_give_the_same_predictions_as_the_whole_file(
+    all_predictions: np.ndarray, served: Served, preprocessed: Lines
+) -> None:
     header, *lines = preprocessed("private")
     pieces = [header + "".join(lines[:11]), header + "".join(lines[11:])]
-    np.testing.assert_allclose(np.concatenate(served(pieces)), whole, **TOLERANCE)
+    np.testing.assert_allclose(np.concatenate(served(pieces)), all_predictions, **TOLERANCE)
 
 
-def test_single_rows_give_what_the_whole_gives(whole: np.ndarray, served: Served, preprocessed: Lines) -> None:
+def test_single_rows_give_the_same_predictions_as_the_whole_file(
+    all_predictions: np.ndarray, served: Served, preprocessed: Lines
+) -> None:
     header, *lines = preprocessed("private")
-    np.testing.assert_allclose(np.concatenate(served([header + line for line in lines[:3]])), whole[:3], **TOLERANCE)
+    np.testing.assert_allclose(
+        np.concatenate(served([header + line for line in lines[:3]])), all_predictions[:3], **TOLERANCE
+    )
 
 
 def test_rows_in_another_order_are_predicted_in_that_order(
-    whole: np.ndarray, served: Served, preprocessed: Lines
+    all_predictions: np.ndarray, served: Served, preprocessed: Lines
 ) -> None:
     header, *lines = preprocessed("private")
     order = np.random.default_rng(0).permutation(len(lines))
     [answer] = served([header + "".join(lines[row] for row in order)])
-    np.testing.assert_allclose(answer, whole[order], **TOLERANCE)
+    np.testing.assert_allclose(answer, all_predictions[order], **TOLERANCE)
 
 
-def test_predict_by_hand_gives_what_the_server_gives(
-    whole: np.ndarray, submission: Path, trained: SimpleNamespace, tmp_path: Path
+def test_predict_by_hand_gives_the_same_predictions_as_the_server(
+    all_predictions: np.ndarray, submission: Path, trained: SimpleNamespace, tmp_path: Path
 ) -> None:
     if not (submission / "predict.py").is_file():
         pytest.skip("this submission has no predict.py, which the platform does not need")
@@ -75,19 +83,19 @@ def test_predict_by_hand_gives_what_the_server_gives(
     output = tmp_path / "private.csv.out"
     arguments = ["--model_dir", trained.model, "--input", trained.data["private"], "--output", output]
     run(trained.code / "predict.py", *arguments, folder=tmp_path)
-    np.testing.assert_allclose(pd.read_csv(output, header=None), whole, **TOLERANCE)
+    np.testing.assert_allclose(pd.read_csv(output, header=None), all_predictions, **TOLERANCE)
 
 
 def test_the_score_accepts_the_predictions(
-    whole: np.ndarray, host: Path, data: dict[str, Path], tmp_path: Path
+    all_predictions: np.ndarray, host: Path, data: dict[str, Path], tmp_path: Path
 ) -> None:
     predictions = tmp_path / "private.csv.out"
-    pd.DataFrame(whole).to_csv(predictions, header=False, index=False)
+    pd.DataFrame(all_predictions).to_csv(predictions, header=False, index=False)
     output = tmp_path / "private.txt"
     run(host, "--actual", data["actual"], "--predicted", predictions, "--output", output, folder=tmp_path)
     assert np.isfinite(float(output.read_text()))
 
 
 def run(*command: object, folder: Path) -> None:
-    done = subprocess.run([sys.executable, *map(str, command)], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = subprocess.run([sys.executable, *map(str, command)], cwd=folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr

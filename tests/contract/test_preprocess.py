@@ -1,4 +1,4 @@
-"""Step 2: preprocess.py alone, for public and for private data."""
+"""Step 2: preprocess.py runs alone, on public and on private data."""
 
 import io
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def test_private_data_give_the_same_columns_as_public_data(preprocessed: Lines) 
 
 
 def test_a_row_depends_on_that_row_alone(preprocessed: Lines) -> None:
-    """In production rows come a few at a time."""
+    """In production, a few rows arrive at a time."""
     half = preprocessed("half")
     assert half == preprocessed("private")[: len(half)]
 

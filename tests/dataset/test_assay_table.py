@@ -1,4 +1,4 @@
-"""The assay table: columns, units and cells, and one clear line for each error."""
+"""The assay table: columns, units and cells, and a one-line message for each error."""
 
 import re
 from pathlib import Path
@@ -33,13 +33,13 @@ def test_all_columns_in_any_order(tmp_path: Path) -> None:
     assert not read.remarks
 
 
-def test_as_a_spreadsheet_in_europe_saves_it(tmp_path: Path) -> None:
+def test_a_table_saved_by_a_european_spreadsheet(tmp_path: Path) -> None:
     read = table(tmp_path, f"\ufeff{HEADER},CuPPM\r\na,D1,0,5,1\r\n".replace(",", ";").replace("0;5", "0,5;1,5"))
     assert read.identity["DepthFrom"] == [0.5]
     assert read.assays["CuPPM"] == [1]
 
 
-def test_less_than_can_be_detected_becomes_half(tmp_path: Path) -> None:
+def test_values_below_the_detection_limit_become_half_of_it(tmp_path: Path) -> None:
     read = table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
     assert (read.assays["AuPPM"], read.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
     (remark,) = read.remarks
@@ -90,7 +90,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
 
 @examples(150)
 @given(st.text(alphabet="0123456789.<>-eaD,\n;\t", max_size=120))
-def test_any_cells_are_a_table_or_an_error_of_one_line(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
+def test_any_cells_give_a_table_or_a_one_line_error(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
     try:
         result = table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""`recore import`: spectra and an assay table become a data file."""
+"""`recore import` turns spectra and an assay table into a data file."""
 
 import gzip
 import os
@@ -33,7 +33,7 @@ def test_rows_in_the_tables_order_with_everything_in_the_schema(folder: Path) ->
     assert list(targets.index) == ["b", "a"]
 
 
-def test_without_a_table_and_with_one_that_has_no_assays(folder: Path) -> None:
+def test_import_without_a_table_or_with_one_that_has_no_assays(folder: Path) -> None:
     _, data = run_import(folder, table="", replicates="mean")
     assert list(data.columns) == [f"{x:.1f}" for x in X]
     assert list(data.index) == ["a", "b"]
@@ -45,7 +45,7 @@ def test_without_a_table_and_with_one_that_has_no_assays(folder: Path) -> None:
     assert not set(score.TARGETS) & set(data.columns)
 
 
-def test_replicates_are_refused_averaged_or_a_row_each(folder: Path) -> None:
+def test_replicates_are_refused_averaged_or_kept_as_rows(folder: Path) -> None:
     result, _ = run_import(folder)
     assert [problem.reason.partition(":")[0] for problem in result.problems[:-1]] == [
         "2 of 2 samples have several spectra (2 of 'a', for example)"
@@ -63,13 +63,13 @@ def test_names_by_a_pattern(folder: Path) -> None:
     pattern = r"\d+_(?P<sample>\w+)_rep(?P<replicate>\d)\.dat"
     files = ("2024_x_rep1.dat", "2024_x_rep2.dat")
     paths = [folder / file for file in files]
-    done = import_command(*paths, "--name", pattern, "--replicates", "mean", "--out", folder / "o.gz")
-    assert done.exit_code == 0, done.stderr
-    assert "1 row of 86 channels, 4000.0 to 600.0 cm-1 from 2 spectra" in done.stdout
+    result = import_command(*paths, "--name", pattern, "--replicates", "mean", "--out", folder / "o.gz")
+    assert result.exit_code == 0, result.stderr
+    assert "1 row of 86 channels, 4000.0 to 600.0 cm-1 from 2 spectra" in result.stdout
     for wrong, reason in {"(": "not a valid regular expression", "x": "has no group"}.items():
-        done = import_command(folder / "spectra", "--name", wrong, "--out", folder / "p.gz")
-        assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
-        assert reason in done.stderr
+        result = import_command(folder / "spectra", "--name", wrong, "--out", folder / "p.gz")
+        assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+        assert reason in result.stderr
 
 
 def test_the_same_replicate_twice(folder: Path) -> None:
@@ -80,11 +80,11 @@ def test_the_same_replicate_twice(folder: Path) -> None:
     assert "sample 'a', replicate 0 is in" in problem.reason
     write_opus(folder / "third/a")
     result, _ = run_import(folder, "spectra", "third/a", table="", replicates="each")
-    (problem,) = result.problems  # two rows would be called a:0
+    (problem,) = result.problems  # two rows would have the name a:0
     assert "sample 'a' is in" in problem.reason
 
 
-def test_six_decimals_and_no_minus_before_a_zero(tmp_path: Path) -> None:
+def test_six_decimals_and_no_negative_zero(tmp_path: Path) -> None:
     (tmp_path / "all.csv").write_text(
         "sample," + ",".join(map(str, range(4000, 3300, -100))) + "\na,-1e-9,1,2,3,0.1,0,0.12345678\n"
     )
@@ -108,33 +108,33 @@ def test_spectra_that_look_like_reflectance_are_reported(tmp_path: Path) -> None
 def test_the_same_input_makes_the_same_bytes_and_a_file_is_not_replaced(folder: Path) -> None:
     run_import(folder, replicates="mean")
     before = (folder / "out.csv.gz").read_bytes()
-    assert before[4:8] == bytes(4)  # no time in gzip's header
+    assert before[4:8] == bytes(4)  # gzip's header contains no time
     run_import(folder, replicates="mean")
     assert (folder / "out.csv.gz").read_bytes() == before
-    done = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz")
-    assert done.exit_code == 2
-    assert "--force" in done.stderr
+    result = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz")
+    assert result.exit_code == 2
+    assert "--force" in result.stderr
     (folder / "spectra/a.1").write_bytes(b"")
-    done = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz", "--force")
-    assert done.exit_code == 1
+    result = import_command(folder / "spectra", "--replicates", "mean", "--out", folder / "out.csv.gz", "--force")
+    assert result.exit_code == 1
     assert (folder / "out.csv.gz").read_bytes() == before
 
 
-def test_progress_on_a_terminal_alone(folder: Path) -> None:
-    ours, theirs = pty.openpty()
+def test_progress_is_shown_only_on_a_terminal(folder: Path) -> None:
+    terminal, child_terminal = pty.openpty()
     arguments = [sys.executable, "-m", "recore", "import", folder / "spectra", "--replicates", "mean"]
-    done = subprocess.run(
+    result = subprocess.run(
         [*arguments, "--out", folder / "o.csv.gz"],
         cwd=ROOT,
         env=environment() | {"TERM": "xterm-256color"},
         stdout=subprocess.PIPE,
-        stderr=theirs,
+        stderr=child_terminal,
         timeout=60,
     )
-    os.close(theirs)
-    shown = os.read(ours, 1 << 20).decode()
-    os.close(ours)
-    assert done.returncode == 0
+    os.close(child_terminal)
+    shown = os.read(terminal, 1 << 20).decode()
+    os.close(terminal)
+    assert result.returncode == 0
     assert "\x1b[" in shown
     assert "100%" in shown
-    assert "\x1b" not in done.stdout.decode()
+    assert "\x1b" not in result.stdout.decode()

@@ -1,4 +1,4 @@
-"""`recore import` of a laboratory's own table: names of columns, units, oxides, and columns in a wrong unit."""
+"""`recore import` of a laboratory's own table: column names, units, oxides, and columns in a wrong unit."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from recore.dataset.columns import SCHEMA, find_columns, parse_columns
 from recore.dataset.targets import DETECTION_LIMITS
 
 SAMPLES = "abcdef"
-# A laboratory's table of usual contents: aluminium in per cent, potassium as oxide, and so on.
+# A laboratory's table with typical contents: aluminium in per cent, potassium as oxide, and so on.
 LABORATORY = {
     "Sample ID": list(SAMPLES),
     "hole": ["D1", "D1", "D1", "D2", "D2", "D2"],
@@ -35,9 +35,9 @@ IDENTITY = ["sample=Sample ID", "SiteID=hole", "DepthFrom=from_ft", "DepthTo=to_
 
 @pytest.fixture
 def laboratory(tmp_path: Path) -> Path:
-    """A folder with six spectra and a laboratory's table."""
+    """Create a folder with six spectra and a laboratory's table."""
     header = ",".join(["sample", *(f"{x:.1f}" for x in X)])
-    rows = [",".join([name, *map(str, absorbance(X, 1 + place / 9))]) for place, name in enumerate(SAMPLES)]
+    rows = [",".join([name, *map(str, absorbance(X, 1 + number / 9))]) for number, name in enumerate(SAMPLES)]
     (tmp_path / "spectra.csv").write_text("\n".join([header, *rows]))
     pd.DataFrame(LABORATORY).to_csv(tmp_path / "lab.csv", index=False)
     return tmp_path
@@ -49,7 +49,7 @@ def import_columns(folder: Path, *columns: str, options: tuple[str, ...] = ()) -
 
 
 def schema_table(folder: Path, **columns: object) -> None:
-    """Replace the laboratory's table by one in the schema."""
+    """Replace the laboratory's table with one that follows the schema."""
     ends = np.arange(1.0, 7) * 1.5
     identity = {"sample": list(SAMPLES), "SiteID": LABORATORY["hole"], "DepthFrom": ends - 1.5, "DepthTo": ends}
     pd.DataFrame(identity | columns).to_csv(folder / "lab.csv", index=False)
@@ -57,8 +57,8 @@ def schema_table(folder: Path, **columns: object) -> None:
 
 def test_columns_are_renamed_and_converted(laboratory: Path) -> None:
     assays = ("AlPPM=Al_pct", "KPPM=K2O (%)", "AuPPM=Au ppb", "FePCT=Fe_tot:g/kg", "UPPB=U_ppm")
-    done = import_columns(laboratory, *IDENTITY, *assays)
-    assert done.exit_code == 0, done.stderr
+    result = import_columns(laboratory, *IDENTITY, *assays)
+    assert result.exit_code == 0, result.stderr
     data = pd.read_csv(laboratory / "out.csv.gz", index_col=0)
     assert list(data.index) == list(SAMPLES)
     assert list(data["SiteID"]) == LABORATORY["hole"]
@@ -69,15 +69,15 @@ def test_columns_are_renamed_and_converted(laboratory: Path) -> None:
     assert list(data["FePCT"]) == [3.1, 4.05, 2.8, 5.2, 1.9, 4.7]
     assert list(data["UPPB"]) == [2100, 3400, 1900, 2200, 4000, 2800]
     assert data["CuPPM"].isna().all()
-    assert "AlPPM = 10000 x Al_pct (pct)" in done.stderr
-    assert "(pct K2O)" in done.stderr
-    assert "columns that were ignored: Hg_ppm" in done.stderr
-    assert "bad:" not in done.stderr
+    assert "AlPPM = 10000 x Al_pct (pct)" in result.stderr
+    assert "(pct K2O)" in result.stderr
+    assert "columns that were ignored: Hg_ppm" in result.stderr
+    assert "bad:" not in result.stderr
 
 
-def test_what_is_not_known_or_not_imported_is_reported(laboratory: Path) -> None:
-    done = import_columns(laboratory, *IDENTITY, "FePCT=Fe_tot", "PPCT=Hg_ppm:pct")
-    notes = [line for line in done.stderr.splitlines() if "lab.csv" in line]
+def test_columns_that_are_unknown_or_ignored_are_reported(laboratory: Path) -> None:
+    result = import_columns(laboratory, *IDENTITY, "FePCT=Fe_tot", "PPCT=Hg_ppm:pct")
+    notes = [line for line in result.stderr.splitlines() if "lab.csv" in line]
     assert any("state no unit" in note and "FePCT=Fe_tot; --column FePCT=Fe_tot:pct" in note for note in notes)
     for name in ("AlPPM=Al_pct", "UPPB=U_ppm", '"AuPPM=Au ppb"'):
         assert any(f"--column {name} imports it" in note for note in notes), name
@@ -108,18 +108,18 @@ def test_what_is_not_known_or_not_imported_is_reported(laboratory: Path) -> None
         ([], "column 'Sample ID' is not in the schema; did you mean sample? --column \"sample=Sample ID\" imports it"),
     ],
 )
-def test_wrong_columns_are_one_line(laboratory: Path, columns: list[str], reason: str) -> None:
-    done = import_columns(laboratory, *columns)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert reason in done.stderr
+def test_wrong_columns_are_reported_in_one_line(laboratory: Path, columns: list[str], reason: str) -> None:
+    result = import_columns(laboratory, *columns)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert reason in result.stderr
 
 
 def test_columns_and_depth_units_need_a_table(laboratory: Path) -> None:
     for option in ("--only-listed", "--depth-unit=cm"):
-        done = import_command(laboratory / "spectra.csv", "--out", laboratory / "o.csv.gz", option)
-        assert done.exit_code == 2
-        assert "needs an assay table" in done.stderr
+        result = import_command(laboratory / "spectra.csv", "--out", laboratory / "o.csv.gz", option)
+        assert result.exit_code == 2
+        assert "needs an assay table" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -138,27 +138,27 @@ def test_one_table_with_spectra_and_assays(laboratory: Path) -> None:
     both.to_csv(laboratory / "both.csv", index=False)
     for assays in ([], ["--assays", laboratory / "both.csv"]):
         arguments = [laboratory / "both.csv", *assays, "--out", laboratory / "o.csv.gz", "--force"]
-        done = import_command(*arguments, "--column", "AuPPM=Au ppb:gpt")
-        assert done.exit_code == 0, done.stderr
-        assert "not wavenumbers" not in done.stdout + done.stderr
+        result = import_command(*arguments, "--column", "AuPPM=Au ppb:gpt")
+        assert result.exit_code == 0, result.stderr
+        assert "not wavenumbers" not in result.stdout + result.stderr
         data = pd.read_csv(laboratory / "o.csv.gz", index_col=0)
         assert list(data.index) == list(SAMPLES)
         assert list(data["AuPPM"]) == [12, 8, 0.5, 230, 41, 5]
         assert len([name for name in data if name[0].isdigit()]) == len(X)
-    done = import_command(laboratory / "both.csv", "--out", laboratory / "p.csv.gz")
-    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
-    assert "did you mean AlPPM? --column AlPPM=Al_pct" in done.stderr
+    result = import_command(laboratory / "both.csv", "--out", laboratory / "p.csv.gz")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert "did you mean AlPPM? --column AlPPM=Al_pct" in result.stderr
 
 
-def test_a_column_without_quotes_is_one_line(laboratory: Path) -> None:
-    done = import_columns(laboratory, "AlPPM=Al", options=("(ppm)",))
-    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1)
-    assert 'needs quotes: --column "AlPPM=Al (ppm)"' in done.stderr
+def test_a_column_without_quotes_is_reported_in_one_line(laboratory: Path) -> None:
+    result = import_columns(laboratory, "AlPPM=Al", options=("(ppm)",))
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert 'needs quotes: --column "AlPPM=Al (ppm)"' in result.stderr
 
 
 def test_a_stated_unit_overrides_the_name(laboratory: Path) -> None:
-    done = import_columns(laboratory, *IDENTITY, "AlPPM=Al_pct:g/kg", options=("--depth-unit", "m"))
-    assert done.exit_code == 0, done.stderr
+    result = import_columns(laboratory, *IDENTITY, "AlPPM=Al_pct:g/kg", options=("--depth-unit", "m"))
+    assert result.exit_code == 0, result.stderr
     data = pd.read_csv(laboratory / "out.csv.gz", index_col=0)
     assert data["AlPPM"].iloc[0] == 8100
     assert list(data["DepthTo"]) == LABORATORY["to_ft"]
@@ -174,7 +174,7 @@ def test_any_option_is_parsed_or_refused(options: list[str], in_header: bool) ->
         assert all(source.factor > 0 for source in sources.values())
 
 
-# A column of the schema, its values, the unit that they look like, and the option that converts them.
+# A column of the schema, its values, the unit that they appear to have, and the option that converts them.
 SUSPECTED = {
     "per cent as ppm": ("AlPPM", [8.1, 7.2, 6.6, 8.4, 7.9, 5.3], "per cent", "--column AlPPM=AlPPM:pct"),
     "g/kg as ppm": ("AlPPM", [51, 42, 66, 54, 79, 53], "g/kg", "--column AlPPM=AlPPM:g/kg"),
@@ -189,9 +189,9 @@ SUSPECTED = {
 def test_a_wrong_unit_is_a_bad_finding_and_the_named_option_repairs_it(laboratory: Path, case: str) -> None:
     column, values, unit, option = SUSPECTED[case]
     schema_table(laboratory, **{column: values})
-    done = import_columns(laboratory)
-    assert done.exit_code == 0, done.stderr
-    (finding,) = [line for line in done.stderr.splitlines() if line.startswith("bad: ")]
+    result = import_columns(laboratory)
+    assert result.exit_code == 0, result.stderr
+    (finding,) = [line for line in result.stderr.splitlines() if line.startswith("bad: ")]
     assert f"{column}: the median of 6 values is" in finding
     assert f"look like {unit}" in finding
     assert f"{option} converts them" in finding
@@ -199,16 +199,16 @@ def test_a_wrong_unit_is_a_bad_finding_and_the_named_option_repairs_it(laborator
     assert [one["values"]["column"] for one in record["findings"]] == [column]
     written = pd.read_csv(laboratory / "out.csv.gz", index_col=0)[column]
     assert list(written) == values
-    done = import_columns(laboratory, option.removeprefix("--column "))
-    assert "bad:" not in done.stderr
+    result = import_columns(laboratory, option.removeprefix("--column "))
+    assert "bad:" not in result.stderr
     converted = pd.read_csv(laboratory / "out.csv.gz", index_col=0)[column]
     np.testing.assert_allclose(converted, written * record["findings"][0]["values"]["factor"])
 
 
 def test_a_conversion_that_does_not_fit_is_reported(laboratory: Path) -> None:
     schema_table(laboratory, AlPPM=[81_000, 72_000, 66_000, 84_000, 79_000, 53_000])
-    done = import_columns(laboratory, "AlPPM=AlPPM:ppb")
-    assert "check the unit of the table's column 'AlPPM'" in done.stderr
+    result = import_columns(laboratory, "AlPPM=AlPPM:ppb")
+    assert "check the unit of the table's column 'AlPPM'" in result.stderr
 
 
 @pytest.mark.parametrize(("unit", "size", "top"), [("cm", 100, 0), ("mm", 1000, 0), ("ft", 1 / 0.3048, 1400)])
@@ -216,21 +216,21 @@ def test_depths_in_another_unit_are_a_bad_finding(laboratory: Path, unit: str, s
     ends = top + 3 * np.arange(1.0, 7)
     depths = {"DepthFrom": (ends - 3) * size, "DepthTo": ends * size}
     schema_table(laboratory, **depths)
-    done = import_columns(laboratory)
-    (finding,) = [line for line in done.stderr.splitlines() if line.startswith("bad: ")]
+    result = import_columns(laboratory)
+    (finding,) = [line for line in result.stderr.splitlines() if line.startswith("bad: ")]
     assert "DepthFrom, DepthTo: the median sample is" in finding
     assert f"--depth-unit {unit} converts them" in finding
-    done = import_columns(laboratory, options=("--depth-unit", unit))
-    assert "bad:" not in done.stderr
+    result = import_columns(laboratory, options=("--depth-unit", unit))
+    assert "bad:" not in result.stderr
     data = pd.read_csv(laboratory / "out.csv.gz", index_col=0)
     np.testing.assert_allclose(data["DepthTo"], ends)
 
 
 def test_explore_finds_wrong_units_and_none_in_a_good_file(tmp_path: Path, sample: Path, public: pd.DataFrame) -> None:
     def findings(path: Path, *options: object) -> list[dict]:
-        done = CliRunner().invoke(main, ["explore", *map(str, (path, "--out", tmp_path / "r.html", *options))])
-        assert done.exit_code == 0, done.stderr
-        return json.loads(done.stdout) if "--json" in options else done.stdout.splitlines()
+        result = CliRunner().invoke(main, ["explore", *map(str, (path, "--out", tmp_path / "r.html", *options))])
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout) if "--json" in options else result.stdout.splitlines()
 
     def units(path: Path, *options: object) -> dict[str, tuple]:
         bad = [one for one in findings(path, "--json", *options) if one["level"] == "bad"]

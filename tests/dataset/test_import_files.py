@@ -1,4 +1,4 @@
-"""`recore import`: which files are read, which are refused, and what is reported about them."""
+"""`recore import`: which files it reads, which it refuses, and what it reports about them."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 from support.import_runs import TABLE, X, absorbance, import_command, run_import, write_opus
 
 
-def test_patterns_folders_and_files_each_once(folder: Path) -> None:
+def test_patterns_folders_and_files_are_read_once(folder: Path) -> None:
     (folder / "spectra/notes.doc").write_text("x")
     result, data = run_import(folder, "spectra/a.*", "spectra", "spectra/b.1", table="", replicates="each")
     assert list(data.index) == ["a:0", "a:1", "b:0", "b:1"]
@@ -34,7 +34,7 @@ def test_files_and_subfolders_that_are_ignored_are_reported(folder: Path) -> Non
         run_import(folder, "above")
 
 
-def test_names_that_no_data_file_could_hold(folder: Path) -> None:
+def test_names_that_a_data_file_cannot_contain(folder: Path) -> None:
     write_opus(folder / "spectra/line\nbreak.0")
     write_opus(folder / "spectra" / os.fsdecode(b"\xff\xfe.0"))
     result, data = run_import(folder, table="", replicates="mean", keep_going=True)
@@ -44,7 +44,7 @@ def test_names_that_no_data_file_could_hold(folder: Path) -> None:
     assert list(data.index) == ["a", "b"]
 
 
-def test_the_assay_table_may_lie_among_the_spectra(folder: Path) -> None:
+def test_the_assay_table_may_be_among_the_spectra(folder: Path) -> None:
     (folder / "spectra/assays.csv").write_text(TABLE)
     result, data = run_import(folder, table="", assays=folder / "spectra/assays.csv", replicates="mean")
     assert not result.problems
@@ -62,13 +62,13 @@ def test_an_input_is_never_replaced(folder: Path, role: str) -> None:
     (folder / "link.gz").symlink_to(path)
     inputs = (path,) if role == "spectrum" else (folder / "spectra", role, path)
     for out in (path, folder / "link.gz"):
-        done = import_command(*inputs, "--replicates", "mean", "--out", out, "--force")
-        assert done.exit_code == 2
-        assert "is an input of this import and would be replaced" in done.stderr
+        result = import_command(*inputs, "--replicates", "mean", "--out", out, "--force")
+        assert result.exit_code == 2
+        assert "is an input of this import and would be replaced" in result.stderr
     assert path.read_bytes() == before
 
 
-def test_each_bad_file_is_one_line_and_only_keep_going_writes_the_rest(folder: Path) -> None:
+def test_each_bad_file_is_reported_in_one_line_and_only_keep_going_writes_the_rest(folder: Path) -> None:
     whole = (folder / "spectra/a.0").read_bytes()
     (folder / "spectra/a.1").write_bytes(whole[:500])
     (folder / "spectra/c.0").write_bytes(b"")
@@ -76,9 +76,9 @@ def test_each_bad_file_is_one_line_and_only_keep_going_writes_the_rest(folder: P
     (folder / "spectra/e.csv").write_text("hello\n")
     write_opus(folder / "spectra/b.1", x=np.linspace(4000, 500, 86))
     arguments = (folder / "spectra", "--replicates", "mean", "--out", folder / "o.csv.gz")
-    done = import_command(*arguments)
-    assert done.exit_code == 1
-    lines = [line for line in done.stderr.splitlines() if "spectra/" in line]
+    result = import_command(*arguments)
+    assert result.exit_code == 1
+    lines = [line for line in result.stderr.splitlines() if "spectra/" in line]
     assert len(lines) == 5
     for name, reason in {
         "a.1": "truncated",
@@ -88,12 +88,12 @@ def test_each_bad_file_is_one_line_and_only_keep_going_writes_the_rest(folder: P
         "b.1": "--interpolate",
     }.items():
         assert any(f"/{name}:" in line and reason in line for line in lines), name
-    assert "nothing was written" in done.stderr
-    assert done.stdout == ""
+    assert "nothing was written" in result.stderr
+    assert result.stdout == ""
     assert not (folder / "o.csv.gz").exists()
-    done = import_command(*arguments, "--keep-going", "--json")
-    assert done.exit_code == 1
-    record = json.loads(done.stdout)
+    result = import_command(*arguments, "--keep-going", "--json")
+    assert result.exit_code == 1
+    record = json.loads(result.stdout)
     assert (record["rows"], record["spectra"], record["channels"], len(record["problems"])) == (2, 2, 86, 5)
     data = pd.read_csv(folder / "o.csv.gz", index_col=0)
     assert list(data.index) == ["a", "b"]
@@ -112,19 +112,19 @@ def test_a_bad_table_does_not_fill_the_screen(tmp_path: Path) -> None:
     assert len(json.loads(import_command(*arguments, "--json").stdout)["problems"]) == 41
 
 
-def test_with_bad_files_only_nothing_is_written(tmp_path: Path) -> None:
+def test_nothing_is_written_if_all_files_are_bad(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.0")
-    done = import_command(tmp_path / "pipe.0", tmp_path / "absent.0", "--keep-going", "--out", tmp_path / "o.gz")
-    assert done.exit_code == 1
-    assert "pipe.0: this is not a regular file" in done.stderr
-    assert "absent.0: there is no such file" in done.stderr
+    result = import_command(tmp_path / "pipe.0", tmp_path / "absent.0", "--keep-going", "--out", tmp_path / "o.gz")
+    assert result.exit_code == 1
+    assert "pipe.0: this is not a regular file" in result.stderr
+    assert "absent.0: there is no such file" in result.stderr
     assert not (tmp_path / "o.gz").exists()
 
 
 def test_samples_that_only_the_table_or_only_the_folder_has(folder: Path) -> None:
     write_opus(folder / "spectra/c.0")
-    more = TABLE + "missing,D2,0,1,5,5\n"
-    result, _ = run_import(folder, table=more, replicates="mean")
+    longer_table = TABLE + "missing,D2,0,1,5,5\n"
+    result, _ = run_import(folder, table=longer_table, replicates="mean")
     assert [problem.reason for problem in result.problems if "'c'" in problem.reason]
     assert result.problems[-1].reason == "these samples have no usable spectrum: missing"
     result, data = run_import(folder, replicates="mean", only_listed=True)
@@ -147,8 +147,8 @@ def test_samples_that_only_the_table_or_only_the_folder_has(folder: Path) -> Non
         (("--out", f"{__file__}/deeper/x.csv.gz"), "is not a folder"),
     ],
 )
-def test_wrong_use_is_one_line(folder: Path, arguments: tuple[str, ...], reason: str) -> None:
-    done = import_command(folder / "spectra", *arguments)
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1
-    assert reason in done.stderr
+def test_wrong_usage_is_reported_in_one_line(folder: Path, arguments: tuple[str, ...], reason: str) -> None:
+    result = import_command(folder / "spectra", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert reason in result.stderr

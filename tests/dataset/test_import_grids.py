@@ -1,4 +1,4 @@
-"""`recore import`: spectra on different grids, and the channels of another file."""
+"""`recore import`: spectra on different grids, and the channels of another data file."""
 
 import gzip
 from pathlib import Path
@@ -27,8 +27,8 @@ def test_other_grids_are_refused_or_interpolated_and_never_extrapolated(folder: 
     )
 
 
-def test_grids_that_differ_by_the_laser_count_as_one(folder: Path) -> None:
-    write_opus(folder / "spectra/b.1", 0.7, X + 0.1)  # of 40 between channels
+def test_grids_that_differ_only_by_the_laser_count_as_equal(folder: Path) -> None:
+    write_opus(folder / "spectra/b.1", 0.7, X + 0.1)  # channels are 40 apart
     result, data = run_import(folder, replicates="each")
     assert not result.problems
     assert "4000.0" in data.columns
@@ -63,17 +63,17 @@ def test_too_few_channels(tmp_path: Path) -> None:
 
 def test_the_channels_of_another_file(folder: Path) -> None:
     run_import(folder, replicates="mean")
-    like = (folder / "out.csv.gz").rename(folder / "like.csv.gz")
-    write_opus(folder / "new/n.0", x=np.linspace(4080, 520, 90))  # the same steps, further
+    like_file = (folder / "out.csv.gz").rename(folder / "like.csv.gz")
+    write_opus(folder / "new/n.0", x=np.linspace(4080, 520, 90))  # the same step, over a wider range
     write_opus(folder / "new/m.0", x=np.linspace(4100, 500, 200))
-    result, _ = run_import(folder, "new", table="", like=like)
+    result, _ = run_import(folder, "new", table="", like=like_file)
     assert [problem.source[-3:] for problem in result.problems] == ["m.0"]
-    result, data = run_import(folder, "new", table="", like=like, interpolate=True)
+    result, data = run_import(folder, "new", table="", like=like_file, interpolate=True)
     assert not result.problems
     assert list(data.columns) == [f"{x:.1f}" for x in X]
     np.testing.assert_allclose(data.to_numpy(), np.tile(absorbance(X), (2, 1)), atol=1e-4)
     write_opus(folder / "new/o.0", x=np.linspace(3900, 500, 200))
-    result, _ = run_import(folder, "new", table="", like=like, interpolate=True)
+    result, _ = run_import(folder, "new", table="", like=like_file, interpolate=True)
     assert "nothing is extrapolated" in result.problems[0].reason
 
 
@@ -86,9 +86,9 @@ def test_the_channels_of_another_file(folder: Path) -> None:
         (gzip.compress(b",4000,3000\n"), "there are 2"),
         (gzip.compress(b",4000.0,3000.0\n")[:12], "not a gzipped CSV"),
     ],
-    ids=range(5),  # gzip's bytes hold the time: two workers would name these tests differently
+    ids=range(5),  # gzip's bytes contain the time, so two workers would name these tests differently
 )
-def test_a_like_that_is_no_data_file(folder: Path, content: bytes, reason: str) -> None:
+def test_a_like_option_that_is_not_a_data_file(folder: Path, content: bytes, reason: str) -> None:
     (folder / "like.csv.gz").write_bytes(content)
     with pytest.raises(ValueError, match=reason):
         run_import(folder, like=folder / "like.csv.gz")

@@ -1,4 +1,4 @@
-"""OPUS files: which block is read and converted how, and one line for any damaged file."""
+"""OPUS files: which block is read and how it is converted, and a one-line message for any damaged file."""
 
 import os
 import struct
@@ -71,14 +71,14 @@ def test_of_two_absorbances_the_one_stored_last_is_read(tmp_path: Path) -> None:
 def test_reflectance_and_transmittance_are_refused_or_converted(
     tmp_path: Path, kind: str, scale: str, full: float
 ) -> None:
-    held = block(kind, full * 10**-ABSORBANCE)
-    assert f"--block {kind} with --convert" in refusal(tmp_path, held)
-    assert f"holds {kind}, but absorbance is expected" in refusal(tmp_path, held, block=kind)
-    result = spectrum(tmp_path, held, block=kind, convert=scale)
+    stored = block(kind, full * 10**-ABSORBANCE)
+    assert f"--block {kind} with --convert" in refusal(tmp_path, stored)
+    assert f"holds {kind}, but absorbance is expected" in refusal(tmp_path, stored, block=kind)
+    result = spectrum(tmp_path, stored, block=kind, convert=scale)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
     assert f"{kind} as a {scale} was converted" in result.remarks[0]
     other = {"fraction": "percent", "percent": "fraction"}[scale]
-    reason = refusal(tmp_path, held, block=kind, convert=other)
+    reason = refusal(tmp_path, stored, block=kind, convert=other)
     assert other in reason
     if scale == "fraction":
         assert scale in reason
@@ -97,7 +97,7 @@ def test_other_absorbances_by_name(tmp_path: Path, kind: str) -> None:
 
 
 def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
-    wider = np.linspace(4080, 520, 90)  # the reference reaches two channels further on both sides
+    wider = np.linspace(4080, 520, 90)  # the reference extends two channels further on both sides
     lamp = 0.01 + wider / 1e5
     pair = [block("sample", lamp[2:-2] * 10**-ABSORBANCE), block("reference", lamp, 4080, 520)]
     assert "--block single-channel" in refusal(tmp_path, *pair)
@@ -107,7 +107,7 @@ def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
     assert "different channels" in refusal(tmp_path, *narrower, block="single-channel")
     dark = [pair[0], block("reference", lamp - lamp.min(), 4080, 520)]
     assert "not above 0" in refusal(tmp_path, pair[0], block("reference", -lamp, 4080, 520), block="single-channel")
-    assert isinstance(spectrum(tmp_path, *dark, block="single-channel"), Spectrum)  # dark where the sample is not
+    assert isinstance(spectrum(tmp_path, *dark, block="single-channel"), Spectrum)  # zero where the sample is not
     assert "no reference spectrum" in refusal(tmp_path, pair[0], block="single-channel")
 
 
@@ -144,11 +144,11 @@ def test_invalid_spectra_are_refused(
 
 
 def test_dark_reflectance_has_no_logarithm(tmp_path: Path) -> None:
-    held = block("reflectance", 10**-ABSORBANCE - 0.2)
-    assert "not above 0" in refusal(tmp_path, held, block="reflectance", convert="fraction")
+    stored = block("reflectance", 10**-ABSORBANCE - 0.2)
+    assert "not above 0" in refusal(tmp_path, stored, block="reflectance", convert="fraction")
 
 
-def test_derivatives_interferograms_and_series_are_no_absorbance(tmp_path: Path) -> None:
+def test_derivatives_interferograms_and_series_are_not_absorbance(tmp_path: Path) -> None:
     assert "no spectrum that can be read" in refusal(
         tmp_path, block("derivative", ABSORBANCE), block("interferogram", ABSORBANCE)
     )
@@ -156,7 +156,7 @@ def test_derivatives_interferograms_and_series_are_no_absorbance(tmp_path: Path)
 
 
 def endless_series() -> bytes:
-    """A spectrum and a series that claims to have two billion of them."""
+    """Return a file with a spectrum and a series that claims to have two billion spectra."""
     endless = struct.pack("<6i", 0, 2**31 - 1, 24, 0, 0, 0) + bytes(4000)
     return opus_bytes(block("absorbance", ABSORBANCE), more=((SERIES, endless),))
 
@@ -183,8 +183,8 @@ def test_a_damaged_file_is_a_spectrum_or_a_problem(
     tmp_path_factory: pytest.TempPathFactory, damages: list[tuple[int, int]]
 ) -> None:
     content = bytearray(WHOLE)
-    for place, value in damages:
-        content[place] = value
+    for offset, value in damages:
+        content[offset] = value
     item = read_one(tmp_path_factory.getbasetemp(), bytes(content))
     if isinstance(item, Spectrum):
         assert np.isfinite(item.absorbance).all()
@@ -210,7 +210,7 @@ def test_any_bytes_are_reported_in_one_line(
 
 
 def entry(content: bytes, kind: tuple[int, ...]) -> int:
-    """Where the directory has a block of that kind."""
+    """Return the position of the directory entry for a block of that kind."""
     return next(at for at in range(24, len(content), 12) if content[at : at + 4] == struct.pack("<i", number(kind)))
 
 
@@ -222,7 +222,7 @@ def test_a_parameter_of_negative_length_does_not_hang(tmp_path: Path) -> None:
     assert "negative length" in item.reason
 
 
-def test_blocks_that_overlap_do_not_fill_the_memory(tmp_path: Path) -> None:
+def test_overlapping_blocks_do_not_fill_the_memory(tmp_path: Path) -> None:
     room = 9000
     values = np.zeros(250_000, "f4").tobytes()
     at = 24 + 12 * room
@@ -233,7 +233,7 @@ def test_blocks_that_overlap_do_not_fill_the_memory(tmp_path: Path) -> None:
     assert "overlap" in item.reason
 
 
-def test_a_directory_that_lies_elsewhere(tmp_path: Path) -> None:
+def test_a_directory_at_another_offset(tmp_path: Path) -> None:
     for start, room in ((-24, 8), (2**30, 8), (24, 2**30), (24, -1), (24, 0)):
         content = WHOLE[:12] + struct.pack("<2i", start, room) + WHOLE[20:]
         item = read_one(tmp_path, content)

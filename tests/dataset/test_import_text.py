@@ -1,4 +1,4 @@
-"""Spectra as text: two columns or a table, units, directions, decimal commas, and text that holds no spectrum."""
+"""Spectra as text: two columns or a table, units, directions, decimal commas, and text that contains no spectrum."""
 
 from pathlib import Path
 
@@ -35,18 +35,18 @@ def refusal(folder: Path, content: str | bytes, **reading: str) -> str:
     return item.reason
 
 
-def columns(x: np.ndarray = X, y: np.ndarray = Y, between: str = ",", header: str = "") -> str:
-    return header + "".join(f"{a!r}{between}{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True))
+def columns(x: np.ndarray = X, y: np.ndarray = Y, separator: str = ",", header: str = "") -> str:
+    return header + "".join(f"{a!r}{separator}{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True))
 
 
-def test_two_columns_however_they_are_written(tmp_path: Path) -> None:
-    german = columns(between=";", header="Wellenzahl;Extinktion\n").replace(".", ",")
+def test_two_columns_in_any_format(tmp_path: Path) -> None:
+    german = columns(separator=";", header="Wellenzahl;Extinktion\n").replace(".", ",")
     written = {
         "comma": columns(),
-        "tab": columns(between="\t"),
-        "space": columns(between="   "),
+        "tab": columns(separator="\t"),
+        "space": columns(separator="   "),
         "windows": "\ufeff" + columns(header="Wavenumber (cm-1),Absorbance\n").replace("\n", "\r\n"),
-        "utf-8": columns(header="cm\u207b\u00b9;log 1/R\n", between=";"),
+        "utf-8": columns(header="cm\u207b\u00b9;log 1/R\n", separator=";"),
         "comments": "# measured today\n\n" + columns(),
         "german": german,
         "turned": columns(X[::-1], Y[::-1]),
@@ -62,15 +62,17 @@ def test_two_columns_however_they_are_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("nm", 1e7), ("um", 1e4)])
-def test_wavelengths_are_converted_where_the_file_or_the_user_says_so(tmp_path: Path, unit: str, factor: float) -> None:
+def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
+    tmp_path: Path, unit: str, factor: float
+) -> None:
     x = factor / X
     spectrum = one(tmp_path, columns(x), unit=unit)
     np.testing.assert_allclose(spectrum.wavenumbers, X)
     np.testing.assert_array_equal(spectrum.absorbance, Y)
     assert spectrum.remarks == (f"the axis was converted from {unit} to cm-1",)
-    said = {"nm": "Wavelength [nm],Absorbance\n", "um": "\u00b5m,A\n"}[unit]
-    np.testing.assert_allclose(one(tmp_path, columns(x, header=said)).wavenumbers, X)
-    assert "contradicts --unit cm-1" in refusal(tmp_path, columns(x, header=said), unit="cm-1")
+    header = {"nm": "Wavelength [nm],Absorbance\n", "um": "\u00b5m,A\n"}[unit]
+    np.testing.assert_allclose(one(tmp_path, columns(x, header=header)).wavenumbers, X)
+    assert "contradicts --unit cm-1" in refusal(tmp_path, columns(x, header=header), unit="cm-1")
     assert "without a unit" in refusal(tmp_path, columns(x, header="wavelength,A\n"))
 
 
@@ -105,15 +107,15 @@ def test_an_axis_above_15000_needs_a_unit(
     np.testing.assert_allclose(one(folder, text, unit="nm").wavenumbers, 1e7 / x)
 
 
-def test_an_axis_that_could_be_nm_is_taken_as_what_the_user_says(tmp_path: Path) -> None:
+def test_an_axis_that_could_be_nm_is_read_as_the_user_specifies(tmp_path: Path) -> None:
     x = np.linspace(400, 2500, 50)
     assert one(tmp_path, columns(x), unit="cm-1").wavenumbers[0] == 2500
     assert one(tmp_path, columns(x), unit="nm").wavenumbers[0] == 25000
 
 
-@pytest.mark.parametrize("said", ["Reflectance", "%R", "Transmittance", "% T"])
-def test_the_header_names_the_quantity(tmp_path: Path, said: str) -> None:
-    text = columns(y=10 ** (2 - Y), header=f"cm-1,{said}\n")
+@pytest.mark.parametrize("header", ["Reflectance", "%R", "Transmittance", "% T"])
+def test_the_header_names_the_quantity(tmp_path: Path, header: str) -> None:
+    text = columns(y=10 ** (2 - Y), header=f"cm-1,{header}\n")
     assert "but absorbance is expected" in refusal(tmp_path, text)
     np.testing.assert_allclose(one(tmp_path, text, convert="percent").absorbance, Y)
     assert "are not absorbance" in refusal(tmp_path, columns(y=10 ** (2 - Y)))
@@ -123,7 +125,7 @@ def test_the_header_names_the_quantity(tmp_path: Path, said: str) -> None:
 TABLE = "sample,operator,3000.5,X2000,1000\na,me,1,2,3\nb,me,4,5,6\na,you,7,8,9\n"
 
 
-def test_a_table_with_a_spectrum_a_line(tmp_path: Path) -> None:
+def test_a_table_with_one_spectrum_per_line(tmp_path: Path) -> None:
     spectra = items(tmp_path / "all.csv", TABLE)
     assert [(item.sample, item.replicate) for item in spectra] == [("a", "0"), ("b", "0"), ("a", "1")]
     assert [item.source[-6:] for item in spectra] == ["line 2", "line 3", "line 4"]
@@ -146,7 +148,7 @@ def test_empty_cells_and_lines_of_spreadsheets_are_ignored(tmp_path: Path) -> No
 
 
 def test_a_comma_that_may_separate_thousands_is_refused(tmp_path: Path) -> None:
-    header = "sample\t3997.412\t3,000\n"  # write.csv2 in R writes names with a point and numbers with a comma
+    header = "sample\t3997.412\t3,000\n"  # write.csv2 in R writes names with a point but numbers with a comma
     spectra = items(tmp_path / "all.csv", header + "a\t0,512\t1,234\n")
     np.testing.assert_array_equal(spectra[0].absorbance, [0.512, 1.234])
     spectra = items(tmp_path / "all.csv", header + "a\t0.5\t0.6\nb\t0.7\t1,234\n")
@@ -192,7 +194,7 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
         ("sep=;\n", "the file is empty"),
     ],
 )
-def test_text_that_holds_no_spectrum(tmp_path: Path, content: str | bytes, reason: str) -> None:
+def test_text_that_contains_no_spectrum(tmp_path: Path, content: str | bytes, reason: str) -> None:
     assert reason in refusal(tmp_path, content)
 
 
@@ -215,13 +217,13 @@ def test_a_file_whose_name_does_not_match_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.timing
-def test_a_large_table_takes_not_much_longer_than_pandas(tmp_path: Path) -> None:
+def test_a_large_table_does_not_take_much_longer_than_pandas(tmp_path: Path) -> None:
     path = tmp_path / "large.csv"
     header = "sample," + ",".join(f"{x:.1f}" for x in np.linspace(4000, 600, 1700)) + "\n"
     line = ",".join(f"{0.1 + i / 2000:.6f}" for i in range(1700)) + "\n"
     path.write_text(header + "".join(f"s{row},{line}" for row in range(3000)))
     peer = processor_seconds(lambda: pd.read_csv(path, index_col=0, float_precision="round_trip"), repeats=1)
     spectra = []
-    ours = processor_seconds(lambda: spectra.extend(read_file(path, Reading())), repeats=1)
+    import_seconds = processor_seconds(lambda: spectra.extend(read_file(path, Reading())), repeats=1)
     assert sum(isinstance(item, Spectrum) for item in spectra) == 3000
-    assert ours < 8 * peer
+    assert import_seconds < 8 * peer

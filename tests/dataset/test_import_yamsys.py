@@ -1,4 +1,4 @@
-"""`recore import` on the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), where RECORE_YAMSYS names a copy."""
+"""`recore import` on the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), if RECORE_YAMSYS names a copy."""
 
 import csv
 import gzip
@@ -14,17 +14,19 @@ import score
 
 pytestmark = [
     pytest.mark.machine,
-    pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no copy of the soils"),
+    pytest.mark.skipif(
+        "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
+    ),
 ]
 
-# the columns of the laboratory's table, with their units
+# the columns of the laboratory's table and their units
 COLUMNS = ("sample=sample_ID", "SiteID=site_comb")
 ASSAYS = ("FePCT=Fe_tot:g/kg", "AlPPM=Al_tot:g/kg", "KPPM=K_tot:g/kg", "CaPPM=Ca_tot:g/kg", "PPCT=P_tot:mg/kg")
 ASSAYS += ("MnPPM=Mn_tot", "ZnPPM=Zn_tot", "CuPPM=Cu_tot", "SPPM=S")
 
 
 def write_table(part: str, path: Path) -> Path:
-    """The laboratory's table of the public or the private soils, with an index and the depths that it lacks."""
+    """Write the laboratory's table of the public or private soils, with the index and the depths that it lacks."""
     table = pd.read_csv(Path(os.environ["RECORE_YAMSYS"]) / "soilchem_yamsys.csv", dtype=str, keep_default_na=False)
     table = table.assign(index=range(len(table)), DepthFrom=0, DepthTo=20)
     table[(table["site"] == "mo") == (part == "private")].to_csv(path, index=False)
@@ -44,27 +46,27 @@ def test_the_284_opus_files_make_the_yamsys_data_to_the_last_decimal(tmp_path: P
     columns = COLUMNS + (ASSAYS if part == "public" else ())
     options = ["--only-listed", "--replicates", "mean", *(f"--column={column}" for column in columns)]
     table = write_table(part, tmp_path / "table.csv")
-    done = import_command(data / "spectra", "--assays", table, *options, "--out", out)
-    assert done.exit_code == 0, done.stderr
-    assert "2 absorbance blocks" in done.stderr
-    assert "bad:" not in done.stderr
+    result = import_command(data / "spectra", "--assays", table, *options, "--out", out)
+    assert result.exit_code == 0, result.stderr
+    assert "2 absorbance blocks" in result.stderr
+    assert "bad:" not in result.stderr
     imported, expected = cells_of(out), cells_of(data / f"{part}.csv.gz")
     assert len(imported) == len(expected)
     assert list(imported[0]) == list(expected[0])
     for one, other in zip(imported, expected, strict=True):
         for name, cell in one.items():
-            if cell != other[name]:  # a channel's text must be equal; an assay or a depth its number
+            if cell != other[name]:  # the text of a channel must be equal; of an assay or a depth, only the number
                 assert name in score.TARGETS or name.startswith("Depth"), (name, cell, other[name])
-                assert float(cell) == pytest.approx(float(other[name]), abs=5.1e-7)  # the file has six decimals
+                assert float(cell) == pytest.approx(float(other[name]), abs=5.1e-7)  # the file has six decimal places
 
 
-def test_single_channels_give_what_the_instrument_made_of_them(tmp_path: Path) -> None:
+def test_single_channels_give_the_absorbance_that_the_instrument_computed(tmp_path: Path) -> None:
     spectra = Path(os.environ["RECORE_YAMSYS"]) / "spectra"
     frames = []
     for name in ("absorbance:2", "single-channel"):
         out = tmp_path / f"{name}.csv.gz"
-        done = import_command(f"{spectra}/CI_tb_*", "--block", name, "--replicates", "mean", "--out", out)
-        assert done.exit_code == 0, done.stderr
+        result = import_command(f"{spectra}/CI_tb_*", "--block", name, "--replicates", "mean", "--out", out)
+        assert result.exit_code == 0, result.stderr
         frames.append(pd.read_csv(out, index_col=0))
     assert frames[0].shape == (20, 1716)
     np.testing.assert_allclose(*frames, atol=2e-6)

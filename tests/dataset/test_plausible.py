@@ -1,4 +1,4 @@
-"""Suspected units: real rocks, ores and detection limits raise none, wrong units do."""
+"""Suspected units: real rocks, ores and detection limits cause no warning, wrong units do."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ CONTENTS = {
 
 
 def as_column(element: str, ppm: float) -> dict[str, list[float]]:
-    """A column of the element with the median `ppm`, in the unit of its target."""
+    """Return a column of the element with the median `ppm`, in the unit of its target."""
     (target,) = (target for target in DETECTION_LIMITS if target[:-3] == element)
     return {target: [ppm * UNITS[target[-3:]] * factor for factor in (0.1, 0.5, 0.9, 1, 1.2, 3, 20)]}
 
@@ -78,7 +78,7 @@ def test_usual_contents_are_plausible(target: str, enrichment: float, seed: int)
     assert not suspected_content_units({target: np.minimum(median * scatter / np.median(scatter), 1e6)})
 
 
-# Target, the unit that its values are in, and one such unit in the target's unit.
+# A target, the unit of its values, and one such unit expressed in the target's unit.
 WRONG_UNITS = [
     *((f"{element}PPM", "pct", 1e4) for element in "Al Ca K Mg Na Ti Mn Sr Zr S Cu Cr Ni Zn Pb".split()),
     *((f"{element}PPM", "g/kg", 1e3) for element in "Al Ca Mg Na Ti".split()),
@@ -111,7 +111,7 @@ def test_a_constant_column_is_judged_too() -> None:
 
 
 @given(st.lists(st.integers(1, 40), min_size=20), st.floats(0, 1))
-def test_gold_in_ppb_is_known_by_its_whole_numbers(values: list[int], fraction: float) -> None:
+def test_gold_in_ppb_is_recognised_by_whole_numbers(values: list[int], fraction: float) -> None:
     (suspected,) = suspected_content_units({"AuPPM": [*values, 2.5]})
     assert (suspected.unit, suspected.factor) == ("ppb", 1e-3)
     grades = np.minimum(np.array(values) * 0.2 + 0.01 + 0.001 * fraction, 8)  # g/t, with more digits
@@ -123,14 +123,14 @@ def test_too_few_values_are_not_judged() -> None:
     assert not suspected_content_units({"CuPPM": []})
 
 
-def test_values_that_fit_no_unit_are_reported_without_one() -> None:
+def test_values_that_match_no_unit_are_reported_without_one() -> None:
     (suspected,) = suspected_content_units({"AlPPM": [1e-9] * 3})
     assert (suspected.unit, suspected.factor) == ("", None)
     assert "check the unit of this column" in suspected.text
 
 
 def depths(length: float, deepest: float, holes: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Holes of 50 samples each, the last of which ends at `deepest`."""
+    """Return the depths of holes with 50 samples each, the last of which ends at `deepest`."""
     end = np.tile(np.linspace(min(length, deepest), deepest, 50), holes)
     return np.maximum(end - length, 0), end
 

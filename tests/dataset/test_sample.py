@@ -1,4 +1,4 @@
-"""Sample data: the schema, equal files for equal seeds, assays and spectra with realistic statistics."""
+"""Sample data: the schema, identical files for identical seeds, assays and spectra with realistic statistics."""
 
 import gzip
 import hashlib
@@ -81,12 +81,14 @@ def test_a_processor_without_vector_instructions_makes_the_same_files(tmp_path: 
     command = [sys.executable, "-c", code, tmp_path / "there"]
     subprocess.run(command, cwd=ROOT, env=environment() | older, check=True, timeout=120)
     for name in SAMPLE_FILES:
-        here, there = (gzip.decompress((tmp_path / place / name).read_bytes()) for place in ("here", "there"))
-        assert here == there
+        first_bytes, second_bytes = (
+            gzip.decompress((tmp_path / folder / name).read_bytes()) for folder in ("here", "there")
+        )
+        assert first_bytes == second_bytes
 
 
 def numpy_features() -> list[str]:
-    """The vector instructions that numpy found here and can do without."""
+    """Return the vector instructions that numpy uses on this machine and can work without."""
     simd = np.show_config(mode="dicts")["SIMD Extensions"]
     return simd.get("found", [])
 
@@ -116,7 +118,7 @@ def test_assays_are_skewed_have_limits_and_follow_their_minerals(tmp_path: Path)
 
 @pytest.mark.parametrize("options", [{}, {"missing": 0}, {"missing": 0.2}])
 def test_missing_assays(options: dict[str, float], tmp_path: Path) -> None:
-    """By default a few, public and private, as in real data."""
+    """By default a few assays are missing in public and private data, as in real data."""
     make_sample(tmp_path, Plan(rows=300, holes=4, channels=7, **options))
     public, private, actual = read(tmp_path)
     share = options.get("missing", 0.03)
@@ -165,7 +167,7 @@ def test_invalid_plans(wrong: dict[str, float], reason: str) -> None:
         Plan(**wrong)
 
 
-def test_existing_files_stay(tmp_path: Path) -> None:
+def test_existing_files_are_kept(tmp_path: Path) -> None:
     plan = Plan(rows=4, holes=2, channels=7)
     (tmp_path / "private").mkdir()
     (tmp_path / SAMPLE_FILES[2]).write_text("mine")
@@ -194,11 +196,11 @@ def test_a_signal_in_the_middle_leaves_no_data_file(tmp_path: Path, number: sign
 
 
 @given(st.floats(1e-6, 1e9), st.integers(1, 6))
-@example(512.0625, 5)  # 512.06 is 5.120599999999999e+02 to 16 digits, which is more than a double keeps
+@example(512.0625, 5)  # 512.06 is 5.120599999999999e+02 to 16 digits, which is more precise than a double
 def test_significant_digits(value: float, digits: int) -> None:
     rounded = significant(np.array([value]), digits)[0]
     assert rounded == pytest.approx(value, rel=0.51 * 10.0 ** (1 - digits))
-    assert rounded == float(f"{rounded:.{digits - 1}e}")  # the double nearest to a number of so many digits
+    assert rounded == float(f"{rounded:.{digits - 1}e}")  # the double nearest to a decimal number with so many digits
 
 
 @pytest.mark.timing
@@ -213,4 +215,4 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
         return int(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT))
 
-    assert peak(15_000) < 1.25 * peak(5_000)  # the rows that are more have 140 MB as numbers
+    assert peak(15_000) < 1.25 * peak(5_000)  # the additional rows take 140 MB as numbers

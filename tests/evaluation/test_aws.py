@@ -1,6 +1,6 @@
-"""`--engine aws` does what the sandboxed run does: its requests are captured on their way to a simulator, and compared.
+"""`--engine aws` makes the same requests as the sandboxed run: they are captured on their way to a simulator.
 
-Not run on AWS here. What a request may hold there is taken from botocore's model of the service.
+Nothing runs on AWS here. botocore's model of the service decides what a request may contain there.
 """
 
 import itertools
@@ -26,13 +26,13 @@ BUCKET_NAME = "someones-bucket"
 
 @dataclass
 class Session:
-    """A command run here and now, and every request that its clients made: service, operation, parameters."""
+    """The result of a command run in this process, and every request of its clients: service, operation, parameters."""
 
     simulator: Simulator
     result: Result
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
 
-    def of(self, service: str, word: str = "") -> list[dict[str, Any]]:
+    def requests_to(self, service: str, word: str = "") -> list[dict[str, Any]]:
         return [request for kind, operation, request in self.requests if kind == service and word in operation]
 
 
@@ -45,7 +45,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
-    """A run sandboxed, the same as if on AWS, and on public data alone as if on AWS with --keep."""
+    """Return three runs: sandboxed, with the options for AWS, and with those and --keep on public data alone."""
     folder = tiny(tmp_path_factory.mktemp("submission"))
     command = ["run", str(folder), "--isolation", "off", "--public", str(sample / "public/public.csv.gz")]
     private = ["--private", str(sample / "private/private.csv.gz"), "--actual", str(sample / "private/actual.csv.gz")]
@@ -87,8 +87,8 @@ def test_requests_are_equal_but_for_names_roles_and_instance_types(sessions: dic
 
 
 def plain(session: Session) -> set[str]:
-    """Requests as text, once each: how often a job is looked at depends on the time that it takes."""
-    name = session.of("sagemaker", "CreateModel")[0]["ModelName"]
+    """Return each distinct request as text; the number of requests for a job's status depends on how long it takes."""
+    name = session.requests_to("sagemaker", "CreateModel")[0]["ModelName"]
     texts = set()
     for service, operation, request in session.requests:
         text = json.dumps({key: value for key, value in request.items() if key != "Body"}, sort_keys=True, default=str)
@@ -116,30 +116,30 @@ def test_the_requests_are_those_that_the_service_model_allows(sessions: dict[str
 
 
 def test_every_job_is_isolated_from_the_network(sessions: dict[str, Session]) -> None:
-    requests = sessions["aws"]
-    jobs = [*requests.of("sagemaker", "CreateTrainingJob"), *requests.of("sagemaker", "CreateModel")]
-    jobs += [request["NetworkConfig"] for request in requests.of("sagemaker", "CreateProcessingJob")]
+    session = sessions["aws"]
+    jobs = [*session.requests_to("sagemaker", "CreateTrainingJob"), *session.requests_to("sagemaker", "CreateModel")]
+    jobs += [request["NetworkConfig"] for request in session.requests_to("sagemaker", "CreateProcessingJob")]
     assert len(jobs) == 6
     assert all(request["EnableNetworkIsolation"] for request in jobs)
 
 
 def test_options_reach_the_requests(sessions: dict[str, Session]) -> None:
-    requests = sessions["aws"]
-    [training] = requests.of("sagemaker", "CreateTrainingJob")
+    session = sessions["aws"]
+    [training] = session.requests_to("sagemaker", "CreateTrainingJob")
     assert training["ResourceConfig"]["InstanceType"] == "ml.c5.4xlarge"
-    assert {request["RoleArn"] for request in requests.of("sagemaker", "CreateProcessingJob")} == {ROLE}
-    transforms = requests.of("sagemaker", "CreateTransformJob")
+    assert {request["RoleArn"] for request in session.requests_to("sagemaker", "CreateProcessingJob")} == {ROLE}
+    transforms = session.requests_to("sagemaker", "CreateTransformJob")
     assert {request["TransformResources"]["InstanceType"] for request in transforms} == {"ml.m5.2xlarge"}
-    assert {request.get("Bucket") for request in requests.of("s3")} == {BUCKET_NAME}
+    assert {request.get("Bucket") for request in session.requests_to("s3")} == {BUCKET_NAME}
 
 
 def test_names_do_not_clash(sessions: dict[str, Session]) -> None:
-    names = [session.of("sagemaker", "CreateModel")[0]["ModelName"] for session in sessions.values()]
+    names = [session.requests_to("sagemaker", "CreateModel")[0]["ModelName"] for session in sessions.values()]
     assert len(set(names)) == 3
     assert all(len(f"{name}-private-preprocess") <= 63 for name in names)
 
 
-def test_private_assays_are_on_s3_while_they_are_scored_and_no_longer(sessions: dict[str, Session]) -> None:
+def test_private_assays_are_on_s3_only_while_they_are_scored(sessions: dict[str, Session]) -> None:
     order = []
     for _, operation, request in sessions["aws"].requests:
         key = request.get("Key", "") or request.get("TransformJobName", "") or request.get("ProcessingJobName", "")
@@ -151,16 +151,16 @@ def test_private_assays_are_on_s3_while_they_are_scored_and_no_longer(sessions: 
     ]
 
 
-def test_objects_are_removed_unless_keep_is_given(sessions: dict[str, Session]) -> None:
+def test_objects_are_removed_unless_keep_is_set(sessions: dict[str, Session]) -> None:
     simulator = sessions["aws"].simulator
     listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET_NAME)["Contents"]
-    kept = sessions["kept"].of("sagemaker", "CreateModel")[0]["ModelName"]
+    kept = sessions["kept"].requests_to("sagemaker", "CreateModel")[0]["ModelName"]
     assert {item["Key"].split("/")[1] for item in listed} == {kept}
     models = simulator.client("sagemaker").list_models()["Models"]
     assert [model["ModelName"] for model in models] == [kept]
 
 
-def test_what_it_may_cost_is_said_first(sessions: dict[str, Session]) -> None:
+def test_the_possible_cost_is_announced_first(sessions: dict[str, Session]) -> None:
     lines = sessions["aws"].result.stderr.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith("upload"))
     announcement = "\n".join(lines[:first])

@@ -1,4 +1,4 @@
-"""The runs of a folder, best first among those on the same data; their notes; invalid records are named."""
+"""The runs in a folder, ranked among those on the same data; their notes; invalid records are named."""
 
 import io
 import json
@@ -24,8 +24,8 @@ STEPS = [
 SETTINGS = {job: {"type": "ml.m5.xlarge", "count": 1} for job in ("training", "processing", "transform")}
 
 
-def of(data: str = "a", started: str = "2026-01-01T00:00:00+00:00", **scores: float) -> dict[str, Any]:
-    """A run's record."""
+def make_record(data: str = "a", started: str = "2026-01-01T00:00:00+00:00", **scores: float) -> dict[str, Any]:
+    """Return a run's record."""
     return {
         "state": "Completed",
         "started": started,
@@ -55,31 +55,31 @@ def of(data: str = "a", started: str = "2026-01-01T00:00:00+00:00", **scores: fl
 FAILED = {"state": "Failed", "steps": [STEPS[0] | {"state": "Failed"}, STEPS[1] | {"state": "Waiting"}]}
 
 
-def put(folder: Path, name: str, record: object) -> None:
+def write_record(folder: Path, name: str, record: object) -> None:
     (folder / name).mkdir(parents=True)
     (folder / name / "run.json").write_text(record if isinstance(record, str) else json.dumps(record))
 
 
-def shown(folder: Path) -> str:
+def show_board(folder: Path) -> str:
     out = io.StringIO()
     Console(file=out, width=120).print(*make_tables(read_runs(folder)[0]))
     return out.getvalue()
 
 
 def test_best_first_among_the_same_data_and_failed_last(tmp_path: Path) -> None:
-    put(tmp_path, "failed", of() | FAILED)
-    put(tmp_path, "public-only", of(public=0.9))
-    put(tmp_path, "second", of(public=0.9, private=0.5))
-    put(tmp_path, "best", of(public=0.1, private=0.51))
-    put(tmp_path, "negative", of(public=0.9, private=-3.0))
-    put(tmp_path, "held-out", of(public=0.1, **{"held-out": 0.3}))
-    put(tmp_path, "by-held-out", of(public=0.8, private=0.5, **{"held-out": 0.2}))
-    put(tmp_path, "stopped", of(started="2025-01-01") | {"state": "Stopped"})
-    entries, unread = read_runs(tmp_path)
+    write_record(tmp_path, "failed", make_record() | FAILED)
+    write_record(tmp_path, "public-only", make_record(public=0.9))
+    write_record(tmp_path, "second", make_record(public=0.9, private=0.5))
+    write_record(tmp_path, "best", make_record(public=0.1, private=0.51))
+    write_record(tmp_path, "negative", make_record(public=0.9, private=-3.0))
+    write_record(tmp_path, "held-out", make_record(public=0.1, **{"held-out": 0.3}))
+    write_record(tmp_path, "by-held-out", make_record(public=0.8, private=0.5, **{"held-out": 0.2}))
+    write_record(tmp_path, "stopped", make_record(started="2025-01-01") | {"state": "Stopped"})
+    entries, problems = read_runs(tmp_path)
     order = ["best", "by-held-out", "second", "negative", "held-out", "public-only", "failed", "stopped"]
     assert [entry.folder.name for entry in entries] == order
-    assert unread == []
-    lines = [line.split() for line in shown(tmp_path).splitlines()]
+    assert problems == []
+    lines = [line.split() for line in show_board(tmp_path).splitlines()]
     assert lines[2][:1] == ["best"]
     assert lines[1][-4:] == ["private", "held-out", "public", "seconds"]
     assert lines[2][-4:] == ["0.5100", "-", "0.1000", "12.3"]
@@ -88,23 +88,23 @@ def test_best_first_among_the_same_data_and_failed_last(tmp_path: Path) -> None:
 
 
 def test_the_public_score_never_decides(tmp_path: Path) -> None:
-    put(tmp_path, "memorises", of(public=0.97, **{"held-out": 0.05}))
-    put(tmp_path, "learns", of(public=0.8, **{"held-out": 0.37}))
-    put(tmp_path, "earlier", of(started="2025-01-01", public=0.9))
-    put(tmp_path, "later", of(started="2025-02-01", public=0.1))
+    write_record(tmp_path, "memorises", make_record(public=0.97, **{"held-out": 0.05}))
+    write_record(tmp_path, "learns", make_record(public=0.8, **{"held-out": 0.37}))
+    write_record(tmp_path, "earlier", make_record(started="2025-01-01", public=0.9))
+    write_record(tmp_path, "later", make_record(started="2025-02-01", public=0.1))
     assert [entry.folder.name for entry in read_runs(tmp_path)[0]] == ["learns", "memorises", "later", "earlier"]
-    assert shown(tmp_path).splitlines()[1].split()[-3:] == ["held-out", "public", "seconds"]
+    assert show_board(tmp_path).splitlines()[1].split()[-3:] == ["held-out", "public", "seconds"]
 
 
-def test_runs_on_other_data_stand_apart_the_latest_first(tmp_path: Path) -> None:
-    put(tmp_path, "old", of("a", "2026-01-01", public=0.99))
-    put(tmp_path, "new", of("b", "2026-03-01", **{"held-out": 0.1}))
-    put(tmp_path, "older-but-better", of("b", "2026-02-01", **{"held-out": 0.2}))
-    more = of("b", "2026-02-01", public=0.3)
-    more["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
-    put(tmp_path, "with-private", more)
+def test_runs_on_other_data_are_listed_separately_latest_first(tmp_path: Path) -> None:
+    write_record(tmp_path, "old", make_record("a", "2026-01-01", public=0.99))
+    write_record(tmp_path, "new", make_record("b", "2026-03-01", **{"held-out": 0.1}))
+    write_record(tmp_path, "older-but-better", make_record("b", "2026-02-01", **{"held-out": 0.2}))
+    later = make_record("b", "2026-02-01", public=0.3)
+    later["data"]["private"] = {"path": "b/private.csv.gz", "sha256": "c" * 64}
+    write_record(tmp_path, "with-private", later)
     assert [entry.folder.name for entry in read_runs(tmp_path)[0]] == ["older-but-better", "new", "with-private", "old"]
-    titles = [line for line in shown(tmp_path).splitlines() if "Runs on" in line]
+    titles = [line for line in show_board(tmp_path).splitlines() if "Runs on" in line]
     assert [title.strip() for title in titles] == [f"Runs on {data}/public.csv.gz" for data in "bba"]
 
 
@@ -113,8 +113,8 @@ def test_runs_on_other_data_stand_apart_the_latest_first(tmp_path: Path) -> None
     ["[red]x[/red]", "[/]", "[link=http:x]", "a\\[b]", ":smile:"],
 )
 def test_markup_in_names_is_text(name: str, tmp_path: Path) -> None:
-    put(tmp_path, name.replace("/", "_"), of(name) | {"state": name})
-    text = shown(tmp_path)
+    write_record(tmp_path, name.replace("/", "_"), make_record(name) | {"state": name})
+    text = show_board(tmp_path)
     assert f"Runs on {name}/public.csv.gz" in text
     assert name.replace("/", "_") in text
     assert name.lower() in text.splitlines()[2]
@@ -128,25 +128,25 @@ def test_markup_in_names_is_text(name: str, tmp_path: Path) -> None:
         "[]",
         "null",
         "1" * 5000,
-        json.dumps(of() | {"seconds": "soon"}),
-        json.dumps(of() | {"steps": "none"}),
-        json.dumps(of() | {"data": {}}),
-        json.dumps(of() | {"scores": {"private": 1}}),
+        json.dumps(make_record() | {"seconds": "soon"}),
+        json.dumps(make_record() | {"steps": "none"}),
+        json.dumps(make_record() | {"data": {}}),
+        json.dumps(make_record() | {"scores": {"private": 1}}),
         "[" * 100_000,
-        json.dumps(of()).replace("12.34", "1" * 400),
+        json.dumps(make_record()).replace("12.34", "1" * 400),
     ],
     ids=range(11),
 )
 def test_an_invalid_record_is_named_and_skipped(text: str, tmp_path: Path) -> None:
-    put(tmp_path, "good", of(public=0.5))
-    put(tmp_path, "bad", text)
-    entries, unread = read_runs(tmp_path)
+    write_record(tmp_path, "good", make_record(public=0.5))
+    write_record(tmp_path, "bad", text)
+    entries, problems = read_runs(tmp_path)
     assert [entry.folder.name for entry in entries] == ["good"]
-    assert len(unread) == 1
-    assert unread[0].startswith(f"{tmp_path / 'bad/run.json'}: not a valid run record")
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{tmp_path / 'bad/run.json'}: not a valid run record")
 
 
-MEMBERS = sorted(of())
+MEMBERS = sorted(make_record())
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -158,73 +158,73 @@ JSON = st.recursive(
 @example(member="data", value=[True], other=None)
 @examples(100)
 def test_a_record_with_any_content_is_listed_or_named(member: str, value: Any, other: Any, tmp_path: Path) -> None:
-    for name, record in {"a": of(private=0.5) | {member: value}, "b": other}.items():
+    for name, record in {"a": make_record(private=0.5) | {member: value}, "b": other}.items():
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / "run.json").write_text(json.dumps(record))
-    entries, unread = read_runs(tmp_path)
-    assert len(entries) + len(unread) == 2
+    entries, problems = read_runs(tmp_path)
+    assert len(entries) + len(problems) == 2
     assert len(make_tables(entries)) == len(entries)
-    shown(tmp_path)
+    show_board(tmp_path)
 
 
 def test_a_record_that_cannot_be_printed_hides_no_other(tmp_path: Path) -> None:
-    put(tmp_path, "good", of(public=0.5))
-    put(tmp_path, "bad", of(public=0.5) | {"state": "\ud800"})
-    done = recore("board", tmp_path)
-    assert done.returncode == 0
-    assert "good" in done.stdout
-    assert "surrogates not allowed" in done.stderr
+    write_record(tmp_path, "good", make_record(public=0.5))
+    write_record(tmp_path, "bad", make_record(public=0.5) | {"state": "\ud800"})
+    result = recore("board", tmp_path)
+    assert result.returncode == 0
+    assert "good" in result.stdout
+    assert "surrogates not allowed" in result.stderr
 
 
 def test_a_record_cannot_send_control_characters_to_a_terminal(tmp_path: Path) -> None:
-    put(tmp_path, "run", of("\x1b[2J", public=0.5) | {"state": "\x1b]0;title\x07"})
+    write_record(tmp_path, "run", make_record("\x1b[2J", public=0.5) | {"state": "\x1b]0;title\x07"})
     assert "\x1b" not in recore("board", tmp_path).stdout
 
 
-def test_a_long_name_is_whole_where_there_is_no_terminal(tmp_path: Path) -> None:
-    put(tmp_path, "a-name-" * 12, of(public=0.5, private=0.5))
+def test_a_long_name_is_not_cut_without_a_terminal(tmp_path: Path) -> None:
+    write_record(tmp_path, "a-name-" * 12, make_record(public=0.5, private=0.5))
     assert "a-name-" * 12 in recore("board", tmp_path).stdout
 
 
 def test_no_folder_and_no_run(tmp_path: Path) -> None:
-    done = recore("board", tmp_path / "nowhere")
-    assert done.returncode == 2
+    result = recore("board", tmp_path / "nowhere")
+    assert result.returncode == 2
     assert (
-        done.stderr == f"recore: {tmp_path / 'nowhere'}: there is no such folder; `python -m recore run` makes runs\n"
+        result.stderr == f"recore: {tmp_path / 'nowhere'}: there is no such folder; `python -m recore run` makes runs\n"
     )
-    done = recore("board", tmp_path)
-    assert (done.returncode, done.stdout) == (0, f"board: no run in {tmp_path}\n")
+    result = recore("board", tmp_path)
+    assert (result.returncode, result.stdout) == (0, f"board: no run in {tmp_path}\n")
 
 
 def test_json_is_the_same_list(tmp_path: Path) -> None:
-    put(tmp_path, "one", of(public=0.5))
-    put(tmp_path, "two", of(public=0.25, private=0.75))
-    put(tmp_path, "bad", "{")
-    done = recore("board", tmp_path, "--json")
-    assert done.returncode == 0
-    assert [(run["folder"], run["scores"]) for run in json.loads(done.stdout)] == [
+    write_record(tmp_path, "one", make_record(public=0.5))
+    write_record(tmp_path, "two", make_record(public=0.25, private=0.75))
+    write_record(tmp_path, "bad", "{")
+    result = recore("board", tmp_path, "--json")
+    assert result.returncode == 0
+    assert [(run["folder"], run["scores"]) for run in json.loads(result.stdout)] == [
         ("two", {"public": 0.25, "private": 0.75}),
         ("one", {"public": 0.5}),
     ]
-    assert done.stderr.startswith(f"recore: {tmp_path / 'bad/run.json'}: not a valid run record")
-    assert len(done.stderr.splitlines()) == 1
+    assert result.stderr.startswith(f"recore: {tmp_path / 'bad/run.json'}: not a valid run record")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
-    put(tmp_path, "one", of(public=0.5))
-    put(tmp_path, "two", of(public=0.25))
+    write_record(tmp_path, "one", make_record(public=0.5))
+    write_record(tmp_path, "two", make_record(public=0.25))
     before = json.loads((tmp_path / "one/run.json").read_text())
     (tmp_path / "one/run.json").chmod(0o640)
     for text in ("PLS, 12 components", "--json is part of this note"):
-        done = recore("board", "--note", tmp_path / "one", text)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == f"board: the note of {tmp_path / 'one'} is now: {text}\n"
+        result = recore("board", "--note", tmp_path / "one", text)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout == f"board: the note of {tmp_path / 'one'} is now: {text}\n"
         assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": text}
         lines = recore("board", tmp_path).stdout.splitlines()
         assert [line.endswith(text) for line in lines if line.startswith(("one", "two"))] == [True, False]
     assert [run["note"] for run in json.loads(recore("board", tmp_path, "--json").stdout)] == [text, ""]
-    done = recore("board", "--note", tmp_path / "one", "", "--json")
-    assert json.loads(done.stdout) == {"run": str(tmp_path / "one"), "note": ""}
+    result = recore("board", "--note", tmp_path / "one", "", "--json")
+    assert json.loads(result.stdout) == {"run": str(tmp_path / "one"), "note": ""}
     assert json.loads((tmp_path / "one/run.json").read_text()) == before | {"note": ""}
     assert "note" not in recore("board", tmp_path).stdout
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["run.json"]
@@ -232,7 +232,7 @@ def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "printed"),
     [
         (" two\nlines\t and \x1b[2Jmore ", "two lines and ?[2Jmore"),
         ("\N{RIGHT-TO-LEFT OVERRIDE}note", "?note"),
@@ -240,14 +240,14 @@ def test_a_note_is_written_shown_replaced_and_removed(tmp_path: Path) -> None:
         ("begins " + "x" * 1000 + " ends", "begins " + "x" * 90 + " ... " + "x" * 92 + " ends"),
     ],
 )
-def test_a_note_is_one_printable_line(text: str, kept: str, tmp_path: Path) -> None:
-    put(tmp_path, "one", of(public=0.5))
+def test_a_note_is_one_printable_line(text: str, printed: str, tmp_path: Path) -> None:
+    write_record(tmp_path, "one", make_record(public=0.5))
     assert recore("board", "--note", tmp_path / "one", text).returncode == 0
-    assert json.loads((tmp_path / "one/run.json").read_text())["note"] == kept
-    put(tmp_path, "by-hand", of(public=0.5) | {"note": text})
+    assert json.loads((tmp_path / "one/run.json").read_text())["note"] == printed
+    write_record(tmp_path, "by-hand", make_record(public=0.5) | {"note": text})
     entries, errors = read_runs(tmp_path)
     if text.isascii():  # a lone surrogate makes a record invalid
-        assert [entry.note for entry in entries] == [kept, kept]
+        assert [entry.note for entry in entries] == [printed, printed]
     assert len(entries) + len(errors) == 2
 
 
@@ -256,43 +256,43 @@ def test_a_note_is_one_printable_line(text: str, kept: str, tmp_path: Path) -> N
     [
         (None, "there is no such file; `python -m recore run` makes a run's folder"),
         ("{", "not a valid run record: Expecting property name"),
-        (json.dumps(of())[:-40], "not a valid run record: "),
-        (json.dumps(of() | {"note": 1}), "not a valid run record: `note` has the wrong type, int"),
+        (json.dumps(make_record())[:-40], "not a valid run record: "),
+        (json.dumps(make_record() | {"note": 1}), "not a valid run record: `note` has the wrong type, int"),
     ],
 )
 def test_a_note_of_something_else_is_refused_in_one_line(content: str | None, reason: str, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     if content is not None:
         (tmp_path / "one/run.json").write_text(content)
-    done = recore("board", "--note", tmp_path / "one", "text")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"recore: {tmp_path / 'one/run.json'}: {reason}")
-    assert len(done.stderr.splitlines()) == 1
+    result = recore("board", "--note", tmp_path / "one", "text")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"recore: {tmp_path / 'one/run.json'}: {reason}")
+    assert len(result.stderr.splitlines()) == 1
     if content is not None:
         assert (tmp_path / "one/run.json").read_text() == content
 
 
 def test_a_note_that_cannot_be_written_leaves_the_record(tmp_path: Path) -> None:
-    put(tmp_path, "one", of(public=0.5))
+    write_record(tmp_path, "one", make_record(public=0.5))
     before = (tmp_path / "one/run.json").read_text()
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
     limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
     code = f"{limit} from recore.cli import main; main(prog_name='recore')"
     command = [sys.executable, "-c", code, "board", "--note", tmp_path / "one", "text"]
-    done = subprocess.run(
+    result = subprocess.run(
         command, cwd=ROOT, env=environment_of_a_full_disk(), capture_output=True, text=True, timeout=60
     )
-    assert done.returncode == 2
-    assert done.stderr.startswith("recore: ")
-    assert len(done.stderr.splitlines()) == 1
+    assert result.returncode == 2
+    assert result.stderr.startswith("recore: ")
+    assert len(result.stderr.splitlines()) == 1
     assert (tmp_path / "one/run.json").read_text() == before
     assert [path.name for path in (tmp_path / "one").iterdir()] == ["run.json"]
 
 
 @pytest.mark.parametrize("width", [60, 80])
-def test_a_note_cuts_no_number_and_fits_the_terminal(width: int, tmp_path: Path) -> None:
+def test_a_note_fits_the_terminal_without_cutting_numbers(width: int, tmp_path: Path) -> None:
     note = "gradient boosting on the first derivative of every spectrum"
-    put(tmp_path, "2026-01-01T00-00-00", of(public=-10.1234, private=0.5678) | {"note": note})
+    write_record(tmp_path, "2026-01-01T00-00-00", make_record(public=-10.1234, private=0.5678) | {"note": note})
     out = io.StringIO()
     Console(file=out, width=width).print(*make_tables(read_runs(tmp_path)[0]))
     lines = out.getvalue().splitlines()

@@ -1,4 +1,4 @@
-"""Limits on the size of archives and models: a small one is not expanded, and a large one is refused at once."""
+"""Limits on the size of archives and models: a small archive is not expanded, and a large one is refused at once."""
 
 import gzip
 import random
@@ -32,7 +32,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 def sparse(headers: dict[str, str], map_: bytes) -> bytes:
-    """An archive whose member says by PAX headers, or by its own first bytes, where its content lies."""
+    """Return an archive whose member gives the positions of its content in PAX headers or in its own first bytes."""
     info = member("x.npy", size=len(map_))
     info.pax_headers = headers
     raw = info.tobuf(tarfile.PAX_FORMAT) + map_ + b"\0" * (-len(map_) % 512)
@@ -66,7 +66,7 @@ def test_licence_files_outside_the_folder_are_refused(pattern: str, tmp_path: Pa
 
 
 def of_many_names(folder: Path) -> Path:
-    """A folder with one file of a megabyte, which does not compress, under 301 names."""
+    """Create a folder with one incompressible file of a megabyte that has 301 names."""
     folder.mkdir()
     (folder / "weights").write_bytes(random.Random(1).randbytes(1 << 20))
     for number in range(300):
@@ -96,7 +96,7 @@ def test_a_file_of_many_names_counts_once_towards_the_volume(tmp_path: Path) -> 
 
 
 def test_a_job_that_leaves_more_than_its_volume_fails_before_it_is_packed(simulator: Simulator) -> None:
-    """To pack 200 GB would take longer than the client waits."""
+    """Packing 200 GB would take longer than the client waits."""
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/big', 'wb').truncate(200 << 30)"
     job = Client(simulator).train(script)
     assert job["TrainingJobStatus"] == "Failed"

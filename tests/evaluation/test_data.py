@@ -1,4 +1,4 @@
-"""Data files before a run: an invalid file is refused with a reason, and so are private data with more than inputs."""
+"""Data files before a run: an invalid file is refused with a reason, and so are private data that contain assays."""
 
 import gzip
 from pathlib import Path
@@ -22,15 +22,15 @@ def public(tmp_path: Path) -> Path:
     return write_gz(tmp_path / "public.csv.gz", PUBLIC)
 
 
-def test_the_sample_is_good(sample: Path) -> None:
+def test_the_sample_is_valid(sample: Path) -> None:
     data = DataFiles(
         sample / "public/public.csv.gz", sample / "private/private.csv.gz", sample / "private/actual.csv.gz"
     )
     data.check()
     assert list(data.files) == ["public", "private", "actual"]
-    alone = DataFiles(data.public)
-    alone.check()
-    assert alone.files == {"public": data.public}
+    public_only = DataFiles(data.public)
+    public_only.check()
+    assert public_only.files == {"public": data.public}
     assert read_header(data.public)[:5] == ["", "DepthTo", "SiteID", "DepthFrom", "4000.0"]
 
 
@@ -46,7 +46,7 @@ def test_the_sample_is_good(sample: Path) -> None:
         (gzip.compress(bytes(1000)), "a header of an index and columns"),
         (gzip.compress(PUBLIC.encode())[:18], "a gzipped CSV is needed"),
         (gzip.compress(PUBLIC.encode())[:10] + b"\xff" * 20, "a gzipped CSV is needed"),
-        (gzip.compress(b"a" * (1 << 20)), "header"),  # how long a field may be is set for the whole process
+        (gzip.compress(b"a" * (1 << 20)), "header"),  # the limit on a field's length applies to the whole process
         (gzip.compress(b"a,b\rc,d\r"), "the first line is not a valid header"),
         (gzip.compress(b',4000.0,"3999\n",CuPPM\n'), "the first line is not a valid header"),
         (gzip.compress(f",{CHANNELS},CuPPM\n".encode()), "a header of an index and columns"),
@@ -74,7 +74,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
         DataFiles(tmp_path).check()
 
 
-def test_assays_of_no_private_data_are_refused(public: Path) -> None:
+def test_assays_without_private_data_are_refused(public: Path) -> None:
     with pytest.raises(ValueError, match="these assays need the private data that they belong to, --private"):
         DataFiles(public, actual=public).check()
 
@@ -95,7 +95,7 @@ def test_assays_of_no_private_data_are_refused(public: Path) -> None:
     ],
     ids=range(10),
 )
-def test_private_data_with_more_than_inputs_are_refused(names: str, public: Path, tmp_path: Path) -> None:
+def test_private_data_that_contain_more_than_inputs_are_refused(names: str, public: Path, tmp_path: Path) -> None:
     private = write_gz(tmp_path / "private.csv.gz", f"{names}\n0\n")
     with pytest.raises(ValueError, match=r"private\.csv\.gz: column .* is neither an ID nor a wavenumber"):
         DataFiles(public, private).check()

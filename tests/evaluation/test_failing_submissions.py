@@ -1,4 +1,4 @@
-"""Submissions that fail in each step: what is printed for their authors, and which files are kept."""
+"""Submissions that fail in each step: what their authors see, and which files are kept."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +9,7 @@ from support.submission_runs import FinishedRun, other_entries, run_submission, 
 
 PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
-ADVICE = {  # by step, where nothing special is known of the exception
+ADVICE = {  # by step, if nothing special is known about the exception
     "train": "look at: train.py, which `python train.py` runs by hand",
     "preprocess": "look at: preprocess.py. It runs without the submission's other files",
     "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process",
@@ -19,10 +19,10 @@ ADVICE = {  # by step, where nothing special is known of the exception
 
 @dataclass(frozen=True)
 class Failure:
-    """Changes of the good submission, the step that fails because of them on which sides, and the expected words.
+    """Changes to the good submission, the step and the sides that fail because of them, and the expected messages.
 
     reason: the beginning of the step's reason. logged: a text in its log, by default the reason. advice: the beginning
-    of what to do, if there is a hint.
+    of the advice, if there is any.
     """
 
     step: str
@@ -154,67 +154,71 @@ FAILURES = {
         "score", "No columns to parse from file", **change("train.py", "in prediction)", "in prediction[:0])")
     ),
 }
-QUICK = "a server that ends"  # fails with the same reason on both sides
+QUICK = "a server that ends"  # this one fails with the same reason on both sides
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name == QUICK else pytest.mark.slow) for name in FAILURES]
 )
-def test_what_a_failure_prints_and_keeps(name: str, tmp_path: Path, sample: Path) -> None:
+def test_messages_and_files_of_a_failure(name: str, tmp_path: Path, sample: Path) -> None:
     failure = FAILURES[name]
     submission = variant(tmp_path / "submission", failure.changes, **failure.files)
-    # pip looks at no index: what it says of a package that is on none is the same without a network
-    done = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
-    assert done.status == 1, done.stderr
+    # pip uses no index: its message about a package that is on none is the same without a network
+    result = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
+    assert result.status == 1, result.stderr
     explained: set[str] = set()
     for step in failure.failed:
-        assert failure.reason in done.reason(step)
-        if done.reason(step) in explained:
-            assert f"recore: {step} failed for the same reason; its log: {done.log(step)}" in done.stderr.splitlines()
+        assert failure.reason in result.reason(step)
+        if result.reason(step) in explained:
+            assert (
+                f"recore: {step} failed for the same reason; its log: {result.log(step)}" in result.stderr.splitlines()
+            )
             continue
-        explained.add(done.reason(step))
-        lines = explanation_of(done, step)
+        explained.add(result.reason(step))
+        lines = explanation_of(result, step)
         assert lines[0].startswith(f"recore: {step} failed: ")
         assert failure.reason in lines[0]
         assert lines[1].startswith(f"  what to do: {failure.advice}" if failure.advice else f"  {ADVICE[failure.step]}")
-        assert lines[-1] == f"  its log: {done.log(step)}"
+        assert lines[-1] == f"  its log: {result.log(step)}"
         assert not any("sagemaker-training" in line for line in lines)
-        assert (failure.logged or failure.reason) in done.log(step).read_text()
-    check_what_is_left(done, failure.failed)
+        assert (failure.logged or failure.reason) in result.log(step).read_text()
+    check_what_is_left(result, failure.failed)
 
 
-def explanation_of(done: FinishedRun, step: str) -> list[str]:
-    """The lines on stderr that explain a failed step: its own line and what is indented below."""
-    lines = done.stderr.splitlines()
+def explanation_of(result: FinishedRun, step: str) -> list[str]:
+    """Return the lines on stderr that explain a failed step: its own line and the indented lines below it."""
+    lines = result.stderr.splitlines()
     first = next(number for number, line in enumerate(lines) if line.startswith(f"recore: {step} failed: "))
     last = next((number for number in range(first + 1, len(lines)) if lines[number][:1] != " "), len(lines))
     return lines[first:last]
 
 
-def check_what_is_left(done: FinishedRun, failed: list[str]) -> None:
-    """Nothing of ours is on stderr; the record and the files are those of the steps that worked."""
-    assert not [line for line in done.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
-    assert all(letter.isprintable() or letter == "\n" for letter in done.stderr)
-    assert done.stderr.count("recore: ") == len(failed)
+def check_what_is_left(result: FinishedRun, failed: list[str]) -> None:
+    """stderr shows no traceback of recore itself; the record and the files are those of the steps that completed."""
+    assert not [line for line in result.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
+    assert all(letter.isprintable() or letter == "\n" for letter in result.stderr)
+    assert result.stderr.count("recore: ") == len(failed)
     expected = {"upload": "Completed", "train": "Completed", "clean up": "Completed"}
     for side in BOTH:
         names = [f"{side} {step}" for step in PIPELINE]
-        over = 0 if "train" in failed else next((n for n, name in enumerate(names) if name in failed), len(names))
-        expected |= {name: "Completed" if number < over else "Waiting" for number, name in enumerate(names)}
+        first_failed = (
+            0 if "train" in failed else next((n for n, name in enumerate(names) if name in failed), len(names))
+        )
+        expected |= {name: "Completed" if number < first_failed else "Waiting" for number, name in enumerate(names)}
     expected["held-out score"] = "Waiting" if "train" in failed else "Completed"
     expected |= dict.fromkeys(failed, "Failed")
-    assert done.record["state"] == "Failed"
-    assert done.states == expected
-    assert (done.folder / "model.tar.gz").is_file() == (expected["train"] == "Completed")
+    assert result.record["state"] == "Failed"
+    assert result.states == expected
+    assert (result.folder / "model.tar.gz").is_file() == (expected["train"] == "Completed")
     for step, folder, suffix in (("predict", "predictions", "csv.out"), ("score", "scores", "txt")):
-        kept = {path.name for path in (done.folder / folder).glob(f"*.{suffix}")}
-        assert kept == {f"{side}.{suffix}" for side in BOTH if expected[f"{side} {step}"] == "Completed"}
-    assert set(done.record["scores"]) == {side for side in BOTH if expected[f"{side} score"] == "Completed"}
-    assert {path.stem for path in (done.folder / "logs").iterdir()} == {
-        step["name"].replace(" ", "-") for step in done.record["steps"] if step["kind"] and step["state"] != "Waiting"
+        files = {path.name for path in (result.folder / folder).glob(f"*.{suffix}")}
+        assert files == {f"{side}.{suffix}" for side in BOTH if expected[f"{side} {step}"] == "Completed"}
+    assert set(result.record["scores"]) == {side for side in BOTH if expected[f"{side} score"] == "Completed"}
+    assert {path.stem for path in (result.folder / "logs").iterdir()} == {
+        step["name"].replace(" ", "-") for step in result.record["steps"] if step["kind"] and step["state"] != "Waiting"
     }
-    assert str(done.folder) in done.stdout
-    assert other_entries(done.folder) == []
+    assert str(result.folder) in result.stdout
+    assert other_entries(result.folder) == []
 
 
 LOUD = r"""def main():
@@ -225,14 +229,14 @@ LOUD = r"""def main():
 
 
 def test_control_characters_of_a_job_do_not_reach_the_terminal(tmp_path: Path, sample: Path) -> None:
-    """Its lines are cut and what a terminal would obey is taken out; the log holds all of it."""
+    """Long lines are cut and control sequences removed; the log contains everything."""
     submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD)})
-    done = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
-    assert done.status == 1
-    check_what_is_left(done, ["public preprocess", "private preprocess"])
-    assert max(map(len, done.stderr.splitlines())) < 700
-    lines = explanation_of(done, "public preprocess")
+    result = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
+    assert result.status == 1
+    check_what_is_left(result, ["public preprocess", "private preprocess"])
+    assert max(map(len, result.stderr.splitlines())) < 700
+    lines = explanation_of(result, "public preprocess")
     assert "    ?[1A?[2Kall is well" in lines
-    log = done.log("public preprocess").read_bytes()
+    log = result.log("public preprocess").read_bytes()
     assert log.count(b"a") > 1 << 20
     assert b"\x1b[2J\x1b]0;title\x07" in log

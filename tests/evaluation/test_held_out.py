@@ -1,4 +1,4 @@
-"""held_out.csv of a model archive, scored with the host's score.py, and what cannot be scored."""
+"""held_out.csv in a model archive, scored with the host's score.py, and files that cannot be scored."""
 
 import io
 import json
@@ -21,7 +21,7 @@ SCORE = (ROOT / "score.py").read_bytes()
 
 @pytest.fixture
 def public(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
-    """A data file of 30 rows with gaps and one target without any assay."""
+    """Write a data file with 30 rows, gaps, and one target without any assay."""
     random = np.random.default_rng(0)
     assays = pd.DataFrame(random.gamma(2.0, 9.0, (30, 49)), columns=list(score.TARGETS))
     assays = assays.mask(random.random(assays.shape) < 0.1)
@@ -54,9 +54,7 @@ def test_rows_without_a_prediction_do_not_count(public: tuple[Path, pd.DataFrame
     assert details["rows"] == 30
 
 
-def test_complete_predictions_have_the_score_that_score_py_gives_them(
-    public: tuple[Path, pd.DataFrame], tmp_path: Path
-) -> None:
+def test_complete_predictions_have_the_score_of_score_py(public: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
     path, assays = public
     predicted = assays.fillna(3.0) * 0.9
     value, _ = score.score(score.read_actual(path), predicted)
@@ -75,7 +73,7 @@ def test_complete_predictions_have_the_score_that_score_py_gives_them(
     ],
     ids=["rows", "columns", "empty", "text", "infinite", "no rows"],
 )
-def test_what_cannot_be_scored_has_a_reason(
+def test_predictions_that_cannot_be_scored_have_a_reason(
     change: Callable[[pd.DataFrame], pd.DataFrame],
     reason: str,
     public: tuple[Path, pd.DataFrame],
@@ -90,14 +88,16 @@ def test_what_cannot_be_scored_has_a_reason(
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"index\n", b'"', b"a,b\n1\n"])
-def test_what_is_no_table_has_a_reason(content: bytes, public: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_table_has_a_reason(
+    content: bytes, public: tuple[Path, pd.DataFrame], tmp_path: Path
+) -> None:
     (tmp_path / "held-out.csv").write_bytes(content)
     with pytest.raises(NoHeldOutScoreError, match=r"\w"):
         score_held_out(tmp_path / "held-out.csv", public[0], SCORE, tmp_path / "scores.txt")
 
 
 def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """A tar.gz of files, and of links to /etc/passwd where there is no content."""
+    """Write a tar.gz of files, and of links to /etc/passwd for names without content."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)
@@ -118,7 +118,7 @@ def test_the_file_beside_the_model_is_extracted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("members", [[("model.pkl", b"m")], [("held_out.csv", None)], [("code/held_out.csv", b"b")]])
-def test_other_files_and_links_are_not(members: list[tuple[str, bytes | None]], tmp_path: Path) -> None:
+def test_other_files_and_links_are_not_extracted(members: list[tuple[str, bytes | None]], tmp_path: Path) -> None:
     model = archive(tmp_path / "model.tar.gz", *members)
     with pytest.raises(NoHeldOutScoreError, match=r"train.py left no held_out\.csv beside the model"):
         extract_held_out(model, tmp_path / "held-out.csv")

@@ -1,8 +1,8 @@
-"""Submissions that do one bad thing each: a clear line, nothing left running, nothing changed, no private assay seen.
+"""Submissions that each do one bad thing: a clear line, no process left, nothing changed, no private assay revealed.
 
 Each file in tests/submissions/hostile/ is added to the tiny submission: train_*.py runs at the end of a training job,
 preprocess_*.py at the end of preprocessing, serve_*.py in the model's server. archive_*.py makes an archive of it. A
-folder's files replace the tiny one's.
+folder's files replace those of the tiny submission.
 """
 
 import gzip
@@ -27,9 +27,9 @@ from support.submission_runs import SUBMISSIONS, FinishedRun, other_entries
 from support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 CORPUS = SUBMISSIONS / "hostile"
-SECRET = "7654321.25"  # an assay in the private data, and nowhere else
+SECRET = "7654321.25"  # an assay that appears only in the private data
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
-# With the limits that a test can wait for.
+# These limits are short enough for a test.
 PROGRAM = """
 from recore.evaluation import requests
 from recore.simulator.compute.processes import process
@@ -41,9 +41,9 @@ main(prog_name="recore")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run must come to. line: of stderr, which explains it. status: 0 all steps completed, 1 not, 2 refused.
+    """The expected end of a run. line: the line on stderr that explains it. status: 0 completed, 1 failed, 2 refused.
 
-    seconds: time limit of its jobs.
+    seconds: the time limit of its jobs.
     """
 
     line: str
@@ -98,7 +98,7 @@ OUTCOMES = {
     "archive_leads_out": Outcome(r"recore: .*: '\.\./written' is not a regular file within the archive", 2),
     "own_score": FINE,
 }
-REPORTED = {  # runs with a report, and what it must show as text
+REPORTED = {  # runs with a report, and the text that it must show
     "train_escape_sequences": "[bold]<script>alert(1)</script>[/bold]",
     "preprocess_markup": "",
     "serve_escape_sequences": "[bold]<b>",
@@ -113,7 +113,7 @@ def test_every_submission_of_the_corpus_is_in_the_table() -> None:
 
 @pytest.fixture(scope="module")
 def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample with an assay by which a leak is recognised."""
+    """Return the sample with an assay that makes a leak recognisable."""
     folder = tmp_path_factory.mktemp("secret") / "sample"
     for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"):
         lines = gzip.decompress((sample / name).read_bytes()).decode().splitlines(keepends=True)
@@ -128,7 +128,7 @@ def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def make_submission(name: str, folder: Path, words: dict[str, str]) -> Path:
-    """The tiny submission with one bad thing; words in capitals are replaced."""
+    """Write the tiny submission with one bad thing; words in capitals are replaced."""
 
     def text(path: Path) -> str:
         content = path.read_text()
@@ -149,13 +149,13 @@ def make_submission(name: str, folder: Path, words: dict[str, str]) -> Path:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, float]]:
-    """Size and time of every file below a folder."""
-    found = {path: path.lstat() for path in sorted(folder.rglob("*"))}
-    return {str(path): (info.st_size, info.st_mtime) for path, info in found.items() if not path.is_dir()}
+    """Return the size and time of every file below a folder."""
+    infos = {path: path.lstat() for path in sorted(folder.rglob("*"))}
+    return {str(path): (info.st_size, info.st_mtime) for path, info in infos.items() if not path.is_dir()}
 
 
 def visible(run: FinishedRun) -> bytes:
-    """All that a participant could get to see: the terminal, and every file of the run with its archives unpacked."""
+    """Return everything that a participant could see: the terminal, and all files of the run with archives unpacked."""
     seen = [run.stdout.encode(), run.stderr.encode()]
     for path in run.folder.rglob("*"):
         if path.is_file() and path.name.endswith(".tar.gz"):
@@ -170,7 +170,7 @@ def visible(run: FinishedRun) -> bytes:
 
 @dataclass(frozen=True)
 class Effects:
-    """What a run did that it should not. read: it shows what no participant may see. named: the simulator's folder."""
+    """Forbidden effects of a run. read: it shows private assays. named: it names the simulator's folder."""
 
     read: bool = False
     named: bool = False
@@ -180,20 +180,20 @@ class Effects:
 
 
 def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) -> tuple[FinishedRun, Effects]:
-    """Run a submission of the corpus on public and private data."""
+    """Run a submission from the corpus on public and private data."""
     outside = folder / "outside"
     outside.mkdir()
     with socket.create_server(("127.0.0.1", 0)) as server, tempfile.TemporaryDirectory() as temporary:
-        words = {"OUTSIDE": str(outside), "PORT": str(server.getsockname()[1])}
-        words["ACTUAL"] = str(secret_sample / "private/actual.csv.gz")
-        submission = make_submission(name, folder / "submission", words)
+        replacements = {"OUTSIDE": str(outside), "PORT": str(server.getsockname()[1])}
+        replacements["ACTUAL"] = str(secret_sample / "private/actual.csv.gz")
+        submission = make_submission(name, folder / "submission", replacements)
         before = contents(folder) | contents(secret_sample)
         out = folder / "runs/run"
         options = [submission, "--out", out, *file_options(secret_sample), "--isolation", isolation]
         options += [] if name in REPORTED else ["--no-report"]
         program = PROGRAM.format(seconds=OUTCOMES[name].seconds)
         with left_running() as running:
-            done = subprocess.run(
+            result = subprocess.run(
                 [sys.executable, "-c", program, "run", *map(str, options)],
                 cwd=ROOT,
                 env=environment() | {"TMPDIR": temporary},
@@ -201,18 +201,18 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
                 text=True,
                 timeout=300,
             )
-        run = FinishedRun(done.returncode, done.stdout, done.stderr, out)
-        left = os.listdir(temporary)
+        run = FinishedRun(result.returncode, result.stdout, result.stderr, out)
+        remaining = os.listdir(temporary)
     now = contents(folder) | contents(secret_sample)
     changed = [path for path in now.keys() | before.keys() if now.get(path) != before.get(path)]
     written = [Path(path).name for path in changed if not path.startswith(str(out))]
     seen = visible(run)
     read = SECRET.partition(".")[0].encode() in seen or b"root:x:0:0:root:/root" in seen
-    return run, Effects(read, temporary in run.stderr, tuple(written), tuple(running), tuple(left))
+    return run, Effects(read, temporary in run.stderr, tuple(written), tuple(running), tuple(remaining))
 
 
 def check_end(run: FinishedRun, outcome: Outcome) -> None:
-    """A run ended as it should, with a clear line and no other entries in its folder."""
+    """Check that a run ended as it should, with a clear line and without other entries in its folder."""
     assert run.status == outcome.status, run.stderr
     lines = run.stderr.splitlines()
     explained = [line for line in lines if line.startswith("recore: ")]
@@ -227,7 +227,7 @@ def check_end(run: FinishedRun, outcome: Outcome) -> None:
 
 
 def check_report(run: FinishedRun, words: str) -> None:
-    """A run's report shows a submission's words as text, which no browser and no terminal follows."""
+    """Check that a run's report shows a submission's words as plain text, which no browser or terminal interprets."""
     page = (run.folder / "report.html").read_text()
     assert escape(words, quote=False) in page
     assert not words or words not in page
@@ -245,8 +245,9 @@ def test_a_hostile_submission(name: str, secret_sample: Path, tmp_path: Path) ->
         check_report(run, REPORTED[name])
 
 
-# What docs/security.md says about machines without a sandbox. train_kill_everything would end these tests, too. The
-# others are left out, because no sandbox decides them: they test how the pipeline treats a file or an answer.
+# These are the effects that docs/security.md describes for machines without a sandbox. train_kill_everything would end
+# these tests, too. The others are left out because no sandbox affects them: they test how the pipeline treats a file or
+# an answer.
 HELD_WITHOUT_SANDBOX = (
     "train_daemon",
     "train_fork_bomb",
@@ -280,12 +281,12 @@ WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HELD_WITHOUT_SA
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WITHOUT_SANDBOX)
 def test_a_hostile_submission_without_a_sandbox(name: str, secret_sample: Path, tmp_path: Path) -> None:
-    """What does not hold there, and what does."""
+    """Some guarantees do not hold without a sandbox; the others must."""
     outcome, expected = WITHOUT_SANDBOX[name]
     run, effects = run_hostile(name, secret_sample, tmp_path, "off")
     check_end(run, outcome)
     if name in REPORTED:
         check_report(run, REPORTED[name])
-    if name == "serve_hangs":  # the client's limit or the server's ends it, which are equal; the server names the place
+    if name == "serve_hangs":  # the client's limit may end it first, which does not name the folder
         effects = replace(effects, named=False)
     assert effects == expected

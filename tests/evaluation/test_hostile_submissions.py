@@ -1,4 +1,4 @@
-"""A submission that searches for the private assays in every step finds none, and one cannot bring its own score."""
+"""A submission that searches for the private assays in every step finds none, and none can bring its own score."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "argum
 ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
 WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
 SERVED = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
-STAGES = {  # by step: where the hostile submission's code gets to run
+STAGES = {  # by step: the places where the hostile submission's code runs
     "train": {"preprocess.py", "train.py", "training"},
     "public preprocess": {"preprocess.py"},
     "public predict": SERVED | {"waiting"},
@@ -34,15 +34,16 @@ STAGES = {  # by step: where the hostile submission's code gets to run
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A port of this machine that answers."""
+    """Return a port of this machine that accepts connections."""
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as server:
         yield server.getsockname()[1]
 
 
 def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
-    """Run the hostile submission; its public transform job waits until the private data are scored. Also: what ended.
+    """Run the hostile submission, whose public transform job waits until the private data are scored.
 
-    The private assays lie where `--actual` says, and its path stands in this command's environment and arguments.
+    The private assays are at the path of `--actual`, which this command's environment and arguments contain. The second
+    result is the order in which the steps ended.
     """
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one job waits while others run: two cores are needed")
@@ -50,7 +51,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
     with tempfile.TemporaryDirectory() as temporary:
         content = actual.read_bytes()
         known = {"path": str(actual), "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "port": port}
-        # without isolation it searches only the files of this test, not the rest of the machine
+        # without isolation the submission searches only this test's files, not the rest of the machine
         known |= {"scan": isolated, "ancestors": not isolated, "roots": ["/"] if isolated else [temporary, str(sample)]}
         submission = folder / "hostile"
         shutil.copytree(SUBMISSIONS / "hostile/searching", submission)
@@ -73,11 +74,11 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
             return FinishedRun(process.wait(), process.stdout.read(), "".join(lines), out), ended
 
 
-def looked(done: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
-    """By step and by stage: what was attempted, and whether that found the assays."""
+def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
+    """Return by step and by stage what the submission tried, and whether that found the assays."""
     leaks: dict[str, dict[str, dict[str, bool]]] = {}
     for step in STAGES:
-        for line in done.log(step).read_text().splitlines():
+        for line in result.log(step).read_text().splitlines():
             if line.startswith("LOOKED "):
                 attempt = json.loads(line.removeprefix("LOOKED "))
                 before = leaks.setdefault(step, {}).setdefault(attempt["stage"], {})
@@ -88,33 +89,35 @@ def looked(done: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
 
 @needs_sandbox
 def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
-    done, ended = hostile_run(tmp_path, sample, port, "required")
-    assert done.status == 0, done.stderr
-    assert ended.index("private score") < ended.index("public predict")  # it waited while the assays were scored
-    attempts = looked(done)
+    result, ended = hostile_run(tmp_path, sample, port, "required")
+    assert result.status == 0, result.stderr
+    assert ended.index("private score") < ended.index("public predict")  # it waited while the private data were scored
+    attempts = attempts_of(result)
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():
         for stage, leaks in stages.items():
             assert set(leaks) == (WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
             assert not any(leaks.values()), (step, stage, leaks)
-    # nothing was carried along: the model holds what it should, and every prediction is the means
-    with tarfile.open(done.folder / "model.tar.gz") as tar:
+    # the model contains only what it should, and every prediction is the mean: no assay was passed on
+    with tarfile.open(result.folder / "model.tar.gz") as tar:
         assert sorted(tar.getnames()) == ["code/preprocess.py", "code/train.py", "model.json"]
-    lines = [(done.folder / f"predictions/{side}.csv.out").read_text().splitlines() for side in ("public", "private")]
+    lines = [(result.folder / f"predictions/{side}.csv.out").read_text().splitlines() for side in ("public", "private")]
     assert len(set(lines[0] + lines[1])) == 1
-    assert done.scores["private"] < 0
-    assert other_entries(done.folder) == []
+    assert result.scores["private"] < 0
+    assert other_entries(result.folder) == []
 
 
 @pytest.mark.slow
 @pytest.mark.everywhere
 def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
-    """So that the test above means something: each attempt works, and pays."""
-    done, _ = hostile_run(tmp_path, sample, port, "off")
-    assert done.status == 0, done.stderr
-    worked = {name for stages in looked(done).values() for leaks in stages.values() for name in leaks if leaks[name]}
+    """This control shows that the test above is meaningful: each attempt works, and improves the score."""
+    result, _ = hostile_run(tmp_path, sample, port, "off")
+    assert result.status == 0, result.stderr
+    worked = {
+        name for stages in attempts_of(result).values() for leaks in stages.values() for name in leaks if leaks[name]
+    }
     assert worked == ATTEMPTS - {"metadata"}
-    assert done.scores["private"] == pytest.approx(1.01)
+    assert result.scores["private"] == pytest.approx(1.01)
 
 
 OWN_SCORE = """
@@ -137,12 +140,12 @@ def test_a_score_script_of_the_submission_is_not_run(tmp_path: Path, sample: Pat
     submission = variant(tmp_path / "with", changes, **files)
     (submission / "scores").mkdir()
     shutil.copy(submission / "score.py", submission / "scores")
-    done = run_submission(submission, tmp_path / "runs/with", *file_options(sample))
-    assert done.status == 0, done.stderr
-    assert {"score.py", "scores/score.py"} < set(done.record["submission"]["files"])  # they travel, and are not run
-    assert done.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
-    assert done.scores == without.scores
-    assert done.record["scores"] == without.record["scores"]
+    result = run_submission(submission, tmp_path / "runs/with", *file_options(sample))
+    assert result.status == 0, result.stderr
+    assert {"score.py", "scores/score.py"} < set(result.record["submission"]["files"])  # uploaded, but not run
+    assert result.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
+    assert result.scores == without.scores
+    assert result.record["scores"] == without.record["scores"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The model's archive with the submission added: what the training job left is copied and never trusted."""
+"""The model's archive with the submission added: the training job's output is copied and never trusted."""
 
 import random
 import tarfile
@@ -12,17 +12,19 @@ from support.fuzzing import examples
 
 from recore.evaluation.submission import SubmissionFiles
 
-MINE = SubmissionFiles(Path(), {"train.py": b"train", "preprocess.py": b"preprocess", "bins/a.npy": b"\0\1"})
-CODE = {f"code/{name}": text for name, text in MINE.files.items()}
+SUBMISSION_FILES = SubmissionFiles(
+    Path(), {"train.py": b"train", "preprocess.py": b"preprocess", "bins/a.npy": b"\0\1"}
+)
+CODE = {f"code/{name}": text for name, text in SUBMISSION_FILES.files.items()}
 
 
 def joined(folder: Path, model: bytes) -> Path:
     (folder / "trained.tar.gz").write_bytes(model)
-    MINE.join(folder / "trained.tar.gz", folder / "model.tar.gz")
+    SUBMISSION_FILES.join(folder / "trained.tar.gz", folder / "model.tar.gz")
     return folder / "model.tar.gz"
 
 
-def test_members_stay_and_code_is_the_submissions(tmp_path: Path) -> None:
+def test_members_are_kept_and_code_is_replaced_by_the_submissions(tmp_path: Path) -> None:
     kept = [member("weights", tarfile.DIRTYPE), member("weights/latest", tarfile.SYMTYPE, "../model.py")]
     model = packed(*kept, **{"model": b"m" * 1000, "code/train": b"old", "code/other": b"old", "codes": b"no code"})
     archive = joined(tmp_path, model)
@@ -41,7 +43,7 @@ def test_an_archive_without_a_file_is_a_reason(model: bytes, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "left",
+    "ignored",
     [
         member("x", tarfile.SYMTYPE, "/etc/passwd"),
         member("x", tarfile.CHRTYPE),
@@ -50,8 +52,8 @@ def test_an_archive_without_a_file_is_a_reason(model: bytes, tmp_path: Path) -> 
     ],
     ids=range(4),
 )
-def test_what_is_neither_file_nor_relative_link_stays_behind(left: tarfile.TarInfo, tmp_path: Path) -> None:
-    with tarfile.open(joined(tmp_path, packed(left, model=b"m"))) as tar:
+def test_only_files_and_relative_links_are_copied(ignored: tarfile.TarInfo, tmp_path: Path) -> None:
+    with tarfile.open(joined(tmp_path, packed(ignored, model=b"m"))) as tar:
         assert set(tar.getnames()) == {"model.py", *CODE}
 
 
@@ -65,12 +67,12 @@ def test_what_is_neither_file_nor_relative_link_stays_behind(left: tarfile.TarIn
     ],
     ids=range(4),
 )
-def test_nothing_of_the_training_job_stays_in_code(member_: tarfile.TarInfo, tmp_path: Path) -> None:
+def test_code_contains_nothing_from_the_training_job(member_: tarfile.TarInfo, tmp_path: Path) -> None:
     with tarfile.open(joined(tmp_path, packed(member_, model=b"m"))) as tar:
         assert sorted(tar.getnames()) == sorted(["model.py", *CODE])
 
 
-def test_a_file_of_two_names_keeps_both(tmp_path: Path) -> None:
+def test_a_file_with_two_names_keeps_both(tmp_path: Path) -> None:
     second = member("best.py", tarfile.LNKTYPE, "model.py")
     (tmp_path / "model.py").write_bytes(b"m")
     (tmp_path / "best.py").hardlink_to(tmp_path / "model.py")
@@ -89,12 +91,12 @@ def test_any_bytes_are_a_reason(bytes_: bytes, tmp_path: Path) -> None:
         joined(tmp_path, bytes_)
 
 
-@given(place=st.integers(0, 511), bytes_=st.binary(min_size=1, max_size=20))
+@given(offset=st.integers(0, 511), bytes_=st.binary(min_size=1, max_size=20))
 @examples(100)
-def test_a_broken_header_is_a_reason_or_an_archive(place: int, bytes_: bytes, tmp_path: Path) -> None:
+def test_a_broken_header_is_a_reason_or_an_archive(offset: int, bytes_: bytes, tmp_path: Path) -> None:
     whole = packed(member("x", tarfile.SYMTYPE, "y"), model=b"m" * 700, more=b"n")
     try:
-        files = content(joined(tmp_path, with_header(whole, place, bytes_)))
+        files = content(joined(tmp_path, with_header(whole, offset, bytes_)))
     except ValueError as error:
         assert "the training job" in str(error)  # noqa: PT017 - either is right
     else:
@@ -103,6 +105,6 @@ def test_a_broken_header_is_a_reason_or_an_archive(place: int, bytes_: bytes, tm
 
 def test_broken_compression_is_a_reason(tmp_path: Path) -> None:
     whole = packed(model=random.Random(1).randbytes(200_000))
-    for place in range(1000, 200_000, 10_000):
+    for offset in range(1000, 200_000, 10_000):
         with pytest.raises(ValueError, match="cannot be read"):
-            joined(tmp_path, whole[:place] + b"\xff" * 20 + whole[place + 20 :])
+            joined(tmp_path, whole[:offset] + b"\xff" * 20 + whole[offset + 20 :])

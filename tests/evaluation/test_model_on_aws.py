@@ -1,7 +1,7 @@
-"""The model of a run starts on AWS, where its container has no network and first installs the submission with pip.
+"""The model of a run starts on AWS, whose container has no network and first installs the submission with pip.
 
 AWS's image copies the model's folder code/, writes a setup.py into it if there is none, and runs `pip install .` before
-it serves. The same is done here, with the variables of the model's request.
+it serves. The tests do the same, with the variables of the model's request.
 """
 
 import shutil
@@ -22,13 +22,13 @@ from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 CONTAINER = model_request(RunSettings("run", "bucket", "role"))["PrimaryContainer"]
 VARIABLE = "PIP_NO_BUILD_ISOLATION"
-# as AWS's image writes it for SAGEMAKER_PROGRAM=train.py
+# as AWS's image writes it if SAGEMAKER_PROGRAM is train.py
 SETUP = 'from setuptools import setup\nsetup(packages=[""], name="train", version="1.0.0", include_package_data=True)\n'
 NAMED_FILES = "recursive-include . *\n"
 
 
 class Image:
-    """An environment with the packages of this one, as in the image, and what pip installs in addition."""
+    """A virtual environment that has this environment's packages, as the image does, and what pip adds to them."""
 
     def __init__(self, folder: Path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
@@ -37,7 +37,7 @@ class Image:
         (self.packages / "image.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
     def install(self, code: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        """Run pip in a folder as AWS's image does, without network."""
+        """Run pip in a folder as AWS's image does, without a network."""
         if not (code / "setup.py").exists():
             (code / "setup.py").write_text(SETUP)
             (code / "MANIFEST.in").write_text(NAMED_FILES)
@@ -45,7 +45,7 @@ class Image:
         if (code / "requirements.txt").exists():
             command += ["-r", "requirements.txt"]
         variables = variables | {"PATH": f"{self.python.parent}:/usr/bin:/bin", "HOME": str(code.parent)}
-        variables |= {"PIP_RETRIES": "0"}  # pip gives up at once where there is no network
+        variables |= {"PIP_RETRIES": "0"}  # without a network, pip gives up at once
         if bubblewrap_works():
             sandbox = [shutil.which("bwrap"), "--unshare-net", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
             command = [*sandbox, *command]
@@ -54,7 +54,7 @@ class Image:
         return subprocess.run(command, cwd=code, env=variables, capture_output=True, text=True, timeout=120)
 
     def run(self, program: str) -> str:
-        """What a program prints that runs in an empty place, with the installed packages alone."""
+        """Return the output of a program that runs outside this checkout, with only the installed packages."""
         return subprocess.check_output([self.python, "-c", program], cwd="/", env={}, text=True).strip()
 
 
@@ -64,7 +64,7 @@ def image(tmp_path: Path) -> Image:
 
 
 def code_of(submission: Path, folder: Path) -> Path:
-    """The folder code/ of the model that a run of a submission makes."""
+    """Return the folder code/ of the model that a run of this submission creates."""
     (folder / "trained.tar.gz").write_bytes(packed(model=b"m"))
     read_submission(submission).join(folder / "trained.tar.gz", folder / "model.tar.gz")
     with tarfile.open(folder / "model.tar.gz") as tar:
@@ -73,19 +73,19 @@ def code_of(submission: Path, folder: Path) -> Path:
 
 
 def test_this_repositorys_model_starts_without_network(image: Image, tmp_path: Path) -> None:
-    done = image.install(code_of(ROOT, tmp_path), CONTAINER["Environment"])
-    assert done.returncode == 0, done.stderr
+    result = image.install(code_of(ROOT, tmp_path), CONTAINER["Environment"])
+    assert result.returncode == 0, result.stderr
     assert image.run("import train; print(train.__file__)") == str(image.packages / "train.py")
     for name in UPLOADED:
         assert (image.packages / name).read_bytes() == (ROOT / name).read_bytes()
 
 
 def test_without_the_variable_pip_asks_the_index(image: Image, tmp_path: Path) -> None:
-    """A control: what the variable is good for."""
+    """This control shows what the variable is for."""
     variables = {name: value for name, value in CONTAINER["Environment"].items() if name != VARIABLE}
-    done = image.install(code_of(ROOT, tmp_path), variables)
-    assert done.returncode == 1
-    assert "No matching distribution found for setuptools" in done.stderr
+    result = image.install(code_of(ROOT, tmp_path), variables)
+    assert result.returncode == 1
+    assert "No matching distribution found for setuptools" in result.stderr
 
 
 FILES: dict[str, str | bytes] = {
@@ -101,21 +101,21 @@ FILES: dict[str, str | bytes] = {
 def test_packages_and_data_files_are_installed_too(image: Image, tmp_path: Path) -> None:
     setup = "from setuptools import setup\nsetup(name='x', py_modules=['train', 'preprocess'], packages=%r)\n"
     files = FILES | {"setup.py": setup % ["bins", "bins.shapes"], "MANIFEST.in": "include bins/*.npy\n"}
-    done = image.install(code_of(tiny(tmp_path / "mine", files), tmp_path), CONTAINER["Environment"])
-    assert done.returncode == 0, done.stderr
+    result = image.install(code_of(tiny(tmp_path / "mine", files), tmp_path), CONTAINER["Environment"])
+    assert result.returncode == 0, result.stderr
     assert image.run("import train; print(train.__file__)") == str(image.packages / "train.py")
     for name, content in FILES.items():
         assert (image.packages / name).read_bytes() == (content.encode() if isinstance(content, str) else content)
 
 
-def test_an_archive_does_not_bring_its_own_build(image: Image, tmp_path: Path) -> None:
-    """`unearthed build` leaves such files out; with them, pip would need another build system, or run a program."""
+def test_an_archive_does_not_contain_its_own_build(image: Image, tmp_path: Path) -> None:
+    """`unearthed build` omits such files; with them, pip would need another build system, or run a program."""
     backend = '[build-system]\nrequires = ["another"]\nbuild-backend = "another"\n'
     files = {"train.py": TRAIN, "preprocess.py": PREPROCESS, "pyproject.toml": backend}
     files |= {"setup.py": "raise SystemExit('setup.py was run')", "setup.cfg": "[metadata]\nname = another\n"}
     (tmp_path / "src.tar.gz").write_bytes(archive_of(**files))
     code = code_of(tmp_path / "src.tar.gz", tmp_path)
     assert sorted(path.name for path in code.iterdir()) == ["preprocess.py", "train.py"]
-    done = image.install(code, CONTAINER["Environment"])
-    assert done.returncode == 0, done.stderr
+    result = image.install(code, CONTAINER["Environment"])
+    assert result.returncode == 0, result.stderr
     assert (image.packages / "train.py").read_text() == TRAIN

@@ -1,4 +1,4 @@
-"""A run's folder is complete or absent, whatever happens to the process that makes it; what run.json contains."""
+"""A run's folder is complete or absent, whatever happens to the process that creates it; the contents of run.json."""
 
 import hashlib
 import json
@@ -35,8 +35,8 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def other(target: Path) -> tuple[subprocess.Popen[str], Path]:
-    """A process in the middle of a run, which goes on when its stdin ends, and its folder in the making."""
+def start_unfinished_run(target: Path) -> tuple[subprocess.Popen[str], Path]:
+    """Start a process that is in the middle of a run until its stdin ends; return it and its unfinished folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", WAIT, target],
         cwd=ROOT,
@@ -48,7 +48,7 @@ def other(target: Path) -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-def test_a_results_folder_gets_its_name_when_it_is_kept(tmp_path: Path) -> None:
+def test_a_run_folder_gets_its_name_when_it_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "deep/runs/mine"
     with RunFolder(target) as folder:
         (folder.path / "file").write_text("all of it")
@@ -60,7 +60,7 @@ def test_a_results_folder_gets_its_name_when_it_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [None, ValueError, KeyboardInterrupt, SystemExit])
-def test_a_results_folder_that_is_not_kept_is_removed(error: type[BaseException] | None, tmp_path: Path) -> None:
+def test_a_run_folder_that_is_not_kept_is_removed(error: type[BaseException] | None, tmp_path: Path) -> None:
     def make() -> None:
         with RunFolder(tmp_path / "mine") as folder:
             (folder.path / "logs").mkdir()
@@ -75,11 +75,11 @@ def test_a_results_folder_that_is_not_kept_is_removed(error: type[BaseException]
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("there", ["folder", "empty", "file"])
-def test_an_existing_name_is_refused_first(there: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("existing", ["folder", "empty", "file"])
+def test_an_existing_name_is_refused_first(existing: str, tmp_path: Path) -> None:
     target = tmp_path / "mine"
-    target.write_text("") if there == "file" else target.mkdir()
-    if there == "folder":
+    target.write_text("") if existing == "file" else target.mkdir()
+    if existing == "folder":
         (target / "run.json").write_text("earlier")
     with pytest.raises(FileExistsError, match="an earlier run is never replaced, choose another --out"):
         RunFolder(target)
@@ -99,29 +99,29 @@ def test_a_name_that_was_created_meanwhile_gets_a_number(tmp_path: Path) -> None
 
 
 def test_leftovers_of_a_killed_run_are_removed_by_the_next(tmp_path: Path) -> None:
-    killed, left = other(tmp_path / "killed")
-    live, growing = other(tmp_path / "live")
+    killed, leftover = start_unfinished_run(tmp_path / "killed")
+    running, running_folder = start_unfinished_run(tmp_path / "live")
     killed.kill()
     killed.communicate()
-    assert (left / "half").exists()
+    assert (leftover / "half").exists()
     with RunFolder(tmp_path / "mine"):
-        assert not left.exists()
-        assert (growing / "half").exists()
-    assert names(tmp_path) == [growing.name]
-    output, _ = live.communicate(timeout=120)
+        assert not leftover.exists()
+        assert (running_folder / "half").exists()
+    assert names(tmp_path) == [running_folder.name]
+    output, _ = running.communicate(timeout=120)
     assert output == f"{tmp_path / 'live'}\n"
     assert names(tmp_path) == ["live"]
     assert names(tmp_path / "live") == ["half"]
 
 
 def test_parallel_runs_of_one_name_are_all_kept(tmp_path: Path) -> None:
-    processes = [other(tmp_path / "mine")[0] for _ in range(4)]
+    processes = [start_unfinished_run(tmp_path / "mine")[0] for _ in range(4)]
     output = sorted(process.communicate(timeout=120)[0].strip() for process in processes)
     assert output == [str(tmp_path / name) for name in ("mine", "mine-2", "mine-3", "mine-4")]
     assert names(tmp_path) == ["mine", "mine-2", "mine-3", "mine-4"]
 
 
-def test_no_link_is_followed_to_what_is_to_be_removed(tmp_path: Path) -> None:
+def test_links_are_not_followed_during_removal(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious/file").write_text("")
@@ -131,14 +131,14 @@ def test_no_link_is_followed_to_what_is_to_be_removed(tmp_path: Path) -> None:
     assert (tmp_path / "precious/file").exists()
 
 
-def test_a_folder_that_no_run_made_stays(tmp_path: Path) -> None:
+def test_a_folder_that_no_run_created_is_kept(tmp_path: Path) -> None:
     (tmp_path / ".download.part").mkdir()
     with RunFolder(tmp_path / "mine"):
         assert names(tmp_path)[0] == ".download.part"
 
 
-def test_keeping_ends_where_its_folder_is_gone(tmp_path: Path) -> None:
-    process, part = other(tmp_path / "runs/mine")
+def test_keeping_fails_if_its_folder_is_gone(tmp_path: Path) -> None:
+    process, part = start_unfinished_run(tmp_path / "runs/mine")
     shutil.rmtree(part.parent)
     try:
         process.communicate(timeout=60)
@@ -147,17 +147,17 @@ def test_keeping_ends_where_its_folder_is_gone(tmp_path: Path) -> None:
     assert process.returncode == 1
 
 
-def test_the_record_is_json_with_all_that_a_repetition_needs(tmp_path: Path, sample: Path) -> None:
+def test_the_record_is_json_with_everything_that_a_repetition_needs(tmp_path: Path, sample: Path) -> None:
     submission = read_submission(tiny(tmp_path / "mine"))
     data = DataFiles(sample / "public/public.csv.gz", sample / "private/private.csv.gz")
     settings = RunSettings("recore-1", "bucket", "arn:role")
-    services = Services(*[None] * 4)  # nothing is started
+    services = Services(*[None] * 4)  # no job is started
     (tmp_path / "run").mkdir()
     run = PipelineRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
-    about = {"arguments": {"submission": "mine"}, "endpoint": "there"}
-    write_record(make_record(run, about), run.folder)
+    context = {"arguments": {"submission": "mine"}, "endpoint": "there"}
+    write_record(make_record(run, context), run.folder)
     read = json.loads((run.folder / "run.json").read_text())
-    assert read == make_record(run, about)
+    assert read == make_record(run, context)
     assert (read["name"], read["state"], read["arguments"]) == ("recore-1", "Stopped", {"submission": "mine"})
     assert read["submission"]["sha256"] == hashlib.sha256(submission.archive).hexdigest()
     assert read["submission"]["files"] == {

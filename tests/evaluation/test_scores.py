@@ -35,8 +35,8 @@ def test_the_table_names_what_helps_and_hurts_most(tmp_path: Path) -> None:
     assert ["score", "0.2500", "0.2500"] in lines
     assert ["CuPPM", "0.35", "0.600", "0.400", "0.1400"] in lines
     assert ["CuPPM", "0.35", "0.600", "0.400", "0.2100"] in lines
-    hurts = [line[0] for line in lines[[line[:1] for line in lines].index(["Hurts"]) :] if line]
-    assert hurts.index("AuPPM") < hurts.index("CuPPM")
+    losses = [line[0] for line in lines[[line[:1] for line in lines].index(["Hurts"]) :] if line]
+    assert losses.index("AuPPM") < losses.index("CuPPM")
     assert shown.getvalue().isascii()
 
 
@@ -49,7 +49,7 @@ def test_public_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"score": 1, "weights_scored": 1, "rows": 1, "targets": {"CuPPM": 1}}']
 )
-def test_another_json_is_refused(text: str, tmp_path: Path) -> None:
+def test_other_json_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "public.json").write_text(text)
     with pytest.raises(ValueError, match=r"public\.json: these are not the details of a score"):
         read_scores(tmp_path)

@@ -1,6 +1,6 @@
-"""What lies on S3 during a run: the private assays come and go whatever AWS refuses, and files that change are seen.
+"""Objects on S3 during a run: private assays are removed whatever AWS refuses, and files that change are noticed.
 
-The simulator and boto3's clients are real; what only AWS would refuse, botocore's own events refuse.
+The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
 """
 
 import hashlib
@@ -45,13 +45,13 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def services(simulator: Simulator) -> Services:
-    """Clients of one test: what it registers with them, no other test meets."""
+    """Return new clients, so that handlers registered with them affect no other test."""
     return Services(*(simulator.client(name) for name in ("sagemaker", "s3", "logs", "cloudwatch")))
 
 
 @pytest.fixture
 def make_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., PipelineRun]:
-    """A run of the tiny submission on copies of the sample's files, not started yet. files: of it that are others."""
+    """Return a function that prepares a run of the tiny submission on copies of the sample. files: replaced scripts."""
 
     def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> PipelineRun:
         named = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
@@ -69,7 +69,7 @@ def settings_of(bucket: str = BUCKET) -> RunSettings:
 
 
 def deny(client: Any, event: str, times: int | None = None) -> None:
-    """Refuse an operation before it is sent, the first times or always."""
+    """Refuse an operation before it is sent, the first `times` times or always."""
     asked = itertools.count()
 
     def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]] | None:
@@ -82,14 +82,14 @@ def deny(client: Any, event: str, times: int | None = None) -> None:
 
 
 def names(simulator: Simulator, settings: RunSettings) -> list[str]:
-    """What lies on S3 of a run, by its places in it; of a bucket with versions every version of it."""
+    """Return the keys of a run's objects on S3, relative to its prefix; in a versioned bucket, of all versions."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_object_versions(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Versions", [])]
 
 
 def objects(simulator: Simulator, settings: RunSettings) -> list[str]:
-    """The same without versions: moto cannot list versions whose keys XML cannot hold."""
+    """Return the same without versions: moto cannot list versions whose keys XML cannot represent."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_objects_v2(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Contents", [])]
@@ -103,7 +103,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_assays_replaced_in_mid_run_are_not_scored_with(
+def test_assays_replaced_during_a_run_are_not_used_for_scoring(
     simulator: Simulator, make_run: Callable[..., PipelineRun]
 ) -> None:
     run = make_run()
@@ -128,7 +128,7 @@ def test_assays_replaced_in_mid_run_are_not_scored_with(
     [(BUCKET, False), (BUCKET, True), (VERSIONED, True)],
     ids=["cleared", "kept", "versioned, kept"],
 )
-def test_assays_that_could_not_be_removed_at_once_go_with_the_clean_up(
+def test_assays_that_could_not_be_removed_at_once_are_removed_by_the_clean_up(
     bucket: str, keep: bool, simulator: Simulator, services: Services, sample: Path
 ) -> None:
     settings = settings_of(bucket)
@@ -155,7 +155,7 @@ def test_a_run_that_keeps_its_objects_in_a_bucket_with_versions_keeps_no_assays(
     assert {"model/model.tar.gz", "private/scores/private.txt", "public/input/public.csv.gz"} <= left
 
 
-def test_assays_that_cannot_be_removed_fail_the_clean_up_and_no_score(
+def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
     run = make_run()
@@ -181,7 +181,7 @@ def test_assays_that_cannot_be_removed_are_named(services: Services, sample: Pat
 
 
 @pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, True), (VERSIONED, False)], ids=["kept", "versioned"])
-def test_assays_whose_upload_was_not_answered_do_not_stay(
+def test_assays_whose_upload_was_not_answered_are_removed(
     bucket: str, keep: bool, simulator: Simulator, services: Services, sample: Path
 ) -> None:
     settings = settings_of(bucket)
@@ -200,7 +200,7 @@ def test_assays_whose_upload_was_not_answered_do_not_stay(
     assert names(simulator, settings) == []
 
 
-def test_a_model_that_cannot_be_removed_keeps_no_object(
+def test_a_model_that_cannot_be_removed_does_not_keep_other_objects(
     simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
     run = make_run(preprocess="raise SystemExit(1)")
@@ -210,7 +210,7 @@ def test_a_model_that_cannot_be_removed_keeps_no_object(
     assert names(simulator, run.settings) == []
 
 
-def test_an_object_that_stays_is_named(
+def test_an_object_that_is_left_behind_is_named(
     simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
     run = make_run(train="raise SystemExit(1)")
@@ -223,16 +223,16 @@ def test_an_object_that_stays_is_named(
     services.s3.meta.events.register("before-call.s3.DeleteObjects", answer)
     run.execute()
     assert run.steps["clean up"].state == "Failed"
-    place = run.settings.uri() + "/"
-    assert run.steps["clean up"].reason == f"an object is still in {place}: '{key}': Access Denied"
+    prefix = run.settings.uri() + "/"
+    assert run.steps["clean up"].reason == f"an object is still in {prefix}: '{key}': Access Denied"
 
 
-# of what S3 takes as keys; \n is missing, as moto refuses it
+# Keys that S3 accepts. A line feed is missing because moto refuses it.
 ODD_NAMES = ["a\x01b", "a\x1b[2Jb", "a\rb", "a\x7fb", "\uffff", "<b>&amp;", "a+b", "a%41", "a?b#c", "\"'\\", "ü中", " "]
 
 
 def put_odd_names(services: Services, settings: RunSettings) -> Storage:
-    """The storage of a run, with objects of odd names as a job may write them."""
+    """Upload a run's storage, with objects whose names are as odd as a job may choose them."""
     storage = Storage(services.s3, settings, lambda: None)
     for name in ODD_NAMES:
         storage.put(b"x", ("public", "preprocess", name))
@@ -247,7 +247,7 @@ def test_objects_with_odd_names_are_removed(simulator: Simulator, services: Serv
     assert objects(simulator, settings) == []
 
 
-def test_an_object_with_an_odd_name_that_stays_is_named_and_keeps_no_other(
+def test_an_object_with_an_odd_name_that_is_left_behind_is_named(
     simulator: Simulator, services: Services, sample: Path
 ) -> None:
     settings = settings_of()
@@ -257,8 +257,8 @@ def test_an_object_with_an_odd_name_that_stays_is_named_and_keeps_no_other(
         pass
     with pytest.raises(StepFailed) as caught:
         storage.clear(keep=False)
-    stay = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
-    assert set(objects(simulator, settings)) == stay | {ASSAYS}
+    remaining = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
+    assert set(objects(simulator, settings)) == remaining | {ASSAYS}
     reason = str(caught.value)
     assert f"s3://{BUCKET}/{settings.key(ASSAYS)} is still there: " in reason
     key = settings.key("public/preprocess/a\x01b")

@@ -1,4 +1,4 @@
-"""Which files of a submission travel: those that setuptools itself packs, less what the client drops."""
+"""Which files of a submission are uploaded: those that setuptools packs, except what the client removes."""
 
 import gzip
 import shutil
@@ -70,13 +70,13 @@ for folder in sys.argv[1:]:
 """
 
 
-def distributed(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
-    """What setuptools packs of folders, less what the client drops. It is imported once for all: that takes longest."""
+def packed_by_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
+    """Return what setuptools packs from folders, except what the client removes. All share one slow import of it."""
     copies = {
         name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
     }
-    done = run("-c", PACK, *copies.values(), cwd=work)
-    assert done.returncode == 0, done.stderr
+    result = run("-c", PACK, *copies.values(), cwd=work)
+    assert result.returncode == 0, result.stderr
     packed_files = {}
     for name, copy in copies.items():
         [archive] = (copy / "dist").glob("*.tar.gz")
@@ -95,17 +95,17 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def expected(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
-    return distributed(folders, tmp_path_factory.mktemp("packed"))
+    return packed_by_setuptools(folders, tmp_path_factory.mktemp("packed"))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_folder_holds_what_setuptools_packs(
+def test_a_folder_contains_what_setuptools_packs(
     name: str, folders: dict[str, Path], expected: dict[str, dict[str, bytes]]
 ) -> None:
     assert read_submission(folders[name]).files == expected[name]
 
 
-def test_of_this_repository_the_modules_that_setup_py_names(tmp_path: Path) -> None:
+def test_this_repositorys_files_are_the_modules_that_setup_py_names(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     for path in ROOT.iterdir():
@@ -113,11 +113,11 @@ def test_of_this_repository_the_modules_that_setup_py_names(tmp_path: Path) -> N
             shutil.copy(path, folder)
     shutil.copytree(ROOT / "challenge", folder / "challenge", ignore=shutil.ignore_patterns("__pycache__"))
     files = read_submission(ROOT).files
-    assert files == distributed({"this": folder}, tmp_path)["this"]
+    assert files == packed_by_setuptools({"this": folder}, tmp_path)["this"]
     assert set(files) == {*UPLOADED, "requirements.txt"}
 
 
-def test_the_same_files_are_the_same_archive_at_any_time_and_place(tmp_path: Path) -> None:
+def test_the_same_files_make_the_same_archive_at_any_time_and_place(tmp_path: Path) -> None:
     first, second = (read_submission(tiny(tmp_path / name, {"README.md": README})) for name in ("a", "b"))
     (tmp_path / "b/train.py").touch()
     (tmp_path / "b/train.py").chmod(0o600)

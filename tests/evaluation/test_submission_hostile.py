@@ -1,4 +1,4 @@
-"""Hostile submissions are refused in one line; nothing of them is run, and no link out of them is followed."""
+"""Hostile submissions are refused in one line; none of their code runs, and no link out of them is followed."""
 
 import gzip
 import random
@@ -18,7 +18,7 @@ from recore.evaluation.submission import LARGEST, read_submission
 BOTH = {"train": b"", "preprocess": b""}
 
 
-def called(arguments: str) -> str:
+def setup_call(arguments: str) -> str:
     return f"from setuptools import setup\nsetup({arguments})\n"
 
 
@@ -32,23 +32,23 @@ def called(arguments: str) -> str:
         b"# coding: no-such\n",
         "(" * 100_000,
         "a" + ".a" * 3000 + "()\n",
-        called("py_modules=" + "-" * 1000 + "1"),
-        called("py_modules=" + "[" * 150 + "]" * 150),
-        called("py_modules=[name for name in ('train', 'preprocess')]"),
-        called("py_modules=['train'] + ['preprocess']"),
-        called("py_modules='train'"),
-        called("py_modules=['train', 1]"),
-        called("packages=find_packages()"),
-        called("**{'py_modules': ['train', 'preprocess']}"),
-        called("py_modules=['train', 'preprocess'], package_data={'': ['*']}"),
-        called("py_modules=['train', 'preprocess'], package_dir={'': 'src'}"),
-        called("py_modules=['train', 'preprocess', 'gone']"),
-        called("py_modules=['train', 'preprocess', '../../../../etc/passwd']"),
-        called("py_modules=['train', 'preprocess', 'nul\\0']"),
-        called("py_modules=['train', 'preprocess'])\nsetup("),
-        called("py_modules={[]}"),
+        setup_call("py_modules=" + "-" * 1000 + "1"),
+        setup_call("py_modules=" + "[" * 150 + "]" * 150),
+        setup_call("py_modules=[name for name in ('train', 'preprocess')]"),
+        setup_call("py_modules=['train'] + ['preprocess']"),
+        setup_call("py_modules='train'"),
+        setup_call("py_modules=['train', 1]"),
+        setup_call("packages=find_packages()"),
+        setup_call("**{'py_modules': ['train', 'preprocess']}"),
+        setup_call("py_modules=['train', 'preprocess'], package_data={'': ['*']}"),
+        setup_call("py_modules=['train', 'preprocess'], package_dir={'': 'src'}"),
+        setup_call("py_modules=['train', 'preprocess', 'gone']"),
+        setup_call("py_modules=['train', 'preprocess', '../../../../etc/passwd']"),
+        setup_call("py_modules=['train', 'preprocess', 'nul\\0']"),
+        setup_call("py_modules=['train', 'preprocess'])\nsetup("),
+        setup_call("py_modules={[]}"),
         "a" + ".a" * 1000 + "()\n",
-        called("py_modules=['train', 'preprocess'], packages=['gone']"),
+        setup_call("py_modules=['train', 'preprocess'], packages=['gone']"),
     ],
     ids=range(24),
 )
@@ -92,7 +92,7 @@ def test_an_invalid_manifest_is_refused(line: str, tmp_path: Path) -> None:
         read_submission(folder)
 
 
-def test_scripts_that_are_links_lead_no_further_than_the_folder(tmp_path: Path) -> None:
+def test_links_in_place_of_scripts_cannot_leave_the_folder(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"mine.py": "mine"})
     (folder / "train.py").unlink()
     (folder / "train.py").symlink_to("mine.py")
@@ -103,10 +103,10 @@ def test_scripts_that_are_links_lead_no_further_than_the_folder(tmp_path: Path) 
         read_submission(folder)
 
 
-def test_a_folder_of_too_much_is_refused_before_it_is_read(tmp_path: Path) -> None:
+def test_a_folder_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"MANIFEST.in": "include weights.npy\n"})
     with open(folder / "weights.npy", "wb") as file:
-        file.truncate(LARGEST + 1)  # a file of holes: it takes no room
+        file.truncate(LARGEST + 1)  # a sparse file, which takes no space
     with pytest.raises(ValueError, match=r"more than 256 MB would be uploaded, including .*weights\.npy"):
         read_submission(folder)
 
@@ -128,7 +128,7 @@ def test_a_folder_of_too_much_is_refused_before_it_is_read(tmp_path: Path) -> No
     ],
     ids=range(11),
 )
-def test_a_member_that_is_no_file_within_is_refused(hostile: tarfile.TarInfo, tmp_path: Path) -> None:
+def test_a_member_that_is_not_a_file_inside_is_refused(hostile: tarfile.TarInfo, tmp_path: Path) -> None:
     (tmp_path / "src.tar.gz").write_bytes(packed(hostile, **BOTH))
     with pytest.raises(ValueError, match="neither a folder nor the archive of a submission"):
         read_submission(tmp_path / "src.tar.gz")
@@ -159,7 +159,7 @@ def test_an_archive_cut_short_is_refused(cut: int, tmp_path: Path) -> None:
         files = read_submission(tmp_path / "src.tar.gz").files
     except ValueError as error:
         assert str(tmp_path / "src.tar.gz") in str(error)  # noqa: PT017 - either is right
-    else:  # only the end of the archive, which holds nothing, was cut
+    else:  # only the end marker of the archive was cut off
         assert set(files) == {"train.py", "preprocess.py"}
 
 
@@ -171,10 +171,10 @@ def test_any_bytes_are_refused(bytes_: bytes, tmp_path: Path) -> None:
         read_submission(tmp_path / "src.tar.gz")
 
 
-@given(place=st.integers(0, 123) | st.integers(136, 511), bytes_=st.binary(min_size=1, max_size=1))
+@given(offset=st.integers(0, 123) | st.integers(136, 511), bytes_=st.binary(min_size=1, max_size=1))
 @examples(200)
-def test_a_broken_header_is_a_reason_or_a_submission(place: int, bytes_: bytes, tmp_path: Path) -> None:
-    (tmp_path / "src.tar.gz").write_bytes(with_header(packed(other=b"o" * 700, **BOTH), place, bytes_))
+def test_a_broken_header_is_a_reason_or_a_submission(offset: int, bytes_: bytes, tmp_path: Path) -> None:
+    (tmp_path / "src.tar.gz").write_bytes(with_header(packed(other=b"o" * 700, **BOTH), offset, bytes_))
     try:
         files = read_submission(tmp_path / "src.tar.gz").files
     except ValueError as error:
@@ -187,9 +187,9 @@ def test_broken_compression_is_refused(tmp_path: Path) -> None:
     content = random.Random(1).randbytes(200_000)
     whole = bytearray(packed(train=content, preprocess=b""))
     whole[100_000:100_100] = b"\xff" * 100
-    for place in range(20, 300_000, 5000):
+    for offset in range(20, 300_000, 5000):
         broken = whole.copy()
-        broken[place : place + 20] = b"\xff" * 20
+        broken[offset : offset + 20] = b"\xff" * 20
         (tmp_path / "src.tar.gz").write_bytes(broken)
         with pytest.raises(ValueError, match=r"src\.tar\.gz"):
             read_submission(tmp_path / "src.tar.gz")

@@ -1,6 +1,6 @@
-"""Troubles around a run: AWS that refuses or is late, archives that would grow, terminals, profiles, names.
+"""Trouble during a run: AWS refuses or is slow, archives would expand, terminals, profiles, names.
 
-The simulator and boto3's clients are real; what only AWS would refuse, botocore's own events refuse.
+The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
 """
 
 import contextlib
@@ -39,20 +39,20 @@ numbers = itertools.count()
 def simulator() -> Iterator[Simulator]:
     with Simulator() as simulator:
         logs = simulator.client("logs")
-        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):  # simulators of a process share them
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):  # simulators share them
             logs.create_log_group(logGroupName=GROUP)
         yield simulator
 
 
 @pytest.fixture
 def services(simulator: Simulator) -> Services:
-    """Clients of one test: what it registers with them, no other test meets."""
+    """Return new clients, so that handlers registered with them affect no other test."""
     return Services(*(simulator.client(name) for name in ("sagemaker", "s3", "logs", "cloudwatch")))
 
 
 @pytest.fixture
-def asleep(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
-    """A run on public data, not started yet, whose training takes a minute. It keeps what that job is to read."""
+def sleeping_run(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
+    """Prepare a run on public data whose training takes a minute. It keeps the objects that the job reads."""
     (tmp_path / "run").mkdir()
     submission = read_submission(tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN}))
     settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
@@ -61,16 +61,16 @@ def asleep(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
 
 
 @pytest.fixture
-def ended(simulator: Simulator, asleep: PipelineRun) -> Iterator[Callable[[], str]]:
-    """How the training job ended, asked by clients that nothing is refused; what runs still is stopped at the end."""
+def final_status(simulator: Simulator, sleeping_run: PipelineRun) -> Iterator[Callable[[], str]]:
+    """Return a function that waits for the training job's final status; the job is stopped after the test."""
     client = Client(simulator)
-    yield lambda: client.wait("TrainingJob", str(asleep.steps["train"].job))["TrainingJobStatus"]
+    yield lambda: client.wait("TrainingJob", str(sleeping_run.steps["train"].job))["TrainingJobStatus"]
     with contextlib.suppress(client.sagemaker.exceptions.ClientError):
-        client.sagemaker.stop_training_job(TrainingJobName=asleep.steps["train"].job)
+        client.sagemaker.stop_training_job(TrainingJobName=sleeping_run.steps["train"].job)
 
 
 def refuse(client: Any, event: str, code: str = "AccessDenied") -> list[object]:
-    """Refuse an operation always, before it is sent; what was refused so far."""
+    """Refuse every call of an operation before it is sent; return the list of refused calls."""
     asked: list[object] = []
 
     def answer(**parameters: object) -> tuple[AWSResponse, dict[str, Any]]:
@@ -88,47 +88,47 @@ def lose(client: Any, event: str) -> None:
     client.meta.events.register(event, answer)
 
 
-@pytest.mark.parametrize("way", ["throttled", "closed", "Create is not answered"])
+@pytest.mark.parametrize("failure", ["throttled", "closed", "Create is not answered"])
 def test_a_job_that_can_no_longer_be_watched_is_stopped(
-    way: str, services: Services, asleep: PipelineRun, ended: Callable[[], str]
+    failure: str, services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
 ) -> None:
-    if way == "throttled":
+    if failure == "throttled":
         refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
-    elif way == "closed":
+    elif failure == "closed":
         lose(services.sagemaker, "before-call.sagemaker.DescribeTrainingJob")
     else:
         lose(services.sagemaker, "after-call.sagemaker.CreateTrainingJob")
-    asleep.execute()
-    train = asleep.steps["train"]
-    assert (train.state, asleep.state, asleep.steps["clean up"].state) == ("Failed", "Failed", "Completed")
+    sleeping_run.execute()
+    train = sleeping_run.steps["train"]
+    assert (train.state, sleeping_run.state, sleeping_run.steps["clean up"].state) == ("Failed", "Failed", "Completed")
     assert str(train.reason).endswith(f"; the job {train.job} was asked to stop")
-    assert ("ThrottlingException" if way == "throttled" else "Connection was closed") in str(train.reason)
-    assert ended() == "Stopped"
+    assert ("ThrottlingException" if failure == "throttled" else "Connection was closed") in str(train.reason)
+    assert final_status() == "Stopped"
 
 
-def test_a_job_that_can_neither_be_watched_nor_stopped_is_not_left_unsaid(
-    simulator: Simulator, services: Services, asleep: PipelineRun, ended: Callable[[], str]
+def test_a_job_that_can_neither_be_watched_nor_stopped_is_reported(
+    simulator: Simulator, services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
 ) -> None:
     refuse(services.sagemaker, "sagemaker.DescribeTrainingJob", "ThrottlingException")
     refuse(services.sagemaker, "sagemaker.StopTrainingJob")
-    asleep.execute()
-    train = asleep.steps["train"]
+    sleeping_run.execute()
+    train = sleeping_run.steps["train"]
     assert "(ThrottlingException)" in str(train.reason)
     assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
     assert Client(simulator).describe("TrainingJob", str(train.job))["TrainingJobStatus"] == "InProgress"
 
 
-def test_a_job_that_was_refused_is_not_stopped(services: Services, asleep: PipelineRun) -> None:
+def test_a_job_that_was_refused_is_not_stopped(services: Services, sleeping_run: PipelineRun) -> None:
     refuse(services.sagemaker, "sagemaker.CreateTrainingJob")
     stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
-    asleep.execute()
+    sleeping_run.execute()
     reason = "An error occurred (AccessDenied) when calling the CreateTrainingJob operation: no"
-    assert (asleep.steps["train"].reason, stops) == (reason, [])
-    assert asleep.steps["clean up"].completed
+    assert (sleeping_run.steps["train"].reason, stops) == (reason, [])
+    assert sleeping_run.steps["clean up"].completed
 
 
-def test_an_interrupt_whose_order_to_stop_is_refused_says_so(
-    services: Services, asleep: PipelineRun, ended: Callable[[], str]
+def test_an_interrupt_whose_stop_request_is_refused_is_reported(
+    services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
 ) -> None:
     stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
 
@@ -137,9 +137,9 @@ def test_an_interrupt_whose_order_to_stop_is_refused_says_so(
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        asleep.execute(interrupt)
-    train = asleep.steps["train"]
-    assert (train.state, asleep.state) == ("Failed", "Failed")
+        sleeping_run.execute(interrupt)
+    train = sleeping_run.steps["train"]
+    assert (train.state, sleeping_run.state) == ("Failed", "Failed")
     assert "StopTrainingJob" in str(train.reason)
     assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
 
@@ -162,7 +162,7 @@ def test_lines_that_come_late_are_waited_for(services: Services, tmp_path: Path)
 def test_the_log_of_a_failure_is_read_until_no_more_lines_come(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On AWS the lines of a traceback may come one after the other, long after the job has failed."""
+    """On AWS a traceback's lines may arrive one by one, long after the job has failed."""
     lines = iter(["Traceback (most recent call last):", "  raise KeyError('x')", "KeyError: 'x'"])
     pauses: list[float] = []
 
@@ -187,11 +187,11 @@ def test_a_step_waits_for_lines_that_come_after_its_job_has_ended(
     data = DataFiles(sample / "public/public.csv.gz")
     on_aws = replace(services, log_delay=7.0)
     run = PipelineRun(on_aws, settings, submission, data, ROOT / "score.py", tmp_path / "run")
-    sleep, late = time.sleep, iter(["the last line"])
+    sleep, late_lines = time.sleep, iter(["the last line"])
 
     def wait(seconds: float) -> None:
         if seconds == on_aws.log_delay:
-            for line in late:
+            for line in late_lines:
                 say(services, str(run.steps["train"].job), line)
         else:
             sleep(seconds)
@@ -201,7 +201,7 @@ def test_a_step_waits_for_lines_that_come_after_its_job_has_ended(
     assert "the last line" in (tmp_path / "run/logs/train.log").read_text().splitlines()
 
 
-def test_what_was_read_of_a_log_is_kept_where_it_can_be_read_no_longer(
+def test_lines_of_a_log_are_kept_if_the_rest_cannot_be_read(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     say(services, "revoked", "first")

@@ -1,4 +1,4 @@
-"""The parser of tracebacks: real ones that Python prints, and any other text in a log."""
+"""The parser of tracebacks: real ones that Python prints, and arbitrary text in a log."""
 
 import subprocess
 import sys
@@ -111,39 +111,39 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_python_prints(name: str, tmp_path: Path) -> None:
+def test_tracebacks_that_python_prints(name: str, tmp_path: Path) -> None:
     body, expected = CASES[name]
-    mine, library = tmp_path / "mine", tmp_path / "library"
-    for folder in (mine, library):
+    code, library = tmp_path / "mine", tmp_path / "library"
+    for folder in (code, library):
         folder.mkdir()
     (library / "library.py").write_text(LIBRARY)
-    (mine / "broken.py").write_text("a b\n")
-    (mine / "train.py").write_text(f"{START}{body}\n\nfit()\n")
-    done = subprocess.run(
-        [sys.executable, mine / "train.py"],
+    (code / "broken.py").write_text("a b\n")
+    (code / "train.py").write_text(f"{START}{body}\n\nfit()\n")
+    result = subprocess.run(
+        [sys.executable, code / "train.py"],
         env={"PYTHONPATH": str(library)},
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 1
-    assert str(find_exception(done.stderr, mine)) == expected
+    assert result.returncode == 1
+    assert str(find_exception(result.stderr, code)) == expected
 
 
-def test_what_a_pool_of_processes_prints(tmp_path: Path) -> None:
+def test_tracebacks_from_a_process_pool(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(
         "import joblib\n\ndef fit(n):\n    raise ValueError('no copper')\n\nif __name__ == '__main__':\n"
         "    joblib.Parallel(2)(joblib.delayed(fit)(n) for n in range(2))\n"
     )
-    done = subprocess.run([sys.executable, tmp_path / "train.py"], capture_output=True, text=True, timeout=60)
-    exception = find_exception(done.stderr, tmp_path)
+    result = subprocess.run([sys.executable, tmp_path / "train.py"], capture_output=True, text=True, timeout=60)
+    exception = find_exception(result.stderr, tmp_path)
     assert exception
     assert exception.head == "ValueError: no copper"
     assert str(exception.place) == "train.py, line 7, in <module>"
 
 
-def traced(path: str, words: str = "ValueError: a") -> str:
-    return f'Traceback (most recent call last):\n  File "{path}", line 3, in fit\n    raise\n{words}\n'
+def make_traceback(path: str, exception_line: str = "ValueError: a") -> str:
+    return f'Traceback (most recent call last):\n  File "{path}", line 3, in fit\n    raise\n{exception_line}\n'
 
 
 @pytest.mark.parametrize(
@@ -162,23 +162,23 @@ def traced(path: str, words: str = "ValueError: a") -> str:
     ],
 )
 def test_the_submissions_files_in_a_job(path: str, name: str) -> None:
-    exception = find_exception(traced(path))
+    exception = find_exception(make_traceback(path))
     assert exception
     assert exception.frames[0].name == name
     assert str(exception) == (f"ValueError: a ({name}, line 3, in fit)" if name else "ValueError: a")
 
 
-def test_what_a_wrapper_around_the_hooks_raises_is_not_the_submissions() -> None:
-    text = traced("/opt/ml/model/code/train.py", "KeyError: 'Cu'")
+def test_exceptions_of_a_wrapper_around_the_hooks_are_not_the_submissions() -> None:
+    text = make_traceback("/opt/ml/model/code/train.py", "KeyError: 'Cu'")
     text += "\nDuring handling of the above exception, another exception occurred:\n\n"
-    text += traced("/usr/lib/python3.12/site-packages/toolkit.py", "toolkit.errors.Refused: no")
+    text += make_traceback("/usr/lib/python3.12/site-packages/toolkit.py", "toolkit.errors.Refused: no")
     assert str(find_exception(text)) == "KeyError: 'Cu' (train.py, line 3, in fit)"
 
 
 def test_windows_line_ends_and_lines_that_follow() -> None:
-    found = find_exception(traced("/opt/ml/code/train.py").replace("\n", "\r\n") + "\n---\nafter\nthat")
-    assert found
-    assert (found.head, found.following_lines) == ("ValueError: a", 2)
+    exception = find_exception(make_traceback("/opt/ml/code/train.py").replace("\n", "\r\n") + "\n---\nafter\nthat")
+    assert exception
+    assert (exception.head, exception.following_lines) == ("ValueError: a", 2)
 
 
 @pytest.mark.parametrize(
@@ -225,11 +225,11 @@ def test_any_text_can_be_read(text: str) -> None:
 
 
 LONG_TEXTS = [
-    traced("/opt/ml/code/train.py") * 10_000,
+    make_traceback("/opt/ml/code/train.py") * 10_000,
     "Traceback (most recent call last):\n" * 30_000,
     'Traceback (most recent call last):\n  File "' + '", line 1' * 100_000,
     "Traceback (most recent call last):\n" + '  File "a", line 1, in f\n' * 40_000 + "ValueError: a",
-    (traced("a") + "\nDuring handling of the above exception, another exception occurred:\n\n") * 8_000,
+    (make_traceback("a") + "\nDuring handling of the above exception, another exception occurred:\n\n") * 8_000,
     "  + Exception Group Traceback (most recent call last):\n  | E: a\n" + "  +-+--- 1 ---\n    | E: b\n" * 30_000,
     "  + Exception Group Traceback (most recent call last):\n  | E: a\n"
     + "  +-+--- 1 ---\n    | ExceptionGroup: b\n" * 30_000,
@@ -245,7 +245,7 @@ def test_a_long_text_can_be_read(text: str) -> None:
 @pytest.mark.timing
 @pytest.mark.parametrize("text", LONG_TEXTS)
 def test_ten_times_the_text_takes_about_ten_times_as_long(text: str) -> None:
-    tenth = text[: len(text) // 10]
+    shorter_text = text[: len(text) // 10]
     assert processor_seconds(lambda: str(find_exception(text))) < 30 * processor_seconds(
-        lambda: str(find_exception(tenth)), repeats=5
+        lambda: str(find_exception(shorter_text)), repeats=5
     )

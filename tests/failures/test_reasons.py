@@ -1,4 +1,4 @@
-"""Why a job failed and what to do about it, from the platform's reason and the log."""
+"""Why a job failed and how to fix it, from the platform's failure reason and the log."""
 
 import resource
 from pathlib import Path
@@ -121,8 +121,8 @@ def written(folder: Path, text: str | bytes) -> Path:
 def test_reasons(name: str, tmp_path: Path) -> None:
     failure_reason, text, reason = REASONS[name]
     log = written(tmp_path, ABOVE + text + BELOW)
-    found, exception = read_reason(failure_reason, log)
-    assert found == reason
+    failure, exception = read_reason(failure_reason, log)
+    assert failure == reason
     assert (exception is not None) == (reason == NAN)
 
 
@@ -130,7 +130,7 @@ def test_a_reason_without_a_log(tmp_path: Path) -> None:
     assert read_reason("ClientError: no such image", tmp_path / "log") == ("no such image", None)
 
 
-def test_the_exception_stands_first_and_the_toolkit_nowhere(tmp_path: Path) -> None:
+def test_the_exception_comes_first_and_the_toolkit_is_not_shown(tmp_path: Path) -> None:
     log = written(tmp_path, ABOVE + "fitting\n" + RAISED + BELOW)
     step = Step("train", state="Failed")
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
@@ -191,7 +191,7 @@ a request
 """
 
 
-def test_the_servers_own_lines_are_left_out_but_for_its_errors(tmp_path: Path) -> None:
+def test_the_servers_own_lines_are_left_out_except_its_errors(tmp_path: Path) -> None:
     assert [line[-27:] for line in last_lines(written(tmp_path, SERVER))] == [
         "a request",
         "(pid:26828) exited with code 3"[-27:],
@@ -199,17 +199,17 @@ def test_the_servers_own_lines_are_left_out_but_for_its_errors(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("line", [b"x" * 99, RAISED.encode(), b"\xff\x00\x1b[2J", ABOVE.encode()], ids=repr)
-def test_of_a_log_of_a_terabyte_only_the_end_is_read(
+def test_only_the_end_of_a_log_of_a_terabyte_is_read(
     line: bytes, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """It begins with a hole, which takes no room on the disk; this process may not have so much in memory."""
+    """It begins with a hole, which takes no disk space; this process may not hold that much in memory."""
     log = tmp_path / "log"
     with open(log, "wb") as file:
         file.seek(1 << 40)
         file.write((line + b"\n") * (5_000_000 // len(line)) + RAISED.encode())
-    memory, most = resource.getrlimit(resource.RLIMIT_AS)
-    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, most)))
-    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (1 << 30), most))
+    memory, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
+    request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, hard_limit)))
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (1 << 30), hard_limit))
     assert read_reason("AlgorithmError: ?, exit code: 1", log)[0] == NAN
     assert last_lines(log)[-1] == "ValueError: Input y contains NaN."
 
@@ -229,9 +229,9 @@ def test_any_bytes_may_be_a_log(content: bytes, failure_reason: str, tmp_path_fa
 # ---- what to do --------------------------------------------------------------------------------------------
 
 
-def raised(words: str, file: str = "train.py", library: str = "sklearn/utils/validation.py") -> str:
+def make_traceback(exception_line: str, file: str = "train.py", library: str = "sklearn/utils/validation.py") -> str:
     text = f'Traceback (most recent call last):\n  File "/opt/ml/code/{file}", line 3, in fit\n'
-    return f'{text}  File "/usr/lib/python3.12/site-packages/{library}", line 1, in f\n{words}\n'
+    return f'{text}  File "/usr/lib/python3.12/site-packages/{library}", line 1, in f\n{exception_line}\n'
 
 
 def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
@@ -241,7 +241,7 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "exception_line",
     [
         "ValueError: Input y contains NaN.",
         "ValueError: Input contains NaN.",
@@ -250,23 +250,25 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
         f"ValueError: \nAll the 5 fits failed.\n{RAISED}",
     ],
 )
-def test_targets_with_gaps(words: str, tmp_path: Path) -> None:
-    assert "PerTargetRegressor of challenge/meta_estimators.py" in str(hint(raised(words), "train", tmp_path))
-    assert hint(raised(words), "public predict", tmp_path) is None
+def test_targets_with_gaps(exception_line: str, tmp_path: Path) -> None:
+    assert "PerTargetRegressor of challenge/meta_estimators.py" in str(
+        hint(make_traceback(exception_line), "train", tmp_path)
+    )
+    assert hint(make_traceback(exception_line), "public predict", tmp_path) is None
 
 
 def test_a_metric_on_gaps_and_inputs_that_are_not_numbers(tmp_path: Path) -> None:
-    text = raised("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
+    text = make_traceback("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
     assert "compute each target's metric" in str(hint(text, "train", tmp_path))
-    assert hint(raised("ValueError: Input X contains NaN."), "train", tmp_path) is None
+    assert hint(make_traceback("ValueError: Input X contains NaN."), "train", tmp_path) is None
 
 
 def test_a_class_of_the_main_program(tmp_path: Path) -> None:
-    text = raised("AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>")
+    text = make_traceback("AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>")
     assert "move Mine from train.py to another module" in str(hint(text, "public predict", tmp_path))
 
 
-def test_a_package_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_package(tmp_path: Path) -> None:
     text = missing_module_hint("no_such_package.core", tmp_path)
     assert "add `no_such_package==<version>` to requirements.txt" in str(text)
     assert "`python -m pip index versions no_such_package`" in str(text)
@@ -280,7 +282,7 @@ def test_a_package_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_the_names_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # by what is installed here
+    assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # depends on what is installed here
     assert "`opencv-python-headless==<version>`" in str(missing_module_hint("cv2", tmp_path))
     monkeypatch.setattr(hints, "packages_distributions", lambda: {"none_such": ["no-such-package"]})
     assert "`no-such-package==<version>`" in str(missing_module_hint("none_such", tmp_path))
@@ -299,9 +301,9 @@ def test_a_module_that_is_not_uploaded_has_a_hint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("step", "file"), [("public preprocess", "any.py"), ("train", "preprocess.py")])
 def test_preprocess_runs_alone(step: str, file: str, tmp_path: Path) -> None:
-    """Also where training, which imports it, is the first step to fail."""
+    """This holds even if training, which imports preprocess.py, is the first step to fail."""
     (tmp_path / "fits.py").touch()
-    text = raised("ModuleNotFoundError: No module named 'fits'", file)
+    text = make_traceback("ModuleNotFoundError: No module named 'fits'", file)
     assert "move what it needs from fits.py into it" in str(hint(text, step, tmp_path))
-    text = raised("ModuleNotFoundError: No module named 'no_such_package'", file)
+    text = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
     assert "do without no_such_package there" in str(hint(text, step, tmp_path))

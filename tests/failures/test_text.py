@@ -1,4 +1,4 @@
-"""Text of others on a terminal: printable characters only."""
+"""Untrusted text on a terminal: only printable characters are shown."""
 
 import pytest
 from hypothesis import given
@@ -16,7 +16,7 @@ from recore.failures.text import plain, printable
         ("x" * 11, "xx ... xx", "x" * 11),
     ],
 )
-def test_what_cannot_be_printed_becomes_a_question_mark(text: str, one_line: str, lines: str) -> None:
+def test_unprintable_characters_become_question_marks(text: str, one_line: str, lines: str) -> None:
     assert plain(text, 10) == one_line
     assert printable(text) == lines
 

@@ -1,4 +1,4 @@
-"""A simulator, and a project on it whose commands are run."""
+"""A simulator, and a project whose commands use it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +13,14 @@ from recore.simulator.server import Simulator
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """A client of a simulator that jobs can call."""
+    """Return a client of a simulator that jobs can call."""
     with Simulator(isolation="off", jobs_call=True) as simulator:
         yield Client(simulator)
 
 
 @pytest.fixture
 def project(client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> ProjectCommands:
-    """A project with a folder of its own on S3."""
+    """Return a project with its own folder on S3."""
     name = request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:20].strip("-")
     write_project(tmp_path, name)
     return ProjectCommands(tmp_path, name, s3_variables(client))

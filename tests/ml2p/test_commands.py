@@ -1,4 +1,4 @@
-"""The commands for datasets, and what the others refuse."""
+"""The commands for datasets, and what the other commands refuse."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def test_the_files_of_a_dataset(project: ProjectCommands) -> None:
     assert project.result("dataset", "list") == []
 
 
-def test_datasets_whose_names_begin_alike_are_kept_apart(project: ProjectCommands) -> None:
+def test_datasets_whose_names_have_a_common_prefix_are_kept_apart(project: ProjectCommands) -> None:
     project.upload_houses(NAME)
     project.upload_houses(f"more-{NAME}")
     assert project.result("dataset", "delete", NAME)["deleted"] == 1
@@ -59,14 +59,14 @@ def test_the_hash_of_a_dataset_is_that_of_its_names_and_contents(project: Projec
 
 @pytest.mark.slow
 def test_a_large_dataset_is_deleted(client: Client, project: ProjectCommands) -> None:
-    """S3 deletes a thousand objects at a time, and lists as many."""
+    """S3 lists and deletes at most a thousand objects per request."""
     for number in range(1005):
         client.put(f"{project.name}/datasets/{NAME}/{number}", b"")
     assert project.result("dataset", "delete", NAME)["deleted"] == 1005
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("arguments", "reason"),
     [
         (["dataset", "create", "prices"], "'prices' is not the name of a dataset: the form is MODEL-YYYYMMDD"),
         (["dataset", "ls", NAME], f"there is no dataset '{NAME}': nothing is at s3://"),
@@ -101,11 +101,11 @@ def test_a_large_dataset_is_deleted(client: Client, project: ProjectCommands) ->
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )
-def test_a_refusal_is_one_line(project: ProjectCommands, words: list[str], reason: str) -> None:
-    assert reason in project.refusal(*words)
+def test_a_refusal_is_one_line(project: ProjectCommands, arguments: list[str], reason: str) -> None:
+    assert reason in project.refusal(*arguments)
 
 
-def test_what_exists_is_not_made_again(project: ProjectCommands) -> None:
+def test_existing_resources_are_not_created_again(project: ProjectCommands) -> None:
     project.result("dataset", "create", NAME)
     assert project.refusal("dataset", "create", NAME) == f"the dataset '{NAME}' exists already"
     project.upload_houses(NAME)
@@ -115,18 +115,18 @@ def test_what_exists_is_not_made_again(project: ProjectCommands) -> None:
 def test_no_bucket(project: ProjectCommands) -> None:
     file = project.folder / "ml2p.yml"
     file.write_text(file.read_text().replace(project.url, "s3://no-such-bucket/x"))
-    for words in (
+    for arguments in (
         ["init"],
         ["dataset", "create", NAME],
         ["dataset", "list"],
         ["training-job", "create", "a-1-0", NAME],
     ):
-        assert "the bucket no-such-bucket does not exist: create it, or correct" in project.refusal(*words).replace(
+        assert "the bucket no-such-bucket does not exist: create it, or correct" in project.refusal(*arguments).replace(
             "'", ""
         )
 
 
-def test_nowhere_to_go(project: ProjectCommands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_endpoint_and_no_credentials(project: ProjectCommands, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         project, "_variables", {"AWS_DEFAULT_REGION": None, "AWS_ENDPOINT_URL": None, "HOME": "/nowhere"}
     )
@@ -139,26 +139,26 @@ GROUPS = [[], *([name] for name, command in ml2p.commands.items() if isinstance(
 
 @pytest.mark.parametrize("group", GROUPS, ids="".join)
 def test_help(group: list[str]) -> None:
-    """Every command is listed with a whole sentence, and has help in 80 columns."""
+    """Every command is listed with a whole sentence, and its help fits into 80 columns."""
     listed = recore("ml2p", *group, "--help")
     assert "python -m recore ml2p" in listed.stdout
     lines = listed.stdout.partition("Commands:\n")[2].splitlines()
     assert lines
     assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
     for line in lines:
-        done = recore("ml2p", *group, line.split()[0], "--help")
-        assert done.returncode == 0
-        assert [wide for wide in done.stdout.splitlines() if len(wide) > 80] == []
+        result = recore("ml2p", *group, line.split()[0], "--help")
+        assert result.returncode == 0
+        assert [wide for wide in result.stdout.splitlines() if len(wide) > 80] == []
 
 
 @pytest.mark.parametrize(
-    ("words", "advice"),
+    ("arguments", "advice"),
     [
         (["modle"], "no command 'modle': did you mean 'model'?"),
         (["model", "creat"], "no command 'creat': did you mean 'create'?"),
         (["model", "create"], "Missing argument 'NAME'; see `python -m recore ml2p model create --help`"),
     ],
 )
-def test_wrong_usage(words: list[str], advice: str) -> None:
-    done = recore("ml2p", *words)
-    assert (done.returncode, done.stderr) == (2, f"recore: {advice}\n")
+def test_wrong_usage(arguments: list[str], advice: str) -> None:
+    result = recore("ml2p", *arguments)
+    assert (result.returncode, result.stderr) == (2, f"recore: {advice}\n")

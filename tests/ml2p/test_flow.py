@@ -1,4 +1,4 @@
-"""The commands from a dataset to a version that is served, recorded and opened on this machine."""
+"""The commands from a dataset to a version that is served, records its predictions and is loaded on this machine."""
 
 import hashlib
 import json
@@ -59,7 +59,7 @@ def test_from_a_dataset_to_a_version_in_service(
     records = [json.loads(client.get(f"s3://{bucket}/{key}")) for key in keys]
     assert {"input": HOUSE, "result": one} in records
     project.result("endpoint", "delete", "prices-1-0-0-live")
-    wait_until(lambda: project.result("endpoint", "list") == [])  # it is being deleted for a moment
+    wait_until(lambda: project.result("endpoint", "list") == [])  # deleting takes a moment
 
     for name, value in s3_variables(client).items():
         monkeypatch.setenv(name, value)
@@ -74,8 +74,8 @@ def test_from_a_dataset_to_a_version_in_service(
 def test_a_job_that_fails(project: ProjectCommands) -> None:
     project.result("dataset", "create", "prices-20260131")
     project.result("training-job", "create", "prices-1-0", "prices-20260131")
-    done = project.run("training-job", "wait", "prices-1-0")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("recore: Failed: AlgorithmError")
-    assert "house-prices.csv" in done.stderr
+    result = project.run("training-job", "wait", "prices-1-0")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("recore: Failed: AlgorithmError")
+    assert "house-prices.csv" in result.stderr
     assert "is not completed: its status is Failed" in project.refusal("model", "create", "prices-1-0-0")

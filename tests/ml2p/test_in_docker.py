@@ -1,4 +1,4 @@
-"""The commands with an image that holds the code, as ML2P's do: its entry point is `python -m recore.model`."""
+"""The commands with an image that contains the code, as ML2P's do: its entry point is `python -m recore.model`."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ from recore.simulator.server import BUCKET, Simulator
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
-OURS = "recore-test/house-prices:1.0.0"
+IMAGE_NAME = "recore-test/house-prices:1.0.0"
 DOCKERFILE = f"""
 FROM {IMAGE}
 COPY recore /app/recore
@@ -32,7 +32,7 @@ HOUSE = {"area": 80, "rooms": 3, "age": 10, "distance": 5}
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Client]:
-    """A client of a simulator whose containers can call it, on an engine that has the project's image."""
+    """Return a client of a simulator whose containers can call it, on an engine that has the project's image."""
     build(engine(), ROOT, IMAGE, "equivalent", print)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -40,16 +40,16 @@ def client() -> Iterator[Client]:
         shutil.copytree(ROOT / "recore/model", folder / "recore/model")
         shutil.copy(ROOT / "recore/__init__.py", folder / "recore")
         shutil.copytree(TUTORIAL / "src", folder / "src")
-        engine().images.build(path=name, tag=OURS, rm=True)
+        engine().images.build(path=name, tag=IMAGE_NAME, rm=True)
     with Simulator(engine="docker", jobs_call=True) as simulator:
-        yield Client(simulator, OURS)
+        yield Client(simulator, IMAGE_NAME)
 
 
 def test_an_image_that_holds_the_code(client: Client, tmp_path: Path) -> None:
     write_project(tmp_path, "docker")
     file = tmp_path / "ml2p.yml"
     text = file.read_text().replace("  source_dir: src\n", "").replace("models:\n  prices: model.HousePrices\n", "")
-    lines = [f"  image: {OURS}" if line.startswith("  image: ") else line for line in text.splitlines()]
+    lines = [f"  image: {IMAGE_NAME}" if line.startswith("  image: ") else line for line in text.splitlines()]
     file.write_text("\n".join(lines))
     project = ProjectCommands(tmp_path, "docker", s3_variables(client))
 
@@ -65,9 +65,9 @@ def test_an_image_that_holds_the_code(client: Client, tmp_path: Path) -> None:
     one = project.result("endpoint", "invoke", "prices-1-0-0-test", json.dumps(HOUSE))["Body"]
     assert one["metadata"]["model_version"] == "docker-prices-1-0-0"
     assert one["result"] == {"price": 288.111}
-    done = project.run("endpoint", "invoke", "prices-1-0-0-test", '{"area": 80}')
-    assert done.returncode == 2
-    assert "the prediction failed: KeyError" in done.stderr
+    result = project.run("endpoint", "invoke", "prices-1-0-0-test", '{"area": 80}')
+    assert result.returncode == 2
+    assert "the prediction failed: KeyError" in result.stderr
     prefix = "docker/predictions/docker-prices-1-0-0/"
     wait_until(lambda: client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["KeyCount"] == 1)
     project.result("endpoint", "delete", "prices-1-0-0-test")

@@ -44,7 +44,7 @@ def test_other_names(check, name) -> None:
         check(name)
 
 
-def test_names_that_follow() -> None:
+def test_derived_names() -> None:
     assert training_job_of_model("big-houses-1-2-3-dev") == "big-houses-1-2"
     assert model_of_endpoint("big-houses-1-2-3-dev-live") == "big-houses-1-2-3-dev"
     assert model_of_endpoint("big-houses-1-2-3") == "big-houses-1-2-3"

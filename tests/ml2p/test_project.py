@@ -1,4 +1,4 @@
-"""The project file, and the requests that follow from it."""
+"""The project file, and the requests that are made from it."""
 
 from pathlib import Path
 
@@ -107,14 +107,16 @@ def test_an_invalid_vpc_config(tmp_path: Path, config: str) -> None:
         ("prices: model.HousePrices", "prices: 3", "is the dotted name of a class, not 3"),
     ],
 )
-def test_what_a_request_needs(project: ProjectCommands, old: str, new: str, reason: str) -> None:
+def test_keys_that_a_request_needs(project: ProjectCommands, old: str, new: str, reason: str) -> None:
     project.upload_houses(NAME)
     file = project.folder / "ml2p.yml"
     file.write_text(file.read_text().replace(old, new))
     assert reason.format(folder=project.folder) in project.refusal("training-job", "create", "prices-1-0", NAME)
 
 
-def test_code_that_is_too_large_or_in_the_way(project: ProjectCommands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_that_is_too_large_or_contains_reserved_names(
+    project: ProjectCommands, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project.upload_houses(NAME)
     (project.folder / "src/ml2p_job.py").write_text("")
     assert "ml2p_job.py is in the way" in project.refusal("training-job", "create", "prices-1-0", NAME)
@@ -157,7 +159,7 @@ def test_requests_for_an_image_that_holds_the_code(client: Client, project: Proj
 
 
 def test_several_containers_are_refused_by_name(project: ProjectCommands) -> None:
-    """The simulator says that it does not run them; the request is as ML2P's."""
+    """The simulator reports that it does not run them; the request is the same as ML2P's."""
     project.upload_houses(NAME)
     project.result("training-job", "create", "prices-1-0", NAME)
     project.run("training-job", "wait", "prices-1-0")

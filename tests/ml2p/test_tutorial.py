@@ -1,4 +1,4 @@
-"""The tutorial's model runs here as it is, and with ML2P after its import alone was changed."""
+"""The tutorial's model runs here unchanged, and with ML2P after only its import was changed."""
 
 import json
 import os
@@ -16,9 +16,9 @@ COPY = os.environ.get("RECORE_ML2P")
 
 
 def run_locally(folder: Path, *path: Path | str) -> tuple[str, dict]:
-    """Run the tutorial's local.py; what its training and its prediction printed."""
+    """Run the tutorial's local.py and return what its training and its prediction printed."""
     variables = {"PYTHONPATH": os.pathsep.join(map(str, ["src", *path])), "AWS_DEFAULT_REGION": "us-east-1"}
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "local.py"],
         cwd=folder,
         env=environment() | variables,
@@ -26,13 +26,13 @@ def run_locally(folder: Path, *path: Path | str) -> tuple[str, dict]:
         text=True,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
-    trained, predicted = done.stdout.splitlines()
+    assert result.returncode == 0, result.stderr
+    trained, predicted = result.stdout.splitlines()
     return trained, json.loads(predicted.replace("'", '"'))
 
 
 def for_ml2p(folder: Path) -> Path:
-    """Copy the tutorial and change its imports to ML2P's."""
+    """Copy the tutorial and replace its imports with ML2P's."""
     shutil.copytree(TUTORIAL, folder, dirs_exist_ok=True)
     changed = 0
     for file in folder.rglob("*.py"):

@@ -1,4 +1,4 @@
-"""Versions are named once."""
+"""The name of a version can be used only once."""
 
 import json
 
@@ -14,7 +14,7 @@ def versions(client: Client, project: ProjectCommands) -> list[str]:
     return [item["Key"].rpartition("/")[2] for item in listed.get("Contents", [])]
 
 
-def test_a_name_is_not_given_again(client: Client, project: ProjectCommands) -> None:
+def test_a_name_is_not_used_again(client: Client, project: ProjectCommands) -> None:
     project.upload_houses(NAME)
     project.result("training-job", "create", "prices-1-0", NAME)
     project.run("training-job", "wait", "prices-1-0")
@@ -25,14 +25,14 @@ def test_a_name_is_not_given_again(client: Client, project: ProjectCommands) -> 
     before = project.result("model", "describe", "prices-1-0-0")["Version"]
     project.result("model", "delete", "prices-1-0-0")
     assert "was used already" in project.refusal("model", "create", "prices-1-0-0")
-    kept = json.loads(client.get(f"{project.url}/versions/{project.name}-prices-1-0-0.json"))
-    assert kept == before
+    record = json.loads(client.get(f"{project.url}/versions/{project.name}-prices-1-0-0.json"))
+    assert record == before
     project.result("model", "create", "prices-1-0-1")
     assert [model["ModelName"] for model in project.result("model", "list")] == [f"{project.name}-prices-1-0-1"]
 
 
-def test_what_could_not_be_made_has_no_version(client: Client, project: ProjectCommands) -> None:
-    """SageMaker refuses the request; afterwards the name is free."""
+def test_a_model_that_could_not_be_created_has_no_version(client: Client, project: ProjectCommands) -> None:
+    """SageMaker refuses the request, and afterwards the name is free."""
     project.upload_houses(NAME)
     file = project.folder / "ml2p.yml"
     good = file.read_text()

@@ -1,4 +1,4 @@
-"""The default model's tests need its estimators, which a fork may have removed."""
+"""Tests of the default model need its estimators, which a fork may have removed."""
 
 from support.template import ROOT
 

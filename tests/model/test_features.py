@@ -1,4 +1,4 @@
-"""features.SpectralFeatures against its formulas, and as a scikit-learn transformer."""
+"""features.SpectralFeatures: compared with its formulas, and checked as a scikit-learn transformer."""
 
 import pickle
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from challenge.features import SpectralFeatures
 
 
 def name_of(value: object) -> str:
-    """A test's name for an estimator or a check."""
+    """Return the name of an estimator or a check for pytest's IDs."""
     return getattr(getattr(value, "func", None), "__name__", repr(value))
 
 
@@ -28,7 +28,7 @@ def test_scikit_learn_accepts_it(estimator: SpectralFeatures, check: Callable) -
 
 @pytest.fixture(scope="module")
 def bins() -> np.ndarray:
-    """Smooth spectra (60, 8)."""
+    """Return smooth spectra (60, 8)."""
     return np.random.default_rng(3).normal(3, 1, (60, 8)).cumsum(axis=1)
 
 
@@ -43,7 +43,7 @@ def test_features_are_bins_and_similarity_of_slopes(bins: np.ndarray, linear: fl
     linear_part, similarity = x[:, :8], x[:, 8:]
     assert linear_part.var(axis=0).sum() == pytest.approx(variance)
     assert similarity.var(axis=0).sum() == pytest.approx(1.0)
-    result = similarity @ similarity.T  # with fewer rows than landmarks, of all rows: exact
+    result = similarity @ similarity.T  # with fewer rows than landmarks, every row is a landmark and the map is exact
     np.testing.assert_allclose(result, kernel * (result[0, 0] / kernel[0, 0]), atol=1e-8)
     centred = bins - bins.mean(axis=0)
     np.testing.assert_allclose(linear_part, centred * (linear_part[0, 0] / centred[0, 0]), atol=1e-12)
@@ -54,8 +54,8 @@ def test_landmarks_limit_the_features_and_the_pickle(bins: np.ndarray) -> None:
     features = SpectralFeatures(landmarks=20).fit(many)
     assert features.transform(bins).shape == (60, 28)
     assert len(pickle.dumps(features)) < 10_000
-    again = clone(features).fit(many)
-    np.testing.assert_array_equal(features.transform(bins), again.transform(bins))
+    refitted = clone(features).fit(many)
+    np.testing.assert_array_equal(features.transform(bins), refitted.transform(bins))
 
 
 def test_a_row_does_not_depend_on_other_rows(bins: np.ndarray) -> None:
@@ -67,8 +67,8 @@ def test_a_row_does_not_depend_on_other_rows(bins: np.ndarray) -> None:
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_degenerate_spectra_give_finite_features(bins: np.ndarray, rows: int) -> None:
-    constant, twice = np.full((rows, 8), 2.0), np.repeat(bins[:1], rows, axis=0)
-    for spectra in (constant, twice, bins[:rows], bins[:rows, :1]):
+    constant, repeated = np.full((rows, 8), 2.0), np.repeat(bins[:1], rows, axis=0)
+    for spectra in (constant, repeated, bins[:rows], bins[:rows, :1]):
         features = SpectralFeatures().fit(spectra)
         assert np.isfinite(features.transform(spectra)).all()
     assert np.isfinite(SpectralFeatures().fit(bins).transform(constant)).all()

@@ -1,4 +1,4 @@
-"""ridge.GroupRidgeCV against separate fits of each target and fold, which are those of scikit-learn's Ridge."""
+"""ridge.GroupRidgeCV compared with separate fits of each target and fold by scikit-learn's Ridge."""
 
 import pickle
 import subprocess
@@ -23,7 +23,7 @@ ALPHAS = np.geomspace(1e-5, 1e5, 13)
 
 
 def name_of(value: object) -> str:
-    """A test's name for an estimator or a check."""
+    """Return the name of an estimator or a check for pytest's IDs."""
     return getattr(getattr(value, "func", None), "__name__", repr(value))
 
 
@@ -40,7 +40,7 @@ def test_scikit_learn_accepts_it(estimator: GroupRidgeCV, check: Callable) -> No
 def problem(
     rows: int, features: int, targets: int, missing: float, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x (rows, features) of falling variance, y (rows, targets) of rising noise with scattered gaps, and 7 groups."""
+    """Return x (rows, features) of falling variance, y (rows, targets) with rising noise and gaps, and 7 groups."""
     random = np.random.default_rng(seed)
     x = random.normal(size=(rows, features)) * np.geomspace(1, 1e-3, features) / np.sqrt(features)
     y = 3 + 10 * x @ random.normal(size=(features, targets))
@@ -60,7 +60,7 @@ def test_separate_fits_are_those_of_scikit_learn(rows: int, features: int) -> No
 def assert_exact(
     x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, alphas: np.ndarray = ALPHAS, cv: int = 5
 ) -> None:
-    """A fit has the alphas, predictions and held-out predictions of separate fits; y (rows, targets)."""
+    """Check that a fit has the alphas, predictions and held-out predictions of separate fits; y (rows, targets)."""
     model = GroupRidgeCV(alphas, cv).fit(x, y, groups=groups)
     predicted = model.predict(x)
     by_row = np.arange(len(x)) % cv
@@ -88,19 +88,19 @@ def test_each_target_is_fitted_on_its_measured_rows(rows: int, features: int, mi
 
 
 def test_more_gaps_than_are_copied_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ridge, "CHUNK", 1)  # one target at a time
+    monkeypatch.setattr(ridge, "CHUNK", 1)  # targets are processed one at a time
     assert_exact(*problem(200, 30, 6, 0.1))
 
 
 @pytest.mark.parametrize("tolerance", [1e-1, 1e-5])
 def test_very_weak_regularisation(tolerance: float) -> None:
-    """Single precision does not tell features of so little variance: corrections come from double precision."""
+    """Single precision cannot resolve features of such low variance: corrections are computed in double precision."""
     x, y, groups = problem(300, 40, 4, 0.05)
     assert_exact(x * np.geomspace(1, tolerance, 40), y, groups, np.geomspace(1e-9, 1e1, 11))
 
 
 def test_two_nearly_equal_minima_far_apart() -> None:
-    """Some features ask for a weak alpha, others for a strong one, and neither for what is between."""
+    """Some features need a weak alpha, others a strong one, and none an alpha in between."""
     random = np.random.default_rng(2)
     x = np.hstack([random.normal(size=(300, 60)) * 30, random.normal(size=(300, 20)) * 0.01])
     y = 0.01 * x[:, :20] @ random.normal(size=(20, 8)) + 3 * random.normal(size=(300, 8))
@@ -109,7 +109,7 @@ def test_two_nearly_equal_minima_far_apart() -> None:
     assert_exact(x, y, None, np.geomspace(1e-5, 1e7, 37))
 
 
-def test_what_does_not_converge_is_solved_on_its_own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_targets_that_do_not_converge_are_solved_on_their_own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ridge, "STEPS", 2)
     assert_exact(*problem(100, 30, 3, 0.1))
 
@@ -164,31 +164,35 @@ def test_constant_and_doubled_features_and_rows() -> None:
     np.testing.assert_allclose(model.predict(np.ones((1, 4)))[0], np.nanmean(y, axis=0))
 
 
-def test_one_row_is_predicted_as_it_is() -> None:
+def test_a_single_row_is_predicted_exactly() -> None:
     model = GroupRidgeCV(ALPHAS).fit(np.array([[1.0, 2.0]]), np.array([[3.0, np.nan]]), groups=["a"])
     np.testing.assert_array_equal(model.predict(np.array([[1.0, 2.0], [5.0, 5.0]])), [[3.0, np.nan]] * 2)
     assert model.test_fold_.tolist() == [-1]
     assert np.isnan(model.held_out_).all()
-    assert model.alpha_[0] == ALPHAS.max()  # nothing to choose by: the strongest
+    assert model.alpha_[0] == ALPHAS.max()  # there is nothing to choose by, so the strongest alpha is used
 
 
 def test_one_dimensional_y_is_one_target() -> None:
     x, y, groups = problem(70, 10, 3, 0.05)
-    many, one = (GroupRidgeCV(ALPHAS).fit(x, each, groups=groups) for each in (y, y[:, 1]))
-    assert one.alpha_ == many.alpha_[1]
-    np.testing.assert_allclose(one.predict(x), many.predict(x)[:, 1], rtol=1e-9)
-    assert (one.coef_.shape, np.shape(one.intercept_), one.held_out_.shape) == ((10,), (), (70,))
+    two_dimensional, one_dimensional = (GroupRidgeCV(ALPHAS).fit(x, each, groups=groups) for each in (y, y[:, 1]))
+    assert one_dimensional.alpha_ == two_dimensional.alpha_[1]
+    np.testing.assert_allclose(one_dimensional.predict(x), two_dimensional.predict(x)[:, 1], rtol=1e-9)
+    assert (one_dimensional.coef_.shape, np.shape(one_dimensional.intercept_), one_dimensional.held_out_.shape) == (
+        (10,),
+        (),
+        (70,),
+    )
 
 
 def test_the_choice_is_by_rows_if_groups_cannot_predict_each_other() -> None:
-    """Two holes, each on another level: summed without a bound, extrapolation asks for the strongest alpha."""
+    """Two holes differ in level: without a bound on errors, extrapolation would favour the strongest alpha."""
     random = np.random.default_rng(5)
     x = random.normal(size=(80, 5))
     groups = np.arange(80) % 2
     y = (
         np.where(groups == 0, 1.0, -1.0)[:, None] * (x @ np.arange(1, 6.0))[:, None] * 0.1
         + x[:, :1]
-        - 3 * x[:, 4:]  # within a hole the assay falls, and between the two it rises
+        - 3 * x[:, 4:]  # the assay falls within a hole and rises between the two holes
         + 20.0 * groups[:, None]
     )
     x[:, 4] += 10 * groups
@@ -226,7 +230,7 @@ def test_invalid_data_are_refused() -> None:
         GroupRidgeCV().fit(x, y, groups=groups[1:])
 
 
-def test_huge_and_tiny_assays_are_fitted_alike() -> None:
+def test_huge_and_tiny_assays_are_fitted_equally_well() -> None:
     x, y, groups = problem(70, 10, 2, 0.1)
     model = GroupRidgeCV(ALPHAS).fit(x, y, groups=groups)
     for factor in (1e-90, 1e90):
@@ -235,14 +239,14 @@ def test_huge_and_tiny_assays_are_fitted_alike() -> None:
         np.testing.assert_allclose(scaled.predict(x) / factor, model.predict(x), rtol=1e-9)
 
 
-def test_the_pickle_holds_no_training_rows() -> None:
+def test_the_pickle_contains_no_training_rows() -> None:
     x, y, groups = problem(3000, 10, 5, 0.02)
     model = GroupRidgeCV(ALPHAS).fit(x, y, groups=groups)
     pickled = pickle.dumps(model)
     assert len(pickled) < 5000
-    again = pickle.loads(pickled)
-    np.testing.assert_array_equal(again.predict(x), model.predict(x))
-    assert not hasattr(again, "held_out_")
+    loaded = pickle.loads(pickled)
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+    assert not hasattr(loaded, "held_out_")
 
 
 def test_threads_do_not_change_the_numbers() -> None:
@@ -260,17 +264,17 @@ def test_threads_do_not_change_the_numbers() -> None:
     for processors, threads in ((1, 1), (4, 2)):
         environment = {"OPENBLAS_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads), "PATH": "/usr/bin"}
         command = [sys.executable, "-c", program.format(processors)]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
-        numbers.append(np.array(done.stdout.split(), float))
+        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        numbers.append(np.array(result.stdout.split(), float))
     np.testing.assert_allclose(*numbers, rtol=1e-9, atol=1e-12)
 
 
 @examples(15)
-@example(rows=33, features=36, missing=0.2, groups=1, cv=3, seed=10989)  # two minima of the errors
-@example(rows=46, features=1, missing=0.05, groups=1, cv=4, seed=0)  # errors of a millionth of the variation
-@example(rows=48, features=15, missing=0.05, groups=3, cv=4, seed=861668)  # two minima, far from each other
+@example(rows=33, features=36, missing=0.2, groups=1, cv=3, seed=10989)  # the errors have two minima
+@example(rows=46, features=1, missing=0.05, groups=1, cv=4, seed=0)  # errors are a millionth of the variation
+@example(rows=48, features=15, missing=0.05, groups=3, cv=4, seed=861668)  # two minima that are far apart
 @given(
-    rows=st.integers(2, 60) | st.integers(200, 300),  # from 200 on gaps are filled, and not all alphas are judged
+    rows=st.integers(2, 60) | st.integers(200, 300),  # from 200 rows on, gaps are filled and some alphas are skipped
     features=st.integers(1, 50),
     missing=st.sampled_from([0.0, 0.05, 0.2, 0.5, 0.9]),
     groups=st.integers(1, 8),
@@ -287,7 +291,7 @@ def test_any_small_problem_equals_the_exact_fit(
     predicted = model.predict(x)
     for target in np.flatnonzero(~np.isnan(y).all(axis=0)):
         exact = exact_fit(x, y[:, target], splits, ALPHAS)
-        error = exact.errors[model.alpha_[target]]  # errors may be equal but for the last digits
+        error = exact.errors[model.alpha_[target]]  # errors may differ only in the last digits
         assert error <= exact.errors[exact.alpha] * (1 + 1e-6) + 1e-9
         if model.alpha_[target] == exact.alpha:
             scale = 1e-6 * np.nanmax(np.abs(y[:, target]))

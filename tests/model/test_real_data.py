@@ -1,4 +1,4 @@
-"""The default model on the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), where a copy is available.
+"""The default model on the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), if a copy is available.
 
 RECORE_YAMSYS names a folder with public.csv.gz, private.csv.gz and private_actual.csv.gz.
 """
@@ -23,7 +23,9 @@ WEIGHTS |= {"AlPPM": 0.025, "CaPPM": 0.025, "KPPM": 0.025}
 
 @pytest.mark.machine
 @template_only
-@pytest.mark.skipif("RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS names no folder with the YAMSYS soils")
+@pytest.mark.skipif(
+    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
+)
 def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:
     data = Path(os.environ["RECORE_YAMSYS"])
     assert run(ROOT / "train.py", "--data_dir", data, "--model_dir", tmp_path, cwd=tmp_path).returncode == 0
@@ -33,14 +35,14 @@ def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:
         source = data / f"{name}.csv.gz"
         assert run(ROOT / "predict.py", "--model_dir", tmp_path, "--input", source, "--output", output, cwd=tmp_path)
         arguments = ("--actual", actual, "--predicted", output, "--output", tmp_path / f"{name}.txt")
-        done = run(ROOT / "score.py", *arguments, cwd=tmp_path)
-        assert "weights scored: 0.505 of 1.01" in done.stdout
+        completed = run(ROOT / "score.py", *arguments, cwd=tmp_path)
+        assert "weights scored: 0.505 of 1.01" in completed.stdout
         result = float((tmp_path / f"{name}.txt").read_text())
         assert result == pytest.approx(other_scores(files)[name], rel=1e-9)
 
 
 def other_scores(files: dict[str, Path]) -> dict[str, float]:
-    """By pandas and one Ridge after the other, in sums written out."""
+    """Return the scores computed with pandas and one Ridge after another, with every sum written out."""
     frames = {name: pd.read_csv(path, index_col=0) for name, path in files.items()}
     holes, totals = frames["public"]["SiteID"], dict.fromkeys(files, 0.0)
     assert set(WEIGHTS) == {name for name in score.TARGETS if frames["public"][name].notna().any()}
@@ -57,17 +59,17 @@ def other_scores(files: dict[str, Path]) -> dict[str, float]:
             ]
             errors[alpha] = sum(min(each, ((y - y.mean()) ** 2).sum()) for each in squares)
         model = Ridge(min(errors, key=errors.get), solver="svd").fit(x, y)
-        beyond = 0.2 * (y.max() - y.min())
+        margin = 0.2 * (y.max() - y.min())
         for name, frame in frames.items():
             measured = frame[target].to_numpy()
-            predicted = np.clip(model.predict(spectra[name]), max(y.min() - beyond, 0), y.max() + beyond)
+            predicted = np.clip(model.predict(spectra[name]), max(y.min() - margin, 0), y.max() + margin)
             rest = ((measured - predicted) ** 2).sum() / ((measured - measured.mean()) ** 2).sum()
             totals[name] += weight * (1 - rest)
     return totals
 
 
 def features(spectra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Bins of variance four, and a map of variance one of the kernel of slopes with all public rows as landmarks."""
+    """Return bins of variance four, and a map of variance one: the kernel of slopes, all public rows as landmarks."""
     slopes = {}
     for name, x in spectra.items():
         normal = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
@@ -89,7 +91,7 @@ def features(spectra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def bins(path: Path) -> np.ndarray:
-    """Spectra over their maximum above 1110 cm-1, in sums of seven channels."""
+    """Return spectra divided by their maximum above 1110 cm-1, summed over seven channels."""
     data = pd.read_csv(path, index_col=0)
     data = data[[name for name in data if name.replace(".", "").isdigit()]]
     values = data.to_numpy() / data.loc[:, [float(name) > 1110 for name in data]].max(axis=1).to_numpy()[:, None]

@@ -1,4 +1,4 @@
-"""A simulator for S3, environments of a model class that use it, and what the class of the challenge's model needs."""
+"""A simulator for S3, environments of a model class that use it, and fixtures for the challenge's model class."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +14,14 @@ from recore.simulator.server import BUCKET, Simulator
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """A client of a simulator whose jobs can call it, so that a model's server can write its records."""
+    """Return a client of a simulator whose jobs can call it, so that a model's server can write its records."""
     with Simulator(isolation="off") as simulator:
         yield Client(simulator)
 
 
 @pytest.fixture
 def connected(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """The same; boto3 in this process and in programs that it starts talks to it."""
+    """Return the same client; boto3 in this process and in its child processes uses the simulator."""
     for name, value in s3_variables(client).items():
         monkeypatch.setenv(name, value)
     return client
@@ -29,7 +29,7 @@ def connected(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 @pytest.fixture
 def make_env(tmp_path: Path) -> MakeEnv:
-    """Make an environment of a model that is served, or another one by more variables (None: without it)."""
+    """Return a function that creates a served model's environment, with more variables or without some (None)."""
 
     def make(**variables: str | None) -> SageMakerEnv:
         job_variables = {
@@ -45,18 +45,18 @@ def make_env(tmp_path: Path) -> MakeEnv:
 
 @pytest.fixture(scope="session")
 def core_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Instrument files and assays.csv. Read them only."""
+    """Return a folder with instrument files and assays.csv. Do not write to it."""
     return support.write_sources(tmp_path_factory.mktemp("sources") / "sources")
 
 
 @pytest.fixture(scope="session")
 def core_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The class and its script beside the submission's files. Read them only."""
+    """Return a folder with the class and its script beside the submission's files. Do not write to it."""
     return support.write_code(tmp_path_factory.mktemp("code") / "code")
 
 
 @pytest.fixture(scope="session")
 def core_data_file(client: Client, core_sources: Path) -> bytes:
-    """The dataset that the generator writes to S3."""
+    """Return the dataset that the generator writes to S3."""
     support.upload_sources(client, core_sources, "assays")
     return support.generate(client, "assays")

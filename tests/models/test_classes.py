@@ -1,4 +1,4 @@
-"""Model, ModelTrainer and ModelDatasetGenerator, and a model class by its name."""
+"""Model, ModelTrainer and ModelDatasetGenerator, and how a model class is found by its name."""
 
 from pathlib import Path
 
@@ -107,7 +107,7 @@ def test_a_class_by_its_name() -> None:
         ("recore.model.core.import_string", "is not a model class"),
     ],
 )
-def test_names_of_no_model_class(name: str, reason: str) -> None:
+def test_names_that_are_not_model_classes(name: str, reason: str) -> None:
     with pytest.raises(ModelClassError, match=reason):
         load_model(name)
 

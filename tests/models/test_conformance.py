@@ -1,7 +1,7 @@
 """The library reference of ML2P's core, statement by statement: names, parameters, defaults and results.
 
-The other tests of this folder go further for each class; here is what a reader of that reference may rely on. Where it
-differs from ML2P's own tests, these win, and docs/models.md lists the difference.
+The other tests in this folder go further for each class; these cover what a reader of that reference may rely on. Where
+it differs from ML2P's own tests, the tests win, and docs/models.md lists the difference.
 """
 
 import datetime
@@ -42,7 +42,7 @@ PAIRS = re.compile(r"ts-(?P<ts>.+)--uuid-(?P<uuid>[0-9a-f-]{36})\.json")
 
 
 class Doubler(ModelPredictor):
-    """Doubles numbers, and says when it is called."""
+    """A predictor that doubles numbers and records its calls."""
 
     def __init__(self, env: SageMakerEnv):
         super().__init__(env)
@@ -65,7 +65,7 @@ def doubler(make_env: MakeEnv) -> Doubler:
 
 
 def parameters(function: Callable[..., Any]) -> list[tuple[str, Any]]:
-    """The names and defaults of a function's parameters, without self."""
+    """Return the names and defaults of a function's parameters, without self."""
     parameters = inspect.signature(function).parameters.values()
     return [(each.name, each.default) for each in parameters if each.name != "self"]
 
@@ -147,7 +147,7 @@ class TestModelPredictor:
         assert answer["result"] == {"doubled": 6}
 
     def test_batch_invoke_returns_the_full_result_of_each_instance(self, doubler: Doubler) -> None:
-        """The predictor is kept in a dictionary, as in ML2P's tests."""
+        """The predictions are in a dictionary, as in ML2P's own tests."""
         answer = doubler.batch_invoke([{"x": 1}, {"x": 2}])
         assert set(answer) == {"predictions"}
         assert [set(each) for each in answer["predictions"]] == [{"metadata", "result"}] * 2
@@ -184,13 +184,13 @@ class TestModelPredictor:
         with pytest.raises(NotImplementedError, match=r"\.result\(\.\.\.\)"):
             ModelPredictor(make_env()).result({})
 
-    def test_setup_and_teardown_need_not_be_written(self, make_env: MakeEnv) -> None:
+    def test_setup_and_teardown_are_optional(self, make_env: MakeEnv) -> None:
         predictor = ModelPredictor(make_env())
         predictor.setup()
         predictor.teardown()
 
     def test_setup_comes_first_and_teardown_last(self, doubler: Doubler) -> None:
-        """Whoever uses the predictor calls them: the server once each (test_serving_front.py)."""
+        """The user of the predictor calls these methods: the server calls each once (test_serving_front.py)."""
         doubler.setup()
         doubler.invoke({"x": 1})
         doubler.teardown()
@@ -214,7 +214,7 @@ class TestModelPredictor:
         assert record == {"input": {"x": 1}, "result": {"result": {"doubled": 2}}}
 
     def test_a_subclass_names_its_records(self, client: Client, connected: Client, make_env: MakeEnv) -> None:
-        """Each pair is joined by a dash, and the pairs by two, in their order."""
+        """A dash joins each key to its value, and two dashes join the pairs, in their order."""
 
         class Customers(Doubler):
             def record_invoke_id(self, datum: Any, prediction: Any) -> dict[str, Any]:
@@ -224,7 +224,7 @@ class TestModelPredictor:
         predictor.record_invoke({"x": 1}, {})
         assert list(records(client, "named")) == ["customer-1--b-c--a-d.json"]
 
-    def test_invocations_are_recorded_if_that_is_switched_on(
+    def test_invocations_are_recorded_if_recording_is_enabled(
         self, client: Client, connected: Client, make_env: MakeEnv
     ) -> None:
         variables = {"ML2P_S3_URL": url_of("on"), "ML2P_MODEL_VERSION": "on-1.0"}
@@ -286,7 +286,7 @@ class TestSageMakerEnv:
         assert SageMakerEnv("/opt/ml").model_version == "houses-1-0-0"
 
     def test_the_kinds(self) -> None:
-        """UNKNOWN is one more, as in ML2P's code."""
+        """UNKNOWN is an additional kind, as in ML2P's code."""
         kinds = {kind.name: kind.value for kind in SageMakerEnvType}
         expected = {"DATASET": "dataset", "TRAIN": "train", "SERVE": "serve", "LOCAL": "local", "UNKNOWN": "unknown"}
         assert kinds == expected
@@ -294,7 +294,7 @@ class TestSageMakerEnv:
 
 @pytest.fixture
 def cfg(tmp_path: Path) -> str:
-    """A project file, whose project has a dataset and a model on S3."""
+    """Return a project file whose project has a dataset and a model on S3."""
     (tmp_path / "ml2p.yml").write_text(f"project: local\ns3folder: {url_of('local')}\n")
     return str(tmp_path / "ml2p.yml")
 

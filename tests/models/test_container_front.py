@@ -1,4 +1,4 @@
-"""The container's program: training, generating a dataset, and what it says if something is missing."""
+"""The container's program: training, generating a dataset, and its messages if something is missing."""
 
 import signal
 import subprocess
@@ -86,7 +86,7 @@ COMMANDS = {"train": "TRAINING_JOB", "serve": "MODEL_VERSION", "generate-dataset
 
 @pytest.fixture
 def ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """SageMaker's folder; the module `front_parts` can be imported."""
+    """Create SageMaker's folder and make the module `front_parts` importable."""
     (tmp_path / "code").mkdir()
     (tmp_path / "code/front_parts.py").write_text(PARTS)
     monkeypatch.syspath_prepend(tmp_path / "code")
@@ -105,10 +105,10 @@ def failure(ml: Path) -> str:
 
 
 def test_a_training_job(tmp_path: Path) -> None:
-    """Training runs in a separate process, with the class named by a variable, and stores its validation output."""
+    """Training runs in a separate process, with the class that a variable names, and stores its validation output."""
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
-    done = run_front(code, ml, "train", ML2P_TRAINING_JOB="houses-1", ML2P_MODEL_CLS="house_prices.HousePrices")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "Starting training job houses-1.\nDone.\n", "")
+    result = run_front(code, ml, "train", ML2P_TRAINING_JOB="houses-1", ML2P_MODEL_CLS="house_prices.HousePrices")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "Starting training job houses-1.\nDone.\n", "")
     assert sorted(path.name for path in (ml / "model").iterdir()) == ["house.json", "validation.json"]
 
 
@@ -116,8 +116,8 @@ def test_a_dataset(tmp_path: Path, connected: Client) -> None:
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     url = f"s3://{BUCKET}/front"
     arguments = ("--model", "house_prices.HousePrices", "generate-dataset")
-    done = run_front(code, ml, *arguments, ML2P_DATASET="2026", ML2P_S3_URL=url)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "Starting generation of dataset 2026.\nDone.\n", "")
+    result = run_front(code, ml, *arguments, ML2P_DATASET="2026", ML2P_S3_URL=url)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "Starting generation of dataset 2026.\nDone.\n", "")
     assert connected.get(f"{url}/datasets/2026/houses.csv").decode() == HOUSES
 
 
@@ -164,8 +164,8 @@ def test_a_class_without_the_part(ml: Path, command: str, reason: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_a_part_raises(ml: Path, command: str) -> None:
-    """It is raised again, and its traceback is in the file that SageMaker reads."""
+def test_exceptions_raised_by_a_part(ml: Path, command: str) -> None:
+    """The exception is raised again, and its traceback is in the file that SageMaker reads."""
     result = call(ml, command, "front_parts.FailingModel")
     assert result.exit_code == 1
     assert isinstance(result.exception, LookupError)
@@ -204,10 +204,10 @@ def test_an_address_that_is_not_on_s3(ml: Path, command: str) -> None:
 def test_records_without_an_address(tmp_path: Path) -> None:
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     variables = {"ML2P_MODEL_VERSION": "1", "ML2P_RECORD_INVOKES": "true", "SAGEMAKER_BIND_TO_PORT": "0"}
-    done = run_front(code, ml, "--model", "house_prices.HousePrices", "serve", **variables)
-    assert done.returncode == 1
-    assert done.stderr == "Error: invocations cannot be recorded: set the variable ML2P_S3_URL\n"
-    assert done.stdout.splitlines()[-1] == "torn down"
+    result = run_front(code, ml, "--model", "house_prices.HousePrices", "serve", **variables)
+    assert result.returncode == 1
+    assert result.stderr == "Error: invocations cannot be recorded: set the variable ML2P_S3_URL\n"
+    assert result.stdout.splitlines()[-1] == "torn down"
 
 
 @pytest.mark.parametrize("variable", ["SAGEMAKER_BIND_TO_PORT", "MAX_CONTENT_LENGTH"])
@@ -230,7 +230,7 @@ def test_a_folder_that_cannot_be_written(ml: Path) -> None:
 
 @pytest.mark.parametrize("command", ["train", "serve"])
 def test_sigterm_before_a_server_listens(tmp_path: Path, command: str) -> None:
-    """The program ends by a handler of its own, so that it also ends where it is a container's first process."""
+    """The program has its own handler, so that it ends even if it is a container's first process."""
     (tmp_path / "waiting.py").write_text(WAITING)
     arguments = front_command(ml_folder(tmp_path / "ml"), "--model", "waiting.WaitingModel", command)
     with subprocess.Popen(arguments, cwd=tmp_path, env=front_environment(tmp_path, {})) as process:

@@ -36,7 +36,7 @@ HYPERPARAMETERS = {"alphas": 5, "alpha_min": 1e-4, "cv": 3}
 
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory, core_data_file: bytes) -> SageMakerEnv:
-    """The environment of a training job whose trainer has run. Read its files only."""
+    """Return the environment of a training job whose trainer has run. Do not write to its files."""
     env = training_folder(tmp_path_factory.mktemp("job") / "ml", core_data_file, encode(HYPERPARAMETERS))
     support.core_assays().CoreAssays().trainer(env).train()
     return env
@@ -44,7 +44,7 @@ def env(tmp_path_factory: pytest.TempPathFactory, core_data_file: bytes) -> Sage
 
 @pytest.fixture(scope="module")
 def predictor(env: SageMakerEnv) -> Any:
-    """The predictor of the trained model."""
+    """Return the predictor of the trained model."""
     predictor = support.core_assays().CoreAssays().predictor(env)
     predictor.setup()
     return predictor
@@ -52,7 +52,7 @@ def predictor(env: SageMakerEnv) -> Any:
 
 @pytest.fixture(scope="module")
 def spectra(env: SageMakerEnv) -> list[dict[str, Any]]:
-    """The spectra that the model was trained on. Copy before writing to one."""
+    """Return the spectra that the model was trained on. Copy before writing to one."""
     return spectra_of(env.dataset_folder() / "public.csv.gz")
 
 
@@ -67,8 +67,8 @@ def expected(env: SageMakerEnv) -> np.ndarray:
 def predict_by_hand(model: Path, data: Path, folder: Path) -> np.ndarray:
     """Return the predictions of predict.py for a data file: (rows, 49)."""
     arguments = ("--model_dir", model, "--data_dir", data, "--output", folder / "out.csv")
-    done = run(ROOT / "predict.py", *arguments, cwd=folder, **ONE_THREAD)
-    assert done.returncode == 0, done.stderr
+    result = run(ROOT / "predict.py", *arguments, cwd=folder, **ONE_THREAD)
+    assert result.returncode == 0, result.stderr
     return pd.read_csv(folder / "out.csv", header=None, float_precision="round_trip").to_numpy(float)
 
 
@@ -78,8 +78,8 @@ def predict_by_hand(model: Path, data: Path, folder: Path) -> np.ndarray:
 def test_the_model_is_the_one_that_train_py_makes(env: SageMakerEnv, tmp_path: Path) -> None:
     arguments = [f"--{name}={value}" for name, value in HYPERPARAMETERS.items()]
     places = ("--data_dir", env.dataset_folder(), "--model_dir", tmp_path)
-    done = run(ROOT / "train.py", *places, *arguments, cwd=tmp_path, **ONE_THREAD)
-    assert done.returncode == 0, done.stderr
+    result = run(ROOT / "train.py", *places, *arguments, cwd=tmp_path, **ONE_THREAD)
+    assert result.returncode == 0, result.stderr
     contents = {path.name: path.read_bytes() for path in env.model_folder().iterdir()}
     assert set(contents) == {path.name for path in tmp_path.iterdir()} | {"expected_error.json"}
     assert {"model.pkl", "held_out.csv"} < set(contents)
@@ -98,7 +98,7 @@ def test_the_expected_error_is_that_of_held_out_predictions(env: SageMakerEnv) -
         assert rows.sum() > 10
         rmse = math.sqrt(((assays[name] - held_out[name])[rows] ** 2).mean())
         assert errors[name] == pytest.approx(rmse, rel=1e-9)
-    assert not assays.notna().all().all()  # some rows of a target were not measured, and are left out
+    assert not assays.notna().all().all()  # gaps in a target: such rows are left out
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ def test_hyperparameters_are_those_of_fit() -> None:
 
 
 def test_one_spectrum(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray, env: SageMakerEnv) -> None:
-    """The model has units and expected errors; channels may be in any order, and no training data are lost."""
+    """Values have units and expected errors; channels may be in any order, and the training data are not needed."""
     places = list(range(len(spectra[0]["wavenumbers"])))
     random.Random(1).shuffle(places)
-    datum = {name: [values[place] for place in places] for name, values in spectra[3].items()} | {"sample": "core_3"}
+    datum = {name: [values[index] for index in places] for name, values in spectra[3].items()} | {"sample": "core_3"}
     prediction = predictor.invoke(datum)
     assert prediction["metadata"]["model_version"] == "core-1"
     assays = prediction["result"]["assays"]
@@ -158,13 +158,13 @@ def test_one_spectrum(predictor: Any, spectra: list[dict[str, Any]], expected: n
 def test_a_batch_and_each_of_its_spectra(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray) -> None:
     batch = [answer["result"] for answer in predictor.batch_invoke(spectra)["predictions"]]
     np.testing.assert_allclose(values_of(batch), expected, rtol=1e-9)
-    one_by_one = [predictor.result(datum) for datum in spectra[:5]]
-    np.testing.assert_allclose(values_of(one_by_one), expected[:5], rtol=1e-9)
-    assert np.unique(expected[:, 0]).size > 5  # so that an exchange of rows would be noticed
+    single_results = [predictor.result(datum) for datum in spectra[:5]]
+    np.testing.assert_allclose(values_of(single_results), expected[:5], rtol=1e-9)
+    assert np.unique(expected[:, 0]).size > 5  # different enough for exchanged rows to be noticed
     assert predictor.batch_invoke([]) == {"predictions": []}
 
 
-def test_arrays_as_in_a_notebook(predictor: Any, spectra: list[dict[str, Any]]) -> None:
+def test_arrays_as_used_in_a_notebook(predictor: Any, spectra: list[dict[str, Any]]) -> None:
     arrays = {name: np.array(values) for name, values in spectra[0].items()}
     assert predictor.result(arrays) == predictor.result(spectra[0])
 
@@ -176,10 +176,10 @@ def test_eight_threads(predictor: Any, spectra: list[dict[str, Any]], expected: 
 
 
 def test_the_hooks_are_called_one_after_the_other(env: SageMakerEnv, spectra: list[dict[str, Any]]) -> None:
-    """They need not be safe in threads, because on the platform a process answers one request at a time."""
+    """Hooks need not be thread-safe, because on the platform a process answers one request at a time."""
     predictor = support.core_assays().CoreAssays().predictor(env)
     predictor.setup()
-    busy, most, predict = [0], [0], predictor._train.predict_fn
+    busy, peak, predict = [0], [0], predictor._train.predict_fn
 
     class Hooks:
         input_fn = staticmethod(predictor._train.input_fn)
@@ -187,18 +187,18 @@ def test_the_hooks_are_called_one_after_the_other(env: SageMakerEnv, spectra: li
         @staticmethod
         def predict_fn(inputs: Any, model: Any) -> Any:
             busy[0] += 1
-            most[0] = max(most[0], busy[0])
-            time.sleep(0.01)  # others would come in between
+            peak[0] = max(peak[0], busy[0])
+            time.sleep(0.01)  # another call could start here
             busy[0] -= 1
             return predict(inputs, model)
 
     predictor._train = Hooks
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(predictor.result, spectra[:8]))
-    assert most == [1]
+    assert peak == [1]
 
 
-def changed(**values: Any) -> Callable[[dict[str, Any]], Any]:
+def with_keys(**values: Any) -> Callable[[dict[str, Any]], Any]:
     return lambda datum: datum | values
 
 
@@ -209,10 +209,10 @@ def changed(**values: Any) -> Callable[[dict[str, Any]], Any]:
         (lambda datum: None, "a spectrum is an object with the keys"),
         (lambda datum: {"absorbances": datum["absorbances"]}, "it has no 'wavenumbers'"),
         (lambda datum: {"wavenumbers": datum["wavenumbers"]}, "it has no 'absorbances'"),
-        (changed(wavenumbers=[], absorbances=[]), "'wavenumbers' must be a list of numbers, and not empty"),
-        (changed(absorbances=[]), "'absorbances' must be a list of numbers, and not empty"),
-        (changed(absorbances="0.5"), "'absorbances' must be a list of numbers"),
-        (changed(absorbances={"4000": 0.5}), "'absorbances' must be a list of numbers"),
+        (with_keys(wavenumbers=[], absorbances=[]), "'wavenumbers' must be a list of numbers, and not empty"),
+        (with_keys(absorbances=[]), "'absorbances' must be a list of numbers, and not empty"),
+        (with_keys(absorbances="0.5"), "'absorbances' must be a list of numbers"),
+        (with_keys(absorbances={"4000": 0.5}), "'absorbances' must be a list of numbers"),
         (lambda datum: datum | {"absorbances": datum["absorbances"][1:]}, "171 wavenumbers, but 170 absorbances"),
         (lambda datum: with_value(datum, "absorbances", "0.5"), "'absorbances': value 3 is '0.5', not a finite"),
         (lambda datum: with_value(datum, "absorbances", None), "value 3 is 'None', not a finite number"),
@@ -229,7 +229,7 @@ def changed(**values: Any) -> Callable[[dict[str, Any]], Any]:
 def test_spectra_that_are_invalid(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    """One by one, and in a batch, where the message says which spectrum it is."""
+    """The spectrum is refused alone and in a batch, where the message names it."""
     for call, name in ((predictor.result, "the spectrum"), (lambda datum: batch(datum), "spectrum 2")):
 
         def batch(datum: Any) -> Any:
@@ -243,7 +243,7 @@ def test_spectra_that_are_invalid(
 
 
 def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
-    """The datum with its third number replaced."""
+    """Return the datum with its third number replaced."""
     values = list(datum[key])
     values[2] = value
     return datum | {key: values}
@@ -271,11 +271,11 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 def test_spectra_that_the_submission_refuses(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    """Among them those of other channels than the training data's: preprocess.py makes other bins of them."""
+    """Spectra with other channels than the training data are refused: preprocess.py makes other bins of them."""
     with pytest.raises(ClientError, match="are the wavenumbers the channels that it was trained on") as raised:
         predictor.result(change(spectra[0]))
     assert details in raised.value.details[0]
-    assert "/" not in raised.value.details[0]  # no temporary file
+    assert "/" not in raised.value.details[0]  # the path of a temporary file is not shown
 
 
 def test_a_batch_of_different_channels(predictor: Any, spectra: list[dict[str, Any]]) -> None:
@@ -286,7 +286,7 @@ def test_a_batch_of_different_channels(predictor: Any, spectra: list[dict[str, A
 
 
 def test_a_model_without_expected_errors(env: SageMakerEnv, spectra: list[dict[str, Any]], tmp_path: Path) -> None:
-    """The model is the one that train.py writes on its own."""
+    """train.py alone writes a model like this."""
     shutil.copytree(env.model_folder(), tmp_path / "model")
     (tmp_path / "model/expected_error.json").unlink()
     predictor = support.core_assays().CoreAssays().predictor(SageMakerEnv(tmp_path, {}))
@@ -313,13 +313,13 @@ print(json.dumps([results, model_fn(sys.argv[1] + "/model").predict(inputs).toli
 
 
 def test_another_submission(core_data_file: bytes, tmp_path: Path) -> None:
-    """A submission whose functions return other types, with no modules but train.py and preprocess.py."""
+    """A submission whose functions return other types, and whose only modules are train.py and preprocess.py."""
     support.write_code(tmp_path / "code", {"train.py": support.OTHER_TRAIN, "preprocess.py": support.OTHER_PREPROCESS})
     env = training_folder(tmp_path / "ml", core_data_file, encode({"scale": 0.5}))
-    done = run_front(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")
-    assert done.returncode == 0, done.stderr
+    result = run_front(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")
+    assert result.returncode == 0, result.stderr
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", ANOTHER, str(tmp_path / "ml")],
         cwd=tmp_path / "code",
         env=front_environment(tmp_path / "code", {}),
@@ -327,8 +327,8 @@ def test_another_submission(core_data_file: bytes, tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    results, expected = json.loads(done.stdout)
+    assert result.returncode == 0, result.stderr
+    results, expected = json.loads(result.stdout)
     np.testing.assert_allclose(values_of(results), np.array(expected), rtol=1e-9)
     assays = pd.read_csv(env.dataset_folder() / "public.csv.gz")["CuPPM"]
     copper = np.array(expected)[:, TARGETS.index("CuPPM")]

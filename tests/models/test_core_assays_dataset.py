@@ -18,7 +18,7 @@ from recore.model.code_archive import write_code_archive
 from recore.model.errors import ConfigError, JobError
 from recore.simulator.server import BUCKET
 
-ALONE = """
+ISOLATED_PROGRAM = """
 import os, sys
 from core_assays import AssayDatasetGenerator, CoreAssays
 from recore.model import SageMakerEnv
@@ -40,7 +40,7 @@ def test_the_data_file_is_what_the_command_imports(core_data_file: bytes, core_s
 
 
 def test_options_of_the_import(client: Client, core_sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Replicates are refused, in the import's own words and with addresses on S3, unless a subclass averages them."""
+    """Replicates are refused with the import's message and S3 addresses, unless a subclass averages them."""
     module, spectrum = support.core_assays(), next(core_sources.glob("core_*.0")).read_bytes()
     table = "sample,SiteID,DepthFrom,DepthTo,CuPPM\na,D1,0,1,5\n"
     for name, content in {"a.0": spectrum, "a.1": spectrum, "assays.csv": table, "deeper/unread.0": ""}.items():
@@ -93,7 +93,7 @@ def test_sources_that_cannot_be_imported(
 
 
 def container_files() -> set[str]:
-    """The files of all packages that the container has."""
+    """Return the files of all packages that the container has."""
     pinned = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements/container.txt"))
     waiting, names = re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE), set[str]()
     while waiting:
@@ -107,14 +107,14 @@ def container_files() -> set[str]:
 def distribution(name: str) -> metadata.Distribution | None:
     try:
         return metadata.distribution(name)
-    except metadata.PackageNotFoundError:  # required on other systems only
+    except metadata.PackageNotFoundError:  # required only on other systems
         return None
 
 
 def test_a_job_needs_the_archive_alone(
     connected: Client, core_code: Path, core_sources: Path, core_data_file: bytes, tmp_path: Path
 ) -> None:
-    """Away from this checkout, with what the container has: the same data file, and what needs a table of elements."""
+    """Outside this checkout, the container's packages produce the same data file, or name what is missing."""
     client, address = connected, url_of("assays")
     client.s3.delete_object(Bucket=BUCKET, Key="assays/datasets/first/public.csv.gz")
     client.put("assays/sources/oxides/assays.csv", "sample,SiteID,DepthFrom,DepthTo,Al2O3 (%),CuPTC\na,D1,0,1,15,5\n")
@@ -124,15 +124,15 @@ def test_a_job_needs_the_archive_alone(
         tar.extractall(tmp_path / "code", filter="data")
     (tmp_path / "elsewhere").mkdir()
     variables = {"PYTHONPATH": str(tmp_path / "code"), "ML2P_DATASET": "first", "ML2P_S3_URL": address}
-    done = run("-c", ALONE, cwd=tmp_path / "elsewhere", **s3_variables(client), **variables)
-    assert done.returncode == 0, done.stderr
+    result = run("-c", ISOLATED_PROGRAM, cwd=tmp_path / "elsewhere", **s3_variables(client), **variables)
+    assert result.returncode == 0, result.stderr
     assert client.get(f"{address}/datasets/first/public.csv.gz") == core_data_file
     assert client.get(f"{address}/datasets/oxides/public.csv.gz")
-    assert "column 'CuPTC' looks like CuPPM" in done.stdout
-    files = {line for line in done.stdout.splitlines() if line.endswith((".py", ".so"))}
-    here = {file for file in files if file.startswith(str(tmp_path / "code"))}
-    travelling = {"recore", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
-    assert {Path(file).relative_to(tmp_path / "code").parts[0] for file in here} == travelling
-    installed = {file for file in files - here if file.startswith(f"{sys.prefix}{os.sep}")}
+    assert "column 'CuPTC' looks like CuPPM" in result.stdout
+    files = {line for line in result.stdout.splitlines() if line.endswith((".py", ".so"))}
+    in_archive = {file for file in files if file.startswith(str(tmp_path / "code"))}
+    shipped = {"recore", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
+    assert {Path(file).relative_to(tmp_path / "code").parts[0] for file in in_archive} == shipped
+    installed = {file for file in files - in_archive if file.startswith(f"{sys.prefix}{os.sep}")}
     assert len(installed) > 50
     assert installed - container_files() == set()

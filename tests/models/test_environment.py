@@ -1,4 +1,4 @@
-"""SageMakerEnv: its attributes by the kind of environment, its folders; S3URL."""
+"""SageMakerEnv: its attributes for each kind of environment, and its folders; S3URL."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def test_an_environment_without_variables() -> None:
 
 
 def test_which_kind_comes_first() -> None:
-    """Dataset, then training job, then model version; all variables are read in every kind."""
+    """A dataset has precedence over a training job, and that over a model version; every kind reads all variables."""
     env, values = attributes(*ALL)
     assert env.env_type is SageMakerEnvType.DATASET
     assert values == ["houses-2026", "houses-train-1", "houses-1-0", "houses", "house_prices.HousePrices", True]
@@ -95,7 +95,7 @@ def test_variables_are_by_default_those_of_the_process(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("text", ["True", "TRUE", "1", "yes", "", " true"])
-def test_only_true_switches_records_on(text: str) -> None:
+def test_only_true_enables_records(text: str) -> None:
     assert SageMakerEnv("/opt/ml", {"ML2P_RECORD_INVOKES": text}).record_invokes is False
 
 
@@ -135,11 +135,11 @@ def write_hyperparameters(folder: Path, text: str) -> SageMakerEnv:
 
 
 def test_hyperparameters(tmp_path: Path) -> None:
-    """Those of SageMaker's own, which are plain texts, are left out."""
+    """SageMaker's own hyperparameters, which are plain texts, are left out."""
     assert SageMakerEnv(tmp_path, {}).hyperparameters() == {}
     values = {"fit": {"alpha": 0.1, "on": True}, "name": "ridge"}
-    ours = {"sagemaker_program": "job.py", "_tuning_objective_metric": "validation:score"}
-    env = write_hyperparameters(tmp_path, json.dumps(encode(values) | ours))
+    sagemaker_settings = {"sagemaker_program": "job.py", "_tuning_objective_metric": "validation:score"}
+    env = write_hyperparameters(tmp_path, json.dumps(encode(values) | sagemaker_settings))
     assert env.hyperparameters() == values
 
 

@@ -1,4 +1,4 @@
-"""Hyperparameters of any JSON type as the texts that SageMaker allows."""
+"""Hyperparameters of any JSON type, converted to the texts that SageMaker allows."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ FLAT = {
 }
 
 
-def test_both_ways() -> None:
+def test_encoding_and_decoding() -> None:
     assert encode(NESTED) == FLAT
     assert decode(FLAT) == NESTED
     assert encode({}) == decode({}) == {}
@@ -35,7 +35,7 @@ nested = st.recursive(values, lambda inner: st.dictionaries(keys, inner, max_siz
 
 @examples(20)
 @given(st.dictionaries(keys, nested, max_size=4))
-def test_what_is_encoded_can_be_decoded(hyperparameters: dict[str, Any]) -> None:
+def test_encoded_values_can_be_decoded(hyperparameters: dict[str, Any]) -> None:
     assert decode(encode(hyperparameters)) == hyperparameters
 
 
@@ -51,7 +51,7 @@ def test_what_is_encoded_can_be_decoded(hyperparameters: dict[str, Any]) -> None
         ({"a": {1, 2}}, "^The value for key 'a' cannot be written as JSON"),
     ],
 )
-def test_what_cannot_be_encoded(hyperparameters: dict[Any, Any], reason: str) -> None:
+def test_values_that_cannot_be_encoded(hyperparameters: dict[Any, Any], reason: str) -> None:
     with pytest.raises(HyperParameterEncodingError, match=reason):
         encode(hyperparameters)
 
@@ -71,6 +71,6 @@ def test_limits_are_inclusive() -> None:
     ],
     ids=["text", "deep", "value first", "value last"],
 )
-def test_what_cannot_be_decoded(hyperparameters: dict[str, str], reason: str) -> None:
+def test_values_that_cannot_be_decoded(hyperparameters: dict[str, str], reason: str) -> None:
     with pytest.raises(HyperParameterEncodingError, match=reason):
         decode(hyperparameters)

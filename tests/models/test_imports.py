@@ -1,4 +1,4 @@
-"""recore.model imports itself, the standard library and what the container has, as it travels in a job's archive."""
+"""recore.model imports only itself, the standard library and the container's packages: a job's archive has no more."""
 
 import ast
 import sys
@@ -6,10 +6,10 @@ import sys
 from support.checkout import ROOT
 
 CONTAINER = {"boto3", "botocore", "click", "flask", "gunicorn", "werkzeug", "yaml"}
-SHIPPED = ("boto3", "Flask", "gunicorn", "PyYAML", "Werkzeug")  # Flask requires click, boto3 botocore
+SHIPPED = ("boto3", "Flask", "gunicorn", "PyYAML", "Werkzeug")  # Flask requires click, and boto3 requires botocore
 
 
-def test_what_is_imported() -> None:
+def test_imports_of_the_package() -> None:
     imported = set()
     for path in (ROOT / "recore/model").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

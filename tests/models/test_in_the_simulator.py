@@ -1,4 +1,4 @@
-"""A model class in the simulator, from its dataset to its records, and on this machine afterwards."""
+"""A model class in the simulator, from its dataset to its records, and afterwards on this machine."""
 
 import json
 from pathlib import Path
@@ -66,14 +66,14 @@ def from_the_dataset_to_the_records(
     monkeypatch.syspath_prepend(folder)
     predictor = load_model("house_prices.HousePrices").predictor(env)
     predictor.setup()
-    here = predictor.invoke({"area": 10})
-    assert here["result"] == one["result"]
-    assert here["metadata"]["model_version"] == "local"
+    local_answer = predictor.invoke({"area": 10})
+    assert local_answer["result"] == one["result"]
+    assert local_answer["metadata"]["model_version"] == "local"
 
 
 @needs_sandbox
 def test_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
-    """Nothing of this checkout is there but what the archive holds. Here with Batch Transform."""
+    """Only the archive's files are available, not this checkout. The model is served by Batch Transform."""
     with Simulator(isolation="required") as simulator:
         client, project = Client(simulator), "kept"
         source = code_archive(client, write_house_prices(tmp_path / "code"), project)
@@ -91,7 +91,7 @@ def test_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
 
 
 def test_the_code_of_a_job(tmp_path: Path) -> None:
-    """The user's files and this package, without caches, links and hidden files; equal files give equal archives."""
+    """The archive has the user's files and this package, no caches, links or hidden files, and is reproducible."""
     folder = write_house_prices(tmp_path / "code")
     for name in ("deep/__pycache__", ".git"):
         (folder / name).mkdir(parents=True)
@@ -109,8 +109,8 @@ def test_the_code_of_a_job(tmp_path: Path) -> None:
         code_files(tmp_path / "missing")
 
 
-def test_packages_that_travel_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package has all its files, a module only itself; of their parents there is only __init__.py."""
+def test_packages_that_can_be_included(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package travels with all its files, a module alone, and their parents only with __init__.py."""
     for name in ("units.py", "other.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py", "deep/.hidden"):
         path = tmp_path / "packages/company" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,13 +120,13 @@ def test_packages_that_travel_along(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "packages/company/deep/__pycache__/a.pyc").write_text("")
     (tmp_path / "code").mkdir()
     monkeypatch.syspath_prepend(tmp_path / "packages")
-    alone = set(code_files(tmp_path / "code"))
+    single_module = set(code_files(tmp_path / "code"))
     with_packages = code_files(tmp_path / "code", ["company.units", "company.deep"])
     company = {"__init__.py", "units.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py"}
-    assert set(with_packages) - alone == {f"company/{name}" for name in company}
+    assert set(with_packages) - single_module == {f"company/{name}" for name in company}
     assert with_packages["company/units.py"] == tmp_path / "packages/company/units.py"
-    assert alone <= set(with_packages)
-    whole = set(code_files(tmp_path / "code", ["company"])) - alone
+    assert single_module <= set(with_packages)
+    whole = set(code_files(tmp_path / "code", ["company"])) - single_module
     assert whole == {f"company/{name}" for name in company | {"other.py"}}
 
 
@@ -142,7 +142,7 @@ def test_packages_that_travel_along(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ("sys", "is built into Python"),
     ],
 )
-def test_packages_that_cannot_travel_along(tmp_path: Path, package: str, reason: str) -> None:
+def test_packages_that_cannot_be_included(tmp_path: Path, package: str, reason: str) -> None:
     with pytest.raises(ModuleNotFoundError, match=f"^{package!r} [^\n]*{reason}[^\n]*$"):
         write_code_archive(tmp_path / "code.tar.gz", tmp_path, [package])
     assert not (tmp_path / "code.tar.gz").exists()

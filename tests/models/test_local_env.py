@@ -1,4 +1,4 @@
-"""LocalEnv: a folder here in place of SageMaker's, and what it downloads."""
+"""LocalEnv: a local folder instead of SageMaker's, and what it downloads."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from recore.simulator.server import BUCKET
 
 @pytest.fixture
 def root(client: Client) -> str:
-    """A prefix on S3 that no other test uses."""
+    """Return a prefix on S3 that no other test uses."""
     return f"local-{next(numbers)}"
 
 
@@ -89,7 +89,7 @@ def test_downloads_need_a_session(tmp_path: Path) -> None:
 
 
 def test_a_dataset(env: LocalEnv, client: Client, root: str) -> None:
-    """A dataset is deleted with its folders, but not with those of a dataset whose name has the same beginning."""
+    """A dataset is deleted with its folders, but not those of a dataset whose name begins in the same way."""
     for name, text in {"d/a.csv": "a", "d/sub/": "", "d/sub/b.csv": "b", "d-2/c.csv": "c"}.items():
         client.put(f"{root}/datasets/{name}", text)
     env.download_dataset("d")
@@ -99,7 +99,7 @@ def test_a_dataset(env: LocalEnv, client: Client, root: str) -> None:
 
 
 def test_a_model(env: LocalEnv, client: Client, root: str) -> None:
-    """The files that the trainer wrote beside the model are deleted too; the archive stays."""
+    """Files that the trainer wrote beside the model are deleted too; the archive stays."""
     archive = archive_of(**{"house.json": "2", "validation.json": "0.5"})
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     env.download_model("1")
@@ -108,7 +108,7 @@ def test_a_model(env: LocalEnv, client: Client, root: str) -> None:
     assert (env.model_folder() / "validation.json").read_text() == "0.5"
 
 
-def test_what_does_not_exist(env: LocalEnv, tmp_path: Path, root: str) -> None:
+def test_missing_datasets_and_models(env: LocalEnv, tmp_path: Path, root: str) -> None:
     with pytest.raises(LocalEnvError, match=f"there is no dataset 'd': no objects at s3://{BUCKET}/{root}/datasets/d/"):
         env.download_dataset("d")
     with pytest.raises(LocalEnvError, match=r"the model of the training job '1' \(s3://.*\) does not exist"):
@@ -120,7 +120,7 @@ def test_what_does_not_exist(env: LocalEnv, tmp_path: Path, root: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "/"])
-def test_names_that_are_none(env: LocalEnv, name: str) -> None:
+def test_invalid_names(env: LocalEnv, name: str) -> None:
     with pytest.raises(NamingError, match="must not be empty or contain a slash"):
         env.download_dataset(name)
     with pytest.raises(NamingError, match="must not be empty or contain a slash"):
@@ -166,7 +166,7 @@ def test_archives_that_are_damaged_or_unsafe(env: LocalEnv, client: Client, root
 
 
 def test_an_archive_with_an_absolute_path(env: LocalEnv, client: Client, root: str) -> None:
-    """It is unpacked below the folder, as tar does."""
+    """The archive is unpacked below the folder, as tar does."""
     archive = packed(member("/outside.json"))
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     env.download_model("1")

@@ -1,7 +1,7 @@
-"""ML2P's own tests against this package.
+"""ML2P's own tests, run on this package.
 
-They run from a copy of ML2P's repository that the environment variable RECORE_ML2P names. A plugin puts our modules in
-place of ML2P's, and lets the fake clock of its tests take the time zone that today's botocore passes.
+They run from a copy of ML2P's repository that the environment variable RECORE_ML2P names. A plugin replaces ML2P's
+modules with ours, and makes the fake clock of its tests accept the time zone that current versions of botocore pass.
 """
 
 import os
@@ -45,7 +45,7 @@ CONFTEST = "from .fixtures import data_fixtures, fake_utcnow, fake_uuid4, moto_s
 @pytest.mark.machine
 @pytest.mark.skipif(not COPY, reason="RECORE_ML2P does not name a copy of ML2P's repository")
 def test_ml2ps_own_tests(tmp_path: Path) -> None:
-    """113 of the 115; the two others need files with ML2P's names."""
+    """113 of the 115 tests pass; the other two need files with ML2P's names."""
     tests = Path(COPY or "", "tests")
     (tmp_path / "tests").mkdir()
     for name in (*FILES, "__init__.py", "fixtures.py"):
@@ -54,9 +54,9 @@ def test_ml2ps_own_tests(tmp_path: Path) -> None:
     (tmp_path / "ml2p_is_ours.py").write_text(PLUGIN)
     command = [sys.executable, "-m", "pytest", "-p", "ml2p_is_ours", "-p", "no:cacheprovider", "-q", "-rfE", "tests"]
     variables = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    done = subprocess.run(
+    result = subprocess.run(
         command, cwd=tmp_path, env=environment() | variables, capture_output=True, text=True, timeout=300
     )
-    failed = re.findall(r"^(?:FAILED|ERROR) tests/\S+?::(\S+)", done.stdout, re.MULTILINE)
-    assert sorted(failed) == sorted(PINNED), done.stdout[-10000:] + done.stderr
-    assert "2 failed, 113 passed" in done.stdout
+    failed = re.findall(r"^(?:FAILED|ERROR) tests/\S+?::(\S+)", result.stdout, re.MULTILINE)
+    assert sorted(failed) == sorted(PINNED), result.stdout[-10000:] + result.stderr
+    assert "2 failed, 113 passed" in result.stdout

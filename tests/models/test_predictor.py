@@ -135,7 +135,7 @@ def test_a_record_id_of_a_subclass(recording: Any, connected: Client, root: str)
 
 
 def test_a_subclass_writes_records_itself(recording: Any, connected: Client, root: str) -> None:
-    """The predictor's client is created once, also in a server."""
+    """The predictor's client is created only once, in a server too."""
 
     class Writing(Doubling):
         def record_invoke(self, datum: Any, prediction: dict[str, Any]) -> None:
@@ -143,7 +143,7 @@ def test_a_subclass_writes_records_itself(recording: Any, connected: Client, roo
 
     predictor = Writing(recording)
     predictor.invoke({"x": 1})
-    predictor.record_in_background(S3Uploader(lambda: pytest.fail("it takes no record")))
+    predictor.record_in_background(S3Uploader(lambda: pytest.fail("the spool accepts no record")))
     predictor.invoke({"x": 2})
     assert recorded(connected, root) == {f"{root}/1": "mine", f"{root}/2": "mine"}
     assert predictor.s3_client is predictor.s3_client
@@ -161,7 +161,7 @@ def test_a_record_is_strict_json(recording: Any, connected: Client, root: str) -
 
 
 def test_values_that_flask_writes(recording: Any, connected: Client, root: str) -> None:
-    """They are written as Flask does, with and without numbers that are not finite."""
+    """Values are written as Flask writes them, with and without numbers that are not finite."""
     values = {"cost": Decimal("1.50"), "day": datetime.date(2026, 2, 1), "id": uuid.UUID(int=7), "site": Site("north")}
     for x in (1, float("nan")):
         Doubling(recording).invoke({"x": x} | values)
@@ -180,7 +180,7 @@ def test_values_that_flask_writes(recording: Any, connected: Client, root: str) 
     [({"x": 1, "y": object()}, "object"), ({"x": 1, ("a", "b"): 1}, "keys must be"), ({"x": 1, 1: {2}}, "set")],
     ids=["object", "key", "set"],
 )
-def test_what_cannot_be_recorded(recording: Any, datum: Any, reason: str) -> None:
+def test_values_that_cannot_be_recorded(recording: Any, datum: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Doubling(recording).invoke(datum)
 
@@ -210,7 +210,7 @@ def test_a_datum_that_contains_itself(recording: Any) -> None:
         ({"ML2P_S3_URL": "s3://no-such-bucket-at-all"}, UploadError, "the bucket no-such-bucket-at-all does not exist"),
     ],
 )
-def test_records_without_a_place(
+def test_records_without_a_bucket(
     connected: Client, make_env: MakeEnv, variables: dict[str, str | None], error: type[Exception], reason: str
 ) -> None:
     predictor = Doubling(make_env(ML2P_RECORD_INVOKES="true", **variables))
@@ -218,7 +218,7 @@ def test_records_without_a_place(
         predictor.invoke({"x": 1})
 
 
-def test_errors_as_answers() -> None:
+def test_errors_as_responses() -> None:
     error = APIError("down")
     assert (error.message, error.details, error.status_code) == ("down", [], 500)
     assert (ServerError("down", "why").details, ServerError("down").status_code) == (["why"], 500)

@@ -1,4 +1,4 @@
-"""Records on their way to S3: nothing waits for them, nothing fails because of them, and what is lost is said."""
+"""Records on their way to S3: nothing waits for them or fails because of them, and each loss is reported."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ from recore.simulator.server import BUCKET
 
 @pytest.fixture
 def spool_of(connected: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., RecordSpool]:
-    """Make a spool below the test's folder."""
+    """Return a function that creates a spool below the test's folder."""
     monkeypatch.setattr(record_spool.tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(record_spool, "DRAIN", 60)  # the machine may be busy
     return RecordSpool
@@ -49,7 +49,7 @@ def test_records_in_several_files(spool_of: Callable[..., RecordSpool], client: 
 def test_a_bucket_that_is_created_later(
     spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Records wait for it; one line says why."""
+    """Records are kept until then; one line gives the reason."""
     bucket, output = f"late-{next(numbers)}-{os.getpid()}", ""
     spool = spool_of()
     for number in range(10):
@@ -65,12 +65,12 @@ def test_a_bucket_that_is_created_later(
     spool.close()
     assert names(client, "records", bucket) == [str(number) for number in range(10)]
     reason = f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL"
-    output += capfd.readouterr().err  # once or, if an answer was on its way when another record was written, again
+    output += capfd.readouterr().err  # the line may be printed twice
     assert set(output.splitlines()) == {f"records: S3 does not accept them; they are kept and tried again: {reason}"}
 
 
 @pytest.mark.slow
-def test_a_full_spool_drops_records_and_says_so(
+def test_a_full_spool_drops_records_and_reports_it(
     spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket = f"full-{next(numbers)}-{os.getpid()}"
@@ -88,7 +88,7 @@ def test_a_full_spool_drops_records_and_says_so(
 
 
 @pytest.mark.slow
-def test_a_spool_that_was_full_takes_records_again(spool_of: Callable[..., RecordSpool], client: Client) -> None:
+def test_a_spool_that_was_full_accepts_records_again(spool_of: Callable[..., RecordSpool], client: Client) -> None:
     prefix = f"spool-{next(numbers)}"
     spool = spool_of(limit=1000, segment=300)
     uploaded = 0
@@ -108,7 +108,7 @@ def test_a_spool_that_was_full_takes_records_again(spool_of: Callable[..., Recor
 def test_signals_to_the_uploader(
     spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Those that end the server do not end it; if it is killed, it is started again."""
+    """Signals that end the server do not end the uploader; if it is killed, it is started again."""
     prefix = f"spool-{next(numbers)}"
     spool = spool_of()
     spool.put(BUCKET, f"{prefix}/1", b"{}")
@@ -147,7 +147,7 @@ def test_an_uploader_that_is_killed_while_it_writes_the_last_records(
     spool.put(bucket, "records/record", b"{}")
     closing = threading.Thread(target=spool.close)
     closing.start()
-    wait_until(lambda: bool(spool._process.stdin and spool._process.stdin.closed))  # it was told that this is the end
+    wait_until(lambda: bool(spool._process.stdin and spool._process.stdin.closed))  # the end was announced
     spool._process.kill()
     client.s3.create_bucket(Bucket=bucket)
     closing.join()
@@ -168,10 +168,10 @@ def test_an_uploader_that_does_not_work(
 
 
 @pytest.mark.slow
-def test_s3_that_does_not_answer(
+def test_s3_does_not_answer(
     spool_of: Callable[..., RecordSpool], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The end does not wait for ever, and says what is lost."""
+    """The server does not wait forever, and reports what is lost."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr(record_spool, "DRAIN", 3)
     spool = spool_of()
@@ -184,10 +184,10 @@ def test_s3_that_does_not_answer(
 
 
 @pytest.mark.slow
-def test_a_record_that_s3_never_takes(
+def test_a_record_that_s3_never_accepts(
     spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """It is said, and those behind it are written, even if there is one for each thread and their file is complete."""
+    """The loss is reported and later records are written, even if each thread has such a record and a full file."""
     prefix = f"spool-{next(numbers)}"
     spool = spool_of()
     spool.put(BUCKET, "", b"{}")
@@ -204,24 +204,24 @@ def test_a_record_that_s3_never_takes(
 def test_a_disk_that_is_full(
     spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A record is dropped; when there is space, further ones are written."""
+    """A record is dropped; when there is space again, later ones are written."""
     prefix = f"spool-{next(numbers)}"
     spool = spool_of()
     spool.put(BUCKET, f"{prefix}/before", b"{}")
-    aside = spool.folder.rename(spool.folder.with_name("aside"))
+    moved_folder = spool.folder.rename(spool.folder.with_name("aside"))
     spool._end_segment()
     spool.put(BUCKET, f"{prefix}/lost", b"{}")
-    aside.rename(spool.folder)
+    moved_folder.rename(spool.folder)
     spool.put(BUCKET, f"{prefix}/after", b"{}")
     spool.close()
     assert names(client, prefix) == ["after", "before"]
     assert "records: dropped (1 so far): the spool could not be written" in caplog.text
 
 
-def test_a_record_of_which_a_part_is_written_harms_no_other(
+def test_a_partly_written_record_does_not_affect_others(
     spool_of: Callable[..., RecordSpool], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk becomes full and has space again later."""
+    """The disk becomes full, and later has space again."""
     prefix, spool, write = f"spool-{next(numbers)}", spool_of(), os.write
     for number in range(3):
         with monkeypatch.context() as context:
@@ -237,7 +237,7 @@ def test_a_record_of_which_a_part_is_written_harms_no_other(
 
 
 def test_the_end_comes_before_sagemaker_kills_a_server() -> None:
-    """That is after 30 seconds; the program itself needs some, too."""
+    """SageMaker kills a server after 30 seconds, and the program itself needs some of them."""
     assert http_server.GRACE + record_spool.DRAIN + record_spool.MARGIN <= 29
 
 
@@ -251,7 +251,7 @@ def test_after_the_end(spool_of: Callable[..., RecordSpool], caplog: pytest.LogC
 
 
 def test_a_record_that_was_cut_off(client: Client, connected: Client, tmp_path: Path) -> None:
-    """The folder is in the state that a killed server, or one with a full disk, leaves behind."""
+    """The folder is in the state in which a killed server, or one with a full disk, leaves it."""
     prefix = f"spool-{next(numbers)}"
     folder = tmp_path / "spool"
     folder.mkdir()
@@ -260,7 +260,9 @@ def test_a_record_that_was_cut_off(client: Client, connected: Client, tmp_path: 
     (folder / "000000000002").write_text(entry % (BUCKET, prefix, "two") + f'["{BUCKET}", "{prefix}/off"]\n{{')
     command = [sys.executable, "-P", str(UPLOADER), str(folder), "30"]
     variables = environment() | s3_variables(client)
-    done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
+    result = subprocess.run(
+        command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+    assert (result.returncode, result.stderr) == (0, "")
     assert names(client, prefix) == ["one", "two"]
     assert not folder.exists()

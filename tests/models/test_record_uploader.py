@@ -1,4 +1,4 @@
-"""The records that the uploader drops and those that it keeps. The test controls its pauses."""
+"""The records that the uploader drops and those that it keeps. The tests control its pauses."""
 
 import os
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Step = Callable[[], object]
 
 
 class Steps(UploadDeadline):
-    """Takes the next step in place of a pause."""
+    """A deadline that takes the next step instead of pausing."""
 
     def __init__(self) -> None:
         super().__init__(60)
@@ -28,8 +28,8 @@ def nothing() -> None:
     pass
 
 
-def test_a_record_that_s3_refuses_for_its_own_sake(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
-    """It is given up, although no other is written."""
+def test_a_record_that_s3_refuses_because_of_its_content(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
+    """The record is given up, although no other record is written."""
     steps = Steps()
     steps.left = [nothing] * (MOST_ATTEMPTS - 1)
     RecordWriter(steps).write(BUCKET, "moto does not take\n", b"{}")
@@ -38,7 +38,7 @@ def test_a_record_that_s3_refuses_for_its_own_sake(connected: Client, capfd: pyt
 
 
 def test_failures_of_an_outage_do_not_count(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
-    """However many they are: a record that is refused once more when another was written is kept."""
+    """However many they are, the record is kept; only refusals while other records are written count."""
     bucket, steps = f"outage-{next(numbers)}-{os.getpid()}", Steps()
     writer = RecordWriter(steps)
     other = [nothing] * MOST_ATTEMPTS + [lambda: writer.write(BUCKET, f"other/{bucket}", b"{}")]
@@ -49,7 +49,7 @@ def test_failures_of_an_outage_do_not_count(connected: Client, capfd: pytest.Cap
     assert "is lost" not in capfd.readouterr().err
 
 
-def test_a_record_that_s3_refuses_while_it_takes_others(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_record_that_s3_refuses_while_it_accepts_others(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
     bucket, steps = f"never-{next(numbers)}-{os.getpid()}", Steps()
     writer = RecordWriter(steps)
     steps.left = [lambda: writer.write(BUCKET, f"other/{bucket}", b"{}")] * MOST_ATTEMPTS

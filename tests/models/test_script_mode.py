@@ -1,4 +1,4 @@
-"""The hooks of script mode: what they answer, and that a server in the plain container keeps records, too."""
+"""The hooks of script mode: their answers, and that a server in the plain container keeps records too."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ class DoublingModel(Model):
 
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[HookFunctions, Any]:
-    """The hooks, and what model_fn returned."""
+    """Return the hooks and the result of model_fn."""
     monkeypatch.setenv("ML2P_MODEL_VERSION", "double-1")
     (tmp_path / "factor").write_text("2")
     hooks = make_hooks(DoublingModel)
@@ -97,7 +97,7 @@ def test_the_environment_of_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.slow
 def test_records_of_the_plain_container(client: Client, tmp_path: Path) -> None:
-    """Each of its workers has a predictor and calls teardown. It may end before all records are written."""
+    """Each worker has a predictor and calls teardown. It may end before all records are written."""
     with served_script(tmp_path, **recording(client, "plain"), SAGEMAKER_MODEL_SERVER_WORKERS="2") as server:
         for number in range(30):
             server.invoke({"instances": [{"area": number}, {"area": -number}]})

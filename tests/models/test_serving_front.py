@@ -1,4 +1,4 @@
-"""The container's server: its answers, its errors, and its records."""
+"""The container's server: its responses, its errors, and its records."""
 
 import signal
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from support.job_traces import wait_until
 from support.models import SLOPE, ServedModel, recording, records, served_model, write_house_prices
 from support.simulator_client import Client
 
-# A server that would wait for an hour before it closes an idle connection.
+# This server would wait an hour before closing an idle connection.
 PATIENT = """
 from house_prices import HousePredictor, HousePrices
 from recore.model import http_server
@@ -43,7 +43,7 @@ def test_ping_and_execution_parameters(server: ServedModel) -> None:
     assert server.request("/execution-parameters") == (200, "application/json", parameters)
 
 
-def test_a_record_is_what_was_asked_and_answered(server: ServedModel, client: Client) -> None:
+def test_a_record_contains_the_request_and_the_response(server: ServedModel, client: Client) -> None:
     prediction = server.invoke({"area": 77})
     assert prediction["metadata"].keys() == {"model_version", "ml2p_version", "timestamp"}
     assert prediction["metadata"]["model_version"] == "answers-1.0"
@@ -65,7 +65,7 @@ def test_each_datum_of_a_batch_has_a_record(server: ServedModel, client: Client)
     assert server.invoke({"instances": []}) == {"predictions": []}
 
 
-def test_what_is_not_finite_becomes_null(server: ServedModel, client: Client) -> None:
+def test_values_that_are_not_finite_become_null(server: ServedModel, client: Client) -> None:
     prediction = server.invoke({"area": float("nan"), "rooms": [float("inf"), 3]})
     assert prediction["result"] == {"price": None}
     expected = {"input": {"area": None, "rooms": [None, 3]}, "result": prediction}
@@ -118,7 +118,7 @@ def test_the_traceback_of_a_prediction_is_in_the_log(server: ServedModel) -> Non
 def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
     with served_model(tmp_path, **recording(client, "stopped")) as server:
         server.invoke({"area": 30})
-        wait_until(lambda: len(records(client, "stopped")) == 1)  # the uploader is at work
+        wait_until(lambda: len(records(client, "stopped")) == 1)  # the uploader is working
         with ThreadPoolExecutor(4) as pool:
             batches = ({"instances": [{"area": number}, {"area": -number}]} for number in range(30))
             assert len(list(pool.map(server.invoke, batches))) == 30
@@ -133,18 +133,18 @@ def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, tmp_path: Path) -> None:
-    """It does not wait for an idle connection."""
-    begun, until = tmp_path / "begun", tmp_path / "until"
+    """The server does not wait for an idle connection."""
+    started, until = tmp_path / "begun", tmp_path / "until"
     (write_house_prices(tmp_path / "code") / "patient.py").write_text(PATIENT)
     variables = recording(client, "busy") | {"ML2P_MODEL_CLS": "patient.PatientPrices"}
-    datum = {"area": "later", "begun": str(begun), "until": str(until)}
+    datum = {"area": "later", "begun": str(started), "until": str(until)}
     with (
         served_model(tmp_path, **variables) as server,
         ThreadPoolExecutor(1) as pool,
         closing(server.idle_connection()),
     ):
         answer = pool.submit(server.invoke, datum)
-        wait_until(begun.exists)
+        wait_until(started.exists)
         server.process.send_signal(signal.SIGTERM)
         until.touch()
         assert answer.result(60)["result"] == {"price": "late"}
@@ -154,10 +154,10 @@ def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, t
 
 
 @pytest.mark.slow
-def test_a_server_that_is_killed_leaves_its_records_to_the_uploader(client: Client, tmp_path: Path) -> None:
+def test_the_uploader_writes_the_records_of_a_killed_server(client: Client, tmp_path: Path) -> None:
     with served_model(tmp_path, **recording(client, "killed")) as server:
         server.invoke({"area": 0})
-        wait_until(lambda: len(records(client, "killed")) == 1)  # the uploader is at work
+        wait_until(lambda: len(records(client, "killed")) == 1)  # the uploader is working
         for number in range(29):
             server.invoke({"area": number})
         server.process.send_signal(signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The report of `explore`: its numbers against other computations, its findings, its page in a browser."""
+"""The report of `explore`: its numbers compared with other computations, its findings, and its page in a browser."""
 
 import json
 import os
@@ -27,20 +27,20 @@ HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
 
 @pytest.fixture(scope="module")
 def numbers(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder beside the report of the sample, public and private."""
+    """Return the folder of numbers beside the report of the sample, public and private."""
     out = tmp_path_factory.mktemp("explored")
     write_page(explore_file(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), out / "sample.html")
     return out / "sample"
 
 
 def channels(data: pd.DataFrame) -> pd.DataFrame:
-    """Spectra by falling wavenumber."""
+    """Return the spectra, channels in descending order of wavenumber."""
     names = [name for name in data if name not in IDS and name not in DETECTION_LIMITS]
     return data[sorted(names, key=float, reverse=True)]
 
 
 def shapes(data: pd.DataFrame) -> np.ndarray:
-    """SNV in bins of two channels, which 424 channels are put in, row by row and bin by bin."""
+    """Return SNV spectra in bins of two channels (as for 424 channels), computed row by row and bin by bin."""
     rows = []
     for _, spectrum in channels(data).iterrows():
         row = (spectrum.to_numpy() - np.mean(spectrum)) / np.std(spectrum)
@@ -62,26 +62,26 @@ def test_quantiles(numbers: Path, public: pd.DataFrame) -> None:
 
 
 def test_components(numbers: Path, public: pd.DataFrame) -> None:
-    """By the singular values of the centred matrix, where the report takes the covariance's eigenvectors."""
+    """The expected values are singular values of the centred matrix; the report uses the covariance's eigenvectors."""
     written, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
-    kept = sum(name.startswith("PC") for name in written)
+    count = sum(name.startswith("PC") for name in written)
     values = shapes(public)
     centred = values - values.mean(axis=0)
     left, singular, right = np.linalg.svd(centred, full_matrices=False)
     variances = singular**2 / (len(values) - 1)
-    scores = left[:, :kept] * singular[:kept]
-    for order in range(kept):
+    scores = left[:, :count] * singular[:count]
+    for order in range(count):
         sign = np.sign(scores[:, order] @ written[f"PC{order + 1}"])
         np.testing.assert_allclose(written[f"PC{order + 1}"], sign * scores[:, order], atol=1e-8)
-    np.testing.assert_allclose(written["T2"], (scores**2 / variances[:kept]).sum(axis=1), rtol=1e-6)
-    rest = centred - scores @ right[:kept]
+    np.testing.assert_allclose(written["T2"], (scores**2 / variances[:count]).sum(axis=1), rtol=1e-6)
+    rest = centred - scores @ right[:count]
     np.testing.assert_allclose(written["Q"], (rest**2).sum(axis=1), rtol=1e-6)
     rows = len(values)
-    expected = kept * (rows - 1) / (rows - kept) * stats.f.isf(0.01, kept, rows - kept)
+    expected = count * (rows - 1) / (rows - count) * stats.f.isf(0.01, count, rows - count)
     assert limits["T2_limit"] == pytest.approx(expected, rel=1e-9)
-    beyond = (written["T2"] > limits["T2_limit"]) | (written["Q"] > limits["Q_limit"])
+    outliers = (written["T2"] > limits["T2_limit"]) | (written["Q"] > limits["Q_limit"])
     result = {finding["name"]: finding for finding in json.loads((numbers / "contents.json").read_text())["findings"]}
-    assert result["outliers"]["values"]["rows"] == beyond.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
+    assert result["outliers"]["values"]["rows"] == outliers.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
 
 
 def test_the_limits_cover_the_stated_share_of_rows() -> None:
@@ -104,7 +104,7 @@ def test_assays(numbers: Path, public: pd.DataFrame) -> None:
     assert written["missing"].tolist() == measured.isna().sum().tolist()
     np.testing.assert_allclose(written["q0.75"], measured.quantile(0.75), rtol=1e-12)
     for name, limit in DETECTION_LIMITS.items():
-        at_limit = int((measured[name] == limit / 2).sum())  # as the sample's laboratory reports
+        at_limit = int((measured[name] == limit / 2).sum())  # the sample's laboratory reports half of the limit
         if at_limit >= max(3, 0.01 * measured[name].count()):
             assert written["at limit"][name] == at_limit
 
@@ -114,13 +114,13 @@ def test_correlations(numbers: Path, public: pd.DataFrame) -> None:
     values = shapes(public)
     for name in ("CuPPM", "AlPPM", "AuPPM"):
         measured = public[name].notna().to_numpy()
-        for place in (0, 100, 211):
-            expected = stats.pearsonr(np.log10(public[name][measured]), values[measured, place]).statistic
-            assert written.loc[name].iloc[1 + place] == pytest.approx(expected, abs=1e-10)
+        for index in (0, 100, 211):
+            expected = stats.pearsonr(np.log10(public[name][measured]), values[measured, index]).statistic
+            assert written.loc[name].iloc[1 + index] == pytest.approx(expected, abs=1e-10)
 
 
 def test_nearest_neighbours(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
-    """By all distances between all rows, where the report looks them up in a tree of scores."""
+    """The expected values come from all distances between rows; the report searches a tree of scores."""
     both = channels(pd.concat([public, pd.read_csv(sample / "private/private.csv.gz", index_col=0)])).to_numpy()
     snv = (both - both.mean(axis=1, keepdims=True)) / both.std(axis=1, keepdims=True)
     square = np.maximum((snv**2).mean(axis=1)[:, None] * 2 - 2 * snv @ snv.T / snv.shape[1], 0)
@@ -153,7 +153,7 @@ def test_shift(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
 
 
 @pytest.mark.slow
-def test_two_samples_are_told_apart_only_where_they_differ() -> None:
+def test_two_samples_are_distinguished_only_if_they_differ() -> None:
     from recore.report.statistics.two_sample import compare_sets
 
     random = np.random.default_rng(0)
@@ -173,8 +173,8 @@ def test_two_samples_are_told_apart_only_where_they_differ() -> None:
 
 
 @pytest.fixture
-def looked(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]:
-    """Explore a changed copy of the first rows and channels, and write its page."""
+def explore_changed(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]:
+    """Return a function that explores a changed copy of the first rows and channels, and writes its page."""
 
     def look(change: Callable[[pd.DataFrame], Any] = lambda data: None, rows: int = 60, private: Any = None) -> Page:
         data = public.iloc[np.linspace(0, len(public) - 1, rows).astype(int)].copy()
@@ -196,27 +196,27 @@ def finding_text(page: Page, name: str, level: str) -> str:
     return texts[0]
 
 
-def test_a_gap_is_reported_with_its_place(looked: Callable[..., Page]) -> None:
+def test_a_gap_is_reported_with_its_location(explore_changed: Callable[..., Page]) -> None:
     def gap(data: pd.DataFrame) -> None:
         data.iloc[5, data.columns.get_loc(channels(data).columns[3])] = np.nan
 
-    page = looked(gap)
+    page = explore_changed(gap)
     assert "1 cell of the spectra is not a number, in 1 row and 1 channel (" in finding_text(
         page, "empty channels", "bad"
     )
 
 
-def test_text_among_numbers_is_reported(looked: Callable[..., Page]) -> None:
-    def words(data: pd.DataFrame) -> None:
+def test_text_among_numbers_is_reported(explore_changed: Callable[..., Page]) -> None:
+    def add_text(data: pd.DataFrame) -> None:
         name = channels(data).columns[3]
         data[name] = data[name].astype(object)
         data.iloc[2, data.columns.get_loc(name)] = "n.d."
 
-    assert "'n.d.'" in finding_text(looked(words), "file", "bad")
+    assert "'n.d.'" in finding_text(explore_changed(add_text), "file", "bad")
 
 
 @pytest.mark.parametrize(
-    ("change", "name", "level", "words"),
+    ("change", "name", "level", "text"),
     [
         (lambda data: data.drop(columns=IDS), "file", "bad", "3 missing columns: 'SiteID'"),
         (lambda data: data.assign(notes="x"), "file", "bad", "'notes'"),
@@ -242,50 +242,54 @@ def test_text_among_numbers_is_reported(looked: Callable[..., Page]) -> None:
         (lambda data: data.assign(SiteID=[HOSTILE] * 30 + [f"{HOSTILE}2"] * 30), "depths overlap", "note", "repeats"),
     ],
 )
-def test_what_is_wrong_is_found(
-    looked: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], name: str, level: str, words: str
+def test_problems_are_found(
+    explore_changed: Callable[..., Page],
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    name: str,
+    level: str,
+    text: str,
 ) -> None:
-    assert words in finding_text(looked(change), name, level)
+    assert text in finding_text(explore_changed(change), name, level)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 6])
-def test_a_few_rows_are_enough(looked: Callable[..., Page], rows: int) -> None:
-    page = looked(rows=rows, private=lambda data: data.drop(columns=list(DETECTION_LIMITS)))
+def test_a_few_rows_are_enough(explore_changed: Callable[..., Page], rows: int) -> None:
+    page = explore_changed(rows=rows, private=lambda data: data.drop(columns=list(DETECTION_LIMITS)))
     assert {section.name for section in page.sections} >= {"spectra", "components", "shift", "duplicates", "depth"}
     assert rows < 2 or "same spectrum" in finding_text(page, "duplicates across files", "bad")
 
 
-def test_repeats_are_found_and_noise_is_no_difference(looked: Callable[..., Page]) -> None:
-    """Rows measured twice: the second with noise of its own, in another hole."""
+def test_repeats_are_found_despite_noise(explore_changed: Callable[..., Page]) -> None:
+    """Some rows are measured twice, the second time with other noise and in another hole."""
 
     def twice(data: pd.DataFrame) -> pd.DataFrame:
         random = np.random.default_rng(0)
         noisy = data.copy()
         noisy[channels(data).columns] += 0.002 * random.standard_normal(channels(data).shape)
-        again = noisy.iloc[:3].copy()
-        again[channels(data).columns] = channels(data).iloc[:3] + 0.002 * random.standard_normal((3, 40))
-        return pd.concat([noisy, again.assign(SiteID="elsewhere").set_axis([9001, 9002, 9003])])
+        repeats = noisy.iloc[:3].copy()
+        repeats[channels(data).columns] = channels(data).iloc[:3] + 0.002 * random.standard_normal((3, 40))
+        return pd.concat([noisy, repeats.assign(SiteID="elsewhere").set_axis([9001, 9002, 9003])])
 
-    page = looked(twice)
+    page = explore_changed(twice)
     table = next(item for item in page.items if item.name == "duplicate-rows").numbers
     assert {*table["index_1"], *table["index_2"]} >= {"9001", "9002", "9003"}
     assert finding_text(page, "duplicates across holes", "bad")
 
 
-def test_a_shift_is_distinguished_from_none(looked: Callable[..., Page]) -> None:
+def test_a_shift_is_distinguished_from_no_shift(explore_changed: Callable[..., Page]) -> None:
     def shifted(data: pd.DataFrame) -> pd.DataFrame:
         other = data.drop(columns=list(DETECTION_LIMITS))
         other[channels(other).columns] += np.sin(np.arange(40))  # a band that no public row has
         return other
 
-    page = looked(rows=200, private=shifted)
+    page = explore_changed(rows=200, private=shifted)
     assert finding_text(page, "shift", "bad").startswith("100.0% of the private rows")
 
 
-def test_other_channels_are_not_compared(looked: Callable[..., Page]) -> None:
-    page = looked(private=lambda data: data.rename(columns={channels(data).columns[0]: "4001.0"}))
+def test_other_channels_are_not_compared(explore_changed: Callable[..., Page]) -> None:
+    page = explore_changed(private=lambda data: data.rename(columns={channels(data).columns[0]: "4001.0"}))
     assert "channel" in finding_text(page, "shift", "bad")
-    page = looked(private=lambda data: data.drop(columns=channels(data).columns[0]))
+    page = explore_changed(private=lambda data: data.drop(columns=channels(data).columns[0]))
     assert "40 public channels and 39 private ones" in finding_text(page, "shift", "bad")
 
 
@@ -316,14 +320,14 @@ def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, sample: Path) 
 
 def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
     data, out = write_csv(tmp_path / "f.csv.gz", public.iloc[::8]), tmp_path / "explored.html"
-    done = recore_process("explore", data, "--out", out)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[0] == "explore: reading"
-    assert all(line.startswith("explore: ") for line in done.stderr.splitlines())
-    assert done.stdout.splitlines()[-1] == f"explore: {out}, its numbers in {tmp_path / 'explored'}"
-    assert all(line[:6].strip() in {"bad", "note", "good"} for line in done.stdout.splitlines()[:-1])
-    done = recore("explore", data, "--out", out, "--json")
-    assert {finding["name"] for finding in json.loads(done.stdout)} >= {"outliers", "no duplicates"}
+    result = recore_process("explore", data, "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr.splitlines()[0] == "explore: reading"
+    assert all(line.startswith("explore: ") for line in result.stderr.splitlines())
+    assert result.stdout.splitlines()[-1] == f"explore: {out}, its numbers in {tmp_path / 'explored'}"
+    assert all(line[:6].strip() in {"bad", "note", "good"} for line in result.stdout.splitlines()[:-1])
+    result = recore("explore", data, "--out", out, "--json")
+    assert {finding["name"] for finding in json.loads(result.stdout)} >= {"outliers", "no duplicates"}
     assert recore("explore", data, "--out", "x.txt").returncode == 2
 
 
@@ -331,7 +335,7 @@ def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "cells", "name", "words"),
+    ("header", "cells", "name", "text"),
     [
         ("\ufeff,SiteID,1000.0,900.0,800.0", "1,a,1,2,3", "file", "2 missing columns: 'DepthFrom', 'DepthTo'"),
         ("i,SiteID,1000.0,1000,900.0", "1,a,1,2,3", "file", "the same wavenumber"),
@@ -344,9 +348,9 @@ def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
         ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 row has no hole"),
     ],
 )
-def test_odd_headers_and_cells(tmp_path: Path, header: str, cells: str, name: str, words: str) -> None:
+def test_odd_headers_and_cells(tmp_path: Path, header: str, cells: str, name: str, text: str) -> None:
     page = explore_file(write_gz(tmp_path / "f.csv.gz", f"{header}\r\n{cells}\r\n"))
-    assert words in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
+    assert text in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
     write_page(page, tmp_path / "f.html")
 
 
@@ -357,7 +361,7 @@ def test_the_report_in_a_browser(
     chromium: Any, tmp_path: Path, sample: Path, public: pd.DataFrame, data: str, scheme: str
 ) -> None:
     if data == "yamsys" and "RECORE_YAMSYS" not in os.environ:
-        pytest.skip("RECORE_YAMSYS does not name the folder of the YAMSYS soils")
+        pytest.skip("RECORE_YAMSYS does not name a folder with the YAMSYS soils")
     folder = Path(os.environ.get("RECORE_YAMSYS", "")) if data == "yamsys" else tmp_path
     if data == "sample":
         files = sample / "public/public.csv.gz", sample / "private/private.csv.gz"

@@ -1,4 +1,4 @@
-"""The reports on screens of different widths and on paper: no label on another, and a print of reasonable size."""
+"""Reports on screens of different widths and on paper: labels do not overlap, and a print has a reasonable size."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ import pytest
 from support.browser import OpenReport, assert_sound, open_report
 from support.checkout import ROOT, environment
 from support.data_files import write_csv
-from support.example_runs import changed, make_runs
+from support.example_runs import change_record, make_runs
 from support.run_command import make_once
 
 from recore.report.explore.file_report import explore_file
@@ -31,7 +31,7 @@ def make_explore(folder: Path, sample: Path) -> None:
 
 
 def make_long_names(folder: Path, sample: Path) -> None:
-    """Long hole names, and few assays, one of them with values of zero."""
+    """Write a report on data with long hole names and few assays, one of which has values of zero."""
     data = pd.read_csv(sample / "public/public.csv.gz", index_col=0)
     data["SiteID"] = "A drill hole with quite a long name, number " + data["SiteID"]
     data = data.drop(columns=[name for name in data if name.endswith("PPM") and name not in ("CuPPM", "AuPPM")])
@@ -46,22 +46,22 @@ def make_validate(folder: Path, sample: Path) -> None:
 
 
 def make_run(folder: Path, sample: Path) -> None:
-    """A run with an earlier one beside it, which was better for some targets and very bad for one."""
+    """Write the report of a run beside an earlier one that was better for some targets; R2 of copper is very low."""
     make_runs(folder / "made", sample)
     shutil.copytree(folder / "made/runs/good", folder / "runs/mine")
     shutil.copytree(folder / "made/runs/good", folder / "runs/before")
 
     def before(record: dict[str, Any]) -> None:
         record["started"] = "2020-01-01T00:00:00+00:00"
-        for place, name in enumerate(record["scores"]["private"]["r2"]):
-            record["scores"]["private"]["r2"][name] += 0.01 * (place % 5 - 2)
+        for index, name in enumerate(record["scores"]["private"]["r2"]):
+            record["scores"]["private"]["r2"][name] += 0.01 * (index % 5 - 2)
 
     def mine(record: dict[str, Any]) -> None:
         record["scores"]["private"]["r2"]["CuPPM"] = -7.25
         record["scores"]["public"]["r2"]["AuPPM"] = record["scores"]["private"]["r2"]["AuPPM"] = None
 
-    changed(folder / "runs/before", before)
-    write_report(changed(folder / "runs/mine", mine))
+    change_record(folder / "runs/before", before)
+    write_report(change_record(folder / "runs/mine", mine))
     shutil.copy(folder / "runs/mine/report.html", folder / "report.html")
     shutil.copytree(folder / "runs/mine/report", folder / "report")
 
@@ -76,13 +76,13 @@ REPORTS: dict[str, Callable[[Path, Path], None]] = {
 
 @pytest.fixture(params=REPORTS)
 def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """The HTML file of a report."""
+    """Return the HTML file of a report."""
     make = REPORTS[request.param]
     return make_once(tmp_path_factory, f"layout {request.param}", lambda folder: make(folder, sample)) / "report.html"
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_no_label_is_on_another_and_nothing_sticks_out(chromium: Any, page: Path, width: int) -> None:
+def test_labels_do_not_overlap_and_nothing_overflows(chromium: Any, page: Path, width: int) -> None:
     with open_report(chromium, page, width=width) as report:
         assert_sound(report, page)
         assert report.tab.evaluate(FIND_PROBLEMS) == []
@@ -91,7 +91,7 @@ def test_no_label_is_on_another_and_nothing_sticks_out(chromium: Any, page: Path
 @pytest.mark.parametrize("page", ["validate", "run"], indirect=True)
 @pytest.mark.parametrize("width", [1280, 390])
 def test_predicted_against_measured_is_a_square_with_equal_axes(chromium: Any, page: Path, width: int) -> None:
-    """For every target, so that the line of equal values always runs from corner to corner."""
+    """This holds for every target, so the line of equal values always runs from corner to corner."""
     with open_report(chromium, page, width=width) as report:
         chooser = report.tab.locator("[data-chooses]")
         figure = chooser.get_attribute("data-chooses")
@@ -121,7 +121,7 @@ def test_a_window_that_becomes_narrow(chromium: Any, page: Path) -> None:
 
 
 def chosen_on_paper(report: OpenReport) -> set[int]:
-    """The choices whose series are drawn while the page is printed, by the numbers that the browser draws then."""
+    """Return the numbers of the choices whose series are drawn while the page is printed."""
     return set(
         report.tab.evaluate("""() => {
             dispatchEvent(new Event("beforeprint"));
@@ -145,8 +145,8 @@ def test_a_print_is_small_and_shows_the_chosen_target(chromium: Any, page: Path)
         assert report.troubles == []
 
 
-def test_what_is_empty_is_one_line(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
-    """Targets without assays are in no figure or table of the page, but in the CSV file and in a line that opens."""
+def test_empty_targets_take_one_line(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
+    """Targets without assays are in no figure or table of the page, but in the CSV file and in a collapsed line."""
     folder = make_once(tmp_path_factory, "layout long names", lambda folder: make_long_names(folder, sample))
     numbers = pd.read_csv(folder / "report/assays.csv")
     empty = numbers["assay"][numbers["measured"] == 0].tolist()
@@ -164,7 +164,7 @@ def test_what_is_empty_is_one_line(tmp_path_factory: pytest.TempPathFactory, chr
 
 
 def test_values_outside_the_axis(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
-    """An R2 of -7.25 is a triangle at the edge, its caption counts it, and hovering shows the number."""
+    """A triangle at the edge stands for an R2 of -7.25, the caption counts it, and hovering shows the number."""
     folder = make_once(tmp_path_factory, "layout run", lambda folder: make_run(folder, sample))
     numbers = pd.read_csv(folder / "report/r2.csv").dropna(subset="R2 private").set_index("target")
     assert numbers["R2 private"]["CuPPM"] == -7.25

@@ -1,4 +1,4 @@
-"""Pages of reports: written completely or not at all, safe with any text, and usable in a browser."""
+"""Report pages: written completely or not at all, safe with any text, and usable in a browser."""
 
 import json
 import re
@@ -19,22 +19,20 @@ from recore.report.page.page_files import write_page
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
 
 
-def page(words: str = "DD001") -> Page:
+def page(text: str = "DD001") -> Page:
     x = np.linspace(4000, 600, 50)
     lines = new_figure(300, xaxis={"autorange": "reversed"})
-    for name, y in ((words, np.sin(x / 300)), ("other", np.cos(x / 300))):
-        lines.add_scatter(x=x, y=y, name=name, text=[words] * len(x), hovertemplate="%{text} %{y:.3f}")
+    for name, y in ((text, np.sin(x / 300)), ("other", np.cos(x / 300))):
+        lines.add_scatter(x=x, y=y, name=name, text=[text] * len(x), hovertemplate="%{text} %{y:.3f}")
     heat = new_figure(300)
     heat.add_heatmap(z=np.outer(x, x), hovertemplate="%{z}<extra></extra>")
-    numbers = pd.DataFrame({"x": x, "y": np.sin(x / 300), "name": words})
-    items = [Figure("lines", words, words, lines, numbers), Figure("heat", "Heat", "Two by two.", heat, numbers)]
-    section = Section("only", words, words, [*items, Table("table", words, words, numbers)], words)
-    return Page(
-        words, words, {"file": words}, [PageFinding("bad", "words", words, "only", {"n": np.int64(3)})], [section]
-    )
+    numbers = pd.DataFrame({"x": x, "y": np.sin(x / 300), "name": text})
+    items = [Figure("lines", text, text, lines, numbers), Figure("heat", "Heat", "Two by two.", heat, numbers)]
+    section = Section("only", text, text, [*items, Table("table", text, text, numbers)], text)
+    return Page(text, text, {"file": text}, [PageFinding("bad", "words", text, "only", {"n": np.int64(3)})], [section])
 
 
-def test_numbers_stand_beside_the_page_to_the_last_digit(tmp_path: Path) -> None:
+def test_numbers_beside_the_page_are_exact_to_the_last_digit(tmp_path: Path) -> None:
     example = page()
     written = write_page(example, tmp_path / "new/r.html")
     assert sorted(written) == sorted(path for path in (tmp_path / "new").rglob("*") if path.is_file())
@@ -52,7 +50,7 @@ def test_numbers_with_gaps_and_columns_of_equal_names(tmp_path: Path) -> None:
     assert (tmp_path / "r/figure.csv").read_text() == '"n","4.0","4.0","7"\n"a,b",1.5,inf,\n,,-inf,\n'
 
 
-def test_a_page_replaces_its_older_self_and_nothing_else(tmp_path: Path) -> None:
+def test_a_page_replaces_its_older_version_and_nothing_else(tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
     write_page(page("again"), tmp_path / "r.html")
     assert "again" in (tmp_path / "r.html").read_text()
@@ -64,13 +62,15 @@ def test_a_page_replaces_its_older_self_and_nothing_else(tmp_path: Path) -> None
     assert (tmp_path / "r.html").read_bytes() == before
 
 
-@pytest.mark.parametrize("hurt", ["numbers", "render"])
-def test_a_failure_leaves_the_older_page_unchanged(tmp_path: Path, hurt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("damaged", ["numbers", "render"])
+def test_a_failure_leaves_the_older_page_unchanged(
+    tmp_path: Path, damaged: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_page(page(), tmp_path / "r.html")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     new = page("new")
-    if hurt == "numbers":
-        new.sections[0].items[2].numbers["name"] = "\ud800"  # no text that a file can hold
+    if damaged == "numbers":
+        new.sections[0].items[2].numbers["name"] = "\ud800"  # text that cannot be encoded in a file
     else:
         new.facts["file"] = "\ud800"
     with pytest.raises(UnicodeEncodeError):
@@ -81,9 +81,9 @@ def test_a_failure_leaves_the_older_page_unchanged(tmp_path: Path, hurt: str, mo
 def test_invalid_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"must end in \.html"):
         write_page(page(), tmp_path / "r.htm")
-    twice = page()
+    duplicate = page()
     with pytest.raises(ValueError, match="same name"):
-        write_page(Page("t", "", {}, [], [*twice.sections, *twice.sections]), tmp_path / "r.html")
+        write_page(Page("t", "", {}, [], [*duplicate.sections, *duplicate.sections]), tmp_path / "r.html")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -93,7 +93,7 @@ def test_text_is_never_markup(tmp_path: Path) -> None:
     assert len(re.findall(r"<script\b", text)) == 3
     assert "<img" not in text
     assert "<a href='http" not in text
-    assert r"\u0026amp;lt;%{x}" in text  # in plots, which would show what is not escaped as another text
+    assert r"\u0026amp;lt;%{x}" in text  # in plots, which would otherwise show an unescaped text as a different one
     assert r"\u0026lt;%{x}" not in text
     assert not re.search(r'(src|href)="(?!#|data:|r/)', text)
 
@@ -105,14 +105,14 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-def test_colours_are_seen_on_light_and_dark(colour: str) -> None:
-    """A contrast of 3, which WCAG 2.1 asks of graphics, to both of page.css's papers."""
+def test_colours_are_visible_on_light_and_dark(colour: str) -> None:
+    """Each colour has a contrast of 3 with both page backgrounds of page.css, as WCAG 2.1 requires for graphics."""
     for paper in ("#ffffff", "#14171c"):
         low, high = sorted((luminance(colour), luminance(paper)))
         assert (high + 0.05) / (low + 0.05) >= 3
 
 
-def test_thinning_keeps_what_must_be_seen() -> None:
+def test_thinning_keeps_the_important_points() -> None:
     marked = np.zeros(10_000, dtype=bool)
     marked[[5, 777]] = True
     chosen = thin_out(10_000, marked, 100)
@@ -151,11 +151,11 @@ def test_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
         assert HOSTILE[:60] in report.hover("lines") or "other" in report.hover("lines")
         assert report.hover("heat")
         assert report.toggle("lines") == ("1", "0.5")
-        ink = "getComputedStyle(document.querySelector('#lines .xtick text')).fill"
+        text_colour = "getComputedStyle(document.querySelector('#lines .xtick text')).fill"
         paper = "getComputedStyle(document.body).backgroundColor"
-        colours = report.tab.evaluate(ink), report.tab.evaluate(paper)
+        colours = report.tab.evaluate(text_colour), report.tab.evaluate(paper)
         report.tab.click("#theme")
-        assert {*colours, report.tab.evaluate(ink), report.tab.evaluate(paper)} == {
+        assert {*colours, report.tab.evaluate(text_colour), report.tab.evaluate(paper)} == {
             *("rgb(27, 31, 36)", "rgb(255, 255, 255)", "rgb(230, 233, 237)", "rgb(20, 23, 28)")
         }
 
@@ -197,7 +197,7 @@ def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_the_policy_lets_nothing_out(chromium: Any, tmp_path: Path) -> None:
+def test_the_policy_allows_no_outside_requests(chromium: Any, tmp_path: Path) -> None:
     write_page(page(), tmp_path / "r.html")
     refused: Callable[[str], str] = "code => {{ {} }}".format
     with open_report(chromium, tmp_path / "r.html") as report:

@@ -7,19 +7,19 @@ from support.pictures import read_png
 
 from recore.report.page.looks import COLOURS
 
-SIMILAR = 30  # of 255, in each channel: lines are drawn with soft edges, some with transparency
+SIMILAR = 30  # of 255, for each channel: lines have soft edges, and some are transparent
 
 
 @pytest.mark.parametrize("name", ["explore", "validate", "run"])
 def test_a_picture_of_a_report_shows_text_and_a_figure(name: str) -> None:
     pixels = read_png(ROOT / f"docs/reports-{name}.png").astype(int)
-    assert 0.5 < (pixels > 240).all(axis=2).mean() < 0.98  # paper
+    assert 0.5 < (pixels > 240).all(axis=2).mean() < 0.98  # the background
     third = len(pixels) // 3
-    assert (pixels[:third] < 80).all(axis=2).mean() > 0.005  # the title, and findings or facts below it
+    assert (pixels[:third] < 80).all(axis=2).mean() > 0.005  # the title, with findings or facts below it
     figure = pixels[-third:]
     drawn = []
-    for colour in COLOURS[:-1]:  # the last is grey, as axes and text may be
-        wanted = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
-        if (np.abs(figure - wanted) < SIMILAR).all(axis=2).sum() > 300:
+    for colour in COLOURS[:-1]:  # the last one is grey, like axes and text
+        expected = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+        if (np.abs(figure - expected) < SIMILAR).all(axis=2).sum() > 300:
             drawn.append(colour)
     assert drawn

@@ -1,4 +1,4 @@
-"""A run's report: its numbers against other computations, what it must not contain, and runs of every kind."""
+"""A run's report: its numbers compared with other computations, what it must not contain, and all kinds of runs."""
 
 import base64
 import copy
@@ -18,7 +18,7 @@ import pytest
 from sklearn.metrics import r2_score
 from support.checkout import ROOT
 from support.command import recore, recore_process
-from support.example_runs import HOSTILE, Runs, changed, hostile, numbers
+from support.example_runs import HOSTILE, Runs, change_record, make_hostile, read_numbers
 from support.run_command import file_options, start
 from support.tiny_submission import TARGETS, tiny
 
@@ -28,8 +28,8 @@ from recore.report.run.run_report import report_run, write_report
 
 
 @pytest.fixture
-def mine(runs: Runs, tmp_path: Path) -> Path:
-    """A copy of the good run, alone in its folder, to be changed."""
+def run_copy(runs: Runs, tmp_path: Path) -> Path:
+    """Return a copy of the good run, alone in its folder, that a test may change."""
     return Path(shutil.copytree(runs.good, tmp_path / "runs/mine"))
 
 
@@ -45,46 +45,52 @@ def table(page: Page, name: str) -> pd.DataFrame:
 
 
 def test_targets_are_those_of_the_scores(runs: Runs) -> None:
-    written = numbers(runs.good, "targets").set_index("target")
+    written = read_numbers(runs.good, "targets").set_index("target")
     for side in ("public", "private"):
         details = json.loads((runs.good / f"scores/{side}.json").read_text())
-        for name, said in details["targets"].items():
-            assert written[f"R2 {side}"][name] == pytest.approx(said["r2"], rel=1e-12)
-            assert written[f"lost {side}"][name] == pytest.approx(said["weight"] * (1 - said["r2"]), rel=1e-12)
+        for name, target_details in details["targets"].items():
+            assert written[f"R2 {side}"][name] == pytest.approx(target_details["r2"], rel=1e-12)
+            assert written[f"lost {side}"][name] == pytest.approx(
+                target_details["weight"] * (1 - target_details["r2"]), rel=1e-12
+            )
         assert written[f"points {side}"].sum() == pytest.approx(details["score"], rel=1e-9)
     assert written["lost private"].is_monotonic_decreasing
-    costs, r2 = numbers(runs.good, "costs"), numbers(runs.good, "r2")
+    costs, r2 = read_numbers(runs.good, "costs"), read_numbers(runs.good, "r2")
     np.testing.assert_array_equal(costs["lost public"], written["lost public"])
     np.testing.assert_array_equal(r2["R2 private"], written["R2 private"])
 
 
 def test_errors_are_those_of_the_predictions(runs: Runs, public: pd.DataFrame) -> None:
-    written = numbers(runs.good, "errors").set_index("target")
+    written = read_numbers(runs.good, "errors").set_index("target")
     predicted = pd.read_csv(runs.good / "predictions/public.csv.out", header=None, names=TARGETS)
-    pairs = numbers(runs.good, "predicted-measured")
+    pairs = read_numbers(runs.good, "predicted-measured")
     assert pairs["index"].tolist() == public.index.tolist()
     assert pairs["SiteID"].tolist() == public["SiteID"].tolist()
     for name in TARGETS:
         known = public[name].notna().to_numpy()
-        actual, said = public[name].to_numpy()[known], predicted[name].to_numpy()[known]
+        actual, target_details = public[name].to_numpy()[known], predicted[name].to_numpy()[known]
         assert written["rows"][name] == known.sum()
-        assert written["R2"][name] == pytest.approx(r2_score(actual, said), rel=1e-9)
-        assert written["RMSE"][name] == pytest.approx(np.linalg.norm(said - actual) / np.sqrt(known.sum()), rel=1e-9)
-        slope, intercept = np.polyfit(said, actual, 1) if np.ptp(said) else (np.nan, np.nan)
+        assert written["R2"][name] == pytest.approx(r2_score(actual, target_details), rel=1e-9)
+        assert written["RMSE"][name] == pytest.approx(
+            np.linalg.norm(target_details - actual) / np.sqrt(known.sum()), rel=1e-9
+        )
+        slope, intercept = np.polyfit(target_details, actual, 1) if np.ptp(target_details) else (np.nan, np.nan)
         np.testing.assert_allclose(
             written.loc[name, ["slope", "intercept"]].astype(float), [slope, intercept], rtol=1e-6
         )
         rpd = np.std(actual, ddof=1) / written["RMSE"][name]
         assert written["RPD"][name] == pytest.approx(rpd, rel=1e-9)
-        largest = sorted((said - actual) ** 2)[-5:]
-        assert written["largest 5"][name] == pytest.approx(sum(largest) / ((said - actual) ** 2).sum(), rel=1e-9)
+        largest = sorted((target_details - actual) ** 2)[-5:]
+        assert written["largest 5"][name] == pytest.approx(
+            sum(largest) / ((target_details - actual) ** 2).sum(), rel=1e-9
+        )
         np.testing.assert_array_equal(pairs[f"{name} measured"], public[name])
         np.testing.assert_array_equal(pairs[f"{name} predicted"], predicted[name])
 
 
 def test_steps_are_those_of_the_record(runs: Runs) -> None:
     record = json.loads((runs.good / "run.json").read_text())
-    written = numbers(runs.good, "steps").set_index("step")
+    written = read_numbers(runs.good, "steps").set_index("step")
     assert written["seconds"].tolist() == [step["seconds"] for step in record["steps"]]
     assert written["memory %"].dropna().tolist() == [
         step["memory_percent"] for step in record["steps"] if step["memory_percent"] is not None
@@ -93,7 +99,7 @@ def test_steps_are_those_of_the_record(runs: Runs) -> None:
     order = ["upload", "train", "private preprocess", "private predict", "private score", "clean up"]
     for before, after in itertools.pairwise(order):
         assert ends[before] <= written["began"][after] + 0.002
-    assert written["began"]["public preprocess"] < ends["private preprocess"]  # side by side
+    assert written["began"]["public preprocess"] < ends["private preprocess"]  # the two ran at the same time
     assert ends["clean up"] <= record["seconds"] + 0.002
 
 
@@ -115,7 +121,7 @@ def test_large_residuals_are_drawn_within_the_stated_number() -> None:
 
 
 def drawn_numbers(page: Path) -> set[float]:
-    """Every number in a page's figures."""
+    """Return every number in a page's figures."""
     figures = json.loads(re.search(r'id="figures">(.*?)</script>', page.read_text(), re.DOTALL)[1])
     values: set[float] = set()
 
@@ -133,19 +139,19 @@ def drawn_numbers(page: Path) -> set[float]:
 
 
 def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) -> None:
-    """One value can be drawn by chance, thousands cannot. The public assays are found in the same way."""
+    """One value can match by chance, thousands cannot. The public assays are found in the same way."""
     shown = public[list(TARGETS)].to_numpy().ravel()
     secret = pd.read_csv(runs.actual, index_col=0, float_precision="round_trip")[list(TARGETS)].to_numpy().ravel()
     secret = secret[~np.isnan(secret)]
     assert len(secret) > 3000
-    words = {repr(float(value)) for value in secret}
+    values = {repr(float(value)) for value in secret}
     for folder in (runs.good, runs.failed):
         drawn = np.array(sorted(drawn_numbers(folder / "report.html")))
         assert np.isin(shown[~np.isnan(shown)].astype(np.float32), drawn.astype(np.float32)).mean() > 0.99
         assert np.isin(secret.astype(np.float32), drawn.astype(np.float32)).mean() < 0.01
         for file in (folder / "report.html", *(folder / "report").iterdir()):
             text = re.sub(r'id="library">.*?<', "", file.read_text(), flags=re.DOTALL)
-            assert not words & set(re.findall(r"[\d.]+(?:e-\d+)?", text)), file
+            assert not values & set(re.findall(r"[\d.]+(?:e-\d+)?", text)), file
 
 
 def test_the_message_of_the_private_score_is_withheld(runs: Runs) -> None:
@@ -153,7 +159,7 @@ def test_the_message_of_the_private_score_is_withheld(runs: Runs) -> None:
     assert "7731.n.d." in (runs.failed / "logs/private-score.log").read_text()
     for file in (runs.failed / "report.html", *(runs.failed / "report").iterdir()):
         assert "7731.n.d" not in file.read_text()
-    failures = numbers(runs.failed, "failures").set_index("step")
+    failures = read_numbers(runs.failed, "failures").set_index("step")
     assert "withheld" in failures["reason"]["private score"]
     assert "the predictions" in failures["look at"]["private score"]
 
@@ -161,7 +167,7 @@ def test_the_message_of_the_private_score_is_withheld(runs: Runs) -> None:
 # ---- runs of every kind ---------------------------------------------------------------------------------------
 
 
-def test_a_run_that_failed_shows_the_step_and_what_the_others_left(runs: Runs) -> None:
+def test_a_failed_run_shows_the_step_and_the_results_of_the_others(runs: Runs) -> None:
     page = report_run(runs.failed)
     assert page.sections[0].name == "steps"
     assert page.findings[0].name == "failed"
@@ -171,7 +177,7 @@ def test_a_run_that_failed_shows_the_step_and_what_the_others_left(runs: Runs) -
     assert "cannot be compared: 1 run." in next(section.note for section in page.sections if section.name == "previous")
 
 
-def test_the_last_lines_of_a_failed_job(mine: Path) -> None:
+def test_the_last_lines_of_a_failed_job(run_copy: Path) -> None:
     def fail(record: dict[str, Any]) -> None:
         record["state"] = record["steps"][1]["state"] = "Failed"
         record["steps"][1]["reason"] = "AlgorithmError: no model"
@@ -179,31 +185,31 @@ def test_the_last_lines_of_a_failed_job(mine: Path) -> None:
             step |= {"state": "Waiting", "began": None, "seconds": None, "memory_percent": None}
         record["scores"] = {}
 
-    changed(mine, fail)
-    (mine / "logs/train.log").write_bytes(b"first\n" * 100_000 + b"\xff\n" + b"last words\n" * 3)
-    page = report_run(mine)
+    change_record(run_copy, fail)
+    (run_copy / "logs/train.log").write_bytes(b"first\n" * 100_000 + b"\xff\n" + b"last words\n" * 3)
+    page = report_run(run_copy)
     assert findings_of(page)["failed"].text == "train failed: AlgorithmError: no model"
     assert table(page, "last-lines")["line"].tolist()[-2:] == ["last words"] * 2
     assert "train.py" in table(page, "failures")["look at"].item()
     assert findings_of(page)["no score"].level == "bad"
-    write_report(mine)
+    write_report(run_copy)
 
 
-def test_a_run_that_was_stopped(mine: Path) -> None:
+def test_a_run_that_was_stopped(run_copy: Path) -> None:
     def stop(record: dict[str, Any]) -> None:
         record["state"] = record["steps"][1]["state"] = "Stopped"
         for step in record["steps"][2:]:
             step |= {"state": "Waiting", "began": None, "seconds": None, "memory_percent": None}
         record["scores"] = {}
 
-    changed(mine, stop)
-    assert findings_of(report_run(mine))["stopped"].text.startswith(
+    change_record(run_copy, stop)
+    assert findings_of(report_run(run_copy))["stopped"].text.startswith(
         "the run was stopped; not completed: train, public preprocess"
     )
 
 
 @pytest.mark.parametrize(
-    ("hurt", "words"),
+    ("damage", "text"),
     [
         (lambda run, public: public.unlink(), "the public file no longer exists"),
         (lambda run, public: public.write_bytes(b"other"), "the public file has changed since the run"),
@@ -213,46 +219,46 @@ def test_a_run_that_was_stopped(mine: Path) -> None:
     ],
     ids=["gone", "changed", "no predictions", "wrong predictions", "empty predictions"],
 )
-def test_missing_files_are_named_and_the_rest_is_reported(
-    mine: Path, sample: Path, tmp_path: Path, hurt: Callable[[Path, Path], Any], words: str
+def test_missing_files_are_named_and_everything_else_is_reported(
+    run_copy: Path, sample: Path, tmp_path: Path, damage: Callable[[Path, Path], Any], text: str
 ) -> None:
     public = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path))
-    changed(mine, lambda record: record["data"]["public"].update(path=str(public)))
-    hurt(mine, public)
-    page = report_run(mine)
-    assert words in findings_of(page)["nothing to compare"].text
+    change_record(run_copy, lambda record: record["data"]["public"].update(path=str(public)))
+    damage(run_copy, public)
+    page = report_run(run_copy)
+    assert text in findings_of(page)["nothing to compare"].text
     assert {"r2", "costs", "timeline"} <= {item.name for item in page.items}
-    write_report(mine)
+    write_report(run_copy)
 
 
 @pytest.mark.parametrize(
     ("path", "name"), [(".", "work"), ("..", "home"), ("../mine", "mine"), ("dist/mine.tar.gz", "mine.tar.gz")]
 )
-def test_the_submission_has_the_name_of_its_folder_or_archive(mine: Path, path: str, name: str) -> None:
-    """Also if the run was started in a folder of another machine."""
+def test_the_submission_has_the_name_of_its_folder_or_archive(run_copy: Path, path: str, name: str) -> None:
+    """This holds even if the run was started in a folder of another machine."""
 
     def start(record: dict[str, Any]) -> None:
         record["submission"]["path"], record["folder"] = path, "/home/work"
 
-    assert report_run(changed(mine, start)).facts["submission"].startswith(f"{name} (the SHA-256 ")
+    assert report_run(change_record(run_copy, start)).facts["submission"].startswith(f"{name} (the SHA-256 ")
 
 
-def test_the_public_file_may_have_moved(mine: Path, sample: Path, tmp_path: Path) -> None:
-    changed(mine, lambda record: record["data"]["public"].update(path="nowhere.csv.gz"))
+def test_the_public_file_may_have_moved(run_copy: Path, sample: Path, tmp_path: Path) -> None:
+    change_record(run_copy, lambda record: record["data"]["public"].update(path="nowhere.csv.gz"))
     moved = Path(shutil.copy(sample / "public/public.csv.gz", tmp_path / "moved.csv.gz"))
-    assert "no longer exists" in findings_of(report_run(mine))["nothing to compare"].text
-    assert "nothing to compare" not in findings_of(report_run(mine, moved))
+    assert "no longer exists" in findings_of(report_run(run_copy))["nothing to compare"].text
+    assert "nothing to compare" not in findings_of(report_run(run_copy, moved))
 
 
-def test_predictions_that_were_not_scored_are_reported(mine: Path) -> None:
-    path = mine / "predictions/public.csv.out"
+def test_predictions_that_were_not_scored_are_reported(run_copy: Path) -> None:
+    path = run_copy / "predictions/public.csv.out"
     path.write_text("".join(f"{line},1.5\n" for line in (row.rsplit(",", 1)[0] for row in path.read_text().split())))
-    assert findings_of(report_run(mine))["not what was scored"].values == {"targets": [TARGETS[-1]]}
+    assert findings_of(report_run(run_copy))["not what was scored"].values == {"targets": [TARGETS[-1]]}
 
 
-def test_against_the_best_earlier_run_on_the_same_data(mine: Path) -> None:
+def test_against_the_best_earlier_run_on_the_same_data(run_copy: Path) -> None:
     def other(name: str, started: str, by: float, **data: str) -> Path:
-        folder = Path(shutil.copytree(mine, mine.parent / name))
+        folder = Path(shutil.copytree(run_copy, run_copy.parent / name))
 
         def better(record: dict[str, Any]) -> None:
             score = record["scores"]["private"]
@@ -261,15 +267,15 @@ def test_against_the_best_earlier_run_on_the_same_data(mine: Path) -> None:
             record["started"] = started
             record["data"]["private"].update(data)
 
-        return changed(folder, better)
+        return change_record(folder, better)
 
     other("worst", "2020-01-01T00:00:00+00:00", -0.5)
     other("before", "2020-01-02T01:00:00+02:00", -0.1)
     other("later", "2999-01-01T00:00:00+00:00", 0.3)
     other("elsewhere", "2020-01-01T00:00:00+00:00", 0.9, sha256="0" * 64)
-    (mine.parent / "broken").mkdir()
-    (mine.parent / "broken/run.json").write_text("no")
-    page = report_run(mine)
+    (run_copy.parent / "broken").mkdir()
+    (run_copy.parent / "broken/run.json").write_text("no")
+    page = report_run(run_copy)
     assert findings_of(page)["place"].values == {"place": 2, "runs": 4, "best": "later"}
     assert findings_of(page)["change"].values == {"run": "before", "change": pytest.approx(0.035)}
     assert findings_of(page)["change"].level == "good"
@@ -282,12 +288,12 @@ def test_against_the_best_earlier_run_on_the_same_data(mine: Path) -> None:
     note = next(section.note for section in page.sections if section.name == "previous")
     assert "cannot be compared: 1 run." in note
     assert "run.json is invalid: 1 folder." in note
-    write_report(mine)
+    write_report(run_copy)
 
 
-def test_text_is_never_markup(mine: Path, sample: Path) -> None:
-    write_report(hostile(mine, sample))
-    text = (mine / "report.html").read_text()
+def test_text_is_never_markup(run_copy: Path, sample: Path) -> None:
+    write_report(make_hostile(run_copy, sample))
+    text = (run_copy / "report.html").read_text()
     assert HOSTILE[:30] not in text
     assert len(re.findall(r"<script\b", text)) == 3
     assert "<img" not in text
@@ -313,42 +319,42 @@ def test_text_is_never_markup(mine: Path, sample: Path) -> None:
         lambda record: record.clear(),
     ],
 )
-def test_what_is_no_record_is_refused(mine: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    before = (mine / "report.html").read_bytes()
-    changed(mine, change)
+def test_a_file_that_is_not_a_record_is_refused(run_copy: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    before = (run_copy / "report.html").read_bytes()
+    change_record(run_copy, change)
     with pytest.raises(ValueError, match=r"run\.json: not a valid run record"):
-        write_report(mine)
-    assert (mine / "report.html").read_bytes() == before
+        write_report(run_copy)
+    assert (run_copy / "report.html").read_bytes() == before
 
 
 # ---- the commands ---------------------------------------------------------------------------------------------
 
 
-def test_the_command(mine: Path) -> None:
-    shutil.rmtree(mine / "report")
-    (mine / "report.html").unlink()
-    done = recore_process("report", mine)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines()[-1] == f"report: {mine / 'report.html'}, its numbers in {mine / 'report'}"
-    assert all(line[:6].strip() in {"bad", "note", "good"} for line in done.stdout.splitlines()[:-1])
-    assert numbers(mine, "targets").shape == (49, 8)
+def test_the_command(run_copy: Path) -> None:
+    shutil.rmtree(run_copy / "report")
+    (run_copy / "report.html").unlink()
+    result = recore_process("report", run_copy)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines()[-1] == f"report: {run_copy / 'report.html'}, its numbers in {run_copy / 'report'}"
+    assert all(line[:6].strip() in {"bad", "note", "good"} for line in result.stdout.splitlines()[:-1])
+    assert read_numbers(run_copy, "targets").shape == (49, 8)
 
 
-def test_the_command_for_programs_and_its_refusals(mine: Path) -> None:
-    reported = json.loads(recore("report", mine, "--json").stdout)
+def test_the_command_for_programs_and_its_refusals(run_copy: Path) -> None:
+    reported = json.loads(recore("report", run_copy, "--json").stdout)
     assert {"score", "costs", "completed"} <= {finding["name"] for finding in reported}
-    (mine / "run.json").write_text("[]")
-    for folder, words in ((mine, "not a valid run record"), (mine / "logs", "there is no such file")):
-        done = recore("report", folder)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert len(done.stderr.splitlines()) == 1
-        assert words in done.stderr
+    (run_copy / "run.json").write_text("[]")
+    for folder, values in ((run_copy, "not a valid run record"), (run_copy / "logs", "there is no such file")):
+        result = recore("report", folder)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert len(result.stderr.splitlines()) == 1
+        assert values in result.stderr
 
 
 @pytest.mark.slow
 def test_an_interrupted_report_does_not_fail_the_run(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "slow/plotly").mkdir(parents=True)
-    here = tmp_path / "here"
+    working_folder = tmp_path / "here"
     (tmp_path / "slow/plotly/__init__.py").touch()
     (tmp_path / "slow/plotly/graph_objects.py").write_text(
         f"""
@@ -356,14 +362,14 @@ import time
 
 class Figure:
     def __init__(self, *_, **__):
-        open({str(here)!r}, 'w')
+        open({str(working_folder)!r}, 'w')
         time.sleep(60)
 """
     )
     out = tmp_path / "runs/mine"
     options = [*file_options(sample, "public"), "--out", out]
     started = start(tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=f"{tmp_path / 'slow'}:{ROOT}")
-    while not here.exists():
+    while not working_folder.exists():
         assert started.process.poll() is None, started.stderr
         time.sleep(0.1)
     started.process.send_signal(signal.SIGINT)
@@ -372,20 +378,20 @@ class Figure:
     assert sorted(path.name for path in out.iterdir()) == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
 
 
-def test_a_run_without_private_data(mine: Path) -> None:
+def test_a_run_without_private_data(run_copy: Path) -> None:
     def public_alone(record: dict[str, Any]) -> None:
         del record["scores"]["private"], record["data"]["private"], record["data"]["actual"]
         record["steps"] = [step for step in record["steps"] if "private" not in step["name"]]
 
-    page = report_run(changed(mine, public_alone))
+    page = report_run(change_record(run_copy, public_alone))
     assert [name for name in table(page, "targets") if "private" in name] == []
     assert "private file" not in page.facts
 
 
-def test_held_out_predictions_are_drawn_where_there_are_any(mine: Path, public: pd.DataFrame) -> None:
+def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public: pd.DataFrame) -> None:
     predicted = public[list(TARGETS)] * 0.9
     predicted.iloc[::4, TARGETS.index("CuPPM")] = np.nan
-    predicted.to_csv(mine / "predictions/held-out.csv", index_label="index")
+    predicted.to_csv(run_copy / "predictions/held-out.csv", index_label="index")
 
     def hold_out(record: dict[str, Any]) -> None:
         score = record["scores"]["held-out"] = copy.deepcopy(record["scores"]["public"])
@@ -393,8 +399,8 @@ def test_held_out_predictions_are_drawn_where_there_are_any(mine: Path, public: 
             known = public[name].notna() & predicted[name].notna()
             score["r2"][name] = r2_score(public[name][known], predicted[name][known])
 
-    changed(mine, hold_out)
-    page = report_run(mine)
+    change_record(run_copy, hold_out)
+    page = report_run(run_copy)
     assert "not what was scored" not in findings_of(page)
     section = next(section for section in page.sections if section.name == "predicted")
     assert section.title == "Predicted and measured, held-out rows"
@@ -403,5 +409,5 @@ def test_held_out_predictions_are_drawn_where_there_are_any(mine: Path, public: 
     assert errors["rows"]["CuPPM"] == (public["CuPPM"].notna() & predicted["CuPPM"].notna()).sum()
     assert "R2 held-out" in table(page, "targets")
     assert "held-out" in findings_of(page)["score"].text
-    (mine / "predictions/held-out.csv").write_text("index,CuPPM\n1,2\n")
-    assert "found 1 line of 1" in findings_of(report_run(mine))["nothing to compare"].text
+    (run_copy / "predictions/held-out.csv").write_text("index,CuPPM\n1,2\n")
+    assert "found 1 line of 1" in findings_of(report_run(run_copy))["nothing to compare"].text

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.browser import assert_usable, open_report
-from support.example_runs import Runs, changed, hostile
+from support.example_runs import Runs, change_record, make_hostile
 from support.run_command import file_options, run_recore
 from support.tiny_submission import tiny
 
@@ -18,16 +18,16 @@ from recore.report.run.run_report import write_report
 
 @pytest.fixture
 def run(runs: Runs, tmp_path: Path) -> Path:
-    """A copy of the good run, beside one that came before it."""
+    """Return a copy of the good run beside an earlier one."""
     for name in ("mine", "before"):
         shutil.copytree(runs.good, tmp_path / "runs" / name)
 
     def before(record: dict[str, Any]) -> None:
         record["started"] = "2020-01-01T00:00:00+00:00"
-        for place, name in enumerate(record["scores"]["private"]["r2"]):
-            record["scores"]["private"]["r2"][name] += 0.01 * (place % 5 - 2)
+        for index, name in enumerate(record["scores"]["private"]["r2"]):
+            record["scores"]["private"]["r2"][name] += 0.01 * (index % 5 - 2)
 
-    changed(tmp_path / "runs/before", before)
+    change_record(tmp_path / "runs/before", before)
     return tmp_path / "runs/mine"
 
 
@@ -35,7 +35,7 @@ LEGENDS = {"r2", "costs", "history", "change", "predicted-measured"}  # of figur
 
 
 def assert_report_works(chromium: Any, page: Path, scheme: str) -> None:
-    """No complaint, all drawn, and a word on each figure by mouse and by keyboard; printed too."""
+    """The browser reports no error, every figure is drawn, labelled for mouse and keyboard, and printable."""
     with open_report(chromium, page, scheme) as report:
         assert_usable(report, page, "Run ", LEGENDS & set(report.figures()))
         assert report.tab.locator("svg a").count() == 0
@@ -43,21 +43,21 @@ def assert_report_works(chromium: Any, page: Path, scheme: str) -> None:
 
 @pytest.mark.machine
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("words", ["plain", "hostile"])
-def test_in_a_browser(chromium: Any, run: Path, sample: Path, words: str, scheme: str) -> None:
-    write_report(hostile(run, sample) if words == "hostile" else run)
+@pytest.mark.parametrize("text", ["plain", "hostile"])
+def test_in_a_browser(chromium: Any, run: Path, sample: Path, text: str, scheme: str) -> None:
+    write_report(make_hostile(run, sample) if text == "hostile" else run)
     assert_report_works(chromium, run / "report.html", scheme)
 
 
 @pytest.mark.machine
 def test_on_soils_in_a_browser(chromium: Any, tmp_path: Path) -> None:
-    """This repository's own submission on real spectra, with most targets not measured."""
+    """The report is on this repository's own submission and real spectra; most targets were not measured."""
     if "RECORE_YAMSYS" not in os.environ:
-        pytest.skip("RECORE_YAMSYS does not name the folder of the YAMSYS soils")
+        pytest.skip("RECORE_YAMSYS does not name a folder with the YAMSYS soils")
     folder = Path(os.environ["RECORE_YAMSYS"])
     files = ["--public", folder / "public.csv.gz", "--private", folder / "private.csv.gz"]
-    done = run_recore(*files, "--actual", folder / "private_actual.csv.gz", "--out", tmp_path / "soils")
-    assert done.returncode == 0, done.stderr
+    result = run_recore(*files, "--actual", folder / "private_actual.csv.gz", "--out", tmp_path / "soils")
+    assert result.returncode == 0, result.stderr
     assert_report_works(chromium, tmp_path / "soils/report.html", "light")
 
 
@@ -88,8 +88,8 @@ def test_time_grows_with_the_rows_and_the_page_stays_within_10_MB(tmp_path: Path
     for rows in (2_860, 28_600):
         data, out = tmp_path / f"data-{rows}", tmp_path / f"runs-{rows}/run"
         make_sample(data, Plan(rows=rows, holes=100, channels=1700))
-        done = run_recore(submission, *file_options(data, "public"), "--out", out, "--no-report")
-        assert done.returncode == 0, done.stderr
+        result = run_recore(submission, *file_options(data, "public"), "--out", out, "--no-report")
+        assert result.returncode == 0, result.stderr
         assert not (out / "report.html").exists()
         start = time.process_time()
         page = write_report(out)

@@ -1,4 +1,4 @@
-"""A validation report in headless Chromium, and a validation of many rows: slow."""
+"""A validation report in headless Chromium, and a slow validation of many rows."""
 
 import os
 import time
@@ -25,7 +25,7 @@ def test_the_report_in_a_browser(
     chromium: Any, tmp_path: Path, small_file: Path, linear_submission: Path, data: str, scheme: str
 ) -> None:
     if data == "yamsys" and "RECORE_YAMSYS" not in os.environ:
-        pytest.skip("RECORE_YAMSYS does not name the folder of the YAMSYS soils")
+        pytest.skip("RECORE_YAMSYS does not name a folder with the YAMSYS soils")
     path = Path(os.environ["RECORE_YAMSYS"], "public.csv.gz") if data == "yamsys" else small_file
     if data == "hostile":
         frame = pd.read_csv(small_file, index_col=0)
@@ -41,7 +41,7 @@ def test_the_report_in_a_browser(
 
 @pytest.mark.machine
 def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbers: Path) -> None:
-    """By keyboard: another target, with its own errors, and then a series for each of its 7 holes."""
+    """By keyboard, another target is chosen, which has its own errors, and then a series for each of its 7 holes."""
     table = pd.read_csv(numbers / "errors-holes.csv").set_index("target")
     with open_report(chromium, numbers.with_suffix(".html")) as report:
         tab = report.tab
@@ -75,12 +75,12 @@ def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbe
 
 @pytest.mark.timing
 def test_many_rows_within_the_budget_and_10_MB(tmp_path: Path) -> None:
-    """What --minutes says is about what the whole validation takes on the clock."""
+    """--minutes limits the time on the clock that the whole validation takes."""
     make_sample(tmp_path, Plan(rows=28_000, holes=100, channels=1700, missing=0))
     data, settings = tmp_path / "public/public.csv.gz", ValidationSettings(minutes=1.5)
     started = time.monotonic()
     page = validate_submission(ROOT, data, settings)
     write_page(page, tmp_path / "r.html")
-    assert time.monotonic() - started < 60 * settings.minutes + 15  # a required fit can end later on a busy machine
+    assert time.monotonic() - started < 60 * settings.minutes + 15  # on a busy machine, a required fit can end later
     assert page.facts["rows used"].startswith("2,")
     assert (tmp_path / "r.html").stat().st_size < 10_000_000

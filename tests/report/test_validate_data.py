@@ -1,4 +1,4 @@
-"""Validation of unusual data: what its report says of them, and what its figures show."""
+"""Validation of unusual data: what its report says about them, and what its figures show."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from recore.report.page.content import Page
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("change", "name", "level", "words"),
+    ("change", "name", "level", "reason"),
     [
         (lambda data: data.assign(SiteID="one"), "one hole", "bad", "only one hole"),
         (lambda data: data.iloc[::20], "few rows", "note", "8 rows"),
@@ -36,22 +36,22 @@ def test_unusual_data_are_findings(
     change: Callable[[pd.DataFrame], pd.DataFrame],
     name: str,
     level: str,
-    words: str,
+    reason: str,
 ) -> None:
     findings = validate_changed(change).findings
     texts = [one.text for one in findings if (one.name, one.level) == (name, level)]
-    assert words in " ".join(texts), texts
+    assert reason in " ".join(texts), texts
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [2, 3])
-def test_few_rows_are_no_trouble(validate_changed: Callable[..., Page], rows: int) -> None:
+def test_few_rows_are_enough(validate_changed: Callable[..., Page], rows: int) -> None:
     assert validate_changed(lambda data: data.iloc[np.linspace(0, len(data) - 1, rows).astype(int)]).findings
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "reason"),
     [
         (lambda data: data.drop(columns=TARGETS), "no row has an assay"),
         (lambda data: data.iloc[:1], "only one row"),
@@ -60,15 +60,15 @@ def test_few_rows_are_no_trouble(validate_changed: Callable[..., Page], rows: in
         (lambda data: data.assign(CuPPM=np.inf), "infinite"),
     ],
 )
-def test_what_cannot_be_validated_is_one_line(
-    validate_changed: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], words: str
+def test_data_that_cannot_be_validated_are_reported_in_one_line(
+    validate_changed: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], reason: str
 ) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=reason):
         validate_changed(change)
 
 
 @pytest.mark.slow
-def test_targets_without_assays_are_folded_away(validate_changed: Callable[..., Page], tmp_path: Path) -> None:
+def test_targets_without_assays_are_collapsed(validate_changed: Callable[..., Page], tmp_path: Path) -> None:
     page = validate_changed(lambda data: data.drop(columns=TARGETS[2:]))
     section = next(section for section in page.sections if section.name == "target-scores")
     assert section.folded == {"47 of 49 targets without assays in these rows": ", ".join(TARGETS[2:])}
@@ -82,7 +82,7 @@ def test_targets_without_assays_are_folded_away(validate_changed: Callable[..., 
 
 @pytest.mark.slow
 def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]) -> None:
-    """Each of three holes has its own level of copper, which nothing in the others predicts: R2 is below the axes."""
+    """Each of three holes has its own level of copper, which the others cannot predict: R2 is below the axes."""
 
     def shift(data: pd.DataFrame) -> pd.DataFrame:
         holes = np.arange(len(data)) * 3 // len(data)
@@ -90,22 +90,22 @@ def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]
 
     page = validate_changed(shift)
     r2 = item(page, "targets").set_index("target").loc["CuPPM", "R2 holes"]
-    assert r2 < -0.5, "the data are not as this test needs them"
+    assert r2 < -0.5, "the data lack the properties that this test needs"
     below = int((item(page, "targets")["R2 holes"] < -0.5).sum())
     for name in ("r2", "contributions"):
         assert f"{below} value" in figure(page, name).summary
     marks = next(trace for trace in figure(page, "r2").plot.data if trace.name == "held-out drill holes")
-    place = list(marks.y).index("CuPPM")
-    assert marks.marker.symbol[place] == "triangle-left"
-    assert marks.x[place] == -0.5
-    assert marks.customdata[place] == r2
-    learning = figure(page, "learning").plot.data[1]
-    assert learning.name == "R2 of CuPPM"
-    assert "triangle-down" in learning.marker.symbol
+    position = list(marks.y).index("CuPPM")
+    assert marks.marker.symbol[position] == "triangle-left"
+    assert marks.x[position] == -0.5
+    assert marks.customdata[position] == r2
+    learning_curve = figure(page, "learning").plot.data[1]
+    assert learning_curve.name == "R2 of CuPPM"
+    assert "triangle-down" in learning_curve.marker.symbol
 
 
 @pytest.mark.slow
-def test_of_many_holes_nine_have_a_colour(validate_changed: Callable[..., Page]) -> None:
+def test_only_nine_of_many_holes_have_a_colour(validate_changed: Callable[..., Page]) -> None:
     page = validate_changed(lambda data: data.assign(SiteID=[f"H{number % 20}" for number in range(len(data))]))
     predicted = figure(page, "predicted")
     rows = predicted.plot.layout.meta

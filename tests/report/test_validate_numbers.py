@@ -1,4 +1,4 @@
-"""The numbers of a validation report, calculated again in another way."""
+"""The numbers of a validation report, recalculated in another way."""
 
 import json
 import math
@@ -43,7 +43,7 @@ def test_scores_are_those_of_the_predictions(numbers: Path, small_file: Path) ->
 
 
 def test_errors_are_those_of_the_predictions(numbers: Path) -> None:
-    """Calculated again from predicted.csv, by the definitions; also what a program reads in contents.json."""
+    """Errors are recalculated from predicted.csv by their definitions, as are the values in contents.json."""
     predicted = pd.read_csv(numbers / "predicted.csv", float_precision="round_trip")
     for split in ("rows", "holes"):
         table = pd.read_csv(numbers / f"errors-{split}.csv", float_precision="round_trip").set_index("target")
@@ -75,7 +75,7 @@ def test_errors_are_those_of_the_predictions(numbers: Path) -> None:
 
 @pytest.mark.slow
 def test_the_templates_predictions_are_of_holes_that_were_held_out(small_file: Path) -> None:
-    """Its fit called here, as train.py calls it, on the same folds. Without time, optional fits alone are skipped."""
+    """Its fit is called as train.py calls it, on the same folds. Without time, only optional fits are skipped."""
     import train
     from challenge.fitting import fit_model
     from challenge.training import read
@@ -124,11 +124,11 @@ def test_residuals(numbers: Path) -> None:
 
 
 def test_baselines_on_the_same_folds(numbers: Path, small_file: Path) -> None:
-    """The mean and the one band, fold after fold, by correlations and polynomials."""
+    """The mean and the single-band model are recalculated fold by fold, with correlations and polynomials."""
     data = pd.read_csv(small_file, index_col=0, float_precision="round_trip")
     spectra = data.drop(columns=[*TARGETS, *IDS]).to_numpy()
-    over = spectra / spectra[:, : 147 - round(147 * 300 / 1700)].max(axis=1, keepdims=True)
-    bins = over.reshape(len(over), 21, 7).mean(axis=2)
+    normalised = spectra / spectra[:, : 147 - round(147 * 300 / 1700)].max(axis=1, keepdims=True)
+    bins = normalised.reshape(len(normalised), 21, 7).mean(axis=2)
     folds = list(GroupKFold(5, shuffle=True, random_state=0).split(bins, groups=data["SiteID"].astype(str)))
     mean, band = (pd.DataFrame(np.nan, data.index, TARGETS) for _ in range(2))
     for training, held_out in folds:
@@ -136,7 +136,7 @@ def test_baselines_on_the_same_folds(numbers: Path, small_file: Path) -> None:
             measured = data[name].iloc[training].notna().to_numpy()
             x, y = bins[training][measured], data[name].iloc[training][measured].to_numpy()
             mean.loc[data.index[held_out], name] = y.mean()
-            best = np.argmax([np.corrcoef(x[:, place], y)[0, 1] ** 2 for place in range(21)])
+            best = np.argmax([np.corrcoef(x[:, index], y)[0, 1] ** 2 for index in range(21)])
             band.loc[data.index[held_out], name] = np.polyval(np.polyfit(x[:, best], y, 1), bins[held_out, best])
     scores = pd.read_csv(numbers / "comparison-scores.csv").set_index(["method", "held out"])["score"]
     for method, predicted in (("mean", mean), ("one band", band)):
@@ -165,19 +165,19 @@ def test_learning_curve(numbers: Path) -> None:
     assert table["score"].iloc[-1] == pytest.approx(scores["this submission", HOLES])
 
 
-def test_a_linear_models_sensitivity_is_its_coefficients(
+def test_the_sensitivity_of_a_linear_model_is_its_coefficients(
     numbers: Path, small_file: Path, linear_submission: Path
 ) -> None:
-    """At all probe rows; and at a few of them, where there is no time for more, which the note says."""
+    """It is computed at all probe rows, or at a few if there is no time for more, which the note says."""
     inputs, targets = preprocess(small_file)
     model = Ridge(ALPHA).fit(inputs, targets.fillna(targets.mean()))
     expected = model.coef_ * inputs.std(ddof=0).to_numpy()
     hurried = validate_submission(linear_submission, small_file, ValidationSettings(repeats=1, minutes=0))
     for table in (pd.read_csv(numbers / "sensitivity.csv"), item(hurried, "sensitivity")):
         assert table["input"].tolist() == inputs.columns.tolist()
-        for place in (0, 7, 36):
-            row = expected[place]
-            np.testing.assert_allclose(table[TARGETS[place]], row, rtol=1e-4, atol=1e-6 * abs(row).max())
+        for index in (0, 7, 36):
+            row = expected[index]
+            np.testing.assert_allclose(table[TARGETS[index]], row, rtol=1e-4, atol=1e-6 * abs(row).max())
         limits = [float(limit) for limit in inputs.columns[0].split("_")[1:]]
         assert table["wavenumber"].iloc[0] == pytest.approx(np.mean(limits))
     note = next(section.note for section in hurried.sections if section.name == "bands")
@@ -188,6 +188,6 @@ def test_a_linear_models_sensitivity_is_its_coefficients(
 def test_patterns_are_correlations(numbers: Path, small_file: Path) -> None:
     inputs, _ = preprocess(small_file)
     predicted = pd.read_csv(numbers / "predicted.csv")["CuPPM predicted holes"].to_numpy()
-    places = [0, inputs.shape[1] // 2, inputs.shape[1] - 1]
-    expected = [np.corrcoef(predicted, inputs.iloc[:, place])[0, 1] for place in places]
-    np.testing.assert_allclose(pd.read_csv(numbers / "patterns.csv")["CuPPM"].iloc[places], expected, rtol=1e-6)
+    columns = [0, inputs.shape[1] // 2, inputs.shape[1] - 1]
+    expected = [np.corrcoef(predicted, inputs.iloc[:, index])[0, 1] for index in columns]
+    np.testing.assert_allclose(pd.read_csv(numbers / "patterns.csv")["CuPPM"].iloc[columns], expected, rtol=1e-6)

@@ -13,7 +13,7 @@ from recore.validation import ValidationSettings
 
 
 @pytest.mark.slow
-def test_a_submission_without_alphas_and_with_several_others_has_no_curve(
+def test_a_submission_with_several_hyperparameters_but_no_alpha_has_no_curve(
     tmp_path: Path, linear_submission: Path, small_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
@@ -36,7 +36,7 @@ def test_nothing_is_left_in_a_submissions_folder(numbers: Path, linear_submissio
 def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
     tmp_path: Path, linear_submission: Path, small_file: Path
 ) -> None:
-    """An exception, and a process that ends: each is reported, and the other values are drawn."""
+    """An exception and a process that ends are each reported, and the other values are drawn."""
     shutil.copytree(linear_submission, tmp_path / "s")
     fails = (
         "if strength == 3: raise ValueError('three')\n    if strength == 4: import os; os._exit(9)\n    return Ridge"
@@ -62,18 +62,18 @@ def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
 @pytest.mark.slow
 def test_the_command(tmp_path: Path, small_file: Path, linear_submission: Path) -> None:
     out = tmp_path / "validated.html"
-    done = recore_process("validate", linear_submission, "--public", small_file, "--repeats", 1, "--out", out)
-    assert done.returncode == 0, done.stderr
-    assert all(line.startswith("validate: ") for line in done.stderr.splitlines())
-    assert "validate: fitting" in done.stderr.splitlines()
-    assert done.stdout.splitlines()[-1] == f"validate: {out}, its numbers in {tmp_path / 'validated'}"
-    assert all(line[:6].strip() in {"bad", "note", "good"} for line in done.stdout.splitlines()[:-1])
+    result = recore_process("validate", linear_submission, "--public", small_file, "--repeats", 1, "--out", out)
+    assert result.returncode == 0, result.stderr
+    assert all(line.startswith("validate: ") for line in result.stderr.splitlines())
+    assert "validate: fitting" in result.stderr.splitlines()
+    assert result.stdout.splitlines()[-1] == f"validate: {out}, its numbers in {tmp_path / 'validated'}"
+    assert all(line[:6].strip() in {"bad", "note", "good"} for line in result.stdout.splitlines()[:-1])
     (tmp_path / "s").mkdir()
     with pytest.raises(ValueError, match=r"no preprocess\.py in this folder"):
         validate_submission(tmp_path / "s", small_file)
     shutil.copy(linear_submission / "preprocess.py", tmp_path / "s")
     (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", "return unknown"))
-    done = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--json")
-    assert (done.returncode, done.stdout) == (1, "")
-    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("validate: ")]
+    result = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--json")
+    assert (result.returncode, result.stdout) == (1, "")
+    (line,) = [line for line in result.stderr.splitlines() if not line.startswith("validate: ")]
     assert "name 'unknown' is not defined (train.py, line 8, in fit)" in line

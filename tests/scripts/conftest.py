@@ -1,4 +1,4 @@
-"""Fixtures for tests of the scripts that need no process of their own."""
+"""Fixtures for tests of the scripts that do not need a separate process."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from support.scripts import reason_of, run_here
 
 @pytest.fixture
 def refused_here(tmp_path: Path) -> Callable[..., str]:
-    """Run a script in this process, where it must fail with one line and without output; returns that line."""
+    """Return a function that runs a script in this process, where it must fail with one line, which it returns."""
 
     def run_it(*command: object, output: Path | None = None) -> str:
         return reason_of(run_here(*command, cwd=tmp_path), output)

@@ -1,4 +1,4 @@
-"""The files that are uploaded, and those that the Unearthed CLI reads."""
+"""The uploaded files, and those that the Unearthed CLI reads."""
 
 import ast
 import json
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from support.checkout import ROOT, SCRIPTS, UPLOADED, run
 
-# What the client drops from the source distribution's top level before it packs the rest.
+# These files are removed by the client from the source distribution's top level before it packs the rest.
 DROPPED = {"PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"}
 
 
-def test_the_archive_holds_what_the_pipeline_needs_and_nothing_else(tmp_path: Path) -> None:
+def test_the_archive_contains_what_the_pipeline_needs_and_nothing_else(tmp_path: Path) -> None:
     project = tmp_path / "project"
     ignore = shutil.ignore_patterns(".venv", ".git", "data", "model", "runs", "*_cache", ".hypothesis", "__pycache__")
     shutil.copytree(ROOT, project, ignore=ignore)
@@ -21,8 +21,8 @@ def test_the_archive_holds_what_the_pipeline_needs_and_nothing_else(tmp_path: Pa
     (project / "data/public/public.csv.gz").write_bytes(b"data")
     (project / "test").mkdir()
     (project / "test/test_mine.py").write_text("")
-    done = run("setup.py", "--quiet", "sdist", cwd=project)
-    assert done.returncode == 0, done.stderr
+    result = run("setup.py", "--quiet", "sdist", cwd=project)
+    assert result.returncode == 0, result.stderr
     [archive] = (project / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         names = {member.name.partition("/")[2] for member in tar.getmembers() if member.isfile()}

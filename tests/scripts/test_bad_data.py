@@ -1,4 +1,4 @@
-"""Invalid data: each file is refused in one line that names the place, and no output is left.
+"""Invalid data: each file is refused in one line that gives the location, and no output is left.
 
 The scripts run in this process; the tests at the end show that processes end in the same way.
 """
@@ -32,7 +32,7 @@ def channels(data: pd.DataFrame) -> list[str]:
     return [name for name in data if name.replace(".", "").isdigit()]
 
 
-# Each with what a reader needs: the place and the reason. Between them pyarrow names the row if it has one thread only.
+# Each message gives the location and the reason. Between them pyarrow names the row if it uses one thread only.
 EMPTY = ("index 17, channel {}:", "empty or not finite")
 CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], tuple[str, ...]]] = {
     "text in a channel": (lambda d, c: changed(d, 17, c, "abc"), ("column '{}':", "not a number: 'abc'")),
@@ -70,16 +70,16 @@ def test_a_file_with(name: str, script: str, public: pd.DataFrame, tmp_path: Pat
 
 
 def test_an_all_zero_spectrum(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
-    dead = public.iloc[:20].copy()
-    dead.loc[dead.index[9], channels(dead)] = 0.0
-    source = write_csv(tmp_path / "in/public.csv.gz", dead)
+    flat = public.iloc[:20].copy()
+    flat.loc[flat.index[9], channels(flat)] = 0.0
+    source = write_csv(tmp_path / "in/public.csv.gz", flat)
     message = refused_here(
         ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
     )
-    assert f"index {dead.index[9]}: no finite bins; is the spectrum zero or flat?" in message
+    assert f"index {flat.index[9]}: no finite bins; is the spectrum zero or flat?" in message
 
 
-def test_a_column_twice(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
+def test_a_repeated_column(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
     source = write_csv(tmp_path / "in/public.csv.gz", public[[*public.columns, public.columns[40]]])
     message = refused_here(
         ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
@@ -97,7 +97,7 @@ def test_a_column_twice(public: pd.DataFrame, tmp_path: Path, refused_here) -> N
         (gzip.compress(b",4000.0,3998.0\n0,1.0\n", mtime=0), "Expected 3 columns, got 2"),
     ],
 )
-def test_a_file_that_is_no_gzipped_csv(content: bytes, reason: str, tmp_path: Path, refused_here) -> None:
+def test_a_file_that_is_not_gzipped_csv(content: bytes, reason: str, tmp_path: Path, refused_here) -> None:
     source = tmp_path / "public.csv.gz"
     source.write_bytes(content)
     for arguments in (("preprocess.py", "--input", source), ("train.py", "--data_dir", tmp_path)):
@@ -136,7 +136,7 @@ def model(project: Path) -> object:
 @examples(50)
 @given(body=st.binary(max_size=80) | st.text(max_size=80))
 def test_a_request_of_any_text_is_a_data_error_with_a_reason(body: bytes | str, model: object) -> None:
-    """No text of this length holds the model's bins."""
+    """No text of this length contains the model's bins."""
     with pytest.raises(DataError, match=r"\w"):
         train.predict_fn(train.input_fn(body, "text/csv"), model)
 
@@ -147,8 +147,8 @@ CELLS = st.floats(0, 1) | st.integers(0, 9) | st.sampled_from(["", "nan", "inf",
 @examples(50)
 @given(rows=st.lists(st.tuples(st.integers(0, 59), CELLS), min_size=1, max_size=4))
 def test_any_cells_are_predicted_or_a_data_error(rows: list[tuple[int, object]], model: object) -> None:
-    """Each row has one cell of the examples; all others are numbers."""
-    lines = [",".join(["7", *["0.5"] * place, str(cell), *["0.5"] * (59 - place)]) for place, cell in rows]
+    """Each row has one cell from the examples; all other cells are numbers."""
+    lines = [",".join(["7", *["0.5"] * position, str(cell), *["0.5"] * (59 - position)]) for position, cell in rows]
     finite = all(not isinstance(cell, str) for _, cell in rows)
     if finite:
         predicted = train.predict_fn(train.input_fn("\n".join(lines), "text/csv"), model)
@@ -179,7 +179,7 @@ def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused_her
         ("<0.5", "not a number: '<0.5'"),
     ],
 )
-def test_an_assay_that_is_no_number(
+def test_an_assay_that_is_not_a_number(
     value: str, reason: str, public: pd.DataFrame, tmp_path: Path, refused_here
 ) -> None:
     write_csv(tmp_path / "public.csv.gz", changed(public, 17, "CuPPM", value))
@@ -206,11 +206,11 @@ def test_a_model_that_does_not_load_is_reported(
 
 
 @pytest.mark.parametrize("position", [0, 1, 3, 6, 7, 40, 413, 416, 419])
-def test_a_missing_channel_wherever_it_is(
+def test_a_missing_channel_anywhere(
     position: int, project: Path, public: pd.DataFrame, tmp_path: Path, refused_here
 ) -> None:
     names = channels(public)
-    position = min(position, len(names) // preprocess.BIN * preprocess.BIN - 1)  # those after that are in no bin
+    position = min(position, len(names) // preprocess.BIN * preprocess.BIN - 1)  # later channels are in no bin
     source = write_csv(tmp_path / "in.csv.gz", public.drop(columns=names[position]).iloc[:5])
     arguments = ("--input", source, "--model_dir", project / "model", "--output", tmp_path / "o.csv")
     assert "has the file other channels?" in refused_here(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")

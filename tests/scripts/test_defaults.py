@@ -1,4 +1,4 @@
-"""The default folders of the scripts: those that the Unearthed CLI mounts, or this repository's."""
+"""The scripts' default folders: those that the Unearthed CLI mounts, or this repository's."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from support.checkout import ROOT, copy_scripts
 
-# What the client mounts for each step, host folder and container folder, and what it adds to the environment.
+# For each step: the host and container folders that the client mounts, and the variables that it adds.
 STEPS = {
     "preprocess.py": (
         {
@@ -43,8 +43,8 @@ STEPS = {
 }
 
 
-def contained(project: Path, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a script of a project without arguments where /opt/ml holds just what the client mounts for it."""
+def run_in_container(project: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a project's script without arguments in a place where /opt/ml contains only what the client mounts for it."""
     mounts, variables = STEPS[script]
     command = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt/ml", "--bind", str(project), "/opt/ml/code"]
     for host, inside in mounts.items():
@@ -61,7 +61,7 @@ def bubblewrap() -> None:
         Path("/opt/ml").mkdir(exist_ok=True)
         subprocess.run(["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt/ml", "true"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"bubblewrap, which stands in for the container's mounts, does not run here: {error}")
+        pytest.skip(f"bubblewrap, which replaces the container's mounts, cannot run here: {error}")
 
 
 @pytest.mark.machine
@@ -69,16 +69,20 @@ def test_in_the_container(bubblewrap: None, project: Path, sample: Path, tmp_pat
     folder = copy_scripts(tmp_path / "project")
     shutil.copytree(sample / "public", folder / "data/public")
     for script in STEPS:
-        done = contained(folder, script)
-        assert done.returncode == 0, done.stderr
+        result = run_in_container(folder, script)
+        assert result.returncode == 0, result.stderr
     assert (folder / "data/preprocess/public.csv").read_bytes() == (project / "data/preprocess/public.csv").read_bytes()
-    here, there = (pd.read_csv(place / "data/predictions/public.csv.out", header=None) for place in (project, folder))
-    np.testing.assert_allclose(there, here, rtol=1e-9)
-    here, there = (float((place / "data/scores/public.txt").read_text()) for place in (project, folder))
-    assert there == pytest.approx(here)
+    local_predictions, container_predictions = (
+        pd.read_csv(base / "data/predictions/public.csv.out", header=None) for base in (project, folder)
+    )
+    np.testing.assert_allclose(container_predictions, local_predictions, rtol=1e-9)
+    local_predictions, container_predictions = (
+        float((base / "data/scores/public.txt").read_text()) for base in (project, folder)
+    )
+    assert container_predictions == pytest.approx(local_predictions)
 
 
-def test_both_files_choose_the_default_folder_alike() -> None:
+def test_both_files_choose_the_same_default_folder() -> None:
     def source(name: str) -> str:
         text = (ROOT / name).read_text()
         return text[text.index("def default_folder(") : text.index("def main(")].split("\n\n\n")[0]

@@ -17,7 +17,7 @@ HOLES = np.repeat(list("abcdef"), 5)
 
 @pytest.fixture
 def data() -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Inputs (30, 3), complete targets (30, 49), six holes."""
+    """Return inputs (30, 3), complete targets (30, 49) and six holes."""
     random = np.random.default_rng(1)
     inputs = pd.DataFrame(random.normal(size=(30, 3)), columns=["bin_3", "bin_2", "bin_1"])
     return inputs, pd.DataFrame(random.normal(9, 1, (30, 49)), columns=preprocess.TARGETS), HOLES
@@ -29,7 +29,7 @@ def linear(inputs, targets, holes):
 
 def test_hyperparameters_are_the_parameters_after_the_data() -> None:
     def fit(x, y, sites, depth: int = 3, *, rate=0.5, **others):
-        """The names of the data are free, and **others is passed nothing."""
+        """A fit() may name its data as it likes; **others receives nothing."""
 
     assert hyperparameters(fit) == {"depth": 3, "rate": 0.5}
 
@@ -110,19 +110,21 @@ def test_other_results_of_fit_are_refused(data, returned, reason: str) -> None:
 
 
 class Spoiled(LinearRegression):
-    """Predicts what `spoil` makes of good predictions."""
+    """A model that passes good predictions through `convert`."""
 
-    def __init__(self, spoil):
+    def __init__(self, convert):
         super().__init__()
-        self.spoil = spoil
+        self.convert = convert
 
     def predict(self, X):
-        return self.spoil(super().predict(X))
+        return self.convert(super().predict(X))
 
 
-def test_predictions_of_other_types_than_arrays_are_taken_where_they_can_be(data) -> None:
-    for spoil in (pd.DataFrame, lambda predicted: predicted.tolist()):
-        held_out = hold_out(lambda x, y, holes, spoil=spoil: Spoiled(spoil).fit(x, y), *data, {}, folds=3, seconds=1.0)
+def test_predictions_that_can_be_converted_to_arrays_are_accepted(data) -> None:
+    for convert in (pd.DataFrame, lambda predicted: predicted.tolist()):
+        held_out = hold_out(
+            lambda x, y, holes, convert=convert: Spoiled(convert).fit(x, y), *data, {}, folds=3, seconds=1.0
+        )
         np.testing.assert_allclose(held_out, hold_out(linear, *data, {}, folds=3, seconds=1.0))
     with pytest.raises(FitError, match=r"model.predict\(\) gives generator"):
         fit_model(lambda x, y, holes: Spoiled(lambda predicted: (row for row in predicted)).fit(x, y), *data, {})
@@ -136,18 +138,18 @@ def test_a_measured_target_must_be_predicted(data) -> None:
     with pytest.raises(FitError, match="predicts nan for CuPPM, which was measured"):
         fit_model(lambda x, y, holes: Spoiled(missing).fit(x, y), *data, {})
     inputs, targets, holes = data
-    never = targets.assign(CuPPM=np.nan)
-    fit_model(lambda x, y, holes: Spoiled(missing).fit(x, y.fillna(0.0)), inputs, never, holes, {})
+    never_measured = targets.assign(CuPPM=np.nan)
+    fit_model(lambda x, y, holes: Spoiled(missing).fit(x, y.fillna(0.0)), inputs, never_measured, holes, {})
 
 
-def test_an_estimator_that_cannot_take_gaps_is_told_what_to_use(data) -> None:
+def test_an_estimator_that_does_not_support_gaps_gets_a_hint(data) -> None:
     inputs, targets, holes = data
     with pytest.raises(ValueError, match="NaN") as raised:
         fit_model(linear, inputs, targets.mask(targets > 10), holes, {})
     assert "PerTargetRegressor of challenge/meta_estimators.py" in raised.value.__notes__[0]
 
 
-def test_each_row_is_predicted_by_a_model_that_has_not_seen_its_hole(data) -> None:
+def test_each_row_is_predicted_by_a_model_that_was_not_trained_on_its_hole(data) -> None:
     _, targets, holes = data
     calls = []
 
@@ -164,7 +166,7 @@ def test_each_row_is_predicted_by_a_model_that_has_not_seen_its_hole(data) -> No
         np.testing.assert_allclose(held_out[holes == hole], np.tile(expected, (5, 1)))
 
 
-def test_rows_are_held_out_where_there_is_one_hole(data) -> None:
+def test_rows_are_held_out_if_there_is_only_one_hole(data) -> None:
     inputs, targets, _ = data
     held_out = hold_out(linear, inputs, targets, np.full(30, "a"), {}, folds=5, seconds=1.0)
     assert np.isfinite(held_out).all()
@@ -174,7 +176,7 @@ def test_rows_are_held_out_where_there_is_one_hole(data) -> None:
     ("rows", "folds", "seconds", "reason"),
     [(30, 0, 1.0, "--folds 0"), (30, 5, 481.0, "one fit took 481 s"), (1, 5, 1.0, "there is only one row")],
 )
-def test_nothing_is_held_out_and_a_line_says_why(
+def test_nothing_is_held_out_and_a_line_explains_why(
     data, rows: int, folds: int, seconds: float, reason: str, capsys: pytest.CaptureFixture
 ) -> None:
     inputs, targets, holes = (part[:rows] for part in data)

@@ -13,7 +13,7 @@ from support.checkout import ROOT, environment, environment_of_a_full_disk
 
 @pytest.fixture
 def endless(tmp_path: Path) -> subprocess.Popen:
-    """preprocess.py at work on gigabytes (one gzip member again and again), with an older output in place."""
+    """Start preprocess.py on gigabytes of data (one gzip member repeated), with an older output in place."""
     source, output = tmp_path / "endless.csv.gz", tmp_path / "public.csv"
     output.write_text("older\n")
     header = ",".join(["", "SiteID", *(str(4000 - 2 * channel) for channel in range(1500))])
@@ -47,8 +47,8 @@ def test_a_full_disk_is_reported_in_one_line(sample: Path, tmp_path: Path) -> No
     code += "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); "
     code += f"sys.argv = sys.argv[1:]; runpy.run_path({str(ROOT / 'preprocess.py')!r}, run_name='__main__')"
     command = [sys.executable, "-c", code, "preprocess.py", *map(str, arguments)]
-    done = subprocess.run(command, env=environment_of_a_full_disk(), capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert "File too large" in done.stderr
+    result = subprocess.run(command, env=environment_of_a_full_disk(), capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "File too large" in result.stderr
     assert not list(tmp_path.iterdir())

@@ -31,7 +31,7 @@ POSITIVE = {"check_regressors_train": "the check's targets are negative, which a
 
 
 def checked(value: object) -> str:
-    """The name of a check's case: the estimator, or the check with its arguments."""
+    """Return the name of a check's case: the estimator, or the check with its arguments."""
     if isinstance(value, BaseEstimator):
         return " ".join(repr(value).split())
     return value.func.__name__ + ",".join(f"{name}={chosen}" for name, chosen in value.keywords.items())
@@ -58,7 +58,7 @@ def test_scikit_learns_checks(estimator: BaseEstimator, check) -> None:
 
 @pytest.fixture
 def data() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Inputs (40, 3) and targets (40, 3): with gaps, never measured, complete."""
+    """Return inputs (40, 3) and targets (40, 3): with gaps, never measured, complete."""
     random = np.random.default_rng(2)
     inputs = pd.DataFrame(random.normal(size=(40, 3)), columns=["a", "b", "c"])
     targets = pd.DataFrame(9 + inputs.to_numpy() @ random.normal(size=(3, 3)), columns=["gaps", "never", "all"])
@@ -71,9 +71,9 @@ def test_each_target_is_fitted_to_its_own_measured_rows(data) -> None:
     predicted = PerTargetRegressor(Ridge(0.1)).fit(inputs, targets).predict(inputs)
     for column in ("gaps", "all"):
         rows = targets[column].notna()
-        alone = Ridge(0.1).fit(inputs[rows], targets[column][rows])
+        separate = Ridge(0.1).fit(inputs[rows], targets[column][rows])
         measured_rows = predicted[:, targets.columns.get_loc(column)]
-        np.testing.assert_allclose(measured_rows, alone.predict(inputs), rtol=1e-12)
+        np.testing.assert_allclose(measured_rows, separate.predict(inputs), rtol=1e-12)
     assert np.isnan(predicted[:, 1]).all()
 
 
@@ -97,22 +97,24 @@ def test_one_target_gives_one_dimension(data) -> None:
 
 def test_a_target_that_cannot_be_fitted_is_named(data) -> None:
     inputs, targets = data
-    few = targets.assign(gaps=targets["gaps"].where(targets.index < 2))
+    few_targets = targets.assign(gaps=targets["gaps"].where(targets.index < 2))
     with pytest.raises(ValueError, match="n_components") as raised:
-        PerTargetRegressor(PLSRegression(3)).fit(inputs, few)
+        PerTargetRegressor(PLSRegression(3)).fit(inputs, few_targets)
     assert raised.value.__notes__ == ["target gaps: number of measured rows that it was fitted to: 2"]
     with pytest.raises(ValueError, match="n_components") as raised:
-        LimitedRegressor(PerTargetRegressor(PLSRegression(3))).fit(inputs, few)
+        LimitedRegressor(PerTargetRegressor(PLSRegression(3))).fit(inputs, few_targets)
     assert "target gaps" in raised.value.__notes__[0]
 
 
 def test_a_target_of_few_rows_is_predicted_as_their_mean(data) -> None:
     inputs, targets = data
-    few = targets.assign(gaps=targets["gaps"].where(targets.index < 2))
-    predicted = PerTargetRegressor(PLSRegression(3), min_rows=3).fit(inputs, few).predict(inputs)
+    few_targets = targets.assign(gaps=targets["gaps"].where(targets.index < 2))
+    predicted = PerTargetRegressor(PLSRegression(3), min_rows=3).fit(inputs, few_targets).predict(inputs)
     np.testing.assert_allclose(predicted[:, 0], targets["gaps"][:2].mean())
     assert np.isnan(predicted[:, 1]).all()
-    np.testing.assert_array_equal(predicted[:, 2], PLSRegression(3).fit(inputs, few["all"]).predict(inputs).ravel())
+    np.testing.assert_array_equal(
+        predicted[:, 2], PLSRegression(3).fit(inputs, few_targets["all"]).predict(inputs).ravel()
+    )
 
 
 def test_the_score_is_the_mean_r2_of_measured_rows(data) -> None:
@@ -140,7 +142,7 @@ def test_a_grid_search_over_drill_holes_works_outside_and_inside(data) -> None:
 )
 def test_predictions_stay_within_the_limits(assays: np.ndarray, beyond: float) -> None:
     class Anything(RegressorMixin, BaseEstimator):
-        """Predicts far beyond all assays."""
+        """A regressor that predicts far beyond all assays."""
 
         def fit(self, X, Y):
             return self
@@ -160,7 +162,7 @@ def test_predictions_stay_within_the_limits(assays: np.ndarray, beyond: float) -
 
 
 class HeldOut(LinearRegression):
-    """A regressor that has held-out predictions, far beyond all assays."""
+    """A regressor with held-out predictions that are far beyond all assays."""
 
     def fit(self, X, y):
         self.held_out_, self.test_fold_ = np.full(np.shape(y), 1e9), np.array([0, 1, 2, -1])

@@ -1,4 +1,4 @@
-"""preprocess.py: its inputs, row by row."""
+"""preprocess.py and its inputs, row by row."""
 
 import csv
 import subprocess
@@ -22,10 +22,10 @@ import score
 
 
 def lines_of(data: pd.DataFrame, folder: Path, name: str) -> list[str]:
-    """The lines that preprocess.py writes for a frame of raw data."""
+    """Return the lines that preprocess.py writes for a frame of raw data."""
     source, output = write_csv(folder / f"{name}.csv.gz", data), folder / f"{name}.csv"
-    done = run_here(ROOT / "preprocess.py", "--input", source, "--output", output, cwd=folder)
-    assert done.returncode == 0, done.stderr
+    result = run_here(ROOT / "preprocess.py", "--input", source, "--output", output, cwd=folder)
+    assert result.returncode == 0, result.stderr
     return output.read_text().splitlines()
 
 
@@ -74,29 +74,29 @@ def test_bins_are_sums_over_the_maximum_above_the_window(public: pd.DataFrame, s
 def test_bins_of_a_row_do_not_depend_on_other_rows(spectra: np.ndarray, row: int) -> None:
     spectra, wavenumbers = spectra / 1e6, np.linspace(4000, 600, len(spectra))
     row %= spectra.shape[1]
-    _, alone = preprocess.to_bins(np.ascontiguousarray(spectra[:, [row]]), wavenumbers)
+    _, single_bins = preprocess.to_bins(np.ascontiguousarray(spectra[:, [row]]), wavenumbers)
     names, together = preprocess.to_bins(spectra, wavenumbers)
-    np.testing.assert_array_equal(together[:, row], alone[:, 0])
-    assert len(alone) == len(names) == len(spectra) // preprocess.BIN
+    np.testing.assert_array_equal(together[:, row], single_bins[:, 0])
+    assert len(single_bins) == len(names) == len(spectra) // preprocess.BIN
 
 
 @pytest.fixture(scope="module")
-def whole(public: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The lines of all public rows."""
+def all_lines(public: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Return the lines of all public rows."""
     return lines_of(public, tmp_path_factory.mktemp("whole"), "whole")
 
 
 @examples(8)
 @given(seed=st.integers(0, 2**31))
 def test_any_rows_in_any_order_and_any_columns_give_the_same_bytes(
-    seed: int, public: pd.DataFrame, whole: list[str], tmp_path_factory: pytest.TempPathFactory
+    seed: int, public: pd.DataFrame, all_lines: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder, random = tmp_path_factory.mktemp("subset"), np.random.default_rng(seed)
     rows = random.permutation(len(public))[: random.integers(1, 60)]
     columns = random.permutation(public.shape[1])
     part = lines_of(public.iloc[rows, columns], folder, "part")
-    assert part[0] == whole[0]
-    assert part[1:] == [whole[1 + row] for row in rows]
+    assert part[0] == all_lines[0]
+    assert part[1:] == [all_lines[1 + row] for row in rows]
 
 
 def test_file_and_memory_hold_the_same_numbers(project: Path) -> None:
@@ -107,7 +107,7 @@ def test_file_and_memory_hold_the_same_numbers(project: Path) -> None:
     pd.testing.assert_frame_equal(by_default, inputs, check_exact=True, check_names=False)
 
 
-def test_no_name_of_a_column_is_a_number(project: Path) -> None:
+def test_column_names_are_not_numbers(project: Path) -> None:
     with open(project / "data/preprocess/public.csv", newline="") as file:
         index, *names = next(csv.reader(file))
     assert index == ""
@@ -122,7 +122,7 @@ def test_an_index_of_text_is_kept(public: pd.DataFrame, tmp_path: Path) -> None:
     assert [row[0] for row in rows[1:]] == ["007", "a,b", 'say "x"']
 
 
-def test_an_index_becomes_numbers_only_where_it_reads_the_same() -> None:
+def test_an_index_becomes_numbers_only_if_its_text_stays_the_same() -> None:
     for labels, kind in ((["3", "-4"], "int64"), (["0007", "8"], "object"), (["9" * 30, "8"], "object")):
         index = pd.Index(labels)
         assert str(as_read(index).dtype) == kind
@@ -130,7 +130,7 @@ def test_an_index_becomes_numbers_only_where_it_reads_the_same() -> None:
 
 
 def as_read(index: pd.Index) -> pd.Index:
-    """An index as preprocess() gives it back."""
+    """Return an index as preprocess() returns it."""
     columns = {"": index, **{f"{4000 - number}": 1.0 for number in range(preprocess.BIN)}}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index.csv"
@@ -139,18 +139,18 @@ def as_read(index: pd.Index) -> pd.Index:
 
 
 def test_targets_in_private_data_change_nothing(public: pd.DataFrame, tmp_path: Path) -> None:
-    some = public.iloc[:20]
-    without, other = some.drop(columns=list(score.TARGETS)), some.assign(CuPPM="assayed twice")
+    subset = public.iloc[:20]
+    without, other = subset.drop(columns=list(score.TARGETS)), subset.assign(CuPPM="assayed twice")
     expected = lines_of(without, tmp_path, "without")
-    assert lines_of(some, tmp_path, "with") == lines_of(other, tmp_path, "spoilt") == expected
+    assert lines_of(subset, tmp_path, "with") == lines_of(other, tmp_path, "spoilt") == expected
 
 
 def test_runs_alone_in_an_empty_folder(sample: Path, tmp_path: Path) -> None:
     folder = copy_scripts(tmp_path / "job", "preprocess.py")
     output = tmp_path / "deep" / "er" / "public.csv"
     arguments = ("--input", sample / "private/private.csv.gz", "--output", output, "--epochs", 3)
-    done = run("-P", folder / "preprocess.py", *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    result = run("-P", folder / "preprocess.py", *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
     assert output.exists()
 
 
@@ -159,8 +159,8 @@ def test_step_2_does_not_import_pandas(sample: Path, tmp_path: Path) -> None:
     code = (
         f"import sys; sys.argv[1:] = {arguments}; import preprocess; preprocess.main(); print('pandas' in sys.modules)"
     )
-    done = run("-c", code, cwd=ROOT)
-    assert done.stdout.splitlines()[-1] == "False", done.stderr
+    result = run("-c", code, cwd=ROOT)
+    assert result.stdout.splitlines()[-1] == "False", result.stderr
 
 
 @pytest.mark.timing

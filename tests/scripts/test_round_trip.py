@@ -1,4 +1,4 @@
-"""The predictions are the same by every way in which data reach the model."""
+"""Predictions are the same whichever way the data reach the model."""
 
 import io
 from pathlib import Path
@@ -15,7 +15,7 @@ import preprocess
 import train
 from challenge.files import DataError
 
-TOLERANCE = 1e-9  # relative: a matrix product's last bits differ with the number of rows
+TOLERANCE = 1e-9  # relative: the last bits of a matrix product depend on the number of rows
 
 
 @pytest.fixture(scope="module")
@@ -25,18 +25,18 @@ def model(project: Path) -> object:
 
 @pytest.fixture(scope="module")
 def expected(project: Path, model: object) -> np.ndarray:
-    """Predictions in memory, as train.py would make them: (rows, 49)."""
+    """Return predictions made in memory, as train.py would make them: (rows, 49)."""
     inputs, _ = preprocess.preprocess(project / "data/private/private.csv.gz")
     return model.predict(inputs)
 
 
 @pytest.fixture(scope="module")
 def lines(project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Step 2's file of the private data, header first."""
+    """Return step 2's file of the private data as lines, header first."""
     output = tmp_path_factory.mktemp("step2") / "public.csv"
     data = project / "data/private/private.csv.gz"
-    done = run_here(ROOT / "preprocess.py", "--input", data, "--output", output, cwd=output.parent)
-    assert done.returncode == 0, done.stderr
+    result = run_here(ROOT / "preprocess.py", "--input", data, "--output", output, cwd=output.parent)
+    assert result.returncode == 0, result.stderr
     return output.read_text().splitlines(keepends=True)
 
 
@@ -94,18 +94,18 @@ def test_predict_by_hand(project: Path, expected: np.ndarray, tmp_path: Path) ->
     output = tmp_path / "private.csv.out"
     data = project / "data/private/private.csv.gz"
     arguments = ("--model_dir", project / "model", "--input", data, "--output", output)
-    done = run_here(ROOT / "predict.py", *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    result = run_here(ROOT / "predict.py", *arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
     np.testing.assert_allclose(pd.read_csv(output, header=None), expected, rtol=TOLERANCE)
 
 
-def test_predict_writes_what_a_server_answers(project: Path, model: object) -> None:
+def test_predict_writes_the_same_text_as_a_server(project: Path, model: object) -> None:
     body = (project / "data/preprocess/public.csv").read_text()
     answer = train.output_fn(train.predict_fn(train.input_fn(body, "text/csv"), model), "text/csv")
     written = (project / "data/predictions/public.csv.out").read_text()
     assert [line.count(",") for line in written.splitlines()] == [line.count(",") for line in answer.splitlines()]
     read, expected = (pd.read_csv(io.StringIO(text), header=None) for text in (written, answer))
-    np.testing.assert_allclose(read, expected, rtol=TOLERANCE)  # predict.py may have had other batches
+    np.testing.assert_allclose(read, expected, rtol=TOLERANCE)  # predict.py may have used other batches
 
 
 def test_a_request_with_a_header_only_has_an_empty_answer(model: object, lines: list[str]) -> None:

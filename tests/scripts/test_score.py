@@ -1,4 +1,4 @@
-"""score.py: the official score to the last digit, and against exact arithmetic."""
+"""score.py: equal to the official score to the last digit, and compared with exact arithmetic."""
 
 import json
 from fractions import Fraction
@@ -26,7 +26,7 @@ def frames(seed: int, rows: int, missing: float) -> tuple[pd.DataFrame, pd.DataF
 
 
 def exact_score(actual: pd.DataFrame, predicted: pd.DataFrame) -> Fraction:
-    """The score in fractions: no rounding anywhere, sums taken row by row over all targets, last row first."""
+    """Return the score computed with fractions, without rounding: sums over all targets, row by row from the last."""
     squares, sums, residuals, counts = ([Fraction(0)] * 49 for _ in range(4))
     for row in reversed(range(len(actual))):
         for column in range(49):
@@ -61,8 +61,8 @@ def test_complete_data_give_the_official_digits(seed: int, rows: int, tmp_path_f
     write_csv(folder / "actual.csv.gz", actual)
     predicted.to_csv(folder / "predicted.csv", header=False, index=False)
     arguments = ("--actual", folder / "actual.csv.gz", "--predicted", folder / "predicted.csv")
-    done = run_here(ROOT / "score.py", *arguments, "--output", folder / "score.txt", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    result = run_here(ROOT / "score.py", *arguments, "--output", folder / "score.txt", cwd=folder)
+    assert result.returncode == 0, result.stderr
     y, p = pd.read_csv(folder / "actual.csv.gz", index_col=0), pd.read_csv(folder / "predicted.csv", header=None)
     official = np.dot([r2_score(y[name], p[column]) for column, name in enumerate(score.TARGETS)], score.WEIGHTS)
     assert (folder / "score.txt").read_text() == str(float(official))
@@ -93,14 +93,14 @@ def test_a_perfect_prediction_scores_the_sum_of_the_weights() -> None:
 def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) -> None:
     actual, predicted = frames(1, 12, 0)
     actual["CuPPM"], actual.loc[1:, "AuPPM"] = np.nan, np.nan
-    predicted.loc[0, 7] = np.nan  # copper's column: no value was measured there
+    predicted.loc[0, 7] = np.nan  # in copper's column: no value was measured there
     write_csv(tmp_path / "actual.csv.gz", actual.drop(columns="ZnPPM"))
     predicted.to_csv(tmp_path / "predicted.csv", header=False, index=False)
     arguments = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "predicted.csv")
-    done = run_here(ROOT / "score.py", *arguments, "--output", tmp_path / "out/score.txt", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "weights scored: 0.595 of 1.01" in done.stdout
-    assert "not scored, fewer than two measured: AuPPM CuPPM ZnPPM\n" in done.stdout
+    result = run_here(ROOT / "score.py", *arguments, "--output", tmp_path / "out/score.txt", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "weights scored: 0.595 of 1.01" in result.stdout
+    assert "not scored, fewer than two measured: AuPPM CuPPM ZnPPM\n" in result.stdout
     details = json.loads((tmp_path / "out/score.json").read_text())
     assert details["weights_scored"] == 0.595
     assert [name for name, target in details["targets"].items() if target["r2"] is None] == ["AuPPM", "CuPPM", "ZnPPM"]
@@ -109,18 +109,18 @@ def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) ->
 
 
 def test_a_target_without_predictions_scores_0_and_is_named(tmp_path: Path) -> None:
-    """It was never measured in the training data."""
+    """The target was never measured in the training data."""
     actual, predicted = frames(3, 12, 0)
     actual.iloc[1:, 0] = np.nan  # and one with a single assay, which is not scored
     predicted[[0, 7]] = np.nan
     write_csv(tmp_path / "actual.csv.gz", actual)
     predicted.to_csv(tmp_path / "predicted.csv", header=False, index=False)
     arguments = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "predicted.csv")
-    done = run_here(ROOT / "score.py", *arguments, "--output", tmp_path / "score.txt", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "not predicted, so R2 0: CuPPM\n" in done.stdout
-    assert "not scored, fewer than two measured: AgPPM\n" in done.stdout
-    assert "weights scored: 0.985 of 1.01" in done.stdout
+    result = run_here(ROOT / "score.py", *arguments, "--output", tmp_path / "score.txt", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "not predicted, so R2 0: CuPPM\n" in result.stdout
+    assert "not scored, fewer than two measured: AgPPM\n" in result.stdout
+    assert "weights scored: 0.985 of 1.01" in result.stdout
     others = [name for name in score.TARGETS if name not in ("AgPPM", "CuPPM")]
     weights = dict(zip(score.TARGETS, score.WEIGHTS, strict=True))
     expected = sum(weights[name] * r2_score(actual[name], predicted[score.TARGETS.index(name)]) for name in others)
@@ -202,12 +202,12 @@ def test_invalid_assays_are_refused(text: str, reason: str, good, refused_here, 
 
 
 def test_score_py_does_not_import_scikit_learn() -> None:
-    done = run("-c", "import sys, score; print('sklearn' in sys.modules)", cwd=ROOT)
-    assert done.stdout == "False\n", done.stderr
+    result = run("-c", "import sys, score; print('sklearn' in sys.modules)", cwd=ROOT)
+    assert result.stdout == "False\n", result.stderr
 
 
-def test_files_that_are_not_there_and_arguments_unknown(refused, tmp_path: Path) -> None:
-    """The first in a process, which ends as those of other errors do."""
+def test_missing_files_and_unknown_arguments(refused, tmp_path: Path) -> None:
+    """The first error is checked in a process, which ends as it does for other errors."""
     assert "none.csv.gz" in refused(ROOT / "score.py", "--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
     for arguments in (("--unknown", "y"), ("--predicte", "x"), ("--output", "details.json")):
         assert run_here(ROOT / "score.py", *arguments, cwd=tmp_path).returncode == 2
@@ -216,6 +216,6 @@ def test_files_that_are_not_there_and_arguments_unknown(refused, tmp_path: Path)
 def test_runs_alone_in_an_empty_folder(project: Path, tmp_path: Path) -> None:
     folder = copy_scripts(tmp_path / "job", "score.py")
     actual, predicted = project / "data/public/public.csv.gz", project / "data/predictions/public.csv.out"
-    done = run("-P", folder / "score.py", "--actual", actual, "--predicted", predicted, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    result = run("-P", folder / "score.py", "--actual", actual, "--predicted", predicted, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
     assert (folder / "data/scores/public.txt").read_text() == (project / "data/scores/public.txt").read_text()

@@ -1,6 +1,6 @@
 """`python train.py`: its arguments, its output and the files that it writes.
 
-The fixture `project` is what processes left; a fork, whose fit() takes no time, is trained in this process.
+The fixture `project` is the output of processes; a fork, whose fit() is fast, is trained in this process.
 """
 
 import json
@@ -19,7 +19,7 @@ from support.scripts import modules_of, reason_of, run_here
 import score
 from train import model_fn
 
-# fit() by scikit-learn alone; the parts of train.py around it are the template's
+# fit() in plain scikit-learn; the rest of train.py is the template's
 FIT = '''
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -45,14 +45,14 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def some(public: pd.DataFrame) -> pd.DataFrame:
-    """A fifth of the public data's rows, of all holes."""
+def some_rows(public: pd.DataFrame) -> pd.DataFrame:
+    """Return a fifth of the public data's rows, from all holes."""
     return public.iloc[::5]
 
 
 @pytest.fixture
 def fork(tmp_path: Path) -> Path:
-    """A submission whose fit() is another one, and returns the model alone."""
+    """Return a submission whose fit() is a different one that returns only the model."""
     folder = copy_scripts(tmp_path / "fork")
     (folder / "train.py").write_text(FIT)
     return folder
@@ -61,14 +61,14 @@ def fork(tmp_path: Path) -> Path:
 def trained(folder: Path, data: pd.DataFrame, *arguments: object) -> str:
     """Run `python train.py`, which writes the model to folder/model, and return its output."""
     write_csv(folder / "data/public/public.csv.gz", data)
-    return done_by(folder / "train.py", *arguments)
+    return run_script(folder / "train.py", *arguments)
 
 
-def done_by(script: Path, *arguments: object) -> str:
-    """Run a script in its folder, which must succeed, and return its output."""
-    done = run_here(script, *arguments, cwd=script.parent)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def run_script(script: Path, *arguments: object) -> str:
+    """Run a script, which must succeed, in its folder and return its output."""
+    result = run_here(script, *arguments, cwd=script.parent)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
 
 
 def logged(text: str) -> dict[str, float]:
@@ -92,19 +92,21 @@ def test_held_out_predictions_are_left_beside_the_model(project: Path, public: p
         assert values[name] == pytest.approx(r2_score(public[name][rows], held_out[name][rows]), abs=2e-6)
 
 
-def test_a_model_alone_is_fitted_again_without_each_fold_of_holes(fork: Path, some: pd.DataFrame) -> None:
-    text = trained(fork, some, "--folds", 4)
+def test_a_model_without_held_out_predictions_is_fitted_again_for_each_fold(
+    fork: Path, some_rows: pd.DataFrame
+) -> None:
+    text = trained(fork, some_rows, "--folds", 4)
     assert text.count("fitting without fold") == 4
     held_out = pd.read_csv(fork / "model/held_out.csv", index_col=0)
-    for _, rows in some.groupby("SiteID"):
+    for _, rows in some_rows.groupby("SiteID"):
         predicted = held_out.loc[rows.index, "CuPPM"]
-        assert predicted.nunique() == 1  # the mean of the other folds, none of this hole's rows
-        assert predicted.iloc[0] != pytest.approx(some["CuPPM"].mean(), abs=1e-9)
+        assert predicted.nunique() == 1  # the mean of the other folds, which have no rows from this hole
+        assert predicted.iloc[0] != pytest.approx(some_rows["CuPPM"].mean(), abs=1e-9)
     assert "validation:score=" in text
 
 
-def test_folds_0_holds_nothing_out(fork: Path, some: pd.DataFrame) -> None:
-    text = trained(fork, some, "--folds", 0)
+def test_folds_0_holds_nothing_out(fork: Path, some_rows: pd.DataFrame) -> None:
+    text = trained(fork, some_rows, "--folds", 0)
     assert "no drill hole is held out: --folds 0" in text
     assert "no validation score" in text
     assert "validation:" not in text
@@ -114,13 +116,13 @@ def test_folds_0_holds_nothing_out(fork: Path, some: pd.DataFrame) -> None:
     assert "--folds: 0, or from 2" in wrong.stderr
 
 
-def test_hyperparameters_are_arguments(fork: Path, some: pd.DataFrame) -> None:
-    text = trained(fork, some, "--factor", 2, "--unknown", "x", "--folds", 0)
+def test_hyperparameters_are_arguments(fork: Path, some_rows: pd.DataFrame) -> None:
+    text = trained(fork, some_rows, "--factor", 2, "--unknown", "x", "--folds", 0)
     assert "; ignored arguments: --unknown x\n" in text
-    done_by(fork / "predict.py")
+    run_script(fork / "predict.py")
     predicted = pd.read_csv(fork / "data/predictions/public.csv.out", header=None)
-    np.testing.assert_allclose(predicted[score.TARGETS.index("CuPPM")], 2 * some["CuPPM"].mean())
-    assert len(predicted) == len(some)
+    np.testing.assert_allclose(predicted[score.TARGETS.index("CuPPM")], 2 * some_rows["CuPPM"].mean())
+    assert len(predicted) == len(some_rows)
     wrong = run_here(fork / "train.py", "--factor", "big", cwd=fork)
     assert (wrong.returncode, "--factor" in wrong.stderr) == (2, True)
 
@@ -130,9 +132,9 @@ def test_known_arguments_are_not_reported_as_ignored(project: Path) -> None:
         assert "ignored" not in (project / f"{script}.log").read_text()
 
 
-def test_a_class_of_train_py_loads_where_the_module_is_imported(fork: Path, some: pd.DataFrame) -> None:
-    """Run as a script, train.py is __main__, which is another module in the server."""
-    trained(fork, some, "--folds", 0)
+def test_a_class_of_train_py_can_be_loaded_if_the_module_is_imported(fork: Path, some_rows: pd.DataFrame) -> None:
+    """If train.py is run as a script, it is __main__, which is a different module in the server."""
+    trained(fork, some_rows, "--folds", 0)
     model = (fork / "model/model.pkl").read_bytes()
     assert b"__main__" not in model
     with modules_of(fork):
@@ -152,19 +154,21 @@ def test_a_class_of_train_py_loads_where_the_module_is_imported(fork: Path, some
         ),
     ],
 )
-def test_an_invalid_fit_is_reported_in_one_line(fork: Path, some: pd.DataFrame, body: str, reason: str) -> None:
+def test_an_invalid_fit_is_reported_in_one_line(fork: Path, some_rows: pd.DataFrame, body: str, reason: str) -> None:
     (fork / "train.py").write_text(re.sub(r"    return Limited.*", f"    {body}", FIT))
-    write_csv(fork / "data/public/public.csv.gz", some)
+    write_csv(fork / "data/public/public.csv.gz", some_rows)
     assert reason_of(run_here(fork / "train.py", cwd=fork)).startswith(reason)
     assert not list(fork.glob("model/*"))
 
 
-def test_a_changed_preprocess_py_is_noticed_until_the_model_is_trained_again(fork: Path, some: pd.DataFrame) -> None:
-    trained(fork, some, "--folds", 0)
+def test_a_changed_preprocess_py_is_noticed_until_the_model_is_trained_again(
+    fork: Path, some_rows: pd.DataFrame
+) -> None:
+    trained(fork, some_rows, "--folds", 0)
     source = (fork / "preprocess.py").read_text()
     assert "DECIMALS = " in source
     (fork / "preprocess.py").write_text("# a comment\n" + source.replace('"""Step 2:', '"""Another docstring:'))
-    done_by(fork / "predict.py")
+    run_script(fork / "predict.py")
     (fork / "preprocess.py").write_text(re.sub(r"DECIMALS = \d+", "DECIMALS = 3", source))
     reason = "preprocess.py was changed after the model was trained: run train.py again"
     assert reason_of(run_here(fork / "predict.py", cwd=fork)) == f"predict.py: {reason}\n"
@@ -173,8 +177,8 @@ def test_a_changed_preprocess_py_is_noticed_until_the_model_is_trained_again(for
 
         with pytest.raises(ValueError, match=reason):
             train.model_fn(fork / "model")
-    done_by(fork / "train.py", "--folds", 0)
-    done_by(fork / "predict.py")
+    run_script(fork / "train.py", "--folds", 0)
+    run_script(fork / "predict.py")
 
 
 PANDAS = """
@@ -190,25 +194,25 @@ def preprocess(data_file):
 """
 
 
-def test_a_preprocess_that_does_not_return_the_holes(fork: Path, some: pd.DataFrame) -> None:
+def test_a_preprocess_that_does_not_return_holes(fork: Path, some_rows: pd.DataFrame) -> None:
     (fork / "preprocess.py").rename(fork / "preprocess_of_the_template.py")
     (fork / "preprocess.py").write_text(PANDAS)
-    text = trained(fork, some, "--folds", 3)
+    text = trained(fork, some_rows, "--folds", 3)
     assert text.count("fitting without fold") == 3
-    done_by(fork / "predict.py")
+    run_script(fork / "predict.py")
 
 
-def test_empty_drill_holes_are_refused(fork: Path, some: pd.DataFrame) -> None:
-    write_csv(fork / "data/public/public.csv.gz", some.assign(SiteID=""))
+def test_empty_drill_holes_are_refused(fork: Path, some_rows: pd.DataFrame) -> None:
+    write_csv(fork / "data/public/public.csv.gz", some_rows.assign(SiteID=""))
     assert "the column 'SiteID', the drill hole, is empty" in reason_of(run_here(fork / "train.py", cwd=fork))
 
 
-def test_never_measured_targets_and_a_single_hole_are_reported(some: pd.DataFrame, fork: Path) -> None:
-    text = trained(fork, some.assign(SiteID="DD001", AgPPM=np.nan))
+def test_never_measured_targets_and_a_single_hole_are_reported(some_rows: pd.DataFrame, fork: Path) -> None:
+    text = trained(fork, some_rows.assign(SiteID="DD001", AgPPM=np.nan))
     assert "never measured, so not predicted: AgPPM\n" in text
     assert "rows were held out, so the validation score is optimistic" in text
-    done_by(fork / "predict.py")
-    done_by(fork / "score.py")
+    run_script(fork / "predict.py")
+    run_script(fork / "score.py")
 
 
 @pytest.mark.slow
@@ -232,7 +236,7 @@ from sagemaker_training import entry_point, environment
 job = environment.Environment()
 entry_point.run(job.module_dir, job.user_entry_point, job.to_cmd_args(), job.to_env_vars())
 """
-    done = run("-c", container, cwd=tmp_path, SAGEMAKER_BASE_DIR=str(base), **ONE_THREAD)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "validation:score=" in done.stdout
+    result = run("-c", container, cwd=tmp_path, SAGEMAKER_BASE_DIR=str(base), **ONE_THREAD)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "validation:score=" in result.stdout
     assert model_fn(base / "model").predict is not None

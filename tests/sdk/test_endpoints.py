@@ -20,7 +20,7 @@ BUCKET = "sdk-endpoints"
 INSTANCE = "ml.m5.large"
 numbers = itertools.count()
 
-# Adds the number in its environment to each of the request.
+# Adds the number in its environment to each number in the request.
 ADDING = """
 import json, os
 
@@ -33,7 +33,7 @@ def input_fn(body, content_type):
 def predict_fn(values, number):
     return [value + number for value in values]
 """
-# What the trainer's script writes is what the builder's script serves.
+# The builder's script serves what the trainer's script writes.
 TRAINING = """
 import os, pathlib
 data = pathlib.Path(os.environ["SM_CHANNEL_TRAINING"], "numbers.csv").read_text().split(",")
@@ -53,7 +53,7 @@ def predict_fn(values, model):
 
 @pytest.fixture(scope="module")
 def source(variables: dict[str, str]) -> str:
-    """The URI of a script's archive."""
+    """Return the URI of a script's archive."""
     import boto3
 
     s3 = boto3.client("s3")
@@ -63,7 +63,7 @@ def source(variables: dict[str, str]) -> str:
 
 
 def create_config(source: str, **added: str) -> EndpointConfig:
-    """A configuration whose variants each add a number, name=number."""
+    """Create a configuration whose variants each add a number, name=number."""
     variants = []
     for name, number in added.items():
         environment = {
@@ -94,7 +94,7 @@ def create_endpoint(config: EndpointConfig) -> Endpoint:
 
 
 def answer(endpoint: Endpoint, **members: Any) -> tuple[str, list[float]]:
-    """The variant that answers, and what it makes of 1 and 2."""
+    """Return the variant that answered, and its result for 1 and 2."""
     response = endpoint.invoke(body="1\n2\n", content_type="text/csv", accept="application/json", **members)
     assert response.content_type == "application/json"
     return response.invoked_production_variant, json.loads(response.body.read())
@@ -106,7 +106,7 @@ def delete(endpoint: Endpoint) -> None:
     assert endpoint.endpoint_name not in [listed.endpoint_name for listed in Endpoint.get_all()]
 
 
-def test_an_endpoint_s_life(source: str) -> None:
+def test_the_life_of_an_endpoint_resource(source: str) -> None:
     config = create_config(source, one="10", two="20")
     endpoint = create_endpoint(config)
     assert endpoint.endpoint_status == "Creating"
@@ -116,8 +116,8 @@ def test_an_endpoint_s_life(source: str) -> None:
     assert answer(endpoint, target_variant="one") == ("one", [11, 12])
     assert answer(endpoint, target_variant="two", inference_id="id", custom_attributes="a") == ("two", [21, 22])
 
-    more = DesiredWeightAndCapacity(variant_name="one", desired_weight=99, desired_instance_count=2)
-    endpoint.update_weights_and_capacities(desired_weights_and_capacities=[more])
+    larger_capacity = DesiredWeightAndCapacity(variant_name="one", desired_weight=99, desired_instance_count=2)
+    endpoint.update_weights_and_capacities(desired_weights_and_capacities=[larger_capacity])
     endpoint.wait_for_status("InService", poll=1, timeout=60)
     described = [(variant.current_weight, variant.current_instance_count) for variant in endpoint.production_variants]
     assert described == [(99, 2), (1, 1)]
@@ -145,8 +145,8 @@ def test_a_model_that_does_not_load_is_the_reason(source: str) -> None:
 
 
 def test_a_trained_model_is_built_and_deployed(tmp_path: Path) -> None:
-    """No session and no bucket, but ModelBuilder needs a role; waits as long as the SDK does by itself."""
-    from sagemaker.serve import ModelBuilder  # makes a client while it is imported, which needs the variables
+    """ModelBuilder needs a role, but no session or bucket; the test waits as long as the SDK does by default."""
+    from sagemaker.serve import ModelBuilder  # importing it creates a client, which needs the variables
 
     for name, text in {"train": TRAINING, "serve": SERVING, "helper": "def times(a, b):\n    return a * b\n"}.items():
         (tmp_path / "source").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Executions that fail, are stopped or are killed in the middle, of a pipeline that version 3 of the SDK writes."""
+"""Executions of a pipeline written by version 3 of the SDK that fail, are stopped or are killed in the middle."""
 
 from pathlib import Path
 from typing import Any
@@ -50,16 +50,16 @@ def write(tmp_path: Path) -> Write:
         )
 
         def given(uri: Any) -> ProcessingInput:
-            place = ProcessingS3Input(s3_uri=uri, local_path=IN, s3_data_type="S3Prefix", s3_input_mode="File")
-            return ProcessingInput(input_name="given", s3_input=place)
+            output = ProcessingS3Input(s3_uri=uri, local_path=IN, s3_data_type="S3Prefix", s3_input_mode="File")
+            return ProcessingInput(input_name="given", s3_input=output)
 
         others = str(tmp_path / "others.py")
         first = ProcessingStep(name="First", step_args=processor.run(code=others))
-        place = ProcessingS3Output(s3_uri=f"s3://{BUCKET}/endings/out", local_path=OUT, s3_upload_mode="EndOfJob")
+        output = ProcessingS3Output(s3_uri=f"s3://{BUCKET}/endings/out", local_path=OUT, s3_upload_mode="EndOfJob")
         step_args = processor.run(
             code=str(tmp_path / "middle.py"),
             inputs=[given(WORD)],
-            outputs=[ProcessingOutput(output_name="result", s3_output=place)],
+            outputs=[ProcessingOutput(output_name="result", s3_output=output)],
         )
         middle = ProcessingStep(name="Middle", step_args=step_args, depends_on=[first])
         result = middle.properties.ProcessingOutputConfig.Outputs["result"].S3Output.S3Uri

@@ -1,4 +1,4 @@
-"""Pipelines whose definitions the SDK's own classes write: every type of step that runs here, conditions, functions."""
+"""Pipelines whose definitions the SDK's classes write: every type of step that runs here, conditions, functions."""
 
 import itertools
 import json
@@ -67,10 +67,10 @@ class Sources:
             sagemaker_session=self.session,
         )
         uri = f"s3://{BUCKET}/evaluated/{next(numbers)}"
-        place = ProcessingS3Output(s3_uri=uri, local_path=OUT, s3_upload_mode="EndOfJob")
+        output = ProcessingS3Output(s3_uri=uri, local_path=OUT, s3_upload_mode="EndOfJob")
         arguments = processor.run(
             code=str(self.folder / "evaluate.py"),
-            outputs=[ProcessingOutput(output_name="out", s3_output=place)],
+            outputs=[ProcessingOutput(output_name="out", s3_output=output)],
             arguments=[accuracy],
         )
         return ProcessingStep(name=name, step_args=arguments, **members)
@@ -98,7 +98,7 @@ class Sources:
         return TrainingStep(name="Train", step_args=trainer.train(data), **members)
 
     def tune(self, **members: Any) -> Any:
-        """Of two training jobs, the one of depth 2 is the best."""
+        """Return a tuning job's arguments: of its two training jobs, the one with depth 2 is the best."""
         from sagemaker.core.parameter import CategoricalParameter
         from sagemaker.core.shapes import OutputDataConfig
         from sagemaker.mlops.workflow.steps import TuningStep
@@ -132,7 +132,7 @@ def pipeline(session: Any, steps: list[Any], name: str = "", **members: Any) -> 
 
 
 def serving(s3: Any, session: Any, data: Any) -> Any:
-    """A ModelBuilder of a model that a step makes."""
+    """Return a ModelBuilder for a model that a step creates."""
     import io
     import tarfile
 
@@ -153,7 +153,7 @@ def serving(s3: Any, session: Any, data: Any) -> Any:
 
 @pytest.mark.usefixtures("sandbox")
 def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any) -> None:
-    """All steps, parameters of all types, property references, Join and JsonGet; the second execution has hits."""
+    """The pipeline has all steps, all types of parameters, property references, Join and JsonGet; a second run hits."""
     from sagemaker.core.transformer import Transformer
     from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
     from sagemaker.core.workflow.execution_variables import ExecutionVariables
@@ -218,7 +218,7 @@ def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any
     assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"bye 3 1\n"
     listed = {item["Name"]: item["Value"] for item in first.list_parameters()["PipelineParameters"]}
     assert listed == {"Word": "bye", "Depth": "3", "Least": "0.5", "Flag": "true"}
-    made.upsert(role_arn=ROLE)  # which uploads the sources again, to other addresses
+    made.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
     second = made.start(parameters={"Word": "bye", "Least": 0.8})
     assert finished(second)["PipelineExecutionStatus"] == "Failed"
     steps = steps_of(second)
@@ -267,7 +267,7 @@ def test_conditions(session: Any) -> None:
 
 @pytest.mark.usefixtures("sandbox")
 def test_retry_policies(sources: Sources, session: Any) -> None:
-    """Of both classes; neither applies to a script that fails."""
+    """There are policies of both classes; neither applies to a script that fails."""
     from sagemaker.mlops.workflow.retry import (
         SageMakerJobExceptionTypeEnum,
         SageMakerJobStepRetryPolicy,
@@ -288,7 +288,7 @@ def test_retry_policies(sources: Sources, session: Any) -> None:
 
 @pytest.mark.usefixtures("sandbox")
 def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
-    """Lists by name and by number, keys of maps, the jobs of a tuning job, a file on S3; then the hits."""
+    """References to lists by name and number, keys of maps, a tuning job's jobs and a file on S3; then cache hits."""
     from sagemaker.core.workflow.conditions import ConditionEquals
     from sagemaker.core.workflow.execution_variables import ExecutionVariables
     from sagemaker.core.workflow.functions import Join, JsonGet
@@ -302,10 +302,10 @@ def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
     channels = {"named": outputs["out"].S3Output.S3Uri, "numbered": outputs[0].S3Output.S3Uri}
     train = sources.train(ExecutionVariables.PIPELINE_EXECUTION_ID, 3, channels, cache_config=cache)
     tune = sources.tune(cache_config=cache)
-    models = [tune.get_top_model_s3_uri(place, BUCKET, "tuned") for place in (0, 1)]
+    models = [tune.get_top_model_s3_uri(output, BUCKET, "tuned") for output in (0, 1)]
     creates = [
-        ModelStep(name=f"Create{place}", step_args=serving(s3, session, uri).build())
-        for place, uri in enumerate(models)
+        ModelStep(name=f"Create{output}", step_args=serving(s3, session, uri).build())
+        for output, uri in enumerate(models)
     ]
     best, settings = tune.properties.BestTrainingJob, train.properties.HyperParameters
     metrics = Join(on="/", values=[outputs["out"].S3Output.S3Uri, "metrics.json"])
@@ -330,16 +330,16 @@ def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
     outcomes = {name: steps[name]["Metadata"]["Condition"]["Outcome"] for name in pairs}
     assert outcomes == dict.fromkeys(pairs, "True")
     client = session.sagemaker_client
-    for place, depth in enumerate(("2", "5")):
-        model = steps[f"Create{place}"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
+    for output, depth in enumerate(("2", "5")):
+        model = steps[f"Create{output}"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
         uri = client.describe_model(ModelName=model)["PrimaryContainer"]["ModelDataUrl"]
         job = client.describe_training_job(TrainingJobName=uri.split("/")[-3])
         assert (job["ModelArtifacts"]["S3ModelArtifacts"], job["HyperParameters"]["depth"]) == (uri, depth)
-    made.upsert(role_arn=ROLE)  # which uploads the sources again, to other addresses
+    made.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
     second = made.start()
     assert finished(second)["PipelineExecutionStatus"] == "Succeeded"
     hits = {name for name, item in steps_of(second).items() if "CacheHitResult" in item}
-    assert hits == {"Evaluate", "Tune"}  # what Train does depends on the execution
+    assert hits == {"Evaluate", "Tune"}  # Train depends on the execution, so it has no hit
 
 
 def test_resources(session: Any) -> None:

@@ -1,4 +1,4 @@
-"""ScriptProcessor and FrameworkProcessor: a local script, local data, outputs on S3."""
+"""ScriptProcessor and FrameworkProcessor: a local script, local data, and outputs on S3."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The model registry by the SDK's own classes: groups, versions, approval."""
+"""The model registry through the SDK's own classes: groups, versions, approval."""
 
 import io
 import itertools
@@ -19,7 +19,7 @@ def transform_fn(model, data, content_type, accept): return model, "text/csv"
 
 
 def archive(s3: Any, **files: str) -> str:
-    """An archive on S3; its URI."""
+    """Upload an archive to S3 and return its URI."""
     packed, key = io.BytesIO(), f"{next(numbers)}.tar.gz"
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, text in files.items():
@@ -31,18 +31,20 @@ def archive(s3: Any, **files: str) -> str:
 
 
 def builder(s3: Any, name: str) -> Any:
-    """A ModelBuilder of a model that answers with its name."""
-    from sagemaker.serve import ModelBuilder  # which makes clients when it is imported: the variables must be there
+    """Return a ModelBuilder for a model that answers with its name."""
+    from sagemaker.serve import ModelBuilder  # importing it creates clients, which need the variables
 
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
     variables["SAGEMAKER_SUBMIT_DIRECTORY"] = archive(s3, **{"inference.py": SCRIPT})
-    made = ModelBuilder(s3_model_data_url=archive(s3, name=name), image_uri=IMAGE, role_arn=ROLE, env_vars=variables)
-    made.build(model_name=f"built-{next(numbers)}")
-    return made
+    model_builder = ModelBuilder(
+        s3_model_data_url=archive(s3, name=name), image_uri=IMAGE, role_arn=ROLE, env_vars=variables
+    )
+    model_builder.build(model_name=f"built-{next(numbers)}")
+    return model_builder
 
 
 def test_registered_versions(s3: Any) -> None:
-    """ModelBuilder.register searches for the group, creates it once, and registers what it has built."""
+    """ModelBuilder.register searches for the group, creates it once, and registers the model that it built."""
     group = f"group-{next(numbers)}"
     arns = [
         builder(s3, name).register(
@@ -67,7 +69,7 @@ def test_registered_versions(s3: Any) -> None:
 
 
 def test_the_latest_approved_version_and_the_one_before(s3: Any) -> None:
-    """A model is made of the latest approved version; after that one is rejected, of the one before."""
+    """A model is created from the latest approved version and, after that one is rejected, from the one before."""
     group = f"group-{next(numbers)}"
     formats = {"content_types": ["text/csv"], "response_types": ["text/csv"]}
     arns = [
@@ -91,7 +93,7 @@ def test_the_latest_approved_version_and_the_one_before(s3: Any) -> None:
 
 
 def test_a_package_without_a_group(s3: Any) -> None:
-    """The SDK sends an approval status, too."""
+    """The SDK also sends an approval status."""
     name = f"package-{next(numbers)}"
     arn = builder(s3, "alone").register(
         model_package_name=name,

@@ -1,4 +1,4 @@
-"""The SDK's resources, one class for each kind of job: created, waited for with their logs, described and listed."""
+"""The SDK's resources, one class for each kind of job: created, waited for with logs, described and listed."""
 
 import io
 import itertools
@@ -36,7 +36,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 numbers = itertools.count()
 
-# a model that has nothing to do with rocks: the mean of the numbers in a column, added to what it is asked
+# a model unrelated to the challenge: it adds the mean of a column of numbers to each request
 SCRIPT = """
 import argparse, os, pathlib
 

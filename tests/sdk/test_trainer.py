@@ -1,4 +1,4 @@
-"""ModelTrainer with an image and a source folder: no session, no role, no bucket."""
+"""ModelTrainer with an image and a source folder: without a session, a role or a bucket."""
 
 import io
 import json
@@ -37,7 +37,7 @@ def source(tmp_path: Path) -> Path:
     (folder / "fit.py").write_text(SCRIPT)
     (folder / "helper.py").write_text("def doubled(value):\n    return float(2 * value)\n")
     (folder / "needs.txt").write_text("scikit-learn\n./drilling-1.0-py3-none-any.whl\n")
-    with zipfile.ZipFile(folder / "drilling-1.0-py3-none-any.whl", "w") as file:  # what the container lacks
+    with zipfile.ZipFile(folder / "drilling-1.0-py3-none-any.whl", "w") as file:  # a package that the container lacks
         file.writestr("drilling.py", "")
         file.writestr("drilling-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: drilling\nVersion: 1.0\n")
         file.writestr("drilling-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
@@ -46,7 +46,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def artifacts(trainer: ModelTrainer, s3: Any) -> dict[str, bytes]:
-    """What the last job's model.tar.gz holds."""
+    """Return the contents of the last job's model.tar.gz."""
     uri = trainer._latest_training_job.model_artifacts.s3_model_artifacts
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     with tarfile.open(fileobj=io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read())) as tar:
@@ -80,7 +80,7 @@ def test_bare_trainer(source: Path, tmp_path: Path, s3: Any, caplog: pytest.LogC
     assert reported["job"] == job.training_job_name
 
 
-def test_a_failing_script_s_own_exception_is_the_reason(source: Path) -> None:
+def test_the_exception_of_a_failing_script_is_the_reason(source: Path) -> None:
     (source / "fit.py").write_text("print('fitting')\nraise ValueError('the spectra have no columns')\n")
     with pytest.raises(FailedStatusError, match="ValueError: the spectra have no columns"):
         bare(source).train()

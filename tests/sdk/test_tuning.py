@@ -1,4 +1,4 @@
-"""The SDK's tuner and its resource of tuning jobs: created, waited for, listed, stopped; the best model is created."""
+"""The SDK's tuner and its tuning job resource: created, waited for, listed, stopped; the best model is created."""
 
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def data(variables: dict[str, str]) -> str:
 
 
 def make_tuner(folder: Path, name: str, **members: Any) -> HyperparameterTuner:
-    """name: the beginning of the tuning job's name, to which the SDK adds the minute."""
+    """Return a tuner. name: the beginning of the tuning job's name, to which the SDK adds the time."""
     (folder / "fit.py").write_text(SCRIPT)
     (folder / "helper.py").write_text(HELPER)
     trainer = ModelTrainer(
@@ -88,7 +88,7 @@ def test_the_best_job_is_found_and_its_model_created(tmp_path: Path, data: str, 
     model = Model.create(model_name="v3-best", execution_role_arn=ROLE, primary_container=container)
     assert model.primary_container.model_data_url == uri
     assert job.hyper_parameter_tuning_job_name in [
-        found.hyper_parameter_tuning_job_name for found in HyperParameterTuningJob.get_all()
+        listed.hyper_parameter_tuning_job_name for listed in HyperParameterTuningJob.get_all()
     ]
 
 

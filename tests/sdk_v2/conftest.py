@@ -1,9 +1,9 @@
-"""SageMaker's SDK, version 2: tests of the environment in which `make test-sdk` installs it, and of no other."""
+"""SageMaker's SDK, version 2: these tests run only in the environment that `make test-sdk` creates for it."""
 
 from importlib.util import find_spec
 
-from support.sdk import kept, nothing_leaves, s3, sandbox, variables
+from support.sdk import nothing_leaves, restartable_simulator, s3, sandbox, variables
 
-__all__ = ["kept", "nothing_leaves", "s3", "sandbox", "variables"]  # fixtures
+__all__ = ["nothing_leaves", "restartable_simulator", "s3", "sandbox", "variables"]  # fixtures
 
 collect_ignore_glob = [] if find_spec("sagemaker") and find_spec("sagemaker.sklearn") else ["test_*.py"]

@@ -1,4 +1,4 @@
-"""Estimators from training to batch transform, and the helpers around them, in programs that name no role."""
+"""Estimators from training to batch transform, and the helpers around them, in programs that pass no role."""
 
 import json
 import subprocess
@@ -58,7 +58,7 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def estimator(script: str) -> SKLearn:
-    """Trained on spot instances, with checkpoints."""
+    """Return an estimator that trains on spot instances, with checkpoints."""
     estimator = SKLearn(
         script,
         instance_type=INSTANCE,
@@ -76,7 +76,7 @@ def estimator(script: str) -> SKLearn:
 
 
 def run(text: str, folder: Path) -> Any:
-    """Run a program as an outside user does; return the JSON of its last line."""
+    """Run a program as an outside user does, and return the JSON in its last line."""
     process = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, timeout=120)
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout.splitlines()[-1])
@@ -93,7 +93,7 @@ def test_role_account_and_bucket_of_a_program(tmp_path: Path) -> None:
     }
 
 
-def test_a_bucket_of_ones_own_and_files_in_it(tmp_path: Path) -> None:
+def test_a_separate_bucket_and_files_in_it(tmp_path: Path) -> None:
     session = Session(default_bucket="sdk-v2-own")
     (tmp_path / "rows.csv").write_text("1,2\n")
     uri = session.upload_data(str(tmp_path / "rows.csv"), key_prefix="rows")
@@ -137,13 +137,13 @@ def test_the_log_names_settings_without_an_effect(estimator: SKLearn) -> None:
 
 @pytest.fixture(scope="module")
 def rows(estimator: SKLearn) -> str:
-    """The address of a file of three rows."""
+    """Upload a file with three rows and return its address."""
     session = estimator.sagemaker_session
     uri = f"s3://{BUCKET}/sdk-v2-clients/in/rows.csv"
     return S3Uploader.upload_string_as_file_body("1,2\n3,4\n5,6\n", uri, sagemaker_session=session)
 
 
-def test_an_estimators_transformer(estimator: SKLearn, rows: str) -> None:
+def test_the_transformer_of_an_estimator(estimator: SKLearn, rows: str) -> None:
     session = estimator.sagemaker_session
     output = f"s3://{BUCKET}/sdk-v2-clients/out"
     transformer = estimator.transformer(

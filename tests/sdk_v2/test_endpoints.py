@@ -39,7 +39,7 @@ if __name__ == "__main__":
     model = LinearRegression().fit(rows[:, 1:], factor * rows[:, 0])
     joblib.dump(model, pathlib.Path(os.environ["SM_MODEL_DIR"], "model.joblib"))
 """
-# The first container of a pipeline: answers with JSON, the default between containers.
+# The first container of a pipeline, which answers with JSON, the default between containers.
 DOUBLING = """
 def model_fn(model_dir):
     return 2
@@ -47,7 +47,7 @@ def model_fn(model_dir):
 def predict_fn(rows, factor):
     return factor * rows
 """
-# The same weights ten times as large.
+# The same model with weights ten times as large.
 LARGER = """
 import train
 
@@ -60,7 +60,7 @@ FAILING = "def model_fn(model_dir):\n    raise LookupError('no weights here')\n"
 
 
 def predicted(rows: Any) -> numpy.ndarray:
-    """What the trained model predicts: its training data are exact."""
+    """Return the trained model's predictions, which are exact because its training data are."""
     return 4 * (3 * rows[:, 0] - rows[:, 1] + 2)
 
 
@@ -90,12 +90,12 @@ def estimator(session: Session, source: Path, tmp_path_factory: pytest.TempPathF
         framework_version=VERSION,
         hyperparameters={"factor": 4.0},
     )
-    estimator.fit({"train": channel}, logs=False)  # with logs, the SDK looks twice a minute
+    estimator.fit({"train": channel}, logs=False)  # with logs, the SDK polls only twice a minute
     return estimator
 
 
 def make_model(estimator: SKLearn, source: Path, entry_point: str, **members: Any) -> SKLearnModel:
-    """A model of what the estimator has learnt, served by a script, by default with the role of the settings."""
+    """Return a model of the estimator's artifacts, served by a script, by default with the role from the settings."""
     return SKLearnModel(
         model_data=estimator.model_data,
         entry_point=entry_point,
@@ -107,7 +107,7 @@ def make_model(estimator: SKLearn, source: Path, entry_point: str, **members: An
 
 
 def delete(predictor: Predictor) -> None:
-    """Delete an endpoint, its configuration and its models, and see that they are gone."""
+    """Delete an endpoint, its configuration and its models, and check that they are gone."""
     client = predictor.sagemaker_session.sagemaker_client
     config = client.describe_endpoint(EndpointName=predictor.endpoint_name)["EndpointConfigName"]
     [variant] = client.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
@@ -125,7 +125,7 @@ def delete(predictor: Predictor) -> None:
 
 @pytest.fixture
 def predictors(session: Session) -> Iterator[list[Predictor]]:
-    """Whose endpoints are deleted after a test, if it has not deleted them."""
+    """Return a list of predictors; a test's remaining endpoints are deleted at its end."""
     predictors: list[Predictor] = []
     yield predictors
     names = {predictor.endpoint_name for predictor in predictors}
@@ -139,7 +139,7 @@ def test_an_estimator_is_deployed(estimator: SKLearn, session: Session, predicto
     predictors.append(predictor)
     session.wait_for_endpoint(predictor.endpoint_name, poll=1)
     assert isinstance(predictor, SKLearnPredictor)
-    answer = predictor.predict(ROWS)  # numpy's format, both ways
+    answer = predictor.predict(ROWS)  # numpy's format in both directions
     assert isinstance(answer, numpy.ndarray)
     assert numpy.allclose(answer, predicted(ROWS))
     delete(predictor)
@@ -165,7 +165,7 @@ def test_a_model_is_deployed_and_updated(
     delete(predictor)
 
 
-def test_serializers_and_what_goes_with_a_request(
+def test_serializers_and_request_attributes(
     estimator: SKLearn, source: Path, session: Session, predictors: list[Predictor]
 ) -> None:
     name = make_model(estimator, source, "train.py").deploy(1, INSTANCE, wait=False).endpoint_name

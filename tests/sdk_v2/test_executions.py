@@ -1,4 +1,4 @@
-"""Executions that fail, are stopped or are killed in the middle, of a pipeline that version 2 of the SDK writes."""
+"""Executions of a pipeline written by version 2 of the SDK that fail, are stopped or are killed in the middle."""
 
 from pathlib import Path
 
@@ -42,8 +42,8 @@ def write(tmp_path: Path) -> Write:
             code=str(tmp_path / "middle.py"), inputs=[ProcessingInput(WORD, IN)], outputs=[result]
         )
         middle = ProcessingStep("Middle", step_args=step_args, depends_on=[first])
-        place = middle.properties.ProcessingOutputConfig.Outputs["result"].S3Output.S3Uri
-        after = ProcessingStep("After", step_args=processor.run(code=others, inputs=[ProcessingInput(place, IN)]))
+        output_uri = middle.properties.ProcessingOutputConfig.Outputs["result"].S3Output.S3Uri
+        after = ProcessingStep("After", step_args=processor.run(code=others, inputs=[ProcessingInput(output_uri, IN)]))
         return Pipeline("endings", steps=[after, middle, first], sagemaker_session=Session())
 
     return write

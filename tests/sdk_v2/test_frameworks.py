@@ -52,7 +52,7 @@ if __name__ == "__main__":
 
 
 def fitted(estimator: Framework) -> Framework:
-    """The estimator after its training job; skips the test where jobs with its image cannot run."""
+    """Return the estimator after its training job, or skip the test if jobs with its image cannot run."""
     try:
         estimator.fit(wait=False)
     except ClientError as error:
@@ -75,7 +75,7 @@ FAMILIES = [
 def test_from_training_to_an_endpoint(
     family: type[Framework], version: dict[str, str], text: str, formats: tuple[Any, Any], tmp_path: Path
 ) -> None:
-    """For PyTorch, the SDK puts the script beside the model before it deploys it."""
+    """For PyTorch, the SDK puts the script beside the model before it deploys the model."""
     (tmp_path / "job.py").write_text(text)
     members = {"entry_point": str(tmp_path / "job.py"), "role": ROLE, "hyperparameters": {"slope": 2.0}}
     estimator = fitted(family(instance_count=1, instance_type=INSTANCE, **version, **members))

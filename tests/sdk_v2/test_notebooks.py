@@ -1,9 +1,9 @@
 """The notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch, cell by cell.
 
-RECORE_SERIAL_INFERENCE names a folder with a copy of that repository; without it the tests are skipped. The cells are
-executed as they are, by IPython, in a process with nothing but the variables of the simulator, with two deviations: the
-data file is put into a bucket with the name of AWS's public one, and a space at the start of a cell of pytorch-demo,
-before %%writefile, is removed.
+RECORE_SERIAL_INFERENCE names a folder with a copy of that repository; without it the tests are skipped. IPython runs
+the cells unchanged, in a process with only the simulator's variables, with two exceptions: the data file is put into a
+bucket with the name of AWS's public one, and a space at the start of a cell of pytorch-demo, before %%writefile, is
+removed.
 """
 
 import io
@@ -36,7 +36,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def public_data(variables: dict[str, str]) -> pandas.DataFrame:
-    """The data file of the notebooks in a bucket with the name of AWS's public one; its rows.
+    """Put the notebooks' data file into a bucket with the name of AWS's public one, and return its rows.
 
     The repository has the rows as the notebooks write them: with a header, and the target in half millions.
     """
@@ -56,7 +56,7 @@ def public_data(variables: dict[str, str]) -> pandas.DataFrame:
 
 
 def changed_cells(notebook: Path) -> list[str]:
-    """The cells whose first line is a magic of the cell after a space, without the space."""
+    """Return the cells whose first line is a cell magic after a space, without that space."""
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
     texts = {number: "".join(cell["source"]) for number, cell in enumerate(cells)}
     return [f"{number}={text.lstrip()}" for number, text in texts.items() if text.startswith(" %%")]
@@ -77,9 +77,9 @@ def test_a_notebook_runs_from_its_first_cell_to_its_last(
 
     config = json.loads((folder / "config.json").read_text())
     test = s3.get_object(Bucket=config["DEFAULT_BUCKET"], Key=f"{config['PREFIX']}/test/test.csv")["Body"]
-    given = pandas.read_csv(test, header=None).to_numpy()
+    inputs = pandas.read_csv(test, header=None).to_numpy()
     joined = pandas.read_csv(folder / RESULTS[name], header=None).to_numpy()
-    assert joined.shape == (len(given), 10)
-    assert numpy.array_equal(joined[:, :9], given)  # row by row
+    assert joined.shape == (len(inputs), 10)
+    assert numpy.array_equal(joined[:, :9], inputs)  # row by row
     assert numpy.isfinite(joined[:, 9]).all()
-    assert len(given) == round(len(public_data) * 0.33 + 0.5)
+    assert len(inputs) == round(len(public_data) * 0.33 + 0.5)

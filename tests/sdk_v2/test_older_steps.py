@@ -1,4 +1,4 @@
-"""A pipeline of the classes that version 2 of the SDK calls deprecated, and that many programs still have."""
+"""A pipeline of classes that version 2 of the SDK calls deprecated, and that many programs still use."""
 
 from pathlib import Path
 from typing import Any
@@ -63,19 +63,19 @@ def test_a_pipeline_of_older_classes(tmp_path: Path, s3: Any) -> None:
     transformer = Transformer(
         created.properties.ModelName, 1, INSTANCE, accept="text/csv", output_path=output, sagemaker_session=session
     )
-    given = TransformInput(rows, content_type="text/csv", split_type="Line")
-    transformed = TransformStep("Transform", transformer=transformer, inputs=given)
+    transform_input = TransformInput(rows, content_type="text/csv", split_type="Line")
+    transformed = TransformStep("Transform", transformer=transformer, inputs=transform_input)
     both = EstimatorTransformer(
         "Both",
         estimator=estimator,
         model_data=data,
         model_inputs=CreateModelInput(INSTANCE),
-        transform_inputs=given,
+        transform_inputs=transform_input,
         instance_count=1,
         instance_type=INSTANCE,
         accept="text/csv",
         output_path=f"s3://{BUCKET}/older/both",
-        entry_point=str(tmp_path / "inference.py"),  # which a step puts beside the model
+        entry_point=str(tmp_path / "inference.py"),  # a step puts this beside the model
     )
     steps = [prepared, trained, register, created, transformed, both]
     pipeline = Pipeline("older", steps=steps, sagemaker_session=session)

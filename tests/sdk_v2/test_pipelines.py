@@ -87,9 +87,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prepare(source: Path, session: PipelineSession) -> ProcessingStep:
     processor = SKLearnProcessor(VERSION, ROLE, instance_type=INSTANCE, instance_count=1, sagemaker_session=session)
-    place = Join("/", [f"s3://{BUCKET}", ExecutionVariables.PIPELINE_NAME, "rows"])
+    destination = Join("/", [f"s3://{BUCKET}", ExecutionVariables.PIPELINE_NAME, "rows"])
     outputs = [
-        ProcessingOutput(output_name="rows", source=f"{OUTPUT}/rows", destination=place),
+        ProcessingOutput(output_name="rows", source=f"{OUTPUT}/rows", destination=destination),
         ProcessingOutput(output_name="metrics", source=f"{OUTPUT}/metrics"),
     ]
     step_args = processor.run(code=str(source / "prepare.py"), outputs=outputs, arguments=["--mode", mode])
@@ -108,7 +108,7 @@ def make_estimator(source: Path, session: PipelineSession, **members: Any) -> SK
 
 
 def train(source: Path, prepared: ProcessingStep, session: PipelineSession) -> TrainingStep:
-    """A step that no cache can have: what it does differs in each execution."""
+    """Return a step that cannot be cached, because its arguments differ in each execution."""
     settings = {
         "factor": factor,
         "epochs": epochs,
@@ -140,7 +140,7 @@ def tune(source: Path, prepared: ProcessingStep, session: PipelineSession) -> Tu
 
 
 def conditions(prepared: ProcessingStep, trained: TrainingStep, tuned: TuningStep) -> list[Condition]:
-    """Of every class; all of them are true."""
+    """Return one condition of every class; all of them are true."""
     rows = JsonGet(step_name="Prepare", property_file=METRICS, json_path="rows")
     share = JsonGet(step_name="Prepare", property_file="Metrics", json_path="parts[0].share")
     metrics = prepared.properties.ProcessingOutputConfig.Outputs["metrics"].S3Output.S3Uri
@@ -164,14 +164,15 @@ def conditions(prepared: ProcessingStep, trained: TrainingStep, tuned: TuningSte
 
 
 def deployment(source: Path, trained: TrainingStep, tuned: TuningStep, session: PipelineSession) -> list[Any]:
-    """Steps that create a model, register it, transform with it and with the best one of the tuning job."""
+    """Return steps that create and register a model, and transform with it and with the tuning job's best one."""
     data = trained.properties.ModelArtifacts.S3ModelArtifacts
     model, best = (
-        SKLearnModel(place, ROLE, str(source / "train.py"), VERSION, sagemaker_session=session)
-        for place in (data, tuned.get_top_model_s3_uri(0, BUCKET, "tuned"))
+        SKLearnModel(destination, ROLE, str(source / "train.py"), VERSION, sagemaker_session=session)
+        for destination in (data, tuned.get_top_model_s3_uri(0, BUCKET, "tuned"))
     )
     create, create_best = (
-        ModelStep(name, step_args=made.create(INSTANCE)) for name, made in (("Create", model), ("CreateBest", best))
+        ModelStep(name, step_args=source_model.create(INSTANCE))
+        for name, source_model in (("Create", model), ("CreateBest", best))
     )
     register = ModelStep(
         "Register",
@@ -187,8 +188,8 @@ def deployment(source: Path, trained: TrainingStep, tuned: TuningStep, session: 
     )
     rows = trained.properties.InputDataConfig[0].DataSource.S3DataSource.S3Uri
     transforms = [
-        transform(name, made.properties.ModelName, rows, session, cached)
-        for name, made, cached in (("Transform", create, None), ("TransformBest", create_best, CACHE))
+        transform(name, source_model.properties.ModelName, rows, session, cached)
+        for name, source_model, cached in (("Transform", create, None), ("TransformBest", create_best, CACHE))
     ]
     return [create, create_best, register, *transforms]
 
@@ -202,7 +203,7 @@ def transform(name: str, model: Any, rows: Any, session: PipelineSession, cached
 
 @pytest.fixture(scope="module")
 def executions(source: Path, sandbox: None) -> list[_PipelineExecution]:
-    """Two of a pipeline with all types of steps that create a resource, run to the end; each has its own sources."""
+    """Run two executions of a pipeline with all steps that create a resource, each with its own sources, to the end."""
     session = PipelineSession()
     prepared = prepare(source, session)
     trained, tuned = train(source, prepared, session), tune(source, prepared, session)
@@ -243,8 +244,8 @@ def test_expressions_have_their_values(execution: _PipelineExecution) -> None:
     steps = {name: step["Metadata"] for name, step in steps_of(execution).items()}
     job = client.describe_training_job(TrainingJobName=steps["Train"]["TrainingJob"]["Arn"].rpartition("/")[2])
     identifier = execution.arn.rpartition("/")[2]
-    given = {name: value for name, value in job["HyperParameters"].items() if not name.startswith("sagemaker_")}
-    assert given == {
+    passed = {name: value for name, value in job["HyperParameters"].items() if not name.startswith("sagemaker_")}
+    assert passed == {
         "factor": "4.0",
         "epochs": "3",
         "mode": "quick-n3",
@@ -268,15 +269,15 @@ def test_the_best_model_of_a_tuning_job(execution: _PipelineExecution) -> None:
     tuning = steps["Tune"]["TuningJob"]["Arn"].rpartition("/")[2]
     best = client.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuning)["BestTrainingJob"]
     model = client.describe_model(ModelName=steps["CreateBest-CreateModel"]["Model"]["Arn"].rpartition("/")[2])
-    place = f"s3://{BUCKET}/tuned/{best['TrainingJobName']}/output/model.tar.gz"
-    assert model["PrimaryContainer"]["ModelDataUrl"] == place
-    found = float(best["TunedHyperParameters"]["factor"])
+    destination = f"s3://{BUCKET}/tuned/{best['TrainingJobName']}/output/model.tar.gz"
+    assert model["PrimaryContainer"]["ModelDataUrl"] == destination
+    best_factor = float(best["TunedHyperParameters"]["factor"])
     text = execution.sagemaker_session.read_s3_file(BUCKET, "every-step/TransformBest/rows.csv.out")
-    assert [float(line) for line in text.split()] == pytest.approx([3 * found, 7 * found])
+    assert [float(line) for line in text.split()] == pytest.approx([3 * best_factor, 7 * best_factor])
 
 
 def test_a_second_execution_has_the_hits_that_are_enabled(executions: list[_PipelineExecution]) -> None:
-    """Train is enabled, too, but its hyperparameters have the execution's ID."""
+    """Train has caching enabled, too, but its hyperparameters contain the execution's ID."""
     first, second = map(steps_of, executions)
     assert not any("CacheHitResult" in step for step in first.values())
     hits = {name: step["CacheHitResult"] for name, step in second.items() if "CacheHitResult" in step}
@@ -286,7 +287,7 @@ def test_a_second_execution_has_the_hits_that_are_enabled(executions: list[_Pipe
 
 
 def test_the_other_branch_fails_with_its_message() -> None:
-    """Neither branch has a job: the message is there at once."""
+    """Neither branch has a job, so the message is there at once."""
     failing = FailStep("Refuse", error_message=Join(" ", ["not good enough:", mode]))
     check = ConditionStep("Check", conditions=[ConditionEquals(mode, "full")], if_steps=[], else_steps=[failing])
     pipeline = Pipeline("failing", [mode], steps=[check], sagemaker_session=Session())
@@ -320,7 +321,7 @@ def test_a_step_of_another_type_is_refused_by_name(kind: str, make: Callable[[],
 
 
 def test_a_large_definition_is_read_from_s3(s3: Any) -> None:
-    """Version 2 of the SDK puts definitions of more than 100 KiB there."""
+    """Version 2 of the SDK stores definitions of more than 100 KiB there."""
     text = ParameterString("Text", default_value="a")
     steps = [
         ConditionStep(f"C{n}", conditions=[ConditionEquals(text, "x" * 250)], if_steps=[], else_steps=[])

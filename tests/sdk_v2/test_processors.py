@@ -1,4 +1,4 @@
-"""Processors: a script, a source folder with requirements; local data, and outputs on S3."""
+"""Processors: a script, a source folder with requirements, local data, and outputs on S3."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def numbers(tmp_path: Path) -> str:
 
 
 def process(processor: Processor, numbers: str, prefix: str, **members: Any) -> None:
-    """Run a processor to its end; it reads numbers, and writes to a prefix of the bucket."""
+    """Run a processor, which reads numbers and writes to a prefix of the bucket, to its end."""
     processor.run(
         inputs=[ProcessingInput(source=numbers, destination="/opt/ml/processing/input/data")],
         outputs=[

@@ -1,4 +1,4 @@
-"""The model registry: a model registered, approved, and deployed from its package."""
+"""The model registry: a model is registered, approved, and deployed from its package."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def transform_fn(model, data, content_type, accept): return model, "text/csv"
 
 
 def register(folder: Path, session: Session, answer: str = "registered", **members: Any) -> Any:
-    """Register a model that gives an answer; its package."""
+    """Register a model that returns a fixed answer, and return its package."""
     (folder / "inference.py").write_text(SCRIPT.replace("registered", answer))
     model = SKLearnModel(
         model_data=None,
@@ -58,7 +58,7 @@ def test_register_approve_and_deploy(tmp_path: Path) -> None:
     assert described["CustomerMetadataProperties"] == {"score": "0.8"}
     assert (described["ModelApprovalStatus"], described["ApprovalDescription"]) == ("Rejected", "not yet")
     assert described["SourceUri"] == model_data
-    registered.deploy(1, INSTANCE, endpoint_name="sdk-v2-registry")  # which approves it
+    registered.deploy(1, INSTANCE, endpoint_name="sdk-v2-registry")  # deploying approves it
     assert session.sagemaker_client.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"] == "Approved"
     predictor = Predictor("sdk-v2-registry", session)
     assert predictor.predict("1") == b"registered"
@@ -66,7 +66,7 @@ def test_register_approve_and_deploy(tmp_path: Path) -> None:
 
 
 def test_the_latest_approved_version_and_the_one_before(tmp_path: Path) -> None:
-    """An endpoint serves the latest approved version; after that one is rejected, the one before."""
+    """An endpoint serves the latest approved version and, after that one is rejected, the one before."""
     session, group = Session(), "sdk-v2-versions"
     packages = [register(tmp_path, session, answer, model_package_group_name=group) for answer in ("one", "two")]
     client = session.sagemaker_client
@@ -90,7 +90,7 @@ def test_the_latest_approved_version_and_the_one_before(tmp_path: Path) -> None:
     Predictor(group, session).delete_endpoint()
 
 
-def test_what_changes_a_version(tmp_path: Path) -> None:
+def test_changes_of_a_version(tmp_path: Path) -> None:
     session = Session()
     package = register(tmp_path, session, model_package_group_name="sdk-v2-changes")
     arn = package.model_package_arn
@@ -108,7 +108,7 @@ def test_what_changes_a_version(tmp_path: Path) -> None:
 
 
 def test_a_package_without_a_group(tmp_path: Path) -> None:
-    """The SDK sends an approval status, too."""
+    """The SDK also sends an approval status."""
     session = Session()
     package = register(tmp_path, session, model_package_name="sdk-v2-alone")
     assert package.model_package_arn.endswith("model-package/sdk-v2-alone")
@@ -117,10 +117,10 @@ def test_a_package_without_a_group(tmp_path: Path) -> None:
 
 
 def test_the_model_card_of_a_package(tmp_path: Path) -> None:
-    """The SDK asks whether the package exists, and whether it has a card already."""
+    """The SDK asks whether the package exists and whether it already has a card."""
     session = Session()
     package = register(tmp_path, session, model_package_group_name="sdk-v2-cards")
-    found = model_card.ModelPackage.from_model_package_arn(package.model_package_arn, session)
-    assert found.model_package_version == 1
+    described = model_card.ModelPackage.from_model_package_arn(package.model_package_arn, session)
+    assert described.model_package_version == 1
     with pytest.raises(ValueError, match="could not be found"):
         model_card.ModelPackage.from_model_package_arn(f"{package.model_package_arn}0", session)

@@ -36,7 +36,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def preprocessing(source: Path, data: Any, count: Any, session: PipelineSession) -> ProcessingStep:
-    """The only step with a cache."""
+    """Return the only step with a cache."""
     processor = FrameworkProcessor(
         SKLearn,
         VERSION,
@@ -51,8 +51,10 @@ def preprocessing(source: Path, data: Any, count: Any, session: PipelineSession)
     step_args = processor.run(
         inputs=[ProcessingInput(source=data, destination=f"{base}/input")],
         outputs=[
-            ProcessingOutput(output_name=name, source=f"{base}/{name}", destination=f"s3://{BUCKET}/{PREFIX}/{place}")
-            for name, place in outputs
+            ProcessingOutput(
+                output_name=name, source=f"{base}/{name}", destination=f"s3://{BUCKET}/{PREFIX}/{file_source}"
+            )
+            for name, file_source in outputs
         ],
         code=str(source / "features.py"),
     )
@@ -81,10 +83,10 @@ def pipeline(session: Session, source: Path) -> Pipeline:
     process = preprocessing(source, data, count, pipeline_session)
     train = training(source, process, pipeline_session)
     scaler = process.arguments["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] + "/model.tar.gz"
-    places = {"features.py": scaler, "model.py": train.properties.ModelArtifacts.S3ModelArtifacts}
+    sources = {"features.py": scaler, "model.py": train.properties.ModelArtifacts.S3ModelArtifacts}
     models = [
-        SKLearnModel(place, ROLE, str(source / name), VERSION, sagemaker_session=pipeline_session)
-        for name, place in places.items()
+        SKLearnModel(file_source, ROLE, str(source / name), VERSION, sagemaker_session=pipeline_session)
+        for name, file_source in sources.items()
     ]
     serial = PipelineModel(models, ROLE, sagemaker_session=pipeline_session)
     create = ModelStep("CreateSerialModel", step_args=serial.create(instance_type=INSTANCE))
@@ -105,7 +107,7 @@ def pipeline(session: Session, source: Path) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def executions(pipeline: Pipeline) -> list[_PipelineExecution]:
-    """Two executions, one after the other, of a pipeline with the role of the settings."""
+    """Run two executions, one after the other, of a pipeline with the role from the settings."""
     pipeline.upsert()
     executions = []
     for _ in range(2):
@@ -155,5 +157,5 @@ def test_predictions_are_joined_row_by_row(executions: list[_PipelineExecution],
     test = f"s3://{BUCKET}/{PREFIX}/test/test.csv"
     transformer.transform(test, content_type="text/csv", split_type="Line", join_source="Input", wait=False)
     session.wait_for_transform_job(transformer.latest_transform_job.name, poll=1)
-    given = session.read_s3_file(BUCKET, f"{PREFIX}/test/test.csv")
-    check_joined(given, session.read_s3_file(BUCKET, f"{PREFIX}/batch-transform/test.csv.out"))
+    inputs = session.read_s3_file(BUCKET, f"{PREFIX}/test/test.csv")
+    check_joined(inputs, session.read_s3_file(BUCKET, f"{PREFIX}/batch-transform/test.csv.out"))

@@ -1,4 +1,4 @@
-"""HyperparameterTuner: fit, its best job deployed, attached, analysed, a warm start, stopped."""
+"""HyperparameterTuner: fit, deploy its best job, attach, analyse, warm start, stop."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from sagemaker.tuner import CategoricalParameter, ContinuousParameter, Hyperpara
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 
-# what it gets decides alone, so that jobs cost little; the model is the number of its objective
+# the hyperparameters alone decide the result, so that jobs are cheap; the model is the value of its objective
 SCRIPT = """
 import argparse, os, pathlib
 
@@ -96,7 +96,7 @@ def test_attach(tuner: HyperparameterTuner, session: Session) -> None:
     attached = HyperparameterTuner.attach(name, sagemaker_session=session, estimator_cls="sagemaker.sklearn.SKLearn")
     assert attached.best_training_job() == tuner.best_training_job()
     ranges = [item.hyperparameter_ranges()["IntegerParameterRanges"] for item in (attached, tuner)]
-    assert ranges[0] == ranges[1]  # the SDK itself loses other scalings than Auto
+    assert ranges[0] == ranges[1]  # the SDK itself loses scaling types other than Auto
     assert attached.max_jobs == 2
     analytics = HyperparameterTuningJobAnalytics(name, sagemaker_session=session)
     assert analytics.tuning_ranges["rate"]["ScalingType"] == "Logarithmic"
@@ -106,13 +106,13 @@ def test_attach(tuner: HyperparameterTuner, session: Session) -> None:
 def test_a_warm_start_and_a_stop(tuner: HyperparameterTuner, session: Session) -> None:
     child = tuner.identical_dataset_and_algorithm_tuner()
     child.max_jobs, child.max_parallel_jobs = 1, 1
-    child.metric_definitions = METRICS  # which the SDK does not take over
+    child.metric_definitions = METRICS  # the SDK does not copy them
     child.fit(wait=False)
     child.wait()
     described = child.describe()
     names = {tuner.best_training_job(), child.best_training_job()}
     assert described["OverallBestTrainingJob"]["TrainingJobName"] in names
-    child.fit(wait=False, job_name="v2-stopped")  # the SDK's own name is the same for a minute
+    child.fit(wait=False, job_name="v2-stopped")  # the SDK's default name changes only once a minute
     child.stop_tuning_job()
     child.wait()
     assert child.describe()["HyperParameterTuningJobStatus"] == "Stopped"

@@ -1,6 +1,6 @@
-"""A model's life with SageMaker's XGBoost image by an Estimator without a script: from data to A/B test and update.
+"""The life of a model with SageMaker's XGBoost image and an Estimator without a script, from data to an update.
 
-Predictions are those of xgboost in a process of its own with the same hyperparameters, to the last digit.
+Predictions equal those of xgboost in a separate process with the same hyperparameters, to the last digit.
 """
 
 import json
@@ -45,7 +45,7 @@ def session() -> Session:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files without a header: train.csv and validation.csv with the label first, test.csv without labels."""
+    """Write files without a header: train.csv and validation.csv with the label first, test.csv without labels."""
     folder, rng = tmp_path_factory.mktemp("houses"), numpy.random.default_rng(0)
     for name, rows in (("train", 300), ("validation", 100), ("test", 40)):
         features = rng.normal(size=(rows, 5)).round(5)
@@ -69,7 +69,7 @@ def test_location(session: Session, folder: Path) -> str:
 
 
 def predictions(folder: Path, **settings: Any) -> list[float]:
-    """What a model with these settings predicts for test.csv, by xgboost in the project's environment."""
+    """Return what xgboost, in the project's environment, predicts for test.csv with these settings."""
     command = [PYTHON, "-c", EXPECTED, folder, *map(json.dumps, (SETTINGS | settings, ROUNDS, PATIENCE))]
     return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
@@ -96,7 +96,7 @@ def estimator(session: Session, channels: dict[str, TrainingInput]) -> Estimator
 
 
 def transformed(estimator: Estimator, test_location: str, session: Session) -> list[float]:
-    """What a transform job with the estimator's model predicts."""
+    """Return what a transform job predicts with the estimator's model."""
     transformer = estimator.transformer(instance_count=1, instance_type=INSTANCE)
     transformer.transform(test_location, content_type="text/csv", split_type="Line")
     transformer.wait()
@@ -113,7 +113,7 @@ def test_batch_transform(estimator: Estimator, folder: Path, test_location: str,
     assert transformed(estimator, test_location, session) == predictions(folder)
 
 
-def test_an_endpoint_and_what_a_web_page_s_function_asks(estimator: Estimator, folder: Path, session: Session) -> None:
+def test_an_endpoint_and_the_requests_of_a_web_function(estimator: Estimator, folder: Path, session: Session) -> None:
     predictor = estimator.deploy(initial_instance_count=1, instance_type=INSTANCE, wait=False)
     session.wait_for_endpoint(predictor.endpoint_name, poll=1)
     predictor.serializer = CSVSerializer()
@@ -126,7 +126,7 @@ def test_an_endpoint_and_what_a_web_page_s_function_asks(estimator: Estimator, f
     predictor.delete_endpoint()
 
 
-def test_tuning_by_the_image_s_own_metric(
+def test_tuning_by_the_metric_of_the_image(
     session: Session, channels: dict[str, TrainingInput], folder: Path, test_location: str
 ) -> None:
     tuner = HyperparameterTuner(
@@ -159,7 +159,7 @@ def test_tuning_by_the_image_s_own_metric(
 def test_an_ab_test_and_an_update(
     estimator: Estimator, channels: dict[str, TrainingInput], folder: Path, session: Session
 ) -> None:
-    """SageMaker's linear learner is refused by name; here, the linear model is one of XGBoost."""
+    """SageMaker's linear learner is refused by name; the linear model here is one of XGBoost's."""
     linear = new_estimator(session, booster="gblinear")
     linear.fit(channels, logs=False)
     client, variants = session.sagemaker_client, []

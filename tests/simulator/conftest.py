@@ -1,4 +1,4 @@
-"""Simulators that the tests of a session share."""
+"""Simulators that all tests of a session share."""
 
 from collections.abc import Iterator
 
@@ -12,21 +12,21 @@ from recore.simulator.server import Simulator
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """A client of a simulator whose jobs run in a sandbox if the kernel allows it."""
+    """Return a client of a simulator whose jobs run in a sandbox if the kernel allows it."""
     with Simulator() as simulator:
         yield Client(simulator)
 
 
 @pytest.fixture(scope="session")
 def without_sandbox() -> Iterator[Client]:
-    """A client of a simulator without a sandbox: tests can control jobs and servers by files."""
+    """Return a client of a simulator without a sandbox: tests can control jobs and servers through files."""
     with Simulator(isolation="off") as simulator:
         yield Client(simulator)
 
 
 @pytest.fixture(scope="module")
 def endpoints(client: Client) -> Iterator[Endpoints]:
-    """The endpoints of that simulator. Those that a module leaves are deleted: they hold instances and folders."""
+    """Return that simulator's endpoints. Those that a module leaves are deleted: they hold instances and folders."""
     endpoints = Endpoints(client)
     yield endpoints
     endpoints.delete_all()
@@ -34,6 +34,6 @@ def endpoints(client: Client) -> Iterator[Endpoints]:
 
 @pytest.fixture(scope="session", params=ISOLATIONS)
 def either(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """A client of a simulator with a sandbox, then of one without."""
+    """Return a client of a simulator with a sandbox, then of one without."""
     with Simulator(isolation=request.param) as simulator:
         yield Client(simulator)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for requests: valid ones by a service model's shapes, and changed ones."""
+"""Hypothesis strategies for requests: valid ones, made from a service model's shapes, and modified ones."""
 
 import re
 from functools import cache
@@ -19,12 +19,12 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-DEEP = 4  # levels below which only what is required is made
+DEEP = 4  # from this depth on, only required members are generated
 
 
 @cache
 def valid(shape: Shape, depth: int = 0) -> st.SearchStrategy[Any]:
-    """JSON values that the shape allows."""
+    """Generate JSON values that the shape allows."""
     bounds = shape.metadata
     if shape.type_name == "structure":
         return st.deferred(lambda: _structures(shape, depth))
@@ -55,17 +55,17 @@ def _structures(shape: Shape, depth: int) -> st.SearchStrategy[dict[str, Any]]:
         return st.one_of(st.fixed_dictionaries({name: member}) for name, member in members.items())
     required = {name: members[name] for name in shape.required_members}
     optional = {name: member for name, member in members.items() if name not in required}
-    few = (
+    few_members = (
         st.lists(st.sampled_from(sorted(optional)), max_size=4, unique=True)
         if optional and depth < DEEP
         else st.just([])
     )
-    return few.flatmap(lambda names: st.fixed_dictionaries(required | {name: optional[name] for name in names}))
+    return few_members.flatmap(lambda names: st.fixed_dictionaries(required | {name: optional[name] for name in names}))
 
 
 @cache
 def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
-    """Texts that match a pattern, lengthened to the least and to the greatest length if the pattern allows that."""
+    """Generate texts that match a pattern, extended to the least and greatest length if the pattern allows that."""
     pattern = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9").replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     compiled = regex.compile(pattern, regex.ASCII if r"\p" not in pattern else 0)
 
@@ -105,9 +105,9 @@ def _strings(bounds: dict[str, Any]) -> st.SearchStrategy[str]:
 
 
 def spoiled(document: Any) -> st.SearchStrategy[Any]:
-    """A document with one change: a value replaced by anything, a value removed, or an unknown member added."""
-    places = list(_places(document, ()))
-    return st.tuples(st.sampled_from(places), ANYTHING, st.sampled_from(["put", "drop", "add"])).map(
+    """Generate a document in which one value is replaced, removed, or joined by an unknown member."""
+    paths = list(_places(document, ()))
+    return st.tuples(st.sampled_from(paths), ANYTHING, st.sampled_from(["put", "drop", "add"])).map(
         lambda change: _changed(document, *change)
     )
 
@@ -119,12 +119,12 @@ def _places(value: Any, path: tuple[Any, ...]) -> Any:
             yield from _places(value[key], (*path, key))
 
 
-def _changed(value: Any, path: tuple[Any, ...], new: Any, how: str) -> Any:
+def _changed(value: Any, path: tuple[Any, ...], new: Any, change: str) -> Any:
     if not path:
-        return value | {"Unknown": new} if how == "add" and isinstance(value, dict) else new
+        return value | {"Unknown": new} if change == "add" and isinstance(value, dict) else new
     copy = dict(value) if isinstance(value, dict) else list(value)
-    if len(path) == 1 and how == "drop":
+    if len(path) == 1 and change == "drop":
         del copy[path[0]]
     else:
-        copy[path[0]] = _changed(value[path[0]], path[1:], new, how)
+        copy[path[0]] = _changed(value[path[0]], path[1:], new, change)
     return copy

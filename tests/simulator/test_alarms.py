@@ -1,4 +1,4 @@
-"""Alarms are evaluated as CloudWatch documents: on their metric's data points, whenever their state is read."""
+"""Alarms are evaluated as CloudWatch documents: from their metric's data points, whenever their state is read."""
 
 import datetime
 from typing import Any
@@ -15,14 +15,14 @@ ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
 
 
 def points(text: str) -> list[float | None]:
-    """Data points as the guide writes them: X is breaching, 0 is not, - is missing."""
+    """Return data points as the guide writes them: X is breaching, 0 is not, - is missing."""
     return [{"X": 10.0, "0": 0.0, "-": None}[point] for point in text.split()]
 
 
 @pytest.mark.parametrize(
     ("to_alarm", "text", "states"),
     [
-        # both tables of the guide, in the order missing, ignore, breaching, notBreaching
+        # Both tables of the guide; the states are in the order missing, ignore, breaching, notBreaching.
         (3, "0 - X - X", "OK OK OK OK"),
         (3, "0 - - - -", "OK OK OK OK"),
         (3, "- - - - -", "INSUFFICIENT_DATA SAME ALARM OK"),
@@ -33,12 +33,12 @@ def points(text: str) -> list[float | None]:
         (2, "0 - X - -", "OK OK ALARM OK"),
         (2, "- - - - 0", "OK OK ALARM OK"),
         (2, "- - - X -", "ALARM SAME ALARM OK"),
-        # its text on premature alarms: too recent, then followed by a data point that is not breaching
+        # The guide's text about premature alarms: too recent, then followed by a data point that is not breaching.
         (3, "- - - - X", "INSUFFICIENT_DATA SAME ALARM OK"),
         (3, "- - - X -", "INSUFFICIENT_DATA SAME ALARM OK"),
         (3, "- - - X 0", "OK OK OK OK"),
         (3, "- - X - 0", "OK OK OK OK"),
-        # no data point is missing: only the last three count
+        # No data point is missing, so only the last three count.
         (3, "X X X X 0", "OK OK OK OK"),
         (3, "0 0 X X X", "ALARM ALARM ALARM ALARM"),
         (3, "X X 0 X X", "OK OK OK OK"),
@@ -68,7 +68,7 @@ def test_comparisons(comparison: str, breaching: list[bool]) -> None:
 
 
 class Watched:
-    """A metric with an alarm on it."""
+    """A metric and an alarm that watches it."""
 
     def __init__(self, client: Client, **members: Any):
         self.cloudwatch, self.name = client.simulator.client("cloudwatch"), f"alarm-{next(numbers)}"
@@ -80,7 +80,7 @@ class Watched:
         self.cloudwatch.put_metric_alarm(AlarmName=self.name, **self.metric, **chosen)
 
     def put(self, age: float = 1, **datum: Any) -> None:
-        """A datum of some seconds ago."""
+        """Put a datum that is some seconds old."""
         time = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
         data = [{"MetricName": "metric", "Timestamp": time} | datum]
         self.cloudwatch.put_metric_data(Namespace=self.metric["Namespace"], MetricData=data)
@@ -112,12 +112,12 @@ def test_statistics(client: Client, statistic: str, value: float) -> None:
 
 
 def test_periods(client: Client) -> None:
-    """Two of three data points, each the sum of a minute."""
+    """Two of three data points must breach, each the sum of a minute."""
     watched = Watched(client, EvaluationPeriods=3, DatapointsToAlarm=2)
     assert watched.state() == "INSUFFICIENT_DATA"
     for age in (30, 30, 90):
         watched.put(age, Value=4.0)
-    assert watched.state() == "OK"  # 8, 4, missing
+    assert watched.state() == "OK"  # the sums are 8, 4 and missing
     watched.put(150, Value=6.0)
     assert watched.state() == "ALARM"
     reason = watched.described()["StateReason"]
@@ -127,7 +127,7 @@ def test_periods(client: Client) -> None:
     watched.put(7200, Value=6.0)
     watched.put(-600, Value=6.0)
     watched.put_alarm(EvaluationPeriods=3, DatapointsToAlarm=3)
-    assert watched.state() == "OK"  # neither an old one nor one of the future counts
+    assert watched.state() == "OK"  # neither old data nor data from the future count
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_no_data(client: Client, missing: str, state: str) -> None:
 
 
 def test_dimensions_and_unit(client: Client) -> None:
-    """The dimensions of the data are exactly the alarm's."""
+    """Data belong to an alarm only if their dimensions are exactly the alarm's."""
     one, two = {"Name": "one", "Value": "1"}, {"Name": "two", "Value": "2"}
     watched = Watched(client, Dimensions=[one, two], Unit="Count", TreatMissingData="notBreaching")
     for datum in (
@@ -165,17 +165,17 @@ def test_every_way_to_read_a_state_evaluates(client: Client) -> None:
     for value, other in (("ALARM", "OK"), ("OK", "ALARM")):
         assert watched.name in {alarm["AlarmName"] for alarm in describe(StateValue=value)["MetricAlarms"]}
         assert watched.name not in {alarm["AlarmName"] for alarm in describe(StateValue=other)["MetricAlarms"]}
-        for found in (
+        for described in (
             describe(AlarmNamePrefix=watched.name)["MetricAlarms"],
             describe(ActionPrefix="arn:aws:sns:us-east-1:123456789012:mine")["MetricAlarms"],
             watched.cloudwatch.describe_alarms_for_metric(**watched.metric)["MetricAlarms"],
         ):
-            assert [alarm["StateValue"] for alarm in found] == [value]
+            assert [alarm["StateValue"] for alarm in described] == [value]
         watched.put(Value=-9.0)
 
 
 def test_a_state_that_a_program_sets(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It holds for a minute, or for 10 seconds if the period is shorter; then CloudWatch evaluates the alarm again."""
+    """The state lasts for a minute, or 10 seconds if the period is shorter; then the alarm is evaluated again."""
     now = alarms.utcnow
     for period, interval in ((60, 60), (3600, 60), (10, 10), (30, 10)):
         watched = Watched(client, Period=period)
@@ -195,7 +195,7 @@ def test_ignoring_missing_data_keeps_a_state(client: Client, monkeypatch: pytest
     assert watched.state() == "ALARM"
 
 
-def test_an_alarm_that_is_put_again_keeps_its_state(client: Client) -> None:
+def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
     watched = Watched(client)
     watched.set("ALARM")
     watched.put_alarm(Threshold=7.0)

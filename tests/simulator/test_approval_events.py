@@ -1,4 +1,4 @@
-"""The history of a version's approval: each change is an event, which EventBridge delivers to the targets of rules."""
+"""The approval history of a version: each change is an event that EventBridge delivers to the targets of rules."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ def packages(client: Client) -> Packages:
 
 
 class History:
-    """A rule whose target is a group of logs, and an archive, of the events of one group of model packages."""
+    """A rule with a log group as its target, and an archive, for the events of one model package group."""
 
     def __init__(self, client: Client, group: str):
         self.group, self._logs, self._events = group, client.logs, client.simulator.client("events")
@@ -38,7 +38,7 @@ class History:
         self._events.create_archive(ArchiveName=group, EventSourceArn=bus, EventPattern=json.dumps(pattern))
 
     def events(self, count: int) -> list[dict[str, Any]]:
-        """The first events, in the order in which they were delivered."""
+        """Return the first events in the order in which they were delivered."""
         wait_until(lambda: len(self._delivered()) >= count)
         return [json.loads(event["message"]) for event in self._delivered()]
 
@@ -86,13 +86,13 @@ def test_every_change_of_the_approval_is_an_event(packages: Packages, history: H
         "good on the holes of the north",
         "not on those of the south",
     ]
-    assert packages.describe(package)["ModelApprovalStatus"] == "Approved"  # the last one alone
+    assert packages.describe(package)["ModelApprovalStatus"] == "Approved"  # the last change
 
 
 def test_events_of_changes_at_the_same_time(
     packages: Packages, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They come in the order of the changes, however long an event takes."""
+    """Events come in the order of the changes, however long the delivery of one takes."""
     package, put = packages.version(history.group), StateChanges.put
     starts = threading.Event()
 
@@ -112,7 +112,7 @@ def test_events_of_changes_at_the_same_time(
     assert packages.describe(package)["ModelApprovalStatus"] == "Rejected"
 
 
-def test_what_an_event_says(packages: Packages, history: History) -> None:
+def test_contents_of_an_event(packages: Packages, history: History) -> None:
     properties = {"GeneratedBy": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p"}
     package = packages.version(history.group, MetadataProperties=properties)
     packages.approve(package, ApprovalDescription='"quoted" <b>')
@@ -137,21 +137,21 @@ def test_what_an_event_says(packages: Packages, history: History) -> None:
     assert created["detail"]["ModelApprovalStatus"] == "PendingManualApproval"
 
 
-def test_what_changes_no_approval_is_no_event(packages: Packages, history: History) -> None:
+def test_other_changes_cause_no_event(packages: Packages, history: History) -> None:
     package = packages.version(history.group)
     token = {"ClientToken": f"token-{next(numbers)}"}
     for _ in range(2):
         packages.approve(package, **token)
     packages.approve(package)
     packages.sagemaker.update_model_package(ModelPackageArn=package, CustomerMetadataProperties={"a": "b"})
-    twice = 2 * [{"Name": "a", "Containers": SPECIFICATION["Containers"]}]
+    duplicates = 2 * [{"Name": "a", "Containers": SPECIFICATION["Containers"]}]
     with pytest.raises(packages.sagemaker.exceptions.ClientError, match="several have the name 'a'"):
-        packages.approve(package, "Rejected", AdditionalInferenceSpecificationsToAdd=twice)
+        packages.approve(package, "Rejected", AdditionalInferenceSpecificationsToAdd=duplicates)
     packages.approve(package, "Rejected")
     assert statuses(history.events(3)) == ["PendingManualApproval", "Approved", "Rejected"]
 
 
-def test_a_target_that_is_missing_fails_no_request(packages: Packages, history: History) -> None:
+def test_a_missing_target_does_not_fail_requests(packages: Packages, history: History) -> None:
     package = packages.version(history.group)
     history.events(1)
     history.lose_target()
@@ -163,7 +163,7 @@ def test_a_target_that_is_missing_fails_no_request(packages: Packages, history: 
 
 
 def test_a_package_without_a_group(packages: Packages) -> None:
-    """It has a state, and no approval."""
+    """Its events have a state and no approval status."""
     name = f"package-{next(numbers)}"
     packages.sagemaker.create_model_package(ModelPackageName=name, InferenceSpecification=UNVERSIONED)
     assert "ModelApprovalStatus" not in packages.describe(name)

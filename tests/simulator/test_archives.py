@@ -1,4 +1,4 @@
-"""Archives that jobs unpack: the volume limits them, they can be stopped, and no header exhausts memory."""
+"""Archives that jobs unpack: the volume limits them, unpacking can be stopped, and no header exhausts memory."""
 
 import contextlib
 import gzip
@@ -25,11 +25,11 @@ from recore.simulator.compute.processes.volume import BYTES_PER_FILE, Volume
 from recore.simulator.server import Simulator
 
 MIB = 1 << 20
-ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB, which can be repeated: gzip joins them
+ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB, which can be repeated because gzip joins its members
 
 
 def bomb(tmp_path: Path, head: bytes, size: int, block: bytes = ZEROS) -> Path:
-    """An archive of a header and so many bytes of content, a thousandth of that large."""
+    """Write an archive with a header and so many bytes of content, a thousand times smaller than its content."""
     path = tmp_path / "source.tar.gz"
     path.write_bytes(gzip.compress(head, mtime=0) + block * (size // (16 * MIB)))
     return path
@@ -40,7 +40,7 @@ def header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, to: str = ""
 
 
 def refused(path: Path, folder: Path, volume: int = MIB) -> str:
-    """Why an archive is refused."""
+    """Return the reason why an archive is refused."""
     with pytest.raises(JobFailed) as caught:
         unpack(path, folder / "unpacked", Volume(volume))
     message = str(caught.value)
@@ -66,11 +66,11 @@ def test_the_sizes_of_all_files_count_together(tmp_path: Path) -> None:
     unpack(path, tmp_path / "once", volume)
     assert len(list((tmp_path / "once").iterdir())) == 4
     unpack(path, tmp_path / "twice", volume)
-    with pytest.raises(JobFailed, match="larger than VolumeSizeInGB"):  # which has room for each, but not for three
+    with pytest.raises(JobFailed, match="larger than VolumeSizeInGB"):  # there is room for two
         unpack(path, tmp_path / "again", volume)
 
 
-def test_more_files_than_the_volume_has_room_for(tmp_path: Path) -> None:
+def test_more_files_than_fit_on_the_volume(tmp_path: Path) -> None:
     path = tmp_path / "many.tar.gz"
     path.write_bytes(packed(*(member(f"f{number}") for number in range(70))))
     assert "larger than VolumeSizeInGB" in refused(path, tmp_path, 64 * BYTES_PER_FILE)
@@ -90,8 +90,8 @@ def test_it_can_be_stopped(tmp_path: Path) -> None:
     assert written.stat().st_size < 8 * MIB
 
 
-def test_it_can_be_stopped_where_nothing_is_decompressed(tmp_path: Path) -> None:
-    """A million empty files of gzip, joined, are one without content."""
+def test_it_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) -> None:
+    """Many empty gzip members, joined, decompress to nothing."""
     path, looks = tmp_path / "source.tar.gz", itertools.count()
     path.write_bytes(gzip.compress(b"", mtime=0) * 100_000)
 
@@ -104,7 +104,7 @@ def test_it_can_be_stopped_where_nothing_is_decompressed(tmp_path: Path) -> None
 
 
 SPARSE = bytearray(header("sparse", tarfile.GNUTYPE_SPARSE))
-SPARSE[482] = 1  # more blocks of places follow
+SPARSE[482] = 1  # more blocks of offsets follow
 SPARSE[148:156] = b" " * 8
 SPARSE[148:156] = b"%06o\0 " % sum(SPARSE)
 PLACES = gzip.compress((b"00000000001\0" * 42 + b"\1".ljust(8, b"\0")) * (16 * MIB // 512), mtime=0)
@@ -122,8 +122,8 @@ def test_large_headers_are_refused(kind: str, tmp_path: Path) -> None:
     head, block = HEADERS[kind]
     path = bomb(tmp_path, head, 1 << 30, block)
     assert "larger than 1024 KiB" in refused(path, tmp_path, 100 << 30)
-    after_a_link = bomb(tmp_path, header("a", tarfile.LNKTYPE, to="b") + head, 1 << 30, block)
-    assert "link to a file that does not come before it" in refused(after_a_link, tmp_path, 100 << 30)
+    link_first = bomb(tmp_path, header("a", tarfile.LNKTYPE, to="b") + head, 1 << 30, block)
+    assert "link to a file that does not come before it" in refused(link_first, tmp_path, 100 << 30)
 
 
 @pytest.mark.timing
@@ -138,14 +138,14 @@ def test_large_headers_do_not_exhaust_memory(kind: str, tmp_path: Path) -> None:
 
 def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) -> None:
     sparse = bytearray(header("a", tarfile.GNUTYPE_SPARSE, 30 << 20))
-    sparse[386:410] = b"%011o\0%011o\0" % (0, 30 << 20)  # one piece: its place and its size
+    sparse[386:410] = b"%011o\0%011o\0" % (0, 30 << 20)  # one piece: its offset and its size
     sparse[483:495] = b"%011o\0" % 1  # the size of the file
     sparse[148:156] = b"%06o\0 " % (256 + sum(sparse[:148]) + sum(sparse[156:]))
     path = bomb(tmp_path, bytes(sparse), 30 << 20, ZEROS)
     assert "the size of 'a' is wrong" in refused(path, tmp_path)
 
 
-def test_folders_that_names_imply_take_room(tmp_path: Path) -> None:
+def test_folders_that_are_implied_by_names_take_space(tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
     path.write_bytes(packed(*(member(f"{number}/{'d/' * 40}f") for number in range(10))))
     assert "Insufficient disk space" in refused(path, tmp_path, 20 * BYTES_PER_FILE)
@@ -185,13 +185,13 @@ def test_malformed_archives_are_refused(kind: str, tmp_path: Path) -> None:
     assert str(tmp_path.parent) not in refused(path, tmp_path)
 
 
-def test_whether_this_machine_has_a_file_cannot_be_seen(tmp_path: Path) -> None:
+def test_archives_do_not_reveal_whether_this_machine_has_a_file(tmp_path: Path) -> None:
     path, reasons = tmp_path / "a.tar.gz", set()
     for kind in ("a file of this machine", "a file that this machine lacks"):
         path.write_bytes(MALFORMED[kind])
         reasons.add(refused(path, tmp_path))
     assert len(reasons) == 1
-    path.write_bytes(packed(member("/bin/f")))  # /bin is a link on many machines
+    path.write_bytes(packed(member("/bin/f")))  # /bin is a symbolic link on many machines
     unpack(path, tmp_path / "below", Volume(MIB))
     assert (tmp_path / "below/bin/f").is_file()
 
@@ -207,7 +207,7 @@ def test_a_negative_size_does_not_raise_the_limit(tmp_path: Path) -> None:
 
 
 def test_archives_that_are_damaged_anywhere(tmp_path: Path) -> None:
-    """Each is unpacked or refused, and no other exception is raised."""
+    """Each archive is unpacked or refused, and no other exception is raised."""
     chance = random.Random(20)
     with tarfile.open(fileobj=(raw := io.BytesIO()), mode="w", format=tarfile.PAX_FORMAT) as tar:
         for kind, name in ((tarfile.REGTYPE, "ü" * 120), (tarfile.DIRTYPE, "d"), (tarfile.SYMTYPE, "l")):
@@ -218,7 +218,7 @@ def test_archives_that_are_damaged_anywhere(tmp_path: Path) -> None:
         damaged = bytearray(raw.getvalue())
         for _ in range(chance.randint(1, 3)):
             damaged[chance.randrange(5000)] = chance.choice((0, 0x20, 0x30, 0x37, 0x4C, 0x67, 0x78, 0x80, 0xFF))
-        for block in range(0, 5120, 512):  # with valid checksums they are read
+        for block in range(0, 5120, 512):  # with valid checksums, the headers are read
             if chance.random() < 0.5:
                 damaged[block + 148 : block + 156] = b" " * 8
                 damaged[block + 148 : block + 156] = b"%06o\0 " % sum(damaged[block : block + 512])
@@ -232,7 +232,7 @@ ENOUGH = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 2
 
 
 def source_of_12_gigabytes(client: Client) -> dict[str, str]:
-    """The hyperparameters of a training job."""
+    """Upload an archive of 12 GB and return a training job's hyperparameters that name it."""
     body = gzip.compress(header("zeros", size=12 << 30), mtime=0) + 768 * ZEROS
     return {"sagemaker_submit_directory": client.put("bomb/sourcedir.tar.gz", body)}
 
@@ -244,22 +244,22 @@ def test_the_source_of_a_training_job(client: Client) -> None:
     assert job["FailureReason"] == f"ClientError: sourcedir.tar.gz cannot be unpacked: {reason}"
 
 
-@pytest.mark.parametrize("how", ["stop", "time limit"])
-def test_a_training_job_ends_while_its_source_is_unpacked(how: str, client: Client) -> None:
-    settings, seconds = source_of_12_gigabytes(client), 600 if how == "stop" else 1
+@pytest.mark.parametrize("ending", ["stop", "time limit"])
+def test_a_training_job_ends_while_its_source_is_unpacked(ending: str, client: Client) -> None:
+    settings, seconds = source_of_12_gigabytes(client), 600 if ending == "stop" else 1
     job = client.train("", wait=False, seconds=seconds, HyperParameters=settings, ResourceConfig=ENOUGH)
     name = job["TrainingJobName"]
-    if how == "stop":
+    if ending == "stop":
         wait_until(lambda: list(client.simulator.folder.glob("job-*/ml/input/source/zeros")) != [])
         client.sagemaker.stop_training_job(TrainingJobName=name)
     job = client.wait("TrainingJob", name)
-    secondary = "Stopped" if how == "stop" else "MaxRuntimeExceeded"
+    secondary = "Stopped" if ending == "stop" else "MaxRuntimeExceeded"
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", secondary)
     assert "Training" not in [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
 
 
 def test_the_archives_of_models(client: Client, endpoints: Endpoints) -> None:
-    """The sizes in the headers are refused; the content is not there at all."""
+    """The archives are refused because of the sizes in their headers; they have no content at all."""
     archive = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=31 << 30)))
     for data in ({"ModelDataUrl": archive}, {"Variables": {"SAGEMAKER_SUBMIT_DIRECTORY": archive}}):
         served = container(client, "", **data)
@@ -275,7 +275,7 @@ def test_the_archives_of_models(client: Client, endpoints: Endpoints) -> None:
 
 
 @pytest.mark.timing
-def test_the_simulator_ends_while_an_endpoint_s_model_is_unpacked() -> None:
+def test_the_simulator_ends_while_the_model_of_an_endpoint_is_unpacked() -> None:
     body = gzip.compress(header("zeros", size=12 << 30), mtime=0) + 768 * ZEROS
     with Simulator(isolation="off") as simulator:
         endpoints = Endpoints(Client(simulator))
@@ -283,6 +283,6 @@ def test_the_simulator_ends_while_an_endpoint_s_model_is_unpacked() -> None:
         model = endpoints.model("", ModelDataUrl=archive)
         endpoints.create(endpoints.config(variant(model, VolumeSizeInGB=20)), wait=False)
         wait_until(lambda: list(simulator.folder.glob("job-*/*/container-1/ml/model/zeros")) != [])
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 5
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
     assert not simulator.folder.exists()

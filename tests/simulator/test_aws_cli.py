@@ -1,4 +1,4 @@
-"""The AWS CLI against the simulator."""
+"""The AWS CLI used with the simulator."""
 
 import json
 import os
@@ -23,24 +23,24 @@ SLOWLY = "import time\nfor number in range(12):\n    print('line', number)\n    
 
 
 def find() -> tuple[str | None, int]:
-    """The first `aws` on PATH of the newest major version, wherever it is started, and that version."""
+    """Return the first `aws` on PATH with the highest major version, as an absolute path, and that version."""
     newest: tuple[str | None, int] = (None, 0)
     for folder in os.get_exec_path():
         if program := shutil.which("aws", path=folder):
-            done = subprocess.run([program, "--version"], cwd="/", capture_output=True, text=True)
-            if (named := re.match(r"aws-cli/(\d+)", done.stdout + done.stderr)) and int(named[1]) > newest[1]:
+            result = subprocess.run([program, "--version"], cwd="/", capture_output=True, text=True)
+            if (named := re.match(r"aws-cli/(\d+)", result.stdout + result.stderr)) and int(named[1]) > newest[1]:
                 newest = program, int(named[1])
     return newest
 
 
 AWS, VERSION = find()
-REFUSED = 254 if VERSION > 1 else 255  # the exit status where the service answers with an error
+REFUSED = 254 if VERSION > 1 else 255  # the exit status if the service answers with an error
 pytestmark = [pytest.mark.machine, pytest.mark.skipif(AWS is None, reason="no AWS CLI on PATH")]
 
 
 @pytest.fixture
 def command(client, tmp_path: Path):
-    """A CLI's command line with the endpoint, as early versions read no variable for it, and its environment."""
+    """Return a CLI command line with the endpoint, which early versions read from no variable, and its environment."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= client.simulator.variables() | {"HOME": str(tmp_path), "AWS_PAGER": ""}
 
@@ -53,19 +53,19 @@ def command(client, tmp_path: Path):
 
 @pytest.fixture
 def aws(command):
-    """Run the CLI; what it prints."""
+    """Return a function that runs the CLI and returns its output."""
 
     def run(*words: str) -> str:
-        done = subprocess.run(**command(*words), capture_output=True, timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        result = subprocess.run(**command(*words), capture_output=True, timeout=120)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
 
     return run
 
 
 @pytest.fixture
 def sagemaker(aws):
-    """Run an operation of SageMaker; what it answers."""
+    """Return a function that runs a SageMaker operation and returns its response."""
 
     def run(operation: str, *words: str) -> dict:
         printed = aws("sagemaker", operation, *words)
@@ -87,7 +87,7 @@ def test_copy_to_and_from_s3(aws, tmp_path: Path) -> None:
 
 
 def test_list_and_wait(client, aws) -> None:
-    name = client.train("print('done')")["TrainingJobName"]  # ended: the CLI looks again after two minutes only
+    name = client.train("print('done')")["TrainingJobName"]  # else the CLI polls every 2 minutes
     waiting = ("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", name)
     assert aws(*waiting) == ""
     listed = json.loads(aws("sagemaker", "list-training-jobs"))["TrainingJobSummaries"]
@@ -96,11 +96,11 @@ def test_list_and_wait(client, aws) -> None:
     assert described["SecondaryStatus"] == "Completed"
 
 
-def test_an_error_is_the_service_s(command) -> None:
-    words = ("sagemaker", "describe-training-job", "--training-job-name", "none")
-    done = subprocess.run(**command(*words), capture_output=True, timeout=60)
-    assert done.returncode == REFUSED
-    assert "Requested resource not found" in done.stderr
+def test_errors_come_from_the_service(command) -> None:
+    arguments = ("sagemaker", "describe-training-job", "--training-job-name", "none")
+    result = subprocess.run(**command(*arguments), capture_output=True, timeout=60)
+    assert result.returncode == REFUSED
+    assert "Requested resource not found" in result.stderr
 
 
 @pytest.mark.skipif(VERSION < 2, reason="the AWS CLI on PATH is older than version 2")
@@ -110,8 +110,8 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
     while not client.logs.describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    words = ("logs", "tail", GROUP, "--follow", "--since", "1m")
-    process = subprocess.Popen(**command(*words), stdout=subprocess.PIPE)
+    arguments = ("logs", "tail", GROUP, "--follow", "--since", "1m")
+    process = subprocess.Popen(**command(*arguments), stdout=subprocess.PIPE)
     ends = threading.Timer(60, process.kill)
     ends.start()
     try:
@@ -132,7 +132,7 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
 
 
 def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path) -> None:
-    """Deployed, waited for as long as the CLI does, invoked, updated and deleted."""
+    """An endpoint is deployed, waited for as long as the CLI does, invoked, updated and deleted."""
 
     def create_config(name: str, script: str = NAMED) -> None:
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
@@ -161,7 +161,7 @@ def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path
     assert answer == ["cli-old", "1,2", "text/csv", "application/json"]
 
     sagemaker("update-endpoint", *named, "--endpoint-config-name", "cli-new")
-    Endpoints(client).settle("cli-endpoint")  # ready: the CLI looks again after half a minute only
+    Endpoints(client).settle("cli-endpoint")  # else the CLI polls every 30 s
     assert sagemaker("wait", "endpoint-in-service", *named) == {}
     assert sagemaker("describe-endpoint", *named)["EndpointConfigName"] == "cli-new"
     assert invoke()[1][0] == "cli-new"
@@ -170,23 +170,23 @@ def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path
 
     sagemaker("delete-endpoint", *named)
     assert sagemaker("wait", "endpoint-deleted", *named) == {}
-    done = subprocess.run(**command("sagemaker", "describe-endpoint", *named), capture_output=True, timeout=60)
-    assert done.returncode == REFUSED
-    assert "Could not find endpoint" in done.stderr
+    result = subprocess.run(**command("sagemaker", "describe-endpoint", *named), capture_output=True, timeout=60)
+    assert result.returncode == REFUSED
+    assert "Could not find endpoint" in result.stderr
     for name in ("cli-old", "cli-new"):
         sagemaker("delete-endpoint-config", "--endpoint-config-name", name)
         sagemaker("delete-model", "--model-name", name)
 
 
 def test_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
-    """Created from a file, described, listed, and deleted; its best training job is waited for."""
+    """A tuning job is created from a file, described, listed and deleted; its best training job is waited for."""
 
     ranges = {"CategoricalParameterRanges": [categorical("x", "7", "2")]}
     request = tuning_request(client.source(job=SCRIPT), 2, 2, Strategy="Grid", ParameterRanges=ranges)
     (tmp_path / "request.json").write_text(json.dumps(request))
     sagemaker("create-hyper-parameter-tuning-job", "--cli-input-json", "file://request.json")
     named = ("--hyper-parameter-tuning-job-name", request["HyperParameterTuningJobName"])
-    Tuning(client.sagemaker).wait(named[1])  # the CLI has no waiter for it
+    Tuning(client.sagemaker).wait(named[1])  # the CLI has no waiter for tuning jobs
     job = sagemaker("describe-hyper-parameter-tuning-job", *named)
     assert job["HyperParameterTuningJobStatus"] == "Completed"
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "2"}
@@ -200,15 +200,15 @@ def test_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
     )
     assert [item["Strategy"] for item in summaries["HyperParameterTuningJobSummaries"]] == ["Grid"]
     sagemaker("delete-hyper-parameter-tuning-job", *named)
-    done = subprocess.run(
+    result = subprocess.run(
         **command("sagemaker", "stop-hyper-parameter-tuning-job", *named), capture_output=True, timeout=60
     )
-    assert done.returncode == REFUSED
-    assert "Could not find hyper parameter tuning job" in done.stderr
+    assert result.returncode == REFUSED
+    assert "Could not find hyper parameter tuning job" in result.stderr
 
 
 def test_a_pipeline_and_the_registry(client, sagemaker, command, tmp_path: Path) -> None:
-    """A pipeline registers two versions; they are approved, a model is made of the latest, then of the one before."""
+    """A pipeline registers two versions; both are approved; a model is created from the latest, then from the first."""
     specification = {
         "Containers": [{"Image": IMAGE, "Environment": {"WORD": get("Parameters.Word")}}],
         "SupportedContentTypes": ["text/csv"],
@@ -261,5 +261,5 @@ def test_a_pipeline_and_the_registry(client, sagemaker, command, tmp_path: Path)
     for item in versions:
         sagemaker("delete-model-package", "--model-package-name", item["ModelPackageArn"])
     sagemaker("delete-model-package-group", *grouped)
-    done = subprocess.run(**command("sagemaker", "describe-pipeline", *named), capture_output=True, timeout=60)
-    assert (done.returncode, "Could not find pipeline" in done.stderr) == (REFUSED, True)
+    result = subprocess.run(**command("sagemaker", "describe-pipeline", *named), capture_output=True, timeout=60)
+    assert (result.returncode, "Could not find pipeline" in result.stderr) == (REFUSED, True)

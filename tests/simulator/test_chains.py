@@ -1,4 +1,4 @@
-"""Models of several containers: the output of one is the input of the next, and an error names the container."""
+"""Models with several containers: the output of one is the input of the next, and an error names the container."""
 
 import json
 import os
@@ -30,8 +30,8 @@ from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
 from recore.simulator.state.records import Store
 
-# Adds a line with its name and what it was asked for to what it is given.
-TELLING = """
+# Appends a line with its name and the requested type to its input.
+REPORTING = """
 import json
 
 def model_fn(model_dir):
@@ -55,28 +55,30 @@ CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
 ONCE = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
 
 
-def telling(name: str, type: str = "text/plain") -> str:
-    return TELLING.replace("NAME", repr(name)).replace("TYPE", repr(type))
+def reporting(name: str, type: str = "text/plain") -> str:
+    return REPORTING.replace("NAME", repr(name)).replace("TYPE", repr(type))
 
 
 @pytest.mark.everywhere
 def test_each_output_is_the_next_input_with_its_type(either: Client) -> None:
-    model = create_model(either, telling("one", "text/csv"), telling("two", "application/x-two"), telling("three"))
+    model = create_model(
+        either, reporting("one", "text/csv"), reporting("two", "application/x-two"), reporting("three")
+    )
     [text] = completed(either, model, {"a": "start\n"}, **CSV)
-    first, *told = text.decode().splitlines()
+    first, *requested = text.decode().splitlines()
     assert first == "start"
-    assert [json.loads(line) for line in told] == [
-        ["one", "text/csv", "application/json"],  # AWS's default between containers
+    assert [json.loads(line) for line in requested] == [
+        ["one", "text/csv", "application/json"],  # the type that AWS uses between containers by default
         ["two", "text/csv; charset=utf-8", "application/json"],
-        ["three", "application/x-two", "text/csv"],  # only the last gets the caller's Accept
+        ["three", "application/x-two", "text/csv"],  # only the last container gets the caller's Accept
     ]
 
 
-def test_a_container_s_default_type_is_passed_on(client: Client) -> None:
+def test_the_default_type_of_a_container_is_passed_on(client: Client) -> None:
     variables = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
     hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data * 2\n"
     first = container(client, hooks, Variables=variables)
-    model = create_model(client, first, telling("two"))
+    model = create_model(client, first, reporting("two"))
     assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [
         b'2.0,4.0\n6.0,8.0\n["two", "text/csv; charset=utf-8", "text/csv"]\n'
     ]
@@ -84,7 +86,7 @@ def test_a_container_s_default_type_is_passed_on(client: Client) -> None:
 
 def test_the_container_that_fails_is_named_with_its_traceback(either: Client) -> None:
     names = ("clean", "scale", "predict")
-    scripts = (telling("clean", "text/csv"), FAILING, telling("predict"))
+    scripts = (reporting("clean", "text/csv"), FAILING, reporting("predict"))
     containers = [
         container(either, script, ContainerHostname=name) for name, script in zip(names, scripts, strict=True)
     ]
@@ -99,9 +101,9 @@ def test_the_container_that_fails_is_named_with_its_traceback(either: Client) ->
 
 
 def test_all_containers_have_one_time_limit(client: Client) -> None:
-    """Each of them takes less than the limit, and both together more."""
+    """Each container takes less than the limit, and both together take more."""
     scripts = [
-        "import time\n" + telling("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
+        "import time\n" + reporting("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
         for seconds in (1, 9.5)
     ]
     limit = {"ModelClientConfig": {"InvocationsTimeoutInSeconds": 10, "InvocationsMaxRetries": 0}}
@@ -110,7 +112,7 @@ def test_all_containers_have_one_time_limit(client: Client) -> None:
     assert job["FailureReason"] == expected
 
 
-# In the place of the container's server: answers each request with its headers, after the body.
+# Replaces the container's server: answers each request with its body and its headers.
 HEADERS = """
 import http.server, json, os, socketserver, sys
 
@@ -136,9 +138,9 @@ socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
 
 @pytest.fixture
 def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
-    """Makes a chain of scripts, outside any job of the simulator."""
+    """Return a function that starts a chain of scripts outside any job of the simulator."""
     simulator = client.simulator
-    queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # a socket's path must be short
+    queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # the path of a socket must be short
     platform = Platform(Store(), queue, simulator.client, simulator.isolation, tmp_path, sockets)
     log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
 
@@ -150,7 +152,7 @@ def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
     sockets.rmdir()
 
 
-def test_every_container_gets_the_caller_s_headers(chain: Callable[..., Chain]) -> None:
+def test_every_container_gets_the_headers_of_the_caller(chain: Callable[..., Chain]) -> None:
     caller = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
     with chain(HEADERS, HEADERS) as running:
         running.wait_until_ready()
@@ -162,14 +164,14 @@ def test_every_container_gets_the_caller_s_headers(chain: Callable[..., Chain]) 
     assert first["x-amzn-sagemaker-inference-id"] == second["x-amzn-sagemaker-inference-id"] == "id-1"
     assert first["content-type"] == "text/csv"
     assert "accept" not in first
-    assert "content-type" not in second  # the first container named none
+    assert "content-type" not in second  # the first container set none
     assert second["accept"] == "text/plain"
     assert running.ending is not None
 
 
-def test_a_chain_whose_server_ends_says_which(chain: Callable[..., Chain]) -> None:
-    ending = telling("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
-    with chain(telling("one"), ending) as running:
+def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> None:
+    ending = reporting("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
+    with chain(reporting("one"), ending) as running:
         running.wait_until_ready()
         with pytest.raises(NoResponse) as caught:
             list(iter(lambda: running.invoke(b"1", {"Content-Type": "text/csv"}, Deadline(10)), None))
@@ -180,7 +182,7 @@ def test_a_chain_whose_server_ends_says_which(chain: Callable[..., Chain]) -> No
 
 @pytest.mark.parametrize("ends", [False, True])
 def test_a_reason_that_a_container_is_still_writing_is_waited_for(chain: Callable[..., Chain], ends: bool) -> None:
-    """The file of the reason is there, and empty, before its text is; so it is where a container has no words."""
+    """The reason's file exists, empty, before its text is written; if a container gives no reason it stays empty."""
     script = """import os, time
 base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 with open(f"{base}/output/failure", "w") as failure:
@@ -196,12 +198,14 @@ time.sleep(600)
     assert ("after" if ends else "ended before it was ready: the rock is torn") in str(caught.value)
 
 
-@pytest.mark.parametrize("place", [0, 2])
-def test_a_container_whose_model_does_not_load_is_named(client: Client, place: int) -> None:
-    scripts = [telling(name) for name in ("one", "two", "three")]
-    scripts[place] = "def model_fn(folder):\n    raise OSError('no weights here')\n"
+@pytest.mark.parametrize("position", [0, 2])
+def test_a_container_whose_model_does_not_load_is_named(client: Client, position: int) -> None:
+    scripts = [reporting(name) for name in ("one", "two", "three")]
+    scripts[position] = "def model_fn(folder):\n    raise OSError('no weights here')\n"
     job, _ = transform(client, create_model(client, *scripts), {"a": "1\n"}, **CSV)
-    expected = f"AlgorithmError: The server of container-{place + 1} ended before it was ready: the model did not load:"
+    expected = (
+        f"AlgorithmError: The server of container-{position + 1} ended before it was ready: the model did not load:"
+    )
     assert job["FailureReason"].startswith(expected)
     assert "no weights here" in job["FailureReason"]
 
@@ -262,15 +266,15 @@ HOLDING = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.slee
 
 
 def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProcess:
-    """A command that has so many bytes in memory, and makes a file once it has them."""
+    """Start a command that holds so many bytes in memory, and creates a file as soon as it does."""
     script = HOLDING.replace("SIZE", str(size)).replace("PATH", str(path))
     return SupervisedProcess(
         Launch([sys.executable, "-c", script], dict(os.environ), "/"), path.parent, instance=instance
     )
 
 
-def test_of_commands_that_share_an_instances_memory_the_larger_one_ends(tmp_path: Path) -> None:
-    """Each of the two fits alone; together they need more than there is."""
+def test_the_larger_of_two_commands_that_share_memory_ends(tmp_path: Path) -> None:
+    """Each of the two fits alone; together they need more memory than there is."""
     instance = Instance(130_000_000, 1).shared(tmp_path / "memory")
     large = start_holding(85_000_000, tmp_path / "large", instance)
     wait_until((tmp_path / "large").exists)
@@ -281,7 +285,7 @@ def test_of_commands_that_share_an_instances_memory_the_larger_one_ends(tmp_path
     assert small.wait().reason == "stopped"
 
 
-def test_commands_that_fit_into_an_instances_memory_together_go_on(tmp_path: Path) -> None:
+def test_commands_that_fit_into_memory_together_keep_running(tmp_path: Path) -> None:
     instance = Instance(400_000_000, 1).shared(tmp_path / "memory")
     names = ["one", "two"]
     processes = [start_holding(80_000_000, tmp_path / name, instance) for name in names]
@@ -295,7 +299,7 @@ def test_commands_that_fit_into_an_instances_memory_together_go_on(tmp_path: Pat
 
 
 def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
-    """Both have seen the other's share, and neither has seen the other decide."""
+    """Both have seen the other's share, and neither has seen the other's decision."""
     shares = [MemoryUse(str(tmp_path / "memory"), 100) for _ in range(2)]
     for _ in range(3):
         for share in shares:
@@ -357,21 +361,21 @@ def test_models_that_are_refused(client: Client, members: dict, expected: str) -
 
 
 def test_a_vpc_has_no_effect(client: Client) -> None:
-    model = create_model(client, telling("one"), VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]})
+    model = create_model(client, reporting("one"), VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]})
     assert client.sagemaker.describe_model(ModelName=model)["VpcConfig"]["Subnets"] == ["subnet-1"]
 
 
 @pytest.mark.parametrize("names", [("given", "taken"), ("primary", "container-1")])
 def test_a_container_may_have_any_name(client: Client, names: tuple[str, str]) -> None:
-    """Names of the job's own files, of a folder, of what messages call a model's only container."""
-    containers = [container(client, telling(name), ContainerHostname=name) for name in names]
+    """A container may have the name of one of the job's own files, of a folder, or of a word that messages use."""
+    containers = [container(client, reporting(name), ContainerHostname=name) for name in names]
     [text] = completed(client, create_model(client, *containers), {"a": "start\n"}, Input={"ContentType": "text/csv"})
     assert [json.loads(line)[0] for line in text.decode().splitlines()[1:]] == list(names)
 
 
 def test_a_failing_container_called_primary_is_named(client: Client) -> None:
     containers = [
-        container(client, telling("first", "text/csv"), ContainerHostname="first"),
+        container(client, reporting("first", "text/csv"), ContainerHostname="first"),
         container(client, FAILING, ContainerHostname="primary"),
     ]
     job, _ = transform(client, create_model(client, *containers), {"a": "1\n"}, **CSV, **ONCE)
@@ -382,20 +386,20 @@ SLEEPING = "import time\ndef model_fn(folder): time.sleep(600)\n"
 
 
 def test_an_instance_that_fails_ends_one_that_still_loads(chain: Callable[..., Chain], tmp_path: Path) -> None:
-    job, begun = Job(tmp_path), time.monotonic()
-    chains = [chain(SLEEPING, job=job, name="slow"), chain(telling("fast"), job=job, name="fast")]
+    job, started = Job(tmp_path), time.monotonic()
+    chains = [chain(SLEEPING, job=job, name="slow"), chain(reporting("fast"), job=job, name="fast")]
 
     def work(chain: Chain, items: Iterator[int]) -> None:
         raise JobFailed(f"{next(items)} is refused")
 
     with pytest.raises(JobFailed, match=r"^1 is refused$"):
         share_out(job, chains, [1, 2], work)
-    assert time.monotonic() - begun < 120
+    assert time.monotonic() - started < 120
     assert all(chain.ending for chain in chains)
 
 
 def test_mode_serial_is_accepted(client: Client) -> None:
-    model = create_model(client, telling("one"), telling("two"), InferenceExecutionConfig={"Mode": "Serial"})
+    model = create_model(client, reporting("one"), reporting("two"), InferenceExecutionConfig={"Mode": "Serial"})
     described = client.sagemaker.describe_model(ModelName=model)
     assert described["InferenceExecutionConfig"] == {"Mode": "Serial"}
     assert len(described["Containers"]) == 2

@@ -1,4 +1,4 @@
-"""Data capture: what endpoints got and answered is on S3, each invocation once, in SageMaker's format."""
+"""Data capture: the requests and responses of endpoints are on S3, each invocation once, in SageMaker's format."""
 
 import base64
 import itertools
@@ -27,7 +27,7 @@ from recore.simulator.compute.endpoints.data_capture import CapturedInvocation
 from recore.simulator.compute.servers.response import Response
 from recore.simulator.server import BUCKET
 
-# Answers with what it got, as the type that was asked for.
+# Answers with its input, in the requested type.
 ECHO = """
 def model_fn(model_dir):
     return None
@@ -55,7 +55,7 @@ def capturing(folder: str, percentage: int = 100, **members: Any) -> dict[str, A
 
 
 def captured(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str, Any]]]:
-    """The lines below a folder by their variant: `endpoint/variant`."""
+    """Return the captured lines below a folder by their variant: `endpoint/variant`."""
     lines: dict[str, list[dict[str, Any]]] = {}
     pages = endpoints.client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{folder}/")
     for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
@@ -68,7 +68,7 @@ def captured(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str, Any]
 
 
 def wait_for(endpoints: Endpoints, folder: str, count: int) -> dict[str, list[dict[str, Any]]]:
-    """The lines below a folder, when there are so many, and no more come."""
+    """Return the captured lines below a folder once there are so many, and check that no more come."""
     deadline = time.monotonic() + 120
     while sum(map(len, captured(endpoints, folder).values())) < count:
         assert time.monotonic() < deadline
@@ -77,7 +77,7 @@ def wait_for(endpoints: Endpoints, folder: str, count: int) -> dict[str, list[di
     return captured(endpoints, folder)
 
 
-def test_a_line_has_all_that_sagemaker_writes(endpoints: Endpoints, model: str) -> None:
+def test_a_line_has_everything_that_sagemaker_writes(endpoints: Endpoints, model: str) -> None:
     capture = capturing("format")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     assert endpoints.describe(name)["DataCaptureConfig"] == {
@@ -92,7 +92,7 @@ def test_a_line_has_all_that_sagemaker_writes(endpoints: Endpoints, model: str) 
         name, "1,2\n", ContentType="text/csv; charset=utf-8", Accept="application/json", InferenceId="first"
     )
     endpoints.invoke(name, b"\xff\x00", ContentType="image/png", Accept="text/csv", CustomAttributes="trace=1")
-    with pytest.raises(ClientError, match="told to"):  # an error is no answer that a monitor could judge
+    with pytest.raises(ClientError, match="told to"):  # a monitor cannot judge an error
         endpoints.invoke(name, "raise", ContentType="text/csv", Accept="text/csv")
     (lines,) = wait_for(endpoints, "format", 2).values()
     assert len(lines) == 2
@@ -121,12 +121,12 @@ def test_a_line_has_all_that_sagemaker_writes(endpoints: Endpoints, model: str) 
     assert second["eventMetadata"]["customAttributes"] == ["trace=1"]
     assert "inferenceId" not in second["eventMetadata"]
     assert second["captureData"]["endpointInput"]["encoding"] == "BASE64"
-    output = second["captureData"]["endpointOutput"]  # it is declared as text, but is none
+    output = second["captureData"]["endpointOutput"]  # its declared type is text, but its content is not
     assert (output["encoding"], base64.b64decode(output["data"])) == ("BASE64", b"\xff\x00")
 
 
 @pytest.mark.slow
-def test_every_invocation_is_there_once(endpoints: Endpoints, model: str) -> None:
+def test_every_invocation_is_captured_once(endpoints: Endpoints, model: str) -> None:
     two = [variant(model, "a"), variant(model, "b", count=2)]
     name = endpoints.create(endpoints.config(*two, DataCaptureConfig=capturing("all")))
 
@@ -140,24 +140,28 @@ def test_every_invocation_is_there_once(endpoints: Endpoints, model: str) -> Non
         answered = list(pool.map(invoke, range(400)))
     endpoints.delete(name)
     lines = wait_for(endpoints, "all", 400)
-    captured_ids = [(each, line["eventMetadata"]["inferenceId"]) for each, there in lines.items() for line in there]
+    captured_ids = [
+        (each, line["eventMetadata"]["inferenceId"])
+        for each, captured_lines in lines.items()
+        for line in captured_lines
+    ]
     assert Counter(captured_ids) == Counter(answered)
-    for there in lines.values():
-        for line in there:
+    for captured_lines in lines.values():
+        for line in captured_lines:
             number = line["eventMetadata"]["inferenceId"].removeprefix("id ")
             data = line["captureData"]
             assert data["endpointInput"]["data"] == data["endpointOutput"]["data"] == f"body {number}"
 
 
 @pytest.mark.slow
-def test_the_share_that_is_asked_for(endpoints: Endpoints, model: str) -> None:
+def test_the_requested_share_is_captured(endpoints: Endpoints, model: str) -> None:
     count = 600
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capturing("share", 20)))
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: endpoints.invoke(name, "1", ContentType="text/csv"), range(count)))
     time.sleep(2)
     captured_count = sum(map(len, captured(endpoints, "share").values()))
-    assert abs(captured_count - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # wrong once in a million times
+    assert abs(captured_count - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # fails once in a million runs
 
 
 @pytest.mark.parametrize("mode", ["Input", "Output", "InputAndOutput"])
@@ -203,7 +207,7 @@ def test_a_missing_bucket_does_not_affect_invocations(endpoints: Endpoints, mode
 
 @pytest.mark.slow
 def test_answers_before_the_end_are_captured(tmp_path: Path) -> None:
-    """A simulator that is told to end while it is invoked."""
+    """A simulator is told to end while clients invoke it."""
     answered: list[str] = []
     with running("--state", tmp_path) as simulator:
         endpoints = Endpoints(Client(simulator))
@@ -225,23 +229,23 @@ def test_answers_before_the_end_are_captured(tmp_path: Path) -> None:
                 wait_until(lambda: len(answered) > 20)
                 simulator.end()
             finally:
-                simulator.kill()  # otherwise the clients would go on for ever
+                simulator.kill()  # otherwise the clients would never stop
         for client in clients:
             client.result()
     with running("--state", tmp_path) as simulator:
         (lines,) = captured(Endpoints(Client(simulator)), "end").values()
     captured_ids = Counter(line["eventMetadata"]["inferenceId"] for line in lines)
-    assert captured_ids >= Counter(answered)  # an answer may have been lost on its way
+    assert captured_ids >= Counter(answered)  # a response may have been lost on its way
     assert set(captured_ids.values()) == {1}
 
 
-def test_an_invocation_waits_only_until_there_is_room(
+def test_an_invocation_waits_only_until_there_is_space(
     endpoints: Endpoints, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data_capture, "LARGEST", 1)
     monkeypatch.setattr(data_capture, "LONGEST", 300.0)
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capturing("room")))
-    with ThreadPoolExecutor(3) as pool:  # two of them come before the first is written
+    with ThreadPoolExecutor(3) as pool:  # two of them arrive before the first is written
         calls = [pool.submit(endpoints.invoke, name, "1", ContentType="text/csv") for _ in range(3)]
         assert [call.result(timeout=60)["Body"].read() for call in calls] == [b"1"] * 3
     assert len(wait_for(endpoints, "room", 3)[f"{name}/one"]) == 3

@@ -1,4 +1,4 @@
-"""DataProcessing of transform jobs: filters select, and results are joined, as SageMaker documents it."""
+"""DataProcessing of transform jobs: filters select and results are joined as SageMaker documents it."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from recore.simulator.compute.batch.data_processing import DataProcessing
 from recore.simulator.compute.batch.json_path import JsonPath, NoSelection
 from recore.simulator.compute.failure import JobFailed, JobStopped
 
-LARGEST = 6 << 20  # bytes of a body
+LARGEST = 6 << 20  # bytes, of a body
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 rows = st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5)
@@ -34,7 +34,7 @@ def processing(kind: str = CSV, split: str = "Line", assemble: str = "Line", **m
 
 
 def as_csv(table: list[list[str]]) -> bytes:
-    """Rows with every cell in quotes."""
+    """Return rows as CSV with quotes around every cell."""
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows(table)
     return text.getvalue().encode()
@@ -128,7 +128,7 @@ def test_any_text_is_an_expression_or_refused(text: str) -> None:
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=8), st.data())
-def test_numbers_and_ranges_select_as_python_s_do(values: list[int], data: st.DataObject) -> None:
+def test_numbers_and_ranges_select_as_in_python(values: list[int], data: st.DataObject) -> None:
     bounds = st.integers(-len(values), len(values))
     ranges = st.tuples(st.none() | bounds, st.none() | bounds).map(lambda ends: slice(*ends))
     indexes = data.draw(
@@ -156,7 +156,9 @@ def test_a_path_into_a_document_selects_its_value(document: Any, data: st.DataOb
 
 
 @given(rows, st.data())
-def test_joined_rows_have_the_input_s_columns_and_then_the_results(table: list[list[str]], data: st.DataObject) -> None:
+def test_joined_rows_have_the_columns_of_the_input_and_then_the_results(
+    table: list[list[str]], data: st.DataObject
+) -> None:
     results = data.draw(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=len(table), max_size=len(table)))
     body, response = as_csv(table), as_csv(results)
     joined = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2:]")
@@ -297,7 +299,7 @@ def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
 
 @examples(30)
 @given(st.recursive(documents, lambda inner: st.lists(inner, max_size=7) | st.dictionaries(names, inner, max_size=7)))
-def test_documents_are_written_in_parts_as_at_once(document: Any) -> None:
+def test_documents_written_in_parts_equal_those_written_at_once(document: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record_formats, "EVERY", 3)
         parts = record_formats.json_text(document, record_formats.Pace(lambda: None))
@@ -317,21 +319,21 @@ def test_documents_are_written_in_parts_as_at_once(document: Any) -> None:
 def test_a_record_has_a_bounded_number_of_parts(
     kind: str, body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The parsers are not interrupted, and make many times its size of a record."""
+    """The parsers cannot be interrupted and use many times a record's size in memory."""
     monkeypatch.setattr(record_formats, "MOST_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, LARGEST)
-    kept = {JSON: b"[[],[0,0,0,0,0],[]]", LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]
-    assert processing(kind, OutputFilter="$[*]").result(b"", kept, LARGEST)
+    expected = {JSON: b"[[],[0,0,0,0,0],[]]", LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]
+    assert processing(kind, OutputFilter="$[*]").result(b"", expected, LARGEST)
 
 
 @given(st.integers(-2, 2))
-def test_a_body_may_be_as_large_as_the_limit(more: int) -> None:
+def test_a_body_may_be_as_large_as_the_limit(excess: int) -> None:
     lines = processing(LINES, InputFilter="$['a','b']")
     document = json.dumps({"a": "é", "b": [1.5, None], "c": 0}).encode()
     expected = b'{"a":"\\u00e9","b":[1.5,null]}\n' * 9
-    limit = len(expected) + more
-    if more < 0:
+    limit = len(expected) + excess
+    if excess < 0:
         with pytest.raises(JobFailed, match="selects more than"):
             lines.request_body((document + b"\n") * 9, limit)
     else:

@@ -1,4 +1,4 @@
-"""A DeploymentConfig that is invalid, or not simulated, is refused when the endpoint is created or updated."""
+"""A DeploymentConfig that is invalid or not simulated is refused when the endpoint is created or updated."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ INVALID = [
     ({"AutoRollbackConfiguration": {"Alarms": []}}, "valid min length: 1"),
     (alarms(*["good"] * 11), "less than or equal to 10"),
 ]
-FOR_AN_UPDATE = [  # valid for other numbers of instances
+FOR_AN_UPDATE = [  # valid only with other numbers of instances
     (config("CANARY", CanarySize=size(3, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the 4 instances of"),
     (config("CANARY", CanarySize=size(10**9, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the 4 instances"),
     (config("LINEAR", LinearStepSize=size(3, "INSTANCE_COUNT")), "LinearStepSize must be 10% to 50% of the 4 instance"),
@@ -65,7 +65,7 @@ FOR_AN_UPDATE = [  # valid for other numbers of instances
 
 @pytest.fixture(scope="module")
 def serving(endpoints: Endpoints) -> str:
-    """An endpoint, with alarms beside it."""
+    """Return an endpoint, after alarms have been created too."""
     cloudwatch = endpoints.client.simulator.client("cloudwatch")
     cloudwatch.put_metric_alarm(AlarmName="good", **ALARM, Statistic="Sum")
     cloudwatch.put_metric_alarm(AlarmName="percentile", **ALARM, ExtendedStatistic="p99")
@@ -87,7 +87,7 @@ def refusal(call: Any, **members: Any) -> str:
     return caught.value.response["Error"]["Message"]
 
 
-def test_what_is_refused(endpoints: Endpoints, serving: str) -> None:
+def test_refused_requests(endpoints: Endpoints, serving: str) -> None:
     four = endpoints.config(variant(endpoints.named("new"), count=4))
     unchecked = boto3.Session("x", "x", region_name="us-east-1").client(
         "sagemaker",

@@ -1,4 +1,4 @@
-"""Jobs in containers: the API, what a container can see and do, and that no container is left."""
+"""Jobs in containers: the API, what a container can see and do, and that no container is left behind."""
 
 import json
 import os
@@ -30,8 +30,8 @@ def client() -> Iterator[Client]:
     assert not containers(os.getpid())
 
 
-def processed(client: Client, script: str, **members: object) -> tuple[dict, str]:
-    """A processing job's description, and all that it printed."""
+def run_job(client: Client, script: str, **members: object) -> tuple[dict, str]:
+    """Run a processing job and return its description and its whole output."""
     job = client.process(script, **members)
     return job, output(client, "ProcessingJob", job["ProcessingJobName"])
 
@@ -54,7 +54,7 @@ print(json.dumps({
     "variables": sorted(os.environ), "engine": os.path.exists("/var/run/docker.sock"),
 }))
 """
-    job, printed = processed(client, script, Environment={"OWN": "x"})
+    job, printed = run_job(client, script, Environment={"OWN": "x"})
     assert job["ProcessingJobStatus"] == "Completed", job
     environment = json.loads(printed)
     assert environment["user"] == (psutil.Process().uids().real or NOBODY)
@@ -73,13 +73,13 @@ print(json.dumps({
 def test_files_that_a_job_leaves_are_uploaded(client: Client) -> None:
     output_ = {"S3Uri": f"s3://{BUCKET}/left", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
     members = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": output_}]}}
-    job, _ = processed(client, "open('/opt/ml/processing/output/x', 'w').write('left')", **members)
+    job, _ = run_job(client, "open('/opt/ml/processing/output/x', 'w').write('left')", **members)
     assert job["ProcessingJobStatus"] == "Completed", job
     assert client.get(f"s3://{BUCKET}/left/x") == b"left"
 
 
-def test_a_script_that_fails_says_why(client: Client) -> None:
-    job, printed = processed(client, "import sys\nprint('first')\nraise ValueError('no copper')")
+def test_a_failing_script_gives_a_reason(client: Client) -> None:
+    job, printed = run_job(client, "import sys\nprint('first')\nraise ValueError('no copper')")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "ValueError: no copper" in job["FailureReason"]
     assert printed.startswith("first\n")
@@ -90,17 +90,17 @@ def test_memory_and_time_are_limited(client: Client, monkeypatch: pytest.MonkeyP
     from recore.simulator.isolation.instances import Instance
 
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(200 << 20, 1))
-    job, _ = processed(client, "block = b'x' * (400 << 20)")
+    job, _ = run_job(client, "block = b'x' * (400 << 20)")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "memory" in job["FailureReason"]
-    job, _ = processed(client, "import time\ntime.sleep(60)", seconds=2)
+    job, _ = run_job(client, "import time\ntime.sleep(60)", seconds=2)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert not containers(os.getpid())
 
 
 def test_the_disk_is_limited(client: Client) -> None:
     script = "import os, time\nfile = os.open('/opt/ml/processing/f', os.O_CREAT | os.O_RDWR)\n"
-    job, _ = processed(client, script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
+    job, _ = run_job(client, script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "the job needs more than VolumeSizeInGB, 1" in job["FailureReason"]
     assert not containers(os.getpid())
@@ -132,7 +132,7 @@ def test_packages_beyond_the_image_are_installed_beforehand(client: Client) -> N
 
 
 @pytest.mark.parametrize(("value", "status"), [("1", "Failed"), ("0", "Completed")])
-def test_a_model_without_a_network_starts_only_where_it_would_on_aws(client: Client, value: str, status: str) -> None:
+def test_a_model_without_a_network_starts_only_if_it_would_on_aws(client: Client, value: str, status: str) -> None:
     script = "def model_fn(folder): pass\ndef transform_fn(model, data, content_type, accept): return data"
     serving = container(client, script, Variables={"PIP_NO_BUILD_ISOLATION": value})
     model = create_model(client, serving, EnableNetworkIsolation=True)
@@ -159,7 +159,7 @@ def test_the_image_has_sagemaker_containers(client: Client) -> None:
     script = (
         "from sagemaker_containers.beta.framework import encoders, worker\nprint(encoders.encode([1, 2], 'text/csv'))"
     )
-    job, printed = processed(client, script)
+    job, printed = run_job(client, script)
     assert job["ProcessingJobStatus"] == "Completed", job
     assert printed.startswith("1\n2\n")
 
@@ -180,20 +180,20 @@ def test_an_image_that_cannot_be_pulled_is_named(client: Client) -> None:
     assert "The image '127.0.0.1:1/none:1' is not here and cannot be pulled" in job["FailureReason"]
 
 
-def test_containers_that_go_meanwhile_do_not_keep_a_simulator_from_starting(client: Client) -> None:
+def test_containers_that_disappear_do_not_prevent_a_simulator_from_starting(client: Client) -> None:
     def come_and_go() -> None:
-        while not over.is_set():
+        while not ended.is_set():
             engine().containers.create(IMAGE, ["true"], labels={LABEL: owner(psutil.Process())}).remove()
 
-    over = threading.Event()
+    ended = threading.Event()
     with ThreadPoolExecutor(2) as pool:
-        coming = [pool.submit(come_and_go) for _ in range(2)]
+        futures = [pool.submit(come_and_go) for _ in range(2)]
         try:
             for _ in range(100):
                 sweep(engine())
         finally:
-            over.set()
-        for future in coming:
+            ended.set()
+        for future in futures:
             future.result()
 
 
@@ -202,10 +202,10 @@ def test_containers_of_a_dead_simulator_are_removed(client: Client) -> None:
         created = engine().containers.run(IMAGE, ["sleep", "600"], detach=True, labels={LABEL: printed})
         return created.name
 
-    orphan, mine = container("999999-1"), container(owner(psutil.Process()))
+    orphan, current = container("999999-1"), container(owner(psutil.Process()))
     sweep(engine())
     try:
         assert orphan not in containers()
-        assert mine in containers()
+        assert current in containers()
     finally:
-        engine().containers.get(mine).remove(force=True)
+        engine().containers.get(current).remove(force=True)

@@ -39,7 +39,7 @@ def test_life_of_a_configuration(endpoints: Endpoints, model: str) -> None:
         assert "ValidationException: " in refusal(operation, EndpointConfigName=name)
 
 
-def test_a_name_is_taken_once(endpoints: Endpoints, model: str) -> None:
+def test_a_name_can_be_used_only_once(endpoints: Endpoints, model: str) -> None:
     name = endpoints.config(variant(model))
     create = endpoints.sagemaker.create_endpoint_config
     message = refusal(create, EndpointConfigName=name, ProductionVariants=[variant(model)])

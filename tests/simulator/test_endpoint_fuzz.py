@@ -1,7 +1,7 @@
-"""Any request to endpoints and their configurations has its response or a modelled error, and the simulator lives on.
+"""Any request to endpoints and their configurations gets a response or a modelled error; the simulator keeps running.
 
-Requests that hypothesis makes from the service models often name the resources that exist here, so that many of them
-are carried out: endpoints are created, updated, invoked and deleted.
+Requests that hypothesis makes from the service models often name resources that exist here, so that many of them are
+carried out: endpoints are created, updated, invoked and deleted.
 """
 
 import contextlib
@@ -46,10 +46,10 @@ def endpoints() -> Iterator[Endpoints]:
         yield endpoints
 
 
-def named(document: Any) -> st.SearchStrategy[Any]:
-    """A document whose names are, half of the time, those of what exists."""
+def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
+    """Return a document that, half of the time, names existing resources."""
     if isinstance(document, list):
-        return st.tuples(*map(named, document)).map(list)
+        return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):
         return st.just(document)
     members = {
@@ -57,15 +57,15 @@ def named(document: Any) -> st.SearchStrategy[Any]:
         if name.endswith("Name") and isinstance(value, str)
         else st.integers(1, 3)
         if name.endswith("InstanceCount")
-        else named(value)
+        else with_existing_names(value)
         for name, value in document.items()
     }
     return st.fixed_dictionaries(members)
 
 
 def requests(shape: Any) -> st.SearchStrategy[Any]:
-    """Valid requests, and such with one change."""
-    values = valid(shape).flatmap(named)
+    """Generate valid requests, and such requests with one change."""
+    values = valid(shape).flatmap(with_existing_names)
     return values | values.flatmap(spoiled)
 
 
@@ -89,7 +89,7 @@ def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -
         if shape.serialization.get("location") == "header" and data.draw(st.integers(0, 3)) == 0:
             texts = st.text(
                 st.characters(exclude_categories=["Cc", "Cs"]), max_size=20
-            )  # HTTP has no control characters
+            )  # HTTP headers cannot contain control characters
             text = data.draw(st.sampled_from([*KNOWN, "one", "a\tb", "é", "x" * 2000]) | texts)
             headers[shape.serialization["name"]] = text.encode()
     name = data.draw(st.sampled_from([*NAMES, "nowhere", "under_score", "%00", "a" * 70]))
@@ -110,15 +110,15 @@ def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -
 
 @pytest.fixture(autouse=True)
 def still_works(endpoints: Endpoints) -> Iterator[None]:
-    """Afterwards an endpoint can be created and invoked."""
+    """Check that an endpoint can still be created and invoked."""
     yield
     listed = endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
     for name in [item["EndpointName"] for item in listed]:
-        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # it is being deleted
+        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # it may be being deleted
             endpoints.settle(name)
             endpoints.delete(name)
     for name in NAMES:
-        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # it was not deleted
+        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # it may not have been deleted
             variants = [variant(name, "a")]
             endpoints.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
     endpoints.sagemaker.create_endpoint(EndpointName="a", EndpointConfigName="a")

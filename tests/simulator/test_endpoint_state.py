@@ -1,4 +1,4 @@
-"""With a state folder, endpoints serve again after a restart, even if the simulator was killed."""
+"""With a state folder, endpoints serve again after a restart, even after the simulator was killed."""
 
 import json
 import resource
@@ -48,7 +48,7 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
         endpoints.client.s3.delete_object(Bucket=BUCKET, Key=archive.removeprefix(f"s3://{BUCKET}/"))
         simulator.kill()
     with endpoints_of(tmp_path) as (simulator, endpoints):
-        assert {answer(endpoints, serving) for _ in range(10)} == {"one"}  # at once, and with the new weights
+        assert {answer(endpoints, serving) for _ in range(10)} == {"one"}  # immediately, and with the new weights
         described = endpoints.settle(serving)
         assert described["EndpointStatus"] == "InService"
         assert [item["CurrentWeight"] for item in described["ProductionVariants"]] == [1, 0]
@@ -67,8 +67,8 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_work_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
-    """A creation, an update and a deletion."""
+def test_interrupted_work_is_finished(tmp_path: Path) -> None:
+    """A kill interrupts a creation, an update and a deletion."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
         first = endpoints.config(variant(endpoints.named("first")))
         updated, deleted = endpoints.create(first), endpoints.create(first)
@@ -91,7 +91,7 @@ def test_work_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_status_while_servers_start_again(tmp_path: Path) -> None:
-    """Nothing can be done to an endpoint then, but it can be invoked: its invocations wait."""
+    """Meanwhile an endpoint cannot be changed, but it can be invoked: its invocations wait."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
         config = endpoints.config(variant(endpoints.model(SLOW + NAMED.format(name="slow"))))
         name = endpoints.create(config)
@@ -115,8 +115,8 @@ def test_an_endpoint_serves_at_once_after_a_kill(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_update_that_a_kill_interrupts_goes_on_without_the_old_fleet(tmp_path: Path) -> None:
-    """The old model's archive is gone."""
+def test_an_interrupted_update_resumes_without_the_old_fleet(tmp_path: Path) -> None:
+    """The old model's archive has been deleted."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
         archive = endpoints.client.source(weights="x = 1")
         old = endpoints.model(NAMED.format(name="old"), ModelDataUrl=archive)
@@ -133,8 +133,8 @@ def test_an_update_that_a_kill_interrupts_goes_on_without_the_old_fleet(tmp_path
 
 
 @pytest.mark.slow
-def test_a_shift_that_a_kill_interrupts_begins_again(tmp_path: Path) -> None:
-    """Interrupted updates keep their alarm, which moto does not store: one is finished, the other rolled back."""
+def test_an_interrupted_shift_starts_again(tmp_path: Path) -> None:
+    """Interrupted updates keep their alarm, which moto does not store: one is finished, the other is rolled back."""
     alarm = {"Namespace": "mine", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
     alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
     percent = {"Type": "CAPACITY_PERCENT", "Value": 50}
@@ -165,7 +165,7 @@ def test_a_shift_that_a_kill_interrupts_begins_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_rescale_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
+def test_an_interrupted_rescale_is_finished(tmp_path: Path) -> None:
     """The update is repeated without a deployment's waits. The failure reason of an earlier update is not kept."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
@@ -190,8 +190,8 @@ def test_a_rescale_that_a_kill_interrupts_is_finished(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full_while_an_update_ends(tmp_path: Path) -> None:
-    """The update ends when there is space again."""
+def test_a_full_disk_while_an_update_ends(tmp_path: Path) -> None:
+    """The update completes when there is space again."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 2}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
     with endpoints_of(tmp_path) as (simulator, endpoints):
@@ -202,7 +202,7 @@ def test_a_disk_that_is_full_while_an_update_ends(tmp_path: Path) -> None:
             time.sleep(0.05)
         process = psutil.Process(simulator.process.pid)
         limits = process.rlimit(resource.RLIMIT_FSIZE)
-        process.rlimit(resource.RLIMIT_FSIZE, (1, limits[1]))  # as on a full disk, each write fails
+        process.rlimit(resource.RLIMIT_FSIZE, (1, limits[1]))  # every write fails, as on a full disk
         time.sleep(4)
         assert endpoints.describe(name)["EndpointStatus"] == "Updating"
         process.rlimit(resource.RLIMIT_FSIZE, limits)

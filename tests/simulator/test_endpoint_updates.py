@@ -1,4 +1,4 @@
-"""Endpoints are updated, rescaled and lose servers while clients invoke them: every request is answered."""
+"""Endpoints are updated and rescaled, and lose servers, while clients invoke them: every request is answered."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen
 
 
 def servers_of(marker: str) -> list[psutil.Process]:
-    """The processes of a model's servers, by a variable in their environment; the first is the server's own."""
+    """Return the processes of a model's servers, found by a variable in their environment, the server's own first."""
     answers = []
     for process in psutil.process_iter():
         try:
@@ -33,8 +33,8 @@ def servers_of(marker: str) -> list[psutil.Process]:
 
 
 @pytest.mark.slow
-def test_nothing_is_lost(endpoints: Endpoints) -> None:
-    """During an update, a change of weights and counts, the end of a server, and the deletion of another endpoint."""
+def test_no_request_is_lost(endpoints: Endpoints) -> None:
+    """There is an update, a change of weights and counts, the end of a server, and the deletion of another endpoint."""
     old = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
     marked = endpoints.model(NAMED.format(name="new 1"), {"MARKER": "killed"})
     new = endpoints.config(variant(marked), variant(endpoints.named("new 2"), "two"))
@@ -47,8 +47,8 @@ def test_nothing_is_lost(endpoints: Endpoints) -> None:
         crowd.wait_for(100)
         later = crowd.answers - before
         assert sum(count for (_, model), count in later.items() if model.startswith("old")) <= CLIENTS
-        for place in (-1, 0):  # a worker of the server, then the server
-            servers_of("killed")[place].send_signal(signal.SIGKILL)
+        for index in (-1, 0):  # a worker of the server, then the server itself
+            servers_of("killed")[index].send_signal(signal.SIGKILL)
             crowd.wait_for(100)
         entries = [
             {"VariantName": "one", "DesiredWeight": 1, "DesiredInstanceCount": 2},
@@ -63,7 +63,7 @@ def test_nothing_is_lost(endpoints: Endpoints) -> None:
         before = crowd.answers.copy()
         crowd.wait_for(100)
         assert (crowd.answers - before)["two", "new 2"] <= CLIENTS
-        for process in servers_of("killed"):  # of both instances, but not at once: an invocation is repeated once
+        for process in servers_of("killed"):  # not both at once: an invocation is repeated only once
             with contextlib.suppress(psutil.NoSuchProcess):  # it ended with its parent
                 process.send_signal(signal.SIGKILL)
                 crowd.wait_for(200)
@@ -72,7 +72,7 @@ def test_nothing_is_lost(endpoints: Endpoints) -> None:
 
 
 @pytest.mark.slow
-def test_a_fleet_that_is_not_healthy_gets_no_traffic(endpoints: Endpoints) -> None:
+def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints) -> None:
     good = endpoints.config(variant(endpoints.named("good")))
     script = NAMED.format(name="bad") + "\ndef model_fn(model_dir):\n    raise LookupError('bad model')\n"
     bad = endpoints.config(variant(endpoints.named("new")), variant(endpoints.model(script), "two"))
@@ -85,8 +85,8 @@ def test_a_fleet_that_is_not_healthy_gets_no_traffic(endpoints: Endpoints) -> No
             answers.add(described["EndpointStatus"])
         crowd.wait_for(50)
         assert set(crowd.answers) == {("one", "good")}
-        again = endpoints.config(variant(endpoints.named("good again")))
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=again)
+        second_good = endpoints.config(variant(endpoints.named("good again")))
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second_good)
         assert "FailureReason" not in endpoints.settle(name)
         crowd.wait_for(50)
     assert set(crowd.answers) == {("one", "good"), ("one", "good again")}
@@ -98,7 +98,7 @@ def test_a_fleet_that_is_not_healthy_gets_no_traffic(endpoints: Endpoints) -> No
     endpoints.delete(name)
 
 
-# Is ready, and ends its server soon after.
+# Becomes ready, and ends its server soon after.
 ENDING = """
 import os, signal, threading, time
 
@@ -116,7 +116,7 @@ def transform_fn(model, data, content_type, accept):
 
 @pytest.mark.slow
 def test_a_fleet_whose_server_ends_before_the_shift_gets_no_traffic(endpoints: Endpoints) -> None:
-    """It was ready, while the other fleet still started."""
+    """The server was ready while the other fleet was still starting."""
     good = endpoints.config(variant(endpoints.named("good")))
     slow = "import time\ntime.sleep(4)\n" + NAMED.format(name="slow")
     bad = endpoints.config(variant(endpoints.model(ENDING)), variant(endpoints.model(slow), "two"))
@@ -131,7 +131,7 @@ def test_a_fleet_whose_server_ends_before_the_shift_gets_no_traffic(endpoints: E
 
 def test_a_request_in_progress_ends_on_the_old_fleet(without_sandbox: Client, tmp_path: Path) -> None:
     endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
-    two_workers = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}  # one waits, and the other serves until the shift
+    two_workers = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}  # one waits, and the other serves until traffic shifts
     name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go)), two_workers))))
     new = endpoints.config(variant(endpoints.named("new")))
     answers: list[str] = []
@@ -196,7 +196,7 @@ def test_retained_properties(endpoints: Endpoints) -> None:
 
 
 def test_a_rescale_that_fails_is_rolled_back(endpoints: Endpoints) -> None:
-    """The model's archive was deleted after the endpoint was created, so that no further instance can start."""
+    """The model's archive was deleted after the endpoint was created, so no further instance can start."""
     archive = endpoints.client.source(weights="x = 1")
     name = endpoints.create(endpoints.config(variant(endpoints.model(NAMED.format(name="m"), ModelDataUrl=archive))))
     bucket, _, key = archive.removeprefix("s3://").partition("/")
@@ -214,7 +214,7 @@ SLOW = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
 
 
 def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MaximumExecutionTimeoutInSeconds is at least ten minutes: here it is shorter."""
+    """MaximumExecutionTimeoutInSeconds is at least ten minutes, but this test makes it shorter."""
     name = endpoints.create(endpoints.config(variant(endpoints.named("good"))))
     monkeypatch.setattr(endpoint_work, "read_deployment_config", lambda _: BlueGreen(longest=0.3))
     slow = endpoints.config(variant(endpoints.model(SLOW)))
@@ -233,7 +233,7 @@ def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, m
     ],
 )
 def test_time_limits_of_a_start(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str) -> None:
-    """Requests may set them to a minute or more: here they are shorter."""
+    """Requests can set these limits to a minute or more, but this test makes them shorter."""
     monkeypatch.setattr(endpoint_instance, limit, 0)
     name = endpoints.create(endpoints.config(variant(endpoints.model(SLOW))), wait=False)
     described = endpoints.settle(name)
@@ -243,7 +243,7 @@ def test_time_limits_of_a_start(endpoints: Endpoints, monkeypatch: pytest.Monkey
 
 
 def test_the_time_limit_of_an_installation_that_hangs(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The endpoint fails while the installation still runs, and can be deleted."""
+    """The endpoint fails while the installation is still running, and can be deleted."""
     monkeypatch.setattr(endpoint_instance, "DOWNLOAD_SECONDS", 2)
     files = {
         "inference.py": NAMED.format(name="m"),
@@ -262,7 +262,7 @@ def test_the_time_limit_of_an_installation_that_hangs(endpoints: Endpoints, monk
 
 @pytest.mark.slow
 def test_deployment_config(endpoints: Endpoints) -> None:
-    """The old fleet ends after the waits; a policy is kept for later updates where they ask for it."""
+    """The old fleet ends after the waits; later updates can ask for the policy to be kept."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 2}}
     old, new = (endpoints.config(variant(endpoints.model(NAMED.format(name=n), {"MARKER": n}))) for n in ("o", "n"))

@@ -1,4 +1,4 @@
-"""The life of an endpoint: created, described, listed, deleted; what is refused in which status; why one fails."""
+"""The life of an endpoint: it is created, described, listed and deleted; which status allows what; why one fails."""
 
 import json
 import os
@@ -88,7 +88,7 @@ def test_lists(endpoints: Endpoints, config: str, endpoint_in_service: str) -> N
     assert listed() == both
     assert listed(SortOrder="Ascending") == both[::-1]
     assert listed(SortBy="Name", SortOrder="Ascending") == sorted(both)
-    assert listed(SortBy="Status", SortOrder="Ascending") == both  # Failed, InService
+    assert listed(SortBy="Status", SortOrder="Ascending") == both  # Failed sorts before InService
     assert listed(StatusEquals="InService") == [endpoint_in_service]
     assert listed(StatusEquals="Failed", NameContains=failing.upper()) == [failing]
     assert listed(NameContains=endpoint_in_service, CreationTimeAfter=between) == []
@@ -100,7 +100,7 @@ def test_lists(endpoints: Endpoints, config: str, endpoint_in_service: str) -> N
     endpoints.delete(failing)
 
 
-def test_a_failed_endpoint_gives_its_reason(endpoints: Endpoints, config: str) -> None:
+def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> None:
     script = NAMED.format(name="m") + "\ndef model_fn(model_dir):\n    raise LookupError('no weights here')\n"
     name = endpoints.create(endpoints.config(variant(endpoints.model(script))), wait=False)
     described = endpoints.settle(name)
@@ -178,7 +178,7 @@ def test_requests_that_are_refused(endpoints: Endpoints, config: str, endpoint_i
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 
 
-def test_a_deleted_model_is_found_out_before_anything_starts(endpoints: Endpoints, endpoint_in_service: str) -> None:
+def test_a_deleted_model_is_noticed_before_anything_starts(endpoints: Endpoints, endpoint_in_service: str) -> None:
     model = endpoints.named("gone")
     config = endpoints.config(variant(model))
     endpoints.sagemaker.delete_model(ModelName=model)
@@ -198,10 +198,10 @@ def test_images_that_are_not_simulated(endpoints: Endpoints) -> None:
 
 
 def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
-    most = endpoint.MOST_INSTANCES
-    config = endpoints.config(variant(endpoints.named("m"), count=most))
-    assert f"ResourceLimitExceeded: All endpoints together have at most {most}" in refusal(endpoints.create, config)
-    entries = [{"VariantName": "one", "DesiredInstanceCount": most + 1}]
+    limit = endpoint.MOST_INSTANCES
+    config = endpoints.config(variant(endpoints.named("m"), count=limit))
+    assert f"ResourceLimitExceeded: All endpoints together have at most {limit}" in refusal(endpoints.create, config)
+    entries = [{"VariantName": "one", "DesiredInstanceCount": limit + 1}]
     weigh = endpoints.sagemaker.update_endpoint_weights_and_capacities
     message = refusal(weigh, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries)
     assert message.startswith("ResourceLimitExceeded")
@@ -210,8 +210,8 @@ def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoi
 
 
 @pytest.mark.slow
-def test_the_instances_that_run_count(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of both fleets while an endpoint is updated, also while the old one waits; none of a failed endpoint."""
+def test_running_instances_count(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Instances of both fleets count during an update and while the old one waits; a failed endpoint's do not."""
     names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
     used = sum(
         item["CurrentInstanceCount"]
@@ -245,23 +245,23 @@ def test_names_that_differ_in_case(endpoints: Endpoints, config: str, endpoint_i
     )
 
 
-def test_an_endpoint_whose_servers_get_no_folder(endpoints: Endpoints) -> None:
-    """It fails, and can be deleted."""
+def test_an_endpoint_whose_servers_cannot_have_a_folder(endpoints: Endpoints) -> None:
+    """The endpoint fails and can be deleted."""
     with Simulator(isolation="off") as simulator:
         client_endpoints = Endpoints(Client(simulator))
         config = client_endpoints.config(variant(client_endpoints.named("m")))
-        aside = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
+        moved_folder = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
         try:
             name = client_endpoints.create(config, wait=False)
             described = client_endpoints.settle(name, 10)
         finally:
-            aside.rename(simulator.folder)
+            moved_folder.rename(simulator.folder)
         assert described["EndpointStatus"] == "Failed"
         assert "FileNotFoundError" in described["FailureReason"]
         client_endpoints.delete(name)
 
 
-def test_endpoints_leave_the_processors_to_jobs(endpoints: Endpoints) -> None:
+def test_endpoints_do_not_occupy_the_processors_of_jobs(endpoints: Endpoints) -> None:
     """Servers that wait for invocations do not reduce the number of jobs that run at a time."""
     count = (os.cpu_count() or 1) + 1
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"), count=min(count, 10))))

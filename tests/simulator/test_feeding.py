@@ -1,4 +1,4 @@
-"""Batch Transform's feeding: lines become requests within the limit, and responses keep their order."""
+"""How Batch Transform feeds a server: lines become requests within the limit, and responses keep their order."""
 
 import gzip
 import itertools
@@ -31,7 +31,7 @@ def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
 
 
 class Echo:
-    """A server that answers every request with itself, and remembers them."""
+    """A server that answers every request with its body and records the requests."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
@@ -95,7 +95,7 @@ def test_short_lines_take_little_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_it_can_be_stopped_where_nothing_is_decompressed(tmp_path: Path) -> None:
+def test_it_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(gzip.compress(b"", mtime=0) * 100_000)
     looks = itertools.count()
     with pytest.raises(JobStopped):

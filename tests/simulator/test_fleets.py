@@ -1,4 +1,4 @@
-"""The instances of a variant: those that cannot be started, whose connections break, that an invocation ends."""
+"""The instances of a variant: some cannot be started, lose their connections, or end during an invocation."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ from recore.simulator.state.records import Store
 
 @pytest.fixture
 def fleet(client: Client, tmp_path: Path) -> Fleet:
-    """The endpoints of a simulator whose jobs have ended."""
+    """Return a fleet of a simulator whose jobs have ended."""
     queue = JobQueue(tmp_path)
     queue.close()
     platform = Platform(Store(), queue, client.simulator.client, Unsandboxed(), tmp_path, tmp_path)
@@ -40,7 +40,7 @@ def test_an_invocation_does_not_wait_for_instances_that_cannot_start(fleet: Flee
 
 
 def delete(endpoints: Endpoints, name: str) -> list[str]:
-    """Delete an endpoint; the lines of its logs, which are then complete."""
+    """Delete an endpoint and return the lines of its logs, which are then complete."""
     endpoints.delete(name)
     logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{name}"
     return [
@@ -50,7 +50,7 @@ def delete(endpoints: Endpoints, name: str) -> list[str]:
     ]
 
 
-# Ends its server where a request says so.
+# Ends its server if a request asks for it.
 EXITING = """
 import os
 
@@ -69,13 +69,13 @@ def test_a_request_that_ends_servers_is_repeated_once(endpoints: Endpoints) -> N
     name = endpoints.create(endpoints.config(variant(endpoints.model(EXITING), count=3)))
     with pytest.raises(ClientError, match="ModelError"):
         endpoints.invoke(name, "exit", ContentType="text/csv")
-    for _ in range(6):  # of the instances that are ready
+    for _ in range(6):  # by the instances that are ready
         assert endpoints.invoke(name, "last", ContentType="text/csv")["Body"].read() == b"last"
     lines = delete(endpoints, name)
     assert (lines.count("asked for exit"), lines.count("asked for last")) == (2, 6)
 
 
-# Breaks the connection of one request, and is alive.
+# Breaks the connection of one request and stays alive.
 BREAKING = """
 import inspect, socket, time
 

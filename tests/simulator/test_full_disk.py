@@ -1,6 +1,6 @@
-"""A full disk of this machine is named as the cause; when there is space again, jobs run again.
+"""If this machine's disk is full, jobs name it as the cause; when there is space again, jobs run again.
 
-The simulator is in a process of its own, whose temporary folder is a small disk, made by bubblewrap.
+The simulator runs in a separate process whose temporary folder is a small disk, made by bubblewrap.
 """
 
 import json
@@ -14,7 +14,7 @@ from support.run_command import file_options
 from support.sandbox import SANDBOX
 from support.tiny_submission import TRAIN, tiny
 
-pytestmark = SANDBOX  # makes a small disk by bubblewrap
+pytestmark = SANDBOX  # bubblewrap makes the small disk
 
 FULL = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
 SIMULATOR = """
@@ -65,7 +65,7 @@ print(json.dumps(reasons))
 
 
 def run_on_a_small_disk(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """Run Python where the temporary folder is a disk of 48 MiB."""
+    """Run Python with a temporary folder on a disk of 48 MiB."""
     disk = folder / "disk"
     disk.mkdir()
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", str(48 << 20), "--tmpfs", str(disk)]
@@ -75,9 +75,9 @@ def run_on_a_small_disk(folder: Path, *words: object) -> subprocess.CompletedPro
 
 
 def test_the_simulator_names_a_full_disk(tmp_path: Path) -> None:
-    done = run_on_a_small_disk(tmp_path, "-c", SIMULATOR.format(tests=str(ROOT / "tests")))
-    assert done.returncode == 0, done.stderr[-3000:]
-    reasons: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    result = run_on_a_small_disk(tmp_path, "-c", SIMULATOR.format(tests=str(ROOT / "tests")))
+    assert result.returncode == 0, result.stderr[-3000:]
+    reasons: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     assert reasons.pop("there is space again") == "Completed"
     assert reasons.pop("a job writes").startswith(
         f"InternalServerError: {FULL}. The job's own reason: AlgorithmError: "
@@ -89,15 +89,15 @@ def test_the_simulator_names_a_full_disk(tmp_path: Path) -> None:
     assert set(reasons.values()) == {f"InternalServerError: {FULL}"}, reasons
 
 
-def test_a_run_blames_the_disk_and_not_the_submission(tmp_path: Path, sample: Path) -> None:
+def test_a_run_names_the_disk_as_the_cause_and_not_the_submission(tmp_path: Path, sample: Path) -> None:
     write = "    open(os.environ['SM_MODEL_DIR'] + '/m', 'wb').write(bytes(1 << 27))\n"
     write = f"import os\nif __name__ == '__main__':\n{write}"
-    mine = tiny(tmp_path / "mine", {"train.py": write + TRAIN})
-    options = [mine, *file_options(sample, "public"), "--out", tmp_path / "run", "--no-report"]
-    done = run_on_a_small_disk(tmp_path, "-m", "recore", "run", *options)
-    assert done.returncode == 1
-    lines = done.stderr.splitlines()
-    assert any(line.startswith(f"recore: train failed: {FULL}") for line in lines), done.stderr
+    submission = tiny(tmp_path / "mine", {"train.py": write + TRAIN})
+    options = [submission, *file_options(sample, "public"), "--out", tmp_path / "run", "--no-report"]
+    result = run_on_a_small_disk(tmp_path, "-m", "recore", "run", *options)
+    assert result.returncode == 1
+    lines = result.stderr.splitlines()
+    assert any(line.startswith(f"recore: train failed: {FULL}") for line in lines), result.stderr
     assert (
         "  look at: this machine's disk, the bucket, the region and the permissions of this user, not the submission"
         in lines

@@ -17,8 +17,8 @@ from recore.simulator.orchestration.endpoints import endpoint_work
 from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, UpdateWatch, read_deployment_config
 
 CLIENTS = 16
-REQUESTS = 300  # whose shares are counted in a step
-CHANCE = 1e-6  # of a failure where all is right
+REQUESTS = 300  # that are counted in each step
+CHANCE = 1e-6  # of a failure without a defect
 HOUR = 3600
 FAILING = NAMED.format(name="failing").replace("    return json", "    raise ValueError('bad model')\n    return json")
 pytestmark = pytest.mark.slow
@@ -46,7 +46,7 @@ def policy(routing: dict[str, Any], alarms: tuple[str, ...] = (), **members: Any
 
 
 def put_alarm(endpoints: Endpoints, **members: Any) -> str:
-    """An alarm that is OK; its name."""
+    """Create an alarm in the state OK and return its name."""
     name = f"rollback-{next(numbers)}"
     alarm = {"Namespace": "mine", "MetricName": name, "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
     alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
@@ -63,7 +63,7 @@ def set_alarm(endpoints: Endpoints, name: str, state: str = "ALARM") -> None:
 
 
 class Gate:
-    """Holds each step of an update until the test opens it: no test depends on how long requests take."""
+    """Holds back each step of an update until the test opens it, so that no test depends on how long requests take."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self._opened = threading.Semaphore(0)
@@ -86,7 +86,7 @@ class Gate:
 
 @pytest.fixture(scope="module")
 def old(endpoints: Endpoints) -> str:
-    """The configuration that the updates start from, and are rolled back to."""
+    """Return the configuration that the updates start from and are rolled back to."""
     return endpoints.config(variant(endpoints.named("old")))
 
 
@@ -97,7 +97,7 @@ def new(endpoints: Endpoints) -> str:
 
 @pytest.fixture(scope="module")
 def serving(endpoints: Endpoints, old: str) -> str:
-    """An endpoint that all tests leave with the old configuration."""
+    """Return an endpoint, which every test leaves with the old configuration."""
     return endpoints.create(old)
 
 
@@ -106,16 +106,16 @@ def update(endpoints: Endpoints, name: str, config: str, deployment: dict[str, A
 
 
 def stage(endpoints: Endpoints, name: str) -> tuple[str, str]:
-    """The status of the pending deployment's first variant, and its share."""
+    """Return the status and the share of the pending deployment's first variant."""
     described = endpoints.describe(name)
     assert described["EndpointStatus"] == "Updating", described
     [status] = described["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"]
     return status["Status"], status["StatusMessage"]
 
 
-def wait_until(done: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 120
-    while not done():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -183,7 +183,7 @@ def test_a_linear_shift(
 
 
 def test_an_alarm_on_the_metric_of_a_program(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
-    """It goes off in the middle of a canary: all requests go to the old fleet again, and none is lost."""
+    """The alarm goes off in the middle of a canary: all requests go to the old fleet again, and none is lost."""
     quiet, alarm = put_alarm(endpoints), put_alarm(endpoints)
     update(endpoints, serving, new, canary(alarms=(quiet, alarm)))
     wait_for_step(endpoints, serving, 25)
@@ -195,7 +195,7 @@ def test_an_alarm_on_the_metric_of_a_program(endpoints: Endpoints, serving: str,
 
 
 def test_an_alarm_on_a_metric_of_the_endpoint(endpoints: Endpoints, serving: str, old: str) -> None:
-    """The new model fails."""
+    """The alarm goes off because the new model fails."""
     dimensions = [{"Name": "EndpointName", "Value": serving}, {"Name": "VariantName", "Value": "failing"}]
     members = {"Namespace": "AWS/SageMaker", "MetricName": "Invocation5XXErrors", "Dimensions": dimensions}
     alarm = put_alarm(endpoints, **members)
@@ -209,7 +209,7 @@ def test_an_alarm_on_a_metric_of_the_endpoint(endpoints: Endpoints, serving: str
 
 
 def test_an_alarm_after_the_shift(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
-    """During the termination wait the old fleet still exists."""
+    """During the termination wait, the old fleet still exists."""
     alarm = put_alarm(endpoints)
     update(endpoints, serving, new, all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR))
     wait_for_step(endpoints, serving, 100)
@@ -221,7 +221,7 @@ def test_an_alarm_after_the_shift(endpoints: Endpoints, serving: str, old: str, 
 
 
 def test_an_alarm_that_is_in_alarm_before(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
-    """The new fleet gets no request."""
+    """The new fleet gets no requests."""
     alarm = put_alarm(endpoints, TreatMissingData="breaching")
     with Crowd(endpoints, serving, clients=2).invoking() as crowd:
         update(endpoints, serving, new, all_at_once(alarms=(alarm,)))
@@ -240,7 +240,7 @@ def test_an_alarm_that_is_deleted(endpoints: Endpoints, serving: str, old: str, 
 def test_the_time_of_an_update(
     endpoints: Endpoints, serving: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MaximumExecutionTimeoutInSeconds is at least ten minutes: here it is over when the canary has traffic."""
+    """MaximumExecutionTimeoutInSeconds is at least ten minutes; here the time is up when the canary gets traffic."""
     watches: list[UpdateWatch] = []
 
     class Kept(UpdateWatch):

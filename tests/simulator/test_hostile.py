@@ -1,4 +1,4 @@
-"""Jobs that misbehave: they end with one clear reason and leave nothing, and the simulator continues."""
+"""Jobs that misbehave end with one clear reason and leave nothing behind, and the simulator goes on."""
 
 import shutil
 import signal
@@ -65,8 +65,8 @@ def test_a_job_that_ends_by_a_signal(either):
     assert job["FailureReason"] == "AlgorithmError: last words, exit code: 139"
 
 
-def test_a_job_that_kills_all_processes_in_its_reach(either):
-    """Without a sandbox that is its supervisor: what it leaves running is found all the same."""
+def test_a_job_that_kills_all_processes_that_it_can(either):
+    """Without a sandbox it can kill its supervisor; the process that the job leaves running is found nevertheless."""
     mark = Mark()
     script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
     if not either.simulator.enforced:
@@ -156,7 +156,7 @@ FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint(
 
 @pytest.fixture
 def frozen(monkeypatch):
-    """A simulator without a sandbox, where a job can stop its supervisor's process; it is given less time."""
+    """A simulator without a sandbox, in which a job can stop its supervisor's process, and which waits less for it."""
     monkeypatch.setattr(process, "LATE", 2.0)
     monkeypatch.setattr(process, "GRACE", 1.0)
     with Simulator(isolation="off") as simulator:
@@ -179,15 +179,15 @@ def test_a_job_that_freezes_its_supervisor_has_a_time_limit(frozen):
     assert_no_trace(frozen, mark)
 
 
-def test_a_job_that_freezes_its_supervisor_does_not_keep_the_simulator(monkeypatch):
+def test_a_job_that_freezes_its_supervisor_does_not_delay_the_end_of_the_simulator(monkeypatch):
     monkeypatch.setattr(process, "LATE", 2.0)
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
         name = client.process(FREEZE, wait=False, seconds=600, Environment=mark.environment)["ProcessingJobName"]
         wait_until(lambda: "frozen" in output(client, "ProcessingJob", name))
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 120  # of the job's ten minutes
+        started = time.monotonic()
+    assert time.monotonic() - started < 120  # of the job's ten minutes
     assert not mark.processes()
     assert not simulator.folder.exists()
 
@@ -206,14 +206,14 @@ for fd in pipes:
 
 @pytest.mark.parametrize("hold", [False, True], ids=["writes", "holds it open"])
 @pytest.mark.parametrize(
-    "what", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda what: what[:8]
+    "content", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda content: content[:8]
 )
-def test_a_job_that_writes_to_its_supervisors_pipe(what, hold):
-    """Without a sandbox it can: it fails, and nothing else does."""
+def test_a_job_that_writes_to_its_supervisors_pipe(content, hold):
+    """Without a sandbox a job can do this: the job fails, and nothing else does."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
-        script = MEDDLING.replace("WHAT", repr(what)).replace("HOLD", str(hold))
+        script = MEDDLING.replace("WHAT", repr(content)).replace("HOLD", str(hold))
         job = client.process(script, Environment=mark.environment)
         assert job["ProcessingJobStatus"] == "Failed"
         assert job["FailureReason"].startswith("AlgorithmError: "), job
@@ -221,7 +221,7 @@ def test_a_job_that_writes_to_its_supervisors_pipe(what, hold):
 
 
 def test_a_job_that_removes_its_folder():
-    """Without a sandbox it can."""
+    """Without a sandbox a job can do this."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
@@ -267,31 +267,31 @@ STUBBORN = (
 )
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ending: ending.name)
 @pytest.mark.parametrize("isolation", ISOLATIONS)
-def test_jobs_end_when_the_simulator_process_ends(how, isolation):
+def test_jobs_end_when_the_simulator_process_ends(ending, isolation):
     mark = Mark()
     program = HOLDER.format(
         here=str(Path(__file__).parents[1]),
         isolation=isolation,
         script=STUBBORN,
         mark=mark.environment,
-        handled=how == signal.SIGTERM,
+        handled=ending == signal.SIGTERM,
     )
     folder = Path(__file__).parents[2]
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=folder)
     try:
         line = holder.stdout.readline().strip()
         assert line, "the simulator did not start"
-        place = Path(line)
+        simulator_folder = Path(line)
         wait_until(lambda: any("job.py" in " ".join(process.cmdline()) for process in mark.processes()))
-        holder.send_signal(how)
+        holder.send_signal(ending)
         holder.wait(60)
     finally:
         holder.kill()
         holder.stdout.close()
     wait_until(lambda: not mark.processes(), 60)
-    if how != signal.SIGKILL:
-        assert not place.exists()
+    if ending != signal.SIGKILL:
+        assert not simulator_folder.exists()
     assert not [process for process in psutil.Process().children() if process.pid == holder.pid]
-    shutil.rmtree(place, ignore_errors=True)  # what a killed simulator leaves
+    shutil.rmtree(simulator_folder, ignore_errors=True)  # what a killed simulator leaves behind

@@ -1,7 +1,7 @@
-"""Whatever clients send, half send, or never send: good requests are answered at once, and a job goes on.
+"""Whatever clients send, half send or never send, good requests are answered at once, and a job goes on.
 
-What the clients send follows from a seed, and when they send it from the machine. With RECORE_FUZZ=200 each test's
-clients go on for ten minutes, which find more than one.
+What the clients send depends on a seed; when they send it depends on the machine. With RECORE_FUZZ=200 the clients of
+each test go on for ten minutes, which finds more than a single minute.
 """
 
 import socket
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.fuzz
 
 SECONDS = max(20, 3 * TIMES)
 PERIOD = 0.2  # seconds between two rounds of good requests
-LONGEST = 5  # seconds that any single good request may take: in that time the machine itself may hold one up
+LONGEST = 5  # seconds that any good request may take; the machine itself may delay one for that long
 BUCKET = "sagemaker-us-east-1-123456789012"
-CONTENT = b"0123456789abcdef" * (1 << 16)  # that the job reads and leaves
+CONTENT = b"0123456789abcdef" * (1 << 16)  # the job's input and output
 JOB = f"""
 import os, shutil, time
 folder = os.environ["SAGEMAKER_BASE_DIR"] + "/processing"
@@ -89,62 +89,64 @@ Misbehaviour = Callable[[socket.socket, Random, threading.Event], None]
 
 
 def make_request(chance: Random) -> bytes:
-    """A request in which some parts are wrong."""
+    """Return a request with some invalid parts."""
     first = f"{chance.choice(METHODS)} {chance.choice(PATHS)} {chance.choice(('HTTP/1.1', 'HTTP/1.0', 'HTTP/9', ''))}"
     lines = [first, HOST, *chance.sample(HEADERS, chance.randrange(6))]
     request = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + chance.choice(BODIES)
     if chance.random() < 0.2:
-        place = chance.randrange(len(request))
-        request = request[:place] + chance.randbytes(chance.randrange(1, 50)) + request[place + chance.randrange(5) :]
+        position = chance.randrange(len(request))
+        request = (
+            request[:position] + chance.randbytes(chance.randrange(1, 50)) + request[position + chance.randrange(5) :]
+        )
     return request
 
 
-def send_and_close(connection: socket.socket, chance: Random, over: threading.Event) -> None:
+def send_and_close(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
     request = make_request(chance)
     connection.sendall(request[: chance.randrange(len(request) + 1)])
 
 
-def send_many(connection: socket.socket, chance: Random, over: threading.Event) -> None:
-    """Requests one after the other, without waiting for responses, and perhaps without reading them."""
+def send_many(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
+    """Send requests one after another without waiting for responses, and perhaps without reading them."""
     connection.sendall(b"".join(make_request(chance) for _ in range(chance.randrange(1, 20))))
     if chance.random() < 0.5:
         connection.recv(1 << 16)
 
 
-def send_slowly(connection: socket.socket, chance: Random, over: threading.Event) -> None:
+def send_slowly(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
     for byte in make_request(chance)[:200]:
         connection.sendall(bytes([byte]))
-        if over.wait(0.05):
+        if ended.wait(0.05):
             return
 
 
-def send_nothing(connection: socket.socket, chance: Random, over: threading.Event) -> None:
-    over.wait(chance.random() * 5)
+def send_nothing(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
+    ended.wait(chance.random() * 5)
 
 
-def send_half(connection: socket.socket, chance: Random, over: threading.Event) -> None:
-    """Half a request, and then nothing until all is over."""
+def send_half(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
+    """Send half a request, and then nothing until the test ends."""
     request = make_request(chance)
     connection.sendall(request[: len(request) // 2])
-    over.wait()
+    ended.wait()
 
 
-def reset(connection: socket.socket, chance: Random, over: threading.Event) -> None:
+def reset(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
     connection.sendall(make_request(chance))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
 
-def misbehave(port: int, chance: Random, over: threading.Event, ways: tuple[Misbehaviour, ...]) -> None:
-    """One client after the other, until it is over."""
-    while not over.is_set():
+def misbehave(port: int, chance: Random, ended: threading.Event, behaviours: tuple[Misbehaviour, ...]) -> None:
+    """Run one misbehaving client after another until the test ends."""
+    while not ended.is_set():
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-                chance.choice(ways)(connection, chance, over)
+                chance.choice(behaviours)(connection, chance, ended)
         except OSError:  # the server may close a connection at any time
-            over.wait(0.01)
+            ended.wait(0.01)
 
 
-# By name: how many clients, of which every fifth sends half a request, and what the others do.
+# By name: the number of clients, of which every fifth sends half a request, and what the other clients do.
 CROWDS: dict[str, tuple[int, tuple[Misbehaviour, ...]]] = {
     "malformed": (5, (send_and_close, send_many, reset)),
     "slow, silent and half-open, 300 at once": (300, (send_slowly, send_nothing)),
@@ -153,16 +155,16 @@ CROWDS: dict[str, tuple[int, tuple[Misbehaviour, ...]]] = {
 
 
 def start_job(client: Client) -> dict[str, Any]:
-    """Start a job that goes on for a while, and copies its input to its output."""
+    """Start a job that runs for a while and copies its input to its output."""
     local = "/opt/ml/processing"
     read = {"S3Uri": client.put("input/file", CONTENT), "LocalPath": f"{local}/input/i", "S3DataType": "S3Prefix"}
-    left = {"S3Uri": f"s3://{BUCKET}/output", "LocalPath": f"{local}/output/o", "S3UploadMode": "EndOfJob"}
+    s3_output = {"S3Uri": f"s3://{BUCKET}/output", "LocalPath": f"{local}/output/o", "S3UploadMode": "EndOfJob"}
     return client.process(
         JOB,
         wait=False,
         seconds=int(SECONDS) + 120,
         ProcessingInputs=[{"InputName": "i", "S3Input": read | {"S3InputMode": "File"}}],
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": left}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
 
 
@@ -174,27 +176,27 @@ def good_requests(client: Client) -> list[Callable[[], Any]]:
 
 
 def seconds(request: Callable[[], Any]) -> float:
-    """Make a request; how long it took."""
+    """Make a request and return how long it took."""
     start = time.monotonic()
     request()
     return time.monotonic() - start
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize(("count", "ways"), CROWDS.values(), ids=CROWDS.keys())
-def test_good_requests_are_answered_within_a_second(count: int, ways: tuple[Misbehaviour, ...]) -> None:
+@pytest.mark.parametrize(("count", "behaviours"), CROWDS.values(), ids=CROWDS.keys())
+def test_good_requests_are_answered_within_a_second(count: int, behaviours: tuple[Misbehaviour, ...]) -> None:
     with simulator_process() as simulator:
         process = psutil.Process(simulator.process.pid)
         client = Client(simulator)
         client.process("print('warm')")
         files, threads = process.num_fds(), process.num_threads()
         job = start_job(client)
-        over, rounds = threading.Event(), []
+        ended, rounds = threading.Event(), []
         seeds = generator("clients")
         chances = [Random(seeds.getrandbits(64)) for _ in range(count)]
         crowd = [
             threading.Thread(
-                target=misbehave, args=(simulator.port, chance, over, ways if number % 5 else (send_half,))
+                target=misbehave, args=(simulator.port, chance, ended, behaviours if number % 5 else (send_half,))
             )
             for number, chance in enumerate(chances)
         ]
@@ -206,7 +208,7 @@ def test_good_requests_are_answered_within_a_second(count: int, ways: tuple[Misb
                 rounds.append([seconds(request) for request in good_requests(client)])
                 time.sleep(PERIOD)
         finally:
-            over.set()
+            ended.set()
             for member in crowd:
                 member.join()
         job = client.wait("ProcessingJob", job["ProcessingJobName"], SECONDS + 120)

@@ -1,4 +1,4 @@
-"""The HTTP server: whatever a client sends or omits, the server continues and answers other clients."""
+"""The HTTP server: whatever one client sends or omits, the server stays alive and other clients are answered."""
 
 import contextlib
 import io
@@ -28,7 +28,7 @@ SIGNED = (
 
 @contextlib.contextmanager
 def served(application: Callable[..., Iterable[bytes]]) -> Iterator[int]:
-    """The port of a server with an application of the test's own."""
+    """Serve an application of the test's own and return the port."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         port = listening.getsockname()[1]
         with contextlib.closing(HttpServer(application, listening)) as server:
@@ -47,7 +47,7 @@ def connect(port: int) -> socket.socket:
 
 
 def exchange(port: int, *parts: bytes, close_sending: bool = False) -> tuple[int, dict[str, str], bytes]:
-    """Send bytes; the status, headers and body of the first answer."""
+    """Send bytes; return the status, headers and body of the first response."""
     with connect(port) as connection:
         for part in parts:
             connection.sendall(part)
@@ -65,7 +65,7 @@ def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 
 def test_an_upload_cut_off_inside_a_chunk() -> None:
-    """A server that counts what it did not read reads memory that is not its own."""
+    """A server that counted bytes that never arrived would store uninitialised memory."""
     with simulator_process() as simulator:
         simulator.client("s3").create_bucket(Bucket="bucket")
         for _ in range(50):
@@ -120,7 +120,7 @@ def test_requests_that_are_not_http_or_are_too_large(client: Client, sent: bytes
 
 
 def test_the_signal_to_continue() -> None:
-    """Only a client that has a body to send waits for it."""
+    """The server sends it only to a client that has a body to send."""
     with served(echo) as port, connect(port) as connection:
         connection.sendall(b"PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -130,7 +130,7 @@ def test_the_signal_to_continue() -> None:
         assert read_answer(connection)[::2] == (200, b"")
 
 
-def test_names_of_metadata_stay_as_they_are(client: Client) -> None:
+def test_names_of_metadata_are_not_changed(client: Client) -> None:
     metadata = {"a": "1", "a_b": "2", "a-c": "3", "Camel-Case": "4", "A_b-C": "5"}
     client.s3.put_object(Bucket=BUCKET, Key="metadata", Body=b"", Metadata=metadata)
     assert client.s3.head_object(Bucket=BUCKET, Key="metadata")["Metadata"] == {
@@ -153,7 +153,7 @@ def test_an_underscore_does_not_stand_for_a_dash() -> None:
 @pytest.mark.parametrize(
     "key", ["a b+c%", "a%2Fb", "a//b", "/a", "//a", "a/", "ü中😀", "a/../b", "./a", "a?b#c&d=e", "~*'()!;:@", "a\tb"]
 )
-def test_keys_of_any_characters(client: Client, key: str) -> None:
+def test_keys_with_any_characters(client: Client, key: str) -> None:
     client.s3.put_object(Bucket=BUCKET, Key=f"keys/{key}", Body=key.encode())
     client.s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
     assert client.s3.get_object(Bucket=BUCKET, Key=f"keys/{key}")["Body"].read() == key.encode()
@@ -165,7 +165,7 @@ def test_keys_of_any_characters(client: Client, key: str) -> None:
 
 
 @pytest.mark.parametrize("before", ["/", "//", "", "http://127.0.0.1/", "http://127.0.0.1//"])
-def test_forms_of_an_address(client: Client, before: str) -> None:
+def test_forms_of_a_request_target(client: Client, before: str) -> None:
     client.s3.put_object(Bucket=BUCKET, Key="forms/a//b/", Body=b"found")
     for path in ("forms/a//b/", "forms/a%2F/b%2f?x-id=GetObject"):
         head = f"GET {before}{BUCKET}/{path} HTTP/1.1\r\n".encode() + SIGNED + b"\r\n"
@@ -173,18 +173,18 @@ def test_forms_of_an_address(client: Client, before: str) -> None:
 
 
 def test_uploads_of_files_and_streams(client: Client) -> None:
-    """boto3 sends some in chunks with checksums, and asks before it sends."""
+    """boto3 sends some uploads in chunks with checksums, and waits for the signal to continue."""
 
     class Stream(io.RawIOBase):
-        left = 3_000_000
+        remaining = 3_000_000
 
         def readable(self) -> bool:
             return True
 
         def readinto(self, buffer: Any) -> int:
-            count = min(len(buffer), self.left)
+            count = min(len(buffer), self.remaining)
             buffer[:count] = b"z" * count
-            self.left -= count
+            self.remaining -= count
             return count
 
     for body in (io.BytesIO(b""), io.BytesIO(b"z" * 3_000_000)):
@@ -200,7 +200,7 @@ def test_slow_and_silent_clients_do_not_occupy_a_worker() -> None:
         connections = [open_ones.enter_context(connect(port)) for _ in range(300)]
         for number, connection in enumerate(connections):
             connection.sendall([b"", b"P", b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx"][number % 3])
-        # without a worker its connection would time out before the silent ones are disconnected
+        # without a free worker, this would time out before the silent clients are disconnected
         assert exchange(port, b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nok")[2] == b"ok"
         for connection in connections[2::3]:
             connection.sendall(b"yz")
@@ -232,10 +232,10 @@ def test_a_client_that_falls_silent_is_disconnected(monkeypatch: pytest.MonkeyPa
 
 
 def test_requests_in_progress_end_when_the_server_does() -> None:
-    large, begun = bytes(32 << 20), threading.Event()
+    large, started = bytes(32 << 20), threading.Event()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        begun.set()
+        started.set()
         time.sleep(0.5)
         start_response("200 OK", [])
         return [large]
@@ -246,7 +246,7 @@ def test_requests_in_progress_end_when_the_server_does() -> None:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         reader = threading.Thread(target=lambda: answers.append(read_answer(connection)))
         reader.start()
-        assert begun.wait(60)
+        assert started.wait(60)
         idle.sendall(b"GET / HT")
     reader.join(60)
     connection.close()
@@ -256,7 +256,7 @@ def test_requests_in_progress_end_when_the_server_does() -> None:
 
 
 def test_servers_that_ended_leave_nothing_behind() -> None:
-    """Meanwhile, connections and threads of others in this process may end, but each server would leave its own."""
+    """Other connections and threads of this process may end meanwhile; a leak would grow with the number of servers."""
     with served(echo):
         pass
     servers, descriptors, threads = 50, len(os.listdir("/proc/self/fd")), threading.active_count()
@@ -268,7 +268,7 @@ def test_servers_that_ended_leave_nothing_behind() -> None:
 
 
 def test_large_bodies_are_on_disk_and_are_removed(tmp_path: Path) -> None:
-    """Also of a simulator that is killed in the middle of an upload."""
+    """They are also removed after a simulator was killed in the middle of an upload."""
 
     def kill_while_uploading() -> None:
         with simulator_process(TMPDIR=str(tmp_path)) as simulator:

@@ -1,4 +1,4 @@
-"""Families of images: which image belongs to which, and what is refused by name, with the remedy."""
+"""Families of images: which image belongs to which family, and which are refused by name, with the remedy."""
 
 import re
 import subprocess
@@ -53,8 +53,8 @@ def test_the_tag_of_an_image(repository: str, digest: str) -> None:
     assert image_tag(f"{repository}{digest}") == ""
 
 
-def ask(client: Client, image: str, **members: Any) -> str:
-    """The message of the ValidationException that a training job with an image is refused with."""
+def refusal_of(client: Client, image: str, **members: Any) -> str:
+    """Return the message of the ValidationException with which a training job with an image is refused."""
     with pytest.raises(ClientError) as raised:
         submit(client, **{"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members)
     assert raised.value.response["Error"]["Code"] == "ValidationException"
@@ -63,28 +63,28 @@ def ask(client: Client, image: str, **members: Any) -> str:
 
 @pytest.mark.parametrize("name", ["linear-learner", "kmeans", "forecasting-deepar", "blazingtext"])
 def test_built_in_algorithms_are_refused_by_name(client: Client, name: str) -> None:
-    message = ask(client, f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{name}:1")
+    message = refusal_of(client, f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{name}:1")
     assert message.startswith(
         f"{name} is a built-in algorithm of SageMaker that is not simulated; XGBoost is. Only images"
     )
 
 
 def test_other_images_are_refused_by_name(client: Client) -> None:
-    message = ask(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.19.0-cpu-py312")
+    message = refusal_of(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.19.0-cpu-py312")
     assert message.startswith("tensorflow-training is an image of SageMaker that is not simulated. Only images of the ")
-    message = ask(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/autogluon-training:1.4.0-cpu-py311")
+    message = refusal_of(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/autogluon-training:1.4.0-cpu-py311")
     assert message.startswith("autogluon-training is an image of SageMaker that is not simulated")
-    message = ask(client, "somebody/else:1.0")
+    message = refusal_of(client, "somebody/else:1.0")
     assert message.endswith("families run as processes on this machine, not 'somebody/else:1.0'")
-    assert "tags such as 1.7-1 and 3.0-5, not '9.9'" in ask(client, f"{REGISTRY}/sagemaker-xgboost:9.9")
+    assert "tags such as 1.7-1 and 3.0-5, not '9.9'" in refusal_of(client, f"{REGISTRY}/sagemaker-xgboost:9.9")
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
-    assert "one instance" in ask(client, XGBOOST, ResourceConfig=resources)
+    assert "one instance" in refusal_of(client, XGBOOST, ResourceConfig=resources)
 
 
-def test_an_image_with_metrics_of_its_own_takes_no_others(client: Client) -> None:
-    """A tuning job must have one of them as its objective."""
+def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None:
+    """The objective of a tuning job must be one of these metrics."""
     metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
-    message = ask(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
+    message = refusal_of(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
     assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")
     request = tuning_request("")
     request["TrainingJobDefinition"]["AlgorithmSpecification"] = ALGORITHM | {"TrainingImage": XGBOOST}
@@ -95,7 +95,7 @@ def test_an_image_with_metrics_of_its_own_takes_no_others(client: Client) -> Non
 @pytest.mark.parametrize("name", ["torch_distributed", "mpi", "pytorch_ddp", "parameter_server"])
 def test_a_distribution_is_refused_by_name(client: Client, name: str) -> None:
     settings = {f"sagemaker_{name}_enabled": "true", "sagemaker_program": "job.py"}
-    message = ask(client, IMAGE, HyperParameters=settings)
+    message = refusal_of(client, IMAGE, HyperParameters=settings)
     refused = f"HyperParameters: sagemaker_{name}_enabled: distributed training does not run here"
     assert message.startswith(refused)
     request = tuning_request("")
@@ -116,13 +116,13 @@ def test_an_image_whose_package_is_missing_is_refused_with_the_command(family: I
 def test_a_pytorch_image_without_its_environment(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Also where the environment is not complete, and in each kind of job."""
+    """This also holds if the environment is incomplete, and for each kind of job."""
     monkeypatch.setenv("HOME", str(tmp_path))
     image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3"
     expected = "The package of PyTorch images, torch, is not installed: run make setup-pytorch in a checkout of recore"
-    assert ask(client, image) == expected
+    assert refusal_of(client, image) == expected
     pytorch.folder().mkdir(parents=True)
-    assert ask(client, image) == expected
+    assert refusal_of(client, image) == expected
     with pytest.raises(ClientError, match=re.escape(expected)):
         client.sagemaker.create_processing_job(
             ProcessingJobName=f"job-{next(numbers)}",
@@ -156,8 +156,8 @@ def test_xgboost_is_the_package_of_the_development_environment() -> None:
 
 def test_the_makefile_makes_the_environment_that_pytorch_images_look_for() -> None:
     command = ["make", "--eval", "show: ; @echo $(PYTORCH)", "show"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.strip() == str(pytorch.folder())
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert result.stdout.strip() == str(pytorch.folder())
 
 
 def test_environments(tmp_path: Path) -> None:
@@ -179,14 +179,14 @@ def test_environments(tmp_path: Path) -> None:
     assert this_python().version_of("pytest") == pytest.__version__
 
 
-def test_what_a_log_says_of_an_image() -> None:
+def test_log_lines_about_an_image() -> None:
     assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest is of XGBoost 0.72; ")
     assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
     [line] = replace(pytorch.FAMILY, python=this_python).remarks("pytorch-training:99-gpu-py3")
     assert line.endswith("is for graphics cards: this job computes on processors.")
 
 
-def test_another_image_of_this_name_has_no_metrics_of_its_own() -> None:
+def test_other_images_with_this_name_have_no_metrics_of_their_own() -> None:
     assert len(xgboost.FAMILY.own_metrics(XGBOOST)) == len(xgboost.FAMILY.metrics)
     assert xgboost.FAMILY.own_metrics("registry.local/team/xgboost:mine") == []
 
@@ -219,10 +219,10 @@ def test_settings_without_effect_are_in_the_log(client: Client) -> None:
 
 
 def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
-    """They are not kept, but a script that writes them must not fail. The folder is always the job's."""
+    """Checkpoints are not kept, but a script that writes them must not fail. The folder belongs to the job alone."""
     script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/{}/1', 'w').write('1')"
     outside = f"{tmp_path}/outside"
-    for path in ("checkpoints", "mine/of/all", outside):  # the last one has two slashes after /opt/ml
+    for path in ("checkpoints", "mine/of/all", outside):  # the last path has two slashes after /opt/ml
         checkpoints = {"S3Uri": "s3://bucket/c"} | ({} if path == "checkpoints" else {"LocalPath": f"/opt/ml/{path}"})
         job = client.train(script.format(path), CheckpointConfig=checkpoints)
         assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
@@ -233,8 +233,8 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_sdk_s_step_that_repacks_a_model(either: Client) -> None:
-    """A requirements.txt beside the script is for the model's server: nothing is installed for the step."""
+def test_the_step_of_the_sdk_that_repacks_a_model(either: Client) -> None:
+    """A requirements.txt beside the script is for the model's server: nothing is installed for this step."""
     job = either.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
     job = repack(
         either,

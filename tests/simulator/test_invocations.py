@@ -1,4 +1,4 @@
-"""Invocations of an endpoint: what goes to the model, what comes back, errors, metrics and logs."""
+"""Invocations of an endpoint: what reaches the model, what comes back, errors, metrics and logs."""
 
 import contextlib
 import datetime
@@ -25,7 +25,7 @@ from recore.simulator.compute.endpoints import invocation
 from recore.simulator.server import ROLE_ARN
 
 LARGEST = 26_214_400
-# Does what its request says; answers with the headers that it is sent.
+# Does what its request asks for, and answers with the headers of the request.
 OBEDIENT = """
 import json, os, time
 
@@ -80,7 +80,7 @@ def refusal(call: Any, *arguments: Any, **request: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("body", [b"", b"x", bytes(range(256)), b"a" * 3_000_000], ids=lambda body: str(len(body)))
-def test_any_body_goes_there_and_back(endpoints: Endpoints, obedient: str, body: bytes) -> None:
+def test_any_body_is_returned_unchanged(endpoints: Endpoints, obedient: str, body: bytes) -> None:
     response = endpoints.invoke(obedient, body, ContentType="application/octet-stream", Accept="text/csv")
     assert response["Body"].read() == body
     assert response["ContentType"].startswith("text/csv")
@@ -99,7 +99,7 @@ def test_the_headers_of_a_request(endpoints: Endpoints) -> None:
     endpoints.delete(name)
 
 
-def test_custom_attributes_go_both_ways(endpoints: Endpoints, obedient: str) -> None:
+def test_custom_attributes_are_passed_in_both_directions(endpoints: Endpoints, obedient: str) -> None:
     response = endpoints.invoke(obedient, "attributes trace=7, a b", CustomAttributes="c=1")
     assert response["CustomAttributes"] == "trace=7, a b"
     assert "CustomAttributes" not in endpoints.invoke(obedient, "x", CustomAttributes="c=1")
@@ -108,7 +108,7 @@ def test_custom_attributes_go_both_ways(endpoints: Endpoints, obedient: str) -> 
 
 
 def test_custom_attributes_reach_the_model(endpoints: Endpoints) -> None:
-    """Hooks do not get headers: this one looks for them in the server that calls it."""
+    """Hooks do not receive headers, so this one looks for them in the server that calls it."""
     script = """
 import inspect
 
@@ -138,7 +138,7 @@ def transform_fn(model, data, content_type, accept):
     ],
     ids=str,
 )
-def test_what_is_refused(endpoints: Endpoints, obedient: str, members: dict[str, str], reason: str) -> None:
+def test_refused_requests(endpoints: Endpoints, obedient: str, members: dict[str, str], reason: str) -> None:
     response = refusal(endpoints.invoke, obedient, "x", **members)
     assert response["Error"]["Code"] == "ValidationError"
     assert reason in response["Error"]["Message"]
@@ -198,9 +198,9 @@ def test_a_model_that_takes_too_long(endpoints: Endpoints, monkeypatch: pytest.M
     assert invocation.SECONDS == 60
     monkeypatch.setattr(invocation, "SECONDS", 0.5)
     name = endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
-    begun = time.monotonic()
+    started = time.monotonic()
     response = refusal(endpoints.invoke, name, "sleep 600")
-    assert time.monotonic() - begun < 50
+    assert time.monotonic() - started < 50
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert "did not respond within" in response["OriginalMessage"]
     endpoints.delete(name)
@@ -264,7 +264,7 @@ def test_responses_that_come_in_parts(endpoints: Endpoints, obedient: str) -> No
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
 
 
-def test_a_client_that_hangs_up(endpoints: Endpoints, obedient: str) -> None:
+def test_a_client_that_disconnects(endpoints: Endpoints, obedient: str) -> None:
     """Clients disconnect in the middle of a request, while the model works, and without reading the response."""
     head = f"POST /endpoints/{obedient}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
     for length, sent in ((100, b"x"), (7, b"sleep 1"), (7, b"status 400"[:7])):
@@ -278,7 +278,7 @@ def test_a_client_that_hangs_up(endpoints: Endpoints, obedient: str) -> None:
 
 
 def test_invocations_that_wait_do_not_hold_up_other_requests(without_sandbox: Client, tmp_path: Path) -> None:
-    """More of them than the HTTP server has threads for others: a server that starts reads its model from S3 then."""
+    """There are more than HTTP threads for other requests, but a starting server must still read its model from S3."""
     endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
     other = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
     name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go))))))
@@ -292,7 +292,7 @@ def test_invocations_that_wait_do_not_hold_up_other_requests(without_sandbox: Cl
         url = endpoints.client.put("while/they/wait", b"x")
         assert endpoints.client.get(url) == b"x"
         assert json.load(endpoints.invoke(other, "x", ContentType="text/plain")["Body"])[0] == "other"
-        assert not select.select(waiting, [], [], 0)[0]  # all of them still wait
+        assert not select.select(waiting, [], [], 0)[0]  # all of them are still waiting
         go.touch()
     endpoints.delete(name, other)
 
@@ -333,16 +333,16 @@ def test_metrics(endpoints: Endpoints) -> None:
         try:
             if statistics("Invocations")["Sum"] == 6:
                 break
-        except ValueError:  # not delivered yet
+        except ValueError:  # the metrics have not been delivered yet
             assert time.monotonic() < deadline
         time.sleep(0.1)
     assert statistics("Invocation4XXErrors")["Sum"] == 2
-    assert statistics("Invocation5XXErrors")["Sum"] == 2  # no response is an error of the server as well
+    assert statistics("Invocation5XXErrors")["Sum"] == 2  # a missing response counts as an error of the server too
     assert statistics("Invocation5XXErrors")["SampleCount"] == 6
     latency, overhead = statistics("ModelLatency"), statistics("OverheadLatency")
     assert latency["Unit"] == overhead["Unit"] == "Microseconds"
     assert 0 < latency["Minimum"] <= latency["Maximum"]
-    assert 200_000 <= latency["Maximum"] < 60_000_000  # the model slept for 0.2 s, and has a minute
+    assert 200_000 <= latency["Maximum"] < 60_000_000  # the model slept for 0.2 s; it may take a minute
     assert 0 < overhead["Minimum"] < 1_000_000
     for metric, statistic, value in (
         ("Invocations", "Sum", 6.0),
@@ -359,7 +359,7 @@ def test_metrics(endpoints: Endpoints) -> None:
     endpoints.delete(name)
 
 
-def test_logs_have_a_stream_an_instance(endpoints: Endpoints) -> None:
+def test_logs_have_one_stream_per_instance(endpoints: Endpoints) -> None:
     config = endpoints.config(variant(endpoints.model(OBEDIENT), count=2))
     name = endpoints.create(config)
     for number in range(4):  # the instances take turns
@@ -370,7 +370,9 @@ def test_logs_have_a_stream_an_instance(endpoints: Endpoints) -> None:
         streams = [item["logStreamName"] for item in logs.describe_log_streams(logGroupName=group)["logStreams"]]
         assert len(streams) == 2
         events = {stream: logs.get_log_events(logGroupName=group, logStreamName=stream)["events"] for stream in streams}
-        asked = [[e["message"] for e in found if "asked for" in e["message"]] for found in events.values()]
+        asked = [
+            [e["message"] for e in stream_events if "asked for" in e["message"]] for stream_events in events.values()
+        ]
         if all(len(lines) == 2 for lines in asked):
             break
         assert time.monotonic() < deadline, asked

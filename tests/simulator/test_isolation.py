@@ -1,4 +1,4 @@
-"""What a job can see and change. A sandbox is enforced by the kernel; without one, only paths are translated."""
+"""What a job can see and change. The kernel enforces a sandbox; without one, only paths are translated."""
 
 import io
 import json
@@ -30,7 +30,7 @@ def run_script(client, script, **members):
 
 
 @needs_sandbox
-def test_the_sandbox_has_sagemakers_paths(client):
+def test_the_sandbox_has_the_paths_of_sagemaker(client):
     job = client.train(
         "open('/opt/ml/model/model.txt', 'w').write(str(os.listdir('/opt/ml/input')))".join(["import os\n", ""])
     )
@@ -43,14 +43,18 @@ def test_paths_in_arguments_and_variables(either):
         "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
         "ContainerArguments": ["--to", "/opt/ml/processing/output/out", "--also=/opt/ml/processing/output/out"],
     }
-    place = {"S3Uri": f"s3://{BUCKET}/paths", "LocalPath": "/opt/ml/processing/output/out", "S3UploadMode": "EndOfJob"}
+    s3_output = {
+        "S3Uri": f"s3://{BUCKET}/paths",
+        "LocalPath": "/opt/ml/processing/output/out",
+        "S3UploadMode": "EndOfJob",
+    }
     job = either.process(
         "import os, sys\nassert sys.argv[3] == '--also=' + sys.argv[2] == '--also=' + os.environ['TO']\n"
         "assert os.environ['URI'] == 's3://bucket/opt/ml/model', os.environ['URI']\n"
         "open(sys.argv[2] + '/found', 'w').write('here')\nopen('relative', 'w').write('x')",
         AppSpecification=entry,
         Environment={"TO": "/opt/ml/processing/output/out", "URI": "s3://bucket/opt/ml/model"},
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
     assert job["ProcessingJobStatus"] == "Completed", job
     assert either.get(f"s3://{BUCKET}/paths/found") == b"here"
@@ -58,7 +62,7 @@ def test_paths_in_arguments_and_variables(either):
 
 
 @pytest.mark.parametrize(
-    ("host_path", "ours"),
+    ("job_text", "expected"),
     [
         ("/opt/ml", "{ml}"), ("/opt/ml/model", "{ml}/model"), ("--x=/opt/ml/model", "--x={ml}/model"),
         ("/opt/ml/a:/opt/ml/b", "{ml}/a:{ml}/b"), ('{{"a": "/opt/ml/x"}}', '{{"a": "{ml}/x"}}'),
@@ -66,10 +70,10 @@ def test_paths_in_arguments_and_variables(either):
         ("/opt/mlx/y", "/opt/mlx/y"), ("/home/opt/ml/x", "/home/opt/ml/x"), ("unix:/run/server/http", "unix:{s}/http"),
     ],
 )  # fmt: skip
-def test_translation_of_paths(host_path, ours):
+def test_translation_of_paths(job_text, expected):
     names = {"ml": Path("/elsewhere/ml"), "s": Path("/elsewhere/s")}
     paths = {"/opt/ml": names["ml"], "/run/server": names["s"]}
-    assert translated(host_path.replace("{{", "{").replace("}}", "}"), paths) == ours.format(**names)
+    assert translated(job_text.replace("{{", "{").replace("}}", "}"), paths) == expected.format(**names)
 
 
 @needs_sandbox
@@ -109,11 +113,11 @@ for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passw
         result[path] = False
 """
     result = run_script(client, script)
-    for place in result:
-        if Path(place).is_dir():
-            assert not (Path(place) / name).exists()
-    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # of the layer that goes with the job
-    assert not any(result[place] for place in result if place not in layer)
+    for s3_output in result:
+        if Path(s3_output).is_dir():
+            assert not (Path(s3_output) / name).exists()
+    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # part of the layer that belongs to the job alone
+    assert not any(result[s3_output] for s3_output in result if s3_output not in layer)
     assert result["/tmp"]
 
 
@@ -205,11 +209,11 @@ result['host'] = socket.gethostname()
 
 
 @needs_sandbox
-def test_one_job_does_not_see_anothers_folder(client):
-    kept = run_script(
+def test_a_job_does_not_see_the_folder_of_another(client):
+    result = run_script(
         client, "open('/opt/ml/processing/kept', 'w').write('x'); open('/tmp/kept', 'w').write('x'); result = 1"
     )
-    assert kept == 1
+    assert result == 1
     assert (
         run_script(client, "result = [os.path.exists('/opt/ml/processing/kept'), os.path.exists('/tmp/kept')]")
         == [False] * 2
@@ -232,38 +236,38 @@ os.symlink('nowhere', folder + '/dangling')
 def test_links_in_outputs_never_lead_to_files_of_this_machine(either, tmp_path):
     (tmp_path / "secret").write_text("secret of the host")
     target = f"s3://{BUCKET}/links-{uuid.uuid4().hex}"
-    place = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
+    s3_output = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
     script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['FOLDER']\n{LINKS}"
     job = either.process(
         script,
         Environment={"FOLDER": "/opt/ml/processing/output/o"},
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
     assert job["ProcessingJobStatus"] == "Completed", job
     listed = either.s3.list_objects_v2(Bucket=BUCKET, Prefix=target.removeprefix(f"s3://{BUCKET}/"))["Contents"]
     assert sorted(item["Key"].rsplit("/", 1)[-1] for item in listed) == ["alias", "real"]
 
 
-@pytest.mark.parametrize("where", ["o", "output", "processing"])
-def test_an_output_folder_that_became_a_link(either, tmp_path, where):
+@pytest.mark.parametrize("replaced", ["o", "output", "processing"])
+def test_an_output_folder_that_became_a_link(either, tmp_path, replaced):
     (tmp_path / "o").mkdir()
     (tmp_path / "output/o").mkdir(parents=True)
     (tmp_path / "o/secret").write_text("secret of the host")
     (tmp_path / "output/o/secret").write_text("secret of the host")
     target = f"s3://{BUCKET}/links-{uuid.uuid4().hex}"
-    place = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
+    s3_output = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
     script = f"""
 import os
 path = os.environ['FOLDER']
-while os.path.basename(path) != {where!r}:
+while os.path.basename(path) != {replaced!r}:
     path = os.path.dirname(path)
 os.rename(path, path + '-before')
-os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[where])!r}, path)
+os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[replaced])!r}, path)
 """
     job = either.process(
         script,
         Environment={"FOLDER": "/opt/ml/processing/output/o"},
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
     assert job["ProcessingJobStatus"] == "Failed", job
     assert "link" in job["FailureReason"]
@@ -279,7 +283,7 @@ def test_links_in_a_model_never_lead_to_files_of_this_machine(either, tmp_path):
     assert job["TrainingJobStatus"] == "Completed", job
     with tarfile.open(fileobj=io.BytesIO(either.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
         members = {member.name: member.linkname for member in tar}
-    if not either.simulator.enforced:  # where nothing is enforced, a job that may link a file may as well copy it
+    if not either.simulator.enforced:  # without enforcement, a job that can link a file could also copy it
         members.pop("hard", None)
     assert members == {"alias": "real", "dangling": "nowhere", "real": "", "second": "real"}
 

@@ -1,4 +1,4 @@
-"""A job's variables are for the job alone: nothing that runs outside its sandbox, bubblewrap above all, gets them."""
+"""A job's variables are for the job alone: nothing outside its sandbox, above all bubblewrap, receives them."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ from recore.simulator.isolation.bubblewrap import Bubblewrap
 from recore.simulator.isolation.sandbox import Launch, Sandbox
 from recore.simulator.server import Simulator
 
-# What the dynamic loader, the C library, the shell and Python read. Their values do no harm inside the sandbox.
+# Variables that the dynamic loader, the C library, the shell and Python read. Their values do no harm in the sandbox.
 VARIABLES = {
     "LD_PRELOAD": "/opt/ml/none.so",
     "LD_AUDIT": "/opt/ml/none.so",
@@ -62,14 +62,14 @@ def run(launch: Launch, folder: Path) -> str:
 
 
 def launch_of(folder: Path, variables: dict[str, str]) -> Launch:
-    """Return the command line with which bubblewrap is started for a job with these variables."""
+    """Return the command line that starts bubblewrap for a job with these variables."""
     (folder / "ml").mkdir()
     bubblewrap = Bubblewrap("/usr/bin/bwrap")
     return bubblewrap.launch(Sandbox(folder, bubblewrap, IMAGE), ["env"], variables, "/")
 
 
 def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
-    """A program in bubblewrap's place writes down what it is started with."""
+    """A program in place of bubblewrap records how it is started."""
     record, program = tmp_path / "record", tmp_path / "program"
     program.write_text(RECORDING.format(python=sys.executable, path=str(record)))
     program.chmod(0o755)
@@ -79,20 +79,20 @@ def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
     assert run(replace(launch, bubblewrap=[str(program), *launch.bubblewrap[1:]]), tmp_path) == ""
     environment, arguments = eval(record.read_text())
     assert not set(environment) & set(VARIABLES), environment
-    words = arguments.decode().split("\0")
+    command_line = arguments.decode().split("\0")
     for name, value in variables.items():
-        assert words[words.index(name) - 1 : words.index(name) + 2] == ["--setenv", name, value]
+        assert command_line[command_line.index(name) - 1 : command_line.index(name) + 2] == ["--setenv", name, value]
 
 
 def test_a_zero_byte_in_a_variable_does_not_end_the_argument(tmp_path: Path) -> None:
-    """The text after a NUL would become another argument of bubblewrap."""
+    """Without this check, the text after a NUL would become another argument of bubblewrap."""
     launch = launch_of(tmp_path, {"NAME": "value\0--bind\0/\0/host"})
     assert "could not be started: embedded null byte" in run(launch, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder outside the sandbox that the variables name. In it is a program that would leave a file."""
+    """Return a folder outside the sandbox that the variables name. It contains a program that would leave a file."""
     folder = tmp_path_factory.mktemp("named")
     program = folder / "bwrap"
     program.write_text(f"#!/bin/sh\n: > {folder}/started\n")
@@ -102,9 +102,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environments(client: Client, folder: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """The environment of a job with all the variables, and those of all processes of the simulator outside its sandbox.
+    """Return the environment of a job with all variables, and those of the simulator's processes outside its sandbox.
 
-    The job runs a program that obeys none of them.
+    The job runs a program that ignores all of them.
     """
     entry = {"ImageUri": IMAGE, "ContainerEntrypoint": ["/bin/sleep", "300"]}
     variables = {name: value.format(folder=folder) for name, value in VARIABLES.items()}
@@ -125,14 +125,14 @@ def children() -> list[psutil.Process]:
 
 @needs_sandbox
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_a_variable_reaches_the_job_alone(
+def test_a_variable_reaches_only_the_job(
     variable: str, environments: tuple[dict[str, str], list[dict[str, str]]], folder: Path
 ) -> None:
     inside, outside = environments
     value = VARIABLES[variable].format(folder=folder)
-    assert inside[variable].startswith(value)  # PATH goes on
+    assert inside[variable].startswith(value)  # PATH has more entries
     assert not [environment for environment in outside if environment.get(variable, "").startswith(value)]
-    assert [path.name for path in folder.iterdir()] == ["bwrap"]  # no trace, and what PATH leads to was not started
+    assert [path.name for path in folder.iterdir()] == ["bwrap"]  # the program in PATH was not started
 
 
 FINDING = """
@@ -168,15 +168,15 @@ def transform_fn(model, data, content_type, accept):
 
 @needs_sandbox
 def test_a_chain_of_endpoints_reaches_nothing_outside(tmp_path: Path) -> None:
-    """One learns where its folder is on this machine and leaves a program there, to which another's PATH then leads."""
+    """One endpoint finds its folder on this machine and leaves a program there, which another's PATH then names."""
     record = tmp_path / "record"
     with Simulator(isolation="required") as simulator:
         endpoints = Endpoints(Client(simulator))
         first = endpoints.create(endpoints.config(variant(endpoints.model(FINDING.format(record=record)))))
-        place = endpoints.invoke(first)["Body"].read().decode()  # below the root of its file system
-        [left] = simulator.folder.rglob("ml/model/bin")
-        assert str(left).endswith(f"{place}/model/bin")
-        variables = {"PATH": f"{left}:{this_python().search_path}", "LD_PRELOAD": f"{left}/none.so"}
+        path = endpoints.invoke(first)["Body"].read().decode()  # relative to the root of its file system
+        [program_folder] = simulator.folder.rglob("ml/model/bin")
+        assert str(program_folder).endswith(f"{path}/model/bin")
+        variables = {"PATH": f"{program_folder}:{this_python().search_path}", "LD_PRELOAD": f"{program_folder}/none.so"}
         second = endpoints.create(endpoints.config(variant(endpoints.model(ECHO, variables))))
         environment = json.loads(endpoints.invoke(second)["Body"].read())
         assert environment["PATH"].startswith(variables["PATH"])

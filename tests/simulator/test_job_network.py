@@ -1,4 +1,4 @@
-"""Jobs can reach this simulator alone, if it was started with a network and they do not opt out; otherwise nothing."""
+"""Jobs can reach only this simulator, if it was started with a network and they do not opt out; otherwise nothing."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from recore.simulator.isolation.containers import build
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 DOCKER = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
-PLACES = [*ISOLATIONS, pytest.param("docker", marks=DOCKER)]
+ISOLATION_PARAMETERS = [*ISOLATIONS, pytest.param("docker", marks=DOCKER)]
 SCRIPT = f"""
 import boto3
 print(boto3.client("sts").get_caller_identity()["Arn"])
@@ -42,9 +42,9 @@ def opened(place: str, jobs_call: bool) -> Simulator:
     return Simulator(isolation=place, jobs_call=jobs_call)
 
 
-@pytest.fixture(params=PLACES)
+@pytest.fixture(params=ISOLATION_PARAMETERS)
 def client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """A client of a simulator that jobs can call."""
+    """Return a client of a simulator that jobs can call."""
     image = {}
     if request.param == "docker":
         build(engine(), ROOT, IMAGE, "equivalent", print)
@@ -89,7 +89,7 @@ def test_a_job_that_excludes_the_network(client: Client) -> None:
     assert "\nFalse\n" in printed
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("place", ISOLATION_PARAMETERS)
 def test_a_simulator_that_jobs_cannot_call(place: str) -> None:
     image = {"image": IMAGE} if place == "docker" else {}
     with opened(place, False) as simulator:
@@ -100,7 +100,7 @@ def test_a_simulator_that_jobs_cannot_call(place: str) -> None:
 
 @pytest.mark.parametrize("isolation", [pytest.param("required", marks=SANDBOX)])
 def test_nothing_else_is_reached(isolation: str) -> None:
-    """Not the simulator's own port, nor anything on this machine but what answers at the bridge."""
+    """A job reaches neither the simulator's own port nor anything else on this machine, only the bridge."""
     with Simulator(isolation=isolation, jobs_call=True) as simulator:
         client = Client(simulator)
         script = f"""

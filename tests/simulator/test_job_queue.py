@@ -1,4 +1,4 @@
-"""The queue of jobs: what begins when, and what becomes of work that no thread can be started for."""
+"""The queue of jobs: which job starts when, and what happens to work if no thread can be started."""
 
 import contextlib
 import threading
@@ -14,10 +14,10 @@ from recore.simulator.compute.queue import JobQueue
 
 
 def no_thread(*_: object, **__: object) -> NoReturn:
-    raise RuntimeError("can't start new thread")  # as Python says it
+    raise RuntimeError("can't start new thread")  # Python's own message
 
 
-def test_held_work_begins_at_the_end_unless_that_is_an_error(tmp_path: Path) -> None:
+def test_delayed_work_starts_when_the_block_ends_without_an_error(tmp_path: Path) -> None:
     queue, ran = JobQueue(tmp_path), {}
     with contextlib.suppress(OSError), queue.held():
         queue.submit("never", lambda job: ran.update(never=False), computes=False)
@@ -54,7 +54,7 @@ def test_a_job_fails_if_no_thread_can_be_started(client: Client, monkeypatch: py
 
 
 def test_an_endpoint_fails_if_no_thread_can_be_started(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that serves goes on with what it has."""
+    """An endpoint that already serves keeps the instances that it has."""
     first, second = (endpoints.config(variant(endpoints.named(name))) for name in ("first", "second"))
     serving = endpoints.create(first)
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Keys and paths of requests that cannot be files are named in one line; reasons name no folder of this machine."""
+"""Keys and paths in requests that cannot be files are reported in one line; reasons name no folder of this machine."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,8 +10,8 @@ from support.transform_jobs import create_model, transform
 
 from recore.simulator.server import BUCKET
 
-# The end of a key, and what is wrong with it.
-UNFIT = {
+# The end of a key, and the reason why it is invalid.
+INVALID_KEYS = {
     "a folder above": ("a/..", "leads out of its folder"),
     "a long name": ("x" * 300, "cannot become a file: File name too long"),
     "a null character": ("a\0b", "cannot become a file: embedded null"),
@@ -21,7 +21,7 @@ LONG = f"/opt/ml/{'x' * 300}"
 
 @pytest.fixture(scope="module")
 def endpoints(without_sandbox: Client):
-    """Endpoints of a simulator without a sandbox, whose servers see paths of this machine."""
+    """Return the endpoints of a simulator without a sandbox, whose servers see paths of this machine."""
     endpoints = Endpoints(without_sandbox)
     yield endpoints
     endpoints.delete_all()
@@ -41,11 +41,11 @@ def s3_object(uri: str) -> dict[str, object]:
 
 
 def process(client: Client, uri: str, path: str = "/opt/ml/processing/input/i") -> dict:
-    place = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    return client.process("", ProcessingInputs=[{"InputName": "i", "S3Input": place}])
+    s3_input = {"S3Uri": uri, "LocalPath": path, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return client.process("", ProcessingInputs=[{"InputName": "i", "S3Input": s3_input}])
 
 
-@pytest.mark.parametrize(("end", "reason"), UNFIT.values(), ids=UNFIT.keys())
+@pytest.mark.parametrize(("end", "reason"), INVALID_KEYS.values(), ids=INVALID_KEYS.keys())
 def test_keys_that_cannot_be_files(endpoints: Endpoints, end: str, reason: str) -> None:
     client = endpoints.client
     uri = client.put(f"{next(numbers)}/{end}", archive_of(a="1"))
@@ -63,7 +63,7 @@ def test_keys_that_cannot_be_files(endpoints: Endpoints, end: str, reason: str) 
     assert all(reason.startswith(f"ClientError: {message}") and "\n" not in reason for reason in reasons), reasons
 
 
-def test_an_object_alone_is_what_its_uri_names(endpoints: Endpoints) -> None:
+def test_a_uri_can_name_a_single_object(endpoints: Endpoints) -> None:
     client, folder = endpoints.client, next(numbers)
     for name in ("m", "m.old", "mm"):
         client.put(f"{folder}/{name}", "1")
@@ -93,8 +93,8 @@ def test_local_paths_that_cannot_be_folders(without_sandbox: Client, name: str) 
         process(without_sandbox, uri, f"/opt/ml/processing/{name}")
 
 
-def test_what_the_sdk_adds_may_have_any_name(without_sandbox: Client) -> None:
-    """There its scripts are translated."""
+def test_files_that_the_sdk_adds_may_have_any_name(without_sandbox: Client) -> None:
+    """Without a sandbox, its scripts are translated."""
     folder = f"drivers/{next(numbers)}"
     without_sandbox.put(f"{folder}/folder.py/a.sh", "x" * (2 << 20))
     job = without_sandbox.train("", InputDataConfig=[channel("sm_drivers", f"s3://{BUCKET}/{folder}")])

@@ -1,4 +1,4 @@
-"""A new kind of resource is one class and one line: the simulator answers for it over HTTP, with lists and tags."""
+"""A new kind of resource takes one class and one line, and then works over HTTP, with lists and tags."""
 
 import contextlib
 import operator
@@ -55,7 +55,7 @@ MEMBERS = {
 
 
 class Experiments(Resource):
-    """A kind that the simulator does not have, of a name, with filters of its own."""
+    """A kind that the simulator does not have, with a name and with filters of its own."""
 
     kind = "Experiment"
     arn_type = "experiment"
@@ -106,17 +106,17 @@ def test_a_new_kind(sagemaker: Any) -> None:
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
 
 
-def test_a_kind_without_a_line_is_not_there(client: Any) -> None:
+def test_a_kind_without_a_line_is_unknown(client: Any) -> None:
     assert "NotImplemented" in refusal(client.sagemaker.describe_experiment, ExperimentName="one")
     assert "not found" in refusal(client.sagemaker.list_tags, ResourceArn=f"{ARN}experiment/one")
 
 
 @pytest.mark.parametrize("kind", [TrainingJobs, TuningJobs, PipelineExecutions], ids=operator.attrgetter("kind"))
-def test_what_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
+def test_a_job_that_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
     resource = kind(SimpleNamespace(store=Store()))
     resource.add({}, "one", **{f"{kind.kind}Status": "Stopped"})
-    words = re.sub("(?<!^)(?=[A-Z])", " ", kind.kind).lower()
-    with pytest.raises(ServiceError, match=f"The {words} is in status Stopped and cannot be stopped"):
+    noun_phrase = re.sub("(?<!^)(?=[A-Z])", " ", kind.kind).lower()
+    with pytest.raises(ServiceError, match=f"The {noun_phrase} is in status Stopped and cannot be stopped"):
         resource.answer(f"Stop{kind.kind}", {f"{kind.kind}Arn": resource.arn("one")})
 
 

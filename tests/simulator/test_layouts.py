@@ -129,11 +129,11 @@ def to_stored(record: Record) -> Record:
     return stored
 
 
-def test_a_database_of_layout_1_is_migrated_and_goes_on(tmp_path: Path) -> None:
+def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     write_layout_1(path)
     Database.open(path).close()
-    database = Database.open(path)  # now of the newest layout
+    database = Database.open(path)  # it has the newest layout now
     assert database.read("PRAGMA user_version") == [(LAYOUT,)]
     store = Store(database)
     group, package = store.get("ModelPackageGroup", "group"), store.get("ModelPackage", "group/7")
@@ -203,7 +203,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
         ]
 
 
-def test_internal_members_stay_apart_and_each_change_has_a_revision() -> None:
+def test_internal_members_are_separate_and_each_change_has_a_revision() -> None:
     store = Store()
     assert store.add("Model", "a", {"ModelName": "a"}, {"Secret": 1})
     updated = store.update("Model", "a", {"Other": 2}, Status="new")
@@ -212,6 +212,10 @@ def test_internal_members_stay_apart_and_each_change_has_a_revision() -> None:
         {"Secret": 1, "Other": 2},
         2,
     )
-    again = store.change("Model", "a", lambda record: {"ModelName": "b"})
-    assert (again, again.internal, again.revision) == ({"ModelName": "b"}, {"Secret": 1, "Other": 2}, 3)
-    assert store.all("Model")[0].internal == dict(store.items("Model"))["a"].internal == again.internal
+    changed_record = store.change("Model", "a", lambda record: {"ModelName": "b"})
+    assert (changed_record, changed_record.internal, changed_record.revision) == (
+        {"ModelName": "b"},
+        {"Secret": 1, "Other": 2},
+        3,
+    )
+    assert store.all("Model")[0].internal == dict(store.items("Model"))["a"].internal == changed_record.internal

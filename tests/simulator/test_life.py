@@ -1,4 +1,4 @@
-"""A simulator's start: it has no effects before, it leaves nothing where it fails, and records are right at its end."""
+"""A simulator's start has no effects in advance, leaves nothing if it fails, and ends with correct records."""
 
 import builtins
 import gc
@@ -48,35 +48,35 @@ TRACED = {module.__file__ for module in (locked, server, http_server, socket_fol
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The temporary folder of this process, for the test; its path is short enough for sockets."""
+    """Make a folder whose path is short enough for sockets this process's temporary folder."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         monkeypatch.setenv("TMPDIR", folder)
         monkeypatch.setattr(tempfile, "tempdir", None)
         yield Path(folder)
 
 
-def left() -> Counter[str]:
+def open_resources() -> Counter[str]:
     """Count the open files, sockets, threads and simulators of this process by name."""
     gc.collect()
     descriptors = []
     for descriptor in os.listdir("/proc/self/fd"):
         try:
             descriptors.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-        except OSError:  # the folder's own
+        except OSError:  # the listing's own descriptor
             continue
     return Counter([*descriptors, *(thread.name for thread in threading.enumerate()), *map(str, Simulator._alive)])
 
 
 def added_since(before: Counter[str]) -> Counter[str]:
-    """Return what is still open; threads that are about to end get a minute."""
+    """Return what is still open; threads that are about to end have a minute to do so."""
     deadline = time.monotonic() + 60
-    while (added := left() - before) and time.monotonic() < deadline:
+    while (added := open_resources() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
     return added
 
 
 def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
-    """A tracing function that raises before a line of the start, counted from the first that runs."""
+    """Return a tracing function that raises before a line of the start, counted from the first line that runs."""
     count = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -92,8 +92,8 @@ def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
     return trace
 
 
-def interrupted(folder: Path, line: int, error: type[BaseException]) -> str:
-    """The place where the start of a simulator was interrupted; nothing if it has fewer lines."""
+def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
+    """Interrupt the start of a simulator and return the line at which it stopped, or "" if it has fewer lines."""
     simulator = Simulator(isolation="off", state=folder)
     sys.settrace(raise_at(line, error))
     try:
@@ -107,18 +107,18 @@ def interrupted(folder: Path, line: int, error: type[BaseException]) -> str:
 
 
 def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
-    """Start simulators that fail at one line after another. Raises AssertionError where one leaves something.
+    """Start simulators that fail at one line after another; raise AssertionError if one leaves something behind.
 
-    An execution goes on in each that starts; its job sleeps for ever.
+    An execution resumes in each one that starts; its job sleeps forever.
     """
-    with Simulator(isolation="off", state=folder) as simulator:  # what is imported only once
+    with Simulator(isolation="off", state=folder) as simulator:  # some modules are imported only once
         pipelines = Pipelines(Client(simulator))
         execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))
         pipelines.wait_for(execution, "Sleeps")
-    before, line = left(), 1
-    while place := interrupted(folder, line, error):
-        assert not added_since(before), place
-        assert not os.listdir(tempfile.gettempdir()), place
+    before, line = open_resources(), 1
+    while location := interrupt_start(folder, line, error):
+        assert not added_since(before), location
+        assert not os.listdir(tempfile.gettempdir()), location
         line += 1
     assert line > 50
     assert not added_since(before)
@@ -132,15 +132,15 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "ZeroDivisionError"])
 def test_a_start_that_fails_at_any_line_leaves_nothing(error: str, temporary: Path, tmp_path: Path) -> None:
-    """Run in a separate process, because the simulators of other tests also open and close files."""
+    """This runs in a separate process, because the simulators of other tests also open and close files."""
     command = [sys.executable, __file__, error, str(tmp_path / "state")]
     variables = environment() | {"TMPDIR": str(temporary), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
-    done = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    result = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
 
 
 def test_a_constructor_has_no_effects(temporary: Path, tmp_path: Path) -> None:
-    before = left()
+    before = open_resources()
     Simulator(isolation="required", state=tmp_path / "state")
     assert not added_since(before)
     assert not (tmp_path / "state").exists()

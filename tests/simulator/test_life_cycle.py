@@ -1,4 +1,4 @@
-"""A model's life by boto3 alone: data on S3, training, batch transform, endpoint, A/B test, update, deletion."""
+"""A model's life with boto3 alone: data on S3, training, batch transform, endpoint, A/B test, update, deletion."""
 
 import io
 import tarfile
@@ -16,10 +16,10 @@ pytestmark = pytest.mark.slow
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET, PREFIX = "houses", "boston-sklearn"
-SOON = {"Delay": 1, "MaxAttempts": 120}
+FAST_POLLING = {"Delay": 1, "MaxAttempts": 120}
 INSTANCE = "ml.m4.xlarge"
 
-# Trains one of two models; the same file serves it.
+# Trains one of two models; the same file serves the model.
 SCRIPT = """
 import argparse, os, pathlib, pickle
 import numpy
@@ -41,7 +41,7 @@ if __name__ == "__main__":
 X = numpy.array([[number, number % 3] for number in range(20)], dtype=float)
 Y = X[:, 0] ** 2
 WITH_ONES = numpy.column_stack([X, numpy.ones(len(X))])
-LINE = WITH_ONES @ numpy.linalg.lstsq(WITH_ONES, Y)[0]  # what the linear model predicts; a deep tree predicts Y itself
+LINE = WITH_ONES @ numpy.linalg.lstsq(WITH_ONES, Y)[0]  # the linear model predicts this; a deep tree predicts Y itself
 LINEAR, TREE = "Linear-Model", "Tree-Model"
 EXPECTED = {LINEAR: LINE, TREE: Y}
 TEST_CSV = "".join(f"{one},{two}\n" for one, two in X)
@@ -49,7 +49,7 @@ TEST_CSV = "".join(f"{one},{two}\n" for one, two in X)
 
 @pytest.fixture(scope="module")
 def aws(client: Client) -> Iterator[Any]:
-    """boto3.client, where the environment has the variables that the simulator prints and no others of AWS."""
+    """Return boto3.client in an environment with only the variables that the simulator prints."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in client.simulator.variables().items():
             patch.setenv(name, value)
@@ -78,7 +78,7 @@ def bucket(aws: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def models(sagemaker: Any, bucket: Any) -> dict[str, str]:
-    """Names of two trained models by the variants that serve them."""
+    """Create two trained models and return their names by the variants that serve them."""
     names = {LINEAR: "boston-linear", TREE: "boston-tree"}
     submitted = {"sagemaker_program": "house_prices.py"}
     submitted["sagemaker_submit_directory"] = f"s3://{BUCKET}/{PREFIX}/source.tar.gz"
@@ -96,7 +96,7 @@ def models(sagemaker: Any, bucket: Any) -> dict[str, str]:
         )
     for name in names.values():
         waiter = sagemaker.get_waiter("training_job_completed_or_stopped")
-        waiter.wait(TrainingJobName=name, WaiterConfig=SOON)
+        waiter.wait(TrainingJobName=name, WaiterConfig=FAST_POLLING)
         artifacts = sagemaker.describe_training_job(TrainingJobName=name)["ModelArtifacts"]["S3ModelArtifacts"]
         variables = {
             "SAGEMAKER_PROGRAM": submitted["sagemaker_program"],
@@ -125,19 +125,19 @@ def create_config(sagemaker: Any, models: dict[str, str], *variants: str) -> str
 
 
 def in_service(sagemaker: Any, name: str) -> dict[str, Any]:
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig=SOON)
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig=FAST_POLLING)
     return sagemaker.describe_endpoint(EndpointName=name)
 
 
 def delete(sagemaker: Any, name: str) -> None:
     sagemaker.delete_endpoint(EndpointName=name)
-    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig=SOON)
+    sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig=FAST_POLLING)
     with pytest.raises(ClientError, match="Could not find endpoint"):
         sagemaker.describe_endpoint(EndpointName=name)
 
 
 def invoke(runtime: Any, name: str, **members: Any) -> tuple[str, numpy.ndarray]:
-    """Return the variant that answers, and its answer."""
+    """Return the variant that answered, and its answer."""
     response = runtime.invoke_endpoint(
         EndpointName=name, ContentType="text/csv", Accept="text/csv", Body=TEST_CSV, **members
     )
@@ -156,7 +156,7 @@ def test_batch_transform(sagemaker: Any, bucket: Any, models: dict[str, str]) ->
         TransformResources={"InstanceType": INSTANCE, "InstanceCount": 1},
     )
     waiter = sagemaker.get_waiter("transform_job_completed_or_stopped")
-    waiter.wait(TransformJobName="boston-transform", WaiterConfig=SOON)
+    waiter.wait(TransformJobName="boston-transform", WaiterConfig=FAST_POLLING)
     answer = bucket.get_object(Bucket=BUCKET, Key=f"{PREFIX}/transform/test.csv.out")["Body"].read()
     assert numpy.array_equal([float(line) for line in answer.split()], Y)
 
@@ -174,7 +174,7 @@ def test_ab_test_and_update(aws: Any, sagemaker: Any, models: dict[str, str]) ->
         variant, answer = invoke(runtime, name)
         assert numpy.allclose(answer, EXPECTED[variant])
         shares[variant] += 1
-    assert min(shares[LINEAR], shares[TREE]) > 20  # each has half of them; less than one run in 10 ** 9 has not
+    assert min(shares[LINEAR], shares[TREE]) > 20  # each has half; fails once in 10 ** 9 runs
     for target, expected in EXPECTED.items():
         variant, answer = invoke(runtime, name, TargetVariant=target)
         assert variant == target
@@ -182,7 +182,7 @@ def test_ab_test_and_update(aws: Any, sagemaker: Any, models: dict[str, str]) ->
 
     sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=linear)
     while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Updating":
-        variant, answer = invoke(runtime, name)  # meanwhile it serves
+        variant, answer = invoke(runtime, name)  # it still serves in the meantime
         assert numpy.allclose(answer, EXPECTED[variant])
     described = in_service(sagemaker, name)
     assert described["EndpointConfigName"] == linear

@@ -1,4 +1,4 @@
-"""Limits of time and memory, and requests to stop."""
+"""Limits on time and memory, and requests to stop."""
 
 import os
 
@@ -43,7 +43,7 @@ def test_a_processing_job_past_its_time_limit(either, script):
 
 def test_a_training_job_past_its_time_limit_keeps_its_model(either):
     mark = Mark()
-    for seconds in (4, 20, 60):  # on a busy machine the script may not have begun by then
+    for seconds in (4, 20, 60):  # on a busy machine the script may not have started by then
         job = either.train(POLITE, seconds=seconds, Environment=mark.environment)
         if "sleepingnow" in output(either, "TrainingJob", job["TrainingJobName"]):
             break
@@ -52,7 +52,7 @@ def test_a_training_job_past_its_time_limit_keeps_its_model(either):
     assert_no_trace(either, mark)
 
 
-TAKING = {
+ALLOCATIONS = {
     "itself": "kept = b'x' * (1 << 30)\ntime.sleep(600)",
     "children": """
 for _ in range(4):
@@ -64,21 +64,21 @@ time.sleep(600)""",
 }
 
 
-def assert_memory_ends_it(client, monkeypatch, way):
+def assert_memory_ends_it(client, monkeypatch, use):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     mark = Mark()
-    job = client.process(f"import os, time\n{TAKING[way]}", Environment=mark.environment)
+    job = client.process(f"import os, time\n{ALLOCATIONS[use]}", Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "memory" in job["FailureReason"] or "No space left" in job["FailureReason"]
     assert_no_trace(client, mark)
 
 
-@pytest.mark.parametrize("way", ["itself", "children"])
-def test_memory_beyond_the_instance_type(either, monkeypatch, way):
-    assert_memory_ends_it(either, monkeypatch, way)
+@pytest.mark.parametrize("use", ["itself", "children"])
+def test_memory_beyond_the_instance_type(either, monkeypatch, use):
+    assert_memory_ends_it(either, monkeypatch, use)
 
 
-@needs_sandbox  # without one, /dev/shm is this machine's
+@needs_sandbox  # without a sandbox, /dev/shm is this machine's
 def test_files_in_memory_beyond_the_instance_type(client, monkeypatch):
     assert_memory_ends_it(client, monkeypatch, "files")
 
@@ -144,29 +144,29 @@ def test_a_stopped_training_job_keeps_its_model(either):
 
 def test_stop_while_it_waits(either):
     jobs = [either.process(STUBBORN, wait=False, seconds=600) for _ in range(os.cpu_count() or 1)]
-    running_ones = [job["ProcessingJobName"] for job in jobs]
+    running_jobs = [job["ProcessingJobName"] for job in jobs]
     waiting = either.process("print('never')", wait=False)["ProcessingJobName"]
     stop(either, "ProcessingJob", waiting)
     job = either.wait("ProcessingJob", waiting)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "ProcessingStartTime" not in job
-    assert {either.describe("ProcessingJob", name)["ProcessingJobStatus"] for name in running_ones} == {"InProgress"}
-    for name in running_ones:
+    assert {either.describe("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {"InProgress"}
+    for name in running_jobs:
         stop(either, "ProcessingJob", name)
-    assert {either.wait("ProcessingJob", name)["ProcessingJobStatus"] for name in running_ones} == {"Stopped"}
+    assert {either.wait("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {"Stopped"}
 
 
 def test_stop_while_it_downloads(either):
     for number in range(200):
         either.put(f"many/{number}", "x")
     uri = "s3://" + either.put("many/last", "x").removeprefix("s3://").partition("/")[0] + "/many/"
-    place = {
+    data_source = {
         "S3Uri": uri,
         "LocalPath": "/opt/ml/processing/input/many",
         "S3DataType": "S3Prefix",
         "S3InputMode": "File",
     }
-    inputs = [{"InputName": "many", "S3Input": place}]
+    inputs = [{"InputName": "many", "S3Input": data_source}]
     name = either.process("print('never')", wait=False, ProcessingInputs=inputs)["ProcessingJobName"]
     wait_until(lambda: "ProcessingStartTime" in either.describe("ProcessingJob", name))
     stop(either, "ProcessingJob", name)

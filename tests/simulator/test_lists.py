@@ -35,7 +35,7 @@ REFUSED = [
 ]
 
 EARLY, LATE = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2000, 3000))
-FILTERS = {  # for each a value that shows a record of `one_of_each_kind`, and one that hides it
+FILTERS = {  # for each filter, a value that shows a record of `one_of_each_kind`, and one that hides it
     "NameContains": ("ONE", "other"),
     "StatusEquals": ("Completed", "Failed"),
     "CrossAccountFilterOption": ("SameAccount", "CrossAccount"),
@@ -48,14 +48,14 @@ FILTERS = {  # for each a value that shows a record of `one_of_each_kind`, and o
     **{f"{time}Before": (LATE, EARLY) for time in ("CreationTime", "LastModifiedTime", "Created")},
 }
 EXECUTION = {"PipelineExecutionArn": arn("pipeline/one")}
-LISTED = {  # members of every request: what has the parts that are listed
+LISTED = {  # required members: the resource whose parts are listed
     "ListTrainingJobsForHyperParameterTuningJob": {"HyperParameterTuningJobName": "one"},
     "ListPipelineExecutions": {"PipelineName": "one"},
     "ListPipelineExecutionSteps": EXECUTION,
     "ListPipelineParametersForExecution": EXECUTION,
     "ListModelPackages": {"ModelPackageType": "Versioned"},
 }
-RECORDS = {  # members that lists read of records of some kinds
+RECORDS = {  # members of records that lists of these kinds read
     "TrainingJob": {"FinalMetricDataList": [{"MetricName": "loss", "Value": 1.0}]},
     "HyperParameterTuningJob": {"HyperParameterTuningJobConfig": {"Strategy": "Random", "ResourceLimits": {}}},
     "ModelPackage": {
@@ -84,7 +84,7 @@ class Jobs(Resource):
 
 @pytest.fixture(scope="module")
 def models(client: Client) -> list[str]:
-    """The names of 25 models, oldest first; all contain one word that is theirs alone."""
+    """Create 25 models and return their names, oldest first; all contain a word that no other name contains."""
     word = uuid.uuid4().hex[:8]
     names = [f"{word}-{chr(97 + number * 7 % 25)}" for number in range(25)]
     for name in names:
@@ -94,7 +94,7 @@ def models(client: Client) -> list[str]:
 
 @pytest.fixture
 def jobs() -> Jobs:
-    """25 records of jobs, a minute apart, of three statuses in turn."""
+    """Return 25 records of jobs, a minute apart, with three statuses in turn."""
     resource = Jobs(SimpleNamespace(store=Store()))
     for number in range(25):
         time = datetime.datetime(2026, 1, 1, 0, number, tzinfo=datetime.UTC)
@@ -105,7 +105,7 @@ def jobs() -> Jobs:
 
 
 def names(jobs: Jobs, **request: Any) -> list[str]:
-    """The names of all pages."""
+    """Return the names on all pages."""
     collected, token = [], {}
     while True:
         page = jobs.page("ListTrainingJobs", request | token)
@@ -116,7 +116,7 @@ def names(jobs: Jobs, **request: Any) -> list[str]:
         token = {"NextToken": page["NextToken"]}
 
 
-def together(pages: list[list[str]]) -> list[str]:
+def all_names(pages: list[list[str]]) -> list[str]:
     return [name for page in pages for name in page]
 
 
@@ -129,14 +129,14 @@ def paginated(client: Client, word: str, **request: Any) -> list[list[str]]:
 def test_pages_by_the_paginator(client: Client, models: list[str], size: int) -> None:
     pages = paginated(client, models[0][:8], PaginationConfig={"PageSize": size})
     assert [len(page) for page in pages] == [size] * (25 // size) + ([25 % size] if 25 % size else [])
-    assert together(pages) == models[::-1]  # the newest first
+    assert all_names(pages) == models[::-1]  # newest first
 
 
 def test_order_and_names(client: Client, models: list[str]) -> None:
     word = models[0][:8]
-    assert together(paginated(client, word, SortBy="Name", SortOrder="Ascending")) == sorted(models)
-    assert together(paginated(client, word, SortBy="CreationTime", SortOrder="Ascending")) == models
-    assert together(paginated(client, word.upper())) == models[::-1]
+    assert all_names(paginated(client, word, SortBy="Name", SortOrder="Ascending")) == sorted(models)
+    assert all_names(paginated(client, word, SortBy="CreationTime", SortOrder="Ascending")) == models
+    assert all_names(paginated(client, word.upper())) == models[::-1]
     assert paginated(client, word + "-nobody") == [[]]
 
 
@@ -144,7 +144,7 @@ def test_a_page_has_ten_results_by_default(client: Client, models: list[str]) ->
     assert len(client.sagemaker.list_models(NameContains=models[0][:8])["Models"]) == 10
 
 
-def test_deleting_while_paging_misses_none(client: Client) -> None:
+def test_deleting_between_pages_skips_no_result(client: Client) -> None:
     word = uuid.uuid4().hex[:8]
     for number in range(25):
         client.sagemaker.create_model(ModelName=f"{word}-{number}", PrimaryContainer={"Image": "image"})
@@ -154,7 +154,7 @@ def test_deleting_while_paging_misses_none(client: Client) -> None:
     assert paginated(client, word) == [[]]
 
 
-def test_creating_while_paging_shows_none_twice(client: Client, models: list[str]) -> None:
+def test_creating_between_pages_repeats_no_result(client: Client, models: list[str]) -> None:
     word = models[0][:8]
     first = client.sagemaker.list_models(NameContains=word)
     client.sagemaker.create_model(ModelName=f"{word}-new", PrimaryContainer={"Image": "image"})
@@ -177,13 +177,13 @@ def test_a_token_of_another_request_gives_a_page(jobs: Jobs) -> None:
     for order in ("Name", "Status", "CreationTime"):
         page = jobs.page("ListTrainingJobs", {"NextToken": token, "SortBy": order})
         assert page["TrainingJobSummaries"] is not None
-    beyond = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
-    assert jobs.page("ListTrainingJobs", {"NextToken": beyond}) == {"TrainingJobSummaries": []}
+    past_the_end = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
+    assert jobs.page("ListTrainingJobs", {"NextToken": past_the_end}) == {"TrainingJobSummaries": []}
 
 
 @pytest.mark.parametrize("number", [0, -1, 101, 10**12])
 @pytest.mark.parametrize("kind", ["models", "training_jobs", "processing_jobs", "transform_jobs"])
-def test_results_that_are_too_few_or_too_many(client: Client, kind: str, number: int) -> None:
+def test_max_results_that_is_too_small_or_too_large(client: Client, kind: str, number: int) -> None:
     with pytest.raises((botocore.exceptions.ClientError, botocore.exceptions.ParamValidationError)) as caught:
         getattr(client.sagemaker, f"list_{kind}")(MaxResults=number)
     assert number < 1 or "ValidationException" in str(caught.value)
@@ -212,7 +212,7 @@ def test_jobs_by_time(jobs: Jobs) -> None:
 def test_times_by_boto3(client: Client, models: list[str]) -> None:
     word, hour = models[0][:8], datetime.timedelta(hours=1)
     now = datetime.datetime.now(datetime.UTC)
-    assert len(together(paginated(client, word, CreationTimeAfter=now - hour, CreationTimeBefore=now + hour))) == 25
+    assert len(all_names(paginated(client, word, CreationTimeAfter=now - hour, CreationTimeBefore=now + hour))) == 25
     assert paginated(client, word, CreationTimeAfter=now + hour) == [[]]
     assert paginated(client, word, CreationTimeBefore=(now - hour).replace(tzinfo=None)) == [[]]
 
@@ -224,7 +224,7 @@ def test_the_message_names_the_missing_resource(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))
 def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: type[Resource]) -> None:
-    """Each filter is sent alone, with a value that the one record has and another: it shows the record, or hides it."""
+    """Each filter is sent alone, with a value that the record has and with another, and shows or hides the record."""
     resource = kind(SimpleNamespace(store=one_of_each_kind()))
     for operation in [name for name in kind.operations() if name.startswith("List")]:
 
@@ -249,7 +249,7 @@ def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: ty
 
 
 def one_of_each_kind() -> Store:
-    """A record of each kind, with one part where the kind has parts that are listed."""
+    """Return a store with a record of each kind, with a part if the kind has parts that are listed."""
     store = Store()
     for kind in KINDS:
         members = {f"{kind.kind}Name": "one", f"{kind.kind}Status": "Completed", **RECORDS.get(kind.kind, {})}
@@ -274,13 +274,13 @@ def test_waiting_for_a_job_that_is_missing_fails(client: Client, kind: str) -> N
 
 
 def test_waiting_for_jobs(client: Client) -> None:
-    done = client.process("print('done')", wait=False)["ProcessingJobName"]
+    finished = client.process("print('done')", wait=False)["ProcessingJobName"]
     failed = client.train("raise SystemExit(3)", wait=False)["TrainingJobName"]
     stopped = client.train("import time; time.sleep(60)", wait=False)["TrainingJobName"]
     client.sagemaker.stop_training_job(TrainingJobName=stopped)
     patience = {"Delay": 1, "MaxAttempts": 40}
     client.sagemaker.get_waiter("processing_job_completed_or_stopped").wait(
-        ProcessingJobName=done, WaiterConfig=patience
+        ProcessingJobName=finished, WaiterConfig=patience
     )
     waiter = client.sagemaker.get_waiter("training_job_completed_or_stopped")
     waiter.wait(TrainingJobName=stopped, WaiterConfig=patience)

@@ -1,4 +1,4 @@
-"""Logs of jobs: streamed while a job runs, cut at the limits; and the metrics in them."""
+"""Logs of jobs: streamed while a job runs, cut off at the limits; and the metrics in them."""
 
 import os
 import time
@@ -14,7 +14,7 @@ from recore.simulator.compute.logs import log_stream
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 
 
-def test_output_is_there_while_the_job_runs(either):
+def test_output_is_available_while_the_job_runs(either):
     script = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('last word')))
@@ -148,8 +148,8 @@ def test_invalid_and_slow_metric_definitions(either):
     assert "the metric slow is no longer looked for" in text
 
 
-def test_a_reader_reads_what_is_there_when_the_writer_lives_on(client):
-    """Without a sandbox a process can escape its supervisor and hold the pipe open: the job ends all the same."""
+def test_a_reader_reads_the_available_output_if_the_writer_survives(client):
+    """Without a sandbox, a process can escape its supervisor and hold the pipe open, but the job ends nevertheless."""
     reading, writing = os.pipe()
     os.write(writing, b"one\ntwo")
     log = log_stream.JobLog(client.logs, "/aws/sagemaker/ProcessingJobs", "escaped").create()
@@ -159,7 +159,7 @@ def test_a_reader_reads_what_is_there_when_the_writer_lives_on(client):
     assert list(log.tail) == ["one", "two"]
 
 
-def test_what_runs_without_an_end_is_logged_again_after_a_while(client, monkeypatch):
+def test_endless_work_is_logged_again_after_a_while(client, monkeypatch):
     clock = SimpleNamespace(time=time.time, monotonic=lambda: 0.0)
     monkeypatch.setattr(log_stream, "LIMIT", 1000)
     monkeypatch.setattr(log_stream, "time", clock)

@@ -1,4 +1,4 @@
-"""Metrics of training jobs: each value goes to CloudWatch, in batches; and what SageMaker's SDK reads of a job."""
+"""Metrics of training jobs: each value goes to CloudWatch, in batches; and what SageMaker's SDK reads about a job."""
 
 import datetime
 import threading
@@ -55,7 +55,7 @@ def test_each_value_with_its_time(either):
 
 
 def test_the_processor_time_of_all_processes(either):
-    """Also of those that ended before the job did."""
+    """The time of processes that ended before the job did is included."""
     spin = "import time\nwhile time.process_time() < 1:\n    pass"
     script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {spin!r}])"
     started = datetime.datetime.now(datetime.UTC)
@@ -66,7 +66,7 @@ def test_the_processor_time_of_all_processes(either):
     assert used / 100 * seconds >= 2
 
 
-def test_many_values_are_all_there(client):
+def test_no_value_of_many_is_lost(client):
     script = "for number in range(3000):\n    print(f'loss={number};')"
     job = train(client, script, loss="loss=(.*?);")
     points = statistics(client, job, "loss", 3600, "SampleCount")
@@ -88,7 +88,7 @@ def test_values_are_sent_in_batches(client):
     assert len(calls) == 3
 
 
-def test_values_without_end(client, monkeypatch):
+def test_endless_values(client, monkeypatch):
     monkeypatch.setattr(metrics, "MOST_VALUES", 10)
     collected = collect(client, "endless", loss="loss=(.*?);")
     for number in range(100):
@@ -99,10 +99,10 @@ def test_values_without_end(client, monkeypatch):
 
 
 def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
-    monkeypatch.setattr(metrics, "PATIENCE", 10)  # none of the lines takes as long as one may
+    monkeypatch.setattr(metrics, "PATIENCE", 10)  # no line alone takes as long as a line may
     monkeypatch.setattr(metrics, "SLOW_IN_ALL", 0.5)
     collected = collect(client, "slow", slow="^(a|aa|a?)+$")
-    begun = time.thread_time()
+    started = time.thread_time()
     for length in range(10, 40):
         line, before = "a" * length + "!", time.thread_time()
         collected.measure(line)
@@ -111,7 +111,7 @@ def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
     for _ in range(1000):
         collected.measure(line)
     assert not collected
-    assert time.thread_time() - begun < 15  # a thousand lines more would take twenty
+    assert time.thread_time() - started < 15  # a thousand more lines would take twenty
     assert collected.complaints == ["[the metric slow is no longer looked for: its regular expression takes too long]"]
 
 
@@ -121,13 +121,13 @@ def test_a_value_is_found_beside_a_thread_that_computes(client):
 
     def compute():
         while not done.is_set():
-            sum(range(10**7))  # for longer than PATIENCE, without a switch to another thread
+            sum(range(10**7))  # takes longer than PATIENCE, without a switch to another thread
 
     thread = threading.Thread(target=compute)
     thread.start()
     try:
         for number in range(10):
-            metrics.measure("b" * 700 + f"loss={number};")  # milliseconds, in which others could run
+            metrics.measure("b" * 700 + f"loss={number};")  # takes milliseconds, during which other threads could run
     finally:
         done.set()
         thread.join()
@@ -135,7 +135,7 @@ def test_a_value_is_found_beside_a_thread_that_computes(client):
     assert metrics.complaints == []
 
 
-def test_metrics_that_cloudwatch_does_not_take_are_lost(client):
+def test_metrics_that_cloudwatch_refuses_are_lost(client):
     metrics = collect(client, "x", loss="loss=(.*?);")
     metrics._namespace = "AWS/reserved" * 100
     metrics.measure("loss=1;")
@@ -152,6 +152,6 @@ def test_the_sdk_finds_the_key_of_the_output(client, output_config):
     assert client.describe("TrainingJob", name)["OutputDataConfig"] == {"KmsKeyId": ""} | target
 
 
-def test_the_log_has_what_the_metrics_are_found_in(client):
+def test_the_log_has_the_lines_that_contain_metrics(client):
     job = train(client, "print('loss=1;')", loss="loss=(.*?);")
     assert "loss=1;" in output(client, "TrainingJob", job["TrainingJobName"])

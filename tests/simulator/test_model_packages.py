@@ -69,8 +69,8 @@ def test_a_group(packages: Packages) -> None:
     for operation in ("describe", "delete"):
         call = getattr(sagemaker, f"{operation}_model_package_group")
         message = refused(call, ModelPackageGroupName=name)
-        for words in (f"Could not find model package group '{arn}'", "does not exist", "Requested resource not found"):
-            assert words in message  # which programs look for
+        for phrase in (f"Could not find model package group '{arn}'", "does not exist", "Requested resource not found"):
+            assert phrase in message  # programs look for these words
     assert "not found" in refused(sagemaker.list_tags, ResourceArn=arn)
 
 
@@ -137,7 +137,7 @@ def test_a_version_is_described_as_it_was_registered(packages: Packages) -> None
         }
 
 
-def test_what_a_model_card_shows_without_its_key(packages: Packages) -> None:
+def test_model_card_members_that_need_no_key(packages: Packages) -> None:
     content = {"model_overview": {"model_creator": "me"}, "intended_uses": {"risk_rating": "Low", "purpose": "all"}}
     package = packages.version(packages.group(), ModelCard={"ModelCardContent": json.dumps(content)})
     describe = packages.sagemaker.describe_model_package
@@ -160,12 +160,12 @@ def test_versions_under_concurrent_requests(packages: Packages) -> None:
     ]
 
 
-def test_a_refused_version_takes_no_number_and_a_deleted_one_keeps_its_own(packages: Packages) -> None:
+def test_refused_versions_use_no_number_and_deleted_ones_keep_theirs(packages: Packages) -> None:
     group = packages.group()
     first, second = packages.version(group), packages.version(group)
     refused(packages.version, group=group, CertifyForMarketplace=True)
-    twice = [{"Name": "a", "Containers": [{"Image": "i"}]}] * 2
-    refused(packages.version, group=group, AdditionalInferenceSpecifications=twice)
+    duplicates = [{"Name": "a", "Containers": [{"Image": "i"}]}] * 2
+    refused(packages.version, group=group, AdditionalInferenceSpecifications=duplicates)
     packages.sagemaker.delete_model_package(ModelPackageName=second)
     assert "Could not find" in refused(packages.describe, package=second)
     assert packages.version(group).endswith("/3")
@@ -194,7 +194,7 @@ def test_a_package_without_a_group(packages: Packages) -> None:
     name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
-    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send it, and it does not apply
+    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send it, although it does not apply
     arn = create(**request, **approval, Tags=tags)["ModelPackageArn"]
     assert arn == f"{ARN}model-package/{name}"
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
@@ -284,7 +284,7 @@ def test_approval(packages: Packages) -> None:
         before = after
 
 
-def test_an_update_changes_what_it_names(packages: Packages) -> None:
+def test_an_update_changes_only_the_members_that_it_names(packages: Packages) -> None:
     package = packages.version(packages.group(), **DESCRIBED)
     update = packages.sagemaker.update_model_package
     before = packages.describe(package)
@@ -375,7 +375,7 @@ def test_lists_by_filters_in_order_and_in_pages(packages: Packages) -> None:
     assert listed(ModelPackageGroupName=group) == versions[::-1]
     assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **ascending) == versions
     for size in (1, 4, 11):
-        for order in ("Name", "CreationTime"):  # version 10 is after version 9
+        for order in ("Name", "CreationTime"):  # version 10 comes after version 9
             request = {"ModelPackageGroupName": group, "SortBy": order, "PaginationConfig": {"PageSize": size}}
             assert listed(**request) == versions[::-1]
             assert listed(**request, **ascending) == versions

@@ -1,4 +1,4 @@
-"""The errors of all operations of the registry and of pipelines if what a request names is missing, or is in use."""
+"""The errors of all registry and pipeline operations if a resource that a request names is missing or in use."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ KINDS = (
 
 
 def error_of(client: Client, operation: str, request: dict[str, Any]) -> str:
-    """The code of the error that a request gets, which is one that the API's model of the operation has."""
+    """Return the code of the error that answers a request, and check that the API's model of the operation has it."""
     with pytest.raises(ClientError) as caught:
         getattr(client.sagemaker, xform_name(operation))(**request)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
@@ -64,25 +64,25 @@ def error_of(client: Client, operation: str, request: dict[str, Any]) -> str:
     return code
 
 
-def test_every_operation_is_here() -> None:
+def test_every_operation_is_covered() -> None:
     assert NOTHING_THERE.keys() == {name for kind in KINDS for name in kind.operations()}
 
 
 @pytest.mark.parametrize("operation", NOTHING_THERE)
-def test_nothing_there(client: Client, operation: str) -> None:
+def test_errors_for_missing_resources(client: Client, operation: str) -> None:
     request, code = NOTHING_THERE[operation]
     assert error_of(client, operation, request) == code
 
 
-def test_in_use(client: Client) -> None:
+def test_errors_for_resources_in_use(client: Client) -> None:
     pipelines, packages = Pipelines(client), Packages(client)
     name, text = pipelines.create(pipelines.processing("P", "import time\ntime.sleep(300)")), definition(fail("F"))
     named = {"PipelineName": name}
     execution = {"PipelineExecutionArn": pipelines.start(name)}
     group = {"ModelPackageGroupName": packages.group()}
     packages.version(group["ModelPackageGroupName"])
-    again = named | {"PipelineDefinition": text, "RoleArn": ROLE_ARN}
-    assert error_of(client, "CreatePipeline", again) == INVALID
+    duplicate = named | {"PipelineDefinition": text, "RoleArn": ROLE_ARN}
+    assert error_of(client, "CreatePipeline", duplicate) == INVALID
     assert error_of(client, "CreateModelPackageGroup", group) == INVALID
     assert error_of(client, "DeletePipeline", named) == "ConflictException"
     assert error_of(client, "DeleteModelPackageGroup", group) == "ConflictException"

@@ -23,7 +23,7 @@ def tag(key: str, value: str = "") -> dict[str, str]:
 
 
 def refused(call: Any, **request: Any) -> str:
-    """The message of the ValidationException that a call meets."""
+    """Return the message of the ValidationException that a call raises."""
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         call(**request)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
@@ -49,8 +49,8 @@ def test_a_model_is_created_described_and_deleted(client: Client, name: str) -> 
 
 def test_an_existing_name_is_refused(client: Client, name: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("old")])
-    again = {"ModelName": name, "PrimaryContainer": {"Image": "other"}, "Tags": [tag("new")]}
-    message = refused(client.sagemaker.create_model, **again)
+    duplicate = {"ModelName": name, "PrimaryContainer": {"Image": "other"}, "Tags": [tag("new")]}
+    message = refused(client.sagemaker.create_model, **duplicate)
     assert "Cannot create already existing model" in message
     assert "already exists" in message
     assert client.sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["Image"] == "some-image"
@@ -93,13 +93,13 @@ def test_tags_are_added_and_removed(client: Client, name: str) -> None:
     created = client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("team", "core")])
     arn = created["ModelArn"]
     assert tags_of(client, arn) == {"team": "core"}
-    words = ("name", "kind", "self", "Tags", "é", "a b", "x:y/z=+-@_.")
-    new = [*(tag(word, "1") for word in words), tag("team", "rock")]
+    texts = ("name", "kind", "self", "Tags", "é", "a b", "x:y/z=+-@_.")
+    new = [*(tag(word, "1") for word in texts), tag("team", "rock")]
     added = client.sagemaker.add_tags(ResourceArn=arn, Tags=new)["Tags"]
-    assert sorted(entry["Key"] for entry in added) == sorted([*words, "team"])
-    assert tags_of(client, arn) == {"team": "rock"} | dict.fromkeys(words, "1")
+    assert sorted(entry["Key"] for entry in added) == sorted([*texts, "team"])
+    assert tags_of(client, arn) == {"team": "rock"} | dict.fromkeys(texts, "1")
     client.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team", "nobody"])
-    assert tags_of(client, arn) == dict.fromkeys(words, "1")
+    assert tags_of(client, arn) == dict.fromkeys(texts, "1")
 
 
 def test_parallel_requests_lose_nothing(client: Client, name: str) -> None:
@@ -117,7 +117,7 @@ def test_parallel_requests_lose_nothing(client: Client, name: str) -> None:
     assert len(tags_of(client, arn)) == 40
 
 
-def test_a_model_takes_its_tags_with_it(client: Client, name: str) -> None:
+def test_tags_are_deleted_with_their_model(client: Client, name: str) -> None:
     request = {"ModelName": name, "PrimaryContainer": CONTAINER}
     arn = client.sagemaker.create_model(**request, Tags=[tag("old")])["ModelArn"]
     client.sagemaker.delete_model(ModelName=name)
@@ -151,7 +151,7 @@ def test_no_more_than_fifty_tags(client: Client, name: str) -> None:
         "{name}",
     ],
 )
-def test_tags_of_nothing(client: Client, name: str, arn: str) -> None:
+def test_tags_of_missing_resources(client: Client, name: str, arn: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
     resource = {"ResourceArn": arn.format(name=name)}
     refused(client.sagemaker.list_tags, **resource)
@@ -199,7 +199,7 @@ def test_logs_and_images(client: Client) -> None:
         ecr.describe_images(repositoryName="nothing")
 
 
-def test_unsupported_services_answer_with_an_error(client: Client) -> None:
+def test_unsupported_services_return_an_error(client: Client) -> None:
     with pytest.raises(botocore.exceptions.ClientError, match="does not answer InvokeEndpointAsync") as caught:
         client.simulator.client("sagemaker-runtime").invoke_endpoint_async(EndpointName="x", InputLocation="s3://b/k")
     assert caught.value.response["Error"]["Code"] == "NotImplemented"

@@ -1,4 +1,4 @@
-"""Files from and to S3, which a job's end interrupts; untrusted archives, which write nothing outside their folder."""
+"""Transfers from and to S3, which a job's end interrupts; untrusted archives write nothing outside their folder."""
 
 import io
 import tarfile
@@ -14,7 +14,7 @@ from recore.simulator.compute.processes.volume import Volume
 
 
 def archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
-    """A tar.gz of (name, type, link or content)."""
+    """Write a tar.gz of (name, type, link or content)."""
     with tarfile.open(path, "w:gz") as tar:
         for name, kind, text in members:
             member = tarfile.TarInfo(name)
@@ -49,73 +49,73 @@ def test_archives_that_lead_outside_are_refused(members: list[tuple[str, bytes, 
     assert not (tmp_path / "out").exists()
 
 
-def test_links_within_are_kept(tmp_path: Path) -> None:
+def test_links_inside_are_kept(tmp_path: Path) -> None:
     packed = archive(tmp_path / "a.tar.gz", ("d/real", tarfile.REGTYPE, "x"), ("link", tarfile.SYMTYPE, "d/real"))
     unpack(packed, tmp_path / "inside", Volume(1 << 20))
     assert (tmp_path / "inside/link").read_text() == "x"
 
 
-def test_the_archive_among_objects_that_begin_alike(tmp_path: Path) -> None:
+def test_the_archive_among_objects_with_a_common_prefix(tmp_path: Path) -> None:
     for name in ("model.tar.gz", "model.tar.gz.sha256"):
         (tmp_path / name).write_text(name)
     assert only(tmp_path, "s3://bucket/a/model.tar.gz").name == "model.tar.gz"
 
 
 class Ended(Exception):
-    """The job must end."""
+    """Raised if the job must end."""
 
 
-def looks(count: int):
-    """A check that raises when it is called for the last of so many times."""
-    left = iter(range(count - 1))
+def fail_at_call(count: int):
+    """Return a check that raises at the last of so many calls."""
+    calls = iter(range(count - 1))
 
     def check() -> None:
-        if next(left, None) is None:
+        if next(calls, None) is None:
             raise Ended
 
     return check
 
 
-def test_a_download_looks_between_chunks_whether_to_go_on(client, tmp_path: Path) -> None:
+def test_a_download_checks_between_chunks_whether_to_continue(client, tmp_path: Path) -> None:
     uri = client.put("chunks/object", bytes(5 * CHUNK))
     bucket, key = parse(uri)
     with pytest.raises(Ended):
-        download_file(client.s3, bucket, key, tmp_path / "part", looks(4))
+        download_file(client.s3, bucket, key, tmp_path / "part", fail_at_call(4))
     assert (tmp_path / "part").stat().st_size == 3 * CHUNK
-    download_file(client.s3, bucket, key, tmp_path / "whole", looks(6))
+    download_file(client.s3, bucket, key, tmp_path / "whole", fail_at_call(6))
     assert (tmp_path / "whole").stat().st_size == 5 * CHUNK
 
 
-def test_an_upload_looks_between_chunks_whether_to_go_on(client, tmp_path: Path) -> None:
+def test_an_upload_checks_between_chunks_whether_to_continue(client, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(5 * CHUNK))
     bucket, _ = parse(client.put("chunks/first", b""))
     with pytest.raises(Ended):
-        upload_file(client.s3, tmp_path / "large", f"s3://{bucket}/chunks/cut", looks(4))
+        upload_file(client.s3, tmp_path / "large", f"s3://{bucket}/chunks/cut", fail_at_call(4))
     with pytest.raises(client.s3.exceptions.ClientError):
         client.get(f"s3://{bucket}/chunks/cut")
     upload_file(client.s3, tmp_path / "large", f"s3://{bucket}/chunks/whole")
     assert len(client.get(f"s3://{bucket}/chunks/whole")) == 5 * CHUNK
 
 
-def test_packing_looks_between_chunks_whether_to_go_on(tmp_path: Path) -> None:
+def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     with open(tmp_path / "model/large", "wb") as file:
         file.truncate(1 << 30)
     folder = OutputFolder(tmp_path.resolve(), "/opt/ml/model")
     with pytest.raises(Ended):
-        pack(folder, tmp_path / "model.tar.gz", Volume(1 << 30), looks(10))
+        pack(folder, tmp_path / "model.tar.gz", Volume(1 << 30), fail_at_call(10))
 
 
 def test_a_file_that_becomes_shorter_while_it_is_uploaded(client, tmp_path: Path) -> None:
-    """Without a sandbox a job's processes can outlive it."""
+    """Without a sandbox, a job's processes can outlive it."""
     path = tmp_path / "model/large"
     path.parent.mkdir()
     path.write_bytes(bytes(5 * CHUNK))
     folder = OutputFolder(tmp_path.resolve(), "/opt/ml/model")
-    left = iter(range(4))
+    calls = iter(range(4))
 
     def check() -> None:
-        if next(left, None) is None:
+        if next(calls, None) is None:
             path.write_bytes(b"")
 
     bucket, _ = parse(client.put("chunks/first", b""))
@@ -124,8 +124,8 @@ def test_a_file_that_becomes_shorter_while_it_is_uploaded(client, tmp_path: Path
 
 
 @pytest.mark.parametrize("proxy", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-def test_files_do_not_travel_by_a_proxy(client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+def test_files_do_not_go_through_a_proxy(client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     uri = client.put("proxy/object", b"x")
-    monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # where nothing listens
+    monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # nothing is listening there
     download_file(client.s3, *parse(uri), tmp_path / "file")
     upload_file(client.s3, tmp_path / "file", uri)

@@ -18,7 +18,7 @@ from support.simulator_client import Client
 def test_a_missing_package_is_named(
     service: str, operation: str, package: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, package, None)  # also where something else has brought it along
+    monkeypatch.setitem(sys.modules, package, None)  # even if something else has installed it
     with pytest.raises(ClientError) as caught:
         getattr(client.simulator.client(service), operation)()
     error = caught.value.response

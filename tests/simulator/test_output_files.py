@@ -21,13 +21,13 @@ OUTPUT = "/opt/ml/processing/output/o"
 
 
 def run(client, script, **members):
-    """Run a processing job that writes to its output's folder; its description and the keys that it made."""
+    """Run a processing job that writes to its output's folder; return its description and the keys that it created."""
     prefix = f"outputs-{uuid.uuid4().hex}/"
-    place = {"S3Uri": f"s3://{BUCKET}/{prefix}", "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
+    s3_output = {"S3Uri": f"s3://{BUCKET}/{prefix}", "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
     job = client.process(
         f"import os\nfolder = os.environ['FOLDER'] + '/'\n{script}",
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
         **members,
     )
     listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
@@ -35,7 +35,7 @@ def run(client, script, **members):
 
 
 def assert_one_line(client, job):
-    """The job failed with a reason of one line that shows no path of this machine."""
+    """Check that the job failed with a one-line reason that shows no path of this machine."""
     assert job["ProcessingJobStatus" if "ProcessingJobStatus" in job else "TrainingJobStatus"] == "Failed", job
     reason = job["FailureReason"]
     assert reason.startswith(("AlgorithmError: ", "ClientError: ")), reason
@@ -44,7 +44,7 @@ def assert_one_line(client, job):
     assert len(reason) < 500
 
 
-UNFIT = {
+INVALID_NAMES = {
     "control characters": ("b'a\\x01b'", "'a\\x01b' cannot be an object: its name holds control characters"),
     "a line": ("b'a\\nb'", "'a\\nb' cannot be an object: its name holds control characters"),
     "not UTF-8": ("b'a\\xff'", "'a\\udcff' cannot be an object: its name is not UTF-8"),
@@ -53,7 +53,7 @@ UNFIT = {
 }
 
 
-@pytest.mark.parametrize(("name", "reason"), UNFIT.values(), ids=UNFIT.keys())
+@pytest.mark.parametrize(("name", "reason"), INVALID_NAMES.values(), ids=INVALID_NAMES.keys())
 def test_a_name_that_cannot_be_a_key(either, name, reason):
     script = f"""
 path = os.path.join(os.fsencode(folder), {name} if isinstance({name}, bytes) else os.fsencode({name}))
@@ -266,14 +266,14 @@ print(os.listdir(folder))
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can run a program as another user")
 def test_files_that_even_their_owner_may_not_read(tmp_path: Path) -> None:
-    folder = Path("/var/tmp") / f"recore-{uuid.uuid4().hex}"  # whose parents another user may enter
+    folder = Path("/var/tmp") / f"recore-{uuid.uuid4().hex}"  # other users may enter its parent folders
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
     try:
         command = [sys.executable, "-c", AS_ANOTHER_USER, str(folder)]
-        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+        result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
         expected = "[('shut', ''), ('shut/deep', ''), ('shut/deep/er', ''), ('shut/file', 'content')]\n[]\n"
-        assert done.stdout == expected
+        assert result.stdout == expected
     finally:
         remove(folder)

@@ -1,4 +1,4 @@
-"""Stop, the time limit, the end of the simulator and the volume's size reach the files that a job reads and leaves."""
+"""Stops, time limits, the end of the simulator and the volume's size apply to the files that a job reads and writes."""
 
 import time
 import uuid
@@ -15,18 +15,18 @@ pytestmark = pytest.mark.slow
 
 OUTPUT = "/opt/ml/processing/output/o"
 MANY = "for number in range(20_000):\n    open(f'{folder}/{number:05d}', 'w').close()\n"
-LARGE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # sparse: it takes no time to make
+LARGE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # a sparse file, which takes no time to create
 
 
-def begin(client, script, **members):
-    """Start a processing job that writes to its output's folder; its name and the output's URI."""
+def start_job(client, script, **members):
+    """Start a processing job that writes to its output's folder; return its name and the output's URI."""
     target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
-    place = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
+    s3_output = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
     job = client.process(
         f"import os\nfolder = os.environ['FOLDER']\n{script}",
         wait=False,
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
         **members,
     )
     return job["ProcessingJobName"], target
@@ -41,22 +41,22 @@ def keys(client, target):
 @pytest.mark.parametrize("script", [MANY, LARGE], ids=["many files", "a large file"])
 def test_stop_while_outputs_are_uploaded(either, script):
     mark = Mark()
-    name, _ = begin(either, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
+    name, _ = start_job(either, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
     wait_until(lambda: "written" in output(either, "ProcessingJob", name))
     wait_until(lambda: not mark.processes())
     either.sagemaker.stop_processing_job(ProcessingJobName=name)
-    begun = time.monotonic()
+    started = time.monotonic()
     job = either.wait("ProcessingJob", name, 300)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "FailureReason" not in job
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - started < 3
     assert_no_trace(either, mark)
 
 
 @pytest.mark.timing
-def test_the_time_limit_holds_for_the_upload(either):
-    for seconds in (6, 20, 60):  # on a busy machine the files may not be there by then
-        name, _ = begin(either, MANY + "print('written', flush=True)", seconds=seconds)
+def test_the_time_limit_applies_to_the_upload(either):
+    for seconds in (6, 20, 60):  # on a busy machine the files may not exist by then
+        name, _ = start_job(either, MANY + "print('written', flush=True)", seconds=seconds)
         job = either.wait("ProcessingJob", name, 300)
         if "written" in output(either, "ProcessingJob", name):
             break
@@ -72,11 +72,11 @@ def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
     with Simulator(isolation=isolation) as simulator:
         client = Client(simulator)
         mark = Mark()
-        name, _ = begin(client, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
+        name, _ = start_job(client, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
         wait_until(lambda: "written" in output(client, "ProcessingJob", name))
         wait_until(lambda: not mark.processes())
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 5
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
     assert not simulator.folder.exists()
 
 
@@ -88,14 +88,14 @@ def test_stop_while_a_model_is_uploaded(either, compression):
     name = either.train(script, wait=False, seconds=600, OutputDataConfig=target)["TrainingJobName"]
     wait_until(lambda: either.describe("TrainingJob", name)["SecondaryStatus"] == "Uploading")
     either.sagemaker.stop_training_job(TrainingJobName=name)
-    begun = time.monotonic()
+    started = time.monotonic()
     job = either.wait("TrainingJob", name, 300)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - started < 3
 
 
 @pytest.mark.timing
-def test_the_time_limit_holds_for_the_upload_of_a_model(either):
+def test_the_time_limit_applies_to_the_upload_of_a_model(either):
     script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY}print('written', flush=True)"
     target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
     for seconds in (8, 20, 60):
@@ -108,7 +108,7 @@ def test_the_time_limit_holds_for_the_upload_of_a_model(either):
 
 def test_outputs_of_a_stopped_job_are_still_uploaded(either):
     script = "open(folder + '/kept', 'w').write('so far')\nprint('written', flush=True)\nimport time\ntime.sleep(600)"
-    name, target = begin(either, script, seconds=600)
+    name, target = start_job(either, script, seconds=600)
     wait_until(lambda: "written" in output(either, "ProcessingJob", name))
     either.sagemaker.stop_processing_job(ProcessingJobName=name)
     assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
@@ -119,14 +119,14 @@ WAITING = f"{MANY}print('written', flush=True)\nimport time\ntime.sleep(600)"
 
 
 def is_complete(client, target):
-    """Whether the last of many files was uploaded; they are uploaded in the order of their names."""
+    """Return whether the last of many files was uploaded; they are uploaded in the order of their names."""
     prefix = f"{target.removeprefix(f's3://{BUCKET}/').rstrip('/')}/19999"
     return "Contents" in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
 
-def test_a_stopped_job_s_outputs_are_uploaded_for_a_limited_time(either, monkeypatch):
+def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(either, monkeypatch):
     monkeypatch.setattr(job_module, "SAVING", 1.0)
-    name, target = begin(either, WAITING, seconds=600)
+    name, target = start_job(either, WAITING, seconds=600)
     wait_until(lambda: "written" in output(either, "ProcessingJob", name))
     either.sagemaker.stop_processing_job(ProcessingJobName=name)
     job = either.wait("ProcessingJob", name, 300)
@@ -136,7 +136,7 @@ def test_a_stopped_job_s_outputs_are_uploaded_for_a_limited_time(either, monkeyp
 
 
 def run_beyond_its_limit(run):
-    """Run a job with longer limits, until it has written its files before the limit ends it; its last result."""
+    """Run a job with ever longer limits until it has written its files before the limit; return its last result."""
     for seconds in (8, 30, 120):
         *result, printed = run(seconds)
         if "written" in printed:
@@ -148,7 +148,7 @@ def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(
     monkeypatch.setattr(job_module, "SAVING", 1.0)
 
     def run(seconds):
-        name, target = begin(either, WAITING, seconds=seconds)
+        name, target = start_job(either, WAITING, seconds=seconds)
         return either.wait("ProcessingJob", name, 300), target, output(either, "ProcessingJob", name)
 
     job, target = run_beyond_its_limit(run)
@@ -172,7 +172,9 @@ def test_a_model_of_a_job_beyond_its_time_limit_is_uploaded_for_a_limited_time(e
 
 
 def test_outputs_larger_than_the_volume(either):
-    name, target = begin(either, "open(folder + '/sparse', 'wb').truncate(2 << 30)\nopen(folder + '/a', 'w').close()")
+    name, target = start_job(
+        either, "open(folder + '/sparse', 'wb').truncate(2 << 30)\nopen(folder + '/a', 'w').close()"
+    )
     job = either.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     reason = f"No space left on device: {OUTPUT} holds more than VolumeSizeInGB, 1"
@@ -184,7 +186,7 @@ def test_outputs_larger_than_the_volume(either):
 def test_an_output_larger_than_one_request_can_be(either):
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30}
     script = "open(folder + '/a', 'w').close()\nopen(folder + '/large', 'wb').truncate((5 << 30) + 1)"
-    name, target = begin(either, script, ProcessingResources={"ClusterConfig": resources})
+    name, target = start_job(either, script, ProcessingResources={"ClusterConfig": resources})
     job = either.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     key = f"{target.removeprefix(f's3://{BUCKET}/')}/large"
@@ -195,8 +197,8 @@ def test_an_output_larger_than_one_request_can_be(either):
     assert keys(either, target) == [f"{key.rpartition('/')[0]}/a"]
 
 
-def test_more_outputs_than_a_disk_of_that_size_has_files(either):
-    name, target = begin(either, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
+def test_more_output_files_than_a_disk_of_that_size_can_have(either):
+    name, target = start_job(either, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
     job = either.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "VolumeSizeInGB, 1" in job["FailureReason"]
@@ -242,7 +244,7 @@ os.posix_fallocate(os.open('f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)
 @pytest.mark.parametrize("script", FULL.values(), ids=FULL.keys())
 def test_a_running_job_that_fills_its_volume(either, script):
     mark = Mark()
-    begun = time.monotonic()
+    started = time.monotonic()
     job = either.process(
         f"import os, tempfile, time\n{script}\nprint('full', flush=True)\ntime.sleep(600)",
         Environment=mark.environment | {"FOLDER": "/opt/ml/processing"},
@@ -251,7 +253,7 @@ def test_a_running_job_that_fills_its_volume(either, script):
     assert job["ProcessingJobStatus"] == "Failed"
     reason = "No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
-    assert time.monotonic() - begun < 120  # of the five minutes that it may take
+    assert time.monotonic() - started < 120  # of the five minutes that it may take
     assert_no_trace(either, mark)
 
 
@@ -263,6 +265,6 @@ def test_a_training_job_that_fills_its_volume(either):
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
 
 
-def test_a_sparse_file_takes_what_it_occupies_while_a_job_runs(either):
+def test_a_sparse_file_counts_only_the_space_that_it_occupies(either):
     script = "import os, time\nopen(os.environ['TMPDIR'] + '/f', 'wb').truncate(1 << 40)\ntime.sleep(3)"
     assert either.process(script)["ProcessingJobStatus"] == "Completed"

@@ -1,4 +1,4 @@
-"""The simulator's own clients: neither a proxy nor the caller's AWS configuration matters to them."""
+"""The simulator's own clients are affected neither by a proxy nor by the caller's AWS configuration."""
 
 import json
 import socket
@@ -28,7 +28,7 @@ with Simulator(isolation="off") as simulator:
     text = client.get(f"s3://{BUCKET}/file").decode()
     print(json.dumps([text, [event["message"] for event in events], sorted(each["MetricName"] for each in metrics)]))
 """
-# each of these makes a client of botocore fail, or go to another place
+# Each of these makes a botocore client fail or use another address.
 ODD = {
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "x",
     "AWS_CA_BUNDLE": "nope",
@@ -65,7 +65,7 @@ def assert_works(**variables: str) -> None:
 
 
 def test_no_proxy_is_used() -> None:
-    """Connections to the proxy are counted, and hang."""
+    """Connections to the proxy are counted and never answered."""
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         reached = []
 
@@ -107,7 +107,7 @@ def test_a_broken_configuration_and_a_local_model(tmp_path: Path) -> None:
     aws, model = (
         tmp_path / ".aws",
         tmp_path / ".aws/models/sagemaker/2099-01-01",
-    )  # as `aws configure add-model` adds it
+    )  # in the form in which `aws configure add-model` adds it
     model.mkdir(parents=True)
     (aws / "config").write_text("[default\nregion = broken")
     (aws / "credentials").write_text("[default]\naws_access_key_id\n")

@@ -1,4 +1,4 @@
-"""Models that are created from model packages, and served by endpoints and transform jobs."""
+"""Models that are created from model packages and served by endpoints and transform jobs."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def packages(client: Client) -> Packages:
 
 
 def create(packages: Packages, package: str, **members: Any) -> str:
-    """A model of a package; its name."""
+    """Create a model from a package and return its name."""
     name = f"packaged-{next(numbers)}"
     container = {"ModelPackageName": package} | members
     packages.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
@@ -83,7 +83,7 @@ def test_the_latest_approved_version_is_served_and_rolled_back(packages: Package
 
 
 def test_a_pipeline_of_a_package_transforms(packages: Packages) -> None:
-    """The model keeps the package's containers after the package has been deleted."""
+    """The model keeps the package's containers after the package was deleted."""
     specification = SPECIFICATION | {"Containers": [multiplier(packages, 2), multiplier(packages, 5)]}
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
     name, client = f"packaged-{next(numbers)}", packages.client
@@ -183,7 +183,7 @@ def test_containers_that_are_refused(packages: Packages, members: dict[str, Any]
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_packages_of_which_there_can_be_no_model(packages: Packages, containers: Any, reason: str) -> None:
+def test_packages_from_which_no_model_can_be_created(packages: Packages, containers: Any, reason: str) -> None:
     group, request = packages.group(), {"ModelApprovalStatus": "Approved"}
     if containers:
         request["InferenceSpecification"] = {"Containers": containers}

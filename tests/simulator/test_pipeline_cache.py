@@ -1,4 +1,4 @@
-"""Cached steps: hits by what a step does, where CacheConfig is enabled; misses by every change that matters."""
+"""Cached steps: hits depend on what a step does, if CacheConfig is enabled; every relevant change is a miss."""
 
 import gzip
 import io
@@ -51,13 +51,13 @@ class Cached:
 
 
 def process(pipelines: Pipelines, script: str = COPIES, cache: Any = ENABLED, **environment: str) -> Step:
-    """Run the step with new addresses for its script and its output each time."""
+    """Return the step with new addresses for its script and its output each time."""
     arguments = {"Environment": {"OUT": OUT} | environment}
     return pipelines.processing("P", script, outputs=["out"], Arguments=arguments, CacheConfig=cache)
 
 
 def archive(text: str, time: int) -> bytes:
-    """An archive whose bytes depend on a time."""
+    """Return an archive whose bytes depend on the time."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, content in (("job.py", text), ("__pycache__/job.pyc", str(time))):
@@ -76,7 +76,7 @@ def test_a_processing_step(pipelines: Pipelines) -> None:
     assert cached.hits(process(pipelines), model("M", A=uri)) == {"P"}
     assert cached.sources["P"] == {"SourcePipelineExecutionArn": cached.first}
     steps = pipelines.sagemaker.list_pipeline_executions(PipelineName=cached.name)["PipelineExecutionSummaries"]
-    assert pipelines.environment(steps[0]["PipelineExecutionArn"], "M")["A"] == before  # the result of the first one
+    assert pipelines.environment(steps[0]["PipelineExecutionArn"], "M")["A"] == before  # the first result
     assert cached.hits(process(pipelines, cache={"Enabled": False})) == set()
     assert cached.hits(process(pipelines, COPIES + "# another script")) == set()
     assert cached.hits(process(pipelines, OTHER="1")) == set()
@@ -84,12 +84,12 @@ def test_a_processing_step(pipelines: Pipelines) -> None:
     assert cached.hits(process(pipelines)) == {"P"}
     keys = pipelines.client.s3.list_objects_v2(Bucket=BUCKET, Prefix=before.removeprefix(f"s3://{BUCKET}/"))["Contents"]
     latest = cached.sources["P"]["SourcePipelineExecutionArn"]
-    assert latest != cached.first  # the expired result was replaced by a newer one
+    assert latest != cached.first  # a newer result replaced the expired one
     assert len(keys) == 1
 
 
 @pytest.mark.slow
-def test_a_result_that_is_not_on_s3_any_more(pipelines: Pipelines) -> None:
+def test_a_result_that_is_no_longer_on_s3(pipelines: Pipelines) -> None:
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = Cached(pipelines, process(pipelines), model("M", A=uri))
     result = f"{pipelines.environment(cached.first, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
@@ -101,8 +101,8 @@ def test_a_result_that_is_not_on_s3_any_more(pipelines: Pipelines) -> None:
     assert cached.hits() == set()
 
 
-def test_a_script_that_is_changed_at_its_address(pipelines: Pipelines) -> None:
-    """The definition is the same, and the object is another."""
+def test_a_script_that_changes_at_the_same_address(pipelines: Pipelines) -> None:
+    """The definition is the same, but the object has changed."""
     steps = [process(pipelines)]
     cached = Cached(pipelines, *steps)
     address = steps[0]["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
@@ -112,7 +112,7 @@ def test_a_script_that_is_changed_at_its_address(pipelines: Pipelines) -> None:
 
 
 def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) -> None:
-    """Nobody knows which content the job has read: the result is not used again."""
+    """The content that the job read is unknown, so the result is not used again."""
     step = process(pipelines, "import time\ntime.sleep(3)")
     source = step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
     name = pipelines.create(step)
@@ -129,7 +129,7 @@ def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) ->
 
 @pytest.mark.slow
 def test_training_and_transform(pipelines: Pipelines) -> None:
-    """Archives count by their files, jobs by their models; the result of a cached step leads to the next hit."""
+    """Archives are compared by their files, jobs by their models; a cached step's result leads to the next hit."""
     client, numbers = pipelines.client, iter(range(100))
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
     serving = client.source(inference=HOOKS)
@@ -161,7 +161,7 @@ def test_training_and_transform(pipelines: Pipelines) -> None:
 
     cached = Cached(pipelines, *steps())
     assert cached.hits(*steps()) == {"T", "X"}
-    assert cached.hits(*steps(depth="3")) == {"X"}  # another training with the same model
+    assert cached.hits(*steps(depth="3")) == {"X"}  # a different training job with the same model
     assert "T" not in cached.hits(*steps(f"{script}\n"))
     assert "T" not in cached.hits(*steps(image=f"{IMAGE}-other"))
     assert cached.hits(*steps()) == {"T", "X"}
@@ -171,7 +171,7 @@ def test_training_and_transform(pipelines: Pipelines) -> None:
 
 @pytest.mark.slow
 def test_hits_of_another_pipeline_or_step(pipelines: Pipelines) -> None:
-    """There are none: a result belongs to the pipeline and to the step of its name."""
+    """There are no such hits: a result belongs to the pipeline and to the step of its name."""
     Cached(pipelines, process(pipelines))
     other = Cached(pipelines, process(pipelines))
     renamed = process(pipelines) | {"Name": "Q"}
@@ -180,11 +180,11 @@ def test_hits_of_another_pipeline_or_step(pipelines: Pipelines) -> None:
     pipelines.sagemaker.create_pipeline(
         PipelineName=other.name, PipelineDefinition=definition(renamed), RoleArn=ROLE_ARN
     )
-    assert other.hits() == set()  # with the pipeline its results were deleted
+    assert other.hits() == set()  # deleting the pipeline deleted its results
 
 
 def large_header() -> bytes:
-    """An archive of nothing but a header of 64 MB, which claims to have more."""
+    """Return an archive that is only a header of 64 MB, which claims to have more content."""
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 8 << 30
     return gzip.compress(header.tobuf() + bytes(64 << 20), 1)
@@ -208,9 +208,9 @@ def test_an_archive_bomb_is_compared_by_its_bytes(pipelines: Pipelines, monkeypa
         pipelines.client.put(f"pipelines/bomb-{number}/a.tar.gz", archive("x" * 5000, number))
     uris = [f"s3://{BUCKET}/pipelines/bomb-{number}/" for number in range(2)]
     assert s3_content.content(s3, uris[0], check) == s3_content.content(s3, uris[1], check)
-    for name, most in (("LARGEST_CONTENT", 4000), ("LARGEST_ARCHIVE", 10), ("MOST_FILES", 0)):
+    for name, limit in (("LARGEST_CONTENT", 4000), ("LARGEST_ARCHIVE", 10), ("MOST_FILES", 0)):
         with monkeypatch.context() as patch:
-            patch.setattr(s3_content, name, most)
+            patch.setattr(s3_content, name, limit)
             assert s3_content.content(s3, uris[0], check) != s3_content.content(s3, uris[1], check)
     pipelines.client.put("pipelines/bomb-0/a.tar.gz", large_header())
     assert s3_content.content(s3, uris[0], check) is not None

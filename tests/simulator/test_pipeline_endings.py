@@ -1,4 +1,4 @@
-"""Executions that do not succeed: steps that fail, Fail steps, Stop, Retry, retry policies and what may be deleted."""
+"""Executions that do not succeed: failing steps, Fail steps, Stop, Retry, retry policies and what may be deleted."""
 
 import threading
 import uuid
@@ -17,7 +17,7 @@ from recore.simulator.server import BUCKET, ROLE_ARN
 
 FAILS = "raise ValueError('no luck')"
 SLEEPS = "import time\ntime.sleep(300)"
-# fails unless an object is there, of which a processing job gets a copy
+# Fails unless an object exists, of which a processing job gets a copy.
 IF_THERE = """
 import sys
 from pathlib import Path
@@ -31,7 +31,7 @@ def pipelines(client: Client) -> Pipelines:
 
 
 def transform(name: str, model_name: Any, instances: int, **members: Any) -> dict[str, Any]:
-    """A transform job of too many instances is refused as the account's limit does."""
+    """Return a transform job with too many instances, which is refused like one above the account's limit."""
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/nothing"}}
     arguments = {
         "ModelName": model_name,
@@ -43,11 +43,11 @@ def transform(name: str, model_name: Any, instances: int, **members: Any) -> dic
 
 
 def test_a_step_that_fails(pipelines: Pipelines) -> None:
-    """Those that need it do not run, directly or not; all others do."""
+    """Steps that need it, directly or indirectly, do not run; all others do."""
     fails = pipelines.processing("Fails", FAILS)
     others = [model("After", "Fails"), model("AfterThat", X=get("Steps.After.ModelName"))]
-    alone = [model("Alone"), model("AfterAlone", "Alone")]
-    execution = pipelines.run(fails, *others, *alone)
+    independent = [model("Alone"), model("AfterAlone", "Alone")]
+    execution = pipelines.run(fails, *others, *independent)
     described, steps = pipelines.describe(execution), pipelines.steps(execution)
     assert described["PipelineExecutionStatus"] == "Failed"
     assert described["FailureReason"].startswith("Step failure: step failed: Fails (AlgorithmError: ")
@@ -70,7 +70,7 @@ def test_steps_whose_requests_are_refused(pipelines: Pipelines) -> None:
 
 
 def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
-    """It stops what runs, and nothing else starts."""
+    """The step stops what is running, and nothing else starts."""
     sleeps = pipelines.processing("Sleeps", SLEEPS)
     first = pipelines.processing("First", "pass")
     bad = condition("C", [equals(get("Steps.First.ProcessingJobStatus"), "Completed")], [fail("Bad", "no good")], [])
@@ -87,7 +87,7 @@ def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
 
 
 def test_a_fail_step_whose_message_cannot_be_read(pipelines: Pipelines) -> None:
-    """It ends the execution all the same, with the reason why."""
+    """The step ends the execution nevertheless, and the reason explains why."""
     message = {"Std:JsonGet": {"S3Uri": f"s3://{BUCKET}/nothing.json", "Path": "a"}}
     execution = pipelines.run(pipelines.processing("Sleeps", SLEEPS), fail("Bad", message))
     described = pipelines.describe(execution)
@@ -97,7 +97,7 @@ def test_a_fail_step_whose_message_cannot_be_read(pipelines: Pipelines) -> None:
 
 
 def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One is answered as boto3 tells it after its own attempts, with a full disk for example; one is not answered."""
+    """One request is answered with an error, as if the disk were full; another is not answered at all."""
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
     pipelines.wait_for(execution, "Sleeps")
     full: Any = {"Error": {"Code": "InternalFailure"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
@@ -116,28 +116,28 @@ def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch
 
 
 def while_full(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
-    """Have the records of steps of one status not written, as on a full disk.
+    """Prevent the records of steps with one status from being written, as on a full disk.
 
-    Returns an event that is set when one was not written, and another that ends it when the test sets it.
+    Returns an event that is set when a record was not written, and another that ends this when the test sets it.
     """
-    put, met, space = StepRecords.put, threading.Event(), threading.Event()
+    put, refused_write, space = StepRecords.put, threading.Event(), threading.Event()
 
     def refuse(self: StepRecords, name: str, **members: Any) -> Any:
         if members.get("StepStatus") == status and not space.is_set():
-            met.set()
+            refused_write.set()
             raise OSError("No space left on device")
         return put(self, name, **members)
 
     monkeypatch.setattr(StepRecords, "put", refuse)
-    return met, space
+    return refused_write, space
 
 
 def test_a_job_whose_start_could_not_be_recorded_is_stopped(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    met, space = while_full(monkeypatch, "Executing")
+    refused_write, space = while_full(monkeypatch, "Executing")
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
-    assert met.wait(30)
+    assert refused_write.wait(30)
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
@@ -152,9 +152,9 @@ def test_a_stopped_job_whose_end_could_not_be_recorded_does_not_run_again(
 ) -> None:
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
     job = pipelines.wait_for(execution, "Sleeps")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
-    met, space = while_full(monkeypatch, "Stopped")
+    refused_write, space = while_full(monkeypatch, "Stopped")
     pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
-    assert met.wait(30)
+    assert refused_write.wait(30)
     space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     step = pipelines.steps(execution)["Sleeps"]
@@ -205,18 +205,18 @@ def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
 
 
 def test_stop_and_retry(pipelines: Pipelines) -> None:
-    """Stop ends what runs. Retry runs that again and keeps what has succeeded."""
+    """Stop ends what is running. Retry runs it again and keeps what has succeeded."""
     sagemaker = pipelines.sagemaker
-    again = pipelines.processing("Again", IF_THERE)
-    folder = again["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].rpartition("/")[0]
-    again["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] = folder
+    retried_step = pipelines.processing("Again", IF_THERE)
+    folder = retried_step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].rpartition("/")[0]
+    retried_step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] = folder
     pipelines.client.put(f"{folder.removeprefix(f's3://{BUCKET}/')}/go", "no")
     sleeps = pipelines.processing("Sleeps", SLEEPS)
-    name = pipelines.create(model("First"), again, sleeps, model("After", "Again"))
+    name = pipelines.create(model("First"), retried_step, sleeps, model("After", "Again"))
     execution = pipelines.start(name)
     pipelines.wait_for(execution, "Again", "Failed")
     pipelines.wait_for(execution, "Sleeps")
-    for _ in range(2):  # the second time it stops already
+    for _ in range(2):  # the second time, it is already stopping
         sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     described = pipelines.wait(execution)
     assert described["PipelineExecutionStatus"] == "Stopped"
@@ -227,7 +227,7 @@ def test_stop_and_retry(pipelines: Pipelines) -> None:
     before = pipelines.steps(execution)
     pipelines.client.put(f"{folder.removeprefix(f's3://{BUCKET}/')}/go", "yes")
     token = uuid.uuid4().hex
-    for _ in range(2):  # a request that is repeated is carried out once
+    for _ in range(2):  # a repeated request is carried out only once
         sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution, ClientRequestToken=token)
     pipelines.wait_for(execution, "After", "Succeeded")
     after = pipelines.steps(execution)
@@ -252,7 +252,7 @@ def test_retry_after_a_fail_step(pipelines: Pipelines) -> None:
 
 
 def test_retry_policies(pipelines: Pipelines) -> None:
-    """The limit of instances is an error of the account's resources, and the unknown model is not."""
+    """The limit on instances is an error of the account's resources; the unknown model is not."""
     limit = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 1}
     other = {"ExceptionType": ["Step.THROTTLING", "Step.SERVICE_FAULT"], "ExpireAfterMin": 5}
     create = model("M")
@@ -294,7 +294,7 @@ def test_resources_that_are_deleted_with_a_pipeline(pipelines: Pipelines) -> Non
 
 
 def test_steps_that_register_into_one_new_group(pipelines: Pipelines) -> None:
-    """Each creates the group if it does not exist, and gets a version of its own."""
+    """Each step creates the group if it does not exist, and gets a version of its own."""
     specification = {
         "Containers": [{"Image": IMAGE}],
         "SupportedContentTypes": ["text/csv"],

@@ -1,4 +1,4 @@
-"""Executions that run to the end: parameters, expressions, conditions, the order of steps and what lists answer."""
+"""Executions that run to the end: parameters, expressions, conditions, the order of steps and the results of lists."""
 
 import datetime
 import json
@@ -51,7 +51,7 @@ def parameter(name: str, kind: str, default: Any = None, **members: Any) -> dict
 
 @pytest.mark.slow
 def test_every_type_of_step_and_of_reference(pipelines: Pipelines) -> None:
-    """A model is made by jobs, registered in a group that did not exist, and serves a transform job."""
+    """Jobs make a model, which is registered in a new group and serves a transform job."""
     client, sagemaker, group = pipelines.client, pipelines.sagemaker, "pipeline-group"
     evaluated = {"Std:JsonGet": {"PropertyFile": get("Steps.Evaluate.PropertyFiles.f"), "Path": "acc"}}
     evaluate = pipelines.processing(
@@ -116,9 +116,9 @@ def test_every_type_of_step_and_of_reference(pipelines: Pipelines) -> None:
     assert (package["ModelPackageGroupName"], package["ModelPackageVersion"]) == (group, 1)
     named = package["InferenceSpecification"]["Containers"][0]["Environment"]["NAME"]
     assert named == steps["Create"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
-    again = pipelines.start(name, Word="hello", Least="0.8")
-    assert pipelines.wait(again)["PipelineExecutionStatus"] == "Failed"
-    assert pipelines.steps(again)["Bad"]["FailureReason"] == "only 0.75"
+    second_execution = pipelines.start(name, Word="hello", Least="0.8")
+    assert pipelines.wait(second_execution)["PipelineExecutionStatus"] == "Failed"
+    assert pipelines.steps(second_execution)["Bad"]["FailureReason"] == "only 0.75"
 
 
 def test_parameters_of_all_types(pipelines: Pipelines) -> None:
@@ -140,7 +140,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
         pipelines.start(name, S="other", I="-7", F="1e3", B="FALSE", Needed="é"),
     )
     expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Needed": "", "Joined": "text,5,0.1,true,,5.0"}
-    expected |= {"Whole": "5.0"}  # as it would be if an execution gave 5
+    expected |= {"Whole": "5.0"}  # as if an execution passed 5
     pipelines.wait(first)
     assert pipelines.environment(first, "M") == expected | {"Again": "a1.5trueb"}
     pipelines.wait(second)
@@ -166,7 +166,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
         ({"I": "1", "S": "b"}, "Parameter S: b is not one of a"),
     ],
 )
-def test_values_that_a_parameter_may_not_have(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
+def test_invalid_values_of_a_parameter(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
     declared = [
         parameter("I", "Integer"),
         parameter("F", "Float", 1),
@@ -189,7 +189,7 @@ def test_execution_variables_and_the_experiment(pipelines: Pipelines) -> None:
     assert environment["PipelineArn"] == described["PipelineArn"]
     assert (environment["PipelineExecutionArn"], environment["PipelineExecutionId"]) == (execution, identifier)
     started = datetime.datetime.fromisoformat(environment["StartDateTime"])
-    assert abs((started - described["CreationTime"]).total_seconds()) < 0.002  # one is rounded, the other one cut off
+    assert abs((started - described["CreationTime"]).total_seconds()) < 0.002  # one is rounded, the other truncated
     assert environment["CurrentDateTime"] >= environment["StartDateTime"]
     named = {"ExperimentName": environment["PipelineName"], "TrialName": identifier}
     assert environment.items() >= named.items()
@@ -275,7 +275,7 @@ def test_a_join_that_is_too_long(pipelines: Pipelines) -> None:
 
 
 def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
-    """Neither do its steps run, nor those that need them, wherever they are; the others do."""
+    """Its steps do not run, nor do those that need them, wherever they are; the others do."""
     inner = condition("Inner", [equals(1, 2)], [model("A")], [model("B")])
     outer = condition("Outer", [equals(1, 1)], [inner], [model("C")])
     after = [model("AfterA", X=get("Steps.A.ModelName")), model("AfterB", X=get("Steps.B.ModelName"))]
@@ -306,8 +306,8 @@ def test_as_many_steps_at_a_time_as_configured(pipelines: Pipelines) -> None:
     pipelines.wait_for(execution, "A")
     assert pipelines.describe(execution)["ParallelismConfiguration"] == limit
     assert set(pipelines.statuses(execution)) == {"A"}
-    more = {"MaxParallelExecutionSteps": 2}
-    pipelines.sagemaker.update_pipeline_execution(PipelineExecutionArn=execution, ParallelismConfiguration=more)
+    parallelism = {"MaxParallelExecutionSteps": 2}
+    pipelines.sagemaker.update_pipeline_execution(PipelineExecutionArn=execution, ParallelismConfiguration=parallelism)
     pipelines.wait_for(execution, "B")
     assert set(pipelines.statuses(execution)) == {"A", "B"}
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
@@ -320,8 +320,8 @@ def test_lists_of_executions_and_of_steps(pipelines: Pipelines) -> None:
     name = pipelines.create(model("A"), model("B", "A"), model("C", "B") | {"DisplayName": "shown", "Description": "d"})
     token = "x" * 40
     request = {"PipelineName": name, "PipelineExecutionDescription": "one", "ClientRequestToken": token}
-    first, again = (sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"] for _ in range(2))
-    assert first == again
+    first, second_execution = (sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"] for _ in range(2))
+    assert first == second_execution
     second = pipelines.start(name)
     for execution in (first, second):
         pipelines.wait(execution)
@@ -346,27 +346,27 @@ def test_lists_of_executions_and_of_steps(pipelines: Pipelines) -> None:
 def test_other_requests_are_answered_while_a_definition_is_read(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A large one takes seconds, when an execution starts and when it is retried."""
+    """Reading a large one takes seconds, when an execution starts and when it is retried."""
     name = pipelines.create(fail("F"))
     execution = pipelines.start(name)
     pipelines.wait(execution)
-    reads, goes_on, read_definition = threading.Event(), threading.Event(), pipeline_execution.read_definition
+    reads, may_continue, read_definition = threading.Event(), threading.Event(), pipeline_execution.read_definition
 
     def slowly(*arguments: Any) -> Any:
         reads.set()
-        assert goes_on.wait(60)
+        assert may_continue.wait(60)
         return read_definition(*arguments)
 
     monkeypatch.setattr(pipeline_execution, "read_definition", slowly)
     retry = partial(pipelines.sagemaker.retry_pipeline_execution, PipelineExecutionArn=execution)
     for request in (partial(pipelines.start, name), retry):
-        reads.clear(), goes_on.clear()
+        reads.clear(), may_continue.clear()
         thread = threading.Thread(target=request)
         thread.start()
         assert reads.wait(60)
         pipelines.create(model("M"))
         assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
-        goes_on.set()
+        may_continue.set()
         thread.join()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     assert pipelines.steps(execution)["F"]["AttemptCount"] == 2
@@ -385,7 +385,7 @@ def test_an_execution_keeps_its_definition(pipelines: Pipelines) -> None:
     assert set(pipelines.steps(later)) == {"B"}
 
 
-def test_a_name_that_the_arguments_begin(pipelines: Pipelines) -> None:
+def test_a_name_prefix_from_the_arguments(pipelines: Pipelines) -> None:
     named = model("M")
     named["Arguments"]["ModelName"] = join("mine", get("Parameters.P"), on="_")
     execution = pipelines.run(named, Parameters=[parameter("P", "String", "x" * 70)])
@@ -395,7 +395,7 @@ def test_a_name_that_the_arguments_begin(pipelines: Pipelines) -> None:
 
 @pytest.mark.slow
 def test_a_thousand_steps(pipelines: Pipelines) -> None:
-    """Each needs the one before it; no job runs, so what takes time is the order alone."""
+    """Each step needs the one before; no job runs, so only ordering them takes time."""
     steps = [condition("C0", [equals(1, 1)], [], [])]
     steps += [condition(f"C{n}", [equals(get(f"Steps.C{n - 1}.Outcome"), "True")], [], []) for n in range(1, 1000)]
     execution = pipelines.run(*reversed(steps))

@@ -1,6 +1,6 @@
-"""Random definitions and requests: each is carried out or refused by a modelled error, and the simulator lives on.
+"""Random definitions and requests are carried out or refused by a modelled error, and the simulator keeps running.
 
-A definition that is accepted also runs to an end. Its steps start no jobs, so that many of them can be tried.
+An accepted definition also runs to an end. Its steps start no jobs, so that many of them can be tried.
 """
 
 import json
@@ -64,7 +64,7 @@ conditions = st.recursive(
 
 
 def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Steps of these names, some of them inside others."""
+    """Generate steps with these names, some of them inside others."""
     if not names:
         return st.just([])
     triggers = st.fixed_dictionaries({"Step": st.sampled_from(NAMES), "Trigger": st.sampled_from(list(TRIGGERS))})
@@ -94,12 +94,12 @@ def pipelines() -> Iterator[Pipelines]:
 
 @pytest.fixture(autouse=True)
 def still_works(pipelines: Pipelines) -> Iterator[None]:
-    """Afterwards an execution runs to its end."""
+    """Check that an execution still runs to its end."""
     yield
     assert pipelines.statuses(pipelines.run(model("A"), model("B", "A"))) == {"A": "Succeeded", "B": "Succeeded"}
 
 
-def tried(pipelines: Pipelines, document: Any) -> str:
+def run_random_definition(pipelines: Pipelines, document: Any) -> str:
     """Run a random definition and return how it ended: refused, or the status of its execution."""
     request = {"PipelineName": "tried", "RoleArn": ROLE_ARN, "ClientRequestToken": uuid.uuid4().hex}
     request["PipelineDefinition"] = json.dumps(document)
@@ -111,7 +111,7 @@ def tried(pipelines: Pipelines, document: Any) -> str:
     try:
         body = json.dumps({"PipelineName": "tried", "ClientRequestToken": uuid.uuid4().hex}).encode()
         status, answer = ask(pipelines.client, "SageMaker.StartPipelineExecution", body)
-        if status != 200:  # a parameter without a default
+        if status != 200:  # a parameter has no default
             assert (status, answer["__type"]) == (400, "ValidationException"), answer
             return "Refused"
         execution = answer["PipelineExecutionArn"]
@@ -128,7 +128,7 @@ def tried(pipelines: Pipelines, document: Any) -> str:
 @examples(8)
 @given(document=definitions | definitions.flatmap(spoiled))
 def test_any_definition_is_refused_or_runs(pipelines: Pipelines, document: Any) -> None:
-    tried(pipelines, document)
+    run_random_definition(pipelines, document)
 
 
 NAMED: dict[str, list[Any]] = {
@@ -142,7 +142,7 @@ NAMED: dict[str, list[Any]] = {
 @examples(40)
 @given(data=st.data())
 def test_any_operation_is_answered(pipelines: Pipelines, data: st.DataObject) -> None:
-    """Any operation with any request, which often names what exists."""
+    """Any request to any operation, which often names existing resources."""
     name = data.draw(st.sampled_from(OPERATIONS))
     listed = pipelines.sagemaker.list_pipelines(PipelineNamePrefix="p")["PipelineSummaries"]
     if not any(item["PipelineName"] == "p" for item in listed):
@@ -153,7 +153,7 @@ def test_any_operation_is_answered(pipelines: Pipelines, data: st.DataObject) ->
     for member, choices in NAMED.items():
         if member in document and data.draw(st.integers(0, 3)):
             document[member] = data.draw(st.sampled_from(choices))
-    if "PipelineExecutionArn" in document and data.draw(st.integers(0, 3)):  # not drawn from what was found: it differs
+    if "PipelineExecutionArn" in document and data.draw(st.integers(0, 3)):  # ARNs differ from run to run
         document["PipelineExecutionArn"] = arns[data.draw(st.integers(0, 5)) % len(arns)]
     if data.draw(st.booleans()):
         optional = operation_model(name).input_shape.members.keys() - operation_model(name).input_shape.required_members

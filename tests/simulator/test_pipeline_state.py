@@ -1,4 +1,4 @@
-"""An execution whose simulator is killed goes on in the next one: what has ended is kept, nothing is made twice."""
+"""An execution whose simulator is killed resumes in the next one: what has ended is kept, and nothing is made twice."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ SPECIFICATION = {
     "SupportedContentTypes": ["text/csv"],
     "SupportedResponseMIMETypes": ["text/csv"],
 }
-# sleeps for ever, unless an object is there
+# Sleeps forever, unless an object exists.
 UNTIL = """
 import time
 from pathlib import Path
@@ -25,7 +25,7 @@ while Path(__file__).with_name("go").read_text() != "yes":
 
 
 def names(sagemaker: Any, kind: str) -> list[str]:
-    """The names of all jobs, models or packages of a simulator."""
+    """Return the names of all jobs, models or packages of a simulator."""
     if kind == "packages":
         listed = sagemaker.list_model_packages(ModelPackageGroupName="group")["ModelPackageSummaryList"]
         return [item["ModelPackageArn"] for item in listed]
@@ -35,11 +35,11 @@ def names(sagemaker: Any, kind: str) -> list[str]:
 
 
 def waiting_steps(pipelines: Pipelines) -> list[dict[str, Any]]:
-    """Two steps that end at once, a job that ends, one that does not, and a step that needs it."""
+    """Return two steps that end at once, a job that ends, one that does not, and a step that needs it."""
     waits = pipelines.processing("Waits", UNTIL)
-    place = waits["Arguments"]["ProcessingInputs"][0]["S3Input"]
-    place["S3Uri"] = place["S3Uri"].rpartition("/")[0]
-    pipelines.client.put(f"{place['S3Uri'].removeprefix(f's3://{BUCKET}/')}/go", "no")
+    s3_input = waits["Arguments"]["ProcessingInputs"][0]["S3Input"]
+    s3_input["S3Uri"] = s3_input["S3Uri"].rpartition("/")[0]
+    pipelines.client.put(f"{s3_input['S3Uri'].removeprefix(f's3://{BUCKET}/')}/go", "no")
     arguments = {"ModelPackageGroupName": "group", "InferenceSpecification": SPECIFICATION}
     register = step("Registered", "RegisterModel", arguments)
     after = model("After", "Waits", A=get("Steps.Quick.ProcessingJobArn"), B=get("Steps.Waits.ProcessingJobName"))
@@ -83,7 +83,7 @@ def test_an_execution_goes_on_after_sigkill(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [True, False], ids=["killed", "ended"])
 def test_an_execution_that_was_stopping_or_failing(tmp_path: Path, kills: bool) -> None:
-    """It is not started again: what it was about to do is done. A waiting one goes on to wait."""
+    """The execution is not started again: it finishes stopping or failing. A waiting execution resumes."""
     sleeps = "import time\ntime.sleep(300)"
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))

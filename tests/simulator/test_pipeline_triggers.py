@@ -1,4 +1,4 @@
-"""Steps that run because another one failed, was stopped or ended, and how an execution ends that has them."""
+"""Steps that run because another one failed, was stopped or ended, and how an execution with such steps ends."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from recore.simulator.server import BUCKET
 
 FAILS = "raise ValueError('no luck')"
 SLEEPS = "import time\ntime.sleep(300)"
-# fails unless an object is there, of which a processing job gets a copy
+# Fails unless an object exists, of which a processing job gets a copy.
 IF_THERE = """
 import sys
 from pathlib import Path
@@ -95,8 +95,8 @@ def test_several_steps_have_to_fail(pipelines: Pipelines) -> None:
 
 
 def test_retry_runs_the_failed_step_again_and_discards_later_steps(pipelines: Pipelines) -> None:
-    again = pipelines.processing("Again", IF_THERE)
-    source = again["Arguments"]["ProcessingInputs"][0]["S3Input"]
+    retried_step = pipelines.processing("Again", IF_THERE)
+    source = retried_step["Arguments"]["ProcessingInputs"][0]["S3Input"]
     source["S3Uri"] = source["S3Uri"].rpartition("/")[0]
     key = f"{source['S3Uri'].removeprefix(f's3://{BUCKET}/')}/go"
     pipelines.client.put(key, "no")
@@ -105,7 +105,7 @@ def test_retry_runs_the_failed_step_again_and_discards_later_steps(pipelines: Pi
         model("AfterFailed", "Failed"),
         triggered("Any", "Any", "Again"),
     ]
-    execution = pipelines.run(again, *followed, model("After", "Again"), model("Alone"))
+    execution = pipelines.run(retried_step, *followed, model("After", "Again"), model("Alone"))
     assert pipelines.describe(execution)["PipelineExecutionStatus"] == "CompletedWithFailures"
     before = pipelines.steps(execution)
     assert set(before) == {"Again", "Failed", "AfterFailed", "Any", "Alone"}

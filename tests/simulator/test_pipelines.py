@@ -57,7 +57,7 @@ def json_get(path: str, name: str = "f") -> dict[str, Any]:
 
 
 def reads(value: Any) -> dict[str, Any]:
-    """A step that needs a value."""
+    """Return a step that needs a value."""
     return model("M", A=value)
 
 
@@ -66,8 +66,8 @@ def after(name: str, trigger: str, message: Any = "") -> dict[str, Any]:
 
 
 def outputs(count: int) -> dict[str, Any]:
-    place = PLACE | {"S3Uri": get("Parameters.S")}
-    listed = [{"OutputName": f"o{number}", "S3Output": place} for number in range(count)]
+    data_source = PLACE | {"S3Uri": get("Parameters.S")}
+    listed = [{"OutputName": f"o{number}", "S3Output": data_source} for number in range(count)]
     return process() | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": listed}}}
 
 
@@ -80,7 +80,7 @@ for _ in range(70):
     TREE = join(TREE)
 RETRY = {"ExceptionType": ["Step.THROTTLING"]}
 FILES = process(PropertyFiles=[FILE])
-# steps, with what the refusal says
+# Steps, and the message with which they are refused.
 REFUSED: dict[str, tuple[list[Any], str]] = {
     "a cycle": ([train("A", "B"), train("B", "A")], "need each other in a circle: "),
     "a step that needs itself": ([train("A", "A")], "Step A: the steps need each other in a circle: A -> A"),
@@ -140,7 +140,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     ),
     "a structure for a text": ([train(), reads(get("Steps.T.ModelArtifacts"))], "this one is a structure"),
     "too many outputs, and an expression": ([outputs(11)], "Outputs has 11 items, and may have 0 to 10"),
-    "outputs by the thousand, and as many references": (  # no item is looked for, as that would take minutes
+    "outputs by the thousand, and as many references": (  # items are not looked up one by one, which would take minutes
         [reads(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
         "Step P: Arguments.ProcessingOutputConfig.Outputs has 4000 items",
     ),
@@ -210,7 +210,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     ),
     "a fail step without a text": ([train(), fail("F", get("Steps.T.ModelArtifacts"))], "this one is a structure"),
 }  # fmt: skip
-# members of a definition, with what the refusal says
+# Members of a definition, and the message with which they are refused.
 MEMBERS: dict[str, tuple[Any, str]] = {
     "an unknown type of parameter": ({"Parameters": [parameter("List")]}, "the type List is not one of"),
     "two parameters of one name": ({"Parameters": [parameter("String")] * 2}, "there are two of this name"),
@@ -267,7 +267,7 @@ def test_a_definition_that_cannot_run(pipelines: Pipelines, steps: list[Any], pa
 
 
 @pytest.mark.parametrize(("members", "part"), MEMBERS.values(), ids=MEMBERS)
-def test_members_that_cannot_be(pipelines: Pipelines, members: Any, part: str) -> None:
+def test_invalid_members(pipelines: Pipelines, members: Any, part: str) -> None:
     with refused(part):
         pipelines.create(model("M"), **members)
 
@@ -337,7 +337,7 @@ def test_the_life_of_a_pipeline(pipelines: Pipelines) -> None:
         sagemaker.list_tags(ResourceArn=arns[0])
 
 
-def test_a_definition_on_s3_that_is_not_there(pipelines: Pipelines) -> None:
+def test_a_missing_definition_on_s3(pipelines: Pipelines) -> None:
     request = {"PipelineName": "there", "RoleArn": ROLE_ARN}
     pipelines.client.put("definitions/binary", b"\xff\xfe")
     for bucket, key in ((BUCKET, "definitions/nothing"), ("no-such-bucket", "a"), (BUCKET, "definitions/binary")):
@@ -362,7 +362,7 @@ def test_lists(pipelines: Pipelines) -> None:
 
 
 def test_a_thousand_steps(pipelines: Pipelines) -> None:
-    """Each one needs the one before; and a chain of references."""
+    """Each step needs the one before; and there is a chain of references."""
     steps = [model("M0"), *(model(f"M{n}", A=get(f"Steps.M{n - 1}.ModelName")) for n in range(1, 1000))]
     name = pipelines.create(*reversed(steps))
     assert len(pipelines.sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"]) > 100_000

@@ -1,4 +1,4 @@
-"""Files that rely on private parts of a package are checked again when its pinned version changes."""
+"""Files that rely on private parts of a package must be checked again when its pinned version changes."""
 
 import re
 from importlib.metadata import version
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 RECORE = Path(__file__).parents[2] / "recore"
-# the version for which these files were written; each of them imports or replaces parts that the package may change
+# The version for which these files were written; each file imports or replaces parts that a new version may change.
 PACKAGES = {
     "moto": (
         "5.2.5",

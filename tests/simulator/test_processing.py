@@ -1,4 +1,4 @@
-"""Processing jobs: inputs, outputs, exit messages; and the packages that a job's requirements.txt names."""
+"""Processing jobs: inputs, outputs and exit messages, and the packages that a job's requirements.txt names."""
 
 import io
 import json
@@ -24,13 +24,13 @@ BASE = "import os, sys\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\n"
 
 
 def input_from(uri):
-    place = {"S3Uri": uri, "LocalPath": INPUT, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-    return {"ProcessingInputs": [{"InputName": "data", "S3Input": place}]}
+    s3_input = {"S3Uri": uri, "LocalPath": INPUT, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    return {"ProcessingInputs": [{"InputName": "data", "S3Input": s3_input}]}
 
 
 def output_to(uri):
-    place = {"S3Uri": uri, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
-    return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": place}]}}
+    s3_input = {"S3Uri": uri, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
+    return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_input}]}}
 
 
 def test_inputs_keep_their_names(either):
@@ -66,7 +66,7 @@ def test_keys_that_cannot_be_files(client, keys, reason):
     assert reason in job["FailureReason"]
 
 
-def test_a_bucket_that_is_not_there(client):
+def test_a_missing_bucket(client):
     job = client.process("print('never')", **input_from("s3://no-such-bucket-here/data"))
     assert job["FailureReason"] == "ClientError: The bucket of 's3://no-such-bucket-here/data' does not exist"
     job = client.process(
@@ -103,11 +103,12 @@ def test_a_folder_that_even_its_owner_may_not_read(either):
     assert either.process(script)["ProcessingJobStatus"] == "Completed"
 
 
-# requirements.txt, mostly by training jobs: of processing jobs only a FrameworkProcessor's have one
+# The following is about requirements.txt, mostly in training jobs: only a FrameworkProcessor's processing jobs have
+# one.
 
 
 def source(client, **files):
-    """A source archive of files by their paths; its URI."""
+    """Upload a source archive of files by their paths and return its URI."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, text in files.items():
@@ -134,8 +135,8 @@ def libraries(client):
     return set((client.simulator.folder / "libraries").glob("*"))
 
 
-def test_requirements_that_are_there_already(either, monkeypatch):
-    monkeypatch.setattr(requirements_module, "_install_from_index", None)  # would fail
+def test_requirements_that_are_already_installed(either, monkeypatch):
+    monkeypatch.setattr(requirements_module, "_install_from_index", None)  # a call would fail
     before = libraries(either)
     text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
     text += "nope; sys_platform == 'none'\n"
@@ -145,17 +146,17 @@ def test_requirements_that_are_there_already(either, monkeypatch):
 
 
 def test_the_requirements_of_a_framework_processor(either):
-    """They are in the archive that the SDK's script unpacks and installs them from, where there is no network."""
+    """The packages are in the archive from which the SDK's script installs them, without a network."""
     archive = either.get(source(either, **{"requirements.txt": "numpy\n./pkg\n"} | PACKAGE))
     uri = either.put(f"source/{uuid.uuid4().hex}/sourcedir.tar.gz", archive)
-    place = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
-    job = either.process(USE, ProcessingInputs=[{"InputName": "source", "S3Input": place | {"S3InputMode": "File"}}])
+    s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
+    job = either.process(USE, ProcessingInputs=[{"InputName": "source", "S3Input": s3_input | {"S3InputMode": "File"}}])
     assert job["ProcessingJobStatus"] == "Completed", job
     assert "hello from the package" in output(either, "ProcessingJob", job["ProcessingJobName"])
 
 
 def test_the_script_of_a_framework_processor(either):
-    """It names /opt/ml, where without a sandbox there is nothing. The program that it starts gets its paths."""
+    """It names /opt/ml, which does not exist without a sandbox. The program that it starts gets translated paths."""
     program = "import pathlib, sys\npathlib.Path(sys.argv[1], 'x').write_text(open('beside.txt').read())"
     script = (
         '#!/bin/bash\ncd /opt/ml/processing/input/code/\ntar -xzf sourcedir.tar.gz\nset -e\npython3 program.py "$@"'
@@ -163,9 +164,9 @@ def test_the_script_of_a_framework_processor(either):
     archive = either.get(source(either, **{"program.py": program, "beside.txt": "beside it"}))
     root, inputs = f"source/{uuid.uuid4().hex}", []
     for name, file, content in (("source", "sourcedir.tar.gz", archive), ("entrypoint", "runproc.sh", script)):
-        place = {"S3Uri": either.put(f"{root}/{file}", content), "S3DataType": "S3Prefix", "S3InputMode": "File"}
-        place["LocalPath"] = f"/opt/ml/processing/input/{name.replace('source', 'code')}"
-        inputs.append({"InputName": name, "S3Input": place})
+        s3_input = {"S3Uri": either.put(f"{root}/{file}", content), "S3DataType": "S3Prefix", "S3InputMode": "File"}
+        s3_input["LocalPath"] = f"/opt/ml/processing/input/{name.replace('source', 'code')}"
+        inputs.append({"InputName": name, "S3Input": s3_input})
     command = ["/bin/bash", "/opt/ml/processing/input/entrypoint/runproc.sh"]
     job = either.process(
         "",
@@ -177,10 +178,10 @@ def test_the_script_of_a_framework_processor(either):
     assert either.get(f"s3://{BUCKET}/{root}/o/x") == b"beside it"
 
 
-def test_an_archive_of_a_framework_processor_that_is_not_one(client):
-    place = {"S3Uri": client.put("source/broken/sourcedir.tar.gz", "text"), "S3DataType": "S3Prefix"}
-    place |= {"LocalPath": "/opt/ml/processing/input/code", "S3InputMode": "File"}
-    job = client.process("print('never')", ProcessingInputs=[{"InputName": "source", "S3Input": place}])
+def test_an_invalid_archive_of_a_framework_processor(client):
+    s3_input = {"S3Uri": client.put("source/broken/sourcedir.tar.gz", "text"), "S3DataType": "S3Prefix"}
+    s3_input |= {"LocalPath": "/opt/ml/processing/input/code", "S3InputMode": "File"}
+    job = client.process("print('never')", ProcessingInputs=[{"InputName": "source", "S3Input": s3_input}])
     assert job["FailureReason"].startswith("ClientError: sourcedir.tar.gz cannot be unpacked: "), job
 
 
@@ -266,7 +267,7 @@ def test_a_package_that_cannot_be_built(either, monkeypatch, script, reason):
     assert job["FailureReason"] == f"AlgorithmError: requirements.txt cannot be installed: {reason}"
 
 
-def test_the_time_limit_holds_while_a_package_is_built(either):
+def test_the_time_limit_applies_while_a_package_is_built(either):
     uri = source(either, **PACKAGE | {"job.py": "", "requirements.txt": "./pkg", "pkg/setup.py": "while True: pass"})
     job = either.train("", seconds=5, HyperParameters={"sagemaker_submit_directory": uri})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
@@ -275,7 +276,7 @@ def test_the_time_limit_holds_while_a_package_is_built(either):
 
 @pytest.mark.machine
 def test_a_package_of_the_index(either):
-    """Needs an index: pip's own, by this machine's settings."""
+    """This needs a package index: pip's own, with this machine's settings."""
     job = train(either, "wheel==0.45.1", "import wheel\nprint('wheel', wheel.__version__)")
     assert job["TrainingJobStatus"] == "Completed", job
     assert "wheel 0.45.1" in output(either, "TrainingJob", job["TrainingJobName"])

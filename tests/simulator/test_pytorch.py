@@ -1,4 +1,4 @@
-"""PyTorch images: training and serving in an environment of their own, with that image's defaults for the hooks."""
+"""PyTorch images: training and serving in an environment of their own, with the image's default hooks."""
 
 import io
 import json
@@ -60,8 +60,8 @@ if __name__ == "__main__":
 """
 
 
-def trained(client: Client, slope: int) -> dict[str, Any]:
-    """A training job that has completed, of a line with this slope."""
+def train_slope(client: Client, slope: int) -> dict[str, Any]:
+    """Return a completed training job that fits a line with this slope."""
     settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": client.source(job=SCRIPT)}
     algorithm = ALGORITHM | {"TrainingImage": TRAINING}
     job = train(client, AlgorithmSpecification=algorithm, HyperParameters=settings | {"slope": str(slope)})
@@ -69,8 +69,8 @@ def trained(client: Client, slope: int) -> dict[str, Any]:
     return job
 
 
-def served(client: Client, endpoints: Endpoints, uri: str, **variables: str) -> str:
-    """An endpoint with a model of an archive; its name."""
+def create_endpoint(client: Client, endpoints: Endpoints, uri: str, **variables: str) -> str:
+    """Create an endpoint with a model from an archive and return its name."""
     name = f"pytorch-{next(numbers)}"
     container = {"Image": INFERENCE, "ModelDataUrl": uri}
     container["Environment"] = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | variables
@@ -79,17 +79,17 @@ def served(client: Client, endpoints: Endpoints, uri: str, **variables: str) -> 
 
 
 def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpoints) -> None:
-    """JSON, CSV and NPY in and out. The environment is read-only in a sandbox, and the job says its version.
+    """JSON, CSV and NPY work in both directions. The environment is read-only in a sandbox, and the job's log names it.
 
-    The SDK sets the variables that name a script to nothing.
+    The SDK sets the variables that name a script to an empty text.
     """
-    job = trained(client, 3)
+    job = train_slope(client, 3)
     printed = output(client, "TrainingJob", job["TrainingJobName"])
     assert f"versions {pytorch.FAMILY.version()} " in printed
     assert "is of PyTorch 1.8; the version differs" in printed
     assert "read-only:" in printed or not client.simulator.enforced
     variables = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}
-    name = served(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
+    name = create_endpoint(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
     rows, expected = np.array([[1, 2], [3, 4]], dtype=np.float32), [[5.5], [13.5]]
     npy = io.BytesIO()
@@ -139,9 +139,9 @@ def output_fn(prediction, accept):
 
 
 def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
-    """Responses are those of TorchServe: without a charset, and with the status of the error that a hook raises."""
+    """Responses are TorchServe's: without a charset, and with the status of the error that a hook raises."""
     uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
-    name = served(client, endpoints, uri)
+    name = create_endpoint(client, endpoints, uri)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
     for accept in ("application/json", "text/csv"):
         response = endpoints.invoke(name, "5", ContentType="text/csv", Accept=accept, CustomAttributes="hole=7")
@@ -161,16 +161,16 @@ def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client,
 
 
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:
-    """The SDK's step puts the script beside the model, whose weights alone nothing can serve."""
-    uri = trained(client, 2)["ModelArtifacts"]["S3ModelArtifacts"]
-    alone = served(client, endpoints, uri)
+    """The SDK's step puts the script beside the model, whose weights alone cannot be served."""
+    uri = train_slope(client, 2)["ModelArtifacts"]["S3ModelArtifacts"]
+    weights_only = create_endpoint(client, endpoints, uri)
     job = repack(client, uri, SCRIPT)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
-    name = served(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
+    name = create_endpoint(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
     answer = endpoints.invoke(name, "[[1, 2]]", ContentType="application/json")["Body"].read()
     assert json.loads(answer) == [[4.5]]
-    failed = endpoints.settle(alone)
+    failed = endpoints.settle(weights_only)
     assert failed["EndpointStatus"] == "Failed"
     assert "weights.pth is not TorchScript: save it with torch.jit.save, or write a model_fn" in failed["FailureReason"]

@@ -1,4 +1,4 @@
-"""The store of records: like a dict of dicts, for many threads, over restarts, and in files that are damaged."""
+"""The store of records: like a dict of dicts, for many threads, across restarts, and in damaged files."""
 
 import contextlib
 import copy
@@ -133,12 +133,12 @@ TestStoreLikeDicts = StoreLikeDicts.TestCase
 TestStoreLikeDicts.settings = settings(examples(10), stateful_step_count=30)
 
 
-def test_of_two_requests_with_one_token_the_second_waits_for_the_answer_of_the_first() -> None:
+def test_the_second_of_two_requests_with_one_token_waits_for_the_first() -> None:
     models = Models(cast(Platform, SimpleNamespace(store=Store())))
-    both, carried_out = threading.Barrier(2), itertools.count(1)
+    both, runs = threading.Barrier(2), itertools.count(1)
 
     def act(request: Record) -> Record:
-        number = next(carried_out)
+        number = next(runs)
         with contextlib.suppress(threading.BrokenBarrierError):
             both.wait(1)
         return {"Number": number}
@@ -149,7 +149,7 @@ def test_of_two_requests_with_one_token_the_second_waits_for_the_answer_of_the_f
 
 
 def test_a_change_in_a_file_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
-    """FULL: the log is written through at each change. What would be lost without it, only a power cut shows."""
+    """FULL: the log is written through at each change. Only a power cut shows what would be lost without it."""
     database = Database.open(tmp_path / "state.sqlite")
     with database.transaction() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -185,7 +185,7 @@ def test_threads_do_not_disturb_each_other(steps_of_threads: list[list[tuple[str
         store = Store(database)
         with ThreadPoolExecutor(len(steps_of_threads)) as pool:
             works = [pool.submit(work, *item, store) for item in enumerate(steps_of_threads)]
-        expected = {key: record for done in works for key, record in done.result().items()}
+        expected = {key: record for future in works for key, record in future.result().items()}
         assert sorted(map(str, store.all("Model"))) == sorted(map(str, expected.values()))
         counts = sum(step == "count" for steps in steps_of_threads for step, _ in steps)
         assert (store.get("Counter", "shared") or {"count": 0}) == {"count": counts}
@@ -193,7 +193,7 @@ def test_threads_do_not_disturb_each_other(steps_of_threads: list[list[tuple[str
 
 
 def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Call a function in threads that begin at the same moment; return what it returned."""
+    """Call a function in threads that start at the same moment, and return the results."""
     ready = threading.Barrier(count)
 
     def begin(number: int) -> Any:
@@ -260,7 +260,7 @@ def make_database(path: Path, records: int = 200) -> None:
     database.close()
 
 
-def test_a_file_of_an_earlier_version_has_a_table_more(tmp_path: Path) -> None:
+def test_a_file_of_an_earlier_version_gets_a_new_table(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     make_database(path, records=1)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
@@ -310,7 +310,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("damaged", DAMAGED)
-def test_a_damaged_or_foreign_file_is_refused_and_stays_as_it_is(damaged: str, tmp_path: Path) -> None:
+def test_a_damaged_or_foreign_file_is_refused_and_not_changed(damaged: str, tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     make_database(path)
     damage(path, damaged)
@@ -323,11 +323,11 @@ def test_a_damaged_or_foreign_file_is_refused_and_stays_as_it_is(damaged: str, t
     assert content_of(tmp_path).items() >= before.items()
 
 
-def test_the_changes_beside_a_damaged_file_stay_too(tmp_path: Path) -> None:
+def test_the_log_beside_a_damaged_file_is_kept_too(tmp_path: Path) -> None:
     make_database(tmp_path / "state.sqlite")
     database = Database.open(tmp_path / "state.sqlite")
     Store(database).add("Model", "the latest", {})
-    killed = tmp_path / "killed"  # what a kill at this moment leaves
+    killed = tmp_path / "killed"  # what a kill at this moment leaves behind
     killed.mkdir()
     for name in ("state.sqlite", "state.sqlite-wal"):
         shutil.copy(tmp_path / name, killed)
@@ -340,13 +340,13 @@ def test_the_changes_beside_a_damaged_file_stay_too(tmp_path: Path) -> None:
     assert content_of(killed).items() >= before.items()
 
 
-def test_a_file_that_was_cut_off_while_it_was_made_is_made_again(tmp_path: Path) -> None:
+def test_a_file_that_was_cut_off_during_its_creation_is_created_again(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite.new").write_bytes(b"SQLite format 3")
     make_database(tmp_path / "state.sqlite")
     assert [path.name for path in tmp_path.iterdir()] == ["state.sqlite"]
 
 
-def test_tags_are_merged_and_end_with_their_model() -> None:
+def test_tags_are_merged_and_deleted_with_their_model() -> None:
     store = Store()
     platform = SimpleNamespace(store=store)
     models = Models(platform)
@@ -363,7 +363,7 @@ def test_tags_are_merged_and_end_with_their_model() -> None:
     def add_or_make_again(thread: int) -> None:
         for _ in range(100):
             if thread:
-                with contextlib.suppress(ServiceError):  # there is no such model at this moment
+                with contextlib.suppress(ServiceError):  # the model does not exist at this moment
                     add(thread)
             else:
                 models.answer("DeleteModel", {"ModelName": "a"})

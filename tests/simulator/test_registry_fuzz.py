@@ -1,4 +1,4 @@
-"""Any request to the model registry, and any search, gets its response or a modelled error; the simulator continues.
+"""Any request to the model registry, and any search, gets a response or a modelled error; the simulator keeps running.
 
 Requests that hypothesis makes from the service model often name what exists here, so that many of them are carried out.
 """
@@ -50,7 +50,7 @@ NAMED = {
     "ModelCardContent": ["{}", '{"model_overview": {"model_id": 1}}'],
     "Value": ["1", "-0.5", "true", "2026-01-01T00:00:00", "Approved", "a,b", "g", "nan", "1e999"],
 }
-# members of requests that are carried out; None: without the member
+# Members of requests that are carried out; None: without the member.
 TYPICAL: dict[str, dict[str, Any]] = {
     "CreateModelPackage": {"ModelPackageGroupName": "g", "ModelPackageName": None, "Tags": None, "ModelCard": None}
     | dict.fromkeys(NOT_SIMULATED),
@@ -68,14 +68,14 @@ def packages() -> Iterator[Packages]:
         yield Packages(Client(simulator))
 
 
-def furnish(packages: Packages) -> None:
+def create_resources(packages: Packages) -> None:
     """Create what requests name, and delete what is left of it."""
     sagemaker, other = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
     members = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"a": "1"}}
     for group in ("g", "h"):
         for version in packages.listed(ModelPackageGroupName=group):
             sagemaker.delete_model_package(ModelPackageName=version)
-        with contextlib.suppress(sagemaker.exceptions.ClientError):  # it was deleted
+        with contextlib.suppress(sagemaker.exceptions.ClientError):  # it may have been deleted
             sagemaker.delete_model_package_group(ModelPackageGroupName=group)
         sagemaker.create_model_package_group(ModelPackageGroupName=group)
         for _ in range(2):
@@ -86,9 +86,9 @@ def furnish(packages: Packages) -> None:
 
 @pytest.fixture(autouse=True)
 def still_works(packages: Packages) -> Iterator[None]:
-    """Afterwards versions are numbered on, and all can be listed and found."""
+    """Check that versions are still numbered, and that all can be listed and found."""
     sagemaker = packages.sagemaker
-    furnish(packages)
+    create_resources(packages)
     yield
     group = packages.group()
     assert [packages.version(group)[-2:] for _ in range(2)] == ["/1", "/2"]
@@ -98,15 +98,17 @@ def still_works(packages: Packages) -> Iterator[None]:
     assert {item["ModelPackage"]["ModelPackageArn"] for page in pages for item in page["Results"]} == {*listed}
 
 
-def named(document: Any) -> st.SearchStrategy[Any]:
-    """A document in which members of certain names often have a value that means something here."""
+def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
+    """Return a document in which certain members often have a meaningful value."""
     if isinstance(document, list):
-        return st.tuples(*map(named, document)).map(list)
+        return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):
         return st.just(document)
     return st.fixed_dictionaries(
         {
-            name: st.one_of(*[st.sampled_from(NAMED[name])] * 3, named(value)) if name in NAMED else named(value)
+            name: st.one_of(*[st.sampled_from(NAMED[name])] * 3, with_existing_names(value))
+            if name in NAMED
+            else with_existing_names(value)
             for name, value in document.items()
         }
     )
@@ -116,7 +118,7 @@ def named(document: Any) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
-    requests = valid(operation_model(name).input_shape).flatmap(named)
+    requests = valid(operation_model(name).input_shape).flatmap(with_existing_names)
     typical = requests.map(lambda document: document | TYPICAL.get(name, {}))
     document = data.draw(typical | requests | typical.flatmap(spoiled))
     status, answer = ask(packages.client, f"SageMaker.{name}", json.dumps(document).encode())
@@ -124,4 +126,4 @@ def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> N
     allowed = {"ValidationException", "SerializationException"} | modelled
     assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
     if status == 200 and name.startswith("Delete"):
-        furnish(packages)
+        create_resources(packages)

@@ -15,27 +15,27 @@ from support.state import running
 
 
 @pytest.mark.slow
-def test_versions_are_counted_on_after_a_kill(tmp_path: Path) -> None:
-    """Each version whose creation was confirmed exists, and no number is skipped or used twice."""
+def test_version_numbers_continue_after_a_kill(tmp_path: Path) -> None:
+    """Each acknowledged version exists, and no number is skipped or used twice."""
     answered: list[str] = []
     with running("--state", tmp_path) as simulator:
         packages = Packages(Client(simulator))
         packages.sagemaker = simulator.client("sagemaker", config=Config(retries={"max_attempts": 0}))
         group = packages.group()
-        some = threading.Event()
+        registered = threading.Event()
 
         def register(_: int) -> None:
             try:
                 answered.append(packages.version(group))
             except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError):
-                return  # the simulator is gone
+                return  # the simulator was killed
             if len(answered) >= 20:
-                some.set()
+                registered.set()
 
         with ThreadPoolExecutor(32) as pool:
             for number in range(400):
                 pool.submit(register, number)
-            assert some.wait(120)
+            assert registered.wait(120)
             simulator.kill()
             pool.shutdown(cancel_futures=True)
     with running("--state", tmp_path) as simulator:

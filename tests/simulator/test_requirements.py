@@ -1,4 +1,4 @@
-"""A job's requirements.txt: how it is read and installed, by whom at a time, and what stops that."""
+"""A job's requirements.txt: how it is read, how its installation is shared, and what stops it."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from recore.simulator.compute.processes.reasons import start_of
 from recore.simulator.compute.scripts.requirements import LARGEST, RequirementsFile, digest_of
 from recore.simulator.compute.scripts.script_mode import find_requirements
 
-# A build that makes a file, and ends once there is another one.
+# A build that creates a file, and ends once another one exists.
 WAITING = """
 import os, time
 open({begun!r}, "w").close()
@@ -42,18 +42,18 @@ def failed_endpoint(endpoints: Endpoints, model: str) -> str:
 
 @pytest.fixture
 def building(without_sandbox: Client, tmp_path: Path):
-    """The source of an endpoint that builds a package all the while."""
-    begun, go = tmp_path / "begun", tmp_path / "go"
+    """Return the source of an endpoint that goes on building a package."""
+    started, go = tmp_path / "begun", tmp_path / "go"
     files = {
         "inference.py": NAMED.format(name="m"),
         "requirements.txt": "./package\n",
         "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "waiting"\nbackend-path = ["."]\n',
-        "package/waiting.py": WAITING.format(begun=str(begun), go=str(go)),
+        "package/waiting.py": WAITING.format(begun=str(started), go=str(go)),
     }
     endpoints, source = Endpoints(without_sandbox), without_sandbox.source(**files)
     model = endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
     name = endpoints.create(endpoints.config(variant(model)), wait=False)
-    wait_until(begun.exists)
+    wait_until(started.exists)
     yield source
     assert endpoints.describe(name)["EndpointStatus"] == "Creating"
     go.touch()
@@ -61,7 +61,7 @@ def building(without_sandbox: Client, tmp_path: Path):
     endpoints.delete(name)
 
 
-def test_other_requirements_are_installed_meanwhile(without_sandbox: Client, building: str) -> None:
+def test_other_requirements_are_installed_at_the_same_time(without_sandbox: Client, building: str) -> None:
     source = without_sandbox.source(job="", **{"requirements.txt": "./not-there"})
     job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert "not-there" in job["FailureReason"]
@@ -81,8 +81,8 @@ def test_a_large_file_is_refused(of_either: Endpoints) -> None:
     job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert job["FailureReason"] == TOO_LARGE
     uri = client.put(f"source/{next(numbers)}/sourcedir.tar.gz", client.get(source))
-    place = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
-    job = client.process("", ProcessingInputs=[{"InputName": "source", "S3Input": place | {"S3InputMode": "File"}}])
+    s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
+    job = client.process("", ProcessingInputs=[{"InputName": "source", "S3Input": s3_input | {"S3InputMode": "File"}}])
     assert job["FailureReason"] == TOO_LARGE
     model = of_either.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
     assert failed_endpoint(of_either, model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
@@ -124,7 +124,7 @@ def test_a_model_whose_requirements_are_elsewhere(of_either: Endpoints) -> None:
     assert reason == "could not be started: the file of requirements is not in the source"
 
 
-def test_paths_begin_in_the_source_wherever_the_file_is(without_sandbox: Client) -> None:
+def test_paths_are_relative_to_the_source_wherever_the_file_is(without_sandbox: Client) -> None:
     files = {"job": b"", "below/needs": b"./package\n", "package/setup": b"raise SystemExit('was run')\n"}
     source = without_sandbox.put("linked.tar.gz", packed(member("requirements.txt", b"2", "below/needs.py"), **files))
     job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
@@ -179,7 +179,7 @@ def test_a_copy_of_a_source_has_the_same_contents(tmp_path: Path) -> None:
     assert os.access(copy / "inner/run.sh", os.X_OK)
 
 
-def test_a_folder_s_removal_is_not_waited_for_after_a_stop(tmp_path: Path) -> None:
+def test_a_stop_does_not_wait_for_the_removal_of_a_folder(tmp_path: Path) -> None:
     def stop() -> None:
         raise JobStopped
 

@@ -1,4 +1,4 @@
-"""The responses that a model's server may send. Whatever could be read in two ways is refused."""
+"""The responses that a model's server may send. Ambiguous ones are refused."""
 
 import contextlib
 import socket
@@ -88,7 +88,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("sent", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_refused(sent: bytes, reason: str) -> None:
+def test_refused_requests(sent: bytes, reason: str) -> None:
     with pytest.raises(NoResponse, match=f"^the server's response is not HTTP: ({reason})") as caught:
         read(sent)
     assert type(caught.value) is NoResponse
@@ -107,7 +107,7 @@ def test_what_is_refused(sent: bytes, reason: str) -> None:
     ],
     ids=lambda sent: repr(sent[15:60]),
 )
-def test_what_is_too_large(sent: bytes) -> None:
+def test_responses_that_are_too_large(sent: bytes) -> None:
     with pytest.raises(NoResponse, match=r"^the server's response has more than 1 MB$"):
         read(sent)
 
@@ -145,10 +145,10 @@ ACCEPTED = {
 }
 
 
-@pytest.mark.parametrize(("sent", "body", "kept"), ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_what_is_accepted(sent: bytes, body: bytes, kept: bool) -> None:
+@pytest.mark.parametrize(("sent", "body", "keeps_connection"), ACCEPTED.values(), ids=ACCEPTED.keys())
+def test_accepted_responses(sent: bytes, body: bytes, keeps_connection: bool) -> None:
     response, can_be_kept = read(sent)
-    assert (response.body, can_be_kept) == (body, kept)
+    assert (response.body, can_be_kept) == (body, keeps_connection)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ pieces = st.sampled_from([*heads, *others])
 
 @given(st.lists(pieces, max_size=12), st.booleans())
 def test_any_bytes_are_either_a_response_or_an_error(sent: list[bytes], begins: bool) -> None:
-    """However they arrive; the words of a refusal may depend on that."""
+    """This holds however the bytes arrive; only the message of a refusal may depend on that."""
     outcomes = []
     whole = (OK if begins else b"") + b"".join(sent)
     for parts in ([whole], [bytes([byte]) for byte in whole]):

@@ -1,4 +1,4 @@
-"""How long metrics and logs are kept, through boto3."""
+"""How long metrics and logs are kept, seen through boto3."""
 
 import datetime
 import uuid
@@ -16,7 +16,7 @@ NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
 class Metric:
-    """A metric of its own."""
+    """A metric with a unique name."""
 
     def __init__(self, client: Client):
         self.cloudwatch = client.simulator.client("cloudwatch")
@@ -46,7 +46,7 @@ class Metric:
 def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     metric = Metric(client)
     hour = NOW.replace(minute=0, second=0)
-    ages = {"hours": (4, 60), "days": (20, 300), "weeks": (12, 3600)}  # and the seconds that are one value then
+    ages = {"hours": (4, 60), "days": (20, 300), "weeks": (12, 3600)}  # and the seconds merged into one value
     begins = [hour - datetime.timedelta(**{unit: age}) for unit, (age, _) in ages.items()]
     second = datetime.timedelta(seconds=1)
     data = [
@@ -59,7 +59,7 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     sets = {"SampleCount": 3, "Sum": 6.0, "Minimum": 0.5, "Maximum": 4.0}
     data += [{"Timestamp": begins[0], "StatisticValues": sets, "Dimensions": [{"Name": "d", "Value": "a"}]}] * 2
     data += [{"Timestamp": NOW - datetime.timedelta(days=460), "Value": 7.0}]
-    # the clean-up comes when enough is put, of whatever
+    # any data may trigger the clean-up, if there is enough
     metric.put(data)
     before = metric.points(3600, Dimensions=[{"Name": "d", "Value": "a"}])
     Metric(client).put([{"Value": 1.0}] * retention.PUT_DATA)
@@ -81,7 +81,7 @@ def test_values_with_counts_count_as_often(client: Client) -> None:
     assert (point["SampleCount"], point["Sum"]) == (3.0, 3.0)
 
 
-def test_of_too_many_data_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_of_too_many_data_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "MOST_DATA", 10)
     now = datetime.datetime(2026, 1, 1)
     data = [MetricDatum("n", "m", float(number), [], now, None) for number in range(25)]
@@ -89,7 +89,7 @@ def test_of_too_many_data_the_newest_are_kept(monkeypatch: pytest.MonkeyPatch) -
 
 
 class Stream:
-    """A log stream of its own, whose events have 100 kB each."""
+    """A log stream with a unique name, whose events are 100 kB each."""
 
     def __init__(self, client: Client):
         self.logs, self.names = client.logs, {"logGroupName": f"group-{uuid.uuid4().hex}", "logStreamName": "stream"}
@@ -106,13 +106,13 @@ class Stream:
             self.written += 10
 
     def kept(self) -> list[str]:
-        """The first word of each event."""
-        words, token = [], {}
+        """Return the first word of each event."""
+        first_words, token = [], {}
         while True:
             page = self.logs.get_log_events(**self.names, startFromHead=True, limit=1000, **token)
             if not page["events"]:
-                return words
-            words += [event["message"].split()[0] for event in page["events"]]
+                return first_words
+            first_words += [event["message"].split()[0] for event in page["events"]]
             token = {"nextToken": page["nextForwardToken"]}
 
 
@@ -120,7 +120,7 @@ def test_the_newest_events_of_logs_are_kept(client: Client, monkeypatch: pytest.
     monkeypatch.setattr(retention, "STREAM", 10 << 20)
     quiet, endless = Stream(client), Stream(client)
     quiet.put(2)
-    endless.put(44)  # the clean-up comes every 32 MB: once between 10 and 42 MB, wherever its count is at the start
+    endless.put(44)  # a clean-up comes every 32 MB, so there is one between 10 and 42 MB, wherever the count starts
     note, *numbers = endless.kept()
     assert note == retention.NOT_KEPT.split()[0]
     assert numbers == [str(number) for number in range(440 - len(numbers), 440)]

@@ -1,4 +1,4 @@
-"""A new kind of resource that waits for others is one file, tests/support/two_job_resource.py, and one line here."""
+"""A new kind of resource that waits for others takes one file, tests/support/two_job_resource.py, and one line here."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from recore.simulator.resources import registry
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 KINDS = (*registry.KINDS, AutoMLJobs)
-# a simulator that can be killed, which has the kind as well
+# A simulator that has the kind as well and can be killed.
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -33,10 +33,10 @@ with Simulator(isolation="off", state=Path(sys.argv[1])) as simulator:
 
 
 def create(sagemaker: Any, name: str, script: str) -> None:
-    place = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/none"}}}
+    data_source = {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/none"}}}
     sagemaker.create_auto_ml_job(
         AutoMLJobName=name,
-        InputDataConfig=[place | {"TargetAttributeName": script}],
+        InputDataConfig=[data_source | {"TargetAttributeName": script}],
         OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/none"},
         RoleArn=ROLE_ARN,
     )
@@ -51,7 +51,7 @@ def wait(sagemaker: Any, name: str) -> dict[str, Any]:
 
 
 def jobs(sagemaker: Any) -> dict[str, str]:
-    """The status of each processing job by its name."""
+    """Return the status of each processing job by its name."""
     listed = sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"]
     return {job["ProcessingJobName"]: job["ProcessingJobStatus"] for job in listed}
 
@@ -83,7 +83,7 @@ def test_a_resource_waits_for_two_jobs(monkeypatch: pytest.MonkeyPatch, script: 
             assert "both-1-1 is Failed" in described["FailureReason"]
 
 
-def test_it_goes_on_after_a_kill_and_replaces_the_job_that_was_interrupted(tmp_path: Path) -> None:
+def test_it_resumes_after_a_kill_and_replaces_the_interrupted_job(tmp_path: Path) -> None:
     state, go = tmp_path / "state", tmp_path / "go"
     with simulator_to_kill(state) as (sagemaker, process):
         script = f"import pathlib, time; [time.sleep(0.05) for _ in iter(pathlib.Path({str(go)!r}).exists, True)]"

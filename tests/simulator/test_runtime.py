@@ -1,4 +1,4 @@
-"""The runtime's interface: REST, errors that its clients can read, and the invocations that a kind adds."""
+"""The runtime's interface: REST, errors as its clients read them, and where a kind adds its invocations."""
 
 import contextlib
 import http.client
@@ -36,7 +36,7 @@ class Echoes(Resource):
 
 
 class Waits(Resource):
-    """Another one, whose invocations wait until they may end."""
+    """Another such kind, whose invocations wait until they may end."""
 
     kind = "Wait"
     arn_type = "wait"
@@ -103,7 +103,7 @@ def test_addresses_and_methods(
         assert path in json.loads(answer.read())["Message"] or path.endswith("/invocations")
 
 
-def test_an_invocation_has_a_thread_whatever_form_its_address_has(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invocation_has_a_thread_whatever_the_form_of_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "WORKERS", 2)
     monkeypatch.setattr(Waits, "begun", threading.Semaphore(0))
     monkeypatch.setattr(Waits, "may_end", threading.Event())

@@ -18,7 +18,7 @@ from recore.simulator.state.s3_contents import SMALL, Content, contents
 
 
 @pytest.mark.parametrize("size", [0, 1, SMALL, SMALL + 1, 6 << 20, (16 << 20) + 1])
-def test_contents_of_all_sizes_come_back(client: Client, size: int) -> None:
+def test_contents_of_all_sizes_are_returned(client: Client, size: int) -> None:
     content, key = os.urandom(size), f"contents/{uuid.uuid4().hex}"
     client.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
     assert client.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == content
@@ -31,7 +31,7 @@ def test_contents_of_all_sizes_come_back(client: Client, size: int) -> None:
     assert client.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"another"
 
 
-def test_many_large_objects_are_in_files_that_are_closed(client: Client) -> None:
+def test_many_large_objects_are_in_closed_files(client: Client) -> None:
     def files() -> int:
         return len(list(contents.new_file().parent.iterdir()))
 
@@ -40,7 +40,7 @@ def test_many_large_objects_are_in_files_that_are_closed(client: Client) -> None
     before, opened = files(), process.num_fds()
     for number in range(100):
         client.s3.put_object(Bucket=BUCKET, Key=f"many/{number}", Body=content)
-    assert process.num_fds() <= opened + 5  # a connection now and then
+    assert process.num_fds() <= opened + 5  # other connections may be open
     assert files() == before + 100
     for number in range(100):
         client.s3.delete_object(Bucket=BUCKET, Key=f"many/{number}")
@@ -54,7 +54,7 @@ def test_the_body_of_a_request_does_not_outlive_it(client: Client) -> None:
         alive = [request for request in gc.get_objects() if isinstance(request, BackendRequest)]
         return sum(getattr(request, "_cached_data", None) == body for request in alive)
 
-    gc.disable()  # a cycle would hold it until the collector comes
+    gc.disable()  # the collector would have to break a cycle
     try:
         client.s3.put_object(Bucket=BUCKET, Key="large", Body=body)
         wait_until(lambda: not requests())
@@ -81,8 +81,8 @@ with Simulator() as third:
 
 
 def test_the_folder_lasts_as_long_as_any_simulator_of_the_process(tmp_path: Path) -> None:
-    done = run("-c", TWO, cwd=ROOT, TMPDIR=str(tmp_path))
-    assert done.returncode == 0, done.stderr
+    result = run("-c", TWO, cwd=ROOT, TMPDIR=str(tmp_path))
+    assert result.returncode == 0, result.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -109,9 +109,9 @@ with Simulator(state=Path(sys.argv[1])) as simulator:
 """
 
 
-def test_a_content_that_the_state_folder_takes_only_at_the_end(tmp_path: Path) -> None:
-    done = run("-c", LATE, tmp_path / "state", cwd=ROOT)
-    assert done.returncode == 0, done.stderr
+def test_a_content_that_reaches_the_state_folder_only_at_the_end(tmp_path: Path) -> None:
+    result = run("-c", LATE, tmp_path / "state", cwd=ROOT)
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_closed_content_is_not_read() -> None:

@@ -1,4 +1,4 @@
-"""Scripts that import sagemaker_containers, which AWS's image holds, run in jobs as they are."""
+"""Scripts that import sagemaker_containers, which AWS's image has, run in jobs unchanged."""
 
 import importlib.util
 import json
@@ -13,7 +13,7 @@ from recore.simulator.isolation.sandbox import LIBRARY
 
 pytestmark = pytest.mark.everywhere
 
-# As public scripts for inference pipelines begin and answer.
+# This begins and answers like public scripts for inference pipelines.
 FEATURES = """
 import json
 from io import StringIO
@@ -42,7 +42,7 @@ def output_fn(prediction, accept):
         return worker.Response(encoders.encode(prediction, accept), accept, mimetype=accept)
     raise RuntimeError(f"{accept} accept type is not supported by this script")
 """
-# Swallows the ImportError, as some do, and fails later if it had to.
+# Swallows the ImportError, as some scripts do, and would fail later because of it.
 LABELS = """
 import json
 try:
@@ -65,7 +65,7 @@ def output_fn(prediction, accept):
 CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
 
 
-def test_it_is_for_jobs_alone() -> None:
+def test_it_is_only_for_jobs() -> None:
     assert importlib.util.find_spec("sagemaker_containers") is None
 
 
@@ -74,7 +74,7 @@ def test_a_response_of_its_worker(either: Client) -> None:
     assert completed(either, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
 
 
-# Two first requests at the same time: the second must wait until the first has initialized the application.
+# Two first requests arrive at the same time: the second must wait until the first has initialized the application.
 AT_ONCE = """
 import threading
 from sagemaker_containers.beta.framework import worker
@@ -100,17 +100,17 @@ assert calls == [1]
 
 
 def test_its_worker_is_initialized_once(tmp_path: Path) -> None:
-    done = run("-c", AT_ONCE, cwd=tmp_path, PYTHONPATH=LIBRARY)
-    assert done.returncode == 0, done.stderr
+    result = run("-c", AT_ONCE, cwd=tmp_path, PYTHONPATH=LIBRARY)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.slow
-def test_a_pipeline_of_such_scripts(client: Client) -> None:
+def test_a_pipeline_with_such_scripts(client: Client) -> None:
     model = create_model(client, FEATURES, LABELS)
     assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"30.0\n70.0\n"]
 
 
-def test_what_it_says_of_the_environment(client: Client) -> None:
+def test_attributes_of_the_environment(client: Client) -> None:
     script = """
 import json
 from sagemaker_containers.beta.framework import env, server
@@ -130,7 +130,7 @@ def transform_fn(model, data, content_type, accept):
     assert others == ["application/json", 1, "8080", "5004"]
 
 
-def test_names_that_its_successor_no_longer_has(client: Client) -> None:
+def test_names_that_its_successor_lacks(client: Client) -> None:
     script = """
 import inspect, json
 from sagemaker_containers.beta.framework import errors, modules, params

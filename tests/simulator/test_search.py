@@ -1,4 +1,4 @@
-"""Search: filters by type and operator, nested filters, expressions, order and pages, by boto3."""
+"""Search: filters by type and operator, nested filters, expressions, order and pages, through boto3."""
 
 import datetime
 from typing import Any
@@ -20,14 +20,14 @@ METRIC = 'print("loss={value}")'
 
 @pytest.fixture(scope="module")
 def packages() -> Any:
-    """The packages of a separate simulator, because a search finds all resources."""
+    """Return the packages of a separate simulator, because a search finds all resources."""
     with Simulator(isolation="off") as simulator:
         yield Packages(Client(simulator))
 
 
 @pytest.fixture(scope="module")
 def versions(packages: Packages) -> list[str]:
-    """The ARNs of eleven versions of one group, of which the first four are described, and one of another group."""
+    """Return the ARNs of eleven versions of one group, the first four with descriptions, and one of another."""
     group = packages.group()
     created = []
     for number in range(11):
@@ -44,7 +44,7 @@ def versions(packages: Packages) -> list[str]:
 
 @pytest.fixture(scope="module")
 def jobs(packages: Packages) -> list[str]:
-    """The names of three training jobs: hyperparameters rate 0.1, 0.7 and 3, metrics loss of 1.5, -1 and none."""
+    """Return the names of three training jobs: hyperparameter rate 0.1, 0.7 and 3, metric loss 1.5, -1 and none."""
     client, names = packages.client, []
     for rate, script in (("0.1", METRIC.format(value=1.5)), ("0.7", METRIC.format(value=-1)), ("3", "print()")):
         algorithm = {
@@ -71,7 +71,7 @@ def jobs(packages: Packages) -> list[str]:
 
 
 def search(packages: Packages, resource: str = "ModelPackage", *filters: Any, **request: Any) -> list[str]:
-    """The ARNs or names of all results, in pages of 3. filters: (name, operator) or (name, operator, value)."""
+    """Return the ARNs or names of all results, in pages of 3. filters: (name, operator) or (name, operator, value)."""
     conditions = [condition(*item) for item in filters]
     if conditions:
         request["SearchExpression"] = {"Filters": conditions}
@@ -156,7 +156,7 @@ def test_training_jobs(packages: Packages, jobs: list[str]) -> None:
         ([("TrainingJobStatus", "Equals", "Completed")], [0, 1, 2]),
         ([("HyperParameters.rate", "LessThan", "0.5")], [0]),
         ([("HyperParameters.rate", "Equals", "0.10")], [0]),
-        ([("HyperParameters.rate", "Equals", "0")], [0, 1]),  # as integers
+        ([("HyperParameters.rate", "Equals", "0")], [0, 1]),  # compared as integers
         ([("HyperParameters.rate", "GreaterThan", "0.5")], [1, 2]),
         ([("HyperParameters.name", "GreaterThan", "0.5")], []),
         ([("HyperParameters.name", "Equals", "ridge")], [0, 1, 2]),
@@ -178,7 +178,7 @@ def test_training_jobs(packages: Packages, jobs: list[str]) -> None:
     assert by_metric == [jobs[2], jobs[1], jobs[0]]
     assert search(packages, "TrainingJob", SortBy="Metrics.loss") == [jobs[0], jobs[1], jobs[2]]
     assert search(packages, "TrainingJob", SortBy="TrainingJobName") == sorted(jobs, reverse=True)
-    assert search(packages, "TrainingJob") == jobs[::-1]  # the last modified first
+    assert search(packages, "TrainingJob") == jobs[::-1]  # the last modified comes first
 
 
 def test_nested_filters_hold_for_one_item(packages: Packages, jobs: list[str]) -> None:
@@ -231,7 +231,7 @@ def test_pipelines_and_their_executions(packages: Packages) -> None:
 
 
 def test_a_search_for_model_cards_finds_none(packages: Packages) -> None:
-    """Version 2 of the SDK asks whether a model package has one."""
+    """Version 2 of the SDK asks whether a model package has a model card."""
     assert search(packages, "ModelCard", ("ModelCardName", "Contains", "a")) == []
     assert "does not have the property" in refused(
         packages, Resource="ModelCard", SearchExpression={"Filters": [condition("Nothing", "Exists")]}

@@ -2,8 +2,8 @@
 
 recorded/sklearn-demo.json and pytorch-demo.json are the definitions that version 2 of the SDK (2.257.7) writes for the
 notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. The scripts at the addresses
-that they name are those of support/serial_inference.py, the table has columns of its own. The requests with PyTorch
-images are replayed with a scikit-learn image in their place, too, because not every machine has PyTorch's environment.
+that they name are those of support/serial_inference.py, and the table has different columns. Requests with PyTorch
+images are also replayed with a scikit-learn image, because not every machine has PyTorch's environment.
 """
 
 import json
@@ -30,7 +30,7 @@ RUN = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.tar.gz\npyth
 
 @dataclass(frozen=True)
 class Recording:
-    """A notebook's names. cached: the steps whose CacheConfig is enabled. image: instead of PyTorch's."""
+    """The names in a notebook. cached: the steps whose CacheConfig is enabled. image: replaces PyTorch's."""
 
     file: str
     pipeline: str
@@ -64,7 +64,9 @@ PYTORCH = Recording(
     model="PyTorch",
     cached=("PreprocessData", "TrainPyTorchModel"),
 )
-INSTEAD = replace(PYTORCH, image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3")
+PYTORCH_REPLACED = replace(
+    PYTORCH, image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+)
 
 
 def create(client: Client, recording: Recording) -> None:
@@ -105,7 +107,7 @@ def execute(client: Client, recording: Recording) -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """A client of a simulator with no other resources."""
+    """Return a client of a simulator that has no other resources."""
     with Simulator() as simulator:
         yield Client(simulator)
 
@@ -114,11 +116,11 @@ def client() -> Iterator[Client]:
     "recording",
     [
         pytest.param(SKLEARN, id="scikit-learn"),
-        pytest.param(INSTEAD, id="scikit-learn instead of PyTorch"),
+        pytest.param(PYTORCH_REPLACED, id="scikit-learn instead of PyTorch"),
         pytest.param(PYTORCH, id="PyTorch", marks=NEEDS_PYTORCH),
     ],
 )
-def test_the_notebook_s_requests(client: Client, recording: Recording) -> None:
+def test_the_requests_of_a_notebook(client: Client, recording: Recording) -> None:
     create(client, recording)
     first, steps = execute(client, recording)
     assert len(steps) == len(json.loads(recording.definition())["Steps"])
@@ -156,6 +158,6 @@ def test_the_notebook_s_requests(client: Client, recording: Recording) -> None:
     inputs, joined = client.get(f"{uri}/test/test.csv"), client.get(f"{uri}/batch-transform/output/test.csv.out")
     check_joined(inputs.decode(), joined.decode())
 
-    _, again = execute(client, recording)
-    hits = {name: step["CacheHitResult"] for name, step in again.items() if "CacheHitResult" in step}
+    _, second_steps = execute(client, recording)
+    hits = {name: step["CacheHitResult"] for name, step in second_steps.items() if "CacheHitResult" in step}
     assert hits == {name: {"SourcePipelineExecutionArn": first} for name in recording.cached}

@@ -1,4 +1,4 @@
-"""The limits of models' servers: all files that they write count, and the reason names the limit that was exceeded."""
+"""The limits of models' servers: all files that they write count, and the reason names the exceeded limit."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from recore.simulator.compute.processes.disk_use import DiskUse
 from recore.simulator.compute.servers import chain
 
 MIB = 1 << 20
-# Takes room in a folder, and then waits.
+# Takes up space in a folder, and then waits.
 WRITING = """
 import os, sys, time
 
@@ -32,7 +32,7 @@ def model_fn(model_dir):
         os.fork()
     time.sleep(60)
 """
-# Ends at a request, without a word.
+# Ends its process without a message when it gets a request.
 ENDING = """
 import os, signal, time
 
@@ -85,25 +85,25 @@ def failure_of(endpoints: Endpoints, model: str, **members: int) -> str:
     return described["FailureReason"]
 
 
-@pytest.mark.parametrize("place", ["sockets", "model", "temporary"])
+@pytest.mark.parametrize("folder", ["sockets", "model", "temporary"])
 def test_an_endpoint_without_a_volume_size_has_a_limit(
-    of_either: Endpoints, monkeypatch: pytest.MonkeyPatch, place: str
+    of_either: Endpoints, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
-    reason = failure_of(of_either, of_either.model(WRITING.format(place=place, size=100 * MIB)))
+    reason = failure_of(of_either, of_either.model(WRITING.format(place=folder, size=100 * MIB)))
     expected = "No space left on device: the model needs more than VolumeSizeInGB, 0"
     assert reason == f"Production variant one did not pass the ping health check: {expected}"
 
 
-def test_the_socket_s_folder_is_on_an_endpoint_s_volume(of_either: Endpoints) -> None:
+def test_the_folder_of_the_socket_is_on_the_volume_of_an_endpoint(of_either: Endpoints) -> None:
     model = of_either.model(WRITING.format(place="sockets", size=1200 * MIB))
     assert failure_of(of_either, model, VolumeSizeInGB=1).endswith("the model needs more than VolumeSizeInGB, 1")
 
 
 def test_the_containers_of_a_model_share_the_volume(either: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each writes less than there is."""
+    """Each container writes less than the available space."""
     monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
-    model = create_model(either, *(WRITING.format(place=place, size=40 * MIB) for place in ("model", "sockets")))
+    model = create_model(either, *(WRITING.format(place=folder, size=40 * MIB) for folder in ("model", "sockets")))
     job, _ = transform(either, model, {"a": "1"})
     reason = "No space left on device: the model needs more than VolumeSizeInGB, 0"
     assert (job["TransformJobStatus"], job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
@@ -116,7 +116,7 @@ def test_an_endpoint_that_starts_too_many_processes(of_either: Endpoints, monkey
 
 
 def test_servers_that_end_again_and_again(client: Client) -> None:
-    """The reason of an end does not hold that of the one before."""
+    """The reason for one end does not repeat the reason for the one before."""
     endpoints = Endpoints(client)
     name = endpoints.create(endpoints.config(variant(endpoints.model(ENDING))))
     with pytest.raises(endpoints.runtime.exceptions.ModelError):  # an invocation whose server ends is repeated once

@@ -1,4 +1,4 @@
-"""Requests and responses by the service model: what is read, what is refused, and what the errors say."""
+"""Requests and responses according to the service model: what is read, what is refused, and with which message."""
 
 import datetime
 import json
@@ -19,7 +19,7 @@ OPERATIONS = sagemaker_model().operation_names
 
 
 def refusal(name: str, document: Any) -> str:
-    """The message of the ValidationException that a request meets."""
+    """Return the message of the ValidationException that a request causes."""
     with pytest.raises(ServiceError) as caught:
         read_request(operation_model(name), document)
     assert caught.value.code == "ValidationException"
@@ -35,7 +35,7 @@ def test_every_pattern_of_the_service_model_compiles() -> None:
 
 
 def model_of(**members: dict[str, Any]) -> OperationModel:
-    """An operation whose request has members of shapes made up here."""
+    """Return an operation whose request has members with these shapes."""
     shapes = {"Request": {"type": "structure", "members": {name: {"shape": name} for name in members}}, **members}
     operations = {"Do": {"name": "Do", "http": {}, "input": {"shape": "Request"}}}
     return ServiceModel({"metadata": {}, "operations": operations, "shapes": shapes}).operation_model("Do")
@@ -86,7 +86,7 @@ def test_bounds_of_shapes(shape: dict[str, Any], good: list[Any], bad: list[Any]
         assert len(str(caught.value)) < 1000, value
 
 
-def test_a_message_names_the_place_and_the_constraint() -> None:
+def test_a_message_names_the_member_and_the_constraint() -> None:
     result = refusal("ListModels", {"SortBy": "Size", "NameContains": "_"})
     assert result.startswith("2 validation errors detected: Value 'Size' at 'sortBy' failed to satisfy constraint")
     assert "enum value set: [Name, CreationTime]" in result
@@ -107,7 +107,7 @@ def test_a_message_stays_short() -> None:
 
 
 @pytest.mark.parametrize("pattern", ["[a-z0-9]([-a-z0-9]*[a-z0-9]){0,39}?", r"https://([.\-_a-zA-Z0-9]+/?){3,1016}"])
-def test_slow_patterns_end_at_the_time_limit(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_patterns_stop_at_the_time_limit(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_model, "PATTERN_SECONDS", 0.5)
     operation = model_of(X={"type": "list", "member": {"shape": "Text"}}, Text=STRING | {"pattern": pattern})
     with pytest.raises(ServiceError, match="regular expression"):
@@ -126,7 +126,7 @@ def test_answers_have_only_members_of_the_shape_and_json_values() -> None:
 
 
 def as_json(value: Any) -> Any:
-    """A request that was read, converted back to JSON: times in seconds."""
+    """Return a parsed request as JSON, with times in seconds."""
     if isinstance(value, dict):
         return {name: as_json(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -135,7 +135,7 @@ def as_json(value: Any) -> Any:
 
 
 def without_nones(shape: Shape | None, value: Any) -> Any:
-    """A request without the members that are None, which JSON's null leaves out."""
+    """Return a request without the members that are None, which JSON's null omits."""
     if shape is not None and shape.type_name == "structure":
         members = {name: item for name, item in value.items() if item is not None}
         return {name: without_nones(shape.members[name], item) for name, item in members.items()}
@@ -147,7 +147,7 @@ def without_nones(shape: Shape | None, value: Any) -> Any:
 
 
 def assert_read(operation: OperationModel, document: Any) -> None:
-    """Assert that a request is read as it was sent."""
+    """Check that a request is read as it was sent; an operation without members has nothing to read."""
     expected = without_nones(operation.input_shape, document) if operation.input_shape else {}
     assert expected == as_json(read_request(operation, document))
 
@@ -162,7 +162,7 @@ def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
 @examples(75)
 @given(st.data())
 def test_requests_with_one_change_are_refused_or_valid_still(data: st.DataObject) -> None:
-    """A request with one change is refused, and the error names the problem; if still valid, it is read as sent."""
+    """A request with one change is refused with the name of the invalid part or, if it is still valid, read as sent."""
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
     document = data.draw(valid(operation.input_shape).flatmap(spoiled) | ANYTHING)
     try:

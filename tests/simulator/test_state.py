@@ -57,7 +57,7 @@ def test_a_job_interrupted_by_a_kill_has_failed_afterwards(tmp_path: Path) -> No
         assert "The simulator ended before the job did" in job["FailureReason"]
 
 
-def test_a_folder_serves_one_simulator_at_a_time(tmp_path: Path) -> None:
+def test_a_folder_can_be_used_by_one_simulator_at_a_time(tmp_path: Path) -> None:
     with (
         Simulator(state=tmp_path),
         pytest.raises(OSError, match="in use by another simulator"),
@@ -91,9 +91,9 @@ def test_a_state_touches_its_folder_only_while_it_is_open(tmp_path: Path) -> Non
         shutil.rmtree(tmp_path / "new")
 
 
-def test_a_start_that_fails_leaves_the_folder_free(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as occupied:
-        port = occupied.getsockname()[1]
+def test_a_failed_start_does_not_lock_the_folder(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
         with pytest.raises(OSError, match="Address already in use"), Simulator(port, state=tmp_path):
             pass
     with Simulator(state=tmp_path):
@@ -106,7 +106,7 @@ def make_earlier_layout(folder: Path) -> None:
     (folder / "s3").mkdir()
 
 
-def lose_the_database(folder: Path) -> None:
+def delete_the_database(folder: Path) -> None:
     (folder / "state.sqlite").unlink()
 
 
@@ -118,7 +118,7 @@ def replace_the_database(folder: Path) -> None:
     (folder / "state.sqlite").write_text("notes of mine\n" * 100)
 
 
-def lose_a_content(folder: Path) -> None:
+def delete_a_content(folder: Path) -> None:
     next((folder / "s3").iterdir()).unlink()
 
 
@@ -128,16 +128,16 @@ def cut_off_a_content(folder: Path) -> None:
 
 UNUSABLE = {
     make_earlier_layout: ("{folder}/records: an earlier version of recore wrote it", "or another folder"),
-    lose_the_database: ("{folder}/state.sqlite is missing", "restore it from a backup"),
+    delete_the_database: ("{folder}/state.sqlite is missing", "restore it from a backup"),
     cut_off_the_database: ("{folder}/state.sqlite: it is damaged", "restore it from a backup, or use another folder"),
     replace_the_database: ("{folder}/state.sqlite: it is damaged, or not", "or use another folder"),
-    lose_a_content: ("{folder}/s3/", "large could not be read (No such file or directory): restore the folder"),
+    delete_a_content: ("{folder}/s3/", "large could not be read (No such file or directory): restore the folder"),
     cut_off_a_content: ("{folder}/s3/", "large has 10 of 120000 bytes: restore the folder"),
 }
 
 
 def command_fails(folder: Path, *before: object) -> str:
-    """Run `recore simulate` with a state folder, which must end with one line; return it."""
+    """Run `recore simulate` with a state folder, which must fail with one line, and return that line."""
     command = [
         *map(str, before),
         sys.executable,
@@ -149,14 +149,14 @@ def command_fails(folder: Path, *before: object) -> str:
         "--state",
         str(folder),
     ]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    return done.stderr
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    return result.stderr
 
 
 @pytest.mark.parametrize("make_unusable", UNUSABLE, ids=lambda function: function.__name__)
-def test_an_unusable_folder_is_one_line_and_nothing_in_it_is_lost(
+def test_an_unusable_folder_is_reported_in_one_line_and_not_changed(
     make_unusable: Callable[[Path], None], tmp_path: Path
 ) -> None:
     if make_unusable is not make_earlier_layout:
@@ -231,7 +231,7 @@ def test_a_full_disk_refuses_new_data_and_keeps_the_rest(tmp_path: Path) -> None
     small = tmp_path / "small"
     small.mkdir()
     command = ["bwrap", "--dev-bind", "/", "/", "--size", "2000000", "--tmpfs", small, sys.executable, "-c", FULL_DISK]
-    done = subprocess.run(
+    result = subprocess.run(
         [*map(str, command), str(small / "state"), str(tmp_path / "copied")],
         cwd=ROOT,
         env=environment(),
@@ -239,8 +239,8 @@ def test_a_full_disk_refuses_new_data_and_keeps_the_rest(tmp_path: Path) -> None
         text=True,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
-    acknowledged = {str(number): str(number).encode() for number in eval(done.stdout)}
+    assert result.returncode == 0, result.stderr
+    acknowledged = {str(number): str(number).encode() for number in eval(result.stdout)}
     assert len(acknowledged) > 5
     with running("--state", tmp_path / "copied") as simulator:
         s3 = simulator.client("s3")

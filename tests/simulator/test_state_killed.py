@@ -1,4 +1,4 @@
-"""A simulator that is killed at a random moment under load: what it acknowledged is there at the next start.
+"""A simulator is killed at a random moment under load: everything that it acknowledged is there at the next start.
 
 The moment differs from run to run, whatever the seed.
 """
@@ -29,7 +29,7 @@ ONCE = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=30
 
 
 class Load:
-    """One client that changes names of its own, and knows what each may be: one value, or two while a request runs."""
+    """A client that changes names of its own and knows which values each may have: one, or two during a request."""
 
     def __init__(self, number: int):
         self.number = number
@@ -39,20 +39,20 @@ class Load:
         self.jobs = 0
 
     def run(self, simulator: SimulatorProcess) -> None:
-        """Send requests until there is no answer."""
+        """Send requests until one is not answered."""
         self.s3, self.sagemaker = (simulator.client(service, config=ONCE) for service in ("s3", "sagemaker"))
         self.jobs_left = 2
         with contextlib.suppress(*KILLED):
             while True:
                 self._step()
 
-    def check(self, found: dict[Key, bytes | None]) -> None:
-        """Compare what is there after a restart with what may be there."""
+    def check(self, contents: dict[Key, bytes | None]) -> None:
+        """Compare what exists after a restart with what may exist."""
         for key, values in self.may_be.items():
-            assert found.get(key) in values, f"{key} is {found.get(key)!r:.60}, not one of {values!r:.200}"
-        ours = {key for key in found if key[1].startswith(f"{self.number}-")}
-        assert ours <= self.may_be.keys()
-        self.may_be = {key: {found.get(key)} for key in self.may_be}
+            assert contents.get(key) in values, f"{key} is {contents.get(key)!r:.60}, not one of {values!r:.200}"
+        own_keys = {key for key in contents if key[1].startswith(f"{self.number}-")}
+        assert own_keys <= self.may_be.keys()
+        self.may_be = {key: {contents.get(key)} for key in self.may_be}
 
     def _step(self) -> None:
         name, step = f"{self.number}-{self.random.randrange(12)}", self.random.random()
@@ -105,32 +105,32 @@ class Load:
 def found_in(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
     """Return all objects, models and jobs; no job runs after a start."""
     sagemaker = simulator.client("sagemaker")
-    found: dict[Key, bytes | None] = {}
+    contents: dict[Key, bytes | None] = {}
     for page in sagemaker.get_paginator("list_models").paginate():
         for name in [model["ModelName"] for model in page["Models"]]:
             model = sagemaker.describe_model(ModelName=name)
-            found[MODEL, name] = model["PrimaryContainer"]["Environment"]["value"].encode()
+            contents[MODEL, name] = model["PrimaryContainer"]["Environment"]["value"].encode()
     for page in sagemaker.get_paginator("list_processing_jobs").paginate():
         for job in page["ProcessingJobSummaries"]:
             assert job["ProcessingJobStatus"] in ("Completed", "Failed")
-            found[JOB, job["ProcessingJobName"]] = b""
-    return found
+            contents[JOB, job["ProcessingJobName"]] = b""
+    return contents
 
 
 def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None:
     """Kill a simulator at random moments under the load of four clients; `objects` reads S3 after a start."""
-    loads, moments = [Load(number) for number in range(4)], generator("moments")
+    loads, delays = [Load(number) for number in range(4)], generator("moments")
     for kills in range(KILLS + 1):
         with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:
-            found = found_in(simulator)
-            there = objects(simulator)
-            assert before.items() <= there.items()
-            found |= {(OBJECT, key): body for key, body in there.items() if key not in before}
+            contents = found_in(simulator)
+            object_contents = objects(simulator)
+            assert before.items() <= object_contents.items()
+            contents |= {(OBJECT, key): body for key, body in object_contents.items() if key not in before}
             for load in loads:
-                load.check(found)
+                load.check(contents)
             if kills == KILLS:
                 break
-            threading.Timer(moments.uniform(0.1, 1.0), simulator.kill).start()
+            threading.Timer(delays.uniform(0.1, 1.0), simulator.kill).start()
             for work in [pool.submit(load.run, simulator) for load in loads]:
                 work.result()
     assert sum(load.acknowledged for load in loads) > 100
@@ -154,7 +154,7 @@ def test_acknowledged_changes_survive_kills_among_ten_thousand_objects(tmp_path:
     before = put_ten_thousand_objects(tmp_path)
 
     def objects(simulator: SimulatorProcess) -> dict[str, bytes]:
-        """Read the files, and compare them with S3's list: to get so many objects takes long."""
+        """Read the files and compare them with S3's list, because downloading so many objects takes long."""
         stored = stored_objects(tmp_path)[BUCKET]
         pages = simulator.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         tags = {item["Key"]: item["ETag"] for page in pages for item in page["Contents"]}
@@ -165,7 +165,7 @@ def test_acknowledged_changes_survive_kills_among_ten_thousand_objects(tmp_path:
 
 
 @pytest.mark.timing
-def test_a_simulator_with_ten_thousand_objects_starts_soon(tmp_path: Path) -> None:
+def test_a_simulator_with_ten_thousand_objects_starts_quickly(tmp_path: Path) -> None:
     put_ten_thousand_objects(tmp_path)
     start = time.monotonic()
     with running("--state", tmp_path):

@@ -1,4 +1,4 @@
-"""Objects in a state folder: keys, contents and what describes them, changed by one thread and by many."""
+"""Objects in a state folder: keys, contents and metadata, changed by one thread and by many."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ from support.state import SimulatorProcess, objects_of, running, stored_objects
 from recore.simulator.server import BUCKET
 from recore.simulator.state.s3_folder import State
 
-LARGE = b"large " * 20_000  # it is in a file of its own
+LARGE = b"large " * 20_000  # large enough for a file of its own
 ODD_KEYS = [
     " ",
     "a b",
@@ -66,7 +66,7 @@ def test_odd_keys_and_bucket_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_describes_an_object_is_kept(tmp_path: Path) -> None:
+def test_the_metadata_of_an_object_are_kept(tmp_path: Path) -> None:
     described = {
         "ContentType": "text/csv",
         "ContentEncoding": "gzip",
@@ -171,7 +171,7 @@ def test_buckets_come_and_go_while_others_put(shared: tuple[SimulatorProcess, Pa
     def work(thread: int) -> None:
         s3 = simulator.client("s3")
         for number in range(15):
-            with contextlib.suppress(botocore.exceptions.ClientError):  # another thread deleted it, or put into it
+            with contextlib.suppress(botocore.exceptions.ClientError):  # another thread may have used it
                 if (thread + number) % 3:
                     s3.create_bucket(Bucket="comes-and-goes")
                     s3.put_object(Bucket="comes-and-goes", Key=f"{thread}", Body=b"1")
@@ -196,7 +196,7 @@ def test_an_interrupted_request_leaves_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None:
-    """Requests without HTTP, which takes most of the time otherwise, and with many changes between threads."""
+    """Requests bypass HTTP, which takes most of the time otherwise, and threads switch often."""
     backend = s3_backends["123456789012"]["aws"]
     names = ("interrupted-1", "interrupted-2")
 
@@ -215,7 +215,7 @@ def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None
         backend.create_bucket(bucket, "us-east-1")
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        # Another thread's bucket is gone, or its content; moto asks itself for a bucket that is just being deleted.
+        # Another thread's bucket or its content may be gone; moto calls itself for a bucket that is just being deleted.
         with contextlib.suppress(S3ClientError, ValueError, RecursionError):
             environ["change"]()
         start_response("200 OK", [])
@@ -243,7 +243,7 @@ def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None
                 check_stored(tmp_path, {name: backend.buckets[name].keys for name in names if name in backend.buckets})
         finally:
             sys.setswitchinterval(before)
-            for name in {*names} & backend.buckets.keys():  # the last change may have lost one
+            for name in {*names} & backend.buckets.keys():  # the last change may have deleted one
                 make_again(name)
                 backend.delete_bucket(name)
 
@@ -251,7 +251,7 @@ def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None
 def check_stored(folder: Path, buckets: dict[str, Any]) -> None:
     """Compare a state folder with moto's buckets, and each content with its metadata."""
     stored = {name: objects for name, objects in stored_objects(folder).items() if name.startswith("interrupted")}
-    assert stored == {name: {key: found.value for key, found in keys.items()} for name, keys in buckets.items()}
+    assert stored == {name: {key: item.value for key, item in keys.items()} for name, keys in buckets.items()}
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection:
         rows = connection.execute(
             "SELECT bucket, key, attributes FROM objects WHERE bucket LIKE 'interrupted%'"

@@ -8,7 +8,7 @@ from typing import Any
 
 from support.state import SimulatorProcess, Snapshot, objects_of, running, stored_objects
 
-LARGE = b"large " * 20_000  # it is in a file of its own
+LARGE = b"large " * 20_000  # large enough for a file of its own
 
 
 class Kept:
@@ -20,7 +20,7 @@ class Kept:
         self.s3.create_bucket(Bucket=bucket)
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> int:
-        """Send a request as it is, without a signature; return the status."""
+        """Send a request unchanged and unsigned, and return the status."""
         connection = http.client.HTTPConnection("127.0.0.1", self.simulator.port, timeout=20)
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, names)
@@ -66,9 +66,9 @@ def copy(kept: Kept) -> Snapshot:
 
 def upload_in_parts(kept: Kept) -> Snapshot:
     kept.s3.put_object(Bucket=kept.bucket, Key="source", Body=b"s")
-    given_up = kept.s3.create_multipart_upload(Bucket=kept.bucket, Key="given up")["UploadId"]
-    kept.s3.upload_part(Bucket=kept.bucket, Key="given up", UploadId=given_up, PartNumber=1, Body=b"x")
-    kept.s3.abort_multipart_upload(Bucket=kept.bucket, Key="given up", UploadId=given_up)
+    abandoned_upload = kept.s3.create_multipart_upload(Bucket=kept.bucket, Key="given up")["UploadId"]
+    kept.s3.upload_part(Bucket=kept.bucket, Key="given up", UploadId=abandoned_upload, PartNumber=1, Body=b"x")
+    kept.s3.abort_multipart_upload(Bucket=kept.bucket, Key="given up", UploadId=abandoned_upload)
     upload = {"Bucket": kept.bucket, "Key": "whole"}
     upload["UploadId"] = kept.s3.create_multipart_upload(**upload)["UploadId"]
     parts = [kept.s3.upload_part(**upload, PartNumber=1, Body=b"x" * (5 << 20))]
@@ -177,7 +177,7 @@ def export_logs(kept: Kept) -> Snapshot:
     logs.create_log_group(logGroupName="group")
     logs.create_export_task(logGroupName="group", fromTime=0, to=2_000_000_000_000, destination=kept.bucket)
     stored = stored_objects(kept.folder)[kept.bucket]
-    assert stored  # by CloudWatch Logs, not by a request to S3
+    assert stored  # stored by CloudWatch Logs, not by a request to S3
     return {kept.bucket: stored}
 
 
@@ -194,7 +194,7 @@ def log_access(kept: Kept) -> Snapshot:
     kept.s3.put_bucket_logging(Bucket=kept.bucket, BucketLoggingStatus=target)
     kept.s3.list_objects_v2(Bucket=kept.bucket)
     stored = stored_objects(kept.folder)["access-logs"]
-    assert stored  # by the request to list
+    assert stored  # stored by the request to list
     return {kept.bucket: {}, "access-logs": stored}
 
 

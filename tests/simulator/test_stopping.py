@@ -30,8 +30,8 @@ def break_down():
 
 @pytest.mark.parametrize("end", [dict, fail, break_down], ids=["completes", "fails", "breaks"])
 @pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs])
-def test_a_stop_that_comes_at_the_very_end(client, tmp_path, kind, end):
-    """The stop is acknowledged when all is done and only the record of the end is missing."""
+def test_a_stop_at_the_very_end(client, tmp_path, kind, end):
+    """The stop is acknowledged when the work is done and only the record of the end is missing."""
     done, stopped = threading.Event(), threading.Event()
 
     class Run(kind.job_run):
@@ -62,8 +62,8 @@ def test_a_stop_that_comes_at_the_very_end(client, tmp_path, kind, end):
 
 
 @pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs, TransformJobs])
-def test_a_stop_that_comes_before_the_job_is_in_the_queue(client, tmp_path, kind):
-    """The stop is acknowledged when the record is there and the job is not."""
+def test_a_stop_before_the_job_is_in_the_queue(client, tmp_path, kind):
+    """The stop is acknowledged when the record exists and the job does not."""
     executed, name = [], f"{kind.kind}Name"
 
     class Run(kind.job_run):
@@ -87,7 +87,7 @@ def test_a_stop_that_comes_before_the_job_is_in_the_queue(client, tmp_path, kind
 
 
 def test_every_acknowledged_stop_ends_stopped(client):
-    """Stops that come at any moment of a job."""
+    """Stops come at any moment of a job."""
     image = {"ImageUri": client.image, "ContainerEntrypoint": ["true"]}
     acknowledged = 0
     for number in range(12):
@@ -112,14 +112,14 @@ def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch
     def orchestrate(number):
         def work(job):
             ends = [threading.Event() for _ in range(3)]
-            for place, end in enumerate(ends):
-                queue.submit(f"{number}-{place}", lambda job, end=end: (computed.append(1), end.set()))
+            for index, end in enumerate(ends):
+                queue.submit(f"{number}-{index}", lambda job, end=end: (computed.append(1), end.set()))
             assert all(end.wait(120) for end in ends)
             waited.release()
 
         return work
 
-    for number in range(8):  # more than there are processors
+    for number in range(8):  # more jobs than processors
         queue.submit(f"pipeline-{number}", orchestrate(number), computes=False)
     for _ in range(8):
         assert waited.acquire(timeout=120)

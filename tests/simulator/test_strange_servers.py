@@ -1,4 +1,4 @@
-"""Models whose servers send what no server should: errors that say so, in which nothing can direct a terminal."""
+"""Models whose servers send what no server should cause clear errors that cannot control a terminal."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from support.endpoints import Endpoints, variant
 from support.simulator_client import Client
 from support.transform_jobs import create_model, transform
 
-# Sends what its request holds as the whole response, and closes the connection.
+# Sends the content of its request as the whole response, and closes the connection.
 RAW = """
 import inspect, socket
 
@@ -22,8 +22,8 @@ def transform_fn(model, data, content_type, accept):
     connection.shutdown(socket.SHUT_RDWR)
     return b"", accept
 """
-# In the place of the container's server: says what it can do.
-SAYING = """
+# Replaces the container's server: announces its execution parameters.
+ANNOUNCING = """
 import http.server, os, socketserver, sys
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -59,7 +59,7 @@ def response_of(lines: str) -> bytes:
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["alone", "chain"])
 def raw(client: Client, endpoints: Endpoints, request: pytest.FixtureRequest) -> str:
-    """An endpoint. A chain's second container must not get what is refused of the first."""
+    """Create an endpoint. A chain's second container must not receive a response of the first that is refused."""
     return endpoints.create(endpoints.config(variant(create_model(client, *[RAW] * request.param))))
 
 
@@ -71,14 +71,14 @@ def model_error(endpoints: Endpoints, name: str, body: bytes) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("lines", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_an_invocation_says_what_is_wrong(endpoints: Endpoints, raw: str, lines: str, reason: str) -> None:
+def test_an_invocation_reports_what_is_wrong(endpoints: Endpoints, raw: str, lines: str, reason: str) -> None:
     response = model_error(endpoints, raw, response_of(lines))
     assert response["OriginalStatusCode"] == 0
     assert reason in response["OriginalMessage"]
     assert response["OriginalMessage"].isprintable()
 
 
-def test_an_error_s_body_is_text(endpoints: Endpoints, raw: str) -> None:
+def test_the_body_of_an_error_is_text(endpoints: Endpoints, raw: str) -> None:
     body = "HTTP/1.1 400 Bad\r\n\r\n\x1b[31mré\x9bd\x7f\0\r\n\tnext\u202e".encode()
     response = model_error(endpoints, raw, body)
     assert response["OriginalStatusCode"] == 400
@@ -94,7 +94,7 @@ def failure(client: Client, model: str, body: bytes) -> str:
     return reason
 
 
-def test_a_transform_job_says_what_is_wrong(client: Client) -> None:
+def test_a_transform_job_reports_what_is_wrong(client: Client) -> None:
     model = create_model(client, RAW)
     reason = failure(client, model, response_of(REFUSED["a negative size"][0]))
     wrong = "illegal chunk header: bytearray(b'-5\\r\\n')"
@@ -112,8 +112,8 @@ def test_a_transform_job_says_what_is_wrong(client: Client) -> None:
         ("b'\"\\x7f[31m\"'", "/execution-parameters is invalid: ?[31m"),
     ],
 )
-def test_a_server_s_message_becomes_short_text(client: Client, message: str, reason: str) -> None:
-    failed = failure(client, create_model(client, SAYING.replace("SAID", message)), b"x")
+def test_the_message_of_a_server_becomes_short_text(client: Client, message: str, reason: str) -> None:
+    failed = failure(client, create_model(client, ANNOUNCING.replace("SAID", message)), b"x")
     assert failed.startswith("AlgorithmError: /execution-parameters")
     assert reason in failed
     assert failed.isprintable()

@@ -1,4 +1,4 @@
-"""Temporary folders: jobs run with any TMPDIR, nothing is left, and the paths of sockets are short enough."""
+"""Temporary folders: jobs run with any TMPDIR, nothing is left behind, and the paths of sockets are short enough."""
 
 import os
 import signal
@@ -35,8 +35,8 @@ def use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def short() -> Iterator[Path]:
-    """A folder with a short path, where sockets go when XDG_RUNTIME_DIR names it."""
+def short_folder() -> Iterator[Path]:
+    """Return a folder with a short path, where sockets are created if XDG_RUNTIME_DIR names it."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 
@@ -45,15 +45,15 @@ def short() -> Iterator[Path]:
     ("isolation", "name"), [pytest.param("required", LONG, marks=SANDBOX), ("off", LONG), ("off", SPECIAL)]
 )
 def test_each_kind_of_job(
-    isolation: str, name: str, short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    isolation: str, name: str, short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # below the short folder its path is short enough for a socket
-    folder = use((tmp_path if name == LONG else short) / name, monkeypatch)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    # below the short folder, its path is short enough for a socket
+    folder = use((tmp_path if name == LONG else short_folder) / name, monkeypatch)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
     with Simulator(isolation=isolation) as simulator:
         run_each_kind(Client(simulator))
     assert not list(folder.iterdir())
-    assert set(short.iterdir()) <= {folder}
+    assert set(short_folder.iterdir()) <= {folder}
 
 
 HOLDER = """
@@ -66,24 +66,24 @@ with Simulator(isolation="off"):
 
 
 def test_folders_of_a_killed_simulator_are_removed_by_the_next(
-    tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = use(tmp_path / LONG, monkeypatch)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
     command = [sys.executable, "-c", HOLDER]
     holder = subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     with holder:
         assert holder.stdout.readline() == "started\n"
-        [left] = short.iterdir()
-        assert stat.S_IMODE(left.stat().st_mode) == 0o700
+        [leftover] = short_folder.iterdir()
+        assert stat.S_IMODE(leftover.stat().st_mode) == 0o700
         with Simulator(isolation="off"):
-            assert left.exists()  # its simulator is at work
+            assert leftover.exists()  # its simulator is still running
         holder.send_signal(signal.SIGKILL)
     assert sorted(path.name.rpartition("-")[0] for path in folder.iterdir()) == ["recore-jobs", "recore-objects"]
     subprocess.run(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=True, timeout=60)
-    assert not list(short.iterdir())
+    assert not list(short_folder.iterdir())
     assert not list(folder.iterdir())
 
 
@@ -96,36 +96,38 @@ def test_a_start_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         assert sorted(folder.iterdir()) == before
 
 
-def test_the_folder_is_where_its_path_fits(short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short))
-    longest = socket_folder.LONGEST - socket_folder.BELOW - len(os.fsencode(short.resolve())) - 1
+def test_the_folder_is_created_where_its_path_is_short_enough(
+    short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
+    longest = socket_folder.LONGEST - socket_folder.BELOW - len(os.fsencode(short_folder.resolve())) - 1
     for name, fits in (("x" * longest, True), ("x" * (longest + 1), False), ("ü" * (longest // 2 + 1), False)):
-        parent = use(short / name, monkeypatch)
+        parent = use(short_folder / name, monkeypatch)
         folder, lock = socket_folder.make()
-        assert folder.parent == (parent if fits else short).resolve(), name
+        assert folder.parent == (parent if fits else short_folder).resolve(), name
         with_server = socket_folder.for_server(folder) / socket_folder.NAME
         assert len(os.fsencode(with_server)) <= socket_folder.LONGEST
         lock.close()
 
 
-def test_a_folder_that_others_may_change_is_skipped(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_others_may_change_is_skipped(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("open", "runtime"):
-        (short / name).mkdir()
-    (short / "open").chmod(0o777)
-    use(short / "open", monkeypatch)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short / "runtime"))
+        (short_folder / name).mkdir()
+    (short_folder / "open").chmod(0o777)
+    use(short_folder / "open", monkeypatch)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder / "runtime"))
     folder, lock = socket_folder.make()
     lock.close()
-    assert folder.parent == (short / "runtime").resolve()
-    (short / "open").chmod(0o1777)  # as /tmp is
+    assert folder.parent == (short_folder / "runtime").resolve()
+    (short_folder / "open").chmod(0o1777)  # like /tmp
     folder, lock = socket_folder.make()
     lock.close()
-    assert folder.parent == (short / "open").resolve()
+    assert folder.parent == (short_folder / "open").resolve()
     if not os.geteuid():
-        os.chown(short / "open", 12345, 12345)
+        os.chown(short_folder / "open", 12345, 12345)
         folder, lock = socket_folder.make()
         lock.close()
-        assert folder.parent == (short / "runtime").resolve()
+        assert folder.parent == (short_folder / "runtime").resolve()
 
 
 def test_no_temporary_folder_with_a_short_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,17 +137,17 @@ def test_no_temporary_folder_with_a_short_path(tmp_path: Path, monkeypatch: pyte
         socket_folder.make()
 
 
-def test_the_folders_of_another_user_are_left_alone(short: Path) -> None:
+def test_the_folders_of_another_user_are_left_alone(short_folder: Path) -> None:
     if os.geteuid():
         pytest.skip("only root can make a folder of another user")
-    (short / "recore-theirs").mkdir()
-    os.chown(short / "recore-theirs", 12345, 12345)
-    (short / "recore-mine").mkdir()
-    (short / "recore-link").symlink_to(short / "recore-theirs")
-    _, lock = locked.make(short, "recore-", "")
+    (short_folder / "recore-theirs").mkdir()
+    os.chown(short_folder / "recore-theirs", 12345, 12345)
+    (short_folder / "recore-mine").mkdir()
+    (short_folder / "recore-link").symlink_to(short_folder / "recore-theirs")
+    _, lock = locked.make(short_folder, "recore-", "")
     lock.close()
-    assert (short / "recore-theirs").is_dir()
-    assert not (short / "recore-mine").exists()
+    assert (short_folder / "recore-theirs").is_dir()
+    assert not (short_folder / "recore-mine").exists()
 
 
 @pytest.mark.parametrize(
@@ -160,11 +162,11 @@ def test_the_folders_of_another_user_are_left_alone(short: Path) -> None:
         ("{" * 100_000 + "/opt/ml", "{" * 100_000 + '/t m"p/ü'),
     ],
 )  # fmt: skip
-def test_translation_to_a_path_of_any_characters(text: str, expected: str) -> None:
+def test_translation_to_a_path_with_any_characters(text: str, expected: str) -> None:
     assert translated(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
 
 
-def test_the_sdk_s_drivers_name_a_folder_of_any_characters(tmp_path: Path) -> None:
+def test_the_drivers_of_the_sdk_accept_a_folder_with_any_characters(tmp_path: Path) -> None:
     ml = tmp_path / SPECIAL / "ml"
     ml.mkdir(parents=True)
     (ml / "x y").write_text("read")

@@ -1,4 +1,4 @@
-"""Invocations are divided among variants by their weights."""
+"""Invocations are divided among variants according to their weights."""
 
 import math
 from collections import Counter
@@ -14,11 +14,11 @@ from recore.simulator.compute.endpoints.fleet import Fleet
 from recore.simulator.compute.endpoints.traffic import SHIFTINGS, Parts, Share, Traffic, divide
 
 DRAWS = 10_000
-CHANCE = 1e-6  # of a failure where all is right
+CHANCE = 1e-6  # of a failure without a defect
 
 
 def make_traffic(weights: dict[str, float]) -> Traffic:
-    platform: Any = None  # which a fleet without instances does not use
+    platform: Any = None  # a fleet without instances does not use it
     return Traffic([Share(Fleet(platform, "e", {"VariantName": name}), weight) for name, weight in weights.items()])
 
 
@@ -51,9 +51,9 @@ def test_shares_of_draws(weights: dict[str, float], seed: int) -> None:
 
 
 def test_the_draws_of_a_seed_are_the_same() -> None:
-    traffic, again = make_traffic({"a": 1.0, "b": 2.0}), make_traffic({"a": 1.0, "b": 2.0})
+    traffic, same_seed = make_traffic({"a": 1.0, "b": 2.0}), make_traffic({"a": 1.0, "b": 2.0})
     one, two = Random(5), Random(5)
-    assert [traffic.choose(one).variant for _ in range(50)] == [again.choose(two).variant for _ in range(50)]
+    assert [traffic.choose(one).variant for _ in range(50)] == [same_seed.choose(two).variant for _ in range(50)]
 
 
 @given(
@@ -94,7 +94,7 @@ def test_steps(routing: str, sizes: Parts, steps: list[Parts]) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_shares_during_an_update(seed: int) -> None:
-    """Each new variant gets its part of its own share; the old ones divide the rest by their weights."""
+    """Each new variant gets its part of its own share; the old ones divide the rest according to their weights."""
     before, after = make_traffic({"a": 3.0, "old": 1.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     parts = {"a": Fraction(1, 5), "new": Fraction(1, 2), "idle": Fraction(1, 4)}
     traffic, random = divide(before, after, parts), Random(seed)
@@ -107,7 +107,7 @@ def test_shares_during_an_update(seed: int) -> None:
 
 
 def test_a_variant_by_its_name_during_an_update() -> None:
-    """Also one without weight is divided; one that only one side has gets all its invocations."""
+    """A variant without weight is divided too; a variant of only one side gets all its invocations."""
     before, after = make_traffic({"a": 1.0, "old": 1.0, "idle": 0.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     traffic, random = divide(before, after, dict.fromkeys(("a", "new", "idle"), Fraction(1, 4))), Random(1)
     for name, fleets in {
@@ -125,7 +125,7 @@ def test_a_variant_by_its_name_during_an_update() -> None:
     assert traffic.of("unknown") is None
 
 
-def test_after_the_last_step_there_is_only_the_new_traffic() -> None:
+def test_only_new_traffic_remains_after_the_last_step() -> None:
     before, after = make_traffic({"a": 1.0}), make_traffic({"a": 1.0, "b": 1.0})
     assert divide(before, after, {"a": Fraction(1), "b": Fraction(1)}) is after
     assert divide(before, after, {"a": Fraction(1), "b": Fraction(1, 2)}) is not after

@@ -139,9 +139,9 @@ def test_another_image_version_is_noted_in_the_log(client, tag: str, differs: bo
 
 
 def test_model_as_loose_files(client) -> None:
-    place = {"S3OutputPath": f"s3://{BUCKET}/models/", "CompressionType": "NONE"}
+    output_config = {"S3OutputPath": f"s3://{BUCKET}/models/", "CompressionType": "NONE"}
     script = "import os; open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').write('fitted')"
-    job = client.train(script, OutputDataConfig=place)
+    job = client.train(script, OutputDataConfig=output_config)
     artifacts = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert artifacts == f"s3://{BUCKET}/models/{job['TrainingJobName']}/output/model/"
     assert client.get(artifacts + "model.pkl") == b"fitted"
@@ -151,7 +151,7 @@ def test_model_as_loose_files(client) -> None:
 def test_a_model_saved_before_a_stop_is_kept(client, limit: bool) -> None:
     script = "import os, time\nopen(os.environ['SM_MODEL_DIR'] + '/early', 'w').close()\n"
     script += "while True:\n    print('saved')\n    time.sleep(0.3)"
-    for seconds in (6, 20, 60) if limit else (600,):  # on a busy machine the script may not have begun by then
+    for seconds in (6, 20, 60) if limit else (600,):  # on a busy machine the script may not have started by then
         name = client.train(script, wait=limit, seconds=seconds)["TrainingJobName"]
         if limit and "saved" in output(client, "TrainingJob", name):
             break
@@ -165,7 +165,7 @@ def test_a_model_saved_before_a_stop_is_kept(client, limit: bool) -> None:
     assert list(content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) == ["early"]
 
 
-def test_a_link_in_the_model_s_place_leads_nowhere(either, tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_model_is_not_followed(either, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("of the host")
     script = f"import os\nmodel = os.environ['SM_MODEL_DIR']\nos.rmdir(model)\nos.symlink({str(tmp_path)!r}, model)\n"
     job = either.train(script)

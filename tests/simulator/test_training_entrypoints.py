@@ -18,7 +18,7 @@ from support.training_jobs import (
 
 pytestmark = pytest.mark.everywhere
 
-# what the SDK's third version sends along: a shell script that runs drivers, which run the user's script
+# Version 3 of the SDK sends this along: a shell script that runs drivers, which run the user's script.
 DRIVERS = {
     "sm_train.sh": """
 #!/bin/bash
@@ -80,7 +80,7 @@ def test_an_entrypoint_with_absolute_paths(either) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_an_entrypoint_s_requirements(either, packed: bool) -> None:
+def test_the_requirements_of_an_entrypoint(either, packed: bool) -> None:
     files = {
         "job.py": "import drilling\nassert drilling.depth == 77\n" + REPORT,
         "needs.txt": REQUIREMENTS,
@@ -94,7 +94,7 @@ def test_an_entrypoint_s_requirements(either, packed: bool) -> None:
     report_of(either, train(either, AlgorithmSpecification=DRIVEN, InputDataConfig=inputs, Environment=variables))
 
 
-def test_an_entrypoint_s_failure_names_the_script_s_exception(either) -> None:
+def test_the_failure_of_an_entrypoint_names_the_exception_of_the_script(either) -> None:
     script = "print('fitting')\nraise ValueError('the spectra have no columns')\n"
     inputs = [
         channel("code", upload_folder(either, **{"job.py": script})),
@@ -109,7 +109,7 @@ def test_an_entrypoint_s_failure_names_the_script_s_exception(either) -> None:
     assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*SUCCESS[:3], "Failed"]
 
 
-def test_an_entrypoint_that_is_not_there(client) -> None:
+def test_a_missing_entrypoint(client) -> None:
     algorithm = ALGORITHM | {"ContainerEntrypoint": ["/opt/ml/no/such"]}
     job = train(client, AlgorithmSpecification=algorithm)
     assert job["TrainingJobStatus"] == "Failed"

@@ -1,4 +1,4 @@
-"""Batch Transform: objects are split into requests for a real server, and the answers are assembled."""
+"""Batch Transform: objects are split into requests for a real server, and the responses are assembled."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from recore.simulator.server import BUCKET, ROLE_ARN
 
 pytestmark = pytest.mark.everywhere
 
-# Answers each request with one line: its number of lines, its bytes, its kind, what was asked for.
+# Answers each request with one line: its number of lines, its bytes, its type, and the requested type.
 COUNTING = """
 import json, os
 
@@ -32,7 +32,7 @@ def predict_fn(data, model):
 def output_fn(data, accept):
     return json.dumps([data[0].count(b"\\n"), len(data[0]), data[1], accept])
 """
-# Answers each line with itself, twice.
+# Answers each line with that line twice.
 DOUBLING = """
 def model_fn(model_dir):
     return None
@@ -51,7 +51,7 @@ def output_fn(data, accept):
 
 
 def transform(client: Client, script: str, objects: dict[str, str | bytes], wait: bool = True, **members: Any):
-    """Run a transform job over some objects; its description and where the answers are."""
+    """Run a transform job over some objects; return its description and the address of the output."""
     name = f"transform-{next(numbers)}"
     for key, body in objects.items():
         client.put(f"{name}/in/{key}", body)
@@ -181,7 +181,7 @@ def test_an_answer_above_the_time_limit_fails(client: Client) -> None:
     assert "did not respond within 1 s" in job["FailureReason"]
 
 
-# A server of its own in the place of the container's: healthy, and to an invocation it sends HOW.
+# Replaces the container's server: it is healthy, and answers an invocation with HOW.
 IMPOSTOR = """
 import contextlib, os, socket, sys, time
 
@@ -202,7 +202,7 @@ while True:
             HOW
     connection.close()
 """
-LIES = {
+MISBEHAVIOURS = {
     "drips": ("for byte in b'HTTP/1.1 200 OK' + b'x' * 6000: connection.sendall(bytes([byte])) or time.sleep(0.1)", 1),
     "hangs": ("time.sleep(600)", 1),
     "exits": ("os._exit(3)", 1),
@@ -214,11 +214,11 @@ LIES = {
 }
 
 
-@pytest.mark.parametrize(("how", "seconds"), LIES.values(), ids=LIES.keys())
-def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, how: str, seconds: int) -> None:
+@pytest.mark.parametrize(("behaviour", "seconds"), MISBEHAVIOURS.values(), ids=MISBEHAVIOURS.keys())
+def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviour: str, seconds: int) -> None:
     configuration = {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": seconds}
     start = time.monotonic()
-    job, _ = transform(client, IMPOSTOR.replace("HOW", how), {"a.csv": "a\n"}, ModelClientConfig=configuration)
+    job, _ = transform(client, IMPOSTOR.replace("HOW", behaviour), {"a.csv": "a\n"}, ModelClientConfig=configuration)
     assert job["TransformJobStatus"] == "Failed"
     assert re.fullmatch(
         r"ClientError: The model's server failed a request: the server('s response is | did not respond).*",
@@ -227,7 +227,7 @@ def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, how: str
     assert time.monotonic() - start < 120  # of ten minutes
 
 
-def test_a_model_without_a_network_starts_only_where_it_would_on_aws(either: Client) -> None:
+def test_a_model_without_a_network_starts_only_if_it_would_on_aws(either: Client) -> None:
     transform_input = {"ContentType": "text/csv"}
     isolated = {"EnableNetworkIsolation": True}
     job, _ = transform(either, DOUBLING, {"a.csv": "a\n"}, TransformInput=transform_input, Model=isolated)
@@ -254,7 +254,7 @@ def test_settings_without_effect_are_in_the_log_of_a_job_that_does_not_start(cli
     assert "TransformOutput.KmsKeyId has no effect here" in lines
 
 
-def test_a_stop_stops_it(either: Client) -> None:
+def test_a_transform_job_can_be_stopped(either: Client) -> None:
     script = DOUBLING.replace("def predict_fn", "import time\n\ndef predict_fn").replace(
         '    if "refuse"', "    print('a row', flush=True)\n    time.sleep(0.5)\n    if 'refuse'"
     )

@@ -1,4 +1,4 @@
-"""What transform jobs read: compressed objects, manifests, filtered records, objects shared out between instances."""
+"""What transform jobs read: compressed objects, manifests, filtered records, objects divided among instances."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ from support.transform_jobs import completed, create_model, transform
 
 from recore.simulator.server import BUCKET
 
-# Answers each line with the sum of its numbers; a line that holds a word, with an error.
+# Answers each line with the sum of its numbers, or with an error if a line contains a word.
 SUMMING = """
 def model_fn(model_dir):
     return None
@@ -31,14 +31,14 @@ def model(client: Client) -> str:
 
 
 def failure(client: Client, model: str, objects: dict[str, Any], **members: Any) -> str:
-    """The reason of a transform job that fails."""
+    """Return the reason why a transform job fails."""
     once = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
     job, _ = transform(client, model, objects, **once | members)
     assert job["TransformJobStatus"] == "Failed"
     return job["FailureReason"]
 
 
-def test_an_id_is_kept_from_the_model_and_joined_to_its_result(client: Client, model: str) -> None:
+def test_an_id_is_not_sent_to_the_model_and_is_joined_to_its_result(client: Client, model: str) -> None:
     processing = {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"}
     body = "".join(f"id {number},{number},1\n" for number in range(300))
     for strategy in ("MultiRecord", "SingleRecord"):
@@ -69,7 +69,7 @@ def test_a_filter_that_selects_too_much_fails_the_job(client: Client, model: str
     assert reason.endswith("selects more than 2 MB")
 
 
-def test_a_filter_that_selects_nothing_of_a_row_fails_the_job(client: Client, model: str) -> None:
+def test_a_filter_that_selects_nothing_from_a_row_fails_the_job(client: Client, model: str) -> None:
     reason = failure(client, model, {"a": "1,2\n3\n"}, DataProcessing={"InputFilter": "$[1]"}, **CSV)
     assert reason == "ClientError: DataProcessing: InputFilter '$[1]': [1] selects nothing of an array of 1"
 
@@ -113,7 +113,7 @@ def test_compressed_objects(client: Client, model: str) -> None:
 
 
 def bomb() -> bytes:
-    """64 MiB of one line, compressed to a thousandth."""
+    """Return 64 MiB of one line, compressed to a thousandth."""
     return gzip.compress(b"0" * (1 << 26))
 
 
@@ -177,12 +177,12 @@ def test_broken_manifests(client: Client, model: str, content: Any, expected: st
     assert expected in failure(client, model, {}, Source=manifest(client, content))
 
 
-def test_a_manifest_that_is_not_there(client: Client, model: str) -> None:
+def test_a_missing_manifest(client: Client, model: str) -> None:
     source = {"S3DataType": "ManifestFile", "S3Uri": f"s3://{BUCKET}/manifests/none.json"}
     assert "none.json' cannot be read" in failure(client, model, {}, Source=source)
 
 
-def test_instances_share_the_objects_out(without_sandbox: Client, tmp_path: Path) -> None:
+def test_objects_are_divided_among_instances(without_sandbox: Client, tmp_path: Path) -> None:
     """Two instances work at the same time: each waits until both have begun, and has its own server and log."""
     meeting = f"""
 import os, time

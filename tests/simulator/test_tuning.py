@@ -19,14 +19,14 @@ from support.tuning_jobs import (
 )
 
 NAME, STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
-# one value of its hyperparameter fails, the others are the objective; it ends at once
+# One value of its hyperparameter fails, the others are the objective; it ends at once.
 PICKY = """
 import sys
 settings = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 print("arguments", sorted(settings.items()))
 print(f"loss={float(settings['-x'])};")
 """
-# prints several values of the objective; a bad one keeps on printing until it is stopped
+# Prints several values of the objective; with a bad value it prints until it is stopped.
 STEPS = """
 import itertools, sys, time
 x = float(sys.argv[sys.argv.index("-x") + 1])
@@ -47,95 +47,100 @@ def picky(client: Client) -> str:
 
 
 def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[str, Any]:
-    """A request that tries these values of x, in this order."""
+    """Return a request that tries these values of x in this order."""
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     return tuning_request(source, len(values), parallel, Strategy="Grid", ParameterRanges=ranges, **config)
 
 
 @pytest.fixture(scope="module")
-def searched(tuning: Tuning, picky: str) -> dict[str, Any]:
-    """A grid's description: the third value is the best, and the second one fails."""
+def grid_search(tuning: Tuning, picky: str) -> dict[str, Any]:
+    """Run a grid search and return its description: the third value is the best, and the second one fails."""
     request = grid(picky, "4", "bad", "2", parallel=2)
     request["Tags"] = [{"Key": "team", "Value": "rocks"}]
     return tuning.run(request)
 
 
-def test_all_values_are_tried_and_the_best_one_is_found(searched: dict[str, Any], tuning: Tuning) -> None:
-    assert searched[STATUS] == "Completed", searched
-    jobs = tuning.jobs(searched[NAME])
+def test_all_values_are_tried_and_the_best_one_is_found(grid_search: dict[str, Any], tuning: Tuning) -> None:
+    assert grid_search[STATUS] == "Completed", grid_search
+    jobs = tuning.jobs(grid_search[NAME])
     assert [job["TunedHyperParameters"] for job in jobs] == [{"x": "4"}, {"x": "bad"}, {"x": "2"}]
     assert [job["TrainingJobStatus"] for job in jobs] == ["Completed", "Failed", "Completed"]
     assert [job["ObjectiveStatus"] for job in jobs] == ["Succeeded", "Failed", "Succeeded"]
     assert "could not convert string to float: 'bad'" in jobs[1]["FailureReason"]
-    best = searched["BestTrainingJob"]
+    best = grid_search["BestTrainingJob"]
     assert best == jobs[2]
     assert best["FinalHyperParameterTuningJobObjectiveMetric"] == OBJECTIVE | {"Value": 2.0}
-    assert "OverallBestTrainingJob" not in searched
+    assert "OverallBestTrainingJob" not in grid_search
     counted = {"Completed": 2, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 1, "Stopped": 0}
-    assert searched["TrainingJobStatusCounters"] == counted
-    assert searched["ObjectiveStatusCounters"] == {"Succeeded": 2, "Pending": 0, "Failed": 1}
-    assert searched["CreationTime"] < searched["HyperParameterTuningEndTime"]
+    assert grid_search["TrainingJobStatusCounters"] == counted
+    assert grid_search["ObjectiveStatusCounters"] == {"Succeeded": 2, "Pending": 0, "Failed": 1}
+    assert grid_search["CreationTime"] < grid_search["HyperParameterTuningEndTime"]
 
 
-def test_the_training_jobs_are_of_their_tuning_job(searched: dict[str, Any], tuning: Tuning, client: Client) -> None:
-    for number, listed in enumerate(tuning.jobs(searched[NAME]), 1):
-        assert listed["TrainingJobName"].startswith(f"{searched[NAME]}-{number:03}-")
+def test_the_training_jobs_belong_to_their_tuning_job(
+    grid_search: dict[str, Any], tuning: Tuning, client: Client
+) -> None:
+    for number, listed in enumerate(tuning.jobs(grid_search[NAME]), 1):
+        assert listed["TrainingJobName"].startswith(f"{grid_search[NAME]}-{number:03}-")
         job = client.describe("TrainingJob", listed["TrainingJobName"])
-        assert job["TuningJobArn"] == searched["HyperParameterTuningJobArn"]
+        assert job["TuningJobArn"] == grid_search["HyperParameterTuningJobArn"]
         static = {"sagemaker_program": "job.py", "_tuning_objective_metric": "loss"}
         assert job["HyperParameters"].items() >= (static | listed["TunedHyperParameters"]).items()
         assert client.sagemaker.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"][0]["Value"] == "rocks"
         if job["TrainingJobStatus"] == "Completed":
             x = listed["TunedHyperParameters"]["x"]
             printed = output(client, "TrainingJob", listed["TrainingJobName"])
-            assert f"arguments [('-x', '{x}')]" in printed  # nothing that only concerns the tuning
+            assert f"arguments [('-x', '{x}')]" in printed  # hyperparameters that only concern tuning are not passed
 
 
-def test_lists(searched: dict[str, Any], tuning: Tuning) -> None:
+def test_lists(grid_search: dict[str, Any], tuning: Tuning) -> None:
     def xs(**settings: Any) -> list[str]:
-        return [job["TunedHyperParameters"]["x"] for job in tuning.jobs(searched[NAME], **settings)]
+        return [job["TunedHyperParameters"]["x"] for job in tuning.jobs(grid_search[NAME], **settings)]
 
-    assert xs(SortBy="FinalObjectiveMetricValue") == ["2", "4"]  # without the one that has none
+    assert xs(SortBy="FinalObjectiveMetricValue") == ["2", "4"]  # without the job that has no objective
     assert xs(SortBy="FinalObjectiveMetricValue", SortOrder="Descending") == ["4", "2"]
     assert xs(SortBy="Name", SortOrder="Descending") == xs(SortBy="CreationTime", SortOrder="Descending")
     assert xs(SortBy="CreationTime", PaginationConfig={"PageSize": 1}) == ["4", "bad", "2"]
     assert xs(SortBy="Status")[2] == "bad"
     assert xs(StatusEquals="Failed") == ["bad"]
-    listed = tuning.sagemaker.list_hyper_parameter_tuning_jobs(NameContains=searched[NAME], StatusEquals="Completed")
+    listed = tuning.sagemaker.list_hyper_parameter_tuning_jobs(NameContains=grid_search[NAME], StatusEquals="Completed")
     [summary] = listed["HyperParameterTuningJobSummaries"]
     assert summary["Strategy"] == "Grid"
     assert summary["ResourceLimits"]["MaxParallelTrainingJobs"] == 2
     for name in ("TrainingJobStatusCounters", "ObjectiveStatusCounters"):
-        assert summary[name] == searched[name]
+        assert summary[name] == grid_search[name]
 
 
-def test_search_finds_a_tuning_job_by_its_best_objective(searched: dict[str, Any], tuning: Tuning) -> None:
-    name = {"Name": NAME, "Operator": "Equals", "Value": searched[NAME]}
+def test_search_finds_a_tuning_job_by_its_best_objective(grid_search: dict[str, Any], tuning: Tuning) -> None:
+    name = {"Name": NAME, "Operator": "Equals", "Value": grid_search[NAME]}
     expression = {
         "Filters": [name, {"Name": "TrainingJobStatusCounters.Completed", "Operator": "Equals", "Value": "2"}]
     }
     results = tuning.sagemaker.search(Resource="HyperParameterTuningJob", SearchExpression=expression)["Results"]
-    assert [item["HyperParameterTuningJob"]["BestTrainingJob"] for item in results] == [searched["BestTrainingJob"]]
+    assert [item["HyperParameterTuningJob"]["BestTrainingJob"] for item in results] == [grid_search["BestTrainingJob"]]
 
 
 def test_a_warm_start_with_identical_data_compares_with_its_parents(
-    searched: dict[str, Any], tuning: Tuning, picky: str
+    grid_search: dict[str, Any], tuning: Tuning, picky: str
 ) -> None:
-    parents = {"ParentHyperParameterTuningJobs": [{NAME: searched[NAME]}], "WarmStartType": "IdenticalDataAndAlgorithm"}
+    parents = {
+        "ParentHyperParameterTuningJobs": [{NAME: grid_search[NAME]}],
+        "WarmStartType": "IdenticalDataAndAlgorithm",
+    }
     ranges = {"CategoricalParameterRanges": [categorical("x", "3")]}
     request = tuning_request(picky, 1, 1, ParameterRanges=ranges) | {"WarmStartConfig": parents}
     job = tuning.run(request)
     assert objective(job["BestTrainingJob"]) == 3.0
-    assert job["OverallBestTrainingJob"] == searched["BestTrainingJob"]
+    assert job["OverallBestTrainingJob"] == grid_search["BestTrainingJob"]
     other = request | {NAME: "other", "TrainingJobDefinition": definition(picky, StaticHyperParameters={"a": "1"})}
     with pytest.raises(botocore.exceptions.ClientError, match="has 4 hyperparameters, not 5"):
         tuning.create(other)
 
 
-def test_a_warm_start_with_other_data_begins_with_the_best_values(
-    searched: dict[str, Any], tuning: Tuning, picky: str
+def test_a_warm_start_with_other_data_starts_with_the_best_values(
+    grid_search: dict[str, Any], tuning: Tuning, picky: str
 ) -> None:
-    parents = {"ParentHyperParameterTuningJobs": [{NAME: searched[NAME]}], "WarmStartType": "TransferLearning"}
+    parents = {"ParentHyperParameterTuningJobs": [{NAME: grid_search[NAME]}], "WarmStartType": "TransferLearning"}
     ranges = {"ContinuousParameterRanges": [continuous("x", "0", "3")]}
     request = tuning_request(picky, 1, 1, Strategy="Bayesian", ParameterRanges=ranges) | {"WarmStartConfig": parents}
     job = tuning.run(request)
@@ -185,7 +190,7 @@ def test_a_target_that_is_reached_completes_the_tuning_job(tuning: Tuning, picky
 
 @pytest.mark.slow
 def test_early_stopping_stops_a_job_that_is_worse_than_the_median(tuning: Tuning, client: Client) -> None:
-    """The last job prints for ever: the tuning job ends only because it is stopped."""
+    """The last job prints forever: the tuning job ends only because that job is stopped."""
     request = grid(client.source(job=STEPS), "1", "2", "3", "200", TrainingJobEarlyStoppingType="Auto")
     job = tuning.run(request)
     assert job[STATUS] == "Completed", job
@@ -196,7 +201,7 @@ def test_early_stopping_stops_a_job_that_is_worse_than_the_median(tuning: Tuning
     assert job["TrainingJobStatusCounters"]["Stopped"] == 1
 
 
-def test_hyperband_ends_a_job_that_has_had_its_resource(tuning: Tuning, client: Client) -> None:
+def test_hyperband_ends_a_job_that_has_used_its_resource(tuning: Tuning, client: Client) -> None:
     resources = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 3}}
     ranges = {"IntegerParameterRanges": [{"Name": "x", "MinValue": "200", "MaxValue": "300"}]}
     request = tuning_request(
@@ -243,7 +248,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client: Client, endpoints: Endpoints) -> None:
-    """A scikit-learn script and a Bayesian search; the model that answers has the best job's hyperparameters."""
+    """A Bayesian search with a scikit-learn script; the deployed model has the best job's hyperparameters."""
     source = client.source(job=LINEAR)
     ranges = {
         "IntegerParameterRanges": [continuous("epochs", "5", "200", "Logarithmic")],
@@ -284,11 +289,11 @@ def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client
     assert len(predictions) == 2
 
 
-def test_delete(tuning: Tuning, searched: dict[str, Any], client: Client) -> None:
-    """Runs last, as its tuning job is that of other tests. The training jobs stay."""
-    jobs = tuning.jobs(searched[NAME])
-    tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: searched[NAME]})
+def test_delete(tuning: Tuning, grid_search: dict[str, Any], client: Client) -> None:
+    """This runs last, because other tests use its tuning job. The training jobs stay."""
+    jobs = tuning.jobs(grid_search[NAME])
+    tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: grid_search[NAME]})
     with pytest.raises(botocore.exceptions.ClientError, match="Could not find hyper parameter tuning job"):
-        tuning.describe(searched[NAME])
+        tuning.describe(grid_search[NAME])
     job = client.describe("TrainingJob", jobs[0]["TrainingJobName"])
-    assert job["TuningJobArn"] == searched["HyperParameterTuningJobArn"]
+    assert job["TuningJobArn"] == grid_search["HyperParameterTuningJobArn"]

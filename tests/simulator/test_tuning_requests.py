@@ -1,4 +1,4 @@
-"""Requests for tuning jobs that are refused: the error names what is wrong, and no training job is made."""
+"""Requests for tuning jobs that are refused: the error names the problem, and no training job is created."""
 
 import http.client
 import json
@@ -15,7 +15,7 @@ NAME = "HyperParameterTuningJobName"
 
 
 def refusal(client: Client, request: dict[str, Any], operation: str = "CreateHyperParameterTuningJob") -> str:
-    """The error that the service answers, without boto3's own checks before it."""
+    """Return the error that the service returns without boto3's own checks before it."""
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=60)
     try:
         headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
@@ -33,7 +33,7 @@ def numbers(member: str, *ends: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("ranges", "words"),
+    ("ranges", "reason"),
     [
         (numbers("ContinuousParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1; swap them"),
         (numbers("IntegerParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1"),
@@ -60,10 +60,10 @@ def numbers(member: str, *ends: str) -> dict[str, Any]:
         ({}, "there is no range to search"),
     ],
 )
-def test_ranges(client: Client, ranges: dict[str, Any], words: str) -> None:
+def test_ranges(client: Client, ranges: dict[str, Any], reason: str) -> None:
     message = refusal(client, tuning_request(SOURCE, ParameterRanges=ranges))
     assert message.startswith("ValidationException: ")
-    assert words in message
+    assert reason in message
 
 
 CRITERIA = {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 2}}
@@ -72,7 +72,7 @@ LETTERS = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
 
 
 @pytest.mark.parametrize(
-    ("config", "words"),
+    ("config", "reason"),
     [
         ({"Strategy": "Genetic"}, "enum value set: [Bayesian, Random, Hyperband, Grid]"),
         ({"Strategy": "Grid"}, "the Grid strategy takes categorical ranges only, and 'x' is not"),
@@ -94,17 +94,17 @@ LETTERS = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
         ({"ResourceLimits": {"MaxParallelTrainingJobs": 1}}, "the Random strategy needs MaxNumberOfTrainingJobs"),
     ],
 )
-def test_settings(client: Client, config: dict[str, Any], words: str) -> None:
+def test_settings(client: Client, config: dict[str, Any], reason: str) -> None:
     request = tuning_request(SOURCE, **config)
     settings = request["HyperParameterTuningJobConfig"]
     request["HyperParameterTuningJobConfig"] = {name: value for name, value in settings.items() if value is not None}
     message = refusal(client, request)
     assert message.startswith("ValidationException: ")
-    assert words in message
+    assert reason in message
 
 
 @pytest.mark.parametrize(
-    ("limits", "words"),
+    ("limits", "reason"),
     [
         ((2, 3), "ValidationException: ResourceLimits: MaxParallelTrainingJobs 3 is more than the 2 training jobs"),
         ((751, 1), "ResourceLimitExceeded: ResourceLimits: a tuning job has at most 750 training jobs"),
@@ -112,8 +112,8 @@ def test_settings(client: Client, config: dict[str, Any], words: str) -> None:
         ((1, 0), "ValidationException: "),
     ],
 )
-def test_limits(client: Client, limits: tuple[int, int], words: str) -> None:
-    assert refusal(client, tuning_request(SOURCE, *limits)).startswith(words)
+def test_limits(client: Client, limits: tuple[int, int], reason: str) -> None:
+    assert refusal(client, tuning_request(SOURCE, *limits)).startswith(reason)
 
 
 def test_a_grid_has_as_many_jobs_as_combinations(client: Client) -> None:
@@ -132,7 +132,7 @@ SEVERAL = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB":
 
 
 @pytest.mark.parametrize(
-    ("members", "words"),
+    ("members", "reason"),
     [
         (metric("loss=.*"), "the Regex of 'loss' has no group; put parentheses around"),
         (metric("loss=(.*"), "the Regex of 'loss' is invalid"),
@@ -148,16 +148,16 @@ SEVERAL = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB":
         ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "VolumeSizeInGB is needed"),
     ],
 )
-def test_definitions(client: Client, members: dict[str, Any], words: str) -> None:
+def test_definitions(client: Client, members: dict[str, Any], reason: str) -> None:
     request = tuning_request(SOURCE)
     request["TrainingJobDefinition"] |= members
     message = refusal(client, request)
     assert message.startswith("ValidationException: ")
-    assert words in message
+    assert reason in message
 
 
 def several(*names: str, **members: Any) -> dict[str, Any]:
-    """A request with several definitions."""
+    """Return a request with several definitions."""
     request = tuning_request(SOURCE)
     del request["TrainingJobDefinition"]
     config = request["HyperParameterTuningJobConfig"]
@@ -186,16 +186,18 @@ def test_several_definitions(client: Client) -> None:
 
 
 def test_warm_start_from_missing_parents(client: Client) -> None:
-    def warm(*names: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
+    def warm_start_config(*names: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
         parents = [{NAME: name} for name in names]
         config = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": "TransferLearning"}
         return (request or tuning_request(SOURCE)) | {"WarmStartConfig": config}
 
-    assert "could not find hyper parameter tuning job 'absent'" in refusal(client, warm("absent"))
-    assert "named twice" in refusal(client, warm("a", "a"))
-    assert "several TrainingJobDefinitions it is not simulated" in refusal(client, warm("a", request=several("a", "b")))
+    assert "could not find hyper parameter tuning job 'absent'" in refusal(client, warm_start_config("absent"))
+    assert "named twice" in refusal(client, warm_start_config("a", "a"))
+    assert "several TrainingJobDefinitions it is not simulated" in refusal(
+        client, warm_start_config("a", request=several("a", "b"))
+    )
     request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges=LETTERS)
-    assert "with the strategy Grid it is not simulated" in refusal(client, warm("a", request=request))
+    assert "with the strategy Grid it is not simulated" in refusal(client, warm_start_config("a", request=request))
 
 
 def test_names(client: Client) -> None:
@@ -215,7 +217,7 @@ def test_refused_requests_create_nothing(client: Client) -> None:
     assert not client.sagemaker.list_training_jobs(NameContains=refused[NAME])["TrainingJobSummaries"]
 
 
-def test_a_grid_of_more_combinations_than_a_tuning_job_may_have(client: Client) -> None:
+def test_a_grid_with_more_combinations_than_a_tuning_job_may_have(client: Client) -> None:
     ranges = [categorical(f"x{number}", *map(str, range(30))) for number in range(30)]
     request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges={"CategoricalParameterRanges": ranges})
     del request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"]

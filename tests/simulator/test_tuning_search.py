@@ -30,14 +30,14 @@ UNIT = NumberRange("x", 0.0, 1.0, "Linear", whole=False)
 
 
 def loss(values: dict[str, str]) -> float:
-    """0 is the best: rate 0.01, depth 7, momentum 0.9, kind b."""
+    """Return the distance from the best values: rate 0.01, depth 7, momentum 0.9, kind b."""
     rate = (math.log10(float(values["rate"])) + 2) ** 2 / 4
     momentum = (math.log10(1 - float(values["momentum"])) + 1) ** 2 / 4
     return rate + ((int(values["depth"]) - 7) / 10) ** 2 + momentum + 0.3 * (values["kind"] != "b")
 
 
 def run(search: Search, trials: int) -> list[dict[str, str]]:
-    """Try as many values one after the other; what was tried."""
+    """Try so many values one after another, and return them."""
     tried = []
     for _ in range(trials):
         number, values = search.suggest()
@@ -48,14 +48,14 @@ def run(search: Search, trials: int) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_bayesian_beats_random_at_equal_numbers_of_jobs() -> None:
-    """Over 30 seeds, each with the same number of trials: better on the mean, and for most seeds."""
+    """Over 30 seeds with equal numbers of trials, it is better on average and for most seeds."""
     best = {
         strategy: [min(map(loss, run(Search(strategy, RANGES, maximize=False, seed=seed), 25))) for seed in range(30)]
         for strategy in ("Bayesian", "Random")
     }
     pairs = list(zip(best["Bayesian"], best["Random"], strict=True))
     assert statistics.fmean(best["Bayesian"]) < 0.75 * statistics.fmean(best["Random"])
-    assert sum(bayesian < random for bayesian, random in pairs) >= 20  # by chance with a probability below 5 %
+    assert sum(bayesian < random for bayesian, random in pairs) >= 20  # the probability of this by chance is below 5 %
 
 
 def test_a_grid_covers_all_combinations_once() -> None:
@@ -67,7 +67,7 @@ def test_a_grid_covers_all_combinations_once() -> None:
 
 
 @pytest.mark.parametrize("strategy", ["Random", "Bayesian", "Hyperband"])
-def test_suggestions_depend_on_the_seed_and_the_results_alone(strategy: str) -> None:
+def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> None:
     def search(seed: int) -> Search:
         return Search(
             strategy, RANGES, maximize=False, seed=seed, resources=(1, 9) if strategy == "Hyperband" else None
@@ -76,12 +76,12 @@ def test_suggestions_depend_on_the_seed_and_the_results_alone(strategy: str) -> 
     tried = run(search(3), 14)
     assert run(search(3), 14) == tried
     assert run(search(4), 14)[0] != tried[0]
-    again = search(3)  # as after a restart: from what is known, on with what would have come
+    restarted = search(3)  # as after a restart: the known results are added, then the search continues as it would have
     for values in tried[:12]:
-        number, same = again.add(values)
+        number, same = restarted.add(values)
         assert same == values
-        again.finish(number, loss(values))
-    assert run(again, 2) == tried[12:]
+        restarted.finish(number, loss(values))
+    assert run(restarted, 2) == tried[12:]
     assert len({tuple(values.values()) for values in tried}) == 14
 
 
@@ -129,24 +129,24 @@ numeric = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
 @given(
     ends=st.tuples(numeric, numeric).map(sorted),
     scaling=st.sampled_from(["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]),
-    whole=st.booleans(),
+    integer=st.booleans(),
     seed=st.integers(0, 2**31 - 1),
 )
 def test_values_have_the_type_and_bounds_of_their_range(
-    ends: list[float], scaling: str, whole: bool, seed: int
+    ends: list[float], scaling: str, integer: bool, seed: int
 ) -> None:
     if scaling == "Logarithmic":
         ends = sorted(abs(end) + 1 for end in ends)
     if scaling == "ReverseLogarithmic":
-        whole, ends = False, [abs(end) / 1e6 * 0.99999 for end in sorted(ends, key=abs)]
-    low, high = sorted(map(int, ends)) if whole else ends
-    member = "IntegerParameterRanges" if whole else "ContinuousParameterRanges"
+        integer, ends = False, [abs(end) / 1e6 * 0.99999 for end in sorted(ends, key=abs)]
+    low, high = sorted(map(int, ends)) if integer else ends
+    member = "IntegerParameterRanges" if integer else "ContinuousParameterRanges"
     [item] = read_ranges({member: [continuous("x", str(low), str(high), scaling)]})
     search = Search("Random", [item], maximize=False, seed=seed)
     for _ in range(3):
         number, values = search.suggest()
         assert low <= float(values["x"]) <= high
-        assert not whole or str(int(values["x"])) == values["x"]
+        assert not integer or str(int(values["x"])) == values["x"]
         assert search.add(values)[1].keys() == values.keys()
         assert item.value(values["x"]) is not None
         search.finish(number, None)
@@ -162,14 +162,14 @@ def test_values_have_the_type_and_bounds_of_their_range(
         ("ReverseLogarithmic", ("0", "0.9999"), 0.99),
     ],
 )
-def test_scaling_says_where_the_middle_of_a_range_is(scaling: str, ends: tuple[str, str], middle: float) -> None:
+def test_scaling_determines_the_middle_of_a_range(scaling: str, ends: tuple[str, str], middle: float) -> None:
     ranges = read_ranges({"ContinuousParameterRanges": [continuous("x", *ends, scaling)]})
     search = Search("Random", ranges, maximize=False, seed=1)
     below = [float(search.suggest()[1]["x"]) < middle for _ in range(200)]
     assert 75 < sum(below) < 125  # of 200 values
 
 
-def test_categories_are_passed_on_as_they_are() -> None:
+def test_categories_are_passed_on_unchanged() -> None:
     values = ('"quoted"', "b c", "")
     search = Search("Random", read_ranges({"CategoricalParameterRanges": [categorical("k", *values)]}), True, 1)
     assert {search.suggest()[1]["k"] for _ in range(40)} == {*values}
@@ -183,7 +183,7 @@ def test_the_median_rule(value: float, maximize: bool, worse: bool) -> None:
     assert others[0] == [4.0, 3.0]
     assert is_worse_than_median(2, value, others, maximize) is worse
     assert not is_worse_than_median(2, 3.0, others, maximize)  # as good as the median
-    assert not is_worse_than_median(3, value, others, maximize)  # no other job came as far
+    assert not is_worse_than_median(3, value, others, maximize)  # no other job got as far
     assert not is_worse_than_median(2, value, others[:2], maximize)
 
 

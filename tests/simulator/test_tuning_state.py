@@ -26,7 +26,7 @@ def statuses(tuning: Tuning, name: str) -> list[str]:
 
 
 def test_parallel_jobs_are_limited_and_stop_stops_all(client: Client) -> None:
-    """Four of eight jobs are there, none of which ends by itself; of these, as many compute as there are processors."""
+    """Four of eight jobs exist, and none ends by itself; of these, as many compute as there are processors."""
     tuning = Tuning(client.sagemaker)
     name = tuning.create(tuning_request(client.source(job=ENDLESS), 8, 4))
     tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) >= 4)
@@ -35,7 +35,7 @@ def test_parallel_jobs_are_limited_and_stop_stops_all(client: Client) -> None:
     with pytest.raises(botocore.exceptions.ClientError, match="is in status InProgress: stop it before"):
         tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: name})
 
-    first = tuning.jobs(name)[0]["TrainingJobName"]  # when it has ended, another one takes its place
+    first = tuning.jobs(name)[0]["TrainingJobName"]  # when it has ended, another job takes its place
     client.sagemaker.stop_training_job(TrainingJobName=first)
     tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) == 5)
     assert tuning.describe(name)["TrainingJobStatusCounters"]["InProgress"] == 4
@@ -51,7 +51,7 @@ def test_parallel_jobs_are_limited_and_stop_stops_all(client: Client) -> None:
 
 
 class Interrupted:
-    """A simulator with a state folder, killed and started again. tuning: of the one that runs."""
+    """A simulator with a state folder that is killed and started again. tuning: of the simulator that is running."""
 
     def __init__(self, folder: Path):
         self.folder, self._ends = folder, contextlib.ExitStack()
@@ -82,7 +82,7 @@ def interrupted(tmp_path: Path) -> Iterator[Interrupted]:
 
 @pytest.mark.slow
 def test_a_kill_loses_no_values_and_repeats_no_completed_ones(interrupted: Interrupted) -> None:
-    """Killed while jobs run and others have ended. Each interrupted job is listed, and another one gets its values."""
+    """The simulator is killed while jobs run. Each interrupted job is listed, and another job gets its values."""
     values = [str(number) for number in range(5)]
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     name = interrupted.tuning.create(
@@ -112,8 +112,8 @@ def test_a_kill_loses_no_values_and_repeats_no_completed_ones(interrupted: Inter
 
 
 @pytest.mark.slow
-def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_goes_on(interrupted: Interrupted) -> None:
-    """A limit of an hour that passed while no simulator ran, a stop that a kill interrupted, and an ordered end."""
+def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(interrupted: Interrupted) -> None:
+    """A limit of an hour passes while no simulator runs, a kill interrupts a stop, and a simulator ends in order."""
     source = interrupted.source(ENDLESS)
     late, stopped, kept = (tuning_request(source, 2, 1) for _ in range(3))
     late["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600
@@ -128,7 +128,7 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_goes_on(interru
     interrupted.start()
     assert interrupted.tuning.wait(names[1])[STATUS] == "Stopped"
     job = interrupted.tuning.wait(names[0])
-    assert job[STATUS] == "Failed"  # nothing had an objective when the time was over
+    assert job[STATUS] == "Failed"  # there was no objective when the time was over
     assert job["ConsumedResources"]["RuntimeInSeconds"] >= 7200
     interrupted.tuning.until(
         lambda: statuses(interrupted.tuning, names[2]), lambda job_statuses: "InProgress" in job_statuses
@@ -139,17 +139,17 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_goes_on(interru
     job_statuses = interrupted.tuning.until(
         lambda: statuses(interrupted.tuning, names[2]), lambda job_statuses: job_statuses[-1] == "InProgress"
     )
-    assert "Stopped" not in job_statuses  # the ordered end interrupts jobs, too, and they are replaced
+    assert "Stopped" not in job_statuses  # an orderly end also interrupts jobs, and they are replaced
     assert interrupted.tuning.describe(names[2])[STATUS] == "InProgress"
 
 
 def move_back(folder: Path, name: str, hours: int) -> None:
-    """Let a tuning job in a state folder have begun some hours earlier."""
+    """Move the start of a tuning job in a state folder back by some hours."""
     key = ("HyperParameterTuningJob", name)
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection, connection:
         [(text,)] = connection.execute("SELECT record FROM records WHERE kind = ? AND key = ?", key)
         record: dict[str, Any] = json.loads(text)
-        begun = datetime.datetime.fromisoformat(record["CreationTime"]["$time"]) - datetime.timedelta(hours=hours)
-        record["CreationTime"]["$time"] = begun.isoformat()
+        started = datetime.datetime.fromisoformat(record["CreationTime"]["$time"]) - datetime.timedelta(hours=hours)
+        record["CreationTime"]["$time"] = started.isoformat()
         changed = (json.dumps(record), *key)
         connection.execute("UPDATE records SET record = ? WHERE kind = ? AND key = ?", changed)

@@ -1,4 +1,4 @@
-"""A pipeline's Tuning step: the best training job and the models of the best ones as references of later steps."""
+"""A pipeline's Tuning step: later steps refer to its best training job and to the models of the best ones."""
 
 import re
 
@@ -18,7 +18,7 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
     request = tuning_request(client.source(job=SCRIPT), 3, 2, Strategy="Grid", ParameterRanges=ranges)
     del request["HyperParameterTuningJobName"]
     request["TrainingJobDefinition"]["StaticHyperParameters"]["word"] = get("Parameters.Word")
-    names = [get(f"Steps.Tune.TrainingJobSummaries[{place}].TrainingJobName") for place in (0, 1, 2)]
+    names = [get(f"Steps.Tune.TrainingJobSummaries[{index}].TrainingJobName") for index in (0, 1, 2)]
     addresses = [join(f"s3://{BUCKET}/tuned", name, "output/model.tar.gz", on="/") for name in names]
     values = {
         "BEST": get("Steps.Tune.BestTrainingJob.TrainingJobName"),
@@ -28,14 +28,14 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
     }
     create = [
         step(
-            f"Create{place}",
+            f"Create{index}",
             "Model",
             {
                 "ExecutionRoleArn": ROLE_ARN,
                 "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": address, "Environment": values},
             },
         )
-        for place, address in enumerate(addresses)
+        for index, address in enumerate(addresses)
     ]
     parameters = [{"Name": "Word", "Type": "String", "DefaultValue": "rock"}]
     execution = pipelines.run(step("Tune", "Tuning", request), *create, Parameters=parameters)
@@ -47,8 +47,8 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
     assert [job["TunedHyperParameters"]["x"] for job in jobs] == ["2", "5", "9"]
     best = client.describe("TrainingJob", jobs[0]["TrainingJobName"])
     assert best["HyperParameters"]["word"] == "rock"
-    for place, job in enumerate(jobs):
-        created = metadata[f"Create{place}"]["Model"]["Arn"].rpartition("/")[2]
+    for index, job in enumerate(jobs):
+        created = metadata[f"Create{index}"]["Model"]["Arn"].rpartition("/")[2]
         container = client.sagemaker.describe_model(ModelName=created)["PrimaryContainer"]
         trained = client.describe("TrainingJob", job["TrainingJobName"])
         assert container["ModelDataUrl"] == trained["ModelArtifacts"]["S3ModelArtifacts"]

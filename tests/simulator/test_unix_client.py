@@ -1,4 +1,4 @@
-"""The client of a model's server: one deadline for a request, kept connections, and servers that misbehave."""
+"""The client of a model's server: one deadline for a request, persistent connections, and servers that misbehave."""
 
 import itertools
 import socket
@@ -21,14 +21,14 @@ numbers = itertools.count()
 
 
 @pytest.fixture
-def place(sockets: Path) -> Path:
-    """The address at which one test's server listens."""
+def socket_path(sockets: Path) -> Path:
+    """Return the address at which one test's server listens."""
     return sockets / f"http-{next(numbers)}"
 
 
 @contextmanager
 def serve(path: Path, respond: Callable[[socket.socket], None]) -> Iterator[list[socket.socket]]:
-    """A server that calls `respond` with each connection; yields the connections that it accepted."""
+    """Run a server that calls `respond` with each connection, and yield the connections that it accepted."""
     connections: list[socket.socket] = []
 
     def accept() -> None:
@@ -61,7 +61,7 @@ def _ignoring_errors(respond: Callable[[socket.socket], None]) -> Callable[[sock
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """The head of a request; nothing where the client has closed the connection."""
+    """Return the head of a request, or an empty text if the client has closed the connection."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         if not (part := connection.recv(1)):
@@ -95,11 +95,11 @@ def never_read(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("respond", [drip_body, drip_head, hang, never_read])
-def test_a_request_has_one_deadline(place: Path, respond: Callable[[socket.socket], None]) -> None:
-    with serve(place, respond):
+def test_a_request_has_one_deadline(socket_path: Path, respond: Callable[[socket.socket], None]) -> None:
+    with serve(socket_path, respond):
         start = time.monotonic()
         with pytest.raises(TimedOut, match=r"^the server did not respond within 1 s$"):
-            UnixClient(place).request("POST", "/invocations", b"x" * (8 << 20), deadline=Deadline(1))
+            UnixClient(socket_path).request("POST", "/invocations", b"x" * (8 << 20), deadline=Deadline(1))
         assert time.monotonic() - start < 30  # each of the servers goes on for longer
 
 
@@ -116,77 +116,80 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("response", MALFORMED.values(), ids=MALFORMED.keys())
-def test_a_malformed_response_is_named(place: Path, response: bytes) -> None:
+def test_a_malformed_response_is_named(socket_path: Path, response: bytes) -> None:
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(response)
         connection.close()
 
-    with serve(place, respond), pytest.raises(NoResponse, match=r"response is (not HTTP|cut off)|did not respond"):
-        UnixClient(place).request("POST", "/invocations", b"body", deadline=Deadline(5))
+    with (
+        serve(socket_path, respond),
+        pytest.raises(NoResponse, match=r"response is (not HTTP|cut off)|did not respond"),
+    ):
+        UnixClient(socket_path).request("POST", "/invocations", b"body", deadline=Deadline(5))
 
 
 @pytest.mark.parametrize(
     ("response", "expected"),
     [(b"", Disconnected), (OK + b"Content-Length: 100\r\n\r\nabc", NoResponse)],
 )
-def test_a_connection_that_breaks(place: Path, response: bytes, expected: type[NoResponse]) -> None:
-    """Only a request to which no response has begun counts as one that the server may not have received."""
+def test_a_broken_connection(socket_path: Path, response: bytes, expected: type[NoResponse]) -> None:
+    """A request counts as possibly not received only if no response to it has begun."""
 
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(response)
         connection.close()
 
-    with serve(place, respond), pytest.raises(NoResponse) as caught:
-        UnixClient(place).request("POST", "/invocations", b"body", deadline=Deadline(5))
+    with serve(socket_path, respond), pytest.raises(NoResponse) as caught:
+        UnixClient(socket_path).request("POST", "/invocations", b"body", deadline=Deadline(5))
     assert type(caught.value) is expected
 
 
-def test_a_response_before_the_end_of_the_request(place: Path) -> None:
+def test_a_response_before_the_end_of_the_request(socket_path: Path) -> None:
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large")
         connection.close()
 
-    with serve(place, respond):
-        unix = UnixClient(place)
+    with serve(socket_path, respond):
+        unix = UnixClient(socket_path)
         for _ in range(3):
             response = unix.request("POST", "/invocations", b"x" * (5 << 20), deadline=Deadline(5))
             assert (response.status, response.text) == (413, "too large")
 
 
-def test_a_server_that_closes_before_the_end_of_the_request(place: Path) -> None:
+def test_a_server_that_closes_before_the_end_of_the_request(socket_path: Path) -> None:
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.close()
 
-    with serve(place, respond), pytest.raises(Disconnected):
-        UnixClient(place).request("POST", "/invocations", b"x" * (5 << 20), deadline=Deadline(5))
+    with serve(socket_path, respond), pytest.raises(Disconnected):
+        UnixClient(socket_path).request("POST", "/invocations", b"x" * (5 << 20), deadline=Deadline(5))
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X": "\u2028"}], ids=str)
-def test_a_request_that_cannot_be_http(place: Path, headers: dict[str, str]) -> None:
-    with serve(place, lambda connection: None), pytest.raises(NoResponse, match="the request is not HTTP"):
-        UnixClient(place).request("POST", "/invocations", b"body", headers, deadline=Deadline(5))
+def test_a_request_that_cannot_be_http(socket_path: Path, headers: dict[str, str]) -> None:
+    with serve(socket_path, lambda connection: None), pytest.raises(NoResponse, match="the request is not HTTP"):
+        UnixClient(socket_path).request("POST", "/invocations", b"body", headers, deadline=Deadline(5))
 
 
-def test_a_response_that_is_too_large_is_not_kept(place: Path) -> None:
+def test_a_response_that_is_too_large_is_not_kept(socket_path: Path) -> None:
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(OK + b"Content-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
 
-    with serve(place, respond), pytest.raises(NoResponse, match="more than 1 MB"):
-        UnixClient(place).request("POST", "/invocations", deadline=Deadline(5), largest=1 << 20)
+    with serve(socket_path, respond), pytest.raises(NoResponse, match="more than 1 MB"):
+        UnixClient(socket_path).request("POST", "/invocations", deadline=Deadline(5), largest=1 << 20)
 
 
-def test_status_headers_and_body_are_returned_and_connections_are_kept(place: Path) -> None:
+def test_status_headers_and_body_are_returned_and_connections_are_kept(socket_path: Path) -> None:
     def respond(connection: socket.socket) -> None:
         while read_request(connection):
             connection.sendall(b"HTTP/1.1 404 Not Found\r\nX-Amzn-Custom: a b\r\nContent-Length: 4\r\n\r\ngone")
 
-    with serve(place, respond) as connections:
-        unix = UnixClient(place)
+    with serve(socket_path, respond) as connections:
+        unix = UnixClient(socket_path)
         for _ in range(5):
             response = unix.request("GET", "/nowhere", headers={"Accept": "text/csv"}, deadline=Deadline(5))
             assert (response.status, response.headers["x-amzn-custom"], response.body) == (404, "a b", b"gone")
@@ -195,25 +198,25 @@ def test_status_headers_and_body_are_returned_and_connections_are_kept(place: Pa
         assert connections[0].recv(1) == b""
 
 
-def test_a_server_that_closes_its_connections_is_connected_to_again(place: Path) -> None:
+def test_a_server_that_closes_its_connections_is_connected_to_again(socket_path: Path) -> None:
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(OK + b"Content-Length: 2\r\n\r\nok")
         connection.close()
 
-    with serve(place, respond):
-        unix = UnixClient(place)
+    with serve(socket_path, respond):
+        unix = UnixClient(socket_path)
         for _ in range(5):
             assert unix.request("GET", "/ping", deadline=Deadline(5)).body == b"ok"
             time.sleep(0.05)
 
 
-def test_no_server(place: Path) -> None:
+def test_no_server(socket_path: Path) -> None:
     with pytest.raises(NoResponse, match=r"did not respond: .*No such file"):
-        UnixClient(place).request("GET", "/ping", deadline=Deadline(5))
+        UnixClient(socket_path).request("GET", "/ping", deadline=Deadline(5))
 
 
-def test_a_link_in_the_socket_s_place_is_not_followed(sockets: Path, tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_socket_is_not_followed(sockets: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as another:
         another.bind(str(sockets / "another"))
         another.listen()

@@ -1,6 +1,6 @@
-"""The life cycle with an XGBoost image by low-level requests: train, batch transform, deploy, tune; and script mode.
+"""The life of an XGBoost model through low-level requests: train, batch transform, deploy, tune; and script mode.
 
-Predictions are those of xgboost in this process with the same hyperparameters, to the last bit.
+Predictions equal those of xgboost in this process with the same hyperparameters, to the last bit.
 """
 
 import json
@@ -57,7 +57,7 @@ def expected() -> xgb.Booster:
 
 @pytest.fixture(scope="module")
 def job(client: Client) -> dict[str, Any]:
-    """A training job of the built-in algorithm that has completed."""
+    """Return a completed training job of the built-in algorithm."""
     data = {"train": TRAIN, "validation": VALIDATION}
     channels = [
         channel(name, client.put(f"boston/{next(numbers)}/{name}.csv", csv_of(values)), ContentType="text/csv")
@@ -73,13 +73,13 @@ def job(client: Client) -> dict[str, Any]:
 def model(client: Client, job: dict[str, Any]) -> str:
     name = f"xgboost-{next(numbers)}"
     container = {"Image": IMAGE, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
-    container["Environment"] = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}  # as the SDK's models have
+    container["Environment"] = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}  # as in the SDK's models
     client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
     return name
 
 
 def test_the_model_the_log_and_the_metrics(client: Client, job: dict[str, Any], expected: xgb.Booster) -> None:
-    """Metrics without definitions, as tuners of this image take them; log lines as CloudWatch shows them."""
+    """Metrics need no definitions, as for tuners with this image; the log has the lines that CloudWatch shows."""
     [(name, packed)] = content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"])).items()
     assert name == "xgboost-model"
     booster = xgb.Booster()
@@ -114,7 +114,7 @@ def test_batch_transform_has_a_prediction_in_each_line(client: Client, model: st
 
 
 def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) -> None:
-    """CSV and libsvm are answered as CSV or JSON; other types, and what the model does not take, are errors."""
+    """CSV and libsvm get CSV or JSON in return; other types, and input that the model does not accept, are errors."""
     name = endpoints.create(endpoints.config(variant(model)))
     predictions = expected.predict(matrix(TEST))
     features = TEST[:, 1:]
@@ -166,11 +166,11 @@ def test_a_model_that_cannot_be_loaded(client: Client, endpoints: Endpoints, mod
     endpoint = endpoints.settle(endpoints.create(endpoints.config(variant(name)), wait=False))
     assert endpoint["EndpointStatus"] == "Failed"
     assert ("cannot load the model xgboost-model" if model else "xgboost-model is empty") in endpoint["FailureReason"]
-    assert "0x" not in endpoint["FailureReason"]  # an address of XGBoost's own functions
+    assert "0x" not in endpoint["FailureReason"]  # addresses of XGBoost's own functions are not shown
 
 
-def test_tuning_by_the_image_s_own_metric(client: Client) -> None:
-    """Without metric definitions. The best model is that of xgboost in process with the best values."""
+def test_tuning_by_the_metric_of_the_image(client: Client) -> None:
+    """There are no metric definitions. The best model is that of xgboost in this process with the best values."""
     data = {"train": TRAIN, "validation": VALIDATION}
     channels = [
         channel(name, client.put(f"tune/{next(numbers)}/{name}.csv", csv_of(values)), ContentType="text/csv")
@@ -205,7 +205,7 @@ def test_tuning_by_the_image_s_own_metric(client: Client) -> None:
 
 
 def test_script_mode(client: Client, endpoints: Endpoints) -> None:
-    """A script trains with the image's own functions, its metrics are found, and its hooks may be left out."""
+    """A script trains with the image's own functions, its metrics are found, and it may omit its hooks."""
     source = client.source(abalone=SCRIPT)
     settings = {"sagemaker_program": "abalone.py", "sagemaker_submit_directory": source, "num_round": "4"}
     data = channel("train", client.put(f"abalone/{next(numbers)}/train.csv", csv_of(TRAIN)), ContentType="text/csv")

@@ -1,1 +1,1 @@
-"""Modules that tests of several folders share."""
+"""Modules shared by tests in several folders."""

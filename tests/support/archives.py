@@ -14,17 +14,17 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0
 
 
 def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
-    """Return a tar.gz of members without content, whatever their headers say, and of Python files, name=content."""
+    """Return a tar.gz of members without content, whatever their headers claim, and of Python files, name=content."""
     raw = b"".join(one.tobuf(tarfile.GNU_FORMAT) for one in members)
     for name, content in contents.items():
         raw += member(f"{name}.py", size=len(content)).tobuf() + content + b"\0" * (-len(content) % 512)
     return gzip.compress(raw + b"\0" * 1024, 1, mtime=0)
 
 
-def with_header(archive: bytes, place: int, bytes_: bytes) -> bytes:
-    """Return an archive, not compressed, with other bytes in its first member's header and a valid checksum."""
+def with_header(archive: bytes, offset: int, bytes_: bytes) -> bytes:
+    """Return an uncompressed archive with other bytes in its first member's header and a valid checksum."""
     raw = bytearray(gzip.decompress(archive))
-    raw[place : place + len(bytes_)] = bytes_
+    raw[offset : offset + len(bytes_)] = bytes_
     raw[148:156] = b" " * 8
     raw[148:156] = b"%06o\0 " % sum(raw[:512])
     return bytes(raw)
@@ -47,7 +47,7 @@ def archive_of(**files: str | bytes) -> bytes:
 
 
 def make_wheel() -> dict[str, bytes]:
-    """Make a package that is on no index, as a file of a source."""
+    """Return the files of a package's source; the package is on no index."""
     wheel = io.BytesIO()
     with zipfile.ZipFile(wheel, "w") as file:
         file.writestr("drilling.py", "depth = 77")

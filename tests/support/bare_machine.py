@@ -1,9 +1,9 @@
-"""Run a command as on a machine without sandbox, engine and browser, and with a long path for temporary files.
+"""Run a command as if on a machine without a sandbox, engine or browser, and with a long path for temporary files.
 
     python tests/support/bare_machine.py COMMAND [ARGUMENT...]
 
-Programs of these names come first in PATH, and fail; TMPDIR has more than 107 bytes, with spaces and letters beyond
-ASCII. The exit status is the command's.
+Programs with these names come first in PATH, and fail; TMPDIR has more than 107 bytes, including spaces and letters
+beyond ASCII. The exit status is the command's.
 """
 
 import os
@@ -17,7 +17,7 @@ FAILING = '#!/bin/sh\necho "${0##*/} does not work here" >&2\nexit 127\n'
 
 
 def main(command: list[str]) -> int:
-    """Run the command; its exit status."""
+    """Run the command and return its exit status."""
     if not command:
         sys.exit("usage: python tests/support/bare_machine.py COMMAND [ARGUMENT...]")
     with tempfile.TemporaryDirectory(prefix="bare-", ignore_cleanup_errors=True) as folder:

@@ -1,4 +1,4 @@
-"""A submission read in a process with little memory and processor time, which ends it where it takes more."""
+"""Reads a submission in a process with little memory and processor time, which ends if it needs more."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ except ValueError as error:
 def read_within(seconds: int, path: Path) -> str:
     """Read a submission in a process with 1 GB of memory and a few seconds of processor time; return the result."""
     command = [sys.executable, "-c", READ, str(path), str(seconds)]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    return done.stderr
+    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    return result.stderr

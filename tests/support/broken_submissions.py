@@ -1,6 +1,6 @@
 """Submissions that break one rule each: edits of tests/submissions/sound, by the rule that must find them.
 
-An edit whose text does not stand exactly once in its file is an error, as in benchmarks/mutants.
+As in benchmarks/mutants, it is an error if an edit's text does not appear exactly once in its file.
 """
 
 import shutil
@@ -28,7 +28,7 @@ OWN_CLASS = both(
 
 @dataclass(frozen=True)
 class Broken:
-    """code: of the rule that finds it. text: what its finding says. file: that it points to, where that is certain."""
+    """code: the rule that finds it. text: the finding's text. file: to which the finding points, if certain."""
 
     code: str
     text: str

@@ -1,6 +1,6 @@
 """Reports in headless Chromium.
 
-The system's Chromium or Chrome is used, found by its name; where there is none, these tests are skipped with a reason.
+The system's Chromium or Chrome is used, found by its name; if there is none, these tests are skipped with a reason.
 """
 
 import contextlib
@@ -19,14 +19,14 @@ PATIENCE = 60_000  # milliseconds for all figures of a page
 
 @dataclass
 class OpenReport:
-    """An open report, with the browser's messages and requests. tab: playwright's page."""
+    """An open report, and the browser's messages and requests. tab: playwright's page."""
 
     tab: Any
     troubles: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     def figures(self) -> list[str]:
-        """Return the names of the figures that the page has a place for."""
+        """Return the names of the figures that the page contains."""
         return self.tab.eval_on_selector_all("[data-figure]", "all => all.map(one => one.dataset.figure)")
 
     def empty(self) -> list[str]:
@@ -35,21 +35,21 @@ class OpenReport:
         return [name for name in self.figures() if not self.tab.query_selector(f"#{name} :is({marks})")]
 
     def hover(self, name: str) -> str:
-        """Move the mouse over a figure until a label shows; return its text, or an empty text."""
+        """Move the mouse over a figure until a label appears; return its text, or an empty text if none does."""
         self.tab.locator(f"#{name} .plot").first.scroll_into_view_if_needed()
         box = self.tab.locator(f"#{name} .nsewdrag").first.bounding_box()
-        places = [
+        positions = [
             (box["x"] + across * box["width"], box["y"] + down * box["height"])
             for down in (0.5, 0.3, 0.7, 0.1, 0.9, 0.95, 0.05)
             for across in (0.5, 0.52, 0.25, 0.75, 0.1, 0.9)
         ]
-        bars = self.tab.locator(f"#{name} .barlayer .point path")  # may all be short: the middle of the longest
+        bars = self.tab.locator(f"#{name} .barlayer .point path")  # all may be short, so the middle of the longest
         boxes = [bars.nth(number).bounding_box() for number in range(bars.count())]
         if longest := max(filter(None, boxes), key=lambda bar: bar["width"] * bar["height"], default=None):
             middle = longest["x"] + longest["width"] / 2, longest["y"] + longest["height"] / 2
-            places.insert(0, middle)
-        for place in places:
-            self.tab.mouse.move(*place)
+            positions.insert(0, middle)
+        for position in positions:
+            self.tab.mouse.move(*position)
             self.tab.wait_for_timeout(120)  # plotly waits before it shows a label
             if label := self.tab.locator(f"#{name} .hoverlayer .hovertext").all_text_contents():
                 return " ".join(label)
@@ -61,7 +61,7 @@ class OpenReport:
         spoken = []
         for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowRight", "PageDown"):
             self.tab.keyboard.press(key)
-            self.tab.wait_for_timeout(200)  # plotly waits, and the page after it
+            self.tab.wait_for_timeout(200)  # plotly waits, and the page waits after it
             spoken.append(self.tab.text_content("#spoken"))
         return " ".join(filter(None, spoken))
 
@@ -70,13 +70,13 @@ class OpenReport:
         item = self.tab.locator(f"#{name} .legend .traces").nth(entry)
         before = item.evaluate("one => one.style.opacity")
         self.tab.locator(f"#{name} .legendtoggle").nth(entry).click()
-        self.tab.wait_for_timeout(700)  # plotly waits whether the click is a double one
+        self.tab.wait_for_timeout(700)  # plotly waits for a double click
         return before, self.tab.locator(f"#{name} .legend .traces").nth(entry).evaluate("one => one.style.opacity")
 
 
-@pytest.fixture(scope="module")  # a longer scope would leave its driver process and event loop to all other tests
+@pytest.fixture(scope="module")  # with a longer scope, its driver process and event loop would affect all other tests
 def chromium() -> Iterator[Any]:
-    """A running headless browser."""
+    """Return a running headless browser."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if not program:
         pytest.skip(f"none of {', '.join(NAMES)} is installed: no page can be opened")
@@ -105,22 +105,22 @@ def open_report(browser: Any, page: Path, scheme: str = "light", width: int = 11
 
 
 def assert_sound(report: OpenReport, page: Path) -> None:
-    """The browser reports no error, every figure is drawn, and only the file itself is requested."""
+    """Check that the browser reports no error, every figure is drawn, and only the file itself is requested."""
     assert report.troubles == []
     assert report.figures()
     assert report.empty() == []
-    elsewhere = [url for url in report.requests if not url.startswith(("data:", "blob:"))]
-    assert elsewhere == [page.as_uri()]
+    outside_requests = [url for url in report.requests if not url.startswith(("data:", "blob:"))]
+    assert outside_requests == [page.as_uri()]
 
 
 def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[str]) -> None:
-    """Also: each figure has labels for mouse and keyboard, some legends work, and the page can be printed."""
+    """Check in addition that figures have labels for mouse and keyboard, legends work, and the page can be printed."""
     assert_sound(report, page)
     assert_printable(report)
     assert report.tab.title().startswith(title)
     for name in report.figures():
-        assert report.hover(name), f"{name}: no label where the mouse is"
-        assert report.by_keyboard(name), f"{name}: no word where the keys are"
+        assert report.hover(name), f"{name}: no label under the mouse pointer"
+        assert report.by_keyboard(name), f"{name}: no text at the keyboard position"
     for name in legends:
         before, after = report.toggle(name)
         assert {before, after} == {"1", "0.5"}, name
@@ -128,12 +128,12 @@ def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[
 
 
 def assert_printable(report: OpenReport) -> None:
-    """In print every figure is drawn, at a readable width, and the document has several pages."""
+    """Check that in print every figure is drawn at a readable width, and that the document has several pages."""
     report.tab.emulate_media(media="print")
     for name in report.figures():
         box = report.tab.locator(f"#{name} .plot").first.bounding_box()
-        assert box, f"{name}: not on paper"
-        assert box["width"] > 200, f"{name}: {box['width']} pixels on paper"
+        assert box, f"{name}: not in print"
+        assert box["width"] > 200, f"{name}: {box['width']} pixels wide in print"
     assert report.empty() == []
     assert len(re.findall(rb"/Type\s*/Page\b", report.tab.pdf(format="A4"))) > 1
     report.tab.emulate_media(media="screen")

@@ -1,4 +1,4 @@
-"""Runs the rules that run a submission, each after those that it needs, and reports what they find."""
+"""Runs the rules that run a submission, each after those that it needs, and reports their findings."""
 
 import graphlib
 import importlib
@@ -25,7 +25,7 @@ numbers = itertools.count()
 
 
 def all_rules() -> dict[str, Rule[Experiments]]:
-    """The running rules by code."""
+    """Return the running rules by code."""
     names = [module.name for module in pkgutil.iter_modules(running_rules.__path__)]
     rules = [importlib.import_module(f"{running_rules.__name__}.{name}").RULE for name in names]
     return {rule.code: rule for rule in rules}
@@ -43,7 +43,7 @@ def open_experiments(simulator: Simulator, submission: Path, public: Path, folde
 def check(
     simulator: Simulator, submission: Path, public: Path, codes: tuple[str, ...] = ()
 ) -> dict[str, list[Finding]]:
-    """The findings by rule, of the rules that found something. codes: of the rules to run; by default all but RC8."""
+    """Return the findings by rule, for rules that found something. codes: the rules to run; by default all but RC8."""
     rules = all_rules()
     chosen = set(codes) or {code for code in rules if not code.startswith("RC8")}
     findings_by_code: dict[str, list[Finding]] = {}

@@ -1,4 +1,4 @@
-"""This checkout: its folder, its scripts run as processes, copies of it."""
+"""This checkout: its folder, its scripts run as processes, and copies of it."""
 
 import ast
 import os
@@ -18,21 +18,22 @@ UPLOADED = (
     *(f"{name}.py" for name in MODULES),
     *sorted(f"{name}/{path.name}" for name in PACKAGES for path in (ROOT / name).glob("*.py")),
 )
-# For scripts whose numbers are not compared to the last digit with those of jobs, which have the machine's threads.
+# For scripts whose numbers are not compared to the last digit with those of jobs, which use all of the machine's
+# threads.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 SCRIPTS = (*UPLOADED, "predict.py", "score.py")
 
 
 def environment() -> dict[str, str]:
     """Return this process's environment without variables for folders, Python, and the number of threads."""
-    ours = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    removed = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    return {name: value for name, value in os.environ.items() if not name.startswith(removed)}
 
 
 def environment_of_a_full_disk() -> dict[str, str]:
-    """The same, for a process that may write only a few bytes to a file: it must not write compiled modules.
+    """Return the same for a process that may write only a few bytes to a file: it must not write compiled modules.
 
-    Python keeps what it could write of them, and no later process can import them.
+    Python keeps the part of them that it could write, and no later process can import them.
     """
     return environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
 

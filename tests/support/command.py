@@ -1,6 +1,6 @@
-"""`python -m recore` in this process, which takes milliseconds, or in one of its own, which takes seconds to import.
+"""`python -m recore` in this process, which takes milliseconds, or in a separate one, which takes seconds to import.
 
-At least one test of each command runs it in a process of its own, where nothing is imported yet.
+At least one test of each command runs it in a separate process, where nothing is imported yet.
 """
 
 import contextlib
@@ -17,19 +17,19 @@ from support.checkout import ROOT, environment
 
 
 def recore(*arguments: object, cwd: Path = ROOT, **variables: str | None) -> subprocess.CompletedProcess[str]:
-    """Run a command in a folder, and return its exit status and what it printed.
+    """Run a command in a folder, and return its exit status and output.
 
-    variables: additional ones, or None for those that it must not have.
+    variables: additional ones, or None for those to remove.
     """
-    words = list(map(str, arguments))
-    # boto3's default session keeps the settings that it was made with: each call has its own
+    command = list(map(str, arguments))
+    # boto3's default session keeps its settings, so each call gets its own
     with contextlib.chdir(cwd), patch.object(boto3, "DEFAULT_SESSION", None):
-        done = CliRunner().invoke(main, words, prog_name="python -m recore", env=variables, catch_exceptions=False)
-    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+        result = CliRunner().invoke(main, command, prog_name="python -m recore", env=variables, catch_exceptions=False)
+    return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)
 
 
 def recore_process(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a process of its own, in the checkout, without the terminal's width."""
-    words = [sys.executable, "-m", "recore", *map(str, arguments)]
+    """Run a command in a separate process, in the checkout, without the terminal's width."""
+    command = [sys.executable, "-m", "recore", *map(str, arguments)]
     chosen = {name: value for name, value in environment().items() if name != "COLUMNS"} | variables
-    return subprocess.run(words, cwd=ROOT, env=chosen, capture_output=True, text=True, timeout=600)
+    return subprocess.run(command, cwd=ROOT, env=chosen, capture_output=True, text=True, timeout=600)

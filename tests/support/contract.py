@@ -8,10 +8,10 @@ from support.checkout import ROOT, environment
 
 
 def keeps_the_contract(submission: Path, tests: Path = ROOT, **variables: str) -> None:
-    """Run tests/contract of a folder on a submission."""
+    """Run tests/contract in a folder on a submission, and return whether it passes."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract"]
     variables = environment() | {"SUBMISSION": str(submission)} | variables
-    done = subprocess.run(command, cwd=tests, env=variables, capture_output=True, text=True, timeout=900)
-    # pytest prints whole data files where the variable CI is set
-    shown = "\n".join(line[:200] for line in done.stdout.splitlines())
-    assert done.returncode == 0, shown + done.stderr[-2000:]
+    result = subprocess.run(command, cwd=tests, env=variables, capture_output=True, text=True, timeout=900)
+    # pytest prints whole data files if the variable CI is set
+    shown = "\n".join(line[:200] for line in result.stdout.splitlines())
+    assert result.returncode == 0, shown + result.stderr[-2000:]

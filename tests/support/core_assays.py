@@ -24,7 +24,7 @@ from support.tiny_submission import write
 
 EXAMPLE = ROOT / "examples/model_class"
 NEVER = "TePPB"  # was never measured
-# Another submission that keeps the contract, and has nothing else of the template's.
+# A different submission that follows the contract and shares nothing else with the template.
 OTHER_PREPROCESS = f"""
 import pandas as pd
 
@@ -97,7 +97,7 @@ PLAN = Plan(rows=48, holes=4, channels=171, seed=5)
 
 @functools.cache
 def core_assays() -> Any:
-    """The example's module. The submission's modules, which it imports later, are those of this checkout."""
+    """Import and return the example's module. The submission's modules, which it imports later, are this checkout's."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(EXAMPLE)
         return importlib.import_module("core_assays")
@@ -170,7 +170,7 @@ def spectra_of(data_file: Path) -> list[dict[str, Any]]:
 
 
 def values_of(results: list[dict[str, Any]]) -> np.ndarray:
-    """The predicted values (rows, 49) in the challenge's order, NaN for null."""
+    """Return the predicted values (rows, 49) in the challenge's order, NaN for null."""
     for result in results:
         assert list(result["assays"]) == list(TARGETS)
     return np.array([[one["value"] for one in result["assays"].values()] for result in results], dtype=float)

@@ -14,13 +14,13 @@ from botocore.exceptions import ClientError
 from support.endpoints import Endpoints
 
 CLIENTS = 32
-MODEL_ERROR = "model error"  # what a model is counted as whose invocation failed
+MODEL_ERROR = "model error"  # the name under which failed invocations of a model are counted
 
 
 class Crowd:
-    """Clients that invoke an endpoint without a pause. answers: the variant and what its model said, counted.
+    """Clients that invoke an endpoint without a pause. answers: counts of the variant and the model's answer.
 
-    model_errors: whether a ModelError is an answer, too.
+    model_errors: whether a ModelError counts as an answer, too.
     """
 
     def __init__(self, endpoints: Endpoints, name: str, clients: int = CLIENTS, model_errors: bool = False):
@@ -43,9 +43,9 @@ class Crowd:
         self._wait(lambda: self._sampled.total() == count)
         return self._sampled
 
-    def _wait(self, done) -> None:
+    def _wait(self, condition) -> None:
         deadline = time.monotonic() + 120
-        while not done() and not self.failures:
+        while not condition() and not self.failures:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         assert not self.failures, (len(self.failures), self.failures[:3])

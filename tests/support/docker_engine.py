@@ -17,7 +17,7 @@ IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImag
 
 @functools.cache
 def engine() -> docker.DockerClient:
-    """Return a client of the engine, one for all tests of a process, or skip the test."""
+    """Return a client of the engine, shared by all tests of a process, or skip the test."""
     ends = contextlib.ExitStack()
     atexit.register(ends.close)
     try:
@@ -27,7 +27,7 @@ def engine() -> docker.DockerClient:
 
 
 def containers(pid: int | None = None) -> list[str]:
-    """Return the names of the containers that the simulators of a process, or of all, have started and not removed."""
+    """Return the names of containers that the simulators of a process, or of all, have started and not removed."""
     return [name for name, starter in _containers() if pid in (None, starter)]
 
 
@@ -37,6 +37,6 @@ def left_behind() -> list[str]:
 
 
 def _containers() -> list[tuple[str, int]]:
-    """Return the name of each container, and the number of the process that started it."""
+    """Return the name of each container, and the ID of the process that started it."""
     containers = engine().containers.list(all=True, filters={"label": LABEL}, ignore_removed=True)
     return [(container.name, int(container.labels[LABEL].partition("-")[0])) for container in containers]

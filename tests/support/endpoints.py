@@ -1,4 +1,4 @@
-"""Models, endpoint configurations and endpoints of a simulator, made with as few words as a test needs."""
+"""Models, endpoint configurations and endpoints of a simulator, created with few words."""
 
 import time
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from recore.simulator.server import ROLE_ARN
 from support.simulator_client import IMAGE, Client, numbers
 
-# Answers with its name, the request, its type and what was asked for.
+# Answers with its name, the request, its type and the requested type.
 NAMED = """
 import json
 
@@ -34,14 +34,14 @@ TRANSITIONAL = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleti
 
 
 class Endpoints:
-    """One simulator's endpoints, with generated names unless a test passes one. client: holds the boto3 clients."""
+    """The endpoints of one simulator, with generated names unless a test passes one. client: has the boto3 clients."""
 
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker
         self.runtime = client.simulator.client("sagemaker-runtime")
 
     def model(self, script: str, variables: dict[str, str] | None = None, **container: Any) -> str:
-        """A model that one server process serves; its name."""
+        """Create a model that one server process serves, and return its name."""
         name = f"model-{next(numbers)}"
         environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         environment["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=script)
@@ -50,17 +50,17 @@ class Endpoints:
         return name
 
     def named(self, name: str) -> str:
-        """A model that answers with this name."""
+        """Create a model that answers with this name, and return the model's name."""
         return self.model(NAMED.format(name=name))
 
     def config(self, *variants: dict[str, Any], **members: Any) -> str:
-        """An endpoint configuration; its name."""
+        """Create an endpoint configuration and return its name."""
         name = f"config-{next(numbers)}"
         self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=list(variants), **members)
         return name
 
     def create(self, config: str, wait: bool = True, **members: Any) -> str:
-        """An endpoint that is in service, or is about to be; its name."""
+        """Create an endpoint, by default wait until it is in service, and return its name."""
         name = f"endpoint-{next(numbers)}"
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config, **members)
         if wait:
@@ -71,7 +71,7 @@ class Endpoints:
         return self.sagemaker.describe_endpoint(EndpointName=name)
 
     def settle(self, name: str, seconds: float = 120) -> dict[str, Any]:
-        """The description of an endpoint that nothing is being done to."""
+        """Wait until an endpoint's operation has ended, and return its description."""
         deadline = time.monotonic() + seconds
         while (described := self.describe(name))["EndpointStatus"] in TRANSITIONAL:
             assert time.monotonic() < deadline, described
@@ -88,7 +88,7 @@ class Endpoints:
             time.sleep(0.05)
 
     def delete_all(self) -> None:
-        """Delete all endpoints of the simulator, also failed ones."""
+        """Delete all endpoints of the simulator, including failed ones."""
         items = self.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
         names = [item["EndpointName"] for item in items if item["EndpointStatus"] != "Deleting"]
         for name in names:
@@ -100,7 +100,7 @@ class Endpoints:
 
 
 def variant(model: str, name: str = "one", count: int = 1, weight: float = 1, **members: Any) -> dict[str, Any]:
-    """A production variant."""
+    """Return a production variant."""
     return {
         "VariantName": name,
         "ModelName": model,

@@ -1,4 +1,4 @@
-"""The fits of ridge.GroupRidgeCV, computed one fold and target at a time by a singular value decomposition."""
+"""The fits of ridge.GroupRidgeCV, computed one fold and target at a time with a singular value decomposition."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Exact:
 
 
 def fit(x: np.ndarray, y: np.ndarray, splits: list[np.ndarray], alphas: np.ndarray) -> Exact:
-    """x (rows, features); y (rows,) with NaN where not measured; splits: numbers of the folds (rows,) of each split."""
+    """Fit x (rows, features) to y (rows,) with NaN if not measured; splits: the fold numbers (rows,) of each split."""
     measured = ~np.isnan(y)
     variation = ((y[measured] - y[measured].mean()) ** 2).sum()
     errors, held_out = dict.fromkeys(alphas, 0.0), {alpha: np.full(len(y), np.nan) for alpha in alphas}
@@ -37,7 +37,7 @@ def fit(x: np.ndarray, y: np.ndarray, splits: list[np.ndarray], alphas: np.ndarr
 
 
 def predictions(x: np.ndarray, y: np.ndarray, others: np.ndarray, alphas: np.ndarray) -> dict[float, np.ndarray]:
-    """Return what Ridge(alpha, solver="svd") predicts for other rows, by alpha, of one decomposition for all alphas."""
+    """Return what Ridge(alpha, solver="svd") predicts for other rows, by alpha, from a single decomposition."""
     mean = x.mean(axis=0)
     u, s, v = np.linalg.svd(x - mean, full_matrices=False)
     along, onto = u.T @ (y - y.mean()), (others - mean) @ v.T

@@ -21,10 +21,10 @@ HOSTILE = "</script><script>document.title='broken'</script><a href='http://exam
 
 
 class Runs:
-    """The folder that make_runs filled: the submission, the private assays, the runs, and what the good one printed."""
+    """The folder that make_runs filled: the submission, the private assays, the runs, and the good one's output."""
 
     def __init__(self, folder: Path):
-        self.mine, self.actual = folder / "mine", folder / "actual.csv.gz"
+        self.submission, self.actual = folder / "mine", folder / "actual.csv.gz"
         self.good, self.failed = folder / "runs/good", folder / "runs/failed"
         self.stdout, self.stderr, self.commit = (folder / name for name in ("stdout", "stderr", "commit"))
 
@@ -32,39 +32,39 @@ class Runs:
 def make_runs(folder: Path, sample: Path) -> None:
     """Make two runs of the tiny submission: one on the sample, one with a private assay that is not a number.
 
-    Private assays have many digits, by which a test can recognise them anywhere.
+    Private assays have many digits, so that a test can recognise them anywhere.
     """
-    mine = tiny(folder / "mine")
+    submission = tiny(folder / "mine")
     actual = pd.read_csv(sample / "private/actual.csv.gz", index_col=0)
     actual[list(TARGETS)] *= 1 + 1e-4 * np.random.default_rng(0).random((len(actual), len(TARGETS)))
     options = [*file_options(sample, "public", "private"), "--actual", write_csv(folder / "actual.csv.gz", actual)]
     (folder / "commit").write_bytes(subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT))
-    done = run_recore(mine, *options, "--out", folder / "runs/good", "--note", NOTE)
-    assert done.returncode == 0, done.stderr
-    (folder / "stdout").write_text(done.stdout)
-    (folder / "stderr").write_text(done.stderr)
+    result = run_recore(submission, *options, "--out", folder / "runs/good", "--note", NOTE)
+    assert result.returncode == 0, result.stderr
+    (folder / "stdout").write_text(result.stdout)
+    (folder / "stderr").write_text(result.stderr)
     wrong = actual.astype({"CuPPM": object})
     wrong.iloc[3, wrong.columns.get_loc("CuPPM")] = "7731.n.d."
     options[-1] = write_csv(folder / "wrong.csv.gz", wrong)
-    done = run_recore(mine, *options, "--out", folder / "runs/failed")
-    assert done.returncode == 1, done.stderr
+    result = run_recore(submission, *options, "--out", folder / "runs/failed")
+    assert result.returncode == 1, result.stderr
 
 
-def numbers(run: Path, name: str) -> pd.DataFrame:
+def read_numbers(run: Path, name: str) -> pd.DataFrame:
     """Read a CSV file of a run's report."""
     return pd.read_csv(run / f"report/{name}.csv", float_precision="round_trip")
 
 
-def changed(run: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
-    """Change a run's record."""
+def change_record(run: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
+    """Change the record of a run, and return the run's folder."""
     record = json.loads((run / "run.json").read_text())
     change(record)
     (run / "run.json").write_text(json.dumps(record))
     return run
 
 
-def hostile(run: Path, sample: Path) -> Path:
-    """Put markup into every text of a run's folder: names, reasons, logs, holes, the runs beside it."""
+def make_hostile(run: Path, sample: Path) -> Path:
+    """Put markup into every text in a run's folder: names, reasons, logs, holes, and the runs beside it."""
     name = HOSTILE.replace("/", "\\")
     public = pd.read_csv(sample / "public/public.csv.gz", index_col=0, dtype=str)
     data = write_csv(run.parent / f"{name}.csv.gz", public.assign(SiteID=HOSTILE))
@@ -77,9 +77,9 @@ def hostile(run: Path, sample: Path) -> Path:
         record["steps"][6]["state"] = HOSTILE
         record["state"] = "Failed"
 
-    changed(run, change)
+    change_record(run, change)
     (run / "logs/private-preprocess.log").write_text(f"{HOSTILE}\n\x1b[31m{HOSTILE}\n")
     for beside in (name, f"{name}\x1b[31m"):
         shutil.copytree(run, run.parent / beside)
-        changed(run.parent / beside, lambda record: record["scores"]["private"]["r2"].update(CuPPM=0.9))
+        change_record(run.parent / beside, lambda record: record["scores"]["private"]["r2"].update(CuPPM=0.9))
     return run

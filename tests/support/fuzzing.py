@@ -1,7 +1,7 @@
 """How much random search a test run does: a little and always the same, or RECORE_FUZZ times as much, at random.
 
-The gate of the project gives the same answer every time, so its examples follow from the tests alone. `make test-fuzz`
-sets RECORE_FUZZ and searches further; what it finds is printed with what repeats it.
+The project's gate must give the same result every time, so its examples depend on the tests alone. `make test-fuzz`
+sets RECORE_FUZZ and searches further; a failure is printed with the setting that repeats it.
 """
 
 import os
@@ -12,7 +12,7 @@ from hypothesis.internal.conjecture import providers
 
 TIMES = int(os.environ.get("RECORE_FUZZ", "1"))
 
-# No deadline and no health check: how long an example takes says more about the machine than about the test.
+# There is no deadline and no health check: the time of an example says more about the machine than about the test.
 settings.register_profile(
     "recore",
     max_examples=100 * TIMES,
@@ -25,18 +25,18 @@ settings.register_profile(
 settings.load_profile("recore")
 
 if TIMES == 1:
-    # Hypothesis also tries constants of all modules that are loaded, and those depend on the tests that ran before.
-    # There is no setting for it; tests/test_fuzzing.py fails if this has no effect any more.
+    # Hypothesis also tries constants from all loaded modules, and those depend on the tests that ran before. There is
+    # no setting for this; tests/test_fuzzing.py fails if this line no longer has an effect.
     providers._get_local_constants = lambda: providers._local_constants
 
 
 def examples(number: int) -> settings:
-    """Return the decorator of a test that tries so many examples in the gate, and more with RECORE_FUZZ."""
+    """Return a decorator for a test that tries so many examples in the gate, and more with RECORE_FUZZ."""
     return settings(max_examples=number * TIMES)
 
 
 def generator(name: str) -> Random:
-    """Return random numbers that are the same in each run of the gate, and others with RECORE_FUZZ (printed)."""
+    """Return a random generator that is the same in each run of the gate, and differs with RECORE_FUZZ (printed)."""
     seed = name if TIMES == 1 else f"{name} {Random().getrandbits(64)}"
     print(f"random numbers: Random({seed!r})")
     return Random(seed)

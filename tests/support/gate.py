@@ -1,10 +1,10 @@
-"""The gate: every test that gives the same answer each time and needs nothing but what `make test` installs.
+"""The gate: every test that gives the same result each time and needs nothing but what `make test` installs.
 
     python tests/support/gate.py [ARGUMENT OF PYTEST ...]
 
-If at most three tests fail, these run once more, alone. A test that then passes is listed as unstable with its first
+If at most three tests fail, they run once more, alone. A test that then passes is listed as unstable with its first
 failure: a defect to be explained, but no reason to lose a day's work. Everything else that pytest does not call a
-success keeps pytest's exit status. At the end it prints how long the tests of each folder took.
+success keeps pytest's exit status. At the end, the gate prints how long the tests of each folder took.
 """
 
 import json
@@ -16,13 +16,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 MARKERS = "not (slow or timing or fuzz or machine)"
-FAILED = 1  # pytest's exit status: tests ran and some failed. All others are errors of the run itself
-REPEATED = 3  # with more failures than that, the change is at fault
-HANGING = 600  # seconds, of one test: its worker ends with a traceback of each thread
+FAILED = 1  # pytest's exit status if tests ran and some failed; all others are errors of the run itself
+REPEATED = 3  # if more tests fail, the change is at fault
+HANGING = 600  # seconds for one test, after which its worker ends with a traceback of each thread
 
 
 def main(arguments: list[str]) -> int:
-    """Run the gate; its exit status."""
+    """Run the gate and return its exit status."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.xml")
         command = [sys.executable, "-m", "pytest", "-m", MARKERS, "-o", f"cache_dir={folder}/cache"]
@@ -32,23 +32,25 @@ def main(arguments: list[str]) -> int:
             print_seconds(results)
         failed = failures(Path(folder, "cache"))
         is_repeated = status == FAILED and 0 < len(failed) <= REPEATED
-        if not is_repeated or not all("::" in test for test in failed):  # a module that cannot be read has no tests
+        if not is_repeated or not all("::" in test for test in failed):  # a module that cannot be imported has no tests
             return status
         print(f"\nonce more, alone: {', '.join(failed)}", flush=True)
-        again = subprocess.run([*command, "--last-failed", "--last-failed-no-failures", "none", "-n", "0"], check=False)
-        if again.returncode == 0:
+        second_run = subprocess.run(
+            [*command, "--last-failed", "--last-failed-no-failures", "none", "-n", "0"], check=False
+        )
+        if second_run.returncode == 0:
             print_unstable(results, len(failed))
-        return again.returncode
+        return second_run.returncode
 
 
 def failures(cache: Path) -> list[str]:
-    """Return the tests that failed, as pytest's cache has them for --last-failed."""
+    """Return the tests that failed, as pytest's cache lists them for --last-failed."""
     path = cache / "v/cache/lastfailed"
     return list(json.loads(path.read_text())) if path.exists() else []
 
 
 def print_seconds(results: Path) -> None:
-    """Print how long the tests of each folder took. The workers' seconds add up to more than those of the clock."""
+    """Print how long the tests of each folder took. The workers' seconds add up to more than the clock's."""
     seconds: Counter[str] = Counter()
     for case in ElementTree.parse(results).iter("testcase"):
         module = case.get("classname", "").split(".")  # tests.simulator.test_chains, or tests.test_cli
@@ -60,7 +62,7 @@ def print_seconds(results: Path) -> None:
 
 def print_unstable(results: Path, number: int) -> None:
     """Print the first failures of tests that passed when they ran alone."""
-    print(f"\n{number} unstable: failed at first, and passed alone. Find the cause:")
+    print(f"\n{number} unstable: failed first, then passed alone. Find the cause:")
     for case in ElementTree.parse(results).iter("testcase"):
         for failure in [*case.iter("failure"), *case.iter("error")]:
             print(f"\nunstable {case.get('classname')}.{case.get('name')}\n{failure.text}")

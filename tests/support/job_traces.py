@@ -8,7 +8,7 @@ import psutil
 
 
 class Mark:
-    """A variable in a job's environment, by which all its processes can be found."""
+    """A variable in a job's environment by which all its processes can be found."""
 
     def __init__(self) -> None:
         self.environment = {"MARK": uuid.uuid4().hex}
@@ -28,12 +28,12 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "the condition never held"
+        assert time.monotonic() < deadline, "the condition never became true"
         time.sleep(0.05)
 
 
 def assert_no_trace(client, mark: Mark) -> None:
-    """A job has left no process with its mark and no folder, and the simulator runs another job."""
+    """Check that a job left no marked process and no folder, and that the simulator runs another job."""
     folder = client.simulator.folder
     wait_until(lambda: not mark.processes())
     wait_until(lambda: not list(folder.glob("job-*")))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def processor_seconds(function: Callable[[], object], repeats: int = 3) -> float:
-    """Call a function some times; return the fewest seconds of processor that a call took in this process."""
+    """Call a function several times and return the fewest processor seconds that a call took in this process."""
     seconds = []
     for _ in range(repeats):
         start = time.process_time()
@@ -16,7 +16,7 @@ def processor_seconds(function: Callable[[], object], repeats: int = 3) -> float
 
 
 def child_processor_seconds(function: Callable[[], object]) -> float:
-    """Call a function that runs child processes to their end; return the seconds of processor that they took."""
+    """Call a function that runs child processes to their end, and return the processor seconds that they took."""
     before = os.times()
     function()
     after = os.times()

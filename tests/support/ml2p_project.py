@@ -1,4 +1,4 @@
-"""A project of ML2P's commands: the tutorial's houses, on a simulator."""
+"""A project for ML2P's commands: the tutorial's houses, on a simulator."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ TUTORIAL = ROOT / "examples/house_prices"
 
 
 def write_project(folder: Path, name: str, **replaced: str) -> Path:
-    """Copy the tutorial's project to a folder under a name of its own, with texts replaced; its project file."""
+    """Copy the tutorial's project to a folder under a new name, with texts replaced; return its project file."""
     shutil.copytree(TUTORIAL, folder, dirs_exist_ok=True)
     file = folder / "ml2p.yml"
     text = file.read_text().replace("project: house-prices", f"project: {name}")
@@ -28,14 +28,14 @@ def write_project(folder: Path, name: str, **replaced: str) -> Path:
 
 
 class ProjectCommands:
-    """Runs `recore ml2p` for the project in a folder. variables: with which boto3 finds the simulator."""
+    """Runs `recore ml2p` for the project in a folder. variables: those with which boto3 finds the simulator."""
 
     def __init__(self, folder: Path, name: str, variables: Mapping[str, str]):
         self.folder, self.name, self._variables = folder, name, variables
 
     @property
     def url(self) -> str:
-        """The address of the project's folder on S3."""
+        """Return the address of the project's folder on S3."""
         return url_of(self.name)
 
     def run(self, *words: object) -> "subprocess.CompletedProcess[str]":
@@ -43,21 +43,21 @@ class ProjectCommands:
         return recore("ml2p", *words, cwd=self.folder, **self._variables)
 
     def result(self, *words: object) -> Any:
-        """Run a command that succeeds; the JSON that it printed, if it printed any."""
-        done = self.run(*words)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout) if done.stdout else None
+        """Run a command that succeeds, and return the JSON that it printed, if any."""
+        completed = self.run(*words)
+        assert completed.returncode == 0, completed.stderr
+        return json.loads(completed.stdout) if completed.stdout else None
 
     def refusal(self, *words: object) -> str:
-        """Run a command that is refused; the one line that says why."""
-        done = self.run(*words)
-        assert (done.returncode, done.stdout) == (2, ""), done
-        lines = done.stderr.splitlines()
-        assert len(lines) == 1, done.stderr
+        """Run a command that is refused, and return the one line with the reason."""
+        result = self.run(*words)
+        assert (result.returncode, result.stdout) == (2, ""), result
+        lines = result.stderr.splitlines()
+        assert len(lines) == 1, result.stderr
         return lines[0].removeprefix("recore: ")
 
     def upload_houses(self, dataset: str) -> None:
-        """Make a dataset of a few houses."""
+        """Create a dataset with a few houses."""
         (self.folder / "house-prices.csv").write_text(HOUSES)
         self.result("dataset", "up", dataset, "house-prices.csv")
 

@@ -27,13 +27,13 @@ def generate_dataset(
     """Run the processing job that generates the dataset `first` of a model class, and return its description."""
     for name, path in code_files(folder, packages).items():
         client.put(f"{project}/code/{name}", path.read_bytes())
-    place = {"S3Uri": f"{url_of(project)}/code", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    s3_input = {"S3Uri": f"{url_of(project)}/code", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
     command = ["python3", "-m", "recore.model", "--model", model, "generate-dataset"]
     variables = {"PYTHONPATH": CODE, "ML2P_DATASET": "first", "ML2P_S3_URL": url_of(project)}
     return client.process(
         "",
         AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": command},
-        ProcessingInputs=[{"InputName": "project", "S3Input": place}],
+        ProcessingInputs=[{"InputName": "project", "S3Input": s3_input}],
         Environment=s3_variables(client) | variables,
     )
 

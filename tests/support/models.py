@@ -1,4 +1,4 @@
-"""A model class for tests, and the container's program that runs it in processes of its own."""
+"""A model class for tests, and the container's program that runs it in separate processes."""
 
 import http.client
 import json
@@ -96,7 +96,7 @@ if __name__ == "__main__":
 """
 HOUSES = "area,price\n50,101\n100,199\n150,301\n"
 S3_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "NO_PROXY")
-LISTENING = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")  # ours, and the plain container's
+LISTENING = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")  # our server, and the plain one
 SLOPE = 2.002857142857143  # least squares through the origin
 
 
@@ -109,7 +109,7 @@ def write_house_prices(folder: Path) -> Path:
 
 
 def ml_folder(folder: Path) -> Path:
-    """Make SageMaker's folder with a dataset and a trained model; return it."""
+    """Create SageMaker's folder with a dataset and a trained model; return it."""
     for name in ("model", "output", "input/data/training"):
         (folder / name).mkdir(parents=True)
     (folder / "input/data/training/houses.csv").write_text(HOUSES)
@@ -151,7 +151,7 @@ class ServedModel:
         self._port = int(match[1])
 
     def request(self, path: str, body: bytes | None = None, method: str | None = None) -> tuple[int, str, Any]:
-        """The status, the content type and the JSON of an answer."""
+        """Send a request; return the status, the content type and the JSON of the response."""
         request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", body, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -160,27 +160,27 @@ class ServedModel:
             return error.code, error.headers["Content-Type"], json.loads(error.read())
 
     def invoke(self, data: Any) -> Any:
-        """The prediction for data; the answer must have the status 200."""
+        """Return the prediction for data; the response must have the status 200."""
         status, _, prediction = self.request("/invocations", json.dumps(data).encode())
         assert status == 200, prediction
         return prediction
 
     def idle_connection(self) -> http.client.HTTPConnection:
-        """A connection that was used once and is kept open."""
+        """Return a connection that was used once and is kept open."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         connection.request("GET", "/ping")
         assert connection.getresponse().read()
         return connection
 
     def stop(self) -> int:
-        """Stop it as SageMaker does; its exit code."""
+        """Stop the server as SageMaker does, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
 
 @contextmanager
 def served_model(folder: Path, **variables: str) -> Iterator[ServedModel]:
-    """Serve HousePrices by the container's program on a free port until the block ends."""
+    """Serve HousePrices with the container's program on a free port until the block ends."""
     code, ml = write_house_prices(folder / "code"), ml_folder(folder / "ml")
     named = {"ML2P_MODEL_CLS": "house_prices.HousePrices", "SAGEMAKER_BIND_TO_PORT": "0"}
     with _server(front_command(ml, "serve"), code, named | variables, folder / "log.txt") as server:
@@ -189,7 +189,7 @@ def served_model(folder: Path, **variables: str) -> Iterator[ServedModel]:
 
 @contextmanager
 def served_script(folder: Path, **variables: str) -> Iterator[ServedModel]:
-    """Serve HousePrices by its script in the plain container's server."""
+    """Serve HousePrices with its script in the plain container's server."""
     code, ml = write_house_prices(folder / "code"), ml_folder(folder / "ml")
     named = {
         "SAGEMAKER_BASE_DIR": str(ml),
@@ -217,28 +217,28 @@ def _server(command: list[str], code: Path, variables: dict[str, str], log: Path
 
 
 def url_of(project: str) -> str:
-    """The address of a project on S3."""
+    """Return the address of a project on S3."""
     return f"s3://{BUCKET}/{project}"
 
 
 def s3_variables(client: Client) -> dict[str, str]:
-    """The variables with which a job talks to a simulator's S3. The session's token is too long for a job's request."""
+    """Return the variables for a simulator's S3. The session's token is too long for a job's request."""
     variables = client.simulator.variables()
     return {name: variables[name] for name in S3_VARIABLES}
 
 
 def recorded(project: str) -> dict[str, str]:
-    """The variables of a model whose invocations are recorded."""
+    """Return the variables of a model whose invocations are recorded."""
     return {"ML2P_S3_URL": url_of(project), "ML2P_MODEL_VERSION": f"{project}-1.0", "ML2P_RECORD_INVOKES": "true"}
 
 
 def recording(client: Client, project: str) -> dict[str, str]:
-    """The variables of such a model's server outside of the simulator."""
+    """Return the variables of such a model's server outside the simulator."""
     return s3_variables(client) | recorded(project)
 
 
 def records(client: Client, project: str) -> dict[str, Any]:
-    """The records of that server by their names."""
+    """Return that server's records by their names."""
     prefix = f"{project}/predictions/{project}-1.0/"
     pages = client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]

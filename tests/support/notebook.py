@@ -1,6 +1,6 @@
-"""Runs the code cells of a notebook in IPython, one after the other: `python notebook.py FILE [NUMBER=TEXT]`.
+"""Runs the code cells of a notebook in IPython, one after another: `python notebook.py FILE [NUMBER=TEXT]`.
 
-NUMBER=TEXT replaces the text of a cell, whose number counts all cells from 0. The first cell that fails ends it.
+NUMBER=TEXT replaces the text of a cell; the numbers count all cells from 0. The first cell that fails ends the run.
 """
 
 import json

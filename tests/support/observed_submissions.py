@@ -1,4 +1,4 @@
-"""Edits of the sound submission that do what a host wants to know, or that cannot be observed."""
+"""Edits of the sound submission that a host wants to know about, or that cannot be observed."""
 
 from benchmarks.mutants.editing import both, insert, replace
 from support.broken_submissions import FIT, PREDICT, Broken, import_in_training

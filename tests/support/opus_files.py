@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# the six numbers of a block's kind
+# The six numbers of a block's kind.
 KINDS = {
     "absorbance": (3, 3, 0, 4, 0, 0),
     "transmittance": (3, 3, 0, 5, 0, 0),
@@ -45,7 +45,7 @@ def block(kind: str, values: np.ndarray, first: float = 4000.0, last: float = 60
 
 
 def parameters(values: dict[str, int | float | str]) -> bytes:
-    """A parameter block: name, type, length in words of two bytes, value."""
+    """Return a parameter block: name, type, length in words of two bytes, value."""
     parts = []
     for name, value in values.items():
         if isinstance(value, int):
@@ -79,5 +79,5 @@ def opus_bytes(*blocks: Block, more: tuple[tuple[tuple[int, ...], bytes], ...] =
 
 
 def number(kind: tuple[int, ...]) -> int:
-    """The six numbers of a kind as the directory holds them."""
+    """Return the number of a block's kind as the directory stores it."""
     return sum(part << shift for part, shift in zip(kind, SHIFTS, strict=True))

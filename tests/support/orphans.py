@@ -1,4 +1,4 @@
-"""Processes that a command leaves running, however well they hide."""
+"""Finds processes that a command leaves running, however well they hide."""
 
 import contextlib
 import ctypes
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import psutil
 
 PR_SET_CHILD_SUBREAPER = 36
-SECONDS = 20.0  # in which processes that have been killed must be gone
+SECONDS = 20.0  # within which processes that have been killed must be gone
 
 
 @contextlib.contextmanager
 def left_running() -> Iterator[list[str]]:
-    """Fill a list, at the end, with the commands of processes that began within and still run; they are then killed.
+    """Fill a list, when the block ends, with the commands of processes that began in it and still run; then kill them.
 
-    Each process whose parent ends becomes this process's child meanwhile, also one with a session of its own. Linux.
+    Meanwhile each process whose parent ends becomes this process's child, even one with its own session. Linux only.
     """
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
@@ -27,13 +27,13 @@ def left_running() -> Iterator[list[str]]:
         yield commands
     finally:
         deadline = time.monotonic() + SECONDS
-        while (left := _running(before)) and time.monotonic() < deadline:
+        while (remaining := _running(before)) and time.monotonic() < deadline:
             time.sleep(0.05)
-        for process in left:
+        for process in remaining:
             with contextlib.suppress(psutil.Error):
                 commands.append(" ".join(process.cmdline()) or process.name())
-        while left := _running(before):  # the children of a process that is killed come here
-            for process in left:
+        while remaining := _running(before):  # children of killed processes arrive here
+            for process in remaining:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
             time.sleep(0.05)

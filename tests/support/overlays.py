@@ -1,6 +1,6 @@
-"""Submissions of which only what differs from tests/submissions/good is stored.
+"""Submissions that are stored only as their differences from tests/submissions/good.
 
-A folder of tests/submissions/passing holds files that are added to the good submission or replace its own.
+A folder of tests/submissions/passing contains files that are added to the good submission or replace its own.
 """
 
 import shutil

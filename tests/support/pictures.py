@@ -11,7 +11,7 @@ CHANNELS = {2: 3, 3: 1, 6: 4}  # by colour type: RGB, palette, RGB with transpar
 
 
 def read_png(path: Path) -> np.ndarray:
-    """Read a PNG file of 8 bits a channel that is not interlaced: (height, width, 3), from 0 to 255."""
+    """Read a non-interlaced PNG file with 8 bits per channel: (height, width, 3), from 0 to 255."""
     content, chunks, position = path.read_bytes(), {}, 8
     while position < len(content):
         size, name = struct.unpack_from(">I4s", content, position)

@@ -42,7 +42,7 @@ def condition(name: str, conditions: list[Any], then: list[Any], otherwise: list
 
 
 def model(name: str, *depends_on: str, **environment: Any) -> Document:
-    """A step that ends at once. environment: of the model's container, where expressions can be read afterwards."""
+    """Return a step that ends at once. environment: the model container's, which shows values of expressions."""
     container = {"Image": IMAGE, "Environment": environment}
     return step(name, "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container}, *depends_on)
 
@@ -113,7 +113,7 @@ class Pipelines:
         return described["PrimaryContainer"]["Environment"]
 
     def processing(self, name: str, script: str, *depends_on: str, outputs: Any = (), **members: Any) -> Document:
-        """A step that runs a script. outputs: names of folders below /opt/ml/processing."""
+        """Return a step that runs a script. outputs: names of folders below /opt/ml/processing."""
         prefix = f"s3://{BUCKET}/pipelines/{next(numbers)}"
         arguments = {
             "RoleArn": ROLE_ARN,
@@ -141,10 +141,10 @@ class Pipelines:
 
     def _code(self, script: str) -> Document:
         uri = self.client.put(f"pipelines/{next(numbers)}/job.py", script)
-        place = {"S3Uri": uri, "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-        return {"InputName": "code", "S3Input": place}
+        s3_output = {"S3Uri": uri, "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+        return {"InputName": "code", "S3Input": s3_output}
 
 
 def _output(prefix: str, name: str) -> Document:
-    place = {"S3Uri": f"{prefix}/{name}", "LocalPath": f"/opt/ml/processing/{name}", "S3UploadMode": "EndOfJob"}
-    return {"OutputName": name, "S3Output": place}
+    s3_output = {"S3Uri": f"{prefix}/{name}", "LocalPath": f"/opt/ml/processing/{name}", "S3UploadMode": "EndOfJob"}
+    return {"OutputName": name, "S3Output": s3_output}

@@ -1,4 +1,4 @@
-"""The marks of tests that need the environment of PyTorch images, which `make setup-pytorch` makes."""
+"""Marks for tests that need the environment of PyTorch images, which `make setup-pytorch` creates."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from recore.simulator.images import pytorch
 NEEDS_PYTORCH = [
     pytest.mark.machine,
     pytest.mark.skipif(
-        pytorch.FAMILY.version() is None, reason=f"no environment of PyTorch images: run {pytorch.FAMILY.remedy}"
+        pytorch.FAMILY.version() is None,
+        reason=f"the environment of PyTorch images is missing: run {pytorch.FAMILY.remedy}",
     ),
 ]

@@ -25,9 +25,9 @@ def file_options(sample: Path, *names: str, anywhere: bool = True) -> list[objec
 
     anywhere: add the option that allows private assays on a machine without bubblewrap.
     """
-    places = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
+    paths = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
     isolation = ["--isolation", "off"] if anywhere and not bubblewrap_works() else []
-    return [word for name in names or places for word in (f"--{name}", sample / places[name])] + isolation
+    return [word for name in names or paths for word in (f"--{name}", sample / paths[name])] + isolation
 
 
 def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -37,19 +37,19 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
 
 
 def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:
-    """Return the line of a run that is refused in a folder, in this process; no file is written, no job started."""
+    """Return the error line of a run that is refused in this process, without writing a file or starting a job."""
     before = sorted(os.listdir(cwd))
-    done = recore("run", *arguments, cwd=cwd, **variables)
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert "started" not in done.stderr
+    result = recore("run", *arguments, cwd=cwd, **variables)
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1, result.stderr
+    assert "started" not in result.stderr
     assert sorted(os.listdir(cwd)) == before
-    return done.stderr.splitlines()[-1]
+    return result.stderr.splitlines()[-1]
 
 
 def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """Make a folder once, even if several processes of pytest-xdist need it, and return it."""
+    """Create a folder once, even if several processes of pytest-xdist need it, and return it."""
     folder = factory.getbasetemp()
     folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / name
     with open(f"{folder}.lock", "w") as lock:
@@ -81,11 +81,11 @@ class RunningCommand:
         return (self.folder / "stderr").read_text()
 
     def jobs(self, script: str) -> list[psutil.Process]:
-        """Return the processes in which jobs run a script now."""
+        """Return the processes in which jobs are running a script."""
         result = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
-                command = child.cmdline()[:3]  # more are arguments of the script
+                command = child.cmdline()[:3]  # the rest are the script's arguments
                 if any(word.endswith(script) for word in command) and "bwrap" not in child.name():
                     result.append(child)
             except psutil.Error:  # it has just ended
@@ -108,9 +108,9 @@ class RunningCommand:
             return status, os.listdir(self.tmp)
         except subprocess.TimeoutExpired:
             below = [child.cmdline() for child in psutil.Process(self.process.pid).children(recursive=True)]
-            self.process.send_signal(signal.SIGABRT)  # Python's faulthandler prints what each thread does
+            self.process.send_signal(signal.SIGABRT)  # Python's faulthandler prints every thread's stack
             self.process.wait(10)
-            pytest.fail(f"no end in sight; below it {below}; it said:\n{self.stderr}")
+            pytest.fail(f"it did not end; processes below it: {below}; stderr:\n{self.stderr}")
         finally:
             self.process.kill()
             shutil.rmtree(self.tmp)
@@ -140,19 +140,19 @@ def start(
 
 def on_terminal(*arguments: object) -> tuple[int, str, str]:
     """Run with a terminal as stderr; return the exit status, the standard output and the terminal's content."""
-    ours, theirs = pty.openpty()
+    terminal, child_terminal = pty.openpty()
     command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
     variables = environment() | {"TERM": "xterm-256color", "COLUMNS": "100"}
     process = subprocess.Popen(
-        command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs
+        command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=child_terminal
     )
-    os.close(theirs)
+    os.close(child_terminal)
     shown = b""
     try:
-        while piece := os.read(ours, 65536):
+        while piece := os.read(terminal, 65536):
             shown += piece
-    except OSError:  # Linux reports in this way that no process has the terminal any more
+    except OSError:  # on Linux this means that no process has the terminal open any more
         pass
-    os.close(ours)
+    os.close(terminal)
     out, _ = process.communicate(timeout=60)
     return process.returncode, out.decode(), shown.decode()

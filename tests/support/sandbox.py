@@ -1,4 +1,4 @@
-"""The marks of tests that need a sandbox, which `make test` does not install."""
+"""Marks for tests that need a sandbox, which `make test` does not install."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ ISOLATIONS = ["off", pytest.param("required", marks=SANDBOX)]
 
 
 def needs_sandbox[T: Callable[..., Any] | type](test: T) -> T:
-    """Mark one test."""
+    """Mark a test that needs a sandbox."""
     for mark in SANDBOX:
         test = mark(test)
     return test

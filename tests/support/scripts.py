@@ -1,6 +1,6 @@
-"""The submission's scripts, run in this process: as `python SCRIPT` runs them, but without the seconds of its imports.
+"""The submission's scripts, run in this process as `python SCRIPT` runs them, but without seconds of imports.
 
-What only a process shows, such as signals, is tested with `run` of support/checkout.py.
+Behaviour that only a process shows, such as signals, is tested with `run` of support/checkout.py.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from support.checkout import ROOT, SCRIPTS, environment
 
 
 def run_here(script: Path, *arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a script with arguments in a folder, with additional variables; return its exit status and what it prints."""
+    """Run a script with arguments in a folder, with additional variables; return its exit status and output."""
     command = [str(script), *map(str, arguments)]
     out, err = io.StringIO(), io.StringIO()
     with (
@@ -51,16 +51,16 @@ def exit_status(script: Path) -> int:
 
 @contextlib.contextmanager
 def modules_of(folder: Path) -> Iterator[None]:
-    """Import modules from a submission's folder, anew; this process's modules of the same names return afterwards."""
-    ours = {str(ROOT), str(ROOT / "tests"), ""}
+    """Import modules from a submission's folder anew; modules of the same names are restored afterwards."""
+    checkout_paths = {str(ROOT), str(ROOT / "tests"), ""}
     names = {path.stem for path in folder.glob("*.py")} | {Path(name).parts[0].removesuffix(".py") for name in SCRIPTS}
 
     def loaded() -> list[str]:
         return [name for name in sys.modules if name.partition(".")[0] in names]
 
     kept = {name: sys.modules.pop(name) for name in loaded()}
-    path = [str(folder), *(place for place in sys.path if place not in ours)]
-    # A file that is written again within a second, with the same length, must not be taken from a cache.
+    path = [str(folder), *(entry for entry in sys.path if entry not in checkout_paths)]
+    # A file that is rewritten within a second with the same length must not be taken from a cache.
     no_cache = mock.patch.object(sys, "dont_write_bytecode", True)
     importlib.invalidate_caches()
     try:
@@ -72,9 +72,9 @@ def modules_of(folder: Path) -> Iterator[None]:
         sys.modules.update(kept)
 
 
-def reason_of(done: subprocess.CompletedProcess[str], output: Path | None = None) -> str:
-    """Return the one line with which a script refused its work; it left no output."""
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert len(done.stderr.splitlines()) == 1, done.stderr
+def reason_of(result: subprocess.CompletedProcess[str], output: Path | None = None) -> str:
+    """Return the one line with which a script refused its work, and check that it left no output."""
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert len(result.stderr.splitlines()) == 1, result.stderr
     assert output is None or not list(output.parent.glob(output.name + "*"))
-    return done.stderr
+    return result.stderr

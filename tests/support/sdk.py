@@ -1,6 +1,6 @@
 """A version of SageMaker's SDK as an outside user runs it: a simulator in another process, and only its variables.
 
-Run by make test-sdk in an environment for each version, which has none of the project's packages.
+`make test-sdk` runs these tests in a separate environment for each version, which has none of the project's packages.
 """
 
 import json
@@ -22,14 +22,14 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def simulate(*options: object) -> tuple[subprocess.Popen[str], dict[str, str]]:
-    """A simulator in a process of its own, and the variables that it prints."""
+    """Run a simulator in a separate process, and yield the variables that it prints."""
     process = subprocess.Popen([*SIMULATE, *map(str, options)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     return process, json.loads(process.stdout.readline())
 
 
 @pytest.fixture(scope="session", autouse=True)
 def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A simulator's variables, exported. Nothing else of AWS is set, and there are no settings in the home folder."""
+    """Export a simulator's variables. Nothing else of AWS is set, and there are no settings in the home folder."""
     process, printed = simulate()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
@@ -46,8 +46,8 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             process.wait(60)
 
 
-class KeptSimulator:
-    """A simulator with a state folder, which can be killed and started again at the same address."""
+class RestartableSimulator:
+    """A simulator with a state folder that can be killed and started again at the same address."""
 
     def __init__(self, state: Path, patch: pytest.MonkeyPatch):
         self._options, self._patch, self._port = ("--state", state), patch, 0
@@ -64,9 +64,9 @@ class KeptSimulator:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KeptSimulator]:
-    """Start a simulator and export its variables in this test."""
-    simulator = KeptSimulator(tmp_path / "state", monkeypatch)
+def restartable_simulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestartableSimulator]:
+    """Start a simulator and export its variables for this test."""
+    simulator = RestartableSimulator(tmp_path / "state", monkeypatch)
     simulator.start()
     yield simulator
     simulator.kill()
@@ -81,7 +81,7 @@ def sandbox() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_leaves(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail a test in which anything, telemetry included, looks up another host."""
+    """Fail a test in which anything, including telemetry, looks up another host."""
     look_up, hosts = socket.getaddrinfo, []
 
     def guarded(host: Any, *arguments: Any, **options: Any) -> Any:

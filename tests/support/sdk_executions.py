@@ -1,7 +1,7 @@
-"""Executions of a pipeline that an SDK's classes write, of which a step fails, is stopped or is killed in the middle.
+"""Executions of a pipeline that an SDK's classes write, in which a step fails, is stopped or is killed in the middle.
 
 The tests are the same for both versions: a module imports them and has the fixture `write`, a function that writes the
-pipeline by its version's classes, into the simulator of the present variables.
+pipeline with its version's classes, into the simulator that the environment variables name.
 """
 
 import time
@@ -11,14 +11,14 @@ from typing import Any
 import boto3
 import pytest
 
-from support.sdk import KeptSimulator
+from support.sdk import RestartableSimulator
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"
 WORD = f"s3://{BUCKET}/endings/word"
 FOLDER = "/opt/ml/processing"
 IN, OUT = f"{FOLDER}/in", f"{FOLDER}/out"
-# of the pipeline's step Middle, which follows First and is followed by After, to which it gives its output
+# The script of the step Middle, which follows First and is followed by After, to which it passes its output.
 MIDDLE = f"""
 import pathlib, sys, time
 word = pathlib.Path("{IN}/word").read_text()
@@ -42,7 +42,7 @@ def finished(execution: Any, seconds: float = 180) -> dict[str, Any]:
 
 
 def steps_of(execution: Any) -> dict[str, dict[str, Any]]:
-    """All steps of an execution by their names; the SDK's own list has ten."""
+    """Return all steps of an execution by their names; the SDK's own list has ten."""
     pages = boto3.client("sagemaker").get_paginator("list_pipeline_execution_steps")
     listed = pages.paginate(PipelineExecutionArn=execution.arn)
     return {item["StepName"]: item for page in listed for item in page["PipelineExecutionSteps"]}
@@ -53,7 +53,7 @@ def statuses(execution: Any) -> dict[str, str]:
 
 
 def start(write: Write, word: str) -> Any:
-    """An execution in which Middle reads a word."""
+    """Start an execution in which Middle reads a word."""
     put(word)
     pipeline = write()
     pipeline.upsert(role_arn=ROLE)
@@ -65,7 +65,7 @@ def put(word: str) -> None:
 
 
 def wait_for_middle(execution: Any, attempt: int = 1) -> None:
-    """Until the job of an attempt of Middle runs."""
+    """Wait until the job of an attempt of Middle runs."""
     deadline = time.monotonic() + 60
     while True:
         steps = steps_of(execution)
@@ -110,13 +110,13 @@ def test_stopped_in_the_middle(write: Write) -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_killed_in_the_middle(write: Write, kept: KeptSimulator) -> None:
-    """The next simulator goes on with another attempt of what was interrupted, and keeps what had ended."""
+def test_killed_in_the_middle(write: Write, restartable_simulator: RestartableSimulator) -> None:
+    """The next simulator makes another attempt of what was interrupted, and keeps what had ended."""
     execution = start(write, "wait")
     wait_for_middle(execution)
     first = steps_of(execution)["First"]
-    kept.kill()
-    kept.start()
+    restartable_simulator.kill()
+    restartable_simulator.start()
     wait_for_middle(execution, attempt=2)
     assert steps_of(execution)["First"] == first
     execution.stop()

@@ -7,7 +7,7 @@ correctly if and only if the prediction is the row's target.
 import io
 import random
 
-COLUMNS = 3  # features; the target follows them
+COLUMNS = 3  # the number of features; the target comes after them
 
 # The processing step's program, and the hooks of the first model: it scales, and answers JSON for the second one.
 FEATURES = """
@@ -88,7 +88,7 @@ def make_table(rows: int = 90) -> str:
 
 
 def check_joined(inputs: str, joined: str) -> None:
-    """Check that the input's lines have their own prediction as one more column, in the same order."""
+    """Check that each input line has its own prediction as one more column, in the same order."""
     lines, results = inputs.splitlines(), joined.splitlines()
     assert len(lines) == len(results) > 10
     for line, result in zip(lines, results, strict=True):

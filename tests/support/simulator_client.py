@@ -13,7 +13,7 @@ numbers = itertools.count()
 
 
 class Client:
-    """boto3 clients of a simulator, with requests that have defaults for all required members."""
+    """boto3 clients of a simulator, with defaults for all required members of requests."""
 
     def __init__(self, simulator: Simulator, image: str = IMAGE):
         self.simulator, self.image = simulator, image
@@ -58,8 +58,8 @@ class Client:
         """Run a script as a processing job, which finds it at /opt/ml/processing/input/code/job.py."""
         name = f"process-{next(numbers)}"
         code = self.put(f"code/{name}/job.py", script)
-        place = {"S3Uri": code, "LocalPath": "/opt/ml/processing/input/code", "S3DataType": "S3Prefix"}
-        code_input = [{"InputName": "code", "S3Input": place | {"S3InputMode": "File"}}]
+        s3_output = {"S3Uri": code, "LocalPath": "/opt/ml/processing/input/code", "S3DataType": "S3Prefix"}
+        code_input = [{"InputName": "code", "S3Input": s3_output | {"S3InputMode": "File"}}]
         request = {
             "ProcessingJobName": name,
             "RoleArn": ROLE_ARN,
@@ -97,11 +97,11 @@ def transform_fn(model, data, content_type, accept): return model + data
 
 def run_each_kind(client: Client) -> None:
     """Run a processing, a training and a transform job, and check what each of them produced."""
-    place = {"S3Uri": f"s3://{BUCKET}/o", "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
+    s3_output = {"S3Uri": f"s3://{BUCKET}/o", "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
     job = client.process(
         "import os\nopen(os.environ['TO'] + '/file', 'w').write('written')",
         Environment={"TO": "/opt/ml/processing/output/o"},
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": place}]},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
     assert job["ProcessingJobStatus"] == "Completed", job
     assert client.get(f"s3://{BUCKET}/o/file") == b"written"

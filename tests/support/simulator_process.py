@@ -1,4 +1,4 @@
-"""A simulator in a process of its own, so that a crash is seen."""
+"""A simulator in a separate process, so that a crash is noticed."""
 
 import json
 import subprocess
@@ -23,13 +23,13 @@ with Simulator(isolation="off", state=Path(sys.argv[1]) if len(sys.argv) > 1 els
 
 
 class SimulatorProcess:
-    """process: it. port: where it listens."""
+    """process: the simulator's process. port: the one on which it listens."""
 
     def __init__(self, process: subprocess.Popen[str], port: int):
         self.process, self.port = process, port
 
     def client(self, service: str, **settings):
-        """A boto3 client of it."""
+        """Return a boto3 client of the simulator."""
         return boto3.client(
             service,
             endpoint_url=f"http://127.0.0.1:{self.port}",
@@ -42,7 +42,7 @@ class SimulatorProcess:
 
 @contextmanager
 def simulator_process(state: Path | None = None, **variables: str) -> Iterator[SimulatorProcess]:
-    """It ends as its input does. Raises AssertionError where it ended by itself, or badly."""
+    """Run a simulator that ends when its input does; raise AssertionError if it ends by itself or badly."""
     command = [sys.executable, "-X", "faulthandler", "-c", PROGRAM, *([str(state)] if state else [])]
     process = subprocess.Popen(
         command,

@@ -18,7 +18,7 @@ SUBMISSIONS = ROOT / "tests/submissions"
 def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:
     """Copy the good submission with changes: by file name, a text in it and its replacement.
 
-    files: whole files by name; .py may be left out.
+    files: whole files by name, which may omit .py.
     """
     shutil.copytree(SUBMISSIONS / "good", folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name, (old, new) in (changes or {}).items():
@@ -35,7 +35,7 @@ def command(*arguments: object) -> list[str]:
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run that has ended: its output, and its folder."""
+    """A run that has ended: its output and its folder."""
 
     status: int
     stdout: str
@@ -63,7 +63,7 @@ class FinishedRun:
 
 def run_submission(submission: Path, out: Path, *options: object, **variables: str) -> FinishedRun:
     """Run a submission to its end, as a command."""
-    done = subprocess.run(
+    result = subprocess.run(
         command(submission, "--out", out, *options),
         cwd=ROOT,
         env=environment() | variables,
@@ -71,7 +71,7 @@ def run_submission(submission: Path, out: Path, *options: object, **variables: s
         text=True,
         timeout=180,
     )
-    return FinishedRun(done.returncode, done.stdout, done.stderr, out)
+    return FinishedRun(result.returncode, result.stdout, result.stderr, out)
 
 
 def other_entries(folder: Path) -> list[str]:

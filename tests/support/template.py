@@ -1,7 +1,7 @@
 """Is the submission in this folder the template's, or have its files been changed, as in a fork?
 
-Tests of the default model, and figures printed in the README, are about the template's submission alone: where another
-one stands they are skipped, and tests/contract/ holds. After a change of the template itself:
+Tests of the default model, and figures printed in the README, are only about the template's submission: with another
+one they are skipped, and tests/contract/ applies. After changing the template itself, run:
 
     python tests/support/template.py
 """

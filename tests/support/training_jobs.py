@@ -23,7 +23,7 @@ print("REPORT " + json.dumps({"arguments": sys.argv[1:], "variables": dict(os.en
 
 
 def submit(client, **members: Any) -> str:
-    """Create a training job; return its name."""
+    """Create a training job and return its name."""
     name = f"job-{next(numbers)}"
     request = {
         "TrainingJobName": name,
@@ -38,7 +38,7 @@ def submit(client, **members: Any) -> str:
 
 
 def train(client, **members: Any) -> dict[str, Any]:
-    """Run a training job to its end; return its description."""
+    """Run a training job to its end and return its description."""
     return client.wait("TrainingJob", submit(client, **members))
 
 
@@ -57,7 +57,7 @@ def upload_folder(client, **files: str | bytes) -> str:
 
 
 def report_of(client, job: dict[str, Any]) -> dict[str, Any]:
-    """Return what the script REPORT printed in a job, which must have completed."""
+    """Return the output of the script REPORT in a job, which must have completed."""
     printed = output(client, "TrainingJob", job["TrainingJobName"])
     assert job["TrainingJobStatus"] == "Completed", (job, printed)
     return json.loads(next(line for line in printed.splitlines() if line.startswith("REPORT "))[7:])

@@ -1,4 +1,4 @@
-"""Models and transform jobs for tests: a model of one script or a chain of them, and a job over some objects."""
+"""Models and transform jobs for tests: a model with one script or a chain of them, and a job over some objects."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any)
 
 
 def transform(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> tuple[dict, str]:
-    """Run a transform job over objects; its description and where the answers are.
+    """Run a transform job over objects; return its description and the address of the output.
 
     Source, Input, Output, Resources: members of S3DataSource, TransformInput, TransformOutput and TransformResources.
     """

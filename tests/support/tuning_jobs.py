@@ -10,7 +10,7 @@ from support.simulator_client import IMAGE
 
 numbers = itertools.count()
 
-# prints the objective of its hyperparameter, and leaves it as the model
+# Prints the objective for its hyperparameter, and saves it as the model.
 SCRIPT = """
 import os, sys
 settings = dict(zip(sys.argv[1::2], sys.argv[2::2]))
@@ -34,7 +34,7 @@ X = {"ContinuousParameterRanges": [continuous("x", "0", "10")]}
 
 
 def definition(source: str, **members: Any) -> dict[str, Any]:
-    """A definition of training jobs in script mode. source: the archive's URI."""
+    """Return a definition of training jobs in script mode. source: the archive's URI."""
     static = {"sagemaker_program": "job.py", "sagemaker_submit_directory": source}
     return {
         "StaticHyperParameters": static | members.pop("StaticHyperParameters", {}),
@@ -47,7 +47,7 @@ def definition(source: str, **members: Any) -> dict[str, Any]:
 
 
 def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any) -> dict[str, Any]:
-    """The request of a random search over x. config: members of HyperParameterTuningJobConfig."""
+    """Return the request for a random search over x. config: members of HyperParameterTuningJobConfig."""
     limits = {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": parallel}
     standard = {
         "Strategy": "Random",

@@ -1,4 +1,4 @@
-"""A kind of resource that the simulator does not have: an AutoML job that here runs two processing jobs and waits."""
+"""A kind of resource that the simulator does not have: an AutoML job that runs two processing jobs and waits."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from recore.simulator.state.records import Record
 from support.simulator_client import IMAGE
 
 KIND = "AutoMLJob"
-PERIOD = 0.05  # seconds between looks at the jobs
+PERIOD = 0.05  # seconds between two checks of the jobs
 
 
 class AutoMLWork(Work):
@@ -58,7 +58,7 @@ class AutoMLJobs(Resource):
     work = AutoMLWork
 
     def CreateAutoMLJob(self, request: Record) -> Record:
-        """TargetAttributeName holds the script of the jobs."""
+        """TargetAttributeName contains the script of the jobs."""
         arn = self.add(request, AutoMLJobStatus="InProgress")
         self.begin_work(request["AutoMLJobName"])
         return {"AutoMLJobArn": arn}

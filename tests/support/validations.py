@@ -1,4 +1,4 @@
-"""A small data file, a simple submission and the report of its validation, for the tests of validations."""
+"""A small data file, a simple submission and the report of its validation, for the tests of validation."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ IDS = ["SiteID", "DepthFrom", "DepthTo"]
 TARGETS = list(score.TARGETS)
 WEIGHTS = np.array(score.WEIGHTS)
 HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
-# train.py of a submission unlike the template's: a linear model, no limits, no second result
+# train.py of a submission unlike the template's: a linear model, no limits, no second return value.
 TRAIN = """
 import numpy as np
 from sklearn.linear_model import Ridge
@@ -30,11 +30,11 @@ def fit(inputs, targets, holes, alpha_min=0.001, alpha_max=10.0, alphas=3):
     tried = np.geomspace(alpha_min, alpha_max, alphas)
     return Ridge(tried[len(tried) // 2]).fit(inputs, targets.fillna(targets.mean()).fillna(0))
 """
-ALPHA = 0.1  # the middle of its regularisation strengths
+ALPHA = 0.1  # the middle one of its regularisation strengths
 
 
 def item(page: Page, name: str) -> pd.DataFrame:
-    """The numbers of a figure or table."""
+    """Return the numbers of a figure or table."""
     return next(one.numbers for one in page.items if one.name == name)
 
 
@@ -44,7 +44,7 @@ def figure(page: Page, name: str) -> Figure:
 
 @pytest.fixture(scope="session")
 def small_file(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data file of 160 rows, 7 holes and 147 channels; in one hole there is no tin."""
+    """Write a data file with 160 rows, 7 holes and 147 channels; one hole has no tin."""
     return make_once(tmp_path_factory, "validated", lambda folder: write_small(folder, sample)) / "public.csv.gz"
 
 
@@ -59,7 +59,7 @@ def write_small(folder: Path, sample: Path) -> None:
 
 @pytest.fixture(scope="session")
 def linear_submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the template's preprocess.py and the linear model above."""
+    """Write a folder with the template's preprocess.py and the linear model above."""
 
     def make(folder: Path) -> None:
         copy_scripts(folder, "preprocess.py")
@@ -70,7 +70,7 @@ def linear_submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder beside the report of the linear submission."""
+    """Return the folder beside the report of the linear submission."""
 
     def make(folder: Path) -> None:
         page = validate_submission(linear_submission, small_file, ValidationSettings(repeats=2, minutes=10))
@@ -81,7 +81,7 @@ def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.
 
 @pytest.fixture
 def validate_changed(tmp_path: Path, small_file: Path, linear_submission: Path) -> Callable[..., Page]:
-    """Validate the linear submission on a changed copy of the data, and write its page."""
+    """Return a function that validates the linear submission on a changed copy of the data, and writes its page."""
     data = pd.read_csv(small_file, index_col=0)
 
     def make(change: Callable[[pd.DataFrame], pd.DataFrame], settings: ValidationSettings | None = None) -> Page:

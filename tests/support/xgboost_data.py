@@ -37,5 +37,5 @@ def matrix(values: np.ndarray, **members: Any) -> xgb.DMatrix:
 
 
 def hyperparameters(**more: Any) -> dict[str, str]:
-    """Those of a request: all are text."""
+    """Return a request's hyperparameters: all are texts."""
     return {name: str(value) for name, value in (SETTINGS | {"objective": "reg:squarederror"} | more).items()}

@@ -1,4 +1,4 @@
-"""The real client in its own environment, the Docker engine, and the challenge's image."""
+"""The real client in a separate environment, the Docker engine, and the challenge's image."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImag
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[docker.DockerClient]:
-    """The Docker engine, which has the challenge's image."""
+    """Return the Docker engine, which has the challenge's image."""
     try:
         engine = docker.from_env()
     except docker.errors.DockerException as error:
@@ -30,19 +30,19 @@ def engine() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture(scope="session")
 def client(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `unearthed` command, installed from the package index."""
-    needs(engine, "python:3.8-slim", "docker pull python:3.8-slim")  # what `unearthed build` runs in
+    """Return the `unearthed` command, installed from the package index."""
+    needs(engine, "python:3.8-slim", "docker pull python:3.8-slim")  # `unearthed build` runs in this image
     oldest = engine.version()["MinAPIVersion"]
     if Version(oldest) > Version("1.39"):
         pytest.skip(
-            f"the Unearthed CLI speaks version 1.39 of Docker's API, this engine {oldest} and newer: "
+            f"the Unearthed CLI uses version 1.39 of Docker's API, but this engine needs {oldest} or newer: "
             'set "min-api-version": "1.24" in its daemon.json'
         )
     folder = tmp_path_factory.mktemp("client")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     install = [folder / "bin/pip", "install", "--quiet", "-r", ROOT / "requirements/unearthed.txt"]
-    done = subprocess.run(install, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(install, capture_output=True, text=True, timeout=600)
+    assert result.returncode == 0, result.stderr
     return folder / "bin/unearthed"
 
 

@@ -1,8 +1,8 @@
-"""The client's five commands in a fresh clone, and in one that was worked in before.
+"""The client's five commands in a fresh clone, and in one that has been worked in before.
 
-What the client says does not count: it exits 0 whatever happened in a container, and sometimes 1 after a good build,
-when the container that removes itself is gone before it is asked how it ended. So what the commands left is looked
-at, and how the containers ended, of which the client removes none but build's.
+The client's own messages do not count: it exits with 0 whatever happened in a container, and sometimes with 1 after a
+good build, if the container that removes itself is gone before the client asks how it ended. So the tests check the
+files that the commands left, and how the containers ended; the client removes only build's.
 """
 
 import shutil
@@ -22,7 +22,7 @@ from recore.dataset.sample_files import Plan, make_sample
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
-# What each command leaves in the project.
+# The files that each command leaves in the project.
 OUTPUTS = {
     "build": {"src.tar.gz"},
     "preprocess": {"data/preprocess/public.csv"},
@@ -33,9 +33,10 @@ OUTPUTS = {
 
 
 @dataclass
-class Ran:
-    """What is known after the five commands: of each, what the client printed, the names of the files that it made or
-    changed, its containers' exit codes and their logs."""
+class ClientRun:
+    """The results of the five commands: for each, the client's output, the names of the files that it created or
+    changed, its containers' exit codes and their logs.
+    """
 
     folder: Path
     printed: dict[str, str] = field(default_factory=dict)
@@ -45,7 +46,7 @@ class Ran:
 
 
 def times(folder: Path) -> dict[str, int]:
-    """When each file was written."""
+    """Return when each file was written."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
     return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in files}
 
@@ -55,34 +56,34 @@ def containers(engine: docker.DockerClient, folder: Path) -> list[docker.models.
 
 
 def work_by_hand(folder: Path) -> None:
-    """What somebody leaves who had other data, ran the scripts by hand and packed something else."""
+    """Leave files like someone who had other data, ran the scripts by hand and packed another submission."""
     make_sample(folder / "data", Plan(rows=120, holes=4, channels=70, seed=8))
     for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
-        done = run(script, cwd=folder)
-        assert done.returncode == 0, done.stderr
+        result = run(script, cwd=folder)
+        assert result.returncode == 0, result.stderr
     (folder / "src.tar.gz").write_text("packed long ago")
     shutil.rmtree(folder / "data/public")
 
 
 @pytest.fixture(scope="module", params=["fresh", "worked-in"])
-def ran(
+def client_run(
     request: pytest.FixtureRequest,
     engine: docker.DockerClient,
     client: Path,
     sample: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Ran]:
+) -> Iterator[ClientRun]:
     folder = copy_checkout(tmp_path_factory.mktemp(request.param))
     if request.param == "worked-in":
         work_by_hand(folder)
     shutil.copytree(sample / "public", folder / "data/public")
-    # Nothing of this machine's: no login, and no question to the package index whether the client is the newest.
+    # Nothing of this machine is used: no login, and no question to the package index whether the client is the newest.
     variables = environment() | {"HOME": str(tmp_path_factory.mktemp("home")), "OUTDATED_IGNORE": "1"}
-    ran = Ran(folder)
+    client_run = ClientRun(folder)
     try:
         for command in OUTPUTS:
             before = times(folder)
-            done = subprocess.run(
+            result = subprocess.run(
                 [client, command],
                 cwd=folder,
                 env=variables,
@@ -91,18 +92,18 @@ def ran(
                 text=True,
                 timeout=300,
             )
-            ran.printed[command] = done.stdout
-            left = [] if command == "build" else containers(engine, folder)
-            ran.ended[command] = [container.wait(timeout=60)["StatusCode"] for container in left]
-            ran.logs[command] = "".join(container.logs().decode() for container in left)
-            for container in left:
+            client_run.printed[command] = result.stdout
+            remaining = [] if command == "build" else containers(engine, folder)
+            client_run.ended[command] = [container.wait(timeout=60)["StatusCode"] for container in remaining]
+            client_run.logs[command] = "".join(container.logs().decode() for container in remaining)
+            for container in remaining:
                 container.remove(v=True)
             deadline = time.monotonic() + 60
-            while containers(engine, folder):  # build's is removed by the engine, which takes its time
-                assert time.monotonic() < deadline, f"{command}: its container is still there\n{done.stdout}"
+            while containers(engine, folder):  # the engine removes build's container, which takes a moment
+                assert time.monotonic() < deadline, f"{command}: its container is still there\n{result.stdout}"
                 time.sleep(0.1)
-            ran.changed[command] = {name for name, _ in before.items() ^ times(folder).items()}
-        yield ran
+            client_run.changed[command] = {name for name, _ in before.items() ^ times(folder).items()}
+        yield client_run
     finally:
         # A client that was stopped leaves its container running.
         for container in containers(engine, folder):
@@ -110,39 +111,39 @@ def ran(
 
 
 @pytest.mark.parametrize("command", OUTPUTS)
-def test_a_command_leaves_what_it_should_and_nothing_else(command: str, ran: Ran) -> None:
-    assert ran.changed[command] == OUTPUTS[command], ran.printed[command]
+def test_a_command_leaves_what_it_should_and_nothing_else(command: str, client_run: ClientRun) -> None:
+    assert client_run.changed[command] == OUTPUTS[command], client_run.printed[command]
 
 
 @pytest.mark.parametrize("command", [command for command in OUTPUTS if command != "build"])
-def test_a_step_ends_well_and_finds_everything_baked_in(command: str, ran: Ran) -> None:
-    assert ran.ended[command] == [0], ran.printed[command]
-    assert "Requirement already satisfied: scikit-learn" in ran.logs[command]
+def test_a_step_succeeds_with_the_packages_of_its_image(command: str, client_run: ClientRun) -> None:
+    assert client_run.ended[command] == [0], client_run.printed[command]
+    assert "Requirement already satisfied: scikit-learn" in client_run.logs[command]
     for word in ("Collecting", "Downloading", "Using cached", "Installing", "ERROR"):
-        assert word not in ran.logs[command]
+        assert word not in client_run.logs[command]
 
 
-def test_the_archive_holds_what_the_pipeline_needs_and_nothing_else(ran: Ran) -> None:
-    with tarfile.open(ran.folder / "src.tar.gz") as tar:
+def test_the_archive_contains_what_the_pipeline_needs_and_nothing_else(client_run: ClientRun) -> None:
+    with tarfile.open(client_run.folder / "src.tar.gz") as tar:
         members = {member.name.removeprefix("./"): tar.extractfile(member) for member in tar if not member.isdir()}
         packed = {name: file.read() for name, file in members.items()}
     assert set(packed) == {*UPLOADED, "requirements.txt"}
-    assert packed == {name: (ran.folder / name).read_bytes() for name in packed}
+    assert packed == {name: (client_run.folder / name).read_bytes() for name in packed}
 
 
-def test_the_score_is_the_one_by_hand(ran: Ran, project: Path) -> None:
+def test_the_score_equals_the_one_computed_by_hand(client_run: ClientRun, project: Path) -> None:
     for name in ("data/preprocess/public.csv", "data/predictions/public.csv.out", "data/scores/public.txt"):
-        same = (ran.folder / name).read_bytes() == (project / name).read_bytes()
-        assert same, name  # pytest would need minutes to show the difference of large files
+        same = (client_run.folder / name).read_bytes() == (project / name).read_bytes()
+        assert same, name  # pytest would take minutes to show the difference between large files
 
 
-def test_the_install_before_each_step_needs_no_network(ran: Ran, engine: docker.DockerClient) -> None:
+def test_the_install_before_each_step_needs_no_network(client_run: ClientRun, engine: docker.DockerClient) -> None:
     printed = engine.containers.run(
         IMAGE,
         ["/bin/bash", "-c", "pip install -r requirements.txt"],
         network_mode="none",
         working_dir="/opt/ml/code",
-        volumes={str(ran.folder): {"bind": "/opt/ml/code", "mode": "ro"}},
+        volumes={str(client_run.folder): {"bind": "/opt/ml/code", "mode": "ro"}},
         remove=True,
     )
     assert b"Requirement already satisfied: scikit-learn" in printed

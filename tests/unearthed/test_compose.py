@@ -12,27 +12,27 @@ from conformance.servers import Server
 from support.checkout import copy_checkout
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
-PORT = 8080  # compose.yaml's
+PORT = 8080  # the port in compose.yaml
 
 
 def compose_command() -> list[str]:
-    """Docker's plugin, or the program that was there before it."""
+    """Return the command of Docker's plugin, or of the program that preceded it."""
     for command in (["docker", "compose"], ["docker-compose"]):
         if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True).returncode == 0:
             return command
-    pytest.skip("no docker compose here: https://docs.docker.com/compose/install/ says how to install it")
+    pytest.skip("docker compose is not installed: see https://docs.docker.com/compose/install/")
 
 
 @pytest.fixture
 def served(engine: docker.DockerClient, project: Path, tmp_path: Path) -> Iterator[Server]:
-    """A clone after a run by hand, served."""
+    """Serve a clone after a run by hand."""
     command = [*compose_command(), "--project-name", "recore-test"]
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
         try:
             probe.bind(("127.0.0.1", PORT))
         except OSError as error:
-            pytest.fail(f"port {PORT} is taken, stop what listens there: {error}")
+            pytest.fail(f"port {PORT} is in use: stop the program that listens there: {error}")
     folder = copy_checkout(tmp_path)
     shutil.copytree(project / "model", folder / "model")
 
@@ -46,7 +46,7 @@ def served(engine: docker.DockerClient, project: Path, tmp_path: Path) -> Iterat
         server.wait(lambda: True)
         yield server
     finally:
-        print(compose("logs").stdout)  # shown when the test fails
+        print(compose("logs").stdout)  # shown if the test fails
         down = compose("down")
     assert down.returncode == 0, down.stderr
 

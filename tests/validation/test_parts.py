@@ -47,18 +47,18 @@ def test_the_plan_holds_out_each_row_once_and_never_its_hole() -> None:
         assert sorted(np.concatenate([fit.held_out for fit in group])) == list(range(len(holes)))
 
 
-def test_r2_is_the_hosts() -> None:
+def test_r2_equals_the_r2_of_the_host() -> None:
     random = np.random.default_rng(0)
     actual = pd.DataFrame(random.random((30, len(TARGETS))), columns=TARGETS)
     actual.iloc[:, 0], actual.iloc[1:, 1] = 0.1, np.nan
     predicted = pd.DataFrame(random.random((30, len(TARGETS))))
     expected = score.score(actual, predicted)[1]
-    expected[0] = 0.0  # a constant whose mean is another number in the last digit
+    expected[0] = 0.0  # a constant whose mean differs in the last digit
     np.testing.assert_allclose(r2_by_target(actual.to_numpy(), predicted.to_numpy()), expected, rtol=1e-12)
 
 
 def test_errors_of_targets() -> None:
-    """By hand: predictions 1 too high throughout, and others that are exact; too few pairs are NaN."""
+    """Errors are computed by hand: predictions 1 too high throughout, exact ones, and too few pairs, which give NaN."""
     measured = np.array(
         [[1, 1, 1, 1], [2, 2, np.nan, 2], [3, 3, np.nan, 3], [4, 4, np.nan, 4], [5, 5, np.nan, 5]], float
     )
@@ -80,7 +80,7 @@ def test_slope_and_intercept_are_undefined_for_constant_predictions() -> None:
     assert describe_errors(errors, "CuPPM") == "n 5, R2 0.000, RMSE 1.414 ppm, bias +0 ppm, RPD 1.12, RPIQ 1.41"
 
 
-def test_the_path_of_pls_is_that_of_its_fits() -> None:
+def test_the_path_of_pls_equals_separate_fits() -> None:
     from sklearn.cross_decomposition import PLSRegression
 
     random = np.random.default_rng(0)
@@ -124,7 +124,7 @@ def test_the_curve_follows_from_fits_hyperparameters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "words"),
+    ("option", "reason"),
     [
         ("depth", "numeric hyperparameters: n_components, shift"),
         ("n_components=2,x", "whole numbers separated by commas"),
@@ -133,6 +133,6 @@ def test_the_curve_follows_from_fits_hyperparameters() -> None:
         ("shift", "--curve shift=1,2,4"),
     ],
 )
-def test_an_invalid_curve_is_one_line(wanted: str, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        choose_curve({"n_components": 5, "shift": 0.0}, wanted)
+def test_an_invalid_curve_is_reported_in_one_line(option: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        choose_curve({"n_components": 5, "shift": 0.0}, option)

@@ -1,4 +1,4 @@
-"""Submissions that fail, print, wait or hang while they are validated."""
+"""Submissions that fail, print, wait or hang during validation."""
 
 import shutil
 import threading
@@ -16,7 +16,7 @@ from recore.validation.workers import Worker
 
 
 def test_the_time_limit_is_that_of_one_request(linear_submission: Path, tmp_path: Path) -> None:
-    """Its timer would otherwise end the process during a later one."""
+    """Otherwise its timer would end the process during a later request."""
     worker = Worker(linear_submission, tmp_path / "log", 10)
     with pytest.raises(SubmissionError, match="no_such_request"):
         worker.ask("no_such_request")
@@ -27,7 +27,7 @@ def test_the_time_limit_is_that_of_one_request(linear_submission: Path, tmp_path
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "reason"),
     [
         (
             lambda text: text.replace("return Ridge", "return unknown"),
@@ -42,18 +42,18 @@ def test_the_time_limit_is_that_of_one_request(linear_submission: Path, tmp_path
         (lambda text: f"{text}\n)", "SyntaxError"),
     ],
 )
-def test_a_submission_that_fails_is_one_line(
-    tmp_path: Path, linear_submission: Path, small_file: Path, change: Callable[[str], str], words: str
+def test_a_failing_submission_is_reported_in_one_line(
+    tmp_path: Path, linear_submission: Path, small_file: Path, change: Callable[[str], str], reason: str
 ) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
     (tmp_path / "s/train.py").write_text(change(TRAIN))
     with pytest.raises(SubmissionError) as raised:
         run_validation(tmp_path / "s", small_file)
-    assert words in str(raised.value)
+    assert reason in str(raised.value)
 
 
 @pytest.mark.slow
-def test_what_a_submission_prints_is_not_taken_for_answers(
+def test_output_of_a_submission_is_not_mistaken_for_answers(
     tmp_path: Path, linear_submission: Path, small_file: Path
 ) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
@@ -63,21 +63,21 @@ def test_what_a_submission_prints_is_not_taken_for_answers(
 
 @pytest.mark.slow
 def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
-    """With the process that it has started, which would hold its pipes open."""
+    """The process that it started, which would hold its pipes open, is stopped too."""
     shutil.copytree(linear_submission, tmp_path / "s")
     hang = "import subprocess; subprocess.run(['sleep', '7654321'])\n    return Ridge"
     (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", hang))
     out = tmp_path / "r.html"
-    done = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--fit-minutes", 0.3)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "did not finish within 0.3 minutes on the clock (request: fit)" in done.stderr
-    assert "--fit-minutes sets this limit" in done.stderr
+    result = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--fit-minutes", 0.3)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "did not finish within 0.3 minutes on the clock (request: fit)" in result.stderr
+    assert "--fit-minutes sets this limit" in result.stderr
     assert not out.exists()
     assert not [process for process in psutil.process_iter(["cmdline"]) if "7654321" in (process.info["cmdline"] or [])]
 
 
-def test_the_budget_is_the_time_on_the_clock() -> None:
-    """It keeps time for the page, and none of it is left to work that would end later."""
+def test_the_budget_is_wall_clock_time() -> None:
+    """Time is reserved for the page, and none is left for work that would end later."""
     budget = TimeBudget(2.0)
     assert budget.allows(100.0)
     assert not budget.allows(119.0)

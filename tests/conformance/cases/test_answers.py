@@ -21,14 +21,14 @@ def test_bare_text_or_bytes(server: Server, name: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["text", "bytes"])
-def test_bare_text_or_bytes_is_called_html(server: Server, name: str) -> None:
-    """Flask's default: Accept plays no part. A hook that means something else returns the type as well."""
+def test_bare_text_or_bytes_is_declared_as_html(server: Server, name: str) -> None:
+    """Flask's default applies and Accept is ignored; a hook that needs another type must return it as well."""
     assert server.post(name, Accept="text/csv").content_type == "text/html; charset=utf-8"
 
 
 @differs(reason="ours refuses it, and says so: 500")
-def test_bytearray_is_announced_but_not_sent(server: Server) -> None:
-    """The framework takes it, the server below does not write it."""
+def test_bytearray_has_headers_but_no_body(server: Server) -> None:
+    """The framework accepts the value, but the server below it does not write it."""
     with pytest.raises(http.client.IncompleteRead):
         server.post("bytearray")
 
@@ -58,7 +58,7 @@ def test_response_object_is_the_whole_answer(server: Server) -> None:
     assert answer.headers["X-Rock"] == "basalt"
 
 
-def test_iterator_is_sent_part_by_part(server: Server) -> None:
+def test_iterator_is_sent_in_parts(server: Server) -> None:
     answer = server.post("parts")
     assert (answer.status, answer.text) == (200, "1,2\n3,4\n")
 
@@ -90,20 +90,20 @@ def test_the_inference_toolkits_error_is_like_any_other(server: Server) -> None:
 
 
 def test_hook_that_exits(server: Server) -> None:
-    """An error of some kind; then another request is answered."""
+    """The client gets some error, and then another request is answered."""
     assert server.post("exit").status >= 500
     assert server.post("text").status == 200
 
 
 @differs(reason="ours treats it as any exception: 500")
 def test_status_of_a_hook_that_exits(server: Server) -> None:
-    """The connection ends without an answer, which the proxy in front reports."""
+    """The connection closes without a response, which the proxy in front reports."""
     assert server.post("exit").status == 502
 
 
 @differs(reason="ours runs one request after the other in a worker")
 def test_one_worker_runs_requests_at_the_same_time(server: Server) -> None:
-    """While a hook waits for something, another request's hook runs in the same process: a gevent worker."""
+    """While a request's hook waits, another request's hook runs in the same process: the worker is a gevent worker."""
     with ExitStack() as stack:
         connections = [stack.enter_context(closing(server.connection())) for _ in range(2)]
         for connection, name in zip(connections, ("first", "second"), strict=True):

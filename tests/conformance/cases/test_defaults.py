@@ -1,4 +1,4 @@
-"""The image's own input_fn, predict_fn and output_fn, with a model that returns its input."""
+"""The image's default input_fn, predict_fn and output_fn, with a model that returns its input."""
 
 import io
 import json
@@ -38,7 +38,7 @@ def npy(values: object) -> bytes:
 def test_input_formats(
     server: Server, content_type: str, body: str | bytes, dtype: str, shape: tuple[int, ...]
 ) -> None:
-    """Text becomes float32, and CSV loses its dimensions of 1; an array stays as it was sent."""
+    """Text becomes float32, and CSV loses dimensions of size 1; an array stays as it was sent."""
     answer = server.post(body, content_type, Accept=NPY)
     assert answer.status == 200, answer.body
     array = np.load(io.BytesIO(answer.body))
@@ -66,7 +66,7 @@ def test_input_formats(
     ],
 )
 def test_input_that_is_refused(server: Server, content_type: str, body: str | bytes) -> None:
-    """Always 500, an unsupported type too: the package's 415 is for its own input_fn, not for the image's."""
+    """The status is always 500, even for an unsupported type: the package's 415 belongs to its own input_fn."""
     assert server.post(body, content_type).status == 500
     assert server.post("1,2").status == 200
 
@@ -116,7 +116,7 @@ def test_output_json(server: Server, prediction: str, text: str) -> None:
     ],
 )
 def test_output_csv(server: Server, body: str, text: str) -> None:
-    """A line for each prediction, no header."""
+    """The output has a line for each prediction and no header."""
     answer = server.post(body, Accept="text/csv")
     assert (answer.status, answer.text) == (200, text)
     assert answer.content_type.partition(";")[0] == "text/csv"
@@ -148,10 +148,10 @@ def test_output_npy(server: Server) -> None:
     ],
 )
 def test_accept_that_is_refused(server: Server, accept: str) -> None:
-    """An unsupported type is 500 as well, and a list of types is one unsupported type."""
+    """The status for an unsupported type is 500 too, and a list of types counts as one unsupported type."""
     assert server.post("1,2", Accept=accept).status == 500
 
 
-def test_one_type_in_another_out(server: Server) -> None:
+def test_input_and_output_types_may_differ(server: Server) -> None:
     assert json.loads(server.post(npy([[1, 2]]), NPY).text) == [[1, 2]]
     assert server.post("[[1, 2]]", "application/json", Accept="text/csv").text == "1.0,2.0\n"

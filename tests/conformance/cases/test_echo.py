@@ -1,4 +1,4 @@
-"""The arguments of the hooks."""
+"""The arguments that hooks receive."""
 
 import json
 
@@ -45,12 +45,12 @@ def test_no_content_type_is_json(server: Server) -> None:
     assert (received["kind"], received["content_type"]) == ("str", "application/json")
 
 
-def test_header_content_type_in_one_word_goes_first(server: Server) -> None:
+def test_header_contenttype_takes_precedence(server: Server) -> None:
     received = hook_arguments(server.post("1", "application/x-npy", ContentType="text/csv"))
     assert (received["kind"], received["content_type"]) == ("str", "text/csv")
 
 
-def test_text_that_is_not_utf_8_comes_with_replacements(server: Server) -> None:
+def test_text_that_is_not_utf_8_has_replacement_characters(server: Server) -> None:
     assert hook_arguments(server.post(b"1,\xff"))["data"] == "1,\ufffd"
 
 
@@ -72,7 +72,7 @@ def test_byte_order_mark_stays(server: Server) -> None:
     ],
 )
 def test_accept(server: Server, accept: str | None, received: str) -> None:
-    """Only an Accept that says nothing is replaced; nothing is negotiated."""
+    """Only an Accept header that names no type is replaced; there is no negotiation."""
     headers = {} if accept is None else {"Accept": accept}
     assert hook_arguments(server.post("1", **headers))["accept"] == received
 
@@ -88,6 +88,6 @@ def test_request_in_chunks(server: Server) -> None:
 
 
 def test_request_of_10_megabytes(server: Server) -> None:
-    """More than SageMaker sends by default: a batch transform may ask for up to 100 MB."""
+    """This is more than SageMaker sends by default, but a batch transform may ask for up to 100 MB."""
     received = hook_arguments(server.post(b"1" * 10_000_000))
     assert len(received["data"]) == 10_000_000

@@ -1,4 +1,4 @@
-"""Addresses and methods of a server whose model has loaded."""
+"""Paths and methods of a server whose model has loaded."""
 
 import pytest
 from conformance.servers import Server
@@ -11,7 +11,7 @@ def test_ping(server: Server) -> None:
     assert (answer.status, answer.body) == (200, b"")
 
 
-def test_ping_says_json(server: Server) -> None:
+def test_ping_has_the_type_json(server: Server) -> None:
     assert server.request("GET", "/ping").content_type == "application/json"
 
 
@@ -25,13 +25,13 @@ def test_ping_says_json(server: Server) -> None:
         ("PUT", "/invocations"),
     ],
 )
-def test_method_that_is_not_for_that_address(server: Server, method: str, path: str) -> None:
+def test_method_that_a_path_does_not_support(server: Server, method: str, path: str) -> None:
     assert server.request(method, path).status == 405
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/ping/", "/pingpong", "/invocations/echo"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_no_such_address(server: Server, method: str, path: str) -> None:
+def test_unknown_path(server: Server, method: str, path: str) -> None:
     assert server.request(method, path).status == 404
 
 
@@ -59,7 +59,7 @@ def test_query_is_ignored(server: Server) -> None:
 
 
 def test_connection_is_kept(server: Server) -> None:
-    """One connection after the other's answer: a client's pool may send a second request on it."""
+    """The connection stays open after a response, because a client's pool may send a second request on it."""
     connection = server.connection()
     try:
         for body in ("1", "2"):

@@ -1,4 +1,4 @@
-"""transform_fn, the place of the program, and the effects of the variables."""
+"""transform_fn, the location of the program, and the effects of environment variables."""
 
 import json
 import time
@@ -15,7 +15,7 @@ def ask(server: Server, body: str = "1", **headers: str) -> dict[str, object]:
     return json.loads(answer.text)
 
 
-def test_transform_fn_gets_what_the_hooks_would(server: Server) -> None:
+def test_transform_fn_receives_the_arguments_of_the_hooks(server: Server) -> None:
     received = ask(server, "1,2", Accept="application/x-npy")
     assert (received["model"], received["size"]) == ("the model", 3)
     assert (received["content_type"], received["accept"]) == ("text/csv", "application/x-npy")
@@ -26,13 +26,13 @@ def test_default_accept(server: Server) -> None:
     assert ask(server, Accept="*/*")["accept"] == "text/csv"
 
 
-def test_program_its_neighbour_and_the_file_beside_it(server: Server) -> None:
-    """SAGEMAKER_PROGRAM in SAGEMAKER_SUBMIT_DIRECTORY is imported, not run, and its folder is searched for modules."""
+def test_program_with_a_module_and_a_file_beside_it(server: Server) -> None:
+    """SAGEMAKER_PROGRAM is imported from SAGEMAKER_SUBMIT_DIRECTORY, not run; its modules are found there."""
     received = ask(server)
     assert (received["name"], received["neighbour"], received["file"]) == ("train", "gneiss", "schist")
 
 
-def test_own_variable_reaches_the_hooks(server: Server) -> None:
+def test_user_variable_reaches_the_hooks(server: Server) -> None:
     assert ask(server)["greeting"] == "hello"
 
 
@@ -45,7 +45,7 @@ def test_two_workers_load_the_model_once_each(server: Server) -> None:
                 connection.request("POST", "/invocations", "work", {"Content-Type": "text/csv"})
             received = [json.loads(connection.getresponse().read()) for connection in connections]
         loads |= {one["process"]: one["loads"] for one in received}
-    assert len(loads) >= 2  # one that takes too long is replaced
+    assert len(loads) >= 2  # a worker that takes too long is replaced
     assert set(loads.values()) == {1}
 
 
@@ -64,20 +64,20 @@ def test_request_as_large_as_max_content_length(server: Server) -> None:
 
 
 @differs(reason="ours refuses it: 413")
-def test_max_content_length_is_for_many_models_only(server: Server) -> None:
-    """The variable sets the multi-model server's limit; a server of one model has none."""
+def test_max_content_length_applies_only_to_multi_model_servers(server: Server) -> None:
+    """The variable sets the multi-model server's limit; a server with one model has no limit."""
     assert ask(server, "1" * 1001)["size"] == 1001
 
 
 def test_request_that_takes_longer_than_the_timeout(server: Server) -> None:
-    """SAGEMAKER_MODEL_SERVER_TIMEOUT is 3 seconds. The hook takes 20, and its answer would have the status 200."""
+    """SAGEMAKER_MODEL_SERVER_TIMEOUT is 3 seconds. The hook takes 20, and would then answer with the status 200."""
     start = time.monotonic()
     assert server.post("sleep").status >= 500
-    assert time.monotonic() - start > 2  # it was the time-out, and no error before it
+    assert time.monotonic() - start > 2  # the time-out ended it, not an earlier error
     assert ask(server)["size"] == 1
 
 
 @differs(reason="ours answers 500")
 def test_status_of_a_request_that_takes_too_long(server: Server) -> None:
-    """The proxy in front gives up waiting; the hook runs on."""
+    """The proxy in front gives up waiting, and the hook goes on running."""
     assert server.post("sleep").status == 504

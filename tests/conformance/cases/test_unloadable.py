@@ -1,4 +1,4 @@
-"""Submissions that cannot be served: the server must not answer that it is healthy."""
+"""Submissions that cannot be served: the server must not report that it is healthy."""
 
 import pytest
 from conformance.servers import Server, differs
@@ -7,7 +7,7 @@ SUBMISSIONS = ("both", "no_model_fn", "torn", "unimportable")
 
 
 def status(server: Server, method: str, path: str) -> int | None:
-    """None where nobody answers: the program may have ended."""
+    """Return the status of /ping, or None if nothing answers: the program may have ended."""
     try:
         return server.request(method, path, "1" if method == "POST" else None).status
     except ConnectionError:
@@ -22,7 +22,7 @@ def test_not_healthy(server: Server) -> None:
 
 @differs(reason="ours answers 503, and is there to say why where the module fails")
 def test_status_of_an_unhealthy_server(server: Server, request: pytest.FixtureRequest) -> None:
-    """500 where the module was imported; where that fails the program ends."""
+    """The status is 500 if the module was imported; if the import fails, the program ends."""
     expected = None if "unimportable" in request.node.callspec.id else 500
     assert status(server, "GET", "/ping") == expected
     assert status(server, "POST", "/invocations") == expected

@@ -1,6 +1,6 @@
-"""Submissions of which reading alone shows the flaw: edits of tests/submissions/good, and the one finding of each.
+"""Submissions whose flaw can be found by reading alone: edits of tests/submissions/good, and the one finding of each.
 
-A flaw is named after the rule that finds it, with a suffix where there are several.
+A flaw is named after the rule that finds it, with a suffix if a rule has several.
 """
 
 import shutil

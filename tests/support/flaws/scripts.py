@@ -15,7 +15,7 @@ FIRST, SECOND, *OTHERS = TARGETS
 
 
 def in_train(code: str, text: str, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Flaw:
-    """A flaw in a text at the end of train.py. line: by default its last one."""
+    """Return a flaw in a text at the end of train.py. line: by default the last one."""
     return Flaw(code, "train.py", line or text.splitlines()[-1].strip(), train(text, imports), level)
 
 
@@ -24,7 +24,7 @@ def targets_text(*names: str) -> str:
 
 
 def default_path(line: str) -> Flaw:
-    """A wrong default in the command line of a preprocess.py in pandas."""
+    """Return a flaw: a wrong default on the command line of a preprocess.py written with pandas."""
     base = (
         'BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml") + "/processing"' if "BASE" in line else "BASE = os.sep"
     )

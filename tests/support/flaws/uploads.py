@@ -1,4 +1,4 @@
-"""Flaws in setup.py, requirements.txt, MANIFEST.in and in the files that are uploaded."""
+"""Flaws in setup.py, requirements.txt, MANIFEST.in and the uploaded files."""
 
 import json
 
@@ -12,7 +12,7 @@ CLIENT = ROOT / "tests/submissions/passing/client-files/.unearthed_challenge.jso
 
 
 def client(**changes: str | None) -> Change:
-    """The client's own file: with other members, or without those that are None."""
+    """Return the client's own file with changed members, without those that are None."""
     members = json.loads(CLIENT.read_text()) | {"more": None} | changes
     return write(".unearthed_challenge.json", json.dumps({k: v for k, v in members.items() if v is not None}))
 
@@ -22,7 +22,7 @@ def in_setup(line: str, old: str = 'setup(name="good", py_modules=["preprocess",
 
 
 def in_requirements(code: str, text: str, level: Level = Level.ERROR) -> Flaw:
-    """A flaw in the last line of requirements.txt, which is uploaded."""
+    """Return a flaw in the last line of requirements.txt, which is uploaded."""
     return Flaw(code, "requirements.txt", text.splitlines()[-1], require(text), level)
 
 

@@ -10,7 +10,7 @@ waiting = set()
 
 
 class Response:
-    """A WSGI application, as the response objects of Flask and Werkzeug are."""
+    """A WSGI application, like the response objects of Flask and Werkzeug."""
 
     def __call__(self, environ, start_response):
         start_response("202 Accepted", [("Content-Type", "text/x-rock"), ("X-Rock", "basalt")])
@@ -66,7 +66,7 @@ def output_fn(prediction, accept):
 
 
 def meet(name):
-    """Wait until this process runs the other request too; says whether it came."""
+    """Wait until this process also runs the other request; return whether it arrived."""
     waiting.add(name)
     deadline = time.monotonic() + 2
     while len(waiting) < 2 and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""transform_fn together with one of the hooks that it stands for."""
+"""transform_fn together with one of the hooks that it replaces."""
 
 
 def model_fn(model_dir):

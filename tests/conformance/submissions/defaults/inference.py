@@ -1,8 +1,8 @@
-"""Only a model: the image's own hooks do the rest."""
+"""Only model_fn: the image's default hooks do the rest."""
 
 import numpy as np
 
-# What is predicted for a single number; anything else comes back as it came in.
+# The predictions for single numbers; any other input is returned unchanged.
 PREDICTIONS = {
     0: np.array(["basalt, grey", 'so-called "ore"', "plain"]),
     1: np.float32(1.5),

@@ -1,4 +1,4 @@
-"""No model_fn: there is no default for it."""
+"""There is no model_fn, for which the image has no default."""
 
 
 def predict_fn(data, model):

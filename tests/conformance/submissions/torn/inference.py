@@ -1,4 +1,4 @@
-"""The model does not load."""
+"""The model cannot be loaded."""
 
 
 def model_fn(model_dir):

@@ -1,3 +1,3 @@
-"""The module itself fails."""
+"""Importing the module raises an exception."""
 
 raise RuntimeError("not to be imported")

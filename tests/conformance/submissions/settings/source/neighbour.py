@@ -1,4 +1,4 @@
-"""Imported by the program, and reads a file of the submission."""
+"""A module that the program imports; it reads a file of the submission."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""transform_fn instead of three hooks, a neighbour, a file beside it, and parameters for Batch Transform."""
+"""transform_fn instead of three hooks, a module and a file beside it, and parameters for Batch Transform."""
 
 import json
 import os
@@ -17,7 +17,7 @@ def model_fn(model_dir):
 def transform_fn(model, data, content_type, accept):
     if data == "sleep":
         time.sleep(20)
-    if data == "work":  # holds the processor, so that another request goes to another worker
+    if data == "work":  # keeps the processor busy, so that another request goes to another worker
         sum(range(10_000_000))
     settings = {
         "model": model,
