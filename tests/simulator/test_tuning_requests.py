@@ -89,7 +89,7 @@ LETTERS = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
         ({"TrainingJobEarlyStoppingType": "On"}, "enum value set"),
         ({"TuningJobCompletionCriteria": CRITERIA}, "3"),
         ({"RandomSeed": -1}, "RandomSeed, value: -1"),
-        ({"HyperParameterTuningJobObjective": OBJECTIVE | {"MetricName": "auc"}}, "none of the objective 'auc'"),
+        ({"HyperParameterTuningJobObjective": OBJECTIVE | {"MetricName": "auc"}}, "none defines the objective 'auc'"),
         ({"HyperParameterTuningJobObjective": None}, "an objective is needed"),
         ({"ResourceLimits": {"MaxParallelTrainingJobs": 1}}, "the Random strategy needs MaxNumberOfTrainingJobs"),
     ],
