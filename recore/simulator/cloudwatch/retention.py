@@ -101,18 +101,12 @@ def _merged(data: list[MetricDatumBase]) -> MetricDatumBase:
     """Return one datum for several of a period, at the time of the first."""
     if len(data) == 1:
         return data[0]
+    first = data[0]
     # with data, no statistic is None
     least, most, count, total = (statistic(data, name) or 0.0 for name in ("Minimum", "Maximum", "SampleCount", "Sum"))
+    dimensions = [{"Name": str(dimension.name), "Value": str(dimension.value)} for dimension in first.dimensions]
     return MetricAggregatedDatum(
-        namespace=data[0].namespace,
-        name=data[0].name,
-        min_stat=least,
-        max_stat=most,
-        sample_count=count,
-        sum_stat=total,
-        dimensions=[{"Name": str(dimension.name), "Value": str(dimension.value)} for dimension in data[0].dimensions],
-        timestamp=data[0].timestamp,
-        unit=data[0].unit,
+        first.namespace, first.name, least, most, count, total, dimensions, first.timestamp, first.unit
     )
 
 

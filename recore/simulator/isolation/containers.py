@@ -77,8 +77,7 @@ class Docker(Isolation):
 
     def networked(self, sandbox: Sandbox, command: list[str]) -> Launch:
         environment = {"HOME": "/tmp", **self.environment(sandbox)}  # noqa: S108
-        mounts: Mounts = {sandbox.ml: (ML, "rw")}
-        return self._launch(sandbox, ["python3", *command], environment, mounts)
+        return self._launch(sandbox, ["python3", *command], environment, {sandbox.ml: (ML, "rw")})
 
     def _launch(
         self, sandbox: Sandbox, command: list[str], environment: dict[str, str], mounts: Mounts, **settings: Any
