@@ -24,6 +24,7 @@ import io
 import json
 import mmap
 import os
+import runpy
 import sys
 import tempfile
 import traceback
@@ -252,7 +253,8 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> HookApplication:
-        hooks = load_hooks(self._hooks) if self._hooks else DefaultHooks()
+        # run_path gives the file a module name that none of the user's modules has
+        hooks = runpy.run_path(str(self._hooks))["make_hooks"]() if self._hooks else DefaultHooks()
         return HookApplication(LoadedModel(hooks), self._largest_payload)
 
     def _raise_timeout(self, worker: Any) -> NoReturn:
@@ -269,16 +271,6 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
             reason = "the model did not load: the process that loaded it ended abruptly; the log may say how"
             write_failure(reason)
             raise HaltServer(reason, arbiter.WORKER_BOOT_ERROR)
-
-
-def load_hooks(path: Path) -> Any:
-    """Load another image's hooks under a module name that cannot collide with one of the user's modules."""
-    spec = importlib.util.spec_from_file_location(f"recore_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.make_hooks()
 
 
 def write_error(text: str) -> None:

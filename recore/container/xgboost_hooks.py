@@ -1,7 +1,5 @@
 """The default hooks of XGBoost images for serving.py: those of a script, and those of the built-in algorithm."""
 
-import csv
-import io
 import json
 import os
 import pickle
@@ -109,9 +107,8 @@ def encode(values: list[Any], kind: str) -> str:
         return json.dumps({"predictions": [{"score": value} for value in values]})
     if is_before(1, 2, 2):
         return ",".join(map(str, values))
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(value if isinstance(value, list) else [value] for value in values)
-    return text.getvalue()
+    rows = (value if isinstance(value, list) else [value] for value in values)
+    return "".join(f"{','.join(map(str, row))}\n" for row in rows)
 
 
 def load_booster(path: Path) -> xgb.Booster:

@@ -78,7 +78,6 @@ NEEDS_GRAPHICS_CARD = {
     ("sampling_method", "gradient_based"),
     ("use_dask_gpu_training", "true"),
 }
-CROSS_VALIDATION = ("_kfold", "_num_cv_round")
 ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
 # hyperparameters that SageMaker allows only with some values of another one
 CONSTRAINTS = {"monotone_constraints": ("exact", "hist"), "interaction_constraints": ("exact", "hist", "approx")}
@@ -92,7 +91,7 @@ def validate(texts: Mapping[str, str]) -> dict[str, Any]:
     """Parse hyperparameters to their types. Raises UserError that names the first invalid one."""
     texts = {ALIASES.get(name, name): text for name, text in texts.items()}
     for name in texts:
-        if name in CROSS_VALIDATION:
+        if name in ("_kfold", "_num_cv_round"):
             raise UserError(f"the hyperparameter {name} is not simulated: train once, with a channel validation")
         if name == "silent" and not is_before(1, 2):
             raise UserError("the hyperparameter silent was removed in version 1.2 of the image: use verbosity")
@@ -207,7 +206,7 @@ def _constraints(name: str, text: str) -> str:
         form = "a tuple of -1, 0 and 1, such as (1,0)"
         valid = isinstance(value, tuple) and all(type(element) is int and abs(element) <= 1 for element in value)
     else:
-        form = "lists of features, such as [[1,2],[3,4]]; the first feature is 0, which SageMaker refuses"
+        form = "lists of features, such as [[1,2],[3,4]]; SageMaker refuses 0, the first feature"
         valid = isinstance(value, list) and all(isinstance(group, list) and _are_features(group) for group in value)
     if not valid:
         raise UserError(f"{name} is '{text[:200]}': it must be {form}")
