@@ -1,10 +1,9 @@
-"""Connects a port of a container that has no network with a Unix socket in a folder that it shares.
+"""Connects a port in a container without a network with a Unix socket in a shared folder.
 
     python bridge.py FROM TO COMMAND...
 
-FROM and TO are a port of 127.0.0.1 and the path of a socket, or the other way round. A separate
-process forwards every connection to FROM to TO, and this process becomes the command. Only the standard library is
-needed.
+FROM and TO are a port of 127.0.0.1 and the path of a socket, in either order. A separate process forwards every
+connection to FROM to TO, and this process becomes the command. Only the standard library is needed.
 """
 
 import asyncio
@@ -30,7 +29,7 @@ def listen(address: str) -> socket.socket:
         return socket.create_server(("127.0.0.1", int(address)), backlog=1024)
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(address)
-    os.chmod(address, 0o777)  # noqa: S103 - the folder is closed to others
+    os.chmod(address, 0o777)  # noqa: S103 - other users cannot enter the folder
     listening.listen(1024)
     return listening
 

@@ -1,4 +1,4 @@
-"""The default hooks of PyTorch images, which serving.py uses where a script does not define its own."""
+"""The default hooks of PyTorch images, which serving.py uses for those that a script does not define."""
 
 import http.client
 import json
@@ -19,22 +19,21 @@ SUFFIXES = (".pt", ".pth")
 
 
 class HookContext:
-    """TorchServe's context, which a hook may take as its last parameter. It belongs to one request at a time.
+    """TorchServe's context, which a hook may take as its last parameter. It serves one request at a time.
 
-    It also serves as the request processor, from which the toolkit reads the headers.
+    It is also the request processor, from which the toolkit reads the headers.
     """
 
     model_name = "model"
-    manifest: dict[str, Any]
 
     def __init__(self) -> None:
-        self.manifest = {}
+        self.manifest: dict[str, Any] = {}
         self.system_properties = {"model_dir": os.environ.get("SM_MODEL_DIR"), "gpu_id": None, "batch_size": 1}
         self.request_processor = [self]
         self.begin(Headers())
 
     def begin(self, headers: Headers) -> None:
-        """Replace the previous request by one with these headers."""
+        """Begin a request with these headers, which replaces the previous one."""
         self._request, self.status, self.response_headers = headers, "200 OK", Headers()
 
     def get_request_properties(self) -> dict[str, str]:
@@ -54,12 +53,12 @@ class HookContext:
         self.response_headers[key] = value
 
     def set_response_status(self, code: int = 200, phrase: str = "", index: int = 0) -> None:
-        """The phrase is ignored: an error's phrase is its whole text, which is in the body."""
+        """Set the status. The phrase is ignored: an error's phrase is its whole text, which is also in the body."""
         self.status = f"{code} {http.client.responses.get(code, 'Unknown')}"
 
 
 class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """The default hooks: they load TorchScript, and read and write JSON, CSV and NPY."""
+    """The default hooks, which load TorchScript, and read and write JSON, CSV and NPY. All models share them."""
 
     needs_module = False
     transform = None
@@ -69,7 +68,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
         self.context = HookContext()
 
     def respond(self, transformer: Transformer, body: bytes, content_type: str, request: dict[str, Any]) -> Response:
-        """Run the hooks on a request; the response has the headers that the toolkit and TorchServe would set."""
+        """Run the hooks on a request. The response has the headers that the toolkit and TorchServe would set."""
         headers = Headers(EnvironHeaders(request))
         headers["Content-Type"] = content_type
         self.context.begin(headers)
@@ -78,7 +77,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             content = json.dumps(content)
         response = Response(content, self.context.status, self.context.response_headers)
         if response.status_code >= 400:
-            sys.stderr.write(response.get_data(as_text=True) + "\n")  # at once: other workers write there, too
+            sys.stderr.write(response.get_data(as_text=True) + "\n")  # one write: other workers also write there
             sys.stderr.flush()
         return response
 
@@ -119,6 +118,4 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
         raise errors.UnsupportedFormatError(accept)
 
 
-def make_hooks() -> PyTorchHooks:
-    """Return the default hooks, which are the same for every model."""
-    return PyTorchHooks()
+make_hooks = PyTorchHooks

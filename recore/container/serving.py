@@ -1,10 +1,10 @@
-"""The program of a model's container: serves the user's hooks as AWS's scikit-learn image does.
+"""The program of a model's container: it serves the user's hooks as AWS's scikit-learn image does.
 
     python -P serving.py [--hooks FILE] [--bind 127.0.0.1:8080 | --bind unix:/run/model.sock]
 
 GET /ping: 200 once the model is loaded, 503 and the reason if it did not load. POST /invocations: the response of the
-hooks, or 500 and the reason if one raises. GET /execution-parameters: the result of the module's
-execution_parameters_fn, which tell Batch Transform how to send its requests; 404 without that function.
+hooks, or 500 and the reason if one raises an error. GET /execution-parameters: the result of the module's
+execution_parameters_fn, which tells Batch Transform how to send its requests; 404 without that function.
 
 FILE defines another image's default hooks: its make_hooks() returns an object like DefaultHooks.
 
@@ -24,6 +24,7 @@ import io
 import json
 import mmap
 import os
+import runpy
 import sys
 import tempfile
 import traceback
@@ -53,12 +54,12 @@ Response = tuple[str, list[Header], bytes]  # status, headers, body
 
 
 class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """Hooks that the user's module may leave out, as in AWS's scikit-learn image; the others are the toolkit's.
+    """The hooks that the user's module may omit, as in AWS's scikit-learn image; the toolkit has the others.
 
-    needs_module: whether a user's module is necessary. transform, execution_parameters: if there is no such module,
-    functions like its transform_fn and execution_parameters_fn. content_type: of a request that names none. context:
-    what a user's hook may take as a last parameter; an image with one has `respond`, too, which runs the hooks on a
-    request.
+    needs_module: whether a user's module is required. transform, execution_parameters: functions like a module's
+    transform_fn and execution_parameters_fn, used if there is no module. content_type: the type of a request that names
+    none. context: what a user's hook may take as its last parameter; hooks with a context also have a method `respond`,
+    which runs them on a request.
     """
 
     needs_module = True
@@ -71,7 +72,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
         """Decode a request to an array; text becomes float32. A single row or column of CSV is one-dimensional."""
         if content_type == content_types.CSV:
             return np.array(list(csv.reader(io.StringIO(input_data), strict=True)), dtype=np.float32).squeeze()
-        if content_type == content_types.NPZ:  # the toolkit of AWS's image does not read it
+        if content_type == content_types.NPZ:  # the toolkit in AWS's image does not read it
             raise UnsupportedFormatError(content_type)
         data = super().default_input_fn(input_data, content_type)
         return data.astype(np.float32) if content_type == content_types.JSON else data
@@ -106,7 +107,7 @@ def make_response(result: Any) -> Response:
 
 
 def call_application(application: Callable[..., Any]) -> Response:
-    """Return the response of a WSGI application to a request without content."""
+    """Return a WSGI application's response to a request without content."""
     request: dict[str, Any] = {}
     setup_testing_defaults(request)
     head: list[Any] = []
@@ -131,10 +132,10 @@ class LoadedModel:
             self.reason = f"the model did not load: {type(error).__name__}: {error}"
             trace = traceback.format_exc()
             write_error(trace)
-            # before anything is cut: part of a path could not be replaced later
+            # before the text is shortened: a part of a path would not be replaced
             reason, trace = with_container_paths(self.reason), with_container_paths(trace)
             end = trace[401 - REASON :]
-            if len(end) < len(trace):  # begin with a whole line, unless the end of one long line is all there is
+            if len(end) < len(trace):  # begin with a whole line, unless the end is a part of one long line
                 end = end.partition("\n")[2] or end
             write_failure(f"{reason[:400]}\n{end}")
 
@@ -143,7 +144,7 @@ class LoadedModel:
         sys.path.insert(0, folder)
         missing = importlib.util.find_spec(module) is None
         if missing and (self._hooks.needs_module or os.environ.get("SAGEMAKER_PROGRAM")):
-            # the toolkit would go on without it and fail later
+            # the toolkit would continue without it and fail later
             raise ModuleNotFoundError(f"no module {module!r} in {folder}: SAGEMAKER_PROGRAM names it")
         context = {"context": self._context} if self._context else {}
         self._transformer.validate_and_initialize(model_dir=os.environ["SM_MODEL_DIR"], **context)
@@ -160,13 +161,13 @@ class LoadedModel:
         accept = request.get("HTTP_ACCEPT", "")
         data = body.decode(errors="replace") if content_type in content_types.UTF8_TYPES else body
         accept = self._accept if accept in ("", content_types.ANY) else accept
-        # the toolkit's own transform() refuses text that is not UTF-8, and responds with 4xx to its own errors
+        # the toolkit's own transform() refuses text that is not UTF-8, and answers its own errors with 4xx
         model, transform = self._transformer._model, self._transformer._transform_fn
         return call_hook(lambda: transform(model, data, content_type, accept))
 
 
 def call_hook(function: Callable[[], Any]) -> Response:
-    """Call a function of the user's and return its response; 500 and the reason if it raises."""
+    """Call one of the user's functions and return its response; 500 and the reason if it raises an error."""
     try:
         return make_response(function())
     except (Exception, SystemExit) as error:
@@ -192,7 +193,7 @@ class HookApplication:
 
     def _respond(self, request: dict[str, Any]) -> Response:
         path, method = request["PATH_INFO"], request["REQUEST_METHOD"]
-        body = self._body(request)  # read even if unused: a client that is still writing does not read the response
+        body = self._body(request)  # always read it: a client that is still writing does not read the response
         parameters = self._model.parameters
         if path not in METHODS or (path == "/execution-parameters" and not (parameters or self._model.reason)):
             return text_response(404, f"there is no {path}")
@@ -210,7 +211,7 @@ class HookApplication:
         if body is None:
             return text_response(413, f"the request is larger than {self._largest_payload} bytes")
         if len(body) < int(request.get("CONTENT_LENGTH") or 0):
-            return text_response(400, "the request ended before its announced length")
+            return text_response(400, "the request is shorter than its Content-Length")
         # some AWS services send ContentType
         kind = request.get("HTTP_CONTENTTYPE") or request.get("CONTENT_TYPE") or self._model.content_type
         return self._model.respond(body, kind, request)
@@ -252,37 +253,28 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> HookApplication:
-        hooks = load_hooks(self._hooks) if self._hooks else DefaultHooks()
+        # run_path gives the file a module name that none of the user's modules has
+        hooks = runpy.run_path(str(self._hooks))["make_hooks"]() if self._hooks else DefaultHooks()
         return HookApplication(LoadedModel(hooks), self._largest_payload)
 
     def _raise_timeout(self, worker: Any) -> NoReturn:
-        """Called in a worker whose request takes too long. The error is the response; then the worker is replaced."""
-        raise TimeoutError(f"no answer within {self._timeout} seconds")
+        """Called in a worker whose request takes too long: the error is the response, and the worker is replaced."""
+        raise TimeoutError(f"no answer within {self._timeout} s")
 
     def _note_loaded(self, worker: Any) -> None:
-        """Called in a worker that can serve: it has loaded the model, or the reason why not."""
+        """Called in a worker that can serve: it has loaded the model, or knows why the model did not load."""
         self._loaded[0] = 1
 
     def _halt_unless_loaded(self, arbiter: Any, worker: Any) -> None:
-        """Called after a worker's end. If no worker has loaded the model yet, the next one would end the same way."""
+        """Called when a worker has ended. If none has loaded the model yet, the next one would end the same way."""
         if arbiter.LISTENERS and not self._loaded[0]:  # a server that is being stopped has no listeners left
             reason = "the model did not load: the process that loaded it ended abruptly; the log may say how"
             write_failure(reason)
             raise HaltServer(reason, arbiter.WORKER_BOOT_ERROR)
 
 
-def load_hooks(path: Path) -> Any:
-    """Load another image's hooks, under a module name that cannot collide with a user's module."""
-    spec = importlib.util.spec_from_file_location(f"recore_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.make_hooks()
-
-
 def write_error(text: str) -> None:
-    """Write to stderr at once: the workers share it, and their lines must not be interleaved."""
+    """Write to stderr in one write: the workers share it, and their lines must not be interleaved."""
     sys.stderr.write(text)
     sys.stderr.flush()
 
@@ -321,12 +313,12 @@ def main() -> None:
             stream.reconfigure(line_buffering=True)
     model = os.environ.setdefault("SM_MODEL_DIR", f"{base_dir()}/model")
     folders = (f"{model}/code", f"{base_dir()}/code")
-    if not os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY"):  # it is empty where the SDK makes a model without a script
+    if not os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY"):  # it is empty if the SDK creates a model without a script
         os.environ["SAGEMAKER_SUBMIT_DIRECTORY"] = next(filter(os.path.isdir, folders), folders[0])
     ModelServer(arguments.bind, arguments.hooks).run()
 
 
 if __name__ == "__main__":
-    # a pickle of a class that the user's script defined looks it up in __main__, and must not find a class of this file
+    # unpickling looks up a class of the user's script in __main__, and must not find a class of this file there
     sys.modules["__main__"] = types.ModuleType("__main__")
     main()

@@ -1,4 +1,4 @@
-"""The program of a training job: runs the user's script with SageMaker's training toolkit, as AWS's image does.
+"""The program of a training job: it runs the user's script with SageMaker's training toolkit, as AWS's image does.
 
     python -P training.py
 
@@ -7,8 +7,9 @@ resourceconfig.json and inputdataconfig.json in the same folder, and the channel
 `sagemaker_program` and `sagemaker_submit_directory` (a folder, a tar.gz or an address on S3) name the script and its
 source. The default source is the channel `code`, or the folder code if there is no such channel.
 
-The exit code is that of the script, or 128 + N if signal N ended it. After a failure the script's last error lines are
-in output/failure, at most 1024 characters, unless the script wrote that file. SIGTERM and SIGINT are forwarded to it.
+The exit code is that of the script, or 128 + N if signal N ended it. After a failure, output/failure contains the last
+error lines of the script, at most 1024 characters, unless the script wrote that file itself. SIGTERM and SIGINT are
+forwarded to the script.
 """
 
 import itertools
@@ -31,11 +32,11 @@ from sagemaker_training import entry_point, environment, errors, logging_config,
 
 REASON = 1024  # characters of output/failure that SageMaker shows
 HEADER = "Traceback (most recent call last)"
-STDERR_TAIL = 65536  # bytes of stderr that are searched for the reason
+STDERR_TAIL = 65536  # bytes at the end of stderr that are searched for the reason
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
-    """The toolkit's runner of the user's script, with a child process that receives signals."""
+    """The toolkit's runner of the user's script, which also knows the child process, for signals."""
 
     child: ClassVar[subprocess.Popen[bytes] | None] = None
 
@@ -58,7 +59,7 @@ def exit_code() -> int:
 
 
 def forward_signal(number: int, frame: FrameType | None) -> None:
-    """Forward a signal to the script, whose end also ends this process. Without a script, end at once."""
+    """Forward a signal to the script, whose end also ends this process. Before the script starts, end at once."""
     if ScriptRunner.child:
         ScriptRunner.child.send_signal(number)
         return
@@ -80,7 +81,7 @@ class StderrTap:
         self._thread.start()
 
     def stop(self) -> str:
-        """Stop and return the end of the output. A process that goes on writing delays this by at most 10 seconds."""
+        """Stop and return the end of the output. A process that keeps writing delays this by at most 10 seconds."""
         os.dup2(self._real, 2)
         self._stopping.set()
         self._thread.join(10)
@@ -100,7 +101,7 @@ class StderrTap:
                 while chunk:
                     chunk = chunk[os.write(self._real, chunk) :]
             except OSError:
-                pass  # stderr is closed at the other end, but the script must not fail because of that
+                pass  # nothing reads stderr any more, but the script must not fail because of that
 
 
 def last_error(text: str) -> str:
@@ -118,7 +119,7 @@ def last_error(text: str) -> str:
 
 
 def failure_reason(written: str) -> str:
-    """Return why the script, or pip before it, failed: its last error if it wrote one."""
+    """Return why the script, or pip before it, failed: the last error that it wrote, if there is one."""
     code = ScriptRunner.child.returncode if ScriptRunner.child else 1
     error = last_error(written)
     if code < 0:
@@ -129,7 +130,7 @@ def failure_reason(written: str) -> str:
 
 
 def write_failure(text: str) -> None:
-    """Write output/failure, complete or not at all."""
+    """Write output/failure completely or not at all."""
     path = Path(environment.output_dir, "failure")
     part = path.with_name("failure.part")
     part.write_text(text, encoding="utf-8")
@@ -167,13 +168,13 @@ def train() -> None:
 
 
 def main() -> int:
-    # this process bypasses the pipe, because the toolkit's log is not an error of the user's
+    # this process's own stderr bypasses StderrTap, because the toolkit's log is not an error of the script
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, forward_signal)
     os.environ["SAGEMAKER_TRAINING_MODULE"] = "__main__:train"
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    # the check would wait for a network that a job may not have
+    # the check would wait for the network, which a job may not have
     os.environ.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
     for folder in (environment.model_dir, environment.output_data_dir):
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,5 @@
-"""The default hooks of XGBoost images for serving.py: for a script, or without one for the built-in algorithm."""
+"""The default hooks of XGBoost images for serving.py: those of a script, and those of the built-in algorithm."""
 
-import csv
-import io
 import json
 import os
 import pickle
@@ -16,16 +14,16 @@ from sagemaker_inference import encoder as toolkit_encoder
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 from werkzeug import Response
 
-sys.path.append(str(Path(__file__).parent / "xgboost_library"))  # a script may import it, too
+sys.path.append(str(Path(__file__).parent / "xgboost_library"))  # a script may also import it
 
 from sagemaker_xgboost_container.data_utils import get_content_type
 from sagemaker_xgboost_container.encoder import decode, media_type
-from sagemaker_xgboost_container.exceptions import UserError, words_of
+from sagemaker_xgboost_container.exceptions import UserError, message_of
 from sagemaker_xgboost_container.image_version import is_before
 
 ACCEPTED = ("text/csv", "application/json")
 VOTING = ("multi:softmax", "binary:hinge")  # objectives whose predictions are classes
-MEGABYTES = 6  # of a request that AWS's container takes by default
+MEGABYTES = 6  # size of a request that AWS's container accepts by default
 
 
 class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
@@ -79,21 +77,21 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         try:
             predictions = combine([predict(booster, matrix, kind) for booster in model], model[0])
         except (ValueError, xgb.core.XGBoostError) as error:
-            return Response(f"the data do not fit the model: {words_of(error)}", 400)
+            return Response(f"the data do not fit the model: {message_of(error)}", 400)
         accepted = "text/csv" if is_before(1, 2, 2) else media_type(accept)
         if accepted not in ACCEPTED:
             return Response(f"Accept {accepted} is not simulated: {' and '.join(ACCEPTED)} are", 406)
         return Response(encode(predictions.astype(np.float32).tolist(), accepted), mimetype=accepted)
 
     def execution_parameters(self) -> dict[str, Any]:
-        """Return the settings that Batch Transform uses where the job has none."""
+        """Return the settings that Batch Transform uses if the job does not set them."""
         payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MEGABYTES << 20) >> 20
         concurrent = os.cpu_count() or 1
         return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
 
 
 def combine(predictions: list[Any], booster: xgb.Booster) -> Any:
-    """Combine an ensemble's predictions: their mean, or the class with the most votes (the lowest one in a tie)."""
+    """Combine an ensemble's predictions: their mean, or the class with most votes (the lowest class in a tie)."""
     if len(predictions) == 1:
         return predictions[0]
     if json.loads(booster.save_config())["learner"]["objective"]["name"] in VOTING:
@@ -109,9 +107,8 @@ def encode(values: list[Any], kind: str) -> str:
         return json.dumps({"predictions": [{"score": value} for value in values]})
     if is_before(1, 2, 2):
         return ",".join(map(str, values))
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(value if isinstance(value, list) else [value] for value in values)
-    return text.getvalue()
+    rows = (value if isinstance(value, list) else [value] for value in values)
+    return "".join(f"{','.join(map(str, row))}\n" for row in rows)
 
 
 def load_booster(path: Path) -> xgb.Booster:
@@ -126,7 +123,7 @@ def load_booster(path: Path) -> xgb.Booster:
         else:
             booster.load_model(bytearray(content))
     except Exception as error:
-        raise ValueError(f"XGBoost {xgb.__version__} cannot load the model {path.name}: {words_of(error)}") from None
+        raise ValueError(f"XGBoost {xgb.__version__} cannot load the model {path.name}: {message_of(error)}") from None
     if not isinstance(booster, xgb.Booster):
         raise ValueError(f"the model {path.name} is a pickle of {type(booster).__name__}, not of a Booster")
     booster.set_param({"nthread": 1})
@@ -153,5 +150,5 @@ def make_hooks() -> DefaultInferenceHandler:
     """Return a script's default hooks if SAGEMAKER_PROGRAM names one, otherwise those of the algorithm."""
     if os.environ.get("SAGEMAKER_PROGRAM"):
         return XGBoostScriptHooks()
-    os.environ.setdefault("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")  # of a request without Accept
+    os.environ.setdefault("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")  # for requests without Accept
     return XGBoostAlgorithmHooks()

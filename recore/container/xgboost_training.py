@@ -1,9 +1,9 @@
-"""The program of a training job with an XGBoost image: a script, or without one the built-in algorithm.
+"""The program of a training job with an XGBoost image: it runs a script or the built-in algorithm.
 
     python -P xgboost_training.py
 
 The hyperparameter `sagemaker_program` names a script, which training.py runs; it can import sagemaker_xgboost_container
-as in AWS's image. Without it the algorithm trains on the channels `train` and `validation`, and writes
+as in AWS's image. Without a script, the algorithm trains on the channels `train` and `validation`, and writes
 model/xgboost-model below SAGEMAKER_BASE_DIR (/opt/ml). If training fails, output/failure says why.
 """
 
@@ -25,13 +25,12 @@ def train(base: Path) -> int:
 
     try:
         train(base)
+        return 0
     except UserError as error:
         reason = str(error)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         traceback.print_exc()
-    else:
-        return 0
     print(f"Training failed: {reason}", file=sys.stderr)
     (base / "output/failure").write_text(reason[:REASON], encoding="utf-8", errors="backslashreplace")
     return 1

@@ -1,4 +1,4 @@
-"""Sessions of boto3 that depend on nothing of the caller's: no environment variable, configuration file or model."""
+"""Sessions of boto3 that ignore the caller's environment variables, configuration files and service models."""
 
 import os
 
@@ -11,13 +11,13 @@ from recore.simulator.protocol.account import REGION
 
 
 def own_session() -> boto3.Session:
-    """A session with the simulator's region and credentials."""
+    """Return a session with the simulator's region and credentials."""
     session = own_botocore_session()
     return boto3.Session("simulator", "simulator", region_name=REGION, botocore_session=session)
 
 
 def own_botocore_session() -> botocore.session.Session:
-    # what botocore looks up: the place in the configuration file, the environment variable, the default, a conversion
+    # a variable has a name in the configuration file, an environment variable, a default and a conversion
     variables = {
         name: (None, None, default, convert)
         for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
@@ -25,7 +25,7 @@ def own_botocore_session() -> botocore.session.Session:
     for file in ("config_file", "credentials_file"):
         variables[file] = (None, None, os.devnull, None)
     session = botocore.session.Session(variables)
-    session.get_component("config_store").set_config_variable("s3", {})  # its own variables, in sections of the file
+    session.get_component("config_store").set_config_variable("s3", {})  # S3's settings are in sections of the file
     loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)  # without ~/.aws/models
     session.register_component("data_loader", loader)
     return session

@@ -1,4 +1,4 @@
-"""One loopback port that answers SageMaker, and the rest of AWS around it by moto, while it lasts."""
+"""The simulator: one loopback port that answers requests to SageMaker, and by moto to the rest of AWS."""
 
 import contextlib
 import json
@@ -7,7 +7,6 @@ import socket
 import tempfile
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar
 
 from botocore.config import Config
@@ -34,24 +33,25 @@ BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 ROLE = "SageMakerRole"
 ROLE_ARN = arn(f"role/{ROLE}", "iam", region="")
 DIRECT = Config(proxies={})  # without a proxy
+SDK_SETTINGS = "sagemaker.yaml"
 CLIENTS = Path(__file__).parent / "clients"  # for PYTHONPATH: its sitecustomize.py redirects clients of STS
 
 
 class Simulator:
     """SageMaker on this machine while the context lasts. At its end its processes and folders are removed.
 
-    engine: "process" or "docker", where jobs are containers.
+    engine: "process", or "docker" to run jobs in containers.
     isolation: of processes: "required" (refuse to start without bubblewrap), "auto" or "off".
-    jobs_call: whether jobs without EnableNetworkIsolation can call this simulator, as they can call AWS there.
+    jobs_call: whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS.
     state: a folder in which S3's objects and the records outlive the simulator; without it nothing does.
-    Entering the context raises OSError where isolation is required and the kernel does not give it, no Docker engine
-    answers, or the folder or the port is in use.
+    Entering the context raises OSError if isolation is required and bubblewrap does not work, if no Docker engine
+    answers, or if the folder or the port is in use.
     """
 
-    isolation: Isolation  # and what follows: while the context lasts
+    isolation: Isolation  # this attribute and the next two exist while the context lasts
     folder: Path
     port: int
-    _alive: ClassVar[set["Simulator"]] = set()  # moto keeps its services in one place for all of a process
+    _alive: ClassVar[set["Simulator"]] = set()  # all simulators of a process share moto's services
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Simulator:
         self._session, self._making_client = own_session(), threading.Lock()
 
     def __enter__(self) -> "Simulator":
-        self._ends = contextlib.ExitStack()  # last first, and each even where one before it was interrupted
+        self._ends = contextlib.ExitStack()  # each step is undone even if undoing another one is interrupted
         try:
             self._start(self._ends)
             return self
@@ -76,15 +76,13 @@ class Simulator:
             self._ends.close()
             raise
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._ends.close()
 
     def _start(self, ends: contextlib.ExitStack) -> None:
-        """Start it; clients are answered when all that outlived an earlier simulator is back.
+        """Start everything. Clients are answered once everything that outlived an earlier simulator is restored.
 
-        The stack gets the end of each step before it begins, or at once: an interrupt can arrive at any moment.
+        What undoes a step is put on the stack before the step, or with it: an interrupt can arrive at any moment.
         """
         port, isolation, engine = self._settings
         self.isolation = _choose_isolation(engine, isolation, ends)
@@ -111,7 +109,7 @@ class Simulator:
         if self._state:
             answer = self._state.write_through(answer)
             self._state.restore()
-        with self._jobs.held():  # what goes on needs answers
+        with self._jobs.held():  # resumed work makes requests, which are answered after `http.start`
             for resource in resources:
                 resource.resume()
             http = HttpServer(answer, listening)
@@ -133,7 +131,7 @@ class Simulator:
 
     @property
     def enforced(self) -> bool:
-        """Whether jobs are kept apart, and not just asked to be."""
+        """Whether jobs are isolated, and not only asked to use their own files."""
         return self.isolation.enforced
 
     @property
@@ -141,14 +139,14 @@ class Simulator:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, service: str) -> Any:
-        """A boto3 client that talks to this simulator, whatever the caller's environment and configuration say."""
-        with self._making_client:  # not every part of a session is made for several threads
+        """Return a boto3 client of this simulator. It ignores the caller's environment and configuration."""
+        with self._making_client:  # a session is not safe to use from several threads
             return self._session.client(service, endpoint_url=self.endpoint, config=DIRECT)
 
     def variables(self) -> dict[str, str]:
-        """What a client exports so that boto3, the AWS CLI and the SageMaker SDK come here, and not to a proxy.
+        """Return the variables with which boto3, the AWS CLI and the SageMaker SDK use this simulator, without a proxy.
 
-        The credentials are those of a session of the role, because SDK programs ask for the role that they run with.
+        The credentials belong to a session of the role, because SDK programs ask for the role that they run with.
         """
         without_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
         direct = f"{without_proxy},127.0.0.1" if without_proxy else "127.0.0.1"
@@ -163,48 +161,36 @@ class Simulator:
             "AWS_SESSION_TOKEN": self._credentials["SessionToken"],
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
-            "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self._sdk_settings),
+            "SAGEMAKER_USER_CONFIG_OVERRIDE": str(self.folder / SDK_SETTINGS),
             "SAGEMAKER_VALIDATE_ROLE": "false",
         }
 
     def _job_variables(self) -> dict[str, str]:
-        """What boto3 in a job needs besides the address."""
+        """Return the variables that boto3 in a job needs besides the address."""
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED")
         variables = self.variables()
         return {name: variables[name] for name in names} | dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
 
-    @property
-    def _sdk_settings(self) -> Path:
-        return self.folder / "sagemaker.yaml"
-
     def _create_defaults(self) -> None:
-        """Create a bucket, a role, credentials of the role, and the SDK's settings file that names bucket and role."""
+        """Create a bucket, a role with credentials, and the SDK's settings file, which names both."""
         self.client("s3").create_bucket(Bucket=BUCKET)
         trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         iam = self.client("iam")
-        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):  # of another simulator in this process
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):  # by another simulator of this process
             iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy)
         session = self.client("sts").assume_role(RoleArn=ROLE_ARN, RoleSessionName="simulate")
         self._credentials = session["Credentials"]
-        self._sdk_settings.write_text(
-            f"""SchemaVersion: "1.0"
-SageMaker:
-  PythonSDK:
-    Modules:
-      Session:
-        DefaultS3Bucket: {BUCKET}
-      TelemetryOptOut: true
-  TrainingJob:
-    RoleArn: {ROLE_ARN}
-  ProcessingJob:
-    RoleArn: {ROLE_ARN}
-  Model:
-    ExecutionRoleArn: {ROLE_ARN}
-  Pipeline:
-    RoleArn: {ROLE_ARN}
-"""
-        )
+        role = {"RoleArn": ROLE_ARN}
+        settings = {
+            "PythonSDK": {"Modules": {"Session": {"DefaultS3Bucket": BUCKET}, "TelemetryOptOut": True}},
+            "TrainingJob": role,
+            "ProcessingJob": role,
+            "Pipeline": role,
+            "Model": {"ExecutionRoleArn": ROLE_ARN},
+        }
+        # JSON is YAML, too
+        (self.folder / SDK_SETTINGS).write_text(json.dumps({"SchemaVersion": "1.0", "SageMaker": settings}))
 
 
 def _remove_all(folders: list[tuple[Path, locked.Locked]]) -> None:
@@ -215,7 +201,7 @@ def _remove_all(folders: list[tuple[Path, locked.Locked]]) -> None:
 
 def _choose_isolation(engine: str, isolation: str, ends: contextlib.ExitStack) -> Isolation:
     if engine == "docker":
-        # where it is not asked for, it need not be there
+        # Docker's SDK need not be installed otherwise
         from recore.simulator.isolation.containers import Docker, connected, sweep
 
         client = ends.enter_context(connected())

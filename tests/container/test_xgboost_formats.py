@@ -20,8 +20,8 @@ from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions imp
         (b"1,2\n3\n", "Expected 2 columns, got 1"),
         (b"1,2\n3,x\n", "invalid value 'x'"),
         (b"\xff\xfe\x00", "is not CSV of numbers"),
-        (b"1,2\n3,-inf\n", "file: column 2 of row 2 is infinite, or too large for a number of 32 bits"),
-        (b"3.5e38", "file: column 1 of row 1 is infinite, or too large for a number of 32 bits"),
+        (b"1,2\n3,-inf\n", "file: column 2 of row 2 is infinite, or too large for a 32-bit number"),
+        (b"3.5e38", "file: column 1 of row 1 is infinite, or too large for a 32-bit number"),
     ],
 )
 def test_csv_that_is_not_a_table_of_numbers(content: bytes, reason: str) -> None:

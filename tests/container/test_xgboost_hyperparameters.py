@@ -48,7 +48,7 @@ def test_alternative_names_of_hyperparameters(name: str) -> None:
         ("updater", "grow_gpu", "there is no updater 'grow_gpu': there are grow_colmaker, "),
         ("updater", "refresh, prune", "there is no updater ' prune': there are "),
         ("updater", "shotgun", "updater shotgun cannot be used here: "),
-        ("updater", "grow_colmaker,grow_histmaker", "only one updater can be of grow_colmaker, "),
+        ("updater", "grow_colmaker,grow_histmaker", "at most one of the updaters grow_colmaker, "),
         ("silent", "1", "the hyperparameter silent was removed in version 1.2 of the image: use verbosity"),
         ("booster", " gbtree", "booster is ' gbtree': it must be one of gbtree, gblinear, dart"),
         ("num_class", "3", "num_class is required for the objectives multi:..., and only for them"),

@@ -124,7 +124,7 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
 @pytest.mark.parametrize(
     ("data", "content_type", "reason"),
     [
-        ("1,inf,3,4,5", "text/csv", "the request: column 2 of row 1 is infinite, or too large for a number of 32 bits"),
+        ("1,inf,3,4,5", "text/csv", "the request: column 2 of row 1 is infinite, or too large for a 32-bit number"),
         ("1,2,3,4,1e300", "text/csv", "the request: column 5 of row 1 is infinite"),
         (
             "0:1\n0:inf",
@@ -137,7 +137,11 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
         ("x 0:1\n", "text/libsvm", "the request: line 1 is not libsvm"),
         ("0:1\x0b7 0:2", "text/libsvm", "the request: line 1 is not libsvm"),
         (" \n\t", "text/csv", "the request is empty"),
-        ("1,2,3,4,5\n\n1,2,3,4,5\n", "text/csv", "the request has an empty line, and the others have several columns"),
+        (
+            "1,2,3,4,5\n\n1,2,3,4,5\n",
+            "text/csv",
+            "the request has an empty line, and the other lines have several columns",
+        ),
         ("1,2,3,4,5\n", "text/csv;label_size=2", "ContentType text/csv;label_size=2: label_size must be 1"),
         ("\r\n\n", "text/csv", "the request is empty"),
     ],

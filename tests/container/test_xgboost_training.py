@@ -109,7 +109,10 @@ def test_csv_is_read_instead_of_libsvm_and_weights_count(train: Callable[..., Tr
     settings = hyperparameters(num_round=5, csv_weights=1, eval_metric="r2,rmse", dsplit="row", objective="reg:linear")
     trained = train(settings, {"train": csv_of(weighted), "validation": csv_of(checked)})
     assert trained.status == 0, trained.printed
-    assert "The channel train has no ContentType: AWS would read libsvm. Its data are read as CSV." in trained.printed
+    assert (
+        "The channel train has no ContentType: its data are read as CSV. AWS would read them as libsvm."
+        in trained.printed
+    )
     assert "dsplit has no effect" in trained.printed
     expected = xgb.train(SETTINGS, matrix(TRAIN, weight=weights), 5)
     predictions = trained.booster().predict(matrix(VALIDATION))
@@ -149,8 +152,8 @@ WHOLE = parquet_of(label=[1, 2], depth=[3.5, 4.5])
         (WHOLE[:-20], "part-0 is not Parquet of numbers"),
         (parquet_of(label=[1], name=["deep"]), "part-0 is not Parquet of numbers"),
         (parquet_of(label=[1], depths=[[1, 2]]), "part-0 is not Parquet of numbers"),
-        (parquet_of(label=[1.0], depth=[-1e300]), "part-0: column 2 of row 1 is infinite, or too large for a number"),
-        (parquet_of(label=[1]), "part-0 has 1 columns: the label, then at least one feature"),
+        (parquet_of(label=[1.0], depth=[-1e300]), "part-0: column 2 of row 1 is infinite, or too large for a 32-bit"),
+        (parquet_of(label=[1]), "part-0 has a label but no features"),
         (parquet_of(label=[1, None], depth=[1, 2]), "row 2 of the channel has no label"),
         (parquet_of(label=pa.array([], "f8"), depth=pa.array([], "f8")), "part-0 is empty"),
     ],
@@ -275,14 +278,14 @@ def test_early_stopping_before_1_3_is_by_the_last_metric(
     assert rounds[-1].rpartition("#011")[2].startswith("validation-mse:")
 
 
-@pytest.mark.parametrize(("metric", "direction"), [("ndcg", "larger"), ("ndcg@5", "smaller")])
+@pytest.mark.parametrize(("metric", "direction"), [("ndcg", "maximises"), ("ndcg@5", "minimises")])
 def test_early_stopping_uses_the_direction_of_the_image(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], metric: str, direction: str
 ) -> None:
     settings = hyperparameters(num_round=9, early_stopping_rounds=2, objective="rank:ndcg", eval_metric=metric)
     data = {"train": with_queries(TRAIN, 10), "validation": with_queries(VALIDATION, 10)}
     make_job_folder(tmp_path, settings, data, "libsvm")
-    assert f"Early stopping takes a {direction} {metric} for better" in printed_by(tmp_path, capsys)
+    assert f"Early stopping {direction} {metric}, as on AWS" in printed_by(tmp_path, capsys)
 
 
 def test_a_hidden_file_is_refused(tmp_path: Path) -> None:
@@ -294,10 +297,10 @@ def test_a_hidden_file_is_refused(tmp_path: Path) -> None:
 
 def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
-    make_job_folder(
-        tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv"
+    make_job_folder(tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv")
+    assert "The channel train has no groups (`qid:` in libsvm): all rows form one group." in printed_by(
+        tmp_path, capsys
     )
-    assert "The data of the channel train have no groups, as `qid:` in libsvm" in printed_by(tmp_path, capsys)
 
 
 @pytest.mark.parametrize(

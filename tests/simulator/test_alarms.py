@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from support.simulator_client import Client, numbers
 
 from recore.simulator.cloudwatch import alarms
-from recore.simulator.cloudwatch.evaluation import TREATMENTS, Evaluation
+from recore.simulator.cloudwatch.evaluation import TREATMENTS, alarm_state
 
 ALARM = {"Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5.0}
 ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
@@ -49,8 +49,8 @@ def points(text: str) -> list[float | None]:
 )
 def test_missing_data(to_alarm: int, text: str, states: str) -> None:
     for missing, state in zip(TREATMENTS, states.split(), strict=True):
-        evaluation = Evaluation("GreaterThanThreshold", 5.0, 3, to_alarm, missing)
-        assert evaluation.state(points(text)) == (None if state == "SAME" else state), missing
+        found = alarm_state(points(text), "GreaterThanThreshold", 5.0, 3, to_alarm, missing)
+        assert found == (None if state == "SAME" else state), missing
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_missing_data(to_alarm: int, text: str, states: str) -> None:
     ],
 )
 def test_comparisons(comparison: str, breaching: list[bool]) -> None:
-    states = [Evaluation(comparison, 5.0, 1, 1).state([None, None, value]) for value in (4.0, 5.0, 6.0)]
+    states = [alarm_state([None, None, value], comparison, 5.0, 1, 1) for value in (4.0, 5.0, 6.0)]
     assert states == ["ALARM" if one else "OK" for one in breaching]
 
 

@@ -177,7 +177,7 @@ def test_any_temporary_folder(client: Client, tmp_path: Path, monkeypatch: pytes
 def test_an_image_that_cannot_be_pulled_is_named(client: Client) -> None:
     job = client.process("", AppSpecification={"ImageUri": "127.0.0.1:1/none:1", "ContainerEntrypoint": ["true"]})
     assert job["ProcessingJobStatus"] == "Failed"
-    assert "The image '127.0.0.1:1/none:1' is not here and cannot be pulled" in job["FailureReason"]
+    assert "The image '127.0.0.1:1/none:1' is not on this machine and could not be pulled" in job["FailureReason"]
 
 
 def test_containers_that_disappear_do_not_prevent_a_simulator_from_starting(client: Client) -> None:

@@ -14,7 +14,7 @@ PACKAGES = {
         {
             "simulator/api/other_services.py",
             "simulator/cloudwatch/alarms.py",
-            "simulator/cloudwatch/data_points.py",
+            "simulator/cloudwatch/evaluation.py",
             "simulator/cloudwatch/log_filters.py",
             "simulator/cloudwatch/retention.py",
             "simulator/cloudwatch/validation.py",

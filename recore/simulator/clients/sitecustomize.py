@@ -1,9 +1,9 @@
-"""Sends clients of STS with AWS's own address to AWS_ENDPOINT_URL, in every Python with this folder on its PYTHONPATH.
+"""Redirects clients of STS with AWS's own address to AWS_ENDPOINT_URL.
 
-`get_execution_role()` and `Session.account_id()` of SageMaker's SDK make a client of STS with the explicit address
-https://sts.REGION.amazonaws.com, which takes precedence over the environment. Python imports this file at its start,
-before any program, and only the first one of this name: an existing sitecustomize is therefore executed from here.
-Every Python starts with it, so it imports little.
+`get_execution_role()` and `Session.account_id()` of SageMaker's SDK create a client of STS with the explicit address
+https://sts.REGION.amazonaws.com, which takes precedence over the environment. Every Python with this folder on its
+PYTHONPATH imports this file at its start, so the file imports little. Python imports only the first sitecustomize that
+it finds, so this file executes the next one.
 """
 
 from __future__ import annotations
@@ -13,21 +13,18 @@ import sys
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 
-TYPE_CHECKING = False  # type checkers take it to be true
+TYPE_CHECKING = False  # type checkers assume that it is true
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import ModuleType
+    from collections.abc import Callable
     from typing import Any
 
-MODULE = "botocore.session"  # patched when a program imports it, as most programs do not
+MODULE = "botocore.session"  # patched only when a program imports it, because most programs do not
 
 
 class BotocoreFinder:
     """Finds botocore's module of sessions as Python does, and patches it after its import."""
 
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name != MODULE:
             return None
         spec = PathFinder.find_spec(name, path, target)
@@ -43,7 +40,7 @@ class BotocoreFinder:
 
 
 def redirected(create_client: Callable[..., Any]) -> Callable[..., Any]:
-    """A session's method that leaves AWS's address of STS to botocore, which reads AWS_ENDPOINT_URL, if that is set."""
+    """Wrap a session's method: if AWS_ENDPOINT_URL is set, botocore uses it instead of AWS's own address of STS."""
 
     def create(self: Any, service_name: str, *arguments: Any, **options: Any) -> Any:
         address = (options.get("endpoint_url") or "").rstrip("/")

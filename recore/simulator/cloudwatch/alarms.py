@@ -16,8 +16,7 @@ from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import CloudWatchBackend, MetricDatumBase, cloudwatch_backends
 from moto.core.utils import utcnow
 
-from recore.simulator.cloudwatch.data_points import data_points
-from recore.simulator.cloudwatch.evaluation import Evaluation
+from recore.simulator.cloudwatch.evaluation import alarm_state, data_points
 from recore.simulator.cloudwatch.validation import HIGH_RESOLUTION, check
 from recore.simulator.protocol.account import ACCOUNT, REGION
 
@@ -28,7 +27,7 @@ READING = (  # methods of moto's backend that return alarms
     "get_alarms_by_alarm_names",
     "get_alarms_by_state_value",
 )
-MOST_COUNTED = 100_000  # data of one request
+MOST_COUNTED = 100_000  # the sum of all counts in one request
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class AlarmState:
 class Alarm(moto.cloudwatch.models.Alarm):
     """An alarm of moto's that can be evaluated. Safe to use from several threads.
 
-    It has the name of moto's class, from which moto derives how it writes the attributes.
+    The class has the name of moto's own, because moto's answers depend on it.
     """
 
     def __init__(self, *arguments: Any, **members: Any):
@@ -50,7 +49,7 @@ class Alarm(moto.cloudwatch.models.Alarm):
         self._lock = threading.Lock()
 
     def update_state(self, reason: str, reason_data: str, state_value: str) -> None:
-        """Set the state as a program orders. It holds until the next evaluation that CloudWatch would make."""
+        """Set the state, as SetAlarmState does. It holds until CloudWatch would evaluate the alarm again."""
         with self._lock:
             super().update_state(reason, reason_data, state_value)
             interval = 10 if self.period in HIGH_RESOLUTION else 60
@@ -64,14 +63,14 @@ class Alarm(moto.cloudwatch.models.Alarm):
             return AlarmState(self.state_value, self.state_reason)
 
     def keep_state_of(self, earlier: "Alarm") -> None:
-        """Take the state of an alarm that this one replaces."""
+        """Copy the state of the alarm that this one replaces."""
         with earlier._lock:
             self.state_value, self.state_updated_timestamp = earlier.state_value, earlier.state_updated_timestamp
             self.state_reason, self.state_reason_data = earlier.state_reason, earlier.state_reason_data
             self.history, self._held_until = earlier.history, earlier._held_until
 
     def not_simulated(self) -> str:
-        """What of the alarm is not simulated, so that it is never evaluated; nothing if it is."""
+        """Return which part of the alarm is not simulated, so that it is never evaluated; empty if all is simulated."""
         if self.rule is not None:
             return "a composite alarm"
         if self.metric_data_queries:
@@ -81,27 +80,21 @@ class Alarm(moto.cloudwatch.models.Alarm):
         return "ExtendedStatistic" if self.extended_statistic else ""
 
     def definition(self) -> dict[str, Any]:
-        """The members that `restore` needs."""
+        """Return what `restore` needs to create the alarm again."""
         names = inspect.signature(CloudWatchBackend.put_metric_alarm).parameters.keys() - {"self", "tags"}
         members = {name: getattr(self, name) for name in names}
         dimensions = [{"Name": dimension.name, "Value": dimension.value} for dimension in self.dimensions]
         return members | {"dimensions": dimensions}
 
     def _compare(self, data: Iterable[MetricDatumBase]) -> None:
-        evaluation = Evaluation(
-            self.comparison_operator,
-            self.threshold,
-            self.evaluation_periods,
-            self.datapoints_to_alarm or self.evaluation_periods,
-            self.treat_missing_data or "missing",
-        )
-        points = data_points(data, self, utcnow())
-        state = evaluation.state(points)
+        points, periods = data_points(data, self, utcnow()), self.evaluation_periods
+        to_alarm, missing = self.datapoints_to_alarm or periods, self.treat_missing_data or "missing"
+        state = alarm_state(points, self.comparison_operator, self.threshold, periods, to_alarm, missing)
         if state is not None and state != self.state_value:
             shown = ", ".join("missing" if value is None else f"{value:g}" for value in points[-10:])
             reason = (
-                f"{self.comparison_operator} {self.threshold:g} for {evaluation.to_alarm} of {evaluation.periods} "
-                f"data points: the last ones of {self.metric_name}, oldest first, are {shown}"
+                f"{self.comparison_operator} {self.threshold:g} for {to_alarm} of {periods} data points: "
+                f"the last ones of {self.metric_name}, oldest first, are {shown}"
             )
             super().update_state(reason, "{}", state)
 
@@ -116,13 +109,13 @@ def install() -> None:
 
 
 def find(name: str) -> Alarm | None:
-    """The alarm of that name, or None."""
+    """Return the alarm of that name, or None."""
     alarm = _backend().alarms.get(name)
     return alarm if isinstance(alarm, Alarm) else None
 
 
 def state_of(name: str) -> AlarmState | None:
-    """The state of an alarm at this moment; None if it does not exist."""
+    """Evaluate an alarm and return its state; None if it does not exist."""
     alarm = find(name)
     return alarm.evaluate(list(_backend().metric_data)) if alarm else None
 
@@ -139,7 +132,7 @@ def _backend() -> CloudWatchBackend:
 
 
 def _after_evaluation(method: Callable[..., Iterable[Any]]) -> Callable[..., Iterable[Any]]:
-    """A method of moto's backend that returns alarms, after all of them have been evaluated."""
+    """Wrap a method of moto's backend that returns alarms: all alarms are evaluated first."""
 
     @functools.wraps(method)
     def evaluated(backend: CloudWatchBackend, *arguments: Any) -> Iterable[Any]:
@@ -153,7 +146,7 @@ def _after_evaluation(method: Callable[..., Iterable[Any]]) -> Callable[..., Ite
 
 
 def _after_check(method: Callable[..., Any]) -> Callable[..., Any]:
-    """moto's put_metric_alarm, after a check of the request. An alarm that is replaced passes on its state."""
+    """Wrap moto's put_metric_alarm: the request is checked, and a replaced alarm passes its state on."""
 
     @functools.wraps(method)
     def put(backend: CloudWatchBackend, **members: Any) -> Any:
@@ -168,13 +161,13 @@ def _after_check(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _after_count(method: Callable[..., Any]) -> Callable[..., Any]:
-    """moto's put_metric_data, which keeps a value as many times as its count says, however often that is."""
+    """Wrap moto's put_metric_data, which stores a value as many times as its count says: large counts are refused."""
 
     @functools.wraps(method)
     def put(backend: CloudWatchBackend, namespace: str, metric_data: list[dict[str, Any]]) -> Any:
         counted = sum(float(count) for datum in metric_data for count in datum.get("Counts") or [])
-        if not counted <= MOST_COUNTED:  # nor NaN
-            raise ValidationError(f"Counts of more than {MOST_COUNTED:,} values together are not simulated")
+        if not counted <= MOST_COUNTED:  # true also for NaN
+            raise ValidationError(f"Counts that add up to more than {MOST_COUNTED:,} are not simulated")
         return method(backend, namespace, metric_data)
 
     return put

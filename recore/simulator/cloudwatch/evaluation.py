@@ -3,9 +3,11 @@
 Source: Amazon CloudWatch User Guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data".
 """
 
+import datetime
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+
+from moto.cloudwatch.models import Alarm, Dimension, MetricDatumBase, Statistics
 
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -19,36 +21,61 @@ EXTRA = 2  # periods in the evaluation range beyond EvaluationPeriods, as in the
 Points = Sequence[float | None]  # a value for each period of the evaluation range, oldest first; None is missing
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """When an alarm is in ALARM: `to_alarm` of `periods` data points are breaching. missing: TreatMissingData."""
+def alarm_state(
+    points: Points, comparison: str, threshold: float, periods: int, to_alarm: int, missing: str = "missing"
+) -> str | None:
+    """Return the state of an alarm, or None if it keeps its state.
 
-    comparison: str
-    threshold: float
-    periods: int
-    to_alarm: int
-    missing: str = "missing"
+    points: of `periods` + EXTRA periods. periods: EvaluationPeriods. to_alarm: DatapointsToAlarm. missing:
+    TreatMissingData.
+    """
+    breaching = [None if value is None else COMPARISONS[comparison](value, threshold) for value in points]
+    existing = [one for one in breaching if one is not None][-periods:]
+    filled = periods - len(existing)
+    count = existing.count(True) + (filled if missing == "breaching" else 0)
+    if count >= to_alarm:
+        return "ALARM"
+    if filled == 0 or missing in ("breaching", "notBreaching") or False in existing:
+        return "OK"
+    if missing == "ignore":
+        return None
+    # If the oldest of a few data points, all of them breaching, is at least `to_alarm` periods old, missing data points
+    # no longer delay the alarm: the guide calls this a premature alarm state.
+    is_premature = True in breaching and len(breaching) - breaching.index(True) >= to_alarm
+    return "ALARM" if is_premature else "INSUFFICIENT_DATA"
 
-    def state(self, points: Points) -> str | None:
-        """The state of an alarm with these data points, `periods` + EXTRA of them; None where it keeps its state."""
-        breaching = [None if value is None else self.is_breaching(value) for value in points]
-        existing = [one for one in breaching if one is not None][-self.periods :]
-        filled = self.periods - len(existing)
-        count = existing.count(True) + (filled if self.missing == "breaching" else 0)
-        if count >= self.to_alarm:
-            return "ALARM"
-        if filled == 0 or self.missing in ("breaching", "notBreaching") or False in existing:
-            return "OK"
-        if self.missing == "ignore":
-            return None
-        return "ALARM" if self._is_premature(breaching) else "INSUFFICIENT_DATA"
 
-    def is_breaching(self, value: float) -> bool:
-        return COMPARISONS[self.comparison](value, self.threshold)
+def data_points(data: Iterable[MetricDatumBase], alarm: Alarm, now: datetime.datetime) -> Points:
+    """Return the alarm's statistic in each period of its evaluation range, oldest first; None if there are no data.
 
-    def _is_premature(self, breaching: Sequence[bool | None]) -> bool:
-        """Whether the oldest of a few data points, all of them breaching, is `to_alarm` periods old or older.
+    The last period ends now. now: in UTC, without a time zone, as moto's times are.
+    """
+    periods: list[list[MetricDatumBase]] = [[] for _ in range(alarm.evaluation_periods + EXTRA)]
+    dimensions = _pairs(alarm.dimensions)
+    for datum in data:
+        if datum.name != alarm.metric_name or datum.namespace != alarm.namespace:
+            continue
+        age = (now - in_utc(datum.timestamp)).total_seconds() // alarm.period
+        has_unit = alarm.unit is None or datum.unit == alarm.unit
+        if 0 <= age < len(periods) and has_unit and _pairs(datum.dimensions) == dimensions:
+            periods[-1 - int(age)].append(datum)
+    return [statistic(period, alarm.statistic) for period in periods]
 
-        Then missing data points do not delay the alarm any longer: the guide calls it a premature alarm state.
-        """
-        return True in breaching and len(breaching) - breaching.index(True) >= self.to_alarm
+
+def statistic(data: list[MetricDatumBase], name: str) -> float | None:
+    """Return a statistic of metric data, such as their Sum; None if there are no data."""
+    if not data:
+        return None
+    statistics = Statistics([name], data[0].timestamp)
+    statistics.metric_data = data
+    value = statistics.get_statistics_for_type(name)
+    return None if value is None else float(value)
+
+
+def in_utc(time: datetime.datetime) -> datetime.datetime:
+    """Return a time in UTC, without a time zone, as moto's times without one are."""
+    return time.astimezone(datetime.UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
+def _pairs(dimensions: list[Dimension]) -> set[tuple[str | None, str | None]]:
+    return {(dimension.name, dimension.value) for dimension in dimensions}

@@ -11,13 +11,8 @@ NAMES, PREFIX = "logStreamNames", "logStreamNamePrefix"
 
 
 def install() -> None:
-    """Have moto choose the streams. Called once."""
-    by_prefix = _by_prefix(LogsResponse.filter_log_events)
-    LogsResponse.filter_log_events = by_prefix  # type: ignore[method-assign, assignment]
-
-
-def _by_prefix(method: Callable[[Any], str]) -> Callable[[Any], str]:
-    """moto's method with the names of a prefix's streams in place of the prefix."""
+    """Pass the names of the streams with the prefix to moto's method, instead of the prefix. Called once."""
+    method: Callable[[Any], str] = LogsResponse.filter_log_events
 
     @functools.wraps(method)
     def filter_log_events(response: Any) -> str:
@@ -29,8 +24,8 @@ def _by_prefix(method: Callable[[Any], str]) -> Callable[[Any], str]:
                 raise InvalidParameterException(constraint=constraint, parameter=PREFIX, value=prefix)
             group = response.logs_backend.groups.get(parameter("logGroupName"))
             names = [name for name in (group.streams if group else ()) if name.startswith(prefix)]
-            chosen = names or [prefix]  # no name at all means all streams; this one is that of none
+            chosen = names or [prefix]  # no names would mean all streams; no stream has this name
             response._get_param = lambda name, default=None: chosen if name == NAMES else parameter(name, default)
         return method(response)
 
-    return filter_log_events
+    LogsResponse.filter_log_events = filter_log_events  # type: ignore[method-assign, assignment]

@@ -1,4 +1,4 @@
-"""SageMaker's built-in algorithms and frameworks whose images nothing here stands in for, by their names."""
+"""The names of SageMaker's built-in algorithms and frameworks whose images are not simulated."""
 
 ALGORITHMS = frozenset(
     """
@@ -7,33 +7,19 @@ ALGORITHMS = frozenset(
     xgboost-neo
     """.split()
 )
-FRAMEWORKS = (
-    "autogluon",
-    "detailed-profiler-processing",
-    "djl",
-    "huggingface",
-    "mxnet",
-    "pytorch",
-    "sagemaker-chainer",
-    "sagemaker-clarify",
-    "sagemaker-data-wrangler",
-    "sagemaker-debugger",
-    "sagemaker-distribution",
-    "sagemaker-inference-",
-    "sagemaker-model-monitor",
-    "sagemaker-mxnet",
-    "sagemaker-rl",
-    "sagemaker-spark",
-    "sagemaker-tensorflow",
-    "sagemaker-tritonserver",
-    "smdistributed-",
-    "stabilityai-",
-    "tensorflow",
+# the beginnings of names
+FRAMEWORKS = tuple(
+    """
+    autogluon detailed-profiler-processing djl huggingface mxnet pytorch sagemaker-chainer sagemaker-clarify
+    sagemaker-data-wrangler sagemaker-debugger sagemaker-distribution sagemaker-inference- sagemaker-model-monitor
+    sagemaker-mxnet sagemaker-rl sagemaker-spark sagemaker-tensorflow sagemaker-tritonserver smdistributed-
+    stabilityai- tensorflow
+    """.split()
 )
 
 
 def refusal(name: str) -> str | None:
-    """Why an image of this name, without registry and tag, is refused; None if it is not SageMaker's."""
+    """Return why an image of this name (without registry and tag) is refused; None if it is not one of SageMaker's."""
     if name in ALGORITHMS:
         return f"{name} is a built-in algorithm of SageMaker that is not simulated; XGBoost is"
     if name.startswith(FRAMEWORKS):

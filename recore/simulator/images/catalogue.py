@@ -9,27 +9,27 @@ FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, pytorch.FAMILY)
 
 
 def find_family(image: str) -> ImageFamily | None:
-    """The family of an image by its name; None if nothing here stands in for it."""
+    """Return the family of an image by its name; None if it belongs to none."""
     name = image_name(image)
     return next((family for family in FAMILIES if family.repositories.fullmatch(name)), None)
 
 
 def family_of(image: str) -> ImageFamily:
-    """The family whose environment a job with this image gets."""
+    """Return the family whose environment a job with this image gets."""
     return find_family(image) or scikit_learn.FAMILY
 
 
 def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
-    """Whether AWS's container of an image would serve without a network. variables: its environment.
+    """Return whether AWS's container of an image would serve without a network. variables: its environment.
 
-    Images of no family are not known to need a network.
+    Images that belong to no family are assumed to need no network.
     """
     family = find_family(image)
     return family is None or family.serves_offline(image, variables)
 
 
 def refusal(image: str) -> str | None:
-    """Why jobs that name this image cannot run as processes of this machine; None if they can."""
+    """Return why jobs that name this image cannot run as processes on this machine; None if they can."""
     if family := find_family(image):
         return family.refusal(image)
     names = [family.name for family in FAMILIES]

@@ -1,4 +1,4 @@
-"""An environment of Python on this machine that runs jobs: its program, its packages, the folders it consists of."""
+"""A Python environment on this machine that runs jobs: its program, its packages and its folders."""
 
 import sys
 import sysconfig
@@ -13,7 +13,7 @@ class PythonEnvironment:
     """A virtual environment.
 
     prefix: its folder. folders: what its Python must be able to read. packages: where it looks for packages. markers:
-    what tells a requirement's markers that it is another Python than the one that runs this.
+    environment markers of requirements whose values differ from those of the Python that runs this.
     """
 
     prefix: Path
@@ -27,27 +27,27 @@ class PythonEnvironment:
 
     @property
     def search_path(self) -> str:
-        """PATH of a job, with this Python before others."""
+        """The PATH of a job, with this Python before others."""
         return ":".join([str(self.prefix / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
 
     def version_of(self, *distributions: str) -> str | None:
-        """The version of the first of these distributions that is installed; None if none is."""
+        """Return the version of the first of these distributions that is installed; None if none is."""
         for name in distributions:
-            for found in Distribution.discover(name=name, path=list(self.packages)):
-                return found.version
+            for distribution in Distribution.discover(name=name, path=list(self.packages)):
+                return distribution.version
         return None
 
 
 def this_python() -> PythonEnvironment:
-    """The environment that runs this."""
+    """Return the environment that runs this."""
     folders = {sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"]}
     return PythonEnvironment(Path(sys.prefix), frozenset(folders), tuple(sys.path))
 
 
 def environment_in(folder: Path) -> PythonEnvironment:
-    """A virtual environment in a folder, which names the Python that it was made of. It may not be there."""
+    """Return the virtual environment in a folder. The folder may not exist."""
     folders, program = {str(folder)}, folder / "bin/python"
-    if program.exists():  # where the Python itself is, and never the folder of a link to it
+    if program.exists():  # the folder of the Python itself, and not of a link to it
         folders.add(str(program.resolve().parent.parent))
     packages = list(folder.glob("lib/python3*/site-packages"))
     markers = {"python_version": packages[0].parent.name.removeprefix("python")} if packages else {}

@@ -1,6 +1,6 @@
-"""PyTorch images: jobs run in an environment of their own, made by `make setup-pytorch` once on a machine.
+"""PyTorch images: jobs run in a separate environment, which `make setup-pytorch` makes once on a machine.
 
-The environment's folder has the digest of its requirements in its name, as in the Makefile.
+The name of the environment's folder contains the digest of its requirements, as in the Makefile.
 """
 
 import hashlib
@@ -16,15 +16,15 @@ REQUIREMENTS = TEMPLATE / "requirements/pytorch.txt"
 
 
 def folder() -> Path:
-    """Where the environment is, or would be."""
+    """Return the environment's folder, which may not exist."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes() if REQUIREMENTS.is_file() else b"").hexdigest()[:12]
     return Path(os.path.expanduser("~/.cache/recore"), f"pytorch-{digest}")
 
 
 def environment() -> PythonEnvironment:
-    """The environment; without packages as long as it is not complete."""
-    place = folder()
-    return environment_in(place if (place / "ready").is_file() else place / "missing")
+    """Return the environment, without packages unless it is complete."""
+    path = folder()
+    return environment_in(path if (path / "ready").is_file() else path / "missing")
 
 
 FAMILY = ImageFamily(

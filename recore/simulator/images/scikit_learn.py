@@ -1,4 +1,4 @@
-"""scikit-learn images: jobs run in the environment of the simulator itself, which is that image's."""
+"""scikit-learn images: jobs run in the simulator's own environment, which has the packages of AWS's image."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""XGBoost images: SageMaker's built-in algorithm where a job names no script, and script mode."""
+"""XGBoost images: script mode, and SageMaker's built-in algorithm for jobs that name no script."""
 
 import re
 import sys

@@ -1,7 +1,8 @@
-"""Jobs as processes in bubblewrap's sandbox: the kernel's namespaces keep everything but their own files from them.
+"""Jobs as processes in bubblewrap's sandbox, which the kernel's namespaces restrict to their own files.
 
-A job sees the real /opt/ml paths and programs, read-only, but no network, no other process and no other file of this
-machine. What it writes elsewhere goes to a layer of its own, as in a container, and is removed with it.
+A job sees its files under the real paths below /opt/ml, and this machine's programs, read-only. It sees no network, no
+other process and no other file of this machine. What it writes elsewhere goes to a layer of its own, as in a container,
+and is removed with it.
 """
 
 import os
@@ -22,10 +23,7 @@ BRIDGE = str(CONTAINER / "bridge.py")
 
 
 class Bubblewrap(Isolation):
-    """The kernel's namespaces, by bubblewrap: processes of this machine that see their own files alone.
-
-    program: bubblewrap's absolute path.
-    """
+    """Runs jobs as processes of this machine that see only their own files. program: bubblewrap's absolute path."""
 
     name = "bubblewrap"
 
@@ -43,7 +41,7 @@ class Bubblewrap(Isolation):
         if sandbox.network:
             arguments += ["--ro-bind", str(sandbox.network.folder), network.FOLDER]
             command = network.bridged([str(python.program), "-P", BRIDGE], command)
-        # the variables are for the job's command alone: bubblewrap itself starts outside, where its loader obeys some
+        # bubblewrap itself starts outside the sandbox and must not get the job's variables: its loader obeys some
         for name, value in environment.items():
             arguments += ["--setenv", name, value]
         return Launch(command, {}, "/", bubblewrap=[self._program, *arguments, "--chdir", folder])
@@ -51,11 +49,11 @@ class Bubblewrap(Isolation):
 
 @cache
 def find_bubblewrap() -> Bubblewrap | None:
-    """bubblewrap, if it is on this machine and may do here what a job needs, which is tried once."""
-    found = shutil.which("bwrap")
-    if found is None:
+    """Return bubblewrap if it is installed and can run a job here, which is tried once; otherwise None."""
+    path = shutil.which("bwrap")
+    if path is None:
         return None
-    program = os.path.abspath(found)
+    program = os.path.abspath(path)
     with tempfile.TemporaryDirectory() as root:
         command = [program, *_arguments(Path(root), this_python()), "--", sys.executable, "-c", "import ctypes"]
         works = subprocess.run(command, env={}, capture_output=True).returncode == 0
@@ -68,30 +66,18 @@ def bubblewrap_works() -> bool:
 
 
 def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
-    """bubblewrap's arguments that every job has: programs to read, nothing else of this machine, no network.
+    """Return the arguments of bubblewrap for every job: this machine's programs, read-only, and no network.
 
-    root: an empty folder, the layer that takes what is written beside these. python: the job's.
+    root: an empty folder, to which the job writes all but its own files. python: the environment of the job.
     """
     for name in ("tmp", "run", "etc", "opt"):
         (root / name).mkdir(mode=0o777)
     (root / "etc/hosts").write_text("127.0.0.1 localhost algo-1\n")
     (root / "etc/passwd").write_text(f"root:x:{os.getuid()}:{os.getgid()}:root:/tmp:/bin/sh\n")
     (root / "etc/group").write_text(f"root:x:{os.getgid()}:\n")
-    arguments = [
-        "--unshare-all",
-        "--die-with-parent",
-        "--new-session",
-        "--cap-drop",
-        "ALL",
-        "--hostname",
-        "algo-1",
-    ]
+    arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "algo-1"]
     arguments += ["--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev"]
-    arguments += [
-        "--ro-bind",
-        "/proc/sys",
-        "/proc/sys",
-    ]  # root could write to it; bubblewrap does not see to it everywhere
+    arguments += ["--ro-bind", "/proc/sys", "/proc/sys"]  # root could write to it where bubblewrap leaves it writable
     arguments += ["--size", str(SHM), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     arguments += ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):

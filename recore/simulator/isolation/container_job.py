@@ -1,4 +1,4 @@
-"""A job as a container, watched by its supervisor."""
+"""A job as a container, for the supervisor that watches it."""
 
 import contextlib
 import os
@@ -11,9 +11,9 @@ from docker.types import LogConfig
 
 
 class ContainerJob:
-    """A started container: its output is copied to this process's, and it is removed in the end.
+    """A running container, whose output is copied to this process's output. `close` removes it.
 
-    Its limits of memory, processors and processes are Docker's own.
+    Docker limits its memory, processors and processes.
     """
 
     def __init__(self, specification: dict[str, Any]):
@@ -23,7 +23,7 @@ class ContainerJob:
             limits |= {"mem_limit": specification["bytes"], "memswap_limit": specification["bytes"]}
         if specification["cpus"]:
             limits["nano_cpus"] = int(1e9 * min(specification["cpus"], os.cpu_count() or 1))
-        quiet = LogConfig(type=LogConfig.types.NONE)  # what it prints is taken from it directly, and nowhere stored
+        quiet = LogConfig(type=LogConfig.types.NONE)  # Docker need not store its output, which is copied
         self._container = self._engine.containers.create(**specification["container"], **limits, log_config=quiet)
         self._status: int | None = None
         self._peak, self._processor_seconds = 0, 0.0
@@ -43,17 +43,17 @@ class ContainerJob:
         return self._status is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """The most that it had in memory when Docker looked, once a second; and no process, for Docker counts them."""
+        """Return the peak of memory, which Docker measures every second, and no processes, which Docker limits."""
         return self._peak, []
 
     def terminate(self) -> bool:
-        """SIGTERM, as SageMaker sends it."""
+        """Send SIGTERM, as SageMaker does."""
         with contextlib.suppress(APIError):
             self._container.kill(signal="SIGTERM")
         return True
 
     def kill(self) -> None:
-        with contextlib.suppress(APIError):  # it has just ended
+        with contextlib.suppress(APIError):  # the container may have just ended
             self._container.kill()
 
     def outcome(self) -> dict[str, Any]:
@@ -70,8 +70,8 @@ class ContainerJob:
     def _wait(self) -> None:
         try:
             self._status = int(self._container.wait()["StatusCode"])
-        except Exception as error:  # the engine went away, or someone removed the container
-            os.write(2, f"the container cannot be watched any more: {error}\n".encode())
+        except Exception as error:  # the engine stopped, or the container was removed
+            os.write(2, f"the container can no longer be watched: {error}\n".encode())
             self._status = 125
 
     def _copy(self, output: Any) -> None:
@@ -80,10 +80,10 @@ class ContainerJob:
                 chunk = chunk[os.write(1, chunk) :]
 
     def _measure(self) -> None:
-        with contextlib.suppress(Exception):  # it ends with the container
-            for said in self._container.stats(stream=True, decode=True):
-                memory = said.get("memory_stats", {})
+        with contextlib.suppress(Exception):  # the stream ends with the container
+            for measured in self._container.stats(stream=True, decode=True):
+                memory = measured.get("memory_stats", {})
                 used = memory.get("usage", 0) - memory.get("stats", {}).get("inactive_file", 0)
                 self._peak = max(self._peak, used)
-                processors = said.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
+                processors = measured.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
                 self._processor_seconds = max(self._processor_seconds, processors / 1e9)

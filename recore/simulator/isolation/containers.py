@@ -1,8 +1,8 @@
-"""Jobs in containers of a Docker engine: what SageMaker would mount and set, without the network, within limits.
+"""Jobs in containers of a Docker engine, with SageMaker's mounts and variables, without a network and within limits.
 
-The image is the one that a request names: found on this machine, or else pulled. A model's server is reached by a Unix
-socket in a folder that is shared with its container alone. Each container bears the label of the simulator that
-started it; those whose simulator is gone are removed by the next one.
+The image is the one that a request names; it is pulled if it is not on this machine. A model's server is reached by a
+Unix socket in a folder that is shared only with its container. Each container has a label that names the simulator that
+started it; the next simulator removes the containers of those that are gone.
 """
 
 import contextlib
@@ -21,15 +21,16 @@ from recore.simulator.images.family import CONTAINER
 from recore.simulator.isolation import network
 from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM, SOCKET, Isolation, Launch, Sandbox
 
-LABEL = "recore.simulator"  # of a container: which simulator started it
-INPUTS = "recore.inputs"  # of an image: what it was built of
+LABEL = "recore.simulator"  # on a container: the simulator that started it
+INPUTS = "recore.inputs"  # on an image: the digest of the files that it was built from
 BRIDGE = "/run/bridge.py"
 NOBODY = 65534
-MEND = "start Docker, or add yourself to the group docker and log in again; `docker info` says when it works"
+Mounts = dict[Path, tuple[str, str]]  # by the path on this machine: the path in the container, and "rw" or "ro"
+REMEDY = "start Docker, or add yourself to the group docker and log in again; `docker info` shows whether it works"
 
 
 class Docker(Isolation):
-    """Jobs in containers of an engine."""
+    """Runs jobs in containers of an engine."""
 
     name = "Docker"
     local_python = False
@@ -45,11 +46,11 @@ class Docker(Isolation):
             if not exists(self._engine, image):
                 pull(self._engine, image, tell)
         except (DockerException, OSError) as error:
-            raise OSError(f"The image '{image}' is not here and cannot be pulled: {error}") from None
+            raise OSError(f"The image '{image}' is not on this machine and could not be pulled: {error}") from None
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
-        given = (line.partition("=") for line in self._config(sandbox.image).get("Env") or [])
-        return {name: value for name, _, value in given if name == "PATH"}
+        variables = (line.partition("=") for line in self._config(sandbox.image).get("Env") or [])
+        return {name: value for name, _, value in variables if name == "PATH"}
 
     def training(self, image: str) -> list[str]:
         return ["train"]
@@ -59,43 +60,35 @@ class Docker(Isolation):
         return ["python3", BRIDGE, SOCKET, "8080", *self.entrypoint(image), "serve"]
 
     def entrypoint(self, image: str) -> list[str]:
-        found: list[str] = self._config(image).get("Entrypoint") or []
-        return found
+        return list(self._config(image).get("Entrypoint") or [])
 
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
-        mounts = {sandbox.ml: (ML, "rw"), CONTAINER / "bridge.py": (BRIDGE, "ro")}
+        mounts: Mounts = {sandbox.ml: (ML, "rw"), CONTAINER / "bridge.py": (BRIDGE, "ro")}
         mounts |= {outside: (inside, "rw") for inside, outside in sandbox.shared.items()}
         if sandbox.libraries:
             mounts[sandbox.libraries] = (LIBRARIES, "ro")
-        if command[:1] == ["train"]:  # the one that is the image's own
+        if command[:1] == ["train"]:  # the image's own program
             command = [*self.entrypoint(sandbox.image), *command]
         if sandbox.network:
             mounts[sandbox.network.folder] = (network.FOLDER, "ro")
             command = network.bridged(["python3", BRIDGE], command)
-        place = {} if folder == "/" else {"working_dir": folder}
-        return self._launch(sandbox, command, environment, mounts, {"network_mode": "none"} | place)
+        working_folder = {} if folder == "/" else {"working_dir": folder}
+        return self._launch(sandbox, command, environment, mounts, network_mode="none", **working_folder)
 
     def networked(self, sandbox: Sandbox, command: list[str]) -> Launch:
         environment = {"HOME": "/tmp", **self.environment(sandbox)}  # noqa: S108
-        mounts = {sandbox.ml: (ML, "rw")}
-        return self._launch(sandbox, ["python3", *command], environment, mounts, {})
+        return self._launch(sandbox, ["python3", *command], environment, {sandbox.ml: (ML, "rw")})
 
     def _launch(
-        self,
-        sandbox: Sandbox,
-        command: list[str],
-        environment: dict[str, str],
-        mounts: dict[Path, tuple[str, str]],
-        settings: dict[str, Any],
+        self, sandbox: Sandbox, command: list[str], environment: dict[str, str], mounts: Mounts, **settings: Any
     ) -> Launch:
-        user = give(sandbox.ml, *sandbox.shared.values())
         container = {
             "image": sandbox.image,
             # one stream of output: Docker does not keep the order of two
             "entrypoint": ["/bin/sh", "-c", 'exec "$0" "$@" 2>&1'],
             "command": command,
             "environment": environment,
-            "user": user,
+            "user": give(sandbox.ml, *sandbox.shared.values()),
             "volumes": {str(outside): {"bind": inside, "mode": mode} for outside, (inside, mode) in mounts.items()},
             "labels": {LABEL: self._owner},
             "hostname": "algo-1",
@@ -112,34 +105,33 @@ class Docker(Isolation):
         return Launch(command, {}, "/", container)
 
     def _config(self, image: str) -> dict[str, Any]:
-        config: dict[str, Any] = self._engine.images.get(image).attrs["Config"]
-        return config
+        return dict(self._engine.images.get(image).attrs["Config"])
 
 
 @contextlib.contextmanager
 def connected() -> Iterator[docker.DockerClient]:
-    """A client of the engine. Raises OSError, with the fix, if no engine answers or it may not be used."""
+    """Yield a client of the engine. Raises OSError, with the fix, if no engine answers or it may not be used."""
     with contextlib.ExitStack() as ends:
         try:
             engine = ends.enter_context(contextlib.closing(docker.from_env()))
             engine.ping()
         except (DockerException, OSError) as error:
-            raise OSError(f"no Docker engine answers ({str(error)[:200]}): {MEND}") from None
+            raise OSError(f"no Docker engine answers ({str(error)[:200]}): {REMEDY}") from None
         yield engine
 
 
 def owner(process: psutil.Process) -> str:
-    """What tells a simulator's process from every other, also from a later one of the same number."""
+    """Return what identifies a simulator's process, also after its number was given to another process."""
     return f"{process.pid}-{int(process.create_time())}"
 
 
 def sweep(engine: docker.DockerClient) -> None:
     """Remove containers whose simulator is gone."""
-    # another simulator may remove one while they are listed
+    # another simulator may remove containers while they are listed
     for container in engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
-        said = container.labels[LABEL]
+        label = container.labels[LABEL]
         with contextlib.suppress(psutil.Error, ValueError):
-            if owner(psutil.Process(int(said.partition("-")[0]))) == said:
+            if owner(psutil.Process(int(label.partition("-")[0]))) == label:
                 continue
         with contextlib.suppress(NotFound, APIError):
             container.remove(force=True, v=True)
@@ -155,7 +147,7 @@ def exists(engine: docker.DockerClient, image: str) -> bool:
 
 
 def pull(engine: docker.DockerClient, image: str, tell: Callable[[str], None]) -> None:
-    """Fetch an image, a line when a layer begins and ends. Raises DockerException."""
+    """Pull an image. `tell` gets a line when a layer begins and ends. Raises DockerException."""
     tell(f"pulling {image}")
     repository, tag = docker.utils.parse_repository_tag(image)
     for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):
@@ -166,21 +158,21 @@ def pull(engine: docker.DockerClient, image: str, tell: Callable[[str], None]) -
 
 
 def build(engine: docker.DockerClient, folder: Path, image: str, target: str, tell: Callable[[str], None]) -> None:
-    """Build an image from a folder's Dockerfile, up to a target, unless it is there as that would make it.
+    """Build an image from a folder's Dockerfile, up to a target, unless it was built from the same files before.
 
-    tell: called with a line a step. Raises OSError where it fails.
+    tell: called with a line for each step. Raises OSError if the build fails.
     """
     inputs = _digest(folder)
     if exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:
         return
     tell(f"building the image {image}: the first time takes minutes")
     arguments = {"path": str(folder), "tag": image, "target": target, "labels": {INPUTS: inputs}}
-    said: deque[str] = deque(maxlen=10)
+    output: deque[str] = deque(maxlen=10)
     try:
         for event in engine.api.build(**arguments, rm=True, forcerm=True, decode=True):
             if "error" in event:
-                raise OSError("; ".join([f"the image {image} cannot be built", event["error"].strip(), *said]))
-            said += [line.strip() for line in event.get("stream", "").splitlines() if line.strip()]
+                raise OSError("; ".join([f"the image {image} cannot be built", event["error"].strip(), *output]))
+            output += [line.strip() for line in event.get("stream", "").splitlines() if line.strip()]
             if event.get("stream", "").startswith("Step "):
                 tell(event["stream"].strip())
     except DockerException as error:
@@ -188,7 +180,7 @@ def build(engine: docker.DockerClient, folder: Path, image: str, target: str, te
 
 
 def _digest(folder: Path) -> str:
-    """Of a Dockerfile and the files that .dockerignore lets into the build."""
+    """Return the digest of a Dockerfile and the files that .dockerignore admits to the build."""
     ignored = (folder / ".dockerignore").read_text("utf-8").splitlines()
     paths = docker.utils.exclude_paths(str(folder), [line for line in ignored if line and not line.startswith("#")])
     digest = hashlib.sha256()
@@ -199,9 +191,9 @@ def _digest(folder: Path) -> str:
 
 
 def give(*folders: Path) -> str:
-    """The user that a container runs as: the caller, whose files its files then are; and where that is root, nobody.
+    """Return the user that a container runs as, and let that user own the folders.
 
-    Folders are made nobody's where it is nobody.
+    It is the caller, so that the caller owns what the container writes; if the caller is root, it is nobody.
     """
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"

@@ -1,4 +1,4 @@
-"""How jobs that have no other network reach the simulator: by a Unix socket, and a port of their own in front of it."""
+"""How jobs without a network reach the simulator: a port of their own is connected with a Unix socket."""
 
 import os
 import socket
@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = "/run/simulator"  # of the socket, in a job
+FOLDER = "/run/simulator"  # the socket's folder, as a job sees it
 NAME = "http"
-PORT = 4566  # of a job's own loopback interface
+PORT = 4566  # on a job's own loopback interface
 
 
 @dataclass(frozen=True)
 class Network:
-    """What jobs need to call the simulator. folder: with its socket. endpoint: its address outside of jobs.
+    """What jobs need to call the simulator.
 
-    variables: a job's environment for boto3, but for the address.
+    folder: the folder of its socket. endpoint: its address outside of jobs. variables: a job's environment for boto3,
+    without the address.
     """
 
     folder: Path
@@ -23,12 +24,12 @@ class Network:
     variables: Mapping[str, str]
 
     def environment(self, separate: bool) -> dict[str, str]:
-        """A job's environment. separate: whether it has a loopback interface of its own, and needs the bridge."""
+        """Return a job's environment. separate: whether it has its own loopback interface and needs the bridge."""
         return {**self.variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}" if separate else self.endpoint}
 
 
 def listen(folder: Path) -> socket.socket:
-    """Make the folder, and a socket in it that jobs of any user can connect to."""
+    """Create the folder, and in it a socket that jobs of any user can connect to."""
     folder.mkdir(0o755)
     listening = socket.socket(socket.AF_UNIX)
     try:
@@ -42,5 +43,5 @@ def listen(folder: Path) -> socket.socket:
 
 
 def bridged(bridge: list[str], command: list[str]) -> list[str]:
-    """A command of a job behind the bridge. bridge: the program, as the job starts it."""
+    """Return a job's command behind the bridge. bridge: the command that starts the bridge in the job."""
     return [*bridge, str(PORT), f"{FOLDER}/{NAME}", *command]

@@ -1,4 +1,4 @@
-"""A folder for the Unix sockets of models' servers, whose path is short enough for them whatever TMPDIR is."""
+"""A folder for the Unix sockets of models' servers. Its path is short enough for sockets, whatever TMPDIR is."""
 
 import itertools
 import os
@@ -10,17 +10,16 @@ from pathlib import Path
 from recore import locked
 
 PREFIX = "recore-sockets-"
-NAME = "http"  # of a socket in the folder of its server
-LONGEST = 107  # bytes of a Unix socket's path
-NUMBERS = itertools.count()  # of servers' folders
+NAME = "http"  # a socket's name in the folder of its server
+LONGEST = 107  # bytes that the path of a Unix socket may have
+NUMBERS = itertools.count()  # for the servers' folders
 BELOW = len(f"/{PREFIX}12345678/12345678/{NAME}")  # bytes of the path below the parent
 
 
 def make() -> tuple[Path, locked.Locked]:
-    """A new folder that only this user may enter, locked by this process; those of processes that are gone are removed.
+    """Create a folder that only this user may enter, locked by this process. Folders of ended processes are removed.
 
-    It is in the temporary folder where that path is short enough, otherwise in the first suitable one of `parents`.
-    Raises OSError if no such folder can be made.
+    It is in the first folder of `parents` that is suitable. Raises OSError if none is.
     """
     reasons = []
     for parent in parents():
@@ -29,7 +28,7 @@ def make() -> tuple[Path, locked.Locked]:
             continue
         try:
             if not _is_safe(parent):
-                reasons.append(f"in {parent} other users may replace it")
+                reasons.append(f"other users may replace a folder in {parent}")
                 continue
             return locked.make(parent, PREFIX, "")
         except OSError as error:
@@ -38,19 +37,19 @@ def make() -> tuple[Path, locked.Locked]:
 
 
 def for_server(folder: Path) -> Path:
-    """The path in such a folder of a new one, not made yet, for the socket of one server of this process."""
+    """Return the path of a new folder for the socket of one server of this process. It is not created yet."""
     return folder / f"{next(NUMBERS):08x}"
 
 
 def parents() -> Iterator[Path]:
-    """Where the folder may be, in the order of preference, links resolved."""
+    """Yield where the folder may be, in order of preference, with links resolved."""
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     for parent in (tempfile.gettempdir(), runtime, "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 - made by mkdtemp
         yield Path(parent).resolve()
 
 
 def _is_safe(parent: Path) -> bool:
-    """Whether no other user may rename or remove what this one puts into a folder."""
+    """Return whether no other user may rename or remove what this user puts into a folder."""
     info = parent.stat()
     shared = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX
     return info.st_uid in (0, os.geteuid()) and not shared

@@ -1,4 +1,4 @@
-"""Jobs as processes in folders of their own, with paths translated to them; nothing is enforced."""
+"""Jobs as processes in folders of their own, to which paths are translated. Nothing is enforced."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ SHELLS = ("sh", "bash", "dash")
 
 
 class Unsandboxed(Isolation):
-    """A folder of its own, and paths translated to it; nothing is enforced."""
+    """Runs each job in a folder of its own, to which paths are translated. Nothing is enforced."""
 
     name = "none"
     enforced = False
@@ -19,11 +19,11 @@ class Unsandboxed(Isolation):
         tmp = sandbox.folder / "tmp"
         tmp.mkdir(exist_ok=True)
         paths = {ML: sandbox.ml, **sandbox.shared}
-        own = {"HOME": str(tmp), "TMPDIR": str(tmp), "SAGEMAKER_BASE_DIR": str(sandbox.ml)}
-        environment = {name: translated(value, paths) for name, value in environment.items()} | own
-        place = str(tmp) if folder == "/" else translated(folder, paths)
+        folders = {"HOME": str(tmp), "TMPDIR": str(tmp), "SAGEMAKER_BASE_DIR": str(sandbox.ml)}
+        environment = {name: translated(value, paths) for name, value in environment.items()} | folders
+        working_folder = str(tmp) if folder == "/" else translated(folder, paths)
         words = [translated(word, paths) for word in command]
         if Path(command[0]).name in SHELLS and "-c" in command[1:-1]:
             script = command.index("-c") + 1
             words[script] = translated_in_shell(command[script], paths)
-        return Launch(words, environment, place)
+        return Launch(words, environment, working_folder)

@@ -10,7 +10,7 @@ from typing import Any
 
 from recore.simulator.state.layouts import LAYOUT, SCHEMA, migrate
 
-APPLICATION = 0x7265636F  # "reco" in ASCII: SQLite's field for whose file this is
+APPLICATION = 0x7265636F  # "reco" in ASCII, in SQLite's field for the program that a file belongs to
 REMEDIES = {
     "FULL": "the disk is full: free space and repeat the request",
     "READONLY": "it may not be written: allow this user to write the file and its folder, or use another folder",
@@ -25,7 +25,7 @@ REMEDIES = {
 class Database:
     """SQLite for several threads. Changes take turns; reading does not wait for a change that is being written.
 
-    Every error of the file is an OSError with one line: the file, what is wrong, and what to do.
+    Every error of the file is an OSError whose message is one line: the file, what is wrong, and what to do.
     """
 
     def __init__(self, writer: sqlite3.Connection, reader: sqlite3.Connection | None, path: Path | None):
@@ -43,7 +43,7 @@ class Database:
     def open(cls, path: Path) -> "Database":
         """Open a file, or create it. A file of an older layout is migrated.
 
-        Raises OSError if it cannot be used; it is unchanged then.
+        Raises OSError if it cannot be used; the file is then unchanged.
         """
         with contextlib.ExitStack() as opened, _errors(path):
             if not path.exists():
@@ -56,7 +56,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Make several changes, all or none. Inside a transaction of the same thread it is a part of that one."""
+        """Make several changes, all or none. Inside a transaction of the same thread, this joins that transaction."""
         with self._writing, _errors(self.path):
             if self._writer.in_transaction:
                 yield self._writer
@@ -70,11 +70,11 @@ class Database:
                     self._writer.execute("ROLLBACK")
 
     def read(self, statement: str, *values: Any) -> list[Any]:
-        """Return the rows of a SELECT, which sees what was committed and the changes of this thread's transaction."""
+        """Return the rows of a SELECT, which sees committed changes and those of this thread's transaction."""
         with _errors(self.path):
             if self._writing.acquire(blocking=False):
                 connection, lock = self._writer, self._writing
-            else:  # another thread may wait for the disk
+            else:  # another thread may be waiting for the disk
                 self._reading.acquire()
                 connection, lock = self._reader, self._reading
             try:
@@ -83,7 +83,7 @@ class Database:
                 lock.release()
 
     def close(self) -> None:
-        """Close the file after the transaction and the reading in progress."""
+        """Close the file, after the transaction and the read in progress."""
         with self._writing, self._reading, _errors(self.path):
             self._reader.close()
             self._writer.close()
@@ -111,7 +111,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _create(path: Path) -> None:
-    """Create a file under another name first: an empty file under its own name is then always a damaged one."""
+    """Create a file under another name first, so that an empty file under its own name is always a damaged one."""
     new = path.with_name(f"{path.name}.new")
     for incomplete in path.parent.glob(f"{new.name}*"):
         incomplete.unlink()
@@ -123,8 +123,8 @@ def _create(path: Path) -> None:
 
 
 def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Migrate a database of an older layout. Raise OSError if a file is damaged, foreign, newer or not writable."""
-    # A refused file stays as it is: a close would otherwise copy the changes beside it (-wal) into it.
+    """Migrate a database of an older layout. Raises OSError if a file is damaged, foreign, newer or not writable."""
+    # A refused file must stay unchanged: otherwise closing it would copy the changes in its -wal file into it.
     connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
     application, layout = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
@@ -147,7 +147,7 @@ def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextlib.contextmanager
 def _errors(path: Path | None) -> Iterator[None]:
-    """Raise SQLite's errors of a file as OSError."""
+    """Raise OSError with a remedy for SQLite's errors."""
     try:
         yield
     except sqlite3.Error as error:

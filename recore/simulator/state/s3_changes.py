@@ -1,7 +1,7 @@
-"""Which objects of moto's S3 have changed: noticed where moto stores them, whatever request or service changed them.
+"""Records which objects of moto's S3 change, at the place where moto stores them.
 
-A request does not say it as surely: the bucket may be in its path, its host or an access point, the keys in a form or
-in XML, and some services write to S3 themselves.
+Requests do not show this reliably: the bucket may be in the path, the host or an access point, the keys may be in a
+form or in XML, and some services write to S3 themselves.
 """
 
 import contextlib
@@ -15,11 +15,11 @@ from moto.s3.utils import _VersionedKeyStore
 
 Change = tuple["WatchedKeys", str]
 
-_watching: list["Changes"] = []
+_watching: set["Changes"] = set()
 
 
 class WatchedKeys(_VersionedKeyStore):
-    """The objects of one bucket by key, as moto stores them. Each change is noted for all who watch."""
+    """The objects of one bucket by key, as moto stores them. Every watching `Changes` notes each change."""
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
@@ -42,27 +42,29 @@ class WatchedKeys(_VersionedKeyStore):
             changes.note((self, key))
 
 
-# Every bucket's objects are watched from the moment when moto makes the bucket.
+# Moto creates buckets with this class from now on.
 models._VersionedKeyStore = WatchedKeys  # type: ignore[attr-defined]
 
 
 class Changes:
-    """The changes since watching began, separately for each request: moto may still be at work on another one's."""
+    """The changes since watching began, separately for each request, because several requests run at the same time."""
 
     def __init__(self) -> None:
         self._of_thread = threading.local()
         self._others: deque[Change] = deque()
 
     def watch(self) -> None:
-        _watching.append(self)
+        _watching.add(self)
 
     def unwatch(self) -> None:
-        if self in _watching:
-            _watching.remove(self)
+        _watching.discard(self)
 
     @contextlib.contextmanager
     def of_request(self) -> Iterator[list[Change]]:
-        """The changes that this thread makes meanwhile. Those of a request that raises become others'."""
+        """Collect the changes that this thread makes within the context.
+
+        If an exception leaves the context, `take_others` returns them.
+        """
         changes: list[Change] = []
         self._of_thread.changes = changes
         try:
@@ -77,9 +79,9 @@ class Changes:
         getattr(self._of_thread, "changes", self._others).append(change)
 
     def take_others(self) -> list[Change]:
-        """The changes that no request of this simulator made; each is returned once."""
-        taken = []
+        """Return the changes that do not belong to a request of this simulator, each of them once."""
+        others = []
         with contextlib.suppress(IndexError):
             while True:
-                taken.append(self._others.popleft())
-        return taken
+                others.append(self._others.popleft())
+        return others

@@ -3,9 +3,8 @@
 import contextlib
 import fcntl
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -31,22 +30,20 @@ class State:
         self.folder = folder
         self._ends = contextlib.ExitStack()
         self._changes = Changes()
-        self._failed: list[Change] = []  # could not be written, and their requests were answered so
+        self._failed: list[Change] = []  # could not be written; their requests were answered with the error
 
     def __enter__(self) -> "State":
         self.open()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def open(self) -> None:
-        """Lock the folder and open the database; make what is missing.
+        """Lock the folder and open the database; create what is missing.
 
-        Raises OSError if another simulator uses the folder, it may not be written, or its content is not a simulator's
-        of this version. Nothing in it is changed then.
+        Raises OSError, without changing anything in the folder, if another simulator uses it, it may not be written, or
+        its content was not written by a simulator of this version.
         """
         with contextlib.ExitStack() as ends:
             try:
@@ -67,23 +64,23 @@ class State:
             self.records = Store(opened)
             self._changes.watch()
             ends.callback(self._changes.unwatch)
-            ends.callback(self._store_the_rest)
+            ends.callback(lambda: self._store_or_log([*self._failed, *self._changes.take_others()]))
             self._ends = ends.pop_all()
 
     def restore(self) -> None:
         """Give moto the folder's buckets and objects, before the first request. Raises OSError if one is lost."""
-        with self._changes.of_request():  # what it changes is on the disk already
+        with self._changes.of_request():  # these changes are on the disk already
             self._objects.restore()
 
     def write_through(self, application: Wsgi) -> Wsgi:
-        """An application whose answers come after what the requests changed in S3 is on the disk."""
+        """Return an application that answers a request after its changes of S3 are on the disk."""
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             started: list[Any] = []
             with self._changes.of_request() as changes:
                 body = application(environ, lambda *arguments: started.extend(arguments))
-            # Only objects are watched. Buckets are compared after every request but those that never change them:
-            # reads, and requests to services with JSON bodies, which have a target.
+            # Only objects are watched. Buckets are compared after every request, except for those that never change
+            # them: reads, and requests to services with JSON bodies, which have a target.
             reads = environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS") or "HTTP_X_AMZ_TARGET" in environ
             try:
                 if changes or not reads:
@@ -93,18 +90,18 @@ class State:
                 logger.error("%s", error)
                 return _not_written(start_response, error)
             finally:
-                self._store_others()
+                self._store_or_log(self._changes.take_others())
             start_response(*started)
             return body
 
         return answer
 
     def close(self) -> None:
-        """Write what is not written yet, and leave the folder to others."""
+        """Write what is not written yet, and release the folder."""
         self._ends.close()
 
     def _store(self, changes: list[Change]) -> None:
-        """Write changes to the disk. Raises OSError if they could not be; they are tried again at the end."""
+        """Write changes to the disk. Raises OSError if this fails; `close` tries again."""
         try:
             self._objects.store_buckets()
             self._objects.store(changes)
@@ -112,16 +109,13 @@ class State:
             self._failed += changes
             raise
 
-    def _store_others(self) -> None:
-        """Write what no request changed: its failure is nobody's answer."""
-        if others := self._changes.take_others():
-            with _logged():
-                self._store(others)
-
-    def _store_the_rest(self) -> None:
-        if rest := [*self._failed, *self._changes.take_others()]:
-            with _logged():
-                self._objects.store(rest)
+    def _store_or_log(self, changes: list[Change]) -> None:
+        """Write changes for which no request can be answered with an error: an error is logged."""
+        try:
+            if changes:
+                self._store(changes)
+        except OSError as error:
+            logger.error("%s", error)
 
     def _check(self, database: Path, contents: Path) -> None:
         """Raise OSError if the folder has objects or records that the database does not name."""
@@ -132,16 +126,8 @@ class State:
             raise OSError(f"{database} is missing, without which {contents} cannot be read: restore it from a backup")
 
 
-@contextlib.contextmanager
-def _logged() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        logger.error("%s", error)
-
-
 def _not_written(start_response: Callable[..., Any], error: OSError) -> Iterable[bytes]:
-    """S3's answer to a change that could not be written. Clients do not repeat a request with this status."""
+    """Return S3's answer to a change that could not be written. Clients do not repeat a request with this status."""
     body = f"<Error><Code>InternalError</Code><Message>{escape(str(error))}</Message></Error>".encode()
     headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
     start_response("507 Insufficient Storage", headers)

@@ -20,21 +20,21 @@ CHECKSUM = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_p
 
 
 class StoredObjects:
-    """Makes the disk equal to what moto holds, one key at a time, and moto equal to the disk at the start.
+    """Copies what moto holds to the disk, one key at a time, and from the disk to moto at the start.
 
-    Stored are an object's content, metadata, storage class, ETag, checksum and time; of a versioned bucket the latest
-    versions. A content's file gets a new name each time: a row refers to a whole file, whenever the process ends.
+    An object's content, metadata, storage class, ETag, checksum and time are stored; in a versioned bucket those of the
+    latest version. The file of a content gets a new name each time, so that a row always refers to a complete file.
     """
 
     def __init__(self, database: Database, folder: Path):
         self._database = database
         self._folder = folder
         self._buckets: dict[str, Any] = {}  # moto's buckets that are on the disk
-        # One request at a time stores a key. Keys share locks; several are taken in the list's order.
+        # One request at a time stores a key. Keys share locks, which are acquired in the list's order.
         self._storing = [threading.Lock() for _ in range(64)]
 
     def restore(self) -> None:
-        """Give moto what is stored. Raises OSError if a content is missing or has another size."""
+        """Copy what is stored to moto. Raises OSError if a content is missing or has another size."""
         files = set()
         with self._database.transaction() as connection:
             for name, account, partition, region in connection.execute("SELECT * FROM buckets"):
@@ -48,11 +48,11 @@ class StoredObjects:
                 files.add(file)
                 value = self._content(bucket, key, size, file) if file else content
                 _put(s3_backends[account][partition], bucket, key, value, from_json(attributes))
-        # of requests that were cut off before their rows were stored
+        # files of requests that were interrupted before their rows were stored
         self._unlink(path.name for path in self._folder.iterdir() if path.name not in files)
 
     def store_buckets(self) -> None:
-        """Store new buckets, and delete what is stored of those that are gone. Returns when they are on the disk."""
+        """Store new buckets and delete those that moto no longer has. Returns when this is on the disk."""
         if _buckets() == self._buckets:
             return
         with contextlib.ExitStack() as held:
@@ -73,7 +73,10 @@ class StoredObjects:
             self._unlink(file for (file,) in files)
 
     def store(self, changes: Iterable[Change]) -> None:
-        """Store these keys as moto holds them now. Returns when they are on the disk. Raises OSError if it is full."""
+        """Store the changed keys as moto holds them now. Returns when they are on the disk.
+
+        Raises OSError if the disk is full.
+        """
         buckets = _buckets()
         names = {id(bucket.keys): name for name, bucket in buckets.items()}
         keys = {(names[id(of_bucket)], key) for of_bucket, key in changes if id(of_bucket) in names}
@@ -92,7 +95,7 @@ class StoredObjects:
             self._unlink(replaced)
 
     def _replace(self, keys: set[tuple[str, str]], rows: list[tuple[Any, ...]]) -> list[str | None]:
-        """Replace the keys' rows; return the files of those replaced."""
+        """Replace the keys' rows; return the files of the old ones."""
         files = []
         with self._database.transaction() as connection:
             for key in keys:
@@ -102,17 +105,17 @@ class StoredObjects:
         return [file for (file,) in files]
 
     def _row(self, bucket: str, key: str, written: list[str]) -> tuple[Any, ...] | None:
-        """An object's row; None if there is no such object. The file of a large content is added to `written`."""
+        """Return an object's row; None if it does not exist. The file of a large content is added to `written`."""
         read = _read(bucket, key)
         if read is None:
             return None
-        found, value = read
+        moto_object, value = read
         attributes = {
-            "metadata": dict(found.metadata),
-            "storage": found.storage_class,
-            "etag": found._etag,  # None: moto computes it from the content, which another thread may do right now
-            "time": found.last_modified,
-            "checksum": {name: getattr(found, name) for name in CHECKSUM},
+            "metadata": dict(moto_object.metadata),
+            "storage": moto_object.storage_class,
+            "etag": moto_object._etag,  # None: moto computes it from the content, which another thread may do right now
+            "time": moto_object.last_modified,
+            "checksum": {name: getattr(moto_object, name) for name in CHECKSUM},
         }
         row = (bucket, key, to_json(attributes), len(value))
         if len(value) <= SMALL:
@@ -140,41 +143,35 @@ class StoredObjects:
 
     def _unlink(self, files: Iterable[str | None]) -> None:
         for file in files:
-            with contextlib.suppress(OSError):  # what stays is removed by the next `restore`
+            with contextlib.suppress(OSError):  # the next `restore` removes what is left
                 if file:
                     (self._folder / file).unlink(missing_ok=True)
 
 
 def _buckets() -> dict[str, Any]:
-    """All buckets of moto by name, which is unique in all accounts."""
+    """Return all of moto's buckets by name, which is unique across accounts."""
     backends = [backend for account in list(s3_backends.values()) for backend in list(account.values())]
     return {name: bucket for backend in backends for name, bucket in backend.buckets.copy().items()}
 
 
-def _find(bucket: str, key: str) -> Any:
-    """Moto's object of that key; None if it does not exist, or its latest version is a mark that it is deleted."""
-    of_bucket = _buckets().get(bucket)
-    found = of_bucket.keys.get(key) if of_bucket else None
-    return found if isinstance(found, FakeKey) else None
-
-
 def _read(bucket: str, key: str) -> tuple[Any, bytes] | None:
-    """Moto's object and its content, read while other requests may replace it."""
+    """Return moto's object and its content, which other requests may replace meanwhile; None if it does not exist."""
     for _ in range(1000):
-        found = _find(bucket, key)
-        if found is None:
+        moto_bucket = _buckets().get(bucket)
+        moto_object = moto_bucket.keys.get(key) if moto_bucket else None
+        if not isinstance(moto_object, FakeKey):  # there is none, or it is a delete marker
             return None
         with contextlib.suppress(ValueError):  # moto closes a content before it replaces or removes the object
-            return found, found.value
+            return moto_object, moto_object.value
         time.sleep(0.001)
     raise OSError(f"s3://{bucket}/{key}: the content could not be read from moto: put the object again")
 
 
 def _put(backend: Any, bucket: str, key: str, value: bytes, attributes: dict[str, Any]) -> None:
-    found = backend.put_object(
+    moto_object = backend.put_object(
         bucket, key, value, storage=attributes["storage"], etag=attributes["etag"], disable_notification=True
     )
-    found.set_metadata(attributes["metadata"])
-    found.last_modified = attributes["time"]
+    moto_object.set_metadata(attributes["metadata"])
+    moto_object.last_modified = attributes["time"]
     for name, value in attributes["checksum"].items():
-        setattr(found, name, value)
+        setattr(moto_object, name, value)

@@ -1,58 +1,45 @@
-"""The container's environment: `ServingEnv` for model servers; the rest comes from sagemaker-training."""
+"""The container's environment: `ServingEnv` for model servers, and everything else from sagemaker-training."""
 
 import importlib
 import logging
 import os
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 BASE = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"
 
 
-class ServingEnv(Mapping[str, Any]):
-    """Settings of a model's server, as they were when it was created: attributes, or the items of a dictionary.
+class ServingEnv(dict[str, Any]):
+    """The settings of a model server when this object is created, as items and as attributes.
 
-    http_port and safe_port_range are text. Without a setting, attributes have AWS's defaults.
+    Settings that are not given have AWS's defaults. http_port and safe_port_range are text.
     """
 
     def __init__(self) -> None:
         variables = os.environ
         cpus = os.cpu_count() or 1
         program = variables.get("SAGEMAKER_PROGRAM")
-        self._settings: dict[str, Any] = {
-            "current_host": variables.get("SM_CURRENT_HOST"),
-            "default_accept": variables.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "application/json"),
-            "framework_module": variables.get("SAGEMAKER_SERVING_MODULE"),
-            "http_port": variables.get("SAGEMAKER_BIND_TO_PORT", "8080"),
-            "log_level": int(variables.get("SAGEMAKER_CONTAINER_LOG_LEVEL", logging.INFO)),
-            "model_dir": variables.get("SM_MODEL_DIR") or f"{BASE}/model",
-            "model_server_timeout": int(variables.get("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60)),
-            "model_server_workers": int(variables.get("SAGEMAKER_MODEL_SERVER_WORKERS", cpus)),
-            "module_dir": variables.get("SAGEMAKER_SUBMIT_DIRECTORY", f"{BASE}/code"),
-            "module_name": program.removesuffix(".py") if program else None,
-            "num_cpus": cpus,
-            "num_gpus": 0,
-            "safe_port_range": variables.get("SAGEMAKER_SAFE_PORT_RANGE"),
-            "use_nginx": False,
-            "user_entry_point": program,
-        }
+        super().__init__(
+            current_host=variables.get("SM_CURRENT_HOST"),
+            default_accept=variables.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "application/json"),
+            framework_module=variables.get("SAGEMAKER_SERVING_MODULE"),
+            http_port=variables.get("SAGEMAKER_BIND_TO_PORT", "8080"),
+            log_level=int(variables.get("SAGEMAKER_CONTAINER_LOG_LEVEL", logging.INFO)),
+            model_dir=variables.get("SM_MODEL_DIR") or f"{BASE}/model",
+            model_server_timeout=int(variables.get("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60)),
+            model_server_workers=int(variables.get("SAGEMAKER_MODEL_SERVER_WORKERS", cpus)),
+            module_dir=variables.get("SAGEMAKER_SUBMIT_DIRECTORY", f"{BASE}/code"),
+            module_name=program.removesuffix(".py") if program else None,
+            num_cpus=cpus,
+            num_gpus=0,
+            safe_port_range=variables.get("SAGEMAKER_SAFE_PORT_RANGE"),
+            use_nginx=False,
+            user_entry_point=program,
+        )
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_settings" or name not in self._settings:
+        if name not in self:
             raise AttributeError(f"ServingEnv has no attribute {name!r}")
-        return self._settings[name]
-
-    def __getitem__(self, name: str) -> Any:
-        return self._settings[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._settings)
-
-    def __len__(self) -> int:
-        return len(self._settings)
-
-    def __repr__(self) -> str:
-        return str(self._settings)
+        return self[name]
 
 
 def __getattr__(name: str) -> Any:

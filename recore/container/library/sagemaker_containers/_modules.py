@@ -1,4 +1,4 @@
-"""Imports the script as sagemaker-training does, and accepts an argument that sagemaker-training has dropped."""
+"""Imports a script as sagemaker-training does, and accepts an argument that sagemaker-training has dropped."""
 
 import warnings
 from types import ModuleType
@@ -8,7 +8,7 @@ from sagemaker_training.modules import *  # noqa: F403
 
 
 def import_module(uri: str, name: str = modules.DEFAULT_MODULE_NAME, cache: bool | None = None) -> ModuleType:
-    """Import a script, or a module, from a folder or an archive on S3. cache: no longer has an effect.
+    """Import a script, or a module, from a folder or an archive on S3. cache: has no effect.
 
     Raises ImportModuleError.
     """

@@ -33,10 +33,10 @@ def default_output_fn(prediction: Any, accept: str) -> Response:
 
 
 class Transformer:
-    """The hooks of a script, for which the defaults above are used where they are None.
+    """The hooks of a script, with the defaults above for those that are None.
 
-    transform_fn: in place of input_fn, predict_fn and output_fn; with one of these it is a ValueError. error_class: of
-    the error that is raised when a hook of the script raises any.
+    transform_fn: replaces input_fn, predict_fn and output_fn; a ValueError is raised if it is combined with any of
+    them. error_class: any error of a script's hook is raised as this class.
     """
 
     def __init__(
@@ -51,15 +51,12 @@ class Transformer:
         if transform_fn and (input_fn or predict_fn or output_fn):
             raise ValueError("transform_fn cannot be combined with input_fn, predict_fn or output_fn")
 
-        def wrapped(hook: Hook | None, default: Hook) -> Hook:
-            return _raising(error_class, hook) if hook else default
-
         self._model: Any = None
-        self._model_fn = wrapped(model_fn, default_model_fn)
-        self._input_fn = wrapped(input_fn, default_input_fn)
-        self._predict_fn = wrapped(predict_fn, default_predict_fn)
-        self._output_fn = wrapped(output_fn, default_output_fn)
-        self._transform_fn = wrapped(transform_fn, self._transform_in_steps)
+        self._model_fn = _choose(model_fn, default_model_fn, error_class)
+        self._input_fn = _choose(input_fn, default_input_fn, error_class)
+        self._predict_fn = _choose(predict_fn, default_predict_fn, error_class)
+        self._output_fn = _choose(output_fn, default_output_fn, error_class)
+        self._transform_fn = _choose(transform_fn, self._transform_in_steps, error_class)
 
     def initialize(self) -> None:
         """Load the model."""
@@ -83,7 +80,11 @@ class Transformer:
             return _refusal(error, 406)
 
 
-def _raising(error_class: type[Exception], hook: Hook) -> Hook:
+def _choose(hook: Hook | None, default: Hook, error_class: type[Exception]) -> Hook:
+    """Return a script's hook, whose errors are raised as `error_class`, or the default if it is None."""
+    if hook is None:
+        return default
+
     @functools.wraps(hook)
     def call(*args: Any, **named: Any) -> Any:
         try:

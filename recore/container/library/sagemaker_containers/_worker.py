@@ -14,7 +14,7 @@ ITEMS = ("accept", "content", "content_length", "content_type", "data", "method"
 
 
 class Response(flask.Response):
-    """A response, whose type is JSON unless `mimetype` says otherwise. accept: no longer has an effect."""
+    """A response whose type is JSON by default. accept: has no effect."""
 
     default_mimetype = content_types.JSON
 
@@ -33,9 +33,9 @@ class Response(flask.Response):
 
 
 class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both have `values`; it is Flask's
-    """A request to /invocations. The default is the request that Flask is handling.
+    """A request to /invocations, by default the one that Flask is handling.
 
-    Also a dictionary, as in AWS's package: of the properties that every request has.
+    As in AWS's package, it is also a mapping of the properties that every request has.
     """
 
     __eq__, __hash__ = object.__eq__, object.__hash__  # Mapping's would compare the contents of requests
@@ -46,18 +46,18 @@ class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both h
 
     @property
     def content_type(self) -> str:  # type: ignore[override]
-        """The type of the content, which some AWS services send as ContentType; by default JSON."""
+        """The type of the content, by default JSON. Some AWS services send it as ContentType."""
         return self.headers.get("ContentType") or self.headers.get("Content-Type") or content_types.JSON
 
     @property
     def accept(self) -> str:
-        """The type that the client asks for, or the container's default."""
+        """The type that the client accepts, or the container's default."""
         accept = self.headers.get("Accept")
         return self._default_accept if accept in (None, "", content_types.ANY) else accept
 
     @property
     def content(self) -> str | bytes:
-        """The content: text where it is CSV or JSON, and otherwise bytes."""
+        """The content: text if it is CSV or JSON, otherwise bytes."""
         return self.get_data(as_text=True) if self.content_type in content_types.UTF8_TYPES else self.get_data()
 
     def __getitem__(self, name: str) -> Any:
@@ -73,15 +73,15 @@ class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both h
 
 
 def default_healthcheck_fn() -> Response:
-    """The default response to /ping: 200 without content."""
+    """Return the default response to /ping: 200 without content."""
     return Response(status=200)
 
 
 class Worker(flask.Flask):
-    """The application of a model's server.
+    """The application of a model server.
 
     transform_fn: answers /invocations. initialize_fn: called once, before the first request. healthcheck_fn: answers
-    /ping. execution_parameters_fn: answers /execution-parameters, which is not there without it.
+    /ping. execution_parameters_fn: answers /execution-parameters, which does not exist without it.
     """
 
     request_class = Request

@@ -1,1 +1,1 @@
-"""What AWS's XGBoost image has under this name, as far as scripts import it, and the built-in algorithm."""
+"""The parts of AWS's package sagemaker_xgboost_container that scripts import, and the built-in algorithm."""

@@ -1,4 +1,4 @@
-"""Files of a channel as a DMatrix: CSV with the label first, libsvm, or Parquet with the label first."""
+"""Reads the files of a channel to a DMatrix: libsvm, or CSV or Parquet whose first column is the label."""
 
 import itertools
 from pathlib import Path
@@ -9,27 +9,22 @@ import pyarrow.parquet as pq
 import scipy.sparse
 import xgboost as xgb
 
-from .encoder import CSV, LIBSVM, PARQUET, LibsvmTable, check_finite, make_matrix, media_type, parse_csv, parse_libsvm
+from .encoder import FORMATS, LibsvmTable, check_finite, make_matrix, media_type, parse_csv, parse_libsvm
 from .exceptions import UserError
 
 
 def get_content_type(content_type_cfg_val: str | None) -> str:
-    """ "csv", "libsvm" or "parquet" for a channel's ContentType; "libsvm" for none. Raises UserError for others."""
+    """Return the format of a channel's ContentType: csv, libsvm (also for None) or parquet. Raises UserError."""
     if content_type_cfg_val is None:
         return "libsvm"
-    kind = media_type(content_type_cfg_val)
-    if kind in CSV:
-        for parameter in content_type_cfg_val.lower().split(";")[1:]:
-            name, _, value = parameter.strip().partition("=")
-            if name == "label_size" and value != "1":
-                raise UserError(f"ContentType {content_type_cfg_val}: label_size must be 1")
-        return "csv"
-    if kind in LIBSVM:
-        return "libsvm"
-    if kind in PARQUET:
-        return "parquet"
-    accepted = ", ".join([*CSV, *LIBSVM, *PARQUET])
-    raise UserError(f"ContentType {content_type_cfg_val} is not simulated: {accepted} are")
+    kind = FORMATS.get(media_type(content_type_cfg_val))
+    if kind is None:
+        raise UserError(f"ContentType {content_type_cfg_val} is not simulated: {', '.join(FORMATS)} are")
+    for parameter in content_type_cfg_val.lower().split(";")[1:]:
+        name, _, value = parameter.strip().partition("=")
+        if kind == "csv" and name == "label_size" and value != "1":
+            raise UserError(f"ContentType {content_type_cfg_val}: label_size must be 1")
+    return kind
 
 
 def get_dmatrix(
@@ -51,7 +46,7 @@ def get_dmatrix(
 
 
 def data_files(path: Path) -> list[Path]:
-    """Return the files below a folder, or the file itself, without names that begin with `.` or `_`."""
+    """Return the files below a folder, or the file itself, except for names that begin with `.` or `_`."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return [file for file in files if not file.name.startswith((".", "_"))]
 
@@ -68,11 +63,11 @@ def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMat
         raise UserError(f"{files[0].name} is empty")
     first = 2 if csv_weights and kind == "csv" else 1
     if table.shape[1] <= first:
-        raise UserError(f"{files[0].name} has {table.shape[1]} columns: the label, then at least one feature")
+        raise UserError(f"{files[0].name} has a label but no features")
     _check_rows(np.isnan(table[:, :first]).any(axis=1), "no label, or no weight")
     weights = table[:, 1] if first == 2 else None
     if weights is not None:
-        _check_rows(weights < 0, "a negative weight: csv_weights is 1, so column 2 is one")
+        _check_rows(weights < 0, "a negative weight: with csv_weights 1, column 2 holds the weights")
     return make_matrix(table[:, first:], label=table[:, 0], weight=weights)
 
 
@@ -119,7 +114,7 @@ def _read_libsvm(files: list[Path]) -> xgb.DMatrix:
 
 
 def _of_all_rows(tables: list[LibsvmTable], name: str) -> list[Any] | None:
-    """Join one attribute of several tables' rows, such as weights; None if no table has it. Raises UserError."""
+    """Join an attribute of several tables' rows, such as weights; None if no table has it. Raises UserError."""
     parts = [part for table in tables if (part := getattr(table, name)) is not None]
     if parts and len(parts) < len(tables):
         raise UserError(f"either all files of a channel or none of them must have {name}")

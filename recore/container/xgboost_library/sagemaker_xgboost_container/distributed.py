@@ -1,4 +1,4 @@
-"""Training by several instances, which is not simulated. Scripts for one instance import this, too."""
+"""Training on several instances, which is not simulated. Scripts that run on one instance also import this module."""
 
 from typing import Any, NoReturn
 

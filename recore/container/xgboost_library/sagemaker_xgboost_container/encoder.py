@@ -1,8 +1,7 @@
-"""Decodes CSV and libsvm to XGBoost's matrices."""
+"""Decodes CSV and libsvm to XGBoost's matrices, and knows the content types of formats."""
 
 import io
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,60 +11,58 @@ import pyarrow.csv as pa_csv
 import scipy.sparse
 import xgboost as xgb
 
-from .exceptions import UserError, words_of
+from .exceptions import UserError, message_of
 
-Matrix = Any  # an array (rows, features) or a sparse matrix of that shape; what is absent is missing
 EMPTY = ["", "nan", "NaN", "NA", "null", "NULL"]  # cells that are missing values
 DELIMITERS = ",;\t |"
-CSV = ("csv", "text/csv")
-LIBSVM = ("libsvm", "text/libsvm", "text/x-libsvm")
-PARQUET = ("parquet", "application/x-parquet")
+FORMATS = {
+    **dict.fromkeys(("csv", "text/csv"), "csv"),
+    **dict.fromkeys(("libsvm", "text/libsvm", "text/x-libsvm"), "libsvm"),
+    **dict.fromkeys(("parquet", "application/x-parquet"), "parquet"),
+}
 LARGEST = float(np.finfo(np.float32).max)  # XGBoost computes with 32 bits
 BLOCK = 8 << 20  # bytes of CSV that are read at a time
 
 
 @dataclass(frozen=True)
 class LibsvmTable:
-    """features: a sparse matrix. labels, weights, queries (`qid`): of its rows; None where the text has none."""
+    """A sparse matrix of features, and the labels, weights and queries (`qid`) of its rows; None if there are none."""
 
-    features: Matrix
+    features: Any
     labels: list[float] | None
     weights: list[float] | None
     queries: list[int] | None
 
 
 def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool = True) -> Any:
-    """Numbers as an array of float32 (rows, columns); empty cells are NaN.
+    """Parse numbers without a header line to an array of float32 (rows, columns). Empty cells are NaN.
 
-    There is no header line. The delimiter is the first of `,;`, tab, space and `|` that the first line has. Empty lines
-    at the beginning and the end are skipped. Those among others are skipped as well, or are missing values, if there is
-    one column. Raises UserError for what is not a finite number, and for lines of different lengths.
+    The delimiter is the first of `,;`, tab, space and `|` that the first line contains. Empty lines at the beginning
+    and the end are skipped. With `skip_empty_lines`, so are the others; otherwise they are missing values, and only a
+    table of one column may have them. Raises UserError for cells that are not finite numbers, and for lines of
+    different lengths.
     """
     content = content.lstrip(b"\r\n") if skip_empty_lines else content.strip()
     if not content:
         raise UserError(f"{name} is empty")
     if not content.endswith(b"\n"):
-        content += b"\n"  # pyarrow does not read a single line without its end
+        content += b"\n"  # pyarrow does not read a single line without a newline
     first = content.partition(b"\n")[0].decode("utf-8", "replace")
     delimiter = next((mark for mark in DELIMITERS if mark in first), ",")
     if not skip_empty_lines and delimiter in first and re.search(rb"\n\r?\n", content):
-        raise UserError(f"{name} has an empty line, and the others have several columns")
+        raise UserError(f"{name} has an empty line, and the other lines have several columns")
+    longest_line = max(map(len, io.BytesIO(content)))
     types = {f"f{number}": pa.float32() for number in range(first.count(delimiter) + 1)}
     try:
         table = pa_csv.read_csv(
             pa.BufferReader(content),
-            # a block must hold the longest line
-            read_options=pa_csv.ReadOptions(
-                autogenerate_column_names=True, block_size=max(BLOCK, max(map(len, io.BytesIO(content))))
-            ),
+            read_options=pa_csv.ReadOptions(autogenerate_column_names=True, block_size=max(BLOCK, longest_line)),
             parse_options=pa_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=skip_empty_lines),
             convert_options=pa_csv.ConvertOptions(column_types=types, null_values=EMPTY),
         )
     except pa.ArrowInvalid as error:
         raise UserError(f"{name} is not CSV of numbers without a header line: {error}") from None
-    values = np.empty(table.shape, dtype=np.float32)
-    for number, column in enumerate(table.columns):
-        values[:, number] = column.to_numpy()
+    values = np.stack([column.to_numpy() for column in table.columns], axis=1, dtype=np.float32)
     check_finite(values, name)
     return values
 
@@ -75,21 +72,21 @@ def make_matrix(features: Any, **members: Any) -> xgb.DMatrix:
     try:
         return xgb.DMatrix(features, **members)
     except (xgb.core.XGBoostError, ValueError) as error:
-        raise UserError(f"XGBoost cannot use these data: {words_of(error)}") from None
+        raise UserError(f"XGBoost cannot use these data: {message_of(error)}") from None
 
 
 def check_finite(values: Any, name: str) -> None:
-    """Raise UserError, with its place, if one of an array's numbers (rows, columns) is infinite; NaN is allowed."""
+    """Raise UserError, which names row and column, if one of an array's numbers is infinite. NaN is allowed."""
     if np.isinf(values).any():
         row, column = np.argwhere(np.isinf(values))[0] + 1
-        raise UserError(f"{name}: column {column} of row {row} is infinite, or too large for a number of 32 bits")
+        raise UserError(f"{name}: column {column} of row {row} is infinite, or too large for a 32-bit number")
 
 
 def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> LibsvmTable:
-    """Lines `label[:weight] [qid:query] index:value ...`, indices from 0.
+    """Parse lines of the form `label[:weight] [qid:query] index:value ...`, with indices from 0.
 
-    A request's lines may do without the label, have no queries, and an empty one among them is a row without features.
-    Raises UserError, with the line, for anything else.
+    labelled: whether lines have labels. Otherwise, as in a request, labels are optional and ignored, there are no
+    queries, and an empty line between others is a row without features. Raises UserError, which names the line.
     """
     rows, indices, values, labels, weights, queries = [0], [], [], [], [], []
     for number, line in enumerate((text if labelled else text.strip()).split("\n"), 1):
@@ -113,8 +110,8 @@ def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> Libsvm
             form = "`label index:value ...`" if labelled else "`index:value ...`"
             raise UserError(f"{name}: line {number} is not libsvm, {form} of finite numbers: '{line[:80]}'") from None
         rows.append(len(indices))
-    for found, form in ((weights, "a weight, `label:weight`"), (queries, "a query, `qid:number`")):
-        if found and len(found) < len(labels):
+    for members, form in ((weights, "a weight, `label:weight`"), (queries, "a query, `qid:number`")):
+        if members and len(members) < len(labels):
             raise UserError(f"{name}: either every line or no line must have {form}")
     shape = len(rows) - 1, max(indices, default=-1) + 1
     features = scipy.sparse.csr_matrix((values, indices, rows), shape=shape, dtype=np.float32)
@@ -143,12 +140,12 @@ def media_type(content_type: str) -> str:
 
 def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
     """Decode a request to a DMatrix. Raises UserError for content types other than CSV and libsvm."""
-    decoders: dict[str, Callable[[str | bytes], xgb.DMatrix]] = dict.fromkeys(CSV, csv_to_dmatrix)
-    decoders |= dict.fromkeys(LIBSVM, libsvm_to_dmatrix)
     kind = media_type(content_type)
-    if kind not in decoders:
-        raise UserError(f"{kind} is not simulated: text/csv and text/libsvm are")
-    return decoders[kind](obj)
+    if FORMATS.get(kind) == "csv":
+        return csv_to_dmatrix(obj)
+    if FORMATS.get(kind) == "libsvm":
+        return libsvm_to_dmatrix(obj)
+    raise UserError(f"{kind} is not simulated: text/csv and text/libsvm are")
 
 
 def _number(text: str) -> float:

@@ -1,10 +1,10 @@
-"""What the caller of a job did wrong, and what XGBoost says of it."""
+"""The error of a user's mistake, and messages of XGBoost's errors."""
 
 
 class UserError(ValueError):
-    """Something that the caller of a job wrote is wrong; the message says what."""
+    """The data or settings of a job are invalid; the message says why."""
 
 
-def words_of(error: Exception) -> str:
-    """What an error of XGBoost says, without the addresses of its own functions."""
+def message_of(error: Exception) -> str:
+    """Return the message of XGBoost's error without its stack trace."""
     return str(error).partition("Stack trace")[0].strip()[:800]

@@ -1,15 +1,15 @@
-"""The version of XGBoost that an image names. The image's own programs changed with it, and this follows them."""
+"""The version of XGBoost in an image's tag, on which the behaviour of the image's own programs depends."""
 
 import os
 import re
 
-VERSION = re.compile(r"(\d+)\.(\d+)(?:-(\d+))?")  # such as 1.7-1, which is the beginning of a tag
+VERSION = re.compile(r"(\d+)\.(\d+)(?:-(\d+))?")  # the beginning of a tag, such as 1.7-1
 
 
 def is_before(*version: int) -> bool:
-    """Whether the image names an earlier version than this one, such as 1, 3, or 1, 2, 2 for 1.2-2.
+    """Return whether the image's version is earlier than this one; False if the image names no version.
 
-    False if it names none.
+    version: for example 1, 3, or 1, 2, 2 for 1.2-2.
     """
     named = VERSION.match(os.environ.get("XGBOOST_IMAGE_VERSION", ""))
     return named is not None and tuple(map(int, named.groups(default="0"))) < version

@@ -1,1 +1,1 @@
-"""As in AWS's package: what scripts import is in `framework`."""
+"""Scripts import `framework` from this package, as in AWS's own."""

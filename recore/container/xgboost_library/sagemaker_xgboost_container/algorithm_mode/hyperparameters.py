@@ -72,18 +72,16 @@ GROWING = ("grow_colmaker", "distcol", "grow_histmaker")
 UPDATING = ("refresh", "prune")
 TREE_UPDATERS = (*GROWING, "grow_skmaker", "sync", *UPDATING)
 LINEAR_UPDATERS = ("shotgun", "coord_descent")
-# settings that need a graphics card or several processes
-NOT_SIMULATED = {
-    ("tree_method", "gpu_hist"): "it needs a graphics card",
-    ("predictor", "gpu_predictor"): "it needs a graphics card",
-    ("sampling_method", "gradient_based"): "it needs a graphics card",
-    ("use_dask_gpu_training", "true"): "it needs a graphics card",
+NEEDS_GRAPHICS_CARD = {
+    ("tree_method", "gpu_hist"),
+    ("predictor", "gpu_predictor"),
+    ("sampling_method", "gradient_based"),
+    ("use_dask_gpu_training", "true"),
 }
-CROSS_VALIDATION = ("_kfold", "_num_cv_round")
 ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
 # hyperparameters that SageMaker allows only with some values of another one
 CONSTRAINTS = {"monotone_constraints": ("exact", "hist"), "interaction_constraints": ("exact", "hist", "approx")}
-UNUSED = (  # by this version of XGBoost
+UNUSED = (  # hyperparameters that the installed version of XGBoost does not use
     *("predictor", "sketch_eps", "dsplit", "silent", "deterministic_histogram"),
     *("prob_buffer_row", "use_dask_gpu_training"),
 )
@@ -93,7 +91,7 @@ def validate(texts: Mapping[str, str]) -> dict[str, Any]:
     """Parse hyperparameters to their types. Raises UserError that names the first invalid one."""
     texts = {ALIASES.get(name, name): text for name, text in texts.items()}
     for name in texts:
-        if name in CROSS_VALIDATION:
+        if name in ("_kfold", "_num_cv_round"):
             raise UserError(f"the hyperparameter {name} is not simulated: train once, with a channel validation")
         if name == "silent" and not is_before(1, 2):
             raise UserError("the hyperparameter silent was removed in version 1.2 of the image: use verbosity")
@@ -130,21 +128,25 @@ def _check_metrics(values: Mapping[str, Any]) -> None:
 
 def _check_updaters(values: Mapping[str, Any]) -> None:
     updaters = values["updater"].split(",") if "updater" in values else []
+    known = (*TREE_UPDATERS, *LINEAR_UPDATERS)
+    if unknown := [name for name in updaters if name not in known]:
+        form = f"{', '.join(known)}, separated by commas alone"
+        raise UserError(f"there is no updater '{unknown[0][:200]}': there are {form}")
     if values.get("booster") == "gblinear":
         if updaters and (len(updaters) > 1 or updaters[0] not in LINEAR_UPDATERS):
             raise UserError(f"the booster gblinear has one updater: {' or '.join(LINEAR_UPDATERS)}")
         return
     allowed = UPDATING if values.get("process_type") == "update" else TREE_UPDATERS
-    if unknown := [name for name in updaters if name not in allowed]:
-        raise UserError(f"updater {unknown[0]} cannot be used here: {', '.join(allowed)} can")
+    if refused := [name for name in updaters if name not in allowed]:
+        raise UserError(f"updater {refused[0]} cannot be used here: {', '.join(allowed)} can")
     if len([name for name in updaters if name in GROWING]) > 1:
-        raise UserError(f"only one updater can be of {', '.join(GROWING)}")
+        raise UserError(f"at most one of the updaters {', '.join(GROWING)} can be used")
 
 
 def _value(name: str, text: str) -> Any:
     """Parse one hyperparameter. Raises UserError."""
-    if reason := NOT_SIMULATED.get((name, text)):
-        raise UserError(f"{name} {text} is not simulated: {reason}")
+    if (name, text) in NEEDS_GRAPHICS_CARD:
+        raise UserError(f"{name} {text} is not simulated: it needs a graphics card")
     if name in CHOICES:
         if text not in CHOICES[name].split():
             raise UserError(f"{name} is '{text}': it must be one of {', '.join(CHOICES[name].split())}")
@@ -152,7 +154,7 @@ def _value(name: str, text: str) -> Any:
     if name == "eval_metric":
         return _metrics(text)
     if name == "updater":
-        return _updaters(text)
+        return text
     if name in CONSTRAINTS:
         return _constraints(name, text)
     interval = INTEGERS.get(name) or NUMBERS[name]
@@ -167,14 +169,14 @@ def _value(name: str, text: str) -> Any:
 
 
 def _is_in(value: float, interval: str) -> bool:
-    """Whether a number is in an interval such as `[0, inf)`."""
+    """Return whether a number is in an interval such as `[0, inf)`."""
     low, high = map(float, interval[1:-1].split(","))
     above = value >= low if interval[0] == "[" else value > low
     return above and (value <= high if interval[-1] == "]" else value < high)
 
 
 def _metrics(text: str) -> list[str]:
-    """Split eval_metric, such as rmse,error@0.7, into names. Raises UserError for an unknown one."""
+    """Split eval_metric, such as rmse,error@0.7, into names. Raises UserError."""
     names = text.split(",")
     for name in names:
         metric, at, threshold = name.partition("@")
@@ -194,15 +196,6 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _updaters(text: str) -> str:
-    """Split updater, such as grow_colmaker,prune, into names. Raises UserError for an unknown one."""
-    for name in text.split(","):
-        if name not in (*TREE_UPDATERS, *LINEAR_UPDATERS):
-            all_updaters = ", ".join([*TREE_UPDATERS, *LINEAR_UPDATERS])
-            raise UserError(f"there is no updater '{name[:200]}': there are {all_updaters}, separated by commas alone")
-    return text
-
-
 def _constraints(name: str, text: str) -> str:
     """Check constraints, which XGBoost reads as text. Raises UserError."""
     try:
@@ -211,11 +204,11 @@ def _constraints(name: str, text: str) -> str:
         value = None
     if name == "monotone_constraints":
         form = "a tuple of -1, 0 and 1, such as (1,0)"
-        right = isinstance(value, tuple) and all(type(element) is int and abs(element) <= 1 for element in value)
+        valid = isinstance(value, tuple) and all(type(element) is int and abs(element) <= 1 for element in value)
     else:
-        form = "lists of features, such as [[1,2],[3,4]]; the first feature is 0, which SageMaker refuses"
-        right = isinstance(value, list) and all(isinstance(group, list) and _are_features(group) for group in value)
-    if not right:
+        form = "lists of features, such as [[1,2],[3,4]]; SageMaker refuses 0, the first feature"
+        valid = isinstance(value, list) and all(isinstance(group, list) and _are_features(group) for group in value)
+    if not valid:
         raise UserError(f"{name} is '{text[:200]}': it must be {form}")
     return str(value)
 

@@ -1,4 +1,4 @@
-"""Metrics of the built-in algorithm: XGBoost's, and those that the algorithm computes with scikit-learn."""
+"""The metrics of the built-in algorithm: XGBoost's own, and those that the algorithm computes with scikit-learn."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +22,7 @@ CLASSIFICATION = tuple(
     recall_micro
     """.split()
 )
-# what XGBoost evaluated without an eval_metric, by the objective, before the version in which that changed
+# by objective: the default eval_metric before XGBoost changed it, and the version with that change
 EARLIER_METRICS = {
     "binary:logistic": ("error", (1, 3)),
     "multi:softmax": ("merror", (1, 3)),
@@ -32,7 +32,7 @@ EARLIER_METRICS = {
 
 
 def earlier_metric(objective: str) -> str | None:
-    """Return the image version's default eval_metric, or None if it is that of the installed version."""
+    """Return the default eval_metric of the image's version; None if the installed version has the same one."""
     if objective not in EARLIER_METRICS:
         return None
     name, changed = EARLIER_METRICS[objective]
@@ -40,12 +40,12 @@ def earlier_metric(objective: str) -> str | None:
 
 
 def added_metrics(names: list[str]) -> list[str]:
-    """Return the metrics among the names that XGBoost itself does not have."""
+    """Return those metrics that XGBoost itself does not have."""
     return [name for name in names if name in REGRESSION or name in CLASSIFICATION]
 
 
 def is_maximized(name: str) -> bool:
-    """Whether the image maximises this metric; it does not if the metric has a threshold, such as ndcg@5."""
+    """Return whether the image maximises this metric; it minimises metrics with a threshold, such as ndcg@5."""
     return name in MAXIMIZED or name == "r2" or name in CLASSIFICATION
 
 
@@ -53,12 +53,9 @@ def evaluation(names: list[str], objective: str) -> Callable[[Any, Any], list[tu
     """Return a function for xgboost.train that computes these metrics from predictions and a DMatrix."""
 
     def evaluate(predictions: Any, data: Any) -> list[tuple[str, float]]:
-        labels = data.get_label()
-        results = []
-        for name in names:
-            values = predictions if name in REGRESSION else _classes(predictions, objective)
-            results.append((name, float(_function(name)(labels, values))))
-        return results
+        labels, classes = data.get_label(), _classes(predictions, objective)
+        values = {name: predictions if name in REGRESSION else classes for name in names}
+        return [(name, float(_function(name)(labels, values[name]))) for name in names]
 
     return evaluate
 
@@ -73,7 +70,7 @@ def _classes(predictions: Any, objective: str) -> Any:
 
 
 def _function(name: str) -> Callable[[Any, Any], Any]:
-    """Return the metric as a function of labels and predictions. It is 0 where a class is missing."""
+    """Return the metric as a function of labels and predictions. It counts a class without samples as 0."""
     from sklearn import metrics
 
     functions: dict[str, Callable[..., Any]] = {

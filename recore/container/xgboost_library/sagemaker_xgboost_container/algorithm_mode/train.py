@@ -1,4 +1,4 @@
-"""Training by the built-in algorithm: channels and hyperparameters in, the file xgboost-model out."""
+"""Training with the built-in algorithm, from channels and hyperparameters to the file xgboost-model."""
 
 import json
 import signal
@@ -8,7 +8,7 @@ from typing import Any
 import xgboost as xgb
 
 from ..data_utils import data_files, get_content_type, is_evidently_csv, read_dmatrix
-from ..exceptions import UserError, words_of
+from ..exceptions import UserError, message_of
 from ..image_version import is_before
 from . import hyperparameters, metrics
 
@@ -18,17 +18,17 @@ OURS = ("num_round", "csv_weights", "early_stopping_rounds", "save_model_on_term
 
 
 class StopOnTermination(xgb.callback.TrainingCallback):
-    """Ends the training after the current round when the process is told to end, so that the model is saved."""
+    """Ends the training after the current round if the process gets SIGTERM, so that the model is saved."""
 
     def __init__(self) -> None:
-        self._told = False
-        signal.signal(signal.SIGTERM, self._tell)
+        self._stopping = False
+        signal.signal(signal.SIGTERM, self._stop)
 
-    def _tell(self, number: int, frame: Any) -> None:
-        self._told = True
+    def _stop(self, number: int, frame: Any) -> None:
+        self._stopping = True
 
     def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: Any) -> bool:
-        return self._told
+        return self._stopping
 
 
 def train(base: Path) -> None:
@@ -37,7 +37,7 @@ def train(base: Path) -> None:
     values = hyperparameters.validate(json.loads((config / "hyperparameters.json").read_text()))
     channels = json.loads((config / "inputdataconfig.json").read_text())
     if unknown := sorted(channels.keys() - {*CHANNELS, "code"}):
-        raise UserError(f"there is no channel {unknown[0]}: there are train and validation")
+        raise UserError(f"there is no channel {unknown[0]}: the channels are train and validation")
     if "train" not in channels:
         raise UserError("the channel train is required")
     for name in hyperparameters.UNUSED:
@@ -49,9 +49,9 @@ def train(base: Path) -> None:
             weighted = 0 if name == "validation" and is_before(1, 2) else values.get("csv_weights", 0)
             data[name] = _read(base / "input/data" / name, channels[name].get("ContentType"), weighted)
     if values.get("objective", "").startswith("rank:") and not len(data["train"].get_uint_info("group_ptr")):
-        print("The data of the channel train have no groups, as `qid:` in libsvm: all rows are taken for one.")
+        print("The channel train has no groups (`qid:` in libsvm): all rows form one group.")
     booster = _boost(values, data)
-    # without a suffix XGBoost would guess the format, and warn
+    # save_model would guess the format without a suffix, and warn
     (base / "model/xgboost-model").write_bytes(booster.save_raw("ubj"))
 
 
@@ -65,7 +65,7 @@ def _read(folder: Path, content_type: str | None, weighted: int) -> xgb.DMatrix:
     kind = get_content_type(content_type)
     if content_type is None and is_evidently_csv(files[0]):
         kind = "csv"
-        print(f"The channel {folder.name} has no ContentType: AWS would read libsvm. Its data are read as CSV.")
+        print(f"The channel {folder.name} has no ContentType: its data are read as CSV. AWS would read them as libsvm.")
     matrix = read_dmatrix(files, kind, weighted)
     print(f"The channel {folder.name} has {matrix.num_row()} rows and {matrix.num_col()} features.")
     return matrix
@@ -103,19 +103,19 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
             verbose_eval=False,
         )
     except (xgb.core.XGBoostError, ValueError) as error:
-        raise UserError(f"XGBoost cannot train with these data and hyperparameters: {words_of(error)}") from None
+        raise UserError(f"XGBoost cannot train with these data and hyperparameters: {message_of(error)}") from None
 
 
 def _early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb.callback.TrainingCallback]:
-    """Return the callback that ends the training when a validation metric stops improving; the best rounds are kept."""
+    """Return the callback that ends the training when a validation metric stops improving; it keeps the best rounds."""
     rounds = values["early_stopping_rounds"]
-    if is_before(1, 3):  # uses the last metric of the last data set
+    if is_before(1, 3):  # it uses the last metric of the last data set
         return [xgb.callback.EarlyStopping(rounds=rounds, save_best=values.get("booster") != "gblinear")]
     if metric is None:
         print("early_stopping_rounds has no effect: it needs an eval_metric and a channel validation, as on AWS.")
         return []
     maximize = metrics.is_maximized(metric)
-    print(f"Early stopping takes a {'larger' if maximize else 'smaller'} {metric} for better, as on AWS.")
+    print(f"Early stopping {'maximises' if maximize else 'minimises'} {metric}, as on AWS.")
     return [
         xgb.callback.EarlyStopping(
             rounds=rounds, metric_name=metric, data_name="validation", maximize=maximize, save_best=True
