@@ -135,9 +135,9 @@ def find_codes(submission: Path, public: Path, simulator: Simulator) -> tuple[st
             with Experiments(*where, files, data, WEIGHTS, Path(folder)) as experiments:
                 yield experiments
 
-    entries = load_catalogue()
-    chosen = choose_codes(entries, [], [], False)
-    results = run_rules(entries, chosen, SubmissionSource(submission, tuple(WEIGHTS)), open_experiments)
+    rules = load_catalogue()
+    chosen = choose_codes(rules, [], [], False)
+    results = run_rules(rules, chosen, SubmissionSource(submission, tuple(WEIGHTS)), open_experiments)
     return tuple(result.rule.code for result in results if result.findings)
 
 

@@ -24,7 +24,7 @@ from recore.check.predictions import (
     read_answer,
     read_predictions,
 )
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, rule
 from recore.check.served import Served
 
 HEADER = "Let input_fn take lines with a header and lines without one"
@@ -32,6 +32,7 @@ AGAIN = "Give the same answer to the same request: fix random_state, and keep no
 ALONE = "Let each prediction depend on its row alone: scale with what fit() has learnt, not with the rows of a request"
 
 
+@rule("RC605", "Whole files, batches of lines and single rows give the same predictions", needs=("RC602",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     served, data = experiments.serving(), experiments.data
     whole = read_predictions(experiments.predictions())[data.few_rows]
@@ -73,12 +74,3 @@ def _compare_batches(expected: Floats, served: Served, targets: tuple[str, ...])
     if any(table.shape[1] != expected.shape[1] for table in tables):
         return f"there are {tables[0].shape[1]} and {tables[-1].shape[1]} columns"
     return describe_difference(expected, np.concatenate(tables), targets)
-
-
-RULE = Rule(
-    "RC605",
-    "batches-differ",
-    "Whole files, batches of lines and single rows give the same predictions",
-    ("RC602",),
-    inspect,
-)

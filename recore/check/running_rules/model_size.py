@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.pickles import size_of
 from recore.check.places import place_of
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 
 WARNED = 1 << 30  # bytes
 ERROR = 4 << 30  # bytes: four processes with as much need all of the memory
@@ -26,10 +26,8 @@ def judge(size: int) -> tuple[str, Level] | None:
     return message, Level.ERROR if size >= ERROR else Level.WARNING
 
 
+@rule("RC406", "The model is small enough to be served", needs=("RC301",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     judged = judge(size_of(experiments.training().archive))
     if judged:
         yield Finding(judged[0], FIX, place_of(experiments.submission, "save_model"), judged[1])
-
-
-RULE = Rule("RC406", "model-size", "The model is small enough to be served", ("RC301",), inspect)

@@ -16,7 +16,7 @@ import numpy as np
 from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import Floats, read_predictions
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, rule
 
 FIX = "Let output_fn select the columns by name, in the order of TARGETS"
 FIX_FIT = "Let the model of fit() predict its columns in the order of the columns of `targets`"
@@ -24,6 +24,7 @@ FITS = 0.3  # R2 from which a column fits a target
 SHOWN = 3
 
 
+@rule("RC603", "The predictions' columns are in the order of the targets", needs=("RC602",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     predicted, measured = read_predictions(experiments.predictions()), experiments.data.measured
     swapped = find_swapped(predicted, measured)
@@ -56,8 +57,3 @@ def _r2(predicted: Floats, measured: Floats) -> float:
     actual, estimate = measured[both], predicted[both]
     total = ((actual - actual.mean()) ** 2).sum() if len(actual) > 1 else 0.0
     return float(1 - ((actual - estimate) ** 2).sum() / total) if total > 0 else 0.0
-
-
-RULE = Rule(
-    "RC603", "predictions-swapped", "The predictions' columns are in the order of the targets", ("RC602",), inspect
-)

@@ -10,14 +10,12 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, rule
 
 
+@rule("RC501", "preprocess.py runs alone in its job")
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
         experiments.preprocessing()
     except ExperimentFailed as failed:
         yield failed.finding("Step 2, preprocessing of the public data, fails")
-
-
-RULE = Rule("RC501", "preprocessing-fails", "preprocess.py runs alone in its job", (), inspect)

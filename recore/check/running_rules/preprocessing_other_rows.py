@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.inputs import read_inputs
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.variations import compare_rows, failure_of, rows_of
 
 FIX = "Let the inputs of a row depend on that row alone; what is learnt from many rows belongs into fit()"
 
 
+@rule("RC505", "The inputs of a row do not depend on other rows", needs=("RC502", "RC503"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     variations, whole = (
         experiments.variations(),
@@ -36,12 +37,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
                 f"With {what} the inputs are not those of the whole file: {message}", FIX, Place("preprocess.py")
             )
             return
-
-
-RULE = Rule(
-    "RC505",
-    "preprocessing-other-rows",
-    "The inputs of a row do not depend on other rows",
-    ("RC502", "RC503"),
-    inspect,
-)

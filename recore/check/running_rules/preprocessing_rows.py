@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.inputs import read_inputs
 from recore.check.places import place_of
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, rule
 from recore.failures import plain
 
 FIX = "Write a header and one line for each row of the data, in its order, with the data's index as the first cell"
 
 
+@rule("RC502", "preprocess.py keeps the number of rows, their order and their index", needs=("RC501",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     inputs, index = read_inputs(experiments.preprocessing(), ()), experiments.data.index
     place = place_of(experiments.submission, "preprocess", "main")
@@ -37,12 +38,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         number = next(number for number, pair in enumerate(zip(written, index, strict=True)) if pair[0] != pair[1])
         message = f"preprocess.py does not write the data's index: the first cell of row {number + 1} is"
         yield Finding(plain(f"{message} {written[number][:40]!r} instead of {index[number][:40]!r}"), FIX, place)
-
-
-RULE = Rule(
-    "RC502",
-    "preprocessing-rows",
-    "preprocess.py keeps the number of rows, their order and their index",
-    ("RC501",),
-    inspect,
-)

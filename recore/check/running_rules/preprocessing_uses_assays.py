@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.inputs import read_inputs
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.variations import compare_rows, failure_of, rows_of
 
 FIX = "Take the inputs from the spectral channels alone, which are the columns whose names are numbers"
 
 
+@rule("RC504", "The inputs do not depend on the assays", needs=("RC503",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     variations = experiments.variations()
     if failure_of(variations["some"]):  # preprocessing-other-rows is about that
@@ -29,6 +30,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             message = f"The inputs change if the assays {what}: {difference}"
             yield Finding(message, FIX, Place("preprocess.py"))
             return
-
-
-RULE = Rule("RC504", "preprocessing-uses-assays", "The inputs do not depend on the assays", ("RC503",), inspect)

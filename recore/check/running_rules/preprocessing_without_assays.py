@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.variations import failure_of
 
 FIX = "Use the assays in preprocess.py only where the data have them"
 
 
+@rule("RC503", "preprocess.py runs on data without assays", needs=("RC501", "RC502"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
         variations = experiments.variations()
@@ -25,8 +26,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     reason = failure_of(variations["untargeted"])
     if reason and not failure_of(variations["some"]):
         yield Finding(f"preprocess.py fails on data without assays: {reason}", FIX, Place("preprocess.py"))
-
-
-RULE = Rule(
-    "RC503", "preprocessing-without-assays", "preprocess.py runs on data without assays", ("RC501", "RC502"), inspect
-)

@@ -21,7 +21,7 @@ import numpy as np
 from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import Floats, read_predictions
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 from recore.distribution import PROGRAM
 
 FIX = f"Choose the model by the cross-validated score of `{PROGRAM} validate`, and split by drill hole"
@@ -31,6 +31,7 @@ ENOUGH_HOLES, ENOUGH_ROWS = 20, 1000  # from which on it says that a model memor
 LARGEST = 1 << 30  # bytes
 
 
+@rule("RC701", "The model keeps its score on drill holes that it has not seen", needs=("RC603",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     data = experiments.data
     if data.holes < HOLES:
@@ -83,12 +84,3 @@ def score(predicted: Floats, measured: Floats, weights: dict[str, float], target
         if both.sum() > 1 and (spread := ((assay[both] - assay[both].mean()) ** 2).sum()) > 0:
             total += weights[name] * (1 - float(((assay[both] - estimate[both]) ** 2).sum() / spread))
     return total
-
-
-RULE = Rule(
-    "RC701",
-    "score-optimistic",
-    "The model keeps its score on drill holes that it has not seen",
-    ("RC603",),
-    inspect,
-)

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import compare, first_line, read_predictions
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, rule
 from recore.check.served_requests import MALFORMED
 
 FIX = "Raise an exception for an invalid request, and change nothing that other requests depend on"
 
 
+@rule("RC608", "The server keeps running after invalid requests", needs=("RC602", "RC605"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     served, data = experiments.serving(), experiments.data
     place = place_of(experiments.submission, "input_fn", "transform_fn")
@@ -31,6 +32,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     later = compare(expected, served.answer("afterwards"), data.targets)
     if later and not problem:
         yield Finding(f"After invalid requests the server answers differently: {later}", FIX, place)
-
-
-RULE = Rule("RC608", "server-dies", "The server keeps running after invalid requests", ("RC602", "RC605"), inspect)

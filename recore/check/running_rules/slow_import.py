@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recore.check.experiments import Experiments
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 
 FIX = "Do the work in fit(), and keep its result in the model"
 SECONDS = 10.0
@@ -21,6 +21,7 @@ LARGEST, LONGEST_LINE = 64 << 20, 1000  # bytes of the report and of a line that
 LINE = re.compile(rb"import time: +(\d{1,12}) \| +\d+ \| +([\w.]+)\s*$")
 
 
+@rule("RC407", "The submission's modules are imported quickly", needs=("RC405",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     files = {module_of(name): name for name in experiments.submission.files if name.endswith(".py")}
     own, others = read_import_times(experiments.serving().imports, set(files))
@@ -55,6 +56,3 @@ def read_import_times(report: Path, modules: set[str]) -> tuple[dict[str, float]
                 times = own if name in modules else others
                 times[name] = int(found[1]) / 1e6
     return own, sum(others.values())
-
-
-RULE = Rule("RC407", "slow-import", "The submission's modules are imported quickly", ("RC405",), inspect)

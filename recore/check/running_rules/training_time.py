@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.extrapolation import REAL_ROWS, extrapolate, growth
 from recore.check.places import place_of
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 from recore.evaluation import JOB_SECONDS
 
 NOISE, SHARE = 1.0, 0.1  # seconds by which two trainings differ for no reason, and their share of the time
@@ -23,6 +23,7 @@ FASTER = 2  # how many times as fast the platform's processors may be
 FIX = "Search for hyperparameters on your own machine, or fit fewer or faster models"
 
 
+@rule("RC304", "train.py ends within an hour with the real data", needs=("RC302",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     whole, parts = experiments.training(), experiments.part_trainings()
     measured = [(part.rows, part.processor_seconds) for part in parts if part.processor_seconds is not None]
@@ -41,6 +42,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         f"{expected / 60:.0f} minutes for {REAL_ROWS} rows; a training job is stopped after {JOB_SECONDS // 60} minutes"
     )
     yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"), level)
-
-
-RULE = Rule("RC304", "training-time", "train.py ends within an hour with the real data", ("RC302",), inspect)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 from recore.check.file_uses import find_file_uses
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import PROBES, Script
 from recore.check.source import SubmissionSource
 
@@ -22,6 +22,7 @@ SPOKEN_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 SPOKEN_KEYWORDS = {"help", "description", "epilog", "usage", "metavar"}
 
 
+@rule("RC113", "No paths of one particular machine", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         opened = {
@@ -65,12 +66,3 @@ def _spoken(script: Script) -> Iterator[int]:
                     yield from (id(each) for each in ast.walk(keyword.value))
         elif isinstance(node, ast.Raise) and node.exc:
             yield from (id(each) for each in ast.walk(node.exc))
-
-
-RULE = Rule(
-    code="RC113",
-    name="absolute-paths",
-    summary="No paths of one particular machine",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

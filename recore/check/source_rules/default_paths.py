@@ -16,7 +16,7 @@ import posixpath
 from collections.abc import Iterator
 
 from recore.check.file_uses import REST, path_of
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.script import DEEPEST, PROBES, Script
 from recore.check.source import SubmissionSource
 from recore.check.source_rules.absolute_paths import ABSOLUTE
@@ -30,6 +30,7 @@ DECLARING = {"add_argument", "option"}  # of argparse and of click
 Declared = tuple[str, ast.Call, ast.expr]
 
 
+@rule("RC122", "preprocess.py reads and writes the platform's paths by default", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     script = source.script("preprocess.py")
     if script is None:
@@ -98,12 +99,3 @@ def _behind(node: ast.expr, script: Script, depth: int = 0) -> Iterator[ast.AST]
         yield each
         if isinstance(each, ast.Name) and each.id in script.constants and depth < DEEPEST:
             yield from _behind(script.constants[each.id], script, depth + 1)
-
-
-RULE = Rule(
-    code="RC122",
-    name="default-paths",
-    summary="preprocess.py reads and writes the platform's paths by default",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterator
 
 from recore.check.file_uses import REST, FileUse, find_file_uses, path_of
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import Script
 from recore.check.source import SubmissionSource
 
@@ -20,6 +20,7 @@ NEVER = ("data", "model", "runs", "score.py")  # folders and files that are neve
 FIX_DATA = "take the path from the platform's variable or argument, such as SM_CHANNEL_TRAINING or --input"
 
 
+@rule("RC114", "The scripts read only files that a job has", needs=("RC101", "RC102", "RC210"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         written = {use.path for use in find_file_uses(script) if use.writes}
@@ -77,12 +78,3 @@ def _defaults(script: Script) -> Iterator[Finding]:
             if name and "/" in name and name.partition("/")[0] in NEVER:
                 message = f"the platform passes no path, and the default {path!r} does not exist in a job"
                 yield Finding(message, FIX_DATA, Place(script.file, node.lineno), Level.WARNING)
-
-
-RULE = Rule(
-    code="RC114",
-    name="files-not-uploaded",
-    summary="The scripts read only files that a job has",
-    needs=("RC101", "RC102", "RC210"),
-    inspect=inspect,
-)

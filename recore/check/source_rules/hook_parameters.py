@@ -11,7 +11,7 @@ Fix: accept as many arguments as the hook gets; the names of the parameters are 
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.script import Function
 from recore.check.source import SubmissionSource
 
@@ -24,6 +24,7 @@ ARGUMENTS = {
 }
 
 
+@rule("RC104", "The hooks accept the arguments that the server passes", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     train = source.script("train.py")
     for name, arguments in ARGUMENTS.items():
@@ -55,12 +56,3 @@ def parameters(function: Function) -> str:
     names += [f"*{given.vararg.arg}"] if given.vararg else []
     names += [argument.arg for argument in given.kwonlyargs]
     return f"({', '.join(names)})"
-
-
-RULE = Rule(
-    code="RC104",
-    name="hook-parameters",
-    summary="The hooks accept the arguments that the server passes",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

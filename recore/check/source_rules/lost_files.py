@@ -10,10 +10,11 @@ Fix: write to `os.path.join(os.environ["SM_MODEL_DIR"], ...)`, or to `/tmp` what
 from collections.abc import Iterator
 
 from recore.check.file_uses import find_file_uses
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
+@rule("RC115", "The scripts write only where the platform keeps what they write", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         for use in find_file_uses(script):
@@ -25,12 +26,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
                     Place(script.file, use.line),
                     Level.WARNING,
                 )
-
-
-RULE = Rule(
-    code="RC115",
-    name="lost-files",
-    summary="The scripts write only where the platform keeps what they write",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -11,7 +11,7 @@ Fix: use the commands `include`, `exclude`, `recursive-include`, `recursive-excl
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.evaluation import MANIFEST
@@ -20,6 +20,7 @@ NAME = "MANIFEST.in"
 COMMANDS = {*MANIFEST, *(name.replace("include", "exclude").replace("graft", "prune") for name in MANIFEST)}
 
 
+@rule("RC203", "Every line of MANIFEST.in is valid")
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     if not source.tree.is_folder or not source.tree.exists(NAME):
         return
@@ -59,12 +60,3 @@ def _check_line(line: str, place: Place, source: SubmissionSource) -> Iterator[F
         elif command == "include" and not set(word) & set("*?[") and not source.tree.is_file(word):
             message = f"there is no file {word[:80]!r}, so nothing is included"
             yield Finding(message, "correct the name, or remove it", place, Level.WARNING)
-
-
-RULE = Rule(
-    code="RC203",
-    name="manifest",
-    summary="Every line of MANIFEST.in is valid",
-    needs=(),
-    inspect=inspect,
-)

@@ -13,7 +13,7 @@ because the source does not show with certainty what is pickled.
 import ast
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import Script
 from recore.check.source import SubmissionSource
 
@@ -23,6 +23,7 @@ TAKERS = ("FunctionTransformer", "make_scorer", "TransformedTargetRegressor", "p
 BY_VALUE = {"dill", "cloudpickle"}  # they store the code of what __main__ defines
 
 
+@rule("RC117", "Models do not consist of classes that train.py itself defines", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     script = source.script("train.py")
     if script is None:
@@ -63,12 +64,3 @@ def _passed(script: Script) -> Iterator[str]:
             for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
                 if isinstance(argument, ast.Name):
                     yield argument.id
-
-
-RULE = Rule(
-    code="RC117",
-    name="pickled-from-main",
-    summary="Models do not consist of classes that train.py itself defines",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

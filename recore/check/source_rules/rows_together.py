@@ -11,13 +11,14 @@ accepted: `Normalizer` and `FunctionTransformer`.
 import ast
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import Script
 from recore.check.source import SubmissionSource
 
 STATELESS = ("Normalizer", "FunctionTransformer")
 
 
+@rule("RC120", "preprocess.py learns nothing from the rows of a file", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     script = source.script("preprocess.py")
     for node, context in script.nodes if script else []:
@@ -45,12 +46,3 @@ def _is_stateless(node: ast.expr, script: Script | None) -> bool:
     if not isinstance(node, ast.Call):
         return False
     return getattr(node.func, "attr", getattr(node.func, "id", "")) in STATELESS
-
-
-RULE = Rule(
-    code="RC120",
-    name="rows-together",
-    summary="preprocess.py learns nothing from the rows of a file",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -13,13 +13,14 @@ import symtable
 import warnings
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.script import Script
 from recore.check.source import SubmissionSource
 
 KNOWN = {*dir(builtins), "__file__", "__path__", "__annotations__", "__builtins__"}
 
 
+@rule("RC106", "Every name that the scripts use is defined", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         for name, line in undefined(script, source.names_of(script)):
@@ -83,12 +84,3 @@ def _annotations(script: Script) -> Iterator[ast.AST]:
             annotation = getattr(node, name, None)
             if isinstance(annotation, ast.AST):
                 yield from ast.walk(annotation)
-
-
-RULE = Rule(
-    code="RC106",
-    name="undefined-names",
-    summary="Every name that the scripts use is defined",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

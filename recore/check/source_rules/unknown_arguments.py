@@ -11,13 +11,14 @@ Fix: use `arguments, unknown = parser.parse_known_args()`, and give every argume
 import ast
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import Script
 from recore.check.source import SubmissionSource
 
 FIX_UNKNOWN = "write `arguments, unknown = parser.parse_known_args()`"
 
 
+@rule("RC112", "The scripts' command lines accept what the platform passes", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         imported = {statement.top for statement in script.imports}
@@ -65,12 +66,3 @@ def _required(node: ast.Call) -> str:
         case None | ast.Constant(value=int() | "+"):
             return name
     return ""
-
-
-RULE = Rule(
-    code="RC112",
-    name="unknown-arguments",
-    summary="The scripts' command lines accept what the platform passes",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)
