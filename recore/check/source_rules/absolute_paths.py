@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from recore.check.file_uses import find_file_uses
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.script import PROBES, Script
+from recore.check.script import PROBES, Script, method_of
 from recore.check.source import SubmissionSource
 
 FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
@@ -58,8 +58,7 @@ def _spoken(script: Script) -> Iterator[int]:
     for node, _ in script.nodes:
         if isinstance(node, ast.Call):
             name = script.name_of(node.func)
-            method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            if name in SPOKEN or method in SPOKEN_METHODS | PROBES:
+            if name in SPOKEN or method_of(node) in SPOKEN_METHODS | PROBES:
                 yield from (id(each) for argument in node.args for each in ast.walk(argument))
             for keyword in node.keywords:
                 if keyword.arg in SPOKEN_KEYWORDS:

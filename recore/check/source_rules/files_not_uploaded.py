@@ -8,12 +8,11 @@ Fix: take data from the platform's paths; put small constants into the script; h
 that `train.py` needs.
 """
 
-import ast
 from collections.abc import Iterator
 
 from recore.check.file_uses import REST, FileUse, find_file_uses, path_of
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.script import Script
+from recore.check.script import Script, method_of
 from recore.check.source import SubmissionSource
 
 NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
@@ -32,9 +31,8 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 
 def _is_certain(use: FileUse, script: Script) -> bool:
     """Whether a file is read without being asked for, and its absence is not handled."""
-    executed = not use.context.main or script.file in ("train.py", "preprocess.py")
     handled = use.context.handles("OSError", "FileNotFoundError", "IOError")
-    return executed and not use.context.conditional and not handled
+    return script.executes(use.context) and not use.context.conditional and not handled
 
 
 def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Finding]:
@@ -65,12 +63,8 @@ def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Fi
 
 def _defaults(script: Script) -> Iterator[Finding]:
     """Arguments whose default is a path in data/ or model/: the platform passes no argument that would replace it."""
-    for node, context in script.nodes:
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-            continue
-        if node.func.attr != "add_argument" or context.conditional:
-            continue
-        if context.main and script.file not in ("train.py", "preprocess.py"):
+    for node, context in script.calls:
+        if method_of(node) != "add_argument" or context.conditional or not script.executes(context):
             continue
         for keyword in node.keywords:
             path = path_of(keyword.value, script) if keyword.arg == "default" else None

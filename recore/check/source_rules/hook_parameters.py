@@ -41,18 +41,18 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 
 def accepts(function: Function, count: int) -> bool:
     """Whether a function can be called with so many positional arguments. A decorator can change what it accepts."""
-    given = function.args
-    positional = [*given.posonlyargs, *given.args]
-    required = len(positional) - len(given.defaults)
-    keywords = any(default is None for default in given.kw_defaults)
-    fits = required <= count and (count <= len(positional) or given.vararg is not None)
+    signature = function.args
+    positional = [*signature.posonlyargs, *signature.args]
+    required = len(positional) - len(signature.defaults)
+    keywords = any(default is None for default in signature.kw_defaults)
+    fits = required <= count and (count <= len(positional) or signature.vararg is not None)
     return bool(function.decorator_list) or (fits and not keywords)
 
 
 def parameters(function: Function) -> str:
     """The names of a function's parameters in parentheses."""
-    given = function.args
-    names = [argument.arg for argument in [*given.posonlyargs, *given.args]]
-    names += [f"*{given.vararg.arg}"] if given.vararg else []
-    names += [argument.arg for argument in given.kwonlyargs]
+    signature = function.args
+    names = [argument.arg for argument in [*signature.posonlyargs, *signature.args]]
+    names += [f"*{signature.vararg.arg}"] if signature.vararg else []
+    names += [argument.arg for argument in signature.kwonlyargs]
     return f"({', '.join(names)})"

@@ -18,8 +18,8 @@ from recore.check.source import SubmissionSource
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         for use in find_file_uses(script):
-            executed = not use.context.main or script.file in ("train.py", "preprocess.py")
-            if use.writes and use.in_submission and executed and not use.context.conditional:
+            executed = script.executes(use.context) and not use.context.conditional
+            if use.writes and use.in_submission and executed:
                 yield Finding(
                     f"{use.path!r} is written to the folder of the scripts, which is not kept",
                     "write to SM_MODEL_DIR or to the folder of --output, or to /tmp what only the job needs",

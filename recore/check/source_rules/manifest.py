@@ -11,6 +11,7 @@ Fix: use the commands `include`, `exclude`, `recursive-include`, `recursive-excl
 
 from collections.abc import Iterator
 
+from recore.check.requirements_file import join_lines
 from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
@@ -29,22 +30,9 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     except UnreadableFile as error:
         yield Finding(f"{error}, so the build cannot use it", "write it as a regular file", Place(NAME))
         return
-    for number, line in _lines(text):
-        yield from _check_line(line, Place(NAME, number), source)
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines without comments, joined where they end with a backslash, with the number of their first line."""
-    joined, start = "", 0
-    for number, line in enumerate([*text.splitlines(), ""], 1):
-        start = start or number
-        if line.endswith("\\"):
-            joined += f"{line[:-1]} "
-            continue
-        content = (joined + line).partition("#")[0].strip()
-        if content:
-            yield start, content
-        joined, start = "", 0
+    for number, line in join_lines(text):
+        if content := line.partition("#")[0].strip():
+            yield from _check_line(content, Place(NAME, number), source)
 
 
 def _check_line(line: str, place: Place, source: SubmissionSource) -> Iterator[Finding]:

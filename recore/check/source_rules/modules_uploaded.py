@@ -10,7 +10,8 @@ uploaded: copy what you need of it into a file of your own.
 from collections.abc import Iterator
 
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.source import ENTRY_POINTS, SubmissionSource
+from recore.check.script import ENTRY_POINTS
+from recore.check.source import SubmissionSource
 
 
 @rule("RC202", "setup.py names every module that train.py reaches", needs=("RC101", "RC102", "RC210"))

@@ -47,8 +47,8 @@ def _errors(script: Script) -> Iterator[tuple[int, str]]:
     for use in find_file_uses(script):
         if ADDRESS.match(use.path) and not use.context.handles("OSError", "URLError"):
             yield use.line, f"{use.path!r} cannot be opened: jobs have no network"
-    for node, context in script.nodes:
-        if not isinstance(node, ast.Call) or context.handles("OSError", "URLError"):
+    for node, context in script.calls:
+        if context.handles("OSError", "URLError"):
             continue
         name = script.name_of(node.func)
         if name in CALLS:

@@ -14,7 +14,7 @@ import ast
 from collections.abc import Iterator
 
 from recore.check.rule import Finding, Level, Place, rule
-from recore.check.script import Script
+from recore.check.script import Script, last_name
 from recore.check.source import SubmissionSource
 
 METHODS = {"fit", "predict", "transform"}
@@ -53,14 +53,14 @@ def _finding(name: str, line: int) -> Finding:
 
 def _is_model(node: ast.ClassDef) -> bool:
     methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
-    bases = [getattr(base, "attr", getattr(base, "id", "")) for base in node.bases]
+    bases = [last_name(base) for base in node.bases]
     return bool(methods & METHODS) or any(base.endswith(BASES) for base in bases)
 
 
 def _passed(script: Script) -> Iterator[str]:
     """The names of functions that are passed to what keeps them in a model."""
-    for node, _ in script.nodes:
-        if isinstance(node, ast.Call) and script.name_of(node.func).endswith(TAKERS):
+    for node, _ in script.calls:
+        if script.name_of(node.func).endswith(TAKERS):
             for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
                 if isinstance(argument, ast.Name):
                     yield argument.id

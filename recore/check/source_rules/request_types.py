@@ -58,7 +58,7 @@ def _asks(function: Function, body: str) -> bool:
 
 
 def _takes_bytes(node: ast.AST, body: str, script: Script) -> bool:
-    """Whether an expression fails where the body is text."""
+    """Whether an expression fails if the body is text."""
     match node:
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="decode")):
             return name == body

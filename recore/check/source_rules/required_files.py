@@ -8,7 +8,8 @@ Fix: put both files, by these names, at the top level of the folder.
 from collections.abc import Iterator
 
 from recore.check.rule import Finding, Place, rule
-from recore.check.source import ENTRY_POINTS, SubmissionSource
+from recore.check.script import ENTRY_POINTS
+from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 
 STEPS = {"train.py": "the training job and the model's server start with it", "preprocess.py": "step 2 runs it"}

@@ -17,8 +17,9 @@ import warnings
 from collections.abc import Iterator
 
 from recore.check.rule import Finding, Place, rule
+from recore.check.script import ENTRY_POINTS
 from recore.check.setup_file import SetupFile
-from recore.check.source import ENTRY_POINTS, SubmissionSource
+from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 
 ALLOWED = {"setuptools", "distutils", "pkg_resources", *sys.stdlib_module_names}

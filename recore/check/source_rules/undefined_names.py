@@ -34,7 +34,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 def undefined(script: Script, known: set[str] | None) -> Iterator[tuple[str, int]]:
     """The undefined names of a script, each with the first line that reads it.
 
-    known: names that it has at the top level; None where only running it would tell.
+    known: names that it has at the top level; None if only running it would tell.
     """
     if known is None or script.problem:
         return
@@ -59,7 +59,7 @@ def _names(table: symtable.SymbolTable) -> tuple[dict[str, int], set[str]]:
     read: dict[str, int] = {}
     bound = set()
     tables = [table]
-    for each in tables:  # it grows meanwhile
+    for each in tables:  # which grows in the loop
         tables += each.get_children()
         for symbol in each.get_symbols():
             name, top = symbol.get_name(), each is table
