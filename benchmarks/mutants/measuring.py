@@ -24,14 +24,13 @@ from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import PipelineRun
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.submission import read_submission
-from recore.places.place import Services
+from recore.places.place import SERVICES, Services
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 ROOT = Path(__file__).parents[2]
 SOUND = ROOT / "tests/submissions/sound"
 HOST = runpy.run_path(str(ROOT / "score.py"))
 WEIGHTS = dict(zip(HOST["TARGETS"], map(float, HOST["WEIGHTS"]), strict=True))
-SERVICES = ("sagemaker", "s3", "logs", "cloudwatch")
 AT_ONCE = 2 * (os.cpu_count() or 1)  # mutants: most of their time they wait for jobs
 numbers = itertools.count()
 

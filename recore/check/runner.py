@@ -42,8 +42,8 @@ def run_rules(
 
     An error of a chosen rule that reads keeps all rules that run the submission from being run.
 
-    open_experiments: opens what rules that run the submission are given; None leaves these rules out. It is called at
-    most once, when the first of them is due. The exceptions of rules and of open_experiments are not caught.
+    open_experiments: opens the experiments of rules that run the submission; None leaves these rules out. It is called
+    at most once, when the first of them is due. The exceptions of rules and of open_experiments are not caught.
     """
     by_code = {rule.code: rule for rule in rules if open_experiments or not rule.runs}
     due = _with_needs(chosen & by_code.keys(), by_code)
@@ -74,7 +74,7 @@ def check_source(submission: Path) -> list[RuleResult]:
 def _with_needs(chosen: set[str], by_code: dict[str, Rule]) -> set[str]:
     """Codes, and those of the rules that these need, directly or indirectly."""
     due = list(chosen)
-    for code in due:  # it grows meanwhile
+    for code in due:  # which grows in the loop
         due += [need for need in _needs(by_code[code]) if need in by_code and need not in due]
     return set(due)
 

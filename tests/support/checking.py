@@ -13,12 +13,11 @@ from recore.check.public_data import PublicData
 from recore.check.rule import Finding, Level, Rule
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.submission import read_submission
-from recore.places.place import Services
+from recore.places.place import SERVICES, Services
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 from support.checkout import ROOT
 
 SUBMISSIONS = ROOT / "tests/submissions"
-SERVICES = ("sagemaker", "s3", "logs", "cloudwatch")
 numbers = itertools.count()
 
 

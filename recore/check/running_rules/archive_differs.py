@@ -1,6 +1,6 @@
 """The archive that setuptools builds is not the one that the check ran with. `unearthed build` runs setup.py and
 uploads what setuptools packs. `recore` only reads setup.py and MANIFEST.in. Where the two disagree, the platform gets
-other files than those that a run used, or none: the client ends with status 0 even where setup.py fails. The files are
+other files than those that a run used, or none: the client ends with status 0 even if setup.py fails. The files are
 compared by content, so that what the training job shows for the files of the run (its scripts import from them alone)
 holds for the archive as well.
 

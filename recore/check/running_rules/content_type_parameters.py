@@ -21,7 +21,7 @@ FIX = 'Compare content_type.split(";")[0] instead of content_type, and decode th
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     data = experiments.data
     expected = read_predictions(experiments.predictions())[data.few_rows]
-    problem = compare(expected, experiments.serving().answer("charset"), data.targets)
+    problem = compare(expected, experiments.serving().answers["charset"], data.targets)
     if problem:
         place = place_of(experiments.submission, "input_fn", "transform_fn")
         yield Finding(f"With `text/csv; charset=utf-8` {problem}", FIX, place, Level.WARNING)

@@ -1,5 +1,5 @@
 """The submission exceeds the limits of its jobs, or cannot be observed. Only for hosts. The supervisor of a job ends it
-where it takes too much time, memory, disk or too many processes. A submission that ends the program that observes it,
+if it takes too much time, memory, disk or too many processes. A submission that ends the program that observes it,
 or forges its report, is reported here as well.
 
     while True: os.fork()

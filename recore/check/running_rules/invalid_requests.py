@@ -29,7 +29,7 @@ WHAT = {
 @rule("RC607", "Invalid requests get an error that says why", needs=("RC602", "RC608"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     served, place = experiments.serving(), place_of(experiments.submission, "input_fn", "transform_fn")
-    answers = {name: served.answer(name) for name in ("wrong_type", *MALFORMED)}
+    answers = {name: served.answers[name] for name in ("wrong_type", *MALFORMED)}
     predicted = [WHAT[name] for name, answer in answers.items() if answer.status == 200]
     silent = [WHAT[name] for name, answer in answers.items() if answer.status >= 400 and not _reason(answer.text)]
     if predicted:

@@ -19,7 +19,7 @@ FIX = "Keep only what predictions need in the model; limit the number and the de
 
 
 def judge(size: int) -> tuple[str, Level] | None:
-    """A message and its level for a model of some bytes; None where it is small enough."""
+    """A message and its level for a model of some bytes; None if it is small enough."""
     if size < WARNED:
         return None
     message = f"The model has {size / (1 << 30):.1f} GiB, and each of the server's four processes loads it"

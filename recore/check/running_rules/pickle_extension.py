@@ -38,6 +38,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 def _is_missing(experiments: Experiments, extension: str) -> bool:
     try:
-        return any(module.split(".")[0] == extension for module in experiments.serving().missing)
-    except ExperimentFailed:  # model-does-not-load is about that
-        return False
+        experiments.serving()
+    except ExperimentFailed as failed:  # model-does-not-load is about the other reasons
+        return failed.lacks_module(extension)
+    return False

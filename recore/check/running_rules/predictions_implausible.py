@@ -38,7 +38,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[Level, str, str]]:
-    """Levels, messages and what to do. predicted, measured: (rows, targets), NaN where there is no value."""
+    """Levels, messages and what to do. predicted, measured: (rows, targets), NaN if there is no value."""
     constant, negative, outside, rounded = [], [], [], []
     for name, estimate, assay in zip(targets, predicted.T, measured.T, strict=True):
         actual = assay[np.isfinite(assay)]

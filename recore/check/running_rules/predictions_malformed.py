@@ -28,7 +28,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def _problem(experiments: Experiments) -> str:
-    """What is wrong with the predictions; empty where nothing is."""
+    """What is wrong with the predictions; empty if nothing is."""
     data = experiments.data
     try:
         predicted = read_predictions(experiments.predictions())

@@ -22,13 +22,13 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     served, data = experiments.serving(), experiments.data
     place = place_of(experiments.submission, "input_fn", "transform_fn")
     for name in ("wrong_type", *MALFORMED):
-        answer = served.answer(name)
+        answer = served.answers[name]
         if answer.status == 0:
             message = f"The server does not answer an invalid request ({name}): {first_line(answer.text)}"
             yield Finding(message, FIX, place)
             return
     expected = read_predictions(experiments.predictions())[data.few_rows]
-    problem = compare(expected, served.answer("few"), data.targets)
-    later = compare(expected, served.answer("afterwards"), data.targets)
+    problem = compare(expected, served.answers["few"], data.targets)
+    later = compare(expected, served.answers["afterwards"], data.targets)
     if later and not problem:
         yield Finding(f"After invalid requests the server answers differently: {later}", FIX, place)

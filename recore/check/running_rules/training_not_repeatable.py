@@ -24,7 +24,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     if same_files(first.archive, second.archive):  # then the predictions are the same as well
         return
     try:
-        once, again = (served.answer("few") for served in experiments.repeated())
+        once, again = (served.answers["few"] for served in experiments.repeated())
         difference = compare(read_answer(once), again, experiments.data.targets)
     except (ExperimentFailed, NotPredictions) as failed:
         fix = "Look at model_fn of train.py"
