@@ -49,7 +49,7 @@ def to_text(results: Sequence[RuleResult], submission: Path, verbose: bool = Fal
 def to_json(results: Sequence[RuleResult], submission: Path) -> str:
     """An object with the findings, the rules that were not run, and how many there are of each.
 
-    The submission has the SHA-256 of what is uploaded, as in run.json; null where that cannot be determined.
+    The submission has the SHA-256 of what is uploaded, as in run.json; null if that cannot be determined.
     """
     counts = _counts(results)
     findings = [

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Place, rule
-from recore.check.variations import failure_of
+from recore.check.variations import read_variation
 
 FIX = "Use the assays in preprocess.py only where the data have them"
 
@@ -23,6 +23,6 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     except ExperimentFailed as failed:
         yield failed.finding("preprocess.py cannot be tried with variations of the data")
         return
-    reason = failure_of(variations["untargeted"])
-    if reason and not failure_of(variations["some"]):
+    reason = read_variation(variations["untargeted"]).problem
+    if reason and not read_variation(variations["some"]).problem:
         yield Finding(f"preprocess.py fails on data without assays: {reason}", FIX, Place("preprocess.py"))

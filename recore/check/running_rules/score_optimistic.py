@@ -12,15 +12,15 @@ Fix: choose models by the cross-validated score (`python -m recore validate`), a
 """
 
 import csv
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from recore.check.experiments import Experiments
+from recore.check.pickles import read_members
 from recore.check.places import place_of
-from recore.check.predictions import Floats, read_predictions
+from recore.check.predictions import Floats, r2, read_predictions
 from recore.check.rule import Finding, Level, rule
 from recore.distribution import PROGRAM
 
@@ -55,12 +55,9 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
     """held_out.csv of a model.tar.gz as (rows, targets); None if it is missing or cannot be read."""
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            if member.name.removeprefix("./") == "held_out.csv" and member.isreg() and member.size < LARGEST:
-                content = tar.extractfile(member)
-                text = content.read().decode("utf-8", "replace") if content else ""
-                return _parse(text, targets)
+    for member, content in read_members(archive):
+        if content and member.name.removeprefix("./") == "held_out.csv" and member.size < LARGEST:
+            return _parse(content.read().decode("utf-8", "replace"), targets)
     return None
 
 
@@ -78,9 +75,5 @@ def _parse(text: str, targets: tuple[str, ...]) -> Floats | None:
 
 def score(predicted: Floats, measured: Floats, weights: dict[str, float], targets: tuple[str, ...]) -> float:
     """The sum of weight x R2 over the rows that have an assay and a prediction."""
-    total = 0.0
-    for name, estimate, assay in zip(targets, predicted.T, measured.T, strict=True):
-        both = np.isfinite(estimate) & np.isfinite(assay)
-        if both.sum() > 1 and (spread := ((assay[both] - assay[both].mean()) ** 2).sum()) > 0:
-            total += weights[name] * (1 - float(((assay[both] - estimate[both]) ** 2).sum() / spread))
-    return total
+    columns = zip(targets, predicted.T, measured.T, strict=True)
+    return sum(weights[name] * r2(estimate, assay) for name, estimate, assay in columns)
