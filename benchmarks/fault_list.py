@@ -217,7 +217,7 @@ FAULTS = (
         "check",
         "a rule that runs keeps others from running",
         "recore/check/runner.py",
-        "if code in chosen and not result.runs and not result.passed:",
+        "if code in chosen and not result.rule.runs and not result.passed:",
         "if code in chosen and not result.passed:",
     ),
     Fault(

@@ -24,14 +24,13 @@ from recore.evaluation.data import DataFiles
 from recore.evaluation.four_steps import PipelineRun
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.submission import read_submission
-from recore.places.place import Services
+from recore.places.place import SERVICES, Services
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 ROOT = Path(__file__).parents[2]
 SOUND = ROOT / "tests/submissions/sound"
 HOST = runpy.run_path(str(ROOT / "score.py"))
 WEIGHTS = dict(zip(HOST["TARGETS"], map(float, HOST["WEIGHTS"]), strict=True))
-SERVICES = ("sagemaker", "s3", "logs", "cloudwatch")
 AT_ONCE = 2 * (os.cpu_count() or 1)  # mutants; most of the time they wait for jobs
 numbers = itertools.count()
 
@@ -135,9 +134,9 @@ def find_codes(submission: Path, public: Path, simulator: Simulator) -> tuple[st
             with Experiments(*where, files, data, WEIGHTS, Path(folder)) as experiments:
                 yield experiments
 
-    entries = load_catalogue()
-    chosen = choose_codes(entries, [], [], False)
-    results = run_rules(entries, chosen, SubmissionSource(submission, tuple(WEIGHTS)), open_experiments)
+    rules = load_catalogue()
+    chosen = choose_codes(rules, [], [], False)
+    results = run_rules(rules, chosen, SubmissionSource(submission, tuple(WEIGHTS)), open_experiments)
     return tuple(result.rule.code for result in results if result.findings)
 
 

@@ -2,11 +2,7 @@
 
 import difflib
 import importlib
-import inspect
 import pkgutil
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
 
 from recore.check import running_rules, source_rules
 from recore.check.rule import Rule
@@ -15,44 +11,32 @@ from recore.distribution import PROGRAM
 FOR_HOST = "RC8"  # rules about what a stranger's submission tries
 
 
-@dataclass(frozen=True)
-class CatalogueEntry:
-    """A rule, its documentation in Markdown, and whether it runs the submission."""
-
-    rule: Rule[Any]
-    documentation: str
-    runs: bool
-
-
-def load_catalogue() -> list[CatalogueEntry]:
+def load_catalogue() -> list[Rule]:
     """All rules by code. Raises ValueError if two have one code or one name, or one needs a rule that is not there."""
-    entries = [
-        CatalogueEntry(module.RULE, inspect.getdoc(module) or "", package is running_rules)
-        for package in (source_rules, running_rules)
-        for module in _modules(package)
-    ]
-    entries.sort(key=lambda entry: entry.rule.code)
-    for names in ([entry.rule.code for entry in entries], [entry.rule.name for entry in entries]):
+    rules = sorted(
+        (
+            importlib.import_module(f"{package.__name__}.{module.name}").inspect
+            for package in (source_rules, running_rules)
+            for module in pkgutil.iter_modules(package.__path__)
+        ),
+        key=lambda rule: rule.code,
+    )
+    for names in ([rule.code for rule in rules], [rule.name for rule in rules]):
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"two rules have the code or name {min(repeated)}")
-    codes = {entry.rule.code for entry in entries}
-    for entry in entries:
-        if missing := set(entry.rule.needs) - codes:
-            raise ValueError(f"{entry.rule.code} needs {min(missing)}, which is not a rule")
-    return entries
+    codes = {rule.code for rule in rules}
+    for rule in rules:
+        if missing := set(rule.needs) - codes:
+            raise ValueError(f"{rule.code} needs {min(missing)}, which is not a rule")
+    return rules
 
 
-def _modules(package: ModuleType) -> list[ModuleType]:
-    names = [module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_")]
-    return [importlib.import_module(f"{package.__name__}.{name}") for name in names]
-
-
-def choose_codes(entries: list[CatalogueEntry], select: list[str], ignore: list[str], for_host: bool) -> set[str]:
+def choose_codes(rules: list[Rule], select: list[str], ignore: list[str], for_host: bool) -> set[str]:
     """The codes of the rules to report. select and ignore: codes, or how codes begin; without select, all rules.
 
     Rules for hosts are left out unless `for_host` is set or they are selected. Raises ValueError for an unknown code.
     """
-    codes = [entry.rule.code for entry in entries]
+    codes = [rule.code for rule in rules]
     for prefix in [*select, *ignore]:
         if not any(code.startswith(prefix) for code in codes):
             closest = max(codes, key=lambda code: _similarity(code, prefix))

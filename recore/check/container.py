@@ -2,7 +2,6 @@
 
 import sys
 
-PYTHON = (3, 12)
 # of the packages that requirements.txt and requirements/container.txt pin, and the modules of each
 VERSIONS = {
     "numpy": "2.5.1",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from recore.check.catalogue import CatalogueEntry
+from recore.check.rule import Rule
 
 BEGIN = "<!-- From here on made from the rules: python tests/support/check_page.py -->"
 GROUPS = {
@@ -17,24 +17,22 @@ GROUPS = {
 }
 
 
-def describe_rules(entries: Sequence[CatalogueEntry]) -> str:
+def describe_rules(rules: Sequence[Rule]) -> str:
     """A section for each group of rules, with a table of them, and below it a section for each rule, in Markdown."""
     lines = [BEGIN]
     for start, title in GROUPS.items():
-        group = [entry for entry in entries if entry.rule.code.startswith(start)]
+        group = [rule for rule in rules if rule.code.startswith(start)]
         if not group:
             continue
         lines += ["", f"## {start}: {title}", "", "| rule | what holds |", "|---|---|"]
-        for entry in group:
-            rule = entry.rule
+        for rule in group:
             lines.append(f"| [{rule.code} {rule.name}](#{rule.code.lower()}-{rule.name}) | {rule.summary} |")
-        for entry in group:
-            lines += ["", f"### {entry.rule.code} {entry.rule.name}", "", entry.documentation.strip(), "", _how(entry)]
+        for rule in group:
+            lines += ["", f"### {rule.code} {rule.name}", "", rule.documentation.strip(), "", _how(rule)]
     return "\n".join(lines) + "\n"
 
 
-def _how(entry: CatalogueEntry) -> str:
+def _how(rule: Rule) -> str:
     """Whether the rule runs the submission, and which rules must pass before."""
-    how = "This rule runs the submission" if entry.runs else "This rule only reads"
-    needs = entry.rule.needs
-    return f"*{how}{f'; it needs {", ".join(needs)}' if needs else ''}.*"
+    how = "This rule runs the submission" if rule.runs else "This rule only reads"
+    return f"*{how}{f'; it needs {", ".join(rule.needs)}' if rule.needs else ''}.*"

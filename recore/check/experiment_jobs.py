@@ -1,4 +1,4 @@
-"""Runs the jobs of the experiments: each with a name, objects and a log of its own."""
+"""Runs the jobs and endpoints of the experiments: each with a name, objects and a log of its own."""
 
 import contextlib
 import json
@@ -6,22 +6,37 @@ import re
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.check.failures import ExperimentFailed, explain
+from recore.check.left_by_jobs import Answer, Served
+from recore.check.served_requests import CSV, Request
 from recore.evaluation import JobRunner, RunSettings, Step, StepFailed, Storage, SubmissionFiles, requests
+from recore.failures import is_outside, read_reason
 from recore.places import Services
 
 LARGEST_RESULT = 512 << 20  # bytes of all files that a job leaves
 MOST_RESULTS = 1000  # files
 PLAIN_NAME = re.compile(r"\w[\w.-]{0,80}", re.ASCII)
 PROGRAMS = Path(__file__).parent / "programs"
+SERVER_VARIABLES = {  # its log says how long imports take; one worker, as rules look for state that requests leave
+    "PYTHONPROFILEIMPORTTIME": "1",
+    "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+}
+VARIANT = {
+    "VariantName": "checked",
+    "InitialInstanceCount": 1,
+    "ContainerStartupHealthCheckTimeoutInSeconds": 120,
+}
+PAUSE = 0.1  # seconds between two looks at an endpoint
 Files = Mapping[str, bytes | Path]  # content, or a file of this machine, by name
 
 
@@ -37,8 +52,8 @@ class ExperimentJobs:
         watch: Callable[[Step], None],
     ):
         self.services, self.submission, self.folder = services, submission, folder
-        self._settings, self._storages = settings, list[Storage]()
-        self._models: list[str] = []
+        self._settings = settings
+        self._removals: list[Callable[[], object]] = []  # of what was created
         self._runner = JobRunner(services, folder / "logs")
         self._runner.watch = watch
 
@@ -47,20 +62,17 @@ class ExperimentJobs:
         self._runner.stopping.set()
 
     def clear(self) -> None:
-        """Remove all objects and models. What cannot be removed is left."""
+        """Remove all objects, endpoints and models. What cannot be removed is left."""
         self._runner.stopping.clear()
-        for storage in self._storages:
+        for remove in reversed(self._removals):
             with contextlib.suppress(StepFailed, ClientError, BotoCoreError):
-                storage.clear(keep=False)
-        for name in self._models:
-            with contextlib.suppress(ClientError, BotoCoreError):
-                self.services.sagemaker.delete_model(ModelName=name)
+                remove()
 
     def place(self, name: str) -> tuple[RunSettings, Storage]:
         """Settings and storage of one experiment."""
         settings = replace(self._settings, name=f"{self._settings.name}-{name}")
         storage = Storage(self.services.s3, settings, self._runner.raise_if_stopping)
-        self._storages.append(storage)
+        self._removals.append(partial(storage.clear, keep=False))
         return settings, storage
 
     @contextlib.contextmanager
@@ -77,9 +89,64 @@ class ExperimentJobs:
         """Run a step's job; its description."""
         return self._runner.run(step, request)
 
-    def create_model(self, settings: RunSettings) -> None:
-        self.services.sagemaker.create_model(**requests.model_request(settings))
-        self._models.append(settings.name)
+    def create(self, kind: str, request: dict[str, Any]) -> None:
+        """Create a Model, an EndpointConfig or an Endpoint, which `clear` deletes."""
+        name = f"{kind}Name"
+        self._call(f"Create{kind}", request)
+        self._removals.append(partial(self._call, f"Delete{kind}", {name: request[name]}))
+
+    def serve(self, name: str, model: Path, planned: Iterable[Request]) -> Served:
+        """Send requests to an endpoint with a model. Raises ExperimentFailed if its server does not start."""
+        settings, storage = self.place(name)
+        with self.step(f"{name} predict", "Endpoint") as step:
+            storage.upload(model, requests.MODEL)
+            request = requests.model_request(settings)
+            request["PrimaryContainer"]["Environment"] |= SERVER_VARIABLES
+            self.create("Model", request)
+            variant = VARIANT | {"ModelName": settings.name, "InstanceType": settings.transform.type}
+            self.create("EndpointConfig", {"EndpointConfigName": settings.name, "ProductionVariants": [variant]})
+            self.create("Endpoint", {"EndpointName": settings.name, "EndpointConfigName": settings.name})
+            failure, log = self._wait_for_endpoint(settings.name), self._runner.logs / step.log
+            if failure is not None:
+                self._write_endpoint_log(settings.name, log)
+                step.outside = is_outside(failure)
+                reason, step.exception = read_reason(failure, log)
+                raise StepFailed(reason)
+            answers = {each.name: self._invoke(settings.name, each) for each in planned}
+            self._call("DeleteEndpoint", {"EndpointName": settings.name})
+            deleted = self.services.sagemaker.get_waiter("endpoint_deleted")
+            deleted.wait(EndpointName=settings.name, WaiterConfig={"Delay": PAUSE, "MaxAttempts": 3000})
+            self._write_endpoint_log(settings.name, log)  # which is complete now
+        return Served(answers, log)
+
+    def _wait_for_endpoint(self, name: str) -> str | None:
+        """Wait until an endpoint has been created. Returns why it failed, None if it did not."""
+        while (endpoint := self._call("DescribeEndpoint", {"EndpointName": name}))["EndpointStatus"] == "Creating":
+            self._runner.stopping.wait(PAUSE)
+            self._runner.raise_if_stopping()
+        return None if endpoint["EndpointStatus"] == "InService" else endpoint.get("FailureReason", "")
+
+    def _invoke(self, endpoint: str, request: Request) -> Answer:
+        self._runner.raise_if_stopping()
+        runtime, kinds = self.services.runtime, {"ContentType": request.content_type, "Accept": CSV}
+        try:
+            response = runtime.invoke_endpoint(EndpointName=endpoint, Body=request.body, **kinds)
+        except runtime.exceptions.ModelError as error:
+            return Answer(error.response["OriginalStatusCode"], None, error.response["OriginalMessage"])
+        body = self.folder / f"{endpoint}-{request.name}"
+        body.write_bytes(response["Body"].read())
+        return Answer(200, body, "")
+
+    def _write_endpoint_log(self, endpoint: str, path: Path) -> None:
+        path.parent.mkdir(exist_ok=True)
+        group = f"/aws/sagemaker/Endpoints/{endpoint}"
+        pages = self.services.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(f"{event['message']}\n" for page in pages for event in page["events"])
+
+    def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        response: dict[str, Any] = getattr(self.services.sagemaker, xform_name(operation))(**request)
+        return response
 
     def download_model(self, job: dict[str, Any], storage: Storage, target: Path) -> None:
         """Download the model.tar.gz of a training job."""
@@ -124,7 +191,7 @@ class ExperimentJobs:
         return folder
 
     def read_report[T](self, path: Path, convert: Callable[[Any], T]) -> T:
-        """What a program of programs/ reports. Raises ExperimentFailed where the submission removed or changed it."""
+        """What a program of programs/ reports. Raises ExperimentFailed if the submission removed or changed it."""
         try:
             return convert(json.loads(path.read_bytes()))
         except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):

@@ -1,30 +1,29 @@
 """Runs a submission's steps, and variations of them, as jobs: each at most once, when a rule first asks for it.
 
-Whatever calls the submission's code is a job, made with the requests of `recore run`, so that it runs wherever the
-clients lead. The steps run as in a run. Besides these there are the programs in programs/: vary.py calls preprocess.py
-for several variations of the data in one processing job; serve.py starts the container's own server and sends it what
-Batch Transform would not send; by_hand.py calls predict.py; build.py calls setup.py. serve.py and by_hand.py are the
-scripts of training jobs, because only training jobs install requirements.txt. Rules look at results alone. What a job
-leaves is untrusted: it is read with limits and never unpickled.
+Whatever calls the submission's code is a job or an endpoint, made with the requests of `recore run`, so that it runs
+wherever the clients lead. The steps run as in a run. An endpoint gets what Batch Transform would not send. Besides
+these there are the programs in programs/: vary.py calls preprocess.py for several variations of the data in one
+processing job; by_hand.py calls predict.py; build.py calls setup.py; observe.py calls all for a host. by_hand.py and
+observe.py are the scripts of training jobs, because processing jobs do not install requirements.txt. Rules look at
+results alone. What a job leaves is untrusted: it is read with limits and never unpickled.
 """
 
 import datetime
+import inspect
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import partial
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from recore.check.experiment_jobs import PROGRAMS, ExperimentJobs, Files
 from recore.check.failures import ExperimentFailed
-from recore.check.left_by_jobs import Built, ByHand, Trained, Variation
+from recore.check.left_by_jobs import Built, ByHand, Served, Trained, Variation
 from recore.check.observed import Observation, read_observations
-from recore.check.pickles import modules_of
 from recore.check.project import pack_project
 from recore.check.public_data import PublicData
-from recore.check.served import Served, read_served
-from recore.check.served_requests import Request, describe_plan, plan_requests
+from recore.check.served_requests import plan_requests
 from recore.evaluation import RunSettings, Step, SubmissionFiles, read_utilization, requests
 from recore.places import Services
 
@@ -35,6 +34,20 @@ LARGEST_MODEL = 48 << 20  # bytes of a file of a model that was trained by hand
 THREADS = 32  # more than there are experiments: most of them wait for a job
 
 
+def experiment[T](method: Callable[["Experiments"], T]) -> Callable[["Experiments"], T]:
+    """Run a method once, in a thread of its own, when it is first called. Each call waits for its result."""
+
+    @wraps(method)
+    def wait_for_result(experiments: "Experiments") -> T:
+        future = experiments._start(method)
+        while wait([future], POLL_SECONDS).not_done:  # a signal is handled only between two waits
+            pass
+        result: T = future.result()
+        return result
+
+    return wait_for_result
+
+
 class Experiments:
     """The experiments with one submission. A context manager, which in the end stops its jobs and removes its objects.
 
@@ -43,7 +56,7 @@ class Experiments:
     folder: an existing empty folder for results and logs, which the caller removes. watch: called when a step changes.
     builder: clients and settings of the job that runs setup.py, if it does not run where the others do.
 
-    Each method waits for its experiment and raises ExperimentFailed where that, or one that it needs, failed. They may
+    Each method waits for its experiment and raises ExperimentFailed if it, or one that it needs, failed. They may
     be called from several threads.
     """
 
@@ -81,22 +94,22 @@ class Experiments:
 
         for_host: including those of the rules RC8xx.
         """
-        starting = [self._train, self._preprocess, self._vary, self._first_part, self._second_part, self._predict]
-        starting.append(self._serve)
+        starting: list[Callable[[], object]] = [self.training, self.preprocessing, self.variations, self.serving]
+        starting += [self._first_part, self._second_part, self.predictions]
         if self.project:
-            starting.append(self._build)
+            starting.append(self.build)
         if self.has_predict_script:
-            starting.append(self._predict_by_hand)
+            starting.append(self.by_hand)
         if self.has_local_model:
-            starting.append(self._predict_with_local_model)
+            starting.append(self.local_model)
         if for_host:
-            starting.append(self._observe)
-        for experiment in starting:
-            self._start(experiment)
+            starting.append(self.observations)
+        for method in starting:
+            self._start(method)
 
     @property
     def project(self) -> Path | None:
-        """The submission's folder; None where the submission is an archive."""
+        """The submission's folder; None if the submission is an archive."""
         return self.submission.path if self.submission.path.is_dir() else None
 
     @property
@@ -109,92 +122,54 @@ class Experiments:
         """Whether the folder holds a model that was trained by hand, and a predict.py to try it with."""
         return self.project is not None and self.has_predict_script and (self.project / "model/model.pkl").is_file()
 
-    def training(self) -> Trained:
-        """Step 1 with all of the data."""
-        return self._result(self._train)
-
-    def part_trainings(self) -> tuple[Trained, Trained]:
-        """Step 1 with a part of the data, twice."""
-        self._start(self._second_part)
-        return self._result(self._first_part), self._result(self._second_part)
-
-    def small_training(self) -> Trained | None:
-        """Step 1 with a part of that part; None where it fails with so few rows."""
-        try:
-            return self._result(self._small_part)
-        except ExperimentFailed:
-            return None
-
-    def preprocessing(self) -> Path:
-        """Step 2 with all of the data: its CSV."""
-        return self._result(self._preprocess)
-
-    def variations(self) -> dict[str, Variation]:
-        """Step 2 with each of the data's variations, by their names."""
-        return self._result(self._vary)
-
-    def predictions(self) -> Path:
-        """Step 3, a Batch Transform job: the answer to step 2's CSV."""
-        return self._result(self._predict)
-
-    def serving(self) -> Served:
-        """The server's answers to the requests of served_requests.py."""
-        return self._result(self._serve)
-
-    def repeated(self) -> tuple[Served, Served]:
-        """The answers of the models of both trainings with a part of the data to the same few rows."""
-        return self._result(self._serve_parts)
-
-    def build(self) -> Built:
-        """The archive that setup.py makes of the submission's folder."""
-        return self._result(self._build)
-
-    def by_hand(self) -> ByHand:
-        """The predictions of predict.py for the few rows."""
-        return self._result(self._predict_by_hand)
-
-    def local_model(self) -> ByHand:
-        """The same with the model in the submission's folder model/."""
-        return self._result(self._predict_with_local_model)
-
-    def observations(self) -> dict[str, Observation]:
-        """What preprocess, train and predict try, each run once more with a part of the data, by step."""
-        return self._result(self._observe)
-
     def failures(self) -> dict[str, ExperimentFailed]:
         """Why steps failed, by train, preprocess and predict. Only steps that ran by themselves are listed."""
         failed: dict[str, ExperimentFailed] = {}
-        for name, experiment in (("train", self._train), ("preprocess", self._preprocess), ("predict", self._predict)):
+        steps = {"train": self.training, "preprocess": self.preprocessing, "predict": self.predictions}
+        for name, method in steps.items():
             try:
-                self._result(experiment)
+                method()
             except ExperimentFailed as error:
                 if str(error) not in map(str, failed.values()):
                     failed[name] = error
         return failed
 
-    def _start[T](self, experiment: Callable[[], T]) -> Future[T]:
+    def _start(self, method: Callable[..., object]) -> Future[Any]:
+        """Start an experiment, which is one of the methods, if it has not been started."""
+        method = inspect.unwrap(method)
         with self._lock:
-            if experiment.__name__ not in self._futures:
-                self._futures[experiment.__name__] = self._pool.submit(experiment)
-            return self._futures[experiment.__name__]
+            if method.__name__ not in self._futures:
+                self._futures[method.__name__] = self._pool.submit(method, self)
+            return self._futures[method.__name__]
 
-    def _result[T](self, experiment: Callable[[], T]) -> T:
-        future = self._start(experiment)
-        while wait([future], POLL_SECONDS).not_done:  # a signal is handled only between two waits
-            pass
-        return future.result()
-
-    def _train(self) -> Trained:
+    @experiment
+    def training(self) -> Trained:
+        """Step 1 with all of the data."""
         return self._train_with("full", self.data.path, self.data.rows)
 
+    def part_trainings(self) -> tuple[Trained, Trained]:
+        """Step 1 with a part of the data, twice."""
+        self._start(self._second_part)
+        return self._first_part(), self._second_part()
+
+    def small_training(self) -> Trained | None:
+        """Step 1 with a part of that part; None if it fails with so few rows."""
+        try:
+            return self._small_part()
+        except ExperimentFailed:
+            return None
+
+    @experiment
     def _first_part(self) -> Trained:
-        return self._train_with("first", *self._result(self._write_part))
+        return self._train_with("first", *self._write_part())
 
+    @experiment
     def _second_part(self) -> Trained:
-        return self._train_with("second", *self._result(self._write_part))
+        return self._train_with("second", *self._write_part())
 
+    @experiment
     def _small_part(self) -> Trained:
-        path, _ = self._result(self._write_part)
+        path, _ = self._write_part()
         part, target = PublicData(path, self.data.targets), self.folder / "small-part.csv.gz"
         return self._train_with("small", target, part.write_part(target, self.data.part_step))
 
@@ -217,7 +192,9 @@ class Experiments:
         processor_seconds = None if processors is None else processors / 100 * seconds
         return Trained(archive, joined, rows, seconds, processor_seconds, step.memory)
 
-    def _preprocess(self) -> Path:
+    @experiment
+    def preprocessing(self) -> Path:
+        """Step 2 with all of the data: its CSV."""
         settings, storage = self._jobs.place("inputs")
         with self._jobs.step("full preprocess", "ProcessingJob") as step:
             storage.put(self.submission.script, requests.PREPROCESS)
@@ -228,8 +205,10 @@ class Experiments:
             storage.fetch(place, target)
         return target
 
-    def _vary(self) -> dict[str, Variation]:
-        variations = {path.name: path for path in self._result(self._write_variations).iterdir()}
+    @experiment
+    def variations(self) -> dict[str, Variation]:
+        """Step 2 with each of the data's variations, by their names."""
+        variations = {path.name: path for path in self._write_variations().iterdir()}
         script = {"preprocess.py": self.submission.script}
         results = self._jobs.process("vary.py", {"variations": variations, "submission": script})
 
@@ -242,47 +221,40 @@ class Experiments:
 
         return self._jobs.read_report(results / "status.json", read)
 
-    def _predict(self) -> Path:
-        self._start(self._preprocess)
+    @experiment
+    def predictions(self) -> Path:
+        """Step 3, a Batch Transform job: the answer to step 2's CSV."""
+        self._start(self.preprocessing)
         trained, inputs = self.training(), self.preprocessing()
         settings, storage = self._jobs.place("predict")
         with self._jobs.step("full predict", "TransformJob") as step:
             storage.upload(trained.joined, requests.MODEL)
             storage.upload(inputs, requests.inputs_place("public"))
-            self._jobs.create_model(settings)
+            self._jobs.create("Model", requests.model_request(settings))
             self._jobs.run(step, requests.transform_request(settings, "public", inputs.stat().st_size))
             target = self.folder / "predictions.csv"
             storage.fetch(requests.predictions_place("public"), target)
         return target
 
-    def _serve(self) -> Served:
-        self._start(self._preprocess)
+    @experiment
+    def serving(self) -> Served:
+        """An endpoint's answers to the requests of served_requests.py."""
+        self._start(self.preprocessing)
         trained, inputs = self.training(), self.preprocessing()
-        bodies = plan_requests(inputs, self.data.few_rows)
-        try:
-            modules = modules_of(trained.archive)
-        except ValueError as error:
-            raise ExperimentFailed(str(error), "Write model.pkl as a regular file in SM_MODEL_DIR") from None
-        return self._serve_models("serve", {"full": trained.joined}, bodies, modules)["full"]
+        return self._jobs.serve("serve", trained.joined, plan_requests(inputs, self.data.few_rows))
 
-    def _serve_parts(self) -> tuple[Served, Served]:
+    @experiment
+    def repeated(self) -> tuple[Served, Served]:
+        """The answers of the models of both trainings with a part of the data to the same few rows."""
         first, second = self.part_trainings()
-        few = [each for each in plan_requests(self.preprocessing(), self.data.few_rows) if each.name == "few"]
-        served = self._serve_models("repeat", {"first": first.joined, "second": second.joined}, few, [])
-        return served["first"], served["second"]
+        few = plan_requests(self.preprocessing(), self.data.few_rows)[:1]
+        served = self._jobs.serve("repeat-first", first.joined, few)
+        return served, self._jobs.serve("repeat-second", second.joined, few)
 
-    def _serve_models(
-        self, name: str, models: dict[str, Path], bodies: Sequence[Request], modules: list[str]
-    ) -> dict[str, Served]:
-        channels: dict[str, Files] = {
-            "plan": {"plan.json": describe_plan(models, modules, bodies)} | {each.file: each.body for each in bodies},
-            "models": {f"{model}.tar.gz": path for model, path in models.items()},
-        }
-        results = self._jobs.train(name, "serve.py", channels, {SERVER: SERVING.read_bytes()})
-        return self._jobs.read_report(results / "results.json", partial(read_served, results))
-
-    def _build(self) -> Built:
-        results = self._builder.process("build.py", {"project": {"project.tar.gz": self._result(self._pack)}})
+    @experiment
+    def build(self) -> Built:
+        """The archive that setup.py makes of the submission's folder."""
+        results = self._builder.process("build.py", {"project": {"project.tar.gz": self._pack()}})
 
         def read(report: Any) -> Built:
             files = {str(name): str(digest) for name, digest in report["files"].items()}
@@ -290,15 +262,17 @@ class Experiments:
 
         return self._builder.read_report(results / "build.json", read)
 
-    def _predict_by_hand(self) -> ByHand:
+    @experiment
+    def by_hand(self) -> ByHand:
+        """The predictions of predict.py for the few rows."""
         return self._run_predict_script("by-hand", self.training().joined)
 
     def _run_predict_script(self, name: str, model: Path | bytes) -> ByHand:
-        folder = self._result(self._write_variations)
+        folder = self._write_variations()
         channels: dict[str, Files] = {
             "models": {"full.tar.gz": model},
             "training": {"public.csv.gz": folder / "some.csv.gz"},
-            "project": {"project.tar.gz": self._result(self._pack)},
+            "project": {"project.tar.gz": self._pack()},
         }
         results = self._jobs.train(name, "by_hand.py", channels, {})
 
@@ -307,37 +281,43 @@ class Experiments:
 
         return self._jobs.read_report(results / "results.json", read)
 
-    def _observe(self) -> dict[str, Observation]:
-        path, _ = self._result(self._write_part)
+    @experiment
+    def observations(self) -> dict[str, Observation]:
+        """What preprocess, train and predict try, each run once more with a part of the data, by step."""
+        path, _ = self._write_part()
         channels: dict[str, Files] = {
             "submission": {"submission.tar.gz": self.submission.archive},
             "training": {"public.csv.gz": path},
         }
-        programs = {"serve.py": PROGRAMS / "serve.py", "sitecustomize.py": PROGRAMS / "audit/sitecustomize.py"}
-        files = {name: path.read_bytes() for name, path in (programs | {SERVER: SERVING}).items()}
+        files = {SERVER: SERVING.read_bytes(), "sitecustomize.py": (PROGRAMS / "audit/sitecustomize.py").read_bytes()}
         results = self._jobs.train("observe", "observe.py", channels, files)
         return self._jobs.read_report(results / "results.json", read_observations)
 
-    def _predict_with_local_model(self) -> ByHand:
-        assert self.project is not None  # noqa: S101 - rules ask for it only where there is such a model
+    @experiment
+    def local_model(self) -> ByHand:
+        """The same with the model in the submission's folder model/."""
+        assert self.project is not None  # noqa: S101 - rules ask for it only if there is such a model
         try:
             model = pack_project(self.project / "model", LARGEST_MODEL)
         except (OSError, ValueError) as error:
             raise ExperimentFailed(str(error), "Remove what does not belong into model/") from None
         return self._run_predict_script("local-model", model)
 
+    @experiment
     def _write_part(self) -> tuple[Path, int]:
         path = self.folder / "part.csv.gz"
         return path, self.data.write_part(path, self.data.part_step)
 
+    @experiment
     def _write_variations(self) -> Path:
         folder = self.folder / "variations"
         folder.mkdir()
         self.data.write_variations(folder)
         return folder
 
+    @experiment
     def _pack(self) -> bytes:
-        assert self.project is not None  # noqa: S101 - rules ask for it only where there is a folder
+        assert self.project is not None  # noqa: S101 - rules ask for it only if there is a folder
         try:
             return pack_project(self.project)
         except (OSError, ValueError) as error:

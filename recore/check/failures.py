@@ -1,5 +1,7 @@
 """A step that failed while a submission was checked, in the words of `recore run`."""
 
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from recore.check.rule import Finding, Level, Place
@@ -7,6 +9,7 @@ from recore.evaluation import Step
 from recore.failures import UNKNOWN_REASON, find_hint, look_at, plain
 
 INSTALLING = "requirements.txt "  # in the reason of a job whose packages could not be installed
+MISSING = re.compile(r"No module named '([\w.]+)'")
 
 
 class ExperimentFailed(Exception):
@@ -24,9 +27,22 @@ class ExperimentFailed(Exception):
         """Whether the job ended because its requirements.txt could not be installed."""
         return INSTALLING in str(self)
 
+    def lacks_module(self, module: str) -> bool:
+        """Whether the reason is that a module, or a package that holds it, could not be imported."""
+        missing = MISSING.search(str(self))
+        return missing is not None and f"{module}.".startswith(f"{missing[1]}.")
+
     def finding(self, what: str, level: Level = Level.ERROR) -> Finding:
         """The finding of the rule that is about this step. what: failed, as the beginning of a sentence."""
         return Finding(plain(f"{what}: {self}", 900), self.fix, self.place, level)
+
+
+def find_failure(experiment: Callable[[], object], what: str) -> Iterator[Finding]:
+    """The finding of a rule that is about an experiment as a whole; none if it works. what: failed."""
+    try:
+        experiment()
+    except ExperimentFailed as failed:
+        yield failed.finding(what)
 
 
 def explain(step: Step, logs: Path, submission: Path) -> ExperimentFailed:

@@ -5,7 +5,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from recore.check.script import DEEPEST, Context, Script
+from recore.check.script import DEEPEST, Context, Script, method_of
 
 CODE = "/opt/ml/code"  # where the submission's scripts are in a job
 REST = "*"  # stands for the part of a path that the source does not show
@@ -55,8 +55,8 @@ class FileUse:
 
 def find_file_uses(script: Script) -> Iterator[FileUse]:
     """The calls of a script that read or write a file whose path the source shows, at least how it begins."""
-    for node, context in script.nodes:
-        if not isinstance(node, ast.Call) or context.typing:
+    for node, context in script.calls:
+        if context.typing:
             continue
         target, writes = _target(node, script)
         path = path_of(target, script) if target is not None else None
@@ -126,7 +126,7 @@ def _joined(parts: list[ast.expr], between: str, script: Script, depth: int) -> 
 def _target(node: ast.Call, script: Script) -> tuple[ast.expr | None, bool]:
     """The expression for the path that a call reads or writes, and whether it writes."""
     name = script.name_of(node.func)
-    method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    method = method_of(node)
     keywords = {keyword.arg: keyword.value for keyword in node.keywords}
     if name in OPEN:
         mode = node.args[1] if len(node.args) > 1 else keywords.get("mode")

@@ -25,7 +25,7 @@ class InputRow:
 
 @dataclass(frozen=True)
 class Inputs:
-    """A CSV of model inputs. problem: why it could not be read, empty where it could."""
+    """A CSV of model inputs. problem: why it could not be read, empty if it could."""
 
     header: list[str]
     rows: list[InputRow]
@@ -59,7 +59,7 @@ def read_inputs(path: Path, cells_of: Container[int] | None = None) -> Inputs:
 
 
 def differing(expected: InputRow, row: InputRow) -> int | None:
-    """The first cell, counted from 1, in which two rows differ by more than rounding; None where they agree."""
+    """The first cell, counted from 1, in which two rows differ by more than rounding; None if they agree."""
     if expected.cells == row.cells:
         return None
     first, second = expected.values, row.values

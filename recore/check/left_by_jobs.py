@@ -9,7 +9,7 @@ class Trained:
     """A training. archive: the model.tar.gz of the job; joined: the same with the submission under code/.
 
     rows: of the data. seconds: that the job worked. processor_seconds: of all its processes together. memory: its peak,
-    in per cent of the instance's. None where a value is unknown.
+    in per cent of the instance's. None if a value is unknown.
     """
 
     archive: Path
@@ -26,6 +26,25 @@ class Variation:
 
     status: int
     output: Path | None
+    log: Path
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of a model's server. status: of HTTP, 0 if none came. body: of a success. text: of another answer,
+    or the reason why none came.
+    """
+
+    status: int
+    body: Path | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a model's server did. answers: by the request's name. log: with how long each module took to import."""
+
+    answers: dict[str, Answer]
     log: Path
 
 

@@ -35,7 +35,7 @@ def has_module(dotted: str) -> bool:
 
 
 def has_name(module: str, name: str) -> bool:
-    """Whether a module of a library has a name or a module; True where only importing it would tell."""
+    """Whether a module of a library has a name or a module; True if only importing it would tell."""
     if has_module(f"{module}.{name}"):
         return True
     if module in IMPORTED:
@@ -62,7 +62,7 @@ def _find(dotted: str) -> Path | None:
 
 @cache
 def _names(module: str) -> set[str] | None:
-    """The names in a module's source; None for an extension, and where only importing it would tell."""
+    """The names in a module's source; None for an extension, and if only importing it would tell."""
     path = _find(module)
     file = path / "__init__.py" if path and path.is_dir() else path
     if file is None or file.suffix != ".py" or not file.exists():

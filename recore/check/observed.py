@@ -7,13 +7,15 @@ from typing import Any
 from recore.check.rule import Finding, Level, Place
 from recore.failures import plain
 
-KINDS = ("network", "files", "processes", "native")
 SHOWN = 20  # findings of one rule
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a step tried. kind: one of KINDS. event: Python's name of it. place: where in the submission."""
+    """Something that a step tried. kind: network, files, processes or native. event: Python's name of it.
+
+    place: where in the submission.
+    """
 
     kind: str
     event: str
@@ -23,7 +25,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Observation:
-    """A step that was observed. status: of its program, 124 where it took too long."""
+    """A step that was observed. status: of its program, 124 if it took too long."""
 
     status: int
     seconds: float
@@ -31,7 +33,7 @@ class Observation:
 
 
 def read_observations(report: Any) -> dict[str, Observation]:
-    """The report of observe.py by step. Raises KeyError, TypeError or ValueError where it is not what that writes."""
+    """The report of observe.py by step. Raises KeyError, TypeError or ValueError if it is not what that writes."""
     return {str(step): _read(entry) for step, entry in report.items()}
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recore.check.catalogue import CatalogueEntry
 from recore.check.rule import Finding, Level, Rule
 from recore.check.runner import RuleResult
 from recore.evaluation import read_submission
@@ -15,13 +14,13 @@ from recore.failures import plain
 WIDEST = 1000  # characters of a message
 
 
-def list_rules(entries: Sequence[CatalogueEntry], as_json: bool) -> str:
+def list_rules(rules: Sequence[Rule], as_json: bool) -> str:
     """Return a line for each rule, or all rules as JSON."""
     if as_json:
-        names = ("code", "name", "summary", "needs")
-        return json.dumps([{name: getattr(one.rule, name) for name in names} | {"runs": one.runs} for one in entries])
-    width = max((len(entry.rule.name) for entry in entries), default=0)
-    return "\n".join(plain(f"{entry.rule.code}  {entry.rule.name:{width}}  {entry.rule.summary}") for entry in entries)
+        names = ("code", "name", "summary", "needs", "runs")
+        return json.dumps([{name: getattr(rule, name) for name in names} for rule in rules])
+    width = max((len(rule.name) for rule in rules), default=0)
+    return "\n".join(plain(f"{rule.code}  {rule.name:{width}}  {rule.summary}") for rule in rules)
 
 
 def is_negative(results: Sequence[RuleResult]) -> bool:
@@ -50,7 +49,7 @@ def to_text(results: Sequence[RuleResult], submission: Path, verbose: bool = Fal
 def to_json(results: Sequence[RuleResult], submission: Path) -> str:
     """An object with the findings, the rules that were not run, and how many there are of each.
 
-    The submission has the SHA-256 of what is uploaded, as in run.json; null where that cannot be determined.
+    The submission has the SHA-256 of what is uploaded, as in run.json; null if that cannot be determined.
     """
     counts = _counts(results)
     findings = [
@@ -114,7 +113,7 @@ def _escape(text: str, further: str = "") -> str:
     return text
 
 
-def _findings(results: Sequence[RuleResult]) -> list[tuple[Rule[object], Finding]]:
+def _findings(results: Sequence[RuleResult]) -> list[tuple[Rule, Finding]]:
     """All findings with their rules, by place."""
     found = [(result.rule, finding) for result in results for finding in result.findings]
     return sorted(found, key=lambda pair: (*_order(pair[1]), pair[0].code))

@@ -17,7 +17,7 @@ from recore.evaluation import RunSettings, Step, find_data_files, read_submissio
 from recore.places import PlaceSettings, Services, has_docker_image
 
 BUILD_IMAGE = "python:3.8-slim"  # of the Unearthed CLI's build
-SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the data that are made where there are none
+SAMPLE_ROWS, SAMPLE_HOLES = 800, 16  # of the data that are made if there are none
 
 Show = Callable[[str], None]
 
@@ -76,7 +76,7 @@ def _open_builder(stack: contextlib.ExitStack, name: str, show: Show) -> tuple[S
 
 
 def _find_data(submission: Path, public: Path | None, folder: Path) -> Path:
-    """The data to check with; a sample is made in the folder where there are none."""
+    """The data to check with; a sample is made in the folder if there are none."""
     public = public or find_data_files(submission).public
     if public.exists():
         return public

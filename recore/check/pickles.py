@@ -25,10 +25,10 @@ IGNORED = ("FRAME", *REMEMBERED)
 
 @dataclass
 class Pickle:
-    """A pickle in a model. name: of the file. size: its bytes. protocol: 0 where it names none.
+    """A pickle in a model. name: of the file. size: its bytes. protocol: 0 if it names none.
 
     imports: pairs of module and name, in their order; ("", "") stands for one that is computed. problem: why it could
-    not be read to its end, empty where it could.
+    not be read to its end, empty if it could.
     """
 
     name: str
@@ -43,25 +43,25 @@ class Pickle:
 
 
 def read_pickles(archive: Path) -> list[Pickle]:
-    """The pickles in a model.tar.gz, by their names. Raises ValueError where the archive cannot be read."""
-    found = []
+    """The pickles in a model.tar.gz, by their names. Raises ValueError if the archive cannot be read."""
+    return [
+        scan(member.name.removeprefix("./"), member.size, content)
+        for member, content in read_members(archive)
+        if content and member.name.endswith(SUFFIXES)
+    ]
+
+
+def read_members(archive: Path) -> Iterator[tuple[tarfile.TarInfo, Any]]:
+    """The members of a model.tar.gz, each with its content, an open file; None if it is not a regular file.
+
+    Raises ValueError if the archive cannot be read.
+    """
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
-                if not member.isreg() or member.issparse() or not member.name.endswith(SUFFIXES):
-                    continue
-                content = tar.extractfile(member)
-                if content:
-                    found.append(scan(member.name.removeprefix("./"), member.size, content))
+                yield member, tar.extractfile(member) if member.isreg() and not member.issparse() else None
     except (tarfile.TarError, OSError, EOFError) as error:
         raise ValueError(f"the model's archive cannot be read: {error}") from None
-    return found
-
-
-def modules_of(archive: Path) -> list[str]:
-    """The modules that the pickles in a model.tar.gz import, without __main__."""
-    modules = {module for pickle in read_pickles(archive) for module in pickle.modules}
-    return sorted(modules - {"__main__"})
 
 
 def scan(name: str, size: int, file: IO[bytes]) -> Pickle:
@@ -133,25 +133,12 @@ def same_files(first: Path, second: Path) -> bool:
 
 
 def size_of(archive: Path) -> int:
-    """The bytes of all files in a model.tar.gz, unpacked. Raises ValueError where it cannot be read."""
-    try:
-        with tarfile.open(archive) as tar:
-            return sum(member.size for member in tar if member.isreg())
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise ValueError(f"the model's archive cannot be read: {error}") from None
+    """The bytes of all files in a model.tar.gz, unpacked. Raises ValueError if it cannot be read."""
+    return sum(member.size for member, _ in read_members(archive) if member.isreg())
 
 
 def _digests(archive: Path) -> dict[str, str]:
-    digests = {}
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            content = tar.extractfile(member) if member.isreg() and not member.issparse() else None
-            digests[member.name] = _sha256(content) if content else ""
-    return digests
-
-
-def _sha256(file: IO[bytes]) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(1 << 20):
-        digest.update(chunk)
-    return digest.hexdigest()
+    return {
+        member.name: hashlib.file_digest(content, "sha256").hexdigest() if content else ""
+        for member, content in read_members(archive)
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recore.check.served import Answer
+from recore.check.left_by_jobs import Answer
 from recore.failures import plain
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -62,7 +62,7 @@ def _number(cell: str, line: int) -> float:
 
 
 def largest_difference(first: Floats, second: Floats, relative: float = RELATIVE) -> Difference | None:
-    """Where two arrays of the same shape differ most, by more than `relative`; None where they agree.
+    """Where two arrays of the same shape differ most, by more than `relative`; None if they agree.
 
     Two NaN agree. Values are compared with the larger of their size and a millionth of their column's largest value.
     """
@@ -79,14 +79,14 @@ def largest_difference(first: Floats, second: Floats, relative: float = RELATIVE
 
 
 def read_answer(answer: Answer) -> Floats:
-    """The predictions of an answer. Raises NotPredictions also where it is an error."""
+    """The predictions of an answer. Raises NotPredictions also if it is an error."""
     if answer.body is None:
         raise NotPredictions(f"status {answer.status}: {first_line(answer.text)}", 0)
     return read_predictions(answer.body)
 
 
 def compare(expected: Floats, answer: Answer, targets: Sequence[str]) -> str:
-    """What is wrong with an answer that should hold these predictions (rows, targets); empty where nothing is."""
+    """What is wrong with an answer that should hold these predictions (rows, targets); empty if nothing is."""
     try:
         predicted = read_answer(answer)
     except NotPredictions as error:
@@ -95,7 +95,7 @@ def compare(expected: Floats, answer: Answer, targets: Sequence[str]) -> str:
 
 
 def compare_answers(first: Answer, second: Answer, targets: Sequence[str]) -> str:
-    """How two answers to the same request differ; empty where they agree, or one is no predictions."""
+    """How two answers to the same request differ; empty if they agree, or one is no predictions."""
     try:
         return describe_difference(read_answer(first), read_answer(second), targets)
     except NotPredictions:
@@ -103,7 +103,7 @@ def compare_answers(first: Answer, second: Answer, targets: Sequence[str]) -> st
 
 
 def describe_difference(expected: Floats, predicted: Floats, targets: Sequence[str]) -> str:
-    """How predictions differ from the expected ones; empty where they agree."""
+    """How predictions differ from the expected ones; empty if they agree."""
     if predicted.shape != expected.shape:
         (rows, columns), (needed, width) = predicted.shape, expected.shape
         return f"{rows} lines of {columns} numbers come for {needed} rows of {width} targets"
@@ -112,6 +112,14 @@ def describe_difference(expected: Floats, predicted: Floats, targets: Sequence[s
         return ""
     name = targets[difference.column]
     return f"{name} of row {difference.row + 1} is {difference.second:.10g} instead of {difference.first:.10g}"
+
+
+def r2(predicted: Floats, measured: Floats) -> float:
+    """R2 over the rows that have both; 0 if the measured values do not differ."""
+    both = np.isfinite(predicted) & np.isfinite(measured)
+    actual, estimate = measured[both], predicted[both]
+    total = ((actual - actual.mean()) ** 2).sum() if len(actual) > 1 else 0.0
+    return float(1 - ((actual - estimate) ** 2).sum() / total) if total > 0 else 0.0
 
 
 def first_line(text: str) -> str:

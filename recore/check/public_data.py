@@ -23,7 +23,7 @@ SMALLEST_PART = 100  # rows; of smaller data each second row is
 class PublicData:
     """A gzipped CSV with assays. targets: the names of the assays, in the order of predictions.
 
-    All members raise ValueError or OSError where the file is invalid.
+    All members raise ValueError or OSError if the file is invalid.
     """
 
     path: Path
@@ -40,7 +40,7 @@ class PublicData:
 
     @cached_property
     def measured(self) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """The assays (rows, targets), NaN where one was not measured."""
+        """The assays (rows, targets), NaN if one was not measured."""
         return self._table[1]
 
     @property
@@ -49,7 +49,7 @@ class PublicData:
 
     @property
     def holes(self) -> int:
-        """How many drill holes the rows are from; 0 where the file does not say."""
+        """How many drill holes the rows are from; 0 if the file does not say."""
         return self._table[2]
 
     @cached_property

@@ -13,7 +13,7 @@ from recore.failures import DISTRIBUTIONS
 
 @dataclass(frozen=True)
 class RequirementLine:
-    """A line that asks for something. requirement: None where it is not a package of the index by its name."""
+    """A line that asks for something. requirement: None if it is not a package of the index by its name."""
 
     line: int
     text: str
@@ -37,19 +37,23 @@ class RequirementLine:
 
 def read_requirements(content: bytes) -> list[RequirementLine]:
     """The lines that ask for something, without comments; a line that ends in a backslash goes on in the next one."""
-    return list(_lines(content.decode("utf-8", "replace")))
+    lines = []
+    for number, line in join_lines(content.decode("utf-8", "replace")):
+        stripped = "" if line.lstrip().startswith("#") else line.partition(" #")[0].strip()
+        if stripped:
+            lines.append(RequirementLine(number, stripped, _parse(stripped)))
+    return lines
 
 
-def _lines(text: str) -> Iterator[RequirementLine]:
+def join_lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines of a text, each joined with the next if it ends with a backslash, and the numbers of their first."""
     joined, start = "", 0
     for number, line in enumerate([*text.splitlines(), ""], 1):
         joined, start = joined + line, start or number
         if joined.endswith("\\"):
             joined = joined[:-1]
             continue
-        stripped = "" if joined.lstrip().startswith("#") else joined.partition(" #")[0].strip()
-        if stripped:
-            yield RequirementLine(start, stripped, _parse(stripped))
+        yield start, joined
         joined, start = "", 0
 
 

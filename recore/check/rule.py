@@ -1,8 +1,10 @@
 """What a rule is, and what it finds."""
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Level(StrEnum):
@@ -37,17 +39,33 @@ class Finding:
     level: Level = Level.ERROR
 
 
+Inspect = Callable[[Any], Iterable[Finding]]
+
+
 @dataclass(frozen=True)
-class Rule[Subject]:
-    """A rule. Its module has its name and a docstring, which check-rules.md shows, and ends with `RULE = Rule(...)`.
+class Rule:
+    """A rule of the check.
 
     code: stable, such as RC101. name: in lower case with hyphens. summary: one line. needs: codes of the rules that
-    must find no error before this one can run. inspect: yields findings; what it is given depends on the kind of rule:
-    a `SubmissionSource` (source_rules) or `Experiments` (running_rules).
+    must find no error before this one can run. inspect: yields findings; its argument is `Experiments` if the rule runs
+    the submission, otherwise a `SubmissionSource`. documentation: Markdown, which check-rules.md shows.
     """
 
     code: str
     name: str
     summary: str
     needs: tuple[str, ...]
-    inspect: Callable[[Subject], Iterable[Finding]]
+    inspect: Inspect
+    runs: bool = False
+    documentation: str = ""
+
+
+def rule(code: str, summary: str, needs: tuple[str, ...] = ()) -> Callable[[Inspect], Rule]:
+    """Make a rule of the function `inspect` of a module, whose name and docstring become those of the rule."""
+
+    def decorate(inspect: Inspect) -> Rule:
+        package, _, name = inspect.__module__.rpartition(".")
+        runs, documentation = package.endswith(".running_rules"), sys.modules[inspect.__module__].__doc__ or ""
+        return Rule(code, name.replace("_", "-"), summary, needs, inspect, runs, documentation)
+
+    return decorate

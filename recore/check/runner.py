@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recore.check.catalogue import CatalogueEntry, choose_codes, load_catalogue
+from recore.check.catalogue import choose_codes, load_catalogue
 from recore.check.rule import Finding, Level, Rule
 from recore.check.source import SubmissionSource
 from recore.schema import TARGETS
@@ -20,10 +20,9 @@ BEFORE_RUNNING = ("RC202", "RC209")
 
 @dataclass(frozen=True)
 class RuleResult:
-    """What became of a rule: its findings, or the reason why it was not run. runs: whether it runs the submission."""
+    """The findings of a rule, or the reason why it was not run."""
 
-    rule: Rule[Any]
-    runs: bool = False
+    rule: Rule
     findings: tuple[Finding, ...] = ()
     not_run: str = ""
 
@@ -34,7 +33,7 @@ class RuleResult:
 
 
 def run_rules(
-    entries: Iterable[CatalogueEntry],
+    rules: Iterable[Rule],
     chosen: set[str],
     source: SubmissionSource,
     open_experiments: Callable[[], AbstractContextManager[Any]] | None = None,
@@ -43,56 +42,55 @@ def run_rules(
 
     An error of a chosen rule that reads keeps all rules that run the submission from being run.
 
-    open_experiments: opens what rules that run the submission are given; None leaves these rules out. It is called at
-    most once, when the first of them is due. The exceptions of rules and of open_experiments are not caught.
+    open_experiments: opens the experiments of rules that run the submission; None leaves these rules out. It is called
+    at most once, when the first of them is due. The exceptions of rules and of open_experiments are not caught.
     """
-    by_code = {entry.rule.code: entry for entry in entries if open_experiments or not entry.runs}
+    by_code = {rule.code: rule for rule in rules if open_experiments or not rule.runs}
     due = _with_needs(chosen & by_code.keys(), by_code)
-    order = sorted((by_code[code] for code in due), key=lambda entry: (entry.runs, entry.rule.code))
+    order = sorted((by_code[code] for code in due), key=lambda rule: (rule.runs, rule.code))
     results: dict[str, RuleResult] = {}
     experiments: Any = None
     with ExitStack() as opened:
         while order:
-            entry = next(each for each in order if not _waiting(each, order))
-            order.remove(entry)
-            rule = entry.rule
-            if reason := _unmet(entry, results) or (entry.runs and _first_error(chosen, results)):
-                results[rule.code] = RuleResult(rule, entry.runs, not_run=reason)
+            rule = next(rule for rule in order if not _waiting(rule, order))
+            order.remove(rule)
+            if reason := _unmet(rule, results) or (rule.runs and _first_error(chosen, results)):
+                results[rule.code] = RuleResult(rule, not_run=reason)
                 continue
-            if entry.runs and experiments is None and open_experiments:
+            if rule.runs and experiments is None and open_experiments:
                 experiments = opened.enter_context(open_experiments())
-            findings = dict.fromkeys(rule.inspect(experiments if entry.runs else source))
-            results[rule.code] = RuleResult(rule, entry.runs, tuple(findings))
+            findings = dict.fromkeys(rule.inspect(experiments if rule.runs else source))
+            results[rule.code] = RuleResult(rule, tuple(findings))
     return [results[code] for code in sorted(chosen & results.keys())]
 
 
 def check_source(submission: Path) -> list[RuleResult]:
     """Run all rules that read a submission. Returns their results, as `recore check --source-only` shows them."""
-    entries = load_catalogue()
-    chosen = choose_codes(entries, [], [], for_host=False)
-    return run_rules(entries, chosen, SubmissionSource(submission, TARGETS))
+    rules = load_catalogue()
+    chosen = choose_codes(rules, [], [], for_host=False)
+    return run_rules(rules, chosen, SubmissionSource(submission, TARGETS))
 
 
-def _with_needs(chosen: set[str], by_code: dict[str, CatalogueEntry]) -> set[str]:
+def _with_needs(chosen: set[str], by_code: dict[str, Rule]) -> set[str]:
     """Codes, and those of the rules that these need, directly or indirectly."""
     due = list(chosen)
-    for code in due:  # it grows meanwhile
+    for code in due:  # which grows in the loop
         due += [need for need in _needs(by_code[code]) if need in by_code and need not in due]
     return set(due)
 
 
-def _needs(entry: CatalogueEntry) -> tuple[str, ...]:
-    return (*BEFORE_RUNNING, *entry.rule.needs) if entry.runs else entry.rule.needs
+def _needs(rule: Rule) -> tuple[str, ...]:
+    return (*BEFORE_RUNNING, *rule.needs) if rule.runs else rule.needs
 
 
-def _waiting(entry: CatalogueEntry, others: list[CatalogueEntry]) -> bool:
+def _waiting(rule: Rule, others: list[Rule]) -> bool:
     """Whether a rule that this one needs is still to be run."""
-    return any(other.rule.code in _needs(entry) for other in others)
+    return any(other.code in _needs(rule) for other in others)
 
 
-def _unmet(entry: CatalogueEntry, results: dict[str, RuleResult]) -> str:
+def _unmet(rule: Rule, results: dict[str, RuleResult]) -> str:
     """Why a rule cannot be run: the first rule that it needs and that has not passed."""
-    for code in _needs(entry):
+    for code in _needs(rule):
         result = results.get(code)
         if result and not result.passed:
             state = "was not run" if result.not_run else "found an error"
@@ -103,6 +101,6 @@ def _unmet(entry: CatalogueEntry, results: dict[str, RuleResult]) -> str:
 def _first_error(chosen: set[str], results: dict[str, RuleResult]) -> str:
     """Why nothing is run: the first chosen rule that reads and has found an error."""
     for code, result in sorted(results.items()):
-        if code in chosen and not result.runs and not result.passed:
+        if code in chosen and not result.rule.runs and not result.passed:
             return f"the submission is run when {code} ({result.rule.name}) finds no error"
     return ""

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-# what `if` asks for where a script does one thing on the platform and another elsewhere
+# named in the condition of an `if` that distinguishes the platform from other machines
 PROBES = frozenset(
     "exists isfile isdir is_file is_dir environ getenv find_spec version_info __version__ Version".split()
 )
 SYSTEM_PROBES = frozenset(("os.name", "sys.platform", "platform.system"))
+ENTRY_POINTS = ("train.py", "preprocess.py")  # that jobs start
 MAKERS_ANYWHERE = ("globals", "exec")  # they can make names at the top level
 MAKERS = (*MAKERS_ANYWHERE, "setattr", "vars", "locals")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -45,7 +46,7 @@ class Context:
 
 @dataclass(frozen=True)
 class ImportStatement:
-    """An import. module: absolute and dotted, empty where a relative import leads out of all packages.
+    """An import. module: absolute and dotted, empty if a relative import leads out of all packages.
 
     names: what `from module import ...` asks for.
     """
@@ -90,6 +91,14 @@ class Script:
         return list(_walk(self.tree))
 
     @cached_property
+    def calls(self) -> list[tuple[ast.Call, Context]]:
+        return [(node, context) for node, context in self.nodes if isinstance(node, ast.Call)]
+
+    def executes(self, context: Context) -> bool:
+        """Whether a job executes what has this context: only the scripts that it starts pass their main guard."""
+        return not context.main or self.file in ENTRY_POINTS
+
+    @cached_property
     def imports(self) -> list[ImportStatement]:
         return list(self._find_imports())
 
@@ -121,9 +130,8 @@ class Script:
         for node, _ in self.nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
-                    names[alias.asname or alias.name.partition(".")[0]] = (
-                        alias.name if alias.asname else alias.name.partition(".")[0]
-                    )
+                    top = alias.name.partition(".")[0]
+                    names[alias.asname or top] = alias.name if alias.asname else top
             elif isinstance(node, ast.ImportFrom):
                 module = self._absolute(node.module or "", node.level)
                 names |= {alias.asname or alias.name: f"{module}.{alias.name}" for alias in node.names}
@@ -178,7 +186,7 @@ class Script:
 
     @cached_property
     def top_level_names(self) -> set[str] | None:
-        """What `from file import name` can import; None where only running the file would tell.
+        """What `from file import name` can import; None if only running the file would tell.
 
         The names that `from another import *` adds are not among them.
         """
@@ -211,6 +219,11 @@ def parse_script(file: str, content: bytes) -> Script:
         return Script(file, content, problem=problem, problem_line=content.count(b"\n", 0, error.start) + 1)
     except (ValueError, RecursionError, MemoryError) as error:
         return Script(file, content, problem=str(error) or "its expressions are nested too deeply")
+
+
+def method_of(call: ast.Call) -> str:
+    """The name of the method or attribute that is called; empty for other calls."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 
 def line_of(node: ast.AST) -> int:
@@ -251,23 +264,24 @@ def _inner(node: ast.AST, name: str, context: Context) -> Context:
         return replace(context, handled=context.handled | names)
     if isinstance(node, ast.With) and name == "body":
         calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
-        suppressed = [each for call in calls if _last_name(call.func) == "suppress" for each in call.args]
-        return replace(context, handled=context.handled | {_last_name(each) for each in suppressed})
+        suppressed = [each for call in calls if last_name(call.func) == "suppress" for each in call.args]
+        return replace(context, handled=context.handled | {last_name(each) for each in suppressed})
     return context
 
 
 def _asks_for_system(test: ast.expr) -> bool:
     attributes = [each for each in ast.walk(test) if isinstance(each, ast.Attribute)]
-    return any(f"{_last_name(each.value)}.{each.attr}" in SYSTEM_PROBES for each in attributes)
+    return any(f"{last_name(each.value)}.{each.attr}" in SYSTEM_PROBES for each in attributes)
 
 
 def _exceptions(caught: ast.expr | None) -> list[str]:
     if caught is None:
         return ["BaseException"]
-    return [_last_name(each) for each in (caught.elts if isinstance(caught, ast.Tuple) else [caught])]
+    return [last_name(each) for each in (caught.elts if isinstance(caught, ast.Tuple) else [caught])]
 
 
-def _last_name(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """The part of a dotted name after its last dot; empty for other expressions than names."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 

@@ -1,7 +1,6 @@
 """The requests that the server gets besides those of Batch Transform, made of lines of step 2's CSV."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,10 +18,6 @@ class Request:
     name: str
     body: bytes
     content_type: str = CSV
-
-    @property
-    def file(self) -> str:
-        return f"{self.name}.body"
 
 
 def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
@@ -46,12 +41,6 @@ def plan_requests(inputs: Path, rows: Sequence[int]) -> list[Request]:
         *(Request(name, header + spoil(name, lines)) for name in MALFORMED),
     ]
     return [*requests, Request("afterwards", few)]
-
-
-def describe_plan(models: Iterable[str], modules: list[str], bodies: Sequence[Request]) -> bytes:
-    """The plan.json of serve.py: models, modules to look for, and requests to each model."""
-    listed = [{"name": each.name, "body": each.file, "content_type": each.content_type} for each in bodies]
-    return json.dumps([{"model": model, "modules": modules, "requests": listed} for model in models]).encode()
 
 
 def spoil(name: str, lines: list[bytes]) -> bytes:

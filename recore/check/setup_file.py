@@ -31,14 +31,10 @@ class SetupFile:
             return call.lineno
         return 0
 
-    def covers(self, dotted: str) -> bool:
-        """Whether a module or package is listed, itself or as a part of a listed package."""
-        return dotted in self.modules or dotted in self.packages or dotted.rpartition(".")[0] in self.packages
-
 
 def read_setup_file(script: Script) -> SetupFile:
     """Read what a parsed setup.py lists."""
-    calls = [node for node, _ in script.nodes if isinstance(node, ast.Call) and script.name_of(node.func) in SETUP]
+    calls = [node for node, _ in script.calls if script.name_of(node.func) in SETUP]
     setup = SetupFile(script, calls)
     for call in calls:
         for keyword in call.keywords:

@@ -1,16 +1,15 @@
-"""What rules that only read are given: a submission's files, parsed, and what its scripts reach."""
+"""The subject of the rules that only read: a submission's files, parsed, and what its scripts reach."""
 
 from functools import cached_property
 from pathlib import Path
 
 from recore.check.container import is_in_container
 from recore.check.requirements_file import RequirementLine, provided_modules, read_requirements
-from recore.check.script import DEEPEST, Function, ImportStatement, Script, parse_script
+from recore.check.script import DEEPEST, ENTRY_POINTS, Function, ImportStatement, Script, parse_script
 from recore.check.setup_file import SetupFile, read_setup_file
 from recore.check.submission_tree import SubmissionTree, UnreadableFile
 from recore.evaluation import find_uploads
 
-ENTRY_POINTS = ("train.py", "preprocess.py")
 MANY = 500  # scripts that are read at most
 
 
@@ -51,7 +50,7 @@ class SubmissionSource:
     def reached_from(self, entry_point: str) -> list[Script]:
         """The scripts that one imports, directly or indirectly, itself first."""
         files, reached = [entry_point], []
-        for file in files:  # it grows meanwhile
+        for file in files:  # which grows in the loop
             script = self.script(file) if file.endswith(".py") else None
             if script is None:
                 continue
@@ -90,7 +89,7 @@ class SubmissionSource:
         return self.find_function(other, original, depth + 1) if other else None
 
     def names_of(self, script: Script, depth: int = 0) -> set[str] | None:
-        """What can be imported from a script, names of `from ... import *` included; None where only running it would
+        """What can be imported from a script, names of `from ... import *` included; None if only running it would
         tell.
         """
         names = script.top_level_names
@@ -138,7 +137,7 @@ class SubmissionSource:
 
     @property
     def known_uploads(self) -> dict[str, int]:
-        """The same as `uploads`, but empty where they cannot be determined."""
+        """The same as `uploads`, but empty if they cannot be determined."""
         try:
             return self.uploads
         except (ValueError, OSError):

@@ -50,7 +50,7 @@ class SubmissionTree:
             return False
 
     def list_folder(self, name: str) -> list[str]:
-        """The names of what is in a folder, sorted; empty where there is no such folder."""
+        """The names of what is in a folder, sorted; empty if there is no such folder."""
         if self._archived is not None:
             start = f"{name}/" if name else ""
             inside = (file.removeprefix(start) for file in self._archived if file.startswith(start))

@@ -1,28 +1,27 @@
 """Compares what preprocess.py makes of the data's variations."""
 
-from recore.check.inputs import InputRow, differing, read_inputs
+from recore.check.inputs import InputRow, Inputs, differing, read_inputs
 from recore.check.left_by_jobs import Variation
 from recore.failures import last_error, read_end
 
 
-def failure_of(variation: Variation) -> str:
-    """Why preprocess.py failed with a variation, or why its output is not a CSV; empty if neither is the case."""
+def read_variation(variation: Variation) -> Inputs:
+    """What preprocess.py made of a variation. Its problem says why it failed, or why its output is not a CSV."""
     if variation.output is not None:
-        return read_inputs(variation.output).problem
-    if variation.status:
-        return last_error(read_end(variation.log)) or f"it ends with status {variation.status}"
-    return "it writes no public.csv"
+        return read_inputs(variation.output)
+    ended = f"it ends with status {variation.status}"
+    reason = last_error(read_end(variation.log)) or ended if variation.status else "it writes no public.csv"
+    return Inputs([], [], reason)
 
 
-def rows_of(variation: Variation) -> list[InputRow]:
-    """The rows of a variation without a failure."""
-    if variation.output is None:
-        raise ValueError("preprocess.py failed with this variation")
-    return read_inputs(variation.output).rows
+def compare(variation: Variation, expected: list[InputRow], header: list[str]) -> str:
+    """Why a variation does not have the expected rows; empty if it has them."""
+    inputs = read_variation(variation)
+    return f"it fails: {inputs.problem}" if inputs.problem else compare_rows(expected, inputs.rows, header)
 
 
 def compare_rows(expected: list[InputRow], rows: list[InputRow], header: list[str]) -> str:
-    """How rows differ from those expected, which have the same order; empty where they agree."""
+    """How rows differ from those expected, which have the same order; empty if they agree."""
     if len(rows) != len(expected):
         return f"there are {len(rows)} rows instead of {len(expected)}"
     for wanted, row in zip(expected, rows, strict=True):

@@ -72,18 +72,18 @@ def check(
     )
     from recore.check import list_rules as to_list
 
-    entries = load_catalogue()
-    chosen = choose_codes(entries, list(chain(*select)), list(chain(*ignore)), for_host)
+    rules = load_catalogue()
+    chosen = choose_codes(rules, list(chain(*select)), list(chain(*ignore)), for_host)
     kind = "json" if as_json else kind
     if list_rules:
-        click.echo(to_list([entry for entry in entries if entry.rule.code in chosen], kind == "json"))
+        click.echo(to_list([rule for rule in rules if rule.code in chosen], kind == "json"))
         return
     source, experiments = SubmissionSource(submission, TARGETS), None
     if not source_only:
         isolation = isolation or ("required" if for_host else "auto")
         which = (isolation, not select, for_host, "RC251" in chosen)
         experiments = partial(open_experiments, submission, public, *which, show_line, show_running("check"))
-    results = run_rules(entries, chosen, source, experiments)
+    results = run_rules(rules, chosen, source, experiments)
     if kind == "text":
         click.echo(to_text(results, submission, verbose))
     else:

@@ -146,6 +146,8 @@ class LoadedModel:
         if missing and (self._hooks.needs_module or os.environ.get("SAGEMAKER_PROGRAM")):
             # the toolkit would continue without it and fail later
             raise ModuleNotFoundError(f"no module {module!r} in {folder}: SAGEMAKER_PROGRAM names it")
+        if not missing:
+            __import__(module)  # as a statement does: -X importtime does not report what importlib imports
         context = {"context": self._context} if self._context else {}
         self._transformer.validate_and_initialize(model_dir=os.environ["SM_MODEL_DIR"], **context)
         if missing:

@@ -24,7 +24,7 @@ class EngineConnection(http.client.HTTPConnection):
 
 
 def read_version(environ: Mapping[str, str]) -> str:
-    """The version of the engine at DOCKER_HOST, by default the local one. Raises OSError where none answers."""
+    """The version of the engine at DOCKER_HOST, by default the local one. Raises OSError if none answers."""
     address = environ.get("DOCKER_HOST") or DEFAULT
     url = urlsplit(address)
     connection: http.client.HTTPConnection

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
-SERVICES = ("sagemaker", "s3", "logs", "cloudwatch")  # the clients of Services, in order
+SERVICES = ("sagemaker", "s3", "logs", "cloudwatch", "sagemaker-runtime")  # the clients of Services, in order
 
 
 class PlaceError(Exception):
@@ -19,6 +19,7 @@ class Services:
     s3: Any
     logs: Any
     cloudwatch: Any
+    runtime: Any = None
     log_delay: float = 0.0
 
 

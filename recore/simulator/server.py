@@ -32,7 +32,7 @@ from recore.simulator.state.s3_folder import State, Wsgi
 BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 ROLE = "SageMakerRole"
 ROLE_ARN = arn(f"role/{ROLE}", "iam", region="")
-DIRECT = Config(proxies={})  # without a proxy
+DIRECT = Config(proxies={}, read_timeout=90)  # without a proxy; an invocation may take a minute
 SDK_SETTINGS = "sagemaker.yaml"
 CLIENTS = Path(__file__).parent / "clients"  # for PYTHONPATH: its sitecustomize.py redirects clients of STS
 

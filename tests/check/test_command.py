@@ -91,7 +91,7 @@ def test_workflow_commands_name_file_and_line(tmp_path: Path) -> None:
 
 
 def test_workflow_commands_are_escaped() -> None:
-    rule: Rule[object] = Rule("RC101", "one", "One", (), lambda _: [])
+    rule = Rule("RC101", "one", "One", (), lambda _: [])
     finding = Finding("50% of\n::error::it", "a, b: c", Place("a,b:c%.py", 3), Level.WARNING)
     line = to_github([RuleResult(rule, findings=(finding,))], Path()).splitlines()[0]
     assert line == "::warning file=a%2Cb%3Ac%25.py,title=RC101 one,line=3::50%25 of ::error::it Fix: a, b: c"

@@ -85,17 +85,17 @@ def test_an_operator_that_finds_no_place_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", READ)
 def test_a_mutant_is_found_by_reading(name: str, tmp_path: Path) -> None:
     folder = make_mutant(BY_NAME[name], tmp_path / "mutant")
-    entries = load_catalogue()
-    results = run_rules(entries, choose_codes(entries, [], [], False), SubmissionSource(folder, tuple(WEIGHTS)))
+    rules = load_catalogue()
+    results = run_rules(rules, choose_codes(rules, [], [], False), SubmissionSource(folder, tuple(WEIGHTS)))
     assert [result.rule.code for result in results if result.findings] == [READ[name]]
 
 
 def test_harmless_changes_are_not_found_by_reading(tmp_path: Path) -> None:
-    entries = load_catalogue()
-    chosen = choose_codes(entries, [], [], False)
+    rules = load_catalogue()
+    chosen = choose_codes(rules, [], [], False)
     for number, mutant in enumerate(each for each in MUTANTS if each.kind in ("equivalent", "other")):
         folder = make_mutant(mutant, tmp_path / str(number))
-        results = run_rules(entries, chosen, SubmissionSource(folder, tuple(WEIGHTS)))
+        results = run_rules(rules, chosen, SubmissionSource(folder, tuple(WEIGHTS)))
         assert [result.findings for result in results if result.findings] == [], mutant.name
 
 

@@ -17,10 +17,10 @@ def test_the_page_is_made_from_the_rules() -> None:
 
 
 def test_every_rule_explains_the_problem_and_the_fix() -> None:
-    for entry in load_catalogue():
-        assert "\nFix: " in entry.documentation, entry.rule.code
-        assert len(entry.documentation) > 200, entry.rule.code
-        assert f"### {entry.rule.code} {entry.rule.name}\n" in PAGE.read_text("utf-8")
+    for rule in load_catalogue():
+        assert "\nFix: " in rule.documentation, rule.code
+        assert len(rule.documentation) > 200, rule.code
+        assert f"### {rule.code} {rule.name}\n" in PAGE.read_text("utf-8")
 
 
 def test_the_workflow_runs_the_check_on_pull_requests_without_permissions() -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from support.overlays import SUBMISSIONS
 
-from recore.check.catalogue import CatalogueEntry, choose_codes, load_catalogue
+from recore.check.catalogue import choose_codes, load_catalogue
 from recore.check.rule import Finding, Level, Place, Rule
 from recore.check.runner import run_rules
 from recore.check.source import SubmissionSource
@@ -22,12 +22,12 @@ class Journal:
         self.calls: list[tuple[str, object]] = []
         self.opened = self.closed = 0
 
-    def entry(self, code: str, *findings: Finding, needs: tuple[str, ...] = (), runs: bool = False) -> CatalogueEntry:
+    def rule(self, code: str, *findings: Finding, needs: tuple[str, ...] = (), runs: bool = False) -> Rule:
         def inspect(subject: object) -> list[Finding]:
             self.calls.append((code, subject))
             return list(findings)
 
-        return CatalogueEntry(Rule(code, f"rule-{code.lower()}", "One.", needs, inspect), "One.", runs)
+        return Rule(code, f"rule-{code.lower()}", "One.", needs, inspect, runs)
 
     @contextmanager
     def experiments(self) -> Iterator[str]:
@@ -51,13 +51,13 @@ def journal() -> Journal:
 
 
 def test_rules_that_read_come_first_and_share_one_source(journal: Journal, source: SubmissionSource) -> None:
-    entries = [
-        journal.entry("RC301", runs=True, needs=("RC501",)),
-        journal.entry("RC501", runs=True),
-        journal.entry("RC102", needs=("RC103",)),
-        journal.entry("RC103", WARNING),
+    rules = [
+        journal.rule("RC301", runs=True, needs=("RC501",)),
+        journal.rule("RC501", runs=True),
+        journal.rule("RC102", needs=("RC103",)),
+        journal.rule("RC103", WARNING),
     ]
-    results = run_rules(entries, {"RC301", "RC102", "RC103"}, source, journal.experiments)
+    results = run_rules(rules, {"RC301", "RC102", "RC103"}, source, journal.experiments)
     assert journal.calls == [
         ("RC103", source),
         ("RC102", source),
@@ -69,13 +69,13 @@ def test_rules_that_read_come_first_and_share_one_source(journal: Journal, sourc
 
 
 def test_rules_that_need_a_failed_rule_do_not_run(journal: Journal, source: SubmissionSource) -> None:
-    entries = [
-        journal.entry("RC101", ERROR),
-        journal.entry("RC102", needs=("RC101",)),
-        journal.entry("RC103", needs=("RC102",)),
-        journal.entry("RC104"),
+    rules = [
+        journal.rule("RC101", ERROR),
+        journal.rule("RC102", needs=("RC101",)),
+        journal.rule("RC103", needs=("RC102",)),
+        journal.rule("RC104"),
     ]
-    results = run_rules(entries, {"RC102", "RC103", "RC104"}, source)
+    results = run_rules(rules, {"RC102", "RC103", "RC104"}, source)
     assert {result.rule.code: result.not_run for result in results} == {
         "RC102": "it needs RC101 (rule-rc101), which found an error",
         "RC103": "it needs RC102 (rule-rc102), which was not run",
@@ -85,45 +85,45 @@ def test_rules_that_need_a_failed_rule_do_not_run(journal: Journal, source: Subm
 
 
 def test_a_warning_does_not_prevent_other_rules_from_running(journal: Journal, source: SubmissionSource) -> None:
-    entries = [journal.entry("RC101", WARNING), journal.entry("RC301", needs=("RC101",), runs=True)]
-    results = run_rules(entries, {"RC101", "RC301"}, source, journal.experiments)
+    rules = [journal.rule("RC101", WARNING), journal.rule("RC301", needs=("RC101",), runs=True)]
+    results = run_rules(rules, {"RC101", "RC301"}, source, journal.experiments)
     assert [result.not_run for result in results] == ["", ""]
     assert journal.order == ["RC101", "RC301"]
 
 
 def test_nothing_is_run_while_the_source_has_errors(journal: Journal, source: SubmissionSource) -> None:
-    entries = [journal.entry("RC101", ERROR), journal.entry("RC301", runs=True)]
-    results = run_rules(entries, {"RC101", "RC301"}, source, journal.experiments)
+    rules = [journal.rule("RC101", ERROR), journal.rule("RC301", runs=True)]
+    results = run_rules(rules, {"RC101", "RC301"}, source, journal.experiments)
     assert results[1].not_run == "the submission is run when RC101 (rule-rc101) finds no error"
     assert journal.opened == 0
-    run_rules(entries, {"RC301"}, source, journal.experiments)  # RC101 is not selected
+    run_rules(rules, {"RC301"}, source, journal.experiments)  # RC101 is not selected
     assert journal.opened == 1
 
 
 def test_an_error_found_by_running_does_not_prevent_other_rules_from_running(
     journal: Journal, source: SubmissionSource
 ) -> None:
-    entries = [journal.entry("RC301", ERROR, runs=True), journal.entry("RC302", runs=True)]
-    results = run_rules(entries, {"RC301", "RC302"}, source, journal.experiments)
+    rules = [journal.rule("RC301", ERROR, runs=True), journal.rule("RC302", runs=True)]
+    results = run_rules(rules, {"RC301", "RC302"}, source, journal.experiments)
     assert [result.not_run for result in results] == ["", ""]
     assert journal.order == ["RC301", "RC302"]
 
 
 def test_files_that_are_not_uploaded_are_not_run(journal: Journal, source: SubmissionSource) -> None:
-    entries = [journal.entry("RC202", ERROR), journal.entry("RC301", runs=True)]
-    results = run_rules(entries, {"RC301"}, source, journal.experiments)
+    rules = [journal.rule("RC202", ERROR), journal.rule("RC301", runs=True)]
+    results = run_rules(rules, {"RC301"}, source, journal.experiments)
     assert [result.not_run for result in results] == ["it needs RC202 (rule-rc202), which found an error"]
     assert journal.opened == 0
 
 
 def test_without_experiments_only_the_source_is_read(journal: Journal, source: SubmissionSource) -> None:
-    entries = [journal.entry("RC101"), journal.entry("RC301", runs=True)]
-    assert [result.rule.code for result in run_rules(entries, {"RC101", "RC301"}, source)] == ["RC101"]
+    rules = [journal.rule("RC101"), journal.rule("RC301", runs=True)]
+    assert [result.rule.code for result in run_rules(rules, {"RC101", "RC301"}, source)] == ["RC101"]
     assert journal.order == ["RC101"]
 
 
 def test_the_same_finding_is_reported_once(journal: Journal, source: SubmissionSource) -> None:
-    [result] = run_rules([journal.entry("RC101", ERROR, ERROR)], {"RC101"}, source)
+    [result] = run_rules([journal.rule("RC101", ERROR, ERROR)], {"RC101"}, source)
     assert result.findings == (ERROR,)
 
 
@@ -131,7 +131,7 @@ def test_experiments_are_closed_when_a_rule_raises(journal: Journal, source: Sub
     def inspect(subject: object) -> list[Finding]:
         raise OSError("the disk is full")
 
-    entry = CatalogueEntry(Rule("RC301", "one", "One.", (), inspect), "One.", True)
+    rule = Rule("RC301", "one", "One.", (), inspect, True)
     closed = []
 
     @contextmanager
@@ -142,32 +142,32 @@ def test_experiments_are_closed_when_a_rule_raises(journal: Journal, source: Sub
             closed.append(True)
 
     with pytest.raises(OSError, match="the disk is full"):
-        run_rules([entry], {"RC301"}, source, experiments)
+        run_rules([rule], {"RC301"}, source, experiments)
     assert closed == [True]
 
 
 def test_rules_are_selected_by_the_beginning_of_their_codes(journal: Journal) -> None:
-    entries = [journal.entry(code) for code in ("RC101", "RC102", "RC203", "RC801")]
-    assert choose_codes(entries, [], [], for_host=False) == {"RC101", "RC102", "RC203"}
-    assert choose_codes(entries, [], [], for_host=True) == {"RC101", "RC102", "RC203", "RC801"}
-    assert choose_codes(entries, ["RC1", "RC203"], ["RC102"], for_host=False) == {"RC101", "RC203"}
-    assert choose_codes(entries, ["RC8"], [], for_host=False) == {"RC801"}
-    assert choose_codes(entries, [], ["RC"], for_host=False) == set()
+    rules = [journal.rule(code) for code in ("RC101", "RC102", "RC203", "RC801")]
+    assert choose_codes(rules, [], [], for_host=False) == {"RC101", "RC102", "RC203"}
+    assert choose_codes(rules, [], [], for_host=True) == {"RC101", "RC102", "RC203", "RC801"}
+    assert choose_codes(rules, ["RC1", "RC203"], ["RC102"], for_host=False) == {"RC101", "RC203"}
+    assert choose_codes(rules, ["RC8"], [], for_host=False) == {"RC801"}
+    assert choose_codes(rules, [], ["RC"], for_host=False) == set()
 
 
 @pytest.mark.parametrize(("select", "ignore"), [(["RC120"], []), ([], ["RC120"])])
 def test_an_unknown_code_is_refused_with_the_closest_one(
     select: list[str], ignore: list[str], journal: Journal
 ) -> None:
-    entries = [journal.entry(code) for code in ("RC102", "RC203")]
+    rules = [journal.rule(code) for code in ("RC102", "RC203")]
     with pytest.raises(ValueError, match=r"no rule 'RC120': did you mean RC102\?"):
-        choose_codes(entries, select, ignore, for_host=False)
+        choose_codes(rules, select, ignore, for_host=False)
 
 
 def test_every_rule_of_the_catalogue_is_in_the_module_named_after_it() -> None:
-    entries = load_catalogue()
-    assert len(entries) >= 32
-    for entry in entries:
-        module = entry.rule.inspect.__module__.rpartition(".")[2]
-        assert module.replace("_", "-") == entry.rule.name
-        assert not entry.rule.summary.endswith(".")
+    rules = load_catalogue()
+    assert len(rules) >= 32
+    for rule in rules:
+        module = rule.inspect.__module__.rpartition(".")[2]
+        assert module.replace("_", "-") == rule.name
+        assert not rule.summary.endswith(".")

@@ -114,6 +114,15 @@ def test_the_sound_submission_has_no_findings(simulator: Simulator, small_data: 
 
 
 @pytest.mark.slow
+def test_no_endpoint_and_no_model_is_left(simulator: Simulator, small_data: Path) -> None:
+    sagemaker = simulator.client("sagemaker")
+    check(simulator, SUBMISSIONS / "sound", small_data, ("RC607", "RC608"))
+    assert sagemaker.list_endpoints()["Endpoints"] == []
+    assert sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
+    assert sagemaker.list_models()["Models"] == []
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [name for name in list_models() if name != "ridge"])  # ridge is the template itself
 def test_a_new_submission_has_no_findings(model: str, simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     write_submission(tmp_path / "new", model)

@@ -297,7 +297,9 @@ def test_a_hidden_file_is_refused(tmp_path: Path) -> None:
 
 def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
-    make_job_folder(tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv")
+    make_job_folder(
+        tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv"
+    )
     assert "The channel train has no groups (`qid:` in libsvm): all rows form one group." in printed_by(
         tmp_path, capsys
     )

@@ -1,34 +1,29 @@
 """Runs the rules that run a submission, each after those that it needs, and reports their findings."""
 
 import graphlib
-import importlib
 import itertools
-import pkgutil
 import runpy
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from recore.check import running_rules
+from recore.check.catalogue import load_catalogue
 from recore.check.experiments import Experiments
 from recore.check.public_data import PublicData
 from recore.check.rule import Finding, Level, Rule
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.submission import read_submission
-from recore.places.place import Services
+from recore.places.place import SERVICES, Services
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 from support.checkout import ROOT
 
 SUBMISSIONS = ROOT / "tests/submissions"
-SERVICES = ("sagemaker", "s3", "logs", "cloudwatch")
 numbers = itertools.count()
 
 
-def all_rules() -> dict[str, Rule[Experiments]]:
+def all_rules() -> dict[str, Rule]:
     """Return the running rules by code."""
-    names = [module.name for module in pkgutil.iter_modules(running_rules.__path__)]
-    rules = [importlib.import_module(f"{running_rules.__name__}.{name}").RULE for name in names]
-    return {rule.code: rule for rule in rules}
+    return {rule.code: rule for rule in load_catalogue() if rule.runs}
 
 
 def open_experiments(simulator: Simulator, submission: Path, public: Path, folder: Path) -> Experiments:

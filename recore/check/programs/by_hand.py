@@ -1,8 +1,8 @@
 """Runs the project's predict.py as the Unearthed CLI does: in the project's folder, without arguments.
 
-It runs as the script of a training job, because only such a job installs requirements.txt. Channels: `code` (this file
-and requirements.txt), `project` (project.tar.gz), `training` (public.csv.gz), `models` (full.tar.gz). Into the model
-folder go results.json (status, log) and public.csv.out.
+It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
+file and requirements.txt), `project` (project.tar.gz), `training` (public.csv.gz), `models` (full.tar.gz). Into the
+model folder go results.json (status, log) and public.csv.out.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Runs a submission's steps with an audit hook that reports what they try: preprocess.py, train.py and the server.
+"""Runs a submission's steps with an audit hook that reports what they try: preprocess.py, train.py and the hooks.
 
-It runs as the script of a training job, because only such a job installs requirements.txt. Channels: `code` (this file,
-serve.py, the container's server as recore_serving.py, sitecustomize.py, requirements.txt), `submission`
+It runs as the script of a training job, because processing jobs do not install requirements.txt. Channels: `code` (this
+file, the container's server as recore_serving.py, sitecustomize.py, requirements.txt), `submission`
 (submission.tar.gz), `training` (public.csv.gz). results.json in the model folder: for each step its status, seconds,
 and events.
 """
@@ -21,16 +21,19 @@ BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 MODEL, CODE, PROCESSING = BASE / "model", BASE / "code", BASE / "processing"
 SECONDS = 900  # of a step
 MOST = 200  # events of a step
-FILES = ("observe.py", "serve.py", "recore_serving.py", "sitecustomize.py")
+FILES = ("observe.py", "recore_serving.py", "sitecustomize.py")
 
 
 def main() -> None:
-    if sys.argv[1:] != ["here"]:  # the submission needs this folder: go on from another one
+    if sys.argv[1:] == ["predict"]:
+        predict()
+    elif sys.argv[1:] != ["here"]:  # the submission needs this folder: go on from another one
         folder = tempfile.mkdtemp(prefix="observe-")
         for name in FILES:
             shutil.copy(CODE / name, folder)
         os.execv(sys.executable, [sys.executable, f"{folder}/observe.py", "here"])  # noqa: S606
-    observe(Path(__file__).parent)
+    else:
+        observe(Path(__file__).parent)
 
 
 def observe(folder: Path) -> None:
@@ -44,15 +47,15 @@ def observe(folder: Path) -> None:
     shutil.copy(public, PROCESSING / "input/public")
     shutil.copy(CODE / "preprocess.py", PROCESSING / "input/code")
     steps = {
-        "preprocess": lambda variables: run([f"{PROCESSING}/input/code/preprocess.py"], "/", variables),
-        "train": lambda variables: run(["train.py"], str(CODE), variables),
-        "predict": serve,
+        "preprocess": [f"{PROCESSING}/input/code/preprocess.py"],
+        "train": ["train.py"],
+        "predict": [f"{folder}/observe.py", "predict"],
     }
     report = {}
-    for name, step in steps.items():
+    for name, command in steps.items():
         events = folder / f"{name}.jsonl"
         began = time.monotonic()
-        status = step(variables_of(folder, events))
+        status = run(command, str(CODE) if name == "train" else "/", variables_of(folder, events))
         report[name] = {"status": status, "seconds": time.monotonic() - began, "events": read_events(events)}
     shutil.rmtree(MODEL)
     MODEL.mkdir()
@@ -65,7 +68,7 @@ def variables_of(folder: Path, events: Path) -> dict[str, str]:
 
 
 def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
-    """Run a script; its exit status, 124 where it takes too long."""
+    """Run a script; its exit status, 124 if it takes too long."""
     with subprocess.Popen(["python", *command], cwd=folder, env=variables, start_new_session=True) as process:
         try:
             return process.wait(SECONDS)
@@ -74,18 +77,15 @@ def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
             return 124
 
 
-def serve(variables: dict[str, str]) -> int:
-    """Serve the model that train.py left, and send it what preprocess.py left; 0 where it answered."""
-    from serve import LocalServer  # type: ignore[import-not-found]  # it is in the folder of this file
-
+def predict() -> None:
+    """Load the model that train.py left, and answer what preprocess.py left, as the container's server does."""
     shutil.copytree(CODE, MODEL / "code", dirs_exist_ok=True)
-    inputs = PROCESSING / "output/preprocess/public.csv"
-    own = {name: variables[name] for name in ("RECORE_AUDIT", "PYTHONPATH")}
-    with LocalServer(Path(os.devnull), own) as server:
-        if server.wait_until_ready() or not inputs.is_file():
-            return 1
-        status, _ = server.request("POST", "/invocations", inputs.read_bytes(), "text/csv")
-    return 0 if status == 200 else 1
+    os.environ |= {"SAGEMAKER_PROGRAM": "train.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(MODEL / "code")}
+    from recore_serving import DefaultHooks, LoadedModel  # type: ignore[import-not-found]  # it is beside this file
+
+    model, inputs = LoadedModel(DefaultHooks()), PROCESSING / "output/preprocess/public.csv"
+    status, *_ = model.respond(inputs.read_bytes(), "text/csv", {"HTTP_ACCEPT": "text/csv"})
+    sys.exit(bool(model.reason) or not status.startswith("200"))
 
 
 def read_events(path: Path) -> list[Any]:

@@ -1,6 +1,6 @@
 """The archive that setuptools builds is not the one that the check ran with. `unearthed build` runs setup.py and
 uploads what setuptools packs. `recore` only reads setup.py and MANIFEST.in. Where the two disagree, the platform gets
-other files than those that a run used, or none: the client ends with status 0 even where setup.py fails. The files are
+other files than those that a run used, or none: the client ends with status 0 even if setup.py fails. The files are
 compared by content, so that what the training job shows for the files of the run (its scripts import from them alone)
 holds for the archive as well.
 
@@ -15,13 +15,14 @@ from fnmatch import fnmatch
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.failures import last_error, plain, read_end
 
 FIX = "Write all modules into py_modules of setup.py as a list of names, and other files into MANIFEST.in"
 SHOWN = 5
 
 
+@rule("RC251", "The archive that setuptools builds holds the files that were checked")
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     if experiments.project is None:
         return
@@ -45,8 +46,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         if names:
             shown = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
             yield Finding(plain(f"The archive that setuptools builds {what} {shown}"), FIX, Place("setup.py"))
-
-
-RULE = Rule(
-    "RC251", "archive-differs", "The archive that setuptools builds holds the files that were checked", (), inspect
-)

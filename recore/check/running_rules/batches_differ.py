@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from recore.check.experiments import Experiments
+from recore.check.left_by_jobs import Served
 from recore.check.places import place_of
 from recore.check.predictions import (
     Floats,
@@ -24,30 +25,30 @@ from recore.check.predictions import (
     read_answer,
     read_predictions,
 )
-from recore.check.rule import Finding, Rule
-from recore.check.served import Served
+from recore.check.rule import Finding, rule
 
 HEADER = "Let input_fn take lines with a header and lines without one"
 AGAIN = "Give the same answer to the same request: fix random_state, and keep nothing from one request to the next"
 ALONE = "Let each prediction depend on its row alone: scale with what fit() has learnt, not with the rows of a request"
 
 
+@rule("RC605", "Whole files, batches of lines and single rows give the same predictions", needs=("RC602",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     served, data = experiments.serving(), experiments.data
     whole = read_predictions(experiments.predictions())[data.few_rows]
     middle = whole[len(whole) // 2 :][:1]
-    again = compare_answers(served.answer("few"), served.answer("again"), data.targets)
+    again = compare_answers(served.answers["few"], served.answers["again"], data.targets)
     if again:
         message = f"The server answers the same request differently when it comes again: {again}"
         yield Finding(message, AGAIN, place_of(experiments.submission, "predict_fn", "fit"))
         return
     with_header = {
-        "some of the rows": compare(whole, served.answer("few"), data.targets),
-        "a single row": compare(middle, served.answer("single_with_header"), data.targets),
+        "some of the rows": compare(whole, served.answers["few"], data.targets),
+        "a single row": compare(middle, served.answers["single_with_header"], data.targets),
     }
     without_header = {
         "two batches of lines (only the first has the header)": _compare_batches(whole, served, data.targets),
-        "a single line without the header": compare(middle, served.answer("single"), data.targets),
+        "a single line without the header": compare(middle, served.answers["single"], data.targets),
     }
     for problems, fix, functions in (
         (with_header, ALONE, ("predict_fn", "fit")),
@@ -61,24 +62,15 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def _compare_batches(expected: Floats, served: Served, targets: tuple[str, ...]) -> str:
-    """What is wrong with the answers to both halves of the lines; empty where nothing is."""
+    """What is wrong with the answers to both halves of the lines; empty if nothing is."""
     tables = []
     for name, rows in (("first_lines", len(expected) // 2), ("next_lines", len(expected) - len(expected) // 2)):
         if rows == 0:  # the data have a single row
             continue
         try:
-            tables.append(read_answer(served.answer(name)))
+            tables.append(read_answer(served.answers[name]))
         except NotPredictions as error:
             return f"the answer is not predictions: {error}"
     if any(table.shape[1] != expected.shape[1] for table in tables):
         return f"there are {tables[0].shape[1]} and {tables[-1].shape[1]} columns"
     return describe_difference(expected, np.concatenate(tables), targets)
-
-
-RULE = Rule(
-    "RC605",
-    "batches-differ",
-    "Whole files, batches of lines and single rows give the same predictions",
-    ("RC602",),
-    inspect,
-)

@@ -12,24 +12,16 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import compare, read_predictions
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 
 FIX = 'Compare content_type.split(";")[0] instead of content_type, and decode the body where it is bytes'
 
 
+@rule("RC606", "The server understands text/csv with a parameter", needs=("RC602", "RC605"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     data = experiments.data
     expected = read_predictions(experiments.predictions())[data.few_rows]
-    problem = compare(expected, experiments.serving().answer("charset"), data.targets)
+    problem = compare(expected, experiments.serving().answers["charset"], data.targets)
     if problem:
         place = place_of(experiments.submission, "input_fn", "transform_fn")
         yield Finding(f"With `text/csv; charset=utf-8` {problem}", FIX, place, Level.WARNING)
-
-
-RULE = Rule(
-    "RC606",
-    "content-type-parameters",
-    "The server understands text/csv with a parameter",
-    ("RC602", "RC605"),
-    inspect,
-)

@@ -12,13 +12,11 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.observed import find_events
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, rule
 
 FIX = "Read this line before you trust the submission; a step needs /opt/ml and /tmp only"
 
 
+@rule("RC802", "The submission stays within the folders of its jobs", needs=("RC252", "RC804"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     yield from find_events(experiments.observations(), "files", "uses files outside its folders", FIX)
-
-
-RULE = Rule("RC802", "host-files", "The submission stays within the folders of its jobs", ("RC252", "RC804"), inspect)

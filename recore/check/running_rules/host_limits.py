@@ -1,5 +1,5 @@
 """The submission exceeds the limits of its jobs, or cannot be observed. Only for hosts. The supervisor of a job ends it
-where it takes too much time, memory, disk or too many processes. A submission that ends the program that observes it,
+if it takes too much time, memory, disk or too many processes. A submission that ends the program that observes it,
 or forges its report, is reported here as well.
 
     while True: os.fork()
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 
 LIMITS = re.compile(
     r"more memory|more processes|No space left on device|time limit|MaxRuntimeInSeconds|SIGKILL|longer than"
@@ -22,6 +22,7 @@ OTHERWISE = "Read what the step does: what it tries is not known"
 TIMED_OUT = 124
 
 
+@rule("RC804", "The submission keeps to the limits of its jobs")
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     failures = experiments.failures()
     for step, failed in failures.items():
@@ -40,6 +41,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             yield Finding(
                 f"Step {step} fails while it is observed, and works otherwise", OTHERWISE, level=Level.WARNING
             )
-
-
-RULE = Rule("RC804", "host-limits", "The submission keeps to the limits of its jobs", (), inspect)

@@ -11,13 +11,11 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.observed import find_events
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 
 FIX = "Read this line: what the library does is held off by the sandbox, but not seen by these rules"
 
 
+@rule("RC805", "The submission loads no libraries itself", needs=("RC252", "RC804"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     yield from find_events(experiments.observations(), "native", "loads a library itself", FIX, Level.WARNING)
-
-
-RULE = Rule("RC805", "host-native-code", "The submission loads no libraries itself", ("RC252", "RC804"), inspect)

@@ -11,13 +11,11 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.observed import find_events
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, rule
 
 FIX = "Read this line before you trust the submission; jobs have no network"
 
 
+@rule("RC801", "The submission does not try to use the network", needs=("RC252", "RC804"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     yield from find_events(experiments.observations(), "network", "tries to use the network", FIX)
-
-
-RULE = Rule("RC801", "host-network", "The submission does not try to use the network", ("RC252", "RC804"), inspect)

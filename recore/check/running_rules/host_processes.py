@@ -12,13 +12,11 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.observed import find_events
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 
 FIX = "Read this line before you trust the submission"
 
 
+@rule("RC803", "The submission starts no other programs", needs=("RC252", "RC804"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     yield from find_events(experiments.observations(), "processes", "starts or signals processes", FIX, Level.WARNING)
-
-
-RULE = Rule("RC803", "host-processes", "The submission starts no other programs", ("RC252", "RC804"), inspect)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import first_line
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 from recore.check.served_requests import MALFORMED, OTHER_TYPE
 
 FIX = "Check the content type and the cells in input_fn, and raise an error whose message says what is expected"
@@ -26,9 +26,10 @@ WHAT = {
 }
 
 
+@rule("RC607", "Invalid requests get an error that says why", needs=("RC602", "RC608"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     served, place = experiments.serving(), place_of(experiments.submission, "input_fn", "transform_fn")
-    answers = {name: served.answer(name) for name in ("wrong_type", *MALFORMED)}
+    answers = {name: served.answers[name] for name in ("wrong_type", *MALFORMED)}
     predicted = [WHAT[name] for name, answer in answers.items() if answer.status == 200]
     silent = [WHAT[name] for name, answer in answers.items() if answer.status >= 400 and not _reason(answer.text)]
     if predicted:
@@ -49,6 +50,3 @@ def _reason(text: str) -> str:
 def _names_type(text: str) -> bool:
     """Whether an error names the content type that was sent, or says that it is about the content type."""
     return OTHER_TYPE in text.lower() or bool(re.search(r"content[-_ ]?type|media type|mime", text, re.IGNORECASE))
-
-
-RULE = Rule("RC607", "invalid-requests", "Invalid requests get an error that says why", ("RC602", "RC608"), inspect)

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.failures import plain
 
 FIX = "Run `python train.py` again, or remove the folder model/"
 VERSION = "InconsistentVersionWarning"  # of scikit-learn, which prints it with both versions
 
 
+@rule("RC610", "The model in model/ is of this submission", needs=("RC602", "RC609"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     if not experiments.has_local_model:
         return
@@ -38,6 +39,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             f"The model in model/ is of another version of scikit-learn: {warned[0].partition(VERSION)[2].strip(': ')}"
         )
         yield Finding(plain(message), FIX, place, Level.WARNING)
-
-
-RULE = Rule("RC610", "local-model-outdated", "The model in model/ is of this submission", ("RC602", "RC609"), inspect)

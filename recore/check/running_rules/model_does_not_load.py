@@ -12,27 +12,18 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.places import place_of
-from recore.check.predictions import first_line
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, rule
 
 FIX = "Correct model_fn: it finds what train.py left in model_dir, and the modules of the archive, and nothing else"
 
 
+@rule("RC405", "A new server loads the model", needs=("RC401", "RC402", "RC403", "RC404", "RC501"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
-        served = experiments.serving()
+        experiments.serving()
     except ExperimentFailed as failed:
-        yield failed.finding("The model cannot be served")
-        return
-    if served.reason:
-        place = place_of(experiments.submission, "model_fn")
-        yield Finding(f"The server does not start: {first_line(served.reason)}", FIX, place)
-
-
-RULE = Rule(
-    "RC405",
-    "model-does-not-load",
-    "A new server loads the model",
-    ("RC401", "RC402", "RC403", "RC404", "RC501"),
-    inspect,
-)
+        if failed.outside:
+            yield failed.finding("The model cannot be served")
+            return
+        place = failed.place or place_of(experiments.submission, "model_fn")
+        yield Finding(f"The server does not start: {failed}", FIX, place)

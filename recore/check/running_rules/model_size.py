@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.pickles import size_of
 from recore.check.places import place_of
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 
 WARNED = 1 << 30  # bytes
 ERROR = 4 << 30  # bytes: four processes with as much need all of the memory
@@ -19,17 +19,15 @@ FIX = "Keep only what predictions need in the model; limit the number and the de
 
 
 def judge(size: int) -> tuple[str, Level] | None:
-    """A message and its level for a model of some bytes; None where it is small enough."""
+    """A message and its level for a model of some bytes; None if it is small enough."""
     if size < WARNED:
         return None
     message = f"The model has {size / (1 << 30):.1f} GiB, and each of the server's four processes loads it"
     return message, Level.ERROR if size >= ERROR else Level.WARNING
 
 
+@rule("RC406", "The model is small enough to be served", needs=("RC301",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     judged = judge(size_of(experiments.training().archive))
     if judged:
         yield Finding(judged[0], FIX, place_of(experiments.submission, "save_model"), judged[1])
-
-
-RULE = Rule("RC406", "model-size", "The model is small enough to be served", ("RC301",), inspect)

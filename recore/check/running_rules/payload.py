@@ -12,12 +12,13 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.extrapolation import REAL_ROWS
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.evaluation import BY_LINES, LARGEST_PAYLOAD
 
 FIX = 'Write fewer columns or fewer digits, such as float_format="%.5g"; `recore run --max-payload 6` sends by lines'
 
 
+@rule("RC506", "The inputs fit into one request of Batch Transform", needs=("RC502",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     path, rows = experiments.preprocessing(), experiments.data.rows
     row = path.stat().st_size / max(1, rows) / 1e6
@@ -31,6 +32,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             f"request of Batch Transform holds at most {LARGEST_PAYLOAD} MB, so the file would be sent by lines"
         )
         yield Finding(message, FIX, place, Level.WARNING)
-
-
-RULE = Rule("RC506", "payload", "The inputs fit into one request of Batch Transform", ("RC502",), inspect)

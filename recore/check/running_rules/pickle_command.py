@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.pickles import read_pickles, short
 from recore.check.places import place_of
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, rule
 from recore.failures import plain
 
 MODULES = frozenset(
@@ -22,6 +22,7 @@ BUILTINS = frozenset("eval exec compile __import__ open input breakpoint globals
 FIX = "Keep only data and estimators in the model, and do everything else in model_fn"
 
 
+@rule("RC404", "Loading the model runs no commands", needs=("RC301",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     for pickle in read_pickles(experiments.training().archive):
         commands = [each for each in pickle.imports if _runs_commands(*each)]
@@ -35,6 +36,3 @@ def _runs_commands(module: str, name: str) -> bool:
     if not module:
         return True  # the name is computed while the pickle loads, which pickle itself never writes
     return module.split(".")[0] in MODULES or (module == "builtins" and name.split(".")[0] in BUILTINS)
-
-
-RULE = Rule("RC404", "pickle-command", "Loading the model runs no commands", ("RC301",), inspect)

@@ -14,12 +14,13 @@ from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.pickles import EXTENSIONS, read_pickles
 from recore.check.places import place_of
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 from recore.failures import plain
 
 FIX = "Use pickle, and define functions and classes at the top level of a module that setup.py names"
 
 
+@rule("RC403", "The model is a plain pickle, without extensions", needs=("RC301", "RC501"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     place = place_of(experiments.submission, "save_model")
     for pickle in read_pickles(experiments.training().archive):
@@ -37,9 +38,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 def _is_missing(experiments: Experiments, extension: str) -> bool:
     try:
-        return any(module.split(".")[0] == extension for module in experiments.serving().missing)
-    except ExperimentFailed:  # model-does-not-load is about that
-        return False
-
-
-RULE = Rule("RC403", "pickle-extension", "The model is a plain pickle, without extensions", ("RC301", "RC501"), inspect)
+        experiments.serving()
+    except ExperimentFailed as failed:  # model-does-not-load is about the other reasons
+        return failed.lacks_module(extension)
+    return False

@@ -12,28 +12,21 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.pickles import EXTENSIONS, read_pickles
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.failures import plain
 
 FIX = "Name the module in py_modules of setup.py, or its package in requirements.txt"
 
 
+@rule("RC402", "The modules that the model needs are there where it is served", needs=("RC301", "RC501"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
-        missing = set(experiments.serving().missing)
-    except ExperimentFailed:  # model-does-not-load is about that
-        return
-    for pickle in read_pickles(experiments.training().archive):
-        for module in pickle.modules:
-            if module in missing and module.split(".")[0] not in EXTENSIONS:
-                message = f"{pickle.name} needs the module {module}, which cannot be imported where the model is served"
-                yield Finding(plain(message), FIX, Place("setup.py"))
-
-
-RULE = Rule(
-    "RC402",
-    "pickle-module-missing",
-    "The modules that the model needs are there where it is served",
-    ("RC301", "RC501"),
-    inspect,
-)
+        experiments.serving()
+    except ExperimentFailed as failed:  # model-does-not-load is about the other reasons
+        for pickle in read_pickles(experiments.training().archive):
+            for module in pickle.modules:
+                if failed.lacks_module(module) and module.split(".")[0] not in EXTENSIONS:
+                    what = (
+                        f"{pickle.name} needs the module {module}, which cannot be imported where the model is served"
+                    )
+                    yield Finding(plain(what), FIX, Place("setup.py"))

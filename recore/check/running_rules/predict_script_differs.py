@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
 from recore.check.predictions import NotPredictions, describe_difference, read_predictions
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.failures import last_error
 
 FIX = "Call model_fn, predict_fn and output_fn of train.py in predict.py, on what preprocess() returns"
 
 
+@rule("RC609", "predict.py and the server give the same predictions", needs=("RC505", "RC602", "RC605"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     if not experiments.has_predict_script:
         return
@@ -39,12 +40,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     difference = describe_difference(expected, predicted, experiments.data.targets)
     if difference:
         yield Finding(f"predict.py predicts something else than the server: {difference}", FIX, place)
-
-
-RULE = Rule(
-    "RC609",
-    "predict-script-differs",
-    "predict.py and the server give the same predictions",
-    ("RC505", "RC602", "RC605"),
-    inspect,
-)

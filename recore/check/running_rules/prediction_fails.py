@@ -10,17 +10,10 @@ Fix: what the message says.
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Rule
+from recore.check.failures import find_failure
+from recore.check.rule import Finding, rule
 
 
+@rule("RC601", "The model answers what preprocess.py writes", needs=("RC405", "RC501", "RC502"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    try:
-        experiments.predictions()
-    except ExperimentFailed as failed:
-        yield failed.finding("Step 3, prediction, fails")
-
-
-RULE = Rule(
-    "RC601", "prediction-fails", "The model answers what preprocess.py writes", ("RC405", "RC501", "RC502"), inspect
-)
+    yield from find_failure(experiments.predictions, "Step 3, prediction, fails")

@@ -16,7 +16,7 @@ import numpy as np
 from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import Floats, read_predictions
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 
 LIMITS = "Limit the predictions to the measured range, as LimitedRegressor of challenge/meta_estimators.py does"
 CONSTANT = "Look at what the model learns for these targets: a prediction that is always the same scores nothing"
@@ -25,6 +25,11 @@ ROWS = 10  # with fewer, a constant says nothing
 SHOWN = 5
 
 
+@rule(
+    "RC604",
+    "The predictions vary, are not negative or rounded, and stay near what was measured",
+    needs=("RC602", "RC603"),
+)
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     predicted, data = read_predictions(experiments.predictions()), experiments.data
     place = place_of(experiments.submission, "fit", "predict_fn", "main")
@@ -33,7 +38,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterator[tuple[Level, str, str]]:
-    """Levels, messages and what to do. predicted, measured: (rows, targets), NaN where there is no value."""
+    """Levels, messages and what to do. predicted, measured: (rows, targets), NaN if there is no value."""
     constant, negative, outside, rounded = [], [], [], []
     for name, estimate, assay in zip(targets, predicted.T, measured.T, strict=True):
         actual = assay[np.isfinite(assay)]
@@ -79,12 +84,3 @@ def _to_two_digits(values: Floats) -> Floats:
 def _listed(texts: list[str]) -> str:
     more = f" and {len(texts) - SHOWN} more targets" if len(texts) > SHOWN else ""
     return ", ".join(texts[:SHOWN]) + more
-
-
-RULE = Rule(
-    "RC604",
-    "predictions-implausible",
-    "The predictions vary, are not negative or rounded, and stay near what was measured",
-    ("RC602", "RC603"),
-    inspect,
-)

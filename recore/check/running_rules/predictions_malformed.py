@@ -14,12 +14,13 @@ import numpy as np
 from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import NotPredictions, read_predictions
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, rule
 from recore.failures import plain
 
 FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without header and index"
 
 
+@rule("RC602", "The predictions are 49 finite numbers for each row", needs=("RC601",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     message = _problem(experiments)
     if message:
@@ -27,7 +28,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 
 def _problem(experiments: Experiments) -> str:
-    """What is wrong with the predictions; empty where nothing is."""
+    """What is wrong with the predictions; empty if nothing is."""
     data = experiments.data
     try:
         predicted = read_predictions(experiments.predictions())
@@ -45,6 +46,3 @@ def _problem(experiments: Experiments) -> str:
         row, column = wrong[0]
         return f"The prediction of {data.targets[column]} for row {row + 1} is {predicted[row, column]}"
     return ""
-
-
-RULE = Rule("RC602", "predictions-malformed", "The predictions are 49 finite numbers for each row", ("RC601",), inspect)

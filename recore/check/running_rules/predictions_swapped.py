@@ -15,8 +15,8 @@ import numpy as np
 
 from recore.check.experiments import Experiments
 from recore.check.places import place_of
-from recore.check.predictions import Floats, read_predictions
-from recore.check.rule import Finding, Rule
+from recore.check.predictions import Floats, r2, read_predictions
+from recore.check.rule import Finding, rule
 
 FIX = "Let output_fn select the columns by name, in the order of TARGETS"
 FIX_FIT = "Let the model of fit() predict its columns in the order of the columns of `targets`"
@@ -24,6 +24,7 @@ FITS = 0.3  # R2 from which a column fits a target
 SHOWN = 3
 
 
+@rule("RC603", "The predictions' columns are in the order of the targets", needs=("RC602",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     predicted, measured = read_predictions(experiments.predictions()), experiments.data.measured
     swapped = find_swapped(predicted, measured)
@@ -39,25 +40,13 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:
     """Pairs of a column that does not fit its own target, and the target that it fits best, both from 0.
 
-    None where less than half of the columns that miss their targets fit others: then these do by chance.
+    None if less than half of the columns that miss their targets fit others: then these do by chance.
     """
     swapped, missed = [], 0
     for column in range(predicted.shape[1]):
-        scores = [_r2(predicted[:, column], measured[:, other]) for other in range(measured.shape[1])]
+        scores = [r2(predicted[:, column], measured[:, other]) for other in range(measured.shape[1])]
         best = int(np.argmax(scores))
         missed += scores[column] < 0
         if scores[column] < 0 and scores[best] > FITS:
             swapped.append((column, best))
     return swapped if len(swapped) >= missed / 2 else []
-
-
-def _r2(predicted: Floats, measured: Floats) -> float:
-    both = np.isfinite(predicted) & np.isfinite(measured)
-    actual, estimate = measured[both], predicted[both]
-    total = ((actual - actual.mean()) ** 2).sum() if len(actual) > 1 else 0.0
-    return float(1 - ((actual - estimate) ** 2).sum() / total) if total > 0 else 0.0
-
-
-RULE = Rule(
-    "RC603", "predictions-swapped", "The predictions' columns are in the order of the targets", ("RC602",), inspect
-)

@@ -9,15 +9,10 @@ Fix: move what preprocess.py needs into it; it may import the standard library a
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Rule
+from recore.check.failures import find_failure
+from recore.check.rule import Finding, rule
 
 
+@rule("RC501", "preprocess.py runs alone in its job")
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    try:
-        experiments.preprocessing()
-    except ExperimentFailed as failed:
-        yield failed.finding("Step 2, preprocessing of the public data, fails")
-
-
-RULE = Rule("RC501", "preprocessing-fails", "preprocess.py runs alone in its job", (), inspect)
+    yield from find_failure(experiments.preprocessing, "Step 2, preprocessing of the public data, fails")

@@ -10,17 +10,16 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.inputs import read_inputs
-from recore.check.rule import Finding, Place, Rule
-from recore.check.variations import compare_rows, failure_of, rows_of
+from recore.check.rule import Finding, Place, rule
+from recore.check.variations import compare
 
 FIX = "Let the inputs of a row depend on that row alone; what is learnt from many rows belongs into fit()"
 
 
+@rule("RC505", "The inputs of a row do not depend on other rows", needs=("RC502", "RC503"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    variations, whole = (
-        experiments.variations(),
-        read_inputs(experiments.preprocessing(), set(experiments.data.few_rows)),
-    )
+    variations = experiments.variations()
+    whole = read_inputs(experiments.preprocessing(), set(experiments.data.few_rows))
     few = [whole.rows[number] for number in experiments.data.few_rows]
     cases = {
         "some": (few, f"only {len(few)} of its rows"),
@@ -28,20 +27,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         "single": ([few[len(few) // 2]], "a single row of it"),
     }
     for name, (expected, what) in cases.items():
-        reason = failure_of(variations[name])
-        difference = compare_rows(expected, rows_of(variations[name]), whole.header) if not reason else ""
-        if reason or difference:
-            message = f"it fails: {reason}" if reason else difference
-            yield Finding(
-                f"With {what} the inputs are not those of the whole file: {message}", FIX, Place("preprocess.py")
-            )
+        if difference := compare(variations[name], expected, whole.header):
+            message = f"With {what} the inputs are not those of the whole file: {difference}"
+            yield Finding(message, FIX, Place("preprocess.py"))
             return
-
-
-RULE = Rule(
-    "RC505",
-    "preprocessing-other-rows",
-    "The inputs of a row do not depend on other rows",
-    ("RC502", "RC503"),
-    inspect,
-)

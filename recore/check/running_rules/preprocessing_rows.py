@@ -12,16 +12,17 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.inputs import read_inputs
 from recore.check.places import place_of
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.failures import plain
 
 FIX = "Write a header and one line for each row of the data, in its order, with the data's index as the first cell"
 
 
+@rule("RC502", "preprocess.py keeps the number of rows, their order and their index", needs=("RC501",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     inputs, index = read_inputs(experiments.preprocessing(), ()), experiments.data.index
     place = place_of(experiments.submission, "preprocess", "main")
-    place = place if place.file == "preprocess.py" else type(place)("preprocess.py")
+    place = place if place.file == "preprocess.py" else Place("preprocess.py")
     written = [row.index for row in inputs.rows]
     if inputs.problem:
         yield Finding(plain(f"preprocess.py writes no valid CSV: {inputs.problem}"), FIX, place)
@@ -29,20 +30,12 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         yield Finding("preprocess.py writes no header: its first line holds numbers", FIX, place)
     elif len(written) != len(index):
         yield Finding(f"preprocess.py writes {len(written)} rows for {len(index)} rows of data", FIX, place)
-    elif sorted(written) == sorted(index) and written != index:
-        number = next(number for number, pair in enumerate(zip(written, index, strict=True)) if pair[0] != pair[1])
-        message = f"preprocess.py writes the rows in another order: row {number + 1} is {written[number]}"
-        yield Finding(plain(f"{message} instead of {index[number]}"), FIX, place)
     elif written != index:
-        number = next(number for number, pair in enumerate(zip(written, index, strict=True)) if pair[0] != pair[1])
-        message = f"preprocess.py does not write the data's index: the first cell of row {number + 1} is"
-        yield Finding(plain(f"{message} {written[number][:40]!r} instead of {index[number][:40]!r}"), FIX, place)
-
-
-RULE = Rule(
-    "RC502",
-    "preprocessing-rows",
-    "preprocess.py keeps the number of rows, their order and their index",
-    ("RC501",),
-    inspect,
-)
+        pairs = enumerate(zip(written, index, strict=True), 1)
+        number, first, expected = next((number, *pair) for number, pair in pairs if pair[0] != pair[1])
+        if sorted(written) == sorted(index):
+            message = f"preprocess.py writes the rows in another order: row {number} is {first} instead of {expected}"
+        else:
+            message = f"preprocess.py does not write the data's index: the first cell of row {number} is {first[:40]!r}"
+            message += f" instead of {expected[:40]!r}"
+        yield Finding(plain(message), FIX, place)

@@ -10,25 +10,21 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.inputs import read_inputs
-from recore.check.rule import Finding, Place, Rule
-from recore.check.variations import compare_rows, failure_of, rows_of
+from recore.check.rule import Finding, Place, rule
+from recore.check.variations import compare, read_variation
 
 FIX = "Take the inputs from the spectral channels alone, which are the columns whose names are numbers"
 
 
+@rule("RC504", "The inputs do not depend on the assays", needs=("RC503",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     variations = experiments.variations()
-    if failure_of(variations["some"]):  # preprocessing-other-rows is about that
+    some = read_variation(variations["some"])
+    if some.problem:  # preprocessing-other-rows is about that
         return
     header = read_inputs(experiments.preprocessing(), ()).header
-    some = rows_of(variations["some"])
     for name, what in (("shuffled", "are those of other rows"), ("untargeted", "are missing")):
-        reason = failure_of(variations[name])
-        difference = f"it fails: {reason}" if reason else compare_rows(some, rows_of(variations[name]), header)
-        if difference:
+        if difference := compare(variations[name], some.rows, header):
             message = f"The inputs change if the assays {what}: {difference}"
             yield Finding(message, FIX, Place("preprocess.py"))
             return
-
-
-RULE = Rule("RC504", "preprocessing-uses-assays", "The inputs do not depend on the assays", ("RC503",), inspect)

@@ -10,23 +10,19 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Place, Rule
-from recore.check.variations import failure_of
+from recore.check.rule import Finding, Place, rule
+from recore.check.variations import read_variation
 
 FIX = "Use the assays in preprocess.py only where the data have them"
 
 
+@rule("RC503", "preprocess.py runs on data without assays", needs=("RC501", "RC502"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
         variations = experiments.variations()
     except ExperimentFailed as failed:
         yield failed.finding("preprocess.py cannot be tried with variations of the data")
         return
-    reason = failure_of(variations["untargeted"])
-    if reason and not failure_of(variations["some"]):
+    reason = read_variation(variations["untargeted"]).problem
+    if reason and not read_variation(variations["some"]).problem:
         yield Finding(f"preprocess.py fails on data without assays: {reason}", FIX, Place("preprocess.py"))
-
-
-RULE = Rule(
-    "RC503", "preprocessing-without-assays", "preprocess.py runs on data without assays", ("RC501", "RC502"), inspect
-)

@@ -11,17 +11,15 @@ from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
 from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 
 FIX = "Name a version that has a wheel for Python 3.12 on Linux and fits the container's packages"
 
 
+@rule("RC252", "requirements.txt can be installed, from wheels")
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
         experiments.training()
     except ExperimentFailed as failed:
         if failed.installing:
             yield Finding(str(failed), FIX, Place("requirements.txt"))
-
-
-RULE = Rule("RC252", "requirements-not-installed", "requirements.txt can be installed, from wheels", (), inspect)

@@ -12,16 +12,16 @@ Fix: choose models by the cross-validated score (`python -m recore validate`), a
 """
 
 import csv
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from recore.check.experiments import Experiments
+from recore.check.pickles import read_members
 from recore.check.places import place_of
-from recore.check.predictions import Floats, read_predictions
-from recore.check.rule import Finding, Level, Rule
+from recore.check.predictions import Floats, r2, read_predictions
+from recore.check.rule import Finding, Level, rule
 from recore.distribution import PROGRAM
 
 FIX = f"Choose the model by the cross-validated score of `{PROGRAM} validate`, and split by drill hole"
@@ -31,6 +31,7 @@ ENOUGH_HOLES, ENOUGH_ROWS = 20, 1000  # from which on it says that a model memor
 LARGEST = 1 << 30  # bytes
 
 
+@rule("RC701", "The model keeps its score on drill holes that it has not seen", needs=("RC603",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     data = experiments.data
     if data.holes < HOLES:
@@ -54,12 +55,9 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
 
 def read_held_out(archive: Path, targets: tuple[str, ...]) -> Floats | None:
     """held_out.csv of a model.tar.gz as (rows, targets); None if it is missing or cannot be read."""
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            if member.name.removeprefix("./") == "held_out.csv" and member.isreg() and member.size < LARGEST:
-                content = tar.extractfile(member)
-                text = content.read().decode("utf-8", "replace") if content else ""
-                return _parse(text, targets)
+    for member, content in read_members(archive):
+        if content and member.name.removeprefix("./") == "held_out.csv" and member.size < LARGEST:
+            return _parse(content.read().decode("utf-8", "replace"), targets)
     return None
 
 
@@ -77,18 +75,5 @@ def _parse(text: str, targets: tuple[str, ...]) -> Floats | None:
 
 def score(predicted: Floats, measured: Floats, weights: dict[str, float], targets: tuple[str, ...]) -> float:
     """The sum of weight x R2 over the rows that have an assay and a prediction."""
-    total = 0.0
-    for name, estimate, assay in zip(targets, predicted.T, measured.T, strict=True):
-        both = np.isfinite(estimate) & np.isfinite(assay)
-        if both.sum() > 1 and (spread := ((assay[both] - assay[both].mean()) ** 2).sum()) > 0:
-            total += weights[name] * (1 - float(((assay[both] - estimate[both]) ** 2).sum() / spread))
-    return total
-
-
-RULE = Rule(
-    "RC701",
-    "score-optimistic",
-    "The model keeps its score on drill holes that it has not seen",
-    ("RC603",),
-    inspect,
-)
+    columns = zip(targets, predicted.T, measured.T, strict=True)
+    return sum(weights[name] * r2(estimate, assay) for name, estimate, assay in columns)

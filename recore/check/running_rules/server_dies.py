@@ -11,26 +11,24 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import compare, first_line, read_predictions
-from recore.check.rule import Finding, Rule
+from recore.check.rule import Finding, rule
 from recore.check.served_requests import MALFORMED
 
 FIX = "Raise an exception for an invalid request, and change nothing that other requests depend on"
 
 
+@rule("RC608", "The server keeps running after invalid requests", needs=("RC602", "RC605"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     served, data = experiments.serving(), experiments.data
     place = place_of(experiments.submission, "input_fn", "transform_fn")
     for name in ("wrong_type", *MALFORMED):
-        answer = served.answer(name)
+        answer = served.answers[name]
         if answer.status == 0:
             message = f"The server does not answer an invalid request ({name}): {first_line(answer.text)}"
             yield Finding(message, FIX, place)
             return
     expected = read_predictions(experiments.predictions())[data.few_rows]
-    problem = compare(expected, served.answer("few"), data.targets)
-    later = compare(expected, served.answer("afterwards"), data.targets)
+    problem = compare(expected, served.answers["few"], data.targets)
+    later = compare(expected, served.answers["afterwards"], data.targets)
     if later and not problem:
         yield Finding(f"After invalid requests the server answers differently: {later}", FIX, place)
-
-
-RULE = Rule("RC608", "server-dies", "The server keeps running after invalid requests", ("RC602", "RC605"), inspect)

@@ -13,17 +13,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recore.check.experiments import Experiments
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 
 FIX = "Do the work in fit(), and keep its result in the model"
 SECONDS = 10.0
-LARGEST, LONGEST_LINE = 64 << 20, 1000  # bytes of the report and of a line that are read
+LARGEST, LONGEST_LINE = 64 << 20, 1000  # bytes of the log and of a line that are read
 LINE = re.compile(rb"import time: +(\d{1,12}) \| +\d+ \| +([\w.]+)\s*$")
 
 
+@rule("RC407", "The submission's modules are imported quickly", needs=("RC405",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     files = {module_of(name): name for name in experiments.submission.files if name.endswith(".py")}
-    own, others = read_import_times(experiments.serving().imports, set(files))
+    own, others = read_import_times(experiments.serving().log, set(files))
     if not own or sum(own.values()) < max(SECONDS, others):
         return
     slowest = max(own, key=lambda name: own[name])
@@ -39,22 +40,17 @@ def module_of(file: str) -> str:
     return file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-def read_import_times(report: Path, modules: set[str]) -> tuple[dict[str, float], float]:
+def read_import_times(log: Path, modules: set[str]) -> tuple[dict[str, float], float]:
     """Seconds that each of these modules took to import without what it imports, and those of all other modules.
 
-    report: as Python's option -X importtime writes it, and untrusted.
+    log: of a server that Python's option -X importtime writes them into. It is untrusted.
     """
     own: dict[str, float] = {}
     others: dict[str, float] = {}
-    if not report.is_file():
-        return own, 0.0
-    with open(report, "rb") as file:
+    with open(log, "rb") as file:
         while file.tell() < LARGEST and (line := file.readline(LONGEST_LINE)):
             if found := LINE.match(line):
                 name = found[2].decode()
                 times = own if name in modules else others
                 times[name] = int(found[1]) / 1e6
     return own, sum(others.values())
-
-
-RULE = Rule("RC407", "slow-import", "The submission's modules are imported quickly", ("RC405",), inspect)

@@ -9,15 +9,10 @@ Fix: what the message says. `python -m recore run` shows the end of the job's lo
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Rule
+from recore.check.failures import find_failure
+from recore.check.rule import Finding, rule
 
 
+@rule("RC301", "train.py trains a model in its job", needs=("RC252",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    try:
-        experiments.training()
-    except ExperimentFailed as failed:
-        yield failed.finding("Step 1, training, fails")
-
-
-RULE = Rule("RC301", "training-fails", "train.py trains a model in its job", ("RC252",), inspect)
+    yield from find_failure(experiments.training, "Step 1, training, fails")

@@ -9,15 +9,11 @@ Fix: take all sizes from the data.
 from collections.abc import Iterator
 
 from recore.check.experiments import Experiments
-from recore.check.failures import ExperimentFailed
-from recore.check.rule import Finding, Rule
+from recore.check.failures import find_failure
+from recore.check.rule import Finding, rule
 
 
+@rule("RC302", "train.py trains with fewer rows, too", needs=("RC301",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    try:
-        experiments.part_trainings()
-    except ExperimentFailed as failed:
-        yield failed.finding("Training works with all rows of the public data, and fails with a part of them")
-
-
-RULE = Rule("RC302", "training-fails-on-part", "train.py trains with fewer rows, too", ("RC301",), inspect)
+    what = "Training works with all rows of the public data, and fails with a part of them"
+    yield from find_failure(experiments.part_trainings, what)

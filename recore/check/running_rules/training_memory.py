@@ -1,6 +1,6 @@
 """train.py would need too much memory with the real data. A process that needs more than its instance has is killed
 without a message of its own. The memory for 18,000 rows is extrapolated from trainings with all rows, a part of
-them, and where the difference is large, a part of that part.
+them, and if the difference is large, a part of that part.
 
     kernel = inputs @ inputs.T   # rows x rows
 
@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.extrapolation import REAL_ROWS, extrapolate, growth
 from recore.check.places import place_of
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 
 FIX = "Convert the inputs to float32, fit one target after the other, or use fewer processes at a time"
 WARNED = 70  # per cent of the instance's memory
 NOISE = 0.4  # per cent: what short jobs with the same data differ by, as their memory is looked at now and then
 
 
+@rule("RC305", "train.py fits into memory with the real data", needs=("RC302",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     whole, parts = experiments.training(), experiments.part_trainings()
     measured = [(part.rows, part.memory) for part in parts if part.memory is not None]
@@ -36,6 +37,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     )
     level = Level.ERROR if expected > 100 else Level.WARNING
     yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"), level)
-
-
-RULE = Rule("RC305", "training-memory", "train.py fits into memory with the real data", ("RC302",), inspect)

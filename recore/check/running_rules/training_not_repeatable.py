@@ -13,17 +13,18 @@ from recore.check.failures import ExperimentFailed
 from recore.check.pickles import same_files
 from recore.check.places import place_of
 from recore.check.predictions import NotPredictions, compare, read_answer
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 
 FIX = "Give each estimator and each generator of random numbers a fixed seed, such as random_state=0"
 
 
+@rule("RC303", "train.py run twice gives the same predictions", needs=("RC302", "RC405", "RC501"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     first, second = experiments.part_trainings()
     if same_files(first.archive, second.archive):  # then the predictions are the same as well
         return
     try:
-        once, again = (served.answer("few") for served in experiments.repeated())
+        once, again = (served.answers["few"] for served in experiments.repeated())
         difference = compare(read_answer(once), again, experiments.data.targets)
     except (ExperimentFailed, NotPredictions) as failed:
         fix = "Look at model_fn of train.py"
@@ -32,12 +33,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     if difference:
         message = f"Two trainings with the same data predict differently: {difference}"
         yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"))
-
-
-RULE = Rule(
-    "RC303",
-    "training-not-repeatable",
-    "train.py run twice gives the same predictions",
-    ("RC302", "RC405", "RC501"),
-    inspect,
-)

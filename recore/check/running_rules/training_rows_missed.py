@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.places import place_of
 from recore.check.predictions import read_predictions
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 from recore.check.running_rules.predictions_implausible import judge
 from recore.check.running_rules.score_optimistic import score
 
@@ -21,6 +21,11 @@ FIX = "Keep the rows of inputs and targets in one order, and give predict() what
 LEAST = -0.05  # a mean has 0, and a cautious estimate of skewed assays, such as a median, little less
 
 
+@rule(
+    "RC702",
+    "On the rows that it was fitted with, the model is better than a mean",
+    needs=("RC303", "RC504", "RC505", "RC603", "RC605", "RC609"),
+)
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     data, predicted = experiments.data, read_predictions(experiments.predictions())
     if any(judge(predicted, data.measured, data.targets)):
@@ -33,12 +38,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         )
         place = place_of(experiments.submission, "fit", "main")
         yield Finding(message, FIX, place, Level.WARNING)
-
-
-RULE = Rule(
-    "RC702",
-    "training-rows-missed",
-    "On the rows that it was fitted with, the model is better than a mean",
-    ("RC303", "RC504", "RC505", "RC603", "RC605", "RC609"),
-    inspect,
-)

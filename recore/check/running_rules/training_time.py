@@ -1,6 +1,6 @@
 """train.py would take too long with the real data. A training job is stopped after an hour, and a job that was stopped
 leaves no model. The real public data have some 18,000 rows; the processor time is extrapolated to these from trainings
-with all rows, a part of them, and, where it grows, a part of that part, which shows the power of the rows by which it
+with all rows, a part of them, and, if it grows, a part of that part, which shows the power of the rows by which it
 grows. The least time that agrees with these measurements counts. It is an error only if the time is exceeded even on
 four processors that are twice as fast as those here.
 
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from recore.check.experiments import Experiments
 from recore.check.extrapolation import REAL_ROWS, extrapolate, growth
 from recore.check.places import place_of
-from recore.check.rule import Finding, Level, Rule
+from recore.check.rule import Finding, Level, rule
 from recore.evaluation import JOB_SECONDS
 
 NOISE, SHARE = 1.0, 0.1  # seconds by which two trainings differ for no reason, and their share of the time
@@ -23,6 +23,7 @@ FASTER = 2  # how many times as fast the platform's processors may be
 FIX = "Search for hyperparameters on your own machine, or fit fewer or faster models"
 
 
+@rule("RC304", "train.py ends within an hour with the real data", needs=("RC302",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     whole, parts = experiments.training(), experiments.part_trainings()
     measured = [(part.rows, part.processor_seconds) for part in parts if part.processor_seconds is not None]
@@ -41,6 +42,3 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         f"{expected / 60:.0f} minutes for {REAL_ROWS} rows; a training job is stopped after {JOB_SECONDS // 60} minutes"
     )
     yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"), level)
-
-
-RULE = Rule("RC304", "training-time", "train.py ends within an hour with the real data", ("RC302",), inspect)

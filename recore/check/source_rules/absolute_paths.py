@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 
 from recore.check.file_uses import find_file_uses
-from recore.check.rule import Finding, Level, Place, Rule
-from recore.check.script import PROBES, Script
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.script import PROBES, Script, method_of
 from recore.check.source import SubmissionSource
 
 FOLDERS = "home Users root mnt media content kaggle Volumes data workspace workspaces srv scratch".split()
@@ -22,6 +22,7 @@ SPOKEN_METHODS = {"debug", "info", "warning", "error", "exception", "critical"}
 SPOKEN_KEYWORDS = {"help", "description", "epilog", "usage", "metavar"}
 
 
+@rule("RC113", "No paths of one particular machine", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         opened = {
@@ -57,20 +58,10 @@ def _spoken(script: Script) -> Iterator[int]:
     for node, _ in script.nodes:
         if isinstance(node, ast.Call):
             name = script.name_of(node.func)
-            method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-            if name in SPOKEN or method in SPOKEN_METHODS | PROBES:
+            if name in SPOKEN or method_of(node) in SPOKEN_METHODS | PROBES:
                 yield from (id(each) for argument in node.args for each in ast.walk(argument))
             for keyword in node.keywords:
                 if keyword.arg in SPOKEN_KEYWORDS:
                     yield from (id(each) for each in ast.walk(keyword.value))
         elif isinstance(node, ast.Raise) and node.exc:
             yield from (id(each) for each in ast.walk(node.exc))
-
-
-RULE = Rule(
-    code="RC113",
-    name="absolute-paths",
-    summary="No paths of one particular machine",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -10,13 +10,14 @@ function may never be called; so is an import that a package of `requirements.tx
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import ImportStatement
 from recore.check.source import SubmissionSource
 from recore.failures import missing_module_hint
 from recore.listing import list_names
 
 
+@rule("RC108", "What train.py imports is in the container or in requirements.txt", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.reached_from("train.py"):
         if script.file == "preprocess.py":  # it has a stricter rule of its own
@@ -46,12 +47,3 @@ def _finding(source: SubmissionSource, file: str, statement: ImportStatement) ->
         )
         fix = "install requirements.txt here and check again"
     return Finding(message, fix, place, level)
-
-
-RULE = Rule(
-    code="RC108",
-    name="available-packages",
-    summary="What train.py imports is in the container or in requirements.txt",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -7,10 +7,11 @@ Fix: delete `dist/` and `*.egg-info` before the build.
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
+@rule("RC208", "Nothing is left over that breaks the next build")
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     if not source.tree.is_folder:
         return
@@ -25,12 +26,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         if name.endswith(".egg-info"):
             message = "the build adds the files that it lists to the upload, and then deletes it"
             yield Finding(message, "delete it", Place(name), Level.WARNING)
-
-
-RULE = Rule(
-    code="RC208",
-    name="build-leftovers",
-    summary="Nothing is left over that breaks the next build",
-    needs=(),
-    inspect=inspect,
-)

@@ -9,7 +9,7 @@ Fix: copy both files from a folder that `unearthed new` made, and empty `templat
 import json
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.listing import list_names
@@ -22,6 +22,7 @@ KEYS = (
 )
 
 
+@rule("RC211", "The files that the Unearthed CLI reads are complete")
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     if not source.tree.is_folder or not source.tree.exists(NAME):
         return
@@ -42,12 +43,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     if not source.tree.is_file(INSTANCES):
         message = f"there is no {INSTANCES}: `unearthed submit` creates a submission before it notices"
         yield Finding(message, f"copy the template's {INSTANCES}", place)
-
-
-RULE = Rule(
-    code="RC211",
-    name="client-files",
-    summary="The files that the Unearthed CLI reads are complete",
-    needs=(),
-    inspect=inspect,
-)

@@ -10,10 +10,11 @@ Fix: use the container's version, and remove the line or pin exactly that versio
 from collections.abc import Iterator
 
 from recore.check.container import VERSIONS
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.source import SubmissionSource
 
 
+@rule("RC207", "requirements.txt does not ask for other versions of the container's packages", needs=("RC205",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for line in source.requirements:
         held = VERSIONS.get(line.name)
@@ -23,12 +24,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
                 f"write {line.name}=={held}, or remove the line",
                 Place("requirements.txt", line.line),
             )
-
-
-RULE = Rule(
-    code="RC207",
-    name="container-versions",
-    summary="requirements.txt does not ask for other versions of the container's packages",
-    needs=("RC205",),
-    inspect=inspect,
-)

@@ -16,8 +16,8 @@ import posixpath
 from collections.abc import Iterator
 
 from recore.check.file_uses import REST, path_of
-from recore.check.rule import Finding, Place, Rule
-from recore.check.script import DEEPEST, PROBES, Script
+from recore.check.rule import Finding, Place, rule
+from recore.check.script import DEEPEST, PROBES, Script, last_name, method_of
 from recore.check.source import SubmissionSource
 from recore.check.source_rules.absolute_paths import ABSOLUTE
 from recore.check.source_rules.files_not_uploaded import NEVER
@@ -30,6 +30,7 @@ DECLARING = {"add_argument", "option"}  # of argparse and of click
 Declared = tuple[str, ast.Call, ast.expr]
 
 
+@rule("RC122", "preprocess.py reads and writes the platform's paths by default", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     script = source.script("preprocess.py")
     if script is None:
@@ -58,10 +59,8 @@ def _is_reported(path: str) -> bool:
 
 def _declared(script: Script) -> Iterator[Declared]:
     """The options --input and --output, each with the call that declares it and its default."""
-    for node, context in script.nodes:
-        if not isinstance(node, ast.Call) or context.conditional or context.typing or context.handled:
-            continue
-        if (node.func.attr if isinstance(node.func, ast.Attribute) else "") not in DECLARING:
+    for node, context in script.calls:
+        if context.conditional or context.typing or context.handled or method_of(node) not in DECLARING:
             continue
         names = {each.value for each in node.args if isinstance(each, ast.Constant)}
         defaults = [keyword.value for keyword in node.keywords if keyword.arg == "default"]
@@ -79,17 +78,10 @@ def _chooses(script: Script, declared: list[Declared]) -> bool:
                 return True
             case ast.Attribute(attr="input" | "output", ctx=ast.Store()):
                 return True
-            case ast.Call(func=function) if _asks(function) and any(map(_is_argument, ast.walk(node))):
-                return True
+            case ast.Call(func=function) if last_name(function) in PROBES:
+                if any(isinstance(each, ast.Attribute) and each.attr == "input" for each in ast.walk(node)):
+                    return True
     return False
-
-
-def _asks(function: ast.expr) -> bool:
-    return (function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")) in PROBES
-
-
-def _is_argument(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "input"
 
 
 def _behind(node: ast.expr, script: Script, depth: int = 0) -> Iterator[ast.AST]:
@@ -98,12 +90,3 @@ def _behind(node: ast.expr, script: Script, depth: int = 0) -> Iterator[ast.AST]
         yield each
         if isinstance(each, ast.Name) and each.id in script.constants and depth < DEEPEST:
             yield from _behind(script.constants[each.id], script, depth + 1)
-
-
-RULE = Rule(
-    code="RC122",
-    name="default-paths",
-    summary="preprocess.py reads and writes the platform's paths by default",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

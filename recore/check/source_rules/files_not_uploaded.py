@@ -8,18 +8,18 @@ Fix: take data from the platform's paths; put small constants into the script; h
 that `train.py` needs.
 """
 
-import ast
 from collections.abc import Iterator
 
 from recore.check.file_uses import REST, FileUse, find_file_uses, path_of
-from recore.check.rule import Finding, Level, Place, Rule
-from recore.check.script import Script
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.script import Script, method_of
 from recore.check.source import SubmissionSource
 
 NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
 FIX_DATA = "take the path from the platform's variable or argument, such as SM_CHANNEL_TRAINING or --input"
 
 
+@rule("RC114", "The scripts read only files that a job has", needs=("RC101", "RC102", "RC210"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         written = {use.path for use in find_file_uses(script) if use.writes}
@@ -31,9 +31,8 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 
 def _is_certain(use: FileUse, script: Script) -> bool:
     """Whether a file is read without being asked for, and its absence is not handled."""
-    executed = not use.context.main or script.file in ("train.py", "preprocess.py")
     handled = use.context.handles("OSError", "FileNotFoundError", "IOError")
-    return executed and not use.context.conditional and not handled
+    return script.executes(use.context) and not use.context.conditional and not handled
 
 
 def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Finding]:
@@ -64,12 +63,8 @@ def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Fi
 
 def _defaults(script: Script) -> Iterator[Finding]:
     """Arguments whose default is a path in data/ or model/: the platform passes no argument that would replace it."""
-    for node, context in script.nodes:
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-            continue
-        if node.func.attr != "add_argument" or context.conditional:
-            continue
-        if context.main and script.file not in ("train.py", "preprocess.py"):
+    for node, context in script.calls:
+        if method_of(node) != "add_argument" or context.conditional or not script.executes(context):
             continue
         for keyword in node.keywords:
             path = path_of(keyword.value, script) if keyword.arg == "default" else None
@@ -77,12 +72,3 @@ def _defaults(script: Script) -> Iterator[Finding]:
             if name and "/" in name and name.partition("/")[0] in NEVER:
                 message = f"the platform passes no path, and the default {path!r} does not exist in a job"
                 yield Finding(message, FIX_DATA, Place(script.file, node.lineno), Level.WARNING)
-
-
-RULE = Rule(
-    code="RC114",
-    name="files-not-uploaded",
-    summary="The scripts read only files that a job has",
-    needs=("RC101", "RC102", "RC210"),
-    inspect=inspect,
-)

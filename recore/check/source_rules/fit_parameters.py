@@ -11,10 +11,11 @@ Fix: keep the first three parameters and give each further one a default. A subm
 import ast
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.source import SubmissionSource
 
 
+@rule("RC105", "fit() has the parameters that the template passes", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     train, fitting = source.script("train.py"), source.script("challenge/fitting.py")
     if not (
@@ -50,12 +51,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 
 def _is_none(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is None
-
-
-RULE = Rule(
-    code="RC105",
-    name="fit-parameters",
-    summary="fit() has the parameters that the template passes",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -11,7 +11,7 @@ Fix: accept as many arguments as the hook gets; the names of the parameters are 
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.script import Function
 from recore.check.source import SubmissionSource
 
@@ -24,6 +24,7 @@ ARGUMENTS = {
 }
 
 
+@rule("RC104", "The hooks accept the arguments that the server passes", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     train = source.script("train.py")
     for name, arguments in ARGUMENTS.items():
@@ -40,27 +41,18 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 
 def accepts(function: Function, count: int) -> bool:
     """Whether a function can be called with so many positional arguments. A decorator can change what it accepts."""
-    given = function.args
-    positional = [*given.posonlyargs, *given.args]
-    required = len(positional) - len(given.defaults)
-    keywords = any(default is None for default in given.kw_defaults)
-    fits = required <= count and (count <= len(positional) or given.vararg is not None)
+    signature = function.args
+    positional = [*signature.posonlyargs, *signature.args]
+    required = len(positional) - len(signature.defaults)
+    keywords = any(default is None for default in signature.kw_defaults)
+    fits = required <= count and (count <= len(positional) or signature.vararg is not None)
     return bool(function.decorator_list) or (fits and not keywords)
 
 
 def parameters(function: Function) -> str:
     """The names of a function's parameters in parentheses."""
-    given = function.args
-    names = [argument.arg for argument in [*given.posonlyargs, *given.args]]
-    names += [f"*{given.vararg.arg}"] if given.vararg else []
-    names += [argument.arg for argument in given.kwonlyargs]
+    signature = function.args
+    names = [argument.arg for argument in [*signature.posonlyargs, *signature.args]]
+    names += [f"*{signature.vararg.arg}"] if signature.vararg else []
+    names += [argument.arg for argument in signature.kwonlyargs]
     return f"({', '.join(names)})"
-
-
-RULE = Rule(
-    code="RC104",
-    name="hook-parameters",
-    summary="The hooks accept the arguments that the server passes",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -14,13 +14,14 @@ container has usable defaults for `predict_fn` and `output_fn`.
 import re
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 PARTS = ("input_fn", "predict_fn", "output_fn")
 SIMILAR = re.compile(r"(model|input|predict|output|transform)(?:ion)?s?_?(?:fn|func|function|hook)s?_?\d*", re.I)
 
 
+@rule("RC103", "train.py has the functions that the model's server calls", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     script = source.script("train.py")
     names = source.names_of(script) if script else None
@@ -54,12 +55,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             "define input_fn(input_data, content_type) in train.py, or import it there",
             Place("train.py"),
         )
-
-
-RULE = Rule(
-    code="RC103",
-    name="hooks",
-    summary="train.py has the functions that the model's server calls",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

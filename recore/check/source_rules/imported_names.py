@@ -8,11 +8,12 @@ import ast
 import difflib
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.script import Script
 from recore.check.source import SubmissionSource
 
 
+@rule("RC107", "What the scripts import from each other is there", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         for statement in script.imports:
@@ -41,12 +42,3 @@ def _look_up(source: SubmissionSource, script: Script, module: str, name: str, l
         f"write {close[0]}, or define {name} in {file}" if close else f"define {name} in {file}, or correct the name",
         Place(script.file, line),
     )
-
-
-RULE = Rule(
-    code="RC107",
-    name="imported-names",
-    summary="What the scripts import from each other is there",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -12,11 +12,12 @@ import ast
 from collections.abc import Iterator
 
 from recore.check.libraries import IMPORTED, describe, has_module, has_name, is_installed
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.script import ImportStatement, Script
 from recore.check.source import SubmissionSource
 
 
+@rule("RC121", "The container's libraries have the names that the scripts use", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         missing = [pair for statement in script.imports for pair in _not_importable(statement)]
@@ -53,12 +54,3 @@ def _missing_attributes(script: Script) -> Iterator[tuple[str, int]]:
                 alone = library in IMPORTED and script.bindings.get(name) == 1
                 if alone and is_installed(library) and not has_name(library, attribute):
                     yield f"{library}.{attribute}", node.lineno
-
-
-RULE = Rule(
-    code="RC121",
-    name="library-names",
-    summary="The container's libraries have the names that the scripts use",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -10,27 +10,19 @@ Fix: write to `os.path.join(os.environ["SM_MODEL_DIR"], ...)`, or to `/tmp` what
 from collections.abc import Iterator
 
 from recore.check.file_uses import find_file_uses
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
+@rule("RC115", "The scripts write only where the platform keeps what they write", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         for use in find_file_uses(script):
-            executed = not use.context.main or script.file in ("train.py", "preprocess.py")
-            if use.writes and use.in_submission and executed and not use.context.conditional:
+            executed = script.executes(use.context) and not use.context.conditional
+            if use.writes and use.in_submission and executed:
                 yield Finding(
                     f"{use.path!r} is written to the folder of the scripts, which is not kept",
                     "write to SM_MODEL_DIR or to the folder of --output, or to /tmp what only the job needs",
                     Place(script.file, use.line),
                     Level.WARNING,
                 )
-
-
-RULE = Rule(
-    code="RC115",
-    name="lost-files",
-    summary="The scripts write only where the platform keeps what they write",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -11,7 +11,8 @@ Fix: use the commands `include`, `exclude`, `recursive-include`, `recursive-excl
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.requirements_file import join_lines
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.evaluation import MANIFEST
@@ -20,6 +21,7 @@ NAME = "MANIFEST.in"
 COMMANDS = {*MANIFEST, *(name.replace("include", "exclude").replace("graft", "prune") for name in MANIFEST)}
 
 
+@rule("RC203", "Every line of MANIFEST.in is valid")
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     if not source.tree.is_folder or not source.tree.exists(NAME):
         return
@@ -28,22 +30,9 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     except UnreadableFile as error:
         yield Finding(f"{error}, so the build cannot use it", "write it as a regular file", Place(NAME))
         return
-    for number, line in _lines(text):
-        yield from _check_line(line, Place(NAME, number), source)
-
-
-def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines without comments, joined where they end with a backslash, with the number of their first line."""
-    joined, start = "", 0
-    for number, line in enumerate([*text.splitlines(), ""], 1):
-        start = start or number
-        if line.endswith("\\"):
-            joined += f"{line[:-1]} "
-            continue
-        content = (joined + line).partition("#")[0].strip()
-        if content:
-            yield start, content
-        joined, start = "", 0
+    for number, line in join_lines(text):
+        if content := line.partition("#")[0].strip():
+            yield from _check_line(content, Place(NAME, number), source)
 
 
 def _check_line(line: str, place: Place, source: SubmissionSource) -> Iterator[Finding]:
@@ -59,12 +48,3 @@ def _check_line(line: str, place: Place, source: SubmissionSource) -> Iterator[F
         elif command == "include" and not set(word) & set("*?[") and not source.tree.is_file(word):
             message = f"there is no file {word[:80]!r}, so nothing is included"
             yield Finding(message, "correct the name, or remove it", place, Level.WARNING)
-
-
-RULE = Rule(
-    code="RC203",
-    name="manifest",
-    summary="Every line of MANIFEST.in is valid",
-    needs=(),
-    inspect=inspect,
-)

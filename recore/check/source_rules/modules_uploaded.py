@@ -9,10 +9,12 @@ uploaded: copy what you need of it into a file of your own.
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
-from recore.check.source import ENTRY_POINTS, SubmissionSource
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.script import ENTRY_POINTS
+from recore.check.source import SubmissionSource
 
 
+@rule("RC202", "setup.py names every module that train.py reaches", needs=("RC101", "RC102", "RC210"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for name in ENTRY_POINTS:
         if name not in source.uploads:
@@ -40,12 +42,3 @@ def _fix(file: str) -> str:
     if "/" in file:
         return f'add "{file.rpartition("/")[0].replace("/", ".")}" to packages of setup.py'
     return f'add "{file.removesuffix(".py")}" to py_modules of setup.py'
-
-
-RULE = Rule(
-    code="RC202",
-    name="modules-uploaded",
-    summary="setup.py names every module that train.py reaches",
-    needs=("RC101", "RC102", "RC210"),
-    inspect=inspect,
-)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from recore.check.file_uses import find_file_uses
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import Script
 from recore.check.source import SubmissionSource
 
@@ -26,6 +26,7 @@ STARTERS = re.compile(r"os\.(?:system|popen|exec\w+|spawn\w+)|subprocess\.\w+|pi
 INSTALLS = re.compile(r"\b(?:pip3?|conda|mamba|uv|apt-get|apt|yum|dnf)\b.*\binstall\b", re.DOTALL)
 
 
+@rule("RC116", "The scripts do not need the network", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         places = set()
@@ -46,8 +47,8 @@ def _errors(script: Script) -> Iterator[tuple[int, str]]:
     for use in find_file_uses(script):
         if ADDRESS.match(use.path) and not use.context.handles("OSError", "URLError"):
             yield use.line, f"{use.path!r} cannot be opened: jobs have no network"
-    for node, context in script.nodes:
-        if not isinstance(node, ast.Call) or context.handles("OSError", "URLError"):
+    for node, context in script.calls:
+        if context.handles("OSError", "URLError"):
             continue
         name = script.name_of(node.func)
         if name in CALLS:
@@ -56,12 +57,3 @@ def _errors(script: Script) -> Iterator[tuple[int, str]]:
             texts = [each.value for each in ast.walk(node) if isinstance(each, ast.Constant)]
             if INSTALLS.search(" ".join(text for text in texts if isinstance(text, str))):
                 yield node.lineno, "a package cannot be installed while the job runs: jobs have no network"
-
-
-RULE = Rule(
-    code="RC116",
-    name="network",
-    summary="The scripts do not need the network",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -13,8 +13,8 @@ because the source does not show with certainty what is pickled.
 import ast
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
-from recore.check.script import Script
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.script import Script, last_name
 from recore.check.source import SubmissionSource
 
 METHODS = {"fit", "predict", "transform"}
@@ -23,6 +23,7 @@ TAKERS = ("FunctionTransformer", "make_scorer", "TransformedTargetRegressor", "p
 BY_VALUE = {"dill", "cloudpickle"}  # they store the code of what __main__ defines
 
 
+@rule("RC117", "Models do not consist of classes that train.py itself defines", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     script = source.script("train.py")
     if script is None:
@@ -52,23 +53,14 @@ def _finding(name: str, line: int) -> Finding:
 
 def _is_model(node: ast.ClassDef) -> bool:
     methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
-    bases = [getattr(base, "attr", getattr(base, "id", "")) for base in node.bases]
+    bases = [last_name(base) for base in node.bases]
     return bool(methods & METHODS) or any(base.endswith(BASES) for base in bases)
 
 
 def _passed(script: Script) -> Iterator[str]:
     """The names of functions that are passed to what keeps them in a model."""
-    for node, _ in script.nodes:
-        if isinstance(node, ast.Call) and script.name_of(node.func).endswith(TAKERS):
+    for node, _ in script.calls:
+        if script.name_of(node.func).endswith(TAKERS):
             for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
                 if isinstance(argument, ast.Name):
                     yield argument.id
-
-
-RULE = Rule(
-    code="RC117",
-    name="pickled-from-main",
-    summary="Models do not consist of classes that train.py itself defines",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -11,10 +11,11 @@ is a warning, because `train.py` may be the only one that calls the function.
 from collections.abc import Iterator
 
 from recore.check.container import is_in_container
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
+@rule("RC109", "preprocess.py imports only the standard library and the container's packages", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     script = source.script("preprocess.py")
     for statement in script.imports if script else []:
@@ -31,12 +32,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             fix = f"do without {statement.top} in preprocess.py, or use it in train.py instead"
         level = Level.WARNING if statement.context.function else Level.ERROR
         yield Finding(message, fix, Place("preprocess.py", statement.line), level)
-
-
-RULE = Rule(
-    code="RC109",
-    name="preprocess-alone",
-    summary="preprocess.py imports only the standard library and the container's packages",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -11,7 +11,7 @@ Fix: take the file out of `MANIFEST.in` or `setup.py`.
 import re
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 from recore.evaluation import LARGEST
@@ -36,6 +36,7 @@ POSSIBLE = {
 }
 
 
+@rule("RC209", "Nothing private or large is uploaded", needs=("RC210",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     fix = "take it out of MANIFEST.in, or of setup.py"
     for name, size in source.uploads.items():
@@ -67,12 +68,3 @@ def _holds_key(source: SubmissionSource, name: str) -> bool:
     except UnreadableFile:
         return False
     return b"PRIVATE KEY-----" in content or re.search(rb"\bAKIA[0-9A-Z]{16}\b", content) is not None
-
-
-RULE = Rule(
-    code="RC209",
-    name="private-files",
-    summary="Nothing private or large is uploaded",
-    needs=("RC210",),
-    inspect=inspect,
-)

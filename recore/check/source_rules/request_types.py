@@ -12,11 +12,12 @@ Fix: accept both, for example with `if isinstance(input_data, bytes): input_data
 import ast
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import Function, Script, line_of
 from recore.check.source import SubmissionSource
 
 
+@rule("RC118", "input_fn accepts text and bytes, with or without a charset", needs=("RC101", "RC102", "RC104"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     train = source.script("train.py")
     found = source.find_function(train, "input_fn") if train else None
@@ -57,7 +58,7 @@ def _asks(function: Function, body: str) -> bool:
 
 
 def _takes_bytes(node: ast.AST, body: str, script: Script) -> bool:
-    """Whether an expression fails where the body is text."""
+    """Whether an expression fails if the body is text."""
     match node:
         case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="decode")):
             return name == body
@@ -77,12 +78,3 @@ def _compares_exactly(node: ast.AST, kind: str) -> bool:
             texts = [each.value for each in choices.elts if isinstance(each, ast.Constant)]
             return name == kind and "text/csv" in texts
     return False
-
-
-RULE = Rule(
-    code="RC118",
-    name="request-types",
-    summary="input_fn accepts text and bytes, with or without a charset",
-    needs=("RC101", "RC102", "RC104"),
-    inspect=inspect,
-)

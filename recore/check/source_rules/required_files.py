@@ -7,25 +7,18 @@ Fix: put both files, by these names, at the top level of the folder.
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
-from recore.check.source import ENTRY_POINTS, SubmissionSource
+from recore.check.rule import Finding, Place, rule
+from recore.check.script import ENTRY_POINTS
+from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 
 STEPS = {"train.py": "the training job and the model's server start with it", "preprocess.py": "step 2 runs it"}
 
 
+@rule("RC101", "train.py and preprocess.py are there")
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for name in ENTRY_POINTS:
         try:
             source.tree.read(name)
         except UnreadableFile as error:
             yield Finding(f"{error}; {STEPS[name]}", f"write {name} as a regular file at the top level", Place(name))
-
-
-RULE = Rule(
-    code="RC101",
-    name="required-files",
-    summary="train.py and preprocess.py are there",
-    needs=(),
-    inspect=inspect,
-)

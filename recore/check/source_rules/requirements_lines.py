@@ -11,7 +11,7 @@ as `./mdl`, are accepted.
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 
@@ -19,6 +19,7 @@ NAME = "requirements.txt"
 FIX = "write the name of the package and its version, such as `cubist==1.2.2`"
 
 
+@rule("RC205", "Every line of requirements.txt can be installed")
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     if not source.tree.exists(NAME):
         return
@@ -41,12 +42,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             yield Finding(message, "remove one of the two lines", place)
         elif line.applies:
             first[line.name] = line.line
-
-
-RULE = Rule(
-    code="RC205",
-    name="requirements-lines",
-    summary="Every line of requirements.txt can be installed",
-    needs=(),
-    inspect=inspect,
-)

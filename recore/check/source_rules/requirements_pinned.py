@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 from recore.check.container import VERSIONS
 from recore.check.requirements_file import RequirementLine
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
+@rule("RC206", "requirements.txt pins the version of every package that it adds", needs=("RC205",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for line in source.requirements:
         if line.requirement and not line.requirement.url and line.name not in VERSIONS and not _is_pinned(line):
@@ -31,12 +32,3 @@ def _is_pinned(line: RequirementLine) -> bool:
     """Whether only one version matches."""
     specifiers = line.requirement.specifier if line.requirement else ()
     return any(each.operator in ("==", "===") and not each.version.endswith(".*") for each in specifiers)
-
-
-RULE = Rule(
-    code="RC206",
-    name="requirements-pinned",
-    summary="requirements.txt pins the version of every package that it adds",
-    needs=("RC205",),
-    inspect=inspect,
-)

@@ -9,12 +9,13 @@ packages need not be uploaded.
 from collections.abc import Iterator
 
 from recore.check.container import VERSIONS
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.source import SubmissionSource
 
 NAME = "requirements.txt"
 
 
+@rule("RC204", "MANIFEST.in includes requirements.txt", needs=("RC210",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     further = [line for line in source.requirements if line.name not in VERSIONS and line.applies]
     if further and NAME not in source.uploads:
@@ -24,12 +25,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             f"write the line `include {NAME}` into MANIFEST.in",
             Place(NAME, further[0].line),
         )
-
-
-RULE = Rule(
-    code="RC204",
-    name="requirements-uploaded",
-    summary="MANIFEST.in includes requirements.txt",
-    needs=("RC210",),
-    inspect=inspect,
-)

@@ -11,17 +11,18 @@ accepted: `Normalizer` and `FunctionTransformer`.
 import ast
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
-from recore.check.script import Script
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.script import Script, last_name
 from recore.check.source import SubmissionSource
 
 STATELESS = ("Normalizer", "FunctionTransformer")
 
 
+@rule("RC120", "preprocess.py learns nothing from the rows of a file", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     script = source.script("preprocess.py")
-    for node, context in script.nodes if script else []:
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or context.typing:
+    for node, context in script.calls if script else []:
+        if not isinstance(node.func, ast.Attribute) or context.typing:
             continue
         if node.func.attr in ("fit", "fit_transform") and not _is_stateless(node.func.value, script):
             yield Finding(
@@ -42,15 +43,4 @@ def _is_stateless(node: ast.expr, script: Script | None) -> bool:
             and any(isinstance(at, ast.Name) and at.id == node.id for at in each.targets)
         ]
         return bool(values) and all(_is_stateless(value, None) for value in values)
-    if not isinstance(node, ast.Call):
-        return False
-    return getattr(node.func, "attr", getattr(node.func, "id", "")) in STATELESS
-
-
-RULE = Rule(
-    code="RC120",
-    name="rows-together",
-    summary="preprocess.py learns nothing from the rows of a file",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)
+    return isinstance(node, ast.Call) and last_name(node.func) in STATELESS

@@ -16,9 +16,10 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
+from recore.check.script import ENTRY_POINTS
 from recore.check.setup_file import SetupFile
-from recore.check.source import ENTRY_POINTS, SubmissionSource
+from recore.check.source import SubmissionSource
 from recore.check.submission_tree import UnreadableFile
 
 ALLOWED = {"setuptools", "distutils", "pkg_resources", *sys.stdlib_module_names}
@@ -26,6 +27,7 @@ UNSUPPORTED = {"package_dir", "package_data", "data_files", "scripts", "ext_modu
 FIX_LISTS = "write py_modules and packages as lists of names, or check the src.tar.gz that `unearthed build` leaves"
 
 
+@rule("RC201", "setup.py can be run by the Unearthed CLI's build, and lists modules")
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     if not source.tree.is_folder:  # the archive that it leaves does not hold it
         return
@@ -96,12 +98,3 @@ def _syntax_problem(content: bytes) -> tuple[int, str] | None:
     except (ValueError, RecursionError, MemoryError) as error:
         return 0, str(error) or "its expressions are nested too deeply"
     return None
-
-
-RULE = Rule(
-    code="RC201",
-    name="setup-py",
-    summary="setup.py can be run by the Unearthed CLI's build, and lists modules",
-    needs=(),
-    inspect=inspect,
-)

@@ -8,10 +8,15 @@ Fix: rename the file, and its imports.
 from collections.abc import Iterator
 
 from recore.check.container import PINNED_MODULES, REQUIRED_MODULES, is_in_container
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.source import SubmissionSource
 
 
+@rule(
+    "RC110",
+    "No file has the name of a package or of a module of the standard library",
+    needs=("RC101", "RC102", "RC210"),
+)
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     files = {script.file for script in source.scripts} | set(source.uploads)
     tops = {file.partition("/")[0] if file.endswith("/__init__.py") else file for file in files}
@@ -26,12 +31,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             Place(file if file in files else f"{name}/__init__.py"),
             Level.ERROR if package else Level.WARNING,
         )
-
-
-RULE = Rule(
-    code="RC110",
-    name="shadowed-modules",
-    summary="No file has the name of a package or of a module of the standard library",
-    needs=("RC101", "RC102", "RC210"),
-    inspect=inspect,
-)

@@ -10,7 +10,7 @@ list. Collections of fewer than 30 targets may be anything, and the order of a d
 import ast
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.script import line_of
 from recore.check.source import SubmissionSource
 from recore.listing import list_names
@@ -19,6 +19,7 @@ FEWEST = 30  # targets in a collection that is meant to hold them all
 SUFFIXES = ("PPM", "PCT", "PPB")
 
 
+@rule("RC119", "Lists of the targets have the host's names in the host's order", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     files = [script.file for script in source.scripts]
     for file in [*files, *(name for name in ("predict.py", "score.py") if name not in files)]:
@@ -65,12 +66,3 @@ def _difference(names: list[str], targets: tuple[str, ...], ordered: bool) -> st
     order = [name for name in names if name in targets]
     wrong = next((place for place, pair in enumerate(zip(order, targets, strict=True)) if pair[0] != pair[1]), None)
     return "" if wrong is None else f"{order[wrong]} stands in place {wrong + 1}, which is that of {targets[wrong]}"
-
-
-RULE = Rule(
-    code="RC119",
-    name="target-names",
-    summary="Lists of the targets have the host's names in the host's order",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -13,13 +13,14 @@ import symtable
 import warnings
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.script import Script
 from recore.check.source import SubmissionSource
 
 KNOWN = {*dir(builtins), "__file__", "__path__", "__annotations__", "__builtins__"}
 
 
+@rule("RC106", "Every name that the scripts use is defined", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         for name, line in undefined(script, source.names_of(script)):
@@ -33,7 +34,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 def undefined(script: Script, known: set[str] | None) -> Iterator[tuple[str, int]]:
     """The undefined names of a script, each with the first line that reads it.
 
-    known: names that it has at the top level; None where only running it would tell.
+    known: names that it has at the top level; None if only running it would tell.
     """
     if known is None or script.problem:
         return
@@ -58,7 +59,7 @@ def _names(table: symtable.SymbolTable) -> tuple[dict[str, int], set[str]]:
     read: dict[str, int] = {}
     bound = set()
     tables = [table]
-    for each in tables:  # it grows meanwhile
+    for each in tables:  # which grows in the loop
         tables += each.get_children()
         for symbol in each.get_symbols():
             name, top = symbol.get_name(), each is table
@@ -83,12 +84,3 @@ def _annotations(script: Script) -> Iterator[ast.AST]:
             annotation = getattr(node, name, None)
             if isinstance(annotation, ast.AST):
                 yield from ast.walk(annotation)
-
-
-RULE = Rule(
-    code="RC106",
-    name="undefined-names",
-    summary="Every name that the scripts use is defined",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

@@ -11,30 +11,30 @@ Fix: use `arguments, unknown = parser.parse_known_args()`, and give every argume
 import ast
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
-from recore.check.script import Script
+from recore.check.rule import Finding, Level, Place, rule
+from recore.check.script import Script, method_of
 from recore.check.source import SubmissionSource
 
 FIX_UNKNOWN = "write `arguments, unknown = parser.parse_known_args()`"
 
 
+@rule("RC112", "The scripts' command lines accept what the platform passes", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         imported = {statement.top for statement in script.imports}
         if not imported & {"argparse", "optparse"}:
             continue
-        for node, context in script.nodes:
-            executed = not context.main or script.file in ("train.py", "preprocess.py")
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not executed:
+        for node, context in script.calls:
+            if not script.executes(context):
                 continue
             place = Place(script.file, node.lineno)
-            if node.func.attr == "parse_args" and _reads_command_line(node, script):
+            if method_of(node) == "parse_args" and _reads_command_line(node, script):
                 if context.at_import and script in source.reached_from("train.py"):
                     continue  # the rule work-at-import reports it
                 level = Level.WARNING if script.file == "preprocess.py" else Level.ERROR
                 message = "it ends the program when it meets an argument that it does not know"
                 yield Finding(message, FIX_UNKNOWN, place, level)
-            elif node.func.attr == "add_argument" and (name := _required(node)):
+            elif method_of(node) == "add_argument" and (name := _required(node)):
                 yield Finding(
                     f"the argument {name} is required, and the platform does not pass it", "give it a default", place
                 )
@@ -65,12 +65,3 @@ def _required(node: ast.Call) -> str:
         case None | ast.Constant(value=int() | "+"):
             return name
     return ""
-
-
-RULE = Rule(
-    code="RC112",
-    name="unknown-arguments",
-    summary="The scripts' command lines accept what the platform passes",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)

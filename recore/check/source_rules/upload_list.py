@@ -6,10 +6,11 @@ Fix: follow the message; replace a link by a copy of the file.
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.source import SubmissionSource
 
 
+@rule("RC210", "The files to upload can be determined", needs=("RC101", "RC201", "RC203"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     try:
         source.uploads  # noqa: B018 - it is determined once, for all rules
@@ -18,12 +19,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         file = reason.partition(":")[0]
         place = Place(file) if source.tree.exists(file) else Place("setup.py")
         yield Finding(f"the files to upload cannot be determined: {reason}", "correct what the message names", place)
-
-
-RULE = Rule(
-    code="RC210",
-    name="upload-list",
-    summary="The files to upload can be determined",
-    needs=("RC101", "RC201", "RC203"),
-    inspect=inspect,
-)

@@ -9,10 +9,11 @@ Fix: correct the line that is named. The submission is compiled here by the same
 
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Place, Rule
+from recore.check.rule import Finding, Place, rule
 from recore.check.source import SubmissionSource
 
 
+@rule("RC102", "The scripts are valid Python 3.12", needs=("RC101",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         if script.problem:
@@ -21,12 +22,3 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
                 "correct this line; `python -m py_compile` shows the error, too",
                 Place(script.file, script.problem_line),
             )
-
-
-RULE = Rule(
-    code="RC102",
-    name="valid-python",
-    summary="The scripts are valid Python 3.12",
-    needs=("RC101",),
-    inspect=inspect,
-)

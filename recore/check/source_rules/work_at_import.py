@@ -13,7 +13,7 @@ Fix: put the work into a function, and call it under `if __name__ == "__main__":
 import ast
 from collections.abc import Iterator
 
-from recore.check.rule import Finding, Level, Place, Rule
+from recore.check.rule import Finding, Level, Place, rule
 from recore.check.script import Context, Script, line_of
 from recore.check.source import SubmissionSource
 
@@ -22,6 +22,7 @@ FITTED = "a model is fitted, probably without data,"
 FIX = 'put it into a function that is called under `if __name__ == "__main__":`'
 
 
+@rule("RC111", "train.py does not work, parse arguments or exit when it is imported", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.reached_from("train.py"):
         for node, context in script.nodes:
@@ -50,12 +51,3 @@ def _problem(node: ast.AST, context: Context, script: Script, source: Submission
             if script.name_of(value) == "os.environ" and not context.handles("KeyError"):
                 return "SM_CHANNEL_TRAINING is read, which only a training job has,"
     return ""
-
-
-RULE = Rule(
-    code="RC111",
-    name="work-at-import",
-    summary="train.py does not work, parse arguments or exit when it is imported",
-    needs=("RC101", "RC102"),
-    inspect=inspect,
-)
