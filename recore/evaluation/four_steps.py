@@ -13,6 +13,7 @@ from pathlib import Path
 
 from recore.evaluation import requests
 from recore.evaluation.data import DataFiles
+from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
 from recore.evaluation.jobs import JobRunner, StepFailed, StepStopped
 from recore.evaluation.requests import RunSettings
 from recore.evaluation.scores import HELD_OUT, SCORES, SIDES, Score, read_score
@@ -172,8 +173,6 @@ class PipelineRun:
 
     def _score_held_out(self) -> None:
         """Score the held-out predictions that the training left. A submission need not leave any."""
-        from recore.evaluation.held_out import NoHeldOutScoreError, extract_held_out, score_held_out
-
         with self._jobs.step(self.steps[f"{HELD_OUT} score"]) as step:
             predictions, scores = (self.folder / name for name in ("predictions", "scores"))
             try:

@@ -1,8 +1,7 @@
 """The score of held-out drill holes: held_out.csv, which a training job leaves beside its model.
 
 It has a prediction of each row by a model that has not seen the row's drill hole. The host's score.py scores it
-against the public assays, in a process on this machine. Import this module where it is used, as pyarrow takes long to
-import.
+against the public assays, in a process on this machine.
 """
 
 import gzip
@@ -12,14 +11,14 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
+from typing import TYPE_CHECKING
 
 from recore.data_header import read_header
 from recore.evaluation.submission import UNREADABLE
 from recore.failures import plain
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NAME = "held_out.csv"  # in a model.tar.gz
 LARGEST = 1 << 30  # bytes
@@ -58,9 +57,10 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
         raise NoHeldOutScoreError(f"{NAME} has {len(predicted)} rows, the public data {len(assays)}")
     with tempfile.TemporaryDirectory(prefix="recore-held-out-") as name:
         folder = Path(name)
+        _write_measured(assays, predicted, folder / "actual.csv.gz")
+        _write_lines(predicted, folder / "predicted.csv")
         (folder / "score.py").write_bytes(score_script)
         paths = {"actual": folder / "actual.csv.gz", "predicted": folder / "predicted.csv", "output": output}
-        _write(assays, predicted, paths["actual"], paths["predicted"])
         command = [sys.executable, "-P", "score.py", *(f"--{name}={path.absolute()}" for name, path in paths.items())]
         done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
@@ -68,8 +68,11 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
         raise NoHeldOutScoreError(f"{NAME}: {plain(last)}")
 
 
-def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+def _read(path: Path, columns: list[str] | None = None) -> "pa.Table":
     """The columns of a CSV as text, all of them by default."""
+    import pyarrow as pa
+    import pyarrow.csv
+
     try:
         names = columns or pa.csv.open_csv(path).schema.names
         options = pa.csv.ConvertOptions(include_columns=names, column_types=dict.fromkeys(names, pa.string()))
@@ -78,11 +81,22 @@ def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
         raise NoHeldOutScoreError(f"{path.name}: {plain(str(error), 300)}") from None
 
 
-def _write(assays: pa.Table, predicted: pa.Table, assays_path: Path, predicted_path: Path) -> None:
-    """Write what score.py reads: the assays that have a prediction, and the predictions without header and index."""
+def _write_measured(assays: "pa.Table", predicted: "pa.Table", path: Path) -> None:
+    """Write the assays of those rows that have a prediction; the other cells are empty."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.csv
+
     nothing = pa.scalar("", pa.string())
     columns = [pc.if_else(pc.equal(predicted[name], ""), nothing, assays[name]) for name in assays.column_names]
-    with gzip.open(assays_path, "wb", compresslevel=1) as file:
+    with gzip.open(path, "wb", compresslevel=1) as file:
         pa.csv.write_csv(pa.table(columns, names=assays.column_names), file)
+
+
+def _write_lines(predicted: "pa.Table", path: Path) -> None:
+    """Write the predictions as score.py reads them, without header and index."""
+    import pyarrow as pa
+    import pyarrow.csv
+
     numbers = predicted.select(list(range(1, predicted.num_columns)))
-    pa.csv.write_csv(numbers, predicted_path, pa.csv.WriteOptions(include_header=False))
+    pa.csv.write_csv(numbers, path, pa.csv.WriteOptions(include_header=False))

@@ -6,8 +6,6 @@ import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
-
 from recore.distribution import TEMPLATE, setup_command
 from recore.failures.exceptions import LoggedException
 
@@ -110,7 +108,12 @@ def _requires(file: Path, distribution: str) -> bool:
     """Whether a requirements.txt has a line for a package."""
     lines = file.read_text("utf-8", "replace").splitlines() if file.is_file() else []
     names = [re.split(r"[^\w.-]", line.strip(), maxsplit=1)[0] for line in lines]
-    return canonicalize_name(distribution) in map(canonicalize_name, names)
+    return _normalised(distribution) in map(_normalised, names)
+
+
+def _normalised(distribution: str) -> str:
+    """Return the name of a package as indexes compare it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def _find_local(name: str, submission: Path) -> str | None:
