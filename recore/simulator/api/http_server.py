@@ -156,7 +156,7 @@ class DiskFull(Error):  # type: ignore[misc]
 class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
     """The body of a request. If it does not fit on the disk, it is read to its end, but not kept.
 
-    Otherwise the connection would be closed while the client is sending, and it would not read the reason.
+    Otherwise the client would find its connection closed while it is sending, and not read the reason.
     """
 
     is_lost = False

@@ -52,7 +52,7 @@ class Work(ABC):
     def persist[T](self, access: Callable[[], T]) -> T:
         """Access the records, and retry while that raises OSError. Raises JobStopped when the simulator ends.
 
-        For work that cannot start again from the records while the simulator runs.
+        For work that cannot restart from the records while the simulator runs.
         """
         while True:
             try:

@@ -52,7 +52,7 @@ def json_response(error: ServiceError) -> Response:
 
 
 def disk_full_response(service: str) -> Response:
-    """Return the response to a request whose data do not fit on this machine's disk.
+    """Return the response to a request whose data does not fit on this machine's disk.
 
     service: for which the request is signed. Clients do not retry after this status.
     """

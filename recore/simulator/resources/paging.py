@@ -34,7 +34,7 @@ def page(request: Record, member: str, placed: list[tuple[Position, Record]], de
 def sortable(value: Any) -> str:
     """Return a text that sorts like the value, among values that are all text, all numbers or all times.
 
-    Only the beginning of a text is used, because a NextToken contains it, and has at most 8,192 characters.
+    Only the beginning of a text is used, because it is part of a NextToken, which has at most 8,192 characters.
     """
     if isinstance(value, datetime.datetime):
         return value.isoformat(timespec="microseconds")

@@ -210,7 +210,7 @@ class Resource:
 
 
 def not_found(title: str, arn: str) -> str:
-    """Return the message for an unknown ARN. Programs search for one of its three parts; AWS's kinds differ.
+    """Return the message for an unknown ARN. Programs search for one of its three parts, depending on the kind.
 
     title: the name of the kind.
     """

@@ -22,10 +22,11 @@ PERIOD = 0.25  # seconds between two evaluations of the alarms
 
 @dataclass(frozen=True)
 class BlueGreen:
-    """Times in seconds. interval: after each shift of traffic. termination_wait: until the old fleet ends.
+    """How an update proceeds. Times are in seconds.
 
-    routing: the type of traffic routing. size: of a canary or a linear step, a CapacitySize. longest: limit of the
-    whole deployment. alarms: names of CloudWatch alarms that roll it back.
+    routing: the type of traffic routing. size: of a canary or a linear step, a CapacitySize. interval: after each shift
+    of traffic. termination_wait: until the old fleet ends. longest: limit of the whole deployment. alarms: names of
+    CloudWatch alarms that roll it back.
     """
 
     routing: str = "ALL_AT_ONCE"

@@ -76,10 +76,10 @@ class EndpointWork(Work):
             self._deploy(record)
 
     def _deploy(self, record: StoredRecord) -> None:
-        """Start the fleets of the pending deployment, shift the traffic to them, and end the fleets that had it.
+        """Start the fleets of the pending deployment, shift the traffic to them, and end the old fleets.
 
-        The old fleets get all traffic again if the new ones do not start, if an alarm goes off, or if the time limit is
-        reached before the old fleets have ended.
+        They get all traffic again if the new ones do not start, if an alarm goes off, or if the time limit is reached
+        before the old fleets have ended.
         """
         hosting, pending = self._hosting, record.internal["Pending"]
         before, after = hosting.traffic.get(self.key), hosting.make_traffic(self.key, pending)

@@ -1,4 +1,4 @@
-"""The training jobs of a tuning job: the values and the result of each, and which one is the best.
+"""The training jobs of a tuning job: the values and the result of each, and the best one.
 
 The record of a trial is stored before its training job is created, and its key is the training job's name. So
 nothing is created twice or forgotten if the simulator is killed. The result of a trial is read from the training job's

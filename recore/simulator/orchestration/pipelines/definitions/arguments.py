@@ -40,7 +40,7 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
 
 
 def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, optional: str = "") -> None:
-    """Raise DefinitionError if arguments violate the shape of their request, as far as that is known.
+    """Raise DefinitionError if arguments violate the shape of their request, as far as known now.
 
     deadline: in time.monotonic(), for the model's patterns. optional: a required member that may be missing.
     """

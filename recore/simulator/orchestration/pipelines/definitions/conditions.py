@@ -27,7 +27,7 @@ MEMBERS |= {
 
 
 def parse_condition(document: Any, scope: Scope) -> Expression:
-    """Return a condition as an expression whose value is whether it holds.
+    """Return a condition as an expression whose value is its outcome.
 
     Raises DefinitionError if it is malformed, or compares values that cannot be compared.
     """

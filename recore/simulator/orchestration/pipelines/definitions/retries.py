@@ -29,7 +29,7 @@ NUMBER = (int, float)
 @dataclass(frozen=True)
 class RetryPolicy:
     """A retry policy. exceptions: after which it applies. interval: seconds before the first retry; each later one
-    waits rate times longer. attempts: their number, or None if minutes limits the time since the first failure.
+    waits rate times longer. attempts: the limit, or None if minutes limits the time since the first failure.
     """
 
     exceptions: frozenset[str]

@@ -33,8 +33,8 @@ Endings = dict[str, frozenset[str]]  # the statuses with which steps may have en
 class PipelineStep:
     """A step. branch: of a step inside a Condition step, that step's name and the outcome for which this one runs.
 
-    files: by the name of a property file, the output that has it and its path there. needs: how all steps before this
-    one may have ended, filled in when all steps are known.
+    files: the output and the path of each property file, by name. needs: how all steps before this one may
+    have ended, filled in when all steps are known.
     """
 
     name: str

@@ -56,7 +56,7 @@ def _archive(s3: Any, bucket: str, key: str, check: Check) -> str | None:
 
 
 def _digest(path: Path, check: Check) -> str | None:
-    """Return a digest of an archive's members: names, types, permissions and contents. None if it is too large.
+    """Return a digest of an archive's members: names, types, permissions and contents, or None if it is too large.
 
     Raises one of archives.MALFORMED if the archive cannot be read.
     """

@@ -23,7 +23,7 @@ ALPHABET = string.ascii_letters + string.digits
 class StepResource:
     """The resource that one attempt of a step creates.
 
-    name: of the resource. Only a model package has another name, and no name in its request.
+    name: of the resource. A model package has another name, and its request has none.
     """
 
     def __init__(self, platform: Platform, step_type: RequestStepType, name: str):
