@@ -238,7 +238,7 @@ FAILING = {
     "nothing there": ("nothing", "there is no 'nothing'"),
     "a list": ("inner.list", "is not a text, number or boolean"),
     "null": ("none", "is not a text, number or boolean"),
-    "not comparable": ("name", "cannot be compared: they are not of one type"),
+    "not comparable": ("name", "cannot be compared because of their types"),
 }
 
 

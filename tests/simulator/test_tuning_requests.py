@@ -75,7 +75,7 @@ LETTERS = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
     ("config", "reason"),
     [
         ({"Strategy": "Genetic"}, "enum value set: [Bayesian, Random, Hyperband, Grid]"),
-        ({"Strategy": "Grid"}, "the Grid strategy takes categorical ranges only, and 'x' is not"),
+        ({"Strategy": "Grid"}, "the Grid strategy accepts only categorical ranges, not 'x'"),
         (
             {"Strategy": "Grid", "ParameterRanges": LETTERS, "ResourceLimits": {"MaxNumberOfTrainingJobs": 2}},
             "Parallel",
@@ -118,7 +118,7 @@ def test_limits(client: Client, limits: tuple[int, int], reason: str) -> None:
 
 def test_a_grid_has_as_many_jobs_as_combinations(client: Client) -> None:
     request = tuning_request(SOURCE, 2, 1, Strategy="Grid", ParameterRanges=LETTERS)
-    assert "MaxNumberOfTrainingJobs 2 must be that of the combinations, 3" in refusal(client, request)
+    assert "MaxNumberOfTrainingJobs 2 must be the number of combinations, 3" in refusal(client, request)
 
 
 def metric(regex: str) -> dict[str, Any]:
@@ -169,12 +169,12 @@ def several(*names: str, **members: Any) -> dict[str, Any]:
 
 
 def test_several_definitions(client: Client) -> None:
-    assert "DefinitionName of its own" in refusal(client, several("a", "a"))
+    assert "unique DefinitionName" in refusal(client, several("a", "a"))
     other = OBJECTIVE | {"Type": "Maximize"}
     assert "same Type of TuningObjective" in refusal(client, several("a", "b", TuningObjective=other))
     request = several("a", "b")
     request["HyperParameterTuningJobConfig"]["ParameterRanges"] = X
-    assert "ParameterRanges belongs in each one" in refusal(client, request)
+    assert "ParameterRanges must be in each one" in refusal(client, request)
     request = several("a", "b", HyperParameterRanges=LETTERS)
     request["HyperParameterTuningJobConfig"] |= {"Strategy": "Grid"}
     assert "Grid strategy with several definitions is not simulated" in refusal(client, request)

@@ -21,12 +21,12 @@ from recore.simulator.orchestration.tuning.completion import (
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange, NumberRange, read_ranges
 from recore.simulator.orchestration.tuning.search import Search
 
-RATE = NumberRange("rate", 1e-4, 1.0, "Logarithmic", whole=False)
-DEPTH = NumberRange("depth", 1, 20, "Linear", whole=True)
-MOMENTUM = NumberRange("momentum", 0.0, 0.999, "ReverseLogarithmic", whole=False)
+RATE = NumberRange("rate", 1e-4, 1.0, "Logarithmic", is_integer=False)
+DEPTH = NumberRange("depth", 1, 20, "Linear", is_integer=True)
+MOMENTUM = NumberRange("momentum", 0.0, 0.999, "ReverseLogarithmic", is_integer=False)
 KIND = CategoricalRange("kind", ("a", "b", "c"))
 RANGES = [RATE, DEPTH, MOMENTUM, KIND]
-UNIT = NumberRange("x", 0.0, 1.0, "Linear", whole=False)
+UNIT = NumberRange("x", 0.0, 1.0, "Linear", is_integer=False)
 
 
 def loss(values: dict[str, str]) -> float:

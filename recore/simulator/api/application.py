@@ -1,4 +1,4 @@
-"""What answers a request: SageMaker's control plane, its runtime, or moto for the rest of AWS."""
+"""Chooses what answers a request: SageMaker's control plane, its runtime, or moto for the rest of AWS."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from recore.simulator.api.runtime import Runtime
 from recore.simulator.protocol.errors import ServiceError, json_response, signed_service
 from recore.simulator.resources.resource import Resource
 
-LOCAL = ["127.0.0.1", ".localhost"]  # S3's clients put the name of a bucket before the host
+LOCAL = ["127.0.0.1", ".localhost"]  # S3's clients put the bucket's name before the host name
 
 
 class Application:
-    """The WSGI application. It refuses the requests of web pages, because they could run code in a job.
+    """The WSGI application. It refuses requests of web pages, because they could run code in a job.
 
     A browser sends an Origin header with them, or the page's own host name if that resolves to this machine.
     """
@@ -25,9 +25,9 @@ class Application:
         self._control, self._runtime, self._others = ControlPlane(resources), Runtime(resources), OtherServices()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return self._answering(Request(environ))(environ, start_response)
+        return self._choose(Request(environ))(environ, start_response)
 
-    def _answering(self, request: Request) -> Callable[..., Iterable[bytes]]:
+    def _choose(self, request: Request) -> Callable[..., Iterable[bytes]]:
         host = request.headers.get("Host", "")
         if not host_is_trusted(host.lower(), LOCAL):
             return _denied(f"The simulator answers requests to 127.0.0.1 and localhost, not to '{host[:80]}'")
@@ -37,7 +37,7 @@ class Application:
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith(TARGET) or (service == "sagemaker" and request.path == "/"):
             return self._control
-        # the runtime's requests are signed for sagemaker, too
+        # requests to the runtime are signed for sagemaker, too
         if service.startswith("sagemaker") or (not service and request.path.startswith("/endpoints/")):
             return self._runtime
         return self._others

@@ -16,7 +16,7 @@ LARGEST = 4 << 20  # bytes of a request
 
 
 class ControlPlane:
-    """A WSGI application that passes each request to the resource that has its operation."""
+    """A WSGI application that passes each request to the resource that implements its operation."""
 
     def __init__(self, resources: Sequence[Resource]) -> None:
         self._resources = {name: resource for resource in resources for name in resource.operations()}
@@ -44,7 +44,7 @@ class ControlPlane:
 
 
 def _document(body: bytes) -> Any:
-    """The JSON document of a body. Raises ServiceError if the body is not JSON, or not UTF-8."""
+    """Parse the JSON document of a body. Raises ServiceError if the body is not JSON, or not UTF-8."""
     try:
         document = json.loads(body.decode() or "{}", parse_constant=_no_constant)
         json.dumps(document, ensure_ascii=False).encode()  # an escape can be half of a surrogate pair

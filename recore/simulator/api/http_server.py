@@ -1,7 +1,7 @@
-"""The HTTP server: waitress, with what moto and SageMaker's clients need in addition.
+"""The HTTP server: waitress, extended for moto and SageMaker's clients.
 
 One thread reads all sockets and passes on only complete requests, so that a slow or silent client occupies a
-connection and no worker. Until then large bodies are on disk, in unnamed files, which disappear with the process.
+connection but no worker. Until then large bodies are on disk, in unnamed files that disappear with the process.
 """
 
 import contextlib
@@ -30,18 +30,18 @@ from waitress.utilities import BadRequest, Error
 from recore.simulator.protocol.errors import ServiceError, disk_full_response, json_response, signed_service
 
 CONNECTIONS = 2000
-WORKERS = 100  # threads for all requests but invocations
+WORKERS = 100  # threads for all requests except invocations
 INVOCATIONS = "/endpoints/"  # the beginning of the paths of invocations
-SILENCE = 60  # seconds after which a client that falls silent in the middle of a request is disconnected
-LINE = 4 << 10  # bytes of a line between chunks
-DISK = 1 << 20  # bytes from which on a body is on disk
+SILENCE = 60  # seconds after which a client that stops sending in the middle of a request is disconnected
+LINE = 4 << 10  # largest size of a line between chunks, in bytes
+DISK = 1 << 20  # bytes; larger bodies are kept on disk
 CLOSING = 10.0  # seconds that requests in progress have to end
 CODES = {413: "RequestEntityTooLarge", 431: "RequestHeaderFieldsTooLarge", 501: "NotImplemented"}
-ORIGIN = re.compile("(?:[^/?#:]+://[^/?#]*)?/*")  # what precedes the path in an address, and its first slashes
+ORIGIN = re.compile("(?:[^/?#:]+://[^/?#]*)?/*")  # the part of a URL before the path, and the path's first slashes
 USER_METADATA = re.compile(rb"^(x-amz-meta-[^:\s]*_[^:\s]*):[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 logger = logging.getLogger(__name__)
-logging.getLogger("waitress").setLevel(logging.ERROR)  # no warning whenever a request waits or a client leaves
+logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiting requests and lost clients
 
 
 class HttpServer:
@@ -51,7 +51,7 @@ class HttpServer:
         self._application, self._listening = application, listening
         self._sockets: dict[int, Any] = {}
         self._workers = RequestThreads()
-        self._ends = contextlib.ExitStack()  # last first
+        self._ends = contextlib.ExitStack()  # callbacks in reverse order
         self._ending = False
 
     def start(self) -> None:
@@ -91,10 +91,10 @@ class HttpServer:
 
 
 def settings() -> dict[str, Any]:
-    """waitress's settings."""
+    """Return the settings of waitress."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # -1: no limit
     return {
-        # half of the files that may be open: bodies and jobs need the others
+        # half of the file descriptors: bodies and jobs need the rest
         "connection_limit": min(files // 2, CONNECTIONS) if files > 0 else CONNECTIONS,
         "channel_timeout": SILENCE,
         "cleanup_interval": 5,
@@ -113,7 +113,7 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
     """A thread for each invocation of an endpoint, and a number of threads for all other requests.
 
     An invocation waits for a model's server for up to a minute. Meanwhile it must not delay the invocations of other
-    endpoints, or the requests of a server that reads its model from S3. The limit of connections is its only limit.
+    endpoints, or the requests of a server that reads its model from S3. Only the number of connections limits it.
     """
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         self._changed = threading.Condition()
 
     def add_task(self, channel: Any) -> None:
-        """Answer the first request of a connection."""
+        """Answer the first request of a connection in a thread."""
         if not channel.requests[0].path.startswith(INVOCATIONS):
             super().add_task(channel)
             return
@@ -148,15 +148,15 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
 
 
 class DiskFull(Error):  # type: ignore[misc]
-    """The error of a request for whose body the disk has no room."""
+    """The error for a request whose body does not fit on the disk."""
 
     code = 507
 
 
 class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
-    """The body of a request. If the disk has no room for it, it is read to its end, but not kept.
+    """The body of a request. If it does not fit on the disk, it is read to its end, but not kept.
 
-    Otherwise a client that is still sending would find its connection closed, and not read the reason.
+    Otherwise the client would find its connection closed while it is sending, and not read the reason.
     """
 
     is_lost = False
@@ -174,7 +174,7 @@ class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
 
 
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
-    """A request that is being read, with S3's metadata whose names have an underscore, which waitress drops.
+    """A request that is being read. It keeps S3 metadata with an underscore in the name, which waitress drops.
 
     The path is normalised, because it decides what answers the request, and in which thread.
     """
@@ -183,7 +183,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
     def __init__(self, settings: Any):
         super().__init__(settings)
-        self.underscored: dict[str, str] = {}  # by their names in the WSGI environment, as moto expects them
+        self.underscored: dict[str, str] = {}  # by name in the WSGI environment, as moto expects them
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
@@ -194,30 +194,30 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         elif isinstance(self.body_rcv, ChunkedReceiver) and (
             max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > LINE
         ):
-            self.refuse(f"A line between chunks has at most {LINE} bytes")
+            self.refuse(f"A line between chunks can have at most {LINE} bytes")
         return consumed
 
     def parse_header(self, header: bytes) -> None:
         try:
             super().parse_header(header)
-        except ValueError as error:  # an address or a length that Python does not accept
+        except ValueError as error:  # a URL or a length that Python does not accept
             raise ParsingError(str(error)) from None
         if self.body_rcv is not None:
             self.body_rcv.buf = BodyBuffer(DISK)
-        # moto finds there which slashes of a key are %2F; the path begins with a bucket's name, after a single slash
+        # moto reads from the URI which slashes of a key are %2F; it begins with a single slash and the bucket's name
         self.request_uri = ORIGIN.sub("/", self.request_uri, count=1)
         quoted = re.split("[?#]", self.request_uri, maxsplit=1)[0]
         self.path = "/" + unquote_to_bytes(quoted.encode("latin-1")).decode("latin-1").lstrip("/")
         values: dict[str, list[str]] = {}
         for name, value in USER_METADATA.findall(header):
             key = name.decode("latin-1").upper().replace("-", "_")
-            if key not in self.headers:  # which may have the same name with dashes
+            if key not in self.headers:  # a header may have the same name with dashes
                 self.underscored.setdefault(f"HTTP_{key}", name.decode("latin-1"))
                 values.setdefault(key, []).append(value.strip(b" \t").decode("latin-1"))
         self.headers |= {key: ",".join(several) for key, several in values.items()}
 
     def refuse(self, reason: str, kind: type[Error] = BadRequest) -> None:
-        """Respond that the request is invalid, and read no more of it."""
+        """Respond that the request is invalid, and stop reading it."""
         self.error = kind(reason)
         self.completed = True
         self.expect_continue = False
@@ -233,7 +233,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         return environ
 
     def build_response_header(self) -> bytes:
-        """Restore the names of headers, which waitress capitalises: S3's metadata keep their case."""
+        """Restore the case of headers' names, which waitress capitalises but S3 metadata must keep."""
         names = {"-".join(part.capitalize() for part in name.split("-")): name for name, _ in self.response_headers}
         first, *lines = super().build_response_header().decode("latin-1").split("\r\n")
         parts = (line.partition(":") for line in lines)
@@ -242,7 +242,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
 
 
 class RefusalTask(ErrorTask):  # type: ignore[misc]
-    """A request that is not HTTP, or is too large: it is answered in SageMaker's format."""
+    """A request that is not HTTP, or is too large. It gets an error in SageMaker's format."""
 
     def execute(self) -> None:
         error = self.request.error
@@ -277,7 +277,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.server.add_task(self)
 
     def _has_ended(self) -> bool:
-        with contextlib.suppress(OSError):  # reading will find the error
+        with contextlib.suppress(OSError):  # reading will raise the error
             return not self.socket.recv(1, socket.MSG_PEEK)
         return False
 

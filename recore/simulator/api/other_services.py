@@ -1,4 +1,4 @@
-"""The rest of AWS: moto, and the one operation of IAM that it lacks."""
+"""The other services of AWS: moto, and the one operation of IAM that it lacks."""
 
 import errno
 import io
@@ -25,7 +25,7 @@ from recore.simulator.protocol.errors import (
 )
 
 logger = logging.getLogger(__name__)
-# moto's own sessions, which look up names of regions and services, fail if the user's configuration is invalid
+# moto's sessions, which look up names of regions and services, would fail if the user's configuration is invalid
 moto.core.base_backend.Session = own_session  # type: ignore[attr-defined]
 moto.core.utils.Session = own_botocore_session  # type: ignore[attr-defined]
 alarms.install()
@@ -40,9 +40,9 @@ class OtherServices:
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(_create_application)
-        # for each request moto reads the folder of all its services: half of the time that a small object takes
-        remembering = lru_cache(1000)(self._moto.get_backend_for_host)
-        self._moto.get_backend_for_host = remembering  # type: ignore[method-assign]
+        # for each request moto reads the folder of its services, which takes half of the time for a small object
+        cached = lru_cache(1000)(self._moto.get_backend_for_host)
+        self._moto.get_backend_for_host = cached  # type: ignore[method-assign]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
@@ -61,14 +61,14 @@ class OtherServices:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             response = disk_full_response(service)
-        except Exception as error:  # also where moto does not know the service
+        except Exception as error:  # also if moto does not know the service
             logger.exception("a request failed")
             response = json_response(ServiceError("InternalFailure", f"{service}: {error!r}"[:1000], 500))
         return response(environ, start_response)
 
 
 def _create_application(service: Any) -> Any:
-    """moto's application for a service, without Flask's debug mode, which keeps the bodies of past requests in memory.
+    """Create moto's application for a service, without Flask's debug mode, which keeps past requests in memory.
 
     Errors are still raised, as in debug mode.
     """
@@ -78,11 +78,11 @@ def _create_application(service: Any) -> Any:
 
 
 def _not_installed(service: str, package: str | None, mimetype: str) -> Response:
-    """The response for a service of moto's whose packages requirements/recore.txt leaves out, as they are not needed.
+    """Return the response for a service of moto whose packages are not in requirements/recore.txt.
 
-    mimetype: of the request. Clients that send forms read XML.
+    mimetype: of the request. Clients that send forms expect XML.
     """
-    reason = f"the Python package {package} is not installed, `pip install 'moto[server]'` adds all of them"
+    reason = f"the Python package {package} is not installed; `pip install 'moto[server]'` installs it"
     message = f"The simulator does not answer {service}: {reason}"
     if mimetype != FORM:
         return json_response(ServiceError("NotImplemented", message, 501))
@@ -91,7 +91,7 @@ def _not_installed(service: str, package: str | None, mimetype: str) -> Response
 
 
 def _all_allowed(form: bytes) -> bytes:
-    """IAM's response that every action of a request is allowed."""
+    """Return IAM's response that every action of a request is allowed."""
     parameters = parse_qs(form.decode("utf-8", "replace"))
     names = [escape(values[0]) for key, values in parameters.items() if key.startswith("ActionNames.member.")]
     results = "".join(

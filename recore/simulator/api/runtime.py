@@ -1,4 +1,4 @@
-"""SageMaker's runtime, a REST interface: an address for each operation, members in headers, and a body of any content.
+"""SageMaker's runtime, a REST interface: a path for each operation, members in headers, and a body of any content.
 
 A resource that has a method with an operation's name (InvokeEndpoint, ...) answers it: the method gets the members of
 the request and returns those of the response, as the runtime's service model describes them.
@@ -30,12 +30,12 @@ TEXT = 7  # the type of an event header's value
 
 @cache
 def runtime_model() -> ServiceModel:
-    """botocore's model of the runtime."""
+    """Return botocore's model of the runtime."""
     return own_botocore_session().get_service_model("sagemaker-runtime")
 
 
 class Runtime:
-    """A WSGI application that passes each request to the resource that has its operation."""
+    """A WSGI application that passes each request to the resource that implements its operation."""
 
     def __init__(self, resources: Sequence[Resource]) -> None:
         names = runtime_model().operation_names
@@ -65,7 +65,7 @@ class Runtime:
         return _respond(operation, self._resources[operation.name].answer(operation.name, values))
 
     def _route(self, request: Request) -> tuple[OperationModel, dict[str, Any]]:
-        """The operation of a request's address, and the members that the address holds."""
+        """Return the operation of a request's path, and the members that the path contains."""
         try:
             operation, members = self._routes.match(request.path, request.method)
         except MethodNotAllowed as error:
@@ -78,25 +78,25 @@ class Runtime:
 
 
 def _rule(operation: OperationModel) -> Rule:
-    """The address and the method of an operation."""
-    address = operation.http["requestUri"].replace("{", "<").replace("}", ">")
-    return Rule(address, endpoint=operation, methods=[operation.http["method"]])
+    """Return the path and the method of an operation."""
+    path = operation.http["requestUri"].replace("{", "<").replace("}", ">")
+    return Rule(path, endpoint=operation, methods=[operation.http["method"]])
 
 
 def _in_headers(shape: Shape) -> Iterator[tuple[str, Shape]]:
-    """The members of a request or a response that are headers."""
+    """Yield the members of a request or a response that are headers."""
     for name, member in shape.members.items():
         if member.serialization.get("location") == "header":
             yield name, member
 
 
 def _respond(operation: OperationModel, answer: dict[str, Any]) -> Response:
-    """The response of an operation: its members in headers, and the body."""
+    """Return the response of an operation, with members in headers and the body."""
     body, kind = answer.get("Body", b""), ""
     if operation.has_event_stream_output:
         body, kind = _event_stream(body), EVENT_STREAM
     response = make_response(body, kind, operation.http.get("responseCode", 200))
-    if not kind:  # the container decides which it is, if any
+    if not kind:  # the container chooses the type, if any
         del response.headers["Content-Type"]
     for name, shape in _in_headers(operation.output_shape):
         if answer.get(name) is not None:
@@ -105,13 +105,13 @@ def _respond(operation: OperationModel, answer: dict[str, Any]) -> Response:
 
 
 def _event_stream(body: bytes) -> bytes:
-    """A body as PayloadPart events of AWS's event stream: one, or as many as its size needs."""
+    """Return a body as PayloadPart events of AWS's event stream, at least one."""
     starts = range(0, max(len(body), 1), LARGEST_EVENT)
     return b"".join(_event(body[start : start + LARGEST_EVENT]) for start in starts)
 
 
 def _event(payload: bytes) -> bytes:
-    """The length of the event and that of its headers, a checksum of them, headers, payload, and a checksum of all."""
+    """Encode an event: its length and that of its headers, their checksum, headers, payload, and a checksum of all."""
     headers = b"".join(_event_header(name, value) for name, value in EVENT_HEADERS.items())
     lengths = struct.pack("!II", 16 + len(headers) + len(payload), len(headers))
     start = lengths + struct.pack("!I", crc32(lengths)) + headers

@@ -1,4 +1,4 @@
-"""Work that waits for other resources: it survives the end of the simulator, because its records say how far it is."""
+"""Work that waits for other resources. It survives the end of the simulator, because its records show its progress."""
 
 import logging
 import uuid
@@ -17,15 +17,15 @@ from recore.simulator.state.records import Record
 
 logger = logging.getLogger(__name__)
 
-RETRY = 1.0  # seconds before a change that could not be written is tried again
+RETRY = 1.0  # seconds until a change that could not be written is retried
 LONGEST_REASON = 1024  # characters
 
 
 class Work(ABC):
-    """What one resource does in the background: it creates other resources, waits for them and ends.
+    """The background work of one resource: it creates other resources, waits for them and ends.
 
-    Everything that matters is in the records, and each step is written before the next one begins. So `run` can start
-    again from the records at any time, in this simulator or in the next one.
+    All state is in the records, and each step is written before the next one begins. `run` can therefore restart from
+    the records at any time, in this simulator or in the next one.
     """
 
     def __init__(self, platform: Platform, key: str, job: Job):
@@ -50,9 +50,9 @@ class Work(ABC):
             raise JobStopped
 
     def persist[T](self, access: Callable[[], T]) -> T:
-        """Access the records, repeatedly while the disk does not allow it. Raises JobStopped when the simulator ends.
+        """Access the records, and retry while that raises OSError. Raises JobStopped when the simulator ends.
 
-        For work that cannot start again from the records while the simulator runs.
+        For work that cannot restart from the records while the simulator runs.
         """
         while True:
             try:
@@ -63,9 +63,9 @@ class Work(ABC):
 
 
 def begin(platform: Platform, kind: str, key: str, make: Callable[[Platform, str, Job], Work]) -> None:
-    """Start the work of a resource in a thread of its own. kind: of the resource, for threads and logs.
+    """Start the work of a resource in a separate thread. kind: of the resource, for threads and logs.
 
-    A simulator that ends leaves the records as they are, and the next one begins the work again.
+    A simulator that ends leaves the records unchanged, and the next one continues the work.
     """
 
     def work(job: Job) -> None:
@@ -92,14 +92,14 @@ def _run(work: Work, kind: str) -> None:
     except (JobStopped, OSError):
         raise
     except Exception as error:
-        if work.job.stopping.is_set():  # what failed may be the simulator, which ends
+        if work.job.stopping.is_set():  # the cause may be the simulator's end
             raise JobStopped from None
         logger.exception("%s %s", kind, work.key)
         work.fail(reason_of(error))
 
 
 def reason_of(error: Exception) -> str:
-    """The FailureReason of a resource whose work ended with an error."""
+    """Return the FailureReason of a resource whose work ended with an error."""
     text = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
     return text[:LONGEST_REASON]
 

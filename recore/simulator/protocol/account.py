@@ -1,9 +1,9 @@
-"""The one region and the one account that the simulator has."""
+"""The only region and the only account of the simulator."""
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 
 
 def arn(resource: str, service: str = "sagemaker", region: str = REGION) -> str:
-    """The ARN of a resource, which is its type and name: `model/mine`, `role/SageMakerRole`."""
+    """Return the ARN of a resource, given as type and name: `model/mine`, `role/SageMakerRole`."""
     return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"

@@ -16,7 +16,7 @@ JSON = "application/x-amz-json-1.1"
 
 
 class ServiceError(Exception):
-    """An error of the service: its code, a message for the caller, and further members that the error has."""
+    """An error of the service, with its code, a message for the caller, and further members."""
 
     def __init__(self, code: str, message: str, status: int = 400, **members: Any):
         super().__init__(message)
@@ -24,20 +24,20 @@ class ServiceError(Exception):
 
 
 class ValidationException(ServiceError):
-    """The error of a request that is invalid, or that asks for what is not simulated."""
+    """The error for a request that is invalid or not simulated."""
 
     def __init__(self, message: str):
         super().__init__("ValidationException", message)
 
 
 def validation_error(problems: list[str]) -> ValidationException:
-    """The error of a request that breaks the service model."""
+    """Return the error for a request that violates the service model."""
     plural = "s" if len(problems) > 1 else ""
     return ValidationException(f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}")
 
 
 def make_response(body: bytes, content_type: str, status: int = 200) -> Response:
-    """A response with the headers that every response of AWS has."""
+    """Return a response with the headers that every response of AWS has."""
     headers = [
         ("Content-Type", content_type),
         ("Content-Length", str(len(body))),
@@ -47,14 +47,14 @@ def make_response(body: bytes, content_type: str, status: int = 200) -> Response
 
 
 def json_response(error: ServiceError) -> Response:
-    """The response to a request of the control plane that failed."""
+    """Return the response to a request of the control plane that failed."""
     return make_response(json.dumps({"__type": error.code, "message": str(error)}).encode(), JSON, error.status)
 
 
 def disk_full_response(service: str) -> Response:
-    """The response to a request for which the disk of this machine has no room.
+    """Return the response to a request whose data does not fit on this machine's disk.
 
-    service: the one that the request is signed for. Clients do not repeat a request that got this status.
+    service: for which the request is signed. Clients do not retry after this status.
     """
     message = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
     if service != "s3":
@@ -64,7 +64,7 @@ def disk_full_response(service: str) -> Response:
 
 
 def signed_service(authorization: str) -> str:
-    """The service that a request is signed for, by its Authorization header; an empty string if it is not signed."""
+    """Return the service that a request's Authorization header names, or an empty string if it is not signed."""
     signed = SIGNED.search(authorization)
     return signed[1] if signed else ""
 
@@ -75,7 +75,7 @@ def respond(
     operate: Callable[[Request], Response],
     refuse: Callable[[ServiceError], Response],
 ) -> Iterable[bytes]:
-    """Respond to a request with what `operate` returns, or with what `refuse` makes of the error that it raises."""
+    """Respond to a request with the result of `operate`, or with that of `refuse` for the error that it raises."""
     try:
         response = operate(Request(environ))
     except ServiceError as error:

@@ -1,4 +1,4 @@
-"""SageMaker's API as botocore's service model describes it: which requests are valid, and what a response holds."""
+"""SageMaker's API as botocore's service model describes it: which requests are valid, and what a response contains."""
 
 import datetime
 import itertools
@@ -15,8 +15,8 @@ from botocore.validate import ParamValidator
 from recore.simulator.own_session import own_botocore_session
 from recore.simulator.protocol.errors import ServiceError, validation_error
 
-DEEPEST = 50  # levels in a request: recursive shapes have no limit of their own
-MOST_VALUES = 50_000  # in a request: each invalid one costs memory and a line
+DEEPEST = 50  # levels in a request, because recursive shapes have no limit
+MOST_VALUES = 50_000  # in a request, because each invalid value costs memory and a line
 MOST_PROBLEMS = 20  # listed in a response
 PATTERN_SECONDS = 2.0  # for all patterns of a request: some take exponential time on a value that does not match
 REMEMBERED, REMEMBERED_LENGTH = 1000, 200  # values that matched a pattern, and the length of the longest
@@ -25,12 +25,12 @@ LARGEST = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.in
 
 @cache
 def sagemaker_model() -> ServiceModel:
-    """botocore's model of the SageMaker service."""
+    """Return botocore's model of the SageMaker service."""
     return own_botocore_session().get_service_model("sagemaker")
 
 
 def operation_model(name: str) -> OperationModel:
-    """The model of an operation. Raises ServiceError if SageMaker has no operation of that name."""
+    """Return the model of an operation. Raises ServiceError if SageMaker has no operation of that name."""
     if name not in sagemaker_model().operation_names:
         raise ServiceError("UnknownOperationException", f"SageMaker has no operation '{name[:80]}'")
     return sagemaker_model().operation_model(name)
@@ -41,7 +41,7 @@ def read_request(operation: OperationModel, document: Any) -> dict[str, Any]:
 
     botocore's validator checks members and types; what it ignores (patterns, enums, lengths, ranges) is checked here
     against the same shapes. Members that the model does not have are refused.
-    Raises ServiceError: SerializationException if the document cannot be a request, else ValidationException.
+    Raises ServiceError: SerializationException if the document cannot be a request, otherwise ValidationException.
     """
     if not isinstance(document, dict):
         raise ServiceError("SerializationException", "The body of a request must be a JSON object")
@@ -53,7 +53,7 @@ def read_request(operation: OperationModel, document: Any) -> dict[str, Any]:
 
 
 def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]:
-    """What is wrong with the value at a path of a request; an empty list if nothing is.
+    """Return the problems of the value at a path of a request, or an empty list if it is valid.
 
     deadline: a pattern that has not matched by then, in time.monotonic(), counts as not matching.
     """
@@ -64,7 +64,7 @@ def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list
 
 
 def shape_answer(shape: Shape | None, value: Any) -> Any:
-    """A value as the JSON of a response: only the shape's members, times in seconds, without None and NaN."""
+    """Return a value as JSON of a response: only the shape's members, times in seconds, without None and NaN."""
     if shape is None:
         return {}
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
@@ -90,13 +90,13 @@ def _problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]
 
 
 def _check_size(document: Any) -> None:
-    """Raise ServiceError if a document is nested too deeply or holds too many values."""
+    """Raise ServiceError if a document is nested too deeply or contains too many values."""
     level, count, depth = [document], 1, 1
     while level:
         level = [item for value in level for item in _inside(value)]
         count, depth = count + len(level), depth + 1
         if count > MOST_VALUES or depth > DEEPEST:
-            message = f"A request has {MOST_VALUES} values and {DEEPEST} levels at most"
+            message = f"A request can have at most {MOST_VALUES} values and {DEEPEST} levels"
             raise ServiceError("SerializationException", message)
 
 
@@ -109,7 +109,7 @@ def _inside(value: Any) -> list[Any]:
 def _to_python(shape: Shape, value: Any, path: str) -> Any:
     """Convert JSON to what botocore's validator expects: times to datetime; everything else is unchanged.
 
-    What the validator would accept though it has another type (True as a number, text as a time) is refused here, as
+    Values of another type that the validator would accept (True as a number, text as a time) are refused here, and so
     are numbers that are not finite.
     """
     if shape.type_name == "structure" and isinstance(value, dict):
@@ -135,7 +135,7 @@ def _to_python(shape: Shape, value: Any, path: str) -> Any:
 
 
 def _violations(shape: Shape, value: Any, path: str, deadline: float) -> Iterator[str]:
-    """How a value of the right type violates the constraints of its shape, in SageMaker's words."""
+    """Yield the constraints of its shape that a value of the right type violates, in SageMaker's words."""
     if shape.type_name == "structure":
         for name, item in value.items():
             yield from _violations(shape.members[name], item, f"{path}.{name[:1].lower()}{name[1:]}", deadline)
@@ -154,15 +154,15 @@ def _violations(shape: Shape, value: Any, path: str, deadline: float) -> Iterato
 def _broken_bounds(bounds: Mapping[str, Any], value: Any, deadline: float) -> Iterator[str]:
     size: float
     if isinstance(value, str | list | dict):
-        size, what = len(value), "have length"
+        size, requirement = len(value), "have length"
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        size, what = value, "have value"
+        size, requirement = value, "have value"
     else:
         return
     if "min" in bounds and size < bounds["min"]:
-        yield f"{what} greater than or equal to {bounds['min']}"
+        yield f"{requirement} greater than or equal to {bounds['min']}"
     if "max" in bounds and size > bounds["max"]:
-        yield f"{what} less than or equal to {bounds['max']}"
+        yield f"{requirement} less than or equal to {bounds['max']}"
         return  # matching a pattern could take long
     if isinstance(value, str):
         if bounds.get("enum") and value not in bounds["enum"]:
@@ -185,19 +185,19 @@ def _pattern(text: str) -> "regex.Pattern[str]":
 
 
 def _matches(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool:
-    """Whether the whole value matches; False if the deadline passes first."""
-    if (pattern, value) in _matched:  # matching lets other threads run, which costs more than a short match
+    """Return whether the whole value matches, or False if the deadline passes first."""
+    if (pattern, value) in _matched:  # matching releases the GIL, which takes longer than a short match
         return True
-    left = deadline - time.monotonic()
+    remaining = deadline - time.monotonic()
     try:
-        found = left > 0 and pattern.fullmatch(value, timeout=left, concurrent=True) is not None
+        matches = remaining > 0 and pattern.fullmatch(value, timeout=remaining, concurrent=True) is not None
     except TimeoutError:
         return False
-    if found and len(value) < REMEMBERED_LENGTH:
+    if matches and len(value) < REMEMBERED_LENGTH:
         if len(_matched) >= REMEMBERED:
             _matched.clear()
         _matched.add((pattern, value))
-    return found
+    return matches
 
 
 _matched: set[tuple["regex.Pattern[str]", str]] = set()

@@ -1,4 +1,4 @@
-"""Client tokens: a request that is repeated with the token of the first one is not carried out again."""
+"""Client tokens: a request that is repeated with the same token is not carried out again."""
 
 import hashlib
 import json
@@ -9,9 +9,9 @@ from recore.simulator.state.records import Record, to_json
 
 
 def once(resource: Resource, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
-    """Return what `act` returns for a request without its client token; for a repeated token, the first response.
+    """Return the result of `act` for a request without its client token, or the first response for a repeated token.
 
-    Raises ServiceError if the token was used with another request before.
+    Raises ServiceError if the token was used with a different request.
     """
     token = request.pop("ClientToken", None) or request.pop("ClientRequestToken", None)
     if token is None:
@@ -30,6 +30,6 @@ def once(resource: Resource, operation: str, request: Record, act: Callable[[Rec
 
 
 def _digest(request: Record) -> str:
-    """A short text that is the same for equal requests, whatever the order of their members."""
+    """Return a short text that is the same for equal requests, regardless of the order of their members."""
     text = json.dumps(json.loads(to_json(request)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

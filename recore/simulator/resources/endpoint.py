@@ -1,4 +1,4 @@
-"""Endpoints: models that answer invocations, also while they are updated."""
+"""Endpoints: they answer invocations of models, also during updates."""
 
 from functools import partial
 from typing import Any
@@ -23,14 +23,14 @@ from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record, StoredRecord, now
 
-MOST_INSTANCES = 20  # of all endpoints: each is a server with processes of its own
+MOST_INSTANCES = 20  # of all endpoints: each is a server with separate processes
 
 
 class Endpoints(Resource):
-    """Internal members of an endpoint:
+    """The endpoints. Their internal members:
 
-    Deployment: what serves, or None. Pending: the deployment that is to replace it, or None. PendingSince: when that
-    was requested. Rescaling: whether both deployments have the same variants, of other sizes. Retiring: the number of
+    Deployment: the one that serves, or None. Pending: the deployment that will replace it, or None. PendingSince: when
+    that was requested. Rescaling: whether only the sizes of the variants differ. Retiring: the number of
     instances that end after a deployment. Alarms: the alarms of the update in progress, with their definitions.
     """
 
@@ -78,8 +78,8 @@ class Endpoints(Resource):
             described["ProductionVariants"] = described_variants(deployment, pending)
         elif pending:
             since = record.internal["PendingSince"]
-            begun = Stage("Creating", since=since)  # if the work has not begun yet
-            stage = self._hosting.stages.get(record["EndpointName"], begun)
+            first_stage = Stage("Creating", since=since)  # if the work has not begun yet
+            stage = self._hosting.stages.get(record["EndpointName"], first_stage)
             described["PendingDeploymentSummary"] = {
                 "EndpointConfigName": pending["EndpointConfigName"],
                 "ProductionVariants": pending_variants(pending, stage),
@@ -136,7 +136,7 @@ class Endpoints(Resource):
         return record
 
     def _update(self, record: StoredRecord, internal: Record, **members: Any) -> None:
-        """Record what is pending for an endpoint. Raises ServiceError if there are too few instances for it."""
+        """Record a pending deployment. Raises ServiceError if there are not enough instances for it."""
         internal = internal | {"PendingSince": now()}
         self._check_capacity(record["EndpointName"], record.internal | internal)
         members |= {"EndpointStatus": "Updating", "LastModifiedTime": now()}
@@ -151,7 +151,7 @@ class Endpoints(Resource):
         return deployment
 
     def _check_name(self, name: str) -> None:
-        """Raise ServiceError if an endpoint has this name, in upper or lower case: AWS makes no difference."""
+        """Raise ServiceError if an endpoint has this name, regardless of its case, as on AWS."""
         for record in self.store.all(self.kind):
             if record["EndpointName"].lower() == name.lower():
                 raise self.already_exists(record["EndpointName"])

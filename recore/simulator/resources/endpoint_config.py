@@ -4,7 +4,7 @@ from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.resource import Resource, refuse, refuse_others
 from recore.simulator.state.records import Record
 
-# members that are simulated; a request that has another one is refused
+# members that are simulated; requests with others are refused
 CONFIG = {"EndpointConfigName", "ProductionVariants", "DataCaptureConfig", "ExecutionRoleArn", "Tags"}
 VARIANT = {
     "VariantName",

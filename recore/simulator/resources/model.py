@@ -10,7 +10,7 @@ from recore.simulator.state.records import Record, Store
 CONTAINER = ("AdditionalModelDataSources", "ContainerMetricsConfig", "ImageConfig", "MultiModelConfig")
 # members of a container in a model package that are not simulated
 PACKAGED_CONTAINER = ("AdditionalModelDataSources", "AdditionalS3DataSource", "ProductId")
-# members that a container with a ModelPackageName can have; the package has all others
+# members that a container with a ModelPackageName can have; all others come from the package
 BESIDE = {"ModelPackageName", "InferenceSpecificationName", "Environment", "ContainerHostname", "Mode"}
 MOST_CONTAINERS = 15
 
@@ -30,26 +30,26 @@ class Models(Resource):
         requested = request.get("Containers") or [request["PrimaryContainer"]]
         for container in requested:
             refuse(container, CONTAINER, "A container")
-        with self.store.transaction():  # a model package may change meanwhile, which does not change the model
+        with self.store.transaction():  # the package must not change meanwhile; later changes do not affect the model
             served = [container for member in requested for container in _containers(self.store, member)]
-            alone = "PrimaryContainer" in request and len(served) == 1
-            if not alone:
+            is_single = "PrimaryContainer" in request and len(served) == 1
+            if not is_single:
                 _check_pipeline(served)
             for container in served:
                 _check_container(container)
-            members = {"PrimaryContainer": served[0]} if alone else {"Containers": served}
+            members = {"PrimaryContainer": served[0]} if is_single else {"Containers": served}
             return {"ModelArn": self.add(request, None, {} if served == requested else {"Served": members})}
 
 
 def _check_pipeline(containers: list[Record]) -> None:
-    """Raise ServiceError if containers cannot be one inference pipeline."""
+    """Raise ServiceError if containers cannot form an inference pipeline."""
     if len(containers) > MOST_CONTAINERS:
         raise ValidationException(f"Containers: a model has at most {MOST_CONTAINERS}, not {len(containers)}")
     hostnames = [container["ContainerHostname"] for container in containers if "ContainerHostname" in container]
     if hostnames and len(hostnames) < len(containers):
         raise ValidationException("Containers: either each container has a ContainerHostname, or none has")
-    if twice := {name for name in hostnames if hostnames.count(name) > 1}:
-        raise ValidationException(f"Containers: two containers have the ContainerHostname '{min(twice)}'")
+    if repeated := {name for name in hostnames if hostnames.count(name) > 1}:
+        raise ValidationException(f"Containers: two containers have the ContainerHostname '{min(repeated)}'")
 
 
 def _check_container(container: Record) -> None:
@@ -65,10 +65,10 @@ def _check_container(container: Record) -> None:
 
 
 def _containers(store: Store, container: Record) -> list[Record]:
-    """The containers to serve for one of a request: those of its model package, or itself if it does not name one.
+    """Return the containers to serve for a request's container: those of its model package, or itself without one.
 
     Variables of the container's Environment replace those of the package's containers.
-    Raises ServiceError if there is no such package, or it is not approved, or it cannot be served here.
+    Raises ServiceError if the package does not exist, is not approved, or cannot be served here.
     """
     if "ModelPackageName" not in container:
         if "InferenceSpecificationName" in container:
@@ -86,12 +86,12 @@ def _containers(store: Store, container: Record) -> list[Record]:
 
 
 def _approved_package(store: Store, name: str) -> Record:
-    """The model package of a name or ARN. Raises ServiceError if it does not exist or is not approved."""
+    """Return the model package with a name or ARN. Raises ServiceError if it does not exist or is not approved."""
     key = ModelPackages.key({"ModelPackageName": name})
     package = store.get(ModelPackages.kind, key)
     if package is None:
         raise ValidationException(ModelPackages.not_found_message(key))
-    status = package.get("ModelApprovalStatus", "Approved")  # packages without a group have none
+    status = package.get("ModelApprovalStatus", "Approved")  # packages without a group have no status
     if status != "Approved":
         message = f"Cannot create a model from the model package '{package['ModelPackageArn']}' in status {status}"
         raise ValidationException(f"{message}: its ModelApprovalStatus must be Approved")
@@ -99,7 +99,7 @@ def _approved_package(store: Store, name: str) -> Record:
 
 
 def _specification(package: Record, name: str | None) -> Record:
-    """A package's inference specification, or the additional one of that name. Raises ServiceError without one."""
+    """Return a package's inference specification, or the additional one with this name. Raises ServiceError."""
     additional = {item["Name"]: item for item in package.get("AdditionalInferenceSpecifications", [])}
     specification: Record | None = package.get("InferenceSpecification") if name is None else additional.get(name)
     if specification is None:
@@ -109,7 +109,7 @@ def _specification(package: Record, name: str | None) -> Record:
 
 
 def _merged(container: Record, packaged: Record) -> Record:
-    """A package's container with the members of the request's container that replace its own."""
+    """Return a package's container with the members that the request's container replaces."""
     refuse(packaged, PACKAGED_CONTAINER, "A container of a model package")
     merged = {member: packaged[member] for member in PACKAGED if member in packaged}
     merged |= {member: container[member] for member in ("ContainerHostname", "Mode") if member in container}

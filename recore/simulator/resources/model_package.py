@@ -1,4 +1,4 @@
-"""Model packages: the versions of a group, with their approval, and packages of a name, without a group."""
+"""Model packages: the versions of a group, with their approval, and named packages without a group."""
 
 import json
 import operator
@@ -13,7 +13,7 @@ from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.resources.client_token import once
 from recore.simulator.resources.model_package_group import ModelPackageGroups
-from recore.simulator.resources.paging import Place
+from recore.simulator.resources.paging import Position
 from recore.simulator.resources.resource import Filter, Resource, read_object, refuse
 from recore.simulator.resources.state_changes import StateChanges
 from recore.simulator.state.records import Record, Store, now
@@ -22,7 +22,7 @@ NOT_SIMULATED = ("SourceAlgorithmSpecification", "ValidationSpecification", "Sec
 APPROVAL = ("ModelApprovalStatus", "ApprovalDescription")
 # members of an update that replace those of the record
 REPLACED = (*APPROVAL, "ModelPackageRegistrationType", "InferenceSpecification", "ModelLifeCycle")
-# members of the event of a new state
+# members of the event about a new state
 EVENT = (
     "ModelPackageName",
     "ModelPackageGroupName",
@@ -109,12 +109,12 @@ class ModelPackages(Resource):
             return record["ModelPackageGroupName"]
         return record.get(member)
 
-    def place(self, record: Record, by: str) -> Place:
-        value, package = super().place(record, by)
+    def position(self, record: Record, by: str) -> Position:
+        value, package = super().position(record, by)
         return value, f"{record.get('ModelPackageVersion', 0):09}/{package}"  # version 10 comes after version 9
 
     def _once(self, operation: str, request: Record, act: Callable[[Record], tuple[Record, bool]]) -> Record:
-        """Carry out a request, and put an event if it has changed the state of the package.
+        """Carry out a request, and send an event if the state of the package has changed.
 
         act: returns the package's record, and whether its state has changed.
         """
@@ -128,11 +128,11 @@ class ModelPackages(Resource):
             return {"ModelPackageArn": record["ModelPackageArn"]}
 
         with self._in_order:  # so that the events are in the order of the changes
-            answered = once(self, operation, request, answer)
-            for record in changed:  # after it has been stored
+            response = once(self, operation, request, answer)
+            for record in changed:  # after they have been stored
                 detail = {"CertifyForMarketplace": False} | {name: record[name] for name in EVENT if name in record}
                 self._state_changes.put("Model Package", record["ModelPackageArn"], detail)
-        return answered
+        return response
 
     def _create(self, request: Record) -> tuple[Record, bool]:
         refuse(request, NOT_SIMULATED, "CreateModelPackage")
@@ -147,7 +147,7 @@ class ModelPackages(Resource):
         return self.find("DescribeModelPackage", {"ModelPackageArn": arn}), True
 
     def _version(self, request: Record) -> tuple[str, Record]:
-        """The key and the members of a new version of a group, whose number is the next one. Raises ServiceError."""
+        """Return the key and the members of a group's next version. Raises ServiceError."""
         if "Tags" in request or request.get("CertifyForMarketplace"):
             member = "Tags" if "Tags" in request else "CertifyForMarketplace"
             raise ValidationException(f"{member} cannot be specified for a version of a model package group")
@@ -168,7 +168,7 @@ class ModelPackages(Resource):
 
 
 def _unversioned(request: Record) -> tuple[str, Record]:
-    """The key and the members of a new package without a group. Raises ServiceError."""
+    """Return the key and the members of a new package without a group. Raises ServiceError."""
     refuse(request, ["CertifyForMarketplace"], "CreateModelPackage")
     if "InferenceSpecification" not in request:
         raise ValidationException("A model package without a group must have an InferenceSpecification")
@@ -180,7 +180,7 @@ def _unversioned(request: Record) -> tuple[str, Record]:
 
 
 def _updated(record: Record, request: Record) -> Record:
-    """A version's record after an update. Raises ServiceError."""
+    """Return a version's record after an update. Raises ServiceError."""
     removed = request.get("CustomerMetadataPropertiesToRemove", [])
     kept = {key: text for key, text in record.get("CustomerMetadataProperties", {}).items() if key not in removed}
     properties = kept | request.get("CustomerMetadataProperties", {})
@@ -201,7 +201,7 @@ def _updated(record: Record, request: Record) -> Record:
 
 
 def _with_source(store: Store, package: Record, request: Record) -> Record:
-    """A package with the SourceUri of a request, and with the inference specification of the model that it names.
+    """Return a package with the SourceUri of a request and the inference specification of the model that it names.
 
     A package that has an inference specification keeps it. Raises ServiceError if the request has both members, or
     its SourceUri names a model or a model package that does not exist.
@@ -216,14 +216,14 @@ def _with_source(store: Store, package: Record, request: Record) -> Record:
 
 
 def _source_specification(store: Store, uri: str) -> Record | None:
-    """The inference specification of the model or package of that ARN; None if the address is of another kind.
+    """Return the inference specification of a model or package, by ARN, or None if the URI is of another kind.
 
     Raises ServiceError if there is no such model or package.
     """
-    found = SOURCE.fullmatch(uri)
-    if found is None:
+    match = SOURCE.fullmatch(uri)
+    if match is None:
         return None
-    prefix, arn_type, key = found.groups()
+    prefix, arn_type, key = match.groups()
     record = store.get(SOURCE_KINDS[arn_type], key) if prefix == arn(f"{arn_type}/") else None
     if record is None:
         raise ValidationException(f"SourceUri: could not find '{uri}'")
@@ -239,7 +239,7 @@ def _check_model_card(request: Record) -> None:
 
 
 def _metadata_only(card: Record) -> Record:
-    """A model card with only the members of its content that are never encrypted."""
+    """Return a model card with only the members of its content that are never encrypted."""
     if "ModelCardContent" not in card:
         return card
     document = read_object(card["ModelCardContent"], "ModelCardContent")

@@ -1,4 +1,4 @@
-"""Model package groups: each holds the versions of one model. Their resource policies are kept, but not enforced."""
+"""Model package groups: each contains the versions of one model. Resource policies are stored, but not enforced."""
 
 from typing import ClassVar
 
@@ -10,13 +10,13 @@ from recore.simulator.state.records import Record
 class ModelPackageGroups(Resource):
     """Groups of model packages.
 
-    The internal member LastVersion is the highest number that a version has had, because no number is used twice.
+    The internal member LastVersion is the highest version number so far, because no number is reused.
     """
 
     kind = "ModelPackageGroup"
     arn_type = "model-package-group"
     verbs = ("Describe", "List")
-    # there is one account: all groups are its own
+    # there is one account, which owns all groups
     filters: ClassVar[dict[str, Filter]] = {
         "CrossAccountFilterOption": ("ModelPackageGroupArn", lambda _, option: option == "SameAccount")
     }
@@ -36,7 +36,7 @@ class ModelPackageGroups(Resource):
             return self.delete("DeleteModelPackageGroup", request)
 
     def already_exists(self, key: str) -> ServiceError:
-        """The error in AWS's words, because programs look for them."""
+        """Return the error in AWS's words, because programs search for them."""
         message = f"Model Package Group already exists: {self.arn(key)}"
         return self.error("CreateModelPackageGroup", "ResourceInUse", message)
 

@@ -11,12 +11,12 @@ from typing import Any
 from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.state.records import Record
 
-LONGEST = 512  # characters of a text that matter when it is sorted
-Place = tuple[str, str]  # of a record in a list: the text of the value to sort by, then another text
+LONGEST = 512  # characters of a text that are used for sorting
+Position = tuple[str, str]  # of a record in a list: its sort key as text, then a second text
 
 
-def page(request: Record, member: str, placed: list[tuple[Place, Record]], descending: bool) -> Record:
-    """The page that a request asks for, as a member of the response, and NextToken if more follow.
+def page(request: Record, member: str, placed: list[tuple[Position, Record]], descending: bool) -> Record:
+    """Return the page that a request asks for, as a member of the response, and NextToken if more pages follow.
 
     Raises ServiceError if the request's NextToken is invalid.
     """
@@ -32,9 +32,9 @@ def page(request: Record, member: str, placed: list[tuple[Place, Record]], desce
 
 
 def sortable(value: Any) -> str:
-    """Text that sorts like the value, among values that are all text, all numbers or all times.
+    """Return a text that sorts like the value, among values that are all text, all numbers or all times.
 
-    Only the beginning of a text matters, because a NextToken holds it, and has at most 8,192 characters.
+    Only the beginning of a text is used, because it is part of a NextToken, which has at most 8,192 characters.
     """
     if isinstance(value, datetime.datetime):
         return value.isoformat(timespec="microseconds")
@@ -45,7 +45,7 @@ def sortable(value: Any) -> str:
     return str(value)[:LONGEST]
 
 
-def _read_token(token: str) -> Place:
+def _read_token(token: str) -> Position:
     with contextlib.suppress(ValueError, RecursionError):
         match json.loads(base64.b64decode(token, validate=True)):
             case [str(value), str(other)]:

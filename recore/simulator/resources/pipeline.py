@@ -23,12 +23,12 @@ from recore.simulator.state.records import Record, now
 
 LOCATION = "PipelineDefinitionS3Location"
 CHANGED = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}
-READING = threading.BoundedSemaphore(20)  # definitions on S3 at a time: each takes the thread of a second request
+READING = threading.BoundedSemaphore(20)  # definitions on S3 at a time, because each needs a second request thread
 MEMBERS = CHANGED | {"PipelineName", DEFINITION, LOCATION, "ClientRequestToken", "Tags"}
 
 
 class Pipelines(Resource):
-    """The text of a definition has a record of its own, so that lists need not read it."""
+    """The text of a definition is in a separate record, so that lists need not read it."""
 
     kind = "Pipeline"
     arn_type = "pipeline"
@@ -81,14 +81,14 @@ class Pipelines(Resource):
         return once(self, "DeletePipeline", request, self._delete)
 
     def _delete(self, request: Record) -> Record:
-        """Delete a pipeline with its executions. Raises ServiceError if one of them runs."""
+        """Delete a pipeline with its executions. Raises ServiceError if one of them is running."""
         with self.store.transaction():  # no execution may start meanwhile
             pipeline = self.find("DeletePipeline", request)
             name = pipeline["PipelineName"]
             executions = {key: record for key, record in self.store.items(EXECUTION) if key.partition("/")[0] == name}
             for execution in executions.values():
                 if execution["PipelineExecutionStatus"] in ("Executing", "Stopping"):
-                    message = f"Cannot delete pipeline '{name}': {execution['PipelineExecutionArn']} runs"
+                    message = f"Cannot delete pipeline '{name}': {execution['PipelineExecutionArn']} is running"
                     raise self.error("DeletePipeline", "ConflictException", message)
             for key, execution in executions.items():
                 steps = StepRecords(self.store, key)
@@ -118,7 +118,7 @@ class Pipelines(Resource):
         version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
         uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
         if not READING.acquire(blocking=False):
-            raise ServiceError("ThrottlingException", "Many definitions are read from S3: repeat the request")
+            raise ServiceError("ThrottlingException", "Too many definitions are being read from S3: repeat the request")
         try:
             answer = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
             if answer["ContentLength"] > LARGEST:

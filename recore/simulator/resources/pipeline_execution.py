@@ -21,7 +21,7 @@ from recore.simulator.orchestration.pipelines.executions.execution_records impor
 from recore.simulator.orchestration.pipelines.executions.execution_work import ExecutionWork
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.client_token import once
-from recore.simulator.resources.paging import Place, page
+from recore.simulator.resources.paging import Position, page
 from recore.simulator.resources.pipeline import Pipelines
 from recore.simulator.resources.resource import Filter, Resource, refuse_others
 from recore.simulator.state.records import Record, now
@@ -31,11 +31,11 @@ STARTED = DESCRIBED | {"PipelineName", "PipelineParameters", "ClientRequestToken
 MOST_RUNNING = 200
 ID_LENGTH, ALPHABET = 12, string.ascii_lowercase + string.digits
 Read = Callable[[str], PipelineDefinition]
-Act = Callable[[list[str], Read, Record], Record]  # the first one gets the keys of executions that are to run
+Act = Callable[[list[str], Read, Record], Record]  # it adds the keys of executions to run to the list
 
 
 class PipelineExecutions(Resource):
-    """Their key is that of the pipeline, and an ID. An execution keeps the definition with which it was started."""
+    """The key of an execution is its pipeline's and an ID. It keeps the definition with which it was started."""
 
     kind = "PipelineExecution"
     arn_type = "pipeline"
@@ -55,7 +55,7 @@ class PipelineExecutions(Resource):
     def StartPipelineExecution(self, request: Record) -> Record:
         refuse_others(request, STARTED, "StartPipelineExecution")
         name = request["PipelineName"].removeprefix(self.arn(""))
-        return self._begun("StartPipelineExecution", request, self.store.get(DEFINITION, name), self._start)
+        return self._run("StartPipelineExecution", request, self.store.get(DEFINITION, name), self._start)
 
     def StopPipelineExecution(self, request: Record) -> Record:
         return once(self, "StopPipelineExecution", request, partial(self.stop, "StopPipelineExecution"))
@@ -64,22 +64,22 @@ class PipelineExecutions(Resource):
         return super().stop(operation, request) | {"PipelineExecutionArn": self.arn(self.key(request))}
 
     def RetryPipelineExecution(self, request: Record) -> Record:
-        return self._begun(
+        return self._run(
             "RetryPipelineExecution", request, self.store.get(EXECUTED_DEFINITION, self.key(request)), self._retry
         )
 
-    def _begun(self, operation: str, request: Record, text: Record | None, act: Act) -> Record:
-        """Carry out a request that lets an execution run. text: the record of its definition.
+    def _run(self, operation: str, request: Record, text: Record | None, act: Act) -> Record:
+        """Carry out a request that starts executions. text: the record of the definition.
 
         A large definition takes seconds to read, during which no other request could change the records. It is
         therefore read before the transaction, and read again only if it has changed by then.
         """
-        read, begun = cache(read_definition), list[str]()
+        read, started = cache(read_definition), list[str]()
         if text is not None:
             with contextlib.suppress(DefinitionError):
                 read(text[DEFINITION])
-        answer = once(self, operation, request, partial(act, begun, read))
-        for key in begun:
+        answer = once(self, operation, request, partial(act, started, read))
+        for key in started:
             self.begin_work(key)
         return answer
 
@@ -108,7 +108,7 @@ class PipelineExecutions(Resource):
         if "PipelineExecutionArn" not in request:
             raise ServiceError("ValidationException", "ListPipelineExecutionSteps: PipelineExecutionArn is missing")
         self.find("ListPipelineExecutionSteps", request)
-        records: list[tuple[Place, Record]] = [
+        records: list[tuple[Position, Record]] = [
             ((f"{record.internal['Position']:06}", name), record)
             for name, record in StepRecords(self.store, self.key(request)).all.items()
         ]
@@ -121,7 +121,7 @@ class PipelineExecutions(Resource):
         placed = [((f"{number:06}", name), {"Name": name, "Value": as_text(value)}) for number, (name, value) in values]
         return page(request, "PipelineParameters", placed, descending=False)
 
-    def _start(self, begun: list[str], read: Read, request: Record) -> Record:
+    def _start(self, started: list[str], read: Read, request: Record) -> Record:
         """Add the execution that a request asks for."""
         pipeline = Pipelines(self.platform).find("StartPipelineExecution", request)
         name = pipeline["PipelineName"]
@@ -141,11 +141,11 @@ class PipelineExecutions(Resource):
             self.store.update(self.kind, key, PipelineExperimentConfig=self._experiment(key, definition))
         self.store.add(EXECUTED_DEFINITION, key, {DEFINITION: text})
         self.store.update("Pipeline", name, LastRunTime=now(), LastExecutionTime=now())
-        begun.append(key)
+        started.append(key)
         return {"PipelineExecutionArn": arn}
 
     def _experiment(self, key: str, definition: PipelineDefinition) -> Record:
-        """The names of a new execution's experiment and trial."""
+        """Return the names of a new execution's experiment and trial."""
         execution = self.find("StartPipelineExecution", {"PipelineExecutionArn": self.arn(key)})
         context = StepContext(execution, self.platform.s3, {})
         return {
@@ -153,12 +153,12 @@ class PipelineExecutions(Resource):
             for name, value in definition.experiment.items()
         }
 
-    def _retry(self, begun: list[str], read: Read, request: Record) -> Record:
-        """Let the steps of an execution that failed or were stopped run again, and those that ran because of that."""
+    def _retry(self, started: list[str], read: Read, request: Record) -> Record:
+        """Run the failed and the stopped steps of an execution again, and those that ran because of them."""
         execution = self.find("RetryPipelineExecution", request)
         status, key = execution["PipelineExecutionStatus"], self.key(request)
         if status not in ("Failed", "Stopped", "CompletedWithFailures"):
-            message = f"The execution is in status {status}: one that failed or was stopped can be retried"
+            message = f"The execution is in status {status}: only one that failed or was stopped can be retried"
             raise ServiceError("ValidationException", message)
         self._check_number("RetryPipelineExecution")
         executed: Record = self.store.get(EXECUTED_DEFINITION, key) or {}
@@ -167,11 +167,11 @@ class PipelineExecutions(Resource):
         members = {"PipelineExecutionStatus": "Executing", "FailureReason": None, "LastModifiedTime": now()}
         members |= {name: request[name] for name in DESCRIBED if name in request}
         self.store.update(self.kind, key, **members)
-        begun.append(key)
+        started.append(key)
         return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
 
     def _run_again(self, records: StepRecords, definition: PipelineDefinition) -> None:
-        """Another attempt for the steps that have not succeeded; those that followed on that have not run yet."""
+        """Schedule another attempt for steps that have not succeeded; delete the records of those that need them."""
         again = set[str]()
         for name, step in definition.steps.items():
             if name not in records.all:

@@ -35,7 +35,7 @@ class ProcessingJobs(JobResource):
 
 
 def _is_folder(path: str) -> bool:
-    """Whether a path can be the folder of an input or an output of a job."""
+    """Return whether a path can be the folder of an input or an output of a job."""
     try:
         names = [os.fsencode(name) for name in Path(path).parts]
     except UnicodeError:

@@ -32,6 +32,6 @@ KINDS: tuple[type[Resource], ...] = (
 
 
 def make_resources(platform: Platform) -> list[Resource]:
-    """A resource of each kind, and those that concern all kinds: tags and searches."""
+    """Make a resource of each kind, and those for all kinds: tags and searches."""
     resources = [kind(platform) for kind in KINDS]
     return [*resources, Tags(platform, resources), Searches(platform, resources)]

@@ -1,8 +1,8 @@
-"""What every kind of resource has: records by key, an ARN, and the operations that are the same for all kinds.
+"""The base of every kind of resource: records by key, an ARN, and the operations that all kinds share.
 
 A kind of resource is one file with a subclass of Resource, and one line in the registry. Its methods have the names of
 the API's operations: the server finds them by these names, validates the request against the service model before the
-call, and shapes the response by it afterwards. Operations that only look up, list, stop or delete records are declared.
+call, and shapes the response afterwards. Operations that only look up, list, stop or delete records are declared.
 """
 
 import json
@@ -15,7 +15,7 @@ from recore.simulator.orchestration.runner import Work, begin
 from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.protocol.service_model import operation_model, sagemaker_model
-from recore.simulator.resources.paging import Place, page, sortable
+from recore.simulator.resources.paging import Position, page, sortable
 from recore.simulator.state.records import Record, StoredRecord, now
 
 MOST_TAGS = 50
@@ -30,8 +30,8 @@ class Resource:
     arn_type: precedes a record's key in its ARN. verbs: those of Describe, List, Stop and Delete that are answered in
     the common way. filters: members of List's request, in addition to the common ones. orders: values of its SortBy,
     each with the record's member. newest_first: whether List returns the newest first by default. runs: whether a
-    resource does something here; otherwise it is only recorded. work: of a kind whose resources wait for others in the
-    background. running: the statuses of a resource that has not ended. title: the name of the kind, if not arn_type.
+    resource does something here; otherwise it is only recorded. work: the background work of resources that wait for
+    others. running: the statuses of a resource that has not ended. title: the kind's name in messages, if not arn_type.
     """
 
     kind: ClassVar[str]
@@ -56,13 +56,13 @@ class Resource:
                     self.begin_work(key)
 
     def begin_work(self, key: str) -> None:
-        """Begin the work of a resource whose kind waits for others. It continues after a restart."""
+        """Begin the background work of a resource, if its kind has any. It continues after a restart."""
         if self.work:
             begin(self.platform, self.kind, key, self.work)
 
     @classmethod
     def operations(cls) -> list[str]:
-        """The operations that this kind answers."""
+        """Return the operations that this kind answers."""
         own = [name for name in dir(cls) if name in sagemaker_model().operation_names]
         return own + [name for name in map(cls.operation, cls.verbs) if name not in own]
 
@@ -84,13 +84,13 @@ class Resource:
 
     @classmethod
     def key(cls, request: Record) -> str:
-        """The key of the record that a request names by its name or its ARN. The key follows the type in the ARN."""
+        """Return the key of the record that a request names by name or ARN. The key follows the type in the ARN."""
         name_or_arn: str = request.get(f"{cls.kind}Name") or request[f"{cls.kind}Arn"]
         return name_or_arn.removeprefix(cls.arn(""))
 
     @classmethod
     def not_found_message(cls, key: str) -> str:
-        """The message of the error if there is no record of this key. key: can also be the ARN of another kind."""
+        """Return the message for a key without a record. key: can also be the ARN of another kind."""
         return not_found(cls.arn_type.replace("-", " "), key if key.startswith("arn:") else cls.arn(key))
 
     def check_image(self, image: str) -> None:
@@ -99,7 +99,7 @@ class Resource:
             raise ValidationException(problem)
 
     def has(self, arn: str) -> bool:
-        """Whether there is a record with this ARN."""
+        """Return whether there is a record with this ARN."""
         return arn.startswith(self.arn("")) and self.store.get(self.kind, arn.removeprefix(self.arn(""))) is not None
 
     def add(
@@ -107,7 +107,7 @@ class Resource:
     ) -> str:
         """Store a record with the members of a Create request and others, and return its ARN.
 
-        new_key: the record's key if the request does not name it. internal: members that no response has.
+        new_key: the record's key if the request does not name it. internal: members that are not in responses.
         Raises ServiceError if the key exists.
         """
         key, time = new_key or self.key(request), now()
@@ -130,19 +130,19 @@ class Resource:
         return record
 
     def described(self, record: StoredRecord) -> Record:
-        """A record as Describe and Search return it."""
+        """Return a record as in the responses of Describe and Search."""
         return record
 
     def _describe(self, operation: str, request: Record) -> Record:
         return self.described(self.find(operation, request))
 
     def stop(self, operation: str, request: Record) -> Record:
-        """Set the status of a resource to Stopping, which its work sees. Raises ServiceError if it does not run."""
+        """Set the status of a resource to Stopping, which its work polls. Raises ServiceError if it does not run."""
         with self.store.transaction():  # the resource may end by itself at this moment
             status = self.find(operation, request)[f"{self.kind}Status"]
             if status not in self.running:
-                words = self.title or self.arn_type.replace("-", " ")
-                raise ValidationException(f"The {words} is in status {status} and cannot be stopped")
+                title = self.title or self.arn_type.replace("-", " ")
+                raise ValidationException(f"The {title} is in status {status} and cannot be stopped")
             members = {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
             self.store.update(self.kind, self.key(request), **members)
         return {}
@@ -156,20 +156,20 @@ class Resource:
         return {}
 
     def already_exists(self, key: str) -> ServiceError:
-        """The error of a Create request if there is a record of its key."""
-        words = self.arn_type.replace("-", " ")
-        message = f"Cannot create already existing {words} '{self.arn(key)}': a {words} of this name already exists"
+        """Return the error for a Create request whose key already has a record."""
+        title = self.arn_type.replace("-", " ")
+        message = f"Cannot create already existing {title} '{self.arn(key)}': a {title} of this name already exists"
         return self.error(f"Create{self.kind}", "ResourceInUse", message)
 
     def error(self, operation: str, code: str, message: str) -> ServiceError:
-        """An error of that code if the API's model of the operation has it, otherwise a ValidationException."""
+        """Return an error with that code if the operation's model has it, otherwise a ValidationException."""
         modelled = {shape.name for shape in operation_model(operation).error_shapes}
         return ServiceError(code if code in modelled else "ValidationException", message)
 
     def page(self, operation: str, request: Record) -> Record:
-        """The response of List: records filtered, sorted and in pages, as the request asks.
+        """Return the response of List: records filtered, sorted and paged, as the request asks.
 
-        Raises ServiceError if this kind does not have a filter or an order of the request.
+        Raises ServiceError if this kind does not support a filter or an order of the request.
         """
         members = operation_model(operation).output_shape.members
         [member] = [name for name, shape in members.items() if shape.type_name == "list"]
@@ -179,19 +179,19 @@ class Resource:
         if by is None:
             raise ValidationException(f"{operation} does not sort by {request['SortBy']} here")
         descending = request.get("SortOrder", "Descending" if self.newest_first else "Ascending") == "Descending"
-        return page(request, member, [(self.place(record, by), record) for record in chosen], descending)
+        return page(request, member, [(self.position(record, by), record) for record in chosen], descending)
 
     def listed_value(self, record: Record, member: str) -> Any:
         """Return the value by which lists filter and sort a record; None if it has none."""
         return record.get(member)
 
-    def place(self, record: Record, by: str) -> Place:
-        """Return the place of a record in a list that is sorted by one of its members."""
+    def position(self, record: Record, by: str) -> Position:
+        """Return the position of a record in a list that is sorted by one of its members."""
         value = self.listed_value(record, by)
         return sortable("" if value is None else value), record[f"{self.kind}Arn"]
 
     def _chosen(self, operation: str, request: Record) -> list[StoredRecord]:
-        """The records that satisfy all filters of a request."""
+        """Return the records that satisfy all filters of a request."""
         filters: dict[str, Filter] = {
             "NameContains": (f"{self.kind}Name", lambda name, part: part.lower() in name.lower()),
             "StatusEquals": (f"{self.kind}Status", operator.eq),
@@ -209,16 +209,16 @@ class Resource:
         return chosen
 
 
-def not_found(words: str, arn: str) -> str:
-    """The message if nothing has an ARN. Programs look for one of its three parts, which differ between AWS's kinds.
+def not_found(title: str, arn: str) -> str:
+    """Return the message for an unknown ARN. Programs search for one of its three parts, depending on the kind.
 
-    words: the name of the kind.
+    title: the name of the kind.
     """
-    return f"Could not find {words} '{arn}', which does not exist (Requested resource not found)"
+    return f"Could not find {title} '{arn}', which does not exist (Requested resource not found)"
 
 
 def merged_tags(tags: list[Record], new: list[Record]) -> list[Record]:
-    """Tags with new ones, which replace those of the same key. Raises ServiceError if they are not allowed."""
+    """Return tags with new ones, which replace those with the same key. Raises ServiceError if they are not allowed."""
     merged = {tag["Key"]: tag for tag in [*tags, *new]}
     if len(merged) > MOST_TAGS:
         raise ValidationException(f"A resource can have at most {MOST_TAGS} tags")
@@ -246,5 +246,5 @@ def refuse(request: Record, not_simulated: Iterable[str], place: str) -> None:
 
 
 def refuse_others(request: Record, simulated: set[str], place: str) -> None:
-    """Raise ServiceError if a request has another member than these, unless its value is false."""
+    """Raise ServiceError if a request has a member other than these, unless its value is false."""
     refuse(request, [name for name in request if name not in simulated], place)

@@ -20,7 +20,7 @@ Test = Callable[[Any], bool]
 Read = Callable[[Any], list[Any]]
 EMPTY = ("ModelCard",)  # version 2 of the SDK asks whether a model has one; here no model has
 MOST_CONDITIONS = 50  # of an expression, including those of its subexpressions
-# types of properties by those of shapes; of all others: structure
+# types of properties by types of shapes; all others are structures
 NUMBERS = dict.fromkeys(("integer", "long", "float", "double"), "number")
 TYPES = {"string": "text", "timestamp": "time", "boolean": "boolean"} | NUMBERS
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -59,7 +59,7 @@ class Property:
     read: Read
 
     def value(self, text: str) -> Any:
-        """Convert a text of a request to this type. Raises ServiceError if that is not possible."""
+        """Convert a text in a request to this type. Raises ServiceError if that is not possible."""
         try:
             if self.type == "number":
                 return _finite(text)
@@ -75,7 +75,7 @@ class Property:
 
 
 class Searches(Resource):
-    """A result holds the resource as Describe returns it, with its tags."""
+    """A result contains the resource as Describe returns it, with its tags."""
 
     kind = "Search"
     arn_type = "search-result"
@@ -109,14 +109,14 @@ class Searches(Resource):
 
 
 def _shape(kind: str) -> Shape | None:
-    """The shape of a kind of resource in a search result; None if results do not hold resources of this kind."""
+    """Return the shape of a kind of resource in a search result, or None if results do not have this kind."""
     output: Any = operation_model("Search").output_shape
     shape = output.members["Results"].member.members.get(kind)
     return shape if shape and f"{kind}Arn" in shape.members else None
 
 
 def _sort_text(by: Property, record: Record) -> str:
-    """The text by which a resource is sorted. One without the property comes first in ascending order."""
+    """Return the text by which a resource is sorted. One without the property is first in ascending order."""
     return next(map(sortable, by.read(record)), "")
 
 
@@ -134,7 +134,7 @@ def _make_test(shape: Shape, expression: Record) -> Test:
 
 
 def _conditions(expression: Record) -> Iterator[Record]:
-    """All filters, nested filters and subexpressions of an expression, at every level."""
+    """Yield all filters, nested filters and subexpressions of an expression, at every level."""
     yield from expression.get("Filters", [])
     for nested in expression.get("NestedFilters", []):
         yield nested
@@ -155,7 +155,7 @@ def _expression(shape: Shape, expression: Record) -> Test:
 
 
 def _nested(shape: Shape, nested: Record) -> Test:
-    """Test whether one item of a list satisfies all filters."""
+    """Return a function that tests whether one item of a list satisfies all filters."""
     name = nested["NestedPropertyName"]
     items = _find_property(shape, name)
     if items.shape.type_name != "structure":
@@ -183,7 +183,7 @@ def _filter(shape: Shape, item: Record) -> Test:
 
 
 def _comparison(property_: Property, comparison: str, text: str) -> Test:
-    """Test one value against a filter's Value, as the filter's Operator says."""
+    """Return a function that compares one value with a filter's Value by the filter's Operator."""
     compare = COMPARISONS[comparison]
     if property_.type == "parameter":
         return lambda value: _compare_parameter(compare, comparison, value, text)
@@ -213,7 +213,7 @@ def _is_integer(text: str) -> bool:
 
 
 def _find_property(shape: Shape, name: str) -> Property:
-    """Return the property of that name. shape: of the resource. Raises ServiceError if there is no such property."""
+    """Return the property with this name. shape: of the resource. Raises ServiceError if there is no such property."""
     if name.startswith("Metrics.") and "FinalMetricDataList" in shape.members:
         return _metric(shape, name)
     try:
@@ -223,7 +223,7 @@ def _find_property(shape: Shape, name: str) -> Property:
 
 
 def _metric(shape: Shape, name: str) -> Property:
-    """The last value of a training job's metric."""
+    """Return the property for the last value of a training job's metric."""
     metric = name.removeprefix("Metrics.")
 
     def read(record: Any) -> list[Any]:
@@ -234,7 +234,7 @@ def _metric(shape: Shape, name: str) -> Property:
 
 
 def _follow(shape: Shape, path: list[str]) -> tuple[str, Shape, Read]:
-    """The type, the shape and the values that a path leads to. Raises KeyError if it leads nowhere."""
+    """Return the type, the shape and the reader of the property at a path. Raises KeyError if there is none."""
     if shape.type_name == "list":
         return _follow_list(shape.member, path)
     if not path:

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class StateChanges:
-    """Puts events to EventBridge, soon and in order. No request waits for this, or fails if it fails."""
+    """Sends events to EventBridge, soon and in order. Requests neither wait for this nor fail if it fails."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -22,13 +22,13 @@ class StateChanges:
         self._periodic = Periodic(platform, "state changes", self._put_all)
 
     def put(self, kind: str, arn: str, detail: Record) -> None:
-        """Put an event. kind: as in its detail-type. detail: values that JSON can express, and times."""
+        """Send an event. kind: as in its detail-type. detail: JSON values and times."""
         event = {
             "Source": "aws.sagemaker",
             "DetailType": f"SageMaker {kind} State Change",
             "Time": detail["LastModifiedTime"],
             "Resources": [arn],
-            "Detail": json.dumps(detail, default="{:%Y-%m-%dT%H:%M:%SZ}".format),  # of times
+            "Detail": json.dumps(detail, default="{:%Y-%m-%dT%H:%M:%SZ}".format),  # for times
         }
         self._waiting.append(event)
         self._periodic.notify(urgent=True)

@@ -9,7 +9,7 @@ from recore.simulator.state.records import Record
 
 
 class Tags(Resource):
-    """A record has one member, Tags, a list as in the API, because a tag can have any key."""
+    """Tags by ARN. A record has one member, Tags, a list as in the API, because a tag can have any key."""
 
     kind = "Tags"
     arn_type = "tag"
@@ -35,7 +35,7 @@ class Tags(Resource):
             return self.store.change("Tags", request["ResourceArn"], lambda _: {"Tags": tags}, {"Tags": []})
 
     def _tags(self, request: Record) -> list[Record]:
-        """The tags of the resource that a request names. Raises ServiceError if there is no such resource."""
+        """Return the tags of the resource that a request names. Raises ServiceError if there is no such resource."""
         arn = request["ResourceArn"]
         if not any(resource.has(arn) for resource in self._tagged):
             raise ValidationException(not_found("resource", arn))

@@ -1,4 +1,4 @@
-"""Training jobs: requests are validated, and the address of the model on S3 is chosen."""
+"""Training jobs: requests are validated, and the S3 URI of the model is chosen."""
 
 import re
 
@@ -44,13 +44,13 @@ class TrainingJobs(JobResource):
 
 
 def with_own_metrics(algorithm: Record) -> Record:
-    """An AlgorithmSpecification as Describe returns it: with the metric definitions of its image, if it has any."""
+    """Return an AlgorithmSpecification as Describe does: with the metric definitions of its image, if it has any."""
     own = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
     return algorithm | {"MetricDefinitions": own[:MOST_METRICS]} if own else algorithm
 
 
 def distributed(settings: Record) -> str | None:
-    """Why the SDK's `distribution`, which set these hyperparameters, cannot be used here; None if there is none."""
+    """Return the reason why the SDK's `distribution`, set by these hyperparameters, cannot be used, or None."""
     for name, value in settings.items():
         if DISTRIBUTION.fullmatch(name) and value.strip('"').lower() == "true":
             return f"HyperParameters: {name}: distributed training does not run here; leave out the `distribution`"
@@ -58,10 +58,10 @@ def distributed(settings: Record) -> str | None:
 
 
 def not_run_here(request: Record) -> str | None:
-    """What is wrong with a request, or what it asks for that is not simulated; None if it can be carried out."""
+    """Return the reason why a request is invalid or not simulated, or None if it can be carried out."""
     algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
-        return "ResourceConfig: one instance, of a named InstanceType, runs here"
+        return "ResourceConfig: only one instance, of a named InstanceType, can run here"
     image, definitions = algorithm.get("TrainingImage", ""), algorithm.get("MetricDefinitions", [])
     if definitions and family_of(image).own_metrics(image):  # also in script mode, as on AWS, whose message this is
         message = "You can't override the metric definitions for Amazon SageMaker algorithms"
@@ -77,7 +77,7 @@ def not_run_here(request: Record) -> str | None:
     for channel in request.get("InputDataConfig", []):
         name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource", {})
         if name in names:
-            return f"InputDataConfig: there are two channels {name}, or the name is not that of a folder"
+            return f"InputDataConfig: the channel name {name} is used twice, or is not a valid folder name"
         names.add(name)
         # for the job, a file streamed from S3 is a file like any other
         mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))

@@ -15,7 +15,7 @@ from recore.simulator.orchestration.tuning.trials import KIND, Trial, best, comp
 from recore.simulator.orchestration.tuning.tuning_work import TuningWork
 from recore.simulator.orchestration.tuning.warm_start import check_warm_start, comparable_trials
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.paging import Place, page, sortable
+from recore.simulator.resources.paging import Position, page, sortable
 from recore.simulator.resources.resource import Resource
 from recore.simulator.resources.training import distributed, not_run_here, with_own_metrics
 from recore.simulator.state.records import Record, StoredRecord, now
@@ -24,9 +24,9 @@ MOST_JOBS, MOST_PARALLEL = 750, 100
 
 
 class TuningJobs(Resource):
-    """Internal members of a tuning job:
+    """The tuning jobs. Their internal members:
 
-    Seed: of the search. TuningId: tells a tuning job from an earlier one of the same name.
+    Seed: of the search. TuningId: distinguishes a tuning job from an earlier one with the same name.
     """
 
     kind = "HyperParameterTuningJob"
@@ -54,20 +54,20 @@ class TuningJobs(Resource):
         trials = [trial for trial in trials_of(self.store, tuning) if trial.job and status in (None, trial.status)]
         if by == "FinalObjectiveMetricValue":
             trials = [trial for trial in trials if trial.objective is not None]
-        placed = [(_place(trial, by), trial.summary()) for trial in trials]
+        placed = [(_position(trial, by), trial.summary()) for trial in trials]
         return page(request, "TrainingJobSummaries", placed, request.get("SortOrder") == "Descending")
 
     def described(self, record: StoredRecord) -> Record:
         trials = trials_of(self.store, record)
         comparable = comparable_trials(self.store, record)
-        found, overall = best(trials), best([*comparable, *trials])
+        best_own, overall = best(trials), best([*comparable, *trials])
         seconds = ((record.get("HyperParameterTuningEndTime") or now()) - record["CreationTime"]).total_seconds()
         return (
             record
             | _described_definitions(record)
             | counters(trials)
             | {
-                "BestTrainingJob": found.summary() if found else None,
+                "BestTrainingJob": best_own.summary() if best_own else None,
                 "OverallBestTrainingJob": overall.summary() if overall and comparable else None,
                 "TuningJobCompletionDetails": completion_details(trials),
                 "ConsumedResources": {"RuntimeInSeconds": int(seconds)},
@@ -91,15 +91,15 @@ class TuningJobs(Resource):
             return super().delete(operation, request)
 
 
-def _place(trial: Trial, by: str) -> Place:
-    """Where a trial stands in a list."""
+def _position(trial: Trial, by: str) -> Position:
+    """Return the position of a trial in a list."""
     job = trial.job or {}
     values = {"Name": trial.name, "Status": trial.status, "CreationTime": job.get("CreationTime")}
     return sortable(trial.objective if by == "FinalObjectiveMetricValue" else values[by]), trial.name
 
 
 def _described_definitions(record: Record) -> Record:
-    """The definitions of a tuning job as SageMaker describes them, and as version 2 of its SDK reads them.
+    """Return the definitions of a tuning job as SageMaker describes them, and as version 2 of its SDK expects them.
 
     The objective's metric is a static hyperparameter, and there is always a ResourceConfig.
     """
@@ -117,7 +117,7 @@ def _described_definitions(record: Record) -> Record:
 
 
 def _check_request(record: Record) -> None:
-    """Check what the definitions do not say: limits, strategy, completion. Raises ServiceError."""
+    """Check the limits, the strategy and the completion criteria of a request. Raises ServiceError."""
     if "Autotune" in record:
         raise refused("Autotune is not simulated; name the ranges and limits yourself")
     config, definitions = record["HyperParameterTuningJobConfig"], read_definitions(record)
@@ -149,7 +149,7 @@ def _check_grid(config: Record, definitions: list[Definition]) -> None:
         raise refused("TrainingJobDefinitions: the Grid strategy with several definitions is not simulated")
     for item in definitions[0].ranges:
         if not isinstance(item, CategoricalRange):
-            raise refused(f"ParameterRanges: the Grid strategy takes categorical ranges only, and '{item.name}' is not")
+            raise refused(f"ParameterRanges: the Grid strategy accepts only categorical ranges, not '{item.name}'")
     most, count = config["ResourceLimits"].get("MaxNumberOfTrainingJobs"), number_of_jobs(config, definitions)
     if most not in (None, count):
-        raise refused(f"ResourceLimits: MaxNumberOfTrainingJobs {most} must be that of the combinations, {count}")
+        raise refused(f"ResourceLimits: MaxNumberOfTrainingJobs {most} must be the number of combinations, {count}")

@@ -1,8 +1,8 @@
-"""A deployment: what an endpoint serves, as a record that depends on no other record.
+"""A deployment: what an endpoint serves, as a record that does not depend on other records.
 
 It has the name of the endpoint configuration, its DataCaptureConfig (or None) and its Variants: members of the
-production variants, each with its Weight, its Count of instances and its Model, so that an endpoint goes on when its
-configuration or a model is deleted.
+production variants, each with its Weight, its Count of instances and its Model, so that an endpoint keeps working if
+its configuration or a model is deleted.
 """
 
 import datetime
@@ -20,20 +20,20 @@ PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}  # mem
 
 @dataclass(frozen=True)
 class Stage:
-    """How far a deployment in progress is. status: of VariantStatus. parts: of the invocations that it gets."""
+    """The progress of a deployment. status: of VariantStatus. parts: the shares of the invocations that it receives."""
 
     status: str
     parts: Parts = field(default_factory=dict)
     since: datetime.datetime = field(default_factory=now)
 
     def variant_status(self, variant: str) -> list[Record]:
-        """The VariantStatus of one of its variants."""
+        """Return the VariantStatus of one of its variants."""
         share = f"{float(100 * self.parts.get(variant, 0)):.3g}% of the invocations"
         return [{"Status": self.status, "StatusMessage": share, "StartTime": self.since}]
 
 
 def make_deployment(store: Store, config_name: str) -> Record:
-    """The deployment of an endpoint configuration. Raises ServiceError if it or a model does not exist."""
+    """Return the deployment of an endpoint configuration. Raises ServiceError if it or a model does not exist."""
     config = _find(store, "EndpointConfig", "endpoint configuration", f"endpoint-config/{config_name}")
     variants = []
     for variant in config["ProductionVariants"]:
@@ -45,7 +45,7 @@ def make_deployment(store: Store, config_name: str) -> Record:
 
 
 def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
-    """Return a record. title: what the kind is called. resource: the last part of its ARN."""
+    """Return a record. title: the kind's name in messages. resource: the last part of its ARN."""
     record = store.get(kind, resource.partition("/")[2])
     if record is None:
         raise ServiceError("ValidationException", f"Could not find {title} '{arn(resource)}'")
@@ -53,7 +53,7 @@ def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
 
 
 def retaining(pending: Record, current: Record, request: Record) -> Record:
-    """A pending deployment with the weights, counts and data capture that UpdateEndpoint retains.
+    """Return a pending deployment with the weights, counts and data capture that UpdateEndpoint retains.
 
     Raises ServiceError.
     """
@@ -73,7 +73,7 @@ def retaining(pending: Record, current: Record, request: Record) -> Record:
 
 
 def rescaled(current: Record, request: Record) -> Record:
-    """A deployment with the changes of UpdateEndpointWeightsAndCapacities. Raises ServiceError."""
+    """Return a deployment with the changes of UpdateEndpointWeightsAndCapacities. Raises ServiceError."""
     properties: dict[str, Record] = {}
     known = [variant["VariantName"] for variant in current["Variants"]]
     for entry in request["DesiredWeightsAndCapacities"]:
@@ -92,7 +92,7 @@ def rescaled(current: Record, request: Record) -> Record:
 
 
 def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Record:
-    """A deployment in which variants, by their names, have another Weight or Count. Raises if none has a weight."""
+    """Return a deployment with other Weights or Counts, by variant. Raises ServiceError if no variant has a weight."""
     variants = [variant | properties.get(variant["VariantName"], {}) for variant in deployment["Variants"]]
     if not any(variant["Weight"] > 0 for variant in variants):
         raise ServiceError("ValidationException", "At least one variant must have a weight above 0")
@@ -104,7 +104,7 @@ def instance_count(deployment: Record | None) -> int:
 
 
 def most_instances(internal: Record) -> int:
-    """The most instances that an endpoint with these internal members has at a time while its work goes on."""
+    """Return the largest number of instances that an endpoint with these internal members has at a time."""
     current, pending = internal["Deployment"], internal["Pending"]
     if current and pending and internal["Rescaling"]:
         pairs = zip(current["Variants"], pending["Variants"], strict=True)
@@ -114,7 +114,7 @@ def most_instances(internal: Record) -> int:
 
 
 def described_variants(deployment: Record, desired: Record) -> list[Record]:
-    """ProductionVariants in the response of DescribeEndpoint. desired: the deployment that this one will become."""
+    """Return the ProductionVariants of DescribeEndpoint's response. desired: the deployment that follows."""
     return [
         {
             "VariantName": variant["VariantName"],
@@ -129,7 +129,7 @@ def described_variants(deployment: Record, desired: Record) -> list[Record]:
 
 
 def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
-    """ProductionVariants of the PendingDeploymentSummary in that response."""
+    """Return the ProductionVariants of the PendingDeploymentSummary in that response."""
     return [
         {
             "VariantName": variant["VariantName"],
@@ -143,7 +143,7 @@ def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
 
 
 def images(model: Record) -> list[str]:
-    """The images of a model's containers."""
+    """Return the images of a model's containers."""
     return [container.get("Image", "") for _, container in named_containers(model)]
 
 

@@ -14,7 +14,7 @@ from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
 SIZES = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}  # members of a TrafficRoutingConfiguration by its Type
-# of a variant's capacity, as SageMaker documents
+# limits of SIZES, as shares of a variant's capacity, as SageMaker documents
 LEAST = {"CANARY": Fraction(0), "LINEAR": Fraction(10, 100)}
 MOST = Fraction(50, 100)
 PERIOD = 0.25  # seconds between two evaluations of the alarms
@@ -22,10 +22,11 @@ PERIOD = 0.25  # seconds between two evaluations of the alarms
 
 @dataclass(frozen=True)
 class BlueGreen:
-    """Times in seconds. interval: after each step of the traffic. termination_wait: until the old fleet ends.
+    """How an update proceeds. Times are in seconds.
 
-    routing: the type of traffic routing. size: of a canary or a linear step, a CapacitySize. longest: what all of the
-    deployment may take. alarms: names of CloudWatch alarms that roll it back.
+    routing: the type of traffic routing. size: of a canary or a linear step, a CapacitySize. interval: after each shift
+    of traffic. termination_wait: until the old fleet ends. longest: limit of the whole deployment. alarms: names of
+    CloudWatch alarms that roll it back.
     """
 
     routing: str = "ALL_AT_ONCE"
@@ -36,12 +37,12 @@ class BlueGreen:
     alarms: tuple[str, ...] = ()
 
     def steps(self, deployment: Record) -> Iterator[Parts]:
-        """The parts of the invocations that the new deployment's variants get, step by step."""
+        """Yield the shares of the invocations that the new deployment's variants receive, step by step."""
         variants = {variant["VariantName"]: variant["Count"] for variant in deployment["Variants"]}
         return SHIFTINGS[self.routing]({name: self._part(count) for name, count in variants.items()})
 
     def check(self, deployment: Record) -> None:
-        """Raise ServiceError if a step is too small or too large for this new deployment, or all take too long."""
+        """Raise ServiceError if a step is too small or too large for the new deployment, or all take too long."""
         for variant in deployment["Variants"]:
             if self.size and not LEAST[self.routing] <= self._part(variant["Count"]) <= MOST:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
@@ -52,7 +53,7 @@ class BlueGreen:
             raise refusal(f"MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, {waits:g}")
 
     def _part(self, count: int) -> Fraction:
-        """A canary or a step as a part of a variant with this number of instances."""
+        """Return a canary or a step as a share of a variant with this number of instances."""
         if self.size is None:
             return Fraction(1)
         whole = 100 if self.size["Type"] == "CAPACITY_PERCENT" else count
@@ -72,22 +73,22 @@ class UpdateWatch:
             raise JobFailed(f"The update took longer than MaximumExecutionTimeoutInSeconds, {self._longest:g}")
         for name in self._names:
             state = alarms.state_of(name)
-            if state is None:  # nothing watches over the update any longer
+            if state is None:  # the update is no longer monitored
                 raise JobFailed(f"The CloudWatch alarm {name} was deleted during the update")
             if state.value == "ALARM":
                 raise JobFailed(f"The CloudWatch alarm {name} is in ALARM: {state.reason}")
 
     def wait(self, work: Work, seconds: float) -> None:
-        """Wait, and check all the time, also at the end. Raises JobFailed, and JobStopped when the simulator ends."""
+        """Wait, and check repeatedly, also at the end. Raises JobFailed, and JobStopped when the simulator ends."""
         end = time.monotonic() + seconds
         self.check()
-        while (left := end - time.monotonic()) > 0:
-            work.wait(min(left, PERIOD))
+        while (remaining := end - time.monotonic()) > 0:
+            work.wait(min(remaining, PERIOD))
             self.check()
 
 
 def read_deployment_config(config: Record | None) -> BlueGreen:
-    """What a DeploymentConfig asks for. Raises ServiceError if it is invalid, or is not simulated."""
+    """Read a DeploymentConfig. Raises ServiceError if it is invalid or not simulated."""
     if config is None:
         return BlueGreen()
     if "RollingUpdatePolicy" in config:
@@ -108,7 +109,7 @@ def read_deployment_config(config: Record | None) -> BlueGreen:
 
 
 def alarm_definitions(names: Sequence[str]) -> list[Record]:
-    """What is kept of an update's alarms: moto forgets them when the simulator ends.
+    """Return the definitions of an update's alarms to store, because moto forgets them when the simulator ends.
 
     Raises ServiceError if an alarm does not exist or is never evaluated.
     """
@@ -119,14 +120,14 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
             message = f"AutoRollbackConfiguration: there is no CloudWatch alarm '{name}'"
             raise ServiceError("ValidationException", message)
         if reason := alarm.not_simulated():
-            message = f"AutoRollbackConfiguration: the alarm '{name}' cannot be used, {reason} is not simulated"
+            message = f"AutoRollbackConfiguration: the alarm '{name}' cannot be used: {reason} is not simulated"
             raise ServiceError("ValidationException", message)
         definitions.append(alarm.definition())
     return definitions
 
 
 def _read_size(routing: Record) -> Record | None:
-    """The size of a canary or a linear step. Raises ServiceError."""
+    """Read the size of a canary or a linear step. Raises ServiceError."""
     kind = routing["Type"]
     for name in SIZES.values():
         if name in routing and name != SIZES.get(kind):

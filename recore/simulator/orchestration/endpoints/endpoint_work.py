@@ -1,6 +1,6 @@
-"""The background work of an endpoint: fleets start, take over the traffic and end, as the endpoint's record says.
+"""The background work of an endpoint: fleets start, take over traffic and end, as the endpoint's record requires.
 
-Of the record's internal members, Deployment is what serves, if anything, and Pending is what is to replace it.
+The internal member Deployment is the deployment that serves, if any, and Pending the one that will replace it.
 """
 
 import math
@@ -20,7 +20,7 @@ from recore.simulator.orchestration.runner import Work, reason_of
 from recore.simulator.state.records import Record, Store, StoredRecord, now
 
 KIND = "Endpoint"
-PERIOD = 0.05  # seconds between looks at whether fleets are ready
+PERIOD = 0.05  # seconds between two checks whether fleets are ready
 
 
 class Hosting:
@@ -36,7 +36,7 @@ class Hosting:
         self.to_restore: set[str] = set()
 
     def make_traffic(self, name: str, deployment: Record) -> Traffic:
-        """The traffic of a deployment, among fleets without instances."""
+        """Return the traffic of a deployment, whose fleets have no instances yet."""
         capture = deployment["DataCaptureConfig"]
         return Traffic(
             [
@@ -47,7 +47,7 @@ class Hosting:
 
 
 class EndpointWork(Work):
-    """One piece of work on an endpoint, for which its status stands. No other one begins before this one has ended."""
+    """An operation on an endpoint, which its status reflects. Operations on one endpoint never overlap."""
 
     def __init__(self, hosting: Hosting, platform: Platform, key: str, job: Job):
         super().__init__(platform, key, job)
@@ -65,7 +65,7 @@ class EndpointWork(Work):
             self._update(record)
 
     def fail(self, reason: str) -> None:
-        """Record the failure. The endpoint itself has failed, too, unless something serves."""
+        """Record the failure. The endpoint also fails, unless a deployment serves."""
         status = "InService" if self.key in self._hosting.traffic else "Failed"
         self._change({"Pending": None, "Retiring": 0}, EndpointStatus=status, FailureReason=reason)
 
@@ -76,10 +76,10 @@ class EndpointWork(Work):
             self._deploy(record)
 
     def _deploy(self, record: StoredRecord) -> None:
-        """Start the fleets of the pending deployment, shift the traffic to them, and end the fleets that had it.
+        """Start the fleets of the pending deployment, shift the traffic to them, and end the old fleets.
 
-        These get all traffic again if the new fleets do not start, if an alarm goes off, or if the time is over before
-        the old fleets have ended.
+        They get all traffic again if the new ones do not start, if an alarm goes off, or if the time limit is reached
+        before the old fleets have ended.
         """
         hosting, pending = self._hosting, record.internal["Pending"]
         before, after = hosting.traffic.get(self.key), hosting.make_traffic(self.key, pending)
@@ -99,7 +99,7 @@ class EndpointWork(Work):
         retiring = instance_count(record.internal["Deployment"]) if before else 0
         internal = {"Deployment": pending, "Pending": None, "Retiring": retiring}
         self._change(internal, EndpointConfigName=pending["EndpointConfigName"])
-        hosting.stages.pop(self.key)  # before the next update can begin, which needs InService
+        hosting.stages.pop(self.key)  # before the next update can begin, which requires InService
         if before:
             end_fleets(before)
         self._change({"Retiring": 0}, EndpointStatus="InService", FailureReason=None)
@@ -116,10 +116,10 @@ class EndpointWork(Work):
         watch.wait(self, policy.termination_wait)
 
     def _roll_back(self, before: Traffic | None, after: Traffic, error: Exception) -> None:
-        """End fleets that failed. The old ones get all traffic again; without them the endpoint has failed."""
+        """End fleets that failed. The old ones get all traffic again; without old fleets the endpoint fails."""
         reason = reason_of(error)
         if before:
-            self._hosting.traffic[self.key] = before  # at once: to write the record may take long
+            self._hosting.traffic[self.key] = before  # immediately, because writing the record may take long
             self._hosting.stages[self.key] = Stage("Deleting")
             self._change(EndpointStatus="RollingBack", FailureReason=reason)
         end_fleets(after)
@@ -154,10 +154,10 @@ class EndpointWork(Work):
         self._put_in_service(list(traffic.fleets.values()), latest)
 
     def _put_in_service(self, fleets: list[Fleet], latest: float = math.inf) -> None:
-        """Wait until the new instances of all fleets are ready at the same moment, and let them have traffic.
+        """Wait until the new instances of all fleets are ready at the same time, and let them receive traffic.
 
-        An instance whose servers have ended by then has failed, even if they were ready before. latest: by the
-        monotonic clock. Raises JobFailed and JobStopped.
+        An instance whose servers have ended by then has failed, even if they were ready before. latest: in
+        time.monotonic(). Raises JobFailed and JobStopped.
         """
         while waiting := [fleet.variant for fleet in fleets if not fleet.is_ready()]:
             if time.monotonic() > latest:
@@ -181,9 +181,9 @@ class EndpointWork(Work):
         self.persist(delete)
 
     def _restore(self, record: StoredRecord) -> None:
-        """Start the fleets of an endpoint that served under an earlier simulator, then go on with its update.
+        """Start the fleets of an endpoint that served under an earlier simulator, then continue its update.
 
-        If they do not start, the update goes on without them.
+        If they do not start, the update continues without them.
         """
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)
@@ -211,7 +211,7 @@ class EndpointWork(Work):
 def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None:
     """Let an endpoint of an earlier simulator serve again as soon as its fleets are restored.
 
-    An update that was being rolled back is abandoned; any other goes on.
+    An update that was being rolled back is abandoned; any other update continues.
     """
     name, pending, reason = record["EndpointName"], record.internal["Pending"], None
     if record["EndpointStatus"] == "RollingBack":
@@ -232,6 +232,6 @@ def scale_fleets(fleets: dict[str, Fleet], variants: list[Record]) -> None:
 
 
 def end_fleets(traffic: Traffic) -> None:
-    """End all fleets when they have answered the invocations in progress."""
+    """End all fleets after they have answered the invocations in progress."""
     for share in traffic.shares:
         share.fleet.end()

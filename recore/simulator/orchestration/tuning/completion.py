@@ -1,17 +1,17 @@
-"""When a training job of a tuning job is stopped early, and when a tuning job is complete before its last one."""
+"""When a training job is stopped early, and when a tuning job is complete before its last training job."""
 
 import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-IMPROVEMENT = 0.01  # of the best objective; a smaller gain is no improvement
-CONVERGED_AFTER = 10  # jobs in a row that bring no improvement
-NEEDED = 3  # jobs that came as far: with fewer of them a median says little
+IMPROVEMENT = 0.01  # of the best objective; a smaller gain is not an improvement
+CONVERGED_AFTER = 10  # jobs in a row without an improvement
+NEEDED = 3  # jobs that got as far; the median of fewer is not meaningful
 
 
 def not_improving(objectives: Sequence[float], maximize: bool) -> list[int]:
-    """After each job, in the order in which they ended, how many in a row have not improved the best objective."""
+    """Return, for each job in the order in which they ended, how many in a row have not improved the objective."""
     counts: list[int] = []
     best, count = None, 0
     for objective in objectives:
@@ -25,13 +25,13 @@ def not_improving(objectives: Sequence[float], maximize: bool) -> list[int]:
 
 
 def convergence(objectives: Sequence[float], maximize: bool) -> int | None:
-    """The position of the job after which the objective had converged, or None."""
+    """Return the position of the job after which the objective had converged, or None."""
     counts = not_improving(objectives, maximize)
-    return next((place for place, count in enumerate(counts) if count >= CONVERGED_AFTER), None)
+    return next((position for position, count in enumerate(counts) if count >= CONVERGED_AFTER), None)
 
 
 def is_complete(criteria: Mapping[str, Any], objectives: Sequence[float], maximize: bool) -> bool:
-    """Whether a request's TuningJobCompletionCriteria are met by the objectives, in the order of the jobs' ends."""
+    """Return whether the objectives, in the order in which the jobs ended, meet the TuningJobCompletionCriteria."""
     target = criteria.get("TargetObjectiveMetricValue")
     if target is not None and any(value >= target if maximize else value <= target for value in objectives):
         return True
@@ -43,14 +43,14 @@ def is_complete(criteria: Mapping[str, Any], objectives: Sequence[float], maximi
 
 
 def running_averages(values: Sequence[float]) -> list[float]:
-    """The average of the first value, of the first two, and so on."""
+    """Return the running averages: of the first value, of the first two, and so on."""
     return [total / count for count, total in enumerate(itertools.accumulate(values), 1)]
 
 
 def is_worse_than_median(step: int, value: float, others: Sequence[Sequence[float]], maximize: bool) -> bool:
-    """Whether a job's value number `step`, from 1 on, is worse than the median of the others' averages up to there.
+    """Return whether a job's value number `step` (from 1) is worse than the median of the others' averages so far.
 
-    others: the running averages of jobs that have ended; those that did not come as far do not count. This is the
+    others: the running averages of jobs that have ended; those that did not get as far do not count. This is the
     median stopping rule of Golovin et al., Google Vizier (2017), with the last value, as SageMaker documents it.
     """
     averages = [other[step - 1] for other in others if len(other) >= step]

@@ -1,4 +1,4 @@
-"""The definitions of training jobs in the record of a tuning job, and what follows from them."""
+"""The definitions of training jobs in the record of a tuning job, and what is derived from them."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from recore.simulator.state.records import Record
 
 MOST_RANGES, MOST_SETTINGS = 30, 100
 MOST_RESOURCE = 20_000
-EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")  # where Hyperband looks for its MaxResource
+EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")  # can replace Hyperband's MaxResource
 OBJECTIVE_SETTING = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds; the toolkits know it
 TWO_PLACES = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
 ALTERNATIVES = ("InstanceConfigs", "AllocationStrategy")
@@ -24,7 +24,7 @@ ALTERNATIVES = ("InstanceConfigs", "AllocationStrategy")
 class Definition:
     """A definition of training jobs.
 
-    name: empty if the request has none. place: where it stands in the request, for messages. request: of the jobs,
+    name: empty if the request has none. place: its position in the request, for messages. request: of the jobs,
     without their names.
     """
 
@@ -37,12 +37,12 @@ class Definition:
     request: Record
 
     def job(self, name: str, values: dict[str, str]) -> Record:
-        """The request of a training job with these values of the ranges."""
+        """Return the request of a training job with these values of the ranges."""
         return self.request | {"TrainingJobName": name, "HyperParameters": self.settings | values}
 
 
 def read_definitions(record: Record) -> list[Definition]:
-    """The definitions of a tuning job. Raises ServiceError if the request is invalid or is not simulated."""
+    """Return the definitions of a tuning job. Raises ServiceError if the request is invalid or is not simulated."""
     config, several = record["HyperParameterTuningJobConfig"], record.get("TrainingJobDefinitions", [])
     single = record.get("TrainingJobDefinition")
     if (single is None) == (not several):
@@ -51,24 +51,24 @@ def read_definitions(record: Record) -> list[Definition]:
         return [_definition("TrainingJobDefinition", config, single)]
     names = [item.get("DefinitionName", "") for item in several]
     if "" in names or len(set(names)) < len(names):
-        raise refused("TrainingJobDefinitions: each needs a DefinitionName of its own")
+        raise refused("TrainingJobDefinitions: each needs a unique DefinitionName")
     if shared := [name for name in ("HyperParameterTuningJobObjective", "ParameterRanges") if config.get(name)]:
-        raise refused(f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} belongs in each one")
+        raise refused(f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} must be in each one")
     definitions = [_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in several]
     if len({definition.maximize for definition in definitions}) > 1:
-        raise refused("TrainingJobDefinitions: all need the same Type of TuningObjective, to be compared")
+        raise refused("TrainingJobDefinitions: all must have the same Type of TuningObjective to be comparable")
     return definitions
 
 
 def number_of_jobs(config: Record, definitions: list[Definition]) -> int:
-    """How many training jobs a tuning job makes at most; of a grid, one for each combination."""
+    """Return the largest number of training jobs of a tuning job: for a grid, one for each combination."""
     if config["Strategy"] != "Grid":
         return int(config["ResourceLimits"]["MaxNumberOfTrainingJobs"])
     return math.prod(len(item.values) for item in definitions[0].ranges if isinstance(item, CategoricalRange))
 
 
 def hyperband_resources(config: Record, definition: Definition) -> tuple[int, int] | None:
-    """MinResource and MaxResource of Hyperband, None with another strategy. Raises ServiceError."""
+    """Return the MinResource and MaxResource of Hyperband, or None for other strategies. Raises ServiceError."""
     if config["Strategy"] != "Hyperband":
         return None
     settings = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
@@ -87,10 +87,10 @@ def hyperband_resources(config: Record, definition: Definition) -> tuple[int, in
 
 
 def _definition(place: str, config: Record, item: Record) -> Definition:
-    """One definition, checked."""
+    """Read and check one definition. Raises ServiceError."""
     objective = item.get("TuningObjective") or config.get("HyperParameterTuningJobObjective")
     if not objective:
-        raise refused(f"{place}: an objective is needed, a metric's name and Minimize or Maximize")
+        raise refused(f"{place}: an objective is needed: a MetricName, and the Type Minimize or Maximize")
     for own, shared in TWO_PLACES.items():
         if item.get(own) and config.get(shared):
             raise refused(f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; give it once")
@@ -127,7 +127,7 @@ def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]
 
 
 def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
-    """The objective must be a metric that is defined or the image's own, and each definition must find a value."""
+    """Raise ServiceError if the objective is not a known metric, or if the Regex of a metric cannot find a value."""
     definitions = algorithm.get("MetricDefinitions", [])
     for item in definitions:
         try:
@@ -147,7 +147,7 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
 
 
 def _job_request(place: str, item: Record) -> Record:
-    """The request of a definition's training jobs, without their names and hyperparameters."""
+    """Return the request of a definition's training jobs, without their names and hyperparameters."""
     shape: Any = operation_model("CreateTrainingJob").input_shape
     request: Record = {name: value for name, value in item.items() if name in shape.members}
     if flexible := item.get("HyperParameterTuningResourceConfig"):
@@ -165,5 +165,5 @@ def _job_request(place: str, item: Record) -> Record:
 
 
 def refused(message: str) -> ServiceError:
-    """The error of a request for a tuning job that is invalid or asks for what is not simulated."""
+    """Return the error for a tuning job's request that is invalid or not simulated."""
     return ServiceError("ValidationException", message)

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MOST_DIGITS = 15  # of an integer: a float holds all integers of so many digits
-LOGARITHMIC_FROM = 100  # Auto: a range whose ends are this factor apart is logarithmic
-WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+MOST_DIGITS = 15  # of an integer: a float represents all integers of up to this many digits
+LOGARITHMIC_FROM = 100  # Auto: a range is logarithmic if its ends differ by this factor or more
+INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -20,17 +20,17 @@ class NumberRange:
     low: float
     high: float
     scaling: str
-    whole: bool
+    is_integer: bool
 
     def text(self, value: float) -> str:
-        """A value as a hyperparameter; the nearest end of the range for what rounding took out of it."""
+        """Format a value as a hyperparameter. A value that rounding moved out of the range becomes its nearest end."""
         inside = min(max(value, self.low), self.high)
-        return str(round(inside)) if self.whole else repr(float(inside))
+        return str(round(inside)) if self.is_integer else repr(float(inside))
 
     def value(self, text: str) -> float | None:
-        """The number that a hyperparameter's text is, or None if it is not a number of this range."""
+        """Parse the text of a hyperparameter. Returns None if it is not a number in this range."""
         bare = text.strip().strip('"')
-        if not (WHOLE if self.whole else DECIMAL).fullmatch(bare) or len(bare) > 300:
+        if not (INTEGER if self.is_integer else DECIMAL).fullmatch(bare) or len(bare) > 300:
             return None
         number = float(bare)
         return number if self.low <= number <= self.high else None
@@ -44,11 +44,11 @@ class CategoricalRange:
     values: tuple[str, ...]
 
     def text(self, value: str) -> str:
-        """A value as a hyperparameter: itself."""
+        """Format a value as a hyperparameter: it is unchanged."""
         return value
 
     def value(self, text: str) -> str | None:
-        """The value that a hyperparameter's text is, or None if it is not one of this range."""
+        """Parse the text of a hyperparameter. Returns None if it is not a value of this range."""
         return text if text in self.values else None
 
 
@@ -56,13 +56,13 @@ Range = NumberRange | CategoricalRange
 
 
 def read_ranges(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Range]:
-    """The ranges of a request's ParameterRanges.
+    """Read the ranges of a request's ParameterRanges.
 
-    Raises ValueError, with one line that names the range and the remedy, if one of them is invalid.
+    Raises ValueError, with a message that names the range and the fix, if one of them is invalid.
     """
     found: list[Range] = []
-    for whole, member in ((True, "IntegerParameterRanges"), (False, "ContinuousParameterRanges")):
-        found += [_number_range(member, item, whole) for item in ranges.get(member, [])]
+    for is_integer, member in ((True, "IntegerParameterRanges"), (False, "ContinuousParameterRanges")):
+        found += [_number_range(member, item, is_integer) for item in ranges.get(member, [])]
     found += [_categorical_range(item) for item in ranges.get("CategoricalParameterRanges", [])]
     names = [item.name for item in found]
     if "" in names:
@@ -81,9 +81,9 @@ def _categorical_range(item: Mapping[str, Any]) -> CategoricalRange:
     return CategoricalRange(item["Name"], values)
 
 
-def _number_range(member: str, item: Mapping[str, Any], whole: bool) -> NumberRange:
+def _number_range(member: str, item: Mapping[str, Any], is_integer: bool) -> NumberRange:
     place = f"{member}: '{item['Name']}'"
-    low, high = (_number(f"{place}: {end}", item[end], whole) for end in ("MinValue", "MaxValue"))
+    low, high = (_number(f"{place}: {end}", item[end], is_integer) for end in ("MinValue", "MaxValue"))
     if low > high:
         raise ValueError(f"{place}: MinValue {item['MinValue']} is greater than MaxValue {item['MaxValue']}; swap them")
     if not math.isfinite(high - low):
@@ -94,18 +94,18 @@ def _number_range(member: str, item: Mapping[str, Any], whole: bool) -> NumberRa
     if scaling == "Logarithmic" and low <= 0:
         raise ValueError(f"{place}: Logarithmic scaling needs a MinValue above 0, not {item['MinValue']}")
     if scaling == "ReverseLogarithmic":
-        if whole:
+        if is_integer:
             raise ValueError(f"{place}: ReverseLogarithmic scaling is for continuous ranges; choose another one")
         if low < 0 or high >= 1:
             raise ValueError(f"{place}: ReverseLogarithmic scaling needs a range from at least 0 to less than 1")
-    return NumberRange(item["Name"], low, high, scaling, whole)
+    return NumberRange(item["Name"], low, high, scaling, is_integer)
 
 
-def _number(place: str, text: str, whole: bool) -> float:
-    """The number that a text is."""
-    if not (WHOLE if whole else DECIMAL).fullmatch(text):
-        raise ValueError(f"{place} '{text[:40]}' is not {'an integer' if whole else 'a number'}")
-    if whole and len(text.lstrip("+-").lstrip("0")) > MOST_DIGITS:
+def _number(place: str, text: str, is_integer: bool) -> float:
+    """Parse a number. Raises ValueError."""
+    if not (INTEGER if is_integer else DECIMAL).fullmatch(text):
+        raise ValueError(f"{place} '{text[:40]}' is not {'an integer' if is_integer else 'a number'}")
+    if is_integer and len(text.lstrip("+-").lstrip("0")) > MOST_DIGITS:
         raise ValueError(f"{place} '{text[:40]}' has more than {MOST_DIGITS} digits; use a smaller number")
     number = float(text)
     if not math.isfinite(number):

@@ -1,6 +1,6 @@
-"""The search for hyperparameters by Optuna: what to try next, from the trials so far and their results.
+"""The search for hyperparameters by Optuna: suggests what to try next, from the trials so far and their results.
 
-It knows nothing of jobs: a trial is a number, values as text, and the intermediate and final values of the objective.
+It is independent of jobs: a trial is a number, values as text, and the intermediate and final values of the objective.
 """
 
 import itertools
@@ -13,20 +13,20 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange, NumberRange, Range
 
-Values = dict[str, str]  # hyperparameters as a job gets them
+Values = dict[str, str]  # hyperparameters as a job receives them
 
-REDUCTION = 3  # Hyperband keeps one of so many trials at each rung
-STARTUP = 10  # Bayesian: random trials before the first one that is chosen by results
+REDUCTION = 3  # Hyperband keeps one in this many trials at each rung
+STARTUP = 10  # Bayesian: random trials before the first one that is based on results
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class Search:
-    """One search. Suggestions depend on the seed, the trials so far and their results, and on nothing else.
+    """One search. Suggestions depend on the seed, the trials so far and their results, and nothing else.
 
     strategy: Random; Grid, over categorical ranges; Bayesian, the tree-structured Parzen estimator (Bergstra et al.
-    2011); Hyperband (Li et al. 2018), which samples at random, in the asynchronous form that Optuna has. resources: of
-    Hyperband, after how many values of the objective a trial may be stopped, and after how many it ends.
+    2011); Hyperband (Li et al. 2018), which samples at random, in Optuna's asynchronous form. resources: for
+    Hyperband, the number of objective values after which a trial may be stopped, and the number after which it ends.
     """
 
     def __init__(
@@ -49,20 +49,20 @@ class Search:
         )
 
     def suggest(self) -> tuple[int, Values] | None:
-        """A new trial: its number and the values to try. None if a grid has no more."""
+        """Start a new trial. Returns its number and the values to try, or None if a grid has no more."""
         if self._strategy == "Grid":
             choices = [item.values for item in self._ranges if isinstance(item, CategoricalRange)]
             combinations = itertools.product(*choices)
-            left = next((choice for choice in combinations if choice not in self._tried), None)
-            if left is None:
+            untried = next((choice for choice in combinations if choice not in self._tried), None)
+            if untried is None:
                 return None
-            return self.add(dict(zip(self._distributions, left, strict=True)))
+            return self.add(dict(zip(self._distributions, untried, strict=True)))
         [seed] = numpy.random.SeedSequence([self._seed, len(self._trials)]).generate_state(1)
         self._study.sampler = self._sampler(int(seed))
         return self._begin()
 
     def add(self, values: Mapping[str, str]) -> tuple[int, Values]:
-        """A new trial with values that are known already. Raises ValueError if one is not in its range."""
+        """Start a new trial with these values. Raises ValueError if one is not in its range."""
         params = self._params(values)
         if params is None:
             raise ValueError(f"{dict(values)} is not within the ranges")
@@ -70,7 +70,7 @@ class Search:
         return self._begin()
 
     def learn(self, values: Mapping[str, str], objective: float) -> bool:
-        """Take over the result of another search; False if its values are not within these ranges."""
+        """Add the result of another search. Returns False if its values are outside these ranges."""
         params = self._params(values)
         if params is None:
             return False
@@ -79,7 +79,7 @@ class Search:
         return True
 
     def report(self, number: int, step: int, value: float) -> bool:
-        """The objective of a trial on the way, its value number `step`, from 1 on: whether Hyperband stops it now."""
+        """Report value number `step`, counted from 1, of a running trial. Returns whether Hyperband stops it now."""
         if not self._resources:
             return False
         trial = self._trials[number]
@@ -87,7 +87,7 @@ class Search:
         return step >= self._resources[1] or trial.should_prune()
 
     def finish(self, number: int, objective: float | None) -> None:
-        """The last objective of a trial, or None if it has none."""
+        """Record the end of a trial. objective: its last value, or None if it has none."""
         state = optuna.trial.TrialState.FAIL if objective is None else optuna.trial.TrialState.COMPLETE
         self._study.tell(self._trials[number], objective, state)
 
@@ -100,14 +100,14 @@ class Search:
 
     def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         if self._strategy == "Bayesian":
-            # other trials that run count as bad ones, so that parallel trials differ
+            # running trials count as bad ones, so that parallel trials differ
             return optuna.samplers.TPESampler(
                 seed=seed, n_startup_trials=STARTUP, multivariate=True, constant_liar=True
             )
         return optuna.samplers.RandomSampler(seed=seed)
 
     def _params(self, values: Mapping[str, str]) -> dict[str, Any] | None:
-        """Values as Optuna has them, or None if one is missing or not in its range."""
+        """Return values in Optuna's form, or None if one is missing or not in its range."""
         params = {}
         for item in self._ranges:
             value = item.value(values[item.name]) if item.name in values else None
@@ -118,11 +118,11 @@ class Search:
 
 
 def _distribution(item: Range) -> BaseDistribution:
-    """A range as Optuna has it. What is reverse logarithmic is logarithmic in its distance from 1."""
+    """Return a range in Optuna's form. A reverse logarithmic range is logarithmic in the distance from 1."""
     if isinstance(item, CategoricalRange):
         return CategoricalDistribution(item.values)
     logarithmic = item.scaling == "Logarithmic"
-    if item.whole:
+    if item.is_integer:
         return IntDistribution(int(item.low), int(item.high), log=logarithmic)
     if item.scaling == "ReverseLogarithmic":
         return FloatDistribution(1 - item.high, 1 - item.low, log=True)
@@ -132,7 +132,7 @@ def _distribution(item: Range) -> BaseDistribution:
 def _inner(item: Range, value: Any) -> Any:
     if isinstance(item, NumberRange) and item.scaling == "ReverseLogarithmic":
         return min(max(1 - value, 1 - item.high), 1 - item.low)
-    return int(value) if isinstance(item, NumberRange) and item.whole else value
+    return int(value) if isinstance(item, NumberRange) and item.is_integer else value
 
 
 def _text(item: Range, inner: Any) -> str:

@@ -1,6 +1,6 @@
-"""The training jobs of a tuning job: the values and the result of each, and which one is the best.
+"""The training jobs of a tuning job: the values and the result of each, and the best one.
 
-The record of a trial is stored before its training job is created, and has the training job's name as its key. So
+The record of a trial is stored before its training job is created, and its key is the training job's name. So
 nothing is created twice or forgotten if the simulator is killed. The result of a trial is read from the training job's
 record each time.
 """
@@ -16,13 +16,13 @@ from recore.simulator.orchestration.tuning.completion import convergence, not_im
 from recore.simulator.state.records import Record, Store, StoredRecord
 
 KIND = "TuningTrial"
-OBJECTIVES = "TuningObjectives"  # the objective's values on the way, by the training job's name
+OBJECTIVES = "TuningObjectives"  # the objective's values during training, by the training job's name
 RUNNING = ("InProgress", "Stopping")
 
 
 @dataclass
 class Trial:
-    """record: of the trial. job: the training job's record, or None if it does not exist yet."""
+    """A trial. record: of the trial. job: the training job's record, or None if it does not exist yet."""
 
     record: Record
     job: Record | None
@@ -41,16 +41,16 @@ class Trial:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the end of the simulator ended the job, which another one then replaces."""
+        """Whether the job was interrupted by the simulator's end; another job then replaces it."""
         return self.job is not None and was_interrupted(self.job)
 
     @property
     def objective(self) -> float | None:
-        """The last value of the objective of a job that completed or was stopped; None without such a value."""
+        """The last value of the objective of a job that completed or was stopped, or None if there is none."""
         if self.job is None or self.status not in ("Completed", "Stopped"):
             return None
-        found = self.job.get("FinalMetricDataList", [])
-        values = [item["Value"] for item in found if item["MetricName"] == self.record["MetricName"]]
+        metrics = self.job.get("FinalMetricDataList", [])
+        values = [item["Value"] for item in metrics if item["MetricName"] == self.record["MetricName"]]
         return float(values[-1]) if values else None
 
     @property
@@ -65,7 +65,7 @@ class Trial:
         return time or datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
     def summary(self) -> Record:
-        """The training job as SageMaker lists it for its tuning job."""
+        """Return the training job as SageMaker lists it for its tuning job."""
         job = self.job or {}
         names = ("CreationTime", "TrainingStartTime", "TrainingEndTime", "FailureReason", "TrainingJobArn")
         metric = {
@@ -85,17 +85,17 @@ class Trial:
 
 
 def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | None = None) -> list[Trial]:
-    """The trials of a tuning job in the order in which they were planned. records: of all trials, if they are known."""
+    """Return the trials of a tuning job in the order of their planning. records: of all trials, if they are known."""
     known: Sequence[Record] = store.all(KIND) if records is None else records
     own = [record for record in known if record["TuningId"] == tuning.internal["TuningId"]]
     return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]
 
 
 def counters(trials: list[Trial]) -> Record:
-    """TrainingJobStatusCounters and ObjectiveStatusCounters of a tuning job."""
-    there = [trial for trial in trials if trial.job]
-    count = Counter(_counted(trial) for trial in there)
-    objectives = Counter(trial.objective_status for trial in there)
+    """Return the TrainingJobStatusCounters and ObjectiveStatusCounters of a tuning job."""
+    created = [trial for trial in trials if trial.job]
+    count = Counter(_counted(trial) for trial in created)
+    objectives = Counter(trial.objective_status for trial in created)
     names = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
     return {
         "TrainingJobStatusCounters": {name: count[name] for name in names},
@@ -104,7 +104,7 @@ def counters(trials: list[Trial]) -> Record:
 
 
 def best(trials: list[Trial]) -> Trial | None:
-    """The trial with the best objective; the first of equal ones."""
+    """Return the trial with the best objective, the first of equal ones, or None if no trial has one."""
     ended = in_order_of_end(trials)
     if not ended:
         return None
@@ -113,24 +113,24 @@ def best(trials: list[Trial]) -> Trial | None:
 
 
 def in_order_of_end(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials that have an objective, in the order in which their jobs ended."""
+    """Return the trials that have an objective, in the order in which their jobs ended."""
     return sorted((trial for trial in trials if trial.objective is not None), key=lambda trial: trial.end_time)
 
 
 def completion_details(trials: list[Trial]) -> Record:
-    """TuningJobCompletionDetails."""
+    """Return the TuningJobCompletionDetails of a tuning job."""
     ended = in_order_of_end(trials)
     if not ended:
         return {"NumberOfTrainingJobsObjectiveNotImproving": 0}
     objectives, maximize = [trial.objective or 0.0 for trial in ended], ended[0].record["ObjectiveType"] == "Maximize"
     details: dict[str, Any] = {"NumberOfTrainingJobsObjectiveNotImproving": not_improving(objectives, maximize)[-1]}
-    if (place := convergence(objectives, maximize)) is not None:
-        details["ConvergenceDetectedTime"] = ended[place].end_time
+    if (position := convergence(objectives, maximize)) is not None:
+        details["ConvergenceDetectedTime"] = ended[position].end_time
     return details
 
 
 def _counted(trial: Trial) -> str:
-    """The status counter that a training job belongs to."""
+    """Return the status counter that a training job belongs to."""
     if not trial.ended:
         return "InProgress"
     if trial.status == "Failed":

@@ -1,4 +1,4 @@
-"""Warm start: what a tuning job takes over from its parents."""
+"""Warm start: what a tuning job reuses from its parents."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 TUNING = "HyperParameterTuningJob"
 IDENTICAL = "IdenticalDataAndAlgorithm"
-TRANSFERRED = 3  # values of a parent's best jobs that are tried first with TransferLearning
+TRANSFERRED = 3  # number of each parent's best jobs whose values TransferLearning tries first
 
 
 def check_warm_start(store: Store, record: Record) -> None:
@@ -39,10 +39,10 @@ def check_warm_start(store: Store, record: Record) -> None:
 
 
 def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dict[str, str]]:
-    """Add the results of the parents to a search. Returns the values that are to be tried first.
+    """Add the results of the parents to a search. Returns the values to try first.
 
-    IdenticalDataAndAlgorithm: the parents' results count like the tuning job's own. TransferLearning: other data or
-    another algorithm gave them, so the numbers do not compare, but their best values are tried first.
+    IdenticalDataAndAlgorithm: the parents' results count like the tuning job's own. TransferLearning: they
+    come from other data or another algorithm, so they are not comparable, but their best values are tried first.
     """
     first: list[dict[str, str]] = []
     for parent in _parents(store, record):
@@ -59,27 +59,27 @@ def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dic
 
 
 def comparable_trials(store: Store, record: StoredRecord) -> list[Trial]:
-    """The trials of the parents whose objectives compare with a tuning job's own."""
+    """Return the parents' trials whose objectives are comparable with those of a tuning job."""
     if record.get("WarmStartConfig", {}).get("WarmStartType") != IDENTICAL:
         return []
     return [trial for parent in _parents(store, record) for trial in trials_of(store, parent)]
 
 
 def _parents(store: Store, record: Record) -> list[StoredRecord]:
-    """The parents that have not been deleted since."""
+    """Return the parents that have not been deleted."""
     named = record.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
-    found = [store.get(TUNING, parent[f"{TUNING}Name"]) for parent in named]
-    return [parent for parent in found if parent]
+    records = [store.get(TUNING, parent[f"{TUNING}Name"]) for parent in named]
+    return [parent for parent in records if parent]
 
 
 def _settings(trial: Trial) -> dict[str, str]:
-    """All hyperparameters of a training job: what was static may have a range now."""
+    """Return all hyperparameters of a training job, because one that was static may have a range now."""
     settings: dict[str, str] = (trial.job or {}).get("HyperParameters", {})
     return settings
 
 
 def _difference(definition: Definition, parents: list[Definition], identical: bool) -> str | None:
-    """Why a tuning job cannot start from a parent; None if it can."""
+    """Return the reason why a tuning job cannot start from a parent, or None if it can."""
     if len(parents) > 1:
         return "has several TrainingJobDefinitions"
     [parent] = parents

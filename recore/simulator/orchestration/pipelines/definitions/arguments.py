@@ -23,7 +23,7 @@ INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
 def check_sizes(shape: Shape, document: Any, path: str) -> None:
     """Raise DefinitionError if a list or a map has more or fewer items than its shape allows.
 
-    Nothing else is looked at: what refers to these items may look for them one by one afterwards.
+    Nothing else is checked here. Later checks may then search these items one by one.
     """
     if is_expression(document):
         return
@@ -34,28 +34,28 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
     elif isinstance(document, dict | list) and shape.type_name == ("map" if isinstance(document, dict) else "list"):
         least, most = shape.metadata.get("min", 0), shape.metadata.get("max", len(document))
         if not least <= len(document) <= most:
-            raise DefinitionError(f"{path} has {len(document)} items, and may have {least} to {most}")
+            raise DefinitionError(f"{path} has {len(document)} items; {least} to {most} are allowed")
         for inner, key, item in _items(shape, document):
             check_sizes(inner, item, f"{path}[{key}]")
 
 
-def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, named: str = "") -> None:
-    """Raise DefinitionError if arguments violate the shape of their request, as far as that is known.
+def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, optional: str = "") -> None:
+    """Raise DefinitionError if arguments violate the shape of their request, as far as known now.
 
-    deadline: by time.monotonic(), for the model's patterns. named: a required member that need not be there.
+    deadline: in time.monotonic(), for the model's patterns. optional: a required member that may be missing.
     """
     if is_expression(document):
         with located(path):
-            found = parse(document, scope)
-        if not _accepts(shape.type_name, found.type):
-            message = f"a value of type {shape.type_name} is needed, and this one is a {found.type}"
+            expression = parse(document, scope)
+        if not _accepts(shape.type_name, expression.type):
+            message = f"a value of type {shape.type_name} is needed, not a {expression.type}"
             raise DefinitionError(f"{path}: {message}")
-        if found.shape and not _fits(shape, found.shape):
-            raise DefinitionError(f"{path}: a {shape.name} is needed, and this one is a {found.shape.name}")
+        if expression.shape and not _fits(shape, expression.shape):
+            raise DefinitionError(f"{path}: a {shape.name} is needed, not a {expression.shape.name}")
     elif shape.type_name == "structure" and isinstance(document, dict):
         if unknown := sorted(document.keys() - shape.members.keys()):
             raise DefinitionError(f"{path}: unknown parameter '{unknown[0][:80]}'")
-        if missing := sorted({*shape.required_members} - document.keys() - {named}):
+        if missing := sorted({*shape.required_members} - document.keys() - {optional}):
             raise DefinitionError(f"{path}: {missing[0]} is missing")
         for name, item in document.items():
             if item is None and name not in shape.required_members:
@@ -74,7 +74,7 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
 
 
 def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, path: str = "Arguments") -> Any:
-    """Arguments with the values of their expressions, of the types that the request needs. Raises StepFailure."""
+    """Return arguments with their expressions evaluated, in the types that the request needs. Raises StepFailure."""
     if is_expression(document):
         return _converted(shape.type_name, parse(document, scope).evaluate(context), path)
     if shape.type_name == "structure":
@@ -88,48 +88,48 @@ def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, pat
 
 
 def _items(shape: Any, document: Any) -> list[tuple[Shape, str, Any]]:
-    """The items of a map or a list, each with its shape and the beginning of its key or its number."""
+    """Return the items of a map or a list, each with its shape, and its shortened key or its index."""
     if isinstance(document, dict):
         return [(shape.value, key[:80], item) for key, item in document.items()]
     return [(shape.member, str(number), item) for number, item in enumerate(document)]
 
 
-def _accepts(place: str, found: str) -> bool:
-    if place == "string":
-        return found in (*SCALARS, "any")
-    if place in INTEGERS:
-        return found in ("integer", "any")
-    if place in FLOATS:
-        return found in ("integer", "float", "any")
-    return found == place or (place == "boolean" and found == "any")
+def _accepts(required: str, actual: str) -> bool:
+    if required == "string":
+        return actual in (*SCALARS, "any")
+    if required in INTEGERS:
+        return actual in ("integer", "any")
+    if required in FLOATS:
+        return actual in ("integer", "float", "any")
+    return actual == required or (required == "boolean" and actual == "any")
 
 
-def _fits(place: Shape, found: Shape) -> bool:
-    """Whether a value of one shape can replace a value of another shape."""
-    if place.name == found.name:
+def _fits(required: Shape, actual: Shape) -> bool:
+    """Return whether a value of one shape can replace a value of another shape."""
+    if required.name == actual.name:
         return True
-    if place.type_name == found.type_name == "structure":
-        known = found.members.keys() & place.members.keys()
-        return known >= {*place.required_members} and all(
-            _fits(place.members[name], found.members[name]) for name in known
+    if required.type_name == actual.type_name == "structure":
+        known = actual.members.keys() & required.members.keys()
+        return known >= {*required.required_members} and all(
+            _fits(required.members[name], actual.members[name]) for name in known
         )
-    if place.type_name == found.type_name == "list":
-        return _fits(place.member, found.member)
-    if place.type_name == found.type_name == "map":
-        return _fits(place.value, found.value)
-    return _accepts(place.type_name, PROPERTY_TYPES.get(found.type_name, found.type_name))
+    if required.type_name == actual.type_name == "list":
+        return _fits(required.member, actual.member)
+    if required.type_name == actual.type_name == "map":
+        return _fits(required.value, actual.value)
+    return _accepts(required.type_name, PROPERTY_TYPES.get(actual.type_name, actual.type_name))
 
 
-def _converted(place: str, value: Any, path: str) -> Any:
-    """A value as the place needs it: in HyperParameters, for example, an integer becomes a text."""
-    if place == "string" and not isinstance(value, dict | list):
+def _converted(required: str, value: Any, path: str) -> Any:
+    """Convert a value to the required type: in HyperParameters, for example, an integer becomes a text."""
+    if required == "string" and not isinstance(value, dict | list):
         return as_text(value) if isinstance(value, str | bool | int | float) else value.isoformat()
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if place in INTEGERS and number and value == value // 1:
+    if required in INTEGERS and number and value == value // 1:
         return int(value)
-    if place in FLOATS and number:
+    if required in FLOATS and number:
         return float(value)
     types: dict[str, type] = {"boolean": bool, "list": list, "map": dict, "structure": dict}
-    if isinstance(value, types.get(place, ())):
+    if isinstance(value, types.get(required, ())):
         return value
-    raise StepFailure(f"ClientError: {path}: a value of type {place} is needed, and this one is {str(value)[:80]!r}")
+    raise StepFailure(f"ClientError: {path}: a value of type {required} is needed, not {str(value)[:80]!r}")

@@ -14,7 +14,7 @@ DURATION = re.compile(
     r"(?:T(?:([0-9]{1,7})H)?(?:([0-9]{1,7})M)?(?:([0-9]{1,7})S)?)?",
     re.IGNORECASE,
 )
-DAYS = (365, 30, 7, 1)  # of a year, a month, a week and a day
+DAYS = (365, 30, 7, 1)  # in a year, a month, a week and a day
 LONGEST = 365_000  # days
 
 
@@ -34,7 +34,7 @@ def read_cache_config(document: Any) -> CacheConfig:
 
 
 def read_duration(text: str) -> datetime.timedelta:
-    """Read a duration of ISO 8601; a year has 365 days, a month 30. Raises DefinitionError."""
+    """Read an ISO 8601 duration; a year has 365 days, a month 30. Raises DefinitionError."""
     match = DURATION.fullmatch(text)
     parts = match.groups() if match else ()
     numbers = [int(part or 0) for part in parts]

@@ -27,9 +27,9 @@ MEMBERS |= {
 
 
 def parse_condition(document: Any, scope: Scope) -> Expression:
-    """Return a condition as an expression whose value is whether it holds.
+    """Return a condition as an expression whose value is its outcome.
 
-    Raises DefinitionError if it is malformed, or compares what cannot be compared.
+    Raises DefinitionError if it is malformed, or compares values that cannot be compared.
     """
     kind, parts = _read(document)
     if kind == "Not":
@@ -61,14 +61,14 @@ def _check_types(kind: str, types: list[str]) -> None:
         if "any" not in (first, other) and first != other:
             raise DefinitionError(f"{kind}: a {first} cannot be compared with a {other}")
     if kind not in ("Equals", "In") and first == "boolean":
-        raise DefinitionError(f"{kind}: a boolean is neither greater nor less than another one")
+        raise DefinitionError(f"{kind}: booleans have no order")
 
 
 def _compared(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
     types = {_class(left), _class(right)}
     if len(types) > 1 or (kind not in ("Equals", "In") and types == {"boolean"}):
         shown = f"{as_text(left)[:80]!r} and {as_text(right)[:80]!r}"
-        raise StepFailure(f"ClientError: {kind}: {shown} cannot be compared: they are not of one type")
+        raise StepFailure(f"ClientError: {kind}: {shown} cannot be compared because of their types")
     return compare(left, right)
 
 

@@ -1,4 +1,4 @@
-"""What the expressions of a step read in an execution: parameters, variables, results of steps and files on S3."""
+"""The values that the expressions of a step read: parameters, variables, results of steps, and files on S3."""
 
 import json
 from collections.abc import Mapping
@@ -55,7 +55,7 @@ class StepContext:
         return properties
 
     def read_json(self, uri: str) -> Any:
-        """Return a JSON document on S3. Raises StepFailure if it is not there, too large or not valid."""
+        """Return a JSON document on S3. Raises StepFailure if it does not exist, or is too large or invalid."""
         self._check()
         if uri != self._last[0]:  # the conditions of a step read the same file again and again
             self._last = uri, self._read(uri)

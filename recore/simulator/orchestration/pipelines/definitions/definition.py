@@ -27,9 +27,9 @@ Branch = tuple[str, bool]
 
 @dataclass(frozen=True)
 class PipelineDefinition:
-    """A definition that can run. steps: in an order in which each one comes after those that it needs.
+    """A definition that can run. steps: in an order in which each step follows those that it needs.
 
-    experiment: expressions of the names in PipelineExperimentConfig.
+    experiment: expressions for the names in PipelineExperimentConfig.
     """
 
     parameters: dict[str, Parameter]
@@ -37,7 +37,7 @@ class PipelineDefinition:
     experiment: dict[str, Any]
 
     def scope(self, step: PipelineStep | None = None) -> Scope:
-        """What the expressions of a step may refer to, or without one those of PipelineExperimentConfig."""
+        """Return what expressions may refer to: those of a step, or without one those of PipelineExperimentConfig."""
         if step is None:
             return Scope(self.parameters, self.steps)
         return Scope(self.parameters, self.steps, self.experiment, step.type.name)
@@ -53,12 +53,12 @@ def read_definition(text: str) -> PipelineDefinition:
     if checked["Version"] != VERSION:
         raise DefinitionError(f"Version must be {VERSION}, not '{checked['Version'][:80]}'")
     if not checked["Steps"]:
-        raise DefinitionError("A pipeline has at least one step")
+        raise DefinitionError("A pipeline must have at least one step")
     parameters = read_parameters(checked.get("Parameters", []))
     steps: dict[str, PipelineStep] = {}
     for step in _read_steps([(None, document) for document in checked["Steps"]]):
         if step.name in steps:
-            raise DefinitionError(f"Step {step.name}: there are two steps of this name")
+            raise DefinitionError(f"Step {step.name}: two steps have this name")
         steps[step.name] = step
         if len(steps) > MOST_STEPS:
             raise DefinitionError(f"A pipeline has at most {MOST_STEPS} steps")
@@ -69,7 +69,7 @@ def read_definition(text: str) -> PipelineDefinition:
 
 
 def _read_steps(documents: Sequence[tuple[Branch | None, Any]]) -> Iterator[PipelineStep]:
-    """The steps of documents, each followed by those inside it."""
+    """Yield the steps of documents, each followed by the steps inside it."""
     for branch, document in documents:
         step = read_step(document, branch)
         yield step
@@ -105,17 +105,17 @@ def _check_experiment(definition: PipelineDefinition) -> None:
         with located(f"PipelineExperimentConfig.{name}"):
             expression = parse(value, definition.scope())
             if expression.type not in SCALARS or expression.steps or JSON_GET in json.dumps(value):
-                raise DefinitionError("a text is needed that depends on no step and no file")
+                raise DefinitionError("the text must not depend on a step or a file")
 
 
 def _ordered(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
-    """The steps in an order in which they can run. Raises DefinitionError if no such order exists."""
+    """Return the steps in an order in which they can run. Raises DefinitionError if no such order exists."""
     try:
         order = list(graphlib.TopologicalSorter({step.name: step.needs for step in steps.values()}).static_order())
     except graphlib.CycleError as error:
         names = list(reversed(error.args[1]))
         shown = " -> ".join(names[:10]) + (" ..." if len(names) > 10 else "")
-        raise DefinitionError(f"Step {names[0]}: the steps need each other in a circle: {shown}") from None
+        raise DefinitionError(f"Step {names[0]}: the steps depend on each other in a cycle: {shown}") from None
     _check_branches({name: steps[name] for name in order})
     return {name: steps[name] for name in order}
 

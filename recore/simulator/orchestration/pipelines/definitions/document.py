@@ -1,4 +1,4 @@
-"""The JSON of a definition: read within bounds, and its objects with the members that they may have."""
+"""The JSON of a definition: parsed within limits, with the members of its objects checked."""
 
 import json
 import math
@@ -16,12 +16,12 @@ WORDS = {str: "a text", bool: "true or false", int: "a number", float: "a number
 
 
 def read_json(text: str) -> dict[str, Any]:
-    """A definition's document. Raises DefinitionError if it is not a JSON object within the bounds."""
+    """Parse the text of a definition. Raises DefinitionError if it is not a JSON object within the limits."""
     if len(text.encode("utf-8", "replace")) > LARGEST:
         raise DefinitionError(f"A definition has at most {LARGEST} bytes")
     try:
         document = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=_without_repetition)
-        json.dumps(document, ensure_ascii=False).encode()  # half a character can be written as an escape
+        json.dumps(document, ensure_ascii=False).encode()  # an escape can be half of a surrogate pair
     except RecursionError:
         raise DefinitionError(f"A definition has at most {DEEPEST} levels") from None
     except ValueError as error:
@@ -33,14 +33,14 @@ def read_json(text: str) -> dict[str, Any]:
 
 
 def members(value: Any, place: str, required: Types, optional: Types) -> dict[str, Any]:
-    """The members of an object; optional ones that are null are left out.
+    """Return the members of an object without optional ones that are null.
 
     Raises DefinitionError if the value is not an object, or if a member is missing, unknown or of another type.
     """
     if not isinstance(value, dict):
         raise DefinitionError(f"{place} must be an object")
     if unknown := sorted(value.keys() - required.keys() - optional.keys()):
-        raise DefinitionError(f"{place}: {unknown[0][:80]} is not simulated, or not a member that this has")
+        raise DefinitionError(f"{place}: {unknown[0][:80]} is unknown or not simulated")
     if missing := sorted(required.keys() - value.keys()):
         raise DefinitionError(f"{place}: {missing[0]} is missing")
     present = {name: item for name, item in value.items() if item is not None or name in required}
@@ -53,7 +53,7 @@ def members(value: Any, place: str, required: Types, optional: Types) -> dict[st
 
 
 def inside(value: Any) -> Iterator[Any]:
-    """The values directly inside an object or an array."""
+    """Yield the values directly inside an object or an array."""
     if isinstance(value, dict):
         yield from value.values()
     elif isinstance(value, list):

@@ -1,6 +1,6 @@
-"""What stands in a definition in place of a value: Get, Std:Join and Std:JsonGet.
+"""The expressions that a definition can have in place of values: Get, Std:Join and Std:JsonGet.
 
-`parse` checks an expression against what it may refer to, when a pipeline is created, and gives the type of its value;
+When a pipeline is created, `parse` checks what an expression refers to, and determines the type of its value;
 the same object then evaluates it in an execution.
 """
 
@@ -34,20 +34,20 @@ VARIABLES = (
     "TrainingJobName",
     "ProcessingJobName",
 )
-# variables that have a value in the arguments of a step of one type alone
+# variables that have a value only in the arguments of steps of one type
 JOB_NAMES = {"TrainingJobName": "Training", "ProcessingJobName": "Processing"}
 TYPES = {str: "string", int: "integer", float: "float", bool: "boolean"}
 SCALARS = tuple(TYPES.values())
 STEP = re.compile(r"Steps\.([A-Za-z0-9_-]+)\.")
-LONGEST = 1 << 20  # characters that a Std:Join gives
+LONGEST = 1 << 20  # characters of the result of a Std:Join
 LONGEST_PATH = 256  # characters
-MOST_SELECTED = 1000  # values that a step of a Std:JsonGet's path selects
+MOST_SELECTED = 1000  # values that each step of a Std:JsonGet's path may select
 
 
 @dataclass(frozen=True)
 class Scope:
-    """What expressions may refer to. experiment: members of PipelineExperimentConfig. type_name: of the step that has
-    them; empty outside of any step.
+    """What expressions may refer to. experiment: members of PipelineExperimentConfig. type_name: of the step that
+    contains them; empty outside a step.
     """
 
     parameters: Mapping[str, Parameter]
@@ -58,9 +58,9 @@ class Scope:
 
 @dataclass(frozen=True)
 class Expression:
-    """What has a value in an execution.
+    """An expression or a constant, which has a value in an execution.
 
-    type: of its value: one of SCALARS, list, map, structure, or any, if only an execution can tell. evaluate: returns
+    type: of its value: one of SCALARS, list, map, structure, or any if known only at run time. evaluate: returns
     its value in an execution; raises StepFailure. steps: the names of the steps that it needs. shape: of a step's
     property.
     """
@@ -83,7 +83,7 @@ def has_expression(value: Any) -> bool:
 
 
 def parse(value: Any, scope: Scope) -> Expression:
-    """An expression, or a scalar that stands for itself. Raises DefinitionError."""
+    """Parse an expression, or a scalar, whose value is itself. Raises DefinitionError."""
     if isinstance(value, str | bool | int | float):
         return Expression(TYPES[type(value)], lambda _: value)
     if not is_expression(value):
@@ -95,11 +95,11 @@ def parse(value: Any, scope: Scope) -> Expression:
         return _parse_join(argument, scope)
     if function == JSON_GET:
         return _parse_json_get(argument, scope)
-    raise DefinitionError(f"the function {function[:80]} is unknown, or its argument is of a wrong type")
+    raise DefinitionError(f"the function {function[:80]} is unknown, or its argument has the wrong type")
 
 
 def references(value: Any, scope: Scope) -> Iterator[str]:
-    """The names of the steps that all expressions in a document need. Raises DefinitionError."""
+    """Yield the names of the steps that the expressions in a document need. Raises DefinitionError."""
     if is_expression(value):
         yield from parse(value, scope).steps
         return
@@ -108,7 +108,7 @@ def references(value: Any, scope: Scope) -> Iterator[str]:
 
 
 def steps_of(expressions: Iterable[Expression]) -> tuple[str, ...]:
-    """The names of the steps that several expressions need."""
+    """Return the names of the steps that several expressions need."""
     return tuple(name for expression in expressions for name in expression.steps)
 
 
@@ -120,13 +120,15 @@ def _parse_get(text: str, scope: Scope) -> Expression:
         return Expression(scope.parameters[name].type.lower(), lambda context: context.parameters[name])
     if root == "Execution":
         if name not in VARIABLES:
-            raise DefinitionError(f"there is no execution variable '{name[:80]}': there are {', '.join(VARIABLES)}")
+            raise DefinitionError(
+                f"there is no execution variable '{name[:80]}': the variables are {', '.join(VARIABLES)}"
+            )
         if JOB_NAMES.get(name, scope.type_name) != scope.type_name:
-            raise DefinitionError(f"Execution.{name} has a value in the arguments of {JOB_NAMES[name]} steps alone")
+            raise DefinitionError(f"Execution.{name} has a value only in the arguments of {JOB_NAMES[name]} steps")
         return Expression("string", lambda context: context.variable(name))
     if root == EXPERIMENT:
         if name not in scope.experiment:
-            raise DefinitionError(f"{EXPERIMENT} has no '{name[:80]}' to which this could refer")
+            raise DefinitionError(f"{EXPERIMENT} has no member '{name[:80]}'")
         return Expression("string", lambda context: context.experiment[name])
     step = _find_step(text, scope)
     path = PropertyPath(text.removeprefix(f"Steps.{step.name}."))
@@ -177,21 +179,21 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
         uri = _property_file(checked["PropertyFile"], scope)
 
     def evaluate(context: StepContext) -> Any:
-        place = str(uri.evaluate(context))
-        document = context.read_json(place)
+        address = str(uri.evaluate(context))
+        document = context.read_json(address)
         try:
             value = path.select(document, MOST_SELECTED)
         except (NoSelection, SelectionTooLarge) as problem:
-            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {place}: {problem}") from None
+            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {address}: {problem}") from None
         if not isinstance(value, str | bool | int | float):
-            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {place} is not a text, number or boolean")
+            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {address} is not a text, number or boolean")
         return value
 
     return Expression("any", evaluate, uri.steps)
 
 
 def _property_file(reference: Any, scope: Scope) -> Expression:
-    """The URI of a property file of a processing step."""
+    """Return the URI of a property file of a processing step."""
     text = members(reference, f"{JSON_GET}: PropertyFile", {GET: str}, {})[GET]
     step = _find_step(text, scope)
     kind, _, name = text.removeprefix(f"Steps.{step.name}.").partition(".")
@@ -207,12 +209,12 @@ def _property_file(reference: Any, scope: Scope) -> Expression:
 
 
 def _find_step(text: str, scope: Scope) -> "PipelineStep":
-    found = STEP.match(text)
-    if found is None:
-        raise DefinitionError(f"'{text[:200]}' refers to nothing: Parameters., Execution. and Steps.NAME. are known")
-    if found[1] not in scope.steps:
-        raise DefinitionError(f"'{text[:200]}': there is no step '{found[1][:80]}'")
-    return scope.steps[found[1]]
+    match = STEP.match(text)
+    if match is None:
+        raise DefinitionError(f"'{text[:200]}' is not a valid reference: use Parameters., Execution. or Steps.NAME.")
+    if match[1] not in scope.steps:
+        raise DefinitionError(f"'{text[:200]}': there is no step '{match[1][:80]}'")
+    return scope.steps[match[1]]
 
 
 def _json_path(text: str) -> JsonPath:

@@ -1,4 +1,4 @@
-"""The parameters of a pipeline: their types, what they may be, and their values in an execution."""
+"""The parameters of a pipeline: their types, their allowed values, and their values in an execution."""
 
 import json
 import re
@@ -19,7 +19,7 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter that a definition declares. default: None if each execution has to give a value."""
+    """A parameter that a definition declares. default: None if each execution must pass a value."""
 
     name: str
     type: str
@@ -27,11 +27,11 @@ class Parameter:
     choices: tuple[Value, ...]
 
     def read(self, text: str) -> Value:
-        """Return the value that the text in a request means. Raises DefinitionError if the parameter cannot have it."""
+        """Convert the text of a request to a value. Raises DefinitionError if the parameter cannot have this value."""
         return self._checked(self._convert(text), f"'{text[:80]}'")
 
     def check(self, value: Any) -> Value:
-        """Return a value of the definition, of the type that it has in executions. Raises DefinitionError."""
+        """Return a value of the definition in the parameter's type. Raises DefinitionError."""
         return self._checked(value, json.dumps(value)[:80])
 
     def _checked(self, value: Any, shown: str) -> Value:
@@ -63,7 +63,7 @@ class Parameter:
 
 
 def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
-    """The parameters that a definition declares, by their names. Raises DefinitionError."""
+    """Return the parameters that a definition declares, by name. Raises DefinitionError."""
     if len(documents) > MOST:
         raise DefinitionError(f"A pipeline has at most {MOST} parameters")
     parameters: dict[str, Parameter] = {}
@@ -72,9 +72,9 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
         checked = members(document, place, {"Name": str, "Type": str}, {"DefaultValue": ANY_VALUE, "EnumValues": list})
         name, kind = checked["Name"], checked["Type"]
         if not NAME.fullmatch(name):
-            raise DefinitionError(f"{place}: the name '{name[:80]}' has other characters than letters, digits, - and _")
+            raise DefinitionError(f"{place}: the name '{name[:80]}' is not 1 to 256 letters, digits, - and _")
         if name in parameters:
-            raise DefinitionError(f"Parameter {name}: there are two of this name")
+            raise DefinitionError(f"Parameter {name}: the name is used twice")
         if kind not in TYPES:
             raise DefinitionError(f"Parameter {name}: the type {kind[:80]} is not one of {', '.join(TYPES)}")
         free = Parameter(name, kind, None, ())
@@ -86,26 +86,26 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
 
 
 def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[str, str]]) -> dict[str, Value]:
-    """The values of an execution's parameters: those that a request gives as text, and the defaults.
+    """Return the values of an execution's parameters: those that a request passes as text, and the defaults.
 
-    Raises DefinitionError if one is unknown, given twice, missing or not of its type.
+    Raises DefinitionError if one is unknown, passed twice, missing or of another type.
     """
     texts: dict[str, str] = {}
     for item in requested:
         if item["Name"] not in parameters:
             raise DefinitionError(f"Parameter {item['Name']} is not one of the pipeline's")
         if item["Name"] in texts:
-            raise DefinitionError(f"Parameter {item['Name']} is given twice")
+            raise DefinitionError(f"Parameter {item['Name']} is passed twice")
         texts[item["Name"]] = item["Value"]
     values: dict[str, Value] = {}
     for name, parameter in parameters.items():
         value = parameter.read(texts[name]) if name in texts else parameter.default
         if value is None:
-            raise DefinitionError(f"Parameter {name} has no default value, so an execution must give one")
+            raise DefinitionError(f"Parameter {name} has no default value, so an execution must pass one")
         values[name] = value
     return values
 
 
 def as_text(value: Any) -> str:
-    """A value as SageMaker puts it into a text: numbers and booleans as in JSON."""
+    """Return a value as SageMaker writes it in a text: numbers and booleans as in JSON."""
     return value if isinstance(value, str) else json.dumps(value)

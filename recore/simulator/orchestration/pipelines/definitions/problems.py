@@ -26,7 +26,7 @@ class StepFailure(Exception):
 
 @contextlib.contextmanager
 def located(place: str) -> Iterator[None]:
-    """Put the place in front of the message of each DefinitionError."""
+    """Prefix the message of each DefinitionError with the place where it occurred."""
     try:
         yield
     except DefinitionError as problem:

@@ -12,29 +12,29 @@ from botocore.model import Shape
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
 LONGEST = 1024  # characters
-# one token at a place, without alternatives for the same text: the time is linear in the length
+# no text matches in two ways, so that the time to match is linear in the length
 TOKEN = re.compile(r"""(?:^|\.)([A-Za-z0-9_-]+)|\[([0-9]{1,6})\]|\['([^'\]]*)'\]|\["([^"\]]*)"\]""")
 Token = str | int
-# what the values of a shape are called here, if that is not the shape's type
+# the types of values here, for shapes whose type has another name
 PROPERTY_TYPES = {"long": "integer", "double": "float", "timestamp": "string", "blob": "string"}
 
 
 class PropertyPath:
-    """A path. tokens: names, keys and numbers, in order. The first one is a property of the step itself."""
+    """A path. tokens: names, keys and numbers, in order. The first token is a property of the step itself."""
 
     def __init__(self, text: str):
         """Raises DefinitionError if the text is not a path."""
-        self.text, place, tokens = text, 0, list[Token]()
-        while len(text) <= LONGEST and place < len(text) and (found := TOKEN.match(text, place)):
-            name, index, single, double = found.groups()
+        self.text, position, tokens = text, 0, list[Token]()
+        while len(text) <= LONGEST and position < len(text) and (match := TOKEN.match(text, position)):
+            name, index, single, double = match.groups()
             tokens.append(int(index) if index else name or single or double or "")
-            place = found.end()
-        if place < len(text) or not tokens or not isinstance(tokens[0], str):
+            position = match.end()
+        if position < len(text) or not tokens or not isinstance(tokens[0], str):
             raise DefinitionError(f"'{text[:200]}' is not a path to a property")
         self.tokens: list[Token] = tokens
 
     def shape_in(self, properties: Mapping[str, Shape]) -> Shape:
-        """The shape of what it leads to from properties of these. Raises DefinitionError if they have no such."""
+        """Return the shape at this path, from the shapes of properties. Raises DefinitionError if there is none."""
         first = str(self.tokens[0])
         if first not in properties:
             raise DefinitionError(f"there is no property '{first[:80]}'")
@@ -44,22 +44,22 @@ class PropertyPath:
         return shape
 
     def read(self, properties: Mapping[str, Any]) -> Any:
-        """What it leads to from the properties of a step that ended. Raises StepFailure if that is not there."""
+        """Return the value at this path in the properties of a step that ended. Raises StepFailure if there is none."""
         value: Any = properties
         for token in self.tokens:
             value = _value_below(value, token)
             if value is None:
-                raise StepFailure(f"ClientError: The property '{self.text}' is not there: '{token}' was not found")
+                raise StepFailure(f"ClientError: The property '{self.text}' does not exist: '{token}' was not found")
         return value
 
 
 def _is_name(member: str) -> bool:
-    """Whether the items of a list are named by a member: OutputName, ChannelName, MetricName, Key."""
+    """Return whether a member names the items of a list: OutputName, ChannelName, MetricName, Key."""
     return member.endswith("Name") or member == "Key"
 
 
 def find_item(items: list[Any], name: str) -> Any:
-    """The item of a list that has the name, by the member that ends in Name, or by Key; None without one."""
+    """Return the item of a list with this name in its Key or in a member ending in Name, or None if there is none."""
     for item in items:
         if isinstance(item, dict) and any(value == name for member, value in item.items() if _is_name(member)):
             return item
@@ -70,7 +70,9 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
     below: Shape
     if shape.type_name == "structure" and isinstance(token, str):
         if token not in shape.members:
-            raise DefinitionError(f"there is no property '{token[:80]}': there are {', '.join(shape.members)}"[:400])
+            raise DefinitionError(
+                f"there is no property '{token[:80]}': the properties are {', '.join(shape.members)}"[:400]
+            )
         below = shape.members[token]
     elif shape.type_name == "map" and isinstance(token, str):
         below = shape.value
@@ -81,7 +83,7 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
         if isinstance(token, str) and not named:
             raise DefinitionError(f"the items of this list have no names: '{token[:80]}' must be a number")
     else:
-        raise DefinitionError(f"there is nothing below '{shape.name}' that '{str(token)[:80]}' could be")
+        raise DefinitionError(f"'{shape.name}' has no property or item '{str(token)[:80]}'")
     return below
 
 

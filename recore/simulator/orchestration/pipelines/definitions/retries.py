@@ -1,4 +1,4 @@
-"""Retry policies: when a step that failed runs again."""
+"""Retry policies: whether and when a failed step runs again."""
 
 import datetime
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
 INTERNAL_ERROR, CAPACITY = "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"
 RESOURCE_LIMIT = "SageMaker.RESOURCE_LIMIT"
 EXCEPTIONS = (SERVICE_FAULT, THROTTLING, INTERNAL_ERROR, CAPACITY, RESOURCE_LIMIT)
-# of a request that was refused, by its error's code
+# exception types of requests that were refused, by the error's code
 OF_CODES = {
     "ThrottlingException": THROTTLING,
     "Throttling": THROTTLING,
@@ -20,7 +20,7 @@ OF_CODES = {
     "InternalFailure": SERVICE_FAULT,
     "ServiceUnavailable": SERVICE_FAULT,
 }
-# of a job that failed, by the beginning of its FailureReason
+# exception types of jobs that failed, by the beginning of the FailureReason
 OF_REASONS = {"InternalServerError": INTERNAL_ERROR, "CapacityError": CAPACITY, "ResourceLimitExceeded": RESOURCE_LIMIT}
 MOST_ATTEMPTS, LONGEST_INTERVAL, LONGEST_MINUTES, HIGHEST_RATE = 20, 43_200, 14_400, 1000
 NUMBER = (int, float)
@@ -28,8 +28,8 @@ NUMBER = (int, float)
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """exceptions: after which it applies. interval: seconds before the first retry; each later one waits rate times
-    longer. attempts: how often; None if minutes limits the time since the first failure instead.
+    """A retry policy. exceptions: after which it applies. interval: seconds before the first retry; each later one
+    waits rate times longer. attempts: the limit, or None if minutes limits the time since the first failure.
     """
 
     exceptions: frozenset[str]
@@ -39,7 +39,7 @@ class RetryPolicy:
     minutes: int | None
 
     def delay(self, retries: int, since: datetime.timedelta) -> float | None:
-        """Seconds until the next retry; None if there is none.
+        """Return the seconds until the next retry, or None if there is none.
 
         retries: how often this policy was applied. since: the time since the first failure.
         """
@@ -52,7 +52,7 @@ class RetryPolicy:
 
 
 def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
-    """The retry policies of a step. Raises DefinitionError."""
+    """Return the retry policies of a step. Raises DefinitionError."""
     policies: list[RetryPolicy] = []
     for document in documents:
         optional: Types = {"BackoffRate": NUMBER, "IntervalSeconds": int, "MaxAttempts": int, "ExpireAfterMin": int}

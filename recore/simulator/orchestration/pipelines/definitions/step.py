@@ -26,15 +26,15 @@ TRIGGERS = {
     "Stopped": frozenset({"Stopped"}),
     "Any": frozenset({"Succeeded", "Failed", "Stopped"}),
 }
-Endings = dict[str, frozenset[str]]  # by the names of steps, how each of them may have ended
+Endings = dict[str, frozenset[str]]  # the statuses with which steps may have ended, by name
 
 
 @dataclass(frozen=True)
 class PipelineStep:
     """A step. branch: of a step inside a Condition step, that step's name and the outcome for which this one runs.
 
-    files: by the name of a property file, the output that has it and its path there. needs: how all steps before this
-    one may have ended, filled in when all steps are known.
+    files: the output and the path of each property file, by name. needs: how all steps before this one may
+    have ended, filled in when all steps are known.
     """
 
     name: str
@@ -52,11 +52,11 @@ class PipelineStep:
     def request_type(self) -> RequestStepType:
         """The type of a step that creates a resource. Raises TypeError for another one."""
         if not isinstance(self.type, RequestStepType):
-            raise TypeError(f"step {self.name} creates no resource")
+            raise TypeError(f"step {self.name} does not create a resource")
         return self.type
 
     def check(self, scope: Scope) -> None:
-        """Raise DefinitionError if the step cannot run; find out what it needs."""
+        """Raise DefinitionError if the step cannot run; determine which steps it needs."""
         self.type.check(self.arguments, scope)
         succeeded = [*self.type.references(self.arguments, scope), *(self.branch or ())[:1]]
         self.needs.update(_combined([*self.depends_on.items(), *((name, SUCCEEDED) for name in succeeded)]))
@@ -66,7 +66,7 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
     """Read a step without checking its expressions. Raises DefinitionError, which names the step."""
     name = document.get("Name") if isinstance(document, dict) else None
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise DefinitionError(f"A step's Name has 1 to 64 letters, digits, - and _, unlike {str(name)[:80]!r}")
+        raise DefinitionError(f"A step's Name must be 1 to 64 letters, digits, - and _, not {str(name)[:80]!r}")
     with located(f"Step {name}"):
         type_name = document.get("Type")
         step_type = STEP_TYPES.get(type_name) if isinstance(type_name, str) else None
@@ -107,21 +107,21 @@ def _combined(needed: Iterable[tuple[str, frozenset[str]]]) -> Endings:
     for name, allowed in needed:
         endings[name] = endings.get(name, allowed) & allowed
         if not endings[name]:
-            raise DefinitionError(f"it can never run, because the step '{name[:80]}' cannot end in two ways")
+            raise DefinitionError(f"it can never run: it requires two different endings of the step '{name[:80]}'")
     return endings
 
 
 def _read_files(documents: list[Any], step_type: StepType, arguments: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """The property files of a processing step: the output and the path of each."""
+    """Read the property files of a processing step: the output and the path of each, by name."""
     files: dict[str, tuple[str, str]] = {}
     for document in documents:
         checked = members(document, "PropertyFiles", FILE_MEMBERS, {})
         name, output, path = (checked[member] for member in FILE_MEMBERS)
         if name in files:
-            raise DefinitionError(f"PropertyFiles: there are two of the name {name[:80]}")
+            raise DefinitionError(f"PropertyFiles: the name {name[:80]} is used twice")
         try:
-            place = PropertyPath(f"ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri")
-            step_type.check_property(arguments, place)
+            property_path = PropertyPath(f"ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri")
+            step_type.check_property(arguments, property_path)
         except DefinitionError:
             raise DefinitionError(f"PropertyFiles: the step has no output '{output[:80]}'") from None
         if not path or len(path) > 1024:

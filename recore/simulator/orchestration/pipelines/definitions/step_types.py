@@ -1,4 +1,4 @@
-"""The types of steps that are simulated: what the arguments of a step may be, and which properties it has."""
+"""The types of steps that are simulated: the arguments and the properties of their steps."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -30,8 +30,8 @@ Document = dict[str, Any]
 class StepType:
     """A type of step.
 
-    name: in definitions. metadata: the member of a listed step's Metadata. options: members of a step that only some
-    types have.
+    name: in definitions. metadata: the member of a listed step's Metadata. options: members that only steps of some
+    types can have.
     """
 
     name: ClassVar[str]
@@ -39,7 +39,7 @@ class StepType:
     options: ClassVar[frozenset[str]] = frozenset()
 
     def properties(self) -> Mapping[str, Shape]:
-        """The shapes of a step's properties, to which others may refer."""
+        """Return the shapes of the step's properties, to which other steps may refer."""
         raise NotImplementedError
 
     def check(self, arguments: Document, scope: Scope) -> None:
@@ -47,7 +47,7 @@ class StepType:
         raise NotImplementedError
 
     def references(self, arguments: Document, scope: Scope) -> Iterator[str]:
-        """The names of the steps whose results a step with these arguments needs."""
+        """Yield the names of the steps whose results a step with these arguments needs."""
         return references(arguments, scope)
 
     def check_property(self, arguments: Document, path: PropertyPath) -> None:
@@ -57,8 +57,8 @@ class StepType:
 class RequestStepType(StepType):
     """A step that creates a resource; its arguments are the request without the name.
 
-    kind: of the resource. runs: whether the resource is a job, which has to end before the step has. uncached: paths of
-    members of the request that do not change what a cached step does; a list on a path stands for all its items.
+    kind: of the resource. runs: whether the resource is a job, which must end before the step does. uncached: paths of
+    members of the request that do not affect a cached result; a list on a path stands for all its items.
     """
 
     kind: ClassVar[str]
@@ -68,7 +68,7 @@ class RequestStepType(StepType):
     name_length: ClassVar[int] = 63
 
     @property
-    def named(self) -> str:
+    def name_member(self) -> str:
         """The member of the request that names the resource."""
         return f"{self.kind}Name"
 
@@ -78,14 +78,14 @@ class RequestStepType(StepType):
         return shape
 
     def properties(self) -> Mapping[str, Shape]:
-        return _answered(f"Describe{self.kind}")
+        return _response_members(f"Describe{self.kind}")
 
     def check(self, arguments: Document, scope: Scope) -> None:
         deadline = time.monotonic() + PATTERN_SECONDS
-        check_arguments(self.request_shape, arguments, scope, "Arguments", deadline, self.named)
+        check_arguments(self.request_shape, arguments, scope, "Arguments", deadline, self.name_member)
 
     def check_property(self, arguments: Document, path: PropertyPath) -> None:
-        """What Describe answers of the request is there only if the request has it."""
+        """Raise DefinitionError if Describe would return the property from the request, which does not have it."""
         shape: Any = self.request_shape
         value: Any = arguments
         for token in path.tokens:
@@ -108,7 +108,7 @@ class RequestStepType(StepType):
             value = below
 
     def outputs(self, properties: Mapping[str, Any]) -> list[str]:
-        """Where on S3 the results of a step with these properties are."""
+        """Return the S3 URIs of the results of a step with these properties."""
         return []
 
 
@@ -150,7 +150,7 @@ class TrainingStepType(RequestStepType):
 
 
 class TuningStepType(RequestStepType):
-    """The training jobs of the tuning job, the best first, are a property of the step."""
+    """A step that runs a tuning job. The training jobs, the best first, are a property of the step."""
 
     name = "Tuning"
     metadata = "TuningJob"
@@ -172,10 +172,10 @@ class TuningStepType(RequestStepType):
     name_length = 32
 
     def properties(self) -> Mapping[str, Shape]:
-        return {**super().properties(), SUMMARIES: _answered(LIST_JOBS)[SUMMARIES]}
+        return {**super().properties(), SUMMARIES: _response_members(LIST_JOBS)[SUMMARIES]}
 
     def outputs(self, properties: Mapping[str, Any]) -> list[str]:
-        """The model of the best training job."""
+        """Return the URI of the best training job's model."""
         best = properties["BestTrainingJob"]
         definitions = properties.get("TrainingJobDefinitions") or [properties["TrainingJobDefinition"]]
         name = best.get("TrainingJobDefinitionName")
@@ -200,7 +200,7 @@ class ModelStepType(RequestStepType):
 
 
 class RegisterModelStepType(RequestStepType):
-    """A model package, a version of a group, which is created if it does not exist."""
+    """A step that registers a model package as a version of a group, which is created if it does not exist."""
 
     name = metadata = "RegisterModel"
     kind = "ModelPackage"
@@ -209,7 +209,7 @@ class RegisterModelStepType(RequestStepType):
 
 
 class ConditionStepType(StepType):
-    """It chooses which of the steps inside it run."""
+    """A step that chooses which of the steps inside it run."""
 
     name = metadata = "Condition"
 
@@ -229,7 +229,7 @@ class ConditionStepType(StepType):
             yield from parse_condition(condition, scope).steps
 
     def branches(self, arguments: Document) -> list[tuple[bool, Any]]:
-        """The documents of the steps inside, each with the outcome for which it runs. Raises DefinitionError."""
+        """Return the documents of the steps inside, each with the outcome for which it runs. Raises DefinitionError."""
         checked = self._read(arguments)
         return [(outcome, document) for branch, outcome in BRANCHES.items() for document in checked.get(branch, [])]
 
@@ -238,7 +238,7 @@ class ConditionStepType(StepType):
 
 
 class FailStepType(StepType):
-    """It ends the execution with a message."""
+    """A step that ends the execution with a message."""
 
     name = metadata = "Fail"
 
@@ -247,9 +247,9 @@ class FailStepType(StepType):
 
     def check(self, arguments: Document, scope: Scope) -> None:
         checked = members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
-        found = parse(checked["ErrorMessage"], scope).type
-        if found not in (*SCALARS, "any"):
-            raise DefinitionError(f"Arguments.ErrorMessage: a text is needed, and this one is a {found}")
+        type_name = parse(checked["ErrorMessage"], scope).type
+        if type_name not in (*SCALARS, "any"):
+            raise DefinitionError(f"Arguments.ErrorMessage: a text is needed, not a {type_name}")
 
 
 STEP_TYPES: dict[str, StepType] = {
@@ -267,14 +267,14 @@ STEP_TYPES: dict[str, StepType] = {
 }
 
 
-def _answered(operation: str) -> Mapping[str, Shape]:
-    """The members of an operation's response."""
+def _response_members(operation: str) -> Mapping[str, Shape]:
+    """Return the members of an operation's response."""
     shape: Any = operation_model(operation).output_shape
     return dict(shape.members)
 
 
 def _item(value: Any, token: str | int) -> Any:
-    """The item of a list or a map, or an expression if only an execution can tell the item; None without it."""
+    """Return an item of a list or a map, an expression if only an execution determines it, or None if there is none."""
     if isinstance(value, dict):
         return value.get(token)
     if isinstance(token, int):

@@ -1,4 +1,4 @@
-"""The records of the steps of one execution: each step has one as soon as it starts."""
+"""The records of the steps of one execution: each step has one once it has started."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ INTERNAL = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt
 class StepRecords:
     """The records of one execution's steps. all: those of the steps that have started, by name.
 
-    Internal members: Position: the order of the starts. Job: the name of the resource that the present attempt creates.
-    Properties: what others refer to. CacheKey: of a step whose result is to be kept. AttemptTime: when the present
+    Internal members: Position: the order of the starts. Job: the name of the resource that the current attempt creates.
+    Properties: which other steps refer to. CacheKey: of a step whose result will be kept. AttemptTime: when the current
     attempt began. RetryAt: when a step that failed runs again. Retries: how often each of its retry policies was
     applied. FirstFailed: when the first attempt failed.
     """
@@ -35,7 +35,7 @@ class StepRecords:
         self.all[name] = self._store.change(self._kind, name, write, {})
 
     def begin(self, name: str, **members: Any) -> None:
-        """Change members of a record in memory alone; `put` writes them later."""
+        """Change members of a record in memory only; `put` writes them later."""
         self.all[name] = self._changed(name, members)
 
     def delete(self, name: str) -> None:

@@ -1,4 +1,4 @@
-"""One execution of a pipeline at work: which steps run when, and how the execution ends."""
+"""The work of one pipeline execution: which steps run when, and how the execution ends."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,9 +16,9 @@ from recore.simulator.orchestration.pipelines.executions.step_run import StepRun
 from recore.simulator.orchestration.runner import Work
 from recore.simulator.state.records import Record, StoredRecord, now
 
-PERIOD = 0.05  # seconds between looks at jobs, for every LOOKED of them
-LOOKED = 10
-MOST_PARALLEL = 50  # steps that run at a time, unless ParallelismConfiguration says how many
+PERIOD = 0.05  # seconds between two polls of the jobs, for every POLLED_JOBS of them
+POLLED_JOBS = 10
+MOST_PARALLEL = 50  # steps that run at a time, if ParallelismConfiguration does not limit them
 LONGEST_REASON = 1300  # characters
 
 
@@ -38,15 +38,15 @@ class ExecutionWork(Work):
         self._resume()
         while self._advance():
             running = sum(1 for _ in self._running())
-            self.wait(PERIOD * max(1, running / LOOKED) if running else 0)
+            self.wait(PERIOD * max(1, running / POLLED_JOBS) if running else 0)
 
     def _advance(self) -> bool:
-        """Look at the steps that run, and start those that can. Returns whether the execution goes on."""
+        """Poll the running steps, and start those that can run. Returns whether the execution continues."""
         self.job.raise_if_stopping()
         execution, ending = self._execution(), self._is_ending()
         if ending:
             self._stop_running()
-        self._look()
+        self._poll()
         if not ending:
             self._start_ready(execution)
         if any(self._running()) or (not ending and next(self._ready(), None) is not None):
@@ -55,7 +55,7 @@ class ExecutionWork(Work):
         return False
 
     def fail(self, reason: str) -> None:
-        """Record that the execution failed, after ending its steps that run."""
+        """Record that the execution failed, after ending its running steps."""
         for step, record in list(self._running()) if self._is_open else ():
             if record["StepStatus"] == "Starting":
                 self._steps.adopt(step)
@@ -66,9 +66,9 @@ class ExecutionWork(Work):
         self.store.update(EXECUTION, self.key, **members)
 
     def _resume(self) -> None:
-        """Of the jobs that ended with an earlier simulator, begin another attempt; finish attempts that had begun.
+        """Start another attempt for jobs that ended with an earlier simulator, and finish attempts that had begun.
 
-        That an attempt's job runs may not be recorded, because the simulator was killed or the disk was full.
+        An attempt's job may run unrecorded if the simulator was killed or the disk was full.
         """
         ending = self._is_ending()
         for step, record in list(self._running()):
@@ -82,11 +82,11 @@ class ExecutionWork(Work):
             elif record["StepStatus"] == "Starting":
                 self._steps.attempt(step)
 
-    def _look(self) -> None:
-        """Find out which of the running steps have ended."""
+    def _poll(self) -> None:
+        """Record which of the running steps have ended."""
         for step, record in list(self._running()):
             if record["StepStatus"] != "Starting":
-                self._steps.look(step)
+                self._steps.poll(step)
 
     def _start_ready(self, execution: Record) -> None:
         """Start the steps whose needs are met, as many as may run at a time."""
@@ -103,9 +103,9 @@ class ExecutionWork(Work):
                 free -= 1
 
     def _ready(self) -> Iterator[PipelineStep]:
-        """The steps that can start, in the order of the definition.
+        """Yield the steps that can start, in the order of the definition.
 
-        The records may change in between: a condition that was evaluated lets the steps inside it start.
+        The records may change between two steps: a condition that was evaluated lets the steps inside it start.
         """
         for step in self._definition.steps.values():
             record = self._records.all.get(step.name)
@@ -114,7 +114,7 @@ class ExecutionWork(Work):
                 yield step
 
     def _may_start(self, step: PipelineStep) -> bool:
-        """Whether the steps before this one have ended as it needs."""
+        """Return whether the steps that this one needs have ended as required."""
         records = self._records.all
         for name, endings in step.needs.items():
             if name not in records or records[name]["StepStatus"] not in endings:
@@ -132,17 +132,17 @@ class ExecutionWork(Work):
                 self._steps.stop(step)
 
     def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, StoredRecord]]:
-        """The steps that have started and not ended. waiting: also those that wait for another attempt."""
+        """Yield the steps that have started and not ended. waiting: include those that wait for another attempt."""
         for name, record in self._records.all.items():
             if record["StepStatus"] in RUNNING and (waiting or not record.internal.get("RetryAt")):
                 yield self._definition.steps[name], record
 
     def _is_ending(self) -> bool:
-        """Whether no further step may start."""
+        """Return whether no further step may start."""
         return self._execution()["PipelineExecutionStatus"] == "Stopping" or self._has_failed_for_good()
 
     def _has_failed_for_good(self) -> bool:
-        """Whether a Fail step has run: it ends the execution."""
+        """Return whether a Fail step has run, which ends the execution."""
         return any("Fail" in (record.get("Metadata") or {}) for record in self._records.all.values())
 
     def _execution(self) -> Record:
@@ -166,18 +166,18 @@ class ExecutionWork(Work):
         self.store.change(EXECUTION, self.key, ended)
 
     def _is_followed(self, failed: Record) -> bool:
-        """Whether a step has run because this one failed."""
+        """Return whether a step has run because this one failed."""
         name, status = failed["StepName"], failed["StepStatus"]
         return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._records.all)
 
 
 def _has_failed(record: Record) -> bool:
-    """Whether a step failed, or its job was stopped otherwise than with the execution, for which there is a reason."""
+    """Return whether a step failed, or was stopped for a reason other than the end of the execution."""
     return record["StepStatus"] == "Failed" or (record["StepStatus"] == "Stopped" and bool(record["FailureReason"]))
 
 
 def _reason(failed: Sequence[Record]) -> str:
-    """What an execution's FailureReason says: the steps that failed, each with its reason."""
+    """Return an execution's FailureReason: the steps that failed, each with its reason."""
     steps = "; ".join(f"{record['StepName']} ({record['FailureReason']})" for record in failed)
     plural = "step" if len(failed) == 1 else f"{len(failed)} steps"
     return f"Step failure: {plural} failed: {steps}"[:LONGEST_REASON]

@@ -1,4 +1,4 @@
-"""The contents of objects on S3 as digests. Archives are compared by their files, because gzip adds the time."""
+"""Digests of objects on S3. Archives are compared by their files, because gzip stores the time."""
 
 import hashlib
 import tempfile
@@ -14,7 +14,7 @@ from recore.simulator.compute.files.output_files import Check
 ARCHIVES = (".tar.gz", ".tgz")
 # limits of an archive that is read; a larger one is compared by its ETag
 LARGEST_ARCHIVE, LARGEST_CONTENT, MOST_FILES = 256 << 20, 1 << 30, 50_000
-COMPILED = "__pycache__"  # whose files hold the time of their sources
+COMPILED = "__pycache__"  # whose files contain the time of their sources
 
 
 def objects(s3: Any, uri: str) -> dict[str, str]:
@@ -28,7 +28,7 @@ def objects(s3: Any, uri: str) -> dict[str, str]:
 
 
 def content(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
-    """Return a digest of each object below a URI, by the name that a job's file would have, or None without objects.
+    """Return a digest of each object below a URI, by the name of its file in a job, or None if there are none.
 
     check: called regularly; it raises when the work must end.
     """
@@ -56,7 +56,7 @@ def _archive(s3: Any, bucket: str, key: str, check: Check) -> str | None:
 
 
 def _digest(path: Path, check: Check) -> str | None:
-    """Return a digest of an archive's members: names, types, permissions and contents. None if it is too large.
+    """Return a digest of an archive's members: names, types, permissions and contents, or None if it is too large.
 
     Raises one of archives.MALFORMED if the archive cannot be read.
     """

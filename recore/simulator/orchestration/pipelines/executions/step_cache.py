@@ -1,6 +1,6 @@
-"""The results of cached steps: found again by what the step does, while they are new enough and still on S3.
+"""The results of cached steps, which are reused for equal requests while they are new enough and still on S3.
 
-The key of a result is a digest of the step's request, in which files on S3 count by their contents.
+The key of a result is a digest of the step's request, in which files on S3 are replaced by their contents.
 """
 
 import contextlib
@@ -49,8 +49,8 @@ class StepCache:
         return f"{step.name}/{step.type.name}/{digest}"
 
     def _named(self, source: Record) -> list[Any]:
-        """The objects that a manifest names, with their ETags."""
-        with contextlib.suppress(JobFailed):  # the job will say what is wrong
+        """Return the objects that a manifest names, with their ETags."""
+        with contextlib.suppress(JobFailed):  # the job will report the problem
             return [
                 (item.bucket, item.key, objects(self._platform.s3, f"s3://{item.bucket}/{item.key}").get(item.key))
                 for item in source_objects(self._platform.s3, source, self._check)
@@ -86,21 +86,21 @@ class StepCache:
         return self._contents[uri]
 
     def _results(self, uri: str) -> dict[str, str]:
-        """The objects of an output: the one of the URI itself, or those of a folder."""
+        """Return the ETags of an output's objects, by key: the object of the URI itself, or those of a folder."""
         key = uri.removeprefix("s3://").partition("/")[2].rstrip("/")
         tags = objects(self._platform.s3, uri).items()
         return {name: tag for name, tag in tags if name == key or name.startswith(f"{key}/")}
 
 
 def cache_kind(pipeline: str) -> str:
-    """The kind of the records of a pipeline's cached results."""
+    """Return the kind of the records of a pipeline's cached results."""
     return f"PipelineCache {pipeline}"
 
 
 def cache_key(request: dict[str, Any], uncached: tuple[str, ...], contents: Contents) -> str:
     """Return a digest of a request without the members that do not affect its result.
 
-    uncached: the paths of these members. An S3 URI, also as JSON in a hyperparameter, counts by its content.
+    uncached: the paths of these members. An S3 URI, also as JSON in a hyperparameter, is replaced by its content.
     """
     kept = request
     for path in uncached:
@@ -123,7 +123,7 @@ def _by_content(value: Any, contents: Contents) -> Any:
         return {name: _by_content(item, contents) for name, item in value.items()}
     if isinstance(value, list):
         return [_by_content(item, contents) for item in value]
-    if isinstance(value, str) and (address := value.strip('"')).startswith("s3://"):
-        content = contents(address)
+    if isinstance(value, str) and (uri := value.strip('"')).startswith("s3://"):
+        content = contents(uri)
         return value if content is None else {"content": content}
     return value

@@ -1,4 +1,4 @@
-"""The resource of a step: created, looked at, described and stopped by requests to the simulator."""
+"""The resource of a step: created, monitored, described and stopped by requests to the simulator."""
 
 import re
 import secrets
@@ -23,7 +23,7 @@ ALPHABET = string.ascii_letters + string.digits
 class StepResource:
     """The resource that one attempt of a step creates.
 
-    name: of the resource; a model package has another one, and stands alone in having no name in its request.
+    name: of the resource. A model package has another name, and its request has none.
     """
 
     def __init__(self, platform: Platform, step_type: RequestStepType, name: str):
@@ -40,7 +40,7 @@ class StepResource:
                 self._create_group(request)
                 request = request | {"ClientToken": str(uuid.uuid5(uuid.NAMESPACE_OID, self.name))}
             else:
-                request = request | {self._type.named: self.name}
+                request = request | {self._type.name_member: self.name}
             answer = send(self._platform, operation, request)
         except ClientError as error:
             code, message = (str(error.response["Error"].get(part, "")) for part in ("Code", "Message"))
@@ -51,16 +51,16 @@ class StepResource:
         return str(answer[f"{self._type.kind}Arn"])
 
     def find_arn(self) -> str | None:
-        """Return the ARN of the resource if it exists; None for a model package, which is created once anyway."""
+        """Return the ARN of the resource if it exists, or None. A model package is created only once anyway."""
         record = None if self._is_package else self._record()
         return str(record[f"{self._type.kind}Arn"]) if record else None
 
     def was_interrupted(self) -> bool:
-        """Whether the resource is a job that was in progress when an earlier simulator ended."""
+        """Return whether the resource is a job that was in progress when an earlier simulator ended."""
         return self._type.runs and was_interrupted(self._record() or {})
 
     def has_ended(self) -> bool:
-        """Whether the resource has ended well. Raises StepFailure if it ended otherwise."""
+        """Return whether the resource has ended successfully. Raises StepFailure if it failed or was stopped."""
         if not self._type.runs:
             return True
         kind, record = self._type.kind, self._record()
@@ -68,7 +68,7 @@ class StepResource:
             raise StepFailure(f"ClientError: The {kind} '{self.name}' was deleted")
         status = record[f"{kind}Status"]
         if status == "Failed":
-            reason = record.get("FailureReason") or "AlgorithmError: The job gave no reason"
+            reason = record.get("FailureReason") or "AlgorithmError: The job failed without a FailureReason"
             raise StepFailure(reason, OF_REASONS.get(reason.partition(":")[0], ""))
         if status == "Stopped":
             message = f"ClientError: The {kind} '{self.name}' was stopped, by its time limit or by request"
@@ -79,15 +79,15 @@ class StepResource:
         """Request that the job stops, unless it has ended by itself. Raises OSError if the request failed."""
         if self._type.runs:
             try:
-                send(self._platform, f"Stop{self._type.kind}", {self._type.named: self.name})
+                send(self._platform, f"Stop{self._type.kind}", {self._type.name_member: self.name})
             except ClientError as error:
                 raise_if_unavailable(error)
 
     def describe(self, arn: str) -> Record:
-        """Return the properties of the resource. Raises StepFailure if it does not exist any more."""
+        """Return the properties of the resource. Raises StepFailure if it no longer exists."""
         operation = f"Describe{self._type.kind}"
         try:
-            answer = send(self._platform, operation, {self._type.named: arn if self._is_package else self.name})
+            answer = send(self._platform, operation, {self._type.name_member: arn if self._is_package else self.name})
             if self._type.kind == "HyperParameterTuningJob":
                 answer[SUMMARIES] = self._training_jobs(answer)
         except ClientError as error:
@@ -115,12 +115,12 @@ class StepResource:
             try:
                 send(self._platform, "CreateModelPackageGroup", {"ModelPackageGroupName": group})
             except ClientError:
-                if store.get("ModelPackageGroup", group) is None:  # no other step has created it meanwhile
+                if store.get("ModelPackageGroup", group) is None:  # otherwise another step has created it
                     raise
 
 
 def new_name(step_type: RequestStepType, execution: str, step: str, prefix: str = "") -> str:
-    """Return a name for the resource of one attempt. execution: its ID. prefix: the one that the arguments name."""
+    """Return a name for the resource of one attempt. execution: its ID. prefix: from the step's arguments."""
     end = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM))
     start = prefix or f"{execution}-{step}"
     if not prefix and step_type.name_length >= 63:

@@ -1,4 +1,4 @@
-"""One step of an execution from its start to its end, in the step's record, with one attempt after the other."""
+"""The run of one step, from its start to its end, with one attempt after the other."""
 
 import contextlib
 import datetime
@@ -57,7 +57,7 @@ class StepRun:
             Job=None,
             **step.described,
         )
-        if isinstance(step.type, RequestStepType):  # the others have ended when they are written
+        if isinstance(step.type, RequestStepType):  # other types have ended by the time they are written
             self._records.put(step.name)
         self.attempt(step)
 
@@ -71,7 +71,7 @@ class StepRun:
             else:
                 self._create(step, step.request_type)
 
-    def look(self, step: PipelineStep) -> None:
+    def poll(self, step: PipelineStep) -> None:
         """End an attempt if its job has ended."""
         with self._or_fail(step):
             if self._resource(step).has_ended():
@@ -79,14 +79,14 @@ class StepRun:
 
     @contextlib.contextmanager
     def _or_fail(self, step: PipelineStep) -> Iterator[None]:
-        """Fail this step after any error, and not the whole execution: other steps have jobs.
+        """Fail only this step after an error, not the whole execution: other steps have jobs.
 
         Raises JobStopped if the simulator ends, and OSError if a change could not be written or requested.
         """
         try:
             yield
         except StepFailure as failure:
-            self._check()  # what failed may be the simulator, which ends
+            self._check()  # the cause may be the simulator's end
             self.fail(step, failure)
         except (JobStopped, OSError):
             raise
@@ -96,11 +96,11 @@ class StepRun:
             self.fail(step, StepFailure(f"InternalServerError: {error!r}"))
 
     def interrupted(self, step: PipelineStep) -> bool:
-        """Whether the step's job ended with an earlier simulator."""
+        """Return whether the step's job was interrupted by the end of an earlier simulator."""
         return self._job_name(step) is not None and self._resource(step).was_interrupted()
 
     def adopt(self, step: PipelineStep) -> None:
-        """Record that the job of an attempt runs, if its creation was not recorded: then it can be stopped."""
+        """Record that the job of an attempt runs, if its creation was not recorded, so that it can be stopped."""
         if self._job_name(step) and (arn := self._resource(step).find_arn()):
             self._records.put(step.name, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}})
 
@@ -109,9 +109,9 @@ class StepRun:
         self._records.put(step.name, StepStatus="Stopping")
 
     def fail(self, step: PipelineStep, failure: StepFailure) -> None:
-        """End an attempt that failed: another one follows if a retry policy says so.
+        """End an attempt that failed; another one follows if a retry policy applies.
 
-        A step that was stopping has stopped.
+        A step that was stopping becomes Stopped.
         """
         record, time, reason = self._records.all[step.name], now(), str(failure)[:LONGEST_REASON]
         if record["StepStatus"] == "Stopping":
@@ -142,13 +142,13 @@ class StepRun:
                 self._keep(step, key, properties)
             except (JobStopped, OSError):
                 raise
-            except Exception:  # the step has succeeded all the same
-                logger.exception("the result of step %s is not kept", step.name)
+            except Exception:  # the step has succeeded anyway
+                logger.exception("the result of step %s was not cached", step.name)
 
     def _keep(self, step: PipelineStep, key: str, properties: Record) -> None:
-        """Keep the result for later executions, unless what the step reads has changed since the key was made.
+        """Cache the result, unless what the step reads has changed since the key was computed.
 
-        The job may have read either, because it may have waited in the queue in between.
+        The job may have read the old or the new data, because it may have waited in the queue.
         """
         self.cache.forget_contents()
         if self.cache.key(step, self._request(step)) == key:
@@ -177,7 +177,7 @@ class StepRun:
         expression = parse(step.arguments["ErrorMessage"], self._definition.scope(step))
         try:
             message = as_text(expression.evaluate(self._context(step)))
-        except StepFailure as failure:  # the execution ends all the same
+        except StepFailure as failure:  # the execution ends anyway
             message = str(failure)
         metadata = {step.type.metadata: {"ErrorMessage": message[:3072]}}
         reason = message[:LONGEST_REASON]
@@ -187,7 +187,7 @@ class StepRun:
         """Create the resource of the step, or find the result of an earlier step that did the same."""
         if self._job_name(step) is None:
             execution = self._execution["PipelineExecutionArn"].rpartition("/")[2]
-            prefix = self._resolve(step, {step_type.named}).get(step_type.named, "")
+            prefix = self._resolve(step, {step_type.name_member}).get(step_type.name_member, "")
             self._records.put(step.name, Job=new_name(step_type, execution, step.name, prefix))
         request = self._request(step)
         key = self.cache.key(step, request) if step.cache.enabled else None
@@ -202,11 +202,11 @@ class StepRun:
             self._finish(step)
 
     def _request(self, step: PipelineStep) -> Record:
-        """The request that a step makes, without the name of its resource."""
-        return self._resolve(step, step.arguments.keys() - {step.request_type.named})
+        """Return the request of a step, without the name of its resource."""
+        return self._resolve(step, step.arguments.keys() - {step.request_type.name_member})
 
     def _resolve(self, step: PipelineStep, members: Collection[str]) -> Record:
-        """The members of a step's arguments that have one of these names, with the values of their expressions."""
+        """Return the members of a step's arguments with these names, with their expressions evaluated."""
         arguments = {name: value for name, value in step.arguments.items() if name in members}
         scope, context = self._definition.scope(step), self._context(step)
         resolved: Record = resolve(step.request_type.request_shape, arguments, scope, context)
