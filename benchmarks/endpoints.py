@@ -147,7 +147,7 @@ class Simulated:
         self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
 
     def make_endpoint(self, name: str, model: str, captures: bool) -> str:
-        """Create an endpoint that is in service, and yield the address for its invocations."""
+        """Create an endpoint that is in service, and return the address for its invocations."""
         variant = {"VariantName": "one", "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
         capture = {
             "EnableCapture": captures,
@@ -186,7 +186,7 @@ class Simulated:
 
 @contextlib.contextmanager
 def server_alone(model: ModelFolder) -> Iterator[str]:
-    """Serve a model with the container's server, without the simulator, and yield the address for its invocations."""
+    """Serve a model with the container's server, without the simulator, and return the address for its invocations."""
     port = 18_000 + os.getpid() % 10_000
     variables = {
         "SAGEMAKER_BASE_DIR": str(model.folder.parent),

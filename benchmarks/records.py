@@ -76,7 +76,7 @@ def main() -> None:
 
 
 class Place:
-    """Write a folder with the model's module, a request, and SageMaker's folder. store: the address of S3."""
+    """A folder with the model's module, a request, and SageMaker's folder. store: the address of S3."""
 
     store = ""
 

@@ -24,7 +24,8 @@ from .data import Data
 from .ours import fit_and_predict as ours
 from .tuning import KernelRidgeCV, PLSRegressionCV
 
-CUBIST_WARNINGS = ("X does not have valid feature names", "The behavior of DataFrame concatenation")  # seed of each fit
+# beginnings of the warnings of each fit
+CUBIST_WARNINGS = ("X does not have valid feature names", "The behavior of DataFrame concatenation")
 ALPHAS = np.geomspace(1e-5, 1e5, 50)
 
 

@@ -19,7 +19,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from recore.check.failures import ExperimentFailed, explain
 from recore.check.left_by_jobs import Answer, Served
 from recore.check.served_requests import CSV, Request
-from recore.evaluation import JobRunner, RunSettings, Step, StepFailed, Storage, SubmissionFiles, requests
+from recore.evaluation import (
+    JobRunner,
+    RunSettings,
+    Step,
+    StepFailed,
+    Storage,
+    SubmissionFiles,
+    requests,
+    write_streams,
+)
 from recore.failures import is_outside, read_reason
 from recore.places import Services
 
@@ -30,13 +39,14 @@ PROGRAMS = Path(__file__).parent / "programs"
 SERVER_VARIABLES = {  # its log says how long imports take; one worker, as rules look for state that requests leave
     "PYTHONPROFILEIMPORTTIME": "1",
     "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT": "55",  # seconds: the worker of an unanswered request must end before the next one
 }
 VARIANT = {
     "VariantName": "checked",
     "InitialInstanceCount": 1,
     "ContainerStartupHealthCheckTimeoutInSeconds": 120,
 }
-PAUSE = 0.1  # seconds between two looks at an endpoint
+PAUSE = 0.1  # seconds between two descriptions of an endpoint
 Files = Mapping[str, bytes | Path]  # content, or a file of this machine, by name
 
 
@@ -62,7 +72,7 @@ class ExperimentJobs:
         self._runner.stopping.set()
 
     def clear(self) -> None:
-        """Remove all objects, endpoints and models. What cannot be removed is left."""
+        """Remove all objects, endpoints and models. What cannot be removed is left, as an endpoint that is starting."""
         self._runner.stopping.clear()
         for remove in reversed(self._removals):
             with contextlib.suppress(StepFailed, ClientError, BotoCoreError):
@@ -106,43 +116,48 @@ class ExperimentJobs:
             variant = VARIANT | {"ModelName": settings.name, "InstanceType": settings.transform.type}
             self.create("EndpointConfig", {"EndpointConfigName": settings.name, "ProductionVariants": [variant]})
             self.create("Endpoint", {"EndpointName": settings.name, "EndpointConfigName": settings.name})
-            failure, log = self._wait_for_endpoint(settings.name), self._runner.logs / step.log
-            if failure is not None:
-                self._write_endpoint_log(settings.name, log)
+            log = self._runner.logs / step.log
+            endpoint = self._wait_while(settings.name, "Creating")
+            if endpoint["EndpointStatus"] == "InService":
+                answers = {each.name: self._invoke(settings.name, each) for each in planned}
+                self._call("DeleteEndpoint", {"EndpointName": settings.name})
+                self._wait_while(settings.name, "Deleting")  # its log is complete afterwards
+            write_streams(self.services.logs, f"/aws/sagemaker/Endpoints/{settings.name}", "", log)
+            if endpoint["EndpointStatus"] != "InService":
+                failure = endpoint.get("FailureReason", "")
                 step.outside = is_outside(failure)
                 reason, step.exception = read_reason(failure, log)
                 raise StepFailed(reason)
-            answers = {each.name: self._invoke(settings.name, each) for each in planned}
-            self._call("DeleteEndpoint", {"EndpointName": settings.name})
-            deleted = self.services.sagemaker.get_waiter("endpoint_deleted")
-            deleted.wait(EndpointName=settings.name, WaiterConfig={"Delay": PAUSE, "MaxAttempts": 3000})
-            self._write_endpoint_log(settings.name, log)  # which is complete now
         return Served(answers, log)
 
-    def _wait_for_endpoint(self, name: str) -> str | None:
-        """Wait until an endpoint has been created. Returns why it failed, None if it did not."""
-        while (endpoint := self._call("DescribeEndpoint", {"EndpointName": name}))["EndpointStatus"] == "Creating":
+    def _wait_while(self, name: str, status: str) -> dict[str, Any]:
+        """Wait while an endpoint is in a status. Returns its description, empty if it does not exist any more."""
+        while True:
+            try:
+                endpoint = self._call("DescribeEndpoint", {"EndpointName": name})
+            except ClientError as error:
+                if status == "Deleting" and error.response["Error"]["Code"] == "ValidationException":
+                    return {}
+                raise
+            if endpoint["EndpointStatus"] != status:
+                return endpoint
             self._runner.stopping.wait(PAUSE)
             self._runner.raise_if_stopping()
-        return None if endpoint["EndpointStatus"] == "InService" else endpoint.get("FailureReason", "")
 
     def _invoke(self, endpoint: str, request: Request) -> Answer:
         self._runner.raise_if_stopping()
-        runtime, kinds = self.services.runtime, {"ContentType": request.content_type, "Accept": CSV}
+        runtime = self.services.runtime
         try:
-            response = runtime.invoke_endpoint(EndpointName=endpoint, Body=request.body, **kinds)
+            response = runtime.invoke_endpoint(
+                EndpointName=endpoint, Body=request.body, ContentType=request.content_type, Accept=CSV
+            )
         except runtime.exceptions.ModelError as error:
             return Answer(error.response["OriginalStatusCode"], None, error.response["OriginalMessage"])
+        except (ClientError, BotoCoreError) as error:
+            return Answer(0, None, str(error))
         body = self.folder / f"{endpoint}-{request.name}"
         body.write_bytes(response["Body"].read())
         return Answer(200, body, "")
-
-    def _write_endpoint_log(self, endpoint: str, path: Path) -> None:
-        path.parent.mkdir(exist_ok=True)
-        group = f"/aws/sagemaker/Endpoints/{endpoint}"
-        pages = self.services.logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        with open(path, "w", encoding="utf-8") as file:
-            file.writelines(f"{event['message']}\n" for page in pages for event in page["events"])
 
     def _call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         response: dict[str, Any] = getattr(self.services.sagemaker, xform_name(operation))(**request)

@@ -1,10 +1,11 @@
 """The folder of a submission as an archive, for the jobs that need more of it than what is uploaded."""
 
+import gzip
+import io
 import os
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
-
-from recore.evaluation import SubmissionFiles
 
 LARGEST_FILE = 8 << 20  # bytes: a project's sources are far smaller, and data and models are not needed
 LARGEST = 64 << 20  # bytes of all files
@@ -15,18 +16,25 @@ LEFT_OUT = ("__pycache__", "build", "dist", "data", "model", "runs", "node_modul
 def pack_project(folder: Path, largest_file: int = LARGEST_FILE) -> bytes:
     """A folder's files as a tar.gz, without hidden folders, data, models and what was built from it.
 
-    largest_file: bytes; larger files are left out. So are links that lead out of the folder, and special files. Raises
-    ValueError if there is too much.
+    largest_file: bytes; larger files are left out.
+
+    Links that lead out of the folder and special files are left out. Raises ValueError where there is too much.
     """
-    files: dict[str, bytes] = {}
+    packed = io.BytesIO()
     size = 0
-    for path in _files(folder, largest_file):
-        content = path.read_bytes()
-        size += len(content)
-        if size > LARGEST or len(files) > MOST:
-            raise ValueError(f"{folder}: more than {LARGEST >> 20} MB or {MOST} files besides data and models")
-        files[path.relative_to(folder).as_posix()] = content
-    return SubmissionFiles(folder, files).archive
+    with (
+        gzip.GzipFile(fileobj=packed, mode="wb", mtime=0, compresslevel=1) as file,
+        tarfile.open(fileobj=file, mode="w") as tar,
+    ):
+        for count, path in enumerate(_files(folder, largest_file)):
+            content = path.read_bytes()
+            size += len(content)
+            if size > LARGEST or count > MOST:
+                raise ValueError(f"{folder}: more than {LARGEST >> 20} MB or {MOST} files besides data and models")
+            member = tarfile.TarInfo(path.relative_to(folder).as_posix())
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return packed.getvalue()
 
 
 def _files(folder: Path, largest_file: int) -> Iterator[Path]:

@@ -45,13 +45,16 @@ def read_requirements(content: bytes) -> list[RequirementLine]:
     return lines
 
 
-def join_lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of a text, each joined with the next if it ends with a backslash, and the numbers of their first."""
+def join_lines(text: str, between: str = "") -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text, each with its number. One that ends with a backslash is joined with the next.
+
+    between: the text that replaces the backslash.
+    """
     joined, start = "", 0
     for number, line in enumerate([*text.splitlines(), ""], 1):
         joined, start = joined + line, start or number
         if joined.endswith("\\"):
-            joined = joined[:-1]
+            joined = joined[:-1] + between
             continue
         yield start, joined
         joined, start = "", 0

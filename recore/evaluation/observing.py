@@ -18,11 +18,10 @@ def write_log(logs: Any, kind: str, job: str, path: Path, delay: float, to_end: 
     delay: seconds to wait for its last lines. to_end: wait again until none have come meanwhile, as the reason of a
     failure must not depend on which lines were there in time.
     """
-    path.parent.mkdir(exist_ok=True)
     part, size = path.with_suffix(".part"), -1
     for _ in range(READINGS if to_end and delay else 1):
         time.sleep(delay)
-        is_read = _write(logs, f"/aws/sagemaker/{kind}s", job, part)
+        is_read = write_streams(logs, f"/aws/sagemaker/{kind}s", f"{job}/", part)
         if size >= 0 and not is_read:
             part.unlink()  # what was read before is more
             return
@@ -32,19 +31,24 @@ def write_log(logs: Any, kind: str, job: str, path: Path, delay: float, to_end: 
         size = path.stat().st_size
 
 
-def _write(logs: Any, group: str, job: str, path: Path) -> bool:
-    """Write what there is of a job's log into a file, and whether it could be read."""
+def write_streams(logs: Any, group: str, prefix: str, path: Path) -> bool:
+    """Write the streams of a log group into a file, or a line that says why there is nothing.
+
+    prefix: the beginning of the streams' names. Returns whether the log could be read.
+    """
+    path.parent.mkdir(exist_ok=True)
+    name = prefix.rstrip("/") or group
     with open(path, "w", encoding="utf-8") as file:
         try:
-            streams = _streams(logs, group, f"{job}/")
+            streams = _streams(logs, group, prefix)
             for stream in streams:
                 if len(streams) > 1:
                     file.write(f"==> {stream} <==\n")
                 file.writelines(f"{line}\n" for line in _lines(logs, group, stream))
             if not streams:
-                file.write(f"[{group} has no output of {job}]\n")
+                file.write(f"[{group} has no output of {name}]\n")
         except (ClientError, BotoCoreError) as error:
-            file.write(f"[the log of {job} cannot be read: {error}]\n")
+            file.write(f"[the log of {name} cannot be read: {error}]\n")
             return False
     return True
 

@@ -16,7 +16,7 @@ DEPTH = 10  # of nested groups
 # a traceback without a place in the submission that follows an exception within these lines is part of its message
 NESTED_LINES = 200
 # with --isolation off, each job has a folder instead of /opt, and each container of a model one below it
-JOB_FOLDER = r"/job-[0-9a-f]{12}(?:/instance-\d+/container-\d+)?"
+JOB_FOLDER = r"/job-[0-9a-f]{12}(?:/(?:instance|servers)-\d+/container-\d+)?"
 # where the scripts of a job are
 JOB = re.compile(rf"(?:^/opt|{JOB_FOLDER})/ml/(?:code|model/code|processing/input/code)/(?P<name>.+)$")
 

@@ -54,7 +54,9 @@ class ContainerOptions:
             raise
         except ONE_LINE as error:
             line = f"{type(model).__name__}: {error}" if isinstance(error, MissingPartError) else str(error)
-            write_failure(env, line)
+            write_failure(env, line or traceback.format_exc())
+            if not line:
+                raise
             raise click.ClickException(line) from error
         except Exception:
             write_failure(env, traceback.format_exc())

@@ -53,7 +53,8 @@ def thin_rows(holes: NDArray[Any], limit: int) -> Rows:
     rows_of_holes = list(rows_by_group(holes).values())
     rows_of_holes = rows_of_holes[:: math.ceil(len(rows_of_holes) / limit)]
     sizes = np.array(list(map(len, rows_of_holes)))
-    per_hole = max(most for most in range(1, limit + 1) if np.minimum(sizes, most).sum() <= limit)
+    candidates = range(1, min(limit, int(sizes.max())) + 1)
+    per_hole = max(number for number in candidates if np.minimum(sizes, number).sum() <= limit)
     places = [np.linspace(0, size - 1, min(size, per_hole)).round().astype(int) for size in sizes]
     return np.sort(np.concatenate([rows[chosen] for rows, chosen in zip(rows_of_holes, places, strict=True)]))
 

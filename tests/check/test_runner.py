@@ -164,10 +164,7 @@ def test_an_unknown_code_is_refused_with_the_closest_one(
         choose_codes(rules, select, ignore, for_host=False)
 
 
-def test_every_rule_of_the_catalogue_is_in_the_module_named_after_it() -> None:
+def test_the_catalogue_has_every_rule() -> None:
     rules = load_catalogue()
-    assert len(rules) >= 32
-    for rule in rules:
-        module = rule.inspect.__module__.rpartition(".")[2]
-        assert module.replace("_", "-") == rule.name
-        assert not rule.summary.endswith(".")
+    assert len(rules) == 70
+    assert not any(rule.summary.endswith(".") for rule in rules)

@@ -135,7 +135,7 @@ def test_the_template_has_no_findings(simulator: Simulator, sample: Path) -> Non
 
 
 def check_trained_once(simulator: Simulator, submission: Path, public: Path) -> dict[str, list[Finding]]:
-    """Return a function that returns the findings of all rules except those that train again."""
+    """Return the findings of all rules except those that train again."""
     codes = tuple(code for code in all_rules() if not code.startswith("RC8") and code not in RETRAINING)
     return check(simulator, submission, public, codes)
 

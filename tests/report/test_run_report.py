@@ -48,11 +48,9 @@ def test_targets_are_those_of_the_scores(runs: Runs) -> None:
     written = read_numbers(runs.good, "targets").set_index("target")
     for side in ("public", "private"):
         details = json.loads((runs.good / f"scores/{side}.json").read_text())
-        for name, target_details in details["targets"].items():
-            assert written[f"R2 {side}"][name] == pytest.approx(target_details["r2"], rel=1e-12)
-            assert written[f"lost {side}"][name] == pytest.approx(
-                target_details["weight"] * (1 - target_details["r2"]), rel=1e-12
-            )
+        for name, estimate in details["targets"].items():
+            assert written[f"R2 {side}"][name] == pytest.approx(estimate["r2"], rel=1e-12)
+            assert written[f"lost {side}"][name] == pytest.approx(estimate["weight"] * (1 - estimate["r2"]), rel=1e-12)
         assert written[f"points {side}"].sum() == pytest.approx(details["score"], rel=1e-9)
     assert written["lost private"].is_monotonic_decreasing
     costs, r2 = read_numbers(runs.good, "costs"), read_numbers(runs.good, "r2")
@@ -68,22 +66,20 @@ def test_errors_are_those_of_the_predictions(runs: Runs, public: pd.DataFrame) -
     assert pairs["SiteID"].tolist() == public["SiteID"].tolist()
     for name in TARGETS:
         known = public[name].notna().to_numpy()
-        actual, target_details = public[name].to_numpy()[known], predicted[name].to_numpy()[known]
+        actual, estimate = public[name].to_numpy()[known], predicted[name].to_numpy()[known]
         assert written["rows"][name] == known.sum()
-        assert written["R2"][name] == pytest.approx(r2_score(actual, target_details), rel=1e-9)
+        assert written["R2"][name] == pytest.approx(r2_score(actual, estimate), rel=1e-9)
         assert written["RMSE"][name] == pytest.approx(
-            np.linalg.norm(target_details - actual) / np.sqrt(known.sum()), rel=1e-9
+            np.linalg.norm(estimate - actual) / np.sqrt(known.sum()), rel=1e-9
         )
-        slope, intercept = np.polyfit(target_details, actual, 1) if np.ptp(target_details) else (np.nan, np.nan)
+        slope, intercept = np.polyfit(estimate, actual, 1) if np.ptp(estimate) else (np.nan, np.nan)
         np.testing.assert_allclose(
             written.loc[name, ["slope", "intercept"]].astype(float), [slope, intercept], rtol=1e-6
         )
         rpd = np.std(actual, ddof=1) / written["RMSE"][name]
         assert written["RPD"][name] == pytest.approx(rpd, rel=1e-9)
-        largest = sorted((target_details - actual) ** 2)[-5:]
-        assert written["largest 5"][name] == pytest.approx(
-            sum(largest) / ((target_details - actual) ** 2).sum(), rel=1e-9
-        )
+        largest = sorted((estimate - actual) ** 2)[-5:]
+        assert written["largest 5"][name] == pytest.approx(sum(largest) / ((estimate - actual) ** 2).sum(), rel=1e-9)
         np.testing.assert_array_equal(pairs[f"{name} measured"], public[name])
         np.testing.assert_array_equal(pairs[f"{name} predicted"], predicted[name])
 
@@ -344,11 +340,11 @@ def test_the_command_for_programs_and_its_refusals(run_copy: Path) -> None:
     reported = json.loads(recore("report", run_copy, "--json").stdout)
     assert {"score", "costs", "completed"} <= {finding["name"] for finding in reported}
     (run_copy / "run.json").write_text("[]")
-    for folder, values in ((run_copy, "not a valid run record"), (run_copy / "logs", "there is no such file")):
+    for folder, reason in ((run_copy, "not a valid run record"), (run_copy / "logs", "there is no such file")):
         result = recore("report", folder)
         assert (result.returncode, result.stdout) == (2, "")
         assert len(result.stderr.splitlines()) == 1
-        assert values in result.stderr
+        assert reason in result.stderr
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from support.checkout import ROOT, environment
 
 
 def keeps_the_contract(submission: Path, tests: Path = ROOT, **variables: str) -> None:
-    """Run tests/contract in a folder on a submission, and return whether it passes."""
+    """Run tests/contract in a folder on a submission, and assert that it passes."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract"]
     variables = environment() | {"SUBMISSION": str(submission)} | variables
     result = subprocess.run(command, cwd=tests, env=variables, capture_output=True, text=True, timeout=900)

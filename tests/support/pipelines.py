@@ -141,8 +141,8 @@ class Pipelines:
 
     def _code(self, script: str) -> Document:
         uri = self.client.put(f"pipelines/{next(numbers)}/job.py", script)
-        s3_output = {"S3Uri": uri, "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
-        return {"InputName": "code", "S3Input": s3_output}
+        s3_input = {"S3Uri": uri, "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
+        return {"InputName": "code", "S3Input": s3_input}
 
 
 def _output(prefix: str, name: str) -> Document:

@@ -58,8 +58,8 @@ class Client:
         """Run a script as a processing job, which finds it at /opt/ml/processing/input/code/job.py."""
         name = f"process-{next(numbers)}"
         code = self.put(f"code/{name}/job.py", script)
-        s3_output = {"S3Uri": code, "LocalPath": "/opt/ml/processing/input/code", "S3DataType": "S3Prefix"}
-        code_input = [{"InputName": "code", "S3Input": s3_output | {"S3InputMode": "File"}}]
+        s3_input = {"S3Uri": code, "LocalPath": "/opt/ml/processing/input/code", "S3DataType": "S3Prefix"}
+        code_input = [{"InputName": "code", "S3Input": s3_input | {"S3InputMode": "File"}}]
         request = {
             "ProcessingJobName": name,
             "RoleArn": ROLE_ARN,

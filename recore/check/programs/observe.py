@@ -9,6 +9,7 @@ and events.
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -73,7 +74,7 @@ def run(command: list[str], folder: str, variables: dict[str, str]) -> int:
         try:
             return process.wait(SECONDS)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             return 124
 
 
@@ -85,7 +86,8 @@ def predict() -> None:
 
     model, inputs = LoadedModel(DefaultHooks()), PROCESSING / "output/preprocess/public.csv"
     status, *_ = model.respond(inputs.read_bytes(), "text/csv", {"HTTP_ACCEPT": "text/csv"})
-    sys.exit(bool(model.reason) or not status.startswith("200"))
+    sys.stdout.flush()
+    os._exit(bool(model.reason) or not status.startswith("200"))  # without waiting for threads of the submission
 
 
 def read_events(path: Path) -> list[Any]:

@@ -30,7 +30,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     except UnreadableFile as error:
         yield Finding(f"{error}, so the build cannot use it", "write it as a regular file", Place(NAME))
         return
-    for number, line in join_lines(text):
+    for number, line in join_lines(text, " "):
         if content := line.partition("#")[0].strip():
             yield from _check_line(content, Place(NAME, number), source)
 

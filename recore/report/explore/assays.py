@@ -10,14 +10,12 @@ from recore.report.page.looks import ABOVE, BLUE, GREY, OCHRE, VERMILION, patter
 from recore.schema import TARGETS
 from recore.spectral_data import Floats, SpectralData
 
-LIMIT_REPEATS = (
-    3  # the lowest value is a detection limit if at least this many rows and LIMIT_SHARE of the rows have it
-)
+# the lowest value is a detection limit if at least LIMIT_REPEATS rows and LIMIT_SHARE of the rows have it
+LIMIT_REPEATS = 3
 LIMIT_SHARE = 0.01
 MANY_AT_LIMIT = 0.5  # the share of the measured rows from which it is a finding
-UPPER_REPEATS = (
-    5  # the highest value is an upper limit if at least this many and more than UPPER_SHARE of the rows have it
-)
+# the highest value is an upper limit if at least UPPER_REPEATS and more than UPPER_SHARE of the rows have it
+UPPER_REPEATS = 5
 UPPER_SHARE = 0.05
 BOX_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 

@@ -49,7 +49,12 @@ DIFFERENCES_SOME = " The first {drawn} of {holes} holes."
 
 def quantiles(values: Floats, levels: tuple[float, ...]) -> Floats:
     """Quantiles (levels, columns) of each column's numbers, with linear interpolation; NaN for an empty column."""
-    return np.asarray(pd.DataFrame(values).quantile(levels))
+    gaps = np.isnan(values).any(axis=0)
+    result = np.full((len(levels), values.shape[1]), np.nan)
+    result[:, ~gaps] = np.quantile(values[:, ~gaps], levels, axis=0)
+    for column in np.flatnonzero(gaps & ~np.isnan(values).all(axis=0)):
+        result[:, column] = np.nanquantile(values[:, column], levels)
+    return result
 
 
 def section(

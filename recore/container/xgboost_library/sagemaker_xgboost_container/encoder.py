@@ -62,7 +62,9 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
         )
     except pa.ArrowInvalid as error:
         raise UserError(f"{name} is not CSV of numbers without a header line: {error}") from None
-    values = np.stack([column.to_numpy() for column in table.columns], axis=1, dtype=np.float32)
+    values = np.empty(table.shape, dtype=np.float32)
+    for number, column in enumerate(table.columns):
+        values[:, number] = column.to_numpy()
     check_finite(values, name)
     return values
 

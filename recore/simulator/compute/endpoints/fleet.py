@@ -143,7 +143,8 @@ class Fleet:
             if instance.failure:
                 kind, _, reason = instance.failure.partition(": ")
                 what = "did not pass the ping health check" if kind == "AlgorithmError" else "could not be started"
-                raise JobFailed(f"Production variant {self.variant} {what}: {reason}")
+                internal = "InternalServerError: " if kind == "InternalServerError" else ""
+                raise JobFailed(f"{internal}Production variant {self.variant} {what}: {reason}")
 
     def _end(self, instances: list[EndpointInstance]) -> None:
         """End instances that get no more invocations."""
