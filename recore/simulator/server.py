@@ -109,7 +109,7 @@ class Simulator:
         if self._state:
             answer = self._state.write_through(answer)
             self._state.restore()
-        with self._jobs.held():  # resumed work makes requests, which are answered after `http.start`
+        with self._jobs.delayed():  # resumed work makes requests, which are answered after `http.start`
             for resource in resources:
                 resource.resume()
             http = HttpServer(answer, listening)

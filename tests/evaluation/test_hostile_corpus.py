@@ -63,20 +63,22 @@ OUTCOMES = {
     "train_escape_sequences": Outcome(r"recore: train failed: .*owned.*"),
     "train_many_files": FINE,
     "train_sparse_file": Outcome(r"recore: train failed: .*VolumeSizeInGB.*"),
-    "train_link_loop": Outcome(r"recore: train failed: /opt/ml/model cannot be read: it holds a loop of links"),
+    "train_link_loop": Outcome(r"recore: train failed: /opt/ml/model cannot be read: it contains a loop of links"),
     "train_deep_folders": Outcome(r"recore: train failed: .*/opt/ml/model.*"),
     "train_fifo": FINE,
     "train_links_out": FINE,
     "train_devices": FINE,
     "train_writes_out": Outcome(r"recore: train failed: FileNotFoundError: .*/outside/written.*"),
     "train_folder_replaced": Outcome(
-        r"recore: train failed: /opt/ml/model is not a folder of the job any more, but a link"
+        r"recore: train failed: /opt/ml/model is no longer a folder of the job, but a link"
     ),
     "train_unreadable": FINE,
     "train_data_in_model": FINE,
     "preprocess_control_characters": Outcome(r"recore: public preprocess failed: .*cannot be an object.*"),
     "preprocess_markup": FINE,
-    "preprocess_link_loop": Outcome(r"recore: public preprocess failed: .* cannot be read: it holds a loop of links"),
+    "preprocess_link_loop": Outcome(
+        r"recore: public preprocess failed: .* cannot be read: it contains a loop of links"
+    ),
     "preprocess_link_out": Outcome(r"recore: public preprocess failed: preprocess.py left no public.csv"),
     "preprocess_deep_folders": Outcome(r"recore: public preprocess failed: .*/opt/ml/processing/output/preprocess.*"),
     "preprocess_sparse_file": Outcome(r"recore: public preprocess failed: .*VolumeSizeInGB.*"),
@@ -90,8 +92,8 @@ OUTCOMES = {
     "serve_not_finite": Outcome(r"recore: public score failed: .*inf.*"),
     "serve_escape_sequences": Outcome(r"recore: public predict failed: .*owned.*"),
     "serve_environment": FINE,
-    "requirements_option": Outcome(rf"{NOT_INSTALLED} '--index-url .*' is neither a package of the index .*"),
-    "requirements_address": Outcome(rf"{NOT_INSTALLED} 'something @ https.*' is neither a package of the index .*"),
+    "requirements_option": Outcome(rf"{NOT_INSTALLED} '--index-url .*' is neither the name of a package .*"),
+    "requirements_address": Outcome(rf"{NOT_INSTALLED} 'something @ https.*' is neither the name of a package .*"),
     "requirements_code": Outcome(rf"{NOT_INSTALLED} FileNotFoundError: .*/outside/written.*"),
     "setup_runs_code": FINE,
     "manifest_leads_out": Outcome(r"recore: .*'../sample/private/actual.csv.gz' leads out of the submission", 2),

@@ -217,8 +217,8 @@ def test_columns_that_are_not_utf_8_are_unchanged() -> None:
         (LINES, b"{}\n", b"<html>\n", "the response is not application/jsonlines"),
         (LINES, b"{}\n", b"\xff\n", "the response is not application/jsonlines"),
         (LINES, b"{}\n", b"1e999\n", "the number 1e999 is too large"),
-        (LINES, b"{}\n", b'{"p": NaN}\n', "the response is not application/jsonlines: NaN is not a value of JSON"),
-        (JSON, b"[-Infinity]", b"1", "the input is not application/json: -Infinity is not a value of JSON"),
+        (LINES, b"{}\n", b'{"p": NaN}\n', "the response is not application/jsonlines: NaN is not a JSON value"),
+        (JSON, b"[-Infinity]", b"1", "the input is not application/json: -Infinity is not a JSON value"),
         (JSON, b"{}\n", b"[" * 100_000, "the response is not application/json"),
         (CSV, b'"open\n', b"1\n", "the input is not text/csv"),
     ],
@@ -302,7 +302,7 @@ def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
 def test_documents_written_in_parts_equal_those_written_at_once(document: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(record_formats, "EVERY", 3)
-        parts = record_formats.json_text(document, record_formats.Pace(lambda: None))
+        parts = record_formats.json_text(document, record_formats.Ticker(lambda: None))
         assert "".join(parts) == json.dumps(document, separators=(",", ":"))
 
 
@@ -358,7 +358,7 @@ def test_requests_that_are_refused(members: dict[str, str], expected: str) -> No
 
 def test_both_types_must_be_of_one_format() -> None:
     request = {"DataProcessing": {"JoinSource": "Input"}, "TransformOutput": {"Accept": JSON}}
-    with pytest.raises(ValueError, match=r"records of text/csv have no place in results of application/json"):
+    with pytest.raises(ValueError, match=r"text/csv records cannot be combined with application/json results"):
         DataProcessing.of(request | {"TransformInput": {"ContentType": "text/csv; charset=utf-8"}})
     with pytest.raises(ValueError, match="TransformOutput: Accept"):
         DataProcessing.of(request | {"TransformInput": {"ContentType": CSV}, "TransformOutput": {}})

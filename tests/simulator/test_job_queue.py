@@ -19,10 +19,10 @@ def no_thread(*_: object, **__: object) -> NoReturn:
 
 def test_delayed_work_starts_when_the_block_ends_without_an_error(tmp_path: Path) -> None:
     queue, ran = JobQueue(tmp_path), {}
-    with contextlib.suppress(OSError), queue.held():
+    with contextlib.suppress(OSError), queue.delayed():
         queue.submit("never", lambda job: ran.update(never=False), computes=False)
         raise OSError
-    with queue.held():
+    with queue.delayed():
         queue.submit("one", lambda job: ran.update(one=job.stopping.is_set()), computes=False)
         queue.submit("two", lambda job: ran.update(two=job.stopping.is_set()))
         queue.stop("two")

@@ -1,10 +1,10 @@
-"""The time by which something must be done: one object, which is passed down to all that must keep it."""
+"""A deadline: one object that is passed to all code that must meet it."""
 
 import time
 
 
 class Deadline:
-    """A time limit that begins now. seconds: its length, for messages; infinite without a limit."""
+    """A time limit that starts now. seconds: its length, also for messages; infinite without a limit."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds
@@ -12,7 +12,7 @@ class Deadline:
 
     @property
     def left(self) -> float:
-        """The seconds that are left; negative afterwards."""
+        """The remaining seconds; negative after the deadline."""
         return self._end - time.monotonic()
 
     @property

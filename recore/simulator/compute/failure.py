@@ -1,4 +1,4 @@
-"""The exceptions by which a job ends early."""
+"""Exceptions that end a job early."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 
 
 def was_interrupted(job: Mapping[str, Any]) -> bool:
-    """Whether a job, by its record, was in progress when an earlier simulator ended. It can then be repeated."""
+    """Whether a job's record says that it was running when an earlier simulator ended. It can then be repeated."""
     return job.get("FailureReason") == INTERRUPTED
 
 

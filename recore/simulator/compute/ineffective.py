@@ -1,4 +1,4 @@
-"""Settings of jobs that are accepted and have no effect here: a job's log says so, in a line for each."""
+"""Job settings that are accepted but have no effect here; a job's log has a line about each."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from recore.simulator.state.records import Record
 
 TRAINING = {
     "EnableManagedSpotTraining": "spot instances: the job is never interrupted and costs nothing",
-    "CheckpointConfig": "checkpoints are not copied to S3, nor from there: the job starts from the beginning",
+    "CheckpointConfig": "checkpoints are not copied to or from S3: the job starts from the beginning",
     "VpcConfig": "there is no network",
     "EnableInterContainerTrafficEncryption": "there is one container",
     "OutputDataConfig.KmsKeyId": "outputs are not encrypted",
@@ -36,11 +36,11 @@ TRANSFORM = {
     "TransformResources.VolumeKmsKeyId": "the volume is not encrypted",
     "ExperimentConfig": "experiments are not simulated",
 }
-GRAPHICS = ("p", "g")  # beginnings of the families of instance types that have graphics cards
+GRAPHICS = ("p", "g")  # prefixes of the instance families that have graphics cards
 
 
 def without_effect(record: Record, settings: dict[str, str] = TRAINING) -> list[str]:
-    """The lines for a job's log: the settings of its record that do nothing here, and why."""
+    """The lines for a job's log: the settings in its record that have no effect here, and why."""
     lines = [f"{name} has no effect here: {reason}." for name, reason in settings.items() if _value(record, name)]
     instance = _value(record, "ResourceConfig.InstanceType")
     if instance and instance.split(".")[1].startswith(GRAPHICS):
@@ -56,7 +56,7 @@ def ineffective_table() -> str:
 
 
 def _value(record: Record, name: str) -> Any:
-    """The value of a setting, by the names that lead to it; None if it is not there."""
+    """The value of a setting, whose name may be a dotted path; None if it is missing."""
     value: Any = record
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None

@@ -19,13 +19,13 @@ SAVING = 60.0  # seconds that a stopped job has to upload its outputs
 class Job:
     """A job while it runs.
 
-    place: the path of its folder. processes: those of its commands. stopping: set when the job must stop. deadline: of
-    the job, or of a part of it. instance: whose memory, processors and volume its commands may use. interrupted:
-    whether the job was ended because the simulator ends.
+    path: of its folder, which `folder` creates. processes: of its commands. stopping: set when the job must stop.
+    deadline: of the job, or of a part of it. instance: whose memory, processors and volume its commands may use.
+    interrupted: whether the job was ended because the simulator ended.
     """
 
-    def __init__(self, place: Path):
-        self.place, self.processes = place, ProcessGroup()
+    def __init__(self, path: Path):
+        self.path, self.processes = path, ProcessGroup()
         self.stopping = self.processes.stopping
         self.deadline = Deadline(math.inf)
         self.instance: Instance | None = None
@@ -33,12 +33,12 @@ class Job:
 
     @cached_property
     def folder(self) -> Path:
-        """The job's folder, made when the job first uses it: if that fails, the job reports it like its other errors.
+        """The job's folder, created on first use, so that the job reports a failure like its other errors.
 
         Raises OSError.
         """
-        self.place.mkdir(0o700, exist_ok=True)
-        return self.place
+        self.path.mkdir(0o700, exist_ok=True)
+        return self.path
 
     @contextlib.contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
@@ -53,10 +53,10 @@ class Job:
     def run_command(
         self, launch: Launch, log: JobLog, seconds: float = math.inf, instance: Instance | None = None
     ) -> Ending:
-        """Run a command to its end, and log its output. Raises JobStopped if the job must stop already.
+        """Run a command until it ends, and log its output. Raises JobStopped if the job must already stop.
 
-        seconds: the most that it may take within the job's deadline. instance: whose memory, processors and volume it
-        may use, by default the job's.
+        seconds: the command's own time limit, within the job's deadline. instance: whose memory, processors and
+        volume it may use, by default the job's.
         """
         self.raise_if_stopping()
         limit = min(self.deadline.left, seconds)
@@ -71,7 +71,7 @@ class Job:
         return ending
 
     def raise_if_stopping(self) -> None:
-        """Raise JobStopped if the job must stop, and JobTimedOut if its time is over."""
+        """Raise JobStopped if the job must stop, or JobTimedOut if its time is over."""
         if self._killed or (self.stopping.is_set() and not self._saving):
             raise JobStopped
         if self.deadline.is_over:
@@ -83,7 +83,7 @@ class Job:
         self._saving, self.deadline = True, Deadline(SAVING)
 
     def stop(self) -> None:
-        """Order the job to stop: its processes have time to end, and no further one starts."""
+        """Tell the job to stop: its processes have time to end, and no new ones start."""
         self.processes.stop()
 
     def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""What all kinds of jobs share: a job runs in its thread, reports to its record, and ends in one of three ways."""
+"""What all kinds of jobs share: a job runs in a thread, updates its record, and completes, fails or is stopped."""
 
 import contextlib
 import logging
@@ -28,10 +28,9 @@ logger = logging.getLogger(__name__)
 
 
 class JobRun:
-    """The run of one job, from its record to its ending. A subclass carries out one kind of job.
+    """The run of one job, until its end is recorded. Each subclass runs one kind of job.
 
-    kind: as in the API. log_group: of CloudWatch Logs. timed_out: members of the record of a job that its time limit
-    ended.
+    kind: as in the API. log_group: in CloudWatch Logs. timed_out: record members of a job that exceeded its time limit.
     """
 
     kind: ClassVar[str]
@@ -45,7 +44,7 @@ class JobRun:
 
     @cached_property
     def record(self) -> Record:
-        """The record with the members of the request, as it was when the job began to run."""
+        """The record, with the members of the request, as it was when the job started."""
         return self.store.get(self.kind, self.name) or {}
 
     def carry_out(self) -> None:
@@ -53,12 +52,12 @@ class JobRun:
         raise NotImplementedError
 
     def run(self, job: Job) -> None:
-        """Carry out the job and record its ending."""
+        """Run the job and record how it ended."""
         self.job = job
         if not self.record:
             return
         try:
-            # an order to stop that came before the job was queued is only in the record
+            # a request to stop from before the job was queued is only in the record
             if job.stopping.is_set() or self.record[f"{self.kind}Status"] == "Stopping":
                 raise JobStopped
             self.change(**{f"{self._activity}StartTime": now()})
@@ -67,19 +66,19 @@ class JobRun:
         except JobTimedOut:
             self.end("Stopped", **self.timed_out)
         except JobStopped:
-            if not job.interrupted:  # otherwise the next simulator finds the job interrupted, as after a kill
+            if not job.interrupted:  # if interrupted, the next simulator finds the job in progress, as after a kill
                 self.end("Stopped")
         except Exception as error:
             if not isinstance(error, JobFailed):
                 logger.exception("%s %s", self.kind, self.name)
-            self.end("Failed", FailureReason=host_disk.reason_of(error, job.place)[:1024])
+            self.end("Failed", FailureReason=host_disk.reason_of(error, job.path)[:1024])
 
     def change(self, **members: Any) -> None:
         """Change members of the record."""
         self.store.update(self.kind, self.name, LastModifiedTime=now(), **members)
 
     def end(self, status: str, **members: Any) -> None:
-        """Record how the job ended. A job that was ordered to stop ends as Stopped in any case."""
+        """Record how the job ended. A job that was told to stop always ends as Stopped."""
 
         def ended(record: Record) -> Record:
             if record[f"{self.kind}Status"] == "Stopping":
@@ -96,26 +95,26 @@ class JobRun:
 
     @contextlib.contextmanager
     def limited(self, cluster: Record, log: JobLog) -> Iterator[Volume]:
-        """Within the context, the job may use its instance, its volume and its time. Afterwards its log is complete."""
+        """Apply the limits of the job's instance, volume and time within the block. Its log is complete afterwards."""
         volume = Volume(cluster["VolumeSizeInGB"] << 30)
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         self.job.deadline = Deadline(limit)
-        self.job.instance = instance_of(cluster["InstanceType"]).with_volume(volume.size, self.job.place)
+        self.job.instance = instance_of(cluster["InstanceType"]).with_volume(volume.size, self.job.path)
         try:
             yield volume
         except JobTimedOut as error:
             log.line(str(error))
             raise
         finally:
-            log.deliver()  # also what was written before the job's command could start
+            log.deliver()  # also lines from before the job's command started
 
     def log(self, metrics: TrainingMetrics | None = None, instance: int = 1) -> JobLog:
-        """The log stream of one of the job's instances."""
+        """Create the log stream of one of the job's instances."""
         stream = f"{self.name}/algo-{instance}-{int(time.time())}"
         return JobLog(self.platform.logs, self.log_group, stream, metrics).create()
 
     def run_command(self, sandbox: Sandbox, command: list[str], variables: Mapping[str, str], log: JobLog) -> Ending:
-        """Run the job's command to its end. variables: its environment before the request's Environment."""
+        """Run the job's command until it ends. variables: its environment, overridden by the request's Environment."""
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         launch = sandbox.launch(command, {**variables, **region, **self.record.get("Environment", {})})
         ending = self.job.run_command(launch, log)
@@ -123,9 +122,9 @@ class JobRun:
         return ending
 
     def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
-        """Put metrics of how much of its instance's memory and processors the job used, once at its end.
+        """Put metrics of the memory and the processors that the job used, once when it ends.
 
-        Both are in per cent, that of the processors in per cent of one processor, as from SageMaker.
+        Both are percentages, of the instance's memory and of one processor, as in SageMaker.
         """
         if instance:
             memory, processors = ending.peak / instance.memory, ending.processor_seconds / max(ending.seconds, 1e-3)
@@ -135,7 +134,7 @@ class JobRun:
             put(self.platform.cloudwatch, self.log_group, data)
 
     def check_ending(self, ending: Ending, log: JobLog, failure: Path) -> None:
-        """Raise JobFailed with a reason like SageMaker's, JobStopped or JobTimedOut if a command did not succeed."""
+        """If a command did not succeed, raise JobStopped, JobTimedOut, or JobFailed with a reason like SageMaker's."""
         job = self.job
         if ending.reason in ("stopped", "time"):
             job.raise_if_stopping()

@@ -1,4 +1,4 @@
-"""What jobs and models' servers share: records, the queue, clients of the simulator, and how jobs are isolated."""
+"""What jobs and model servers share: records, the queue, clients of the simulator, and how jobs are isolated."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -17,17 +17,17 @@ from recore.simulator.state.records import Store
 
 
 def _client(service: str) -> "cached_property[Any]":
-    """A client of a service, which is made when it is first used."""
+    """A client of a service, created when it is first used."""
     return cached_property(lambda platform: platform.client(service))
 
 
 class Platform:
     """The machinery of one simulator.
 
-    client: makes a boto3 client, of the service named, that talks to this simulator; resources that create other
-    resources use it. isolation: of jobs. folder: of the simulator's files. sockets: a folder with a short path, for the
-    sockets of models' servers. observed: metrics and values of the training jobs that a tuning job follows, by name.
-    network: what jobs need to call the simulator, if they may.
+    client: creates a boto3 client for a service of this simulator; resources use it to create other resources.
+    isolation: how jobs are isolated. folder: for the simulator's files. sockets: a folder with a short path, for the
+    sockets of model servers. observed: metrics and values of the training jobs that a tuning job follows, by job name.
+    network: what jobs need to call the simulator; None if they may not.
     """
 
     network: Network | None = None
@@ -58,11 +58,11 @@ class Platform:
         instance: Instance | None = None,
         has_network: bool = True,
     ) -> Sandbox:
-        """A sandbox of a job, with what its requirements.txt asks for beyond the container installed beforehand.
+        """A sandbox for a job, in which the packages of its requirements.txt that the container lacks are installed.
 
-        folder: where it lives, by default the job's own. shared: folders of this machine by their paths in the job.
+        folder: the sandbox's folder, by default the job's. shared: folders of this machine by their paths in the job.
         instance: whose memory, processors and volume the installation may use, by default the job's. has_network:
-        whether it has one on AWS, that is without EnableNetworkIsolation.
+        whether the job has a network on AWS, that is, if EnableNetworkIsolation is not set.
         """
         try:
             self.isolation.prepare(image, log.line)

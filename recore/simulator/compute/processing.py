@@ -18,8 +18,8 @@ from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
 ML = "/opt/ml/"
-NO_ENTRYPOINT = "The image has no processing entrypoint: name one"
-# of the SDK's FrameworkProcessor: its source below ML, and its script, which unpacks the source and names /opt/ml
+NO_ENTRYPOINT = "The image has no processing entrypoint: specify one"
+# of the SDK's FrameworkProcessor, below ML: its source, and its script, which unpacks the source and uses /opt/ml
 SDK_SOURCE, SDK_SCRIPTS = "processing/input/code/sourcedir.tar.gz", "processing/input/*/runproc.sh"
 
 
@@ -39,7 +39,7 @@ class ProcessingRun(JobRun):
         """Download the inputs, run the command, and upload the outputs."""
         record, job, specification = self.record, self.job, self.record["AppSpecification"]
         ml = self._prepare(volume)
-        # the script of a FrameworkProcessor would install them itself, without a network
+        # otherwise a FrameworkProcessor's script would try to install them, without a network
         requirements = find_requirements(unpacked(ml / SDK_SOURCE, job, volume))
         has_network = not record.get("NetworkConfig", {}).get("EnableNetworkIsolation")
         sandbox = self.platform.sandbox(job, specification["ImageUri"], requirements, log, has_network=has_network)
@@ -52,7 +52,7 @@ class ProcessingRun(JobRun):
             self.change(ExitMessage=message)
         try:
             self.check_ending(ending, log, ml / "output/failure")
-        except (JobFailed, JobStopped) as error:  # SageMaker uploads what such a job left, too
+        except (JobFailed, JobStopped) as error:  # SageMaker uploads the outputs of such a job, too
             if isinstance(error, JobStopped):
                 job.save_outputs()
             with contextlib.suppress(JobFailed, JobStopped):
@@ -66,7 +66,7 @@ class ProcessingRun(JobRun):
         ml = job.folder / "ml"
         for folder in ("config", "output", "processing"):
             (ml / folder).mkdir(parents=True)
-        for place in local_places(record):
+        for place in local_members(record):
             (ml / place["LocalPath"].removeprefix(ML)).mkdir(parents=True, exist_ok=True)
         for item in record.get("ProcessingInputs", []):
             folder = ml / item["S3Input"]["LocalPath"].removeprefix(ML)
@@ -93,17 +93,19 @@ class ProcessingRun(JobRun):
 
 
 def _message(path: Path) -> str:
-    """The job's ExitMessage, empty without one. Raises JobFailed if it is not encoded in UTF-8."""
-    try:  # its end may be half a character
+    """The job's ExitMessage, empty if there is none. Raises JobFailed if it is not encoded in UTF-8."""
+    try:  # the last character may be incomplete
         return codecs.getincrementaldecoder("utf-8")().decode(start_of(path, 1024))
     except UnicodeDecodeError:
         raise JobFailed("ClientError: /opt/ml/output/message is not encoded in UTF-8") from None
 
 
-def local_places(record: Record) -> list[Record]:
+def local_members(record: Record) -> list[Record]:
     """The S3Input and S3Output members of a request. Raises ServiceError if one is missing or has no LocalPath."""
     places = [entry.get("S3Input", {}) for entry in record.get("ProcessingInputs", [])]
     places += [entry.get("S3Output", {}) for entry in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
     if any("LocalPath" not in place for place in places):
-        raise ServiceError("ValidationException", "Only S3Input and S3Output, each with a LocalPath, run here")
+        raise ServiceError(
+            "ValidationException", "Only S3Input and S3Output, each with a LocalPath, are supported here"
+        )
     return places

@@ -1,4 +1,4 @@
-"""The queue of jobs: each runs in a thread of its own, and those that compute wait for a free processor."""
+"""The queue of jobs: each runs in a separate thread, and jobs that compute wait for a free processor."""
 
 import contextlib
 import logging
@@ -17,18 +17,18 @@ logger = logging.getLogger(__name__)
 
 
 class JobQueue:
-    """All jobs of a simulator. As many compute at a time as there are processors; the others wait.
+    """All jobs of a simulator. At most as many compute at a time as there are processors; the others wait.
 
-    Work that does not compute itself, but waits for jobs that do, never waits in the queue: it could wait for ever.
+    Work that only waits for other jobs never waits in the queue: it could wait forever.
     """
 
     def __init__(self, folder: Path):
-        self._folder = folder.resolve()  # a path without links: by that OutputFolder recognises a job's own links
+        self._folder = folder.resolve()  # a path without links, so that OutputFolder recognises a job's own links
         self._computing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="job")
         self._waiting = ThreadPoolExecutor(sys.maxsize, thread_name_prefix="work")  # for work that does not compute
         self._running: dict[str, Job] = {}
         self._queued: dict[str, tuple[Future[None], Callable[[], None]]] = {}
-        self._held: list[Callable[[], None]] | None = None  # what begins when `held` ends
+        self._delayed: list[Callable[[], None]] | None = None  # starts when `delayed` ends
         self._closed = False
         self._lock = threading.Lock()
 
@@ -42,15 +42,15 @@ class JobQueue:
         def run() -> None:
             with self._lock:
                 self._queued.pop(arn, None)
-                if self._running.get(arn) is not job:  # a pool keeps what it had no thread for
+                if self._running.get(arn) is not job:  # the pool keeps work even if it cannot start a thread for it
                     return
             try:
                 work(job)
-            except Exception:  # the pool would keep it to itself
+            except Exception:  # the pool would not report it
                 logger.exception("%s", arn)
             finally:
                 job.kill()
-                remove(job.place)
+                remove(job.path)
                 with self._lock:
                     self._running.pop(arn, None)
 
@@ -60,7 +60,7 @@ class JobQueue:
                     self._queued[arn] = self._computing.submit(run), run
                 else:
                     self._waiting.submit(run)
-            except RuntimeError:  # not an interrupt, after which it may run
+            except RuntimeError:  # unlike an interrupt, after which the work may still run
                 del self._running[arn]
                 raise
 
@@ -68,30 +68,30 @@ class JobQueue:
             if self._closed:
                 return False
             self._running[arn] = job
-            if self._held is None:
+            if self._delayed is None:
                 begin()
             else:
-                self._held.append(begin)
+                self._delayed.append(begin)
             return True
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """Within the context no work begins. Submitted work begins at its end, unless it ends with an exception."""
-        held: list[Callable[[], None]] = []
-        self._held = held
+    def delayed(self) -> Iterator[None]:
+        """Delay the start of submitted work until the block ends. If the block raises an exception, drop the work."""
+        delayed: list[Callable[[], None]] = []
+        self._delayed = delayed
         try:
             yield
         except BaseException:
-            held.clear()
+            delayed.clear()
             raise
         finally:
-            with self._lock:  # what another thread submits meanwhile is in the list, or begins by itself
-                self._held = None
-                for begin in held:
+            with self._lock:  # work that another thread submits meanwhile is in the list, or starts at once
+                self._delayed = None
+                for begin in delayed:
                     begin()
 
     def stop(self, arn: str) -> None:
-        """Stop a job. A job that waits in the queue ends at once."""
+        """Stop a job. A queued job ends at once."""
         with self._lock:
             job, queued = self._running.get(arn), self._queued.get(arn)
         if job:
@@ -100,7 +100,7 @@ class JobQueue:
             queued[1]()
 
     def close(self) -> None:
-        """End all jobs. Jobs that wait in the queue never start."""
+        """End all jobs. Queued jobs never start."""
         with self._lock:
             self._closed = True
             jobs = list(self._running.values())

@@ -1,4 +1,4 @@
-"""Training: the command of an image's `train`, or an entrypoint, from the inputs on S3 to the model on S3."""
+"""Training: downloads the inputs from S3, runs the image's `train` or an entrypoint, and uploads the model."""
 
 import contextlib
 from typing import ClassVar
@@ -44,7 +44,7 @@ class TrainingRun(JobRun):
             self._finish(ending, volume, log)
 
     def _finish(self, ending: Ending, volume: Volume, log: JobLog) -> None:
-        """Check how the command ended, and upload the model, including what a stopped job has saved."""
+        """Check how the command ended and upload the model, also if the job was stopped."""
         try:
             self.check_ending(ending, log, failure_file(self.job, log))
         except JobStopped as stopped:
@@ -58,7 +58,7 @@ class TrainingRun(JobRun):
         self._upload(volume, log)
 
     def _train(self, volume: Volume, log: JobLog) -> Ending:
-        """Download the inputs, install the requirements, and run the command to its end."""
+        """Download the inputs, install the requirements, and run the command until it ends."""
         record, job, algorithm = self.record, self.job, self.record["AlgorithmSpecification"]
         self._enter("Downloading", "Downloading input data")
         requirements = script_mode.prepare(record, job, self.platform.s3, volume, self.platform.isolation.true_paths)
@@ -71,7 +71,7 @@ class TrainingRun(JobRun):
         return self.run_command(sandbox, command, variables, log)
 
     def _upload(self, volume: Volume, log: JobLog) -> None:
-        """Upload the model, and /opt/ml/output/data if the job wrote to it. Raises JobFailed, which the log shows."""
+        """Upload the model, and /opt/ml/output/data if the job wrote to it. Logs and raises JobFailed."""
         check, s3, ml = self.job.raise_if_stopping, self.platform.s3, self.job.folder / "ml"
         target = self.record["ModelArtifacts"]["S3ModelArtifacts"]
         model, data = OutputFolder(ml, "/opt/ml/model"), OutputFolder(ml, "/opt/ml/output/data")
@@ -94,15 +94,15 @@ class TrainingRun(JobRun):
     def ended_record(self, record: Record, status: str, members: Record) -> Record:
         secondary = members.pop("SecondaryStatus", status)
         message = members.get("FailureReason", f"Training job {status.lower()}")
-        return _next(super().ended_record(record, status, members), secondary, message)
+        return _with_status(super().ended_record(record, status, members), secondary, message)
 
     def _enter(self, status: str, message: str) -> None:
         """Record the next secondary status."""
-        self.store.change(self.kind, self.name, lambda record: _next(record, status, message))
+        self.store.change(self.kind, self.name, lambda record: _with_status(record, status, message))
 
 
-def _next(record: Record, status: str, message: str) -> Record:
-    """A record with one more secondary status."""
+def _with_status(record: Record, status: str, message: str) -> Record:
+    """Return the record with one more secondary status."""
     *before, last = record["SecondaryStatusTransitions"]
     transitions = [*before, last | {"EndTime": now()}, {"Status": status, "StartTime": now(), "StatusMessage": message}]
     return record | {"SecondaryStatus": status, "SecondaryStatusTransitions": transitions, "LastModifiedTime": now()}

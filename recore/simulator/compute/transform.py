@@ -1,4 +1,4 @@
-"""Batch Transform: the servers of a model's containers are started, fed with objects from S3, and stopped."""
+"""Batch Transform: starts the servers of a model's containers, sends them objects from S3, and stops them."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -61,7 +61,7 @@ class TransformRun(JobRun):
         )
 
     def _transform(self, chain: Chain, objects: Iterator[SourceObject]) -> None:
-        """Send objects through a chain, and upload the response to each under its key with the suffix .out."""
+        """Send objects through a chain, and upload the response to each under its name with the suffix .out."""
         job, s3 = self.job, self.platform.s3
         target = self.record["TransformOutput"]["S3OutputPath"].rstrip("/")
         source_file, response_file = chain.folder / "source", chain.folder / "response"
@@ -82,12 +82,12 @@ class TransformRun(JobRun):
 def share_out[Item](
     job: Job, chains: Sequence[Chain], items: list[Item], work: Callable[[Chain, Iterator[Item]], None]
 ) -> None:
-    """Start the chains, and have each take the next item whenever it has finished one. Returns when all are stopped.
+    """Start the chains, and let each take the next item when it has finished one. Returns when all have stopped.
 
-    work: called for each chain with the items that it takes. If one fails the job is killed, so that the others end
+    work: called for each chain with an iterator of its items. If one fails, the job is killed, so that the others end
     at once, even those that are still starting. Raises the first failure.
     """
-    waiting = iter(items)  # of which several threads can take the next item
+    waiting = iter(items)  # shared by the threads of all chains
     failures: list[BaseException] = []
 
     def serve(chain: Chain) -> None:
@@ -106,7 +106,7 @@ def share_out[Item](
 
 
 def _feeding(record: Record, chain: Chain) -> Feeding:
-    """How objects are sent: as the request says, else as the server's /execution-parameters say, else by default."""
+    """How objects are sent: settings of the request, else of the server's /execution-parameters, else the defaults."""
     proposed: dict[str, Any] = {}
     try:
         response = chain.request("GET", "/execution-parameters", Deadline(PARAMETERS_SECONDS))
@@ -135,7 +135,7 @@ def _feeding(record: Record, chain: Chain) -> Feeding:
 
 
 def _execution_parameters(body: bytes) -> dict[str, Any]:
-    """The parameters that a server proposes. Raises JobFailed if they are not what the API allows."""
+    """The parameters that a server proposes. Raises JobFailed if they are invalid."""
     try:
         proposed = json.loads(body)
         numbers = {name: proposed[name] for name in ("MaxConcurrentTransforms", "MaxPayloadInMB") if name in proposed}

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from recore.simulator.compute.processing import NO_ENTRYPOINT, ProcessingRun, local_places
+from recore.simulator.compute.processing import NO_ENTRYPOINT, ProcessingRun, local_members
 from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record
@@ -19,7 +19,7 @@ class ProcessingJobs(JobResource):
         self.check_image(specification["ImageUri"])
         if not specification.get("ContainerEntrypoint") and self.platform.isolation.local_python:
             raise ValidationException(NO_ENTRYPOINT)
-        for place in local_places(request):
+        for place in local_members(request):
             if not _is_folder(place["LocalPath"]):
                 limits = "must be below /opt/ml/processing/, without '..', and its names have at most 255 bytes"
                 raise ValidationException(f"LocalPath {place['LocalPath']!r} {limits}")

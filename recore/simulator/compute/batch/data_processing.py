@@ -1,6 +1,6 @@
 """A transform job's DataProcessing: selects the input of the model, and joins the response with the record.
 
-A record is a row of CSV or a JSON document: with SplitType Line or JSON Lines each line is one, otherwise the object.
+A record is a row of CSV or a JSON document: with SplitType Line or JSON Lines each line, otherwise the whole object.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from recore.simulator.compute.batch.record_formats import (
     CSV,
     JSON,
     JSON_LINES,
-    Pace,
+    Ticker,
     array_text,
     json_text,
     read_documents,
@@ -24,7 +24,7 @@ from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files.output_files import Check
 
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
-MISSING = object()  # in place of a record that the other body has
+MISSING = object()  # stands for a missing record of the shorter body
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class DataProcessing:
     """The filters and the join of a transform job, by default none. Its methods raise JobFailed.
 
     kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. Its methods call a `check` while they
-    work: filters can multiply what they select, so that the work is much larger than a body.
+    work, because filters can multiply what they select: the work can be much larger than a body.
     """
 
     input_filter: JsonPath = field(default_factory=lambda: JsonPath("$"))
@@ -43,7 +43,7 @@ class DataProcessing:
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> "DataProcessing":
-        """The DataProcessing of a CreateTransformJob request. Raises ValueError if SageMaker would refuse it."""
+        """The DataProcessing of a CreateTransformJob request. Raises ValueError if SageMaker would reject it."""
         source, target = request["TransformInput"], request["TransformOutput"]
         options = request.get("DataProcessing", {})
         paths = []
@@ -58,41 +58,41 @@ class DataProcessing:
             return cls()
         kind = _kind(source.get("ContentType", ""), target.get("Accept", ""))
         if kind == CSV and not (input_filter.for_rows and output_filter.for_rows):
-            raise ValueError("DataProcessing: a filter of CSV selects columns by number, as $[0] or $[1:]")
+            raise ValueError("DataProcessing: a CSV filter selects columns by number, such as $[0] or $[1:]")
         by_line = source.get("SplitType", "None") == "Line"
         if join and by_line and target.get("AssembleWith", "None") != "Line":
             raise ValueError("DataProcessing: JoinSource Input with SplitType Line needs AssembleWith Line")
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
     def request_body(self, body: bytes, largest: int, check: Check = lambda: None) -> bytes:
-        """The body that the model gets for a body that was read. largest: its maximum size in bytes."""
+        """The request body for the model, from a body of the input. largest: its maximum size in bytes."""
         if self.input_filter.is_root:
             return body
-        pace = Pace(check)
-        return self._text(self._records(body, "the input", pace), self.input_filter, "InputFilter", largest, pace)
+        tick = Ticker(check)
+        return self._text(self._records(body, "the input", tick), self.input_filter, "InputFilter", largest, tick)
 
     def result(self, body: bytes, response: bytes, largest: int, check: Check = lambda: None) -> bytes:
-        """The output for a body that was read and the model's response. largest: its maximum size in bytes.
+        """The output for a body of the input and the model's response. largest: its maximum size in bytes.
 
-        Without a filter and a join it is the response.
+        Without a filter and a join, this is the response.
         """
         if not self.join and self.output_filter.is_root:
             return response
-        pace = Pace(check)
-        results = self._records(response, "the response", pace)
+        tick = Ticker(check)
+        results = self._records(response, "the response", tick)
         if self.join:
-            results = self._joined(self._records(body, "the input", pace), results)
-        return self._text(results, self.output_filter, "OutputFilter", largest, pace)
+            results = self._joined(self._records(body, "the input", tick), results)
+        return self._text(results, self.output_filter, "OutputFilter", largest, tick)
 
-    def _records(self, body: bytes, what: str, pace: Pace) -> Iterator[Any]:
+    def _records(self, body: bytes, subject: str, tick: Ticker) -> Iterator[Any]:
         """The records of a body: arrays of text, or values of JSON documents."""
         try:
-            yield from read_rows(body, pace) if self.kind == CSV else read_documents(body, self.by_line, pace)
+            yield from read_rows(body, tick) if self.kind == CSV else read_documents(body, self.by_line, tick)
         except (ValueError, RecursionError) as error:
-            raise JobFailed(f"ClientError: DataProcessing: {what} is not {self.kind}: {error}") from None
+            raise JobFailed(f"ClientError: DataProcessing: {subject} is not {self.kind}: {error}") from None
 
     def _joined(self, records: Iterator[Any], results: Iterator[Any]) -> Iterator[Any]:
-        """Each record with the model's result for it: columns after the record's, or a key of the document."""
+        """Each record joined with the model's result for it: as further columns, or as a key of the document."""
         pairs: Iterator[tuple[Any, Any]] = zip_longest(records, results, fillvalue=MISSING)
         for count, (record, result) in enumerate(pairs):
             if record is MISSING or result is MISSING:
@@ -106,10 +106,10 @@ class DataProcessing:
                 document = record if isinstance(record, dict) else {INPUT: record}
                 yield document | {OUTPUT: result}
 
-    def _text(self, records: Iterable[Any], path: JsonPath, member: str, largest: int, pace: Pace) -> bytes:
+    def _text(self, records: Iterable[Any], path: JsonPath, member: str, largest: int, tick: Ticker) -> bytes:
         """The body that a filter selects from records. member: the filter's name.
 
-        A filter can select a value many times, so nothing may exist as a whole before it is known to be small enough.
+        A filter can select a value many times, so the size is checked while the body is built.
         """
         text = bytearray()
         too_large = JobFailed(
@@ -117,7 +117,7 @@ class DataProcessing:
         )
         try:
             for record in records:
-                for part in self._parts(record, path, largest, pace):
+                for part in self._parts(record, path, largest, tick):
                     text += part.encode("utf-8", "surrogateescape")
                     if len(text) > largest:
                         raise too_large
@@ -129,14 +129,14 @@ class DataProcessing:
             raise JobFailed("ClientError: DataProcessing: a JSON document is nested too deeply") from None
         return bytes(text)
 
-    def _parts(self, record: Any, path: JsonPath, largest: int, pace: Pace) -> Iterator[str]:
-        """The text of a record after a filter, in parts none of which is longer than the record."""
-        # each value takes at least a separator, and in JSON a byte
-        values = path.values(record, largest if self.kind == CSV else largest // 2, pace)
+    def _parts(self, record: Any, path: JsonPath, largest: int, tick: Ticker) -> Iterator[str]:
+        """The text that a filter selects from a record, in parts that are no longer than the record."""
+        # each value takes at least a separator, and in JSON another byte
+        values = path.values(record, largest if self.kind == CSV else largest // 2, tick)
         if self.kind == CSV:
             yield from row_text(record if path.is_root else values)
             return
-        yield from json_text(next(values), pace) if path.single else array_text(values, pace)
+        yield from json_text(next(values), tick) if path.single else array_text(values, tick)
         if self.by_line:
             yield "\n"
 
@@ -148,5 +148,5 @@ def _kind(content_type: str, accept: str) -> str:
         if kind not in (CSV, JSON, JSON_LINES):
             raise ValueError(f"{member}: with DataProcessing it must be {CSV}, {JSON} or {JSON_LINES}, not '{kind}'")
     if CSV in kinds and kinds[0] != kinds[1]:
-        raise ValueError(f"DataProcessing: records of {kinds[0]} have no place in results of {kinds[1]}")
+        raise ValueError(f"DataProcessing: {kinds[0]} records cannot be combined with {kinds[1]} results")
     return kinds[0]

@@ -1,4 +1,4 @@
-"""Batch Transform's feeding of a model's server: objects become requests, and responses become an object."""
+"""Sends the objects of Batch Transform to a model's servers in requests, and joins the responses to one object."""
 
 import gzip
 import time
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from recore.simulator.compute.batch.data_processing import DataProcessing
-from recore.simulator.compute.batch.record_formats import Pace
+from recore.simulator.compute.batch.record_formats import Ticker
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files.archives import decompressed
@@ -20,15 +20,15 @@ from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.container_server import server_of
 from recore.simulator.compute.servers.response import NoResponse
 
-MOST_MEGABYTES = 100  # MB of all requests that are sent at a time, and of the responses to them
+MOST_MEGABYTES = 100  # MB of all concurrent requests, and of the responses to them
 
 
 @dataclass(frozen=True)
 class Feeding:
     """How objects are split and responses assembled: the members of the request, with SageMaker's defaults.
 
-    seconds: for one invocation. retries: further attempts after one that failed. compressed: whether objects are gzip.
-    processing: the parts of records that the model gets, and those that are stored with its responses.
+    seconds: for one invocation. retries: further attempts after a failed one. compressed: whether objects are
+    gzip files. processing: which parts of records the model gets, and which are stored with its responses.
     """
 
     split: str = "None"
@@ -46,7 +46,7 @@ class Feeding:
     def feed(self, chain: Chain, source: Path, target: Path, check: Check) -> None:
         """Send one object to a model's servers. Responses keep the order of the requests.
 
-        Only a few requests are in memory at a time. check: called now and then; it raises if the job must end. Raises
+        Only a few requests are in memory at a time. check: called regularly; it raises if the job must end. Raises
         JobFailed with the server's reason.
         """
 
@@ -60,23 +60,23 @@ class Feeding:
             open(target, "wb") as results,
             ThreadPoolExecutor(self.concurrent) as pool,
         ):
-            bodies = self._bodies(objects, Pace(check))
+            bodies = self._bodies(objects, Ticker(check))
             while group := list(islice(bodies, self.concurrent)):
                 for part in pool.map(result, group):
                     results.write(part)
                     if self.assemble == "Line" and part and not part.endswith(b"\n"):
                         results.write(b"\n")
 
-    def _bodies(self, file: IO[bytes], pace: Pace) -> Iterator[bytes]:
-        """Split an object into bodies of requests. Raises JobFailed if one is too large or the object is invalid."""
-        alone = self.split == "Line" and self.strategy == "SingleRecord"
+    def _bodies(self, file: IO[bytes], tick: Ticker) -> Iterator[bytes]:
+        """Split an object into request bodies. Raises JobFailed if one is too large or the object is invalid."""
+        single = self.split == "Line" and self.strategy == "SingleRecord"
         limit, body = self.megabytes << 20, bytearray()
         while part := self._next(file, limit + 1):
-            pace()
+            tick()
             if len(part) > limit:
-                what = "A record" if self.split == "Line" else "An object"
-                raise JobFailed(f"ClientError: {what} is larger than MaxPayloadInMB, {self.megabytes} MB")
-            if body and (alone or len(body) + len(part) > limit):
+                subject = "A record" if self.split == "Line" else "An object"
+                raise JobFailed(f"ClientError: {subject} is larger than MaxPayloadInMB, {self.megabytes} MB")
+            if body and (single or len(body) + len(part) > limit):
                 yield bytes(body)
                 body.clear()
             body += part
@@ -85,18 +85,18 @@ class Feeding:
 
     @property
     def _largest(self) -> int:
-        """The maximum size of a response in bytes, and of the output for it and its request."""
+        """The maximum size in bytes of a response, and of the output for it and its request."""
         return (MOST_MEGABYTES << 20) // self.concurrent
 
     def _next(self, file: IO[bytes], limit: int) -> bytes:
-        """The next record, at most up to the limit, however much more a compressed object holds."""
+        """The next record or chunk, at most `limit` bytes, however large the decompressed object is."""
         try:
             return file.readline(limit) if self.split == "Line" else file.read(limit)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise JobFailed(f"ClientError: An object is not gzip, or is broken: {error}") from None
+            raise JobFailed(f"ClientError: An object is not a gzip file, or is corrupted: {error}") from None
 
     def _invoke(self, chain: Chain, body: bytes, check: Check) -> bytes:
-        """Send one request, again if the server does not respond or responds with a server error."""
+        """Send one request, and repeat it if the server does not respond or responds with a server error."""
         headers = {"Content-Type": self.content_type} | ({"Accept": self.accept} if self.accept else {})
         failure = ""
         for attempt in range(self.retries + 1):

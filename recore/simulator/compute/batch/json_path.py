@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 NAME = r"'[^'\\]*'"
-# possessive, so that a text can be matched in one way only: with several ways, a long text would take hours
+# possessive, so that a text matches in only one way: with several ways, a long text would take hours
 INDEX = r"-?\d+|(?:-?\d+)?\s*+:\s*+(?:-?\d+)?"
 STEP = re.compile(
     r"\.(?P<dotted>[^\s.,:$@?*'\"()\[\]\\]+)"
@@ -23,18 +23,18 @@ STEP = re.compile(
 
 
 class NoSelection(Exception):
-    """A value does not have what an expression selects; the message says what."""
+    """A value lacks what an expression selects; the message names it."""
 
 
 class SelectionTooLarge(Exception):
-    """An expression selects more values than it may; the message says how many."""
+    """An expression selects more values than allowed; the message contains the limit."""
 
 
 @dataclass(frozen=True)
 class PathStep:
-    """One step of an expression: what it selects from a value; whether that is always one value.
+    """One step of an expression. select: yields what the step selects from a value.
 
-    for_rows: whether a row of CSV, which has no names, can have it.
+    single: whether that is always one value. for_rows: whether the step applies to a row of CSV, which has no names.
     """
 
     select: Callable[[Any], Iterator[Any]]
@@ -43,10 +43,10 @@ class PathStep:
 
 
 class JsonPath:
-    """An expression. steps: those after `$`."""
+    """A JSONPath expression. steps: those after `$`."""
 
     def __init__(self, text: str):
-        """Raises ValueError if SageMaker does not know such an expression."""
+        """Parse an expression. Raises ValueError if SageMaker does not support it."""
         self.text, self.steps = text, tuple(_steps(text))
 
     @property
@@ -64,40 +64,41 @@ class JsonPath:
         """Whether the expression selects exactly one value."""
         return all(step.single for step in self.steps)
 
-    def select(self, value: Any, most: int = sys.maxsize) -> Any:
-        """The value that it selects: an array if the expression can select several. See `values`."""
-        values = self.values(value, most)
+    def select(self, value: Any, limit: int = sys.maxsize) -> Any:
+        """The selected value, or an array if the expression can select several. See `values`."""
+        values = self.values(value, limit)
         return next(values) if self.single else list(values)
 
-    def values(self, value: Any, most: int, pace: Callable[[], None] = lambda: None) -> Iterator[Any]:
-        """The values that it selects, one after the other: as steps such as `[:,:]` multiply them, they may be many.
+    def values(self, value: Any, limit: int, tick: Callable[[], None] = lambda: None) -> Iterator[Any]:
+        """Iterate over the selected values, which may be many, because steps such as `[:,:]` multiply them.
 
-        most: values that a step may select. pace: called for each of them. Raises NoSelection or SelectionTooLarge.
+        limit: the number of values that a step may select. tick: called for each of them. Raises NoSelection
+        or SelectionTooLarge.
         """
         values = iter([value])
         for step in self.steps:
-            values = _selected(step, values, most, pace)
+            values = _selected(step, values, limit, tick)
         return values
 
 
-def _selected(step: PathStep, values: Iterator[Any], most: int, pace: Callable[[], None]) -> Iterator[Any]:
+def _selected(step: PathStep, values: Iterator[Any], limit: int, tick: Callable[[], None]) -> Iterator[Any]:
     """Apply a step to the values that the steps before it selected."""
     for count, child in enumerate(chain.from_iterable(map(step.select, values))):
-        if count == most:
-            raise SelectionTooLarge(f"selects more than {most} values")
-        pace()
+        if count == limit:
+            raise SelectionTooLarge(f"selects more than {limit} values")
+        tick()
         yield child
 
 
 def _steps(text: str) -> Iterator[PathStep]:
     if not text.startswith("$"):
         raise ValueError(f"the expression '{text}' does not begin with $")
-    place = 1
-    while place < len(text):
-        match = STEP.match(text, place)
+    position = 1
+    while position < len(text):
+        match = STEP.match(text, position)
         if match is None:
-            raise ValueError(f"the expression '{text}' is not supported from '{text[place:]}' on")
-        place = match.end()
+            raise ValueError(f"the expression '{text}' is not supported from '{text[position:]}' on")
+        position = match.end()
         if match["all"]:
             yield PathStep(_all, False, True)
         elif match["indexes"]:
@@ -105,7 +106,7 @@ def _steps(text: str) -> Iterator[PathStep]:
             yield PathStep(partial(_items, match[0], ranges), match["indexes"].lstrip("-").isdecimal(), True)
         else:
             names = [match["dotted"]] if match["dotted"] else [name[1:-1] for name in re.findall(NAME, match["names"])]
-            is_object = len(names) > 1 and place == len(text)
+            is_object = len(names) > 1 and position == len(text)
             yield PathStep(partial(_object if is_object else _children, names), is_object or len(names) == 1, False)
 
 
@@ -130,8 +131,8 @@ def _items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
     for part in ranges:
         chosen = range(len(value))[part]
         if not chosen or any(abs(bound or 0) > len(value) for bound in (part.start, part.stop)):
-            raise NoSelection(f"{text} selects nothing of an array of {len(value)}")
-        yield from map(value.__getitem__, chosen)  # without a copy, as the array may be large
+            raise NoSelection(f"{text} selects nothing from an array of length {len(value)}")
+        yield from map(value.__getitem__, chosen)  # without a copy, because the array may be large
 
 
 def _children(names: list[str], value: Any) -> Iterator[Any]:

@@ -16,7 +16,7 @@ LARGEST = 64 << 20  # bytes of a manifest
 
 @dataclass(frozen=True)
 class SourceObject:
-    """An object on S3. name: its key below the folder of the prefix, after which its output is named."""
+    """An object on S3. name: its key relative to the prefix's folder; its output is named after it."""
 
     bucket: str
     key: str
@@ -41,17 +41,17 @@ def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None)
 
 
 def _in_manifest(s3: Any, uri: str, check: Check) -> list[SourceObject]:
-    """The objects that a manifest names: an array of {"prefix": S3 URI}, then what follows it in each object's URI."""
+    """The objects in a manifest: an array of {"prefix": S3 URI}, then the rest of each object's URI."""
     entries = _read(s3, uri)
     prefix = entries[0].get("prefix") if entries and isinstance(entries[0], dict) else None
     if not isinstance(prefix, str) or not prefix.startswith("s3://"):
         raise JobFailed(f"ClientError: The manifest '{uri}' does not begin with an object whose prefix is an S3 URI")
     names = entries[1:]
     if not names or not all(isinstance(name, str) and name for name in names):
-        raise JobFailed(f"ClientError: The manifest '{uri}' must hold the names of objects after its prefix")
+        raise JobFailed(f"ClientError: The manifest '{uri}' must list the names of objects after its prefix")
     if outside := [name for name in names if ".." in name.split("/")]:
         raise JobFailed(f"ClientError: The manifest '{uri}' names '{outside[0]}', which is not below its prefix")
-    if repeated := [name for name, times in Counter(names).items() if times > 1]:  # both would have one output
+    if repeated := [name for name, times in Counter(names).items() if times > 1]:  # both would have the same output
         raise JobFailed(f"ClientError: The manifest '{uri}' names '{repeated[0]}' more than once")
     objects = []
     for name in names:

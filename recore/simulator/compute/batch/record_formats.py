@@ -1,6 +1,6 @@
 """Reads and writes the records of a transform job's bodies: rows of CSV, and JSON documents.
 
-They are read one after the other, as a body of many small ones would take many times its size as a list.
+They are read one at a time, because a list of many small records would take many times the size of the body.
 """
 
 import csv
@@ -14,14 +14,14 @@ from typing import Any, NoReturn
 from recore.simulator.compute.files.output_files import Check
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
-MOST_PARTS = 2 << 20  # columns of a row; arrays and objects of a document. Python has 200 bytes for an object
-EVERY = 1000  # small steps of work from one check to the next
+MOST_PARTS = 2 << 20  # columns of a row; arrays and objects of a document. Python needs 200 bytes for an object
+EVERY = 1000  # small steps of work between checks
 QUOTED = re.compile('[",\r\n]')
 csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
 
 
-class Pace:
-    """Counts small steps of work and calls `check` now and then, which raises if the job must end."""
+class Ticker:
+    """Counts small steps of work and calls `check` regularly, which raises if the job must end."""
 
     def __init__(self, check: Check):
         self._check, self._left = check, EVERY
@@ -33,8 +33,8 @@ class Pace:
             self._check()
 
 
-def read_rows(body: bytes, pace: Pace) -> Iterator[list[str]]:
-    """The rows of CSV. Bytes that are not UTF-8 stay what they are. Raises ValueError."""
+def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
+    """The rows of CSV. Bytes that are not UTF-8 are kept. Raises ValueError."""
     columns = 1  # of the row that is being read
 
     def lines() -> Iterator[str]:
@@ -48,26 +48,26 @@ def read_rows(body: bytes, pace: Pace) -> Iterator[list[str]]:
     try:
         for row in csv.reader(lines(), strict=True):
             columns = 1
-            pace()
+            tick()
             yield row
     except csv.Error as error:
         raise ValueError(error) from None
 
 
-def read_documents(body: bytes, by_line: bool, pace: Pace) -> Iterator[Any]:
-    """The values of JSON documents: one a line, or the whole body. Raises ValueError and RecursionError."""
-    decoder = _decoder(pace)
+def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
+    """The values of JSON documents: one per line, or the whole body. Raises ValueError and RecursionError."""
+    decoder = _decoder(tick)
     for document in io.BytesIO(body) if by_line else [body]:
-        pace()
+        tick()
         if document.strip():
-            # the parser is not interrupted, unless by numbers
+            # the parser cannot be interrupted, except at numbers
             if document.count(b"[") + document.count(b"{") > MOST_PARTS:
                 raise ValueError(f"a document has more than {MOST_PARTS:,} arrays and objects")
             yield decoder.decode(document.decode(json.detect_encoding(document), "surrogatepass"))
 
 
 def row_text(cells: Iterable[str]) -> Iterator[str]:
-    """A row as a line of CSV, in parts. csv.writer does not quote a carriage return, which ends a row for its reader.
+    """A row as a line of CSV, in parts. csv.writer does not quote a carriage return, although it ends a row.
 
     A single cell that is empty is quoted: an empty line would be a row without columns.
     """
@@ -80,16 +80,16 @@ def row_text(cells: Iterable[str]) -> Iterator[str]:
     yield '""\n' if is_empty else "\n"
 
 
-def array_text(values: Iterable[Any], pace: Pace) -> Iterator[str]:
+def array_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
     """An array as JSON, in parts."""
     yield "["
-    yield from _items_text(values, pace)
+    yield from _items_text(values, tick)
     yield "]"
 
 
-def json_text(value: Any, pace: Pace) -> Iterator[str]:
-    """A value as JSON, in parts: Python's encoder is not interrupted, and gets a limited number of values at a time."""
-    pace()
+def json_text(value: Any, tick: Ticker) -> Iterator[str]:
+    """A value as JSON, in parts: Python's encoder cannot be interrupted, so it gets few values at a time."""
+    tick()
     if isinstance(value, list) and not _is_small(value):
         yield "["
         for start in range(0, len(value), EVERY):
@@ -97,26 +97,26 @@ def json_text(value: Any, pace: Pace) -> Iterator[str]:
                 yield ","
             part = value[start : start + EVERY]
             if _is_small(part):
-                pace()
+                tick()
                 yield encoded(part)[1:-1]
             else:
-                yield from _items_text(part, pace)
+                yield from _items_text(part, tick)
         yield "]"
     elif isinstance(value, dict) and not _is_small(value.values()):
         yield "{"
         for number, (name, item) in enumerate(value.items()):
             yield ("," if number else "") + encoded(name) + ":"
-            yield from json_text(item, pace)
+            yield from json_text(item, tick)
         yield "}"
     else:
         yield encoded(value)
 
 
-def _items_text(values: Iterable[Any], pace: Pace) -> Iterator[str]:
+def _items_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
     for number, value in enumerate(values):
         if number:
             yield ","
-        yield from json_text(value, pace)
+        yield from json_text(value, tick)
 
 
 encoded = json.JSONEncoder(separators=(",", ":")).encode
@@ -127,21 +127,21 @@ def _is_small(values: Collection[Any]) -> bool:
     return len(values) <= EVERY and not any(isinstance(value, list | dict) for value in values)
 
 
-def _decoder(pace: Pace) -> json.JSONDecoder:
+def _decoder(tick: Ticker) -> json.JSONDecoder:
     def number(text: str) -> float:
-        pace()
+        tick()
         value = float(text)
-        if math.isinf(value):  # it would be written as a word that is not JSON
+        if math.isinf(value):  # it would be written as Infinity, which is not JSON
             raise ValueError(f"the number {text[:40]} is too large")
         return value
 
     def integer(text: str) -> int:
-        pace()
+        tick()
         return int(text)
 
     return json.JSONDecoder(parse_float=number, parse_int=integer, parse_constant=_not_json)
 
 
 def _not_json(word: str) -> NoReturn:
-    """NaN and Infinity, which Python would read and write."""
-    raise ValueError(f"{word} is not a value of JSON")
+    """Reject NaN and Infinity, which Python would read and write."""
+    raise ValueError(f"{word} is not a JSON value")

@@ -1,6 +1,6 @@
-"""Data capture: writes the invocations that an endpoint's configuration asks for to S3, as SageMaker writes them.
+"""Data capture: writes invocations to S3 as SageMaker does, if an endpoint's configuration asks for it.
 
-Each invocation is a line of JSON in a file below the folder of its endpoint, its variant and its hour.
+Each invocation is a line of JSON in a file below the folder of its endpoint, variant and hour.
 """
 
 import base64
@@ -24,16 +24,16 @@ from recore.simulator.state.records import Record, now
 
 logger = logging.getLogger(__name__)
 
-LARGEST = 64 << 20  # bytes that wait to be written; an invocation that comes when there are more waits as well
-LONGEST = 10.0  # seconds that it waits
-LARGEST_FILE = 16 << 20  # bytes from which on a new file begins, and from which on it is written at once
+LARGEST = 64 << 20  # bytes that may wait to be written; if there are more, new invocations wait as well
+LONGEST = 10.0  # seconds that an invocation waits at most
+LARGEST_FILE = 16 << 20  # bytes after which a file is full, and waiting invocations are written at once
 
 
 @dataclass(frozen=True)
 class CapturedInvocation:
-    """An invocation that is to be written.
+    """An invocation to be written.
 
-    folder: below which its file is. config: of its capture. request: as it was received. time: when it ended.
+    folder: below which its file is. config: of the capture. request: as it was received. time: when it ended.
     """
 
     folder: str
@@ -52,7 +52,7 @@ class CapturedInvocation:
         return f"{self.folder}/{self.time:%Y/%m/%d/%H}"
 
     def line(self) -> bytes:
-        """Its line of the file."""
+        """Its line in the file."""
         modes = {option["CaptureMode"] for option in self.config["CaptureOptions"]}
         messages = {
             "Input": (self.request.get("Body", b""), self.request.get("ContentType")),
@@ -73,7 +73,7 @@ class CapturedInvocation:
 
 
 class DataCapture:
-    """Captures invocations and writes them soon. An invocation waits only if too much is unwritten."""
+    """Captures invocations and writes them every second. An invocation waits only if too much is unwritten."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -84,7 +84,7 @@ class DataCapture:
         self._random = Random()
 
     def take(self, request: Record, fleet: Fleet, response: Response) -> None:
-        """Capture an invocation if its fleet has a DataCaptureConfig and the invocation belongs to the sample."""
+        """Capture an invocation if its fleet has a DataCaptureConfig and the invocation is in the sample."""
         config = fleet.data_capture
         if not config or not config.get("EnableCapture", True):
             return
@@ -116,7 +116,7 @@ class DataCapture:
         bucket, key = transfers.parse(address)
         try:
             self._platform.s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType="application/jsonlines")
-        except Exception as error:  # the invocation has been answered, as on AWS
+        except Exception as error:  # the invocation still succeeds, as on AWS
             logger.warning("data capture: %s was not written: %s", address, error)
 
 
@@ -148,7 +148,7 @@ def _files(captured: Iterable[CapturedInvocation]) -> Iterable[tuple[datetime, b
 
 
 def _encode(body: bytes, content_type: str | None, config: Record) -> Record:
-    """A body as text if the configuration declares its content type to be text and it is text, otherwise as base64."""
+    """A body as text if it is UTF-8 and the configuration lists its content type as JSON or CSV, or else as base64."""
     headers = config.get("CaptureContentTypeHeader", {})
     kind = (content_type or "").partition(";")[0].strip().lower()
     observed = {"observedContentType": content_type} if content_type else {}

@@ -1,4 +1,4 @@
-"""One instance of an endpoint's variant: the servers of its model, started again whenever they end."""
+"""One instance of an endpoint's variant: the servers of its model, which are restarted whenever they end."""
 
 import contextlib
 import itertools
@@ -20,21 +20,21 @@ from recore.simulator.state.records import Record
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
-LOG_PERIOD = 3600.0  # seconds in which as much of its output is kept as of a job's
-STARTUP_SECONDS = 480  # until /ping must have answered with 200
-DOWNLOAD_SECONDS = 3600  # until its model must have been downloaded, and its requirements installed
-PERIOD = 0.1  # seconds between looks at whether the servers still run
-STABLE = 60.0  # seconds after whose start servers that end are started again at once
-LONGEST_PAUSE = 30.0  # seconds between two starts
+LOG_PERIOD = 3600.0  # seconds in which as much of its output is kept as for a whole job
+STARTUP_SECONDS = 480  # within which /ping must answer with 200
+DOWNLOAD_SECONDS = 3600  # within which its model must be downloaded and its requirements installed
+PERIOD = 0.1  # seconds between checks that the servers still run
+STABLE = 60.0  # servers that ran for more seconds than this are restarted at once
+LONGEST_PAUSE = 30.0  # maximum seconds before a restart
 
 
 class EndpointInstance:
-    """An instance that starts its servers in a thread of its own, and serves until `stop`.
+    """An instance that starts its servers in a separate thread, and serves until `stop`.
 
     endpoint: its name. variant: of a deployment. changed: notified whenever `server`, `failure` or `has_ended` changes.
-    server: what is invoked; None while no server is ready. in_service: set by the fleet when the instance may get
-    traffic. From then on servers that end are started again; before, the instance has failed. failure: why.
-    in_progress: invocations that are being answered, counted by the fleet. has_ended: for good.
+    server: the chain to invoke; None while it is not ready. in_service: set by the fleet when the instance may get
+    traffic. From then on, servers that end are restarted; before, the instance fails. failure: the reason.
+    in_progress: the number of current invocations, counted by the fleet. has_ended: whether it will not serve again.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, changed: threading.Condition):
@@ -57,14 +57,14 @@ class EndpointInstance:
                 self._set_ended()
 
     def suspend(self, server: Chain) -> None:
-        """Take a server out of service until it answers /ping again: an invocation lost its connection to it."""
+        """Take a server out of service until it answers /ping again, because an invocation lost its connection."""
         with self._changed:
             if self.server is server:
                 self.server = None
                 self._must_ping.set()
 
     def stop(self) -> None:
-        """Order the servers to end."""
+        """Tell the servers to end."""
         self._platform.jobs.stop(self._key)
 
     def join(self) -> None:
@@ -85,7 +85,7 @@ class EndpointInstance:
         log = JobLog(self._platform.logs, self.log_group, self.log_stream, period=LOG_PERIOD).create()
         pause = 0.0
         for number in itertools.count(1):
-            folder, begun = f"servers-{number}", time.monotonic()
+            folder, started = f"servers-{number}", time.monotonic()
             try:
                 self._serve(job, folder, log)
             except JobStopped:
@@ -93,7 +93,7 @@ class EndpointInstance:
             except Exception as error:
                 if not isinstance(error, JobFailed):
                     logger.exception("%s", self._key)
-                reason = host_disk.reason_of(error, job.place)
+                reason = host_disk.reason_of(error, job.path)
             finally:
                 self._set_server(None)
                 log.deliver()
@@ -105,13 +105,13 @@ class EndpointInstance:
                 remove(job.folder / folder, job.raise_if_stopping)
             log.line(f"The servers ended and are started again. {reason}")
             log.deliver()
-            log.tail.clear()  # what the next servers print is why they end
+            log.tail.clear()  # the next reason is in the output of the next servers
             if job.stopping.wait(pause):
                 return
-            pause = 0.0 if time.monotonic() - begun > STABLE else min(max(2 * pause, 1.0), LONGEST_PAUSE)
+            pause = 0.0 if time.monotonic() - started > STABLE else min(max(2 * pause, 1.0), LONGEST_PAUSE)
 
     def _serve(self, job: Job, folder: str, log: JobLog) -> None:
-        """Start the servers and watch them. Raises JobFailed when they end or did not start, and JobStopped."""
+        """Start the servers and watch them. Raises JobFailed if they end or do not start, or JobStopped."""
         longest = self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
         download_seconds = self._variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_SECONDS)
         instance, gibibytes = instance_of(self._variant["InstanceType"]), self._variant.get("VolumeSizeInGB")

@@ -1,4 +1,4 @@
-"""The instances of one variant of an endpoint: invocations take turns, and go to another one if a server dies."""
+"""The instances of one variant of an endpoint: each is invoked in turn, or the next one if its server dies."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response
 from recore.simulator.state.records import Record
 
-ATTEMPTS = 2  # of an invocation whose connection breaks: the invocation itself may be what ends the servers
+ATTEMPTS = 2  # at an invocation whose connection breaks: the invocation itself may be what ends the servers
 
 
 class FleetEnded(Exception):
@@ -24,8 +24,8 @@ class FleetEnded(Exception):
 class Reply:
     """The outcome of an invocation.
 
-    response: of the model, whatever its status; None if there is none. reason: why there is none. container: whose
-    server replied or failed to. instance: the one that was invoked last. Both may be unknown. seconds: that the model
+    response: the model's, whatever its status, or None. reason: why there is no response. container: the one that
+    replied or failed to. instance: the one that was invoked last. Both may be unknown. seconds: the time that the model
     took.
     """
 
@@ -39,8 +39,8 @@ class Reply:
 class Fleet:
     """The instances of one variant.
 
-    variant: its name. data_capture: a DataCaptureConfig, or None. Methods are safe to call from several threads,
-    `scale` and `end` from one at a time.
+    variant: its name. data_capture: a DataCaptureConfig, or None. Methods are thread-safe, but only one thread
+    may call `scale` and `end` at a time.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, data_capture: Record | None = None):
@@ -53,7 +53,7 @@ class Fleet:
         self._ended = False
 
     def scale(self, count: int) -> None:
-        """Start instances, or end the surplus when their invocations are answered, those that failed first."""
+        """Start instances, or end surplus ones, failed ones first, when their invocations are answered."""
         with self._changed:
             new = [
                 EndpointInstance(self._platform, self._endpoint, self._variant, self._changed)
@@ -66,7 +66,7 @@ class Fleet:
         self._end(surplus)
 
     def is_ready(self) -> bool:
-        """Whether the servers of every instance that is not in service yet are ready and run at this moment.
+        """Whether the servers of every instance that is not in service yet are ready and running.
 
         Raises JobFailed if an instance has failed.
         """
@@ -83,7 +83,7 @@ class Fleet:
                 instance.in_service = True
 
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Reply:
-        """Invoke the instance whose turn it is; while none is ready, the invocation waits. Raises FleetEnded.
+        """Invoke the next ready instance; wait while there is none. Raises FleetEnded.
 
         An invocation whose connection breaks is repeated once.
         """
@@ -93,12 +93,12 @@ class Fleet:
             if turn is None:
                 break
             instance, server = turn
-            begun = time.monotonic()
+            started = time.monotonic()
             try:
                 response = server.invoke(body, headers, deadline)
-                return Reply(response, "", response.container, instance, time.monotonic() - begun)
+                return Reply(response, "", response.container, instance, time.monotonic() - started)
             except NoResponse as error:
-                reply = Reply(None, str(error), error.container, instance, time.monotonic() - begun)
+                reply = Reply(None, str(error), error.container, instance, time.monotonic() - started)
                 if not isinstance(error, Disconnected):
                     break
                 instance.suspend(server)
@@ -117,9 +117,9 @@ class Fleet:
         self._end(instances)
 
     def _take_turn(self, deadline: Deadline) -> tuple[EndpointInstance, Chain] | None:
-        """The next ready instance and its server, with one invocation more in progress.
+        """Count an invocation in progress for the next ready instance, and return that and its server.
 
-        None at the deadline, or if no instance will ever be ready.
+        Returns None at the deadline, or if no instance will ever be ready.
         """
         with self._changed:
             while True:
@@ -142,9 +142,9 @@ class Fleet:
         for instance in self._instances:
             if instance.failure:
                 kind, _, reason = instance.failure.partition(": ")
-                what = "did not pass the ping health check" if kind == "AlgorithmError" else "could not be started"
+                problem = "did not pass the ping health check" if kind == "AlgorithmError" else "could not be started"
                 internal = "InternalServerError: " if kind == "InternalServerError" else ""
-                raise JobFailed(f"{internal}Production variant {self.variant} {what}: {reason}")
+                raise JobFailed(f"{internal}Production variant {self.variant} {problem}: {reason}")
 
     def _end(self, instances: list[EndpointInstance]) -> None:
         """End instances that get no more invocations."""

@@ -1,4 +1,4 @@
-"""Invocations: a request of the runtime goes to a model's server, and a response or an error comes back."""
+"""Invocations: sends a request of the runtime API to a model's server, and returns its response or an error."""
 
 import time
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
 PRIMARY = "primary"  # what SageMaker's messages call a model's only container
-SECONDS = 60.0  # that a model has to respond
+SECONDS = 60.0  # within which a model must respond
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 # headers of a request to the model's server, by the members of the invocation
 HEADERS = {"ContentType": "Content-Type", "Accept": "Accept", "CustomAttributes": CUSTOM_ATTRIBUTES}
@@ -35,12 +35,12 @@ class Invoker:
 
     def invoke(self, request: Record) -> Record:
         """The members of the response to a request. Raises ServiceError: ValidationError or ModelError."""
-        begun = time.monotonic()
+        started = time.monotonic()
         for member in request:
             if member not in SIMULATED:
                 raise ServiceError("ValidationError", f"{member} is not simulated")
         fleet, reply = self._send(request, Deadline(SECONDS))
-        self._observe(request, fleet, reply, time.monotonic() - begun)
+        self._observe(request, fleet, reply, time.monotonic() - started)
         response = reply.response
         if response is None or not response.is_success:
             raise _model_error(request["EndpointName"], fleet, reply)
@@ -65,11 +65,11 @@ class Invoker:
             fleet = chosen.choose(self._random)
             try:
                 return fleet, fleet.invoke(request.get("Body", b""), headers, deadline)
-            except FleetEnded:  # an update has just given its traffic to another one
+            except FleetEnded:  # an update has just given its traffic to another fleet
                 continue
 
     def _observe(self, request: Record, fleet: Fleet, reply: Reply, seconds: float) -> None:
-        """Called once for every invocation, before it is answered. seconds: the whole duration."""
+        """Record and capture an invocation before it is answered. seconds: the whole duration."""
         response = reply.response
         status = response.status if response else 0
         self._metrics.record(request["EndpointName"], fleet.variant, status, reply.seconds, seconds - reply.seconds)
@@ -78,9 +78,9 @@ class Invoker:
 
 
 def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
-    """The ModelError of an invocation without a response, or whose response is not a success.
+    """The ModelError for an invocation without a successful response.
 
-    It has the ARN of the log of the container that replied, or of the endpoint's logs if that is unknown.
+    It contains the ARN of the log of the container that replied, or of the endpoint's logs if that is unknown.
     """
     status, original = (reply.response.status, reply.response.text) if reply.response else (0, reply.reason)
     kind = "client" if 400 <= status < 500 else "server"

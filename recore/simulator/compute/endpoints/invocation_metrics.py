@@ -13,7 +13,7 @@ Key = tuple[str, str, str]  # endpoint, variant, metric
 
 
 class InvocationMetrics:
-    """Gathers durations and outcomes, and sends their statistics every second: no invocation waits for CloudWatch."""
+    """Collects durations and outcomes, and sends their statistics every second: no invocation waits for CloudWatch."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -22,7 +22,7 @@ class InvocationMetrics:
         self._periodic = Periodic(platform, "invocation metrics", self._deliver)
 
     def record(self, endpoint: str, variant: str, status: int, model: float, overhead: float) -> None:
-        """Record an invocation. status: of the model's response, 0 if it sent none. Other values in seconds."""
+        """Record an invocation. status: of the model's response, 0 if it sent none. model, overhead: seconds."""
         values = {
             "Invocations": 1.0,
             "Invocation4XXErrors": float(400 <= status < 500),
@@ -36,7 +36,7 @@ class InvocationMetrics:
         self._periodic.notify()
 
     def _deliver(self) -> None:
-        """Send the statistics of what was gathered since the last delivery."""
+        """Send the statistics of the values since the last delivery."""
         with self._lock:
             gathered, self._values = self._values, defaultdict(list)
         time = datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""Deliveries that nothing waits for: every second while the simulator runs, and at its end."""
+"""Background deliveries, which nothing waits for: every second while the simulator runs, and when it ends."""
 
 import logging
 import threading
@@ -16,8 +16,8 @@ STEP = 0.02  # seconds after which an urgent delivery begins
 class Periodic:
     """Calls `deliver` a second after there is something to deliver, in a thread that the first `notify` starts.
 
-    After the end of the jobs, when the last requests are answered, each `notify` delivers at once.
-    deliver: for several threads.
+    After the jobs have ended, while the last requests are answered, each `notify` delivers at once.
+    deliver: must be thread-safe.
     """
 
     def __init__(self, platform: Platform, name: str, deliver: Callable[[], None]):
@@ -27,11 +27,11 @@ class Periodic:
         self._urgent = threading.Event()
 
     def notify(self, urgent: bool = False) -> None:
-        """Say that there is something to deliver. urgent: before the second is over."""
+        """Announce that there is something to deliver. urgent: do not wait until the second is over."""
         if urgent:
             self._urgent.set()
         with self._lock:
-            if not self._is_running:  # after the end of the jobs it cannot
+            if not self._is_running:  # after the end of the jobs it cannot be started
                 self._is_running = self._platform.jobs.submit(self._name, self._run, computes=False)
             is_running = self._is_running
         if not is_running:
@@ -52,5 +52,5 @@ class Periodic:
     def _try_to_deliver(self) -> None:
         try:
             self._deliver()
-        except Exception:  # later deliveries are tried all the same
+        except Exception:  # later deliveries are still tried
             logger.exception("%s", self._name)

@@ -18,7 +18,7 @@ class Share:
 
 
 class Traffic:
-    """The shares of all fleets. It never changes: an endpoint that is updated gets another one."""
+    """The shares of all fleets. It never changes: an updated endpoint gets a new one."""
 
     def __init__(self, shares: Sequence[Share]):
         self.shares = tuple(shares)
@@ -44,11 +44,11 @@ class Traffic:
         return random.choices(self._fleets, cum_weights=self._bounds)[0]
 
 
-Parts = Mapping[str, Fraction]  # of the invocations of each variant: what the new fleets get
+Parts = Mapping[str, Fraction]  # by variant: the part of its invocations that the new fleet gets
 
 
 class DividedTraffic(Traffic):
-    """During an update: parts of the invocations of new variants go to their fleets, all others to the old fleets."""
+    """Traffic during an update: parts of the new variants' invocations go to the new fleets, all others to the old."""
 
     def __init__(self, before: Traffic, after: Traffic, parts: Parts):
         super().__init__([*before.shares, *after.shares])

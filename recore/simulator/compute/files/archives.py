@@ -1,4 +1,4 @@
-"""Packs the files that a job leaves into tar.gz archives, and unpacks archives without a path that leads out."""
+"""Packs the output files of jobs into tar.gz archives, and unpacks archives without writing outside a folder."""
 
 import contextlib
 import gzip
@@ -15,20 +15,20 @@ from recore.simulator.compute.processes import host_disk
 from recore.simulator.compute.processes.volume import Volume
 
 COPIED = 1 << 18  # bytes that are unpacked at a time
-LARGEST_HEADER = 1 << 20  # bytes of all that comes before the content of a file
-LONGEST_NAME = 4096  # characters of a path, as Linux has them
-MOST_GLOBAL = 100  # values of headers that are for all files that follow
+LARGEST_HEADER = 1 << 20  # bytes of all headers before the content of a file
+LONGEST_NAME = 4096  # characters of a path, as on Linux
+MAX_GLOBAL_HEADERS = 100  # header values that apply to all following files
 MALFORMED = (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, LookupError, OverflowError, RecursionError)
 
 
 def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lambda: None) -> None:
-    """Pack the content of a folder into a tar.gz, as SageMaker packs a model. Absolute links are left out.
+    """Pack the content of a folder into a tar.gz archive, as SageMaker packs a model. Absolute links are left out.
 
     check: called before each chunk; it raises if the job must end. Raises JobFailed if the folder cannot be read or
-    holds more than the volume, and OSError if the disk of this machine is full.
+    is larger than the volume, and OSError if the disk of this machine is full.
     """
     if not folder.exists() or not folder.path.is_dir():
-        raise JobFailed(f"AlgorithmError: {folder.name} is not a folder any more")
+        raise JobFailed(f"AlgorithmError: {folder.name} is no longer a folder")
     folder.check_volume(volume, check, packed=True)
     try:
         with tarfile.open(archive, mode="w:gz", compresslevel=1) as tar:
@@ -49,7 +49,7 @@ def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lam
 def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: None) -> None:
     """Unpack a tar archive, compressed by gzip or not, into a folder. Nothing is written outside it.
 
-    volume: what its content must fit on. check: called before each part of it; it raises if the job must end.
+    volume: on which its content must fit. check: called before each part; it raises if the job must end.
     Raises JobFailed if the archive is invalid, hostile or too large, and OSError if the disk of this machine is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
             name = member.name
             folders = sum(not os.path.lexists(folder / parent) for parent in Path(name).parents)
             if not volume.take(member.size, files=1 + folders):
-                too_much = f"Insufficient disk space: what it holds is larger than {volume}"
+                too_much = f"Insufficient disk space: its contents are larger than {volume}"
                 raise JobFailed(f"ClientError: {archive.name} cannot be unpacked: {too_much}")
             tar.extract(member, folder, filter=_within)
     except MALFORMED as error:
@@ -69,7 +69,7 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
 
 
 def _reason(error: Exception, name: str) -> str:
-    """The message of an error without paths of this machine. name: of the member at which it was raised."""
+    """The message of an error without paths of this machine. name: of the member that caused the error."""
     if isinstance(error, RecursionError):
         return "its headers are nested too deeply"
     if isinstance(error, tarfile.OutsideDestinationError | tarfile.LinkOutsideDestinationError):
@@ -95,22 +95,22 @@ def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarf
                 if member is None:
                     return
                 pieces: list[tuple[int, int]] = member.sparse or []  # type: ignore[assignment]
-                if member.size < 0 or any(place + size > member.size for place, size in pieces):
+                if member.size < 0 or any(offset + size > member.size for offset, size in pieces):
                     raise tarfile.ReadError(f"the size of {member.name[:200]!r} is wrong")
                 if max(len(member.name), len(member.linkname)) > LONGEST_NAME:
-                    raise tarfile.ReadError(f"the name {member.name[:200]!r}, or where it links to, is too long")
-                if len(tar.pax_headers) > MOST_GLOBAL:
+                    raise tarfile.ReadError(f"the name or the link target of {member.name[:200]!r} is too long")
+                if len(tar.pax_headers) > MAX_GLOBAL_HEADERS:
                     raise tarfile.ReadError("it has too many global headers")
                 content.left = max(tar.offset - member.offset_data, 0)
                 yield tar, member
-                tar.members = []  # type: ignore[attr-defined] # it keeps them all, and there may be millions
+                tar.members = []  # type: ignore[attr-defined] # it would keep them all: there may be millions
 
 
 @contextlib.contextmanager
 def decompressed(path: Path, check: Check) -> Iterator[BinaryIO]:
-    """The content of a gzip file. check: called at each part that is read of the file, however little that holds.
+    """The content of a gzip file. check: called for each part of the file that is read, even if its content is small.
 
-    A file of 17 MB can consist of a million empty ones.
+    A file of 17 MB can consist of a million empty gzip members.
     """
     with open(path, "rb") as file:
         reader = CheckedReader(file, os.fstat(file.fileno()).st_size, check)
@@ -121,7 +121,7 @@ def decompressed(path: Path, check: Check) -> Iterator[BinaryIO]:
 class _Content:
     """The content of an archive, read in order.
 
-    left: bytes that may be read. A header may have any size, and tarfile reads it as a whole.
+    left: bytes that may still be read: tarfile would read a header of any size as a whole.
     """
 
     def __init__(self, file: BinaryIO, check: Check):
@@ -135,11 +135,11 @@ class _Content:
             raise tarfile.ReadError(f"the headers of a file are larger than {LARGEST_HEADER >> 10} KiB")
         return self._file.read(size)
 
-    def seek(self, place: int) -> None:
-        """Go forward."""
-        if place < self._file.tell():
+    def seek(self, position: int) -> None:
+        """Skip forward to a position."""
+        if position < self._file.tell():
             raise tarfile.ReadError("its files are not in order")
-        while (left := place - self._file.tell()) > 0:
+        while (left := position - self._file.tell()) > 0:
             self._check()
             if not self._file.read(min(left, COPIED)):
                 break
@@ -149,17 +149,17 @@ class _Content:
 
 
 def _within(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
-    """Apply tarfile's filter, and refuse members below an earlier link, which some releases of Python 3.12 let out.
+    """Apply tarfile's filter, and reject members below an earlier link, which some releases of Python 3.12 allow.
 
-    It looks at nothing outside the folder: a reason would tell what is there.
+    Nothing outside the folder is checked, because error messages would reveal what is there.
     """
     filtered = tarfile.data_filter(member, folder)
     beside = os.path.dirname(filtered.name) if member.issym() else ""
     names = [filtered.name, *([os.path.join(beside, member.linkname)] if member.linkname else [])]
     for name in names:
         if any(Path(folder, place).is_symlink() for place in (Path(name), *Path(name).parents)):
-            raise tarfile.ReadError(f"{member.name[:200]!r} goes through a link that came before it")
+            raise tarfile.ReadError(f"{member.name[:200]!r} goes through an earlier link")
     if member.islnk() and not os.path.exists(os.path.join(folder, member.linkname)):
-        # tarfile would look for it in all that follows
+        # tarfile would search all following members for it
         raise tarfile.ReadError(f"{member.name[:200]!r} is a link to a file that does not come before it")
     return filtered

@@ -14,17 +14,17 @@ from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.isolation.sandbox import ML
 
 COPIED = 1 << 20  # bytes at a time
-MOST = 100_000  # files of a folder that become objects: S3 has some kilobytes of each in memory
+MAX_FILES = 100_000  # files of a folder that are uploaded: S3 keeps some kilobytes of each in memory
 
 Check = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class OutputFile:
-    """A regular file, a folder, or a symbolic link that does not lead out of the folder that it is in.
+    """A regular file, a folder, or a symbolic link that does not lead out of the output folder.
 
-    name: its path below that folder. path: where its content is, also of a link. info: of the same, or None if a
-    link leads nowhere.
+    name: its path below that folder. path: of its content; for a link, of the target. info: of the file at `path`, or
+    None for a broken link.
     """
 
     name: str
@@ -53,9 +53,9 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A folder that a job left. ml: what the job sees as /opt/ml, a path without links. name: its path in the job.
+    """A job's output folder. ml: what the job sees as /opt/ml, a path without links. name: its path in the job.
 
-    If it cannot be read, JobFailed says why, without a path of this machine.
+    Methods raise JobFailed if it cannot be read, with a reason that contains no path of this machine.
     """
 
     ml: Path
@@ -70,17 +70,17 @@ class OutputFolder:
         try:
             real = os.path.realpath(self.path, strict=True)
         except FileNotFoundError:
-            real = os.path.realpath(self.path)  # it was removed, or is a link that leads nowhere
+            real = os.path.realpath(self.path)  # it was removed, or is a broken link
         except OSError as error:
             raise self._failed(error) from None
         if real != str(self.path):
-            raise JobFailed(f"AlgorithmError: {self.name} is not a folder of the job any more, but a link")
+            raise JobFailed(f"AlgorithmError: {self.name} is no longer a folder of the job, but a link")
         return os.path.lexists(self.path)
 
     def files(self, check: Check) -> Iterator[OutputFile]:
-        """Yield what is below the folder, each folder before its content. A file in place of the folder has no name.
+        """Yield the files below the folder, each folder before its content. If the folder is a file, its name is empty.
 
-        Pipes, sockets and links that lead out are left out.
+        Pipes, sockets and links that lead out of the folder are skipped.
         """
         folders = [""]
         try:
@@ -119,9 +119,9 @@ class OutputFolder:
             raise self._failed(error) from None
 
     def check_volume(self, volume: Volume, check: Check, packed: bool) -> None:
-        """Raise JobFailed if the folder holds more than the volume has room for.
+        """Raise JobFailed if the content of the folder does not fit on the volume.
 
-        packed: a file of several names counts once, as in an archive; otherwise it becomes an object of each name.
+        packed: a file with several names counts once, as in an archive; otherwise each name becomes an object.
         """
         count = total = 0
         several_names: set[tuple[int, int]] = set()
@@ -136,8 +136,10 @@ class OutputFolder:
             if not volume.has_room(total, count):
                 reason = f"{self.name} holds more than {volume}"
                 raise JobFailed(f"AlgorithmError: No space left on device: {reason}")
-            if not packed and count > MOST:
-                raise JobFailed(f"ClientError: {self.name} holds more than {MOST:,} files, the most that are uploaded")
+            if not packed and count > MAX_FILES:
+                raise JobFailed(
+                    f"ClientError: {self.name} holds more than {MAX_FILES:,} files, the most that are uploaded"
+                )
 
     def _file(self, name: str) -> OutputFile | None:
         path = os.path.join(self.path, name).rstrip("/")
@@ -155,7 +157,7 @@ class OutputFolder:
         return OutputFile(name, real, info, is_link=True) if inside else None
 
     def _failed(self, error: OSError) -> JobFailed:
-        reasons = {errno.ELOOP: "it holds a loop of links", errno.ENAMETOOLONG: "its folders are nested too deeply"}
+        reasons = {errno.ELOOP: "it contains a loop of links", errno.ENAMETOOLONG: "its folders are nested too deeply"}
         reason = reasons.get(error.errno or 0, error.strerror)
         return JobFailed(f"AlgorithmError: {self.name} cannot be read: {reason}")
 
@@ -167,7 +169,7 @@ class CheckedReader:
         self._file, self._left, self._check = file, size, check
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes. Raises OSError if the file became shorter, and what the check raises."""
+        """Read the next bytes. Raises OSError if the file became shorter, and any exception of the check."""
         self._check()
         chunk = self._file.read(self._left if size < 0 else min(size, self._left))
         if not chunk and self._left and size:

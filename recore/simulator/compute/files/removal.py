@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
-    """Remove a folder, even one that is nested very deeply, or in which a job took away its own permissions.
+    """Remove a folder, even if it is nested very deeply, or a job removed its own permissions.
 
-    Programs do this, which have few files open at any depth: all jobs share the number of files that this process may
-    have open. check: called now and then; it raises if the caller should not wait for the removal.
+    External programs do this because they keep few files open at any depth: all jobs share this process's limit of
+    open files. check: called regularly; it raises if the caller should not wait for the removal.
     """
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
         if not os.path.lexists(folder):

@@ -1,8 +1,8 @@
-"""Files of a job from and to S3.
+"""Transfers a job's files from and to S3.
 
-Objects travel by plain HTTP requests of one connection: the simulator checks neither signatures nor checksums, which
-take boto3 longer than the rest of a small object's transfer. Stop, a time limit and the simulator's end are looked for
-before each file and each chunk of a file, by the argument `check`, which then raises.
+Objects are transferred by plain HTTP requests on one connection: the simulator checks neither signatures nor checksums,
+which take boto3 longer than the rest of a small object's transfer. The argument `check` is called before each file and
+each chunk of a file; it raises if the job is stopped, exceeds its time limit, or the simulator ends.
 """
 
 import re
@@ -22,11 +22,11 @@ from recore.simulator.protocol.account import REGION
 
 CHUNK = 1 << 20
 LONGEST_KEY = 1024  # bytes
-LARGEST_OBJECT = 5 << 30  # bytes that S3 takes in one request
-SECONDS = 600.0  # that the simulator may take over one object
-# by this the simulator knows that a request is for S3; nothing checks the signature
+LARGEST_OBJECT = 5 << 30  # bytes that S3 accepts in one request
+SECONDS = 600.0  # that the simulator may take for one object
+# tells the simulator that a request is for S3; the signature is not checked
 SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
-# characters that a list of objects, which is XML 1.0, cannot hold, or not unchanged
+# characters that a list of objects, which is XML 1.0, cannot contain, or not unchanged
 NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -37,16 +37,16 @@ def parse(uri: str) -> tuple[str, str]:
 
 
 def download(
-    s3: Any, uri: str, folder: Path, check: Check = lambda: None, volume: Volume | None = None, alone: bool = False
+    s3: Any, uri: str, folder: Path, check: Check = lambda: None, volume: Volume | None = None, is_object: bool = False
 ) -> None:
-    """Objects under a prefix into a folder, by their names below the prefix; one object, named whole, by its own name.
+    """Download the objects under a prefix to a folder, named relative to the prefix; a single object keeps its name.
 
-    volume: what they must fit on, if its size is limited. alone: the URI is that of one object, not a prefix. Raises
+    volume: on which they must fit, if its size is limited. is_object: the URI is an object's, not a prefix. Raises
     JobFailed if they do not fit, or if a key is not a path within the folder; OSError if the disk of this machine is
     full.
     """
     bucket, prefix = parse(uri)
-    objects = [(key, size) for key, size in objects_below(s3, uri) if not alone or key == prefix]
+    objects = [(key, size) for key, size in objects_below(s3, uri) if not is_object or key == prefix]
     if not objects:
         raise JobFailed(f"ClientError: No S3 object found at {uri!r}")
     if volume and not volume.take(sum(size for _, size in objects)):
@@ -63,7 +63,7 @@ def download(
                     raise JobFailed(f"{subject} leads out of its folder")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _get(connection, bucket, key, target, check)
-            except (OSError, ValueError) as error:  # a name too long, or both a file and a folder
+            except (OSError, ValueError) as error:  # the name is too long, or is both a file and a folder
                 if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
                     raise
                 raise JobFailed(
@@ -72,53 +72,53 @@ def download(
 
 
 def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = lambda: None) -> None:
-    """One object into a file. Raises JobFailed."""
+    """Download an object to a file. Raises JobFailed."""
     with _connection(s3) as connection:
         _get(connection, bucket, key, path, check)
 
 
 def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> None:
-    """A file to a key. Raises JobFailed."""
+    """Upload a file to a key. Raises JobFailed."""
     with _connection(s3) as connection:
         _put(connection, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], check)
 
 
 def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check: Check = lambda: None) -> None:
-    """A folder's files to keys below the URI's; or, if a file has taken the folder's place, that to the key itself.
+    """Upload a folder's files to keys below the URI's; if the folder is a file, upload it to the key itself.
 
-    Raises JobFailed if the folder cannot be read or holds more than the volume, before anything is uploaded; and if
+    Raises JobFailed if the folder cannot be read or is larger than the volume, before anything is uploaded; and if
     files have names that cannot be keys, after all others were uploaded.
     """
     if not folder.exists():
         return
     prefix = parse(uri)[1]
     folder.check_volume(volume, check, packed=False)
-    unfit = []
+    rejected = []
     with _connection(s3) as connection:
         for file in folder.files(check):
             if file.size is None:
                 continue
             key = f"{prefix.rstrip('/')}/{file.name}".lstrip("/") if file.name else prefix
-            if reason := _unfit(key):
-                unfit.append(f"the file {file.name[:200]!r} cannot be an object: {reason}")
+            if reason := _key_problem(key):
+                rejected.append(f"the file {file.name[:200]!r} cannot be an object: {reason}")
                 continue
             try:
                 _put(connection, file, uri, key, check)
             except OSError as error:
                 raise JobFailed(f"AlgorithmError: {folder.name} cannot be read: {error.strerror}") from None
-    if unfit:
-        others = f" ({len(unfit) - 1} other files cannot either)" if len(unfit) > 1 else ""
-        raise JobFailed(f"ClientError: Artifact upload failed: {folder.name}: {unfit[0]}{others}")
+    if rejected:
+        others = f" ({len(rejected) - 1} other files cannot either)" if len(rejected) > 1 else ""
+        raise JobFailed(f"ClientError: Artifact upload failed: {folder.name}: {rejected[0]}{others}")
 
 
 def only(folder: Path, uri: str) -> Path:
-    """The file in a folder that a URI's objects were downloaded to: the one that bears the URI's name, if any does."""
+    """The file in a folder to which a URI's objects were downloaded: the one with the URI's name, or the only one."""
     named = folder / uri.rsplit("/", 1)[-1]
     files = [path for path in folder.rglob("*") if path.is_file()]
     if named in files:
         return named
     if len(files) > 1:
-        raise JobFailed(f"ClientError: '{uri}' must be one archive, and {len(files)} objects begin with it")
+        raise JobFailed(f"ClientError: '{uri}' must be one archive, but {len(files)} objects begin with it")
     return files[0]
 
 
@@ -139,13 +139,13 @@ def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
 
 
 def _connection(s3: Any) -> urllib3.HTTPConnectionPool:
-    """A connection to the simulator that a client is of. It uses no proxy of the environment."""
+    """A connection to a client's simulator, without the proxies of the environment."""
     timeout = urllib3.Timeout(connect=10, read=SECONDS)
     return urllib3.connection_from_url(s3.meta.endpoint_url, timeout=timeout, retries=False, blocksize=CHUNK)
 
 
 def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Path, check: Check) -> None:
-    """An object into a file. Raises JobFailed, or OSError of the file."""
+    """Download an object to a file. Raises JobFailed, or OSError for the file."""
     try:
         response = connection.urlopen("GET", _address(bucket, key), headers=SIGNED, preload_content=False)
         with open(path, "wb") as file:
@@ -159,7 +159,7 @@ def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Pa
 
 
 def _put(connection: urllib3.HTTPConnectionPool, file: OutputFile, uri: str, key: str, check: Check) -> None:
-    """A file to a key of the URI's bucket. Raises JobFailed, or OSError of the file."""
+    """Upload a file to a key in the URI's bucket. Raises JobFailed, or OSError for the file."""
     size = file.size or 0
     if size > LARGEST_OBJECT:
         reason = f"{key[:700]!r} would have more than {LARGEST_OBJECT >> 30} GiB, the most that one request can upload"
@@ -186,12 +186,12 @@ def _error(response: urllib3.BaseHTTPResponse) -> str:
     return f"{match[2]} ({match[1]})" if match else f"status {response.status}"
 
 
-def _unfit(key: str) -> str | None:
-    """Why a key cannot be an object's, or None."""
+def _key_problem(key: str) -> str | None:
+    """The reason why a key is invalid for an object, or None."""
     if any("\ud800" <= character <= "\udfff" for character in key):
         return "its name is not UTF-8"
     if NOT_IN_XML.search(key):
-        return "its name holds control characters"
+        return "its name contains control characters"
     if len(key.encode()) > LONGEST_KEY:
         return f"its key has more than {LONGEST_KEY:,} bytes"
     return None if key else "its key is empty"

@@ -20,15 +20,15 @@ logger = logging.getLogger(__name__)
 LIMIT = 16 << 20  # bytes of a job's output that are kept; the rest is read and dropped
 LINE_OVERHEAD = 100  # bytes that a line takes in addition to its text
 WIDEST = 1 << 16  # bytes of one event; a longer line becomes several
-BATCH = 1 << 19  # bytes of events in one call, which may have 1 MiB
+BATCH = 1 << 19  # bytes of events in one call; the API allows 1 MiB
 PERIOD = 0.5  # seconds between deliveries
 
 
 class JobLog:
-    """A log stream of one job, which `create` makes.
+    """A log stream of one job, created by `create`.
 
-    stream: its name. metrics: what is looked for in its output, if anything. tail: the last lines. period: seconds
-    after which as much as LIMIT is kept again, for what runs without an end.
+    stream: its name. metrics: collected from its output, if any. tail: the last lines. period: seconds after which
+    another LIMIT bytes are kept, for servers, which run forever.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class JobLog:
         return JobLog(self._client, self._group, f"{self._stream}/{name}", period=self._period)
 
     def read(self, pipe: IO[bytes], ended: Callable[[], int | None] = lambda: None) -> None:
-        """Read lines from a pipe until its end, or until it is empty and `ended` does not return None."""
+        """Read lines from a pipe until it is closed, or until it is empty and `ended` does not return None."""
         delivered, rest = time.monotonic(), b""
         for part in read_parts(pipe, ended, PERIOD):
             if self._kept >= LIMIT and not self._metrics and time.monotonic() < self._renewal:
-                rest = (rest + part)[-WIDEST:]  # for the tail alone
+                rest = (rest + part)[-WIDEST:]  # only for the tail
             else:
                 *lines, rest = (rest + part).split(b"\n")
                 if len(rest) >= WIDEST:
@@ -77,7 +77,7 @@ class JobLog:
 
     @contextlib.contextmanager
     def shown_as(self, path: Path, name: str) -> Iterator[None]:
-        """Within the context, lines have the name instead of the path."""
+        """Replace the path with the name in lines that are added within the block."""
         self._shown[str(path)] = name
         try:
             yield

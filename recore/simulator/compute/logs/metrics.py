@@ -13,19 +13,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 0.1  # seconds of a processor for a regular expression on one line
-SLOW = 0.01  # seconds on one line: a regular expression that takes longer again and again is no longer searched for
-SLOW_IN_ALL = 5.0  # seconds on such lines
+PATIENCE = 0.1  # processor seconds for a regular expression on one line
+SLOW = 0.01  # seconds on one line: a regular expression that repeatedly takes longer is no longer used
+SLOW_TOTAL = 5.0  # total seconds on such lines
 SEARCHED = 4096  # characters of a line that are searched
-BATCH = 500  # values in one call, which may have 1,000
-MOST_VALUES = 20_000  # values of one job that are kept: a job can print them without end
+BATCH = 500  # values in one call; the API allows 1,000
+MOST_VALUES = 20_000  # values of one job that are kept: a job could print them forever
 
 
 class TrainingMetrics:
     """Finds the values of a training job's metric definitions in its output.
 
-    definitions: regular expressions by metric name. observed: a list that gets each value with its metric's name, if
-    somebody follows the job. complaints: lines for the job's log.
+    definitions: regular expressions by metric name. observed: a list to which each metric name and value is added, if
+    a tuning job follows the job. complaints: lines for the job's log.
     """
 
     def __init__(
@@ -49,14 +49,16 @@ class TrainingMetrics:
             try:
                 self._patterns[name] = regex.compile(pattern)
             except regex.error as error:
-                self.complaints.append(f"[the metric {name} is not looked for: its regular expression fails: {error}]")
+                self.complaints.append(
+                    f"[the metric {name} is not collected: its regular expression is invalid: {error}]"
+                )
 
     def __bool__(self) -> bool:
         """Whether there is still a pattern to look for."""
         return bool(self._patterns)
 
     def measure(self, line: str) -> None:
-        """Look for values in a line."""
+        """Collect the values in a line."""
         for name, pattern in list(self._patterns.items()):
             try:
                 match = self._search(name, pattern, line[:SEARCHED])
@@ -64,8 +66,8 @@ class TrainingMetrics:
             except TimeoutError:
                 del self._patterns[name]
                 reason = "its regular expression takes too long"
-                self.complaints.append(f"[the metric {name} is no longer looked for: {reason}]")
-            except (ValueError, TypeError, IndexError):  # what it found is not a number
+                self.complaints.append(f"[the metric {name} is no longer collected: {reason}]")
+            except (ValueError, TypeError, IndexError):  # the match is not a number
                 continue
             else:
                 if math.isfinite(value):
@@ -82,13 +84,13 @@ class TrainingMetrics:
         return [{"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self._last.items()]
 
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
-        """Raises TimeoutError if the pattern takes too long on this line, or has taken too long on many."""
-        begun = time.thread_time()
-        # other threads would use up the time, because the clock of the search is that of the process
+        """Search a line. Raises TimeoutError if the pattern takes too long on it, or has taken too long on many."""
+        started = time.thread_time()
+        # not concurrent: other threads would use up the timeout, which is processor time of the whole process
         match = pattern.search(line, timeout=PATIENCE, concurrent=False)
-        if (elapsed := time.thread_time() - begun) > SLOW:
+        if (elapsed := time.thread_time() - started) > SLOW:
             self._slow[name] = self._slow.get(name, 0) + elapsed
-            if self._slow[name] > SLOW_IN_ALL:
+            if self._slow[name] > SLOW_TOTAL:
                 raise TimeoutError
         return match
 
@@ -97,7 +99,9 @@ class TrainingMetrics:
         self._last[name] = value, moment
         self._kept += 1
         if self._kept == MOST_VALUES + 1:
-            self.complaints.append(f"[values of metrics beyond {MOST_VALUES:,} are not kept, but for the last of each]")
+            self.complaints.append(
+                f"[only the first {MOST_VALUES:,} metric values are kept, and the last of each metric]"
+            )
         if self._kept <= MOST_VALUES:
             datum = {"MetricName": name, "Value": value, "Timestamp": moment, "Dimensions": self._dimensions}
             with self._lock:
@@ -107,7 +111,7 @@ class TrainingMetrics:
 
 
 def put(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:
-    """Send values to CloudWatch, in several calls if they are many. Values that it refuses are lost, as on AWS."""
+    """Send values to CloudWatch, in several calls if they are many. Values that it rejects are lost, as on AWS."""
     for start in range(0, len(data), BATCH):
         try:
             cloudwatch.put_metric_data(Namespace=namespace, MetricData=data[start : start + BATCH])

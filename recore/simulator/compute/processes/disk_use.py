@@ -10,41 +10,41 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 
 from recore.simulator.compute.processes.volume import Volume
 
-EVERY = 1.0  # seconds between counts, at least
-SHARE = 20  # times as long as a count takes: the time until the next one, if the disk does not fill up
-# du goes to any depth, and follows no link even if the job changes folders meanwhile
+EVERY = 1.0  # minimum seconds between counts
+SHARE = 20  # times the duration of a count: the time until the next one, if the disk does not fill up
+# du works at any depth, and follows no links even if the job changes folders meanwhile
 COUNT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --inodes .)"; done'
 
 
 class DiskUse:
-    """Finds out whether the files below some folders need more than a volume of a certain size.
+    """Checks whether the files below some folders exceed the size of a volume.
 
-    folders: none is below another. Each may be on a disk of its own, and one that does not exist holds nothing.
+    folders: none may contain another. They may be on different disks, and need not exist.
 
-    The next count begins when the disks have filled up by as much as the volume had left, and after some time anyway:
-    others may have freed as much.
+    The next count starts when the free space of the disks has decreased by what the volume had left, and after some
+    time anyway, because other programs may have freed as much.
     """
 
     def __init__(self, folders: Sequence[str], volume: int):
         self._folders, self._volume = folders, Volume(volume)
         self._counting: subprocess.Popen[bytes] | None = None
-        self._begun = time.monotonic()
-        self._soonest, self._due, self._enough = self._begun, self._begun + EVERY, self._free() - volume
+        self._started = time.monotonic()
+        self._earliest, self._next_count, self._enough = self._started, self._started + EVERY, self._free() - volume
         self._unnamed = 0
 
     def is_over(self, pids: Iterable[int]) -> bool:
-        """Whether the last count is above the limit. Starts the next count when it is due. pids: of the job."""
+        """Whether a count that has just ended exceeds the volume. Starts a count when it is due. pids: of the job."""
         try:
-            return self._look(pids)
+            return self._check(pids)
         except OSError:  # no process can be started at the moment
             return False
 
-    def _look(self, pids: Iterable[int]) -> bool:
+    def _check(self, pids: Iterable[int]) -> bool:
         now = time.monotonic()
         if self._counting is None:
-            if now >= self._due or (now >= self._soonest and self._free() <= self._enough):
-                devices = {os.stat(folder).st_dev for folder in self._there()}
-                self._begun, self._unnamed = now, sum(unnamed(pids, devices))
+            if now >= self._next_count or (now >= self._earliest and self._free() <= self._enough):
+                devices = {os.stat(folder).st_dev for folder in self._existing()}
+                self._started, self._unnamed = now, sum(unnamed(pids, devices))
                 self._counting = subprocess.Popen(
                     ["/bin/sh", "-c", COUNT, "count", *self._folders],
                     cwd="/",
@@ -58,9 +58,9 @@ class DiskUse:
             return False
         lines = [line.split() for line in self._counting.communicate()[0].splitlines()]
         self._counting = None
-        duration = now - self._begun
-        self._soonest, self._due = now + 5 * duration, now + max(EVERY, SHARE * duration)
-        kilobytes, files = (sum(int(line[place]) for line in lines if len(line) > place) for place in (0, 2))
+        duration = now - self._started
+        self._earliest, self._next_count = now + 5 * duration, now + max(EVERY, SHARE * duration)
+        kilobytes, files = (sum(int(line[column]) for line in lines if len(line) > column) for column in (0, 2))
         size = (kilobytes << 10) + self._unnamed
         self._enough = self._free() - (self._volume.size - size)
         return not self._volume.has_room(size, files)
@@ -72,15 +72,15 @@ class DiskUse:
 
     def _free(self) -> int:
         """The number of free bytes on the disks."""
-        disks = {os.stat(folder).st_dev: os.statvfs(folder) for folder in self._there()}
+        disks = {os.stat(folder).st_dev: os.statvfs(folder) for folder in self._existing()}
         return sum(disk.f_bfree * disk.f_frsize for disk in disks.values())
 
-    def _there(self) -> list[str]:
+    def _existing(self) -> list[str]:
         return [folder for folder in self._folders if os.path.isdir(folder)]
 
 
 def unnamed(pids: Iterable[int], devices: Container[int]) -> Iterator[int]:
-    """The bytes of files that processes have open on devices and that have no name any more, which du cannot find."""
+    """Yield the sizes of deleted files on the devices that processes still have open, which du cannot find."""
     seen = set()
     for pid in pids:
         with contextlib.suppress(OSError):  # the process has ended, or this is not Linux

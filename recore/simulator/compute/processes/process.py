@@ -1,4 +1,4 @@
-"""Commands under their supervisors: how one starts, stops and ends, and all of a job together."""
+"""Starts and stops commands under supervisors: a single command, and all commands of a job."""
 
 import contextlib
 import json
@@ -23,18 +23,18 @@ from recore.simulator.isolation.sandbox import Launch
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 GRACE = 10.0  # seconds from SIGTERM to SIGKILL
-PART = 1 << 16  # bytes of a pipe that are read at a time
-PROCESSES = 4096  # that a command may have at a time: more are a fork bomb
-LATE = 20.0  # seconds after a supervisor had to end its command; a job without a sandbox can stop its supervisor
+PART = 1 << 16  # bytes that are read from a pipe at a time
+PROCESSES = 4096  # the most that a command may have at a time: more are a fork bomb
+LATE = 20.0  # seconds after which an overdue supervisor is killed: a job without a sandbox can suspend its supervisor
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended. code: its status, or None if a signal ended it.
+    """How a command ended. code: its exit status, or None if a signal ended it.
 
     reason: "time", "memory", "disk", "processes", "stopped", or None if it ended by itself. seconds: its duration.
-    peak: the most bytes that it had in memory, together with the commands that share its instance's. processor_seconds:
-    of all its processes together.
+    peak: the most bytes of memory that it and the commands that share its instance used together. processor_seconds: of
+    all its processes together.
     """
 
     code: int | None
@@ -51,15 +51,15 @@ class Ending:
 
 
 class SupervisedProcess:
-    """A command that runs under a supervisor, which ends all its processes at its end or when it is ordered to stop.
+    """A command under a supervisor, which ends all its processes when the command ends or is told to stop.
 
-    folder: of the job, by which its processes are known, as their environment names it. seconds: the time limit.
-    instance: whose memory, processors and volume it may use. output: what it prints, stdout and stderr together.
+    folder: the job's; it identifies the job's processes, because their environment contains it. seconds: the time
+    limit. instance: whose memory, processors and volume it may use. output: stdout and stderr together.
     """
 
     def __init__(self, launch: Launch, folder: Path, seconds: float = math.inf, instance: Instance | None = None):
         self._folder, self._stopped = folder, False
-        self._lock = threading.Lock()  # between an order and the end, which closes the pipe of orders
+        self._lock = threading.Lock()  # for the pipe of orders, which `wait` closes
         specification = asdict(launch) | {
             "seconds": seconds if seconds < math.inf else None,
             "grace": GRACE,
@@ -68,11 +68,11 @@ class SupervisedProcess:
             "memory_use": str(instance.memory_use) if instance and instance.memory_use else None,
             "cpus": instance.cpus if instance else None,
             "volume": instance.volume if instance else None,
-            "folders": [str(place) for place in instance.folders] if instance else [],
+            "folders": [str(path) for path in instance.folders] if instance else [],
         }
-        self._begun = time.monotonic()
-        self._latest = self._begun + seconds + GRACE + LATE
-        handle, path = tempfile.mkstemp(dir=folder)  # a file, as an argument can be too long
+        self._started = time.monotonic()
+        self._latest = self._started + seconds + GRACE + LATE
+        handle, path = tempfile.mkstemp(dir=folder)  # a file, because an argument could be too long
         with open(handle, "w", encoding="utf-8") as file:
             json.dump(specification, file)
         self._events, writing = os.pipe()
@@ -93,7 +93,7 @@ class SupervisedProcess:
         self._orders, self.output = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
     def poll(self) -> int | None:
-        """Return the supervisor's status, or None while it runs. A supervisor that is late is killed."""
+        """Return the supervisor's status, or None while it runs. An overdue supervisor is killed."""
         if time.monotonic() > self._latest:
             self._process.kill()
         return self._process.poll()
@@ -107,7 +107,7 @@ class SupervisedProcess:
         self._order(b"kill\n", 0)
 
     def wait(self) -> Ending:
-        """Wait until all processes of the command have ended. Called once."""
+        """Wait until all processes of the command have ended. Must be called only once."""
         with open(self._events, "rb", buffering=0) as events:
             line = self._read(events)
         with self._lock:
@@ -116,14 +116,17 @@ class SupervisedProcess:
                     pipe.close()
         try:
             return Ending(**json.loads(line))
-        except (ValueError, TypeError):  # it was killed, or a job without a sandbox wrote to the pipe
+        except (ValueError, TypeError):  # the supervisor was killed, or a job without a sandbox wrote to the pipe
             self._sweep()
             now = time.monotonic()
             reason = "stopped" if self._stopped else "time" if now > self._latest else None
-            return Ending(None, 9, reason, now - self._begun, 0)
+            return Ending(None, 9, reason, now - self._started, 0)
 
     def _read(self, events: IO[bytes]) -> bytes:
-        """What the supervisor wrote by its end. A job without a sandbox could hold the pipe open, or write to it."""
+        """Read what the supervisor writes, until it ends.
+
+        A job without a sandbox could keep the pipe open, or write to it.
+        """
         line = b""
         for part in read_parts(events, self.poll, 0.2):
             line += part
@@ -144,7 +147,7 @@ class SupervisedProcess:
                     self._orders.flush()
 
     def _sweep(self) -> None:
-        """Kill the processes that no supervisor knows any more: those whose environment names the job's folder."""
+        """Kill the processes that have lost their supervisor: those whose environment contains the job's folder."""
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 if any(str(self._folder) in value for value in process.environ().values()):
@@ -152,10 +155,10 @@ class SupervisedProcess:
 
 
 def read_parts(pipe: IO[bytes], ended: Callable[[], int | None], seconds: float) -> Iterator[bytes]:
-    """Read a pipe in parts, until its end, or until it is empty and `ended` does not return None.
+    """Read a pipe in parts, until it is closed, or until it is empty and `ended` does not return None.
 
-    A part is empty if nothing came within so many seconds. A process that outlives the end can hold the pipe open, and
-    write to it without end: not more is read after the end than a pipe holds.
+    A part is empty if nothing arrived within `seconds`. A process that outlives the end could keep the pipe open and
+    write to it forever, so at most the capacity of a pipe is read after the end.
     """
     ready, left = select.poll(), 16 * PART
     ready.register(pipe, select.POLLIN)
@@ -200,7 +203,7 @@ class ProcessGroup:
         return ending
 
     def stop(self) -> None:
-        """Order every process to end, with time to do so."""
+        """Tell every process to end, and give it time to do so."""
         for process in self._close():
             process.stop()
 
@@ -210,7 +213,7 @@ class ProcessGroup:
             process.kill()
 
     def _close(self) -> list[SupervisedProcess]:
-        """Let no further process start, and return those that run."""
+        """Prevent further processes from starting, and return the running ones."""
         with self._lock:
             self.stopping.set()
             return list(self._processes)

@@ -13,7 +13,7 @@ from recore.simulator.isolation.sandbox import ML
 
 
 def failure_file(job: Job, log: JobLog) -> Path:
-    """The file with the reason of a failed job; the last output is appended if the job's own file has no reason.
+    """The file with the reason why a job failed: the job's own, or one with the last output if that has no reason.
 
     The SDK's drivers write only that the process of the user's script failed.
     """
@@ -23,35 +23,37 @@ def failure_file(job: Job, log: JobLog) -> Path:
         return failure
     known = {line.strip() for line in reason.splitlines()}
     lines = [as_in_a_container(line, job.folder) for line in log.tail]
-    printed = [line for line in lines if line.strip() not in known and not line.startswith("+")]  # +: a shell's trace
+    printed = [line for line in lines if line.strip() not in known and not line.startswith("+")]  # +: shell tracing
     explained = job.folder / "failure"
     summary = reason.splitlines()[-1][:180]
-    rest = "\n".join(printed[-12:])[-700:]  # for which the length of a reason has room
+    rest = "\n".join(printed[-12:])[-700:]  # what fits into a FailureReason
     explained.write_text(f"{summary}\n{rest}", "utf-8")
     return explained
 
 
 def as_in_a_container(text: str, folder: Path) -> str:
-    """Replace the paths of this machine in the text of a job without a sandbox by those in a container."""
+    """Replace the paths of this machine in the text of a job without a sandbox with those in a container."""
     return text.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
 
 
-def exceeded(ending: Ending, instance: Instance | None, who: str = "The job", owner: str = "the job") -> str | None:
-    """The limit of the instance that ended a command; None if none did.
+def exceeded(
+    ending: Ending, instance: Instance | None, subject: str = "The job", volume_owner: str = "the job"
+) -> str | None:
+    """The message about the limit of the instance that ended a command; None if none did.
 
-    who: whose command it is. owner: what has the volume.
+    subject: whose command it is. volume_owner: what uses the volume. Both are for the message.
     """
     reasons = {
-        "memory": f"{who} needed more memory than its instance type has",
-        "processes": f"{who} started more processes than it may",
+        "memory": f"{subject} needed more memory than its instance type has",
+        "processes": f"{subject} started more processes than it may",
     }
     if ending.reason == "disk" and instance and instance.volume:
-        return f"No space left on device: {owner} needs more than {Volume(instance.volume)}"
+        return f"No space left on device: {volume_owner} needs more than {Volume(instance.volume)}"
     return reasons.get(ending.reason or "")
 
 
 def start_of(path: Path, size: int) -> bytes:
-    """The first bytes of a file that a job left; empty if it is not a regular file or a link could lead out."""
+    """The first bytes of a job's file; empty if it is not a regular file, or a link could lead out of its folder."""
     if os.path.realpath(path.parent) != str(path.parent):
         return b""
     try:
@@ -62,5 +64,5 @@ def start_of(path: Path, size: int) -> bytes:
 
 
 def text_of(path: Path) -> str:
-    """The text of a small file that a job left, read by `start_of`."""
+    """The text of a job's small file, read by `start_of`."""
     return start_of(path, 4096).decode("utf-8", "replace").strip()

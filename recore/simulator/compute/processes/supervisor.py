@@ -1,18 +1,18 @@
-"""Runs one job's command and watches all its processes: time, memory, an order to stop. A program of its own.
+"""A separate program that runs one job's command and watches its processes, their limits, and orders to stop.
 
     python supervisor.py SPECIFICATION EVENTS
 
 SPECIFICATION is a file, removed when read, with a JSON object: command, bubblewrap (null, or the command line of
 bubblewrap, which then runs the command), environment, folder, seconds (or null), bytes (or null), memory_use (null, or
-a file that it shares with the supervisors of the commands that have these bytes together), cpus (or null, for a
-container), processes (how many at a time), grace (seconds from SIGTERM to SIGKILL), volume (bytes that the files below
-`folders` may take on the disk, or null), folders, and container (null, or Docker's settings of one that runs the
+a file that it shares with the supervisors of the commands that share these bytes), cpus (or null, for a container),
+processes (the most at a time), grace (seconds from SIGTERM to SIGKILL), volume (bytes that the files below `folders`
+may take on the disk, or null), folders, and container (null, or Docker's settings for a container that runs the
 command). EVENTS is the file descriptor to which one line of JSON is written at the end: code, signal, reason
 ("time", "memory", "disk", "processes", "stopped" or null), seconds, processor_seconds (of all its processes together),
-peak (bytes of memory). Orders come by standard input: "stop", or "kill" for no grace.
+peak (bytes of memory). Orders arrive on standard input: "stop", or "kill" for no grace period.
 
-It is the parent of every process that the job starts, even of those that outlive their own parent (a subreaper), so it
-finds them all. It ends the job when the process that started it disappears.
+As a subreaper, it becomes the parent of the job's processes that outlive their own parent, so it finds all of the job's
+processes. It ends the job when the process that started the supervisor disappears.
 """
 
 import contextlib
@@ -35,8 +35,8 @@ from recore.simulator.compute.processes.disk_use import DiskUse
 from recore.simulator.compute.processes.memory_use import MemoryUse
 
 PR_SET_CHILD_SUBREAPER = 36
-INTERVAL = 0.1  # seconds between looks
-CLEANUP_SECONDS = 10.0  # for the processes that are left after the command's end; the kernel may hold one longer
+INTERVAL = 0.1  # seconds between checks
+CLEANUP_SECONDS = 10.0  # for ending the processes that the command leaves; the kernel may keep one for longer
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def main() -> None:
     with contextlib.suppress(AttributeError):  # only Linux has it
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)  # whoever started it says when to end; a handler is not inherited
+        signal.signal(number, lambda *_: None)  # the parent decides when this ends; signal handlers are not inherited
     started = time.monotonic()
     with contextlib.ExitStack() as ends:
         disk = DiskUse(specification["folders"], specification["volume"]) if specification["volume"] else None
@@ -81,7 +81,7 @@ def start(specification: dict[str, Any]) -> Any:
 
 @contextlib.contextmanager
 def killed_first() -> Any:
-    """Processes that are started within the context are the first to be killed when this machine runs out of memory."""
+    """Make processes started within the block the first to be killed when this machine runs out of memory."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError):
         before = score.read_text()
@@ -96,7 +96,7 @@ def killed_first() -> Any:
 def watch(
     job: Any, specification: dict[str, Any], started: float, parent: int, disk: DiskUse | None, memory: MemoryUse
 ) -> dict[str, Any]:
-    """Wait for the job's end, or bring it about."""
+    """Wait until the job ends, and end it if it is told to stop or exceeds a limit."""
     reason, kill_at, terminated = None, None, True
     orders = [sys.stdin.fileno()]
     while not job.ended():
@@ -129,13 +129,13 @@ def watch(
 
 
 class Processes:
-    """The job as processes of this machine: a command, and all that it starts."""
+    """A job as processes of this machine: a command, and all processes that it starts."""
 
     def __init__(self, specification: dict[str, Any]):
         command = specification["command"]
         self._sandboxed = specification["bubblewrap"] is not None
         files = []
-        if self._sandboxed:  # bubblewrap's command line can be read in the sandbox, a file that it has read cannot
+        if self._sandboxed:  # the job could read bubblewrap's command line, but not a file that bubblewrap has read
             program, *arguments = specification["bubblewrap"]
             files = [arguments_file(arguments)]
             command = [program, "--args", str(files[0]), "--", *command]
@@ -156,10 +156,9 @@ class Processes:
         return self._process.poll() is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """Bytes that the job's processes have in memory, and their numbers.
+        """The bytes of memory that the job's processes use, and their process IDs.
 
-        Shared memory counts once for each process, unless that would exceed the limit: only then is it measured
-        exactly.
+        Shared memory counts once for each process; only if that exceeds the limit is it measured exactly.
         """
         processes = psutil.Process().children(recursive=True)
         total = sum(size(process, False) for process in processes)
@@ -168,9 +167,9 @@ class Processes:
         return total, [process.pid for process in processes]
 
     def terminate(self) -> bool:
-        """Send SIGTERM to the job's first process, as Docker does. Returns whether that process existed already.
+        """Send SIGTERM to the job's first process, as Docker does. Returns whether that process exists yet.
 
-        SIGTERM would end bubblewrap and with it the job. The job's first process is the first child of bubblewrap's
+        SIGTERM would end bubblewrap, and the job with it. The job's first process is the first child of bubblewrap's
         child.
         """
         try:
@@ -183,10 +182,10 @@ class Processes:
         return True
 
     def kill(self) -> bool:
-        """Send SIGKILL to each of the job's processes. Returns whether there was one."""
+        """Send SIGKILL to each of the job's processes. Returns whether there were any."""
         any_killed = False
         for process in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error):  # gone, or of another user: a program may change its user
+            with contextlib.suppress(psutil.Error):  # it has ended, or changed its user
                 if process.status() != psutil.STATUS_ZOMBIE:
                     process.kill()
                     any_killed = True
@@ -197,16 +196,16 @@ class Processes:
         return {"code": code if code >= 0 else None, "signal": -code if code < 0 else None}
 
     def close(self) -> None:
-        """End the processes that it left running."""
+        """End the processes that the command left running."""
         deadline = time.monotonic() + CLEANUP_SECONDS
         while self.kill() and time.monotonic() < deadline:
             reap()
 
 
 def arguments_file(arguments: list[str]) -> int:
-    """The descriptor of a file that bubblewrap reads arguments from. Raises ValueError if one holds a zero byte.
+    """The descriptor of a file that bubblewrap reads arguments from. Raises ValueError if one contains a zero byte.
 
-    Zero bytes separate arguments: what follows one in a variable of the job would be an argument of its own.
+    Zero bytes separate arguments: text after a zero byte in a job's variable would become another argument.
     """
     if any("\0" in argument for argument in arguments):
         raise ValueError("embedded null byte")
@@ -218,7 +217,7 @@ def arguments_file(arguments: list[str]) -> int:
 
 
 def size(process: psutil.Process, divided: bool) -> int:
-    """Bytes of a process in memory; divided: what it shares is divided by the number of those that share it."""
+    """The bytes of memory of a process. divided: divide shared memory by the number of processes that share it."""
     try:
         if divided:
             with contextlib.suppress(psutil.AccessDenied, AttributeError):

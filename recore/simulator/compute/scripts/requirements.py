@@ -1,4 +1,4 @@
-"""The packages that a job's requirements.txt asks for beyond the container, installed before the job starts."""
+"""Installs the packages of a job's requirements.txt that the container lacks, before the job starts."""
 
 import contextlib
 import hashlib
@@ -30,12 +30,12 @@ PIP = ("pip", "install", "--quiet")
 INSTALL_SECONDS = 1800
 PART = 1 << 20  # bytes that are read at a time
 LARGEST = 1 << 20  # bytes of a requirements.txt
-LARGEST_REPORT = 256 << 20  # bytes of what pip reports of the packages that it would install
+LARGEST_REPORT = 256 << 20  # bytes of pip's report of the packages that it would install
 
 
 @dataclass(frozen=True)
 class RequirementsFile:
-    """The file of requirements in a script's source, a folder, where pip is run. Both are paths without links."""
+    """A requirements file, and the folder of the script's source, in which pip is run. Both are paths without links."""
 
     source: Path
     file: Path
@@ -46,18 +46,20 @@ class PackageInstaller:
 
     def __init__(self, folder: Path, isolation: Isolation):
         self._folder, self._isolation = folder, isolation
-        self._installing: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # while a job has the lock
-        self._lock = threading.Lock()  # of that dictionary
+        self._installing: WeakValueDictionary[str, threading.Lock] = (
+            WeakValueDictionary()
+        )  # an entry lasts while a job uses it
+        self._lock = threading.Lock()  # for that dictionary
 
     def install(
         self, job: Job, image: str, requirements: RequirementsFile, log: JobLog, instance: Instance | None, folder: Path
     ) -> Path | None:
-        """Install the packages of a requirements.txt that the container lacks, into a folder of their own.
+        """Install the packages of a requirements.txt that the container lacks into a separate folder, and return it.
 
         The same requirements are installed once. Returns None if a Python of this machine runs jobs and lacks nothing.
-        What is installed never enters this environment. Packages of the index come as wheels, so that none of their
-        code runs in this step, which has the network; packages in the source are built in a sandbox that has none.
-        instance: whose memory, processors and volume pip may use. folder: where it works. Raises JobFailed or
+        The simulator's environment is never changed. Packages from the index must be wheels, so that none of their
+        code runs in this step, which has a network; packages in the source are built in a sandbox that has none.
+        instance: whose memory, processors and volume pip may use. folder: where pip works. Raises JobFailed or
         JobStopped.
         """
         text = start_of(requirements.file, LARGEST + 1)
@@ -71,14 +73,14 @@ class PackageInstaller:
         source = OutputFolder(requirements.source, ML)
         digest = digest_of(image, text, source if local else None, job.raise_if_stopping)
         target = self._folder / digest
-        with self._alone(digest, job):
+        with self._locked(digest, job):
             if target.is_dir():
                 return target
             part = folder / "install"
             (part / "ml/packages").mkdir(parents=True)
             sandbox = Sandbox(part, self._isolation, image)
             run_pip = partial(_run_pip, job, log, instance)
-            with log.shown_as(sandbox.ml, ML):  # pip runs outside of the sandbox if it has the network
+            with log.shown_as(sandbox.ml, ML):  # pip runs outside the sandbox if it has a network
                 if named:
                     _install_from_index(named, sandbox, run_pip)
                 if local:
@@ -88,15 +90,15 @@ class PackageInstaller:
                     run_pip(sandbox.launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code"))
             target.parent.mkdir(exist_ok=True)
             packages = OutputFolder(sandbox.ml, f"{ML}/packages")
-            if not packages.exists():  # or what was built has put a link in its place
+            if not packages.exists():  # `exists` raises JobFailed if a build replaced it by a link
                 raise _not_installed("a package removed the others")
             packages.path.rename(target)
             remove(part, job.raise_if_stopping)
             return target
 
     @contextlib.contextmanager
-    def _alone(self, digest: str, job: Job) -> Iterator[None]:
-        """Within the context no other job installs the same. Raises JobStopped if the job must end while it waits."""
+    def _locked(self, digest: str, job: Job) -> Iterator[None]:
+        """Prevent other jobs from installing the same within the block. Raises JobStopped if the job must end first."""
         with self._lock:
             lock = self._installing.setdefault(digest, threading.Lock())
         while not lock.acquire(timeout=0.2):
@@ -108,7 +110,7 @@ class PackageInstaller:
 
 
 def _install_from_index(named: list[Requirement], sandbox: Sandbox, run_pip: Callable[[Launch], None]) -> None:
-    """Let pip resolve what the container lacks, and install exactly that into the folder."""
+    """Let pip determine which packages the container lacks, and install exactly those."""
     pip = ["-m", *PIP, "--disable-pip-version-check", "--only-binary=:all:"]
     command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, named)]
     run_pip(sandbox.isolation.networked(sandbox, command))
@@ -135,7 +137,7 @@ def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
             requirement = None
         if requirement is None or (requirement.url and not requirement.url.startswith("file:")):
             raise _not_installed(
-                f"'{text[:200]}' is neither a package of the index by its name nor a path in the source"
+                f"'{text[:200]}' is neither the name of a package on the index nor a path in the source"
             )
         if requirement.url:
             local.append(text)
@@ -145,7 +147,7 @@ def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
 
 
 def _is_here(requirement: Requirement, python: PythonEnvironment) -> bool:
-    """Whether the container has a requirement, or the requirement is for another platform."""
+    """Whether the container satisfies a requirement, or the requirement is for another platform."""
     try:
         if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
             return True
@@ -156,7 +158,7 @@ def _is_here(requirement: Requirement, python: PythonEnvironment) -> bool:
 
 
 def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check) -> str:
-    """A digest of an image's name, a text, and all files of a source to which paths may lead."""
+    """A digest of an image's name, the text of the requirements, and all files of the source if they refer to it."""
     digest = hashlib.sha256()
 
     def add(*values: bytes) -> None:

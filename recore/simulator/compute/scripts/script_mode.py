@@ -1,6 +1,6 @@
 """Script mode: puts a training job's script, hyperparameters and configuration into /opt/ml.
 
-The script comes as an archive on S3, or as a channel that the SDK's driver scripts start it from.
+The script is in an archive on S3, or in a channel from which the SDK's driver scripts start it.
 """
 
 import contextlib
@@ -22,14 +22,14 @@ from recore.simulator.isolation.translation import translated, translated_in_she
 from recore.simulator.state.records import Record
 
 LARGEST_DESCRIPTION = 1 << 20  # bytes of the SDK's description of a source
-LARGEST_SCRIPT = 1 << 20  # bytes of a script that is translated: those of the SDK have some thousands
-SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, as the job has no network to fetch it
+LARGEST_SCRIPT = 1 << 20  # bytes of a script that is translated; the SDK's scripts have some thousands
+SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, because the job has no network to fetch it
 CHECKPOINTS = "/opt/ml/checkpoints"  # the folder of a CheckpointConfig without a LocalPath
-REPACKING = "_repack_script_launcher.sh"  # of version 2 of the SDK, with a script beside it that names /opt/ml
+REPACKING = "_repack_script_launcher.sh"  # of version 2 of the SDK, next to a script that uses /opt/ml
 
 
 def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool) -> RequirementsFile | None:
-    """Fill /opt/ml: channels, configuration, the script. Returns the requirements that are to be installed."""
+    """Fill /opt/ml with channels, configuration and script. Returns the requirements to install."""
     ml = job.folder / "ml"
     for folder in ("input/config", "input/data", "model", "output/data", "code"):
         (ml / folder).mkdir(parents=True)
@@ -56,7 +56,7 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
         (ml / f"input/config/{file}.json").write_text(text)
     drivers, program = ml / "input/data/sm_drivers", _bare(settings.get("sagemaker_program", ""))
     requirements = None
-    if not program.endswith(".sh"):  # the toolkit installs nothing for a command
+    if not program.endswith(".sh"):  # the toolkit installs nothing for a shell script
         requirements = find_requirements(unpacked(source, job, volume), drivers / "sourcecode.json")
     if not true_paths:
         translate_scripts(drivers.rglob("*"), ml)
@@ -66,9 +66,9 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
 
 
 def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
-    """Make the folder for checkpoints, which are not kept. Outside /opt/ml the script must make it itself."""
+    """Create the folder for checkpoints, which are not kept. Outside /opt/ml the script must create it itself."""
     if path.is_relative_to(ML) and not path.is_relative_to(f"{ML}/input") and ".." not in path.parts:
-        with contextlib.suppress(OSError, ValueError):  # a name that no folder can have
+        with contextlib.suppress(OSError, ValueError):  # an invalid name
             (ml / path.relative_to(ML)).mkdir(parents=True, exist_ok=True)
 
 
@@ -101,9 +101,9 @@ def _bare(value: str) -> str:
 
 
 def unpacked(source: Path, job: Job, volume: Volume) -> Path:
-    """The folder of a script's source, which is a folder, an archive, or a folder that holds just an archive.
+    """The folder of a script's source, which is a folder, an archive, or a folder that contains only an archive.
 
-    An archive is unpacked for its requirements.txt alone: the job unpacks it for itself.
+    An archive is unpacked here only for its requirements.txt: the job unpacks it itself.
     """
     files = list(source.iterdir()) if source.is_dir() else [source]
     if len(files) == 1 and files[0].name.endswith((".tar.gz", ".tgz")) and files[0].is_file():
@@ -114,16 +114,16 @@ def unpacked(source: Path, job: Job, volume: Volume) -> Path:
 
 
 def folder_below(ml: Path, submitted: str, name: str) -> Path:
-    """The folder of this machine for a path below /opt/ml. Raises JobFailed if the path leads elsewhere.
+    """The folder on this machine for a path below /opt/ml. Raises JobFailed if the path leads elsewhere.
 
-    name: of what holds the path, in the reason.
+    name: of the setting that contains the path, for the message.
     """
     folder = ml / submitted.removeprefix(f"{ML}/")
     try:
         folder.is_dir()  # raises OSError for a name that is too long, which resolve does not
         if folder.resolve().is_relative_to(ml):
             return folder
-    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or an invalid name
         pass
     raise JobFailed(f"ClientError: {name} {submitted[:200]!r} is not below {ML}")
 
@@ -145,14 +145,14 @@ def find_requirements(source: Path, drivers: Path | None = None) -> Requirements
         folder, path = source.resolve(), (source / name).resolve()
         if path.is_relative_to(folder):
             return RequirementsFile(folder, path) if path.is_file() else None
-    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that no file can have
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or an invalid name
         reason = "the file of requirements in the source has an invalid name, or is a loop of links"
         raise JobFailed(f"ClientError: {reason}") from None
     raise JobFailed("ClientError: the file of requirements is not in the source")
 
 
 def translate_scripts(paths: Iterable[Path], ml: Path) -> None:
-    """Without a sandbox, scripts that the SDK adds must name this job's folder instead of /opt/ml."""
+    """Replace /opt/ml with this job's folder in scripts that the SDK adds, as is necessary without a sandbox."""
     for path in paths:
         script = start_of(path, LARGEST_SCRIPT + 1)
         if not script or len(script) > LARGEST_SCRIPT:

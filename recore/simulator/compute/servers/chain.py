@@ -19,16 +19,16 @@ from recore.simulator.isolation.instances import Instance
 from recore.simulator.protocol.account import REGION
 from recore.simulator.state.records import Record
 
-PING_SECONDS = 600.0  # until /ping must have answered with 200
+PING_SECONDS = 600.0  # within which /ping must answer with 200
 
 
 class Chain:
-    """The servers of all containers of a model on one instance. A context manager, which starts and stops them.
+    """The servers of all containers of a model on one instance. A context manager that starts and stops them.
 
-    model: a Model record, of one container or several. job: whose processes they are. log: where a PrimaryContainer
-    prints; each of several containers has a stream of its own below it. instance: whose memory and volume they have
-    together. name: of the chain's folder in the job's folder. environment: variables that replace the containers' own;
-    defaults: those that the containers' own replace. log, folder: the chain's. ending: how the processes ended, after
+    model: a Model record with one container or several. job: runs the processes. log: for a PrimaryContainer's output;
+    each of several containers has its own stream below it. instance: whose memory and volume all containers share.
+    name: of the chain's folder in the job's folder. environment: variables that override the containers' own;
+    defaults: those that the containers' own override. log, folder: the chain's. ending: how the processes ended, after
     `stop`; None if none was started.
     """
 
@@ -43,7 +43,7 @@ class Chain:
         environment: Mapping[str, str] | None = None,
         defaults: Mapping[str, str] | None = None,
     ):
-        self._job, self.log, self.folder = job, log, job.place / name
+        self._job, self.log, self.folder = job, log, job.path / name
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         containers = named_containers(model)
         sockets = [socket_folder.for_server(platform.sockets) for _ in containers]
@@ -67,7 +67,7 @@ class Chain:
         ]
 
     def __enter__(self) -> "Chain":
-        """Start all servers side by side. Raises JobFailed or JobStopped."""
+        """Start all servers concurrently. Raises JobFailed or JobStopped."""
         try:
             (self._job.folder / self.folder.name).mkdir()
             with ThreadPoolExecutor(len(self._servers)) as pool:
@@ -79,7 +79,7 @@ class Chain:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Stop. Raises the cause instead of a JobFailed if a server knows it: a limit, a stop, its own reason."""
+        """Stop. Raises the cause instead of a JobFailed if it is known: a limit, a stop, or a server's own reason."""
         self.stop()
         if self.ending and self.ending.is_at_limit:
             error = error or JobFailed()
@@ -90,7 +90,7 @@ class Chain:
 
     @property
     def ending(self) -> Ending | None:
-        """How the processes ended: the first that a limit ended, with the most memory that all had together."""
+        """How the processes ended: the first one that exceeded a limit, with the peak memory of all together."""
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
@@ -113,20 +113,20 @@ class Chain:
             if not silent:
                 return
             if deadline.is_over:
-                who = server_of(silent[0])
-                raise JobFailed(f"AlgorithmError: {who} did not answer /ping with 200 within {seconds:g} s")
+                server_name = server_of(silent[0])
+                raise JobFailed(f"AlgorithmError: {server_name} did not answer /ping with 200 within {seconds:g} s")
             time.sleep(0.05)
 
     def failure(self) -> str | None:
-        """Which container's server has ended or failed, and why, as a job's reason; None while all can serve."""
+        """A failure reason that names the server that has ended or failed; None while all can serve."""
         failures = (server.failure() for server in self._servers)
         return next((f"AlgorithmError: {failure}" for failure in failures if failure), None)
 
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline, largest: int = LARGEST) -> Response:
         """The response of the last container to a POST to /invocations, or the first response that is not a success.
 
-        headers: those of the caller. Each container gets them, but Content-Type is that of its input, and Accept is for
-        the last. deadline: for the last byte of the last response. largest: bytes that each response's body may have.
+        headers: the caller's. Each container gets them, but Content-Type is that of its input, and only the last one
+        gets Accept. deadline: for the last byte of the last response. largest: maximum bytes of each response's body.
         Raises NoResponse, in particular TimedOut. Both, like the response, name the container.
         """
         passed = {name: value for name, value in headers.items() if name.lower() != "accept"}
@@ -153,10 +153,10 @@ class Chain:
 
 
 def named_containers(model: Record) -> list[tuple[str, Record]]:
-    """The containers of a model in their order, with their names in messages and logs. A PrimaryContainer has none.
+    """The containers of a model in order, with their names in messages and logs; a PrimaryContainer's name is empty.
 
-    model: a model's members, the internal ones included: Served, if there is one, holds the containers of the model
-    packages that the model was created from.
+    model: a model's members, including the internal ones: Served, if present, contains the containers of the model
+    packages from which the model was created.
     """
     model = model.get("Served", model)
     if "PrimaryContainer" in model:

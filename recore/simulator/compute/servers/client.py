@@ -1,4 +1,4 @@
-"""HTTP to a server behind a Unix socket: connections are kept, and each request has one deadline."""
+"""An HTTP client for a server on a Unix socket: connections are reused, and each request has one deadline."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # of a request's head
 
 
 class UnixClient:
-    """A client of the server that listens on a Unix socket. For several threads; `close` ends its connections."""
+    """A client of the server that listens on a Unix socket. Thread-safe; `close` closes its connections."""
 
     def __init__(self, socket: Path):
         self._socket = socket
@@ -39,7 +39,7 @@ class UnixClient:
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        deadline: for the last byte of the response. largest: bytes that its body may have. Raises NoResponse, in
+        deadline: for the last byte of the response. largest: maximum bytes of its body. Raises NoResponse, in
         particular TimedOut and Disconnected.
         """
         head = _head(method, path, body, headers or {})
@@ -58,7 +58,7 @@ class UnixClient:
             raise Disconnected(f"the server did not respond: {error or type(error).__name__}") from None
 
     def close(self) -> None:
-        """End the connections that no request uses; the others end with their requests."""
+        """Close the idle connections; the others are closed after their requests."""
         self._closed = True
         while self._idle:
             self._idle.pop().close()
@@ -74,28 +74,28 @@ class UnixClient:
 
 
 class UnixConnection(socket.socket):
-    """A connection on which each request must be done by its deadline. Raises TimeoutError.
+    """A connection on which each request must be complete by its deadline. Raises TimeoutError.
 
-    A timeout for each byte would not do: a server that sends one now and then would never reach it. The kernel keeps
-    the time: Python's own timeouts take twice as many system calls, and in each of them another thread may run, for
-    which an invocation among many has to wait.
+    A timeout for each byte is not enough: a server that sends one now and then would never reach it. The kernel applies
+    the timeouts: Python's own take twice as many system calls, and during each of them another thread may run, for
+    which the invocation has to wait.
     """
 
     def __init__(self, path: Path, deadline: Deadline):
-        """Open it. deadline: of the first request; later requests have others."""
+        """Open the connection. deadline: of the first request; later requests have their own."""
         self._deadline, self.can_be_kept = deadline, False
-        # the socket itself: the job could put a link to another server's socket in its place
-        place = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+        # the socket itself: the job could replace it by a link to another server's socket
+        descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW)
         try:
             super().__init__(socket.AF_UNIX)
             try:
                 with self._timed(socket.SO_SNDTIMEO):
-                    self.connect(f"/proc/self/fd/{place}")
+                    self.connect(f"/proc/self/fd/{descriptor}")
             except BaseException:
                 self.close()
                 raise
         finally:
-            os.close(place)
+            os.close(descriptor)
 
     def is_open(self) -> bool:
         """Whether the server has neither closed the connection nor sent anything since the last response."""
@@ -109,7 +109,7 @@ class UnixConnection(socket.socket):
         A server may respond and close the connection before it has read the whole request.
         """
         self._deadline, self.can_be_kept = deadline, False
-        if len(body) < PART:  # together, so that the server wakes only once
+        if len(body) < PART:  # sent together, so that the server wakes up only once
             head, body = head + body, b""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.sendall(head)
@@ -118,7 +118,7 @@ class UnixConnection(socket.socket):
         return response
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        for start in range(0, len(data), PART):  # each part has the time that is left
+        for start in range(0, len(data), PART):  # each part has the remaining time
             with self._timed(socket.SO_SNDTIMEO):
                 super().sendall(data[start : start + PART], flags)
 
@@ -129,7 +129,7 @@ class UnixConnection(socket.socket):
     @contextlib.contextmanager
     def _timed(self, option: int) -> Iterator[None]:
         left = self._deadline.left
-        if left < 1e-6:  # which the kernel would take for no limit
+        if left < 1e-6:  # the kernel would treat this as no limit
             raise TimeoutError
         self.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", int(left), int(left % 1 * 1e6)))
         try:
@@ -139,7 +139,7 @@ class UnixConnection(socket.socket):
 
 
 def _head(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-    """A request's lines before its body. Raises NoResponse if that would not be HTTP."""
+    """A request's head, before its body. Raises NoResponse if it would not be valid HTTP."""
     fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     if wrong := [line for line in lines if not LINE.fullmatch(line)]:

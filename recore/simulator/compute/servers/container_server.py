@@ -1,4 +1,4 @@
-"""Starts, invokes and stops the server of one container of a model, in a folder of its own."""
+"""Starts, invokes and stops the server of one container of a model, in a separate folder."""
 
 import math
 import threading
@@ -25,10 +25,10 @@ from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import ML
 from recore.simulator.state.records import Record
 
-SHORT = 1 << 20  # bytes of the body of a response, unless a request says otherwise
-ONE_PING = 2.0  # seconds for a single one, as on AWS
+SHORT = 1 << 20  # bytes of a response's body, unless a request says otherwise
+ONE_PING = 2.0  # seconds for a single ping, as on AWS
 CODE = f"{ML}/code"
-# headers of a response that clients, captures and other containers get to read
+# headers of a response that clients, captures and other containers receive
 PASSED_ON = ("content-type", "x-amzn-sagemaker-custom-attributes")
 OFFLINE = (
     "AlgorithmError: The server did not start: EnableNetworkIsolation is set, and the container's serve runs "
@@ -40,11 +40,11 @@ OFFLINE = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    container: of a Model record. job: whose processes they are. log: where they print. instance: with its volume, which
-    all containers of the model share. volume: what the model and its source take of it. folder: of the container, in
-    the job's folder. sockets: the path of a folder that its processes share with this one. name: of the container; a
-    model's only container has none. variables: its environment. has_network: on AWS, that is without
-    EnableNetworkIsolation. ready: whether it has answered a ping. ending: how its processes ended, if they have.
+    container: of a Model record. job: runs the processes. log: for their output. instance: shared, with its volume, by
+    all containers of the model. volume: counts the space for the model and its source. folder: the container's, in the
+    job's folder. sockets: the path of a folder that the processes share with the simulator. name: the container's;
+    empty for a model's only container. variables: its environment. has_network: whether it has a network on AWS, that
+    is, if EnableNetworkIsolation is not set. ready: whether it has answered a ping. ending: how its processes ended.
     """
 
     platform: Platform
@@ -65,7 +65,7 @@ class ContainerServer:
         self._client = UnixClient(self.sockets / socket_folder.NAME)
         self._process: SupervisedProcess | None = None
         self._stopped = False
-        self._lock = threading.Lock()  # between start, stop and those that look whether it has ended
+        self._lock = threading.Lock()  # for start, stop, and checks of whether it has ended
 
     def start(self) -> None:
         """Download and unpack the model, install its requirements, start the server. Raises JobFailed or JobStopped."""
@@ -95,8 +95,8 @@ class ContainerServer:
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
         """Whether the server has answered /ping with 200.
 
-        is_busy: whether invocations are in progress. If given, a server that had answered is pinged again. It is then
-        also ready if it keeps the ping waiting while it is busy, as its workers take requests in their order.
+        is_busy: whether invocations are in progress. If given, a server that had answered is pinged again. If it
+        does not answer while it is busy, it is still ready, because its workers handle requests in order.
         """
         if self.ready and is_busy is None:
             return True
@@ -112,7 +112,7 @@ class ContainerServer:
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline, largest: int = LARGEST) -> Response:
         """The response to a POST to /invocations, whatever its status. Raises NoResponse.
 
-        largest: bytes that the response's body may have. The API has only ASCII in the headers that are passed on.
+        largest: maximum bytes of the response's body. The API allows only ASCII in the headers that are passed on.
         """
         response = self.request("POST", "/invocations", deadline, body, headers, largest)
         for name in PASSED_ON:
@@ -129,13 +129,13 @@ class ContainerServer:
         headers: Mapping[str, str] | None = None,
         largest: int = SHORT,
     ) -> Response:
-        """The response to a request, whatever its status. largest: bytes that its body may have. Raises NoResponse."""
+        """The response to a request, whatever its status. largest: maximum bytes of its body. Raises NoResponse."""
         try:
             response = self._client.request(method, path, body, headers, deadline=deadline, largest=largest)
         except NoResponse as error:
             error.container = self.name
             raise
-        if response.status >= 400:  # reasons of jobs hold it
+        if response.status >= 400:  # failure reasons quote it
             text = self._with_container_paths(response.body.decode("utf-8", "surrogateescape"))
             response = replace(response, body=text.encode("utf-8", "surrogateescape"))
         return replace(response, container=self.name)
@@ -146,14 +146,14 @@ class ContainerServer:
         if cause or not self._ended():
             return cause
         printed = self._with_container_paths("\n".join(list(self.log.tail)[-5:]))[-900:]
-        return self.cause() or self._explained(printed or "it printed nothing")
+        return self.cause() or self._failure_message(printed or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Why it failed, if that is certain: a limit of its instance, or the failure file that it wrote."""
+        """Why it failed, if this is certain: a limit of its instance, or the failure file that it wrote."""
         if self.ending and (limit := exceeded(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
         reason = self._with_container_paths(text_of(self.folder / "ml/output/failure"))[:900]
-        return self._explained(reason) if reason else None
+        return self._failure_message(reason) if reason else None
 
     def kill(self) -> None:
         """Kill the server's processes."""
@@ -167,7 +167,7 @@ class ContainerServer:
             self._stopped = True
             self.kill()
             self._wait_for_end()
-        self.log.deliver()  # also what was written before its processes could start
+        self.log.deliver()  # also lines from before its processes started
         remove(self.sockets)
 
     def _ended(self) -> bool:
@@ -177,12 +177,12 @@ class ContainerServer:
                 self._wait_for_end()
         return self.ending is not None
 
-    def _explained(self, reason: str) -> str:
+    def _failure_message(self, reason: str) -> str:
         when = "failed" if self.ready else "ended before it was ready"
         return f"{server_of(self.name)} {when}: {reason}"
 
     def _with_container_paths(self, text: str) -> str:
-        """A text of the server with the paths that it would have in a container."""
+        """The server's text with the paths that it would contain in a container."""
         return as_in_a_container(text, self.folder).replace(str(self.sockets), "/run/server")
 
     def _wait_for_end(self) -> None:
@@ -201,7 +201,7 @@ class ContainerServer:
             transfers.download(s3, uri, self.folder / "archive", check, volume)
             archives.unpack(transfers.only(self.folder / "archive", uri), ml / "model", volume, check)
         elif uri:
-            transfers.download(s3, uri, ml / "model", check, volume, alone=not uri.endswith("/"))
+            transfers.download(s3, uri, ml / "model", check, volume, is_object=not uri.endswith("/"))
         submitted = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
         if submitted.startswith("s3://"):
             transfers.download(s3, submitted, self.folder / "source", check, volume)
@@ -217,10 +217,10 @@ def server_of(container: str) -> str:
 
 
 def model_data(container: Record) -> tuple[str, bool]:
-    """The URI of the model of a container of a Model record, empty if it names none, and whether that is packed.
+    """The URI of a container's model, empty if the container has none, and whether the model is packed.
 
-    If it is packed, the URI is that of an archive of what /opt/ml/model is to hold, otherwise of the objects
-    themselves. Raises ValueError if the container is refused.
+    If it is packed, the URI is that of an archive of the content of /opt/ml/model, otherwise of the objects
+    themselves. Raises ValueError if the container is invalid.
     """
     if "ModelDataSource" not in container:
         return container.get("ModelDataUrl", ""), True
@@ -233,7 +233,7 @@ def model_data(container: Record) -> tuple[str, bool]:
         raise ValueError(f"ModelDataSource: {refused[0]} is not simulated")
     is_prefix, packed = source["S3DataType"] == "S3Prefix", source["CompressionType"] == "Gzip"
     if is_prefix and packed:
-        raise ValueError("ModelDataSource: an S3Prefix is read here with CompressionType None only")
+        raise ValueError("ModelDataSource: an S3Prefix is supported only with CompressionType None")
     if is_prefix != source["S3Uri"].endswith("/"):
         raise ValueError("ModelDataSource: the S3Uri of an S3Prefix must end with '/', that of an S3Object must not")
     return source["S3Uri"], packed

@@ -1,4 +1,4 @@
-"""A response of a model's server, read by h11, which refuses what is not HTTP."""
+"""Reads the responses of a model's server with h11, which rejects invalid HTTP."""
 
 import re
 import socket
@@ -12,10 +12,10 @@ from recore.failures import printable
 PART = 1 << 16  # bytes that are read at a time
 HEAD = 64 << 10  # bytes of a head, of a chunk's line, and of a trailer
 TEXT = 64 << 10  # bytes of a body that messages quote
-INTERIM = 10  # responses with which a server may announce the one that counts
-# in a head; h11 leaves these characters in values, and joins the lines
+INTERIM = 10  # informational responses that a server may send before the final one
+# in a head; h11 keeps these characters in values, and joins continued lines
 REFUSED = re.compile(rb"(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])|\n[ \t]")
-WORDS = {  # instead of those of h11 that are hard to understand
+WORDS = {  # replace messages of h11 that are hard to understand
     "illegal request line": "it does not begin with a status line",
     "Receive buffer too long": f"its head, or a line between chunks, has more than {HEAD >> 10} kB",
     "Received server _SWITCH_UPGRADE event without a pending proposal": "it switches to another protocol",
@@ -24,9 +24,9 @@ REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")]
 
 
 class NoResponse(Exception):
-    """The server sent no response, or an invalid one; the message says which.
+    """The server sent no response, or an invalid one; the message explains which.
 
-    container: the name of the container whose server it is. A model's only container has none.
+    container: the name of the server's container; empty for a model's only container.
     """
 
     def __init__(self, message: str, container: str = ""):
@@ -44,9 +44,9 @@ class Disconnected(NoResponse):
 
 @dataclass(frozen=True)
 class Response:
-    """headers: by their names in lower case; of a name that occurs twice the last one.
+    """A response. headers: by lower-case name; if a name occurs twice, the last one.
 
-    container: the name of the container that gave it. A model's only container has none.
+    container: the name of the container that sent it; empty for a model's only container.
     """
 
     status: int
@@ -65,9 +65,9 @@ class Response:
 
 
 def read_response(connection: socket.socket, largest: int) -> tuple[Response, bool]:
-    """The next response on a connection, and whether the connection can take another request.
+    """Read the next response on a connection. Returns it, and whether the connection can be used again.
 
-    largest: bytes that its body may have. Raises NoResponse, in particular Disconnected.
+    largest: maximum bytes of its body. Raises NoResponse, in particular Disconnected.
     """
     incoming = Incoming(connection)
     head, body = _head(incoming), bytearray()
@@ -82,11 +82,11 @@ def read_response(connection: socket.socket, largest: int) -> tuple[Response, bo
 
 
 class Incoming:
-    """What a server sends on a connection, as h11's events."""
+    """The data that a server sends on a connection, as h11's events."""
 
     def __init__(self, connection: socket.socket):
         self._connection, self._ended = connection, False
-        self._received = bytearray()  # what precedes the body, and some of that
+        self._received = bytearray()  # the bytes before the body, and some of the body
         self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD)
         for event in (REQUEST, h11.EndOfMessage()):
             self._protocol.send(event)
@@ -103,7 +103,7 @@ class Incoming:
         return states == {h11.DONE} and not self._protocol.trailing_data[0] and not self._ended
 
     def next_event(self) -> h11.Event:
-        """Raises NoResponse, or OSError before anything was received."""
+        """Read the next event. Raises NoResponse, or OSError if nothing was received yet."""
         try:
             while (event := self._protocol.next_event()) is h11.NEED_DATA:
                 self._receive()
@@ -130,7 +130,7 @@ class Incoming:
 
 
 def _head(incoming: Incoming) -> h11.Response:
-    """The head of the response that counts. Raises NoResponse."""
+    """The head of the final response. Raises NoResponse."""
     for _ in range(INTERIM + 1):
         event, head = incoming.next_event(), incoming.head
         if wrong := REFUSED.search(head):
