@@ -1,9 +1,9 @@
-"""Connects a port in a container without a network with a Unix socket in a shared folder.
+"""Connects a port in a container without a network to a Unix socket in a shared folder.
 
     python bridge.py FROM TO COMMAND...
 
 FROM and TO are a port of 127.0.0.1 and the path of a socket, in either order. A separate process forwards every
-connection to FROM to TO, and this process becomes the command. Only the standard library is needed.
+connection from FROM to TO, and this process becomes the command. Only the standard library is needed.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import sys
 
 
 async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy one direction of a connection to its end."""
+    """Copy one direction of a connection until it ends."""
     with contextlib.suppress(OSError):
         while chunk := await reader.read(1 << 16):
             writer.write(chunk)
@@ -24,7 +24,7 @@ async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 def listen(address: str) -> socket.socket:
-    """Return a socket that accepts connections at a port or a path."""
+    """Return a socket that listens on a port or at a path."""
     if address.isdecimal():
         return socket.create_server(("127.0.0.1", int(address)), backlog=1024)
     listening = socket.socket(socket.AF_UNIX)
@@ -35,10 +35,10 @@ def listen(address: str) -> socket.socket:
 
 
 async def forward(listening: socket.socket, address: str) -> None:
-    """Forward the connections of a listening socket to a port or a path until the process ends."""
+    """Forward connections from a listening socket to a port or a path until the process ends."""
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):  # if nothing listens there yet, the connection ends
+        with contextlib.suppress(OSError):  # if nothing is listening there yet, the connection is closed
             if address.isdecimal():
                 responses, requests = await asyncio.open_connection("127.0.0.1", int(address))
             else:
@@ -53,7 +53,7 @@ async def forward(listening: socket.socket, address: str) -> None:
 
 
 def start(listening: socket.socket, address: str) -> None:
-    """Forward in a process that is not a child of this one, so that the command has only children of its own."""
+    """Forward in a process that is not a child of this one, so that the command has only its own children."""
     child = os.fork()
     if child:
         listening.close()
@@ -62,7 +62,7 @@ def start(listening: socket.socket, address: str) -> None:
     if os.fork():
         os._exit(0)
     os.setsid()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its container
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the process ends with its container
     null = os.open(os.devnull, os.O_RDWR)
     for output in (0, 1, 2):
         os.dup2(null, output)

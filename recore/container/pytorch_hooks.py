@@ -1,4 +1,4 @@
-"""The default hooks of PyTorch images, which serving.py uses for those that a script does not define."""
+"""The default hooks of PyTorch images, which serving.py uses for hooks that a script does not define."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ SUFFIXES = (".pt", ".pth")
 
 
 class HookContext:
-    """TorchServe's context, which a hook may take as its last parameter. It serves one request at a time.
+    """TorchServe's context, which a hook may have as its last parameter. It is used for one request at a time.
 
     It is also the request processor, from which the toolkit reads the headers.
     """
@@ -33,7 +33,7 @@ class HookContext:
         self.begin(Headers())
 
     def begin(self, headers: Headers) -> None:
-        """Begin a request with these headers, which replaces the previous one."""
+        """Begin a request with these headers, replacing the previous request."""
         self._request, self.status, self.response_headers = headers, "200 OK", Headers()
 
     def get_request_properties(self) -> dict[str, str]:
@@ -53,12 +53,12 @@ class HookContext:
         self.response_headers[key] = value
 
     def set_response_status(self, code: int = 200, phrase: str = "", index: int = 0) -> None:
-        """Set the status. The phrase is ignored: an error's phrase is its whole text, which is also in the body."""
+        """Set the status code. The phrase is ignored: for errors it is the whole message, which is also in the body."""
         self.status = f"{code} {http.client.responses.get(code, 'Unknown')}"
 
 
 class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """The default hooks, which load TorchScript, and read and write JSON, CSV and NPY. All models share them."""
+    """The default hooks. They load TorchScript, and read and write JSON, CSV and NPY."""
 
     needs_module = False
     transform = None
@@ -68,7 +68,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
         self.context = HookContext()
 
     def respond(self, transformer: Transformer, body: bytes, content_type: str, request: dict[str, Any]) -> Response:
-        """Run the hooks on a request. The response has the headers that the toolkit and TorchServe would set."""
+        """Run the hooks on a request. The response gets the headers that the toolkit and TorchServe would set."""
         headers = Headers(EnvironHeaders(request))
         headers["Content-Type"] = content_type
         self.context.begin(headers)
@@ -77,7 +77,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             content = json.dumps(content)
         response = Response(content, self.context.status, self.context.response_headers)
         if response.status_code >= 400:
-            sys.stderr.write(response.get_data(as_text=True) + "\n")  # one write: other workers also write there
+            sys.stderr.write(response.get_data(as_text=True) + "\n")  # one write, as other workers also write to it
             sys.stderr.flush()
         return response
 
@@ -89,7 +89,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             if len(files) != 1:
                 names = ", ".join(file.name for file in files) or "none"
                 raise ValueError(
-                    f"without a model_fn the model must be one TorchScript file (.pt or .pth), but there are: {names}"
+                    f"without a model_fn the model must be one TorchScript file (.pt or .pth), but found: {names}"
                 )
             path = files[0]
         try:
@@ -99,7 +99,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             raise ValueError(f"{path.name} is not TorchScript: {reason}") from None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """Decode a request to a tensor; text becomes float32."""
+        """Decode a request into a tensor; text formats become float32."""
         array = decoder.decode(input_data, content_type)
         return torch.FloatTensor(array) if content_type in content_types.UTF8_TYPES else torch.from_numpy(array)
 

@@ -1,12 +1,12 @@
-"""The program of a model's container: it serves the user's hooks as AWS's scikit-learn image does.
+"""The program of a model's container. It serves the user's hooks as AWS's scikit-learn image does.
 
     python -P serving.py [--hooks FILE] [--bind 127.0.0.1:8080 | --bind unix:/run/model.sock]
 
-GET /ping: 200 once the model is loaded, 503 and the reason if it did not load. POST /invocations: the response of the
-hooks, or 500 and the reason if one raises an error. GET /execution-parameters: the result of the module's
-execution_parameters_fn, which tells Batch Transform how to send its requests; 404 without that function.
+GET /ping: 200 once the model is loaded, or 503 and the reason if it did not load. POST /invocations: the response of
+the hooks, or 500 and the reason if one raises an error. GET /execution-parameters: the result of the module's
+execution_parameters_fn, which tells Batch Transform how to send its requests, or 404 without that function.
 
-FILE defines another image's default hooks: its make_hooks() returns an object like DefaultHooks.
+FILE defines the default hooks of another image: its make_hooks() returns an object like DefaultHooks.
 
 The module SAGEMAKER_PROGRAM (inference.py) is imported from the folder SAGEMAKER_SUBMIT_DIRECTORY, by default
 model/code, or code if that does not exist, below SAGEMAKER_BASE_DIR (/opt/ml). The model is in SM_MODEL_DIR, by default
@@ -43,7 +43,7 @@ from sagemaker_inference.environment import Environment
 from sagemaker_inference.errors import UnsupportedFormatError
 from sagemaker_inference.transformer import Transformer
 
-REASON = 1024  # characters of output/failure that SageMaker shows
+REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 LARGEST_PAYLOAD = 100 * 2**20  # bytes, the limit of Batch Transform
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 METHODS = {"/ping": READ_METHODS, "/invocations": ("POST", "OPTIONS"), "/execution-parameters": READ_METHODS}
@@ -54,12 +54,12 @@ Response = tuple[str, list[Header], bytes]  # status, headers, body
 
 
 class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """The hooks that the user's module may omit, as in AWS's scikit-learn image; the toolkit has the others.
+    """Defaults for hooks that the user's module may omit, as in AWS's scikit-learn image; the toolkit has the others.
 
     needs_module: whether a user's module is required. transform, execution_parameters: functions like a module's
-    transform_fn and execution_parameters_fn, used if there is no module. content_type: the type of a request that names
-    none. context: what a user's hook may take as its last parameter; hooks with a context also have a method `respond`,
-    which runs them on a request.
+    transform_fn and execution_parameters_fn, used if there is no module. content_type: the default content type of a
+    request. context: an object that a user's hook may have as its last parameter; classes with a context also have a
+    method `respond`, which runs the hooks on a request.
     """
 
     needs_module = True
@@ -69,10 +69,10 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     execution_parameters: Callable[[], Any] | None = None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """Decode a request to an array; text becomes float32. A single row or column of CSV is one-dimensional."""
+        """Decode a request into an array; text formats become float32. A single row or column of CSV becomes 1-D."""
         if content_type == content_types.CSV:
             return np.array(list(csv.reader(io.StringIO(input_data), strict=True)), dtype=np.float32).squeeze()
-        if content_type == content_types.NPZ:  # the toolkit in AWS's image does not read it
+        if content_type == content_types.NPZ:  # the toolkit in AWS's image cannot read it
             raise UnsupportedFormatError(content_type)
         data = super().default_input_fn(input_data, content_type)
         return data.astype(np.float32) if content_type == content_types.JSON else data
@@ -90,14 +90,14 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
 
 def make_response(result: Any) -> Response:
-    """Convert a hook's return value to a response as Flask does, regardless of Accept. Raises TypeError."""
+    """Convert a hook's return value to a response as Flask does, ignoring Accept. Raises TypeError."""
     kind = HTML
     if isinstance(result, tuple):
         result, kind = result[:2]
         kind = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
     elif isinstance(result, dict | list):
         result, kind = json.dumps(result), content_types.JSON
-    elif callable(result):  # a response object of Flask or another framework is a WSGI application
+    elif callable(result):  # response objects of Flask and other frameworks are WSGI applications
         return call_application(result)
     elif isinstance(result, Iterator):
         result = b"".join(part.encode() if isinstance(part, str) else part for part in result)
@@ -107,7 +107,7 @@ def make_response(result: Any) -> Response:
 
 
 def call_application(application: Callable[..., Any]) -> Response:
-    """Return a WSGI application's response to a request without content."""
+    """Return a WSGI application's response to an empty request."""
     request: dict[str, Any] = {}
     setup_testing_defaults(request)
     head: list[Any] = []
@@ -117,7 +117,7 @@ def call_application(application: Callable[..., Any]) -> Response:
 
 
 class LoadedModel:
-    """The user's module and its model. If they could not be loaded, `reason` says why."""
+    """The user's module and its model. If they could not be loaded, `reason` explains why."""
 
     def __init__(self, hooks: Any) -> None:
         self._hooks, self._context = hooks, getattr(hooks, "context", None)
@@ -128,14 +128,14 @@ class LoadedModel:
         self.reason = ""
         try:
             self._load()
-        except (Exception, SystemExit) as error:  # a script without a main guard may exit when it is imported
+        except (Exception, SystemExit) as error:  # a script without a main guard may exit on import
             self.reason = f"the model did not load: {type(error).__name__}: {error}"
             trace = traceback.format_exc()
             write_error(trace)
-            # before the text is shortened: a part of a path would not be replaced
+            # before the text is shortened, because a part of a path would not be replaced
             reason, trace = with_container_paths(self.reason), with_container_paths(trace)
-            end = trace[401 - REASON :]
-            if len(end) < len(trace):  # begin with a whole line, unless the end is a part of one long line
+            end = trace[401 - REASON_SIZE :]
+            if len(end) < len(trace):  # begin with a whole line, unless it is all part of one long line
                 end = end.partition("\n")[2] or end
             write_failure(f"{reason[:400]}\n{end}")
 
@@ -144,10 +144,10 @@ class LoadedModel:
         sys.path.insert(0, folder)
         missing = importlib.util.find_spec(module) is None
         if missing and (self._hooks.needs_module or os.environ.get("SAGEMAKER_PROGRAM")):
-            # the toolkit would continue without it and fail later
+            # the toolkit would continue without the module and fail later
             raise ModuleNotFoundError(f"no module {module!r} in {folder}: SAGEMAKER_PROGRAM names it")
         if not missing:
-            __import__(module)  # as a statement does: -X importtime does not report what importlib imports
+            __import__(module)  # like a statement, because -X importtime does not report imports by importlib
         context = {"context": self._context} if self._context else {}
         self._transformer.validate_and_initialize(model_dir=os.environ["SM_MODEL_DIR"], **context)
         if missing:
@@ -157,19 +157,19 @@ class LoadedModel:
             self.parameters = getattr(sys.modules[module], "execution_parameters_fn", None)
 
     def respond(self, body: bytes, content_type: str, request: dict[str, Any]) -> Response:
-        """Run the hooks on a request. request: the WSGI environment, which holds the headers."""
+        """Run the hooks on a request. request: the WSGI environment, which contains the headers."""
         if self._context:
             return call_hook(lambda: self._hooks.respond(self._transformer, body, content_type, request))
         accept = request.get("HTTP_ACCEPT", "")
         data = body.decode(errors="replace") if content_type in content_types.UTF8_TYPES else body
         accept = self._accept if accept in ("", content_types.ANY) else accept
-        # the toolkit's own transform() refuses text that is not UTF-8, and answers its own errors with 4xx
+        # the toolkit's own transform() rejects text that is not UTF-8, and responds to its own errors with 4xx
         model, transform = self._transformer._model, self._transformer._transform_fn
         return call_hook(lambda: transform(model, data, content_type, accept))
 
 
 def call_hook(function: Callable[[], Any]) -> Response:
-    """Call one of the user's functions and return its response; 500 and the reason if it raises an error."""
+    """Call one of the user's functions and return its response, or 500 and the reason if it raises an error."""
     try:
         return make_response(function())
     except (Exception, SystemExit) as error:
@@ -183,7 +183,7 @@ def text_response(status: int, text: str, *headers: Header) -> Response:
 
 
 class HookApplication:
-    """The WSGI application with the server's three paths."""
+    """The WSGI application, which serves three paths."""
 
     def __init__(self, model: LoadedModel, largest_payload: int):
         self._model, self._largest_payload = model, largest_payload
@@ -195,13 +195,13 @@ class HookApplication:
 
     def _respond(self, request: dict[str, Any]) -> Response:
         path, method = request["PATH_INFO"], request["REQUEST_METHOD"]
-        body = self._body(request)  # always read it: a client that is still writing does not read the response
+        body = self._body(request)  # always read it, because a client that is still writing does not read the response
         parameters = self._model.parameters
         if path not in METHODS or (path == "/execution-parameters" and not (parameters or self._model.reason)):
             return text_response(404, f"there is no {path}")
         allow = ("Allow", ", ".join(METHODS[path]))
         if method not in METHODS[path]:
-            return text_response(405, f"{path} does not answer {method}", allow)
+            return text_response(405, f"{path} does not support {method}", allow)
         if method == "OPTIONS":
             return text_response(200, "", allow)
         if self._model.reason:
@@ -214,12 +214,12 @@ class HookApplication:
             return text_response(413, f"the request is larger than {self._largest_payload} bytes")
         if len(body) < int(request.get("CONTENT_LENGTH") or 0):
             return text_response(400, "the request is shorter than its Content-Length")
-        # some AWS services send ContentType
+        # some AWS services send ContentType instead
         kind = request.get("HTTP_CONTENTTYPE") or request.get("CONTENT_TYPE") or self._model.content_type
         return self._model.respond(body, kind, request)
 
     def _body(self, request: dict[str, Any]) -> bytes | None:
-        """Read the request's body to its end and return it, or None if it is too large."""
+        """Read the whole body of the request and return it, or None if it is too large."""
         body, size = io.BytesIO(), 0
         while part := request["wsgi.input"].read(2**20):
             size += len(part)
@@ -236,15 +236,15 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         self._workers = read_number("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)
         self._timeout = read_number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60)
         self._largest_payload = read_number("MAX_CONTENT_LENGTH", LARGEST_PAYLOAD)
-        self._loaded = mmap.mmap(-1, 1)  # shared with the workers: 1 once one of them has loaded the model
+        self._loaded = mmap.mmap(-1, 1)  # shared with the workers; 1 once one of them has loaded the model
         super().__init__()
 
     def load_config(self) -> None:
         settings = {
             "bind": self._bind,
             "workers": self._workers,
-            "timeout": self._timeout,  # per request: gunicorn does not count the time before a worker's first one
-            "graceful_timeout": 3,  # seconds for requests that are being served when the server is stopped
+            "timeout": self._timeout,  # per request; gunicorn does not count the time before a worker's first request
+            "graceful_timeout": 3,  # seconds for requests in progress when the server is stopped
             "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108  gunicorn unlinks it
             "control_socket_disable": True,  # it would be created in the user's home
             "worker_abort": self._raise_timeout,
@@ -255,40 +255,40 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> HookApplication:
-        # run_path gives the file a module name that none of the user's modules has
+        # run_path runs the file under a module name that cannot clash with the user's modules
         hooks = runpy.run_path(str(self._hooks))["make_hooks"]() if self._hooks else DefaultHooks()
         return HookApplication(LoadedModel(hooks), self._largest_payload)
 
     def _raise_timeout(self, worker: Any) -> NoReturn:
-        """Called in a worker whose request takes too long: the error is the response, and the worker is replaced."""
-        raise TimeoutError(f"no answer within {self._timeout} s")
+        """Called in a worker whose request takes too long. The error becomes the response; the worker is replaced."""
+        raise TimeoutError(f"no response within {self._timeout} s")
 
     def _note_loaded(self, worker: Any) -> None:
-        """Called in a worker that can serve: it has loaded the model, or knows why the model did not load."""
+        """Called in a worker that can serve: it has loaded the model or recorded why the model did not load."""
         self._loaded[0] = 1
 
     def _halt_unless_loaded(self, arbiter: Any, worker: Any) -> None:
-        """Called when a worker has ended. If none has loaded the model yet, the next one would end the same way."""
-        if arbiter.LISTENERS and not self._loaded[0]:  # a server that is being stopped has no listeners left
-            reason = "the model did not load: the process that loaded it ended abruptly; the log may say how"
+        """Called when a worker has ended. If none has loaded the model yet, the next one would also fail."""
+        if arbiter.LISTENERS and not self._loaded[0]:  # a server that is being stopped has no listeners
+            reason = "the model did not load: the process that loaded it ended abruptly; see the log"
             write_failure(reason)
             raise HaltServer(reason, arbiter.WORKER_BOOT_ERROR)
 
 
 def write_error(text: str) -> None:
-    """Write to stderr in one write: the workers share it, and their lines must not be interleaved."""
+    """Write to stderr in one call, because the workers share it and their lines must not be interleaved."""
     sys.stderr.write(text)
     sys.stderr.flush()
 
 
 def write_failure(text: str) -> None:
-    """Write the reason to output/failure, unless the folder is missing or another worker has written it."""
+    """Write the reason to output/failure, unless the folder is missing or another worker has written the file."""
     with contextlib.suppress(OSError), open(Path(base_dir(), "output", "failure"), "x", encoding="utf-8") as file:
-        file.write(text[:REASON])
+        file.write(text[:REASON_SIZE])
 
 
 def with_container_paths(text: str) -> str:
-    """Replace the folders of a server outside a container by the paths that it would have inside one."""
+    """Replace the folders of a server outside a container with the paths that they would have inside one."""
     return text.replace(base_dir(), "/opt/ml").replace(tempfile.gettempdir(), "/tmp")  # noqa: S108
 
 
@@ -308,9 +308,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Serve a model: /ping, /invocations, /execution-parameters.")
     port = os.environ.get("SAGEMAKER_BIND_TO_PORT") or "8080"
     parser.add_argument("--bind", default=f"0.0.0.0:{port}", help="HOST:PORT or unix:PATH")
-    parser.add_argument("--hooks", type=Path, help="a file of another image's default hooks")
+    parser.add_argument("--hooks", type=Path, help="file with the default hooks of another image")
     arguments = parser.parse_args()
-    for stream in (sys.stdout, sys.stderr):  # the hooks' output must reach the log at once
+    for stream in (sys.stdout, sys.stderr):  # the hooks' output must reach the log immediately
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True)
     model = os.environ.setdefault("SM_MODEL_DIR", f"{base_dir()}/model")
@@ -321,6 +321,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # unpickling looks up a class of the user's script in __main__, and must not find a class of this file there
+    # unpickling looks up classes of the user's script in __main__, and must not find those of this file there
     sys.modules["__main__"] = types.ModuleType("__main__")
     main()

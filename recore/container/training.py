@@ -1,14 +1,14 @@
-"""The program of a training job: it runs the user's script with SageMaker's training toolkit, as AWS's image does.
+"""The program of a training job. It runs the user's script with SageMaker's training toolkit, as AWS's image does.
 
     python -P training.py
 
-Below SAGEMAKER_BASE_DIR (/opt/ml) it reads input/config/hyperparameters.json (values in JSON or as plain text),
+Below SAGEMAKER_BASE_DIR (/opt/ml) it reads input/config/hyperparameters.json (values as JSON or plain text),
 resourceconfig.json and inputdataconfig.json in the same folder, and the channels input/data/NAME. The hyperparameters
-`sagemaker_program` and `sagemaker_submit_directory` (a folder, a tar.gz or an address on S3) name the script and its
+`sagemaker_program` and `sagemaker_submit_directory` (a folder, a tar.gz or an S3 URI) specify the script and its
 source. The default source is the channel `code`, or the folder code if there is no such channel.
 
 The exit code is that of the script, or 128 + N if signal N ended it. After a failure, output/failure contains the last
-error lines of the script, at most 1024 characters, unless the script wrote that file itself. SIGTERM and SIGINT are
+error lines of the script, at most 1024 characters, unless the script itself wrote that file. SIGTERM and SIGINT are
 forwarded to the script.
 """
 
@@ -30,21 +30,21 @@ os.environ.setdefault("SAGEMAKER_BASE_DIR", "/opt/ml")
 import psutil
 from sagemaker_training import entry_point, environment, errors, logging_config, process, trainer
 
-REASON = 1024  # characters of output/failure that SageMaker shows
+REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 HEADER = "Traceback (most recent call last)"
 STDERR_TAIL = 65536  # bytes at the end of stderr that are searched for the reason
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
-    """The toolkit's runner of the user's script, which also knows the child process, for signals."""
+    """The toolkit's runner of the user's script, which also keeps the child process, for signals."""
 
     child: ClassVar[subprocess.Popen[bytes] | None] = None
 
     def run(self, wait: bool = True, capture_error: bool = False) -> subprocess.Popen[bytes]:
-        """Run the script to its end. Raises ExecuteUserScriptError if it fails."""
+        """Run the script to completion. Raises ExecuteUserScriptError if it fails."""
         command = self._create_command()
         logging_config.log_script_invocation(command, self._env_vars)
-        command[-1] = command[-1].strip('"')  # the toolkit quotes a shell's command, and removes the quotes here
+        command[-1] = command[-1].strip('"')  # the toolkit quotes a shell command, and removes the quotes here
         variables = {name: value for name, value in os.environ.items() if name != "SM_STUDIO_LOCAL_MODE"}
         ScriptRunner.child = subprocess.Popen(command, cwd=environment.code_dir, env=variables)
         if ScriptRunner.child.wait():
@@ -53,23 +53,23 @@ class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
 
 
 def exit_code() -> int:
-    """Return the script's exit code as a shell reports it, 128 + N for signal N; 0 before a script has ended."""
+    """Return the script's exit code as a shell reports it (128 + N for signal N), or 0 if no script has ended."""
     code = (ScriptRunner.child and ScriptRunner.child.returncode) or 0
     return code if code >= 0 else 128 - code
 
 
 def forward_signal(number: int, frame: FrameType | None) -> None:
-    """Forward a signal to the script, whose end also ends this process. Before the script starts, end at once."""
+    """Forward a signal to the script; its end also ends this process. Before the script starts, exit immediately."""
     if ScriptRunner.child:
         ScriptRunner.child.send_signal(number)
         return
     for child in psutil.Process().children():
         child.kill()
-    os._exit(128 + number)  # the toolkit would turn SystemExit into success
+    os._exit(128 + number)  # the toolkit would treat SystemExit as success
 
 
 class StderrTap:
-    """Forwards the stderr of this process and its children, and keeps its end."""
+    """Forwards the stderr of this process and its children, and keeps the last part of it."""
 
     def __init__(self) -> None:
         self._tail, self._stopping = b"", threading.Event()
@@ -81,7 +81,7 @@ class StderrTap:
         self._thread.start()
 
     def stop(self) -> str:
-        """Stop and return the end of the output. A process that keeps writing delays this by at most 10 seconds."""
+        """Stop and return the last part of the output. A process that keeps writing delays this by up to 10 seconds."""
         os.dup2(self._real, 2)
         self._stopping.set()
         self._thread.join(10)
@@ -101,7 +101,7 @@ class StderrTap:
                 while chunk:
                     chunk = chunk[os.write(self._real, chunk) :]
             except OSError:
-                pass  # nothing reads stderr any more, but the script must not fail because of that
+                pass  # stderr is no longer read, but the script must not fail because of that
 
 
 def last_error(text: str) -> str:
@@ -110,27 +110,27 @@ def last_error(text: str) -> str:
     headers = [number for number, line in enumerate(lines) if line.startswith(HEADER)]
     if headers:
         message = "\n".join(itertools.dropwhile(lambda line: line.startswith(" "), lines[headers[-1] + 1 :]))
-        if len(message) > REASON:  # a long message, or much output after the exception: show both ends
-            message = f"{message[: REASON // 2 - 5]}\n...\n{message[-REASON // 2 :]}"
+        if len(message) > REASON_SIZE:  # a long message or much output after the exception: keep both ends
+            message = f"{message[: REASON_SIZE // 2 - 5]}\n...\n{message[-REASON_SIZE // 2 :]}"
         if message:
             return message
     text = "\n".join(lines)
-    return text if len(text) <= REASON else text[-REASON:].partition("\n")[2] or text[-REASON:]
+    return text if len(text) <= REASON_SIZE else text[-REASON_SIZE:].partition("\n")[2] or text[-REASON_SIZE:]
 
 
-def failure_reason(written: str) -> str:
-    """Return why the script, or pip before it, failed: the last error that it wrote, if there is one."""
+def failure_reason(stderr: str) -> str:
+    """Return why the script, or pip before it, failed: the last error in stderr, if there is one."""
     code = ScriptRunner.child.returncode if ScriptRunner.child else 1
-    error = last_error(written)
+    error = last_error(stderr)
     if code < 0:
-        return f"the script was ended by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON]
-    if code > 1 and HEADER in written:  # an uncaught exception exits with 1: this one was caught
-        return f"the script ended with exit code {code}, after\n{error}"[:REASON]
+        return f"the script was ended by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON_SIZE]
+    if code > 1 and HEADER in stderr:  # an uncaught exception exits with 1, so this one was caught
+        return f"the script ended with exit code {code}, after\n{error}"[:REASON_SIZE]
     return error or f"the script ended with exit code {code} and wrote no error"
 
 
 def write_failure(text: str) -> None:
-    """Write output/failure completely or not at all."""
+    """Write output/failure atomically."""
     path = Path(environment.output_dir, "failure")
     part = path.with_name("failure.part")
     part.write_text(text, encoding="utf-8")
@@ -152,7 +152,7 @@ def train() -> None:
     program = job.user_entry_point
     if not program:
         raise errors.ClientError("there is no script to run: set the hyperparameter sagemaker_program")
-    if len(job.hosts) == 1:  # a single host does not have to wait until the names of others are known
+    if len(job.hosts) == 1:  # a single host need not wait until other hosts' names can be resolved
         os.environ["SM_STUDIO_LOCAL_MODE"] = "true"
     script = ScriptRunner(program, job.to_cmd_args(), job.to_env_vars(), 1)
     stderr = StderrTap()
@@ -168,17 +168,17 @@ def train() -> None:
 
 
 def main() -> int:
-    # this process's own stderr bypasses StderrTap, because the toolkit's log is not an error of the script
+    # this process's own stderr bypasses StderrTap, because the toolkit's log is not part of the script's errors
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="backslashreplace")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, forward_signal)
     os.environ["SAGEMAKER_TRAINING_MODULE"] = "__main__:train"
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    # the check would wait for the network, which a job may not have
+    # the version check would wait for the network, which a job may not have
     os.environ.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
     for folder in (environment.model_dir, environment.output_data_dir):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    if shutil.which("which") is None:  # the toolkit looks for two programs of AWS with it, and fails if it is missing
+    if shutil.which("which") is None:  # the toolkit looks for two AWS programs with it, and fails without it
         environment.validate_smddprun = environment.validate_smddpmprun = lambda: False
     code = 0
     try:
@@ -188,7 +188,7 @@ def main() -> int:
     failure = Path(environment.output_dir, "failure")
     text = failure.read_text(errors="replace") if failure.is_file() else ""
     if code and text.startswith("Framework Error:"):
-        write_failure(last_error(text.rpartition("\n\n")[0]))  # the rest repeats the message
+        write_failure(last_error(text.rpartition("\n\n")[0]))  # the last paragraph repeats the message
     return exit_code() or code
 
 

@@ -1,4 +1,4 @@
-"""The default hooks of XGBoost images for serving.py: those of a script, and those of the built-in algorithm."""
+"""The default hooks of XGBoost images for serving.py, for scripts and for the built-in algorithm."""
 
 import json
 import os
@@ -23,16 +23,16 @@ from sagemaker_xgboost_container.image_version import is_before
 
 ACCEPTED = ("text/csv", "application/json")
 VOTING = ("multi:softmax", "binary:hinge")  # objectives whose predictions are classes
-MEGABYTES = 6  # size of a request that AWS's container accepts by default
+MEGABYTES = 6  # the largest request that AWS's container accepts by default
 
 
 class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """The hooks that a script may omit. Like AWS's image, they have no default model_fn."""
+    """Defaults for hooks that a script may omit. As in AWS's image, there is no default model_fn."""
 
     needs_module = True
 
     def default_model_fn(self, model_dir: str) -> Any:
-        raise NotImplementedError("the script has no model_fn: XGBoost images have no default for it")
+        raise NotImplementedError("the script has no model_fn: XGBoost images have no default model_fn")
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
         return decode(input_data, content_type)
@@ -47,20 +47,20 @@ class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
 class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     """The hooks of the built-in algorithm, which respond with CSV or JSON.
 
-    Before version 1.2-2 a response is a single line of CSV. For Batch Transform each prediction has its own line.
+    Before version 1.2-2, a response is a single line of CSV. For Batch Transform, each prediction is on its own line.
     """
 
     needs_module = False
     content_type = "text/csv"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
-        """Load the models in a folder; several form an ensemble. Raises ValueError."""
+        """Load the models in a folder; several models form an ensemble. Raises ValueError."""
         if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
-            raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response holds the predictions only")
+            raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response contains only the predictions")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
         if not files:
             raise ValueError(
-                "the model's archive has no file at its top level: the built-in algorithm writes xgboost-model"
+                "the model's archive has no file at its top level, such as the built-in algorithm's xgboost-model"
             )
         ensemble = os.environ.get("SAGEMAKER_INFERENCE_ENSEMBLE", "true") == "true" and not is_before(1, 2, 2)
         return [load_booster(path) for path in (files if ensemble else files[:1])]
@@ -80,18 +80,18 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
             return Response(f"the data do not fit the model: {message_of(error)}", 400)
         accepted = "text/csv" if is_before(1, 2, 2) else media_type(accept)
         if accepted not in ACCEPTED:
-            return Response(f"Accept {accepted} is not simulated: {' and '.join(ACCEPTED)} are", 406)
+            return Response(f"Accept {accepted} is not simulated: use {' or '.join(ACCEPTED)}", 406)
         return Response(encode(predictions.astype(np.float32).tolist(), accepted), mimetype=accepted)
 
     def execution_parameters(self) -> dict[str, Any]:
-        """Return the settings that Batch Transform uses if the job does not set them."""
+        """Return the settings that Batch Transform uses unless the job sets them."""
         payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MEGABYTES << 20) >> 20
         concurrent = os.cpu_count() or 1
         return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
 
 
 def combine(predictions: list[Any], booster: xgb.Booster) -> Any:
-    """Combine an ensemble's predictions: their mean, or the class with most votes (the lowest class in a tie)."""
+    """Combine an ensemble's predictions: their mean, or the class with the most votes (the lowest in a tie)."""
     if len(predictions) == 1:
         return predictions[0]
     if json.loads(booster.save_config())["learner"]["objective"]["name"] in VOTING:
@@ -114,7 +114,7 @@ def encode(values: list[Any], kind: str) -> str:
 def load_booster(path: Path) -> xgb.Booster:
     """Load a model that XGBoost saved or an older image pickled. Raises ValueError."""
     content = path.read_bytes()
-    if not content:  # XGBoost would end the process
+    if not content:  # XGBoost would crash the process
         raise ValueError(f"the model {path.name} is empty")
     booster = xgb.Booster()
     try:
@@ -131,24 +131,25 @@ def load_booster(path: Path) -> xgb.Booster:
 
 
 def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
-    """Predict with the best rounds. Raises ValueError for too many features, and before version 1.3 for too few.
+    """Predict with the best rounds. Raises ValueError for too many features and, before version 1.3, for too few.
 
-    Absent features are missing values. kind: the request's format, csv or libsvm.
+    Absent features are treated as missing values. kind: the format of the request, csv or libsvm.
     """
     features, trained = matrix.num_col(), booster.num_features()
-    few = features < trained and kind == "csv"
-    if features > trained or (few and features < trained - 1 and is_before(1, 3)):
-        raise ValueError(f"they have {features} features, but it was trained with {trained}")
-    if few:
-        print(f"A request has {features} features, but the model was trained with {trained}: the others are missing.")
+    too_few = features < trained and kind == "csv"
+    if features > trained or (too_few and features < trained - 1 and is_before(1, 3)):
+        raise ValueError(f"the rows have {features} features, but the model was trained with {trained}")
+    if too_few:
+        counts = f"{features} features, but the model was trained with {trained}"
+        print(f"A request has {counts}: the others are treated as missing.")
     best = booster.attr("best_iteration")
     rounds = (0, int(best) + 1) if best else (0, 0)
     return booster.predict(matrix, iteration_range=rounds, validate_features=False)
 
 
 def make_hooks() -> DefaultInferenceHandler:
-    """Return a script's default hooks if SAGEMAKER_PROGRAM names one, otherwise those of the algorithm."""
+    """Return the default hooks for a script if SAGEMAKER_PROGRAM is set, otherwise those of the algorithm."""
     if os.environ.get("SAGEMAKER_PROGRAM"):
         return XGBoostScriptHooks()
-    os.environ.setdefault("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")  # for requests without Accept
+    os.environ.setdefault("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")  # for requests without an Accept header
     return XGBoostAlgorithmHooks()

@@ -1,10 +1,10 @@
-"""The program of a training job with an XGBoost image: it runs a script or the built-in algorithm.
+"""The program of a training job with an XGBoost image. It runs a script or the built-in algorithm.
 
     python -P xgboost_training.py
 
 The hyperparameter `sagemaker_program` names a script, which training.py runs; it can import sagemaker_xgboost_container
 as in AWS's image. Without a script, the algorithm trains on the channels `train` and `validation`, and writes
-model/xgboost-model below SAGEMAKER_BASE_DIR (/opt/ml). If training fails, output/failure says why.
+model/xgboost-model below SAGEMAKER_BASE_DIR (/opt/ml). If training fails, output/failure contains the reason.
 """
 
 import json
@@ -15,11 +15,11 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIBRARY = str(HERE / "xgboost_library")
-REASON = 1024  # characters of output/failure that SageMaker shows
+REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
 
 
 def train(base: Path) -> int:
-    """Train with the built-in algorithm and return the exit status."""
+    """Train with the built-in algorithm and return the exit code."""
     from sagemaker_xgboost_container.algorithm_mode.train import train
     from sagemaker_xgboost_container.exceptions import UserError
 
@@ -32,7 +32,7 @@ def train(base: Path) -> int:
         reason = f"{type(error).__name__}: {error}"
         traceback.print_exc()
     print(f"Training failed: {reason}", file=sys.stderr)
-    (base / "output/failure").write_text(reason[:REASON], encoding="utf-8", errors="backslashreplace")
+    (base / "output/failure").write_text(reason[:REASON_SIZE], encoding="utf-8", errors="backslashreplace")
     return 1
 
 
@@ -43,7 +43,7 @@ def main() -> int:
     if "sagemaker_program" in settings:
         os.environ["PYTHONPATH"] = ":".join(filter(None, [os.environ.get("PYTHONPATH"), LIBRARY]))
         program = str(HERE / "training.py")
-        os.execv(sys.executable, [sys.executable, "-P", program])  # noqa: S606 - it replaces this process
+        os.execv(sys.executable, [sys.executable, "-P", program])  # noqa: S606 - replaces this process
     (base / "output").mkdir(exist_ok=True)
     (base / "model").mkdir(exist_ok=True)
     return train(base)

@@ -1,4 +1,4 @@
-"""Sessions of boto3 that ignore the caller's environment variables, configuration files and service models."""
+"""boto3 sessions that ignore the caller's environment variables, configuration files and service models."""
 
 import os
 
@@ -17,7 +17,7 @@ def own_session() -> boto3.Session:
 
 
 def own_botocore_session() -> botocore.session.Session:
-    # a variable has a name in the configuration file, an environment variable, a default and a conversion
+    # a variable is defined by a configuration key, an environment variable, a default and a conversion function
     variables = {
         name: (None, None, default, convert)
         for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()

@@ -1,4 +1,4 @@
-"""The simulator: one loopback port that answers requests to SageMaker, and by moto to the rest of AWS."""
+"""The simulator: one loopback port that answers requests to SageMaker and, through moto, to other AWS services."""
 
 import contextlib
 import json
@@ -32,23 +32,23 @@ from recore.simulator.state.s3_folder import State, Wsgi
 BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 ROLE = "SageMakerRole"
 ROLE_ARN = arn(f"role/{ROLE}", "iam", region="")
-DIRECT = Config(proxies={}, read_timeout=90)  # without a proxy; an invocation may take a minute
+DIRECT = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
 SDK_SETTINGS = "sagemaker.yaml"
-CLIENTS = Path(__file__).parent / "clients"  # for PYTHONPATH: its sitecustomize.py redirects clients of STS
+CLIENTS = Path(__file__).parent / "clients"  # for PYTHONPATH: its sitecustomize.py redirects STS clients
 
 
 class Simulator:
-    """SageMaker on this machine while the context lasts. At its end its processes and folders are removed.
+    """SageMaker on this machine while the context is open. On exit, its processes and folders are removed.
 
     engine: "process", or "docker" to run jobs in containers.
-    isolation: of processes: "required" (refuse to start without bubblewrap), "auto" or "off".
+    isolation: the isolation of processes: "required" (refuse to start without bubblewrap), "auto" or "off".
     jobs_call: whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS.
-    state: a folder in which S3's objects and the records outlive the simulator; without it nothing does.
+    state: a folder that keeps S3 objects and records after the simulator ends; without it, nothing is kept.
     Entering the context raises OSError if isolation is required and bubblewrap does not work, if no Docker engine
-    answers, or if the folder or the port is in use.
+    responds, or if the folder or the port is in use.
     """
 
-    isolation: Isolation  # this attribute and the next two exist while the context lasts
+    isolation: Isolation  # this attribute and the next two exist while the context is open
     folder: Path
     port: int
     _alive: ClassVar[set["Simulator"]] = set()  # all simulators of a process share moto's services
@@ -61,14 +61,14 @@ class Simulator:
         engine: str = "process",
         jobs_call: bool = False,
     ) -> None:
-        """Only keep the settings: entering the context opens and starts everything."""
+        """Store the settings only: entering the context opens and starts everything."""
         self._settings = port, isolation, engine
         self._jobs_call = jobs_call
         self._state = State(state) if state else None
         self._session, self._making_client = own_session(), threading.Lock()
 
     def __enter__(self) -> "Simulator":
-        self._ends = contextlib.ExitStack()  # each step is undone even if undoing another one is interrupted
+        self._ends = contextlib.ExitStack()  # undoes every step, even if undoing another step is interrupted
         try:
             self._start(self._ends)
             return self
@@ -80,9 +80,9 @@ class Simulator:
         self._ends.close()
 
     def _start(self, ends: contextlib.ExitStack) -> None:
-        """Start everything. Clients are answered once everything that outlived an earlier simulator is restored.
+        """Start everything. Clients are answered after the state of an earlier simulator has been restored.
 
-        What undoes a step is put on the stack before the step, or with it: an interrupt can arrive at any moment.
+        Each step's clean-up is registered before or with the step, because an interrupt can arrive at any moment.
         """
         port, isolation, engine = self._settings
         self.isolation = _choose_isolation(engine, isolation, ends)
@@ -109,12 +109,12 @@ class Simulator:
         if self._state:
             answer = self._state.write_through(answer)
             self._state.restore()
-        with self._jobs.delayed():  # resumed work makes requests, which are answered after `http.start`
+        with self._jobs.delayed():  # resumed work sends requests, which are answered after `http.start`
             for resource in resources:
                 resource.resume()
             http = HttpServer(answer, listening)
             ends.callback(http.close)
-            ends.callback(self._jobs.close)  # while the server still answers: jobs write to S3 and to the logs
+            ends.callback(self._jobs.close)  # while the server still runs: jobs write to S3 and to the logs
             http.start()
             self._create_defaults()
             if self._jobs_call:
@@ -131,7 +131,7 @@ class Simulator:
 
     @property
     def enforced(self) -> bool:
-        """Whether jobs are isolated, and not only asked to use their own files."""
+        """Whether isolation restricts jobs to their own files."""
         return self.isolation.enforced
 
     @property
@@ -139,14 +139,14 @@ class Simulator:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of this simulator. It ignores the caller's environment and configuration."""
-        with self._making_client:  # a session is not safe to use from several threads
+        """Return a boto3 client for this simulator. It ignores the caller's environment and configuration."""
+        with self._making_client:  # sessions are not thread-safe
             return self._session.client(service, endpoint_url=self.endpoint, config=DIRECT)
 
     def variables(self) -> dict[str, str]:
         """Return the variables with which boto3, the AWS CLI and the SageMaker SDK use this simulator, without a proxy.
 
-        The credentials belong to a session of the role, because SDK programs ask for the role that they run with.
+        The credentials are those of a role session, because programs that use the SDK ask for the role they run with.
         """
         without_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
         direct = f"{without_proxy},127.0.0.1" if without_proxy else "127.0.0.1"
@@ -166,7 +166,7 @@ class Simulator:
         }
 
     def _job_variables(self) -> dict[str, str]:
-        """Return the variables that boto3 in a job needs besides the address."""
+        """Return the variables that boto3 needs in a job, except for the address."""
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED")
         variables = self.variables()
         return {name: variables[name] for name in names} | dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
@@ -189,7 +189,7 @@ class Simulator:
             "Pipeline": role,
             "Model": {"ExecutionRoleArn": ROLE_ARN},
         }
-        # JSON is YAML, too
+        # JSON is also YAML
         (self.folder / SDK_SETTINGS).write_text(json.dumps({"SchemaVersion": "1.0", "SageMaker": settings}))
 
 
@@ -201,7 +201,7 @@ def _remove_all(folders: list[tuple[Path, locked.Locked]]) -> None:
 
 def _choose_isolation(engine: str, isolation: str, ends: contextlib.ExitStack) -> Isolation:
     if engine == "docker":
-        # Docker's SDK need not be installed otherwise
+        # imported here because Docker's SDK need not be installed otherwise
         from recore.simulator.isolation.containers import Docker, connected, sweep
 
         client = ends.enter_context(connected())

@@ -119,7 +119,7 @@ def test_a_process_that_ends_while_it_loads_the_model(room: Path, sockets: Path,
     with loading(room, sockets, tmp_path, module) as process:
         _, printed = process.communicate(timeout=120)
     assert process.returncode == 3
-    reason = "the model did not load: the process that loaded it ended abruptly; the log may say how"
+    reason = "the model did not load: the process that loaded it ended abruptly; see the log"
     assert (tmp_path / "output/failure").read_text() == reason
     assert "Traceback" not in printed
     assert ("was sent SIGSEGV" in printed) == ("SIGSEGV" in end)
@@ -249,7 +249,7 @@ def test_request_that_takes_too_long(serve) -> None:
     )
     assert server.log.read_text().count("Booting worker") == 1
     answer = server.post("30")
-    assert (answer.status, answer.text.splitlines()[0]) == (500, "TimeoutError: no answer within 1 s")
+    assert (answer.status, answer.text.splitlines()[0]) == (500, "TimeoutError: no response within 1 s")
     assert server.post("0").text == "done"
 
 

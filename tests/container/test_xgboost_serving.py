@@ -59,7 +59,7 @@ def test_absent_features_are_missing(
     hooks = XGBoostAlgorithmHooks()
     refused = hooks.transform(hooks.default_model_fn(str(tmp_path)), "1,2,3", "text/csv", "text/csv")
     assert refused.status_code == 400
-    assert "they have 3 features, but it was trained with 5" in refused.get_data(as_text=True)
+    assert "the rows have 3 features, but the model was trained with 5" in refused.get_data(as_text=True)
 
 
 def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,13 +129,13 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
         (
             "0:1\n0:inf",
             "text/libsvm",
-            "the request: line 2 is not libsvm, `index:value ...` of finite numbers: '0:inf'",
+            "the request: line 2 is not valid libsvm, `index:value ...` with finite numbers: '0:inf'",
         ),
-        ("0:-1e39", "text/libsvm", "the request: line 1 is not libsvm"),
+        ("0:-1e39", "text/libsvm", "the request: line 1 is not valid libsvm"),
         ("\n", "text/libsvm", "the request has no features"),
         ("7\n8\n", "text/libsvm", "the request has no features"),
-        ("x 0:1\n", "text/libsvm", "the request: line 1 is not libsvm"),
-        ("0:1\x0b7 0:2", "text/libsvm", "the request: line 1 is not libsvm"),
+        ("x 0:1\n", "text/libsvm", "the request: line 1 is not valid libsvm"),
+        ("0:1\x0b7 0:2", "text/libsvm", "the request: line 1 is not valid libsvm"),
         (" \n\t", "text/csv", "the request is empty"),
         (
             "1,2,3,4,5\n\n1,2,3,4,5\n",

@@ -16,7 +16,7 @@ from support.job_traces import output, wait_until
 from support.simulator_client import Client, run_each_kind
 from support.transform_jobs import container, create_model, transform
 
-from recore.simulator.isolation.containers import LABEL, NOBODY, build, owner, sweep
+from recore.simulator.isolation.containers import LABEL, NOBODY, build, process_label, sweep
 from recore.simulator.server import BUCKET, Simulator
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
@@ -183,7 +183,7 @@ def test_an_image_that_cannot_be_pulled_is_named(client: Client) -> None:
 def test_containers_that_disappear_do_not_prevent_a_simulator_from_starting(client: Client) -> None:
     def come_and_go() -> None:
         while not ended.is_set():
-            engine().containers.create(IMAGE, ["true"], labels={LABEL: owner(psutil.Process())}).remove()
+            engine().containers.create(IMAGE, ["true"], labels={LABEL: process_label(psutil.Process())}).remove()
 
     ended = threading.Event()
     with ThreadPoolExecutor(2) as pool:
@@ -202,7 +202,7 @@ def test_containers_of_a_dead_simulator_are_removed(client: Client) -> None:
         created = engine().containers.run(IMAGE, ["sleep", "600"], detach=True, labels={LABEL: printed})
         return created.name
 
-    orphan, current = container("999999-1"), container(owner(psutil.Process()))
+    orphan, current = container("999999-1"), container(process_label(psutil.Process()))
     sweep(engine())
     try:
         assert orphan not in containers()

@@ -304,8 +304,8 @@ DAMAGED = {
     "overwritten in the middle": "damaged",
     "text": "not a database of the simulator",
     "sqlite of another program": "not a database of the simulator",
-    "a later layout": "a newer version of recore wrote it",
-    "a folder": "may not be opened",
+    "a later layout": "it was written by a newer version of recore",
+    "a folder": "cannot be opened",
 }
 
 

@@ -82,7 +82,7 @@ def test_values_with_counts_count_as_often(client: Client) -> None:
 
 
 def test_the_newest_of_too_many_data_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "MOST_DATA", 10)
+    monkeypatch.setattr(retention, "MAX_DATA", 10)
     now = datetime.datetime(2026, 1, 1)
     data = [MetricDatum("n", "m", float(number), [], now, None) for number in range(25)]
     assert [datum.value for datum in retention.aged(data, now)] == [float(number) for number in range(15, 25)]

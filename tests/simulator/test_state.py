@@ -127,7 +127,7 @@ def cut_off_a_content(folder: Path) -> None:
 
 
 UNUSABLE = {
-    make_earlier_layout: ("{folder}/records: an earlier version of recore wrote it", "or another folder"),
+    make_earlier_layout: ("{folder}/records: it was written by an earlier version of recore", "or another folder"),
     delete_the_database: ("{folder}/state.sqlite is missing", "restore it from a backup"),
     cut_off_the_database: ("{folder}/state.sqlite: it is damaged", "restore it from a backup, or use another folder"),
     replace_the_database: ("{folder}/state.sqlite: it is damaged, or not", "or use another folder"),
@@ -185,7 +185,7 @@ def test_a_folder_that_may_not_be_written(used_before: bool, tmp_path: Path) -> 
             pass
     line = command_fails(tmp_path, "bwrap", "--dev-bind", "/", "/", "--ro-bind", tmp_path, tmp_path)
     assert f"{tmp_path}: the folder could not be used (Read-only file system)" in line
-    assert "allow this user to write it, or use another folder" in line
+    assert "allow this user to write to it, or use another folder" in line
 
 
 FULL_DISK = """

@@ -100,13 +100,13 @@ def test_the_folder_is_created_where_its_path_is_short_enough(
     short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
-    longest = socket_folder.LONGEST - socket_folder.BELOW - len(os.fsencode(short_folder.resolve())) - 1
+    longest = socket_folder.MAX_PATH - socket_folder.BELOW - len(os.fsencode(short_folder.resolve())) - 1
     for name, fits in (("x" * longest, True), ("x" * (longest + 1), False), ("ü" * (longest // 2 + 1), False)):
         parent = use(short_folder / name, monkeypatch)
         folder, lock = socket_folder.make()
         assert folder.parent == (parent if fits else short_folder).resolve(), name
         with_server = socket_folder.for_server(folder) / socket_folder.NAME
-        assert len(os.fsencode(with_server)) <= socket_folder.LONGEST
+        assert len(os.fsencode(with_server)) <= socket_folder.MAX_PATH
         lock.close()
 
 

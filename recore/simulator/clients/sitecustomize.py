@@ -1,8 +1,8 @@
-"""Redirects clients of STS with AWS's own address to AWS_ENDPOINT_URL.
+"""Redirects STS clients from AWS's own address to AWS_ENDPOINT_URL.
 
-`get_execution_role()` and `Session.account_id()` of SageMaker's SDK create a client of STS with the explicit address
+`get_execution_role()` and `Session.account_id()` of the SageMaker SDK create an STS client with the explicit address
 https://sts.REGION.amazonaws.com, which takes precedence over the environment. Every Python with this folder on its
-PYTHONPATH imports this file at its start, so the file imports little. Python imports only the first sitecustomize that
+PYTHONPATH imports this file at startup, so the file imports little. Python imports only the first sitecustomize that
 it finds, so this file executes the next one.
 """
 
@@ -22,7 +22,7 @@ MODULE = "botocore.session"  # patched only when a program imports it, because m
 
 
 class BotocoreFinder:
-    """Finds botocore's module of sessions as Python does, and patches it after its import."""
+    """Finds the module botocore.session as Python does, and patches it after its import."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name != MODULE:
@@ -40,7 +40,7 @@ class BotocoreFinder:
 
 
 def redirected(create_client: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a session's method: if AWS_ENDPOINT_URL is set, botocore uses it instead of AWS's own address of STS."""
+    """Wrap a session's create_client: if AWS_ENDPOINT_URL is set, it replaces AWS's own address of STS."""
 
     def create(self: Any, service_name: str, *arguments: Any, **options: Any) -> Any:
         address = (options.get("endpoint_url") or "").rstrip("/")
@@ -53,7 +53,7 @@ def redirected(create_client: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def execute_next() -> None:
-    """Execute the sitecustomize that Python would have imported without this folder."""
+    """Execute the sitecustomize that Python would import if this folder were not on its path."""
     here = os.path.realpath(os.path.dirname(__file__))
     spec = PathFinder.find_spec("sitecustomize", [path for path in sys.path if os.path.realpath(path) != here])
     if spec is not None and spec.loader is not None:

@@ -1,6 +1,6 @@
-"""CloudWatch alarms that are evaluated: moto keeps alarms, but never compares their metrics with their thresholds.
+"""Evaluation of CloudWatch alarms: moto stores alarms but never compares their metrics with their thresholds.
 
-Here an alarm is evaluated whenever its state is read, by a request or by an endpoint's update.
+An alarm is evaluated whenever a request or the update of an endpoint reads its state.
 """
 
 import datetime
@@ -20,14 +20,14 @@ from recore.simulator.cloudwatch.evaluation import alarm_state, data_points
 from recore.simulator.cloudwatch.validation import HIGH_RESOLUTION, check
 from recore.simulator.protocol.account import ACCOUNT, REGION
 
-READING = (  # methods of moto's backend that return alarms
+ALARM_METHODS = (  # methods of moto's backend that return alarms
     "describe_alarms",
     "get_alarms_by_action_prefix",
     "get_alarms_by_alarm_name_prefix",
     "get_alarms_by_alarm_names",
     "get_alarms_by_state_value",
 )
-MOST_COUNTED = 100_000  # the sum of all counts in one request
+MAX_COUNTS = 100_000  # the sum of all counts in one request
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class AlarmState:
 
 
 class Alarm(moto.cloudwatch.models.Alarm):
-    """An alarm of moto's that can be evaluated. Safe to use from several threads.
+    """A moto alarm that can be evaluated. Thread-safe.
 
-    The class has the name of moto's own, because moto's answers depend on it.
+    It has the name of moto's class, because moto's responses depend on the name.
     """
 
     def __init__(self, *arguments: Any, **members: Any):
@@ -49,14 +49,14 @@ class Alarm(moto.cloudwatch.models.Alarm):
         self._lock = threading.Lock()
 
     def update_state(self, reason: str, reason_data: str, state_value: str) -> None:
-        """Set the state, as SetAlarmState does. It holds until CloudWatch would evaluate the alarm again."""
+        """Set the state, as SetAlarmState does. It lasts until CloudWatch would evaluate the alarm again."""
         with self._lock:
             super().update_state(reason, reason_data, state_value)
             interval = 10 if self.period in HIGH_RESOLUTION else 60
             self._held_until = self.state_updated_timestamp + datetime.timedelta(seconds=interval)
 
     def evaluate(self, data: Iterable[MetricDatumBase]) -> AlarmState:
-        """Compare the metric with the threshold, and return the state that follows."""
+        """Compare the metric with the threshold and return the resulting state."""
         with self._lock:
             if not self.not_simulated() and utcnow() >= self._held_until:
                 self._compare(data)
@@ -70,7 +70,7 @@ class Alarm(moto.cloudwatch.models.Alarm):
             self.history, self._held_until = earlier.history, earlier._held_until
 
     def not_simulated(self) -> str:
-        """Return which part of the alarm is not simulated, so that it is never evaluated; empty if all is simulated."""
+        """Return the feature that is not simulated and prevents the alarm's evaluation, or an empty string."""
         if self.rule is not None:
             return "a composite alarm"
         if self.metric_data_queries:
@@ -80,7 +80,7 @@ class Alarm(moto.cloudwatch.models.Alarm):
         return "ExtendedStatistic" if self.extended_statistic else ""
 
     def definition(self) -> dict[str, Any]:
-        """Return what `restore` needs to create the alarm again."""
+        """Return the arguments with which `restore` can recreate the alarm."""
         names = inspect.signature(CloudWatchBackend.put_metric_alarm).parameters.keys() - {"self", "tags"}
         members = {name: getattr(self, name) for name in names}
         dimensions = [{"Name": dimension.name, "Value": dimension.value} for dimension in self.dimensions]
@@ -94,34 +94,34 @@ class Alarm(moto.cloudwatch.models.Alarm):
             shown = ", ".join("missing" if value is None else f"{value:g}" for value in points[-10:])
             reason = (
                 f"{self.comparison_operator} {self.threshold:g} for {to_alarm} of {periods} data points: "
-                f"the last ones of {self.metric_name}, oldest first, are {shown}"
+                f"the last values of {self.metric_name}, oldest first, are {shown}"
             )
             super().update_state(reason, "{}", state)
 
 
 def install() -> None:
-    """Have moto make alarms that are evaluated. Called once, before there is an alarm."""
+    """Make moto create alarms of this module's class, and evaluate them. Called once, before any alarm exists."""
     moto.cloudwatch.models.Alarm = Alarm  # type: ignore[misc]
-    for name in READING:
+    for name in ALARM_METHODS:
         setattr(CloudWatchBackend, name, _after_evaluation(getattr(CloudWatchBackend, name)))
     CloudWatchBackend.put_metric_alarm = _after_check(CloudWatchBackend.put_metric_alarm)  # type: ignore[method-assign]
     CloudWatchBackend.put_metric_data = _after_count(CloudWatchBackend.put_metric_data)  # type: ignore[method-assign]
 
 
 def find(name: str) -> Alarm | None:
-    """Return the alarm of that name, or None."""
+    """Return the alarm with this name, or None."""
     alarm = _backend().alarms.get(name)
     return alarm if isinstance(alarm, Alarm) else None
 
 
 def state_of(name: str) -> AlarmState | None:
-    """Evaluate an alarm and return its state; None if it does not exist."""
+    """Evaluate an alarm and return its state, or None if it does not exist."""
     alarm = find(name)
     return alarm.evaluate(list(_backend().metric_data)) if alarm else None
 
 
 def restore(definitions: Iterable[dict[str, Any]]) -> None:
-    """Create alarms of an earlier simulator again, unless there are alarms of their names."""
+    """Recreate alarms of an earlier simulator, unless alarms with the same names exist."""
     for definition in definitions:
         if find(definition["name"]) is None:
             _backend().put_metric_alarm(**definition)
@@ -132,7 +132,7 @@ def _backend() -> CloudWatchBackend:
 
 
 def _after_evaluation(method: Callable[..., Iterable[Any]]) -> Callable[..., Iterable[Any]]:
-    """Wrap a method of moto's backend that returns alarms: all alarms are evaluated first."""
+    """Wrap a method of moto's backend that returns alarms, so that all alarms are evaluated first."""
 
     @functools.wraps(method)
     def evaluated(backend: CloudWatchBackend, *arguments: Any) -> Iterable[Any]:
@@ -146,7 +146,7 @@ def _after_evaluation(method: Callable[..., Iterable[Any]]) -> Callable[..., Ite
 
 
 def _after_check(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap moto's put_metric_alarm: the request is checked, and a replaced alarm passes its state on."""
+    """Wrap moto's put_metric_alarm: check the request, and copy the state of an alarm that is replaced."""
 
     @functools.wraps(method)
     def put(backend: CloudWatchBackend, **members: Any) -> Any:
@@ -161,13 +161,13 @@ def _after_check(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _after_count(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap moto's put_metric_data, which stores a value as many times as its count says: large counts are refused."""
+    """Wrap moto's put_metric_data, which stores a value as often as its count says, to refuse large counts."""
 
     @functools.wraps(method)
     def put(backend: CloudWatchBackend, namespace: str, metric_data: list[dict[str, Any]]) -> Any:
         counted = sum(float(count) for datum in metric_data for count in datum.get("Counts") or [])
-        if not counted <= MOST_COUNTED:  # true also for NaN
-            raise ValidationError(f"Counts that add up to more than {MOST_COUNTED:,} are not simulated")
+        if not counted <= MAX_COUNTS:  # true also for NaN
+            raise ValidationError(f"Counts that add up to more than {MAX_COUNTS:,} are not simulated")
         return method(backend, namespace, metric_data)
 
     return put

@@ -1,4 +1,4 @@
-"""The state of an alarm, from the data points of its metric, by the rules that CloudWatch documents.
+"""Computes the state of an alarm from the data points of its metric, by CloudWatch's documented rules.
 
 Source: Amazon CloudWatch User Guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat missing data".
 """
@@ -18,15 +18,15 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 TREATMENTS = ("missing", "ignore", "breaching", "notBreaching")
 EXTRA = 2  # periods in the evaluation range beyond EvaluationPeriods, as in the guide's examples
 
-Points = Sequence[float | None]  # a value for each period of the evaluation range, oldest first; None is missing
+Points = Sequence[float | None]  # a value for each period of the evaluation range, oldest first; None if missing
 
 
 def alarm_state(
     points: Points, comparison: str, threshold: float, periods: int, to_alarm: int, missing: str = "missing"
 ) -> str | None:
-    """Return the state of an alarm, or None if it keeps its state.
+    """Return the state of an alarm, or None if its state does not change.
 
-    points: of `periods` + EXTRA periods. periods: EvaluationPeriods. to_alarm: DatapointsToAlarm. missing:
+    points: the values of `periods` + EXTRA periods. periods: EvaluationPeriods. to_alarm: DatapointsToAlarm. missing:
     TreatMissingData.
     """
     breaching = [None if value is None else COMPARISONS[comparison](value, threshold) for value in points]
@@ -39,16 +39,16 @@ def alarm_state(
         return "OK"
     if missing == "ignore":
         return None
-    # If the oldest of a few data points, all of them breaching, is at least `to_alarm` periods old, missing data points
+    # If all existing data points are breaching and the oldest is at least `to_alarm` periods old, missing data points
     # no longer delay the alarm: the guide calls this a premature alarm state.
     is_premature = True in breaching and len(breaching) - breaching.index(True) >= to_alarm
     return "ALARM" if is_premature else "INSUFFICIENT_DATA"
 
 
 def data_points(data: Iterable[MetricDatumBase], alarm: Alarm, now: datetime.datetime) -> Points:
-    """Return the alarm's statistic in each period of its evaluation range, oldest first; None if there are no data.
+    """Return the alarm's statistic for each period of its evaluation range, oldest first; None for missing data.
 
-    The last period ends now. now: in UTC, without a time zone, as moto's times are.
+    The last period ends now. now: a naive time in UTC, like moto's.
     """
     periods: list[list[MetricDatumBase]] = [[] for _ in range(alarm.evaluation_periods + EXTRA)]
     dimensions = _pairs(alarm.dimensions)
@@ -63,7 +63,7 @@ def data_points(data: Iterable[MetricDatumBase], alarm: Alarm, now: datetime.dat
 
 
 def statistic(data: list[MetricDatumBase], name: str) -> float | None:
-    """Return a statistic of metric data, such as their Sum; None if there are no data."""
+    """Return a statistic of metric data, such as Sum, or None if there are no data."""
     if not data:
         return None
     statistics = Statistics([name], data[0].timestamp)
@@ -73,7 +73,7 @@ def statistic(data: list[MetricDatumBase], name: str) -> float | None:
 
 
 def in_utc(time: datetime.datetime) -> datetime.datetime:
-    """Return a time in UTC, without a time zone, as moto's times without one are."""
+    """Return a time as a naive time in UTC, like moto's."""
     return time.astimezone(datetime.UTC).replace(tzinfo=None) if time.tzinfo else time
 
 

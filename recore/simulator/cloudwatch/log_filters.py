@@ -1,4 +1,4 @@
-"""FilterLogEvents by a prefix of the streams' names. moto ignores it, and answers with all streams of a group."""
+"""FilterLogEvents with a prefix of stream names, which moto ignores: it returns the events of all streams."""
 
 import functools
 from collections.abc import Callable
@@ -11,7 +11,7 @@ NAMES, PREFIX = "logStreamNames", "logStreamNamePrefix"
 
 
 def install() -> None:
-    """Pass the names of the streams with the prefix to moto's method, instead of the prefix. Called once."""
+    """Replace the prefix by the names of matching streams before moto's method is called. Called once."""
     method: Callable[[Any], str] = LogsResponse.filter_log_events
 
     @functools.wraps(method)
@@ -20,11 +20,11 @@ def install() -> None:
         prefix = parameter(PREFIX)
         if prefix is not None:
             if parameter(NAMES):
-                constraint = f"A request has either {NAMES} or a {PREFIX}"
+                constraint = f"A request can have either {NAMES} or {PREFIX}"
                 raise InvalidParameterException(constraint=constraint, parameter=PREFIX, value=prefix)
             group = response.logs_backend.groups.get(parameter("logGroupName"))
             names = [name for name in (group.streams if group else ()) if name.startswith(prefix)]
-            chosen = names or [prefix]  # no names would mean all streams; no stream has this name
+            chosen = names or [prefix]  # an empty list would mean all streams; no stream has the prefix as its name
             response._get_param = lambda name, default=None: chosen if name == NAMES else parameter(name, default)
         return method(response)
 

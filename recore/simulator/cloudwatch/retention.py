@@ -1,6 +1,6 @@
-"""How long metrics and logs are kept: moto keeps all of them in memory, and endpoints add to them without end.
+"""Limits the metrics and logs that are kept: moto keeps all of them in memory, and endpoints keep adding to them.
 
-Metrics get coarser with age and expire, as CloudWatch's do. CloudWatch keeps logs for ever; here the newest are kept.
+Metrics get coarser with age and expire, as in CloudWatch. CloudWatch keeps logs forever; here only the newest are kept.
 """
 
 import datetime
@@ -16,24 +16,24 @@ from moto.logs.models import LogEvent, LogsBackend, LogStream
 
 from recore.simulator.cloudwatch.evaluation import in_utc, statistic
 
-# CloudWatch keeps one value per period of so many seconds from this age on
+# from each age on, CloudWatch keeps one value per period of this many seconds
 RESOLUTIONS = (
     (datetime.timedelta(days=63), 3600),
     (datetime.timedelta(days=15), 300),
     (datetime.timedelta(hours=3), 60),
 )
 EXPIRY = datetime.timedelta(days=455)
-MOST_DATA = 500_000  # about 300 MB
-PUT_DATA = 10_000  # data between two clean-ups
-STREAM = 64 << 20  # bytes of memory for one log stream: more than is kept of a job's output
+MAX_DATA = 500_000  # about 300 MB
+PUT_DATA = 10_000  # data points between two clean-ups
+STREAM = 64 << 20  # bytes of memory for one log stream, more than is kept of a job's output
 STREAMS = 512 << 20  # bytes of memory for all log streams
 PUT_BYTES = 32 << 20  # bytes between two clean-ups
-EVENT = 300  # bytes of memory that an event takes in addition to its message
+EVENT = 300  # bytes of memory that an event needs in addition to its message
 NOT_KEPT = "[earlier events are not kept]"
 
 
 def install() -> None:
-    """Limit what moto keeps of metrics and logs. Called once."""
+    """Limit the metrics and logs that moto keeps. Called once."""
     CloudWatchBackend.put_metric_data = _bounded(  # type: ignore[method-assign]
         CloudWatchBackend.put_metric_data, PUT_DATA, _count, _age_metrics
     )
@@ -43,9 +43,9 @@ def install() -> None:
 
 
 def aged(data: Iterable[MetricDatumBase], now: datetime.datetime) -> list[MetricDatumBase]:
-    """Return metric data as CloudWatch still has them at a time, at most the newest MOST_DATA.
+    """Return the metric data that CloudWatch would still have at a time, at most the newest MAX_DATA.
 
-    now: in UTC, without a time zone.
+    now: a naive time in UTC.
     """
     kept: list[MetricDatumBase] = []
     together: dict[tuple[Any, ...], list[MetricDatumBase]] = {}
@@ -59,15 +59,15 @@ def aged(data: Iterable[MetricDatumBase], now: datetime.datetime) -> list[Metric
             dimensions = frozenset((dimension.name, dimension.value) for dimension in datum.dimensions)
             key = (datum.namespace, datum.name, dimensions, datum.unit, seconds, period)
             together.setdefault(key, []).append(datum)
-    return [*map(_merged, together.values()), *kept][-MOST_DATA:]
+    return [*map(_merged, together.values()), *kept][-MAX_DATA:]
 
 
 def _bounded(
     method: Callable[..., Any], limit: int, measure: Callable[[Any], int], clean: Callable[[Any], None]
 ) -> Callable[..., Any]:
-    """Return a backend's method that cleans up after every `limit` of data, which are the method's last argument.
+    """Wrap a backend's method that stores its last argument, so that it cleans up regularly.
 
-    measure: how much data an argument has.
+    limit: the amount of data between two clean-ups. measure: returns the amount of data in an argument.
     """
     lock, received = threading.Lock(), 0
 
@@ -86,7 +86,7 @@ def _bounded(
 
 
 def _count(data: list[dict[str, Any]]) -> int:
-    """Return how many data moto stores for those of a request: a value with a count is stored that many times."""
+    """Return how many data points moto stores for a request: a value with a count is stored that many times."""
     return sum(
         int(float(count)) for datum in data for count in datum.get("Counts") or [1] * len(datum.get("Values") or [1])
     )
@@ -98,11 +98,11 @@ def _age_metrics(backend: CloudWatchBackend) -> None:
 
 
 def _merged(data: list[MetricDatumBase]) -> MetricDatumBase:
-    """Return one datum for several of a period, at the time of the first."""
+    """Merge the data of a period into one datum with the time of the first."""
     if len(data) == 1:
         return data[0]
     first = data[0]
-    # with data, no statistic is None
+    # statistics are None only without data
     least, most, count, total = (statistic(data, name) or 0.0 for name in ("Minimum", "Maximum", "SampleCount", "Sum"))
     dimensions = [{"Name": str(dimension.name), "Value": str(dimension.value)} for dimension in first.dimensions]
     return MetricAggregatedDatum(
@@ -113,26 +113,26 @@ def _merged(data: list[MetricDatumBase]) -> MetricDatumBase:
 def _trim_logs(backend: LogsBackend) -> None:
     """Remove the oldest events of each stream that takes too much memory.
 
-    If all streams together take too much, events of the streams that were not written to for longest are removed.
+    If all streams together take too much, events of the least recently written streams are removed.
     """
     streams = [stream for group in list(backend.groups.values()) for stream in list(group.streams.values())]
-    left = STREAMS
+    remaining = STREAMS
     for stream in sorted(streams, key=lambda stream: stream.last_ingestion_time or stream.creation_time, reverse=True):
-        left -= _keep_newest(stream, min(STREAM, left))
+        remaining -= _keep_newest(stream, min(STREAM, remaining))
 
 
-def _keep_newest(stream: LogStream, most: int) -> int:
-    """Keep the newest events of a stream that fit into so many bytes of memory; return how many bytes they take."""
+def _keep_newest(stream: LogStream, limit: int) -> int:
+    """Keep the newest events of a stream that fit into `limit` bytes of memory, and return how many bytes they use."""
     size = 0
     for index, event in reversed(list(enumerate(stream.events))):
         size += _size(vars(event))
-        if size > most:
+        if size > limit:
             note = LogEvent(event.ingestion_time, {"timestamp": event.timestamp, "message": NOT_KEPT})
             stream.events[: index + 1] = [note]
-            return most
+            return limit
     return size
 
 
 def _size(event: dict[str, Any]) -> int:
-    """Return how many bytes of memory an event of a log takes."""
+    """Return the bytes of memory that a log event uses."""
     return EVENT + sys.getsizeof(event["message"])

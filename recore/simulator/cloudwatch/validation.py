@@ -1,4 +1,4 @@
-"""The checks of PutMetricAlarm that CloudWatch documents: moto accepts every alarm."""
+"""The documented checks of CloudWatch's PutMetricAlarm, because moto accepts every alarm."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -9,12 +9,12 @@ from moto.cloudwatch.exceptions import ValidationError
 from recore.simulator.cloudwatch.evaluation import COMPARISONS, TREATMENTS
 
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
-HIGH_RESOLUTION = (10, 20, 30)  # periods in seconds; all other periods are multiples of a minute
+HIGH_RESOLUTION = (10, 20, 30)  # periods in seconds; other periods are multiples of a minute
 HOUR, DAY = 3600, 86_400
 
 
 def check(alarm: Mapping[str, Any]) -> None:
-    """Raise moto's ValidationError if an alarm on one metric is invalid. alarm: arguments of put_metric_alarm."""
+    """Raise moto's ValidationError if an alarm for a single metric is invalid. alarm: arguments of put_metric_alarm."""
     if alarm.get("rule") is None and not alarm.get("metric_data_queries"):
         for problem in _problems(alarm):
             raise ValidationError(problem)

@@ -1,4 +1,4 @@
-"""The names of SageMaker's built-in algorithms and frameworks whose images are not simulated."""
+"""The names of SageMaker's built-in algorithms and framework images that are not simulated."""
 
 ALGORITHMS = frozenset(
     """
@@ -7,7 +7,7 @@ ALGORITHMS = frozenset(
     xgboost-neo
     """.split()
 )
-# the beginnings of names
+# prefixes of names
 FRAMEWORKS = tuple(
     """
     autogluon detailed-profiler-processing djl huggingface mxnet pytorch sagemaker-chainer sagemaker-clarify
@@ -19,9 +19,9 @@ FRAMEWORKS = tuple(
 
 
 def refusal(name: str) -> str | None:
-    """Return why an image of this name (without registry and tag) is refused; None if it is not one of SageMaker's."""
+    """Return why an image name (without registry and tag) is refused, or None if it is not one of SageMaker's."""
     if name in ALGORITHMS:
-        return f"{name} is a built-in algorithm of SageMaker that is not simulated; XGBoost is"
+        return f"{name} is a built-in algorithm of SageMaker; of these, only XGBoost is simulated"
     if name.startswith(FRAMEWORKS):
-        return f"{name} is an image of SageMaker that is not simulated"
+        return f"{name} is a SageMaker image that is not simulated"
     return None

@@ -1,4 +1,4 @@
-"""The families of images, and which of them an image belongs to."""
+"""The families of images, and the family of an image."""
 
 from collections.abc import Mapping
 
@@ -9,27 +9,27 @@ FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, pytorch.FAMILY)
 
 
 def find_family(image: str) -> ImageFamily | None:
-    """Return the family of an image by its name; None if it belongs to none."""
+    """Return the family of an image by its name, or None if it belongs to none."""
     name = image_name(image)
     return next((family for family in FAMILIES if family.repositories.fullmatch(name)), None)
 
 
 def family_of(image: str) -> ImageFamily:
-    """Return the family whose environment a job with this image gets."""
+    """Return the family whose environment is used for jobs with this image."""
     return find_family(image) or scikit_learn.FAMILY
 
 
 def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
-    """Return whether AWS's container of an image would serve without a network. variables: its environment.
+    """Return whether an image's container on AWS would start serving without a network. variables: its environment.
 
-    Images that belong to no family are assumed to need no network.
+    Images without a family are assumed not to need a network.
     """
     family = find_family(image)
     return family is None or family.serves_offline(image, variables)
 
 
 def refusal(image: str) -> str | None:
-    """Return why jobs that name this image cannot run as processes on this machine; None if they can."""
+    """Return why jobs that name this image cannot run as processes on this machine, or None if they can."""
     if family := find_family(image):
         return family.refusal(image)
     names = [family.name for family in FAMILIES]

@@ -1,4 +1,4 @@
-"""A family of images: the programs and the Python that replace them if jobs run as processes on this machine."""
+"""A family of images: the programs and the Python that replace its images if jobs run as processes."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from recore.simulator.images.python_environment import PythonEnvironment, this_python
 
-CONTAINER = Path(__file__).parents[2] / "container"  # the package whose programs run inside a job
+CONTAINER = Path(__file__).parents[2] / "container"  # the package of programs that run inside jobs
 SERVING = str(CONTAINER / "serving.py")
 NUMBER = re.compile(r"\d+\.\d+")
 
@@ -16,14 +16,14 @@ NUMBER = re.compile(r"\d+\.\d+")
 class ImageFamily:
     """The images of one framework.
 
-    name: for messages. repositories: a pattern of the images' names, without registry and tag. distributions: names
-    of the framework's package, one of which must be installed. remedy: the command that installs it. tags: a pattern
-    of the images' tags; None if any tag is allowed. examples: of tags, for messages. old_versions: the versions of tags
-    without a number. version_variable: the variable by which programs in a job learn the image's tag or old version.
-    training: the program of `train`. hooks: a file with the hooks that a script may omit in `serve`; None for the
-    server's own. python: returns the environment of jobs. metrics: regular expressions by the names of metrics, which
-    SageMaker finds in every log. builds_to_serve: a pattern of the names of images whose `serve` builds a package of
-    the script, for which pip needs the network.
+    name: for messages. repositories: a pattern for image names, without registry and tag. distributions: names of the
+    framework's package, one of which must be installed. remedy: the command that installs it. tags: a pattern for image
+    tags; None if any tag is allowed. examples: examples of tags, for messages. old_versions: the versions of tags
+    without a number. version_variable: the environment variable that contains the image's tag or old version in a job.
+    training: the program of `train`. hooks: a file with default hooks for `serve`; None for the server's own. python:
+    returns the environment of jobs. metrics: regular expressions by metric name, with which SageMaker searches every
+    log. builds_to_serve: a pattern for names of images whose `serve` builds a package from the script, for which pip
+    needs the network.
     """
 
     name: str
@@ -41,7 +41,7 @@ class ImageFamily:
     builds_to_serve: re.Pattern[str] | None = None
 
     def refusal(self, image: str) -> str | None:
-        """Return why jobs that name this image of the family cannot run; None if they can."""
+        """Return why jobs that name this image of the family cannot run, or None if they can."""
         if not self._has_tag_of(image):
             return f"{self.name} images have tags such as {self.examples}, not '{image_tag(image)}': '{image}'"
         if self.version() is None:
@@ -49,43 +49,43 @@ class ImageFamily:
         return None
 
     def version(self) -> str | None:
-        """Return the version of the framework that jobs have; None if it is not installed."""
+        """Return the version of the framework that jobs use, or None if it is not installed."""
         return self.python().version_of(*self.distributions)
 
     def variables(self, image: str) -> dict[str, str]:
         """Return the variables that describe the image to programs in a job."""
-        named = self._named_version(image)
-        return {self.version_variable: named} if self.version_variable and named else {}
+        version = self._named_version(image)
+        return {self.version_variable: version} if self.version_variable and version else {}
 
     def own_metrics(self, image: str) -> list[dict[str, str]]:
-        """Return SageMaker's metric definitions for its image; none for another image of this name."""
+        """Return SageMaker's metric definitions for its image, or none for another image with this name."""
         if not self._has_tag_of(image):
             return []
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
 
     def remarks(self, image: str) -> list[str]:
-        """Return lines for a training job's log about how the job differs from the image."""
-        tag, here, lines = image_tag(image), self.version() or "", []
+        """Return lines for a training job's log that describe differences from the image."""
+        tag, installed, lines = image_tag(image), self.version() or "", []
         named = NUMBER.match(self._named_version(image))
-        if named and not here.startswith(f"{named[0]}."):
-            difference = f"the version differs: this job runs with {here}."
+        if named and not installed.startswith(f"{named[0]}."):
+            difference = f"the version differs: this job runs with {installed}."
             lines.append(f"The image {image} is of {self.name} {named[0]}; {difference}")
         if "gpu" in tag.split("-"):
-            lines.append(f"The image {image} is for graphics cards: this job computes on processors.")
+            lines.append(f"The image {image} is for GPUs: this job runs on CPUs.")
         return lines
 
     def train(self) -> list[str]:
-        """Return the command of a training job that names none."""
+        """Return the command of a training job that does not specify one."""
         return ["python", "-P", str(self.training)]
 
     def serve(self, socket: str) -> list[str]:
-        """Return the command of a model's server, which listens on a Unix socket."""
+        """Return the command of a model's server that listens on a Unix socket."""
         hooks = ["--hooks", str(self.hooks)] if self.hooks else []
         return ["python", "-P", SERVING, *hooks, "--bind", f"unix:{socket}"]
 
     def serves_offline(self, image: str, variables: Mapping[str, str]) -> bool:
-        """Return whether the `serve` of an image starts without a network. variables: its environment."""
-        # pip's variable means the opposite of its name: 0, no, false and off disable build isolation
+        """Return whether an image's `serve` starts without a network. variables: its environment."""
+        # pip's variable has the opposite meaning of its name: 0, no, false and off disable build isolation
         isolation = variables.get("PIP_NO_BUILD_ISOLATION", "").strip().lower()
         if isolation in ("0", "no", "false", "off", "n", "f"):
             return True
@@ -108,5 +108,5 @@ def image_name(image: str) -> str:
 
 
 def image_tag(image: str) -> str:
-    """Return an image's tag; empty if it has none."""
+    """Return an image's tag, or an empty string if it has none."""
     return image.rpartition("/")[2].partition("@")[0].partition(":")[2]

@@ -1,4 +1,4 @@
-"""A Python environment on this machine that runs jobs: its program, its packages and its folders."""
+"""A Python environment on this machine for running jobs: its program, packages and folders."""
 
 import sys
 import sysconfig
@@ -12,8 +12,8 @@ from pathlib import Path
 class PythonEnvironment:
     """A virtual environment.
 
-    prefix: its folder. folders: what its Python must be able to read. packages: where it looks for packages. markers:
-    environment markers of requirements whose values differ from those of the Python that runs this.
+    prefix: its folder. folders: folders that its Python must be able to read. packages: folders that it searches for
+    packages. markers: environment markers of requirements that differ from those of the Python that runs this code.
     """
 
     prefix: Path
@@ -27,11 +27,11 @@ class PythonEnvironment:
 
     @property
     def search_path(self) -> str:
-        """The PATH of a job, with this Python before others."""
+        """The PATH of a job, in which this Python comes first."""
         return ":".join([str(self.prefix / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
 
     def version_of(self, *distributions: str) -> str | None:
-        """Return the version of the first of these distributions that is installed; None if none is."""
+        """Return the version of the first of these distributions that is installed, or None if none is."""
         for name in distributions:
             for distribution in Distribution.discover(name=name, path=list(self.packages)):
                 return distribution.version
@@ -39,15 +39,15 @@ class PythonEnvironment:
 
 
 def this_python() -> PythonEnvironment:
-    """Return the environment that runs this."""
+    """Return the environment that runs this code."""
     folders = {sys.prefix, sys.base_prefix, sysconfig.get_paths()["stdlib"]}
     return PythonEnvironment(Path(sys.prefix), frozenset(folders), tuple(sys.path))
 
 
 def environment_in(folder: Path) -> PythonEnvironment:
-    """Return the virtual environment in a folder. The folder may not exist."""
+    """Return the virtual environment in a folder, which may not exist."""
     folders, program = {str(folder)}, folder / "bin/python"
-    if program.exists():  # the folder of the Python itself, and not of a link to it
+    if program.exists():  # the folder of Python itself, not of a link to it
         folders.add(str(program.resolve().parent.parent))
     packages = list(folder.glob("lib/python3*/site-packages"))
     markers = {"python_version": packages[0].parent.name.removeprefix("python")} if packages else {}

@@ -1,6 +1,6 @@
-"""PyTorch images: jobs run in a separate environment, which `make setup-pytorch` makes once on a machine.
+"""PyTorch images: jobs run in a separate environment, which `make setup-pytorch` creates once per machine.
 
-The name of the environment's folder contains the digest of its requirements, as in the Makefile.
+The name of the environment's folder contains a digest of its requirements, as in the Makefile.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ def folder() -> Path:
 
 
 def environment() -> PythonEnvironment:
-    """Return the environment, without packages unless it is complete."""
+    """Return the environment. If it is missing or incomplete, it has no packages."""
     path = folder()
     return environment_in(path if (path / "ready").is_file() else path / "missing")
 

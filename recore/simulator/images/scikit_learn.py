@@ -1,4 +1,4 @@
-"""scikit-learn images: jobs run in the simulator's own environment, which has the packages of AWS's image."""
+"""scikit-learn images: jobs run in the simulator's environment, which has the packages of AWS's image."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""XGBoost images: script mode, and SageMaker's built-in algorithm for jobs that name no script."""
+"""XGBoost images: script mode, and SageMaker's built-in algorithm for jobs without a script."""
 
 import re
 import sys
@@ -23,7 +23,7 @@ FAMILY = ImageFamily(
     version_variable="XGBOOST_IMAGE_VERSION",
     training=CONTAINER / "xgboost_training.py",
     hooks=CONTAINER / "xgboost_hooks.py",
-    # a script's own output has a tab where CloudWatch shows #011
+    # the output of a script contains a tab, which CloudWatch shows as #011
     metrics={
         f"{data}:{metric}": rf"\[[0-9]+\].*?(?:#011|\t){data}-{re.escape(metric)}:([^\s#]+)"
         for data in ("validation", "train")

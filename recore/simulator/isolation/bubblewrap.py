@@ -1,8 +1,8 @@
-"""Jobs as processes in bubblewrap's sandbox, which the kernel's namespaces restrict to their own files.
+"""Jobs as processes in a bubblewrap sandbox: the kernel's namespaces restrict each job to its own files.
 
-A job sees its files under the real paths below /opt/ml, and this machine's programs, read-only. It sees no network, no
-other process and no other file of this machine. What it writes elsewhere goes to a layer of its own, as in a container,
-and is removed with it.
+A job sees its files at their usual paths below /opt/ml, and this machine's programs, read-only. It sees no network, no
+other process and no other file of this machine. Anything it writes elsewhere goes to a private layer, as in a
+container, and is removed with the job.
 """
 
 import os
@@ -41,7 +41,7 @@ class Bubblewrap(Isolation):
         if sandbox.network:
             arguments += ["--ro-bind", str(sandbox.network.folder), network.FOLDER]
             command = network.bridged([str(python.program), "-P", BRIDGE], command)
-        # bubblewrap itself starts outside the sandbox and must not get the job's variables: its loader obeys some
+        # bubblewrap starts outside the sandbox and must not get the job's variables: the loader obeys some of them
         for name, value in environment.items():
             arguments += ["--setenv", name, value]
         return Launch(command, {}, "/", bubblewrap=[self._program, *arguments, "--chdir", folder])
@@ -49,7 +49,7 @@ class Bubblewrap(Isolation):
 
 @cache
 def find_bubblewrap() -> Bubblewrap | None:
-    """Return bubblewrap if it is installed and can run a job here, which is tried once; otherwise None."""
+    """Return bubblewrap if it is installed and can run a job here, or None. The test runs only once."""
     path = shutil.which("bwrap")
     if path is None:
         return None
@@ -61,14 +61,14 @@ def find_bubblewrap() -> Bubblewrap | None:
 
 
 def bubblewrap_works() -> bool:
-    """Whether bubblewrap can isolate jobs on this machine."""
+    """Return whether bubblewrap can isolate jobs on this machine."""
     return find_bubblewrap() is not None
 
 
 def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
-    """Return the arguments of bubblewrap for every job: this machine's programs, read-only, and no network.
+    """Return bubblewrap's arguments for every job: this machine's programs, read-only, and no network.
 
-    root: an empty folder, to which the job writes all but its own files. python: the environment of the job.
+    root: an empty folder for everything that the job writes outside its own files. python: the job's environment.
     """
     for name in ("tmp", "run", "etc", "opt"):
         (root / name).mkdir(mode=0o777)
@@ -77,7 +77,7 @@ def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
     (root / "etc/group").write_text(f"root:x:{os.getgid()}:\n")
     arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "algo-1"]
     arguments += ["--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev"]
-    arguments += ["--ro-bind", "/proc/sys", "/proc/sys"]  # root could write to it where bubblewrap leaves it writable
+    arguments += ["--ro-bind", "/proc/sys", "/proc/sys"]  # root may be able to write to it otherwise
     arguments += ["--size", str(SHM), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     arguments += ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):

@@ -13,7 +13,7 @@ from docker.types import LogConfig
 class ContainerJob:
     """A running container, whose output is copied to this process's output. `close` removes it.
 
-    Docker limits its memory, processors and processes.
+    Docker limits its memory, CPUs and processes.
     """
 
     def __init__(self, specification: dict[str, Any]):
@@ -23,7 +23,7 @@ class ContainerJob:
             limits |= {"mem_limit": specification["bytes"], "memswap_limit": specification["bytes"]}
         if specification["cpus"]:
             limits["nano_cpus"] = int(1e9 * min(specification["cpus"], os.cpu_count() or 1))
-        quiet = LogConfig(type=LogConfig.types.NONE)  # Docker need not store its output, which is copied
+        quiet = LogConfig(type=LogConfig.types.NONE)  # the output is copied, so Docker need not store it
         self._container = self._engine.containers.create(**specification["container"], **limits, log_config=quiet)
         self._status: int | None = None
         self._peak, self._processor_seconds = 0, 0.0
@@ -43,7 +43,7 @@ class ContainerJob:
         return self._status is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """Return the peak of memory, which Docker measures every second, and no processes, which Docker limits."""
+        """Return the peak memory, which Docker measures every second, and no PIDs: Docker limits processes itself."""
         return self._peak, []
 
     def terminate(self) -> bool:

@@ -1,8 +1,8 @@
-"""Jobs in containers of a Docker engine, with SageMaker's mounts and variables, without a network and within limits.
+"""Jobs in Docker containers, with SageMaker's mounts and variables, resource limits and no network.
 
-The image is the one that a request names; it is pulled if it is not on this machine. A model's server is reached by a
-Unix socket in a folder that is shared only with its container. Each container has a label that names the simulator that
-started it; the next simulator removes the containers of those that are gone.
+The request names the image; it is pulled if it is not on this machine. A model's server is reached through a Unix
+socket in a folder that is shared only with its container. Each container has a label that identifies the simulator that
+started it; the next simulator removes the containers of simulators that have ended.
 """
 
 import contextlib
@@ -21,30 +21,30 @@ from recore.simulator.images.family import CONTAINER
 from recore.simulator.isolation import network
 from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM, SOCKET, Isolation, Launch, Sandbox
 
-LABEL = "recore.simulator"  # on a container: the simulator that started it
-INPUTS = "recore.inputs"  # on an image: the digest of the files that it was built from
+LABEL = "recore.simulator"  # label of a container: the simulator that started it
+INPUTS = "recore.inputs"  # label of an image: the digest of the files that it was built from
 BRIDGE = "/run/bridge.py"
 NOBODY = 65534
-Mounts = dict[Path, tuple[str, str]]  # by the path on this machine: the path in the container, and "rw" or "ro"
+Mounts = dict[Path, tuple[str, str]]  # path on this machine to path in the container and "rw" or "ro"
 REMEDY = "start Docker, or add yourself to the group docker and log in again; `docker info` shows whether it works"
 
 
 class Docker(Isolation):
-    """Runs jobs in containers of an engine."""
+    """Runs jobs in containers of a Docker engine."""
 
     name = "Docker"
     local_python = False
 
     def __init__(self, engine: docker.DockerClient) -> None:
-        self._engine, self._owner = engine, owner(psutil.Process())
+        self._engine, self._label = engine, process_label(psutil.Process())
 
     def refusal(self, image: str) -> str | None:
         return None
 
-    def prepare(self, image: str, tell: Callable[[str], None]) -> None:
+    def prepare(self, image: str, report: Callable[[str], None]) -> None:
         try:
             if not exists(self._engine, image):
-                pull(self._engine, image, tell)
+                pull(self._engine, image, report)
         except (DockerException, OSError) as error:
             raise OSError(f"The image '{image}' is not on this machine and could not be pulled: {error}") from None
 
@@ -56,7 +56,7 @@ class Docker(Isolation):
         return ["train"]
 
     def serving(self, image: str) -> list[str]:
-        """The image's own `serve`, with a bridge from its port to the socket."""
+        """Return the image's own `serve`, with a bridge from the socket to its port."""
         return ["python3", BRIDGE, SOCKET, "8080", *self.entrypoint(image), "serve"]
 
     def entrypoint(self, image: str) -> list[str]:
@@ -84,13 +84,13 @@ class Docker(Isolation):
     ) -> Launch:
         container = {
             "image": sandbox.image,
-            # one stream of output: Docker does not keep the order of two
+            # one output stream, because Docker does not preserve the order of two
             "entrypoint": ["/bin/sh", "-c", 'exec "$0" "$@" 2>&1'],
             "command": command,
             "environment": environment,
-            "user": give(sandbox.ml, *sandbox.shared.values()),
+            "user": assign_owner(sandbox.ml, *sandbox.shared.values()),
             "volumes": {str(outside): {"bind": inside, "mode": mode} for outside, (inside, mode) in mounts.items()},
-            "labels": {LABEL: self._owner},
+            "labels": {LABEL: self._label},
             "hostname": "algo-1",
             "extra_hosts": {"algo-1": "127.0.0.1"},
             "read_only": True,
@@ -110,35 +110,35 @@ class Docker(Isolation):
 
 @contextlib.contextmanager
 def connected() -> Iterator[docker.DockerClient]:
-    """Yield a client of the engine. Raises OSError, with the fix, if no engine answers or it may not be used."""
+    """Yield a Docker client. Raises OSError, with a remedy, if no engine responds or this user may not use it."""
     with contextlib.ExitStack() as ends:
         try:
             engine = ends.enter_context(contextlib.closing(docker.from_env()))
             engine.ping()
         except (DockerException, OSError) as error:
-            raise OSError(f"no Docker engine answers ({str(error)[:200]}): {REMEDY}") from None
+            raise OSError(f"no Docker engine responds ({str(error)[:200]}): {REMEDY}") from None
         yield engine
 
 
-def owner(process: psutil.Process) -> str:
-    """Return what identifies a simulator's process, also after its number was given to another process."""
+def process_label(process: psutil.Process) -> str:
+    """Return an identifier of a simulator's process that stays unique if its PID is reused."""
     return f"{process.pid}-{int(process.create_time())}"
 
 
 def sweep(engine: docker.DockerClient) -> None:
-    """Remove containers whose simulator is gone."""
+    """Remove containers whose simulator has ended."""
     # another simulator may remove containers while they are listed
     for container in engine.containers.list(all=True, filters={"label": LABEL}, ignore_removed=True):
         label = container.labels[LABEL]
         with contextlib.suppress(psutil.Error, ValueError):
-            if owner(psutil.Process(int(label.partition("-")[0]))) == label:
+            if process_label(psutil.Process(int(label.partition("-")[0]))) == label:
                 continue
         with contextlib.suppress(NotFound, APIError):
             container.remove(force=True, v=True)
 
 
 def exists(engine: docker.DockerClient, image: str) -> bool:
-    """Whether an image is on this machine."""
+    """Return whether an image is on this machine."""
     try:
         engine.images.get(image)
     except ImageNotFound:
@@ -146,41 +146,41 @@ def exists(engine: docker.DockerClient, image: str) -> bool:
     return True
 
 
-def pull(engine: docker.DockerClient, image: str, tell: Callable[[str], None]) -> None:
-    """Pull an image. `tell` gets a line when a layer begins and ends. Raises DockerException."""
-    tell(f"pulling {image}")
+def pull(engine: docker.DockerClient, image: str, report: Callable[[str], None]) -> None:
+    """Pull an image. report: called with a line when a layer begins and ends. Raises DockerException."""
+    report(f"pulling {image}")
     repository, tag = docker.utils.parse_repository_tag(image)
     for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):
         if "error" in event:
             raise DockerException(event["error"])
         if event.get("status") in ("Pulling fs layer", "Pull complete"):
-            tell(f"{event['status']} {event.get('id', '')}")
+            report(f"{event['status']} {event.get('id', '')}")
 
 
-def build(engine: docker.DockerClient, folder: Path, image: str, target: str, tell: Callable[[str], None]) -> None:
+def build(engine: docker.DockerClient, folder: Path, image: str, target: str, report: Callable[[str], None]) -> None:
     """Build an image from a folder's Dockerfile, up to a target, unless it was built from the same files before.
 
-    tell: called with a line for each step. Raises OSError if the build fails.
+    report: called with a line for each step. Raises OSError if the build fails.
     """
     inputs = _digest(folder)
     if exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:
         return
-    tell(f"building the image {image}: the first time takes minutes")
+    report(f"building the image {image}: the first build takes several minutes")
     arguments = {"path": str(folder), "tag": image, "target": target, "labels": {INPUTS: inputs}}
     output: deque[str] = deque(maxlen=10)
     try:
         for event in engine.api.build(**arguments, rm=True, forcerm=True, decode=True):
             if "error" in event:
-                raise OSError("; ".join([f"the image {image} cannot be built", event["error"].strip(), *output]))
+                raise OSError("; ".join([f"the image {image} could not be built", event["error"].strip(), *output]))
             output += [line.strip() for line in event.get("stream", "").splitlines() if line.strip()]
             if event.get("stream", "").startswith("Step "):
-                tell(event["stream"].strip())
+                report(event["stream"].strip())
     except DockerException as error:
-        raise OSError(f"the image {image} cannot be built: {error}") from None
+        raise OSError(f"the image {image} could not be built: {error}") from None
 
 
 def _digest(folder: Path) -> str:
-    """Return the digest of a Dockerfile and the files that .dockerignore admits to the build."""
+    """Return a digest of a Dockerfile and the files that .dockerignore does not exclude from the build."""
     ignored = (folder / ".dockerignore").read_text("utf-8").splitlines()
     paths = docker.utils.exclude_paths(str(folder), [line for line in ignored if line and not line.startswith("#")])
     digest = hashlib.sha256()
@@ -190,15 +190,15 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def give(*folders: Path) -> str:
-    """Return the user that a container runs as, and let that user own the folders.
+def assign_owner(*folders: Path) -> str:
+    """Make the user that a container runs as the owner of the folders, and return that user.
 
-    It is the caller, so that the caller owns what the container writes; if the caller is root, it is nobody.
+    The container runs as the caller, so that the caller owns its output, or as nobody if the caller is root.
     """
     if os.getuid():
         return f"{os.getuid()}:{os.getgid()}"
     for folder in folders:
-        for place, _, files in os.walk(folder):
-            for path in (place, *(os.path.join(place, name) for name in files)):
+        for parent, _, files in os.walk(folder):
+            for path in (parent, *(os.path.join(parent, name) for name in files)):
                 os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
     return f"{NOBODY}:{NOBODY}"

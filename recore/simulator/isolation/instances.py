@@ -1,9 +1,9 @@
-"""The memory and processors of instance types: processors by their size, memory by a rule for each family."""
+"""The CPUs and memory of instance types: CPUs by size, memory by a rule for each family."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-# GiB of memory per processor by the beginning of a family's name, longer ones first, and of all other families
+# GiB of memory per CPU by prefix of the family's name, longer prefixes first, and for all other families
 GIB_PER_CPU = {"g6e": 8, "gr6": 8, "p4": 12, "p5": 10, "inf": 2, "c": 2, "r": 8, "x": 16, "p": 8}
 OTHER_GIB_PER_CPU = 4
 GIB = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}  # exceptions
@@ -11,10 +11,10 @@ GIB = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}  # exceptions
 
 @dataclass(frozen=True)
 class Instance:
-    """Bytes of memory, processors, and bytes of the volume, if it is limited.
+    """An instance: bytes of memory, number of CPUs, and bytes of the volume, or None if it is not limited.
 
-    folders: what the volume holds, which is everything that commands can write; none is below another. memory_use: a
-    file in which commands that share the memory record how much of it each of them uses.
+    folders: the folders on the volume, which are all that commands can write to; none is below another. memory_use: a
+    file in which commands that share the memory record how much each of them uses.
     """
 
     memory: int
@@ -24,11 +24,11 @@ class Instance:
     memory_use: Path | None = None
 
     def with_volume(self, size: int, *folders: Path) -> "Instance":
-        """Return the same instance with a volume of so many bytes, which holds these folders."""
+        """Return the same instance with a volume of `size` bytes that contains these folders."""
         return replace(self, volume=size, folders=folders)
 
     def shared(self, memory_use: Path) -> "Instance":
-        """Return the same instance for several commands, which share its memory."""
+        """Return the same instance for several commands that share its memory."""
         return replace(self, memory_use=memory_use)
 
 

@@ -1,4 +1,4 @@
-"""How jobs without a network reach the simulator: a port of their own is connected with a Unix socket."""
+"""How jobs without a network reach the simulator: a port inside each job is connected to a Unix socket."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-FOLDER = "/run/simulator"  # the socket's folder, as a job sees it
+FOLDER = "/run/simulator"  # the socket's folder inside a job
 NAME = "http"
 PORT = 4566  # on a job's own loopback interface
 
@@ -15,7 +15,7 @@ PORT = 4566  # on a job's own loopback interface
 class Network:
     """What jobs need to call the simulator.
 
-    folder: the folder of its socket. endpoint: its address outside of jobs. variables: a job's environment for boto3,
+    folder: the folder of its socket. endpoint: its address outside jobs. variables: a job's environment for boto3,
     without the address.
     """
 
@@ -24,12 +24,12 @@ class Network:
     variables: Mapping[str, str]
 
     def environment(self, separate: bool) -> dict[str, str]:
-        """Return a job's environment. separate: whether it has its own loopback interface and needs the bridge."""
+        """Return a job's environment. separate: whether the job has its own loopback interface and needs the bridge."""
         return {**self.variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}" if separate else self.endpoint}
 
 
 def listen(folder: Path) -> socket.socket:
-    """Create the folder, and in it a socket that jobs of any user can connect to."""
+    """Create the folder and a listening socket in it to which jobs of any user can connect."""
     folder.mkdir(0o755)
     listening = socket.socket(socket.AF_UNIX)
     try:
@@ -43,5 +43,5 @@ def listen(folder: Path) -> socket.socket:
 
 
 def bridged(bridge: list[str], command: list[str]) -> list[str]:
-    """Return a job's command behind the bridge. bridge: the command that starts the bridge in the job."""
+    """Wrap a job's command in the bridge. bridge: the command that starts the bridge in the job."""
     return [*bridge, str(PORT), f"{FOLDER}/{NAME}", *command]

@@ -1,4 +1,4 @@
-"""What a job sees of this machine, and the base class of the ways to isolate it.
+"""What a job sees of this machine, and the base class of the isolation methods.
 
 bubblewrap.py and containers.py enforce the isolation; unsandboxed.py does not.
 """
@@ -15,19 +15,19 @@ from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.network import Network
 from recore.simulator.isolation.translation import translated
 
-LIBRARY = str(CONTAINER / "library")  # packages that AWS's container has and the Python of jobs lacks
+LIBRARY = str(CONTAINER / "library")  # packages of AWS's container that the Python of jobs lacks
 ML = "/opt/ml"
 LIBRARIES = "/opt/libraries"
-SOCKET = f"/run/server/{socket_folder.NAME}"  # of a model's server, in a folder that is shared only with its job
-SHM = 256 << 20  # bytes of /dev/shm, which is memory that no process shows as its own
+SOCKET = f"/run/server/{socket_folder.NAME}"  # socket of a model's server, in a folder that is shared only with its job
+SHM = 256 << 20  # bytes of /dev/shm, whose memory is not attributed to any process
 
 
 @dataclass(frozen=True)
 class Launch:
-    """A command as it must be started on this machine, and the environment and folder to start it in.
+    """A command to be started on this machine, with its environment and working folder.
 
     container: Docker's settings, if the command runs in a container. bubblewrap: bubblewrap's own command line, if the
-    command runs in its sandbox; it sets the command's environment, and bubblewrap's own environment is empty.
+    command runs in its sandbox. It sets the command's environment; bubblewrap's own environment is empty.
     """
 
     command: list[str]
@@ -41,9 +41,10 @@ class Launch:
 class Sandbox:
     """What one job sees of this machine.
 
-    folder: its folder, in which `ml` becomes /opt/ml. isolation: what restricts the job to it. image: the container
-    image that the job names. libraries: a folder of packages that were installed for the job, read-only. shared:
-    folders of this machine by their paths in the job. network: what the job needs to call the simulator, if it may.
+    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. isolation: restricts the job to the folder. image:
+    the container image that the job names. libraries: a read-only folder of packages that were installed for the job.
+    shared: folders of this machine by their paths in the job. network: what the job needs to call the simulator, or
+    None if it may not.
     """
 
     folder: Path
@@ -58,10 +59,10 @@ class Sandbox:
         return self.folder / "ml"
 
     def launch(self, command: list[str], environment: dict[str, str], folder: str = "/") -> Launch:
-        """Return how to start a command that names its files below /opt/ml."""
+        """Return how to start a command whose arguments use paths below /opt/ml."""
         base = {"HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # noqa: S108
         base |= {"PYTHONDONTWRITEBYTECODE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "SM_MODEL_DIR": f"{ML}/model"}
-        # Everything is installed by now. A job's toolkit still calls pip, which reports what is missing and changes
+        # Everything is already installed. If a job's toolkit calls pip, pip only reports missing packages and changes
         # nothing.
         base |= {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1", "PIP_NO_BUILD_ISOLATION": "0"}
         if self.network:
@@ -80,10 +81,10 @@ class Sandbox:
 
 
 class Isolation:
-    """One way to isolate jobs.
+    """A method of isolating jobs.
 
-    true_paths: jobs see /opt/ml under this path, which need not be translated. local_python: jobs run with the Python
-    of their image's family on this machine, and not with the image's own.
+    true_paths: /opt/ml exists under that path in jobs, so that paths need not be translated. local_python: jobs run
+    with the Python of their image's family on this machine instead of the image's own.
     """
 
     name: str
@@ -95,13 +96,13 @@ class Isolation:
         """Return why jobs that name this image cannot run; None if they can."""
         return catalogue.refusal(image)
 
-    def prepare(self, image: str, tell: Callable[[str], None]) -> None:
-        """Make the image available. Raises OSError if this is impossible."""
+    def prepare(self, image: str, report: Callable[[str], None]) -> None:
+        """Make the image available. report: called with lines about progress. Raises OSError if this is impossible."""
         if problem := self.refusal(image):
             raise OSError(problem)
 
     def training(self, image: str) -> list[str]:
-        """Return the command of a training job that names none."""
+        """Return the command of a training job that does not specify one."""
         return catalogue.family_of(image).train()
 
     def serving(self, image: str) -> list[str]:
@@ -109,11 +110,11 @@ class Isolation:
         return catalogue.family_of(image).serve(SOCKET)
 
     def entrypoint(self, image: str) -> list[str]:
-        """Return the image's own entry point, for a processing job that names none."""
+        """Return the image's own entry point, for a processing job that does not specify one."""
         return []
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
-        """Return the first variables of a job's environment; the job's own ones replace them."""
+        """Return the default environment variables of a job; its own variables override them."""
         family = catalogue.family_of(sandbox.image)
         return {"PATH": family.python().search_path, **family.variables(sandbox.image)}
 
@@ -122,9 +123,9 @@ class Isolation:
         raise NotImplementedError
 
     def networked(self, sandbox: Sandbox, command: list[str]) -> Launch:
-        """Return how to install packages for a job: with its Python, but with the network and outside of its sandbox.
+        """Return how to install packages for a job: with the job's Python and the network, outside its sandbox.
 
-        command: the arguments of that Python.
+        command: the arguments of Python.
         """
         paths, program = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python().program)
         environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}

@@ -1,4 +1,4 @@
-"""A folder for the Unix sockets of models' servers. Its path is short enough for sockets, whatever TMPDIR is."""
+"""A folder for the Unix sockets of models' servers. Its path is short enough for sockets, even if TMPDIR is long."""
 
 import itertools
 import os
@@ -11,19 +11,19 @@ from recore import locked
 
 PREFIX = "recore-sockets-"
 NAME = "http"  # a socket's name in the folder of its server
-LONGEST = 107  # bytes that the path of a Unix socket may have
+MAX_PATH = 107  # bytes of the path of a Unix socket
 NUMBERS = itertools.count()  # for the servers' folders
-BELOW = len(f"/{PREFIX}12345678/12345678/{NAME}")  # bytes of the path below the parent
+BELOW = len(f"/{PREFIX}12345678/12345678/{NAME}")  # bytes that a socket's path has below the parent
 
 
 def make() -> tuple[Path, locked.Locked]:
-    """Create a folder that only this user may enter, locked by this process. Folders of ended processes are removed.
+    """Create a folder that only this user can access, locked by this process. Remove folders of ended processes.
 
-    It is in the first folder of `parents` that is suitable. Raises OSError if none is.
+    It is created in the first suitable folder of `parents`. Raises OSError if none is suitable.
     """
     reasons = []
     for parent in parents():
-        if len(os.fsencode(parent)) + BELOW > LONGEST:
+        if len(os.fsencode(parent)) + BELOW > MAX_PATH:
             reasons.append(f"{parent} is too long")
             continue
         try:
@@ -37,19 +37,19 @@ def make() -> tuple[Path, locked.Locked]:
 
 
 def for_server(folder: Path) -> Path:
-    """Return the path of a new folder for the socket of one server of this process. It is not created yet."""
+    """Return the path of a new folder, not created yet, for the socket of one server of this process."""
     return folder / f"{next(NUMBERS):08x}"
 
 
 def parents() -> Iterator[Path]:
-    """Yield where the folder may be, in order of preference, with links resolved."""
+    """Yield the possible parents of the folder in order of preference, with links resolved."""
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     for parent in (tempfile.gettempdir(), runtime, "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 - made by mkdtemp
         yield Path(parent).resolve()
 
 
 def _is_safe(parent: Path) -> bool:
-    """Return whether no other user may rename or remove what this user puts into a folder."""
+    """Return whether other users cannot rename or remove what this user creates in a folder."""
     info = parent.stat()
     shared = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX
     return info.st_uid in (0, os.geteuid()) and not shared

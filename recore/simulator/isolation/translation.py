@@ -1,4 +1,4 @@
-"""Translates a job's paths in text to those of this machine, for jobs without a sandbox."""
+"""Translates a job's paths in text to paths on this machine, for jobs without a sandbox."""
 
 import contextlib
 import json
@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 
 def translated(text: str, paths: dict[str, Path]) -> str:
-    """Replace a job's paths in a text by those of this machine, quoted in URLs and escaped in JSON.
+    """Replace a job's paths in a text with those of this machine, quoted in URLs and escaped in JSON.
 
-    A path that is only a part of another path is not replaced.
+    A path that is only part of another path is not replaced.
     """
     if text.startswith(("{", "[", '"')) and any(inside in text for inside in paths):
         with contextlib.suppress(ValueError, RecursionError):  # it is not JSON, or is nested too deeply
@@ -26,7 +26,7 @@ def translated(text: str, paths: dict[str, Path]) -> str:
 
 
 def translated_in_shell(script: str, paths: dict[str, Path]) -> str:
-    """Replace a job's paths in a shell script by those of this machine, quoted as each place requires."""
+    """Replace a job's paths in a shell script with those of this machine, quoted as each context requires."""
     for inside, outside in paths.items():
         first, *parts = re.split(rf"(?<![\w.]){re.escape(inside)}(?![\w.-])", script)
         in_quotes, bare = re.sub(r'(["$`\\])', r"\\\1", str(outside)), shlex.quote(str(outside))
@@ -39,7 +39,7 @@ def translated_in_shell(script: str, paths: dict[str, Path]) -> str:
 
 
 def _translated_strings(value: Any, paths: dict[str, Path]) -> Any:
-    """Translate the strings in a value of JSON."""
+    """Translate the strings in a JSON value."""
     if isinstance(value, str):
         return translated(value, paths)
     if isinstance(value, list):

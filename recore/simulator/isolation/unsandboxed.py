@@ -1,4 +1,4 @@
-"""Jobs as processes in folders of their own, to which paths are translated. Nothing is enforced."""
+"""Jobs as processes in separate folders, to which their paths are translated. Isolation is not enforced."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ SHELLS = ("sh", "bash", "dash")
 
 
 class Unsandboxed(Isolation):
-    """Runs each job in a folder of its own, to which paths are translated. Nothing is enforced."""
+    """Runs each job in a separate folder, to which its paths are translated. Isolation is not enforced."""
 
     name = "none"
     enforced = False

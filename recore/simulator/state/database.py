@@ -1,4 +1,4 @@
-"""An SQLite database, in a file or in memory. A change is on the disk when the call that made it returns."""
+"""An SQLite database in a file or in memory. A change is on disk when the call that makes it returns."""
 
 import contextlib
 import os
@@ -10,22 +10,22 @@ from typing import Any
 
 from recore.simulator.state.layouts import LAYOUT, SCHEMA, migrate
 
-APPLICATION = 0x7265636F  # "reco" in ASCII, in SQLite's field for the program that a file belongs to
+APPLICATION = 0x7265636F  # "reco" in ASCII: SQLite's ID for the application that a file belongs to
 REMEDIES = {
     "FULL": "the disk is full: free space and repeat the request",
-    "READONLY": "it may not be written: allow this user to write the file and its folder, or use another folder",
-    "CANTOPEN": "it may not be opened: allow this user to read and write it and its folder, or use another folder",
-    "NOTADB": "it is damaged, or not a database of the simulator: restore it from a backup, or use another folder",
+    "READONLY": "it cannot be written: allow this user to write to the file and its folder, or use another folder",
+    "CANTOPEN": "it cannot be opened: allow this user to read and write it and its folder, or use another folder",
+    "NOTADB": "it is damaged or not a database of the simulator: restore it from a backup, or use another folder",
     "CORRUPT": "it is damaged: restore it from a backup, or use another folder",
-    "BUSY": "another program uses it: close that program",
+    "BUSY": "another program is using it: close that program",
     "IOERR": "it could not be read or written: check the disk and its free space",
 }
 
 
 class Database:
-    """SQLite for several threads. Changes take turns; reading does not wait for a change that is being written.
+    """SQLite for several threads. Changes are serialised; reads do not wait for a change that is being written.
 
-    Every error of the file is an OSError whose message is one line: the file, what is wrong, and what to do.
+    Every error of the file is raised as an OSError with a one-line message: the file, the problem and the remedy.
     """
 
     def __init__(self, writer: sqlite3.Connection, reader: sqlite3.Connection | None, path: Path | None):
@@ -41,9 +41,9 @@ class Database:
 
     @classmethod
     def open(cls, path: Path) -> "Database":
-        """Open a file, or create it. A file of an older layout is migrated.
+        """Open or create a file. A file with an older layout is migrated.
 
-        Raises OSError if it cannot be used; the file is then unchanged.
+        Raises OSError, and leaves the file unchanged, if it cannot be used.
         """
         with contextlib.ExitStack() as opened, _errors(path):
             if not path.exists():
@@ -56,7 +56,7 @@ class Database:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Make several changes, all or none. Inside a transaction of the same thread, this joins that transaction."""
+        """Apply several changes or none. Within a transaction of the same thread, this joins that transaction."""
         with self._writing, _errors(self.path):
             if self._writer.in_transaction:
                 yield self._writer
@@ -70,11 +70,11 @@ class Database:
                     self._writer.execute("ROLLBACK")
 
     def read(self, statement: str, *values: Any) -> list[Any]:
-        """Return the rows of a SELECT, which sees committed changes and those of this thread's transaction."""
+        """Return the rows of a SELECT, which sees committed changes and those of this thread's own transaction."""
         with _errors(self.path):
             if self._writing.acquire(blocking=False):
                 connection, lock = self._writer, self._writing
-            else:  # another thread may be waiting for the disk
+            else:  # another thread may be writing, and waiting for the disk
                 self._reading.acquire()
                 connection, lock = self._reader, self._reading
             try:
@@ -83,14 +83,14 @@ class Database:
                 lock.release()
 
     def close(self) -> None:
-        """Close the file, after the transaction and the read in progress."""
+        """Close the file after any transaction and read in progress."""
         with self._writing, self._reading, _errors(self.path):
             self._reader.close()
             self._writer.close()
 
 
 def sync_folder(folder: Path) -> None:
-    """Write the names in a folder to the disk: a new or renamed file could otherwise be lost."""
+    """Write a folder's entries to the disk; otherwise a new or renamed file could be lost."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -111,7 +111,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _create(path: Path) -> None:
-    """Create a file under another name first, so that an empty file under its own name is always a damaged one."""
+    """Create a file under a temporary name first, so that an empty file with the final name is always damaged."""
     new = path.with_name(f"{path.name}.new")
     for incomplete in path.parent.glob(f"{new.name}*"):
         incomplete.unlink()
@@ -123,8 +123,8 @@ def _create(path: Path) -> None:
 
 
 def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Migrate a database of an older layout. Raises OSError if a file is damaged, foreign, newer or not writable."""
-    # A refused file must stay unchanged: otherwise closing it would copy the changes in its -wal file into it.
+    """Migrate a database with an older layout. Raises OSError if a file is damaged, foreign, newer or not writable."""
+    # A rejected file must stay unchanged: by default, closing it would copy the changes in its -wal file into it.
     connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
     application, layout = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
@@ -132,7 +132,7 @@ def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
     if application != APPLICATION or layout < 1:
         raise OSError(f"{path}: {REMEDIES['NOTADB']}")
     if layout > LAYOUT:
-        raise OSError(f"{path}: a newer version of recore wrote it: use that version, or another folder")
+        raise OSError(f"{path}: it was written by a newer version of recore: use that, or another folder")
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise OSError(f"{path}: {REMEDIES['CORRUPT']}")
     connection.execute("BEGIN IMMEDIATE")
@@ -147,7 +147,7 @@ def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextlib.contextmanager
 def _errors(path: Path | None) -> Iterator[None]:
-    """Raise OSError with a remedy for SQLite's errors."""
+    """Convert SQLite's errors to OSError with a remedy."""
     try:
         yield
     except sqlite3.Error as error:

@@ -1,4 +1,4 @@
-"""The layout of the database, and the steps from each older layout to the next one."""
+"""The layout of the database, and the migrations from each older layout to the next."""
 
 import json
 import sqlite3
@@ -19,14 +19,14 @@ CREATE TABLE objects (
 
 
 def migrate(connection: sqlite3.Connection, layout: int) -> None:
-    """Change a database of an older layout to this one. The caller has begun a transaction."""
+    """Migrate a database with an older layout to this one. The caller must have begun a transaction."""
     for older in range(layout, LAYOUT):
         MIGRATIONS[older](connection)
     connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
 
 def _add_internal_members(connection: sqlite3.Connection) -> None:
-    """Give records a revision, and a column for members that are not the API's."""
+    """Add a revision to records, and a column for members that do not belong to the API."""
     connection.execute("ALTER TABLE records ADD COLUMN internal TEXT NOT NULL DEFAULT '{}'")
     connection.execute("ALTER TABLE records ADD COLUMN revision INTEGER NOT NULL DEFAULT 1")
     _move_internal_members(connection, "Model", {"Served"})
@@ -35,7 +35,7 @@ def _add_internal_members(connection: sqlite3.Connection) -> None:
 
 
 def _separate_members_of_work(connection: sqlite3.Connection) -> None:
-    """Move the internal members of what works in the background: endpoints, tuning jobs, executions and their steps."""
+    """Move the internal members of background work: endpoints, tuning jobs, executions and their steps."""
     deployment = {"Deployment", "Pending", "PendingSince", "Rescaling", "Retiring", "Alarms"}
     attempt = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
     _move_internal_members(connection, "Endpoint", deployment)
@@ -47,9 +47,9 @@ def _separate_members_of_work(connection: sqlite3.Connection) -> None:
 def _move_internal_members(
     connection: sqlite3.Connection, kind: str, names: set[str], unused: Set[str] = frozenset()
 ) -> None:
-    """Move members of the records of a kind to their internal ones, and delete unused members.
+    """Move members of a kind's records to the internal members, and delete unused members.
 
-    kind: a pattern of GLOB. unused: members whose values other members or the record's key contain.
+    kind: a GLOB pattern. unused: members whose values are also in other members or in the record's key.
     """
     rows = connection.execute("SELECT position, record, internal FROM records WHERE kind GLOB ?", (kind,)).fetchall()
     for position, record, internal in rows:

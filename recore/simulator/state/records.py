@@ -1,4 +1,4 @@
-"""Records of resources by kind and key, in a database."""
+"""A database of resource records by kind and key."""
 
 import datetime
 import json
@@ -16,9 +16,9 @@ def now() -> datetime.datetime:
 
 
 class StoredRecord(Record):
-    """A record from the store: the API's members, and apart from them what the simulator keeps for itself.
+    """A record from the store: the API's members and, separately, the simulator's internal members.
 
-    internal: members that no answer has. revision: the number of the record's changes, its creation included.
+    internal: members that no response contains. revision: the number of the record's changes, including its creation.
     """
 
     def __init__(self, members: Record, internal: Record, revision: int):
@@ -27,21 +27,21 @@ class StoredRecord(Record):
 
 
 class Store:
-    """Records by kind and key, in memory unless a database is given. Safe to use from several threads.
+    """Records by kind and key, in memory unless a database is given. Thread-safe.
 
-    A key is any text: a name, an ARN, a name with a version. A record holds what JSON can express, and times. Each
-    record that is returned is a copy: only the methods change what is stored.
+    A key is any text: a name, an ARN, a name with a version. A record contains JSON values and times. Each returned
+    record is a copy: only the methods change the stored records.
     """
 
     def __init__(self, database: Database | None = None):
         self._database = database or Database.in_memory()
 
     def transaction(self) -> AbstractContextManager[object]:
-        """Make several changes, all or none; no change of another thread comes between."""
+        """Apply several changes or none, without changes by other threads in between."""
         return self._database.transaction()
 
     def add(self, kind: str, key: str, record: Record, internal: Record | None = None) -> bool:
-        """Store a new record; False if the key is taken."""
+        """Store a new record. Return False if the key is already in use."""
         with self._database.transaction() as connection:
             statement = "INSERT INTO records (kind, key, record, internal) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
             values = (kind, key, to_json(record), to_json(internal or {}))
@@ -50,10 +50,10 @@ class Store:
     def change(
         self, kind: str, key: str, function: Callable[[StoredRecord], Record], default: Record | None = None
     ) -> StoredRecord:
-        """Replace a record by what a function returns for it, and return the new one; no other change comes between.
+        """Replace a record with the result of a function, as one transaction, and return the new record.
 
-        The function gets a copy of the record, or of the default if there is no record. It returns the API's members,
-        and changes internal ones in the copy. If it raises, nothing changes.
+        The function gets a copy of the record, or of the default if there is no record. It returns the API's members
+        and changes internal members in the copy. If it raises an error, nothing changes.
         Raises KeyError if there is neither a record nor a default.
         """
         with self._database.transaction() as connection:
@@ -72,7 +72,7 @@ class Store:
         return _stored(*changed)
 
     def update(self, kind: str, key: str, internal: Record | None = None, /, **members: Any) -> StoredRecord:
-        """Change members of a record and return it. Raises KeyError if it does not exist."""
+        """Change members of a record and return the new record. Raises KeyError if it does not exist."""
 
         def updated(record: StoredRecord) -> Record:
             record.internal |= internal or {}
@@ -81,24 +81,24 @@ class Store:
         return self.change(kind, key, updated)
 
     def get(self, kind: str, key: str) -> StoredRecord | None:
-        """Return the record of that key, or None."""
+        """Return the record with this key, or None."""
         rows = self._database.read(
             "SELECT record, internal, revision FROM records WHERE kind = ? AND key = ?", kind, key
         )
         return _stored(*rows[0]) if rows else None
 
     def all(self, kind: str) -> list[StoredRecord]:
-        """Return all records of a kind in the order in which they were added."""
+        """Return all records of a kind in insertion order."""
         return [record for _, record in self.items(kind)]
 
     def items(self, kind: str) -> list[tuple[str, StoredRecord]]:
-        """Return the keys and records of a kind in the order in which they were added."""
+        """Return the keys and records of a kind in insertion order."""
         statement = "SELECT key, record, internal, revision FROM records WHERE kind = ? ORDER BY position"
         rows = self._database.read(statement, kind)
         return [(key, _stored(*columns)) for key, *columns in rows]
 
     def delete(self, kind: str, key: str) -> bool:
-        """Delete a record; False if it does not exist."""
+        """Delete a record. Return False if it does not exist."""
         with self._database.transaction() as connection:
             return connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key)).rowcount > 0
 
@@ -108,17 +108,17 @@ def _stored(record: str, internal: str, revision: int) -> StoredRecord:
 
 
 def to_json(value: Any) -> str:
-    """Return the JSON of a value that may hold times. Raises TypeError if JSON cannot express something else in it."""
+    """Encode a value, which may contain times, as JSON. Raises TypeError for other types that JSON does not have."""
     return json.dumps(_with_times(value))
 
 
 def from_json(text: str) -> Any:
-    """Return the value that `to_json` has encoded."""
+    """Decode a value that `to_json` encoded."""
     return json.loads(text, object_hook=_without_times)
 
 
 def _with_times(value: Any) -> Any:
-    """Encode times as objects with one member, $time. Members that begin with $ get another $, to tell them apart."""
+    """Encode times as objects with one member, $time. Names that begin with $ are escaped with another $."""
     if isinstance(value, dict):
         return {f"${key}" if key.startswith("$") else key: _with_times(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Records which objects of moto's S3 change, at the place where moto stores them.
+"""Records which objects in moto's S3 change, by watching the dictionaries in which moto stores them.
 
 Requests do not show this reliably: the bucket may be in the path, the host or an access point, the keys may be in a
 form or in XML, and some services write to S3 themselves.
@@ -19,7 +19,7 @@ _watching: set["Changes"] = set()
 
 
 class WatchedKeys(_VersionedKeyStore):
-    """The objects of one bucket by key, as moto stores them. Every watching `Changes` notes each change."""
+    """moto's objects of one bucket by key. Each `Changes` that is watching is notified of every change."""
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
@@ -42,12 +42,12 @@ class WatchedKeys(_VersionedKeyStore):
             changes.note((self, key))
 
 
-# Moto creates buckets with this class from now on.
+# From now on, moto creates buckets with this class.
 models._VersionedKeyStore = WatchedKeys  # type: ignore[attr-defined]
 
 
 class Changes:
-    """The changes since watching began, separately for each request, because several requests run at the same time."""
+    """The changes since watching began, recorded per request, because several requests run at the same time."""
 
     def __init__(self) -> None:
         self._of_thread = threading.local()
@@ -63,7 +63,7 @@ class Changes:
     def of_request(self) -> Iterator[list[Change]]:
         """Collect the changes that this thread makes within the context.
 
-        If an exception leaves the context, `take_others` returns them.
+        If the context ends with an exception, `take_others` returns them.
         """
         changes: list[Change] = []
         self._of_thread.changes = changes
@@ -79,7 +79,7 @@ class Changes:
         getattr(self._of_thread, "changes", self._others).append(change)
 
     def take_others(self) -> list[Change]:
-        """Return the changes that do not belong to a request of this simulator, each of them once."""
+        """Return and forget the changes that do not belong to a request to this simulator."""
         others = []
         with contextlib.suppress(IndexError):
             while True:

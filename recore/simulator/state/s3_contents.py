@@ -1,7 +1,7 @@
-"""Contents of S3's objects: all but small ones are in files, which are open only while they are read or written.
+"""Contents of S3 objects: all but small ones are in files, which are open only while they are read or written.
 
-moto keeps contents of up to 5 MB in memory and each larger one in a file that stays open: a few thousand outputs of a
-job would use up the memory of this machine, or all files that the simulator may open.
+moto keeps contents of up to 5 MB in memory and larger ones in files that stay open: a few thousand outputs of a job
+would exhaust the memory of this machine or the number of files that the simulator may open.
 """
 
 import contextlib
@@ -17,11 +17,11 @@ from moto.s3 import models
 
 from recore import locked
 
-SMALL = 4 << 10  # bytes; contents up to this size stay in memory: the rest of moto's object takes as much
+SMALL = 4 << 10  # bytes; contents up to this size stay in memory, because the rest of moto's object is as large
 
 
 class Contents:
-    """The folder for the contents while it is open. Before that, contents stay in memory; afterwards they are gone."""
+    """The folder for the contents. Before `open`, contents stay in memory; `close` deletes those in the folder."""
 
     def __init__(self) -> None:
         self._opened: tuple[Path, locked.Locked] | None = None
@@ -31,7 +31,7 @@ class Contents:
         self._opened = locked.make(Path(tempfile.gettempdir()), "recore-objects-", "")
 
     def close(self) -> None:
-        """Remove the folder, if there is one."""
+        """Remove the folder if it exists."""
         if self._opened:
             folder, lock = self._opened
             shutil.rmtree(folder, ignore_errors=True)
@@ -39,17 +39,17 @@ class Contents:
             self._opened = None
 
     def new_file(self) -> Path | None:
-        """Return a path for a new file; None if there is no folder."""
+        """Return the path of a new file, or None if there is no folder."""
         return self._opened[0] / secrets.token_hex(16) if self._opened else None
 
 
 class Content:
-    """One content, with the methods of a file that moto uses: `seek(0)`, then `read`, or `truncate` and one `write`.
+    """The content of one object, with the file methods that moto uses: `seek(0)` and `read`, or `truncate` and `write`.
 
-    Each thread has its own position: moto reads without a lock when it computes an ETag.
+    Each thread has its own position, because moto reads without a lock when it computes an ETag.
     """
 
-    _reading = threading.local()  # which content this thread reads, and its position
+    _reading = threading.local()  # the content that this thread is reading, and the position in it
 
     def __init__(self, max_size: int = 0) -> None:
         self._memory = b""
@@ -60,7 +60,7 @@ class Content:
         self._reading.content, self._reading.position = id(self), position
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes, by default all that follow. Raises ValueError after `close`."""
+        """Return the next bytes, by default all remaining ones. Raises ValueError after `close`."""
         if getattr(self._reading, "content", None) != id(self):
             self.seek(0)
         position = self._reading.position
@@ -71,7 +71,7 @@ class Content:
         except FileNotFoundError:
             if not self._closed:
                 raise
-        if self._closed:  # perhaps by another thread just now
+        if self._closed:  # another thread may have just closed it
             raise ValueError("the content is closed")
         self._reading.position = position + len(content)
         return content
@@ -80,7 +80,7 @@ class Content:
         self._remove()
 
     def write(self, content: bytes) -> None:
-        """Keep a content. Raises OSError if the disk is full."""
+        """Store the content. Raises OSError if the disk is full."""
         file = contents.new_file() if len(content) > SMALL else None
         if file is None:
             self._memory = content

@@ -1,4 +1,4 @@
-"""A state folder: records of resources and S3's objects, on the disk before a request is answered."""
+"""A state folder: resource records and S3 objects, which are on disk before a request is answered."""
 
 import contextlib
 import fcntl
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 class State:
     """A folder that outlives a simulator: `state.sqlite`, and `s3/` with the large contents of objects.
 
-    It is used between `open` and `close`, or as a context. records: the store of resources' records.
+    Use it between `open` and `close`, or as a context manager. records: the store of resource records.
     """
 
     records: Store
@@ -30,7 +30,7 @@ class State:
         self.folder = folder
         self._ends = contextlib.ExitStack()
         self._changes = Changes()
-        self._failed: list[Change] = []  # could not be written; their requests were answered with the error
+        self._failed: list[Change] = []  # changes that could not be written; their requests got an error
 
     def __enter__(self) -> "State":
         self.open()
@@ -40,9 +40,9 @@ class State:
         self.close()
 
     def open(self) -> None:
-        """Lock the folder and open the database; create what is missing.
+        """Lock the folder and open the database; create either if it is missing.
 
-        Raises OSError, without changing anything in the folder, if another simulator uses it, it may not be written, or
+        Raises OSError, without changing anything in the folder, if another simulator uses it, it is not writable, or
         its content was not written by a simulator of this version.
         """
         with contextlib.ExitStack() as ends:
@@ -53,7 +53,7 @@ class State:
             except BlockingIOError:
                 raise OSError(f"{self.folder} is in use by another simulator") from None
             except OSError as error:
-                remedy = "allow this user to write it, or use another folder"
+                remedy = "allow this user to write to it, or use another folder"
                 raise OSError(f"{self.folder}: the folder could not be used ({error.strerror}): {remedy}") from error
             database, contents = self.folder / "state.sqlite", self.folder / "s3"
             self._check(database, contents)
@@ -68,19 +68,19 @@ class State:
             self._ends = ends.pop_all()
 
     def restore(self) -> None:
-        """Give moto the folder's buckets and objects, before the first request. Raises OSError if one is lost."""
-        with self._changes.of_request():  # these changes are on the disk already
+        """Copy the folder's buckets and objects to moto before the first request. Raises OSError if one is lost."""
+        with self._changes.of_request():  # these changes are already on disk
             self._objects.restore()
 
     def write_through(self, application: Wsgi) -> Wsgi:
-        """Return an application that answers a request after its changes of S3 are on the disk."""
+        """Wrap an application so that it answers a request after the request's changes to S3 are on disk."""
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             started: list[Any] = []
             with self._changes.of_request() as changes:
                 body = application(environ, lambda *arguments: started.extend(arguments))
-            # Only objects are watched. Buckets are compared after every request, except for those that never change
-            # them: reads, and requests to services with JSON bodies, which have a target.
+            # Only objects are watched. Buckets are compared after each request, except after requests that never
+            # change them: reads, and requests with a target, which belong to services with JSON bodies.
             reads = environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS") or "HTTP_X_AMZ_TARGET" in environ
             try:
                 if changes or not reads:
@@ -97,11 +97,11 @@ class State:
         return answer
 
     def close(self) -> None:
-        """Write what is not written yet, and release the folder."""
+        """Write all pending changes and release the folder."""
         self._ends.close()
 
     def _store(self, changes: list[Change]) -> None:
-        """Write changes to the disk. Raises OSError if this fails; `close` tries again."""
+        """Write changes to the disk. Raises OSError if this fails; `close` then tries again."""
         try:
             self._objects.store_buckets()
             self._objects.store(changes)
@@ -110,7 +110,7 @@ class State:
             raise
 
     def _store_or_log(self, changes: list[Change]) -> None:
-        """Write changes for which no request can be answered with an error: an error is logged."""
+        """Write changes for which no request is waiting: an error is logged, not raised."""
         try:
             if changes:
                 self._store(changes)
@@ -118,16 +118,16 @@ class State:
             logger.error("%s", error)
 
     def _check(self, database: Path, contents: Path) -> None:
-        """Raise OSError if the folder has objects or records that the database does not name."""
+        """Raise OSError if the folder has objects or records that are not in the database."""
         earlier = self.folder / "records"
         if earlier.exists():
-            raise OSError(f"{earlier}: an earlier version of recore wrote it: use that version, or another folder")
+            raise OSError(f"{earlier}: it was written by an earlier version of recore: use that, or another folder")
         if not database.exists() and contents.is_dir() and any(contents.iterdir()):
-            raise OSError(f"{database} is missing, without which {contents} cannot be read: restore it from a backup")
+            raise OSError(f"{database} is missing and is needed to read {contents}: restore it from a backup")
 
 
 def _not_written(start_response: Callable[..., Any], error: OSError) -> Iterable[bytes]:
-    """Return S3's answer to a change that could not be written. Clients do not repeat a request with this status."""
+    """Return S3's response to a change that could not be written. Clients do not retry requests with this status."""
     body = f"<Error><Code>InternalError</Code><Message>{escape(str(error))}</Message></Error>".encode()
     headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
     start_response("507 Insufficient Storage", headers)

@@ -1,4 +1,4 @@
-"""S3's buckets and objects on the disk: rows of the database, and a file for each large content."""
+"""S3 buckets and objects on disk: rows of the database, and a file for each large content."""
 
 import contextlib
 import os
@@ -15,26 +15,27 @@ from recore.simulator.state.database import REMEDIES, Database, sync_folder
 from recore.simulator.state.records import from_json, to_json
 from recore.simulator.state.s3_changes import Change
 
-SMALL = 64 << 10  # bytes of a content that is stored in the database: one wait for the disk instead of three
+SMALL = 64 << 10  # bytes; contents up to this size are in the database: one wait for the disk instead of three
 CHECKSUM = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
 
 
 class StoredObjects:
-    """Copies what moto holds to the disk, one key at a time, and from the disk to moto at the start.
+    """Copies moto's objects to the disk, one key at a time, and from the disk to moto at the start.
 
-    An object's content, metadata, storage class, ETag, checksum and time are stored; in a versioned bucket those of the
-    latest version. The file of a content gets a new name each time, so that a row always refers to a complete file.
+    An object's content, metadata, storage class, ETag, checksum and time are stored; in a versioned bucket only those
+    of the latest version. Each content is written to a file with a new name, so that a row always refers to a complete
+    file.
     """
 
     def __init__(self, database: Database, folder: Path):
         self._database = database
         self._folder = folder
-        self._buckets: dict[str, Any] = {}  # moto's buckets that are on the disk
-        # One request at a time stores a key. Keys share locks, which are acquired in the list's order.
+        self._buckets: dict[str, Any] = {}  # moto's buckets that are on disk
+        # Only one request at a time stores a key. Keys share locks, which are acquired in the order of this list.
         self._storing = [threading.Lock() for _ in range(64)]
 
     def restore(self) -> None:
-        """Copy what is stored to moto. Raises OSError if a content is missing or has another size."""
+        """Copy the stored buckets and objects to moto. Raises OSError if a file is missing or has the wrong size."""
         files = set()
         with self._database.transaction() as connection:
             for name, account, partition, region in connection.execute("SELECT * FROM buckets"):
@@ -48,21 +49,21 @@ class StoredObjects:
                 files.add(file)
                 value = self._content(bucket, key, size, file) if file else content
                 _put(s3_backends[account][partition], bucket, key, value, from_json(attributes))
-        # files of requests that were interrupted before their rows were stored
+        # remove files of requests that were interrupted before their rows were stored
         self._unlink(path.name for path in self._folder.iterdir() if path.name not in files)
 
     def store_buckets(self) -> None:
-        """Store new buckets and delete those that moto no longer has. Returns when this is on the disk."""
+        """Store new buckets, and delete those that moto no longer has. Returns when the changes are on disk."""
         if _buckets() == self._buckets:
             return
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as locks:
             for lock in self._storing:
-                held.enter_context(lock)
+                locks.enter_context(lock)
             buckets = _buckets()
-            gone = [name for name, bucket in self._buckets.items() if buckets.get(name) is not bucket]
+            deleted = [name for name, bucket in self._buckets.items() if buckets.get(name) is not bucket]
             with self._database.transaction() as connection:
                 files = []
-                for name in gone:
+                for name in deleted:
                     files += connection.execute("SELECT file FROM objects WHERE bucket = ?", (name,)).fetchall()
                     connection.execute("DELETE FROM objects WHERE bucket = ?", (name,))
                     connection.execute("DELETE FROM buckets WHERE name = ?", (name,))
@@ -73,7 +74,7 @@ class StoredObjects:
             self._unlink(file for (file,) in files)
 
     def store(self, changes: Iterable[Change]) -> None:
-        """Store the changed keys as moto holds them now. Returns when they are on the disk.
+        """Store the current state of the changed keys in moto. Returns when it is on disk.
 
         Raises OSError if the disk is full.
         """
@@ -81,9 +82,9 @@ class StoredObjects:
         names = {id(bucket.keys): name for name, bucket in buckets.items()}
         keys = {(names[id(of_bucket)], key) for of_bucket, key in changes if id(of_bucket) in names}
         written: list[str] = []
-        with contextlib.ExitStack() as held:
+        with contextlib.ExitStack() as locks:
             for number in sorted({hash(key) % len(self._storing) for key in keys}):
-                held.enter_context(self._storing[number])
+                locks.enter_context(self._storing[number])
             try:
                 rows = [self._row(bucket, key, written) for bucket, key in keys]
                 if written:
@@ -95,7 +96,7 @@ class StoredObjects:
             self._unlink(replaced)
 
     def _replace(self, keys: set[tuple[str, str]], rows: list[tuple[Any, ...]]) -> list[str | None]:
-        """Replace the keys' rows; return the files of the old ones."""
+        """Replace the keys' rows and return the files of the old rows."""
         files = []
         with self._database.transaction() as connection:
             for key in keys:
@@ -105,7 +106,7 @@ class StoredObjects:
         return [file for (file,) in files]
 
     def _row(self, bucket: str, key: str, written: list[str]) -> tuple[Any, ...] | None:
-        """Return an object's row; None if it does not exist. The file of a large content is added to `written`."""
+        """Return an object's row, or None if it does not exist. The file of a large content is added to `written`."""
         read = _read(bucket, key)
         if read is None:
             return None
@@ -113,7 +114,7 @@ class StoredObjects:
         attributes = {
             "metadata": dict(moto_object.metadata),
             "storage": moto_object.storage_class,
-            "etag": moto_object._etag,  # None: moto computes it from the content, which another thread may do right now
+            "etag": moto_object._etag,  # None if moto has not computed it yet, which another thread may be doing now
             "time": moto_object.last_modified,
             "checksum": {name: getattr(moto_object, name) for name in CHECKSUM},
         }
@@ -143,23 +144,23 @@ class StoredObjects:
 
     def _unlink(self, files: Iterable[str | None]) -> None:
         for file in files:
-            with contextlib.suppress(OSError):  # the next `restore` removes what is left
+            with contextlib.suppress(OSError):  # the next `restore` removes remaining files
                 if file:
                     (self._folder / file).unlink(missing_ok=True)
 
 
 def _buckets() -> dict[str, Any]:
-    """Return all of moto's buckets by name, which is unique across accounts."""
+    """Return all of moto's buckets by name. Names are unique across accounts."""
     backends = [backend for account in list(s3_backends.values()) for backend in list(account.values())]
     return {name: bucket for backend in backends for name, bucket in backend.buckets.copy().items()}
 
 
 def _read(bucket: str, key: str) -> tuple[Any, bytes] | None:
-    """Return moto's object and its content, which other requests may replace meanwhile; None if it does not exist."""
+    """Return moto's object and its content, which other requests may replace meanwhile, or None if there is none."""
     for _ in range(1000):
         moto_bucket = _buckets().get(bucket)
         moto_object = moto_bucket.keys.get(key) if moto_bucket else None
-        if not isinstance(moto_object, FakeKey):  # there is none, or it is a delete marker
+        if not isinstance(moto_object, FakeKey):  # the key does not exist or is a delete marker
             return None
         with contextlib.suppress(ValueError):  # moto closes a content before it replaces or removes the object
             return moto_object, moto_object.value

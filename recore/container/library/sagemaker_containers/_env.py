@@ -1,4 +1,4 @@
-"""The container's environment: `ServingEnv` for model servers, and everything else from sagemaker-training."""
+"""The container's environment: `ServingEnv` for model servers; everything else is from sagemaker-training."""
 
 import importlib
 import logging
@@ -9,9 +9,9 @@ BASE = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"
 
 
 class ServingEnv(dict[str, Any]):
-    """The settings of a model server when this object is created, as items and as attributes.
+    """The settings of a model server, read when this object is created, as items and as attributes.
 
-    Settings that are not given have AWS's defaults. http_port and safe_port_range are text.
+    Settings that are not set have AWS's defaults. http_port and safe_port_range are strings.
     """
 
     def __init__(self) -> None:

@@ -6,9 +6,9 @@ from ._env import ServingEnv
 
 
 def start(module_app: str) -> None:
-    """Serve a WSGI application, named as gunicorn names it, until the server ends. It runs without nginx.
+    """Serve a WSGI application, without nginx, until the server ends.
 
-    Raises CalledProcessError if the server ends with an error.
+    module_app: the application in gunicorn's notation. Raises CalledProcessError if the server ends with an error.
     """
     serving = ServingEnv()
     command = ["gunicorn", "--bind", f"0.0.0.0:{serving.http_port}", "--worker-class", "gthread", "--no-control-socket"]
@@ -21,5 +21,5 @@ def next_safe_port(port_range: str, after: str | None = None) -> str:
     first, last = (int(number) for number in port_range.split("-"))
     port = first if after is None else int(after) + 1
     if not first <= port <= last:
-        raise ValueError(f"the port {port} is outside the range {port_range} that SageMaker leaves free")
+        raise ValueError(f"the port {port} is outside the range {port_range} that SageMaker keeps free")
     return str(port)

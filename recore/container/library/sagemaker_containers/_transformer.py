@@ -1,4 +1,4 @@
-"""Combines a script's hooks: from a request's content to a response."""
+"""Combines a script's hooks to turn the content of a request into a response."""
 
 import functools
 import json
@@ -19,12 +19,12 @@ def default_model_fn(model_dir: str) -> NoReturn:
 
 
 def default_input_fn(input_data: Any, content_type: str) -> Any:
-    """Decode JSON, CSV or NPY to an array. Raises UnsupportedFormatError."""
+    """Decode JSON, CSV or NPY into an array. Raises UnsupportedFormatError."""
     return encoders.decode(input_data, content_type)
 
 
 def default_predict_fn(data: Any, model: Any) -> NoReturn:
-    raise NotImplementedError("the script has no predict_fn(data, model), which makes the predictions")
+    raise NotImplementedError("the script has no predict_fn(data, model), which computes the predictions")
 
 
 def default_output_fn(prediction: Any, accept: str) -> Response:
@@ -33,10 +33,10 @@ def default_output_fn(prediction: Any, accept: str) -> Response:
 
 
 class Transformer:
-    """The hooks of a script, with the defaults above for those that are None.
+    """The hooks of a script. The defaults above replace hooks that are None.
 
-    transform_fn: replaces input_fn, predict_fn and output_fn; a ValueError is raised if it is combined with any of
-    them. error_class: any error of a script's hook is raised as this class.
+    transform_fn: replaces input_fn, predict_fn and output_fn; ValueError is raised if it is combined with any of them.
+    error_class: the class of the error that is raised if a hook of the script raises one.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Transformer:
         self._model = self._model_fn(ServingEnv().model_dir)
 
     def transform(self) -> Any:
-        """Return the response to the request that Flask is handling."""
+        """Return the response to Flask's current request."""
         request = Request()
         result = self._transform_fn(self._model, request.content, request.content_type, request.accept)
         return Response(result[0], mimetype=result[1]) if isinstance(result, tuple) else result
@@ -81,7 +81,7 @@ class Transformer:
 
 
 def _choose(hook: Hook | None, default: Hook, error_class: type[Exception]) -> Hook:
-    """Return a script's hook, whose errors are raised as `error_class`, or the default if it is None."""
+    """Return the default if a script's hook is None; otherwise wrap the hook to raise its errors as `error_class`."""
     if hook is None:
         return default
 

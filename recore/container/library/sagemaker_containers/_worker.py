@@ -1,4 +1,4 @@
-"""The Flask application of a model server, with its requests and responses."""
+"""The Flask application of a model server, and its requests and responses."""
 
 import threading
 import warnings
@@ -10,11 +10,11 @@ from sagemaker_training import content_types
 
 from ._env import ServingEnv
 
-ITEMS = ("accept", "content", "content_length", "content_type", "data", "method", "path")  # of a Request
+ITEMS = ("accept", "content", "content_length", "content_type", "data", "method", "path")  # items of a Request
 
 
 class Response(flask.Response):
-    """A response whose type is JSON by default. accept: has no effect."""
+    """A response whose content type is JSON by default. accept: has no effect."""
 
     default_mimetype = content_types.JSON
 
@@ -28,17 +28,17 @@ class Response(flask.Response):
         direct_passthrough: bool = False,
     ):
         if accept:
-            warnings.warn("the argument accept of Response has no effect: use mimetype", DeprecationWarning, 2)
+            warnings.warn("the argument `accept` of Response has no effect: use `mimetype`", DeprecationWarning, 2)
         super().__init__(response, status, headers, mimetype, None, direct_passthrough)
 
 
-class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both have `values`; it is Flask's
-    """A request to /invocations, by default the one that Flask is handling.
+class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both define `values`; Flask's is used
+    """A request to /invocations, by default Flask's current request.
 
-    As in AWS's package, it is also a mapping of the properties that every request has.
+    As in AWS's package, it is also a mapping of properties that every request has.
     """
 
-    __eq__, __hash__ = object.__eq__, object.__hash__  # Mapping's would compare the contents of requests
+    __eq__, __hash__ = object.__eq__, object.__hash__  # Mapping's methods would compare the contents of requests
 
     def __init__(self, environ: dict[str, Any] | None = None, serving_env: ServingEnv | None = None):
         super().__init__(environ or flask.request.environ)
@@ -46,18 +46,18 @@ class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both h
 
     @property
     def content_type(self) -> str:  # type: ignore[override]
-        """The type of the content, by default JSON. Some AWS services send it as ContentType."""
+        """The content type, by default JSON. Some AWS services send it as ContentType."""
         return self.headers.get("ContentType") or self.headers.get("Content-Type") or content_types.JSON
 
     @property
     def accept(self) -> str:
-        """The type that the client accepts, or the container's default."""
+        """The content type that the client accepts, or the container's default."""
         accept = self.headers.get("Accept")
         return self._default_accept if accept in (None, "", content_types.ANY) else accept
 
     @property
     def content(self) -> str | bytes:
-        """The content: text if it is CSV or JSON, otherwise bytes."""
+        """The content, as text if it is CSV or JSON, otherwise as bytes."""
         return self.get_data(as_text=True) if self.content_type in content_types.UTF8_TYPES else self.get_data()
 
     def __getitem__(self, name: str) -> Any:
@@ -81,7 +81,7 @@ class Worker(flask.Flask):
     """The application of a model server.
 
     transform_fn: answers /invocations. initialize_fn: called once, before the first request. healthcheck_fn: answers
-    /ping. execution_parameters_fn: answers /execution-parameters, which does not exist without it.
+    /ping. execution_parameters_fn: answers /execution-parameters, which is otherwise not found.
     """
 
     request_class = Request

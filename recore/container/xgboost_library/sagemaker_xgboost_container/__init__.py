@@ -1,1 +1,1 @@
-"""The parts of AWS's package sagemaker_xgboost_container that scripts import, and the built-in algorithm."""
+"""The parts of AWS's sagemaker_xgboost_container that scripts import, and the built-in algorithm."""

@@ -1,4 +1,4 @@
-"""Reads the files of a channel to a DMatrix: libsvm, or CSV or Parquet whose first column is the label."""
+"""Reads the files of a channel into a DMatrix: libsvm, or CSV or Parquet with the label in the first column."""
 
 import itertools
 from pathlib import Path
@@ -14,12 +14,12 @@ from .exceptions import UserError
 
 
 def get_content_type(content_type_cfg_val: str | None) -> str:
-    """Return the format of a channel's ContentType: csv, libsvm (also for None) or parquet. Raises UserError."""
+    """Return the format of a channel's ContentType: csv, libsvm (the default) or parquet. Raises UserError."""
     if content_type_cfg_val is None:
         return "libsvm"
     kind = FORMATS.get(media_type(content_type_cfg_val))
     if kind is None:
-        raise UserError(f"ContentType {content_type_cfg_val} is not simulated: {', '.join(FORMATS)} are")
+        raise UserError(f"ContentType {content_type_cfg_val} is not simulated: use one of {', '.join(FORMATS)}")
     for parameter in content_type_cfg_val.lower().split(";")[1:]:
         name, _, value = parameter.strip().partition("=")
         if kind == "csv" and name == "label_size" and value != "1":
@@ -34,9 +34,9 @@ def get_dmatrix(
     is_pipe: bool = False,
     combine_train_val: bool = False,
 ) -> xgb.DMatrix | None:
-    """Read all files below one or several paths to a DMatrix; None if there are no files.
+    """Read all files below one or several paths into a DMatrix, or return None if there are no files.
 
-    csv_weights: 1 if the second column of CSV holds the rows' weights. Raises UserError.
+    csv_weights: 1 if the second column of CSV contains the rows' weights. Raises UserError.
     """
     if is_pipe:
         raise UserError("Pipe mode is not simulated: use File mode")
@@ -52,7 +52,7 @@ def data_files(path: Path) -> list[Path]:
 
 
 def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMatrix:
-    """Read files of one format to a DMatrix. Raises UserError if they cannot be read."""
+    """Read files of one format into a DMatrix. Raises UserError if they cannot be read."""
     if kind == "libsvm":
         return _read_libsvm(files)
     tables = [_read_table(file, kind) for file in files]
@@ -67,18 +67,18 @@ def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMat
     _check_rows(np.isnan(table[:, :first]).any(axis=1), "no label, or no weight")
     weights = table[:, 1] if first == 2 else None
     if weights is not None:
-        _check_rows(weights < 0, "a negative weight: with csv_weights 1, column 2 holds the weights")
+        _check_rows(weights < 0, "a negative weight: with csv_weights 1, column 2 contains the weights")
     return make_matrix(table[:, first:], label=table[:, 0], weight=weights)
 
 
-def _check_rows(wrong: Any, what: str) -> None:
-    """Raise UserError for the first row that is wrong."""
-    if wrong.any():
-        raise UserError(f"row {int(np.argmax(wrong)) + 1} of the channel has {what}")
+def _check_rows(invalid: Any, problem: str) -> None:
+    """Raise UserError for the first invalid row."""
+    if invalid.any():
+        raise UserError(f"row {int(np.argmax(invalid)) + 1} of the channel has {problem}")
 
 
 def is_evidently_csv(file: Path) -> bool:
-    """Whether the first line of a file looks like CSV and not like libsvm."""
+    """Return whether the first line of a file looks like CSV and not like libsvm."""
     with open(file, encoding="utf-8", errors="replace") as lines:
         first = lines.readline(1 << 16)
     return ":" not in first and any(mark in first for mark in ",;\t")
@@ -90,7 +90,7 @@ def _read_table(file: Path, kind: str) -> Any:
             with np.errstate(over="ignore"):  # values too large for 32 bits become infinite
                 values = pq.read_table(file).to_pandas().to_numpy(dtype=np.float32)
         except (ValueError, TypeError, OSError) as error:
-            raise UserError(f"{file.name} is not Parquet of numbers: {error}") from None
+            raise UserError(f"{file.name} is not a Parquet file of numbers: {error}") from None
         check_finite(values, file.name)
         return values
     return parse_csv(file.read_bytes(), file.name)
@@ -104,17 +104,17 @@ def _read_libsvm(files: list[Path]) -> xgb.DMatrix:
     columns = max(table.features.shape[1] for table in tables)
     for table in tables:
         table.features.resize(table.features.shape[0], columns)
-    queries = _of_all_rows(tables, "queries")
+    queries = _joined_rows(tables, "queries")
     return make_matrix(
         scipy.sparse.vstack([table.features for table in tables]),
-        label=_of_all_rows(tables, "labels"),
-        weight=_of_all_rows(tables, "weights"),
+        label=_joined_rows(tables, "labels"),
+        weight=_joined_rows(tables, "weights"),
         group=[len(list(rows)) for _, rows in itertools.groupby(queries)] if queries else None,
     )
 
 
-def _of_all_rows(tables: list[LibsvmTable], name: str) -> list[Any] | None:
-    """Join an attribute of several tables' rows, such as weights; None if no table has it. Raises UserError."""
+def _joined_rows(tables: list[LibsvmTable], name: str) -> list[Any] | None:
+    """Join an attribute, such as weights, of all tables, or return None if no table has it. Raises UserError."""
     parts = [part for table in tables if (part := getattr(table, name)) is not None]
     if parts and len(parts) < len(tables):
         raise UserError(f"either all files of a channel or none of them must have {name}")

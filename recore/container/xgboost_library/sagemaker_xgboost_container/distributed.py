@@ -1,4 +1,4 @@
-"""Training on several instances, which is not simulated. Scripts that run on one instance also import this module."""
+"""Training on several instances, which is not simulated. Scripts for one instance also import this module."""
 
 from typing import Any, NoReturn
 
@@ -6,10 +6,10 @@ REASON = "is not simulated: a job has one instance"
 
 
 def wait_hostname_resolution(sm_hosts: list[str]) -> NoReturn:
-    """Raises NotImplementedError."""
+    """Raise NotImplementedError."""
     raise NotImplementedError(f"sagemaker_xgboost_container.distributed.wait_hostname_resolution {REASON}")
 
 
 def rabit_run(*args: Any, **kwargs: Any) -> NoReturn:
-    """Raises NotImplementedError."""
+    """Raise NotImplementedError."""
     raise NotImplementedError(f"sagemaker_xgboost_container.distributed.rabit_run {REASON}")

@@ -1,4 +1,4 @@
-"""Decodes CSV and libsvm to XGBoost's matrices, and knows the content types of formats."""
+"""Decodes CSV and libsvm into XGBoost's matrices, and defines the content types of the formats."""
 
 import io
 import re
@@ -13,7 +13,7 @@ import xgboost as xgb
 
 from .exceptions import UserError, message_of
 
-EMPTY = ["", "nan", "NaN", "NA", "null", "NULL"]  # cells that are missing values
+EMPTY = ["", "nan", "NaN", "NA", "null", "NULL"]  # cells that are read as missing values
 DELIMITERS = ",;\t |"
 FORMATS = {
     **dict.fromkeys(("csv", "text/csv"), "csv"),
@@ -26,7 +26,7 @@ BLOCK = 8 << 20  # bytes of CSV that are read at a time
 
 @dataclass(frozen=True)
 class LibsvmTable:
-    """A sparse matrix of features, and the labels, weights and queries (`qid`) of its rows; None if there are none."""
+    """A sparse matrix of features, and the labels, weights and queries (`qid`) of its rows, or None without any."""
 
     features: Any
     labels: list[float] | None
@@ -35,12 +35,12 @@ class LibsvmTable:
 
 
 def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool = True) -> Any:
-    """Parse numbers without a header line to an array of float32 (rows, columns). Empty cells are NaN.
+    """Parse CSV numbers without a header line into a float32 array (rows, columns). Empty cells become NaN.
 
     The delimiter is the first of `,;`, tab, space and `|` that the first line contains. Empty lines at the beginning
-    and the end are skipped. With `skip_empty_lines`, so are the others; otherwise they are missing values, and only a
-    table of one column may have them. Raises UserError for cells that are not finite numbers, and for lines of
-    different lengths.
+    and the end are skipped. With `skip_empty_lines`, all other empty lines are also skipped; otherwise they are missing
+    values, which are allowed only in a table with one column. Raises UserError for cells that are not finite numbers
+    and for lines with different numbers of cells.
     """
     content = content.lstrip(b"\r\n") if skip_empty_lines else content.strip()
     if not content:
@@ -61,7 +61,7 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
             convert_options=pa_csv.ConvertOptions(column_types=types, null_values=EMPTY),
         )
     except pa.ArrowInvalid as error:
-        raise UserError(f"{name} is not CSV of numbers without a header line: {error}") from None
+        raise UserError(f"{name} must be CSV with only numbers and no header line: {error}") from None
     values = np.empty(table.shape, dtype=np.float32)
     for number, column in enumerate(table.columns):
         values[:, number] = column.to_numpy()
@@ -78,17 +78,17 @@ def make_matrix(features: Any, **members: Any) -> xgb.DMatrix:
 
 
 def check_finite(values: Any, name: str) -> None:
-    """Raise UserError, which names row and column, if one of an array's numbers is infinite. NaN is allowed."""
+    """Raise UserError with the row and column if an array contains an infinite number. NaN is allowed."""
     if np.isinf(values).any():
         row, column = np.argwhere(np.isinf(values))[0] + 1
         raise UserError(f"{name}: column {column} of row {row} is infinite, or too large for a 32-bit number")
 
 
 def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> LibsvmTable:
-    """Parse lines of the form `label[:weight] [qid:query] index:value ...`, with indices from 0.
+    """Parse lines such as `label[:weight] [qid:query] index:value ...`, with indices starting at 0.
 
-    labelled: whether lines have labels. Otherwise, as in a request, labels are optional and ignored, there are no
-    queries, and an empty line between others is a row without features. Raises UserError, which names the line.
+    labelled: whether lines have labels. Otherwise, as in a request, labels are optional and ignored, queries are not
+    allowed, and an empty line between others is a row without features. Raises UserError with the line number.
     """
     rows, indices, values, labels, weights, queries = [0], [], [], [], [], []
     for number, line in enumerate((text if labelled else text.strip()).split("\n"), 1):
@@ -110,7 +110,8 @@ def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> Libsvm
                 values.append(_number(value))
         except ValueError:
             form = "`label index:value ...`" if labelled else "`index:value ...`"
-            raise UserError(f"{name}: line {number} is not libsvm, {form} of finite numbers: '{line[:80]}'") from None
+            reason = f"is not valid libsvm, {form} with finite numbers"
+            raise UserError(f"{name}: line {number} {reason}: '{line[:80]}'") from None
         rows.append(len(indices))
     for members, form in ((weights, "a weight, `label:weight`"), (queries, "a query, `qid:number`")):
         if members and len(members) < len(labels):
@@ -121,13 +122,13 @@ def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> Libsvm
 
 
 def csv_to_dmatrix(input: str | bytes, dtype: Any = None) -> xgb.DMatrix:
-    """Decode CSV without labels to a DMatrix. Raises UserError."""
+    """Decode CSV without labels into a DMatrix. Raises UserError."""
     content = input.encode() if isinstance(input, str) else input
     return make_matrix(parse_csv(content, skip_empty_lines=False).astype(dtype or np.float32, copy=False))
 
 
 def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
-    """Decode libsvm to a DMatrix. Raises UserError."""
+    """Decode libsvm into a DMatrix. Raises UserError."""
     text = string_like.decode("utf-8", "replace") if isinstance(string_like, bytes) else string_like
     features = parse_libsvm(text, labelled=False).features
     if not features.shape[1]:
@@ -141,13 +142,13 @@ def media_type(content_type: str) -> str:
 
 
 def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
-    """Decode a request to a DMatrix. Raises UserError for content types other than CSV and libsvm."""
+    """Decode a request into a DMatrix. Raises UserError for content types other than CSV and libsvm."""
     kind = media_type(content_type)
     if FORMATS.get(kind) == "csv":
         return csv_to_dmatrix(obj)
     if FORMATS.get(kind) == "libsvm":
         return libsvm_to_dmatrix(obj)
-    raise UserError(f"{kind} is not simulated: text/csv and text/libsvm are")
+    raise UserError(f"{kind} is not simulated: use text/csv or text/libsvm")
 
 
 def _number(text: str) -> float:

@@ -1,10 +1,10 @@
-"""The error of a user's mistake, and messages of XGBoost's errors."""
+"""The error for invalid data or settings, and the messages of XGBoost's errors."""
 
 
 class UserError(ValueError):
-    """The data or settings of a job are invalid; the message says why."""
+    """The data or settings of a job are invalid. The message explains why."""
 
 
 def message_of(error: Exception) -> str:
-    """Return the message of XGBoost's error without its stack trace."""
+    """Return the message of an XGBoost error without its stack trace."""
     return str(error).partition("Stack trace")[0].strip()[:800]

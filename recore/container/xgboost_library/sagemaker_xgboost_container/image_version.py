@@ -1,13 +1,13 @@
-"""The version of XGBoost in an image's tag, on which the behaviour of the image's own programs depends."""
+"""The version in an XGBoost image's tag, on which the behaviour of the image's own programs depends."""
 
 import os
 import re
 
-VERSION = re.compile(r"(\d+)\.(\d+)(?:-(\d+))?")  # the beginning of a tag, such as 1.7-1
+VERSION = re.compile(r"(\d+)\.(\d+)(?:-(\d+))?")  # at the beginning of a tag, such as 1.7-1
 
 
 def is_before(*version: int) -> bool:
-    """Return whether the image's version is earlier than this one; False if the image names no version.
+    """Return whether the image's version is earlier than this one, or False if its tag has no version.
 
     version: for example 1, 3, or 1, 2, 2 for 1.2-2.
     """

@@ -1,1 +1,1 @@
-"""Scripts import `framework` from this package, as in AWS's own."""
+"""Scripts import `framework` from this package, as from AWS's package."""

@@ -72,14 +72,14 @@ GROWING = ("grow_colmaker", "distcol", "grow_histmaker")
 UPDATING = ("refresh", "prune")
 TREE_UPDATERS = (*GROWING, "grow_skmaker", "sync", *UPDATING)
 LINEAR_UPDATERS = ("shotgun", "coord_descent")
-NEEDS_GRAPHICS_CARD = {
+NEEDS_GPU = {
     ("tree_method", "gpu_hist"),
     ("predictor", "gpu_predictor"),
     ("sampling_method", "gradient_based"),
     ("use_dask_gpu_training", "true"),
 }
 ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
-# hyperparameters that SageMaker allows only with some values of another one
+# hyperparameters that SageMaker allows only with these values of tree_method
 CONSTRAINTS = {"monotone_constraints": ("exact", "hist"), "interaction_constraints": ("exact", "hist", "approx")}
 UNUSED = (  # hyperparameters that the installed version of XGBoost does not use
     *("predictor", "sketch_eps", "dsplit", "silent", "deterministic_histogram"),
@@ -88,15 +88,15 @@ UNUSED = (  # hyperparameters that the installed version of XGBoost does not use
 
 
 def validate(texts: Mapping[str, str]) -> dict[str, Any]:
-    """Parse hyperparameters to their types. Raises UserError that names the first invalid one."""
+    """Convert hyperparameters to their types. Raises UserError for the first invalid one."""
     texts = {ALIASES.get(name, name): text for name, text in texts.items()}
     for name in texts:
         if name in ("_kfold", "_num_cv_round"):
-            raise UserError(f"the hyperparameter {name} is not simulated: train once, with a channel validation")
+            raise UserError(f"the hyperparameter {name} is not simulated: train once, with a channel named validation")
         if name == "silent" and not is_before(1, 2):
             raise UserError("the hyperparameter silent was removed in version 1.2 of the image: use verbosity")
         if name not in KNOWN:
-            raise UserError(f"there is no hyperparameter {name}: there are {', '.join(sorted(KNOWN))}")
+            raise UserError(f"unknown hyperparameter {name}: the hyperparameters are {', '.join(sorted(KNOWN))}")
     if "num_round" not in texts:
         raise UserError("the hyperparameter num_round is required")
     values = {name: _value(name, str(text)) for name, text in texts.items()}
@@ -130,23 +130,23 @@ def _check_updaters(values: Mapping[str, Any]) -> None:
     updaters = values["updater"].split(",") if "updater" in values else []
     known = (*TREE_UPDATERS, *LINEAR_UPDATERS)
     if unknown := [name for name in updaters if name not in known]:
-        form = f"{', '.join(known)}, separated by commas alone"
-        raise UserError(f"there is no updater '{unknown[0][:200]}': there are {form}")
+        form = f"{', '.join(known)}, separated only by commas"
+        raise UserError(f"unknown updater '{unknown[0][:200]}': the updaters are {form}")
     if values.get("booster") == "gblinear":
         if updaters and (len(updaters) > 1 or updaters[0] not in LINEAR_UPDATERS):
             raise UserError(f"the booster gblinear has one updater: {' or '.join(LINEAR_UPDATERS)}")
         return
     allowed = UPDATING if values.get("process_type") == "update" else TREE_UPDATERS
     if refused := [name for name in updaters if name not in allowed]:
-        raise UserError(f"updater {refused[0]} cannot be used here: {', '.join(allowed)} can")
+        raise UserError(f"updater {refused[0]} cannot be used here: use {', '.join(allowed)}")
     if len([name for name in updaters if name in GROWING]) > 1:
         raise UserError(f"at most one of the updaters {', '.join(GROWING)} can be used")
 
 
 def _value(name: str, text: str) -> Any:
     """Parse one hyperparameter. Raises UserError."""
-    if (name, text) in NEEDS_GRAPHICS_CARD:
-        raise UserError(f"{name} {text} is not simulated: it needs a graphics card")
+    if (name, text) in NEEDS_GPU:
+        raise UserError(f"{name} {text} is not simulated: it needs a GPU")
     if name in CHOICES:
         if text not in CHOICES[name].split():
             raise UserError(f"{name} is '{text}': it must be one of {', '.join(CHOICES[name].split())}")
@@ -181,10 +181,10 @@ def _metrics(text: str) -> list[str]:
     for name in names:
         metric, at, threshold = name.partition("@")
         if at and (metric not in WITH_THRESHOLD or not _is_number(threshold)):
-            raise UserError(f"eval_metric {name}: only error, map and ndcg have a threshold, which is a number")
+            raise UserError(f"eval_metric {name}: only error, map and ndcg accept a threshold, which must be a number")
         if not at and name not in METRICS:
-            form = "names are separated by commas alone, such as rmse,mae"
-            raise UserError(f"there is no eval_metric '{name[:200]}': {form}")
+            form = "names are separated only by commas, such as rmse,mae"
+            raise UserError(f"unknown eval_metric '{name[:200]}': {form}")
     return names
 
 
@@ -206,7 +206,7 @@ def _constraints(name: str, text: str) -> str:
         form = "a tuple of -1, 0 and 1, such as (1,0)"
         valid = isinstance(value, tuple) and all(type(element) is int and abs(element) <= 1 for element in value)
     else:
-        form = "lists of features, such as [[1,2],[3,4]]; SageMaker refuses 0, the first feature"
+        form = "lists of features, such as [[1,2],[3,4]]; SageMaker rejects 0, the first feature"
         valid = isinstance(value, list) and all(isinstance(group, list) and _are_features(group) for group in value)
     if not valid:
         raise UserError(f"{name} is '{text[:200]}': it must be {form}")

@@ -22,7 +22,7 @@ CLASSIFICATION = tuple(
     recall_micro
     """.split()
 )
-# by objective: the default eval_metric before XGBoost changed it, and the version with that change
+# by objective: XGBoost's former default eval_metric, and the version that changed it
 EARLIER_METRICS = {
     "binary:logistic": ("error", (1, 3)),
     "multi:softmax": ("merror", (1, 3)),
@@ -32,7 +32,7 @@ EARLIER_METRICS = {
 
 
 def earlier_metric(objective: str) -> str | None:
-    """Return the default eval_metric of the image's version; None if the installed version has the same one."""
+    """Return the default eval_metric of the image's version, or None if it is that of the installed version."""
     if objective not in EARLIER_METRICS:
         return None
     name, changed = EARLIER_METRICS[objective]
@@ -40,12 +40,12 @@ def earlier_metric(objective: str) -> str | None:
 
 
 def added_metrics(names: list[str]) -> list[str]:
-    """Return those metrics that XGBoost itself does not have."""
+    """Return the metrics that XGBoost itself does not have."""
     return [name for name in names if name in REGRESSION or name in CLASSIFICATION]
 
 
 def is_maximized(name: str) -> bool:
-    """Return whether the image maximises this metric; it minimises metrics with a threshold, such as ndcg@5."""
+    """Return whether the image maximises this metric. It minimises all metrics with a threshold, such as ndcg@5."""
     return name in MAXIMIZED or name == "r2" or name in CLASSIFICATION
 
 

@@ -1,4 +1,4 @@
-"""Training with the built-in algorithm, from channels and hyperparameters to the file xgboost-model."""
+"""Trains with the built-in algorithm: reads channels and hyperparameters, and writes the file xgboost-model."""
 
 import json
 import signal
@@ -14,11 +14,17 @@ from . import hyperparameters, metrics
 
 CHANNELS = ("train", "validation")
 # hyperparameters that are not XGBoost's own
-OURS = ("num_round", "csv_weights", "early_stopping_rounds", "save_model_on_termination", "_tuning_objective_metric")
+ALGORITHM_ONLY = (
+    "num_round",
+    "csv_weights",
+    "early_stopping_rounds",
+    "save_model_on_termination",
+    "_tuning_objective_metric",
+)
 
 
 class StopOnTermination(xgb.callback.TrainingCallback):
-    """Ends the training after the current round if the process gets SIGTERM, so that the model is saved."""
+    """Ends training after the current round if the process receives SIGTERM, so that the model is saved."""
 
     def __init__(self) -> None:
         self._stopping = False
@@ -37,7 +43,7 @@ def train(base: Path) -> None:
     values = hyperparameters.validate(json.loads((config / "hyperparameters.json").read_text()))
     channels = json.loads((config / "inputdataconfig.json").read_text())
     if unknown := sorted(channels.keys() - {*CHANNELS, "code"}):
-        raise UserError(f"there is no channel {unknown[0]}: the channels are train and validation")
+        raise UserError(f"unknown channel {unknown[0]}: the channels are train and validation")
     if "train" not in channels:
         raise UserError("the channel train is required")
     for name in hyperparameters.UNUSED:
@@ -46,16 +52,16 @@ def train(base: Path) -> None:
     data: dict[str, xgb.DMatrix] = {}
     for name in CHANNELS:
         if name in channels:
-            weighted = 0 if name == "validation" and is_before(1, 2) else values.get("csv_weights", 0)
-            data[name] = _read(base / "input/data" / name, channels[name].get("ContentType"), weighted)
+            csv_weights = 0 if name == "validation" and is_before(1, 2) else values.get("csv_weights", 0)
+            data[name] = _read(base / "input/data" / name, channels[name].get("ContentType"), csv_weights)
     if values.get("objective", "").startswith("rank:") and not len(data["train"].get_uint_info("group_ptr")):
         print("The channel train has no groups (`qid:` in libsvm): all rows form one group.")
     booster = _boost(values, data)
-    # save_model would guess the format without a suffix, and warn
+    # save_model would guess the format of a file without a suffix and warn
     (base / "model/xgboost-model").write_bytes(booster.save_raw("ubj"))
 
 
-def _read(folder: Path, content_type: str | None, weighted: int) -> xgb.DMatrix:
+def _read(folder: Path, content_type: str | None, csv_weights: int) -> xgb.DMatrix:
     """Read the data of a channel. Raises UserError."""
     files = data_files(folder)
     if hidden := [path for path in folder.rglob(".*") if path.is_file()]:
@@ -66,7 +72,7 @@ def _read(folder: Path, content_type: str | None, weighted: int) -> xgb.DMatrix:
     if content_type is None and is_evidently_csv(files[0]):
         kind = "csv"
         print(f"The channel {folder.name} has no ContentType: its data are read as CSV. AWS would read them as libsvm.")
-    matrix = read_dmatrix(files, kind, weighted)
+    matrix = read_dmatrix(files, kind, csv_weights)
     print(f"The channel {folder.name} has {matrix.num_row()} rows and {matrix.num_col()} features.")
     return matrix
 
@@ -77,7 +83,7 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     if tuned := values.get("_tuning_objective_metric", "").partition(":")[2]:
         names = names if tuned in names else [*names, tuned]
     added = metrics.added_metrics(names)
-    settings = {name: value for name, value in values.items() if name not in (*OURS, *hyperparameters.UNUSED)}
+    settings = {name: value for name, value in values.items() if name not in (*ALGORITHM_ONLY, *hyperparameters.UNUSED)}
     if settings.get("objective") == "reg:linear":  # an older name
         settings["objective"] = "reg:squarederror"
     settings.pop("eval_metric", None)
@@ -107,12 +113,12 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
 
 
 def _early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb.callback.TrainingCallback]:
-    """Return the callback that ends the training when a validation metric stops improving; it keeps the best rounds."""
+    """Return the callback that ends training when a validation metric stops improving, and keeps the best rounds."""
     rounds = values["early_stopping_rounds"]
-    if is_before(1, 3):  # it uses the last metric of the last data set
+    if is_before(1, 3):  # these versions use the last metric of the last data set
         return [xgb.callback.EarlyStopping(rounds=rounds, save_best=values.get("booster") != "gblinear")]
     if metric is None:
-        print("early_stopping_rounds has no effect: it needs an eval_metric and a channel validation, as on AWS.")
+        print("early_stopping_rounds has no effect: it needs an eval_metric and a validation channel, as on AWS.")
         return []
     maximize = metrics.is_maximized(metric)
     print(f"Early stopping {'maximises' if maximize else 'minimises'} {metric}, as on AWS.")

@@ -1,7 +1,6 @@
 """The names that scripts import: `from sagemaker_containers.beta.framework import encoders, worker`.
 
-Each module is imported when it is first used: some take long to import, and scripts often import names that they do
-not use.
+Each module is imported at its first use: some are slow to import, and scripts often import names that they do not use.
 """
 
 import importlib
@@ -9,9 +8,9 @@ from typing import Any
 
 from ... import training_env as training_env
 
-HERE = ("env", "errors", "modules", "params", "server", "transformer", "worker")
+LOCAL = ("env", "errors", "modules", "params", "server", "transformer", "worker")
 IN_TRAINING = ("content_types", "encoders", "entry_point", "files", "functions", "mapping", "mpi", "process", "runner")
-MODULES = {name: f"sagemaker_containers._{name}" for name in HERE}
+MODULES = {name: f"sagemaker_containers._{name}" for name in LOCAL}
 MODULES |= {name: f"sagemaker_training.{name}" for name in (*IN_TRAINING, "trainer")}
 MODULES["logging"] = "sagemaker_training.logging_config"
 
