@@ -104,7 +104,9 @@ class Worker:
         import psutil
 
         with contextlib.suppress(psutil.Error):
-            for child in psutil.Process(self.process.pid).children(recursive=True):
+            process = psutil.Process(self.process.pid)
+            process.suspend()  # so that it starts no other process after its children are listed
+            for child in process.children(recursive=True):
                 with contextlib.suppress(psutil.Error):
                     child.kill()
         self.process.kill()

@@ -117,6 +117,12 @@ def findings(folder: Path) -> list[object]:
     return [finding for result in results for finding in result.findings]
 
 
+def test_a_backslash_in_manifest_in_stands_for_a_space(tmp_path: Path) -> None:
+    write_submission(tmp_path / "mine", "pls")
+    (tmp_path / "mine/MANIFEST.in").write_text("include\\\nrequirements.txt\n")
+    assert findings(tmp_path / "mine") == []
+
+
 def test_a_comment_that_is_not_utf_8_is_found(tmp_path: Path) -> None:
     """Python refuses such a file, but its parser does not look at comments if it is passed bytes."""
     script = parse_script("train.py", b"import os\n# caf\xe9\n")

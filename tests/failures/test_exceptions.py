@@ -155,6 +155,7 @@ def make_traceback(path: str, exception_line: str = "ValueError: a") -> str:
         ("/opt/ml/processing/input/code/preprocess.py", "preprocess.py"),
         ("/tmp/recore-jobs-fy43ptl9/job-a2ad1d9fd650/ml/code/train.py", "train.py"),
         ("/tmp/recore-jobs-y/job-a2ad1d9fd650/instance-1/container-1/ml/model/code/train.py", "train.py"),
+        ("/tmp/recore-jobs-y/job-a2ad1d9fd650/servers-2/container-1/ml/model/code/train.py", "train.py"),
         ("/opt/ml/code/lib/site-packages/xgboost/core.py", ""),
         ("/home/me/ml/code/recore/container/serving.py", ""),
         ("/usr/lib/python3.12/json/decoder.py", ""),

@@ -40,6 +40,15 @@ class Unsourced(ModelDatasetGenerator):
         raise JobError("there are no houses at s3://a-bucket/houses")
 
 
+class Silent(ModelDatasetGenerator):
+    def generate(self):
+        raise JobError()
+
+
+class SilentModel(Model):
+    DATASET_GENERATOR = Silent
+
+
 class FailingModel(Model):
     DATASET_GENERATOR = TRAINER = Failing
     PREDICTOR = Unready
@@ -190,6 +199,11 @@ def test_a_job_that_fails_for_a_known_reason(ml: Path) -> None:
     reason = "there are no houses at s3://a-bucket/houses"
     assert (result.exit_code, result.output.splitlines()[1:]) == (1, [f"Error: {reason}"])
     assert failure(ml) == reason
+
+
+def test_the_reason_of_an_error_without_text_is_its_traceback(ml: Path) -> None:
+    assert call(ml, "generate-dataset", "front_parts.SilentModel").exit_code == 1
+    assert failure(ml).rstrip().endswith("JobError")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

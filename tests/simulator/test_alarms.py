@@ -49,7 +49,7 @@ def points(text: str) -> list[float | None]:
 )
 def test_missing_data(to_alarm: int, text: str, states: str) -> None:
     for missing, state in zip(TREATMENTS, states.split(), strict=True):
-        found = alarm_state(points(text), "GreaterThanThreshold", 5.0, 3, to_alarm, missing)
+        found = alarm_state(points(text), "GreaterThanThreshold", 5.0, periods=3, to_alarm=to_alarm, missing=missing)
         assert found == (None if state == "SAME" else state), missing
 
 
@@ -63,7 +63,7 @@ def test_missing_data(to_alarm: int, text: str, states: str) -> None:
     ],
 )
 def test_comparisons(comparison: str, breaching: list[bool]) -> None:
-    states = [alarm_state([None, None, value], comparison, 5.0, 1, 1) for value in (4.0, 5.0, 6.0)]
+    states = [alarm_state([None, None, value], comparison, 5.0, periods=1, to_alarm=1) for value in (4.0, 5.0, 6.0)]
     assert states == ["ALARM" if one else "OK" for one in breaching]
 
 

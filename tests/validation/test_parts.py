@@ -115,6 +115,7 @@ def test_the_curve_follows_from_fits_hyperparameters() -> None:
     assert pls.arguments(4) == {"n_components": 4}
     several = {"n_components": 20, "learning_rate": 0.1, "shift": 0.0}
     assert choose_curve(several, None) is None
+    assert choose_curve({"alpha": 0.0}, None) is None
     rate = choose_curve(several, "learning_rate")
     assert rate is not None
     np.testing.assert_allclose(rate.values, [1e-4, 1e-3, 0.01, 0.1, 1, 10, 100])

@@ -89,7 +89,8 @@ class Alarm(moto.cloudwatch.models.Alarm):
     def _compare(self, data: Iterable[MetricDatumBase]) -> None:
         points, periods = data_points(data, self, utcnow()), self.evaluation_periods
         to_alarm, missing = self.datapoints_to_alarm or periods, self.treat_missing_data or "missing"
-        state = alarm_state(points, self.comparison_operator, self.threshold, periods, to_alarm, missing)
+        counts = {"periods": periods, "to_alarm": to_alarm}
+        state = alarm_state(points, self.comparison_operator, self.threshold, **counts, missing=missing)
         if state is not None and state != self.state_value:
             shown = ", ".join("missing" if value is None else f"{value:g}" for value in points[-10:])
             reason = (

@@ -22,7 +22,7 @@ Points = Sequence[float | None]  # a value for each period of the evaluation ran
 
 
 def alarm_state(
-    points: Points, comparison: str, threshold: float, periods: int, to_alarm: int, missing: str = "missing"
+    points: Points, comparison: str, threshold: float, *, periods: int, to_alarm: int, missing: str = "missing"
 ) -> str | None:
     """Return the state of an alarm, or None if its state does not change.
 

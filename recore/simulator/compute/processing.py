@@ -40,7 +40,8 @@ class ProcessingRun(JobRun):
         record, job, specification = self.record, self.job, self.record["AppSpecification"]
         ml = self._prepare(volume)
         # otherwise a FrameworkProcessor's script would try to install them, without a network
-        requirements = find_requirements(unpacked(ml / SDK_SOURCE, job, volume))
+        source = ml / SDK_SOURCE
+        requirements = find_requirements(unpacked(source, job, volume)) if source.is_file() else None
         has_network = not record.get("NetworkConfig", {}).get("EnableNetworkIsolation")
         sandbox = self.platform.sandbox(job, specification["ImageUri"], requirements, log, has_network=has_network)
         entrypoint = specification.get("ContainerEntrypoint") or sandbox.isolation.entrypoint(sandbox.image)

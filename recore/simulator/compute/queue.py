@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -25,7 +24,7 @@ class JobQueue:
     def __init__(self, folder: Path):
         self._folder = folder.resolve()  # a path without links, so that OutputFolder recognises a job's own links
         self._computing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="job")
-        self._waiting = ThreadPoolExecutor(sys.maxsize, thread_name_prefix="work")  # for work that does not compute
+        self._threads: set[threading.Thread] = set()  # of work that does not compute
         self._running: dict[str, Job] = {}
         self._queued: dict[str, tuple[Future[None], Callable[[], None]]] = {}
         self._delayed: list[Callable[[], None]] | None = None  # starts when `delayed` ends
@@ -46,21 +45,25 @@ class JobQueue:
                     return
             try:
                 work(job)
-            except Exception:  # the pool would not report it
+            except Exception:  # the pool would not report it, and a thread only on stderr
                 logger.exception("%s", arn)
             finally:
                 job.kill()
                 remove(job.path)
                 with self._lock:
                     self._running.pop(arn, None)
+                    self._threads.discard(threading.current_thread())
 
         def begin() -> None:
+            thread = threading.Thread(target=run, name=arn)
             try:
                 if computes:
                     self._queued[arn] = self._computing.submit(run), run
                 else:
-                    self._waiting.submit(run)
+                    self._threads.add(thread)
+                    thread.start()
             except RuntimeError:  # unlike an interrupt, after which the work may still run
+                self._threads.discard(thread)
                 del self._running[arn]
                 raise
 
@@ -103,9 +106,11 @@ class JobQueue:
         """End all jobs. Queued jobs never start."""
         with self._lock:
             self._closed = True
-            jobs = list(self._running.values())
+            jobs, threads = list(self._running.values()), list(self._threads)
         for job in jobs:
             job.interrupted = True
             job.kill()
-        for pool in (self._computing, self._waiting):
-            pool.shutdown(wait=True, cancel_futures=True)
+        self._computing.shutdown(wait=True, cancel_futures=True)
+        for thread in threads:
+            if thread.ident:  # it has started
+                thread.join()

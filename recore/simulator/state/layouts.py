@@ -37,6 +37,7 @@ def _add_internal_members(connection: sqlite3.Connection) -> None:
 def _separate_members_of_work(connection: sqlite3.Connection) -> None:
     """Move the internal members of background work: endpoints, tuning jobs, executions and their steps."""
     deployment = {"Deployment", "Pending", "PendingSince", "Rescaling", "Retiring", "Alarms"}
+    # as they were then, whatever execution_records.py has today
     attempt = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
     _move_internal_members(connection, "Endpoint", deployment)
     _move_internal_members(connection, "HyperParameterTuningJob", {"Seed", "TuningId"})

@@ -114,7 +114,7 @@ def _range(part: str) -> slice:
     """A range, or a number as the range of one value."""
     start, colon, end = (word.strip() for word in part.partition(":"))
     if not colon:
-        return slice(int(start), int(start) + 1 or None)
+        return slice(int(start), int(start) + 1 or None)  # [-1:0] would be empty
     return slice(int(start) if start else None, int(end) if end else None)
 
 

@@ -116,7 +116,8 @@ class SupervisedProcess:
                     pipe.close()
         try:
             return Ending(**json.loads(line))
-        except (ValueError, TypeError):  # the supervisor was killed, or a job without a sandbox wrote to the pipe
+        except (ValueError, TypeError, RecursionError):
+            # the supervisor was killed, or a job without a sandbox wrote to the pipe
             self._sweep()
             now = time.monotonic()
             reason = "stopped" if self._stopped else "time" if now > self._latest else None

@@ -72,7 +72,7 @@ def read_response(connection: socket.socket, largest: int) -> tuple[Response, bo
     incoming = Incoming(connection)
     head, body = _head(incoming), bytearray()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-    size = int(headers.get("content-length", 0))
+    size = int(headers.get("content-length", 0))  # announced, or received so far
     while size <= largest and isinstance(event := incoming.next_event(), h11.Data):
         body += event.data
         size = max(size, len(body))

@@ -12,7 +12,13 @@ from recore.simulator.compute.failure import was_interrupted
 from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
 from recore.simulator.orchestration.pipelines.definitions.retries import OF_CODES, OF_REASONS
-from recore.simulator.orchestration.pipelines.definitions.step_types import LIST_JOBS, SUMMARIES, RequestStepType
+from recore.simulator.orchestration.pipelines.definitions.step_types import (
+    LIST_JOBS,
+    SUMMARIES,
+    RegisterModelStepType,
+    RequestStepType,
+    TuningStepType,
+)
 from recore.simulator.orchestration.runner import raise_if_unavailable, send
 from recore.simulator.state.records import Record
 
@@ -28,7 +34,7 @@ class StepResource:
 
     def __init__(self, platform: Platform, step_type: RequestStepType, name: str):
         self._platform, self._type, self.name = platform, step_type, name
-        self._is_package = step_type.kind == "ModelPackage"
+        self._is_package = isinstance(step_type, RegisterModelStepType)
 
     def create(self, request: Record) -> str:
         """Create the resource, unless an earlier simulator has created it. Returns its ARN. Raises StepFailure."""
@@ -88,7 +94,7 @@ class StepResource:
         operation = f"Describe{self._type.kind}"
         try:
             answer = send(self._platform, operation, {self._type.name_member: arn if self._is_package else self.name})
-            if self._type.kind == "HyperParameterTuningJob":
+            if isinstance(self._type, TuningStepType):
                 answer[SUMMARIES] = self._training_jobs(answer)
         except ClientError as error:
             raise StepFailure(f"ClientError: sagemaker:{operation}: {error}") from None
