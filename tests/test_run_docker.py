@@ -97,6 +97,6 @@ def test_a_missing_engine_is_reported_in_one_line(sample: Path, tmp_path: Path) 
     result = run_recore("--engine", "docker", *file_options(sample, "public"), "--out", tmp_path / "run", **where)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
-    assert "no Docker engine answers" in result.stderr
+    assert "no Docker engine responds" in result.stderr
     assert "start Docker" in result.stderr
     assert os.listdir(tmp_path) == []

@@ -89,7 +89,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             if len(files) != 1:
                 names = ", ".join(file.name for file in files) or "none"
                 raise ValueError(
-                    f"without a model_fn the model must be one TorchScript file (.pt or .pth), but there are: {names}"
+                    f"without a model_fn the model must be one TorchScript file (.pt or .pth), but found: {names}"
                 )
             path = files[0]
         try:

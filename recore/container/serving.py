@@ -198,10 +198,10 @@ class HookApplication:
         body = self._body(request)  # always read it: a client that is still writing does not read the response
         parameters = self._model.parameters
         if path not in METHODS or (path == "/execution-parameters" and not (parameters or self._model.reason)):
-            return text_response(404, f"there is no {path}")
+            return text_response(404, f"{path} does not exist")
         allow = ("Allow", ", ".join(METHODS[path]))
         if method not in METHODS[path]:
-            return text_response(405, f"{path} does not answer {method}", allow)
+            return text_response(405, f"{path} does not support {method}", allow)
         if method == "OPTIONS":
             return text_response(200, "", allow)
         if self._model.reason:
@@ -261,7 +261,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
 
     def _raise_timeout(self, worker: Any) -> NoReturn:
         """Called in a worker whose request takes too long: the error is the response, and the worker is replaced."""
-        raise TimeoutError(f"no answer within {self._timeout} s")
+        raise TimeoutError(f"no response within {self._timeout} s")
 
     def _note_loaded(self, worker: Any) -> None:
         """Called in a worker that can serve: it has loaded the model, or knows why the model did not load."""

@@ -80,7 +80,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
             return Response(f"the data do not fit the model: {message_of(error)}", 400)
         accepted = "text/csv" if is_before(1, 2, 2) else media_type(accept)
         if accepted not in ACCEPTED:
-            return Response(f"Accept {accepted} is not simulated: {' and '.join(ACCEPTED)} are", 406)
+            return Response(f"Accept {accepted} is not simulated: use {' or '.join(ACCEPTED)}", 406)
         return Response(encode(predictions.astype(np.float32).tolist(), accepted), mimetype=accepted)
 
     def execution_parameters(self) -> dict[str, Any]:
@@ -138,9 +138,12 @@ def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
     features, trained = matrix.num_col(), booster.num_features()
     few = features < trained and kind == "csv"
     if features > trained or (few and features < trained - 1 and is_before(1, 3)):
-        raise ValueError(f"they have {features} features, but it was trained with {trained}")
+        raise ValueError(f"the number of features is {features}, but the model was trained with {trained}")
     if few:
-        print(f"A request has {features} features, but the model was trained with {trained}: the others are missing.")
+        print(
+            f"The number of features of a request is {features}, but the model was trained with {trained}: "
+            "the others are treated as missing."
+        )
     best = booster.attr("best_iteration")
     rounds = (0, int(best) + 1) if best else (0, 0)
     return booster.predict(matrix, iteration_range=rounds, validate_features=False)

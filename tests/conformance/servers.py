@@ -125,7 +125,7 @@ def container(submission: str, folder: Path) -> Iterator[Server]:
     try:
         engine = docker.from_env()
     except docker.errors.DockerException as error:
-        pytest.skip(f"no Docker engine answers: {error}")
+        pytest.skip(f"no Docker engine responds: {error}")
     with closing(engine):
         try:
             engine.images.get(IMAGE)

@@ -249,7 +249,7 @@ def test_request_that_takes_too_long(serve) -> None:
     )
     assert server.log.read_text().count("Booting worker") == 1
     answer = server.post("30")
-    assert (answer.status, answer.text.splitlines()[0]) == (500, "TimeoutError: no answer within 1 s")
+    assert (answer.status, answer.text.splitlines()[0]) == (500, "TimeoutError: no response within 1 s")
     assert server.post("0").text == "done"
 
 

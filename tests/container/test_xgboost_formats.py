@@ -19,7 +19,7 @@ from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions imp
     [
         (b"1,2\n3\n", "Expected 2 columns, got 1"),
         (b"1,2\n3,x\n", "invalid value 'x'"),
-        (b"\xff\xfe\x00", "is not CSV of numbers"),
+        (b"\xff\xfe\x00", "is not CSV with only numbers"),
         (b"1,2\n3,-inf\n", "file: column 2 of row 2 is infinite, or too large for a 32-bit number"),
         (b"3.5e38", "file: column 1 of row 1 is infinite, or too large for a 32-bit number"),
     ],
@@ -35,7 +35,7 @@ INFINITE = ("1 0:inf", "-1e39 0:1", "1:inf 0:1")
 
 @pytest.mark.parametrize("line", [*LINES, *INFINITE])
 def test_invalid_libsvm_is_reported_with_its_line(line: str) -> None:
-    with pytest.raises(UserError, match="line 2 is not libsvm"):
+    with pytest.raises(UserError, match="line 2 is not valid libsvm"):
         parse_libsvm(f"1 0:1\n{line}\n", labelled=True)
 
 

@@ -53,13 +53,13 @@ def test_absent_features_are_missing(
     shortened[:, 4:] = np.nan
     predictions = [float(line) for line in respond(tmp_path, rows=VALIDATION[:, :4]).splitlines()]
     assert predictions == booster.predict(matrix(shortened)).tolist()
-    assert "A request has 3 features, but the model was trained with 5: " in capsys.readouterr().out
+    assert "The number of features of a request is 3, but the model was trained with 5: " in capsys.readouterr().out
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     assert len(respond(tmp_path, rows=VALIDATION[:, :5]).splitlines()) == len(VALIDATION)
     hooks = XGBoostAlgorithmHooks()
     refused = hooks.transform(hooks.default_model_fn(str(tmp_path)), "1,2,3", "text/csv", "text/csv")
     assert refused.status_code == 400
-    assert "they have 3 features, but it was trained with 5" in refused.get_data(as_text=True)
+    assert "the number of features is 3, but the model was trained with 5" in refused.get_data(as_text=True)
 
 
 def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,18 +129,18 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
         (
             "0:1\n0:inf",
             "text/libsvm",
-            "the request: line 2 is not libsvm, `index:value ...` of finite numbers: '0:inf'",
+            "the request: line 2 is not valid libsvm (`index:value ...` with finite numbers): '0:inf'",
         ),
-        ("0:-1e39", "text/libsvm", "the request: line 1 is not libsvm"),
+        ("0:-1e39", "text/libsvm", "the request: line 1 is not valid libsvm"),
         ("\n", "text/libsvm", "the request has no features"),
         ("7\n8\n", "text/libsvm", "the request has no features"),
-        ("x 0:1\n", "text/libsvm", "the request: line 1 is not libsvm"),
-        ("0:1\x0b7 0:2", "text/libsvm", "the request: line 1 is not libsvm"),
+        ("x 0:1\n", "text/libsvm", "the request: line 1 is not valid libsvm"),
+        ("0:1\x0b7 0:2", "text/libsvm", "the request: line 1 is not valid libsvm"),
         (" \n\t", "text/csv", "the request is empty"),
         (
             "1,2,3,4,5\n\n1,2,3,4,5\n",
             "text/csv",
-            "the request has an empty line, and the other lines have several columns",
+            "the request has an empty line, but the other lines have several columns",
         ),
         ("1,2,3,4,5\n", "text/csv;label_size=2", "ContentType text/csv;label_size=2: label_size must be 1"),
         ("\r\n\n", "text/csv", "the request is empty"),

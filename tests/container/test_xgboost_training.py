@@ -147,11 +147,11 @@ WHOLE = parquet_of(label=[1, 2], depth=[3.5, 4.5])
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "part-0 is not Parquet of numbers"),
-        (b"1,2\n", "part-0 is not Parquet of numbers"),
-        (WHOLE[:-20], "part-0 is not Parquet of numbers"),
-        (parquet_of(label=[1], name=["deep"]), "part-0 is not Parquet of numbers"),
-        (parquet_of(label=[1], depths=[[1, 2]]), "part-0 is not Parquet of numbers"),
+        (b"", "part-0 is not Parquet with only numbers"),
+        (b"1,2\n", "part-0 is not Parquet with only numbers"),
+        (WHOLE[:-20], "part-0 is not Parquet with only numbers"),
+        (parquet_of(label=[1], name=["deep"]), "part-0 is not Parquet with only numbers"),
+        (parquet_of(label=[1], depths=[[1, 2]]), "part-0 is not Parquet with only numbers"),
         (parquet_of(label=[1.0], depth=[-1e300]), "part-0: column 2 of row 1 is infinite, or too large for a 32-bit"),
         (parquet_of(label=[1]), "part-0 has a label but no features"),
         (parquet_of(label=[1, None], depth=[1, 2]), "row 2 of the channel has no label"),
@@ -311,8 +311,8 @@ def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.Capt
         ({"max_depth": "3"}, {"train": "1,2\n"}, "the hyperparameter num_round is required"),
         ({"num_round": "2", "_kfold": "5"}, {"train": "1,2\n"}, "_kfold is not simulated"),
         ({"num_round": "2"}, {"validation": "1,2\n"}, "the channel train is required"),
-        ({"num_round": "2"}, {"train": "1,2\n", "test": "1,2\n"}, "there is no channel test"),
-        ({"num_round": "2"}, {"train": "label,depth\n1,2\n"}, "part-0 is not CSV of numbers without a header line"),
+        ({"num_round": "2"}, {"train": "1,2\n", "test": "1,2\n"}, "unknown channel test"),
+        ({"num_round": "2"}, {"train": "label,depth\n1,2\n"}, "part-0 is not CSV with only numbers and no header line"),
         ({"num_round": "2"}, {"train": "1,2\n1,1e39\n"}, "part-0: column 2 of row 2 is infinite, or too large"),
         (
             {"num_round": "2", "csv_weights": "1"},
@@ -333,8 +333,8 @@ def test_invalid_training_inputs(tmp_path: Path, settings: dict, channels: dict,
 def test_the_reason_of_a_failure_is_the_jobs(train: Callable[..., Trained]) -> None:
     trained = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
     assert trained.status == 1
-    assert (trained.base / "output/failure").read_text().startswith("there is no hyperparameter max_dept: there are ")
-    assert "Training failed: there is no hyperparameter max_dept" in trained.printed
+    assert (trained.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: choose from ")
+    assert "Training failed: unknown hyperparameter max_dept" in trained.printed
     assert not (trained.base / "model/xgboost-model").exists()
 
 

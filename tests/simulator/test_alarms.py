@@ -122,7 +122,7 @@ def test_periods(client: Client) -> None:
     assert watched.state() == "ALARM"
     reason = watched.described()["StateReason"]
     assert reason.startswith(
-        "GreaterThanThreshold 5 for 2 of 3 data points: the last ones of metric, oldest first, are"
+        "GreaterThanThreshold 5 for 2 of 3 data points: the last values of metric, oldest first, are"
     )
     watched.put(7200, Value=6.0)
     watched.put(-600, Value=6.0)

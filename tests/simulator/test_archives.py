@@ -53,7 +53,7 @@ def test_a_bomb_is_refused_before_it_is_written(tmp_path: Path) -> None:
     size = 12 << 30
     path = bomb(tmp_path, header("zeros", size=size), size)
     assert path.stat().st_size < 13 * MIB
-    reason = "Insufficient disk space: what it holds is larger than VolumeSizeInGB, 1"
+    reason = "Insufficient disk space: its contents are larger than VolumeSizeInGB, 1"
     assert refused(path, tmp_path, 1 << 30).endswith(reason)
     assert not list((tmp_path / "unpacked").iterdir())
 
@@ -123,7 +123,7 @@ def test_large_headers_are_refused(kind: str, tmp_path: Path) -> None:
     path = bomb(tmp_path, head, 1 << 30, block)
     assert "larger than 1024 KiB" in refused(path, tmp_path, 100 << 30)
     link_first = bomb(tmp_path, header("a", tarfile.LNKTYPE, to="b") + head, 1 << 30, block)
-    assert "link to a file that does not come before it" in refused(link_first, tmp_path, 100 << 30)
+    assert "link to a file that is not earlier in the archive" in refused(link_first, tmp_path, 100 << 30)
 
 
 @pytest.mark.timing
@@ -240,7 +240,7 @@ def source_of_12_gigabytes(client: Client) -> dict[str, str]:
 def test_the_source_of_a_training_job(client: Client) -> None:
     job = client.train("", HyperParameters=source_of_12_gigabytes(client))
     assert job["TrainingJobStatus"] == "Failed"
-    reason = "Insufficient disk space: what it holds is larger than VolumeSizeInGB, 1"
+    reason = "Insufficient disk space: its contents are larger than VolumeSizeInGB, 1"
     assert job["FailureReason"] == f"ClientError: sourcedir.tar.gz cannot be unpacked: {reason}"
 
 
@@ -265,13 +265,13 @@ def test_the_archives_of_models(client: Client, endpoints: Endpoints) -> None:
         served = container(client, "", **data)
         job, _ = transform(client, create_model(client, served), {"a.csv": "1"})
         assert job["TransformJobStatus"] == "Failed"
-        reason = "Insufficient disk space: what it holds is larger than VolumeSizeInGB, 30"
+        reason = "Insufficient disk space: its contents are larger than VolumeSizeInGB, 30"
         assert job["FailureReason"] == f"ClientError: model.tar.gz cannot be unpacked: {reason}"
     archive = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=2 << 30)))
     config = endpoints.config(variant(endpoints.model("", ModelDataUrl=archive), VolumeSizeInGB=1))
     described = endpoints.settle(endpoints.create(config, wait=False))
     assert described["EndpointStatus"] == "Failed"
-    assert "what it holds is larger than VolumeSizeInGB, 1" in described["FailureReason"]
+    assert "its contents are larger than VolumeSizeInGB, 1" in described["FailureReason"]
 
 
 @pytest.mark.timing

@@ -209,7 +209,7 @@ def test_columns_that_are_not_utf_8_are_unchanged() -> None:
 @pytest.mark.parametrize(
     ("kind", "body", "response", "expected"),
     [
-        (CSV, b"1,2\n3,4\n", b"5\n", "the input has 2 records, and the model's response 1"),
+        (CSV, b"1,2\n3,4\n", b"5\n", "the number of records is 2 in the input and 1 in the model's response"),
         (CSV, b"1,2\n", b"5\n6\n", "Fail to join data"),
         (LINES, b"{}\n{}\n", b"[1,2]\n", "Fail to join data"),
         (LINES, b"{}\n", b"1\n2", "Fail to join data"),
@@ -217,8 +217,8 @@ def test_columns_that_are_not_utf_8_are_unchanged() -> None:
         (LINES, b"{}\n", b"<html>\n", "the response is not application/jsonlines"),
         (LINES, b"{}\n", b"\xff\n", "the response is not application/jsonlines"),
         (LINES, b"{}\n", b"1e999\n", "the number 1e999 is too large"),
-        (LINES, b"{}\n", b'{"p": NaN}\n', "the response is not application/jsonlines: NaN is not a value of JSON"),
-        (JSON, b"[-Infinity]", b"1", "the input is not application/json: -Infinity is not a value of JSON"),
+        (LINES, b"{}\n", b'{"p": NaN}\n', "the response is not application/jsonlines: NaN is not valid JSON"),
+        (JSON, b"[-Infinity]", b"1", "the input is not application/json: -Infinity is not valid JSON"),
         (JSON, b"{}\n", b"[" * 100_000, "the response is not application/json"),
         (CSV, b'"open\n', b"1\n", "the input is not text/csv"),
     ],
@@ -345,9 +345,9 @@ def test_a_body_may_be_as_large_as_the_limit(excess: int) -> None:
     [
         ({"kind": "text/plain", "InputFilter": "$[0]"}, "TransformInput: ContentType"),
         ({"kind": "", "JoinSource": "Input"}, "TransformInput: ContentType"),
-        ({"InputFilter": "$.name"}, "selects columns by number"),
-        ({"OutputFilter": "$['a','b']"}, "selects columns by number"),
-        ({"OutputFilter": "$[0][1]"}, "selects columns by number"),
+        ({"InputFilter": "$.name"}, "must select columns by number"),
+        ({"OutputFilter": "$['a','b']"}, "must select columns by number"),
+        ({"OutputFilter": "$[0][1]"}, "must select columns by number"),
         ({"JoinSource": "Input", "assemble": "None"}, "needs AssembleWith Line"),
     ],
 )
@@ -358,7 +358,7 @@ def test_requests_that_are_refused(members: dict[str, str], expected: str) -> No
 
 def test_both_types_must_be_of_one_format() -> None:
     request = {"DataProcessing": {"JoinSource": "Input"}, "TransformOutput": {"Accept": JSON}}
-    with pytest.raises(ValueError, match=r"records of text/csv have no place in results of application/json"):
+    with pytest.raises(ValueError, match=r"text/csv records cannot be joined with application/json results"):
         DataProcessing.of(request | {"TransformInput": {"ContentType": "text/csv; charset=utf-8"}})
     with pytest.raises(ValueError, match="TransformOutput: Accept"):
         DataProcessing.of(request | {"TransformInput": {"ContentType": CSV}, "TransformOutput": {}})

@@ -228,7 +228,7 @@ def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, m
 @pytest.mark.parametrize(
     ("limit", "reason"),
     [
-        ("STARTUP_SECONDS", "did not pass the ping health check: The model's server did not answer /ping with 200"),
+        ("STARTUP_SECONDS", "did not pass the ping health check: The model's server did not respond to /ping with 200"),
         ("DOWNLOAD_SECONDS", "could not be started: ModelDataDownloadTimeoutInSeconds, 0, was not enough"),
     ],
 )

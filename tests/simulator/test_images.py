@@ -65,15 +65,15 @@ def refusal_of(client: Client, image: str, **members: Any) -> str:
 def test_built_in_algorithms_are_refused_by_name(client: Client, name: str) -> None:
     message = refusal_of(client, f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{name}:1")
     assert message.startswith(
-        f"{name} is a built-in algorithm of SageMaker that is not simulated; XGBoost is. Only images"
+        f"{name} is a built-in algorithm of SageMaker that is not simulated; only XGBoost is. Only images"
     )
 
 
 def test_other_images_are_refused_by_name(client: Client) -> None:
     message = refusal_of(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.19.0-cpu-py312")
-    assert message.startswith("tensorflow-training is an image of SageMaker that is not simulated. Only images of the ")
+    assert message.startswith("tensorflow-training is a SageMaker image that is not simulated. Only images of the ")
     message = refusal_of(client, "763104351884.dkr.ecr.us-east-1.amazonaws.com/autogluon-training:1.4.0-cpu-py311")
-    assert message.startswith("autogluon-training is an image of SageMaker that is not simulated")
+    assert message.startswith("autogluon-training is a SageMaker image that is not simulated")
     message = refusal_of(client, "somebody/else:1.0")
     assert message.endswith("families run as processes on this machine, not 'somebody/else:1.0'")
     assert "tags such as 1.7-1 and 3.0-5, not '9.9'" in refusal_of(client, f"{REGISTRY}/sagemaker-xgboost:9.9")
@@ -88,7 +88,9 @@ def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None
     assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")
     request = tuning_request("")
     request["TrainingJobDefinition"]["AlgorithmSpecification"] = ALGORITHM | {"TrainingImage": XGBOOST}
-    with pytest.raises(ClientError, match="'loss' is not a metric of the image, whose names are like validation:rmse"):
+    with pytest.raises(
+        ClientError, match="'loss' is not a metric of the image, whose metrics have names such as validation:rmse"
+    ):
         client.sagemaker.create_hyper_parameter_tuning_job(**request)
 
 
@@ -96,7 +98,7 @@ def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None
 def test_a_distribution_is_refused_by_name(client: Client, name: str) -> None:
     settings = {f"sagemaker_{name}_enabled": "true", "sagemaker_program": "job.py"}
     message = refusal_of(client, IMAGE, HyperParameters=settings)
-    refused = f"HyperParameters: sagemaker_{name}_enabled: distributed training does not run here"
+    refused = f"HyperParameters: sagemaker_{name}_enabled: distributed training is not simulated"
     assert message.startswith(refused)
     request = tuning_request("")
     request["TrainingJobDefinition"]["StaticHyperParameters"] = settings
@@ -180,10 +182,10 @@ def test_environments(tmp_path: Path) -> None:
 
 
 def test_log_lines_about_an_image() -> None:
-    assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest is of XGBoost 0.72; ")
+    assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest has XGBoost 0.72; ")
     assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
     [line] = replace(pytorch.FAMILY, python=this_python).remarks("pytorch-training:99-gpu-py3")
-    assert line.endswith("is for graphics cards: this job computes on processors.")
+    assert line.endswith("is for graphics cards: this job runs on CPUs.")
 
 
 def test_other_images_with_this_name_have_no_metrics_of_their_own() -> None:

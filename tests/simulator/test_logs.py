@@ -145,7 +145,7 @@ def test_invalid_and_slow_metric_definitions(either):
     assert values["loss"] == 0.5
     assert values["score"] == pytest.approx(1e-3)
     assert set(values) == {"loss", "score"}
-    assert "the metric slow is no longer looked for" in text
+    assert "the metric slow is no longer searched for" in text
 
 
 def test_a_reader_reads_the_available_output_if_the_writer_survives(client):

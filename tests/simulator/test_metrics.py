@@ -95,7 +95,7 @@ def test_endless_values(client, monkeypatch):
         collected.measure(f"loss={number};")
     assert len(collected._waiting) == 10
     assert collected.final()[0]["Value"] == 99
-    assert collected.complaints == ["[values of metrics beyond 10 are not kept, but for the last of each]"]
+    assert collected.complaints == ["[beyond 10 metric values, only the last of each metric is kept]"]
 
 
 def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
@@ -112,7 +112,9 @@ def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
         collected.measure(line)
     assert not collected
     assert time.thread_time() - started < 15  # a thousand more lines would take twenty
-    assert collected.complaints == ["[the metric slow is no longer looked for: its regular expression takes too long]"]
+    assert collected.complaints == [
+        "[the metric slow is no longer searched for: its regular expression takes too long]"
+    ]
 
 
 def test_a_value_is_found_beside_a_thread_that_computes(client):

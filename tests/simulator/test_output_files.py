@@ -45,10 +45,10 @@ def assert_one_line(client, job):
 
 
 INVALID_NAMES = {
-    "control characters": ("b'a\\x01b'", "'a\\x01b' cannot be an object: its name holds control characters"),
-    "a line": ("b'a\\nb'", "'a\\nb' cannot be an object: its name holds control characters"),
-    "not UTF-8": ("b'a\\xff'", "'a\\udcff' cannot be an object: its name is not UTF-8"),
-    "no character": ("'a\\uffff'", "'a\\uffff' cannot be an object: its name holds control characters"),
+    "control characters": ("b'a\\x01b'", "'a\\x01b' cannot be uploaded: its name contains control characters"),
+    "a line": ("b'a\\nb'", "'a\\nb' cannot be uploaded: its name contains control characters"),
+    "not UTF-8": ("b'a\\xff'", "'a\\udcff' cannot be uploaded: its name is not UTF-8"),
+    "no character": ("'a\\uffff'", "'a\\uffff' cannot be uploaded: its name contains control characters"),
     "a long key": ("'d' * 250 + '/' + 'e' * 250 + '/' + 'f' * 250 + '/' + 'g' * 240", "more than 1,024 bytes"),
 }
 
@@ -73,7 +73,7 @@ def test_a_name_in_a_model_that_cannot_be_a_key(either):
     script = "import os\nfor name in 'a\x01b', 'z':\n    open(os.environ['SM_MODEL_DIR'] + '/' + name, 'w').close()"
     job = either.train(script, OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/m", "CompressionType": "NONE"})
     assert_one_line(either, job)
-    reason = "'a\\x01b' cannot be an object: its name holds control characters"
+    reason = "'a\\x01b' cannot be uploaded: its name contains control characters"
     assert job["FailureReason"] == f"ClientError: Artifact upload failed: /opt/ml/model: the file {reason}"
     assert job["FailureReason"] in output(either, "TrainingJob", job["TrainingJobName"])
     assert either.get(job["ModelArtifacts"]["S3ModelArtifacts"] + "z") == b""
@@ -82,7 +82,7 @@ def test_a_name_in_a_model_that_cannot_be_a_key(either):
 def test_many_names_that_cannot_be_keys_are_one_line(either):
     job, keys = run(either, "for number in range(1, 32):\n    open(folder + chr(number), 'w').close()")
     assert_one_line(either, job)
-    assert "(30 other files cannot either)" in job["FailureReason"]
+    assert "(and 30 more)" in job["FailureReason"]
     assert keys == []
 
 

@@ -156,7 +156,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
     ("values", "part"),
     [
         ({}, "Parameter I has no default value"),
-        ({"I": "1", "X": "1"}, "Parameter X is not one of the pipeline's"),
+        ({"I": "1", "X": "1"}, "Parameter X is not a parameter of the pipeline"),
         ({"I": "one"}, "Parameter I: 'one' is not of type Integer"),
         ({"I": "1_000"}, "is not of type Integer"),
         ({"I": "9" * 30}, "is not of type Integer"),
@@ -236,9 +236,9 @@ def test_conditions(pipelines: Pipelines, metrics: str) -> None:
 
 FAILING = {
     "nothing there": ("nothing", "there is no 'nothing'"),
-    "a list": ("inner.list", "is not a text, number or boolean"),
-    "null": ("none", "is not a text, number or boolean"),
-    "not comparable": ("name", "cannot be compared: they are not of one type"),
+    "a list": ("inner.list", "is not a string, number or boolean"),
+    "null": ("none", "is not a string, number or boolean"),
+    "not comparable": ("name", "cannot be compared: they do not have the same type"),
 }
 
 
@@ -255,7 +255,7 @@ def test_a_value_that_only_the_execution_can_refuse(pipelines: Pipelines, metric
     ("body", "part"),
     [
         (b"{", "not valid JSON"),
-        (b'{"a": NaN}', "NaN is not in JSON"),
+        (b'{"a": NaN}', "NaN is not valid JSON"),
         (b"\xff", "not valid JSON"),
         (b"[" * 9999, "not valid"),
     ],

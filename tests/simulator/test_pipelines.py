@@ -82,15 +82,15 @@ RETRY = {"ExceptionType": ["Step.THROTTLING"]}
 FILES = process(PropertyFiles=[FILE])
 # Steps, and the message with which they are refused.
 REFUSED: dict[str, tuple[list[Any], str]] = {
-    "a cycle": ([train("A", "B"), train("B", "A")], "need each other in a circle: "),
-    "a step that needs itself": ([train("A", "A")], "Step A: the steps need each other in a circle: A -> A"),
+    "a cycle": ([train("A", "B"), train("B", "A")], "depend on each other in a cycle: "),
+    "a step that needs itself": ([train("A", "A")], "Step A: the steps depend on each other in a cycle: A -> A"),
     "a cycle of references": (
         [train("A", RoleArn=get("Steps.B.RoleArn")), train("B", RoleArn=get("Steps.A.RoleArn"))],
-        "need each other in a circle",
+        "depend on each other in a cycle",
     ),
     "a condition that needs a step inside it": (
         [condition("C", [equals(get("Steps.M.ModelName"), "a")], [model("M")], [])],
-        "need each other in a circle",
+        "depend on each other in a cycle",
     ),
     "both branches": (
         [condition("C", [equals(1, 1)], [model("A")], [model("B", "A")])],
@@ -99,18 +99,18 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "an unknown step": ([train("A", "B")], "Step A: DependsOn: there is no step 'B'"),
     "a reference to an unknown step": ([reads(get("Steps.B.ModelName"))], "Step M: Arguments.PrimaryContainer.Env"),
     "an unknown parameter": ([reads(get("Parameters.X"))], "there is no parameter 'X'"),
-    "an unknown variable": ([reads(get("Execution.Name"))], "there is no execution variable 'Name'"),
-    "a job's name in another step": ([reads(get("Execution.TrainingJobName"))], "of Training steps alone"),
-    "an unknown root": ([reads(get("Nothing.X"))], "'Nothing.X' refers to nothing"),
+    "an unknown variable": ([reads(get("Execution.Name"))], "unknown execution variable 'Name'"),
+    "a job's name in another step": ([reads(get("Execution.TrainingJobName"))], "in the arguments of Training steps"),
+    "an unknown root": ([reads(get("Nothing.X"))], "'Nothing.X' must begin with Parameters."),
     "an unknown property": ([train(), reads(get("Steps.T.Model"))], "there is no property 'Model'"),
     "an unknown inner property": (
         [train(), reads(get("Steps.T.ModelArtifacts.S3"))],
-        "there is no property 'S3': there are S3ModelArtifacts",
+        "unknown property 'S3': choose from S3ModelArtifacts",
     ),
-    "a property below a text": ([train(), reads(get("Steps.T.RoleArn.X"))], "there is nothing below"),
+    "a property below a text": ([train(), reads(get("Steps.T.RoleArn.X"))], "cannot be indexed by 'X'"),
     "a name in a list without names": (
         [train(), reads(get("Steps.T.SecondaryStatusTransitions['a'].Status"))],
-        "the items of this list have no names",
+        "this list is indexed by number",
     ),
     "an output that the step has not": (
         [process(), reads(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
@@ -135,14 +135,13 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "no path": ([train(), reads(get("Steps.T.["))], "is not a path"),
     "a property of another type": (
         [train(), train("U", StoppingCondition={"MaxRuntimeInSeconds": get("Steps.T.RoleArn")})],
-        "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds: a value of type integer is needed, and this one is a "
-        "string",
+        "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds: a value of type integer is needed, not string",
     ),
-    "a structure for a text": ([train(), reads(get("Steps.T.ModelArtifacts"))], "this one is a structure"),
-    "too many outputs, and an expression": ([outputs(11)], "Outputs has 11 items, and may have 0 to 10"),
+    "a structure for a text": ([train(), reads(get("Steps.T.ModelArtifacts"))], "is needed, not structure"),
+    "too many outputs, and an expression": ([outputs(11)], "Outputs must have 0 to 10 items, not 11"),
     "outputs by the thousand, and as many references": (  # items are not looked up one by one, which would take minutes
         [reads(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
-        "Step P: Arguments.ProcessingOutputConfig.Outputs has 4000 items",
+        "Step P: Arguments.ProcessingOutputConfig.Outputs must have 0 to 10 items, not 4000",
     ),
     "a key of another pattern, with an expression": (
         [process() | {"Arguments": PROCESSING | {"Environment": {"a b": get("Execution.PipelineName")}}}],
@@ -150,16 +149,16 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     ),
     "a list of another kind": (
         [process(), train("T", InputDataConfig=get("Steps.P.AppSpecification.ContainerEntrypoint"))],
-        "Arguments.InputDataConfig: a InputDataConfig is needed, and this one is a ContainerEntrypoint",
+        "Arguments.InputDataConfig: a value of type InputDataConfig is needed, not ContainerEntrypoint",
     ),
     "an experiment that there is not": ([reads(get("PipelineExperimentConfig.TrialName"))], "has no 'TrialName'"),
     "a step after a Fail step": ([fail("F"), model("M", "F")], "it can never run, because the step F ends"),
     "a Fail step's property": ([fail("F"), reads(get("Steps.F.ErrorMessage"))], "no property 'ErrorMessage'"),
     "a text for a structure": ([train(ResourceConfig=get("Execution.PipelineArn"))], "of type structure is needed"),
-    "two of one name": ([train(), train()], "Step T: there are two steps of this name"),
+    "two of one name": ([train(), train()], "Step T: two steps have this name"),
     "two of one name, one inside": (
         [condition("C", [equals(1, 1)], [model("M")], []), model("M")],
-        "Step M: there are two steps of this name",
+        "Step M: two steps have this name",
     ),
     "no steps": ([], "at least one step"),
     "a step without a name": ([{"Type": "Fail", "Arguments": {}}], "A step's Name"),
@@ -180,7 +179,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "a dependency that is a number": ([fail("F") | {"DependsOn": [3]}], "DependsOn must be an object"),
     "a failed step's results": (
         [train(), after("T", "Failed", get("Steps.T.RoleArn"))],
-        "Step F: it can never run, because the step 'T' cannot end in two ways",
+        "Step F: it can never run, because it requires two different endings of the step 'T'",
     ),
     "an unknown function": ([reads({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
     "a join without values": ([reads({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
@@ -196,10 +195,10 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "no condition": ([condition("C", [], [], [])], "Conditions is empty"),
     "an empty or": ([compares("Or", Conditions=[])], "Or: Conditions is empty"),
     "a text and a number": ([compares("GreaterThan", LeftValue="a", RightValue=1)], "cannot be compared with a number"),
-    "greater than true": ([compares("LessThan", LeftValue=True, RightValue=False)], "neither greater nor less"),
+    "greater than true": ([compares("LessThan", LeftValue=True, RightValue=False)], "compared for equality"),
     "a list in a comparison": ([compares("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
     "a cached model": ([model("M") | {"CacheConfig": {"Enabled": True}}], "CacheConfig is not simulated"),
-    "a duration": ([train() | {"CacheConfig": {"Enabled": True, "ExpireAfter": "soon"}}], "not a duration of ISO 8601"),
+    "a duration": ([train() | {"CacheConfig": {"Enabled": True, "ExpireAfter": "soon"}}], "not an ISO 8601 duration"),
     "a cache that is a text": ([train() | {"CacheConfig": {"Enabled": "yes"}}], "Enabled must be true or false"),
     "retries of nothing": ([train() | {"RetryPolicies": [{"ExceptionType": []}]}], "ExceptionType must be a list of"),
     "retries of what is unknown": ([train() | {"RetryPolicies": [{"ExceptionType": ["X"]}]}], "Step.THROTTLING"),
@@ -208,12 +207,12 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         [train() | {"RetryPolicies": [RETRY | {"MaxAttempts": 2, "ExpireAfterMin": 1}]}],
         "either MaxAttempts or ExpireAfterMin",
     ),
-    "a fail step without a text": ([train(), fail("F", get("Steps.T.ModelArtifacts"))], "this one is a structure"),
+    "a fail step without a text": ([train(), fail("F", get("Steps.T.ModelArtifacts"))], "is needed, not structure"),
 }  # fmt: skip
 # Members of a definition, and the message with which they are refused.
 MEMBERS: dict[str, tuple[Any, str]] = {
     "an unknown type of parameter": ({"Parameters": [parameter("List")]}, "the type List is not one of"),
-    "two parameters of one name": ({"Parameters": [parameter("String")] * 2}, "there are two of this name"),
+    "two parameters of one name": ({"Parameters": [parameter("String")] * 2}, "two parameters have this name"),
     "a default of another type": ({"Parameters": [parameter("Integer", DefaultValue="1")]}, "is not of type Integer"),
     "true as an integer": ({"Parameters": [parameter("Integer", DefaultValue=True)]}, "is not of type Integer"),
     "a default that may not be": (
@@ -221,13 +220,13 @@ MEMBERS: dict[str, tuple[Any, str]] = {
         "2.0 is not one of 1.5",
     ),
     "a choice of another type": ({"Parameters": [parameter("Boolean", EnumValues=["a"])]}, "not of type Boolean"),
-    "a parameter's name": ({"Parameters": [{"Name": "a b", "Type": "String"}]}, "other characters"),
+    "a parameter's name": ({"Parameters": [{"Name": "a b", "Type": "String"}]}, "can only have letters"),
     "another version": ({"Version": "2021-01-01"}, "Version must be 2020-12-01"),
     "MLflow": ({"MlflowConfig": {"MlflowResourceArn": "a"}}, "MlflowConfig is not simulated"),
     "an unknown member": ({"Stages": []}, "Stages is not simulated"),
     "an experiment of a step": (
         {"PipelineExperimentConfig": {"ExperimentName": get("Steps.M.ModelName")}},
-        "that depends on no step",
+        "that does not depend on a step",
     ),
     "an experiment of nothing": ({"PipelineExperimentConfig": {"TrialName": get("Parameters.X")}}, "no parameter 'X'"),
 }
@@ -238,7 +237,7 @@ TEXTS = {
     "a list": ("[]", "not a JSON object"),
     "too deep": ("[" * 100_000, "at most 64 levels"),
     "deep": (f'{{"Version": {"[" * 70 + "]" * 70}}}', "at most 64 levels"),
-    "not a number": (ONE.replace('"2020-12-01"', "NaN"), "NaN is not in JSON"),
+    "not a number": (ONE.replace('"2020-12-01"', "NaN"), "NaN is not valid JSON"),
     "an endless number": (ONE.replace('"2020-12-01"', "1e999"), "a number that is too large"),
     "a number of many digits": (ONE.replace('"2020-12-01"', "1" * 5000), "not valid JSON"),
     "a member twice": (ONE.replace('"Steps"', '"Version": "", "Steps"'), "the member 'Version' twice"),
@@ -274,7 +273,7 @@ def test_invalid_members(pipelines: Pipelines, members: Any, part: str) -> None:
 
 @pytest.mark.parametrize("kind", [*NOT_SIMULATED.split(), "ForEach", "Model2", "", 3, None])
 def test_types_of_steps_that_are_not_simulated(pipelines: Pipelines, kind: Any) -> None:
-    with refused(f"Step S: the type {kind} is not simulated: Processing, Training"):
+    with refused(f"Step S: the type {kind} is not simulated; use one of Processing, Training"):
         pipelines.create(step("S", kind, {}))
 
 
@@ -294,7 +293,7 @@ def test_requests_with_members_that_are_not_simulated(pipelines: Pipelines) -> N
     chosen = {"SelectedSteps": [{"StepName": "M"}]}
     with refused("SelectiveExecutionConfig is not simulated"):
         sagemaker.start_pipeline_execution(PipelineName=name, SelectiveExecutionConfig=chosen)
-    with refused("has either a PipelineDefinition or a PipelineDefinitionS3Location"):
+    with refused("must have either a PipelineDefinition or a PipelineDefinitionS3Location"):
         sagemaker.create_pipeline(**create)
     with refused("Could not find pipeline", "ResourceNotFound"):
         sagemaker.describe_pipeline(PipelineName="other")
@@ -367,7 +366,7 @@ def test_a_thousand_steps(pipelines: Pipelines) -> None:
     name = pipelines.create(*reversed(steps))
     assert len(pipelines.sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"]) > 100_000
     steps[0]["DependsOn"] = ["M999"]
-    with refused("need each other in a circle"):
+    with refused("depend on each other in a cycle"):
         pipelines.create(*steps)
 
 

@@ -63,7 +63,7 @@ def test_missing_program_or_source_is_named(client) -> None:
     ("message", "members"),
     [
         (
-            "tensorflow is an image of SageMaker that is not simulated",
+            "tensorflow is a SageMaker image that is not simulated",
             {
                 "AlgorithmSpecification": ALGORITHM
                 | {"TrainingImage": "1.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7-1"}

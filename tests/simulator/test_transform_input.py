@@ -71,7 +71,7 @@ def test_a_filter_that_selects_too_much_fails_the_job(client: Client, model: str
 
 def test_a_filter_that_selects_nothing_from_a_row_fails_the_job(client: Client, model: str) -> None:
     reason = failure(client, model, {"a": "1,2\n3\n"}, DataProcessing={"InputFilter": "$[1]"}, **CSV)
-    assert reason == "ClientError: DataProcessing: InputFilter '$[1]': [1] selects nothing of an array of 1"
+    assert reason == "ClientError: DataProcessing: InputFilter '$[1]': [1] selects nothing from an array of length 1"
 
 
 @pytest.mark.parametrize(
@@ -120,10 +120,10 @@ def bomb() -> bytes:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"1,2\n", "An object is not gzip, or is broken: Not a gzipped file"),
-        (gzip.compress(b"1,2\n" * 10_000)[:-20], "An object is not gzip, or is broken: Compressed file ended before"),
-        (gzip.compress(b"1,2\n")[:-8] + b"\0" * 8, "An object is not gzip, or is broken: CRC check failed"),
-        (gzip.compress(b"1,2\n" * 999)[:20] + b"\xff" * 20, "An object is not gzip, or is broken: Error -3"),
+        (b"1,2\n", "An object is not valid gzip: Not a gzipped file"),
+        (gzip.compress(b"1,2\n" * 10_000)[:-20], "An object is not valid gzip: Compressed file ended before"),
+        (gzip.compress(b"1,2\n")[:-8] + b"\0" * 8, "An object is not valid gzip: CRC check failed"),
+        (gzip.compress(b"1,2\n" * 999)[:20] + b"\xff" * 20, "An object is not valid gzip: Error -3"),
     ],
     ids=["plain", "short", "checksum", "damaged"],
 )
@@ -164,8 +164,8 @@ def test_a_manifest_names_the_objects(client: Client, model: str) -> None:
         ([], "does not begin with an object whose prefix"),
         (["a.csv"], "does not begin with an object whose prefix"),
         ([{"prefix": "file:///etc/"}, "passwd"], "does not begin with an object whose prefix"),
-        ([{"prefix": f"s3://{BUCKET}/"}], "must hold the names of objects"),
-        ([{"prefix": f"s3://{BUCKET}/"}, 5], "must hold the names of objects"),
+        ([{"prefix": f"s3://{BUCKET}/"}], "must list the names of objects"),
+        ([{"prefix": f"s3://{BUCKET}/"}, 5], "must list the names of objects"),
         ([{"prefix": f"s3://{BUCKET}/"}, "nowhere.csv"], f"'s3://{BUCKET}/nowhere.csv', named in the manifest"),
         ([{"prefix": f"s3://{BUCKET}/x/"}, "a", "../y"], "names '../y', which is not below its prefix"),
         ([{"prefix": f"s3://{BUCKET}/x/"}, "a", "b", "a"], "names 'a' more than once"),

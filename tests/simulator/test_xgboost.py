@@ -90,7 +90,7 @@ def test_the_model_the_log_and_the_metrics(client: Client, job: dict[str, Any], 
     _, trained, validated = last.split("#011")
     assert trained.startswith("train-rmse:")
     assert "The image " in printed
-    assert "is of XGBoost 1.7; the version differs" in printed
+    assert "has XGBoost 1.7; the version differs" in printed
     final = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
     definitions = {item["Name"]: item["Regex"] for item in job["AlgorithmSpecification"]["MetricDefinitions"]}
     assert float(re.search(definitions["train:rmse"], last)[1]) == float(trained.partition(":")[2])
@@ -130,7 +130,7 @@ def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) ->
     with pytest.raises(ClientError, match="Accept application/x-npy is not simulated"):
         endpoints.invoke(name, csv_of(features), ContentType="text/csv", Accept="application/x-npy")
     for body, kind, status, reason in (
-        ("1,2,3,4,5,6", "text/csv", 400, "they have 6 features, but it was trained with 5"),
+        ("1,2,3,4,5,6", "text/csv", 400, "the number of features is 6, but the model was trained with 5"),
         ("1,2,3,4,deep", "text/csv", 415, "invalid value 'deep'"),
         (b"\xce\xfa", "application/x-recordio-protobuf", 415, "application/x-recordio-protobuf is not simulated"),
     ):
@@ -230,5 +230,5 @@ def test_a_job_that_fails_names_the_hyperparameter(client: Client) -> None:
     data = channel("train", client.put(f"fails/{next(numbers)}/train.csv", csv_of(TRAIN)), ContentType="text/csv")
     settings = hyperparameters(num_round=2, max_dept=3)
     job = train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=[data])
-    assert job["FailureReason"].startswith("AlgorithmError: there is no hyperparameter max_dept: there are ")
+    assert job["FailureReason"].startswith("AlgorithmError: unknown hyperparameter max_dept: choose from ")
     assert BUCKET in job["OutputDataConfig"]["S3OutputPath"]

@@ -20,7 +20,7 @@ def engine() -> Iterator[docker.DockerClient]:
     try:
         engine = docker.from_env()
     except docker.errors.DockerException as error:
-        pytest.skip(f"no Docker engine answers, install or start one: {error}")
+        pytest.skip(f"no Docker engine responds: install or start one: {error}")
     try:
         needs(engine, IMAGE, f"docker build --target equivalent -t {IMAGE} .")
         yield engine

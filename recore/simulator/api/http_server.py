@@ -194,7 +194,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         elif isinstance(self.body_rcv, ChunkedReceiver) and (
             max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > LINE
         ):
-            self.refuse(f"A line between chunks has at most {LINE} bytes")
+            self.refuse(f"A line between chunks can have at most {LINE} bytes")
         return consumed
 
     def parse_header(self, header: bytes) -> None:

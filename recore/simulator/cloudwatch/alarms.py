@@ -94,7 +94,7 @@ class Alarm(moto.cloudwatch.models.Alarm):
             shown = ", ".join("missing" if value is None else f"{value:g}" for value in points[-10:])
             reason = (
                 f"{self.comparison_operator} {self.threshold:g} for {to_alarm} of {periods} data points: "
-                f"the last ones of {self.metric_name}, oldest first, are {shown}"
+                f"the last values of {self.metric_name}, oldest first, are {shown}"
             )
             super().update_state(reason, "{}", state)
 

@@ -20,7 +20,7 @@ def install() -> None:
         prefix = parameter(PREFIX)
         if prefix is not None:
             if parameter(NAMES):
-                constraint = f"A request has either {NAMES} or a {PREFIX}"
+                constraint = f"A request can have either {NAMES} or a {PREFIX}, not both"
                 raise InvalidParameterException(constraint=constraint, parameter=PREFIX, value=prefix)
             group = response.logs_backend.groups.get(parameter("logGroupName"))
             names = [name for name in (group.streams if group else ()) if name.startswith(prefix)]

@@ -18,7 +18,7 @@ from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
 ML = "/opt/ml/"
-NO_ENTRYPOINT = "The image has no processing entrypoint: name one"
+NO_ENTRYPOINT = "The image has no processing entrypoint: specify one"
 # of the SDK's FrameworkProcessor: its source below ML, and its script, which unpacks the source and names /opt/ml
 SDK_SOURCE, SDK_SCRIPTS = "processing/input/code/sourcedir.tar.gz", "processing/input/*/runproc.sh"
 
@@ -105,5 +105,5 @@ def local_places(record: Record) -> list[Record]:
     places = [entry.get("S3Input", {}) for entry in record.get("ProcessingInputs", [])]
     places += [entry.get("S3Output", {}) for entry in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
     if any("LocalPath" not in place for place in places):
-        raise ServiceError("ValidationException", "Only S3Input and S3Output, each with a LocalPath, run here")
+        raise ServiceError("ValidationException", "Only S3Input and S3Output, each with a LocalPath, are simulated")
     return places

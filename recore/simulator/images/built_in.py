@@ -21,7 +21,7 @@ FRAMEWORKS = tuple(
 def refusal(name: str) -> str | None:
     """Return why an image of this name (without registry and tag) is refused; None if it is not one of SageMaker's."""
     if name in ALGORITHMS:
-        return f"{name} is a built-in algorithm of SageMaker that is not simulated; XGBoost is"
+        return f"{name} is a built-in algorithm of SageMaker that is not simulated; only XGBoost is"
     if name.startswith(FRAMEWORKS):
-        return f"{name} is an image of SageMaker that is not simulated"
+        return f"{name} is a SageMaker image that is not simulated"
     return None

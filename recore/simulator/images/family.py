@@ -69,9 +69,9 @@ class ImageFamily:
         named = NUMBER.match(self._named_version(image))
         if named and not here.startswith(f"{named[0]}."):
             difference = f"the version differs: this job runs with {here}."
-            lines.append(f"The image {image} is of {self.name} {named[0]}; {difference}")
+            lines.append(f"The image {image} has {self.name} {named[0]}; {difference}")
         if "gpu" in tag.split("-"):
-            lines.append(f"The image {image} is for graphics cards: this job computes on processors.")
+            lines.append(f"The image {image} is for graphics cards: this job runs on CPUs.")
         return lines
 
     def train(self) -> list[str]:

@@ -116,7 +116,7 @@ def connected() -> Iterator[docker.DockerClient]:
             engine = ends.enter_context(contextlib.closing(docker.from_env()))
             engine.ping()
         except (DockerException, OSError) as error:
-            raise OSError(f"no Docker engine answers ({str(error)[:200]}): {REMEDY}") from None
+            raise OSError(f"no Docker engine responds ({str(error)[:200]}): {REMEDY}") from None
         yield engine
 
 
@@ -165,7 +165,7 @@ def build(engine: docker.DockerClient, folder: Path, image: str, target: str, te
     inputs = _digest(folder)
     if exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:
         return
-    tell(f"building the image {image}: the first time takes minutes")
+    tell(f"building the image {image}: this takes minutes the first time")
     arguments = {"path": str(folder), "tag": image, "target": target, "labels": {INPUTS: inputs}}
     output: deque[str] = deque(maxlen=10)
     try:

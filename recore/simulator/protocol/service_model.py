@@ -96,7 +96,7 @@ def _check_size(document: Any) -> None:
         level = [item for value in level for item in _inside(value)]
         count, depth = count + len(level), depth + 1
         if count > MOST_VALUES or depth > DEEPEST:
-            message = f"A request has {MOST_VALUES} values and {DEEPEST} levels at most"
+            message = f"A request can have at most {MOST_VALUES} values and {DEEPEST} levels"
             raise ServiceError("SerializationException", message)
 
 
@@ -130,7 +130,7 @@ def _to_python(shape: Shape, value: Any, path: str) -> Any:
             return datetime.datetime.fromtimestamp(value, datetime.UTC) if shape.type_name == "timestamp" else value
     except (ValueError, OverflowError, OSError):  # beyond the range of a float, or of a calendar
         pass
-    wanted = "a time in seconds" if shape.type_name == "timestamp" else "a number that fits"
+    wanted = "a time in seconds" if shape.type_name == "timestamp" else "a number in the valid range"
     raise validation_error([f"Value '{str(value)[:80]}' at '{path.rstrip('.')}' is not {wanted}"])
 
 

@@ -46,7 +46,7 @@ class Pipelines(Resource):
         refuse_others(request, MEMBERS, "CreatePipeline")
         text = self._definition(request)
         if text is None:
-            message = f"A pipeline has either a {DEFINITION} or a {LOCATION}"
+            message = f"A pipeline must have either a {DEFINITION} or a {LOCATION}"
             raise ServiceError("ValidationException", message)
 
         def create(request: Record) -> Record:
@@ -88,7 +88,7 @@ class Pipelines(Resource):
             executions = {key: record for key, record in self.store.items(EXECUTION) if key.partition("/")[0] == name}
             for execution in executions.values():
                 if execution["PipelineExecutionStatus"] in ("Executing", "Stopping"):
-                    message = f"Cannot delete pipeline '{name}': {execution['PipelineExecutionArn']} runs"
+                    message = f"Cannot delete pipeline '{name}': {execution['PipelineExecutionArn']} is running"
                     raise self.error("DeletePipeline", "ConflictException", message)
             for key, execution in executions.items():
                 steps = StepRecords(self.store, key)
@@ -106,7 +106,9 @@ class Pipelines(Resource):
     def _definition(self, request: Record) -> str | None:
         """Return the definition of a request, checked, or None if the request has none. Raises ServiceError."""
         if DEFINITION in request and LOCATION in request:
-            raise ServiceError("ValidationException", f"A pipeline has either a {DEFINITION} or a {LOCATION}")
+            raise ServiceError(
+                "ValidationException", f"A pipeline can have either a {DEFINITION} or a {LOCATION}, not both"
+            )
         text = self._read(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
         if text is not None:
             with located(DEFINITION):
@@ -118,7 +120,7 @@ class Pipelines(Resource):
         version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
         uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
         if not READING.acquire(blocking=False):
-            raise ServiceError("ThrottlingException", "Many definitions are read from S3: repeat the request")
+            raise ServiceError("ThrottlingException", "Too many definitions are being read from S3: repeat the request")
         try:
             answer = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
             if answer["ContentLength"] > LARGEST:

@@ -158,7 +158,7 @@ class PipelineExecutions(Resource):
         execution = self.find("RetryPipelineExecution", request)
         status, key = execution["PipelineExecutionStatus"], self.key(request)
         if status not in ("Failed", "Stopped", "CompletedWithFailures"):
-            message = f"The execution is in status {status}: one that failed or was stopped can be retried"
+            message = f"The execution is in status {status}: only a failed or stopped execution can be retried"
             raise ServiceError("ValidationException", message)
         self._check_number("RetryPipelineExecution")
         executed: Record = self.store.get(EXECUTED_DEFINITION, key) or {}
@@ -187,5 +187,5 @@ class PipelineExecutions(Resource):
     def _check_number(self, operation: str) -> None:
         count = sum(record["PipelineExecutionStatus"] in self.running for record in self.store.all(self.kind))
         if count >= MOST_RUNNING:
-            message = f"At most {MOST_RUNNING} executions run at a time"
+            message = f"At most {MOST_RUNNING} executions can run at a time"
             raise self.error(operation, "ResourceLimitExceeded", message)

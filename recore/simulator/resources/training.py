@@ -53,7 +53,7 @@ def distributed(settings: Record) -> str | None:
     """Why the SDK's `distribution`, which set these hyperparameters, cannot be used here; None if there is none."""
     for name, value in settings.items():
         if DISTRIBUTION.fullmatch(name) and value.strip('"').lower() == "true":
-            return f"HyperParameters: {name}: distributed training does not run here; leave out the `distribution`"
+            return f"HyperParameters: {name}: distributed training is not simulated; leave out the `distribution`"
     return None
 
 
@@ -61,7 +61,7 @@ def not_run_here(request: Record) -> str | None:
     """What is wrong with a request, or what it asks for that is not simulated; None if it can be carried out."""
     algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
-        return "ResourceConfig: one instance, of a named InstanceType, runs here"
+        return "ResourceConfig: only one instance, with an InstanceType, is simulated"
     image, definitions = algorithm.get("TrainingImage", ""), algorithm.get("MetricDefinitions", [])
     if definitions and family_of(image).own_metrics(image):  # also in script mode, as on AWS, whose message this is
         message = "You can't override the metric definitions for Amazon SageMaker algorithms"
@@ -77,12 +77,12 @@ def not_run_here(request: Record) -> str | None:
     for channel in request.get("InputDataConfig", []):
         name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource", {})
         if name in names:
-            return f"InputDataConfig: there are two channels {name}, or the name is not that of a folder"
+            return f"InputDataConfig: two channels have the name {name}, or it is not a valid folder name"
         names.add(name)
         # for the job, a file streamed from S3 is a file like any other
         mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
         if mode not in ("File", "FastFile") or source.get("S3DataType") != "S3Prefix":
-            return f"Channel {name}: only File and FastFile mode, of an S3Prefix, run here"
+            return f"Channel {name}: only File and FastFile mode with an S3Prefix are simulated"
         if channel.get("CompressionType", "None") != "None":
-            return f"Channel {name}: compressed channels do not run here"
+            return f"Channel {name}: compressed channels are not simulated"
     return None

@@ -13,8 +13,8 @@ from recore.simulator.state.layouts import LAYOUT, SCHEMA, migrate
 APPLICATION = 0x7265636F  # "reco" in ASCII, in SQLite's field for the program that a file belongs to
 REMEDIES = {
     "FULL": "the disk is full: free space and repeat the request",
-    "READONLY": "it may not be written: allow this user to write the file and its folder, or use another folder",
-    "CANTOPEN": "it may not be opened: allow this user to read and write it and its folder, or use another folder",
+    "READONLY": "it is not writable: allow this user to write the file and its folder, or use another folder",
+    "CANTOPEN": "it cannot be opened: allow this user to read and write it and its folder, or use another folder",
     "NOTADB": "it is damaged, or not a database of the simulator: restore it from a backup, or use another folder",
     "CORRUPT": "it is damaged: restore it from a backup, or use another folder",
     "BUSY": "another program uses it: close that program",

@@ -123,7 +123,7 @@ class State:
         if earlier.exists():
             raise OSError(f"{earlier}: an earlier version of recore wrote it: use that version, or another folder")
         if not database.exists() and contents.is_dir() and any(contents.iterdir()):
-            raise OSError(f"{database} is missing, without which {contents} cannot be read: restore it from a backup")
+            raise OSError(f"{database} is missing and {contents} cannot be read without it: restore it from a backup")
 
 
 def _not_written(start_response: Callable[..., Any], error: OSError) -> Iterable[bytes]:

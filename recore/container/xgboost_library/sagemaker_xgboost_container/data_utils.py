@@ -19,7 +19,7 @@ def get_content_type(content_type_cfg_val: str | None) -> str:
         return "libsvm"
     kind = FORMATS.get(media_type(content_type_cfg_val))
     if kind is None:
-        raise UserError(f"ContentType {content_type_cfg_val} is not simulated: {', '.join(FORMATS)} are")
+        raise UserError(f"ContentType {content_type_cfg_val} is not simulated: use one of {', '.join(FORMATS)}")
     for parameter in content_type_cfg_val.lower().split(";")[1:]:
         name, _, value = parameter.strip().partition("=")
         if kind == "csv" and name == "label_size" and value != "1":
@@ -90,7 +90,7 @@ def _read_table(file: Path, kind: str) -> Any:
             with np.errstate(over="ignore"):  # values too large for 32 bits become infinite
                 values = pq.read_table(file).to_pandas().to_numpy(dtype=np.float32)
         except (ValueError, TypeError, OSError) as error:
-            raise UserError(f"{file.name} is not Parquet of numbers: {error}") from None
+            raise UserError(f"{file.name} is not Parquet with only numbers: {error}") from None
         check_finite(values, file.name)
         return values
     return parse_csv(file.read_bytes(), file.name)

@@ -50,7 +50,7 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     first = content.partition(b"\n")[0].decode("utf-8", "replace")
     delimiter = next((mark for mark in DELIMITERS if mark in first), ",")
     if not skip_empty_lines and delimiter in first and re.search(rb"\n\r?\n", content):
-        raise UserError(f"{name} has an empty line, and the other lines have several columns")
+        raise UserError(f"{name} has an empty line, but the other lines have several columns")
     longest_line = max(map(len, io.BytesIO(content)))
     types = {f"f{number}": pa.float32() for number in range(first.count(delimiter) + 1)}
     try:
@@ -61,7 +61,7 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
             convert_options=pa_csv.ConvertOptions(column_types=types, null_values=EMPTY),
         )
     except pa.ArrowInvalid as error:
-        raise UserError(f"{name} is not CSV of numbers without a header line: {error}") from None
+        raise UserError(f"{name} is not CSV with only numbers and no header line: {error}") from None
     values = np.stack([column.to_numpy() for column in table.columns], axis=1, dtype=np.float32)
     check_finite(values, name)
     return values
@@ -108,7 +108,9 @@ def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> Libsvm
                 values.append(_number(value))
         except ValueError:
             form = "`label index:value ...`" if labelled else "`index:value ...`"
-            raise UserError(f"{name}: line {number} is not libsvm, {form} of finite numbers: '{line[:80]}'") from None
+            raise UserError(
+                f"{name}: line {number} is not valid libsvm ({form} with finite numbers): '{line[:80]}'"
+            ) from None
         rows.append(len(indices))
     for members, form in ((weights, "a weight, `label:weight`"), (queries, "a query, `qid:number`")):
         if members and len(members) < len(labels):
@@ -145,7 +147,7 @@ def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
         return csv_to_dmatrix(obj)
     if FORMATS.get(kind) == "libsvm":
         return libsvm_to_dmatrix(obj)
-    raise UserError(f"{kind} is not simulated: text/csv and text/libsvm are")
+    raise UserError(f"{kind} is not simulated: use text/csv or text/libsvm")
 
 
 def _number(text: str) -> float:

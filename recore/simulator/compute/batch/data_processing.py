@@ -58,7 +58,7 @@ class DataProcessing:
             return cls()
         kind = _kind(source.get("ContentType", ""), target.get("Accept", ""))
         if kind == CSV and not (input_filter.for_rows and output_filter.for_rows):
-            raise ValueError("DataProcessing: a filter of CSV selects columns by number, as $[0] or $[1:]")
+            raise ValueError("DataProcessing: a CSV filter must select columns by number, such as $[0] or $[1:]")
         by_line = source.get("SplitType", "None") == "Line"
         if join and by_line and target.get("AssembleWith", "None") != "Line":
             raise ValueError("DataProcessing: JoinSource Input with SplitType Line needs AssembleWith Line")
@@ -98,7 +98,7 @@ class DataProcessing:
             if record is MISSING or result is MISSING:
                 counts = [count + 1 + sum(1 for _ in rest) for rest in (records, results)]
                 counts[0 if record is MISSING else 1] = count
-                reason = f"the input has {counts[0]} records, and the model's response {counts[1]}"
+                reason = f"the number of records is {counts[0]} in the input and {counts[1]} in the model's response"
                 raise JobFailed(f"ClientError: Fail to join data: {reason}")
             if self.kind == CSV:
                 yield record + result
@@ -148,5 +148,5 @@ def _kind(content_type: str, accept: str) -> str:
         if kind not in (CSV, JSON, JSON_LINES):
             raise ValueError(f"{member}: with DataProcessing it must be {CSV}, {JSON} or {JSON_LINES}, not '{kind}'")
     if CSV in kinds and kinds[0] != kinds[1]:
-        raise ValueError(f"DataProcessing: records of {kinds[0]} have no place in results of {kinds[1]}")
+        raise ValueError(f"DataProcessing: {kinds[0]} records cannot be joined with {kinds[1]} results")
     return kinds[0]

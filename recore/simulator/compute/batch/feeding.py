@@ -93,7 +93,7 @@ class Feeding:
         try:
             return file.readline(limit) if self.split == "Line" else file.read(limit)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise JobFailed(f"ClientError: An object is not gzip, or is broken: {error}") from None
+            raise JobFailed(f"ClientError: An object is not valid gzip: {error}") from None
 
     def _invoke(self, chain: Chain, body: bytes, check: Check) -> bytes:
         """Send one request, again if the server does not respond or responds with a server error."""

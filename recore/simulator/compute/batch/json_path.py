@@ -96,7 +96,7 @@ def _steps(text: str) -> Iterator[PathStep]:
     while place < len(text):
         match = STEP.match(text, place)
         if match is None:
-            raise ValueError(f"the expression '{text}' is not supported from '{text[place:]}' on")
+            raise ValueError(f"the expression '{text}' is not supported from '{text[place:]}' onwards")
         place = match.end()
         if match["all"]:
             yield PathStep(_all, False, True)
@@ -130,7 +130,7 @@ def _items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
     for part in ranges:
         chosen = range(len(value))[part]
         if not chosen or any(abs(bound or 0) > len(value) for bound in (part.start, part.stop)):
-            raise NoSelection(f"{text} selects nothing of an array of {len(value)}")
+            raise NoSelection(f"{text} selects nothing from an array of length {len(value)}")
         yield from map(value.__getitem__, chosen)  # without a copy, as the array may be large
 
 

@@ -48,7 +48,7 @@ def _in_manifest(s3: Any, uri: str, check: Check) -> list[SourceObject]:
         raise JobFailed(f"ClientError: The manifest '{uri}' does not begin with an object whose prefix is an S3 URI")
     names = entries[1:]
     if not names or not all(isinstance(name, str) and name for name in names):
-        raise JobFailed(f"ClientError: The manifest '{uri}' must hold the names of objects after its prefix")
+        raise JobFailed(f"ClientError: The manifest '{uri}' must list the names of objects after its prefix")
     if outside := [name for name in names if ".." in name.split("/")]:
         raise JobFailed(f"ClientError: The manifest '{uri}' names '{outside[0]}', which is not below its prefix")
     if repeated := [name for name, times in Counter(names).items() if times > 1]:  # both would have one output

@@ -144,4 +144,4 @@ def _decoder(pace: Pace) -> json.JSONDecoder:
 
 def _not_json(word: str) -> NoReturn:
     """NaN and Infinity, which Python would read and write."""
-    raise ValueError(f"{word} is not a value of JSON")
+    raise ValueError(f"{word} is not valid JSON")

@@ -28,7 +28,7 @@ def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lam
     holds more than the volume, and OSError if the disk of this machine is full.
     """
     if not folder.exists() or not folder.path.is_dir():
-        raise JobFailed(f"AlgorithmError: {folder.name} is not a folder any more")
+        raise JobFailed(f"AlgorithmError: {folder.name} is no longer a folder")
     folder.check_volume(volume, check, packed=True)
     try:
         with tarfile.open(archive, mode="w:gz", compresslevel=1) as tar:
@@ -59,7 +59,7 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
             name = member.name
             folders = sum(not os.path.lexists(folder / parent) for parent in Path(name).parents)
             if not volume.take(member.size, files=1 + folders):
-                too_much = f"Insufficient disk space: what it holds is larger than {volume}"
+                too_much = f"Insufficient disk space: its contents are larger than {volume}"
                 raise JobFailed(f"ClientError: {archive.name} cannot be unpacked: {too_much}")
             tar.extract(member, folder, filter=_within)
     except MALFORMED as error:
@@ -73,7 +73,7 @@ def _reason(error: Exception, name: str) -> str:
     if isinstance(error, RecursionError):
         return "its headers are nested too deeply"
     if isinstance(error, tarfile.OutsideDestinationError | tarfile.LinkOutsideDestinationError):
-        return f"{name[:200]!r} leads out of its folder"
+        return f"{name[:200]!r} points outside its folder"
     if isinstance(error, OSError) and error.strerror:
         return f"{name[:200]!r}: {error.strerror}"
     return str(error)
@@ -98,7 +98,7 @@ def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarf
                 if member.size < 0 or any(place + size > member.size for place, size in pieces):
                     raise tarfile.ReadError(f"the size of {member.name[:200]!r} is wrong")
                 if max(len(member.name), len(member.linkname)) > LONGEST_NAME:
-                    raise tarfile.ReadError(f"the name {member.name[:200]!r}, or where it links to, is too long")
+                    raise tarfile.ReadError(f"the name {member.name[:200]!r}, or its link target, is too long")
                 if len(tar.pax_headers) > MOST_GLOBAL:
                     raise tarfile.ReadError("it has too many global headers")
                 content.left = max(tar.offset - member.offset_data, 0)
@@ -138,7 +138,7 @@ class _Content:
     def seek(self, place: int) -> None:
         """Go forward."""
         if place < self._file.tell():
-            raise tarfile.ReadError("its files are not in order")
+            raise tarfile.ReadError("its files are out of order")
         while (left := place - self._file.tell()) > 0:
             self._check()
             if not self._file.read(min(left, COPIED)):
@@ -158,8 +158,8 @@ def _within(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
     names = [filtered.name, *([os.path.join(beside, member.linkname)] if member.linkname else [])]
     for name in names:
         if any(Path(folder, place).is_symlink() for place in (Path(name), *Path(name).parents)):
-            raise tarfile.ReadError(f"{member.name[:200]!r} goes through a link that came before it")
+            raise tarfile.ReadError(f"{member.name[:200]!r} passes through an earlier link in the archive")
     if member.islnk() and not os.path.exists(os.path.join(folder, member.linkname)):
         # tarfile would look for it in all that follows
-        raise tarfile.ReadError(f"{member.name[:200]!r} is a link to a file that does not come before it")
+        raise tarfile.ReadError(f"{member.name[:200]!r} is a hard link to a file that is not earlier in the archive")
     return filtered

@@ -74,7 +74,7 @@ class OutputFolder:
         except OSError as error:
             raise self._failed(error) from None
         if real != str(self.path):
-            raise JobFailed(f"AlgorithmError: {self.name} is not a folder of the job any more, but a link")
+            raise JobFailed(f"AlgorithmError: {self.name} is no longer a folder of the job but a link")
         return os.path.lexists(self.path)
 
     def files(self, check: Check) -> Iterator[OutputFile]:
@@ -137,7 +137,7 @@ class OutputFolder:
                 reason = f"{self.name} holds more than {volume}"
                 raise JobFailed(f"AlgorithmError: No space left on device: {reason}")
             if not packed and count > MOST:
-                raise JobFailed(f"ClientError: {self.name} holds more than {MOST:,} files, the most that are uploaded")
+                raise JobFailed(f"ClientError: {self.name} has more than {MOST:,} files, the most that can be uploaded")
 
     def _file(self, name: str) -> OutputFile | None:
         path = os.path.join(self.path, name).rstrip("/")
@@ -155,7 +155,7 @@ class OutputFolder:
         return OutputFile(name, real, info, is_link=True) if inside else None
 
     def _failed(self, error: OSError) -> JobFailed:
-        reasons = {errno.ELOOP: "it holds a loop of links", errno.ENAMETOOLONG: "its folders are nested too deeply"}
+        reasons = {errno.ELOOP: "it contains a loop of links", errno.ENAMETOOLONG: "its folders are nested too deeply"}
         reason = reasons.get(error.errno or 0, error.strerror)
         return JobFailed(f"AlgorithmError: {self.name} cannot be read: {reason}")
 
@@ -171,7 +171,7 @@ class CheckedReader:
         self._check()
         chunk = self._file.read(self._left if size < 0 else min(size, self._left))
         if not chunk and self._left and size:
-            raise OSError(errno.EIO, "it became shorter while it was read")
+            raise OSError(errno.EIO, "it became shorter while it was being read")
         self._left -= len(chunk)
         return chunk
 

@@ -60,14 +60,14 @@ def download(
             target, subject = folder / name, f"ClientError: The key {key[:700]!r}"
             try:
                 if folder.resolve() not in target.resolve().parents:
-                    raise JobFailed(f"{subject} leads out of its folder")
+                    raise JobFailed(f"{subject} points outside its folder")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _get(connection, bucket, key, target, check)
             except (OSError, ValueError) as error:  # a name too long, or both a file and a folder
                 if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
                     raise
                 raise JobFailed(
-                    f"{subject} cannot become a file: {getattr(error, 'strerror', None) or error}"
+                    f"{subject} cannot be stored as a file: {getattr(error, 'strerror', None) or error}"
                 ) from None
 
 
@@ -100,14 +100,14 @@ def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check
                 continue
             key = f"{prefix.rstrip('/')}/{file.name}".lstrip("/") if file.name else prefix
             if reason := _unfit(key):
-                unfit.append(f"the file {file.name[:200]!r} cannot be an object: {reason}")
+                unfit.append(f"the file {file.name[:200]!r} cannot be uploaded: {reason}")
                 continue
             try:
                 _put(connection, file, uri, key, check)
             except OSError as error:
                 raise JobFailed(f"AlgorithmError: {folder.name} cannot be read: {error.strerror}") from None
     if unfit:
-        others = f" ({len(unfit) - 1} other files cannot either)" if len(unfit) > 1 else ""
+        others = f" (and {len(unfit) - 1} more)" if len(unfit) > 1 else ""
         raise JobFailed(f"ClientError: Artifact upload failed: {folder.name}: {unfit[0]}{others}")
 
 
@@ -118,7 +118,7 @@ def only(folder: Path, uri: str) -> Path:
     if named in files:
         return named
     if len(files) > 1:
-        raise JobFailed(f"ClientError: '{uri}' must be one archive, and {len(files)} objects begin with it")
+        raise JobFailed(f"ClientError: '{uri}' must be one archive, but {len(files)} objects begin with it")
     return files[0]
 
 
@@ -191,7 +191,7 @@ def _unfit(key: str) -> str | None:
     if any("\ud800" <= character <= "\udfff" for character in key):
         return "its name is not UTF-8"
     if NOT_IN_XML.search(key):
-        return "its name holds control characters"
+        return "its name contains control characters"
     if len(key.encode()) > LONGEST_KEY:
         return f"its key has more than {LONGEST_KEY:,} bytes"
     return None if key else "its key is empty"

@@ -49,7 +49,9 @@ class TrainingMetrics:
             try:
                 self._patterns[name] = regex.compile(pattern)
             except regex.error as error:
-                self.complaints.append(f"[the metric {name} is not looked for: its regular expression fails: {error}]")
+                self.complaints.append(
+                    f"[the metric {name} is not searched for: its regular expression is invalid: {error}]"
+                )
 
     def __bool__(self) -> bool:
         """Whether there is still a pattern to look for."""
@@ -64,7 +66,7 @@ class TrainingMetrics:
             except TimeoutError:
                 del self._patterns[name]
                 reason = "its regular expression takes too long"
-                self.complaints.append(f"[the metric {name} is no longer looked for: {reason}]")
+                self.complaints.append(f"[the metric {name} is no longer searched for: {reason}]")
             except (ValueError, TypeError, IndexError):  # what it found is not a number
                 continue
             else:
@@ -97,7 +99,7 @@ class TrainingMetrics:
         self._last[name] = value, moment
         self._kept += 1
         if self._kept == MOST_VALUES + 1:
-            self.complaints.append(f"[values of metrics beyond {MOST_VALUES:,} are not kept, but for the last of each]")
+            self.complaints.append(f"[beyond {MOST_VALUES:,} metric values, only the last of each metric is kept]")
         if self._kept <= MOST_VALUES:
             datum = {"MetricName": name, "Value": value, "Timestamp": moment, "Dimensions": self._dimensions}
             with self._lock:

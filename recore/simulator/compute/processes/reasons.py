@@ -43,7 +43,7 @@ def exceeded(ending: Ending, instance: Instance | None, who: str = "The job", ow
     """
     reasons = {
         "memory": f"{who} needed more memory than its instance type has",
-        "processes": f"{who} started more processes than it may",
+        "processes": f"{who} started more processes than allowed",
     }
     if ending.reason == "disk" and instance and instance.volume:
         return f"No space left on device: {owner} needs more than {Volume(instance.volume)}"

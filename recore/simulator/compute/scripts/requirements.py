@@ -135,7 +135,7 @@ def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
             requirement = None
         if requirement is None or (requirement.url and not requirement.url.startswith("file:")):
             raise _not_installed(
-                f"'{text[:200]}' is neither a package of the index by its name nor a path in the source"
+                f"'{text[:200]}' is neither the name of a package in the index nor a path in the source"
             )
         if requirement.url:
             local.append(text)

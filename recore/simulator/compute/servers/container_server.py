@@ -225,15 +225,15 @@ def model_data(container: Record) -> tuple[str, bool]:
     if "ModelDataSource" not in container:
         return container.get("ModelDataUrl", ""), True
     if "ModelDataUrl" in container:
-        raise ValueError("A container has either a ModelDataUrl or a ModelDataSource")
+        raise ValueError("A container can have either a ModelDataUrl or a ModelDataSource, not both")
     source = container["ModelDataSource"].get("S3DataSource")
     if source is None:
-        raise ValueError("ModelDataSource: an S3DataSource is needed")
+        raise ValueError("ModelDataSource: an S3DataSource is required")
     if refused := [member for member in ("HubAccessConfig", "ManifestS3Uri") if member in source]:
         raise ValueError(f"ModelDataSource: {refused[0]} is not simulated")
     is_prefix, packed = source["S3DataType"] == "S3Prefix", source["CompressionType"] == "Gzip"
     if is_prefix and packed:
-        raise ValueError("ModelDataSource: an S3Prefix is read here with CompressionType None only")
+        raise ValueError("ModelDataSource: an S3Prefix is supported with CompressionType None only")
     if is_prefix != source["S3Uri"].endswith("/"):
         raise ValueError("ModelDataSource: the S3Uri of an S3Prefix must end with '/', that of an S3Object must not")
     return source["S3Uri"], packed

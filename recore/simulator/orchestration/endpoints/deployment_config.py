@@ -45,7 +45,7 @@ class BlueGreen:
         for variant in deployment["Variants"]:
             if self.size and not LEAST[self.routing] <= self._part(variant["Count"]) <= MOST:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
-                number = f"the {variant['Count']} instances of variant {variant['VariantName']}"
+                number = f"the instance count of variant {variant['VariantName']}, which is {variant['Count']}"
                 raise refusal(f"{SIZES[self.routing]} must be {limits} of {number}")
         waits = self.interval * sum(1 for _ in self.steps(deployment)) + self.termination_wait
         if waits >= self.longest:
@@ -119,7 +119,7 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
             message = f"AutoRollbackConfiguration: there is no CloudWatch alarm '{name}'"
             raise ServiceError("ValidationException", message)
         if reason := alarm.not_simulated():
-            message = f"AutoRollbackConfiguration: the alarm '{name}' cannot be used, {reason} is not simulated"
+            message = f"AutoRollbackConfiguration: the alarm '{name}' cannot be used: {reason} is not simulated"
             raise ServiceError("ValidationException", message)
         definitions.append(alarm.definition())
     return definitions

@@ -51,12 +51,16 @@ def read_definitions(record: Record) -> list[Definition]:
         return [_definition("TrainingJobDefinition", config, single)]
     names = [item.get("DefinitionName", "") for item in several]
     if "" in names or len(set(names)) < len(names):
-        raise refused("TrainingJobDefinitions: each needs a DefinitionName of its own")
+        raise refused("TrainingJobDefinitions: each needs a unique DefinitionName")
     if shared := [name for name in ("HyperParameterTuningJobObjective", "ParameterRanges") if config.get(name)]:
-        raise refused(f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} belongs in each one")
+        raise refused(
+            f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} belongs in each definition"
+        )
     definitions = [_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in several]
     if len({definition.maximize for definition in definitions}) > 1:
-        raise refused("TrainingJobDefinitions: all need the same Type of TuningObjective, to be compared")
+        raise refused(
+            "TrainingJobDefinitions: all need the same TuningObjective Type, so that their results can be compared"
+        )
     return definitions
 
 
@@ -90,7 +94,7 @@ def _definition(place: str, config: Record, item: Record) -> Definition:
     """One definition, checked."""
     objective = item.get("TuningObjective") or config.get("HyperParameterTuningJobObjective")
     if not objective:
-        raise refused(f"{place}: an objective is needed, a metric's name and Minimize or Maximize")
+        raise refused(f"{place}: an objective is needed: a metric's name and Minimize or Maximize")
     for own, shared in TWO_PLACES.items():
         if item.get(own) and config.get(shared):
             raise refused(f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; give it once")
@@ -118,7 +122,7 @@ def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]
         raise refused(f"{place}: there is no range to search; give at least one in ParameterRanges")
     if len(ranges) > MOST_RANGES or len(ranges) + len(settings) > MOST_SETTINGS:
         most = f"at most {MOST_RANGES} ranges, and {MOST_SETTINGS - 1} hyperparameters together with the static ones"
-        raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job has {most}")
+        raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job can have {most}")
     for item in ranges:
         if item.name == OBJECTIVE_SETTING:
             raise refused(f"{place}: a range cannot have the name {OBJECTIVE_SETTING}, which SageMaker sets")
@@ -140,10 +144,12 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
     image = algorithm.get("TrainingImage", "")
     if own := [item["Name"] for item in family_of(image).own_metrics(image)]:
         if metric not in own:
-            raise refused(f"{place}: '{metric}' is not a metric of the image, whose names are like {own[0]}")
+            raise refused(
+                f"{place}: '{metric}' is not a metric of the image, whose metrics have names such as {own[0]}"
+            )
         return
     if metric not in {item["Name"] for item in definitions}:
-        raise refused(f"{place}: MetricDefinitions: none defines the objective '{metric}'; add one")
+        raise refused(f"{place}: MetricDefinitions: the objective metric '{metric}' is not defined; add its definition")
 
 
 def _job_request(place: str, item: Record) -> Record:

@@ -96,7 +96,7 @@ def validate(texts: Mapping[str, str]) -> dict[str, Any]:
         if name == "silent" and not is_before(1, 2):
             raise UserError("the hyperparameter silent was removed in version 1.2 of the image: use verbosity")
         if name not in KNOWN:
-            raise UserError(f"there is no hyperparameter {name}: there are {', '.join(sorted(KNOWN))}")
+            raise UserError(f"unknown hyperparameter {name}: choose from {', '.join(sorted(KNOWN))}")
     if "num_round" not in texts:
         raise UserError("the hyperparameter num_round is required")
     values = {name: _value(name, str(text)) for name, text in texts.items()}
@@ -130,15 +130,15 @@ def _check_updaters(values: Mapping[str, Any]) -> None:
     updaters = values["updater"].split(",") if "updater" in values else []
     known = (*TREE_UPDATERS, *LINEAR_UPDATERS)
     if unknown := [name for name in updaters if name not in known]:
-        form = f"{', '.join(known)}, separated by commas alone"
-        raise UserError(f"there is no updater '{unknown[0][:200]}': there are {form}")
+        form = f"{', '.join(known)}, separated by commas only"
+        raise UserError(f"unknown updater '{unknown[0][:200]}': choose from {form}")
     if values.get("booster") == "gblinear":
         if updaters and (len(updaters) > 1 or updaters[0] not in LINEAR_UPDATERS):
-            raise UserError(f"the booster gblinear has one updater: {' or '.join(LINEAR_UPDATERS)}")
+            raise UserError(f"the booster gblinear can have only one updater: {' or '.join(LINEAR_UPDATERS)}")
         return
     allowed = UPDATING if values.get("process_type") == "update" else TREE_UPDATERS
     if refused := [name for name in updaters if name not in allowed]:
-        raise UserError(f"updater {refused[0]} cannot be used here: {', '.join(allowed)} can")
+        raise UserError(f"updater {refused[0]} cannot be used here: choose from {', '.join(allowed)}")
     if len([name for name in updaters if name in GROWING]) > 1:
         raise UserError(f"at most one of the updaters {', '.join(GROWING)} can be used")
 
@@ -183,8 +183,8 @@ def _metrics(text: str) -> list[str]:
         if at and (metric not in WITH_THRESHOLD or not _is_number(threshold)):
             raise UserError(f"eval_metric {name}: only error, map and ndcg have a threshold, which is a number")
         if not at and name not in METRICS:
-            form = "names are separated by commas alone, such as rmse,mae"
-            raise UserError(f"there is no eval_metric '{name[:200]}': {form}")
+            form = "names are separated by commas only, such as rmse,mae"
+            raise UserError(f"unknown eval_metric '{name[:200]}': {form}")
     return names
 
 

@@ -37,7 +37,7 @@ def train(base: Path) -> None:
     values = hyperparameters.validate(json.loads((config / "hyperparameters.json").read_text()))
     channels = json.loads((config / "inputdataconfig.json").read_text())
     if unknown := sorted(channels.keys() - {*CHANNELS, "code"}):
-        raise UserError(f"there is no channel {unknown[0]}: the channels are train and validation")
+        raise UserError(f"unknown channel {unknown[0]}: the channels are train and validation")
     if "train" not in channels:
         raise UserError("the channel train is required")
     for name in hyperparameters.UNUSED:

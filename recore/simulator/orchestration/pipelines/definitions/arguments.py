@@ -34,7 +34,7 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
     elif isinstance(document, dict | list) and shape.type_name == ("map" if isinstance(document, dict) else "list"):
         least, most = shape.metadata.get("min", 0), shape.metadata.get("max", len(document))
         if not least <= len(document) <= most:
-            raise DefinitionError(f"{path} has {len(document)} items, and may have {least} to {most}")
+            raise DefinitionError(f"{path} must have {least} to {most} items, not {len(document)}")
         for inner, key, item in _items(shape, document):
             check_sizes(inner, item, f"{path}[{key}]")
 
@@ -48,10 +48,10 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
         with located(path):
             found = parse(document, scope)
         if not _accepts(shape.type_name, found.type):
-            message = f"a value of type {shape.type_name} is needed, and this one is a {found.type}"
+            message = f"a value of type {shape.type_name} is needed, not {found.type}"
             raise DefinitionError(f"{path}: {message}")
         if found.shape and not _fits(shape, found.shape):
-            raise DefinitionError(f"{path}: a {shape.name} is needed, and this one is a {found.shape.name}")
+            raise DefinitionError(f"{path}: a value of type {shape.name} is needed, not {found.shape.name}")
     elif shape.type_name == "structure" and isinstance(document, dict):
         if unknown := sorted(document.keys() - shape.members.keys()):
             raise DefinitionError(f"{path}: unknown parameter '{unknown[0][:80]}'")
@@ -132,4 +132,4 @@ def _converted(place: str, value: Any, path: str) -> Any:
     types: dict[str, type] = {"boolean": bool, "list": list, "map": dict, "structure": dict}
     if isinstance(value, types.get(place, ())):
         return value
-    raise StepFailure(f"ClientError: {path}: a value of type {place} is needed, and this one is {str(value)[:80]!r}")
+    raise StepFailure(f"ClientError: {path}: a value of type {place} is needed, not {str(value)[:80]!r}")

@@ -61,14 +61,14 @@ def _check_types(kind: str, types: list[str]) -> None:
         if "any" not in (first, other) and first != other:
             raise DefinitionError(f"{kind}: a {first} cannot be compared with a {other}")
     if kind not in ("Equals", "In") and first == "boolean":
-        raise DefinitionError(f"{kind}: a boolean is neither greater nor less than another one")
+        raise DefinitionError(f"{kind}: booleans can only be compared for equality")
 
 
 def _compared(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
     types = {_class(left), _class(right)}
     if len(types) > 1 or (kind not in ("Equals", "In") and types == {"boolean"}):
         shown = f"{as_text(left)[:80]!r} and {as_text(right)[:80]!r}"
-        raise StepFailure(f"ClientError: {kind}: {shown} cannot be compared: they are not of one type")
+        raise StepFailure(f"ClientError: {kind}: {shown} cannot be compared: they do not have the same type")
     return compare(left, right)
 
 

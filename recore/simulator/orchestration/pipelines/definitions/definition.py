@@ -53,15 +53,15 @@ def read_definition(text: str) -> PipelineDefinition:
     if checked["Version"] != VERSION:
         raise DefinitionError(f"Version must be {VERSION}, not '{checked['Version'][:80]}'")
     if not checked["Steps"]:
-        raise DefinitionError("A pipeline has at least one step")
+        raise DefinitionError("A pipeline must have at least one step")
     parameters = read_parameters(checked.get("Parameters", []))
     steps: dict[str, PipelineStep] = {}
     for step in _read_steps([(None, document) for document in checked["Steps"]]):
         if step.name in steps:
-            raise DefinitionError(f"Step {step.name}: there are two steps of this name")
+            raise DefinitionError(f"Step {step.name}: two steps have this name")
         steps[step.name] = step
         if len(steps) > MOST_STEPS:
-            raise DefinitionError(f"A pipeline has at most {MOST_STEPS} steps")
+            raise DefinitionError(f"A pipeline can have at most {MOST_STEPS} steps")
     definition = PipelineDefinition(parameters, steps, checked.get("PipelineExperimentConfig", {}))
     _check_steps(definition)
     _check_experiment(definition)
@@ -105,7 +105,7 @@ def _check_experiment(definition: PipelineDefinition) -> None:
         with located(f"PipelineExperimentConfig.{name}"):
             expression = parse(value, definition.scope())
             if expression.type not in SCALARS or expression.steps or JSON_GET in json.dumps(value):
-                raise DefinitionError("a text is needed that depends on no step and no file")
+                raise DefinitionError("a string that does not depend on a step or a file is needed")
 
 
 def _ordered(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
@@ -115,7 +115,7 @@ def _ordered(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
     except graphlib.CycleError as error:
         names = list(reversed(error.args[1]))
         shown = " -> ".join(names[:10]) + (" ..." if len(names) > 10 else "")
-        raise DefinitionError(f"Step {names[0]}: the steps need each other in a circle: {shown}") from None
+        raise DefinitionError(f"Step {names[0]}: the steps depend on each other in a cycle: {shown}") from None
     _check_branches({name: steps[name] for name in order})
     return {name: steps[name] for name in order}
 

@@ -95,7 +95,7 @@ def parse(value: Any, scope: Scope) -> Expression:
         return _parse_join(argument, scope)
     if function == JSON_GET:
         return _parse_json_get(argument, scope)
-    raise DefinitionError(f"the function {function[:80]} is unknown, or its argument is of a wrong type")
+    raise DefinitionError(f"the function {function[:80]} is unknown, or its argument has the wrong type")
 
 
 def references(value: Any, scope: Scope) -> Iterator[str]:
@@ -120,13 +120,13 @@ def _parse_get(text: str, scope: Scope) -> Expression:
         return Expression(scope.parameters[name].type.lower(), lambda context: context.parameters[name])
     if root == "Execution":
         if name not in VARIABLES:
-            raise DefinitionError(f"there is no execution variable '{name[:80]}': there are {', '.join(VARIABLES)}")
+            raise DefinitionError(f"unknown execution variable '{name[:80]}': choose from {', '.join(VARIABLES)}")
         if JOB_NAMES.get(name, scope.type_name) != scope.type_name:
-            raise DefinitionError(f"Execution.{name} has a value in the arguments of {JOB_NAMES[name]} steps alone")
+            raise DefinitionError(f"Execution.{name} only has a value in the arguments of {JOB_NAMES[name]} steps")
         return Expression("string", lambda context: context.variable(name))
     if root == EXPERIMENT:
         if name not in scope.experiment:
-            raise DefinitionError(f"{EXPERIMENT} has no '{name[:80]}' to which this could refer")
+            raise DefinitionError(f"{EXPERIMENT} has no '{name[:80]}'")
         return Expression("string", lambda context: context.experiment[name])
     step = _find_step(text, scope)
     path = PropertyPath(text.removeprefix(f"Steps.{step.name}."))
@@ -158,7 +158,7 @@ def _parse_join(argument: Any, scope: Scope) -> Expression:
             texts.append(as_text(value.evaluate(context)))
             length += len(texts[-1]) + len(checked["On"])
             if length > LONGEST:
-                raise StepFailure(f"ClientError: {JOIN}: the text has more than {LONGEST} characters")
+                raise StepFailure(f"ClientError: {JOIN}: the string has more than {LONGEST} characters")
         return str(checked["On"]).join(texts)
 
     return Expression("string", evaluate, steps_of(values))
@@ -167,12 +167,12 @@ def _parse_join(argument: Any, scope: Scope) -> Expression:
 def _parse_json_get(argument: Any, scope: Scope) -> Expression:
     checked = members(argument, JSON_GET, {"Path": str}, {"PropertyFile": (dict, str), "S3Uri": (dict, str)})
     if ("PropertyFile" in checked) == ("S3Uri" in checked):
-        raise DefinitionError(f"{JSON_GET} has either a PropertyFile or an S3Uri")
+        raise DefinitionError(f"{JSON_GET} must have either a PropertyFile or an S3Uri")
     path = _json_path(checked["Path"])
     if "S3Uri" in checked:
         uri = parse(checked["S3Uri"], scope)
         if uri.type not in ("string", "any"):
-            raise DefinitionError(f"{JSON_GET}: S3Uri is a {uri.type}, not a text")
+            raise DefinitionError(f"{JSON_GET}: S3Uri is a {uri.type}, not a string")
     else:
         uri = _property_file(checked["PropertyFile"], scope)
 
@@ -184,7 +184,7 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
         except (NoSelection, SelectionTooLarge) as problem:
             raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {place}: {problem}") from None
         if not isinstance(value, str | bool | int | float):
-            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {place} is not a text, number or boolean")
+            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {place} is not a string, number or boolean")
         return value
 
     return Expression("any", evaluate, uri.steps)
@@ -209,7 +209,7 @@ def _property_file(reference: Any, scope: Scope) -> Expression:
 def _find_step(text: str, scope: Scope) -> "PipelineStep":
     found = STEP.match(text)
     if found is None:
-        raise DefinitionError(f"'{text[:200]}' refers to nothing: Parameters., Execution. and Steps.NAME. are known")
+        raise DefinitionError(f"'{text[:200]}' must begin with Parameters., Execution. or Steps.NAME.")
     if found[1] not in scope.steps:
         raise DefinitionError(f"'{text[:200]}': there is no step '{found[1][:80]}'")
     return scope.steps[found[1]]
@@ -217,7 +217,7 @@ def _find_step(text: str, scope: Scope) -> "PipelineStep":
 
 def _json_path(text: str) -> JsonPath:
     if len(text) > LONGEST_PATH:
-        raise DefinitionError(f"{JSON_GET}: a Path has at most {LONGEST_PATH} characters")
+        raise DefinitionError(f"{JSON_GET}: a Path can have at most {LONGEST_PATH} characters")
     start = "" if text.startswith("$") else "$" if text.startswith("[") else "$."
     try:
         return JsonPath(start + text)

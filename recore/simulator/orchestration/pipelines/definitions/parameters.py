@@ -65,16 +65,16 @@ class Parameter:
 def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
     """The parameters that a definition declares, by their names. Raises DefinitionError."""
     if len(documents) > MOST:
-        raise DefinitionError(f"A pipeline has at most {MOST} parameters")
+        raise DefinitionError(f"A pipeline can have at most {MOST} parameters")
     parameters: dict[str, Parameter] = {}
     for number, document in enumerate(documents, 1):
         place = f"Parameter {number}"
         checked = members(document, place, {"Name": str, "Type": str}, {"DefaultValue": ANY_VALUE, "EnumValues": list})
         name, kind = checked["Name"], checked["Type"]
         if not NAME.fullmatch(name):
-            raise DefinitionError(f"{place}: the name '{name[:80]}' has other characters than letters, digits, - and _")
+            raise DefinitionError(f"{place}: the name '{name[:80]}' can only have letters, digits, - and _")
         if name in parameters:
-            raise DefinitionError(f"Parameter {name}: there are two of this name")
+            raise DefinitionError(f"Parameter {name}: two parameters have this name")
         if kind not in TYPES:
             raise DefinitionError(f"Parameter {name}: the type {kind[:80]} is not one of {', '.join(TYPES)}")
         free = Parameter(name, kind, None, ())
@@ -93,7 +93,7 @@ def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[
     texts: dict[str, str] = {}
     for item in requested:
         if item["Name"] not in parameters:
-            raise DefinitionError(f"Parameter {item['Name']} is not one of the pipeline's")
+            raise DefinitionError(f"Parameter {item['Name']} is not a parameter of the pipeline")
         if item["Name"] in texts:
             raise DefinitionError(f"Parameter {item['Name']} is given twice")
         texts[item["Name"]] = item["Value"]
@@ -101,7 +101,7 @@ def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[
     for name, parameter in parameters.items():
         value = parameter.read(texts[name]) if name in texts else parameter.default
         if value is None:
-            raise DefinitionError(f"Parameter {name} has no default value, so an execution must give one")
+            raise DefinitionError(f"Parameter {name} has no default value, so an execution must give its value")
         values[name] = value
     return values
 

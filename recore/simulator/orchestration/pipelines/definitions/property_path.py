@@ -49,7 +49,7 @@ class PropertyPath:
         for token in self.tokens:
             value = _value_below(value, token)
             if value is None:
-                raise StepFailure(f"ClientError: The property '{self.text}' is not there: '{token}' was not found")
+                raise StepFailure(f"ClientError: The property '{self.text}' does not exist: '{token}' was not found")
         return value
 
 
@@ -70,7 +70,7 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
     below: Shape
     if shape.type_name == "structure" and isinstance(token, str):
         if token not in shape.members:
-            raise DefinitionError(f"there is no property '{token[:80]}': there are {', '.join(shape.members)}"[:400])
+            raise DefinitionError(f"unknown property '{token[:80]}': choose from {', '.join(shape.members)}"[:400])
         below = shape.members[token]
     elif shape.type_name == "map" and isinstance(token, str):
         below = shape.value
@@ -79,9 +79,9 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
         members = below.members if below.type_name == "structure" else {}
         named = any(_is_name(name) and member.type_name == "string" for name, member in members.items())
         if isinstance(token, str) and not named:
-            raise DefinitionError(f"the items of this list have no names: '{token[:80]}' must be a number")
+            raise DefinitionError(f"this list is indexed by number, not by '{token[:80]}'")
     else:
-        raise DefinitionError(f"there is nothing below '{shape.name}' that '{str(token)[:80]}' could be")
+        raise DefinitionError(f"'{shape.name}' cannot be indexed by '{str(token)[:80]}'")
     return below
 
 

@@ -66,12 +66,14 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
     """Read a step without checking its expressions. Raises DefinitionError, which names the step."""
     name = document.get("Name") if isinstance(document, dict) else None
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise DefinitionError(f"A step's Name has 1 to 64 letters, digits, - and _, unlike {str(name)[:80]!r}")
+        raise DefinitionError(f"A step's Name must be 1 to 64 letters, digits, - and _, not {str(name)[:80]!r}")
     with located(f"Step {name}"):
         type_name = document.get("Type")
         step_type = STEP_TYPES.get(type_name) if isinstance(type_name, str) else None
         if step_type is None:
-            raise DefinitionError(f"the type {str(type_name)[:80]} is not simulated: {', '.join(STEP_TYPES)} are")
+            raise DefinitionError(
+                f"the type {str(type_name)[:80]} is not simulated; use one of {', '.join(STEP_TYPES)}"
+            )
         options = {option: OPTIONS[option] for option in step_type.options}
         checked = members(document, "its members", {"Name": str, "Type": str, "Arguments": dict}, COMMON | options)
         for member, longest in LONGEST.items():
@@ -107,7 +109,9 @@ def _combined(needed: Iterable[tuple[str, frozenset[str]]]) -> Endings:
     for name, allowed in needed:
         endings[name] = endings.get(name, allowed) & allowed
         if not endings[name]:
-            raise DefinitionError(f"it can never run, because the step '{name[:80]}' cannot end in two ways")
+            raise DefinitionError(
+                f"it can never run, because it requires two different endings of the step '{name[:80]}'"
+            )
     return endings
 
 
@@ -118,7 +122,7 @@ def _read_files(documents: list[Any], step_type: StepType, arguments: dict[str, 
         checked = members(document, "PropertyFiles", FILE_MEMBERS, {})
         name, output, path = (checked[member] for member in FILE_MEMBERS)
         if name in files:
-            raise DefinitionError(f"PropertyFiles: there are two of the name {name[:80]}")
+            raise DefinitionError(f"PropertyFiles: two have the name {name[:80]}")
         try:
             place = PropertyPath(f"ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri")
             step_type.check_property(arguments, place)

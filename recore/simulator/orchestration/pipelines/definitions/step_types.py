@@ -249,7 +249,7 @@ class FailStepType(StepType):
         checked = members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
         found = parse(checked["ErrorMessage"], scope).type
         if found not in (*SCALARS, "any"):
-            raise DefinitionError(f"Arguments.ErrorMessage: a text is needed, and this one is a {found}")
+            raise DefinitionError(f"Arguments.ErrorMessage: a string is needed, not {found}")
 
 
 STEP_TYPES: dict[str, StepType] = {

@@ -143,7 +143,7 @@ class StepRun:
             except (JobStopped, OSError):
                 raise
             except Exception:  # the step has succeeded all the same
-                logger.exception("the result of step %s is not kept", step.name)
+                logger.exception("the result of step %s could not be cached", step.name)
 
     def _keep(self, step: PipelineStep, key: str, properties: Record) -> None:
         """Keep the result for later executions, unless what the step reads has changed since the key was made.
