@@ -123,7 +123,7 @@ class EndpointInstance:
                 with job.time_limit(download_seconds):
                     stack.enter_context(chain)
             except JobTimedOut:
-                reason = f"the model was not downloaded within ModelDataDownloadTimeoutInSeconds, {download_seconds}"
+                reason = f"the model was not prepared within ModelDataDownloadTimeoutInSeconds, {download_seconds}"
                 raise JobFailed(f"ClientError: {reason}") from None
             chain.wait_until_ready(longest)
             while True:
