@@ -198,7 +198,7 @@ class HookApplication:
         body = self._body(request)  # always read it, because a client that is still writing does not read the response
         parameters = self._model.parameters
         if path not in METHODS or (path == "/execution-parameters" and not (parameters or self._model.reason)):
-            return text_response(404, f"there is no {path}")
+            return text_response(404, f"{path} does not exist")
         allow = ("Allow", ", ".join(METHODS[path]))
         if method not in METHODS[path]:
             return text_response(405, f"{path} does not support {method}", allow)

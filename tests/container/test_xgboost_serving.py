@@ -53,7 +53,7 @@ def test_absent_features_are_missing(
     shortened[:, 4:] = np.nan
     predictions = [float(line) for line in respond(tmp_path, rows=VALIDATION[:, :4]).splitlines()]
     assert predictions == booster.predict(matrix(shortened)).tolist()
-    assert "A request has 3 features, but the model was trained with 5: " in capsys.readouterr().out
+    assert "The number of features of a request is 3, but the model was trained with 5: " in capsys.readouterr().out
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     assert len(respond(tmp_path, rows=VALIDATION[:, :5]).splitlines()) == len(VALIDATION)
     hooks = XGBoostAlgorithmHooks()
@@ -140,7 +140,7 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
         (
             "1,2,3,4,5\n\n1,2,3,4,5\n",
             "text/csv",
-            "the request has an empty line, and the other lines have several columns",
+            "the request has an empty line, but the other lines have several columns",
         ),
         ("1,2,3,4,5\n", "text/csv;label_size=2", "ContentType text/csv;label_size=2: label_size must be 1"),
         ("\r\n\n", "text/csv", "the request is empty"),

@@ -57,7 +57,7 @@ WRONG_SHAPE = Outcome(r"recore: public score failed: .* lines of \d+ columns; \d
 OUTCOMES = {
     "train_daemon": FINE,
     "train_kill_everything": Outcome(r"recore: train failed: .*, ended by SIGKILL"),
-    "train_fork_bomb": Outcome(r"recore: train failed: The job started more processes than it may.*"),
+    "train_fork_bomb": Outcome(r"recore: train failed: The job started more processes than allowed.*"),
     "train_much_output": FINE,
     "train_endless_output": Outcome(r"recore: train failed: .* it exceeded its time limit.*", seconds=10),
     "train_escape_sequences": Outcome(r"recore: train failed: .*owned.*"),
@@ -74,7 +74,7 @@ OUTCOMES = {
     ),
     "train_unreadable": FINE,
     "train_data_in_model": FINE,
-    "preprocess_control_characters": Outcome(r"recore: public preprocess failed: .*cannot be an object.*"),
+    "preprocess_control_characters": Outcome(r"recore: public preprocess failed: .*cannot be uploaded.*"),
     "preprocess_markup": FINE,
     "preprocess_link_loop": Outcome(
         r"recore: public preprocess failed: .* cannot be read: it contains a loop of links"
@@ -84,7 +84,7 @@ OUTCOMES = {
     "preprocess_sparse_file": Outcome(r"recore: public preprocess failed: .*VolumeSizeInGB.*"),
     "preprocess_forged_scores": Outcome(r"recore: public predict failed: IndexError: .*, in input_fn.*"),
     "preprocess_repeats_rows": WRONG_SHAPE,
-    "serve_hangs": Outcome(r"recore: public predict failed: .*(did not respond|no answer) within 5 s.*"),
+    "serve_hangs": Outcome(r"recore: public predict failed: .*(did not respond|no response) within 5 s.*"),
     "serve_drips": Outcome(r"recore: public predict failed: .*did not respond within 5 s"),
     "serve_exits": Outcome(r"recore: public predict failed: .*did not respond: it closed the connection"),
     "serve_too_few_rows": WRONG_SHAPE,

@@ -334,14 +334,17 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
     [
         ({"InferenceExecutionConfig": {"Mode": "Direct"}}, "Mode Direct is not simulated"),
         ({"Containers": [{"ContainerHostname": "a"}, {"ContainerHostname": "a"}]}, "the ContainerHostname 'a'"),
-        ({"Containers": [{"ContainerHostname": "a"}, {}]}, "either each container has a ContainerHostname, or none"),
+        (
+            {"Containers": [{"ContainerHostname": "a"}, {}]},
+            "either all containers or none must have a ContainerHostname",
+        ),
         ({"Containers": [{}, {"Mode": "MultiModel"}]}, "MultiModel is not simulated"),
         ({"Containers": [{}, {"ModelPackageName": "nowhere/1", "Image": None}]}, "Could not find model package"),
         ({"Containers": [{}, {"MultiModelConfig": {"ModelCacheSetting": "Enabled"}}]}, "MultiModelConfig"),
         ({"Containers": [{}, {"Image": None}]}, "must have an Image"),
         ({"PrimaryContainer": {"ImageConfig": {"RepositoryAccessMode": "Vpc"}}}, "ImageConfig is not simulated"),
         ({"PrimaryContainer": {"ModelDataUrl": "s3://b/k", "ModelDataSource": {}}}, "either a ModelDataUrl or"),
-        ({"PrimaryContainer": {"ModelDataSource": {}}}, "an S3DataSource is needed"),
+        ({"PrimaryContainer": {"ModelDataSource": {}}}, "an S3DataSource is required"),
     ],
     ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",
 )

@@ -209,7 +209,7 @@ def test_columns_that_are_not_utf_8_are_unchanged() -> None:
 @pytest.mark.parametrize(
     ("kind", "body", "response", "expected"),
     [
-        (CSV, b"1,2\n3,4\n", b"5\n", "the input has 2 records, and the model's response 1"),
+        (CSV, b"1,2\n3,4\n", b"5\n", "the number of records is 2 in the input and 1 in the model's response"),
         (CSV, b"1,2\n", b"5\n6\n", "Fail to join data"),
         (LINES, b"{}\n{}\n", b"[1,2]\n", "Fail to join data"),
         (LINES, b"{}\n", b"1\n2", "Fail to join data"),
@@ -345,9 +345,9 @@ def test_a_body_may_be_as_large_as_the_limit(excess: int) -> None:
     [
         ({"kind": "text/plain", "InputFilter": "$[0]"}, "TransformInput: ContentType"),
         ({"kind": "", "JoinSource": "Input"}, "TransformInput: ContentType"),
-        ({"InputFilter": "$.name"}, "selects columns by number"),
-        ({"OutputFilter": "$['a','b']"}, "selects columns by number"),
-        ({"OutputFilter": "$[0][1]"}, "selects columns by number"),
+        ({"InputFilter": "$.name"}, "must select columns by number"),
+        ({"OutputFilter": "$['a','b']"}, "must select columns by number"),
+        ({"OutputFilter": "$[0][1]"}, "must select columns by number"),
         ({"JoinSource": "Input", "assemble": "None"}, "needs AssembleWith Line"),
     ],
 )

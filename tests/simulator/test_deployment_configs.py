@@ -53,9 +53,15 @@ INVALID = [
     (alarms(*["good"] * 11), "less than or equal to 10"),
 ]
 FOR_AN_UPDATE = [  # valid only with other numbers of instances
-    (config("CANARY", CanarySize=size(3, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the 4 instances of"),
-    (config("CANARY", CanarySize=size(10**9, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the 4 instances"),
-    (config("LINEAR", LinearStepSize=size(3, "INSTANCE_COUNT")), "LinearStepSize must be 10% to 50% of the 4 instance"),
+    (config("CANARY", CanarySize=size(3, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the instance count of"),
+    (
+        config("CANARY", CanarySize=size(10**9, "INSTANCE_COUNT")),
+        "CanarySize must be at most 50% of the instance count",
+    ),
+    (
+        config("LINEAR", LinearStepSize=size(3, "INSTANCE_COUNT")),
+        "LinearStepSize must be 10% to 50% of the instance count",
+    ),
     (
         config("LINEAR", 60, {"MaximumExecutionTimeoutInSeconds": 600}, LinearStepSize=size(10)) | alarms("good"),
         "MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, 600",
@@ -113,7 +119,7 @@ def test_a_retained_config_is_checked_again(endpoints: Endpoints, serving: str) 
     name = endpoints.create(one, DeploymentConfig=deployment)
     update = {"EndpointName": name, "RetainDeploymentConfig": True}
     sagemaker = endpoints.sagemaker
-    assert "at most 50% of the 1 instances" in refusal(sagemaker.update_endpoint, EndpointConfigName=one, **update)
+    assert "at most 50% of the instance count" in refusal(sagemaker.update_endpoint, EndpointConfigName=one, **update)
     cloudwatch.delete_alarms(AlarmNames=["passing"])
     assert "no CloudWatch alarm 'passing'" in refusal(sagemaker.update_endpoint, EndpointConfigName=two, **update)
     assert endpoints.describe(name)["EndpointStatus"] == "InService"

@@ -165,7 +165,7 @@ def test_requests_that_are_refused(endpoints: Endpoints, config: str, endpoint_i
         assert "ValidationException: " in refusal(call, EndpointName="nowhere", **members)
     for entries, reason in (
         ([{"VariantName": "unknown", "DesiredWeight": 1}], "variant unknown does not exist"),
-        ([{"VariantName": "one"}, {"VariantName": "one"}], "variant one is named twice"),
+        ([{"VariantName": "one"}, {"VariantName": "one"}], "variant one is listed twice"),
         ([{"VariantName": "one", "DesiredWeight": 0}], "At least one variant must have a weight above 0"),
         ([{"VariantName": "one", "DesiredInstanceCount": 0}], "must be at least 1"),
         ([{"VariantName": "one", "ServerlessUpdateConfig": {}}], "ServerlessUpdateConfig is not simulated"),
@@ -200,7 +200,9 @@ def test_images_that_are_not_simulated(endpoints: Endpoints) -> None:
 def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
     limit = endpoint.MOST_INSTANCES
     config = endpoints.config(variant(endpoints.named("m"), count=limit))
-    assert f"ResourceLimitExceeded: All endpoints together have at most {limit}" in refusal(endpoints.create, config)
+    assert f"ResourceLimitExceeded: All endpoints together can have at most {limit}" in refusal(
+        endpoints.create, config
+    )
     entries = [{"VariantName": "one", "DesiredInstanceCount": limit + 1}]
     weigh = endpoints.sagemaker.update_endpoint_weights_and_capacities
     message = refusal(weigh, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries)

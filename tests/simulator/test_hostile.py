@@ -55,7 +55,7 @@ def test_a_fork_bomb_ends(either, monkeypatch):
     script = "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(60)"
     job = either.process(script, Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Failed"
-    assert job["FailureReason"] == "AlgorithmError: The job started more processes than it may, exit code: 137"
+    assert job["FailureReason"] == "AlgorithmError: The job started more processes than allowed, exit code: 137"
     assert_no_trace(either, mark)
 
 

@@ -88,7 +88,9 @@ def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None
     assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")
     request = tuning_request("")
     request["TrainingJobDefinition"]["AlgorithmSpecification"] = ALGORITHM | {"TrainingImage": XGBOOST}
-    with pytest.raises(ClientError, match="'loss' is not a metric of the image, whose names are like validation:rmse"):
+    with pytest.raises(
+        ClientError, match="'loss' is not a metric of the image, whose metrics have names such as validation:rmse"
+    ):
         client.sagemaker.create_hyper_parameter_tuning_job(**request)
 
 
@@ -96,7 +98,7 @@ def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None
 def test_a_distribution_is_refused_by_name(client: Client, name: str) -> None:
     settings = {f"sagemaker_{name}_enabled": "true", "sagemaker_program": "job.py"}
     message = refusal_of(client, IMAGE, HyperParameters=settings)
-    refused = f"HyperParameters: sagemaker_{name}_enabled: distributed training does not run here"
+    refused = f"HyperParameters: sagemaker_{name}_enabled: distributed training is not simulated"
     assert message.startswith(refused)
     request = tuning_request("")
     request["TrainingJobDefinition"]["StaticHyperParameters"] = settings
@@ -180,7 +182,7 @@ def test_environments(tmp_path: Path) -> None:
 
 
 def test_log_lines_about_an_image() -> None:
-    assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest is of XGBoost 0.72; ")
+    assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest has XGBoost 0.72; ")
     assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
     [line] = replace(pytorch.FAMILY, python=this_python).remarks("pytorch-training:99-gpu-py3")
     assert line.endswith("is for GPUs: this job runs on CPUs.")

@@ -12,9 +12,9 @@ from recore.simulator.server import BUCKET
 
 # The end of a key, and the reason why it is invalid.
 INVALID_KEYS = {
-    "a folder above": ("a/..", "leads out of its folder"),
-    "a long name": ("x" * 300, "cannot become a file: File name too long"),
-    "a null character": ("a\0b", "cannot become a file: embedded null"),
+    "a folder above": ("a/..", "points outside its folder"),
+    "a long name": ("x" * 300, "cannot be stored as a file: File name too long"),
+    "a null character": ("a\0b", "cannot be stored as a file: embedded null"),
 }
 LONG = f"/opt/ml/{'x' * 300}"
 

@@ -244,7 +244,7 @@ def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: ty
                 for value in shape.metadata.get("enum", [1]):
                     assert count(**{name: value}) == 1, f"{operation}: {name}={value}"
             else:
-                with pytest.raises(ServiceError, match=f"{operation} does not filter by {name} here"):
+                with pytest.raises(ServiceError, match=f"{operation} cannot filter by {name} here"):
                     count(**{name: "x"})
 
 
@@ -260,7 +260,7 @@ def one_of_each_kind() -> Store:
 
 
 def test_a_filter_that_is_not_simulated_is_refused(client: Client) -> None:
-    with pytest.raises(botocore.exceptions.ClientError, match="ListTrainingJobs does not filter by WarmPool") as caught:
+    with pytest.raises(botocore.exceptions.ClientError, match="ListTrainingJobs cannot filter by WarmPool") as caught:
         client.sagemaker.list_training_jobs(WarmPoolStatusEquals="InUse")
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 

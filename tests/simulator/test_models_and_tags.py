@@ -200,10 +200,10 @@ def test_logs_and_images(client: Client) -> None:
 
 
 def test_unsupported_services_return_an_error(client: Client) -> None:
-    with pytest.raises(botocore.exceptions.ClientError, match="does not answer InvokeEndpointAsync") as caught:
+    with pytest.raises(botocore.exceptions.ClientError, match="does not support InvokeEndpointAsync") as caught:
         client.simulator.client("sagemaker-runtime").invoke_endpoint_async(EndpointName="x", InputLocation="s3://b/k")
     assert caught.value.response["Error"]["Code"] == "NotImplemented"
-    with pytest.raises(botocore.exceptions.ClientError, match="does not answer CreateNotebookInstance"):
+    with pytest.raises(botocore.exceptions.ClientError, match="does not support CreateNotebookInstance"):
         client.sagemaker.create_notebook_instance(
             NotebookInstanceName="x", InstanceType="ml.t3.medium", RoleArn=ROLE_ARN
         )

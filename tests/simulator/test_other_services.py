@@ -23,7 +23,7 @@ def test_a_missing_package_is_named(
         getattr(client.simulator.client(service), operation)()
     error = caught.value.response
     assert error["Error"]["Code"] == "NotImplemented"
-    assert f"The simulator does not answer {service}: the Python package {package}" in error["Error"]["Message"]
+    assert f"The simulator does not support {service}: the Python package {package}" in error["Error"]["Message"]
     assert error["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert error["ResponseMetadata"]["RetryAttempts"] == 0
 

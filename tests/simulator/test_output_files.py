@@ -82,7 +82,7 @@ def test_a_name_in_a_model_that_cannot_be_a_key(either):
 def test_many_names_that_cannot_be_keys_are_one_line(either):
     job, keys = run(either, "for number in range(1, 32):\n    open(folder + chr(number), 'w').close()")
     assert_one_line(either, job)
-    assert "(30 other files cannot either)" in job["FailureReason"]
+    assert "(and 30 more)" in job["FailureReason"]
     assert keys == []
 
 

@@ -179,7 +179,7 @@ def test_containers_that_are_refused(packages: Packages, members: dict[str, Any]
         ([{"ModelDataUrl": "s3://bucket/model.tar.gz"}], "must have an Image"),
         ([{"Image": IMAGE, "ProductId": "p"}], "A container of a model package: ProductId is not simulated"),
         ([{"Image": IMAGE, "ContainerHostname": "a"}] * 2, "two containers have the ContainerHostname 'a'"),
-        ([{"Image": IMAGE, "ContainerHostname": "a"}, {"Image": IMAGE}], "either each container has"),
+        ([{"Image": IMAGE, "ContainerHostname": "a"}, {"Image": IMAGE}], "either all containers or none"),
     ],
     ids=lambda value: str(value)[:50],
 )

@@ -234,7 +234,7 @@ def test_stop_and_retry(pipelines: Pipelines) -> None:
     assert after["First"] == before["First"]
     assert (before["Again"]["AttemptCount"], after["Again"]["AttemptCount"]) == (1, 2)
     assert after["Again"]["Metadata"] != before["Again"]["Metadata"]
-    with pytest.raises(ClientError, match="in status Executing: one that failed or was stopped"):
+    with pytest.raises(ClientError, match="in status Executing: only a failed or stopped execution"):
         sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
@@ -279,7 +279,7 @@ def test_resources_that_are_deleted_with_a_pipeline(pipelines: Pipelines) -> Non
     sagemaker = pipelines.sagemaker
     name = pipelines.create(pipelines.processing("Sleeps", SLEEPS))
     execution = pipelines.start(name)
-    with pytest.raises(sagemaker.exceptions.ConflictException, match="runs"):
+    with pytest.raises(sagemaker.exceptions.ConflictException, match="is running"):
         sagemaker.delete_pipeline(PipelineName=name)
     sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     pipelines.wait(execution)

@@ -156,7 +156,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
     ("values", "part"),
     [
         ({}, "Parameter I has no default value"),
-        ({"I": "1", "X": "1"}, "Parameter X is not one of the pipeline's"),
+        ({"I": "1", "X": "1"}, "Parameter X is not a parameter of the pipeline"),
         ({"I": "one"}, "Parameter I: 'one' is not of type Integer"),
         ({"I": "1_000"}, "is not of type Integer"),
         ({"I": "9" * 30}, "is not of type Integer"),
@@ -255,7 +255,7 @@ def test_a_value_that_only_the_execution_can_refuse(pipelines: Pipelines, metric
     ("body", "part"),
     [
         (b"{", "not valid JSON"),
-        (b'{"a": NaN}', "NaN is not in JSON"),
+        (b'{"a": NaN}', "NaN is not valid JSON"),
         (b"\xff", "not valid JSON"),
         (b"[" * 9999, "not valid"),
     ],

@@ -105,12 +105,12 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "an unknown property": ([train(), reads(get("Steps.T.Model"))], "there is no property 'Model'"),
     "an unknown inner property": (
         [train(), reads(get("Steps.T.ModelArtifacts.S3"))],
-        "there is no property 'S3': there are S3ModelArtifacts",
+        "unknown property 'S3': choose from S3ModelArtifacts",
     ),
     "a property below a text": ([train(), reads(get("Steps.T.RoleArn.X"))], "has no property or item"),
     "a name in a list without names": (
         [train(), reads(get("Steps.T.SecondaryStatusTransitions['a'].Status"))],
-        "the items of this list have no names",
+        "this list is indexed by number",
     ),
     "an output that the step has not": (
         [process(), reads(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
@@ -142,7 +142,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "too many outputs, and an expression": ([outputs(11)], "Outputs has 11 items; 0 to 10 are allowed"),
     "outputs by the thousand, and as many references": (  # items are not looked up one by one, which would take minutes
         [reads(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
-        "Step P: Arguments.ProcessingOutputConfig.Outputs has 4000 items",
+        "Step P: Arguments.ProcessingOutputConfig.Outputs must have 0 to 10 items, not 4000",
     ),
     "a key of another pattern, with an expression": (
         [process() | {"Arguments": PROCESSING | {"Environment": {"a b": get("Execution.PipelineName")}}}],
@@ -199,7 +199,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "greater than true": ([compares("LessThan", LeftValue=True, RightValue=False)], "booleans have no order"),
     "a list in a comparison": ([compares("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
     "a cached model": ([model("M") | {"CacheConfig": {"Enabled": True}}], "CacheConfig is not simulated"),
-    "a duration": ([train() | {"CacheConfig": {"Enabled": True, "ExpireAfter": "soon"}}], "not a duration of ISO 8601"),
+    "a duration": ([train() | {"CacheConfig": {"Enabled": True, "ExpireAfter": "soon"}}], "not an ISO 8601 duration"),
     "a cache that is a text": ([train() | {"CacheConfig": {"Enabled": "yes"}}], "Enabled must be true or false"),
     "retries of nothing": ([train() | {"RetryPolicies": [{"ExceptionType": []}]}], "ExceptionType must be a list of"),
     "retries of what is unknown": ([train() | {"RetryPolicies": [{"ExceptionType": ["X"]}]}], "Step.THROTTLING"),
@@ -238,7 +238,7 @@ TEXTS = {
     "a list": ("[]", "not a JSON object"),
     "too deep": ("[" * 100_000, "at most 64 levels"),
     "deep": (f'{{"Version": {"[" * 70 + "]" * 70}}}', "at most 64 levels"),
-    "not a number": (ONE.replace('"2020-12-01"', "NaN"), "NaN is not in JSON"),
+    "not a number": (ONE.replace('"2020-12-01"', "NaN"), "NaN is not valid JSON"),
     "an endless number": (ONE.replace('"2020-12-01"', "1e999"), "a number that is too large"),
     "a number of many digits": (ONE.replace('"2020-12-01"', "1" * 5000), "not valid JSON"),
     "a member twice": (ONE.replace('"Steps"', '"Version": "", "Steps"'), "the member 'Version' twice"),
@@ -274,7 +274,7 @@ def test_invalid_members(pipelines: Pipelines, members: Any, part: str) -> None:
 
 @pytest.mark.parametrize("kind", [*NOT_SIMULATED.split(), "ForEach", "Model2", "", 3, None])
 def test_types_of_steps_that_are_not_simulated(pipelines: Pipelines, kind: Any) -> None:
-    with refused(f"Step S: the type {kind} is not simulated: Processing, Training"):
+    with refused(f"Step S: the type {kind} is not simulated; use one of Processing, Training"):
         pipelines.create(step("S", kind, {}))
 
 
@@ -294,7 +294,7 @@ def test_requests_with_members_that_are_not_simulated(pipelines: Pipelines) -> N
     chosen = {"SelectedSteps": [{"StepName": "M"}]}
     with refused("SelectiveExecutionConfig is not simulated"):
         sagemaker.start_pipeline_execution(PipelineName=name, SelectiveExecutionConfig=chosen)
-    with refused("has either a PipelineDefinition or a PipelineDefinitionS3Location"):
+    with refused("must have either a PipelineDefinition or a PipelineDefinitionS3Location"):
         sagemaker.create_pipeline(**create)
     with refused("Could not find pipeline", "ResourceNotFound"):
         sagemaker.describe_pipeline(PipelineName="other")

@@ -48,9 +48,9 @@ def test_inputs_keep_their_names(either):
 @pytest.mark.parametrize(
     ("keys", "reason"),
     [
-        (["data/../../../escaped"], "leads out of its folder"),
-        (["data/a", "data/a/b"], "cannot become a file"),
-        (["data/" + "x" * 300], "cannot become a file"),
+        (["data/../../../escaped"], "points outside its folder"),
+        (["data/a", "data/a/b"], "cannot be stored as a file"),
+        (["data/" + "x" * 300], "cannot be stored as a file"),
         ([], "No S3 objects found under S3 URL"),
         (["data/"], "No S3 objects found under S3 URL"),
     ],

@@ -121,7 +121,7 @@ def test_a_model_whose_requirements_are_elsewhere(of_either: Endpoints) -> None:
     body = packed(member("needs.txt"), member("code", b"5"), link)
     model = of_either.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": ""}, ModelDataUrl=of_either.client.put("m.tar.gz", body))
     reason = failed_endpoint(of_either, model)
-    assert reason == "could not be started: the file of requirements is not in the source"
+    assert reason == "could not be started: the requirements file is not in the source"
 
 
 def test_paths_are_relative_to_the_source_wherever_the_file_is(without_sandbox: Client) -> None:

@@ -73,7 +73,7 @@ def test_an_async_invocation_is_not_simulated(client: Client) -> None:
     invoke = client.simulator.client("sagemaker-runtime").invoke_endpoint_async
     response = refusal(invoke, EndpointName="x", InputLocation="s3://bucket/key")
     assert response["Error"]["Code"] == "NotImplemented"
-    assert "does not answer InvokeEndpointAsync" in response["Error"]["Message"]
+    assert "does not support InvokeEndpointAsync" in response["Error"]["Message"]
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert response["ResponseMetadata"]["RequestId"]
 

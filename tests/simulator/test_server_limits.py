@@ -112,7 +112,7 @@ def test_the_containers_of_a_model_share_the_volume(either: Client, monkeypatch:
 def test_an_endpoint_that_starts_too_many_processes(of_either: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "PROCESSES", 30)
     reason = failure_of(of_either, of_either.model(FORKING))
-    assert reason.endswith("health check: The model's server started more processes than it may")
+    assert reason.endswith("health check: The model's server started more processes than allowed")
 
 
 def test_servers_that_end_again_and_again(client: Client) -> None:
@@ -122,7 +122,7 @@ def test_servers_that_end_again_and_again(client: Client) -> None:
     with pytest.raises(endpoints.runtime.exceptions.ModelError):  # an invocation whose server ends is repeated once
         endpoints.invoke(name, "end", ContentType="text/csv")
     wait_until(lambda: len(restarts(client, name)) == 2)
-    restart_message = "The servers ended and are started again. "
+    restart_message = "The servers ended and are being restarted. "
     assert {message.count(restart_message) for message in restarts(client, name)} == {1}
     endpoints.delete(name)
 

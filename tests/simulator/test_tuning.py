@@ -133,7 +133,7 @@ def test_a_warm_start_with_identical_data_compares_with_its_parents(
     assert objective(job["BestTrainingJob"]) == 3.0
     assert job["OverallBestTrainingJob"] == grid_search["BestTrainingJob"]
     other = request | {NAME: "other", "TrainingJobDefinition": definition(picky, StaticHyperParameters={"a": "1"})}
-    with pytest.raises(botocore.exceptions.ClientError, match="has 4 hyperparameters, not 5"):
+    with pytest.raises(botocore.exceptions.ClientError, match="a different number of hyperparameters, 4 instead of 5"):
         tuning.create(other)
 
 

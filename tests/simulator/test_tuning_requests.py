@@ -89,7 +89,10 @@ LETTERS = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
         ({"TrainingJobEarlyStoppingType": "On"}, "enum value set"),
         ({"TuningJobCompletionCriteria": CRITERIA}, "3"),
         ({"RandomSeed": -1}, "RandomSeed, value: -1"),
-        ({"HyperParameterTuningJobObjective": OBJECTIVE | {"MetricName": "auc"}}, "none defines the objective 'auc'"),
+        (
+            {"HyperParameterTuningJobObjective": OBJECTIVE | {"MetricName": "auc"}},
+            "the objective metric 'auc' is not defined",
+        ),
         ({"HyperParameterTuningJobObjective": None}, "an objective is needed"),
         ({"ResourceLimits": {"MaxParallelTrainingJobs": 1}}, "the Random strategy needs MaxNumberOfTrainingJobs"),
     ],
@@ -106,8 +109,11 @@ def test_settings(client: Client, config: dict[str, Any], reason: str) -> None:
 @pytest.mark.parametrize(
     ("limits", "reason"),
     [
-        ((2, 3), "ValidationException: ResourceLimits: MaxParallelTrainingJobs 3 is more than the 2 training jobs"),
-        ((751, 1), "ResourceLimitExceeded: ResourceLimits: a tuning job has at most 750 training jobs"),
+        (
+            (2, 3),
+            "ValidationException: ResourceLimits: MaxParallelTrainingJobs 3 is greater than the number of training",
+        ),
+        ((751, 1), "ResourceLimitExceeded: ResourceLimits: a tuning job can have at most 750 training jobs"),
         ((200, 101), "ResourceLimitExceeded: "),
         ((1, 0), "ValidationException: "),
     ],
@@ -171,7 +177,7 @@ def several(*names: str, **members: Any) -> dict[str, Any]:
 def test_several_definitions(client: Client) -> None:
     assert "unique DefinitionName" in refusal(client, several("a", "a"))
     other = OBJECTIVE | {"Type": "Maximize"}
-    assert "same Type of TuningObjective" in refusal(client, several("a", "b", TuningObjective=other))
+    assert "same TuningObjective Type" in refusal(client, several("a", "b", TuningObjective=other))
     request = several("a", "b")
     request["HyperParameterTuningJobConfig"]["ParameterRanges"] = X
     assert "ParameterRanges must be in each one" in refusal(client, request)
@@ -192,12 +198,12 @@ def test_warm_start_from_missing_parents(client: Client) -> None:
         return (request or tuning_request(SOURCE)) | {"WarmStartConfig": config}
 
     assert "could not find hyper parameter tuning job 'absent'" in refusal(client, warm_start_config("absent"))
-    assert "named twice" in refusal(client, warm_start_config("a", "a"))
-    assert "several TrainingJobDefinitions it is not simulated" in refusal(
+    assert "listed twice" in refusal(client, warm_start_config("a", "a"))
+    assert "it is not simulated with several TrainingJobDefinitions" in refusal(
         client, warm_start_config("a", request=several("a", "b"))
     )
     request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges=LETTERS)
-    assert "with the strategy Grid it is not simulated" in refusal(client, warm_start_config("a", request=request))
+    assert "it is not simulated with the strategy Grid" in refusal(client, warm_start_config("a", request=request))
 
 
 def test_names(client: Client) -> None:

@@ -170,7 +170,7 @@ def test_a_server_that_closes_before_the_end_of_the_request(socket_path: Path) -
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X": "\u2028"}], ids=str)
 def test_a_request_that_cannot_be_http(socket_path: Path, headers: dict[str, str]) -> None:
-    with serve(socket_path, lambda connection: None), pytest.raises(NoResponse, match="the request is not HTTP"):
+    with serve(socket_path, lambda connection: None), pytest.raises(NoResponse, match="the request is not valid HTTP"):
         UnixClient(socket_path).request("POST", "/invocations", b"body", headers, deadline=Deadline(5))
 
 

@@ -32,7 +32,7 @@ class Application:
         if not host_is_trusted(host.lower(), LOCAL):
             return _denied(f"The simulator answers requests to 127.0.0.1 and localhost, not to '{host[:80]}'")
         if "Origin" in request.headers:
-            return _denied("The simulator does not answer web pages in a browser")
+            return _denied("The simulator does not accept requests from web pages")
         service = signed_service(request.headers.get("Authorization", ""))
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith(TARGET) or (service == "sagemaker" and request.path == "/"):

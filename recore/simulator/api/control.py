@@ -29,15 +29,15 @@ class ControlPlane:
         if not target.startswith(TARGET):
             raise ServiceError("UnknownOperationException", f"X-Amz-Target must be {TARGET}OPERATION")
         if request.method != "POST":
-            raise ServiceError("UnknownOperationException", "An operation of SageMaker is a POST request", 405)
+            raise ServiceError("UnknownOperationException", "SageMaker operations must be POST requests", 405)
         operation = operation_model(target.removeprefix(TARGET))
         if operation.name not in self._resources:
-            raise ServiceError("NotImplemented", f"The simulator does not answer {operation.name}", 501)
+            raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
         request.max_content_length = LARGEST
         try:
             body = request.get_data(cache=False)
         except RequestEntityTooLarge:
-            raise ServiceError("RequestEntityTooLarge", f"A request has at most {LARGEST} bytes", 413) from None
+            raise ServiceError("RequestEntityTooLarge", f"A request can have at most {LARGEST} bytes", 413) from None
         answer = self._resources[operation.name].answer(operation.name, read_request(operation, _document(body)))
         content = json.dumps(shape_answer(operation.output_shape, answer)).encode()
         return make_response(content, JSON)
@@ -54,4 +54,4 @@ def _document(body: bytes) -> Any:
 
 
 def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not in JSON")
+    raise ValueError(f"{name} is not valid JSON")

@@ -52,9 +52,9 @@ class Runtime:
         try:
             members["Body"] = request.get_data(cache=False)
         except RequestEntityTooLarge:
-            raise ServiceError("ValidationError", f"The body of a request has at most {LARGEST} bytes") from None
+            raise ServiceError("ValidationError", f"The body of a request can have at most {LARGEST} bytes") from None
         if operation.name not in self._resources:
-            raise ServiceError("NotImplemented", f"The simulator does not answer {operation.name}", 501)
+            raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
         for name, shape in _in_headers(operation.input_shape):
             if (header := request.headers.get(shape.serialization["name"])) is not None:
                 members[name] = int(header) if shape.type_name == "integer" and header.isdecimal() else header
@@ -70,10 +70,10 @@ class Runtime:
             operation, members = self._routes.match(request.path, request.method)
         except MethodNotAllowed as error:
             methods = ", ".join(error.valid_methods or [])
-            message = f"{request.path[:200]} answers {methods}, not {request.method}"
+            message = f"{request.path[:200]} supports {methods}, not {request.method}"
             raise ServiceError("UnknownOperationException", message, 405) from None
         except HTTPException:
-            raise ServiceError("NotImplemented", f"The simulator does not answer {request.path[:200]}", 501) from None
+            raise ServiceError("NotImplemented", f"The simulator does not support {request.path[:200]}", 501) from None
         return operation, dict(members)
 
 

@@ -44,7 +44,7 @@ def without_effect(record: Record, settings: dict[str, str] = TRAINING) -> list[
     lines = [f"{name} has no effect here: {reason}." for name, reason in settings.items() if _value(record, name)]
     instance = _value(record, "ResourceConfig.InstanceType")
     if instance and instance.split(".")[1].startswith(GRAPHICS):
-        lines.append(f"{instance} has no graphics cards here: the job computes on processors.")
+        lines.append(f"{instance} has no graphics cards here: the job runs on CPUs.")
     return lines
 
 

@@ -130,7 +130,7 @@ def _to_python(shape: Shape, value: Any, path: str) -> Any:
             return datetime.datetime.fromtimestamp(value, datetime.UTC) if shape.type_name == "timestamp" else value
     except (ValueError, OverflowError, OSError):  # beyond the range of a float, or of a calendar
         pass
-    wanted = "a time in seconds" if shape.type_name == "timestamp" else "a number that fits"
+    wanted = "a time in seconds" if shape.type_name == "timestamp" else "a number in the valid range"
     raise validation_error([f"Value '{str(value)[:80]}' at '{path.rstrip('.')}' is not {wanted}"])
 
 

@@ -161,5 +161,5 @@ class Endpoints(Resource):
         others = [record for record in self.store.all(self.kind) if record["EndpointName"] != name]
         running = [record.internal for record in others if record["EndpointStatus"] != "Failed"]
         if sum(map(most_instances, [*running, internal])) > MOST_INSTANCES:
-            message = f"All endpoints together have at most {MOST_INSTANCES} instances here"
+            message = f"All endpoints together can have at most {MOST_INSTANCES} instances"
             raise ServiceError("ResourceLimitExceeded", message)

@@ -23,7 +23,7 @@ class Models(Resource):
 
     def CreateModel(self, request: Record) -> Record:
         if bool(request.get("Containers")) == ("PrimaryContainer" in request):
-            raise ValidationException("A model has either a PrimaryContainer or Containers")
+            raise ValidationException("A model must have either a PrimaryContainer or Containers")
         if request.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
             message = "InferenceExecutionConfig: Mode Direct is not simulated: containers run here in series"
             raise ValidationException(message)
@@ -44,7 +44,7 @@ class Models(Resource):
 def _check_pipeline(containers: list[Record]) -> None:
     """Raise ServiceError if containers cannot form an inference pipeline."""
     if len(containers) > MOST_CONTAINERS:
-        raise ValidationException(f"Containers: a model has at most {MOST_CONTAINERS}, not {len(containers)}")
+        raise ValidationException(f"Containers: a model can have at most {MOST_CONTAINERS}, not {len(containers)}")
     hostnames = [container["ContainerHostname"] for container in containers if "ContainerHostname" in container]
     if hostnames and len(hostnames) < len(containers):
         raise ValidationException("Containers: either each container has a ContainerHostname, or none has")

@@ -137,7 +137,7 @@ class ModelPackages(Resource):
     def _create(self, request: Record) -> tuple[Record, bool]:
         refuse(request, NOT_SIMULATED, "CreateModelPackage")
         if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
-            raise ValidationException("A model package has either a ModelPackageName or a ModelPackageGroupName")
+            raise ValidationException("A model package must have either a ModelPackageName or a ModelPackageGroupName")
         _check_additional(request.get("AdditionalInferenceSpecifications", []))
         _check_model_card(request)
         request = _with_source(self.store, request, request)
@@ -185,7 +185,9 @@ def _updated(record: Record, request: Record) -> Record:
     kept = {key: text for key, text in record.get("CustomerMetadataProperties", {}).items() if key not in removed}
     properties = kept | request.get("CustomerMetadataProperties", {})
     if len(properties) > MOST_PROPERTIES:
-        message = f"CustomerMetadataProperties: a model package has at most {MOST_PROPERTIES}, not {len(properties)}"
+        message = (
+            f"CustomerMetadataProperties: a model package can have at most {MOST_PROPERTIES}, not {len(properties)}"
+        )
         raise ValidationException(message)
     added = request.get("AdditionalInferenceSpecificationsToAdd", [])
     additional = [*record.get("AdditionalInferenceSpecifications", []), *added]
@@ -209,7 +211,7 @@ def _with_source(store: Store, package: Record, request: Record) -> Record:
     if "SourceUri" not in request:
         return package
     if "InferenceSpecification" in request:
-        raise ValidationException("A request has either a SourceUri or an InferenceSpecification")
+        raise ValidationException("A request can have either a SourceUri or an InferenceSpecification, not both")
     specification = _source_specification(store, request["SourceUri"])
     populated = {"InferenceSpecification": specification} if specification else {}
     return populated | package | {"SourceUri": request["SourceUri"]}
@@ -261,7 +263,9 @@ def _check_additional(specifications: list[Record]) -> None:
     """Raise ServiceError if there are too many additional inference specifications, or two of the same name."""
     names = [specification["Name"] for specification in specifications]
     if len(names) > MOST_ADDITIONAL:
-        message = f"AdditionalInferenceSpecifications: a model package has at most {MOST_ADDITIONAL}, not {len(names)}"
+        message = (
+            f"AdditionalInferenceSpecifications: a model package can have at most {MOST_ADDITIONAL}, not {len(names)}"
+        )
         raise ValidationException(message)
     if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ValidationException(f"AdditionalInferenceSpecifications: several have the name '{repeated[0]}'")

@@ -47,7 +47,7 @@ class ModelPackageGroups(Resource):
     def GetModelPackageGroupPolicy(self, request: Record) -> Record:
         group = self.find("GetModelPackageGroupPolicy", request)
         if group.get("ResourcePolicy") is None:
-            raise ValidationException(f"Could not find a resource policy of '{group['ModelPackageGroupArn']}'")
+            raise ValidationException(f"Could not find a resource policy for '{group['ModelPackageGroupArn']}'")
         return {"ResourcePolicy": group["ResourcePolicy"]}
 
     def DeleteModelPackageGroupPolicy(self, request: Record) -> Record:

@@ -46,7 +46,7 @@ class Pipelines(Resource):
         refuse_others(request, MEMBERS, "CreatePipeline")
         text = self._definition(request)
         if text is None:
-            message = f"A pipeline has either a {DEFINITION} or a {LOCATION}"
+            message = f"A pipeline must have either a {DEFINITION} or a {LOCATION}"
             raise ServiceError("ValidationException", message)
 
         def create(request: Record) -> Record:
@@ -106,7 +106,9 @@ class Pipelines(Resource):
     def _definition(self, request: Record) -> str | None:
         """Return the definition of a request, checked, or None if the request has none. Raises ServiceError."""
         if DEFINITION in request and LOCATION in request:
-            raise ServiceError("ValidationException", f"A pipeline has either a {DEFINITION} or a {LOCATION}")
+            raise ServiceError(
+                "ValidationException", f"A pipeline can have either a {DEFINITION} or a {LOCATION}, not both"
+            )
         text = self._read(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
         if text is not None:
             with located(DEFINITION):

@@ -187,5 +187,5 @@ class PipelineExecutions(Resource):
     def _check_number(self, operation: str) -> None:
         count = sum(record["PipelineExecutionStatus"] in self.running for record in self.store.all(self.kind))
         if count >= MOST_RUNNING:
-            message = f"At most {MOST_RUNNING} executions run at a time"
+            message = f"At most {MOST_RUNNING} executions can run at a time"
             raise self.error(operation, "ResourceLimitExceeded", message)

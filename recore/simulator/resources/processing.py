@@ -21,16 +21,16 @@ class ProcessingJobs(JobResource):
             raise ValidationException(NO_ENTRYPOINT)
         for place in local_members(request):
             if not _is_folder(place["LocalPath"]):
-                limits = "must be below /opt/ml/processing/, without '..', and its names have at most 255 bytes"
+                limits = "must be below /opt/ml/processing/, without '..', and with names of at most 255 bytes"
                 raise ValidationException(f"LocalPath {place['LocalPath']!r} {limits}")
         for item in request.get("ProcessingInputs", []):
             source = item["S3Input"]
             plain = source.get("S3CompressionType", "None") == "None" and source.get("S3InputMode", "File") == "File"
             if source.get("S3DataType", "S3Prefix") != "S3Prefix" or not plain:
-                message = f"Input {item['InputName']}: only an S3Prefix, in File mode and not compressed, runs here"
+                message = f"Input {item['InputName']}: only an uncompressed S3Prefix in File mode is simulated"
                 raise ValidationException(message)
         if request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) != 1:
-            raise ValidationException("ProcessingResources: one instance runs here")
+            raise ValidationException("ProcessingResources: only one instance is simulated")
         return {"ProcessingJobArn": self.submit(request)}
 
 

@@ -177,7 +177,7 @@ class Resource:
         orders = {"Name": f"{self.kind}Name", "Status": f"{self.kind}Status", "CreationTime": "CreationTime"}
         by = (orders | self.orders).get(request.get("SortBy", "CreationTime"))
         if by is None:
-            raise ValidationException(f"{operation} does not sort by {request['SortBy']} here")
+            raise ValidationException(f"{operation} cannot sort by {request['SortBy']} here")
         descending = request.get("SortOrder", "Descending" if self.newest_first else "Ascending") == "Descending"
         return page(request, member, [(self.position(record, by), record) for record in chosen], descending)
 
@@ -200,7 +200,7 @@ class Resource:
             filters |= {f"{time}After": (time, operator.gt), f"{time}Before": (time, operator.lt)}
         filters |= self.filters
         if unknown := sorted(request.keys() - filters.keys() - PAGING):
-            raise ValidationException(f"{operation} does not filter by {', '.join(unknown)} here")
+            raise ValidationException(f"{operation} cannot filter by {', '.join(unknown)} here")
         chosen = self.store.all(self.kind)
         for name in request.keys() - PAGING:
             member, test = filters[name]

@@ -127,7 +127,7 @@ def _make_test(shape: Shape, expression: Record) -> Test:
     """
     conditions = list(_conditions(expression))
     if len(conditions) > MOST_CONDITIONS:
-        raise ValidationException(f"A SearchExpression has at most {MOST_CONDITIONS} conditions")
+        raise ValidationException(f"A SearchExpression can have at most {MOST_CONDITIONS} conditions")
     if sum(condition.get("Operator") == "Contains" for condition in conditions) > 1:
         raise ValidationException("'CONTAINS' operator usage limit of 1 exceeded.")
     return _expression(shape, expression)
@@ -162,7 +162,9 @@ def _nested(shape: Shape, nested: Record) -> Test:
         raise ValidationException(f"NestedPropertyName {name[:80]} is not a list of structures")
     prefix, filters = f"{name}.", nested["Filters"]
     if others := [item["Name"] for item in filters if not item["Name"].startswith(prefix)]:
-        raise ValidationException(f"The filter on {others[0][:80]} is not one of the NestedPropertyName {name[:80]}")
+        raise ValidationException(
+            f"The filter on {others[0][:80]} is not on a property of {name[:80]}, the NestedPropertyName"
+        )
     tests = [_filter(items.shape, item | {"Name": item["Name"].removeprefix(prefix)}) for item in filters]
     return lambda record: any(all(test(item) for test in tests) for item in items.read(record))
 

@@ -53,7 +53,7 @@ def distributed(settings: Record) -> str | None:
     """Return the reason why the SDK's `distribution`, set by these hyperparameters, cannot be used, or None."""
     for name, value in settings.items():
         if DISTRIBUTION.fullmatch(name) and value.strip('"').lower() == "true":
-            return f"HyperParameters: {name}: distributed training does not run here; leave out the `distribution`"
+            return f"HyperParameters: {name}: distributed training is not simulated; leave out the `distribution`"
     return None
 
 
@@ -82,7 +82,7 @@ def not_run_here(request: Record) -> str | None:
         # for the job, a file streamed from S3 is a file like any other
         mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
         if mode not in ("File", "FastFile") or source.get("S3DataType") != "S3Prefix":
-            return f"Channel {name}: only File and FastFile mode, of an S3Prefix, run here"
+            return f"Channel {name}: only File and FastFile mode with an S3Prefix are simulated"
         if channel.get("CompressionType", "None") != "None":
-            return f"Channel {name}: compressed channels do not run here"
+            return f"Channel {name}: compressed channels are not simulated"
     return None

@@ -31,7 +31,7 @@ class TransformJobs(JobResource):
         if payload * concurrent > MOST_MEGABYTES:
             raise ValidationException(f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {MOST_MEGABYTES} MB")
         if (count := request["TransformResources"]["InstanceCount"]) > MOST_INSTANCES:
-            message = f"TransformResources: at most {MOST_INSTANCES} instances run here, not {count}"
+            message = f"TransformResources: at most {MOST_INSTANCES} instances are simulated, not {count}"
             raise ServiceError("ResourceLimitExceeded", message)
         return {"TransformJobArn": self.submit(request)}
 
@@ -40,9 +40,9 @@ def _check_input(request: Record) -> None:
     """Raise ServiceError if the input of a job, or what it does with the input, is not simulated."""
     source = request["TransformInput"]
     if (split := source.get("SplitType", "None")) not in ("None", "Line"):
-        raise ValidationException(f"TransformInput: SplitType {split} is not simulated: None and Line are")
+        raise ValidationException(f"TransformInput: SplitType {split} is not simulated: use None or Line")
     if (kind := source["DataSource"]["S3DataSource"]["S3DataType"]) not in ("S3Prefix", "ManifestFile"):
-        raise ValidationException(f"TransformInput: S3DataType {kind} is not simulated: S3Prefix and ManifestFile are")
+        raise ValidationException(f"TransformInput: S3DataType {kind} is not simulated: use S3Prefix or ManifestFile")
     try:
         DataProcessing.of(request)
     except ValueError as error:

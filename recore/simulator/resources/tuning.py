@@ -138,10 +138,12 @@ def _check_request(record: Record) -> None:
             raise refused(f"{definition.place}: {problem}")
     most, parallel = number_of_jobs(config, definitions), limits["MaxParallelTrainingJobs"]
     if most > MOST_JOBS or parallel > MOST_PARALLEL:
-        limit = f"at most {MOST_JOBS} training jobs, {MOST_PARALLEL} of them parallel"
-        raise ServiceError("ResourceLimitExceeded", f"ResourceLimits: a tuning job has {limit}")
+        limit = f"at most {MOST_JOBS} training jobs, {MOST_PARALLEL} of them in parallel"
+        raise ServiceError("ResourceLimitExceeded", f"ResourceLimits: a tuning job can have {limit}")
     if parallel > most:
-        raise refused(f"ResourceLimits: MaxParallelTrainingJobs {parallel} is more than the {most} training jobs")
+        raise refused(
+            f"ResourceLimits: MaxParallelTrainingJobs {parallel} is greater than the number of training jobs, {most}"
+        )
 
 
 def _check_grid(config: Record, definitions: list[Definition]) -> None:

@@ -50,7 +50,7 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     first = content.partition(b"\n")[0].decode("utf-8", "replace")
     delimiter = next((mark for mark in DELIMITERS if mark in first), ",")
     if not skip_empty_lines and delimiter in first and re.search(rb"\n\r?\n", content):
-        raise UserError(f"{name} has an empty line, and the other lines have several columns")
+        raise UserError(f"{name} has an empty line, but the other lines have several columns")
     longest_line = max(map(len, io.BytesIO(content)))
     types = {f"f{number}": pa.float32() for number in range(first.count(delimiter) + 1)}
     try:

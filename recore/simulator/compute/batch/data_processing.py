@@ -98,7 +98,7 @@ class DataProcessing:
             if record is MISSING or result is MISSING:
                 counts = [count + 1 + sum(1 for _ in rest) for rest in (records, results)]
                 counts[0 if record is MISSING else 1] = count
-                reason = f"the input has {counts[0]} records, and the model's response {counts[1]}"
+                reason = f"the number of records is {counts[0]} in the input and {counts[1]} in the model's response"
                 raise JobFailed(f"ClientError: Fail to join data: {reason}")
             if self.kind == CSV:
                 yield record + result

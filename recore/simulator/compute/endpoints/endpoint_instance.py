@@ -103,7 +103,7 @@ class EndpointInstance:
                     return
             with contextlib.suppress(JobStopped):
                 remove(job.folder / folder, job.raise_if_stopping)
-            log.line(f"The servers ended and are started again. {reason}")
+            log.line(f"The servers ended and are being restarted. {reason}")
             log.deliver()
             log.tail.clear()  # the next reason is in the output of the next servers
             if job.stopping.wait(pause):
@@ -123,7 +123,7 @@ class EndpointInstance:
                 with job.time_limit(download_seconds):
                     stack.enter_context(chain)
             except JobTimedOut:
-                reason = f"ModelDataDownloadTimeoutInSeconds, {download_seconds}, was not enough for the model"
+                reason = f"the model was not prepared within ModelDataDownloadTimeoutInSeconds, {download_seconds}"
                 raise JobFailed(f"ClientError: {reason}") from None
             chain.wait_until_ready(longest)
             while True:

@@ -73,7 +73,7 @@ def _reason(error: Exception, name: str) -> str:
     if isinstance(error, RecursionError):
         return "its headers are nested too deeply"
     if isinstance(error, tarfile.OutsideDestinationError | tarfile.LinkOutsideDestinationError):
-        return f"{name[:200]!r} leads out of its folder"
+        return f"{name[:200]!r} points outside its folder"
     if isinstance(error, OSError) and error.strerror:
         return f"{name[:200]!r}: {error.strerror}"
     return str(error)

@@ -173,7 +173,7 @@ class CheckedReader:
         self._check()
         chunk = self._file.read(self._left if size < 0 else min(size, self._left))
         if not chunk and self._left and size:
-            raise OSError(errno.EIO, "it became shorter while it was read")
+            raise OSError(errno.EIO, "it became shorter while it was being read")
         self._left -= len(chunk)
         return chunk
 

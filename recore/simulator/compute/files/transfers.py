@@ -60,14 +60,14 @@ def download(
             target, subject = folder / name, f"ClientError: The key {key[:700]!r}"
             try:
                 if folder.resolve() not in target.resolve().parents:
-                    raise JobFailed(f"{subject} leads out of its folder")
+                    raise JobFailed(f"{subject} points outside its folder")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _get(connection, bucket, key, target, check)
             except (OSError, ValueError) as error:  # the name is too long, or is both a file and a folder
                 if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
                     raise
                 raise JobFailed(
-                    f"{subject} cannot become a file: {getattr(error, 'strerror', None) or error}"
+                    f"{subject} cannot be stored as a file: {getattr(error, 'strerror', None) or error}"
                 ) from None
 
 

@@ -140,7 +140,7 @@ def find_requirements(source: Path, drivers: Path | None = None) -> Requirements
         except (ValueError, AttributeError, RecursionError):
             name = ""
     if not isinstance(name, str):
-        raise JobFailed("ClientError: sourcecode.json: requirements is not the name of a file")
+        raise JobFailed("ClientError: sourcecode.json: requirements is not a file name")
     try:
         folder, path = source.resolve(), (source / name).resolve()
         if path.is_relative_to(folder):
@@ -148,7 +148,7 @@ def find_requirements(source: Path, drivers: Path | None = None) -> Requirements
     except (OSError, RuntimeError, ValueError):  # a loop of links, or an invalid name
         reason = "the file of requirements in the source has an invalid name, or is a loop of links"
         raise JobFailed(f"ClientError: {reason}") from None
-    raise JobFailed("ClientError: the file of requirements is not in the source")
+    raise JobFailed("ClientError: the requirements file is not in the source")
 
 
 def translate_scripts(paths: Iterable[Path], ml: Path) -> None:

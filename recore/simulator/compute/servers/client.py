@@ -143,5 +143,5 @@ def _head(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> by
     fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     if wrong := [line for line in lines if not LINE.fullmatch(line)]:
-        raise NoResponse(f"the request is not HTTP: {wrong[0][:80]!r}")
+        raise NoResponse(f"the request is not valid HTTP: {wrong[0][:80]!r}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")

@@ -225,10 +225,10 @@ def model_data(container: Record) -> tuple[str, bool]:
     if "ModelDataSource" not in container:
         return container.get("ModelDataUrl", ""), True
     if "ModelDataUrl" in container:
-        raise ValueError("A container has either a ModelDataUrl or a ModelDataSource")
+        raise ValueError("A container can have either a ModelDataUrl or a ModelDataSource, not both")
     source = container["ModelDataSource"].get("S3DataSource")
     if source is None:
-        raise ValueError("ModelDataSource: an S3DataSource is needed")
+        raise ValueError("ModelDataSource: an S3DataSource is required")
     if refused := [member for member in ("HubAccessConfig", "ManifestS3Uri") if member in source]:
         raise ValueError(f"ModelDataSource: {refused[0]} is not simulated")
     is_prefix, packed = source["S3DataType"] == "S3Prefix", source["CompressionType"] == "Gzip"

@@ -79,7 +79,7 @@ def rescaled(current: Record, request: Record) -> Record:
     for entry in request["DesiredWeightsAndCapacities"]:
         name = entry["VariantName"]
         if name not in known or name in properties:
-            reason = "is named twice" if name in properties else "does not exist"
+            reason = "is listed twice" if name in properties else "does not exist"
             raise ServiceError("ValidationException", f"DesiredWeightsAndCapacities: variant {name} {reason}")
         if "ServerlessUpdateConfig" in entry:
             message = "DesiredWeightsAndCapacities: ServerlessUpdateConfig is not simulated"

@@ -46,7 +46,7 @@ class BlueGreen:
         for variant in deployment["Variants"]:
             if self.size and not LEAST[self.routing] <= self._part(variant["Count"]) <= MOST:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
-                number = f"the {variant['Count']} instances of variant {variant['VariantName']}"
+                number = f"the instance count of variant {variant['VariantName']}, which is {variant['Count']}"
                 raise refusal(f"{SIZES[self.routing]} must be {limits} of {number}")
         waits = self.interval * sum(1 for _ in self.steps(deployment)) + self.termination_wait
         if waits >= self.longest:

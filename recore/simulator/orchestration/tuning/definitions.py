@@ -118,7 +118,7 @@ def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]
         raise refused(f"{place}: there is no range to search; give at least one in ParameterRanges")
     if len(ranges) > MOST_RANGES or len(ranges) + len(settings) > MOST_SETTINGS:
         most = f"at most {MOST_RANGES} ranges, and {MOST_SETTINGS - 1} hyperparameters together with the static ones"
-        raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job has {most}")
+        raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job can have {most}")
     for item in ranges:
         if item.name == OBJECTIVE_SETTING:
             raise refused(f"{place}: a range cannot have the name {OBJECTIVE_SETTING}, which SageMaker sets")
@@ -140,10 +140,12 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
     image = algorithm.get("TrainingImage", "")
     if own := [item["Name"] for item in family_of(image).own_metrics(image)]:
         if metric not in own:
-            raise refused(f"{place}: '{metric}' is not a metric of the image, whose names are like {own[0]}")
+            raise refused(
+                f"{place}: '{metric}' is not a metric of the image, whose metrics have names such as {own[0]}"
+            )
         return
     if metric not in {item["Name"] for item in definitions}:
-        raise refused(f"{place}: MetricDefinitions: none defines the objective '{metric}'; add one")
+        raise refused(f"{place}: MetricDefinitions: the objective metric '{metric}' is not defined; add its definition")
 
 
 def _job_request(place: str, item: Record) -> Record:

@@ -21,12 +21,12 @@ def check_warm_start(store: Store, record: Record) -> None:
         return
     names = [parent.get(f"{TUNING}Name", "") for parent in record["WarmStartConfig"]["ParentHyperParameterTuningJobs"]]
     if len(set(names)) < len(names):
-        raise _refused("a parent is named twice")
+        raise _refused("a parent is listed twice")
     if (strategy := record["HyperParameterTuningJobConfig"]["Strategy"]) not in ("Bayesian", "Random"):
-        raise _refused(f"with the strategy {strategy} it is not simulated; choose Bayesian or Random")
+        raise _refused(f"it is not simulated with the strategy {strategy}; choose Bayesian or Random")
     definitions = read_definitions(record)
     if len(definitions) > 1:
-        raise _refused("with several TrainingJobDefinitions it is not simulated")
+        raise _refused("it is not simulated with several TrainingJobDefinitions")
     for name in names:
         parent = store.get(TUNING, name)
         if parent is None:
@@ -84,15 +84,18 @@ def _difference(definition: Definition, parents: list[Definition], identical: bo
         return "has several TrainingJobDefinitions"
     [parent] = parents
     if (parent.metric, parent.maximize) != (definition.metric, definition.maximize):
-        return "has another objective; a warm start needs the same MetricName and Type"
+        return "has a different objective; a warm start needs the same MetricName and Type"
     if not identical:
         return None
     images = (item.request["AlgorithmSpecification"].get("TrainingImage") for item in (parent, definition))
     if len({*images}) > 1 or parent.request.get("InputDataConfig") != definition.request.get("InputDataConfig"):
-        return "has another TrainingImage or InputDataConfig; use the WarmStartType TransferLearning"
+        return "has a different TrainingImage or InputDataConfig; use the WarmStartType TransferLearning"
     numbers = [len(item.ranges) + len(item.settings) for item in (parent, definition)]
     if numbers[0] != numbers[1]:
-        return f"has {numbers[0]} hyperparameters, not {numbers[1]}; use the WarmStartType TransferLearning"
+        return (
+            f"has a different number of hyperparameters, {numbers[0]} instead of {numbers[1]}; "
+            "use the WarmStartType TransferLearning"
+        )
     return None
 
 

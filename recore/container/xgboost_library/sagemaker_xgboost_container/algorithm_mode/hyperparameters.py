@@ -134,7 +134,7 @@ def _check_updaters(values: Mapping[str, Any]) -> None:
         raise UserError(f"unknown updater '{unknown[0][:200]}': the updaters are {form}")
     if values.get("booster") == "gblinear":
         if updaters and (len(updaters) > 1 or updaters[0] not in LINEAR_UPDATERS):
-            raise UserError(f"the booster gblinear has one updater: {' or '.join(LINEAR_UPDATERS)}")
+            raise UserError(f"the booster gblinear can have only one updater: {' or '.join(LINEAR_UPDATERS)}")
         return
     allowed = UPDATING if values.get("process_type") == "update" else TREE_UPDATERS
     if refused := [name for name in updaters if name not in allowed]:

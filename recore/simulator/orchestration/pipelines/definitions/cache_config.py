@@ -39,7 +39,7 @@ def read_duration(text: str) -> datetime.timedelta:
     parts = match.groups() if match else ()
     numbers = [int(part or 0) for part in parts]
     if not any(parts):
-        raise DefinitionError(f"CacheConfig: ExpireAfter '{text[:80]}' is not a duration of ISO 8601, such as P30D")
+        raise DefinitionError(f"CacheConfig: ExpireAfter '{text[:80]}' is not an ISO 8601 duration such as P30D")
     days = sum(number * length for number, length in zip(numbers, DAYS, strict=False))
     hours, minutes, seconds = numbers[4:]
     if days > LONGEST:

@@ -61,7 +61,7 @@ def read_definition(text: str) -> PipelineDefinition:
             raise DefinitionError(f"Step {step.name}: two steps have this name")
         steps[step.name] = step
         if len(steps) > MOST_STEPS:
-            raise DefinitionError(f"A pipeline has at most {MOST_STEPS} steps")
+            raise DefinitionError(f"A pipeline can have at most {MOST_STEPS} steps")
     definition = PipelineDefinition(parameters, steps, checked.get("PipelineExperimentConfig", {}))
     _check_steps(definition)
     _check_experiment(definition)

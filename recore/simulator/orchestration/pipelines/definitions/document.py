@@ -12,18 +12,18 @@ LARGEST = 4 << 20  # bytes
 DEEPEST = 64  # levels of objects and arrays
 MOST_VALUES = 300_000
 Types = Mapping[str, type | tuple[type, ...]]
-WORDS = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+WORDS = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
 
 
 def read_json(text: str) -> dict[str, Any]:
     """Parse the text of a definition. Raises DefinitionError if it is not a JSON object within the limits."""
     if len(text.encode("utf-8", "replace")) > LARGEST:
-        raise DefinitionError(f"A definition has at most {LARGEST} bytes")
+        raise DefinitionError(f"A definition can have at most {LARGEST} bytes")
     try:
         document = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=_without_repetition)
         json.dumps(document, ensure_ascii=False).encode()  # an escape can be half of a surrogate pair
     except RecursionError:
-        raise DefinitionError(f"A definition has at most {DEEPEST} levels") from None
+        raise DefinitionError(f"A definition can have at most {DEEPEST} levels") from None
     except ValueError as error:
         raise DefinitionError(f"The definition is not valid JSON: {str(error)[:200]}") from None
     if not isinstance(document, dict):
@@ -66,15 +66,15 @@ def _check_size(document: Any) -> None:
         level = [item for value in level for item in inside(value)]
         count, depth = count + len(level), depth + 1
         if depth > DEEPEST:
-            raise DefinitionError(f"A definition has at most {DEEPEST} levels")
+            raise DefinitionError(f"A definition can have at most {DEEPEST} levels")
         if count > MOST_VALUES:
-            raise DefinitionError(f"A definition has at most {MOST_VALUES} values")
+            raise DefinitionError(f"A definition can have at most {MOST_VALUES} values")
         if any(isinstance(value, float) and not math.isfinite(value) for value in level):
             raise DefinitionError("The definition has a number that is too large")
 
 
 def refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not in JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

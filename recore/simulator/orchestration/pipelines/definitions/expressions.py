@@ -160,7 +160,7 @@ def _parse_join(argument: Any, scope: Scope) -> Expression:
             texts.append(as_text(value.evaluate(context)))
             length += len(texts[-1]) + len(checked["On"])
             if length > LONGEST:
-                raise StepFailure(f"ClientError: {JOIN}: the text has more than {LONGEST} characters")
+                raise StepFailure(f"ClientError: {JOIN}: the string has more than {LONGEST} characters")
         return str(checked["On"]).join(texts)
 
     return Expression("string", evaluate, steps_of(values))
@@ -169,12 +169,12 @@ def _parse_join(argument: Any, scope: Scope) -> Expression:
 def _parse_json_get(argument: Any, scope: Scope) -> Expression:
     checked = members(argument, JSON_GET, {"Path": str}, {"PropertyFile": (dict, str), "S3Uri": (dict, str)})
     if ("PropertyFile" in checked) == ("S3Uri" in checked):
-        raise DefinitionError(f"{JSON_GET} has either a PropertyFile or an S3Uri")
+        raise DefinitionError(f"{JSON_GET} must have either a PropertyFile or an S3Uri")
     path = _json_path(checked["Path"])
     if "S3Uri" in checked:
         uri = parse(checked["S3Uri"], scope)
         if uri.type not in ("string", "any"):
-            raise DefinitionError(f"{JSON_GET}: S3Uri is a {uri.type}, not a text")
+            raise DefinitionError(f"{JSON_GET}: S3Uri is a {uri.type}, not a string")
     else:
         uri = _property_file(checked["PropertyFile"], scope)
 
@@ -219,7 +219,7 @@ def _find_step(text: str, scope: Scope) -> "PipelineStep":
 
 def _json_path(text: str) -> JsonPath:
     if len(text) > LONGEST_PATH:
-        raise DefinitionError(f"{JSON_GET}: a Path has at most {LONGEST_PATH} characters")
+        raise DefinitionError(f"{JSON_GET}: a Path can have at most {LONGEST_PATH} characters")
     start = "" if text.startswith("$") else "$" if text.startswith("[") else "$."
     try:
         return JsonPath(start + text)

@@ -65,7 +65,7 @@ class Parameter:
 def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
     """Return the parameters that a definition declares, by name. Raises DefinitionError."""
     if len(documents) > MOST:
-        raise DefinitionError(f"A pipeline has at most {MOST} parameters")
+        raise DefinitionError(f"A pipeline can have at most {MOST} parameters")
     parameters: dict[str, Parameter] = {}
     for number, document in enumerate(documents, 1):
         place = f"Parameter {number}"
@@ -93,7 +93,7 @@ def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[
     texts: dict[str, str] = {}
     for item in requested:
         if item["Name"] not in parameters:
-            raise DefinitionError(f"Parameter {item['Name']} is not one of the pipeline's")
+            raise DefinitionError(f"Parameter {item['Name']} is not a parameter of the pipeline")
         if item["Name"] in texts:
             raise DefinitionError(f"Parameter {item['Name']} is passed twice")
         texts[item["Name"]] = item["Value"]

@@ -81,7 +81,7 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
         members = below.members if below.type_name == "structure" else {}
         named = any(_is_name(name) and member.type_name == "string" for name, member in members.items())
         if isinstance(token, str) and not named:
-            raise DefinitionError(f"the items of this list have no names: '{token[:80]}' must be a number")
+            raise DefinitionError(f"this list is indexed by number, not by '{token[:80]}'")
     else:
         raise DefinitionError(f"'{shape.name}' has no property or item '{str(token)[:80]}'")
     return below

@@ -63,7 +63,7 @@ def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
         if any(policy.exceptions.intersection(exceptions) for policy in policies):
             raise DefinitionError("RetryPolicies: two policies have the same ExceptionType")
         if "MaxAttempts" in checked and "ExpireAfterMin" in checked:
-            raise DefinitionError("RetryPolicies: a policy has either MaxAttempts or ExpireAfterMin")
+            raise DefinitionError("RetryPolicies: a policy can have either MaxAttempts or ExpireAfterMin, not both")
         limits = {"MaxAttempts": (1, MOST_ATTEMPTS), "ExpireAfterMin": (1, LONGEST_MINUTES)}
         limits |= {"IntervalSeconds": (0, LONGEST_INTERVAL), "BackoffRate": (0, HIGHEST_RATE)}
         for name, (least, most) in limits.items():

@@ -71,7 +71,9 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
         type_name = document.get("Type")
         step_type = STEP_TYPES.get(type_name) if isinstance(type_name, str) else None
         if step_type is None:
-            raise DefinitionError(f"the type {str(type_name)[:80]} is not simulated: {', '.join(STEP_TYPES)} are")
+            raise DefinitionError(
+                f"the type {str(type_name)[:80]} is not simulated; use one of {', '.join(STEP_TYPES)}"
+            )
         options = {option: OPTIONS[option] for option in step_type.options}
         checked = members(document, "its members", {"Name": str, "Type": str, "Arguments": dict}, COMMON | options)
         for member, longest in LONGEST.items():
