@@ -1,4 +1,4 @@
-"""Families of images: which image belongs to which family, and which are refused by name, with the remedy."""
+"""Families of images: the family of each image, and the images that are refused by name with advice."""
 
 import re
 import subprocess
@@ -54,7 +54,7 @@ def test_the_tag_of_an_image(repository: str, digest: str) -> None:
 
 
 def refusal_of(client: Client, image: str, **members: Any) -> str:
-    """Return the message of the ValidationException with which a training job with an image is refused."""
+    """Return the ValidationException message for a training job with an image that is refused."""
     with pytest.raises(ClientError) as raised:
         submit(client, **{"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members)
     assert raised.value.response["Error"]["Code"] == "ValidationException"
@@ -233,15 +233,15 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_step_of_the_sdk_that_repacks_a_model(either: Client) -> None:
+def test_the_step_of_the_sdk_that_repacks_a_model(any_client: Client) -> None:
     """A requirements.txt beside the script is for the model's server: nothing is installed for this step."""
-    job = either.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
+    job = any_client.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
     job = repack(
-        either,
+        any_client,
         job["ModelArtifacts"]["S3ModelArtifacts"],
         "def model_fn(model_dir): return 1\n",
         **{"requirements.txt": "no-such-package-at-all==7.0\n"},
     )
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    files = content(either.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
+    files = content(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
     assert files == {"model.txt": b"2", "code/inference.py": b"def model_fn(model_dir): return 1\n"}

@@ -1,4 +1,4 @@
-"""The errors of all registry and pipeline operations if a resource that a request names is missing or in use."""
+"""The errors of all registry and pipeline operations if a resource in the request is missing or in use."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ KINDS = (
 
 
 def error_of(client: Client, operation: str, request: dict[str, Any]) -> str:
-    """Return the code of the error that answers a request, and check that the API's model of the operation has it."""
+    """Return the error code of a request, and check that the API's model of the operation declares it."""
     with pytest.raises(ClientError) as caught:
         getattr(client.sagemaker, xform_name(operation))(**request)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400

@@ -1,4 +1,4 @@
-"""Requests at the port, valid or not: each gets a JSON response with a code that names the error."""
+"""Valid and invalid HTTP requests: an error response is JSON with a code that names the error."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import spoiled, valid
+from simulator.shapes import modified, valid
 from support.fuzzing import examples
 from support.simulator_client import Client
 
@@ -220,7 +220,7 @@ def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
     """Such requests start no jobs: no generated image belongs to the scikit-learn family."""
     name = data.draw(st.sampled_from(ANSWERED))
     document = data.draw(valid(operation_model(name).input_shape))
-    document = data.draw(st.just(document) | spoiled(document))
+    document = data.draw(st.just(document) | modified(document))
     status, answer = ask(client, f"SageMaker.{name}", json.dumps(document).encode())
     assert status in (200, 400), answer
 

@@ -120,7 +120,7 @@ def test_the_newest_events_of_logs_are_kept(client: Client, monkeypatch: pytest.
     monkeypatch.setattr(retention, "STREAM", 10 << 20)
     quiet, endless = Stream(client), Stream(client)
     quiet.put(2)
-    endless.put(44)  # a clean-up comes every 32 MB, so there is one between 10 and 42 MB, wherever the count starts
+    endless.put(44)  # a clean-up runs every 32 MB, so there is one between 10 and 42 MB, wherever the count starts
     note, *numbers = endless.kept()
     assert note == retention.NOT_KEPT.split()[0]
     assert numbers == [str(number) for number in range(440 - len(numbers), 440)]

@@ -1,4 +1,4 @@
-"""The search for hyperparameters, without jobs: what it suggests, learns and stops."""
+"""The search for hyperparameters, without jobs: suggestions, learning and early stopping."""
 
 import itertools
 import math
@@ -37,7 +37,7 @@ def loss(values: dict[str, str]) -> float:
 
 
 def run(search: Search, trials: int) -> list[dict[str, str]]:
-    """Try so many values one after another, and return them."""
+    """Run a number of trials one after another; return their values."""
     tried = []
     for _ in range(trials):
         number, values = search.suggest()
@@ -47,7 +47,7 @@ def run(search: Search, trials: int) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-def test_bayesian_beats_random_at_equal_numbers_of_jobs() -> None:
+def test_bayesian_beats_random_search_with_equal_numbers_of_jobs() -> None:
     """Over 30 seeds with equal numbers of trials, it is better on average and for most seeds."""
     best = {
         strategy: [min(map(loss, run(Search(strategy, RANGES, maximize=False, seed=seed), 25))) for seed in range(30)]
@@ -76,7 +76,7 @@ def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> N
     tried = run(search(3), 14)
     assert run(search(3), 14) == tried
     assert run(search(4), 14)[0] != tried[0]
-    restarted = search(3)  # as after a restart: the known results are added, then the search continues as it would have
+    restarted = search(3)  # as after a restart: the known results are added, then the search continues unchanged
     for values in tried[:12]:
         number, same = restarted.add(values)
         assert same == values
