@@ -130,7 +130,7 @@ def make_parquet(**columns: Any) -> bytes:
 
 
 def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
-    """The label is the first column, whatever its numeric type; features may be missing."""
+    """The label is the first column, of any numeric type; features may be missing."""
     labels, *features = TRAIN.T
     columns = {f"f{number}": pa.array(values, from_pandas=True) for number, values in enumerate(features)}
     data = make_parquet(label=labels, **columns)
@@ -187,7 +187,7 @@ def test_when_training_stops_early(
     channels: list[str],
     stops: bool,
 ) -> None:
-    """Since version 1.3, training stops early only if a metric is named and there is a channel named validation."""
+    """Since version 1.3, training stops early only if the request names a metric and has a channel named validation."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     data = {"train": csv_of(TRAIN)} | dict.fromkeys(channels, csv_of(VALIDATION))
     make_job_folder(
@@ -231,7 +231,7 @@ def test_the_metric_of_a_version(
     assert all(re.fullmatch(rf"\[\d\]#011train-{metric}:[\d.]+", line) for line in lines), lines
 
 
-def test_earlier_versions_weight_the_training_data_alone(
+def test_earlier_versions_weight_only_the_training_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.0-1")

@@ -49,8 +49,8 @@ def points(text: str) -> list[float | None]:
 )
 def test_missing_data(to_alarm: int, text: str, states: str) -> None:
     for missing, state in zip(TREATMENTS, states.split(), strict=True):
-        found = alarm_state(points(text), "GreaterThanThreshold", 5.0, 3, to_alarm, missing)
-        assert found == (None if state == "SAME" else state), missing
+        result = alarm_state(points(text), "GreaterThanThreshold", 5.0, 3, to_alarm, missing)
+        assert result == (None if state == "SAME" else state), missing
 
 
 @pytest.mark.parametrize(

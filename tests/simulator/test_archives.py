@@ -66,7 +66,7 @@ def test_the_sizes_of_all_files_count_together(tmp_path: Path) -> None:
     unpack(path, tmp_path / "once", volume)
     assert len(list((tmp_path / "once").iterdir())) == 4
     unpack(path, tmp_path / "twice", volume)
-    with pytest.raises(JobFailed, match="larger than VolumeSizeInGB"):  # there is room for two
+    with pytest.raises(JobFailed, match="larger than VolumeSizeInGB"):  # there is space for two
         unpack(path, tmp_path / "again", volume)
 
 

@@ -219,7 +219,7 @@ def test_settings_without_effect_are_in_the_log(client: Client) -> None:
 
 
 def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
-    """Checkpoints are not kept, but a script that writes them must not fail. The folder belongs to the job alone."""
+    """Checkpoints are not kept, but a script that writes them must not fail. Each job has its own folder."""
     script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/{}/1', 'w').write('1')"
     outside = f"{tmp_path}/outside"
     for path in ("checkpoints", "mine/of/all", outside):  # the last path has two slashes after /opt/ml

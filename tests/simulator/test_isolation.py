@@ -116,7 +116,7 @@ for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passw
     for s3_output in result:
         if Path(s3_output).is_dir():
             assert not (Path(s3_output) / name).exists()
-    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # part of the layer that belongs to the job alone
+    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # in the layer that only this job can see
     assert not any(result[s3_output] for s3_output in result if s3_output not in layer)
     assert result["/tmp"]
 

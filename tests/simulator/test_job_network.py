@@ -89,7 +89,7 @@ def test_a_job_that_excludes_the_network(client: Client) -> None:
     assert "\nFalse\n" in printed
 
 
-@pytest.mark.parametrize("place", ISOLATION_PARAMETERS)
+@pytest.mark.parametrize("isolation", ISOLATION_PARAMETERS)
 def test_a_simulator_that_jobs_cannot_call(isolation: str) -> None:
     image = {"image": IMAGE} if isolation == "docker" else {}
     with make_simulator(isolation, False) as simulator:

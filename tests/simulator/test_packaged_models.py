@@ -198,7 +198,7 @@ def test_pipelines_of_packages_that_are_refused(packages: Packages) -> None:
     message = refusal(packages.sagemaker.create_model, ModelName="m-16", Containers=[container] * 2)
     assert "at most 15, not 16" in message
     assert "has several containers" in refusal(create, packages, package, ContainerHostname="a")
-    lone = {"Image": IMAGE, "InferenceSpecificationName": "a"}
+    container_without_package = {"Image": IMAGE, "InferenceSpecificationName": "a"}
     assert "needs a ModelPackageName" in refusal(
-        packages.sagemaker.create_model, ModelName="m-lone", PrimaryContainer=lone
+        packages.sagemaker.create_model, ModelName="m-lone", PrimaryContainer=container_without_package
     )

@@ -69,7 +69,7 @@ def ask(
     return answer.status, document
 
 
-def test_a_request_is_recognised_by_its_header_alone(client: Client) -> None:
+def test_a_request_needs_only_its_target_header(client: Client) -> None:
     assert ask(client, service=None)[0] == 200
 
 
@@ -182,7 +182,7 @@ def test_an_internal_error_is_answered(client: Client, monkeypatch: pytest.Monke
         ("StopProcessingJob", "ResourceNotFound"),
         ("DescribeTransformJob", "ResourceNotFound"),
         ("StopTransformJob", "ResourceNotFound"),
-        ("DescribeModel", "ValidationException"),  # the models of these operations have no error of their own
+        ("DescribeModel", "ValidationException"),  # the models of these operations declare no errors
         ("DeleteModel", "ValidationException"),
     ],
 )

@@ -161,7 +161,7 @@ def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client,
 
 
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:
-    """The SDK's step puts the script beside the model, whose weights alone cannot be served."""
+    """The SDK's step adds the script to the model's archive, whose weights cannot be served without it."""
     uri = train_slope(client, 2)["ModelArtifacts"]["S3ModelArtifacts"]
     weights_only = create_endpoint(client, endpoints, uri)
     job = repack(client, uri, SCRIPT)

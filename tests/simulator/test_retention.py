@@ -50,10 +50,14 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     begins = [hour - datetime.timedelta(**{unit: age}) for unit, (age, _) in ages.items()]
     second = datetime.timedelta(seconds=1)
     data = [
-        {"Timestamp": begin + number * second, "Value": float(number), "Dimensions": [{"Name": "d", "Value": which}]}
+        {
+            "Timestamp": begin + number * second,
+            "Value": float(number),
+            "Dimensions": [{"Name": "d", "Value": dimension}],
+        }
         for begin in begins
         for number in range(1200)
-        for which in ("a", "b")
+        for dimension in ("a", "b")
     ]
     data += [{"Timestamp": NOW - number * second, "Value": 1.0} for number in range(100)]
     sets = {"SampleCount": 3, "Sum": 6.0, "Minimum": 0.5, "Maximum": 4.0}

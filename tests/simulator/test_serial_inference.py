@@ -1,4 +1,4 @@
-"""The requests of AWS's notebooks about serial inference, replayed by boto3 alone.
+"""The requests of AWS's notebooks about serial inference, replayed with only boto3.
 
 recorded/sklearn-demo.json and pytorch-demo.json are the definitions that version 2 of the SDK (2.257.7) writes for the
 notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. The scripts at the addresses

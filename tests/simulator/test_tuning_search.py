@@ -88,8 +88,8 @@ def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> N
 def test_parallel_trials_differ_before_any_has_ended() -> None:
     search = Search("Bayesian", RANGES, maximize=False, seed=1)
     run(search, 12)
-    together = [tuple(search.suggest()[1].values()) for _ in range(4)]
-    assert len(set(together)) == 4
+    parallel_trials = [tuple(search.suggest()[1].values()) for _ in range(4)]
+    assert len(set(parallel_trials)) == 4
 
 
 def test_a_failed_trial_does_not_end_the_search() -> None:
@@ -101,13 +101,13 @@ def test_a_failed_trial_does_not_end_the_search() -> None:
 
 def test_results_of_other_searches_are_used() -> None:
     """After 40 results of a random search, the first suggestions are better than random ones."""
-    cold, warm = (Search("Bayesian", RANGES, maximize=False, seed=2) for _ in range(2))
+    new_search, informed_search = (Search("Bayesian", RANGES, maximize=False, seed=2) for _ in range(2))
     for values in run(Search("Random", RANGES, maximize=False, seed=5), 40):
-        assert warm.learn(values, loss(values))
-    first, random = ([loss(values) for values in run(search, 8)] for search in (warm, cold))
+        assert informed_search.learn(values, loss(values))
+    first, random = ([loss(values) for values in run(search, 8)] for search in (informed_search, new_search))
     assert statistics.fmean(first) < statistics.fmean(random)
-    assert not warm.learn({"rate": "0.1", "depth": "21", "momentum": "0.5", "kind": "a"}, 0.0)
-    assert not warm.learn({"rate": "0.1"}, 0.0)
+    assert not informed_search.learn({"rate": "0.1", "depth": "21", "momentum": "0.5", "kind": "a"}, 0.0)
+    assert not informed_search.learn({"rate": "0.1"}, 0.0)
 
 
 def test_hyperband_stops_worse_trials_and_those_that_used_their_share() -> None:

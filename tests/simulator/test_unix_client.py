@@ -100,7 +100,7 @@ def test_a_request_has_one_deadline(socket_path: Path, respond: Callable[[socket
         start = time.monotonic()
         with pytest.raises(TimedOut, match=r"^the server did not respond within 1 s$"):
             UnixClient(socket_path).request("POST", "/invocations", b"x" * (8 << 20), deadline=Deadline(1))
-        assert time.monotonic() - start < 30  # each of the servers goes on for longer
+        assert time.monotonic() - start < 30  # each server takes longer than this
 
 
 MALFORMED = {

@@ -143,7 +143,7 @@ def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) ->
 def test_an_endpoint_of_an_older_image(
     client: Client, endpoints: Endpoints, job: dict[str, Any], expected: xgb.Booster
 ) -> None:
-    """Before version 1.2-2, predictions are in one line, whatever Accept says."""
+    """Before version 1.2-2, predictions are in one line for any Accept header."""
     name = f"xgboost-{next(numbers)}"
     image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest"
     container = {"Image": image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
