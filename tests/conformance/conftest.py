@@ -2,7 +2,7 @@
 
     CONFORMANCE_URL=http://127.0.0.1:8080 CONFORMANCE_SUBMISSION=echo python -m pytest tests/conformance
 
-runs the cases of one submission against a server that already has it.
+runs the cases of one submission against a server that already serves it.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Servers of a submission: one that already runs somewhere, one as a process, and one in our container image."""
+"""Servers of a submission: one that is already running, one as a process, and one in our container image."""
 
 import http.client
 import os
@@ -60,7 +60,7 @@ class Server:
         return self.request("POST", "/invocations", body, Content_Type=content_type, **headers)
 
     def wait(self, runs: Callable[[], bool]) -> None:
-        """Wait for a response that is not a proxy's while the server runs: some servers are supposed to end."""
+        """Wait until the server itself (not a proxy) responds, or until it has ended, as some servers should."""
         deadline = time.monotonic() + 120
         while runs():
             try:
@@ -85,18 +85,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def anywhere(submission: str, folder: Path) -> Iterator[Server]:
+def at_url(submission: str, folder: Path) -> Iterator[Server]:
     """Return the server at CONFORMANCE_URL."""
     address = urlsplit(URL)
     server = Server(address.hostname or "", address.port or 80)
-    until = time.monotonic() + 5  # if nothing is listening by then, nothing will be
+    until = time.monotonic() + 5  # a server at a URL should be listening by then
     server.wait(lambda: time.monotonic() < until)
     yield server
 
 
 @contextmanager
 def process(submission: str, folder: Path) -> Iterator[Server]:
-    """Start the room's serving program; `folder` is its /opt/ml."""
+    """Start the serving program as a process; `folder` is its /opt/ml."""
     shutil.copytree(SUBMISSIONS / submission, folder / "model/code")
     settings = {name: value.replace("/opt/ml", str(folder)) for name, value in variables(submission).items()}
     server = Server("127.0.0.1", free_port())
@@ -152,4 +152,4 @@ def container(submission: str, folder: Path) -> Iterator[Server]:
             running.remove(force=True, v=True)
 
 
-STARTERS = {"url": anywhere, "process": process, "docker": container}
+STARTERS = {"url": at_url, "process": process, "docker": container}

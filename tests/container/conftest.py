@@ -1,4 +1,4 @@
-"""Copies of recore/container alone, as a container contains them, and servers and training jobs that run from there."""
+"""A copy of only recore/container, as in an image, and servers and training jobs that run from it."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ from support.checkout import ROOT, environment
 
 
 @pytest.fixture(scope="session")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def program_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere") / "container"
     shutil.copytree(ROOT / "recore/container", folder, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
@@ -95,7 +95,7 @@ Serve = Callable[..., Server]
 
 
 @pytest.fixture(scope="module")
-def serve(room: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+def serve(program_folder: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Start a server for the user's files, on a Unix socket or a port, and wait until it answers pings."""
     running = []
 
@@ -119,8 +119,8 @@ def serve(room: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -
         log = base.with_suffix(".log")
         with open(log, "wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-P", str(room / "serving.py"), "--bind", bind]
-                + (["--hooks", str(room / hooks)] if hooks else []),
+                [sys.executable, "-P", str(program_folder / "serving.py"), "--bind", bind]
+                + (["--hooks", str(program_folder / hooks)] if hooks else []),
                 env=variables,
                 cwd=tmp_path_factory.mktemp("cwd"),
                 stdout=output,
@@ -147,7 +147,7 @@ def serve(room: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @dataclass
-class Ended:
+class JobResult:
     code: int
     stdout: str
     stderr: str
@@ -159,7 +159,7 @@ class Ended:
 class Job:
     """A training job's folders; `run` starts the training program in them."""
 
-    room: Path
+    program_folder: Path
     base: Path
 
     def configure(self, hyperparameters: dict[str, str], hosts: tuple[str, ...] = ("algo-1",)) -> None:
@@ -181,7 +181,7 @@ class Job:
 
     def start(self, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-P", str(self.room / "training.py")],
+            [sys.executable, "-P", str(self.program_folder / "training.py")],
             env=environment() | {"SAGEMAKER_BASE_DIR": str(self.base)} | variables,
             cwd=self.base.parent,
             stdout=subprocess.PIPE,
@@ -190,17 +190,17 @@ class Job:
             errors="replace",
         )
 
-    def run(self, **variables: str) -> Ended:
+    def run(self, **variables: str) -> JobResult:
         with self.start(**variables) as process:
             return self.end(process)
 
-    def end(self, process: subprocess.Popen[str]) -> Ended:
+    def end(self, process: subprocess.Popen[str]) -> JobResult:
         stdout, stderr = process.communicate(timeout=60)
         failure = self.base / "output/failure"
         reason = failure.read_text() if failure.exists() else None
-        return Ended(process.returncode, stdout, stderr, reason, self.base)
+        return JobResult(process.returncode, stdout, stderr, reason, self.base)
 
 
 @pytest.fixture
-def job(room: Path, tmp_path: Path) -> Job:
-    return Job(room, tmp_path / "ml")
+def job(program_folder: Path, tmp_path: Path) -> Job:
+    return Job(program_folder, tmp_path / "ml")

@@ -30,14 +30,14 @@ def free_port() -> int:
         return listening.getsockname()[1]
 
 
-def bridged(*words: object, **options: object) -> "subprocess.Popen[str]":
+def start_bridge(*words: object, **options: object) -> "subprocess.Popen[str]":
     command = [sys.executable, "-P", BRIDGE, *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 @contextmanager
 def echo(listening: socket.socket) -> Iterator[None]:
-    """Echo what each connection sends until the block ends."""
+    """Echo all data of each connection until the block ends."""
 
     def serve() -> None:
         while True:
@@ -71,14 +71,16 @@ def test_from_a_port_to_a_socket(path: str) -> None:
     listening.listen()
     port = free_port()
     with echo(listening):
-        printed, errors = bridged(port, path, sys.executable, "-c", CALL, port).communicate(timeout=60)
+        printed, errors = start_bridge(port, path, sys.executable, "-c", CALL, port).communicate(timeout=60)
     assert (printed, errors) == ("1000000\n", "")
 
 
 def test_from_a_socket_to_a_port(path: str) -> None:
     """The simulator calls a model's server in a container."""
     port = free_port()
-    process = bridged(path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT / "data")
+    process = start_bridge(
+        path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT / "data"
+    )
     try:
         wait_until(lambda: status_of(path) == 200)
     finally:
@@ -100,15 +102,15 @@ def status_of(path: str) -> int | None:
         connection.close()
 
 
-def test_the_status_of_the_command_and_no_child_of_ours(path: str) -> None:
+def test_the_command_has_no_child_processes_and_its_status_is_returned(path: str) -> None:
     script = "import os, sys\ntry: os.waitpid(-1, 0)\nexcept ChildProcessError: sys.exit(7)"
-    process = bridged(path, free_port(), sys.executable, "-c", script)
+    process = start_bridge(path, free_port(), sys.executable, "-c", script)
     process.communicate(timeout=60)
     assert process.returncode == 7
 
 
 def test_signals_reach_the_command(path: str) -> None:
-    process = bridged(path, free_port(), "sleep", "60")
+    process = start_bridge(path, free_port(), "sleep", "60")
     wait_until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == -signal.SIGTERM
@@ -116,6 +118,6 @@ def test_signals_reach_the_command(path: str) -> None:
 
 
 def test_no_such_command(path: str) -> None:
-    process = bridged(path, free_port(), "no-such-command")
+    process = start_bridge(path, free_port(), "no-such-command")
     assert process.communicate(timeout=60)[1] == "no-such-command: No such file or directory\n"
     assert process.returncode == 1

@@ -31,21 +31,23 @@ app = worker.Worker(transform_fn=served.transform, initialize_fn=served.initiali
 """
 
 
-def run(room: Path, script: str) -> subprocess.CompletedProcess[str]:
+def run(program_folder: Path, script: str) -> subprocess.CompletedProcess[str]:
     """Run a script with a Python that has the package, as in a container."""
-    environment = dict(os.environ, PYTHONPATH=str(room / "library"))
+    environment = dict(os.environ, PYTHONPATH=str(program_folder / "library"))
     return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
-def address(room: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(program_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Return the address of the application that `server.start` serves."""
     folder = tmp_path_factory.mktemp("framework")
     (folder / "application.py").write_text(APPLICATION)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = dict(os.environ, PYTHONPATH=f"{room / 'library'}:{folder}", SAGEMAKER_BIND_TO_PORT=str(port))
+    environment = dict(
+        os.environ, PYTHONPATH=f"{program_folder / 'library'}:{folder}", SAGEMAKER_BIND_TO_PORT=str(port)
+    )
     environment |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1", "SAGEMAKER_BASE_DIR": str(folder)}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
     script = "from sagemaker_containers.beta.framework import server; server.start('application:app')"
@@ -94,39 +96,39 @@ def test_an_error_of_a_hook(address: str) -> None:
     assert post(address, "[1, 2, 3, 4]", Content_Type="application/json")[0] == 500
 
 
-def test_every_name_can_be_imported(room: Path) -> None:
+def test_every_name_can_be_imported(program_folder: Path) -> None:
     script = f"""
 import os
-os.environ["SAGEMAKER_BASE_DIR"] = {str(room.parent / "ml")!r}
+os.environ["SAGEMAKER_BASE_DIR"] = {str(program_folder.parent / "ml")!r}
 import sagemaker_containers.beta.framework as framework
 for name in dir(framework):
     print(name, getattr(framework, name))
 """
-    ended = run(room, script)
+    ended = run(program_folder, script)
     assert ended.returncode == 0, ended.stderr
     names = {line.split()[0] for line in ended.stdout.splitlines()}
     assert names >= {"content_types", "encoders", "env", "modules", "transformer", "worker", "server", "training_env"}
 
 
-def test_the_module_that_multi_instance_examples_import(room: Path) -> None:
+def test_the_module_that_multi_instance_examples_import(program_folder: Path) -> None:
     script = (
         "from sagemaker_containers import entry_point; print(entry_point.run, entry_point._wait_hostname_resolution)"
     )
-    ended = run(room, script)
+    ended = run(program_folder, script)
     assert ended.returncode == 0, ended.stderr
 
 
-def test_an_unknown_name(room: Path) -> None:
-    ended = run(room, "from sagemaker_containers.beta.framework import nothing")
+def test_an_unknown_name(program_folder: Path) -> None:
+    ended = run(program_folder, "from sagemaker_containers.beta.framework import nothing")
     assert "ImportError: cannot import name 'nothing'" in ended.stderr
 
 
-def test_transform_fn_replaces_the_other_hooks(room: Path) -> None:
+def test_transform_fn_replaces_the_other_hooks(program_folder: Path) -> None:
     script = "from sagemaker_containers.beta.framework import transformer\n"
     script += "transformer.Transformer(input_fn=id, transform_fn=id)"
-    assert "ValueError: transform_fn cannot be combined" in run(room, script).stderr
+    assert "ValueError: transform_fn cannot be combined" in run(program_folder, script).stderr
 
 
-def test_ports_outside_the_range(room: Path) -> None:
+def test_ports_outside_the_range(program_folder: Path) -> None:
     script = "from sagemaker_containers.beta.framework import server; server.next_safe_port('5000-5001', '5001')"
-    assert "ValueError: the port 5002 is outside the range 5000-5001" in run(room, script).stderr
+    assert "ValueError: the port 5002 is outside the range 5000-5001" in run(program_folder, script).stderr

@@ -34,11 +34,11 @@ def server(serve):
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_largest_request(server, chunked: bool) -> None:
-    def sent(size: int) -> int:
+    def post_status(size: int) -> int:
         body = b"1" * size
         return server.post(iter([body]) if chunked else body).status
 
-    assert [sent(1000), sent(1001), sent(8_000_000), sent(1)] == [200, 413, 413, 200]
+    assert [post_status(1000), post_status(1001), post_status(8_000_000), post_status(1)] == [200, 413, 413, 200]
 
 
 def test_large_request_by_default(serve) -> None:
@@ -89,20 +89,30 @@ def test_model_that_does_not_load(serve, name: str) -> None:
 
 
 @contextlib.contextmanager
-def loading(room: Path, sockets: Path, base: Path, module: str, workers: int = 2) -> Iterator[subprocess.Popen[str]]:
-    """Start a server, with a folder for the reason of a failure, and return it while it loads."""
+def loading_server(
+    program_folder: Path, sockets: Path, base: Path, module: str, workers: int = 2
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a server that has a folder for its failure reason; yield its process while it loads."""
     (base / "model/code").mkdir(parents=True)
     (base / "model/code/inference.py").write_text(module)
     (base / "output").mkdir()
     variables = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers)}
-    command = [sys.executable, "-P", str(room / "serving.py"), "--bind", f"unix:{tempfile.mkdtemp(dir=sockets)}/socket"]
+    command = [
+        sys.executable,
+        "-P",
+        str(program_folder / "serving.py"),
+        "--bind",
+        f"unix:{tempfile.mkdtemp(dir=sockets)}/socket",
+    ]
     with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         yield process
 
 
-def test_model_that_does_not_load_leaves_the_reason(room: Path, sockets: Path, tmp_path: Path) -> None:
+def test_model_that_does_not_load_leaves_the_reason(program_folder: Path, sockets: Path, tmp_path: Path) -> None:
     failure = tmp_path / "output/failure"
-    with loading(room, sockets, tmp_path, "def model_fn(model_dir): raise OSError('torn ' * 1000)") as process:
+    with loading_server(
+        program_folder, sockets, tmp_path, "def model_fn(model_dir): raise OSError('torn ' * 1000)"
+    ) as process:
         deadline = time.monotonic() + 120
         while not (failure.exists() and failure.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -113,10 +123,12 @@ def test_model_that_does_not_load_leaves_the_reason(room: Path, sockets: Path, t
 
 
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)"])
-def test_a_process_that_ends_while_it_loads_the_model(room: Path, sockets: Path, tmp_path: Path, end: str) -> None:
+def test_a_process_that_ends_while_it_loads_the_model(
+    program_folder: Path, sockets: Path, tmp_path: Path, end: str
+) -> None:
     """The server ends too and leaves the reason, because the next process would end in the same way."""
     module = f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}"
-    with loading(room, sockets, tmp_path, module) as process:
+    with loading_server(program_folder, sockets, tmp_path, module) as process:
         _, printed = process.communicate(timeout=120)
     assert process.returncode == 3
     reason = "the model did not load: the process that loaded it ended abruptly; see the log"
@@ -125,11 +137,11 @@ def test_a_process_that_ends_while_it_loads_the_model(room: Path, sockets: Path,
     assert ("was sent SIGSEGV" in printed) == ("SIGSEGV" in end)
 
 
-def test_a_server_that_is_stopped_while_it_loads_the_model(room: Path, sockets: Path, tmp_path: Path) -> None:
+def test_a_server_that_is_stopped_while_it_loads_the_model(program_folder: Path, sockets: Path, tmp_path: Path) -> None:
     """This does not count as a failure, even if a process does not end by itself."""
     block_sigterm = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
     module = f"import signal, time\ndef model_fn(folder): {block_sigterm}; print('in'); time.sleep(99)"
-    with loading(room, sockets, tmp_path, module, workers=1) as process:
+    with loading_server(program_folder, sockets, tmp_path, module, workers=1) as process:
         assert process.stdout
         assert process.stdout.readline() == "in\n"
         process.terminate()
@@ -152,7 +164,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 def test_a_process_that_ends_after_the_model_was_loaded_is_replaced(serve) -> None:
-    """It is replaced even if the next process ends while it loads the model."""
+    """It is replaced again if the next process ends while it loads the model."""
     server = serve(REPLACED, folders=("output",))
     first = server.post("1").text
     os.kill(int(first), signal.SIGKILL)
@@ -191,7 +203,7 @@ def test_a_traceback_is_one_write(serve, module: str) -> None:
     assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', text), text
 
 
-# These are the names of the room's own files.
+# These are names of files in recore/container, too.
 @pytest.mark.parametrize("code", ["model/code", "code"])
 def test_program_and_modules_beside_it(serve, code: str) -> None:
     files = {
@@ -311,9 +323,9 @@ def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
         ("MAX_CONTENT_LENGTH", "-1"),
     ],
 )
-def test_settings_that_are_not_numbers(room: Path, variable: str, value: str) -> None:
+def test_settings_that_are_not_numbers(program_folder: Path, variable: str, value: str) -> None:
     result = subprocess.run(
-        [sys.executable, "-P", str(room / "serving.py"), "--bind", "127.0.0.1:0"],
+        [sys.executable, "-P", str(program_folder / "serving.py"), "--bind", "127.0.0.1:0"],
         env=environment() | {variable: value},
         capture_output=True,
         text=True,

@@ -63,7 +63,7 @@ def test_absent_features_are_missing(
 
 
 def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The models vote unless the environment asks for the first one alone, which versions before 1.2-2 always serve."""
+    """The models vote unless the environment selects only the first one, which versions before 1.2-2 always serve."""
     labels = (TRAIN[:, 0] > 0).astype(int)
     data = xgb.DMatrix(TRAIN[:, 1:], label=labels)
     opposite = xgb.DMatrix(TRAIN[:, 1:], label=1 - labels)

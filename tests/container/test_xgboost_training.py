@@ -27,7 +27,7 @@ TRAIN, VALIDATION = table(300, 1), table(80, 2)
 
 
 @dataclass
-class Trained:
+class TrainedJob:
     """A job that has ended: its status, its output, and its folder /opt/ml."""
 
     status: int
@@ -53,7 +53,7 @@ def make_job_folder(
         (base / "input/data" / name / "part-0").write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def printed_by(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def training_output(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
     """Train on the files below `base` (/opt/ml in a container) and return the algorithm's output."""
     (base / "model").mkdir()
     algorithm.train(base)
@@ -61,8 +61,8 @@ def printed_by(base: Path, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 @pytest.fixture
-def train(tmp_path: Path) -> Callable[..., Trained]:
-    def run(settings: dict[str, str], channels: dict[str, str]) -> Trained:
+def train(tmp_path: Path) -> Callable[..., TrainedJob]:
+    def run(settings: dict[str, str], channels: dict[str, str]) -> TrainedJob:
         make_job_folder(tmp_path, settings, channels)
         result = subprocess.run(
             [sys.executable, "-P", ROOT / "recore/container/xgboost_training.py"],
@@ -71,12 +71,12 @@ def train(tmp_path: Path) -> Callable[..., Trained]:
             text=True,
             timeout=120,
         )
-        return Trained(result.returncode, result.stdout + result.stderr, tmp_path)
+        return TrainedJob(result.returncode, result.stdout + result.stderr, tmp_path)
 
     return run
 
 
-def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., Trained]) -> None:
+def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., TrainedJob]) -> None:
     """A channel without a ContentType is read as libsvm; the model keeps the trees of its best rounds."""
     settings = hyperparameters(num_round=200, early_stopping_rounds=3, eval_metric="rmse,mae", eta=0.5)
     trained = train(settings, {"train": libsvm_of(TRAIN), "validation": libsvm_of(VALIDATION)})
@@ -102,7 +102,7 @@ def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., Trained]) -
     ]
 
 
-def test_csv_is_read_instead_of_libsvm_and_weights_count(train: Callable[..., Trained]) -> None:
+def test_csv_is_read_instead_of_libsvm_and_weights_count(train: Callable[..., TrainedJob]) -> None:
     weights = np.random.default_rng(3).random(len(TRAIN)).round(3) + 0.1
     weighted = np.insert(TRAIN, 1, weights, axis=1)
     checked = np.insert(VALIDATION, 1, np.arange(len(VALIDATION)), axis=1)
@@ -123,25 +123,25 @@ def test_csv_is_read_instead_of_libsvm_and_weights_count(train: Callable[..., Tr
     assert error == pytest.approx(np.sqrt(weighted_error), abs=1e-4)
 
 
-def parquet_of(**columns: Any) -> bytes:
+def make_parquet(**columns: Any) -> bytes:
     file = io.BytesIO()
     pq.write_table(pa.table(columns), file)
     return file.getvalue()
 
 
 def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
-    """The label is the first column, whatever its numeric type; features may be missing."""
+    """The label is the first column, of any numeric type; features may be missing."""
     labels, *features = TRAIN.T
     columns = {f"f{number}": pa.array(values, from_pandas=True) for number, values in enumerate(features)}
-    data = parquet_of(label=labels, **columns)
+    data = make_parquet(label=labels, **columns)
     make_job_folder(tmp_path, hyperparameters(num_round=5), {"train": data}, "application/x-parquet")
     (tmp_path / "model").mkdir()
     algorithm.train(tmp_path)
-    predictions = Trained(0, "", tmp_path).booster().predict(matrix(VALIDATION))
+    predictions = TrainedJob(0, "", tmp_path).booster().predict(matrix(VALIDATION))
     np.testing.assert_array_equal(predictions, xgb.train(SETTINGS, matrix(TRAIN), 5).predict(matrix(VALIDATION)))
 
 
-WHOLE = parquet_of(label=[1, 2], depth=[3.5, 4.5])
+WHOLE = make_parquet(label=[1, 2], depth=[3.5, 4.5])
 
 
 @pytest.mark.parametrize(
@@ -150,12 +150,12 @@ WHOLE = parquet_of(label=[1, 2], depth=[3.5, 4.5])
         (b"", "part-0 is not a Parquet file of numbers"),
         (b"1,2\n", "part-0 is not a Parquet file of numbers"),
         (WHOLE[:-20], "part-0 is not a Parquet file of numbers"),
-        (parquet_of(label=[1], name=["deep"]), "part-0 is not a Parquet file of numbers"),
-        (parquet_of(label=[1], depths=[[1, 2]]), "part-0 is not a Parquet file of numbers"),
-        (parquet_of(label=[1.0], depth=[-1e300]), "part-0: column 2 of row 1 is infinite, or too large for a 32-bit"),
-        (parquet_of(label=[1]), "part-0 has a label but no features"),
-        (parquet_of(label=[1, None], depth=[1, 2]), "row 2 of the channel has no label"),
-        (parquet_of(label=pa.array([], "f8"), depth=pa.array([], "f8")), "part-0 is empty"),
+        (make_parquet(label=[1], name=["deep"]), "part-0 is not a Parquet file of numbers"),
+        (make_parquet(label=[1], depths=[[1, 2]]), "part-0 is not a Parquet file of numbers"),
+        (make_parquet(label=[1.0], depth=[-1e300]), "part-0: column 2 of row 1 is infinite, or too large for a 32-bit"),
+        (make_parquet(label=[1]), "part-0 has a label but no features"),
+        (make_parquet(label=[1, None], depth=[1, 2]), "row 2 of the channel has no label"),
+        (make_parquet(label=pa.array([], "f8"), depth=pa.array([], "f8")), "part-0 is empty"),
     ],
     ids=["nothing", "CSV", "cut off", "text", "lists", "too large", "one column", "no label", "no rows"],
 )
@@ -187,14 +187,14 @@ def test_when_training_stops_early(
     channels: list[str],
     stops: bool,
 ) -> None:
-    """Since version 1.3, training stops early only if a metric is named and there is a channel named validation."""
+    """Since version 1.3, training stops early only if the request names a metric and has a channel named validation."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     data = {"train": csv_of(TRAIN)} | dict.fromkeys(channels, csv_of(VALIDATION))
     make_job_folder(
         tmp_path, hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, "text/csv"
     )
-    printed = printed_by(tmp_path, capsys)
-    rounds = Trained(0, "", tmp_path).booster().num_boosted_rounds()
+    printed = training_output(tmp_path, capsys)
+    rounds = TrainedJob(0, "", tmp_path).booster().num_boosted_rounds()
     assert rounds < 60 if stops else rounds == 60
     assert ("early_stopping_rounds has no effect: " in printed) is not stops
 
@@ -226,18 +226,18 @@ def test_the_metric_of_a_version(
     settings = {"num_round": "3", "objective": objective} | ({"num_class": "2"} if "multi" in objective else {})
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
     make_job_folder(tmp_path, settings | {"early_stopping_rounds": "2"}, {"train": csv_of(data)}, "text/csv")
-    lines = [line for line in printed_by(tmp_path, capsys).splitlines() if line.startswith("[")]
+    lines = [line for line in training_output(tmp_path, capsys).splitlines() if line.startswith("[")]
     assert lines
     assert all(re.fullmatch(rf"\[\d\]#011train-{metric}:[\d.]+", line) for line in lines), lines
 
 
-def test_earlier_versions_weight_the_training_data_alone(
+def test_earlier_versions_weight_only_the_training_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.0-1")
     data = {"train": csv_of(np.insert(TRAIN, 1, 1, axis=1)), "validation": csv_of(VALIDATION)}
     make_job_folder(tmp_path, hyperparameters(num_round=2, csv_weights=1), data, "text/csv")
-    assert "The channel validation has 80 rows and 5 features." in printed_by(tmp_path, capsys)
+    assert "The channel validation has 80 rows and 5 features." in training_output(tmp_path, capsys)
 
 
 def grades(values: np.ndarray) -> np.ndarray:
@@ -259,21 +259,21 @@ def test_ranking_by_the_queries_of_libsvm(
     make_job_folder(
         tmp_path, hyperparameters(num_round=5, objective="rank:ndcg"), {"train": with_queries(TRAIN, 10)}, "libsvm"
     )
-    assert "no groups" not in printed_by(tmp_path, capsys)
+    assert "no groups" not in training_output(tmp_path, capsys)
     data = xgb.DMatrix(TRAIN[:, 1:], label=grades(TRAIN), group=[10] * 30)
     expected = xgb.train(SETTINGS | {"objective": "rank:ndcg"}, data, 5).predict(matrix(VALIDATION))
-    np.testing.assert_array_equal(Trained(0, "", tmp_path).booster().predict(matrix(VALIDATION)), expected)
+    np.testing.assert_array_equal(TrainedJob(0, "", tmp_path).booster().predict(matrix(VALIDATION)), expected)
 
 
 def test_early_stopping_before_1_3_is_by_the_last_metric(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """This also holds for a booster whose best rounds alone XGBoost cannot keep."""
+    """This also holds for a booster that XGBoost cannot reduce to its best rounds."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     settings = {"num_round": "60", "early_stopping_rounds": "2", "booster": "gblinear"}
     settings |= {"objective": "reg:squarederror", "eval_metric": "mse,rmse", "verbosity": "0"}
     make_job_folder(tmp_path, settings, {"train": csv_of(TRAIN), "validation": csv_of(VALIDATION)}, "text/csv")
-    rounds = [line for line in printed_by(tmp_path, capsys).splitlines() if line.startswith("[")]
+    rounds = [line for line in training_output(tmp_path, capsys).splitlines() if line.startswith("[")]
     assert len(rounds) < 60
     assert rounds[-1].rpartition("#011")[2].startswith("validation-mse:")
 
@@ -285,7 +285,7 @@ def test_early_stopping_uses_the_direction_of_the_image(
     settings = hyperparameters(num_round=9, early_stopping_rounds=2, objective="rank:ndcg", eval_metric=metric)
     data = {"train": with_queries(TRAIN, 10), "validation": with_queries(VALIDATION, 10)}
     make_job_folder(tmp_path, settings, data, "libsvm")
-    assert f"Early stopping {direction} {metric}, as on AWS" in printed_by(tmp_path, capsys)
+    assert f"Early stopping {direction} {metric}, as on AWS" in training_output(tmp_path, capsys)
 
 
 def test_a_hidden_file_is_refused(tmp_path: Path) -> None:
@@ -300,7 +300,7 @@ def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.Capt
     make_job_folder(
         tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv"
     )
-    assert "The channel train has no groups (`qid:` in libsvm): all rows form one group." in printed_by(
+    assert "The channel train has no groups (`qid:` in libsvm): all rows form one group." in training_output(
         tmp_path, capsys
     )
 
@@ -330,7 +330,7 @@ def test_invalid_training_inputs(tmp_path: Path, settings: dict, channels: dict,
     assert reason in str(raised.value)
 
 
-def test_the_reason_of_a_failure_is_the_jobs(train: Callable[..., Trained]) -> None:
+def test_the_reason_of_a_failure_is_the_jobs(train: Callable[..., TrainedJob]) -> None:
     trained = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
     assert trained.status == 1
     assert (trained.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: the hyperparam")
@@ -339,7 +339,7 @@ def test_the_reason_of_a_failure_is_the_jobs(train: Callable[..., Trained]) -> N
 
 
 def test_several_instances_are_refused_when_they_are_used() -> None:
-    """AWS's own example of script mode imports this, whatever the number of instances."""
+    """AWS's own script mode example imports this module even for a single instance."""
     with pytest.raises(NotImplementedError, match=r"distributed\.wait_hostname_resolution is not simulated: a job has"):
         distributed.wait_hostname_resolution(["algo-1"])
     with pytest.raises(NotImplementedError, match=r"distributed\.rabit_run is not simulated: a job has one instance"):

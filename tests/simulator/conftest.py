@@ -1,4 +1,4 @@
-"""Simulators that all tests of a session share."""
+"""Simulators that the tests of a session share."""
 
 from collections.abc import Iterator
 
@@ -26,14 +26,14 @@ def without_sandbox() -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def endpoints(client: Client) -> Iterator[Endpoints]:
-    """Return that simulator's endpoints. Those that a module leaves are deleted: they hold instances and folders."""
+    """Return the endpoints of `client`. Those that a module leaves are deleted: they occupy instances and folders."""
     endpoints = Endpoints(client)
     yield endpoints
     endpoints.delete_all()
 
 
 @pytest.fixture(scope="session", params=ISOLATIONS)
-def either(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """Return a client of a simulator with a sandbox, then of one without."""
+def any_client(request: pytest.FixtureRequest) -> Iterator[Client]:
+    """Return a client of a simulator: the test runs once with a sandbox and once without."""
     with Simulator(isolation=request.param) as simulator:
         yield Client(simulator)

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for requests: valid ones, made from a service model's shapes, and modified ones."""
+"""Hypothesis strategies for requests: valid ones, generated from a service model's shapes, and modified ones."""
 
 import re
 from functools import cache
@@ -65,7 +65,7 @@ def _structures(shape: Shape, depth: int) -> st.SearchStrategy[dict[str, Any]]:
 
 @cache
 def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
-    """Generate texts that match a pattern, extended to the least and greatest length if the pattern allows that."""
+    """Generate texts that match a pattern, some extended to the minimum or maximum length if the pattern allows it."""
     pattern = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9").replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     compiled = regex.compile(pattern, regex.ASCII if r"\p" not in pattern else 0)
 
@@ -104,8 +104,8 @@ def _strings(bounds: dict[str, Any]) -> st.SearchStrategy[str]:
     return st.text(st.characters(exclude_categories=["Cs"]), min_size=low, max_size=min(high, low + 20))
 
 
-def spoiled(document: Any) -> st.SearchStrategy[Any]:
-    """Generate a document in which one value is replaced, removed, or joined by an unknown member."""
+def modified(document: Any) -> st.SearchStrategy[Any]:
+    """Generate a document in which one value is replaced or removed, or an unknown member is added."""
     paths = list(_places(document, ()))
     return st.tuples(st.sampled_from(paths), ANYTHING, st.sampled_from(["put", "drop", "add"])).map(
         lambda change: _changed(document, *change)

@@ -1,4 +1,4 @@
-"""Alarms are evaluated as CloudWatch documents: from their metric's data points, whenever their state is read."""
+"""Alarms are evaluated as CloudWatch's guide describes: from the metric's data points, when their state is read."""
 
 import datetime
 from typing import Any
@@ -15,7 +15,7 @@ ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
 
 
 def points(text: str) -> list[float | None]:
-    """Return data points as the guide writes them: X is breaching, 0 is not, - is missing."""
+    """Return data points in the guide's notation: X is breaching, 0 is not, - is missing."""
     return [{"X": 10.0, "0": 0.0, "-": None}[point] for point in text.split()]
 
 
@@ -49,8 +49,8 @@ def points(text: str) -> list[float | None]:
 )
 def test_missing_data(to_alarm: int, text: str, states: str) -> None:
     for missing, state in zip(TREATMENTS, states.split(), strict=True):
-        found = alarm_state(points(text), "GreaterThanThreshold", 5.0, periods=3, to_alarm=to_alarm, missing=missing)
-        assert found == (None if state == "SAME" else state), missing
+        result = alarm_state(points(text), "GreaterThanThreshold", 5.0, periods=3, to_alarm=to_alarm, missing=missing)
+        assert result == (None if state == "SAME" else state), missing
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_comparisons(comparison: str, breaching: list[bool]) -> None:
     assert states == ["ALARM" if one else "OK" for one in breaching]
 
 
-class Watched:
+class WatchedMetric:
     """A metric and an alarm that watches it."""
 
     def __init__(self, client: Client, **members: Any):
@@ -85,12 +85,12 @@ class Watched:
         data = [{"MetricName": "metric", "Timestamp": time} | datum]
         self.cloudwatch.put_metric_data(Namespace=self.metric["Namespace"], MetricData=data)
 
-    def described(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         [alarm] = self.cloudwatch.describe_alarms(AlarmNames=[self.name])["MetricAlarms"]
         return alarm
 
     def state(self) -> str:
-        return self.described()["StateValue"]
+        return self.describe()["StateValue"]
 
     def set(self, state: str) -> None:
         self.cloudwatch.set_alarm_state(AlarmName=self.name, StateValue=state, StateReason="a drill")
@@ -102,7 +102,7 @@ class Watched:
 def test_statistics(client: Client, statistic: str, value: float) -> None:
     """Alarms evaluate single values, lists of values and statistic sets."""
     members = {"Statistic": statistic, "ComparisonOperator": "GreaterThanOrEqualToThreshold"}
-    reached = Watched(client, **members, Threshold=value)
+    reached = WatchedMetric(client, **members, Threshold=value)
     reached.put(Value=8.0)
     reached.put(Values=[1.0], Counts=[1.0])
     reached.put(StatisticValues={"SampleCount": 2, "Sum": 5, "Minimum": 2, "Maximum": 3})
@@ -113,14 +113,14 @@ def test_statistics(client: Client, statistic: str, value: float) -> None:
 
 def test_periods(client: Client) -> None:
     """Two of three data points must breach, each the sum of a minute."""
-    watched = Watched(client, EvaluationPeriods=3, DatapointsToAlarm=2)
+    watched = WatchedMetric(client, EvaluationPeriods=3, DatapointsToAlarm=2)
     assert watched.state() == "INSUFFICIENT_DATA"
     for age in (30, 30, 90):
         watched.put(age, Value=4.0)
     assert watched.state() == "OK"  # the sums are 8, 4 and missing
     watched.put(150, Value=6.0)
     assert watched.state() == "ALARM"
-    reason = watched.described()["StateReason"]
+    reason = watched.describe()["StateReason"]
     assert reason.startswith(
         "GreaterThanThreshold 5 for 2 of 3 data points: the last values of metric, oldest first, are"
     )
@@ -135,16 +135,16 @@ def test_periods(client: Client) -> None:
     [("missing", "INSUFFICIENT_DATA"), ("ignore", "INSUFFICIENT_DATA"), ("breaching", "ALARM"), ("notBreaching", "OK")],
 )
 def test_no_data(client: Client, missing: str, state: str) -> None:
-    watched = Watched(client, TreatMissingData=missing)
+    watched = WatchedMetric(client, TreatMissingData=missing)
     assert watched.state() == state
     watched.put(Value=9.0)
     assert watched.state() == "ALARM"
 
 
 def test_dimensions_and_unit(client: Client) -> None:
-    """Data belong to an alarm only if their dimensions are exactly the alarm's."""
+    """An alarm uses only data whose dimensions are exactly the alarm's."""
     one, two = {"Name": "one", "Value": "1"}, {"Name": "two", "Value": "2"}
-    watched = Watched(client, Dimensions=[one, two], Unit="Count", TreatMissingData="notBreaching")
+    watched = WatchedMetric(client, Dimensions=[one, two], Unit="Count", TreatMissingData="notBreaching")
     for datum in (
         {"Dimensions": [one], "Unit": "Count"},
         {"Dimensions": [one, two, {"Name": "three", "Value": "3"}], "Unit": "Count"},
@@ -159,7 +159,7 @@ def test_dimensions_and_unit(client: Client) -> None:
 
 
 def test_every_way_to_read_a_state_evaluates(client: Client) -> None:
-    watched = Watched(client, AlarmActions=["arn:aws:sns:us-east-1:123456789012:mine"])
+    watched = WatchedMetric(client, AlarmActions=["arn:aws:sns:us-east-1:123456789012:mine"])
     watched.put(Value=9.0)
     describe = watched.cloudwatch.describe_alarms
     for value, other in (("ALARM", "OK"), ("OK", "ALARM")):
@@ -178,17 +178,17 @@ def test_a_state_that_a_program_sets(client: Client, monkeypatch: pytest.MonkeyP
     """The state lasts for a minute, or 10 seconds if the period is shorter; then the alarm is evaluated again."""
     now = alarms.utcnow
     for period, interval in ((60, 60), (3600, 60), (10, 10), (30, 10)):
-        watched = Watched(client, Period=period)
+        watched = WatchedMetric(client, Period=period)
         watched.put(age=-5, Value=1.0)
         watched.set("ALARM")
-        assert (watched.state(), watched.described()["StateReason"]) == ("ALARM", "a drill")
+        assert (watched.state(), watched.describe()["StateReason"]) == ("ALARM", "a drill")
         monkeypatch.setattr(alarms, "utcnow", lambda: now() + datetime.timedelta(seconds=interval))  # noqa: B023
         assert watched.state() == "OK"
         monkeypatch.setattr(alarms, "utcnow", now)
 
 
 def test_ignoring_missing_data_keeps_a_state(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Watched(client, TreatMissingData="ignore")
+    watched = WatchedMetric(client, TreatMissingData="ignore")
     watched.set("ALARM")
     later = alarms.utcnow() + datetime.timedelta(hours=1)
     monkeypatch.setattr(alarms, "utcnow", lambda: later)
@@ -196,10 +196,10 @@ def test_ignoring_missing_data_keeps_a_state(client: Client, monkeypatch: pytest
 
 
 def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
-    watched = Watched(client)
+    watched = WatchedMetric(client)
     watched.set("ALARM")
     watched.put_alarm(Threshold=7.0)
-    described = watched.described()
+    described = watched.describe()
     assert (described["Threshold"], described["StateValue"], described["StateReason"]) == (7.0, "ALARM", "a drill")
 
 
@@ -222,9 +222,9 @@ def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
 )
 def test_invalid_alarms(client: Client, members: dict[str, Any], reason: str) -> None:
     with pytest.raises(ClientError, match=reason) as caught:
-        Watched(client, **members)
+        WatchedMetric(client, **members)
     assert caught.value.response["Error"]["Code"] == "ValidationError"
-    watched = Watched(client, Period=86_400, EvaluationPeriods=7)
+    watched = WatchedMetric(client, Period=86_400, EvaluationPeriods=7)
     assert watched.state() == "INSUFFICIENT_DATA"
 
 
@@ -237,7 +237,7 @@ def test_invalid_alarms(client: Client, members: dict[str, Any], reason: str) ->
 )
 def test_alarms_that_are_not_evaluated(client: Client, members: dict[str, Any]) -> None:
     """Such alarms keep their state, or the one that a program sets."""
-    watched = Watched(client, **members)
+    watched = WatchedMetric(client, **members)
     watched.put(Value=9.0)
     assert watched.state() == "INSUFFICIENT_DATA"
     watched.set("ALARM")

@@ -72,7 +72,7 @@ def statuses(events: list[dict[str, Any]]) -> list[str]:
     return [event["detail"]["ModelApprovalStatus"] for event in events]
 
 
-def test_every_change_of_the_approval_is_an_event(packages: Packages, history: History) -> None:
+def test_every_change_of_approval_is_an_event(packages: Packages, history: History) -> None:
     package = packages.version(history.group, ModelPackageDescription="of copper")
     packages.approve(package, ApprovalDescription="good on the holes of the north")
     packages.approve(package, "Rejected", ApprovalDescription="not on those of the south")
@@ -92,7 +92,7 @@ def test_every_change_of_the_approval_is_an_event(packages: Packages, history: H
 def test_events_of_changes_at_the_same_time(
     packages: Packages, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Events come in the order of the changes, however long the delivery of one takes."""
+    """Events are delivered in the order of the changes, even if one delivery takes long."""
     package, put = packages.version(history.group), StateChanges.put
     starts = threading.Event()
 

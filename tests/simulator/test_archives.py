@@ -29,7 +29,7 @@ ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB, which can be repea
 
 
 def bomb(tmp_path: Path, head: bytes, size: int, block: bytes = ZEROS) -> Path:
-    """Write an archive with a header and so many bytes of content, a thousand times smaller than its content."""
+    """Write an archive with a header and `size` bytes of content, compressed to about a thousandth."""
     path = tmp_path / "source.tar.gz"
     path.write_bytes(gzip.compress(head, mtime=0) + block * (size // (16 * MIB)))
     return path
@@ -39,7 +39,7 @@ def header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, to: str = ""
     return member(name, kind, to, size).tobuf(tarfile.GNU_FORMAT)
 
 
-def refused(path: Path, folder: Path, volume: int = MIB) -> str:
+def refusal(path: Path, folder: Path, volume: int = MIB) -> str:
     """Return the reason why an archive is refused."""
     with pytest.raises(JobFailed) as caught:
         unpack(path, folder / "unpacked", Volume(volume))
@@ -54,30 +54,30 @@ def test_a_bomb_is_refused_before_it_is_written(tmp_path: Path) -> None:
     path = bomb(tmp_path, header("zeros", size=size), size)
     assert path.stat().st_size < 13 * MIB
     reason = "Insufficient disk space: its contents are larger than VolumeSizeInGB, 1"
-    assert refused(path, tmp_path, 1 << 30).endswith(reason)
+    assert refusal(path, tmp_path, 1 << 30).endswith(reason)
     assert not list((tmp_path / "unpacked").iterdir())
 
 
 def test_the_sizes_of_all_files_count_together(tmp_path: Path) -> None:
     path = tmp_path / "model.tar.gz"
     path.write_bytes(archive_of(**{f"f{number}": bytes(300_000) for number in range(4)}))
-    assert "larger than VolumeSizeInGB" in refused(path, tmp_path)
+    assert "larger than VolumeSizeInGB" in refusal(path, tmp_path)
     volume = Volume(3 * MIB)
     unpack(path, tmp_path / "once", volume)
     assert len(list((tmp_path / "once").iterdir())) == 4
     unpack(path, tmp_path / "twice", volume)
-    with pytest.raises(JobFailed, match="larger than VolumeSizeInGB"):  # there is room for two
+    with pytest.raises(JobFailed, match="larger than VolumeSizeInGB"):  # there is space for two
         unpack(path, tmp_path / "again", volume)
 
 
 def test_more_files_than_fit_on_the_volume(tmp_path: Path) -> None:
     path = tmp_path / "many.tar.gz"
     path.write_bytes(packed(*(member(f"f{number}") for number in range(70))))
-    assert "larger than VolumeSizeInGB" in refused(path, tmp_path, 64 * BYTES_PER_FILE)
+    assert "larger than VolumeSizeInGB" in refusal(path, tmp_path, 64 * BYTES_PER_FILE)
     assert len(list((tmp_path / "unpacked").iterdir())) == 64
 
 
-def test_it_can_be_stopped(tmp_path: Path) -> None:
+def test_unpacking_can_be_stopped(tmp_path: Path) -> None:
     size = 12 << 30
     path, written = bomb(tmp_path, header("zeros", size=size), size), tmp_path / "unpacked/zeros"
 
@@ -90,7 +90,7 @@ def test_it_can_be_stopped(tmp_path: Path) -> None:
     assert written.stat().st_size < 8 * MIB
 
 
-def test_it_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) -> None:
+def test_unpacking_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) -> None:
     """Many empty gzip members, joined, decompress to nothing."""
     path, looks = tmp_path / "source.tar.gz", itertools.count()
     path.write_bytes(gzip.compress(b"", mtime=0) * 100_000)
@@ -121,9 +121,9 @@ HEADERS = {
 def test_large_headers_are_refused(kind: str, tmp_path: Path) -> None:
     head, block = HEADERS[kind]
     path = bomb(tmp_path, head, 1 << 30, block)
-    assert "larger than 1024 KiB" in refused(path, tmp_path, 100 << 30)
+    assert "larger than 1024 KiB" in refusal(path, tmp_path, 100 << 30)
     link_first = bomb(tmp_path, header("a", tarfile.LNKTYPE, to="b") + head, 1 << 30, block)
-    assert "link to a file that is not earlier in the archive" in refused(link_first, tmp_path, 100 << 30)
+    assert "link to a file that is not earlier in the archive" in refusal(link_first, tmp_path, 100 << 30)
 
 
 @pytest.mark.timing
@@ -132,7 +132,7 @@ def test_large_headers_do_not_exhaust_memory(kind: str, tmp_path: Path) -> None:
     head, block = HEADERS[kind]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for start in (b"", header("a", tarfile.LNKTYPE, to="b")):
-        assert refused(bomb(tmp_path, start + head, 1 << 30, block), tmp_path, 100 << 30)
+        assert refusal(bomb(tmp_path, start + head, 1 << 30, block), tmp_path, 100 << 30)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10  # KiB
 
 
@@ -142,13 +142,13 @@ def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) 
     sparse[483:495] = b"%011o\0" % 1  # the size of the file
     sparse[148:156] = b"%06o\0 " % (256 + sum(sparse[:148]) + sum(sparse[156:]))
     path = bomb(tmp_path, bytes(sparse), 30 << 20, ZEROS)
-    assert "the size of 'a' is wrong" in refused(path, tmp_path)
+    assert "the size of 'a' is wrong" in refusal(path, tmp_path)
 
 
 def test_folders_that_are_implied_by_names_take_space(tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
     path.write_bytes(packed(*(member(f"{number}/{'d/' * 40}f") for number in range(10))))
-    assert "Insufficient disk space" in refused(path, tmp_path, 20 * BYTES_PER_FILE)
+    assert "Insufficient disk space" in refusal(path, tmp_path, 20 * BYTES_PER_FILE)
 
 
 def pax(**values: str) -> bytes:
@@ -182,14 +182,14 @@ MALFORMED = {
 def test_malformed_archives_are_refused(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
     path.write_bytes(MALFORMED[kind])
-    assert str(tmp_path.parent) not in refused(path, tmp_path)
+    assert str(tmp_path.parent) not in refusal(path, tmp_path)
 
 
 def test_archives_do_not_reveal_whether_this_machine_has_a_file(tmp_path: Path) -> None:
     path, reasons = tmp_path / "a.tar.gz", set()
     for kind in ("a file of this machine", "a file that this machine lacks"):
         path.write_bytes(MALFORMED[kind])
-        reasons.add(refused(path, tmp_path))
+        reasons.add(refusal(path, tmp_path))
     assert len(reasons) == 1
     path.write_bytes(packed(member("/bin/f")))  # /bin is a symbolic link on many machines
     unpack(path, tmp_path / "below", Volume(MIB))
@@ -203,7 +203,7 @@ def test_a_negative_size_does_not_raise_the_limit(tmp_path: Path) -> None:
     head[148:156] = b"%06o\0 " % sum(head)
     path = tmp_path / "a.tar.gz"
     path.write_bytes(gzip.compress(bytes(head) + bytes(1024)))
-    refused(path, tmp_path)
+    refusal(path, tmp_path)
 
 
 def test_archives_that_are_damaged_anywhere(tmp_path: Path) -> None:

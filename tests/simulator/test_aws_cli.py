@@ -23,7 +23,7 @@ SLOWLY = "import time\nfor number in range(12):\n    print('line', number)\n    
 
 
 def find() -> tuple[str | None, int]:
-    """Return the first `aws` on PATH with the highest major version, as an absolute path, and that version."""
+    """Return the absolute path and major version of the `aws` on PATH with the highest major version."""
     newest: tuple[str | None, int] = (None, 0)
     for folder in os.get_exec_path():
         if program := shutil.which("aws", path=folder):
@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.machine, pytest.mark.skipif(AWS is None, reason="no AW
 
 @pytest.fixture
 def command(client, tmp_path: Path):
-    """Return a CLI command line with the endpoint, which early versions read from no variable, and its environment."""
+    """Return a CLI command line and its environment; early versions need the endpoint as an argument."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= client.simulator.variables() | {"HOME": str(tmp_path), "AWS_PAGER": ""}
 
@@ -132,7 +132,7 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
 
 
 def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path) -> None:
-    """An endpoint is deployed, waited for as long as the CLI does, invoked, updated and deleted."""
+    """An endpoint is deployed, waited for with the CLI's waiter, invoked, updated and deleted."""
 
     def create_config(name: str, script: str = NAMED) -> None:
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
@@ -179,7 +179,7 @@ def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path
 
 
 def test_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
-    """A tuning job is created from a file, described, listed and deleted; its best training job is waited for."""
+    """A tuning job is created from a file, described, listed and deleted; the test waits for its best training job."""
 
     ranges = {"CategoricalParameterRanges": [categorical("x", "7", "2")]}
     request = tuning_request(client.source(job=SCRIPT), 2, 2, Strategy="Grid", ParameterRanges=ranges)

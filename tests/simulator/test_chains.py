@@ -60,11 +60,11 @@ def reporting(name: str, type: str = "text/plain") -> str:
 
 
 @pytest.mark.everywhere
-def test_each_output_is_the_next_input_with_its_type(either: Client) -> None:
+def test_each_output_is_the_next_input_with_its_type(any_client: Client) -> None:
     model = create_model(
-        either, reporting("one", "text/csv"), reporting("two", "application/x-two"), reporting("three")
+        any_client, reporting("one", "text/csv"), reporting("two", "application/x-two"), reporting("three")
     )
-    [text] = completed(either, model, {"a": "start\n"}, **CSV)
+    [text] = completed(any_client, model, {"a": "start\n"}, **CSV)
     first, *requested = text.decode().splitlines()
     assert first == "start"
     assert [json.loads(line) for line in requested] == [
@@ -84,24 +84,24 @@ def test_the_default_type_of_a_container_is_passed_on(client: Client) -> None:
     ]
 
 
-def test_the_container_that_fails_is_named_with_its_traceback(either: Client) -> None:
+def test_the_container_that_fails_is_named_with_its_traceback(any_client: Client) -> None:
     names = ("clean", "scale", "predict")
     scripts = (reporting("clean", "text/csv"), FAILING, reporting("predict"))
     containers = [
-        container(either, script, ContainerHostname=name) for name, script in zip(names, scripts, strict=True)
+        container(any_client, script, ContainerHostname=name) for name, script in zip(names, scripts, strict=True)
     ]
-    job, _ = transform(either, create_model(either, *containers), {"a": "1,2\n"}, **CSV, **ONCE)
+    job, _ = transform(any_client, create_model(any_client, *containers), {"a": "1,2\n"}, **CSV, **ONCE)
     assert job["TransformJobStatus"] == "Failed"
     reason = job["FailureReason"]
     assert reason.startswith("ClientError: The server of scale failed a request: status 500: ")
     assert "ArithmeticError: these numbers cannot be divided\nTraceback (most recent call last)" in reason
     assert 'raise ArithmeticError("these numbers cannot be divided")' in output(
-        either, "TransformJob", job["TransformJobName"]
+        any_client, "TransformJob", job["TransformJobName"]
     )
 
 
 def test_all_containers_have_one_time_limit(client: Client) -> None:
-    """Each container takes less than the limit, and both together take more."""
+    """Each container takes less time than the limit, but together they take more."""
     scripts = [
         "import time\n" + reporting("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
         for seconds in (1, 9.5)
@@ -182,7 +182,7 @@ def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> Non
 
 @pytest.mark.parametrize("ends", [False, True])
 def test_a_reason_that_a_container_is_still_writing_is_waited_for(chain: Callable[..., Chain], ends: bool) -> None:
-    """The reason's file exists, empty, before its text is written; if a container gives no reason it stays empty."""
+    """The reason's file is empty until its text is written; it stays empty if a container gives no reason."""
     script = """import os, time
 base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 with open(f"{base}/output/failure", "w") as failure:
@@ -266,7 +266,7 @@ HOLDING = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.slee
 
 
 def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProcess:
-    """Start a command that holds so many bytes in memory, and creates a file as soon as it does."""
+    """Start a command that allocates `size` bytes of memory and then creates a file."""
     script = HOLDING.replace("SIZE", str(size)).replace("PATH", str(path))
     return SupervisedProcess(
         Launch([sys.executable, "-c", script], dict(os.environ), "/"), path.parent, instance=instance
@@ -274,7 +274,7 @@ def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProces
 
 
 def test_the_larger_of_two_commands_that_share_memory_ends(tmp_path: Path) -> None:
-    """Each of the two fits alone; together they need more memory than there is."""
+    """Each command alone fits into memory; together they need more than there is."""
     instance = Instance(130_000_000, 1).shared(tmp_path / "memory")
     large = start_holding(85_000_000, tmp_path / "large", instance)
     wait_until((tmp_path / "large").exists)
@@ -299,7 +299,7 @@ def test_commands_that_fit_into_memory_together_keep_running(tmp_path: Path) -> 
 
 
 def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
-    """Both have seen the other's share, and neither has seen the other's decision."""
+    """Both know the other's memory use, but neither knows the other's decision."""
     shares = [MemoryUse(str(tmp_path / "memory"), 100) for _ in range(2)]
     for _ in range(3):
         for share in shares:
@@ -349,15 +349,15 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
     ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",
 )
 def test_models_that_are_refused(client: Client, members: dict, expected: str) -> None:
-    def filled(container: dict) -> dict:
+    def with_image(container: dict) -> dict:
         return {name: value for name, value in ({"Image": IMAGE} | container).items() if value is not None}
 
     if "Containers" in members:
-        members = {"Containers": [filled(container) for container in members["Containers"]]}
+        members = {"Containers": [with_image(container) for container in members["Containers"]]}
     elif "PrimaryContainer" in members:
-        members = {"PrimaryContainer": filled(members["PrimaryContainer"])}
+        members = {"PrimaryContainer": with_image(members["PrimaryContainer"])}
     else:
-        members = {"Containers": [filled({}), filled({})]} | members
+        members = {"Containers": [with_image({}), with_image({})]} | members
     with pytest.raises(ClientError, match=expected) as caught:
         client.sagemaker.create_model(ModelName="refused", **members)
     assert caught.value.response["Error"]["Code"] == "ValidationException"

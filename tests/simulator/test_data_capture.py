@@ -1,4 +1,4 @@
-"""Data capture: the requests and responses of endpoints are on S3, each invocation once, in SageMaker's format."""
+"""Data capture: endpoints write each invocation's request and response to S3 once, in SageMaker's format."""
 
 import base64
 import itertools
@@ -55,7 +55,7 @@ def capturing(folder: str, percentage: int = 100, **members: Any) -> dict[str, A
 
 
 def captured(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the captured lines below a folder by their variant: `endpoint/variant`."""
+    """Return the captured lines below a folder, by variant (`endpoint/variant`)."""
     lines: dict[str, list[dict[str, Any]]] = {}
     pages = endpoints.client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{folder}/")
     for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
@@ -68,7 +68,7 @@ def captured(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str, Any]
 
 
 def wait_for(endpoints: Endpoints, folder: str, count: int) -> dict[str, list[dict[str, Any]]]:
-    """Return the captured lines below a folder once there are so many, and check that no more come."""
+    """Wait for `count` captured lines below a folder, check that no more follow, and return them."""
     deadline = time.monotonic() + 120
     while sum(map(len, captured(endpoints, folder).values())) < count:
         assert time.monotonic() < deadline
@@ -206,8 +206,8 @@ def test_a_missing_bucket_does_not_affect_invocations(endpoints: Endpoints, mode
 
 
 @pytest.mark.slow
-def test_answers_before_the_end_are_captured(tmp_path: Path) -> None:
-    """A simulator is told to end while clients invoke it."""
+def test_responses_before_the_end_are_captured(tmp_path: Path) -> None:
+    """A simulator is shut down while clients invoke an endpoint."""
     answered: list[str] = []
     with running("--state", tmp_path) as simulator:
         endpoints = Endpoints(Client(simulator))

@@ -1,4 +1,4 @@
-"""DataProcessing of transform jobs: filters select and results are joined as SageMaker documents it."""
+"""DataProcessing of transform jobs: filters and joins work as SageMaker documents them."""
 
 import csv
 import io
@@ -319,7 +319,7 @@ def test_documents_written_in_parts_equal_those_written_at_once(document: Any) -
 def test_a_record_has_a_bounded_number_of_parts(
     kind: str, body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The parsers cannot be interrupted and use many times a record's size in memory."""
+    """The parsers cannot be interrupted and need many times a record's size in memory."""
     monkeypatch.setattr(record_formats, "MOST_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, LARGEST)

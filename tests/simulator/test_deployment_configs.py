@@ -71,7 +71,7 @@ FOR_AN_UPDATE = [  # valid only with other numbers of instances
 
 @pytest.fixture(scope="module")
 def serving(endpoints: Endpoints) -> str:
-    """Return an endpoint, after alarms have been created too."""
+    """Create alarms and an endpoint, and return the endpoint's name."""
     cloudwatch = endpoints.client.simulator.client("cloudwatch")
     cloudwatch.put_metric_alarm(AlarmName="good", **ALARM, Statistic="Sum")
     cloudwatch.put_metric_alarm(AlarmName="percentile", **ALARM, ExtendedStatistic="p99")

@@ -31,7 +31,7 @@ def client() -> Iterator[Client]:
 
 
 def run_job(client: Client, script: str, **members: object) -> tuple[dict, str]:
-    """Run a processing job and return its description and its whole output."""
+    """Run a processing job and return its description and its complete output."""
     job = client.process(script, **members)
     return job, output(client, "ProcessingJob", job["ProcessingJobName"])
 

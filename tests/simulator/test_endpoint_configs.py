@@ -1,4 +1,4 @@
-"""Endpoint configurations: what is recorded, what is invalid, and what is refused because it is not simulated."""
+"""Endpoint configurations: recorded members, invalid requests, and members that are refused as not simulated."""
 
 from typing import Any
 

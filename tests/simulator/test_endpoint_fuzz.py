@@ -1,7 +1,7 @@
 """Any request to endpoints and their configurations gets a response or a modelled error; the simulator keeps running.
 
-Requests that hypothesis makes from the service models often name resources that exist here, so that many of them are
-carried out: endpoints are created, updated, invoked and deleted.
+Requests that hypothesis generates from the service models often refer to existing resources, so that many of them
+are carried out: endpoints are created, updated, invoked and deleted.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import KNOWN, spoiled, valid
+from simulator.shapes import KNOWN, modified, valid
 from simulator.test_protocol import ask
 from support.endpoints import NAMED, Endpoints, variant
 from support.fuzzing import examples
@@ -64,9 +64,9 @@ def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
 
 
 def requests(shape: Any) -> st.SearchStrategy[Any]:
-    """Generate valid requests, and such requests with one change."""
+    """Generate valid requests, and valid requests with one change."""
     values = valid(shape).flatmap(with_existing_names)
-    return values | values.flatmap(spoiled)
+    return values | values.flatmap(modified)
 
 
 @examples(75)

@@ -166,7 +166,7 @@ def test_an_interrupted_shift_starts_again(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_rescale_is_finished(tmp_path: Path) -> None:
-    """The update is repeated without a deployment's waits. The failure reason of an earlier update is not kept."""
+    """The update is repeated without a deployment's waits. The failure reason of an earlier update is discarded."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
     with endpoints_of(tmp_path) as (simulator, endpoints):

@@ -34,7 +34,7 @@ def servers_of(marker: str) -> list[psutil.Process]:
 
 @pytest.mark.slow
 def test_no_request_is_lost(endpoints: Endpoints) -> None:
-    """There is an update, a change of weights and counts, the end of a server, and the deletion of another endpoint."""
+    """Clients invoke it during an update, a rescale, the end of a server, and the deletion of another endpoint."""
     old = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
     marked = endpoints.model(NAMED.format(name="new 1"), {"MARKER": "killed"})
     new = endpoints.config(variant(marked), variant(endpoints.named("new 2"), "two"))
@@ -98,7 +98,7 @@ def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints) -> None:
     endpoints.delete(name)
 
 
-# Becomes ready, and ends its server soon after.
+# Becomes ready and soon ends its server.
 ENDING = """
 import os, signal, threading, time
 

@@ -1,4 +1,4 @@
-"""The life of an endpoint: it is created, described, listed and deleted; which status allows what; why one fails."""
+"""Endpoints: creation, description, listing and deletion; the operations that each status allows; failure reasons."""
 
 import json
 import os
@@ -213,7 +213,7 @@ def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoi
 
 @pytest.mark.slow
 def test_running_instances_count(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Instances of both fleets count during an update and while the old one waits; a failed endpoint's do not."""
+    """During an update and the termination wait, instances of both fleets count; those of a failed endpoint do not."""
     names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
     used = sum(
         item["CurrentInstanceCount"]

@@ -17,11 +17,11 @@ from recore.simulator.compute.servers.response import Response
 
 
 def do_not_stop() -> None:
-    """The check of a job that goes on."""
+    """Check nothing: the job continues."""
 
 
 def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
-    """The check of a job that stops as soon as a condition holds."""
+    """Return a check that stops the job as soon as a condition holds."""
 
     def check() -> None:
         if condition():
@@ -95,7 +95,7 @@ def test_short_lines_take_little_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_it_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) -> None:
+def test_a_job_stops_while_nothing_is_decompressed(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(gzip.compress(b"", mtime=0) * 100_000)
     looks = itertools.count()
     with pytest.raises(JobStopped):

@@ -1,4 +1,4 @@
-"""The instances of a variant: some cannot be started, lose their connections, or end during an invocation."""
+"""Instances of a variant that cannot be started, lose connections, or end during an invocation."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Endpoints are updated step by step under load: the shares are as configured, and no request is lost."""
+"""Endpoints are updated step by step under load: the traffic shares are as configured, and no request is lost."""
 
 import json
 import threading
@@ -17,8 +17,8 @@ from recore.simulator.orchestration.endpoints import endpoint_work
 from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, UpdateWatch, read_deployment_config
 
 CLIENTS = 16
-REQUESTS = 300  # that are counted in each step
-CHANCE = 1e-6  # of a failure without a defect
+REQUESTS = 300  # number of requests that are counted in each step
+CHANCE = 1e-6  # probability of a failure without a defect
 HOUR = 3600
 FAILING = NAMED.format(name="failing").replace("    return json", "    raise ValueError('bad model')\n    return json")
 pytestmark = pytest.mark.slow
@@ -75,13 +75,15 @@ class Gate:
     def _read(self, config: dict[str, Any]) -> BlueGreen:
         policy, opened = read_deployment_config(config), self._opened
 
-        class Gated(BlueGreen):
+        class GatedDeployment(BlueGreen):
             def steps(self, deployment: dict[str, Any]) -> Iterator[Any]:
                 for parts in policy.steps(deployment):
                     yield parts
                     assert opened.acquire(timeout=120)
 
-        return Gated(policy.routing, policy.size, policy.interval, policy.termination_wait, alarms=policy.alarms)
+        return GatedDeployment(
+            policy.routing, policy.size, policy.interval, policy.termination_wait, alarms=policy.alarms
+        )
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +99,7 @@ def new(endpoints: Endpoints) -> str:
 
 @pytest.fixture(scope="module")
 def serving(endpoints: Endpoints, old: str) -> str:
-    """Return an endpoint, which every test leaves with the old configuration."""
+    """Return an endpoint; each test leaves it with the old configuration."""
     return endpoints.create(old)
 
 
@@ -143,7 +145,7 @@ def answer(endpoints: Endpoints, name: str) -> str:
 
 
 def test_a_canary(endpoints: Endpoints, serving: str, old: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of four instances gets a quarter. The alarm stays OK, and the old fleet ends after the termination wait."""
+    """One of four instances gets a quarter of the requests; the old fleet ends after the termination wait."""
     gate, alarm = Gate(monkeypatch), put_alarm(endpoints)
     four = endpoints.config(variant(endpoints.named("new"), count=4))
     deployment = canary(1, "INSTANCE_COUNT", interval=0, alarms=(alarm,), TerminationWaitInSeconds=1)
@@ -183,7 +185,7 @@ def test_a_linear_shift(
 
 
 def test_an_alarm_on_the_metric_of_a_program(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
-    """The alarm goes off in the middle of a canary: all requests go to the old fleet again, and none is lost."""
+    """The alarm goes off during a canary: all requests go to the old fleet again, and none is lost."""
     quiet, alarm = put_alarm(endpoints), put_alarm(endpoints)
     update(endpoints, serving, new, canary(alarms=(quiet, alarm)))
     wait_for_step(endpoints, serving, 25)
@@ -240,15 +242,15 @@ def test_an_alarm_that_is_deleted(endpoints: Endpoints, serving: str, old: str, 
 def test_the_time_of_an_update(
     endpoints: Endpoints, serving: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MaximumExecutionTimeoutInSeconds is at least ten minutes; here the time is up when the canary gets traffic."""
+    """MaximumExecutionTimeoutInSeconds is at least ten minutes; here the time is over when the canary gets traffic."""
     watches: list[UpdateWatch] = []
 
-    class Kept(UpdateWatch):
+    class RecordedWatch(UpdateWatch):
         def __init__(self, *arguments: Any):
             super().__init__(*arguments)
             watches.append(self)
 
-    monkeypatch.setattr(endpoint_work, "UpdateWatch", Kept)
+    monkeypatch.setattr(endpoint_work, "UpdateWatch", RecordedWatch)
     update(endpoints, serving, new, canary(interval=200, MaximumExecutionTimeoutInSeconds=600))
     wait_for_step(endpoints, serving, 25)
     with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:

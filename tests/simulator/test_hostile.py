@@ -1,4 +1,4 @@
-"""Jobs that misbehave end with one clear reason and leave nothing behind, and the simulator goes on."""
+"""Jobs that misbehave end with one clear reason and leave nothing behind; the simulator keeps running."""
 
 import shutil
 import signal
@@ -32,65 +32,65 @@ os.wait()
 
 
 @pytest.mark.parametrize("fork", FORKS.values(), ids=FORKS.keys())
-def test_processes_that_a_job_leaves_are_ended(either, fork):
+def test_processes_that_a_job_leaves_are_ended(any_client, fork):
     mark = Mark()
-    job = either.process(f"import os, signal, subprocess, time\n{fork}", Environment=mark.environment)
+    job = any_client.process(f"import os, signal, subprocess, time\n{fork}", Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Completed"
-    assert_no_trace(either, mark)
+    assert_no_trace(any_client, mark)
 
 
-def test_a_training_job_that_forks_and_exits(either):
+def test_a_training_job_that_forks_and_exits(any_client):
     mark = Mark()
     script = f"import os, signal, time\n{FORKS['daemon']}\nprint('loss=0.5;')\nopen('/opt/ml/model/m', 'w')"
-    if not either.simulator.enforced:
+    if not any_client.simulator.enforced:
         script = script.replace("'/opt/ml/model/m'", "os.environ['SM_MODEL_DIR'] + '/m'")
-    job = either.train(script, Environment=mark.environment)
+    job = any_client.train(script, Environment=mark.environment)
     assert job["TrainingJobStatus"] == "Completed", job
-    assert_no_trace(either, mark)
+    assert_no_trace(any_client, mark)
 
 
-def test_a_fork_bomb_ends(either, monkeypatch):
+def test_a_fork_bomb_ends(any_client, monkeypatch):
     monkeypatch.setattr(process, "PROCESSES", 30)
     mark = Mark()
     script = "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(60)"
-    job = either.process(script, Environment=mark.environment)
+    job = any_client.process(script, Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"] == "AlgorithmError: The job started more processes than allowed, exit code: 137"
-    assert_no_trace(either, mark)
+    assert_no_trace(any_client, mark)
 
 
-def test_a_job_that_ends_by_a_signal(either):
-    job = either.process("import os\nprint('last words', flush=True)\nos.kill(os.getpid(), 11)")
+def test_a_job_that_is_ended_by_a_signal(any_client):
+    job = any_client.process("import os\nprint('last words', flush=True)\nos.kill(os.getpid(), 11)")
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"] == "AlgorithmError: last words, exit code: 139"
 
 
-def test_a_job_that_kills_all_processes_that_it_can(either):
+def test_a_job_that_kills_all_processes_that_it_can(any_client):
     """Without a sandbox it can kill its supervisor; the process that the job leaves running is found nevertheless."""
     mark = Mark()
     script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
-    if not either.simulator.enforced:
+    if not any_client.simulator.enforced:
         script = script.replace("os.kill(-1, 9)", "import time; time.sleep(300)")
-    job = either.process(script, Environment=mark.environment)
-    assert job["ProcessingJobStatus"] == ("Completed" if either.simulator.enforced else "Failed")
-    assert_no_trace(either, mark)
+    job = any_client.process(script, Environment=mark.environment)
+    assert job["ProcessingJobStatus"] == ("Completed" if any_client.simulator.enforced else "Failed")
+    assert_no_trace(any_client, mark)
 
 
-def test_a_command_that_does_not_exist(either):
+def test_a_command_that_does_not_exist(any_client):
     image = {"ImageUri": "x/sagemaker-scikit-learn:1.9-0-cpu-py3", "ContainerEntrypoint": ["no-such-program"]}
-    job = either.process("", AppSpecification=image)
+    job = any_client.process("", AppSpecification=image)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "no-such-program" in job["FailureReason"]
 
 
-def test_an_argument_that_is_too_long(either):
+def test_an_argument_that_is_too_long(any_client):
     variables = {f"V{number}": "\u00e9" * 256 for number in range(90)}
     image = {
         "ImageUri": "x/sagemaker-scikit-learn:1.9-0-cpu-py3",
         "ContainerEntrypoint": ["python3", "-c", "import os, sys; assert len(os.environ['V89']) == 256, len(sys.argv)"],
         "ContainerArguments": ["\u00e9" * 256] * 100,
     }
-    job = either.process("", AppSpecification=image, Environment=variables)
+    job = any_client.process("", AppSpecification=image, Environment=variables)
     assert job["ProcessingJobStatus"] == "Completed", job
 
 
@@ -110,7 +110,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize(("make", "reason"), FAILURES.values(), ids=FAILURES.keys())
-def test_failure_files(either, tmp_path, make, reason):
+def test_failure_files(any_client, tmp_path, make, reason):
     (tmp_path / "failure").write_text("of the host")
     script = f"""
 import os, sys
@@ -120,7 +120,7 @@ path = folder + '/failure'
 {make.replace("/host", str(tmp_path))}
 sys.exit('bye')
 """
-    job = either.process(script)
+    job = any_client.process(script)
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith(f"AlgorithmError: {reason}")
     assert job["FailureReason"].endswith(", exit code: 1")
@@ -138,17 +138,17 @@ MESSAGES = {
 
 
 @pytest.mark.parametrize("make", MESSAGES.values(), ids=MESSAGES.keys())
-def test_exit_message_files(either, make):
+def test_exit_message_files(any_client, make):
     script = f"import os\npath = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml') + '/output/message'\n{make}"
-    job = either.process(script)
+    job = any_client.process(script)
     assert job["ProcessingJobStatus"] == "Completed"
     assert len(job.get("ExitMessage", "")) in (0, 1024)
 
 
-def test_a_job_has_no_file_of_its_supervisor_open(either):
+def test_a_job_has_no_file_of_its_supervisor_open(any_client):
     script = "import os\nprint(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:-1])"  # the last is the listing
-    job = either.process(script)
-    assert output(either, "ProcessingJob", job["ProcessingJobName"]) == "[0, 1, 2]"
+    job = any_client.process(script)
+    assert output(any_client, "ProcessingJob", job["ProcessingJobName"]) == "[0, 1, 2]"
 
 
 FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint('frozen', flush=True)\ntime.sleep(600)"
@@ -156,7 +156,7 @@ FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint(
 
 @pytest.fixture
 def frozen(monkeypatch):
-    """A simulator without a sandbox, in which a job can stop its supervisor's process, and which waits less for it."""
+    """Return a client of a simulator without a sandbox, where a job can stop its supervisor; its wait is shorter."""
     monkeypatch.setattr(process, "LATE", 2.0)
     monkeypatch.setattr(process, "GRACE", 1.0)
     with Simulator(isolation="off") as simulator:
@@ -209,7 +209,7 @@ for fd in pipes:
     "content", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda content: content[:8]
 )
 def test_a_job_that_writes_to_its_supervisors_pipe(content, hold):
-    """Without a sandbox a job can do this: the job fails, and nothing else does."""
+    """Without a sandbox a job can do this; only the job itself fails."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
@@ -233,15 +233,15 @@ def test_a_job_that_removes_its_folder():
         assert_no_trace(client, mark)
 
 
-def test_a_job_that_makes_its_output_non_blocking(either):
+def test_a_job_that_makes_its_output_non_blocking(any_client):
     script = "import os\nos.set_blocking(1, False)\nos.write(1, b'x' * 100)\nraise SystemExit(3)"
-    job = either.process(script)
+    job = any_client.process(script)
     assert job["FailureReason"] == f"AlgorithmError: {'x' * 100}, exit code: 3"
 
 
-def test_failure_file_of_training(either):
+def test_failure_file_of_training(any_client):
     script = "import os, sys\nopen(os.environ['SM_OUTPUT_DIR'] + '/failure', 'w').write('my reason')\nsys.exit('bye')"
-    job = either.train(script)
+    job = any_client.train(script)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"] == "AlgorithmError: my reason, exit code: 1"
 

@@ -1,7 +1,7 @@
-"""Whatever clients send, half send or never send, good requests are answered at once, and a job goes on.
+"""Whatever clients send, send partially or never send, valid requests are answered at once, and a job keeps running.
 
-What the clients send depends on a seed; when they send it depends on the machine. With RECORE_FUZZ=200 the clients of
-each test go on for ten minutes, which finds more than a single minute.
+What the clients send depends on a seed; when they send it depends on the machine. With RECORE_FUZZ=200 the
+clients of each test run for ten minutes instead of one, which finds more.
 """
 
 import socket
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.fuzz
 
 SECONDS = max(20, 3 * TIMES)
 PERIOD = 0.2  # seconds between two rounds of good requests
-LONGEST = 5  # seconds that any good request may take; the machine itself may delay one for that long
+LONGEST = 5  # the most seconds that a good request may take; the machine itself can delay one for almost that long
 BUCKET = "sagemaker-us-east-1-123456789012"
 CONTENT = b"0123456789abcdef" * (1 << 16)  # the job's input and output
 JOB = f"""
@@ -107,7 +107,7 @@ def send_and_close(connection: socket.socket, chance: Random, ended: threading.E
 
 
 def send_many(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
-    """Send requests one after another without waiting for responses, and perhaps without reading them."""
+    """Send requests one after another without waiting for responses; sometimes responses are never read."""
     connection.sendall(b"".join(make_request(chance) for _ in range(chance.randrange(1, 20))))
     if chance.random() < 0.5:
         connection.recv(1 << 16)
@@ -125,7 +125,7 @@ def send_nothing(connection: socket.socket, chance: Random, ended: threading.Eve
 
 
 def send_half(connection: socket.socket, chance: Random, ended: threading.Event) -> None:
-    """Send half a request, and then nothing until the test ends."""
+    """Send half a request, then nothing until the test ends."""
     request = make_request(chance)
     connection.sendall(request[: len(request) // 2])
     ended.wait()
@@ -146,7 +146,7 @@ def misbehave(port: int, chance: Random, ended: threading.Event, behaviours: tup
             ended.wait(0.01)
 
 
-# By name: the number of clients, of which every fifth sends half a request, and what the other clients do.
+# By name: the number of clients and their behaviours; every fifth client sends half a request instead.
 CROWDS: dict[str, tuple[int, tuple[Misbehaviour, ...]]] = {
     "malformed": (5, (send_and_close, send_many, reset)),
     "slow, silent and half-open, 300 at once": (300, (send_slowly, send_nothing)),

@@ -1,4 +1,4 @@
-"""The HTTP server: whatever one client sends or omits, the server stays alive and other clients are answered."""
+"""The HTTP server: whatever a client sends or omits, the server keeps running and other clients are answered."""
 
 import contextlib
 import io

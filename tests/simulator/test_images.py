@@ -1,4 +1,4 @@
-"""Families of images: which image belongs to which family, and which are refused by name, with the remedy."""
+"""Families of images: the family of each image, and the images that are refused by name with advice."""
 
 import re
 import subprocess
@@ -54,7 +54,7 @@ def test_the_tag_of_an_image(repository: str, digest: str) -> None:
 
 
 def refusal_of(client: Client, image: str, **members: Any) -> str:
-    """Return the message of the ValidationException with which a training job with an image is refused."""
+    """Return the ValidationException message for a training job with an image that is refused."""
     with pytest.raises(ClientError) as raised:
         submit(client, **{"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members)
     assert raised.value.response["Error"]["Code"] == "ValidationException"
@@ -221,7 +221,7 @@ def test_settings_without_effect_are_in_the_log(client: Client) -> None:
 
 
 def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
-    """Checkpoints are not kept, but a script that writes them must not fail. The folder belongs to the job alone."""
+    """Checkpoints are not kept, but a script that writes them must not fail. Each job has its own folder."""
     script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/{}/1', 'w').write('1')"
     outside = f"{tmp_path}/outside"
     for path in ("checkpoints", "mine/of/all", outside):  # the last path has two slashes after /opt/ml
@@ -235,15 +235,15 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_step_of_the_sdk_that_repacks_a_model(either: Client) -> None:
+def test_the_step_of_the_sdk_that_repacks_a_model(any_client: Client) -> None:
     """A requirements.txt beside the script is for the model's server: nothing is installed for this step."""
-    job = either.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
+    job = any_client.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
     job = repack(
-        either,
+        any_client,
         job["ModelArtifacts"]["S3ModelArtifacts"],
         "def model_fn(model_dir): return 1\n",
         **{"requirements.txt": "no-such-package-at-all==7.0\n"},
     )
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    files = content(either.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
+    files = content(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))
     assert files == {"model.txt": b"2", "code/inference.py": b"def model_fn(model_dir): return 1\n"}

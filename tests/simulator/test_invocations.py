@@ -1,4 +1,4 @@
-"""Invocations of an endpoint: what reaches the model, what comes back, errors, metrics and logs."""
+"""Invocations of an endpoint: requests to the model, responses, errors, metrics and logs."""
 
 import contextlib
 import datetime
@@ -25,7 +25,7 @@ from recore.simulator.compute.endpoints import invocation
 from recore.simulator.server import ROLE_ARN
 
 LARGEST = 26_214_400
-# Does what its request asks for, and answers with the headers of the request.
+# Carries out the command in its request and responds with the headers of the request.
 OBEDIENT = """
 import json, os, time
 
@@ -69,7 +69,7 @@ def output_fn(data, accept):
 
 
 @pytest.fixture(scope="module")
-def obedient(endpoints: Endpoints) -> str:
+def command_endpoint(endpoints: Endpoints) -> str:
     return endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
 
 
@@ -80,8 +80,8 @@ def refusal(call: Any, *arguments: Any, **request: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("body", [b"", b"x", bytes(range(256)), b"a" * 3_000_000], ids=lambda body: str(len(body)))
-def test_any_body_is_returned_unchanged(endpoints: Endpoints, obedient: str, body: bytes) -> None:
-    response = endpoints.invoke(obedient, body, ContentType="application/octet-stream", Accept="text/csv")
+def test_any_body_is_returned_unchanged(endpoints: Endpoints, command_endpoint: str, body: bytes) -> None:
+    response = endpoints.invoke(command_endpoint, body, ContentType="application/octet-stream", Accept="text/csv")
     assert response["Body"].read() == body
     assert response["ContentType"].startswith("text/csv")
     assert response["InvokedProductionVariant"] == "one"
@@ -99,16 +99,16 @@ def test_the_headers_of_a_request(endpoints: Endpoints) -> None:
     endpoints.delete(name)
 
 
-def test_custom_attributes_are_passed_in_both_directions(endpoints: Endpoints, obedient: str) -> None:
-    response = endpoints.invoke(obedient, "attributes trace=7, a b", CustomAttributes="c=1")
+def test_custom_attributes_are_passed_in_both_directions(endpoints: Endpoints, command_endpoint: str) -> None:
+    response = endpoints.invoke(command_endpoint, "attributes trace=7, a b", CustomAttributes="c=1")
     assert response["CustomAttributes"] == "trace=7, a b"
-    assert "CustomAttributes" not in endpoints.invoke(obedient, "x", CustomAttributes="c=1")
-    too_long = refusal(endpoints.invoke, obedient, "x", CustomAttributes="a" * 1025)
+    assert "CustomAttributes" not in endpoints.invoke(command_endpoint, "x", CustomAttributes="c=1")
+    too_long = refusal(endpoints.invoke, command_endpoint, "x", CustomAttributes="a" * 1025)
     assert too_long["Error"]["Code"] == "ValidationError"
 
 
 def test_custom_attributes_reach_the_model(endpoints: Endpoints) -> None:
-    """Hooks do not receive headers, so this one looks for them in the server that calls it."""
+    """Hooks do not receive headers, so this hook reads them from the server that calls it."""
     script = """
 import inspect
 
@@ -138,8 +138,8 @@ def transform_fn(model, data, content_type, accept):
     ],
     ids=str,
 )
-def test_refused_requests(endpoints: Endpoints, obedient: str, members: dict[str, str], reason: str) -> None:
-    response = refusal(endpoints.invoke, obedient, "x", **members)
+def test_refused_requests(endpoints: Endpoints, command_endpoint: str, members: dict[str, str], reason: str) -> None:
+    response = refusal(endpoints.invoke, command_endpoint, "x", **members)
     assert response["Error"]["Code"] == "ValidationError"
     assert reason in response["Error"]["Message"]
 
@@ -155,31 +155,31 @@ def test_an_unknown_endpoint(endpoints: Endpoints) -> None:
     assert response["Error"]["Code"] == "NotImplemented"
 
 
-def test_a_body_has_25_mib_at_most(endpoints: Endpoints, obedient: str) -> None:
-    assert len(endpoints.invoke(obedient, bytes(LARGEST))["Body"].read()) == LARGEST
+def test_a_body_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: str) -> None:
+    assert len(endpoints.invoke(command_endpoint, bytes(LARGEST))["Body"].read()) == LARGEST
     for body in (bytes(LARGEST + 1), io.BytesIO(bytes(LARGEST + 1))):
-        response = refusal(endpoints.invoke, obedient, body)
+        response = refusal(endpoints.invoke, command_endpoint, body)
         assert response["Error"]["Code"] == "ValidationError"
         assert str(LARGEST) in response["Error"]["Message"]
 
 
-def test_a_response_has_25_mib_at_most(endpoints: Endpoints, obedient: str) -> None:
-    assert len(endpoints.invoke(obedient, f"bytes {LARGEST}")["Body"].read()) == LARGEST
-    response = refusal(endpoints.invoke, obedient, f"bytes {LARGEST + 1}")
+def test_a_response_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: str) -> None:
+    assert len(endpoints.invoke(command_endpoint, f"bytes {LARGEST}")["Body"].read()) == LARGEST
+    response = refusal(endpoints.invoke, command_endpoint, f"bytes {LARGEST + 1}")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert response["OriginalMessage"] == "the server's response has more than 25 MB"
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
-def test_an_error_of_the_model(endpoints: Endpoints, obedient: str, status: int) -> None:
-    response = refusal(endpoints.invoke, obedient, f"status {status}")
+def test_an_error_of_the_model(endpoints: Endpoints, command_endpoint: str, status: int) -> None:
+    response = refusal(endpoints.invoke, command_endpoint, f"status {status}")
     assert response["Error"]["Code"] == "ModelError"
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert (response["OriginalStatusCode"], response["OriginalMessage"]) == (status, "the model said this")
     kind = "client" if status < 500 else "server"
     expected = f'Received {kind} error ({status}) from primary with message "the model said this"'
     assert expected in response["Error"]["Message"]
-    arn = f"arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/{obedient}:log-stream:one/i-"
+    arn = f"arn:aws:logs:us-east-1:123456789012:log-group:/aws/sagemaker/Endpoints/{command_endpoint}:log-stream:one/i-"
     assert response["LogStreamArn"].startswith(arn)
 
 
@@ -187,8 +187,10 @@ def test_an_error_of_the_model(endpoints: Endpoints, obedient: str, status: int)
     ("body", "kind", "message"),
     [("raise", "text/csv", "LookupError: told to raise"), ("x", "text/unknown", "ValueError: no text/unknown here")],
 )
-def test_an_exception_in_a_hook(endpoints: Endpoints, obedient: str, body: str, kind: str, message: str) -> None:
-    response = refusal(endpoints.invoke, obedient, body, ContentType=kind)
+def test_an_exception_in_a_hook(
+    endpoints: Endpoints, command_endpoint: str, body: str, kind: str, message: str
+) -> None:
+    response = refusal(endpoints.invoke, command_endpoint, body, ContentType=kind)
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
     assert message in response["OriginalMessage"]
     assert "Traceback" in response["OriginalMessage"]
@@ -207,11 +209,11 @@ def test_a_model_that_takes_too_long(endpoints: Endpoints, monkeypatch: pytest.M
 
 
 @pytest.mark.slow
-def test_a_request_that_ends_its_server(endpoints: Endpoints, obedient: str) -> None:
-    response = refusal(endpoints.invoke, obedient, "exit")
+def test_a_request_that_ends_its_server(endpoints: Endpoints, command_endpoint: str) -> None:
+    response = refusal(endpoints.invoke, command_endpoint, "exit")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert "closed the connection" in response["OriginalMessage"]
-    assert endpoints.invoke(obedient, "x")["Body"].read() == b"x"
+    assert endpoints.invoke(command_endpoint, "x")["Body"].read() == b"x"
 
 
 @pytest.mark.parametrize("hostname", [None, "primary"])
@@ -250,23 +252,23 @@ def test_an_error_names_its_container(endpoints: Endpoints, hostname: str | None
     endpoints.delete(name)
 
 
-def test_responses_that_come_in_parts(endpoints: Endpoints, obedient: str) -> None:
+def test_responses_that_come_in_parts(endpoints: Endpoints, command_endpoint: str) -> None:
     invoke = endpoints.runtime.invoke_endpoint_with_response_stream
     for size in (0, 5, 9 << 20):
         body = b"\x00\xff" * (size // 2) + b"x" * (size % 2)
-        response = invoke(EndpointName=obedient, Body=body, ContentType="application/x", Accept="text/csv")
+        response = invoke(EndpointName=command_endpoint, Body=body, ContentType="application/x", Accept="text/csv")
         assert response["ContentType"].startswith("text/csv")
         assert response["InvokedProductionVariant"] == "one"
         events = list(response["Body"])
         assert b"".join(event["PayloadPart"]["Bytes"] for event in events) == body
         assert len(events) == (2 if size > 8 << 20 else 1)
-    response = refusal(invoke, EndpointName=obedient, Body="raise", ContentType="text/csv")
+    response = refusal(invoke, EndpointName=command_endpoint, Body="raise", ContentType="text/csv")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
 
 
-def test_a_client_that_disconnects(endpoints: Endpoints, obedient: str) -> None:
+def test_a_client_that_disconnects(endpoints: Endpoints, command_endpoint: str) -> None:
     """Clients disconnect in the middle of a request, while the model works, and without reading the response."""
-    head = f"POST /endpoints/{obedient}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
+    head = f"POST /endpoints/{command_endpoint}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
     for length, sent in ((100, b"x"), (7, b"sleep 1"), (7, b"status 400"[:7])):
         for reset in (False, True):
             with socket.create_connection(("127.0.0.1", endpoints.client.simulator.port)) as connection:
@@ -274,11 +276,11 @@ def test_a_client_that_disconnects(endpoints: Endpoints, obedient: str) -> None:
                 time.sleep(0.1)
                 if reset:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    assert endpoints.invoke(obedient, "x")["Body"].read() == b"x"
+    assert endpoints.invoke(command_endpoint, "x")["Body"].read() == b"x"
 
 
 def test_invocations_that_wait_do_not_hold_up_other_requests(without_sandbox: Client, tmp_path: Path) -> None:
-    """There are more than HTTP threads for other requests, but a starting server must still read its model from S3."""
+    """More invocations wait than there are HTTP threads; other requests are still answered."""
     endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
     other = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
     name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go))))))
@@ -297,9 +299,9 @@ def test_invocations_that_wait_do_not_hold_up_other_requests(without_sandbox: Cl
     endpoints.delete(name, other)
 
 
-def test_a_request_without_a_length(endpoints: Endpoints, obedient: str) -> None:
+def test_a_request_without_a_length(endpoints: Endpoints, command_endpoint: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", endpoints.client.simulator.port, timeout=30)
-    connection.request("POST", f"/endpoints/{obedient}/invocations", iter([b"in ", b"chunks"]))
+    connection.request("POST", f"/endpoints/{command_endpoint}/invocations", iter([b"in ", b"chunks"]))
     response = connection.getresponse()
     assert (response.status, response.read()) == (200, b"in chunks")
     connection.close()

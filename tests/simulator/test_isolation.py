@@ -1,4 +1,4 @@
-"""What a job can see and change. The kernel enforces a sandbox; without one, only paths are translated."""
+"""The files and processes that a job can see and change. Without a sandbox, only paths are translated."""
 
 import io
 import json
@@ -37,7 +37,7 @@ def test_the_sandbox_has_the_paths_of_sagemaker(client):
     assert job["TrainingJobStatus"] == "Completed", job
 
 
-def test_paths_in_arguments_and_variables(either):
+def test_paths_in_arguments_and_variables(any_client):
     entry = {
         "ImageUri": IMAGE,
         "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
@@ -48,7 +48,7 @@ def test_paths_in_arguments_and_variables(either):
         "LocalPath": "/opt/ml/processing/output/out",
         "S3UploadMode": "EndOfJob",
     }
-    job = either.process(
+    job = any_client.process(
         "import os, sys\nassert sys.argv[3] == '--also=' + sys.argv[2] == '--also=' + os.environ['TO']\n"
         "assert os.environ['URI'] == 's3://bucket/opt/ml/model', os.environ['URI']\n"
         "open(sys.argv[2] + '/found', 'w').write('here')\nopen('relative', 'w').write('x')",
@@ -57,7 +57,7 @@ def test_paths_in_arguments_and_variables(either):
         ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
     assert job["ProcessingJobStatus"] == "Completed", job
-    assert either.get(f"s3://{BUCKET}/paths/found") == b"here"
+    assert any_client.get(f"s3://{BUCKET}/paths/found") == b"here"
     assert not Path("/relative").exists()
 
 
@@ -116,7 +116,7 @@ for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passw
     for s3_output in result:
         if Path(s3_output).is_dir():
             assert not (Path(s3_output) / name).exists()
-    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # part of the layer that belongs to the job alone
+    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # in the layer that only this job can see
     assert not any(result[s3_output] for s3_output in result if s3_output not in layer)
     assert result["/tmp"]
 
@@ -176,9 +176,9 @@ def test_paths_of_this_machine_that_a_sandbox_shows(client):
     assert [target for source, target in result["mounts"] if not target.startswith(read_only)] == ["/", "/opt/ml"]
 
 
-def test_no_variable_of_this_process_reaches_a_job(either, monkeypatch):
+def test_no_variable_of_this_process_reaches_a_job(any_client, monkeypatch):
     monkeypatch.setenv("SECRET_OF_MINE", "x")
-    names = run_script(either, "result = list(os.environ)")
+    names = run_script(any_client, "result = list(os.environ)")
     assert "SECRET_OF_MINE" not in names
     assert not [name for name in names if name.startswith("AWS_") and "REGION" not in name]
 
@@ -233,23 +233,23 @@ os.symlink('nowhere', folder + '/dangling')
 """
 
 
-def test_links_in_outputs_never_lead_to_files_of_this_machine(either, tmp_path):
+def test_links_in_outputs_never_lead_to_files_of_this_machine(any_client, tmp_path):
     (tmp_path / "secret").write_text("secret of the host")
     target = f"s3://{BUCKET}/links-{uuid.uuid4().hex}"
     s3_output = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
     script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['FOLDER']\n{LINKS}"
-    job = either.process(
+    job = any_client.process(
         script,
         Environment={"FOLDER": "/opt/ml/processing/output/o"},
         ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
     assert job["ProcessingJobStatus"] == "Completed", job
-    listed = either.s3.list_objects_v2(Bucket=BUCKET, Prefix=target.removeprefix(f"s3://{BUCKET}/"))["Contents"]
+    listed = any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix=target.removeprefix(f"s3://{BUCKET}/"))["Contents"]
     assert sorted(item["Key"].rsplit("/", 1)[-1] for item in listed) == ["alias", "real"]
 
 
 @pytest.mark.parametrize("replaced", ["o", "output", "processing"])
-def test_an_output_folder_that_became_a_link(either, tmp_path, replaced):
+def test_an_output_folder_that_became_a_link(any_client, tmp_path, replaced):
     (tmp_path / "o").mkdir()
     (tmp_path / "output/o").mkdir(parents=True)
     (tmp_path / "o/secret").write_text("secret of the host")
@@ -264,36 +264,36 @@ while os.path.basename(path) != {replaced!r}:
 os.rename(path, path + '-before')
 os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[replaced])!r}, path)
 """
-    job = either.process(
+    job = any_client.process(
         script,
         Environment={"FOLDER": "/opt/ml/processing/output/o"},
         ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
     assert job["ProcessingJobStatus"] == "Failed", job
     assert "link" in job["FailureReason"]
-    assert "Contents" not in either.s3.list_objects_v2(Bucket=BUCKET, Prefix=target.removeprefix(f"s3://{BUCKET}/"))
+    assert "Contents" not in any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix=target.removeprefix(f"s3://{BUCKET}/"))
 
 
-def test_links_in_a_model_never_lead_to_files_of_this_machine(either, tmp_path):
+def test_links_in_a_model_never_lead_to_files_of_this_machine(any_client, tmp_path):
     (tmp_path / "secret").write_text("secret of the host")
     script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['SM_MODEL_DIR']\n{LINKS}"
     script += "os.link(folder + '/real', folder + '/second')\n"
     script += "try:\n    os.link(host, folder + '/hard')\nexcept OSError:\n    pass\n"
-    job = either.train(script)
+    job = any_client.train(script)
     assert job["TrainingJobStatus"] == "Completed", job
-    with tarfile.open(fileobj=io.BytesIO(either.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
         members = {member.name: member.linkname for member in tar}
-    if not either.simulator.enforced:  # without enforcement, a job that can link a file could also copy it
+    if not any_client.simulator.enforced:  # without enforcement, a job that can link a file could also copy it
         members.pop("hard", None)
     assert members == {"alias": "real", "dangling": "nowhere", "real": "", "second": "real"}
 
 
-def test_a_model_folder_that_became_a_link(either, tmp_path):
+def test_a_model_folder_that_became_a_link(any_client, tmp_path):
     (tmp_path / "secret").write_text("secret of the host")
     script = (
         f"import os\nos.rmdir(os.environ['SM_MODEL_DIR'])\nos.symlink({str(tmp_path)!r}, os.environ['SM_MODEL_DIR'])"
     )
-    job = either.train(script)
+    job = any_client.train(script)
     assert job["TrainingJobStatus"] == "Failed", job
 
 

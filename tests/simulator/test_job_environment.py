@@ -1,4 +1,4 @@
-"""A job's variables are for the job alone: nothing outside its sandbox, above all bubblewrap, receives them."""
+"""Only the job receives its variables: nothing outside its sandbox does, in particular not bubblewrap."""
 
 import json
 import sys
@@ -18,7 +18,8 @@ from recore.simulator.isolation.bubblewrap import Bubblewrap
 from recore.simulator.isolation.sandbox import Launch, Sandbox
 from recore.simulator.server import Simulator
 
-# Variables that the dynamic loader, the C library, the shell and Python read. Their values do no harm in the sandbox.
+# Variables that the dynamic loader, the C library, the shell and Python read. These values are
+# harmless in the sandbox.
 VARIABLES = {
     "LD_PRELOAD": "/opt/ml/none.so",
     "LD_AUDIT": "/opt/ml/none.so",
@@ -168,7 +169,7 @@ def transform_fn(model, data, content_type, accept):
 
 @needs_sandbox
 def test_a_chain_of_endpoints_reaches_nothing_outside(tmp_path: Path) -> None:
-    """One endpoint finds its folder on this machine and leaves a program there, which another's PATH then names."""
+    """One endpoint leaves a program in its folder on this machine, which is in another endpoint's PATH."""
     record = tmp_path / "record"
     with Simulator(isolation="required") as simulator:
         endpoints = Endpoints(Client(simulator))

@@ -1,4 +1,4 @@
-"""Jobs can reach only this simulator, if it was started with a network and they do not opt out; otherwise nothing."""
+"""Jobs can reach only this simulator, and only if it was started with a network and they do not opt out."""
 
 import json
 from collections.abc import Iterator
@@ -36,10 +36,10 @@ print(os.path.exists("/run/simulator"))
 """
 
 
-def opened(place: str, jobs_call: bool) -> Simulator:
-    if place == "docker":
+def make_simulator(isolation: str, jobs_call: bool) -> Simulator:
+    if isolation == "docker":
         return Simulator(engine="docker", jobs_call=jobs_call)
-    return Simulator(isolation=place, jobs_call=jobs_call)
+    return Simulator(isolation=isolation, jobs_call=jobs_call)
 
 
 @pytest.fixture(params=ISOLATION_PARAMETERS)
@@ -49,7 +49,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
     if request.param == "docker":
         build(engine(), ROOT, IMAGE, "equivalent", print)
         image = {"image": IMAGE}
-    with opened(request.param, True) as simulator:
+    with make_simulator(request.param, True) as simulator:
         yield Client(simulator, **image)
 
 
@@ -89,10 +89,10 @@ def test_a_job_that_excludes_the_network(client: Client) -> None:
     assert "\nFalse\n" in printed
 
 
-@pytest.mark.parametrize("place", ISOLATION_PARAMETERS)
-def test_a_simulator_that_jobs_cannot_call(place: str) -> None:
-    image = {"image": IMAGE} if place == "docker" else {}
-    with opened(place, False) as simulator:
+@pytest.mark.parametrize("isolation", ISOLATION_PARAMETERS)
+def test_a_simulator_that_jobs_cannot_call(isolation: str) -> None:
+    image = {"image": IMAGE} if isolation == "docker" else {}
+    with make_simulator(isolation, False) as simulator:
         client = Client(simulator, **image)
         job = client.process(LOOK)
         assert "AWS_ENDPOINT_URL" not in output(client, "ProcessingJob", job["ProcessingJobName"])
@@ -100,7 +100,7 @@ def test_a_simulator_that_jobs_cannot_call(place: str) -> None:
 
 @pytest.mark.parametrize("isolation", [pytest.param("required", marks=SANDBOX)])
 def test_nothing_else_is_reached(isolation: str) -> None:
-    """A job reaches neither the simulator's own port nor anything else on this machine, only the bridge."""
+    """A job can reach only the bridge, neither the simulator's own port nor anything else on this machine."""
     with Simulator(isolation=isolation, jobs_call=True) as simulator:
         client = Client(simulator)
         script = f"""

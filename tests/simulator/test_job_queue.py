@@ -1,4 +1,4 @@
-"""The queue of jobs: which job starts when, and what happens to work if no thread can be started."""
+"""The queue of jobs: the order in which jobs start, and what happens if no thread can be started."""
 
 import contextlib
 import threading

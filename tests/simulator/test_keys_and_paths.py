@@ -1,4 +1,4 @@
-"""Keys and paths in requests that cannot be files are reported in one line; reasons name no folder of this machine."""
+"""Keys and paths that cannot be files are reported in one line; failure reasons name no folder of this machine."""
 
 import pytest
 from botocore.exceptions import ClientError

@@ -55,7 +55,7 @@ MEMBERS = {
 
 
 class Experiments(Resource):
-    """A kind that the simulator does not have, with a name and with filters of its own."""
+    """A kind that the simulator does not have, with names and its own filters."""
 
     kind = "Experiment"
     arn_type = "experiment"
@@ -106,7 +106,7 @@ def test_a_new_kind(sagemaker: Any) -> None:
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
 
 
-def test_a_kind_without_a_line_is_unknown(client: Any) -> None:
+def test_an_unregistered_kind_is_unknown(client: Any) -> None:
     assert "NotImplemented" in refusal(client.sagemaker.describe_experiment, ExperimentName="one")
     assert "not found" in refusal(client.sagemaker.list_tags, ResourceArn=f"{ARN}experiment/one")
 
@@ -140,7 +140,7 @@ def test_the_table_has_every_operation_of_the_service() -> None:
 
 @pytest.mark.parametrize("shape", MEMBERS)
 def test_a_new_member_of_a_request_is_noticed(shape: str) -> None:
-    """The simulator refuses some members of these shapes, and accepts all others: decide about one that is new."""
+    """The simulator refuses some members of these shapes and accepts all others; new ones need a decision."""
     assert set(sagemaker_model().shape_for(shape).members) == MEMBERS[shape]
 
 
@@ -151,7 +151,7 @@ def test_every_operation_is_in_the_service_model_and_of_one_kind() -> None:
 
 
 def operations_table() -> str:
-    """The table in docs/reference/simulator-operations.md: a row for each kind, and one for all that are absent."""
+    """Return the table in docs/reference/simulator-operations.md: one row per kind, and one for all others."""
     rows = ["| resource | run | recorded only | not there |", "|---|---|---|---|"]
     kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
     absent = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
@@ -168,7 +168,7 @@ def operations_table() -> str:
 
 
 def _noun(operation: str) -> str:
-    """The noun in the name of an operation, in the singular."""
+    """Return the noun in the name of an operation, in the singular."""
     noun = re.sub("^(Batch)?[A-Z][a-z]+(?=[A-Z])", "", operation)
     if not operation.startswith("List"):
         return noun

@@ -1,4 +1,4 @@
-"""A database that an older version of recore wrote is migrated when it is opened."""
+"""A database written by an older version of recore is migrated when it is opened."""
 
 import contextlib
 import json
@@ -116,7 +116,7 @@ def write_layout_1(path: Path) -> None:
 
 
 def assert_work_is_migrated(store: Store) -> None:
-    """Also in the order in which it was added, with its times and with names of members that begin with $."""
+    """Check the members of stored work, its times and order, and names of members that begin with $."""
     for kind, key, record, internal, _ in WORK:
         migrated = store.get(kind, key)
         assert migrated is not None
@@ -158,7 +158,7 @@ def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
 
 
 def test_a_database_of_layout_2_is_migrated_and_goes_on(tmp_path: Path) -> None:
-    """In layout 2, records of models had internal members already; those of work in the background had none."""
+    """In layout 2, records of models already had internal members; those of background work had none."""
     path = tmp_path / "state.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(LAYOUT_2)

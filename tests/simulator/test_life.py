@@ -1,4 +1,4 @@
-"""A simulator's start has no effects in advance, leaves nothing if it fails, and ends with correct records."""
+"""The constructor of a simulator has no effects; a start that fails leaves nothing behind and keeps records correct."""
 
 import builtins
 import gc
@@ -48,7 +48,7 @@ TRACED = {module.__file__ for module in (locked, server, http_server, socket_fol
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Make a folder whose path is short enough for sockets this process's temporary folder."""
+    """Set this process's temporary folder to one whose path is short enough for sockets."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         monkeypatch.setenv("TMPDIR", folder)
         monkeypatch.setattr(tempfile, "tempdir", None)
@@ -68,7 +68,7 @@ def open_resources() -> Counter[str]:
 
 
 def added_since(before: Counter[str]) -> Counter[str]:
-    """Return what is still open; threads that are about to end have a minute to do so."""
+    """Return the resources that have been added; threads that are about to end have a minute to do so."""
     deadline = time.monotonic() + 60
     while (added := open_resources() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -93,7 +93,7 @@ def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
 
 
 def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
-    """Interrupt the start of a simulator and return the line at which it stopped, or "" if it has fewer lines."""
+    """Interrupt the start of a simulator; return the line at which it stopped, or "" if the start has fewer lines."""
     simulator = Simulator(isolation="off", state=folder)
     sys.settrace(raise_at(line, error))
     try:
@@ -107,7 +107,7 @@ def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
 
 
 def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
-    """Start simulators that fail at one line after another; raise AssertionError if one leaves something behind.
+    """Start simulators, each failing one line later than the last; raise AssertionError if one leaves something behind.
 
     An execution resumes in each one that starts; its job sleeps forever.
     """

@@ -1,4 +1,4 @@
-"""A model's life with boto3 alone: data on S3, training, batch transform, endpoint, A/B test, update, deletion."""
+"""A model's life with only boto3: data on S3, training, batch transform, endpoint, A/B test, update, deletion."""
 
 import io
 import tarfile

@@ -32,24 +32,24 @@ def _short_grace(monkeypatch):
 
 
 @pytest.mark.parametrize("script", ["import time\ntime.sleep(60)", STUBBORN], ids=["sleeps", "ignores SIGTERM"])
-def test_a_processing_job_past_its_time_limit(either, script):
+def test_a_processing_job_past_its_time_limit(any_client, script):
     mark = Mark()
-    job = either.process(script, StoppingCondition={"MaxRuntimeInSeconds": 1}, Environment=mark.environment)
+    job = any_client.process(script, StoppingCondition={"MaxRuntimeInSeconds": 1}, Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "FailureReason" not in job
-    assert "MaxRuntimeInSeconds" in output(either, "ProcessingJob", job["ProcessingJobName"])
-    assert_no_trace(either, mark)
+    assert "MaxRuntimeInSeconds" in output(any_client, "ProcessingJob", job["ProcessingJobName"])
+    assert_no_trace(any_client, mark)
 
 
-def test_a_training_job_past_its_time_limit_keeps_its_model(either):
+def test_a_training_job_past_its_time_limit_keeps_its_model(any_client):
     mark = Mark()
     for seconds in (4, 20, 60):  # on a busy machine the script may not have started by then
-        job = either.train(POLITE, seconds=seconds, Environment=mark.environment)
-        if "sleepingnow" in output(either, "TrainingJob", job["TrainingJobName"]):
+        job = any_client.train(POLITE, seconds=seconds, Environment=mark.environment)
+        if "sleepingnow" in output(any_client, "TrainingJob", job["TrainingJobName"]):
             break
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert len(either.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
-    assert_no_trace(either, mark)
+    assert len(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
+    assert_no_trace(any_client, mark)
 
 
 ALLOCATIONS = {
@@ -74,8 +74,8 @@ def assert_memory_ends_it(client, monkeypatch, use):
 
 
 @pytest.mark.parametrize("use", ["itself", "children"])
-def test_memory_beyond_the_instance_type(either, monkeypatch, use):
-    assert_memory_ends_it(either, monkeypatch, use)
+def test_memory_beyond_the_instance_type(any_client, monkeypatch, use):
+    assert_memory_ends_it(any_client, monkeypatch, use)
 
 
 @needs_sandbox  # without a sandbox, /dev/shm is this machine's
@@ -83,17 +83,17 @@ def test_files_in_memory_beyond_the_instance_type(client, monkeypatch):
     assert_memory_ends_it(client, monkeypatch, "files")
 
 
-def test_memory_of_training(either, monkeypatch):
+def test_memory_of_training(any_client, monkeypatch):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
-    job = either.train("kept = b'x' * (1 << 30)\nimport time; time.sleep(600)")
+    job = any_client.train("kept = b'x' * (1 << 30)\nimport time; time.sleep(600)")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: The job needed more memory than its instance type has")
 
 
-def test_memory_that_processes_share_counts_once(either, monkeypatch):
+def test_memory_that_processes_share_counts_once(any_client, monkeypatch):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(400 << 20, 2))
     script = "import os, time\nkept = b'x' * (150 << 20)\nfor _ in range(3):\n    os.fork()\ntime.sleep(1)"
-    assert either.process(script)["ProcessingJobStatus"] == "Completed"
+    assert any_client.process(script)["ProcessingJobStatus"] == "Completed"
 
 
 @pytest.mark.parametrize(
@@ -121,45 +121,47 @@ def stop(client, kind, name):
 
 
 @pytest.mark.parametrize("script", [STUBBORN, POLITE], ids=["stubborn", "polite"])
-def test_stop_while_it_runs(either, script):
+def test_stop_while_it_runs(any_client, script):
     mark = Mark()
     variables = mark.environment | {"SM_MODEL_DIR": "/tmp"}
-    name = either.process(script, wait=False, seconds=600, Environment=variables)["ProcessingJobName"]
-    wait_until(lambda: "sleepingnow" in output(either, "ProcessingJob", name))
-    stop(either, "ProcessingJob", name)
-    assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
-    with pytest.raises(either.sagemaker.exceptions.ClientError, match="cannot be stopped"):
-        stop(either, "ProcessingJob", name)
-    assert_no_trace(either, mark)
+    name = any_client.process(script, wait=False, seconds=600, Environment=variables)["ProcessingJobName"]
+    wait_until(lambda: "sleepingnow" in output(any_client, "ProcessingJob", name))
+    stop(any_client, "ProcessingJob", name)
+    assert any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
+    with pytest.raises(any_client.sagemaker.exceptions.ClientError, match="cannot be stopped"):
+        stop(any_client, "ProcessingJob", name)
+    assert_no_trace(any_client, mark)
 
 
-def test_a_stopped_training_job_keeps_its_model(either):
-    name = either.train(POLITE, wait=False, seconds=600)["TrainingJobName"]
-    wait_until(lambda: "sleepingnow" in output(either, "TrainingJob", name))
-    stop(either, "TrainingJob", name)
-    job = either.wait("TrainingJob", name)
+def test_a_stopped_training_job_keeps_its_model(any_client):
+    name = any_client.train(POLITE, wait=False, seconds=600)["TrainingJobName"]
+    wait_until(lambda: "sleepingnow" in output(any_client, "TrainingJob", name))
+    stop(any_client, "TrainingJob", name)
+    job = any_client.wait("TrainingJob", name)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
-    assert len(either.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
+    assert len(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
 
 
-def test_stop_while_it_waits(either):
-    jobs = [either.process(STUBBORN, wait=False, seconds=600) for _ in range(os.cpu_count() or 1)]
+def test_stop_while_it_waits(any_client):
+    jobs = [any_client.process(STUBBORN, wait=False, seconds=600) for _ in range(os.cpu_count() or 1)]
     running_jobs = [job["ProcessingJobName"] for job in jobs]
-    waiting = either.process("print('never')", wait=False)["ProcessingJobName"]
-    stop(either, "ProcessingJob", waiting)
-    job = either.wait("ProcessingJob", waiting)
+    waiting = any_client.process("print('never')", wait=False)["ProcessingJobName"]
+    stop(any_client, "ProcessingJob", waiting)
+    job = any_client.wait("ProcessingJob", waiting)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "ProcessingStartTime" not in job
-    assert {either.describe("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {"InProgress"}
+    assert {any_client.describe("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {
+        "InProgress"
+    }
     for name in running_jobs:
-        stop(either, "ProcessingJob", name)
-    assert {either.wait("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {"Stopped"}
+        stop(any_client, "ProcessingJob", name)
+    assert {any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {"Stopped"}
 
 
-def test_stop_while_it_downloads(either):
+def test_stop_while_it_downloads(any_client):
     for number in range(200):
-        either.put(f"many/{number}", "x")
-    uri = "s3://" + either.put("many/last", "x").removeprefix("s3://").partition("/")[0] + "/many/"
+        any_client.put(f"many/{number}", "x")
+    uri = "s3://" + any_client.put("many/last", "x").removeprefix("s3://").partition("/")[0] + "/many/"
     data_source = {
         "S3Uri": uri,
         "LocalPath": "/opt/ml/processing/input/many",
@@ -167,8 +169,8 @@ def test_stop_while_it_downloads(either):
         "S3InputMode": "File",
     }
     inputs = [{"InputName": "many", "S3Input": data_source}]
-    name = either.process("print('never')", wait=False, ProcessingInputs=inputs)["ProcessingJobName"]
-    wait_until(lambda: "ProcessingStartTime" in either.describe("ProcessingJob", name))
-    stop(either, "ProcessingJob", name)
-    assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
-    assert "never" not in output(either, "ProcessingJob", name)
+    name = any_client.process("print('never')", wait=False, ProcessingInputs=inputs)["ProcessingJobName"]
+    wait_until(lambda: "ProcessingStartTime" in any_client.describe("ProcessingJob", name))
+    stop(any_client, "ProcessingJob", name)
+    assert any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
+    assert "never" not in output(any_client, "ProcessingJob", name)

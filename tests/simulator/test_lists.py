@@ -35,7 +35,7 @@ REFUSED = [
 ]
 
 EARLY, LATE = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2000, 3000))
-FILTERS = {  # for each filter, a value that shows a record of `one_of_each_kind`, and one that hides it
+FILTERS = {  # for each filter, a value that matches a record of `one_of_each_kind`, and one that does not
     "NameContains": ("ONE", "other"),
     "StatusEquals": ("Completed", "Failed"),
     "CrossAccountFilterOption": ("SameAccount", "CrossAccount"),
@@ -94,7 +94,7 @@ def models(client: Client) -> list[str]:
 
 @pytest.fixture
 def jobs() -> Jobs:
-    """Return 25 records of jobs, a minute apart, with three statuses in turn."""
+    """Return a resource with 25 jobs, created a minute apart, with three alternating statuses."""
     resource = Jobs(SimpleNamespace(store=Store()))
     for number in range(25):
         time = datetime.datetime(2026, 1, 1, 0, number, tzinfo=datetime.UTC)
@@ -224,7 +224,7 @@ def test_the_message_names_the_missing_resource(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))
 def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: type[Resource]) -> None:
-    """Each filter is sent alone, with a value that the record has and with another, and shows or hides the record."""
+    """Each filter is sent on its own: a matching value lists the record, another value hides it."""
     resource = kind(SimpleNamespace(store=one_of_each_kind()))
     for operation in [name for name in kind.operations() if name.startswith("List")]:
 

@@ -1,4 +1,4 @@
-"""Logs of jobs: streamed while a job runs, cut off at the limits; and the metrics in them."""
+"""Logs of jobs: they are streamed while a job runs, cut off at limits, and searched for metrics."""
 
 import os
 import time
@@ -14,22 +14,22 @@ from recore.simulator.compute.logs import log_stream
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 
 
-def test_output_is_available_while_the_job_runs(either):
+def test_output_is_available_while_the_job_runs(any_client):
     script = """
 import signal, sys, time
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('last word')))
 print('first word', flush=True)
 time.sleep(600)
 """
-    name = either.process(script, wait=False, seconds=600)["ProcessingJobName"]
+    name = any_client.process(script, wait=False, seconds=600)["ProcessingJobName"]
     streams = {"logGroupName": "/aws/sagemaker/ProcessingJobs", "logStreamNamePrefix": f"{name}/algo-1-"}
-    wait_until(lambda: bool(either.logs.describe_log_streams(**streams)["logStreams"]))
-    wait_until(lambda: "first word" in output(either, "ProcessingJob", name))
-    assert either.describe("ProcessingJob", name)["ProcessingJobStatus"] == "InProgress"
-    assert "last word" not in output(either, "ProcessingJob", name)
-    either.sagemaker.stop_processing_job(ProcessingJobName=name)
-    either.wait("ProcessingJob", name)
-    assert output(either, "ProcessingJob", name) == "first word\nlast word"
+    wait_until(lambda: bool(any_client.logs.describe_log_streams(**streams)["logStreams"]))
+    wait_until(lambda: "first word" in output(any_client, "ProcessingJob", name))
+    assert any_client.describe("ProcessingJob", name)["ProcessingJobStatus"] == "InProgress"
+    assert "last word" not in output(any_client, "ProcessingJob", name)
+    any_client.sagemaker.stop_processing_job(ProcessingJobName=name)
+    any_client.wait("ProcessingJob", name)
+    assert output(any_client, "ProcessingJob", name) == "first word\nlast word"
 
 
 def flood(client, megabytes):
@@ -48,23 +48,23 @@ sys.exit('too much')
     assert text.endswith(f"[output beyond {log_stream.LIMIT >> 20} MiB is not kept]")
 
 
-def test_output_beyond_the_limit_is_cut(either, monkeypatch):
+def test_output_beyond_the_limit_is_cut(any_client, monkeypatch):
     monkeypatch.setattr(log_stream, "LIMIT", 1 << 20)
-    flood(either, 8)
+    flood(any_client, 8)
 
 
 @pytest.mark.timing
-def test_a_gigabyte_of_output_takes_little_memory(either):
+def test_a_gigabyte_of_output_takes_little_memory(any_client):
     before = psutil.Process().memory_info().rss
-    flood(either, 1024)
+    flood(any_client, 1024)
     assert psutil.Process().memory_info().rss - before < 200 << 20
 
 
-def test_short_lines_count_with_their_overhead(either, monkeypatch):
+def test_short_lines_count_with_their_overhead(any_client, monkeypatch):
     monkeypatch.setattr(log_stream, "LIMIT", 1 << 20)
-    job = either.process("import sys\nsys.stdout.write('\\n' * 100_000)")
+    job = any_client.process("import sys\nsys.stdout.write('\\n' * 100_000)")
     assert job["ProcessingJobStatus"] == "Completed"
-    text = output(either, "ProcessingJob", job["ProcessingJobName"])
+    text = output(any_client, "ProcessingJob", job["ProcessingJobName"])
     assert text.count("\n") < log_stream.LIMIT / log_stream.LINE_OVERHEAD
     assert text.endswith("[output beyond 1 MiB is not kept]")
 
@@ -83,41 +83,41 @@ def test_events_are_found_by_a_prefix_of_their_stream(client):
 
 
 @pytest.mark.timing
-def test_short_lines_take_little_memory(either):
+def test_short_lines_take_little_memory(any_client):
     before = psutil.Process().memory_info().rss
-    job = either.process("import sys\nsys.stdout.write('\\n' * 2_000_000)")
+    job = any_client.process("import sys\nsys.stdout.write('\\n' * 2_000_000)")
     assert job["ProcessingJobStatus"] == "Completed"
     assert psutil.Process().memory_info().rss - before < 400 << 20
 
 
-def test_one_line_of_100_megabytes(either):
-    job = either.process("import sys\nfor _ in range(100):\n    sys.stdout.write('x' * (1 << 20))\nprint('end')")
+def test_one_line_of_100_megabytes(any_client):
+    job = any_client.process("import sys\nfor _ in range(100):\n    sys.stdout.write('x' * (1 << 20))\nprint('end')")
     assert job["ProcessingJobStatus"] == "Completed"
-    text = output(either, "ProcessingJob", job["ProcessingJobName"]).splitlines()
+    text = output(any_client, "ProcessingJob", job["ProcessingJobName"]).splitlines()
     assert text[-1] == "[output beyond 16 MiB is not kept]"
     assert max(map(len, text)) <= 2 * log_stream.WIDEST
 
 
-def test_binary_output(either):
+def test_binary_output(any_client):
     noise = "bytes(range(256)) + b'\\n' + random.Random(1).randbytes(1 << 16) + b'\\nend\\n'"
     script = f"import random, sys\nsys.stdout.buffer.write({noise})"
-    job = either.process(script)
+    job = any_client.process(script)
     assert job["ProcessingJobStatus"] == "Completed"
-    assert output(either, "ProcessingJob", job["ProcessingJobName"]).endswith("end")
+    assert output(any_client, "ProcessingJob", job["ProcessingJobName"]).endswith("end")
 
 
-def test_closed_and_unread_output(either):
-    job = either.process("import os, time\nos.close(1)\nos.close(2)\ntime.sleep(1)")
+def test_closed_and_unread_output(any_client):
+    job = any_client.process("import os, time\nos.close(1)\nos.close(2)\ntime.sleep(1)")
     assert job["ProcessingJobStatus"] == "Completed"
 
 
-def test_a_log_group_deleted_while_the_job_runs(either):
+def test_a_log_group_deleted_while_the_job_runs(any_client):
     script = "import time\nfor _ in range(30):\n    print('again', flush=True)\n    time.sleep(0.1)"
-    name = either.process(script, wait=False)["ProcessingJobName"]
-    wait_until(lambda: "again" in output(either, "ProcessingJob", name))
-    either.logs.delete_log_group(logGroupName="/aws/sagemaker/ProcessingJobs")
-    assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Completed"
-    assert either.process("print('next')")["ProcessingJobStatus"] == "Completed"
+    name = any_client.process(script, wait=False)["ProcessingJobName"]
+    wait_until(lambda: "again" in output(any_client, "ProcessingJob", name))
+    any_client.logs.delete_log_group(logGroupName="/aws/sagemaker/ProcessingJobs")
+    assert any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Completed"
+    assert any_client.process("print('next')")["ProcessingJobStatus"] == "Completed"
 
 
 def measured(client, printed, **patterns):
@@ -129,10 +129,10 @@ def measured(client, printed, **patterns):
     return values, output(client, "TrainingJob", job["TrainingJobName"])
 
 
-def test_invalid_and_slow_metric_definitions(either):
+def test_invalid_and_slow_metric_definitions(any_client):
     printed = "loss=0.75;\nloss=0.5;\nscore 1e-3\nword=abc;\nnan=nan;\n" + "a" * 60 + "!"
     values, text = measured(
-        either,
+        any_client,
         printed,
         loss="loss=(.*?);",
         score="score ([0-9e.-]+)",

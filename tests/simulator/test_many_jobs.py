@@ -16,12 +16,12 @@ def run_many(client, count):
     wait_until(lambda: set(psutil.Process().children()) <= others)
 
 
-def test_more_jobs_than_cores(either):
-    run_many(either, 20)
+def test_more_jobs_than_cores(any_client):
+    run_many(any_client, 20)
 
 
 @pytest.mark.timing
-def test_two_hundred_jobs_take_little_memory(either):
+def test_two_hundred_jobs_take_little_memory(any_client):
     before = psutil.Process().memory_info().rss
-    run_many(either, 200)
+    run_many(any_client, 200)
     assert psutil.Process().memory_info().rss - before < 100 << 20

@@ -1,4 +1,4 @@
-"""Metrics of training jobs: each value goes to CloudWatch, in batches; and what SageMaker's SDK reads about a job."""
+"""Metrics of training jobs: each value is sent to CloudWatch, in batches, where SageMaker's SDK reads them."""
 
 import datetime
 import threading
@@ -40,27 +40,27 @@ def statistics(client, job, metric, period=60, statistic="Average"):
     return sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
 
 
-def test_each_value_with_its_time(either):
+def test_each_value_with_its_time(any_client):
     script = "import time\nfor number in range(4):\n    print(f'loss={number};', flush=True)\n    time.sleep(1.1)"
-    job = train(either, script + "\nprint('score 7 loss=nan;')", loss="loss=(.*?);", score="score ([0-9]+)")
-    points = statistics(either, job, "loss", period=1)
+    job = train(any_client, script + "\nprint('score 7 loss=nan;')", loss="loss=(.*?);", score="score ([0-9]+)")
+    points = statistics(any_client, job, "loss", period=1)
     assert [point["Average"] for point in points] == [0, 1, 2, 3]
     times = [point["Timestamp"] for point in points]
     assert job["TrainingStartTime"].replace(microsecond=0) <= times[0] <= times[-1] <= job["TrainingEndTime"]
     assert (times[-1] - times[0]).total_seconds() >= 3
-    assert [point["Average"] for point in statistics(either, job, "score")] == [7]
+    assert [point["Average"] for point in statistics(any_client, job, "score")] == [7]
     final = {entry["MetricName"]: entry for entry in job["FinalMetricDataList"]}
     assert {name: entry["Value"] for name, entry in final.items()} == {"loss": 3, "score": 7}
     assert final["loss"]["Timestamp"] < final["score"]["Timestamp"]
 
 
-def test_the_processor_time_of_all_processes(either):
+def test_the_processor_time_of_all_processes(any_client):
     """The time of processes that ended before the job did is included."""
     spin = "import time\nwhile time.process_time() < 1:\n    pass"
     script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {spin!r}])"
     started = datetime.datetime.now(datetime.UTC)
-    job = train(either, script)
-    cloudwatch = either.simulator.client("cloudwatch")
+    job = train(any_client, script)
+    cloudwatch = any_client.simulator.client("cloudwatch")
     used = read_utilization(cloudwatch, "TrainingJob", job["TrainingJobName"], started, "CPUUtilization")
     seconds = (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds()
     assert used / 100 * seconds >= 2

@@ -35,7 +35,7 @@ def packages(client: Client) -> Packages:
     return Packages(client)
 
 
-def refused(call: Any, code: str = "ValidationException", **request: Any) -> str:
+def refusal(call: Any, code: str = "ValidationException", **request: Any) -> str:
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         call(**request)
     assert caught.value.response["Error"]["Code"] == code, caught.value
@@ -61,17 +61,17 @@ def test_a_group(packages: Packages) -> None:
             "CreatedBy": {},
         }
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
-    message = refused(sagemaker.create_model_package_group, ModelPackageGroupName=name)
+    message = refusal(sagemaker.create_model_package_group, ModelPackageGroupName=name)
     assert f"Model Package Group already exists: {arn}" in message
     [listed] = sagemaker.list_model_package_groups(NameContains=name)["ModelPackageGroupSummaryList"]
     assert listed["ModelPackageGroupArn"] == arn
     sagemaker.delete_model_package_group(ModelPackageGroupName=arn)
     for operation in ("describe", "delete"):
         call = getattr(sagemaker, f"{operation}_model_package_group")
-        message = refused(call, ModelPackageGroupName=name)
+        message = refusal(call, ModelPackageGroupName=name)
         for phrase in (f"Could not find model package group '{arn}'", "does not exist", "Requested resource not found"):
             assert phrase in message  # programs look for these words
-    assert "not found" in refused(sagemaker.list_tags, ResourceArn=arn)
+    assert "not found" in refusal(sagemaker.list_tags, ResourceArn=arn)
 
 
 def test_lists_of_groups(packages: Packages) -> None:
@@ -94,24 +94,24 @@ def test_lists_of_groups(packages: Packages) -> None:
 def test_a_groups_policy_is_kept(packages: Packages) -> None:
     sagemaker, group = packages.sagemaker, packages.group()
     policy = json.dumps({"Version": "2012-10-17", "Statement": []})
-    assert "resource policy" in refused(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
+    assert "resource policy" in refusal(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
     arn = sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=policy)
     assert arn["ModelPackageGroupArn"] == f"{ARN}model-package-group/{group}"
     assert sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"] == policy
     wrong = {"ModelPackageGroupName": group, "ResourcePolicy": "[" * 9000}
-    assert "JSON object" in refused(sagemaker.put_model_package_group_policy, **wrong)
+    assert "JSON object" in refusal(sagemaker.put_model_package_group_policy, **wrong)
     sagemaker.delete_model_package_group_policy(ModelPackageGroupName=group)
-    refused(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
+    refusal(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
     for operation in ("get", "delete"):
         call = getattr(sagemaker, f"{operation}_model_package_group_policy")
-        assert "Could not find" in refused(call, ModelPackageGroupName="nowhere")
-    refused(sagemaker.create_model_package_group, ModelPackageGroupName="x", ManagedConfiguration={})
+        assert "Could not find" in refusal(call, ModelPackageGroupName="nowhere")
+    refusal(sagemaker.create_model_package_group, ModelPackageGroupName="x", ManagedConfiguration={})
 
 
 def test_a_group_with_versions_cannot_be_deleted(packages: Packages) -> None:
     group = packages.group()
     package, delete = packages.version(group), packages.sagemaker.delete_model_package_group
-    assert "it has model packages" in refused(delete, "ConflictException", ModelPackageGroupName=group)
+    assert "it has model packages" in refusal(delete, "ConflictException", ModelPackageGroupName=group)
     with pytest.raises(packages.sagemaker.exceptions.ConflictException):
         delete(ModelPackageGroupName=f"{ARN}model-package-group/{group}")
     packages.sagemaker.delete_model_package(ModelPackageName=package)
@@ -147,7 +147,7 @@ def test_model_card_members_that_need_no_key(packages: Packages) -> None:
     assert json.loads(card["ModelCardContent"]) == content
     for text in ("no JSON", "[1]", "[" * 50_000):
         wrong = {"ModelCardContent": text}
-        assert "JSON object" in refused(packages.version, group=packages.group(), ModelCard=wrong)
+        assert "JSON object" in refusal(packages.version, group=packages.group(), ModelCard=wrong)
 
 
 def test_versions_under_concurrent_requests(packages: Packages) -> None:
@@ -163,11 +163,11 @@ def test_versions_under_concurrent_requests(packages: Packages) -> None:
 def test_refused_versions_use_no_number_and_deleted_ones_keep_theirs(packages: Packages) -> None:
     group = packages.group()
     first, second = packages.version(group), packages.version(group)
-    refused(packages.version, group=group, CertifyForMarketplace=True)
+    refusal(packages.version, group=group, CertifyForMarketplace=True)
     duplicates = [{"Name": "a", "Containers": [{"Image": "i"}]}] * 2
-    refused(packages.version, group=group, AdditionalInferenceSpecifications=duplicates)
+    refusal(packages.version, group=group, AdditionalInferenceSpecifications=duplicates)
     packages.sagemaker.delete_model_package(ModelPackageName=second)
-    assert "Could not find" in refused(packages.describe, package=second)
+    assert "Could not find" in refusal(packages.describe, package=second)
     assert packages.version(group).endswith("/3")
     assert packages.listed(ModelPackageGroupName=group) == [f"{ARN}model-package/{group}/3", first]
 
@@ -178,7 +178,7 @@ def test_a_request_repeated_with_its_token_registers_once(packages: Packages) ->
         versions = set(pool.map(lambda _: packages.version(group, ClientToken=token), range(8)))
     assert versions == {f"{ARN}model-package/{group}/1"}
     other = {"group": group, "ClientToken": token, "Task": "OTHER"}
-    assert token in refused(packages.version, "ConflictException", **other)
+    assert token in refusal(packages.version, "ConflictException", **other)
     assert packages.version(group, ClientToken=f"{token}-2").endswith("/2")
     added = [{"Name": "a", "Containers": [{"Image": "i"}]}]
     for _ in range(2):
@@ -201,8 +201,8 @@ def test_a_package_without_a_group(packages: Packages) -> None:
     described = packages.describe(name)
     assert described["ModelPackageArn"] == arn
     assert not described.keys() & {"ModelPackageGroupName", "ModelPackageVersion", "ModelApprovalStatus"}
-    assert "already exists" in refused(create, **request)
-    assert "not a version" in refused(packages.approve, package=arn)
+    assert "already exists" in refusal(create, **request)
+    assert "not a version" in refusal(packages.approve, package=arn)
     [error] = sagemaker.batch_describe_model_package(ModelPackageArnList=[arn])[
         "BatchDescribeModelPackageErrorMap"
     ].values()
@@ -236,12 +236,12 @@ def test_a_package_without_a_group(packages: Packages) -> None:
 )
 def test_packages_that_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
     call = packages.sagemaker.create_model_package
-    assert reason in refused(call, **members)
+    assert reason in refusal(call, **members)
 
 
 def test_a_version_cannot_have_tags(packages: Packages) -> None:
     tags = {"group": packages.group(), "Tags": [{"Key": "a", "Value": "b"}]}
-    assert "Tags cannot be specified" in refused(packages.version, **tags)
+    assert "Tags cannot be specified" in refusal(packages.version, **tags)
 
 
 def test_the_source_of_a_version_has_its_specification(packages: Packages) -> None:
@@ -261,11 +261,11 @@ def test_the_source_of_a_version_has_its_specification(packages: Packages) -> No
     assert packages.describe(bare)["InferenceSpecification"] == {"Containers": containers}
     sagemaker.update_model_package(ModelPackageArn=cloned, SourceUri=model_arn)
     assert packages.describe(cloned)["InferenceSpecification"] == SPECIFICATION
-    assert "either a SourceUri" in refused(packages.version, group=group, SourceUri=model_arn)
+    assert "either a SourceUri" in refusal(packages.version, group=group, SourceUri=model_arn)
     both = {"InferenceSpecification": SPECIFICATION, "SourceUri": "s3://bucket/x"}
-    assert "either a SourceUri" in refused(sagemaker.update_model_package, ModelPackageArn=bare, **both)
+    assert "either a SourceUri" in refusal(sagemaker.update_model_package, ModelPackageArn=bare, **both)
     for uri in (f"{model_arn}-2", f"{cloned}0", model_arn.replace("us-east-1", "eu-west-1")):
-        message = refused(sagemaker.create_model_package, ModelPackageGroupName=group, SourceUri=uri)
+        message = refusal(sagemaker.create_model_package, ModelPackageGroupName=group, SourceUri=uri)
         assert f"could not find '{uri}'" in message
 
 
@@ -334,13 +334,13 @@ def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
         ({"ModelCard": {"ModelCardContent": "no JSON"}}, "JSON object"),
         ({"ModelApprovalStatus": "Maybe"}, "enum value set"),
     ):
-        assert reason in refused(
+        assert reason in refusal(
             update, ModelPackageArn=package, ModelLifeCycle={"Stage": "a", "StageStatus": "b"}, **wrong
         )
     assert packages.describe(package) | {"ResponseMetadata": None} == before | {"ResponseMetadata": None}
     update(ModelPackageArn=package, CustomerMetadataProperties={"key-7": "again"})
     missing = package.replace("/1", "/2")
-    assert f"Could not find model package '{missing}'" in refused(update, ModelPackageArn=missing)
+    assert f"Could not find model package '{missing}'" in refusal(update, ModelPackageArn=missing)
 
 
 def test_parallel_updates_lose_nothing(packages: Packages) -> None:
@@ -389,4 +389,4 @@ def test_lists_by_filters_in_order_and_in_pages(packages: Packages) -> None:
     assert versions[4] not in listed(ModelPackageGroupName=group, CreationTimeAfter=middle)
     assert versions[6] not in listed(ModelPackageGroupName=group, CreationTimeBefore=middle)
     assert listed(ModelPackageGroupName="nowhere") == []
-    assert "NextToken" in refused(packages.sagemaker.list_model_packages, NextToken="x")
+    assert "NextToken" in refusal(packages.sagemaker.list_model_packages, NextToken="x")

@@ -1,4 +1,4 @@
-"""The errors of all registry and pipeline operations if a resource that a request names is missing or in use."""
+"""The errors of all registry and pipeline operations if a resource in the request is missing or in use."""
 
 from typing import Any
 
@@ -55,7 +55,7 @@ KINDS = (
 
 
 def error_of(client: Client, operation: str, request: dict[str, Any]) -> str:
-    """Return the code of the error that answers a request, and check that the API's model of the operation has it."""
+    """Return the error code of a request, and check that the API's model of the operation declares it."""
     with pytest.raises(ClientError) as caught:
         getattr(client.sagemaker, xform_name(operation))(**request)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
@@ -92,6 +92,6 @@ def test_errors_for_resources_in_use(client: Client) -> None:
     other = {"PipelineExecutionArn": pipelines.start(name)}
     assert error_of(client, "StopPipelineExecution", other | token) == "ConflictException"
     client.sagemaker.stop_pipeline_execution(**other)
-    for each in (execution, other):
-        assert pipelines.wait(each["PipelineExecutionArn"])["PipelineExecutionStatus"] == "Stopped"
-        assert error_of(client, "StopPipelineExecution", each) == INVALID
+    for execution_request in (execution, other):
+        assert pipelines.wait(execution_request["PipelineExecutionArn"])["PipelineExecutionStatus"] == "Stopped"
+        assert error_of(client, "StopPipelineExecution", execution_request) == INVALID

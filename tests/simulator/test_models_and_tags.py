@@ -22,7 +22,7 @@ def tag(key: str, value: str = "") -> dict[str, str]:
     return {"Key": key, "Value": value}
 
 
-def refused(call: Any, **request: Any) -> str:
+def refusal(call: Any, **request: Any) -> str:
     """Return the message of the ValidationException that a call raises."""
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         call(**request)
@@ -43,14 +43,14 @@ def test_a_model_is_created_described_and_deleted(client: Client, name: str) -> 
     assert model["CreationTime"].tzinfo
     client.sagemaker.delete_model(ModelName=name)
     for operation in ("describe_model", "delete_model"):
-        assert "Could not find model" in refused(getattr(client.sagemaker, operation), ModelName=name)
+        assert "Could not find model" in refusal(getattr(client.sagemaker, operation), ModelName=name)
     client.sagemaker.create_model(**request)
 
 
 def test_an_existing_name_is_refused(client: Client, name: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("old")])
     duplicate = {"ModelName": name, "PrimaryContainer": {"Image": "other"}, "Tags": [tag("new")]}
-    message = refused(client.sagemaker.create_model, **duplicate)
+    message = refusal(client.sagemaker.create_model, **duplicate)
     assert "Cannot create already existing model" in message
     assert "already exists" in message
     assert client.sagemaker.describe_model(ModelName=name)["PrimaryContainer"]["Image"] == "some-image"
@@ -58,9 +58,9 @@ def test_an_existing_name_is_refused(client: Client, name: str) -> None:
 
 
 def test_one_container_or_several(client: Client, name: str) -> None:
-    refused(client.sagemaker.create_model, ModelName=name)
-    refused(client.sagemaker.create_model, ModelName=name, PrimaryContainer=CONTAINER, Containers=[CONTAINER])
-    refused(client.sagemaker.create_model, ModelName=name, Containers=[CONTAINER] * 16)
+    refusal(client.sagemaker.create_model, ModelName=name)
+    refusal(client.sagemaker.create_model, ModelName=name, PrimaryContainer=CONTAINER, Containers=[CONTAINER])
+    refusal(client.sagemaker.create_model, ModelName=name, Containers=[CONTAINER] * 16)
     client.sagemaker.create_model(ModelName=name, Containers=[CONTAINER] * 15)
     assert len(client.sagemaker.describe_model(ModelName=name)["Containers"]) == 15
 
@@ -85,8 +85,8 @@ def test_one_container_or_several(client: Client, name: str) -> None:
     ids=lambda wrong: str(wrong)[:50],
 )
 def test_what_the_service_model_refuses(client: Client, name: str, wrong: dict[str, Any]) -> None:
-    refused(client.sagemaker.create_model, **({"ModelName": name, "PrimaryContainer": CONTAINER} | wrong))
-    refused(client.sagemaker.describe_model, ModelName=name)
+    refusal(client.sagemaker.create_model, **({"ModelName": name, "PrimaryContainer": CONTAINER} | wrong))
+    refusal(client.sagemaker.describe_model, ModelName=name)
 
 
 def test_tags_are_added_and_removed(client: Client, name: str) -> None:
@@ -121,7 +121,7 @@ def test_tags_are_deleted_with_their_model(client: Client, name: str) -> None:
     request = {"ModelName": name, "PrimaryContainer": CONTAINER}
     arn = client.sagemaker.create_model(**request, Tags=[tag("old")])["ModelArn"]
     client.sagemaker.delete_model(ModelName=name)
-    refused(client.sagemaker.list_tags, ResourceArn=arn)
+    refusal(client.sagemaker.list_tags, ResourceArn=arn)
     client.sagemaker.create_model(**request)
     assert tags_of(client, arn) == {}
 
@@ -131,12 +131,12 @@ def test_no_more_than_fifty_tags(client: Client, name: str) -> None:
         ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag(f"key-{number}") for number in range(50)]
     )["ModelArn"]
     client.sagemaker.add_tags(ResourceArn=arn, Tags=[tag("key-7", "again")])
-    assert "50 tags" in refused(client.sagemaker.add_tags, ResourceArn=arn, Tags=[tag("one-more")])
-    refused(client.sagemaker.add_tags, ResourceArn=arn, Tags=[tag("AWS:name")])
+    assert "50 tags" in refusal(client.sagemaker.add_tags, ResourceArn=arn, Tags=[tag("one-more")])
+    refusal(client.sagemaker.add_tags, ResourceArn=arn, Tags=[tag("AWS:name")])
     assert len(tags_of(client, arn)) == 50
     pages = list(client.sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn))
     assert sum(len(page["Tags"]) for page in pages) == 50
-    refused(client.sagemaker.list_tags, ResourceArn=arn, NextToken="x")
+    refusal(client.sagemaker.list_tags, ResourceArn=arn, NextToken="x")
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_no_more_than_fifty_tags(client: Client, name: str) -> None:
 def test_tags_of_missing_resources(client: Client, name: str, arn: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
     resource = {"ResourceArn": arn.format(name=name)}
-    refused(client.sagemaker.list_tags, **resource)
-    refused(client.sagemaker.add_tags, **resource, Tags=[tag("a")])
-    refused(client.sagemaker.delete_tags, **resource, TagKeys=["a"])
+    refusal(client.sagemaker.list_tags, **resource)
+    refusal(client.sagemaker.add_tags, **resource, Tags=[tag("a")])
+    refusal(client.sagemaker.delete_tags, **resource, TagKeys=["a"])
 
 
 def test_tags_of_a_job(client: Client) -> None:

@@ -1,4 +1,4 @@
-"""Transfers from and to S3, which a job's end interrupts; untrusted archives write nothing outside their folder."""
+"""Transfers from and to S3, which the end of a job interrupts; untrusted archives write only to their folder."""
 
 import io
 import tarfile
@@ -61,17 +61,17 @@ def test_the_archive_among_objects_with_a_common_prefix(tmp_path: Path) -> None:
     assert only(tmp_path, "s3://bucket/a/model.tar.gz").name == "model.tar.gz"
 
 
-class Ended(Exception):
+class JobEnded(Exception):
     """Raised if the job must end."""
 
 
 def fail_at_call(count: int):
-    """Return a check that raises at the last of so many calls."""
+    """Return a check that raises JobEnded at the given call."""
     calls = iter(range(count - 1))
 
     def check() -> None:
         if next(calls, None) is None:
-            raise Ended
+            raise JobEnded
 
     return check
 
@@ -79,7 +79,7 @@ def fail_at_call(count: int):
 def test_a_download_checks_between_chunks_whether_to_continue(client, tmp_path: Path) -> None:
     uri = client.put("chunks/object", bytes(5 * CHUNK))
     bucket, key = parse(uri)
-    with pytest.raises(Ended):
+    with pytest.raises(JobEnded):
         download_file(client.s3, bucket, key, tmp_path / "part", fail_at_call(4))
     assert (tmp_path / "part").stat().st_size == 3 * CHUNK
     download_file(client.s3, bucket, key, tmp_path / "whole", fail_at_call(6))
@@ -89,7 +89,7 @@ def test_a_download_checks_between_chunks_whether_to_continue(client, tmp_path: 
 def test_an_upload_checks_between_chunks_whether_to_continue(client, tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(5 * CHUNK))
     bucket, _ = parse(client.put("chunks/first", b""))
-    with pytest.raises(Ended):
+    with pytest.raises(JobEnded):
         upload_file(client.s3, tmp_path / "large", f"s3://{bucket}/chunks/cut", fail_at_call(4))
     with pytest.raises(client.s3.exceptions.ClientError):
         client.get(f"s3://{bucket}/chunks/cut")
@@ -102,7 +102,7 @@ def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> No
     with open(tmp_path / "model/large", "wb") as file:
         file.truncate(1 << 30)
     folder = OutputFolder(tmp_path.resolve(), "/opt/ml/model")
-    with pytest.raises(Ended):
+    with pytest.raises(JobEnded):
         pack(folder, tmp_path / "model.tar.gz", Volume(1 << 30), fail_at_call(10))
 
 

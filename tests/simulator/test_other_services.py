@@ -1,4 +1,4 @@
-"""Services of moto whose packages are not installed: a clear error that their client understands."""
+"""Services of moto whose packages are not installed: clients get a clear error that they understand."""
 
 import sys
 

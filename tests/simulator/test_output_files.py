@@ -1,4 +1,4 @@
-"""Files that a job leaves in its folders are uploaded, or the job fails with one clear line. None of them stays."""
+"""Files that a job leaves in its folders are uploaded, or the job fails with one clear line; all are deleted."""
 
 import io
 import os
@@ -54,39 +54,39 @@ INVALID_NAMES = {
 
 
 @pytest.mark.parametrize(("name", "reason"), INVALID_NAMES.values(), ids=INVALID_NAMES.keys())
-def test_a_name_that_cannot_be_a_key(either, name, reason):
+def test_a_name_that_cannot_be_a_key(any_client, name, reason):
     script = f"""
 path = os.path.join(os.fsencode(folder), {name} if isinstance({name}, bytes) else os.fsencode({name}))
 os.makedirs(os.path.dirname(path), exist_ok=True)
 for name in (path, folder + 'a', folder + 'z'):
     open(name, 'w').close()
 """
-    job, keys = run(either, script)
-    assert_one_line(either, job)
+    job, keys = run(any_client, script)
+    assert_one_line(any_client, job)
     assert job["FailureReason"].startswith(f"ClientError: Artifact upload failed: {OUTPUT}: the file ")
     assert reason in job["FailureReason"]
-    assert job["FailureReason"] in output(either, "ProcessingJob", job["ProcessingJobName"])
+    assert job["FailureReason"] in output(any_client, "ProcessingJob", job["ProcessingJobName"])
     assert keys == ["a", "z"]
 
 
-def test_a_name_in_a_model_that_cannot_be_a_key(either):
+def test_a_name_in_a_model_that_cannot_be_a_key(any_client):
     script = "import os\nfor name in 'a\x01b', 'z':\n    open(os.environ['SM_MODEL_DIR'] + '/' + name, 'w').close()"
-    job = either.train(script, OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/m", "CompressionType": "NONE"})
-    assert_one_line(either, job)
+    job = any_client.train(script, OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/m", "CompressionType": "NONE"})
+    assert_one_line(any_client, job)
     reason = "'a\\x01b' cannot be an object: its name contains control characters"
     assert job["FailureReason"] == f"ClientError: Artifact upload failed: /opt/ml/model: the file {reason}"
-    assert job["FailureReason"] in output(either, "TrainingJob", job["TrainingJobName"])
-    assert either.get(job["ModelArtifacts"]["S3ModelArtifacts"] + "z") == b""
+    assert job["FailureReason"] in output(any_client, "TrainingJob", job["TrainingJobName"])
+    assert any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"] + "z") == b""
 
 
-def test_many_names_that_cannot_be_keys_are_one_line(either):
-    job, keys = run(either, "for number in range(1, 32):\n    open(folder + chr(number), 'w').close()")
-    assert_one_line(either, job)
+def test_many_names_that_cannot_be_keys_are_one_line(any_client):
+    job, keys = run(any_client, "for number in range(1, 32):\n    open(folder + chr(number), 'w').close()")
+    assert_one_line(any_client, job)
     assert "(and 30 more)" in job["FailureReason"]
     assert keys == []
 
 
-def test_the_other_outputs_are_uploaded_when_one_cannot_be(either):
+def test_the_other_outputs_are_uploaded_when_one_cannot_be(any_client):
     prefix = f"outputs-{uuid.uuid4().hex}"
     outputs = [
         {
@@ -101,39 +101,39 @@ def test_the_other_outputs_are_uploaded_when_one_cannot_be(either):
     ]
     script = "import os\nopen(os.environ['BAD'] + '/\\x07', 'w').close()\nopen(os.environ['GOOD'] + '/x', 'w').close()"
     variables = {"BAD": "/opt/ml/processing/bad", "GOOD": "/opt/ml/processing/good"}
-    job = either.process(script, ProcessingOutputConfig={"Outputs": outputs}, Environment=variables)
-    assert_one_line(either, job)
-    assert either.get(f"s3://{BUCKET}/{prefix}/good/x") == b""
+    job = any_client.process(script, ProcessingOutputConfig={"Outputs": outputs}, Environment=variables)
+    assert_one_line(any_client, job)
+    assert any_client.get(f"s3://{BUCKET}/{prefix}/good/x") == b""
 
 
 ODD = ["100%", "%41", "a+b", "q?x#y", "a;b&c=d", "<i>&amp;'\"", "\u00e9\u4e2d\U0001f600", "a b", "~", "a\\b", "..a"]
 
 
-def test_odd_names_are_kept(either):
-    job, keys = run(either, f"for name in {ODD!r}:\n    open(folder + name, 'w').write(name)")
+def test_odd_names_are_kept(any_client):
+    job, keys = run(any_client, f"for name in {ODD!r}:\n    open(folder + name, 'w').write(name)")
     assert job["ProcessingJobStatus"] == "Completed", job
     assert keys == sorted(ODD)
 
 
-def test_files_of_a_job_can_be_deleted_together(either):
+def test_files_of_a_job_can_be_deleted_together(any_client):
     script = "for name in (b'\\x01', b'\\r', b'\\xff', b'fine', b'<&>'):\n"
-    _, keys = run(either, script + "    open(os.fsencode(folder) + name, 'w').close()")
+    _, keys = run(any_client, script + "    open(os.fsencode(folder) + name, 'w').close()")
     assert keys == ["<&>", "fine"]
-    listed = either.s3.list_objects_v2(Bucket=BUCKET, Prefix="outputs-", MaxKeys=1000)["Contents"]
+    listed = any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix="outputs-", MaxKeys=1000)["Contents"]
     chosen = [item["Key"] for item in listed]
-    answer = either.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in chosen]})
+    answer = any_client.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in chosen]})
     assert "Errors" not in answer
-    left = [item["Key"] for item in either.s3.list_objects_v2(Bucket=BUCKET, Prefix="outputs-").get("Contents", [])]
+    left = [item["Key"] for item in any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix="outputs-").get("Contents", [])]
     assert not set(left) & set(chosen)
 
 
-def test_a_model_of_files_with_any_name(either):
+def test_a_model_of_files_with_any_name(any_client):
     script = "folder = os.environ['SM_MODEL_DIR'] + '/'\n"
     script += "for name in (b'\\x01', b'a\\nb', b'\\xff', b'd' * 255):\n"
     script += "    open(os.fsencode(folder) + name, 'w').close()"
-    job = either.train(f"import os\n{script}")
+    job = any_client.train(f"import os\n{script}")
     assert job["TrainingJobStatus"] == "Completed", job
-    with tarfile.open(fileobj=io.BytesIO(either.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
         assert sorted(os.fsencode(name) for name in tar.getnames()) == [b"\x01", b"a\nb", b"d" * 255, b"\xff"]
 
 
@@ -146,24 +146,24 @@ ODDITIES = {
 
 
 @pytest.mark.parametrize("script", ODDITIES.values(), ids=ODDITIES.keys())
-def test_outputs_that_cannot_be_read(either, script):
+def test_outputs_that_cannot_be_read(any_client, script):
     mark = Mark()
-    job, keys = run(either, f"os.chdir(folder)\n{script}", Environment=mark.environment)
-    assert_one_line(either, job)
+    job, keys = run(any_client, f"os.chdir(folder)\n{script}", Environment=mark.environment)
+    assert_one_line(any_client, job)
     assert job["FailureReason"].startswith(f"AlgorithmError: {OUTPUT} cannot be read: ")
     assert keys == []
-    assert_no_trace(either, mark)
+    assert_no_trace(any_client, mark)
 
 
 @pytest.mark.parametrize("folder", ["SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR"])
 @pytest.mark.parametrize("script", ODDITIES.values(), ids=ODDITIES.keys())
-def test_models_that_cannot_be_read(either, script, folder):
+def test_models_that_cannot_be_read(any_client, script, folder):
     mark = Mark()
-    job = either.train(f"import os\nos.chdir(os.environ[{folder!r}])\n{script}", Environment=mark.environment)
-    assert_one_line(either, job)
+    job = any_client.train(f"import os\nos.chdir(os.environ[{folder!r}])\n{script}", Environment=mark.environment)
+    assert_one_line(any_client, job)
     name = {"SM_MODEL_DIR": "/opt/ml/model", "SM_OUTPUT_DATA_DIR": "/opt/ml/output/data"}[folder]
     assert job["FailureReason"].startswith(f"AlgorithmError: {name} cannot be read: ")
-    assert_no_trace(either, mark)
+    assert_no_trace(any_client, mark)
 
 
 IN_PLACE = {
@@ -177,31 +177,31 @@ IN_PLACE = {
 
 
 @pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
-def test_a_model_folder_that_the_job_replaced(either, script):
+def test_a_model_folder_that_the_job_replaced(any_client, script):
     mark = Mark()
     begin = "import os\nos.chdir(os.path.dirname(os.environ['SM_MODEL_DIR']))\nfolder = 'model'\nos.rmdir(folder)\n"
-    job = either.train(begin + script, Environment=mark.environment)
-    assert_one_line(either, job)
+    job = any_client.train(begin + script, Environment=mark.environment)
+    assert_one_line(any_client, job)
     assert "/opt/ml/model" in job["FailureReason"]
-    assert_no_trace(either, mark)
+    assert_no_trace(any_client, mark)
 
 
 @pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
-def test_an_output_data_folder_that_the_job_replaced(either, script):
+def test_an_output_data_folder_that_the_job_replaced(any_client, script):
     begin = "import os\nos.chdir(os.environ['SM_OUTPUT_DATA_DIR'] + '/..')\nfolder = 'data'\nos.rmdir(folder)\n"
-    job = either.train(begin + script)
+    job = any_client.train(begin + script)
     if "link" in script or "open" in script:
-        assert_one_line(either, job)
+        assert_one_line(any_client, job)
         assert "/opt/ml/output/data" in job["FailureReason"]
     else:
         assert job["TrainingJobStatus"] == "Completed", job
 
 
 @pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
-def test_an_output_folder_that_the_job_replaced(either, script):
-    job, keys = run(either, f"os.chdir(folder + '/..')\nfolder = 'o'\nos.rmdir(folder)\n{script}")
+def test_an_output_folder_that_the_job_replaced(any_client, script):
+    job, keys = run(any_client, f"os.chdir(folder + '/..')\nfolder = 'o'\nos.rmdir(folder)\n{script}")
     if "link" in script:
-        assert_one_line(either, job)
+        assert_one_line(any_client, job)
     else:
         assert job["ProcessingJobStatus"] == "Completed", job
     assert keys in ([], [""])
@@ -222,16 +222,16 @@ os.chmod('shut', 0)
 """
 
 
-def test_pipes_sockets_and_devices_are_left_behind(either):
-    job, keys = run(either, LEFT_BEHIND)
+def test_pipes_sockets_and_devices_are_left_behind(any_client):
+    job, keys = run(any_client, LEFT_BEHIND)
     assert job["ProcessingJobStatus"] == "Completed", job
     assert keys == ["shut/file"]
 
 
-def test_pipes_sockets_and_devices_are_not_in_a_model(either):
-    job = either.train(f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{LEFT_BEHIND}")
+def test_pipes_sockets_and_devices_are_not_in_a_model(any_client):
+    job = any_client.train(f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{LEFT_BEHIND}")
     assert job["TrainingJobStatus"] == "Completed", job
-    with tarfile.open(fileobj=io.BytesIO(either.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
+    with tarfile.open(fileobj=io.BytesIO(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
         assert sorted(tar.getnames()) == ["empty", "here", "shut", "shut/file"]
 
 

@@ -39,30 +39,30 @@ def keys(client, target):
 
 @pytest.mark.timing
 @pytest.mark.parametrize("script", [MANY, LARGE], ids=["many files", "a large file"])
-def test_stop_while_outputs_are_uploaded(either, script):
+def test_stop_while_outputs_are_uploaded(any_client, script):
     mark = Mark()
-    name, _ = start_job(either, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
-    wait_until(lambda: "written" in output(either, "ProcessingJob", name))
+    name, _ = start_job(any_client, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
+    wait_until(lambda: "written" in output(any_client, "ProcessingJob", name))
     wait_until(lambda: not mark.processes())
-    either.sagemaker.stop_processing_job(ProcessingJobName=name)
+    any_client.sagemaker.stop_processing_job(ProcessingJobName=name)
     started = time.monotonic()
-    job = either.wait("ProcessingJob", name, 300)
+    job = any_client.wait("ProcessingJob", name, 300)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "FailureReason" not in job
     assert time.monotonic() - started < 3
-    assert_no_trace(either, mark)
+    assert_no_trace(any_client, mark)
 
 
 @pytest.mark.timing
-def test_the_time_limit_applies_to_the_upload(either):
+def test_the_time_limit_applies_to_the_upload(any_client):
     for seconds in (6, 20, 60):  # on a busy machine the files may not exist by then
-        name, _ = start_job(either, MANY + "print('written', flush=True)", seconds=seconds)
-        job = either.wait("ProcessingJob", name, 300)
-        if "written" in output(either, "ProcessingJob", name):
+        name, _ = start_job(any_client, MANY + "print('written', flush=True)", seconds=seconds)
+        job = any_client.wait("ProcessingJob", name, 300)
+        if "written" in output(any_client, "ProcessingJob", name):
             break
     assert job["ProcessingJobStatus"] == "Stopped"
     assert (job["ProcessingEndTime"] - job["ProcessingStartTime"]).total_seconds() < seconds + 3
-    assert f"MaxRuntimeInSeconds, {seconds}" in output(either, "ProcessingJob", name)
+    assert f"MaxRuntimeInSeconds, {seconds}" in output(any_client, "ProcessingJob", name)
 
 
 @pytest.mark.timing
@@ -82,37 +82,37 @@ def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
 
 @pytest.mark.timing
 @pytest.mark.parametrize("compression", ["GZIP", "NONE"])
-def test_stop_while_a_model_is_uploaded(either, compression):
+def test_stop_while_a_model_is_uploaded(any_client, compression):
     script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY if compression == 'NONE' else LARGE}"
     target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": compression}
-    name = either.train(script, wait=False, seconds=600, OutputDataConfig=target)["TrainingJobName"]
-    wait_until(lambda: either.describe("TrainingJob", name)["SecondaryStatus"] == "Uploading")
-    either.sagemaker.stop_training_job(TrainingJobName=name)
+    name = any_client.train(script, wait=False, seconds=600, OutputDataConfig=target)["TrainingJobName"]
+    wait_until(lambda: any_client.describe("TrainingJob", name)["SecondaryStatus"] == "Uploading")
+    any_client.sagemaker.stop_training_job(TrainingJobName=name)
     started = time.monotonic()
-    job = either.wait("TrainingJob", name, 300)
+    job = any_client.wait("TrainingJob", name, 300)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert time.monotonic() - started < 3
 
 
 @pytest.mark.timing
-def test_the_time_limit_applies_to_the_upload_of_a_model(either):
+def test_the_time_limit_applies_to_the_upload_of_a_model(any_client):
     script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY}print('written', flush=True)"
     target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
     for seconds in (8, 20, 60):
-        job = either.train(script, seconds=seconds, OutputDataConfig=target)
-        if "written" in output(either, "TrainingJob", job["TrainingJobName"]):
+        job = any_client.train(script, seconds=seconds, OutputDataConfig=target)
+        if "written" in output(any_client, "TrainingJob", job["TrainingJobName"]):
             break
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() < seconds + 3
 
 
-def test_outputs_of_a_stopped_job_are_still_uploaded(either):
+def test_outputs_of_a_stopped_job_are_still_uploaded(any_client):
     script = "open(folder + '/kept', 'w').write('so far')\nprint('written', flush=True)\nimport time\ntime.sleep(600)"
-    name, target = start_job(either, script, seconds=600)
-    wait_until(lambda: "written" in output(either, "ProcessingJob", name))
-    either.sagemaker.stop_processing_job(ProcessingJobName=name)
-    assert either.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
-    assert either.get(f"{target}/kept") == b"so far"
+    name, target = start_job(any_client, script, seconds=600)
+    wait_until(lambda: "written" in output(any_client, "ProcessingJob", name))
+    any_client.sagemaker.stop_processing_job(ProcessingJobName=name)
+    assert any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
+    assert any_client.get(f"{target}/kept") == b"so far"
 
 
 WAITING = f"{MANY}print('written', flush=True)\nimport time\ntime.sleep(600)"
@@ -124,19 +124,19 @@ def is_complete(client, target):
     return "Contents" in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
 
-def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(either, monkeypatch):
+def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(any_client, monkeypatch):
     monkeypatch.setattr(job_module, "SAVING", 1.0)
-    name, target = start_job(either, WAITING, seconds=600)
-    wait_until(lambda: "written" in output(either, "ProcessingJob", name))
-    either.sagemaker.stop_processing_job(ProcessingJobName=name)
-    job = either.wait("ProcessingJob", name, 300)
+    name, target = start_job(any_client, WAITING, seconds=600)
+    wait_until(lambda: "written" in output(any_client, "ProcessingJob", name))
+    any_client.sagemaker.stop_processing_job(ProcessingJobName=name)
+    job = any_client.wait("ProcessingJob", name, 300)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "FailureReason" not in job
-    assert not is_complete(either, target)
+    assert not is_complete(any_client, target)
 
 
 def run_beyond_its_limit(run):
-    """Run a job with ever longer limits until it has written its files before the limit; return its last result."""
+    """Run a job with longer and longer time limits until it writes its files in time; return its result."""
     for seconds in (8, 30, 120):
         *result, printed = run(seconds)
         if "written" in printed:
@@ -144,65 +144,65 @@ def run_beyond_its_limit(run):
     raise AssertionError("the files were never written in time")
 
 
-def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(either, monkeypatch):
+def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(any_client, monkeypatch):
     monkeypatch.setattr(job_module, "SAVING", 1.0)
 
     def run(seconds):
-        name, target = start_job(either, WAITING, seconds=seconds)
-        return either.wait("ProcessingJob", name, 300), target, output(either, "ProcessingJob", name)
+        name, target = start_job(any_client, WAITING, seconds=seconds)
+        return any_client.wait("ProcessingJob", name, 300), target, output(any_client, "ProcessingJob", name)
 
     job, target = run_beyond_its_limit(run)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "FailureReason" not in job
-    assert not is_complete(either, target)
+    assert not is_complete(any_client, target)
 
 
-def test_a_model_of_a_job_beyond_its_time_limit_is_uploaded_for_a_limited_time(either, monkeypatch):
+def test_a_model_of_a_job_beyond_its_time_limit_is_uploaded_for_a_limited_time(any_client, monkeypatch):
     monkeypatch.setattr(job_module, "SAVING", 1.0)
     settings = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
 
     def run(seconds):
         script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{WAITING}"
-        name = either.train(script, wait=False, seconds=seconds, OutputDataConfig=settings)["TrainingJobName"]
-        return either.wait("TrainingJob", name, 300), output(either, "TrainingJob", name)
+        name = any_client.train(script, wait=False, seconds=seconds, OutputDataConfig=settings)["TrainingJobName"]
+        return any_client.wait("TrainingJob", name, 300), output(any_client, "TrainingJob", name)
 
     [job] = run_beyond_its_limit(run)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert not is_complete(either, job["ModelArtifacts"]["S3ModelArtifacts"])
+    assert not is_complete(any_client, job["ModelArtifacts"]["S3ModelArtifacts"])
 
 
-def test_outputs_larger_than_the_volume(either):
+def test_outputs_larger_than_the_volume(any_client):
     name, target = start_job(
-        either, "open(folder + '/sparse', 'wb').truncate(2 << 30)\nopen(folder + '/a', 'w').close()"
+        any_client, "open(folder + '/sparse', 'wb').truncate(2 << 30)\nopen(folder + '/a', 'w').close()"
     )
-    job = either.wait("ProcessingJob", name)
+    job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     reason = f"No space left on device: {OUTPUT} holds more than VolumeSizeInGB, 1"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
-    assert not keys(either, target)
-    assert job["FailureReason"] in output(either, "ProcessingJob", name)
+    assert not keys(any_client, target)
+    assert job["FailureReason"] in output(any_client, "ProcessingJob", name)
 
 
-def test_an_output_larger_than_one_request_can_be(either):
+def test_an_output_larger_than_one_request_can_be(any_client):
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30}
     script = "open(folder + '/a', 'w').close()\nopen(folder + '/large', 'wb').truncate((5 << 30) + 1)"
-    name, target = start_job(either, script, ProcessingResources={"ClusterConfig": resources})
-    job = either.wait("ProcessingJob", name)
+    name, target = start_job(any_client, script, ProcessingResources={"ClusterConfig": resources})
+    job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     key = f"{target.removeprefix(f's3://{BUCKET}/')}/large"
     reason = (
         f"'{target}' cannot be written to: '{key}' would have more than 5 GiB, the most that one request can upload"
     )
     assert job["FailureReason"] == f"ClientError: {reason}"
-    assert keys(either, target) == [f"{key.rpartition('/')[0]}/a"]
+    assert keys(any_client, target) == [f"{key.rpartition('/')[0]}/a"]
 
 
-def test_more_output_files_than_a_disk_of_that_size_can_have(either):
-    name, target = start_job(either, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
-    job = either.wait("ProcessingJob", name)
+def test_more_output_files_than_a_disk_of_that_size_can_have(any_client):
+    name, target = start_job(any_client, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
+    job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "VolumeSizeInGB, 1" in job["FailureReason"]
-    assert not keys(either, target)
+    assert not keys(any_client, target)
 
 
 def test_inputs_larger_than_the_volume(client):
@@ -242,10 +242,10 @@ os.posix_fallocate(os.open('f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)
 
 
 @pytest.mark.parametrize("script", FULL.values(), ids=FULL.keys())
-def test_a_running_job_that_fills_its_volume(either, script):
+def test_a_running_job_that_fills_its_volume(any_client, script):
     mark = Mark()
     started = time.monotonic()
-    job = either.process(
+    job = any_client.process(
         f"import os, tempfile, time\n{script}\nprint('full', flush=True)\ntime.sleep(600)",
         Environment=mark.environment | {"FOLDER": "/opt/ml/processing"},
         seconds=300,
@@ -254,17 +254,17 @@ def test_a_running_job_that_fills_its_volume(either, script):
     reason = "No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
     assert time.monotonic() - started < 120  # of the five minutes that it may take
-    assert_no_trace(either, mark)
+    assert_no_trace(any_client, mark)
 
 
-def test_a_training_job_that_fills_its_volume(either):
+def test_a_training_job_that_fills_its_volume(any_client):
     script = "import os, time\nfile = os.open(os.environ['SM_MODEL_DIR'] + '/f', os.O_CREAT | os.O_RDWR)\n"
-    job = either.train(script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
+    job = any_client.train(script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
     assert job["TrainingJobStatus"] == "Failed"
     reason = "No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
 
 
-def test_a_sparse_file_counts_only_the_space_that_it_occupies(either):
+def test_a_sparse_file_counts_only_the_space_that_it_occupies(any_client):
     script = "import os, time\nopen(os.environ['TMPDIR'] + '/f', 'wb').truncate(1 << 40)\ntime.sleep(3)"
-    assert either.process(script)["ProcessingJobStatus"] == "Completed"
+    assert any_client.process(script)["ProcessingJobStatus"] == "Completed"

@@ -107,7 +107,7 @@ def test_a_broken_configuration_and_a_local_model(tmp_path: Path) -> None:
     aws, model = (
         tmp_path / ".aws",
         tmp_path / ".aws/models/sagemaker/2099-01-01",
-    )  # in the form in which `aws configure add-model` adds it
+    )  # in the format of `aws configure add-model`
     model.mkdir(parents=True)
     (aws / "config").write_text("[default\nregion = broken")
     (aws / "credentials").write_text("[default]\naws_access_key_id\n")

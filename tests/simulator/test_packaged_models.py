@@ -33,7 +33,7 @@ def create(packages: Packages, package: str, **members: Any) -> str:
     return name
 
 
-def refused(call: Callable[..., Any], *arguments: Any, **request: Any) -> str:
+def refusal(call: Callable[..., Any], *arguments: Any, **request: Any) -> str:
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         call(*arguments, **request)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
@@ -140,7 +140,7 @@ def test_a_model_is_described_as_it_was_requested(packages: Packages) -> None:
 @pytest.mark.parametrize("status", ["PendingManualApproval", "Rejected"])
 def test_only_an_approved_version_becomes_a_model(packages: Packages, status: str) -> None:
     package = packages.version(packages.group(), ModelApprovalStatus=status)
-    message = refused(create, packages, package)
+    message = refusal(create, packages, package)
     assert f"in status {status}: its ModelApprovalStatus must be Approved" in message
     packages.approve(package)
     create(packages, package)
@@ -169,7 +169,7 @@ def test_a_package_without_a_group_needs_no_approval(packages: Packages) -> None
 )
 def test_containers_that_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
     package = packages.version(packages.group(), ModelApprovalStatus="Approved")
-    assert reason in refused(create, packages, package, **members)
+    assert reason in refusal(create, packages, package, **members)
 
 
 @pytest.mark.parametrize(
@@ -188,17 +188,17 @@ def test_packages_from_which_no_model_can_be_created(packages: Packages, contain
     if containers:
         request["InferenceSpecification"] = {"Containers": containers}
     packages.sagemaker.create_model_package(ModelPackageGroupName=group, **request)
-    assert reason in refused(create, packages, f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/1")
+    assert reason in refusal(create, packages, f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/1")
 
 
 def test_pipelines_of_packages_that_are_refused(packages: Packages) -> None:
     specification = {"Containers": [{"Image": IMAGE}] * 8}
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
     container = {"ModelPackageName": package}
-    message = refused(packages.sagemaker.create_model, ModelName="m-16", Containers=[container] * 2)
+    message = refusal(packages.sagemaker.create_model, ModelName="m-16", Containers=[container] * 2)
     assert "at most 15, not 16" in message
-    assert "has several containers" in refused(create, packages, package, ContainerHostname="a")
-    lone = {"Image": IMAGE, "InferenceSpecificationName": "a"}
-    assert "needs a ModelPackageName" in refused(
-        packages.sagemaker.create_model, ModelName="m-lone", PrimaryContainer=lone
+    assert "has several containers" in refusal(create, packages, package, ContainerHostname="a")
+    container_without_package = {"Image": IMAGE, "InferenceSpecificationName": "a"}
+    assert "needs a ModelPackageName" in refusal(
+        packages.sagemaker.create_model, ModelName="m-lone", PrimaryContainer=container_without_package
     )

@@ -1,4 +1,4 @@
-"""Cached steps: hits depend on what a step does, if CacheConfig is enabled; every relevant change is a miss."""
+"""Cached steps: if CacheConfig is enabled, an unchanged step is a hit, and every relevant change is a miss."""
 
 import gzip
 import io
@@ -26,8 +26,8 @@ def pipelines(client: Client) -> Pipelines:
     return Pipelines(client)
 
 
-class Cached:
-    """A pipeline whose definition changes. hits: which steps of an execution that ran to its end were hits."""
+class CachedPipeline:
+    """A pipeline whose definition changes; `hits` runs it and returns the names of the steps that were cache hits."""
 
     def __init__(self, pipelines: Pipelines, *steps: Step, **members: Any):
         self.pipelines, self.members = pipelines, members
@@ -51,7 +51,7 @@ class Cached:
 
 
 def process(pipelines: Pipelines, script: str = COPIES, cache: Any = ENABLED, **environment: str) -> Step:
-    """Return the step with new addresses for its script and its output each time."""
+    """Return a processing step; its script and output have new addresses each time."""
     arguments = {"Environment": {"OUT": OUT} | environment}
     return pipelines.processing("P", script, outputs=["out"], Arguments=arguments, CacheConfig=cache)
 
@@ -71,7 +71,7 @@ def archive(text: str, time: int) -> bytes:
 def test_a_processing_step(pipelines: Pipelines) -> None:
     """The addresses of script and output differ in each definition; contents and environment decide."""
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
-    cached = Cached(pipelines, process(pipelines), model("M", A=uri))
+    cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
     before = pipelines.environment(cached.first, "M")["A"]
     assert cached.hits(process(pipelines), model("M", A=uri)) == {"P"}
     assert cached.sources["P"] == {"SourcePipelineExecutionArn": cached.first}
@@ -91,7 +91,7 @@ def test_a_processing_step(pipelines: Pipelines) -> None:
 @pytest.mark.slow
 def test_a_result_that_is_no_longer_on_s3(pipelines: Pipelines) -> None:
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
-    cached = Cached(pipelines, process(pipelines), model("M", A=uri))
+    cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
     result = f"{pipelines.environment(cached.first, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
     assert cached.hits() == {"P"}
     pipelines.client.put(result, "changed")
@@ -104,7 +104,7 @@ def test_a_result_that_is_no_longer_on_s3(pipelines: Pipelines) -> None:
 def test_a_script_that_changes_at_the_same_address(pipelines: Pipelines) -> None:
     """The definition is the same, but the object has changed."""
     steps = [process(pipelines)]
-    cached = Cached(pipelines, *steps)
+    cached = CachedPipeline(pipelines, *steps)
     address = steps[0]["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
     assert cached.hits() == {"P"}
     pipelines.client.put(address, COPIES + "# changed")
@@ -159,7 +159,7 @@ def test_training_and_transform(pipelines: Pipelines) -> None:
         }
         return [train, create, step("X", "Transform", arguments, CacheConfig=ENABLED)]
 
-    cached = Cached(pipelines, *steps())
+    cached = CachedPipeline(pipelines, *steps())
     assert cached.hits(*steps()) == {"T", "X"}
     assert cached.hits(*steps(depth="3")) == {"X"}  # a different training job with the same model
     assert "T" not in cached.hits(*steps(f"{script}\n"))
@@ -171,9 +171,9 @@ def test_training_and_transform(pipelines: Pipelines) -> None:
 
 @pytest.mark.slow
 def test_hits_of_another_pipeline_or_step(pipelines: Pipelines) -> None:
-    """There are no such hits: a result belongs to the pipeline and to the step of its name."""
-    Cached(pipelines, process(pipelines))
-    other = Cached(pipelines, process(pipelines))
+    """There are none: a result belongs to one pipeline and to one step name."""
+    CachedPipeline(pipelines, process(pipelines))
+    other = CachedPipeline(pipelines, process(pipelines))
     renamed = process(pipelines) | {"Name": "Q"}
     assert other.hits(renamed) == set()
     pipelines.sagemaker.delete_pipeline(PipelineName=other.name)
@@ -184,7 +184,7 @@ def test_hits_of_another_pipeline_or_step(pipelines: Pipelines) -> None:
 
 
 def large_header() -> bytes:
-    """Return an archive that is only a header of 64 MB, which claims to have more content."""
+    """Return an archive that consists of one header of 64 MB that declares even more content."""
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 8 << 30
     return gzip.compress(header.tobuf() + bytes(64 << 20), 1)

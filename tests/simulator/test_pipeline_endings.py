@@ -1,4 +1,4 @@
-"""Executions that do not succeed: failing steps, Fail steps, Stop, Retry, retry policies and what may be deleted."""
+"""Executions that do not succeed: failing steps, Fail steps, Stop, Retry and retry policies; and deletions."""
 
 import threading
 import uuid
@@ -31,7 +31,7 @@ def pipelines(client: Client) -> Pipelines:
 
 
 def transform(name: str, model_name: Any, instances: int, **members: Any) -> dict[str, Any]:
-    """Return a transform job with too many instances, which is refused like one above the account's limit."""
+    """Return a transform step; too many instances are refused like a job above the account's limit."""
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/nothing"}}
     arguments = {
         "ModelName": model_name,
@@ -70,7 +70,7 @@ def test_steps_whose_requests_are_refused(pipelines: Pipelines) -> None:
 
 
 def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
-    """The step stops what is running, and nothing else starts."""
+    """The step stops all running steps, and no other step starts."""
     sleeps = pipelines.processing("Sleeps", SLEEPS)
     first = pipelines.processing("First", "pass")
     bad = condition("C", [equals(get("Steps.First.ProcessingJobStatus"), "Completed")], [fail("Bad", "no good")], [])
@@ -97,7 +97,7 @@ def test_a_fail_step_whose_message_cannot_be_read(pipelines: Pipelines) -> None:
 
 
 def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One request is answered with an error, as if the disk were full; another is not answered at all."""
+    """One request gets an error response, as if the disk were full; another gets no response."""
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
     pipelines.wait_for(execution, "Sleeps")
     full: Any = {"Error": {"Code": "InternalFailure"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
@@ -115,29 +115,29 @@ def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch
     assert pipelines.statuses(execution) == {"Sleeps": "Stopped"}
 
 
-def while_full(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
+def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
     """Prevent the records of steps with one status from being written, as on a full disk.
 
-    Returns an event that is set when a record was not written, and another that ends this when the test sets it.
+    Returns an event that is set after a failed write, and another that the test sets to allow writes again.
     """
-    put, refused_write, space = StepRecords.put, threading.Event(), threading.Event()
+    put, write_failed, space = StepRecords.put, threading.Event(), threading.Event()
 
     def refuse(self: StepRecords, name: str, **members: Any) -> Any:
         if members.get("StepStatus") == status and not space.is_set():
-            refused_write.set()
+            write_failed.set()
             raise OSError("No space left on device")
         return put(self, name, **members)
 
     monkeypatch.setattr(StepRecords, "put", refuse)
-    return refused_write, space
+    return write_failed, space
 
 
 def test_a_job_whose_start_could_not_be_recorded_is_stopped(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refused_write, space = while_full(monkeypatch, "Executing")
+    write_failed, space = fail_writes(monkeypatch, "Executing")
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
-    assert refused_write.wait(30)
+    assert write_failed.wait(30)
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
@@ -152,9 +152,9 @@ def test_a_stopped_job_whose_end_could_not_be_recorded_does_not_run_again(
 ) -> None:
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
     job = pipelines.wait_for(execution, "Sleeps")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
-    refused_write, space = while_full(monkeypatch, "Stopped")
+    write_failed, space = fail_writes(monkeypatch, "Stopped")
     pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
-    assert refused_write.wait(30)
+    assert write_failed.wait(30)
     space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     step = pipelines.steps(execution)["Sleeps"]
@@ -205,7 +205,7 @@ def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
 
 
 def test_stop_and_retry(pipelines: Pipelines) -> None:
-    """Stop ends what is running. Retry runs it again and keeps what has succeeded."""
+    """Stop ends the running steps. Retry runs them again and keeps those that have succeeded."""
     sagemaker = pipelines.sagemaker
     retried_step = pipelines.processing("Again", IF_THERE)
     folder = retried_step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].rpartition("/")[0]
@@ -294,7 +294,7 @@ def test_resources_that_are_deleted_with_a_pipeline(pipelines: Pipelines) -> Non
 
 
 def test_steps_that_register_into_one_new_group(pipelines: Pipelines) -> None:
-    """Each step creates the group if it does not exist, and gets a version of its own."""
+    """Each step creates the group if it does not exist, and registers a separate version."""
     specification = {
         "Containers": [{"Image": IMAGE}],
         "SupportedContentTypes": ["text/csv"],

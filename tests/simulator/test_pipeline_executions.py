@@ -1,4 +1,4 @@
-"""Executions that run to the end: parameters, expressions, conditions, the order of steps and the results of lists."""
+"""Executions that run to their end: parameters, expressions, conditions, the order of steps, and lists."""
 
 import datetime
 import json
@@ -51,7 +51,7 @@ def parameter(name: str, kind: str, default: Any = None, **members: Any) -> dict
 
 @pytest.mark.slow
 def test_every_type_of_step_and_of_reference(pipelines: Pipelines) -> None:
-    """Jobs make a model, which is registered in a new group and serves a transform job."""
+    """Jobs train a model, which is registered in a new group and used by a transform job."""
     client, sagemaker, group = pipelines.client, pipelines.sagemaker, "pipeline-group"
     evaluated = {"Std:JsonGet": {"PropertyFile": get("Steps.Evaluate.PropertyFiles.f"), "Path": "acc"}}
     evaluate = pipelines.processing(
@@ -275,7 +275,7 @@ def test_a_join_that_is_too_long(pipelines: Pipelines) -> None:
 
 
 def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
-    """Its steps do not run, nor do those that need them, wherever they are; the others do."""
+    """Its steps and all steps that depend on them do not run; the other steps do."""
     inner = condition("Inner", [equals(1, 2)], [model("A")], [model("B")])
     outer = condition("Outer", [equals(1, 1)], [inner], [model("C")])
     after = [model("AfterA", X=get("Steps.A.ModelName")), model("AfterB", X=get("Steps.B.ModelName"))]
@@ -395,7 +395,7 @@ def test_a_name_prefix_from_the_arguments(pipelines: Pipelines) -> None:
 
 @pytest.mark.slow
 def test_a_thousand_steps(pipelines: Pipelines) -> None:
-    """Each step needs the one before; no job runs, so only ordering them takes time."""
+    """Each step depends on the one before; no jobs run, so only the ordering takes time."""
     steps = [condition("C0", [equals(1, 1)], [], [])]
     steps += [condition(f"C{n}", [equals(get(f"Steps.C{n - 1}.Outcome"), "True")], [], []) for n in range(1, 1000)]
     execution = pipelines.run(*reversed(steps))

@@ -1,6 +1,6 @@
 """Random definitions and requests are carried out or refused by a modelled error, and the simulator keeps running.
 
-An accepted definition also runs to an end. Its steps start no jobs, so that many of them can be tried.
+An accepted definition also runs to its end. Its steps start no jobs, so that many definitions can be tried.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import ANYTHING, spoiled, valid
+from simulator.shapes import ANYTHING, modified, valid
 from simulator.test_protocol import ask
 from support.fuzzing import examples
 from support.pipelines import Pipelines, condition, definition, fail, get, join, model, step
@@ -126,7 +126,7 @@ def run_random_definition(pipelines: Pipelines, document: Any) -> str:
 
 
 @examples(8)
-@given(document=definitions | definitions.flatmap(spoiled))
+@given(document=definitions | definitions.flatmap(modified))
 def test_any_definition_is_refused_or_runs(pipelines: Pipelines, document: Any) -> None:
     run_random_definition(pipelines, document)
 
@@ -142,7 +142,7 @@ NAMED: dict[str, list[Any]] = {
 @examples(40)
 @given(data=st.data())
 def test_any_operation_is_answered(pipelines: Pipelines, data: st.DataObject) -> None:
-    """Any request to any operation, which often names existing resources."""
+    """Send any request to any operation; requests often name existing resources."""
     name = data.draw(st.sampled_from(OPERATIONS))
     listed = pipelines.sagemaker.list_pipelines(PipelineNamePrefix="p")["PipelineSummaries"]
     if not any(item["PipelineName"] == "p" for item in listed):
@@ -161,7 +161,7 @@ def test_any_operation_is_answered(pipelines: Pipelines, data: st.DataObject) ->
         if "Definition" in str(operation_model(name).input_shape.members.keys()):
             document["PipelineDefinition"] = DEFINITION
     elif data.draw(st.booleans()):
-        document = data.draw(spoiled(document))
+        document = data.draw(modified(document))
     status, answer = ask(pipelines.client, f"SageMaker.{name}", json.dumps(document).encode())
     modelled = {error.name for error in operation_model(name).error_shapes}
     allowed = {"ValidationException", "SerializationException"} | modelled

@@ -1,4 +1,4 @@
-"""An execution whose simulator is killed resumes in the next one: what has ended is kept, and nothing is made twice."""
+"""An execution resumes after its simulator was killed: steps that have ended are kept, and nothing is created twice."""
 
 from pathlib import Path
 from typing import Any

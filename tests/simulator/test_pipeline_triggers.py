@@ -24,12 +24,12 @@ def pipelines(client: Client) -> Pipelines:
     return Pipelines(client)
 
 
-def on(trigger: str, *names: str) -> dict[str, list[Any]]:
+def depends_on(trigger: str, *names: str) -> dict[str, list[Any]]:
     return {"DependsOn": [{"Step": name, "Trigger": trigger} for name in names]}
 
 
 def triggered(name: str, trigger: str, *names: str) -> Step:
-    return model(name) | on(trigger, *names)
+    return model(name) | depends_on(trigger, *names)
 
 
 def test_steps_that_run_after_a_failed_step(pipelines: Pipelines) -> None:
@@ -77,9 +77,9 @@ def test_nothing_follows_when_the_execution_is_stopped(pipelines: Pipelines) -> 
 
 @pytest.mark.parametrize("other", ["one that nothing follows", "the one that follows"])
 def test_a_failure_without_a_following_step(pipelines: Pipelines, other: str) -> None:
-    """The execution has failed, although something ran after one of its failures."""
+    """The execution fails, although a step ran after one of its failures."""
     follows = pipelines.processing("Follows", FAILS) if other == "the one that follows" else model("Follows")
-    steps = [pipelines.processing("F", FAILS), follows | on("Failed", "F")]
+    steps = [pipelines.processing("F", FAILS), follows | depends_on("Failed", "F")]
     steps += [pipelines.processing("Alone", FAILS)] if other == "one that nothing follows" else []
     execution = pipelines.run(*steps)
     described = pipelines.describe(execution)

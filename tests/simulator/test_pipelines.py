@@ -1,4 +1,4 @@
-"""Pipelines are created, updated, listed and deleted; a definition that cannot run is refused with step and reason."""
+"""Pipelines are created, updated, listed and deleted; an invalid definition is refused with the step and the reason."""
 
 import contextlib
 import datetime
@@ -56,8 +56,8 @@ def json_get(path: str, name: str = "f") -> dict[str, Any]:
     return {"Std:JsonGet": {"PropertyFile": get(f"Steps.P.PropertyFiles.{name}"), "Path": path}}
 
 
-def reads(value: Any) -> dict[str, Any]:
-    """Return a step that needs a value."""
+def reader(value: Any) -> dict[str, Any]:
+    """Return a step that contains a value."""
     return model("M", A=value)
 
 
@@ -71,7 +71,7 @@ def outputs(count: int) -> dict[str, Any]:
     return process() | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": listed}}}
 
 
-def compares(kind: str, **members: Any) -> dict[str, Any]:
+def compare(kind: str, **members: Any) -> dict[str, Any]:
     return condition("C", [{"Type": kind, **members}], [], [])
 
 
@@ -97,23 +97,23 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         "Step B: it can never run, because it needs steps of both branches of C",
     ),
     "an unknown step": ([train("A", "B")], "Step A: DependsOn: there is no step 'B'"),
-    "a reference to an unknown step": ([reads(get("Steps.B.ModelName"))], "Step M: Arguments.PrimaryContainer.Env"),
-    "an unknown parameter": ([reads(get("Parameters.X"))], "there is no parameter 'X'"),
-    "an unknown variable": ([reads(get("Execution.Name"))], "there is no execution variable 'Name'"),
-    "a job's name in another step": ([reads(get("Execution.TrainingJobName"))], "only in the arguments of Training"),
-    "an unknown root": ([reads(get("Nothing.X"))], "'Nothing.X' is not a valid reference"),
-    "an unknown property": ([train(), reads(get("Steps.T.Model"))], "there is no property 'Model'"),
+    "a reference to an unknown step": ([reader(get("Steps.B.ModelName"))], "Step M: Arguments.PrimaryContainer.Env"),
+    "an unknown parameter": ([reader(get("Parameters.X"))], "there is no parameter 'X'"),
+    "an unknown variable": ([reader(get("Execution.Name"))], "there is no execution variable 'Name'"),
+    "a job's name in another step": ([reader(get("Execution.TrainingJobName"))], "only in the arguments of Training"),
+    "an unknown root": ([reader(get("Nothing.X"))], "'Nothing.X' is not a valid reference"),
+    "an unknown property": ([train(), reader(get("Steps.T.Model"))], "there is no property 'Model'"),
     "an unknown inner property": (
-        [train(), reads(get("Steps.T.ModelArtifacts.S3"))],
+        [train(), reader(get("Steps.T.ModelArtifacts.S3"))],
         "unknown property 'S3': choose from S3ModelArtifacts",
     ),
-    "a property below a text": ([train(), reads(get("Steps.T.RoleArn.X"))], "has no property or item"),
+    "a property below a text": ([train(), reader(get("Steps.T.RoleArn.X"))], "has no property or item"),
     "a name in a list without names": (
-        [train(), reads(get("Steps.T.SecondaryStatusTransitions['a'].Status"))],
+        [train(), reader(get("Steps.T.SecondaryStatusTransitions['a'].Status"))],
         "this list is indexed by number",
     ),
     "an output that the step has not": (
-        [process(), reads(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
+        [process(), reader(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
         "the step's arguments have no 'other' there",
     ),
     "outputs of another type": (
@@ -125,23 +125,23 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         "Step P: PropertyFiles: the step has no output 'out'",
     ),
     "an output beyond the last": (
-        [process(), reads(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))],
+        [process(), reader(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))],
         "have no '1' there",
     ),
     "a hyperparameter that the step has not": (
-        [train(), reads(get("Steps.T.HyperParameters['a']"))],
+        [train(), reader(get("Steps.T.HyperParameters['a']"))],
         "have no 'a' there",
     ),
-    "no path": ([train(), reads(get("Steps.T.["))], "is not a path"),
+    "no path": ([train(), reader(get("Steps.T.["))], "is not a path"),
     "a property of another type": (
         [train(), train("U", StoppingCondition={"MaxRuntimeInSeconds": get("Steps.T.RoleArn")})],
         "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds: a value of type integer is needed, not a "
         "string",
     ),
-    "a structure for a text": ([train(), reads(get("Steps.T.ModelArtifacts"))], "is needed, not a structure"),
+    "a structure for a text": ([train(), reader(get("Steps.T.ModelArtifacts"))], "is needed, not a structure"),
     "too many outputs, and an expression": ([outputs(11)], "Outputs has 11 items; 0 to 10 are allowed"),
     "outputs by the thousand, and as many references": (  # items are not looked up one by one, which would take minutes
-        [reads(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
+        [reader(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
         "Step P: Arguments.ProcessingOutputConfig.Outputs must have 0 to 10 items, not 4000",
     ),
     "a key of another pattern, with an expression": (
@@ -152,9 +152,9 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         [process(), train("T", InputDataConfig=get("Steps.P.AppSpecification.ContainerEntrypoint"))],
         "Arguments.InputDataConfig: a InputDataConfig is needed, not a ContainerEntrypoint",
     ),
-    "an experiment that there is not": ([reads(get("PipelineExperimentConfig.TrialName"))], "no member 'TrialName'"),
+    "an experiment that there is not": ([reader(get("PipelineExperimentConfig.TrialName"))], "no member 'TrialName'"),
     "a step after a Fail step": ([fail("F"), model("M", "F")], "it can never run, because the step F ends"),
-    "a Fail step's property": ([fail("F"), reads(get("Steps.F.ErrorMessage"))], "no property 'ErrorMessage'"),
+    "a Fail step's property": ([fail("F"), reader(get("Steps.F.ErrorMessage"))], "no property 'ErrorMessage'"),
     "a text for a structure": ([train(ResourceConfig=get("Execution.PipelineArn"))], "of type structure is needed"),
     "two of one name": ([train(), train()], "Step T: two steps have this name"),
     "two of one name, one inside": (
@@ -182,22 +182,22 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         [train(), after("T", "Failed", get("Steps.T.RoleArn"))],
         "Step F: it can never run: it requires two different endings of the step 'T'",
     ),
-    "an unknown function": ([reads({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
-    "a join without values": ([reads({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
-    "a join of objects": ([train(), reads(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
-    "a join of lists": ([reads(join(["a"]))], "a value or one of Get"),
-    "joins too deep": ([reads(TREE)], "at most 64 levels"),
-    "a file that is not declared": ([FILES, reads(json_get("a", "g"))], "has no such property file"),
-    "a path that is not JSONPath": ([FILES, reads(json_get("a..b["))], "is not supported"),
-    "a path too long": ([FILES, reads(json_get("a" * 1000))], "at most 256 characters"),
+    "an unknown function": ([reader({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
+    "a join without values": ([reader({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
+    "a join of objects": ([train(), reader(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
+    "a join of lists": ([reader(join(["a"]))], "a value or one of Get"),
+    "joins too deep": ([reader(TREE)], "at most 64 levels"),
+    "a file that is not declared": ([FILES, reader(json_get("a", "g"))], "has no such property file"),
+    "a path that is not JSONPath": ([FILES, reader(json_get("a..b["))], "is not supported"),
+    "a path too long": ([FILES, reader(json_get("a" * 1000))], "at most 256 characters"),
     "a file of a missing output": ([process(PropertyFiles=[FILE | {"OutputName": "x"}])], "the step has no output 'x'"),
     "files of another type of step": ([train() | {"PropertyFiles": [FILE]}], "PropertyFiles is not simulated"),
-    "an unknown condition": ([compares("Matches", LeftValue=1, RightValue=1)], "condition type Matches is not one of"),
+    "an unknown condition": ([compare("Matches", LeftValue=1, RightValue=1)], "condition type Matches is not one of"),
     "no condition": ([condition("C", [], [], [])], "Conditions is empty"),
-    "an empty or": ([compares("Or", Conditions=[])], "Or: Conditions is empty"),
-    "a text and a number": ([compares("GreaterThan", LeftValue="a", RightValue=1)], "cannot be compared with a number"),
-    "greater than true": ([compares("LessThan", LeftValue=True, RightValue=False)], "booleans have no order"),
-    "a list in a comparison": ([compares("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
+    "an empty or": ([compare("Or", Conditions=[])], "Or: Conditions is empty"),
+    "a text and a number": ([compare("GreaterThan", LeftValue="a", RightValue=1)], "cannot be compared with a number"),
+    "greater than true": ([compare("LessThan", LeftValue=True, RightValue=False)], "booleans have no order"),
+    "a list in a comparison": ([compare("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
     "a cached model": ([model("M") | {"CacheConfig": {"Enabled": True}}], "CacheConfig is not simulated"),
     "a duration": ([train() | {"CacheConfig": {"Enabled": True, "ExpireAfter": "soon"}}], "not an ISO 8601 duration"),
     "a cache that is a text": ([train() | {"CacheConfig": {"Enabled": "yes"}}], "Enabled must be true or false"),
@@ -253,7 +253,7 @@ def pipelines(client: Client) -> Pipelines:
 
 
 @contextlib.contextmanager
-def refused(part: str, code: str = "ValidationException") -> Iterator[None]:
+def assert_refused(part: str, code: str = "ValidationException") -> Iterator[None]:
     with pytest.raises(ClientError, match=code) as caught:
         yield
     assert caught.value.response["Error"]["Code"] == code
@@ -262,13 +262,13 @@ def refused(part: str, code: str = "ValidationException") -> Iterator[None]:
 
 @pytest.mark.parametrize(("steps", "part"), REFUSED.values(), ids=REFUSED)
 def test_a_definition_that_cannot_run(pipelines: Pipelines, steps: list[Any], part: str) -> None:
-    with refused(part):
+    with assert_refused(part):
         pipelines.create(*steps, Parameters=[{"Name": "S", "Type": "String"}])
 
 
 @pytest.mark.parametrize(("members", "part"), MEMBERS.values(), ids=MEMBERS)
 def test_invalid_members(pipelines: Pipelines, members: Any, part: str) -> None:
-    with refused(part):
+    with assert_refused(part):
         pipelines.create(model("M"), **members)
 
 
@@ -279,28 +279,28 @@ def test_types_of_steps_that_are_not_simulated(pipelines: Pipelines, kind: Any) 
 
 
 @pytest.mark.parametrize(("text", "part"), TEXTS.values(), ids=TEXTS)
-def test_a_text_that_is_not_a_definition(pipelines: Pipelines, text: str, part: str) -> None:
-    with refused(part):
+def test_text_that_is_not_a_definition(pipelines: Pipelines, text: str, part: str) -> None:
+    with assert_refused(part):
         pipelines.sagemaker.create_pipeline(PipelineName="text", PipelineDefinition=text, RoleArn=ROLE_ARN)
 
 
 def test_requests_with_members_that_are_not_simulated(pipelines: Pipelines) -> None:
     sagemaker, name = pipelines.sagemaker, pipelines.create(model("M"))
     create = {"PipelineName": "other", "RoleArn": ROLE_ARN}
-    with refused("PipelineVersionAliases is not simulated"):
+    with assert_refused("PipelineVersionAliases is not simulated"):
         sagemaker.create_pipeline(**create, PipelineDefinition=ONE, PipelineVersionAliases=["a"])
-    with refused("PipelineVersionId is not simulated"):
+    with assert_refused("PipelineVersionId is not simulated"):
         sagemaker.describe_pipeline(PipelineName=name, PipelineVersionId=1)
     chosen = {"SelectedSteps": [{"StepName": "M"}]}
-    with refused("SelectiveExecutionConfig is not simulated"):
+    with assert_refused("SelectiveExecutionConfig is not simulated"):
         sagemaker.start_pipeline_execution(PipelineName=name, SelectiveExecutionConfig=chosen)
     with refused("must have either a PipelineDefinition or a PipelineDefinitionS3Location"):
         sagemaker.create_pipeline(**create)
-    with refused("Could not find pipeline", "ResourceNotFound"):
+    with assert_refused("Could not find pipeline", "ResourceNotFound"):
         sagemaker.describe_pipeline(PipelineName="other")
-    with refused("Could not find pipeline", "ResourceNotFound"):
+    with assert_refused("Could not find pipeline", "ResourceNotFound"):
         sagemaker.start_pipeline_execution(PipelineName="other")
-    with refused("Could not find pipeline", "ResourceNotFound"):
+    with assert_refused("Could not find pipeline", "ResourceNotFound"):
         sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{ARN}{name}/execution/nothing")
 
 
@@ -313,9 +313,9 @@ def test_the_life_of_a_pipeline(pipelines: Pipelines) -> None:
         for _ in range(2)
     ]
     assert arns == [f"{ARN}Life"] * 2
-    with refused("already exists"):
+    with assert_refused("already exists"):
         sagemaker.create_pipeline(**request, PipelineDefinition=ONE)
-    with refused("was used with another request", "ConflictException"):
+    with assert_refused("was used with another request", "ConflictException"):
         sagemaker.create_pipeline(**request, PipelineDefinition=definition(fail("F")), ClientRequestToken=token)
     assert sagemaker.list_tags(ResourceArn=arns[0])["Tags"] == tags
     other = definition(fail("F"))
@@ -327,13 +327,13 @@ def test_the_life_of_a_pipeline(pipelines: Pipelines) -> None:
         described = sagemaker.describe_pipeline(PipelineName=name)
         assert (described["PipelineDefinition"], described["PipelineStatus"]) == (other, "Active")
         assert (described["PipelineDescription"], described["RoleArn"]) == ("second", ROLE_ARN)
-    with refused("Step T"):
+    with assert_refused("Step T"):
         sagemaker.update_pipeline(PipelineName="Life", PipelineDefinition=definition(step("T", "Lambda", {})))
     assert sagemaker.describe_pipeline(PipelineName="Life")["PipelineDefinition"] == other
     assert sagemaker.delete_pipeline(PipelineName="Life")["PipelineArn"] == arns[0]
-    with refused("Could not find pipeline", "ResourceNotFound"):
+    with assert_refused("Could not find pipeline", "ResourceNotFound"):
         sagemaker.delete_pipeline(PipelineName="Life")
-    with refused("not found"):
+    with assert_refused("not found"):
         sagemaker.list_tags(ResourceArn=arns[0])
 
 
@@ -341,7 +341,7 @@ def test_a_missing_definition_on_s3(pipelines: Pipelines) -> None:
     request = {"PipelineName": "there", "RoleArn": ROLE_ARN}
     pipelines.client.put("definitions/binary", b"\xff\xfe")
     for bucket, key in ((BUCKET, "definitions/nothing"), ("no-such-bucket", "a"), (BUCKET, "definitions/binary")):
-        with refused(f"PipelineDefinitionS3Location: s3://{bucket}/{key} cannot be read"):
+        with assert_refused(f"PipelineDefinitionS3Location: s3://{bucket}/{key} cannot be read"):
             location = {"Bucket": bucket, "ObjectKey": key}
             pipelines.sagemaker.create_pipeline(**request, PipelineDefinitionS3Location=location)
 
@@ -362,7 +362,7 @@ def test_lists(pipelines: Pipelines) -> None:
 
 
 def test_a_thousand_steps(pipelines: Pipelines) -> None:
-    """Each step needs the one before; and there is a chain of references."""
+    """Each step refers to the one before, so the definition contains a long chain of references."""
     steps = [model("M0"), *(model(f"M{n}", A=get(f"Steps.M{n - 1}.ModelName")) for n in range(1, 1000))]
     name = pipelines.create(*reversed(steps))
     assert len(pipelines.sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"]) > 100_000

@@ -33,16 +33,16 @@ def output_to(uri):
     return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_input}]}}
 
 
-def test_inputs_keep_their_names(either):
+def test_inputs_keep_their_names(any_client):
     root = f"inputs-{uuid.uuid4().hex}"
     for key in ("a.txt", "deep/er/b.txt", "with space/\u00e9.txt"):
-        either.put(f"{root}/{key}", key)
+        any_client.put(f"{root}/{key}", key)
     script = (
         BASE + "import pathlib\nprint(sorted(p.name for p in pathlib.Path(ml, 'processing/input/data').rglob('*.txt')))"
     )
-    job = either.process(script, **input_from(f"s3://{BUCKET}/{root}"))
+    job = any_client.process(script, **input_from(f"s3://{BUCKET}/{root}"))
     assert job["ProcessingJobStatus"] == "Completed", job
-    assert output(either, "ProcessingJob", job["ProcessingJobName"]) == "['a.txt', 'b.txt', '\u00e9.txt']"
+    assert output(any_client, "ProcessingJob", job["ProcessingJobName"]) == "['a.txt', 'b.txt', '\u00e9.txt']"
 
 
 @pytest.mark.parametrize(
@@ -76,39 +76,39 @@ def test_a_missing_bucket(client):
 
 
 @pytest.mark.parametrize(("end", "status"), [("", "Completed"), ("sys.exit(3)", "Failed"), ("os.abort()", "Failed")])
-def test_outputs_and_exit_message_are_uploaded_in_every_case(either, end, status):
+def test_outputs_and_exit_message_are_uploaded_in_every_case(any_client, end, status):
     target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
     script = BASE + (
         "open(ml + '/processing/output/o/x', 'w').write('done so far')\n"
         f"open(ml + '/output/message', 'w').write('\u00e9' * 1000)\n{end}"
     )
-    job = either.process(script, **output_to(target))
+    job = any_client.process(script, **output_to(target))
     assert job["ProcessingJobStatus"] == status
     assert job["ExitMessage"] == "\u00e9" * 512
-    assert either.get(f"{target}/x") == b"done so far"
+    assert any_client.get(f"{target}/x") == b"done so far"
 
 
-def test_an_exit_message_that_is_not_text(either):
-    job = either.process(BASE + "open(ml + '/output/message', 'wb').write(b'\\xff\\xfe\\xff')")
+def test_an_exit_message_that_is_not_text(any_client):
+    job = any_client.process(BASE + "open(ml + '/output/message', 'wb').write(b'\\xff\\xfe\\xff')")
     assert job["FailureReason"] == "ClientError: /opt/ml/output/message is not encoded in UTF-8"
 
 
-def test_outputs_whose_folder_was_removed(either):
-    job = either.process(BASE + "os.rmdir(ml + '/processing/output/o')", **output_to(f"s3://{BUCKET}/gone"))
+def test_outputs_whose_folder_was_removed(any_client):
+    job = any_client.process(BASE + "os.rmdir(ml + '/processing/output/o')", **output_to(f"s3://{BUCKET}/gone"))
     assert job["ProcessingJobStatus"] == "Completed"
 
 
-def test_a_folder_that_even_its_owner_may_not_read(either):
+def test_a_folder_that_even_its_owner_may_not_read(any_client):
     script = BASE + "os.makedirs(ml + '/processing/shut/in')\nos.chmod(ml + '/processing/shut', 0)"
-    assert either.process(script)["ProcessingJobStatus"] == "Completed"
+    assert any_client.process(script)["ProcessingJobStatus"] == "Completed"
 
 
-# The following is about requirements.txt, mostly in training jobs: only a FrameworkProcessor's processing jobs have
-# one.
+# The following tests are about requirements.txt, mostly of training jobs: of processing jobs, only those of a
+# FrameworkProcessor have one.
 
 
 def source(client, **files):
-    """Upload a source archive of files by their paths and return its URI."""
+    """Upload a source archive of `files` (text by path) and return its URI."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, text in files.items():
@@ -135,47 +135,49 @@ def libraries(client):
     return set((client.simulator.folder / "libraries").glob("*"))
 
 
-def test_requirements_that_are_already_installed(either, monkeypatch):
+def test_requirements_that_are_already_installed(any_client, monkeypatch):
     monkeypatch.setattr(requirements_module, "_install_from_index", None)  # a call would fail
-    before = libraries(either)
+    before = libraries(any_client)
     text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
     text += "nope; sys_platform == 'none'\n"
-    job = train(either, text)
+    job = train(any_client, text)
     assert job["TrainingJobStatus"] == "Completed", job
-    assert libraries(either) == before
+    assert libraries(any_client) == before
 
 
-def test_the_requirements_of_a_framework_processor(either):
+def test_the_requirements_of_a_framework_processor(any_client):
     """The packages are in the archive from which the SDK's script installs them, without a network."""
-    archive = either.get(source(either, **{"requirements.txt": "numpy\n./pkg\n"} | PACKAGE))
-    uri = either.put(f"source/{uuid.uuid4().hex}/sourcedir.tar.gz", archive)
+    archive = any_client.get(source(any_client, **{"requirements.txt": "numpy\n./pkg\n"} | PACKAGE))
+    uri = any_client.put(f"source/{uuid.uuid4().hex}/sourcedir.tar.gz", archive)
     s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
-    job = either.process(USE, ProcessingInputs=[{"InputName": "source", "S3Input": s3_input | {"S3InputMode": "File"}}])
+    job = any_client.process(
+        USE, ProcessingInputs=[{"InputName": "source", "S3Input": s3_input | {"S3InputMode": "File"}}]
+    )
     assert job["ProcessingJobStatus"] == "Completed", job
-    assert "hello from the package" in output(either, "ProcessingJob", job["ProcessingJobName"])
+    assert "hello from the package" in output(any_client, "ProcessingJob", job["ProcessingJobName"])
 
 
-def test_the_script_of_a_framework_processor(either):
-    """It names /opt/ml, which does not exist without a sandbox. The program that it starts gets translated paths."""
+def test_the_script_of_a_framework_processor(any_client):
+    """It names /opt/ml, which does not exist without a sandbox; the program that it starts gets translated paths."""
     program = "import pathlib, sys\npathlib.Path(sys.argv[1], 'x').write_text(open('beside.txt').read())"
     script = (
         '#!/bin/bash\ncd /opt/ml/processing/input/code/\ntar -xzf sourcedir.tar.gz\nset -e\npython3 program.py "$@"'
     )
-    archive = either.get(source(either, **{"program.py": program, "beside.txt": "beside it"}))
+    archive = any_client.get(source(any_client, **{"program.py": program, "beside.txt": "beside it"}))
     root, inputs = f"source/{uuid.uuid4().hex}", []
     for name, file, content in (("source", "sourcedir.tar.gz", archive), ("entrypoint", "runproc.sh", script)):
-        s3_input = {"S3Uri": either.put(f"{root}/{file}", content), "S3DataType": "S3Prefix", "S3InputMode": "File"}
+        s3_input = {"S3Uri": any_client.put(f"{root}/{file}", content), "S3DataType": "S3Prefix", "S3InputMode": "File"}
         s3_input["LocalPath"] = f"/opt/ml/processing/input/{name.replace('source', 'code')}"
         inputs.append({"InputName": name, "S3Input": s3_input})
     command = ["/bin/bash", "/opt/ml/processing/input/entrypoint/runproc.sh"]
-    job = either.process(
+    job = any_client.process(
         "",
         ProcessingInputs=inputs,
         AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": command, "ContainerArguments": [OUTPUT]},
         **output_to(f"s3://{BUCKET}/{root}/o"),
     )
     assert job["ProcessingJobStatus"] == "Completed", job
-    assert either.get(f"s3://{BUCKET}/{root}/o/x") == b"beside it"
+    assert any_client.get(f"s3://{BUCKET}/{root}/o/x") == b"beside it"
 
 
 def test_an_invalid_archive_of_a_framework_processor(client):
@@ -187,14 +189,14 @@ def test_an_invalid_archive_of_a_framework_processor(client):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("line", ["./pkg", "file:///opt/ml/code/pkg", "tiny-of-ours @ file:///opt/ml/code/pkg"])
-def test_a_package_in_the_source(either, line):
-    if not either.simulator.enforced and "/opt/ml" in line:
+def test_a_package_in_the_source(any_client, line):
+    if not any_client.simulator.enforced and "/opt/ml" in line:
         pytest.skip("without a sandbox there is no /opt/ml, and the text of files is not translated")
-    before = libraries(either)
-    job = train(either, f"numpy\n{line}\n", USE, **PACKAGE)
+    before = libraries(any_client)
+    job = train(any_client, f"numpy\n{line}\n", USE, **PACKAGE)
     assert job["TrainingJobStatus"] == "Completed", job
-    assert "hello from the package" in output(either, "TrainingJob", job["TrainingJobName"])
-    assert len(libraries(either) - before) == 1
+    assert "hello from the package" in output(any_client, "TrainingJob", job["TrainingJobName"])
+    assert len(libraries(any_client) - before) == 1
     assert not list(Path(sys.prefix).rglob("tiny_of_ours*"))
 
 
@@ -220,8 +222,8 @@ def test_an_installation_is_reused_only_for_the_same_content(client):
         ("--extra-index-url https://example.com", "is neither"),
     ],
 )
-def test_lines_that_cannot_be_installed(either, line, reason):
-    job = train(either, line)
+def test_lines_that_cannot_be_installed(any_client, line, reason):
+    job = train(any_client, line)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: requirements.txt cannot be installed: ")
     assert reason in job["FailureReason"]
@@ -260,24 +262,26 @@ BUILDS = {
 
 
 @pytest.mark.parametrize(("script", "reason"), BUILDS.values(), ids=BUILDS.keys())
-def test_a_package_that_cannot_be_built(either, monkeypatch, script, reason):
+def test_a_package_that_cannot_be_built(any_client, monkeypatch, script, reason):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
-    job = train(either, "./pkg", **PACKAGE | {"pkg/setup.py": f"import os, time\n{script}"})
+    job = train(any_client, "./pkg", **PACKAGE | {"pkg/setup.py": f"import os, time\n{script}"})
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"] == f"AlgorithmError: requirements.txt cannot be installed: {reason}"
 
 
-def test_the_time_limit_applies_while_a_package_is_built(either):
-    uri = source(either, **PACKAGE | {"job.py": "", "requirements.txt": "./pkg", "pkg/setup.py": "while True: pass"})
-    job = either.train("", seconds=5, HyperParameters={"sagemaker_submit_directory": uri})
+def test_the_time_limit_applies_while_a_package_is_built(any_client):
+    uri = source(
+        any_client, **PACKAGE | {"job.py": "", "requirements.txt": "./pkg", "pkg/setup.py": "while True: pass"}
+    )
+    job = any_client.train("", seconds=5, HyperParameters={"sagemaker_submit_directory": uri})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds() < 60
 
 
 @pytest.mark.machine
-def test_a_package_of_the_index(either):
+def test_a_package_of_the_index(any_client):
     """This needs a package index: pip's own, with this machine's settings."""
-    job = train(either, "wheel==0.45.1", "import wheel\nprint('wheel', wheel.__version__)")
+    job = train(any_client, "wheel==0.45.1", "import wheel\nprint('wheel', wheel.__version__)")
     assert job["TrainingJobStatus"] == "Completed", job
-    assert "wheel 0.45.1" in output(either, "TrainingJob", job["TrainingJobName"])
+    assert "wheel 0.45.1" in output(any_client, "TrainingJob", job["TrainingJobName"])
     assert not list(Path(sys.prefix).rglob("wheel-0.45.1*"))

@@ -1,4 +1,4 @@
-"""Requests at the port, valid or not: each gets a JSON response with a code that names the error."""
+"""Valid and invalid HTTP requests: an error response is JSON with a code that names the error."""
 
 import http.client
 import json
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import spoiled, valid
+from simulator.shapes import modified, valid
 from support.fuzzing import examples
 from support.simulator_client import Client
 
@@ -69,7 +69,7 @@ def ask(
     return answer.status, document
 
 
-def test_a_request_is_recognised_by_its_header_alone(client: Client) -> None:
+def test_a_request_needs_only_its_target_header(client: Client) -> None:
     assert ask(client, service=None)[0] == 200
 
 
@@ -182,7 +182,7 @@ def test_an_internal_error_is_answered(client: Client, monkeypatch: pytest.Monke
         ("StopProcessingJob", "ResourceNotFound"),
         ("DescribeTransformJob", "ResourceNotFound"),
         ("StopTransformJob", "ResourceNotFound"),
-        ("DescribeModel", "ValidationException"),  # the models of these operations have no error of their own
+        ("DescribeModel", "ValidationException"),  # the models of these operations declare no errors
         ("DeleteModel", "ValidationException"),
     ],
 )
@@ -220,7 +220,7 @@ def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
     """Such requests start no jobs: no generated image belongs to the scikit-learn family."""
     name = data.draw(st.sampled_from(ANSWERED))
     document = data.draw(valid(operation_model(name).input_shape))
-    document = data.draw(st.just(document) | spoiled(document))
+    document = data.draw(st.just(document) | modified(document))
     status, answer = ask(client, f"SageMaker.{name}", json.dumps(document).encode())
     assert status in (200, 400), answer
 

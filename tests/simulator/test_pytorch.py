@@ -1,4 +1,4 @@
-"""PyTorch images: training and serving in an environment of their own, with the image's default hooks."""
+"""PyTorch images: training and serving in a separate environment, with the image's default hooks."""
 
 import io
 import json
@@ -81,7 +81,7 @@ def create_endpoint(client: Client, endpoints: Endpoints, uri: str, **variables:
 def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpoints) -> None:
     """JSON, CSV and NPY work in both directions. The environment is read-only in a sandbox, and the job's log names it.
 
-    The SDK sets the variables that name a script to an empty text.
+    The SDK sets the variables that name a script to empty strings.
     """
     job = train_slope(client, 3)
     printed = output(client, "TrainingJob", job["TrainingJobName"])
@@ -139,7 +139,7 @@ def output_fn(prediction, accept):
 
 
 def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
-    """Responses are TorchServe's: without a charset, and with the status of the error that a hook raises."""
+    """Responses are like TorchServe's: without a charset, and with the status of an error that a hook raises."""
     uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
     name = create_endpoint(client, endpoints, uri)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
@@ -161,7 +161,7 @@ def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client,
 
 
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:
-    """The SDK's step puts the script beside the model, whose weights alone cannot be served."""
+    """The SDK's step adds the script to the model's archive, whose weights cannot be served without it."""
     uri = train_slope(client, 2)["ModelArtifacts"]["S3ModelArtifacts"]
     weights_only = create_endpoint(client, endpoints, uri)
     job = repack(client, uri, SCRIPT)

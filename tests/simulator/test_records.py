@@ -1,4 +1,4 @@
-"""The store of records: like a dict of dicts, for many threads, across restarts, and in damaged files."""
+"""The store of records: it behaves like a dict of dicts, with many threads and restarts; damaged files are refused."""
 
 import contextlib
 import copy
@@ -50,7 +50,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 class StoreLikeDicts(RuleBasedStateMachine):
-    """Every operation on the store is repeated on dicts, and both are compared after each step."""
+    """Repeat every operation on the store with dicts, and compare both after each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ def test_the_second_of_two_requests_with_one_token_waits_for_the_first() -> None
 
 
 def test_a_change_in_a_file_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
-    """FULL: the log is written through at each change. Only a power cut shows what would be lost without it."""
+    """FULL flushes the log to the disk at each change. Only a power failure would show a loss without it."""
     database = Database.open(tmp_path / "state.sqlite")
     with database.transaction() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -192,7 +192,7 @@ def test_threads_do_not_disturb_each_other(steps_of_threads: list[list[tuple[str
         database.close()
 
 
-def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
+def run_in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
     """Call a function in threads that start at the same moment, and return the results."""
     ready = threading.Barrier(count)
 
@@ -211,12 +211,12 @@ def test_no_change_is_lost_between_threads(store: Store) -> None:
         for _ in range(5):
             store.change("Model", "a", lambda record: {"Threads": [*record["Threads"], number]})
 
-    in_threads(32, append)
+    run_in_threads(32, append)
     assert sorted(store.all("Model")[0]["Threads"]) == sorted([*range(32)] * 5)
 
 
 def test_one_thread_adds_a_name(store: Store) -> None:
-    assert sum(in_threads(32, lambda number: store.add("Model", "a", {"Thread": number}))) == 1
+    assert sum(run_in_threads(32, lambda number: store.add("Model", "a", {"Thread": number}))) == 1
 
 
 def test_reading_does_not_wait_for_a_change_that_is_being_written(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_tags_are_merged_and_deleted_with_their_model() -> None:
     def add(thread: int) -> None:
         tags.AddTags({"ResourceArn": arn, "Tags": [{"Key": str(thread), "Value": "1"}]})
 
-    in_threads(32, add)
+    run_in_threads(32, add)
     assert {tag["Key"] for tag in tags.ListTags({"ResourceArn": arn})["Tags"]} == set(map(str, range(32)))
 
     def add_or_make_again(thread: int) -> None:
@@ -372,7 +372,7 @@ def test_tags_are_merged_and_deleted_with_their_model() -> None:
 
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
-    in_threads(8, add_or_make_again)
+    run_in_threads(8, add_or_make_again)
     sys.setswitchinterval(before)
     models.answer("DeleteModel", {"ModelName": "a"})
     assert store.all("Tags") == []

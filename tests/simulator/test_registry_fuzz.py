@@ -1,6 +1,7 @@
 """Any request to the model registry, and any search, gets a response or a modelled error; the simulator keeps running.
 
-Requests that hypothesis makes from the service model often name what exists here, so that many of them are carried out.
+Requests that hypothesis generates from the service model often refer to existing resources, so that many of them
+are carried out.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import spoiled, valid
+from simulator.shapes import modified, valid
 from simulator.test_protocol import ask
 from support.fuzzing import examples
 from support.model_packages import UNVERSIONED, Packages
@@ -50,7 +51,7 @@ NAMED = {
     "ModelCardContent": ["{}", '{"model_overview": {"model_id": 1}}'],
     "Value": ["1", "-0.5", "true", "2026-01-01T00:00:00", "Approved", "a,b", "g", "nan", "1e999"],
 }
-# Members of requests that are carried out; None: without the member.
+# Members of valid requests; None: the member is absent.
 TYPICAL: dict[str, dict[str, Any]] = {
     "CreateModelPackage": {"ModelPackageGroupName": "g", "ModelPackageName": None, "Tags": None, "ModelCard": None}
     | dict.fromkeys(NOT_SIMULATED),
@@ -69,7 +70,7 @@ def packages() -> Iterator[Packages]:
 
 
 def create_resources(packages: Packages) -> None:
-    """Create what requests name, and delete what is left of it."""
+    """Create the resources that requests name, after deleting those of earlier requests."""
     sagemaker, other = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
     members = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"a": "1"}}
     for group in ("g", "h"):
@@ -120,7 +121,7 @@ def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> N
     name = data.draw(st.sampled_from(OPERATIONS))
     requests = valid(operation_model(name).input_shape).flatmap(with_existing_names)
     typical = requests.map(lambda document: document | TYPICAL.get(name, {}))
-    document = data.draw(typical | requests | typical.flatmap(spoiled))
+    document = data.draw(typical | requests | typical.flatmap(modified))
     status, answer = ask(packages.client, f"SageMaker.{name}", json.dumps(document).encode())
     modelled = {error.name for error in operation_model(name).error_shapes}
     allowed = {"ValidationException", "SerializationException"} | modelled

@@ -1,4 +1,4 @@
-"""A job's requirements.txt: how it is read, how its installation is shared, and what stops it."""
+"""A job's requirements.txt: how it is read, and how its installation is shared and stopped."""
 
 import os
 from pathlib import Path
@@ -28,8 +28,8 @@ TOO_LARGE = "AlgorithmError: requirements.txt is larger than 1024 KiB"
 
 
 @pytest.fixture
-def of_either(either: Client):
-    endpoints = Endpoints(either)
+def any_endpoints(any_client: Client):
+    endpoints = Endpoints(any_client)
     yield endpoints
     endpoints.delete_all()
 
@@ -42,7 +42,7 @@ def failed_endpoint(endpoints: Endpoints, model: str) -> str:
 
 @pytest.fixture
 def building(without_sandbox: Client, tmp_path: Path):
-    """Return the source of an endpoint that goes on building a package."""
+    """Return the source of an endpoint that is building a package during the test."""
     started, go = tmp_path / "begun", tmp_path / "go"
     files = {
         "inference.py": NAMED.format(name="m"),
@@ -75,8 +75,8 @@ def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(without_sandb
     assert without_sandbox.wait("TrainingJob", name)["TrainingJobStatus"] == "Stopped"
 
 
-def test_a_large_file_is_refused(of_either: Endpoints) -> None:
-    client, files = of_either.client, {"requirements.txt": "#" * (LARGEST + 1)}
+def test_a_large_file_is_refused(any_endpoints: Endpoints) -> None:
+    client, files = any_endpoints.client, {"requirements.txt": "#" * (LARGEST + 1)}
     source = client.source(job="", **files)
     job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert job["FailureReason"] == TOO_LARGE
@@ -84,13 +84,15 @@ def test_a_large_file_is_refused(of_either: Endpoints) -> None:
     s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
     job = client.process("", ProcessingInputs=[{"InputName": "source", "S3Input": s3_input | {"S3InputMode": "File"}}])
     assert job["FailureReason"] == TOO_LARGE
-    model = of_either.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
-    assert failed_endpoint(of_either, model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
+    model = any_endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
+    assert failed_endpoint(any_endpoints, model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
 
 
-def test_a_file_of_the_largest_size(either: Client) -> None:
-    source = either.source(job="", **{"requirements.txt": "#" * LARGEST})
-    assert either.train("", HyperParameters={"sagemaker_submit_directory": source})["TrainingJobStatus"] == "Completed"
+def test_a_file_of_the_largest_size(any_client: Client) -> None:
+    source = any_client.source(job="", **{"requirements.txt": "#" * LARGEST})
+    assert (
+        any_client.train("", HyperParameters={"sagemaker_submit_directory": source})["TrainingJobStatus"] == "Completed"
+    )
 
 
 def test_links_stay_in_the_source(tmp_path: Path) -> None:
@@ -115,12 +117,14 @@ def test_links_stay_in_the_source(tmp_path: Path) -> None:
         find_requirements(source / ("x" * 300))
 
 
-def test_a_model_whose_requirements_are_elsewhere(of_either: Endpoints) -> None:
+def test_a_model_whose_requirements_are_in_another_folder(any_endpoints: Endpoints) -> None:
     link = member("code/requirements.txt", b"2", "../../model/needs.txt")
     link.linkname = "../needs.txt"
     body = packed(member("needs.txt"), member("code", b"5"), link)
-    model = of_either.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": ""}, ModelDataUrl=of_either.client.put("m.tar.gz", body))
-    reason = failed_endpoint(of_either, model)
+    model = any_endpoints.model(
+        "", {"SAGEMAKER_SUBMIT_DIRECTORY": ""}, ModelDataUrl=any_endpoints.client.put("m.tar.gz", body)
+    )
+    reason = failed_endpoint(any_endpoints, model)
     assert reason == "could not be started: the requirements file is not in the source"
 
 

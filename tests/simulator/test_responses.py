@@ -169,7 +169,7 @@ pieces = st.sampled_from([*heads, *others])
 
 @given(st.lists(pieces, max_size=12), st.booleans())
 def test_any_bytes_are_either_a_response_or_an_error(sent: list[bytes], begins: bool) -> None:
-    """This holds however the bytes arrive; only the message of a refusal may depend on that."""
+    """This holds for any division into parts; only the message of a refusal may depend on the division."""
     outcomes = []
     whole = (OK if begins else b"") + b"".join(sent)
     for parts in ([whole], [bytes([byte]) for byte in whole]):

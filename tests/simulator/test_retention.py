@@ -50,10 +50,14 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     begins = [hour - datetime.timedelta(**{unit: age}) for unit, (age, _) in ages.items()]
     second = datetime.timedelta(seconds=1)
     data = [
-        {"Timestamp": begin + number * second, "Value": float(number), "Dimensions": [{"Name": "d", "Value": which}]}
+        {
+            "Timestamp": begin + number * second,
+            "Value": float(number),
+            "Dimensions": [{"Name": "d", "Value": dimension}],
+        }
         for begin in begins
         for number in range(1200)
-        for which in ("a", "b")
+        for dimension in ("a", "b")
     ]
     data += [{"Timestamp": NOW - number * second, "Value": 1.0} for number in range(100)]
     sets = {"SampleCount": 3, "Sum": 6.0, "Minimum": 0.5, "Maximum": 4.0}
@@ -120,7 +124,7 @@ def test_the_newest_events_of_logs_are_kept(client: Client, monkeypatch: pytest.
     monkeypatch.setattr(retention, "STREAM", 10 << 20)
     quiet, endless = Stream(client), Stream(client)
     quiet.put(2)
-    endless.put(44)  # a clean-up comes every 32 MB, so there is one between 10 and 42 MB, wherever the count starts
+    endless.put(44)  # a clean-up runs every 32 MB, so there is one between 10 and 42 MB, wherever the count starts
     note, *numbers = endless.kept()
     assert note == retention.NOT_KEPT.split()[0]
     assert numbers == [str(number) for number in range(440 - len(numbers), 440)]

@@ -1,4 +1,4 @@
-"""A new kind of resource that waits for others takes one file, tests/support/two_job_resource.py, and one line here."""
+"""A new kind of resource that waits for jobs needs one file, tests/support/two_job_resource.py, and one line here."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from recore.simulator.resources import registry
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 KINDS = (*registry.KINDS, AutoMLJobs)
-# A simulator that has the kind as well and can be killed.
+# A simulator that also has this kind and can be killed.
 PROGRAM = """
 import sys
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_a_resource_waits_for_two_jobs(monkeypatch: pytest.MonkeyPatch, script: 
             assert "both-1-1 is Failed" in described["FailureReason"]
 
 
-def test_it_resumes_after_a_kill_and_replaces_the_interrupted_job(tmp_path: Path) -> None:
+def test_a_resource_resumes_after_a_kill_and_replaces_the_interrupted_job(tmp_path: Path) -> None:
     state, go = tmp_path / "state", tmp_path / "go"
     with simulator_to_kill(state) as (sagemaker, process):
         script = f"import pathlib, time; [time.sleep(0.05) for _ in iter(pathlib.Path({str(go)!r}).exists, True)]"

@@ -1,4 +1,4 @@
-"""The runtime's interface: REST, errors as its clients read them, and where a kind adds its invocations."""
+"""The runtime's interface: REST, errors as clients read them, and the operations that a kind adds."""
 
 import contextlib
 import http.client
@@ -23,7 +23,7 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_reques
 
 
 class Echoes(Resource):
-    """A kind that the simulator does not have: it answers an operation that no other kind answers."""
+    """A kind that the simulator does not have; it supports an operation that no other kind supports."""
 
     kind = "Echo"
     arn_type = "echo"

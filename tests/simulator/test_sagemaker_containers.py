@@ -69,9 +69,9 @@ def test_it_is_only_for_jobs() -> None:
     assert importlib.util.find_spec("sagemaker_containers") is None
 
 
-def test_a_response_of_its_worker(either: Client) -> None:
-    model = create_model(either, FEATURES)
-    assert completed(either, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
+def test_a_response_of_its_worker(any_client: Client) -> None:
+    model = create_model(any_client, FEATURES)
+    assert completed(any_client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
 
 
 # Two first requests arrive at the same time: the second must wait until the first has initialized the application.
@@ -200,7 +200,7 @@ assert "the argument cache of import_module has no effect" in [str(warning.messa
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
 
 
-def test_the_environment_of_a_training_job(either: Client) -> None:
+def test_the_environment_of_a_training_job(any_client: Client) -> None:
     script = """
 import os
 import sagemaker_containers
@@ -210,7 +210,7 @@ for job in (sagemaker_containers.training_env(), training_env()):
     assert job.hyperparameters["depth"] == 3, job.hyperparameters
     assert job.model_dir == os.environ["SM_MODEL_DIR"]
 """
-    job = either.train(script, HyperParameters={"depth": "3"})
+    job = any_client.train(script, HyperParameters={"depth": "3"})
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
 
 

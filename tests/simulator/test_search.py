@@ -44,7 +44,7 @@ def versions(packages: Packages) -> list[str]:
 
 @pytest.fixture(scope="module")
 def jobs(packages: Packages) -> list[str]:
-    """Return the names of three training jobs: hyperparameter rate 0.1, 0.7 and 3, metric loss 1.5, -1 and none."""
+    """Return the names of three training jobs with the rates 0.1, 0.7 and 3, and the losses 1.5, -1 and none."""
     client, names = packages.client, []
     for rate, script in (("0.1", METRIC.format(value=1.5)), ("0.7", METRIC.format(value=-1)), ("3", "print()")):
         algorithm = {
@@ -86,7 +86,7 @@ def condition(name: str, comparison: str | None = None, value: str | None = None
     return {key: text for key, text in members.items() if text is not None}
 
 
-def refused(packages: Packages, **request: Any) -> str:
+def refusal(packages: Packages, **request: Any) -> str:
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         packages.sagemaker.search(**request)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
@@ -127,7 +127,7 @@ def test_filters(packages: Packages, versions: list[str], filters: list[Any], ex
     assert result == [versions[number - 1] for number in expected]
 
 
-def test_a_time_as_it_was_answered(packages: Packages, versions: list[str]) -> None:
+def test_filter_by_a_time_from_a_response(packages: Packages, versions: list[str]) -> None:
     time = packages.describe(versions[4])["CreationTime"]
     for zone in (datetime.UTC, datetime.timezone(datetime.timedelta(hours=5))):
         assert versions[4] in search(
@@ -233,7 +233,7 @@ def test_pipelines_and_their_executions(packages: Packages) -> None:
 def test_a_search_for_model_cards_finds_none(packages: Packages) -> None:
     """Version 2 of the SDK asks whether a model package has a model card."""
     assert search(packages, "ModelCard", ("ModelCardName", "Contains", "a")) == []
-    assert "does not have the property" in refused(
+    assert "does not have the property" in refusal(
         packages, Resource="ModelCard", SearchExpression={"Filters": [condition("Nothing", "Exists")]}
     )
 
@@ -263,7 +263,7 @@ def test_pages_sorted_by_long_texts(packages: Packages) -> None:
     ids=lambda value: str(value)[:50],
 )
 def test_searches_that_are_refused(packages: Packages, request_: dict[str, Any], reason: str) -> None:
-    assert reason in refused(packages, **({"Resource": "ModelPackage"} | request_))
+    assert reason in refusal(packages, **({"Resource": "ModelPackage"} | request_))
 
 
 @pytest.mark.parametrize(
@@ -289,14 +289,14 @@ def test_searches_that_are_refused(packages: Packages, request_: dict[str, Any],
 )
 def test_filters_that_are_refused(packages: Packages, filter_: tuple[str, ...], reason: str) -> None:
     expression = {"Filters": [condition(*filter_)]}
-    assert reason in refused(packages, Resource="ModelPackage", SearchExpression=expression)
+    assert reason in refusal(packages, Resource="ModelPackage", SearchExpression=expression)
 
 
 def test_expressions_that_are_refused(packages: Packages) -> None:
     exists, contains = condition("ModelPackageName", "Exists"), condition("ModelPackageName", "Contains", "a")
 
     def reason(**expression: Any) -> str:
-        return refused(packages, Resource="ModelPackage", SearchExpression=expression)
+        return refusal(packages, Resource="ModelPackage", SearchExpression=expression)
 
     nested = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": [exists]}
     assert "is not on a property of" in reason(NestedFilters=[nested])

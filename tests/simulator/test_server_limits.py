@@ -1,4 +1,4 @@
-"""The limits of models' servers: all files that they write count, and the reason names the exceeded limit."""
+"""Limits of models' servers: all files that they write count, and the failure reason names the exceeded limit."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 def is_over(folders: list[Path], volume: int) -> bool:
-    """Return whether the first count exceeds the limit."""
+    """Return whether the first complete count exceeds the limit."""
     use, results = DiskUse([str(folder) for folder in folders], volume), []
     counts = []
 
@@ -73,8 +73,8 @@ def test_all_folders_of_a_volume_count_together(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def of_either(either: Client):
-    endpoints = Endpoints(either)
+def any_endpoints(any_client: Client):
+    endpoints = Endpoints(any_client)
     yield endpoints
     endpoints.delete_all()
 
@@ -87,36 +87,36 @@ def failure_of(endpoints: Endpoints, model: str, **members: int) -> str:
 
 @pytest.mark.parametrize("folder", ["sockets", "model", "temporary"])
 def test_an_endpoint_without_a_volume_size_has_a_limit(
-    of_either: Endpoints, monkeypatch: pytest.MonkeyPatch, folder: str
+    any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
-    reason = failure_of(of_either, of_either.model(WRITING.format(place=folder, size=100 * MIB)))
+    reason = failure_of(any_endpoints, any_endpoints.model(WRITING.format(place=folder, size=100 * MIB)))
     expected = "No space left on device: the model needs more than VolumeSizeInGB, 0"
     assert reason == f"Production variant one did not pass the ping health check: {expected}"
 
 
-def test_the_folder_of_the_socket_is_on_the_volume_of_an_endpoint(of_either: Endpoints) -> None:
-    model = of_either.model(WRITING.format(place="sockets", size=1200 * MIB))
-    assert failure_of(of_either, model, VolumeSizeInGB=1).endswith("the model needs more than VolumeSizeInGB, 1")
+def test_the_folder_of_the_socket_is_on_the_volume_of_an_endpoint(any_endpoints: Endpoints) -> None:
+    model = any_endpoints.model(WRITING.format(place="sockets", size=1200 * MIB))
+    assert failure_of(any_endpoints, model, VolumeSizeInGB=1).endswith("the model needs more than VolumeSizeInGB, 1")
 
 
-def test_the_containers_of_a_model_share_the_volume(either: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_containers_of_a_model_share_the_volume(any_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each container writes less than the available space."""
     monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
-    model = create_model(either, *(WRITING.format(place=folder, size=40 * MIB) for folder in ("model", "sockets")))
-    job, _ = transform(either, model, {"a": "1"})
+    model = create_model(any_client, *(WRITING.format(place=folder, size=40 * MIB) for folder in ("model", "sockets")))
+    job, _ = transform(any_client, model, {"a": "1"})
     reason = "No space left on device: the model needs more than VolumeSizeInGB, 0"
     assert (job["TransformJobStatus"], job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
 
 
-def test_an_endpoint_that_starts_too_many_processes(of_either: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_starts_too_many_processes(any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "PROCESSES", 30)
-    reason = failure_of(of_either, of_either.model(FORKING))
+    reason = failure_of(any_endpoints, any_endpoints.model(FORKING))
     assert reason.endswith("health check: The model's server started more processes than allowed")
 
 
 def test_servers_that_end_again_and_again(client: Client) -> None:
-    """The reason for one end does not repeat the reason for the one before."""
+    """The reason for each failure does not repeat the reason for the previous one."""
     endpoints = Endpoints(client)
     name = endpoints.create(endpoints.config(variant(endpoints.model(ENDING))))
     with pytest.raises(endpoints.runtime.exceptions.ModelError):  # an invocation whose server ends is repeated once

@@ -1,4 +1,4 @@
-"""Requests and responses according to the service model: what is read, what is refused, and with which message."""
+"""Requests and responses according to the service model: values that are read or refused, and messages."""
 
 import datetime
 import json
@@ -8,7 +8,7 @@ import pytest
 from botocore.model import OperationModel, ServiceModel, Shape
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import ANYTHING, KNOWN, spoiled, valid
+from simulator.shapes import ANYTHING, KNOWN, modified, valid
 from support.fuzzing import examples
 
 from recore.simulator.protocol import service_model
@@ -147,7 +147,7 @@ def without_nones(shape: Shape | None, value: Any) -> Any:
 
 
 def assert_read(operation: OperationModel, document: Any) -> None:
-    """Check that a request is read as it was sent; an operation without members has nothing to read."""
+    """Check that a request is read as it was sent; for an operation without members, the result is empty."""
     expected = without_nones(operation.input_shape, document) if operation.input_shape else {}
     assert expected == as_json(read_request(operation, document))
 
@@ -164,7 +164,7 @@ def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
 def test_requests_with_one_change_are_refused_or_valid_still(data: st.DataObject) -> None:
     """A request with one change is refused with the name of the invalid part or, if it is still valid, read as sent."""
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
-    document = data.draw(valid(operation.input_shape).flatmap(spoiled) | ANYTHING)
+    document = data.draw(valid(operation.input_shape).flatmap(modified) | ANYTHING)
     try:
         read_request(operation, document)
     except ServiceError as error:
@@ -177,12 +177,12 @@ def test_requests_with_one_change_are_refused_or_valid_still(data: st.DataObject
 @examples(100)
 @given(st.data())
 def test_an_unknown_member_is_refused(data: st.DataObject) -> None:
-    operation = operation_model(data.draw(st.sampled_from([name for name in OPERATIONS if takes_members(name)])))
+    operation = operation_model(data.draw(st.sampled_from([name for name in OPERATIONS if has_members(name)])))
     document = data.draw(valid(operation.input_shape))
     with pytest.raises(ServiceError, match="Unknown parameter 'Unknown'"):
         read_request(operation, document | {"Unknown": data.draw(st.text() | st.none() | st.integers())})
 
 
-def takes_members(name: str) -> bool:
+def has_members(name: str) -> bool:
     shape = operation_model(name).input_shape
     return shape is not None and bool(shape.members)

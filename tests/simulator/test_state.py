@@ -1,4 +1,4 @@
-"""The state folder: what it keeps, that it keeps nothing else, and what happens if it cannot be used."""
+"""The state folder: its contents, and what happens if it cannot be used."""
 
 import os
 import shutil

@@ -1,6 +1,6 @@
 """A simulator is killed at a random moment under load: everything that it acknowledged is there at the next start.
 
-The moment differs from run to run, whatever the seed.
+The moment differs from run to run even with the same seed.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ ONCE = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=30
 
 
 class Load:
-    """A client that changes names of its own and knows which values each may have: one, or two during a request."""
+    """A client that changes its own resources and knows the possible values of each: one, or two during a request."""
 
     def __init__(self, number: int):
         self.number = number
@@ -102,8 +102,8 @@ class Load:
         self.acknowledged += 1
 
 
-def found_in(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
-    """Return all objects, models and jobs; no job runs after a start."""
+def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
+    """Return the values of all models and jobs by kind and name; no job runs after a start."""
     sagemaker = simulator.client("sagemaker")
     contents: dict[Key, bytes | None] = {}
     for page in sagemaker.get_paginator("list_models").paginate():
@@ -118,11 +118,11 @@ def found_in(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
 
 
 def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None:
-    """Kill a simulator at random moments under the load of four clients; `objects` reads S3 after a start."""
+    """Kill a simulator at random moments under the load of four clients; `objects` reads S3 after each start."""
     loads, delays = [Load(number) for number in range(4)], generator("moments")
     for kills in range(KILLS + 1):
         with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:
-            contents = found_in(simulator)
+            contents = stored_resources(simulator)
             object_contents = objects(simulator)
             assert before.items() <= object_contents.items()
             contents |= {(OBJECT, key): body for key, body in object_contents.items() if key not in before}

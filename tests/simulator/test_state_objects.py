@@ -24,7 +24,7 @@ from support.state import SimulatorProcess, objects_of, running, stored_objects
 from recore.simulator.server import BUCKET
 from recore.simulator.state.s3_folder import State
 
-LARGE = b"large " * 20_000  # large enough for a file of its own
+LARGE = b"large " * 20_000  # large enough for a separate file
 ODD_KEYS = [
     " ",
     "a b",
@@ -196,7 +196,7 @@ def test_an_interrupted_request_leaves_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None:
-    """Requests bypass HTTP, which takes most of the time otherwise, and threads switch often."""
+    """Requests bypass HTTP, which would take most of the time, and threads switch often."""
     backend = s3_backends["123456789012"]["aws"]
     names = ("interrupted-1", "interrupted-2")
 

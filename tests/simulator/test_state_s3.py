@@ -1,4 +1,4 @@
-"""Every change of S3 is in the state folder when its request is answered, and survives a restart."""
+"""Every change to S3 is in the state folder before its request is answered, and survives a restart."""
 
 import http.client
 import json
@@ -8,11 +8,11 @@ from typing import Any
 
 from support.state import SimulatorProcess, Snapshot, objects_of, running, stored_objects
 
-LARGE = b"large " * 20_000  # large enough for a file of its own
+LARGE = b"large " * 20_000  # large enough for a separate file
 
 
-class Kept:
-    """A simulator, its state folder, and a bucket for one way to change S3."""
+class ChangeCase:
+    """A simulator, its state folder, and a bucket for one kind of change to S3."""
 
     def __init__(self, simulator: SimulatorProcess, folder: Path, bucket: str):
         self.simulator, self.folder, self.bucket = simulator, folder, bucket
@@ -30,128 +30,128 @@ class Kept:
         return response.status
 
 
-def put(kept: Kept) -> Snapshot:
-    kept.s3.put_object(Bucket=kept.bucket, Key="a", Body=b"1")
-    kept.s3.put_object(Bucket=kept.bucket, Key="b", Body=LARGE)
-    return {kept.bucket: {"a": b"1", "b": LARGE}}
+def put(case: ChangeCase) -> Snapshot:
+    case.s3.put_object(Bucket=case.bucket, Key="a", Body=b"1")
+    case.s3.put_object(Bucket=case.bucket, Key="b", Body=LARGE)
+    return {case.bucket: {"a": b"1", "b": LARGE}}
 
 
-def overwrite(kept: Kept) -> Snapshot:
+def overwrite(case: ChangeCase) -> Snapshot:
     for body in (LARGE, b"small", b"", LARGE + b"!"):
-        kept.s3.put_object(Bucket=kept.bucket, Key="a", Body=body)
-        assert stored_objects(kept.folder)[kept.bucket] == {"a": body}
-    return {kept.bucket: {"a": LARGE + b"!"}}
+        case.s3.put_object(Bucket=case.bucket, Key="a", Body=body)
+        assert stored_objects(case.folder)[case.bucket] == {"a": body}
+    return {case.bucket: {"a": LARGE + b"!"}}
 
 
-def delete(kept: Kept) -> Snapshot:
-    put(kept)
-    kept.s3.delete_object(Bucket=kept.bucket, Key="a")
-    kept.s3.delete_object(Bucket=kept.bucket, Key="never put")
-    return {kept.bucket: {"b": LARGE}}
+def delete(case: ChangeCase) -> Snapshot:
+    put(case)
+    case.s3.delete_object(Bucket=case.bucket, Key="a")
+    case.s3.delete_object(Bucket=case.bucket, Key="never put")
+    return {case.bucket: {"b": LARGE}}
 
 
-def delete_several(kept: Kept) -> Snapshot:
+def delete_several(case: ChangeCase) -> Snapshot:
     for key in "abcd":
-        kept.s3.put_object(Bucket=kept.bucket, Key=key, Body=LARGE)
-    kept.s3.delete_objects(Bucket=kept.bucket, Delete={"Objects": [{"Key": "a"}, {"Key": "c"}, {"Key": "x"}]})
-    return {kept.bucket: {"b": LARGE, "d": LARGE}}
+        case.s3.put_object(Bucket=case.bucket, Key=key, Body=LARGE)
+    case.s3.delete_objects(Bucket=case.bucket, Delete={"Objects": [{"Key": "a"}, {"Key": "c"}, {"Key": "x"}]})
+    return {case.bucket: {"b": LARGE, "d": LARGE}}
 
 
-def copy(kept: Kept) -> Snapshot:
-    kept.s3.create_bucket(Bucket="other-bucket")
-    kept.s3.put_object(Bucket=kept.bucket, Key="a", Body=b"1")
-    kept.s3.copy_object(Bucket="other-bucket", Key="copy", CopySource={"Bucket": kept.bucket, "Key": "a"})
-    return {kept.bucket: {"a": b"1"}, "other-bucket": {"copy": b"1"}}
+def copy(case: ChangeCase) -> Snapshot:
+    case.s3.create_bucket(Bucket="other-bucket")
+    case.s3.put_object(Bucket=case.bucket, Key="a", Body=b"1")
+    case.s3.copy_object(Bucket="other-bucket", Key="copy", CopySource={"Bucket": case.bucket, "Key": "a"})
+    return {case.bucket: {"a": b"1"}, "other-bucket": {"copy": b"1"}}
 
 
-def upload_in_parts(kept: Kept) -> Snapshot:
-    kept.s3.put_object(Bucket=kept.bucket, Key="source", Body=b"s")
-    abandoned_upload = kept.s3.create_multipart_upload(Bucket=kept.bucket, Key="given up")["UploadId"]
-    kept.s3.upload_part(Bucket=kept.bucket, Key="given up", UploadId=abandoned_upload, PartNumber=1, Body=b"x")
-    kept.s3.abort_multipart_upload(Bucket=kept.bucket, Key="given up", UploadId=abandoned_upload)
-    upload = {"Bucket": kept.bucket, "Key": "whole"}
-    upload["UploadId"] = kept.s3.create_multipart_upload(**upload)["UploadId"]
-    parts = [kept.s3.upload_part(**upload, PartNumber=1, Body=b"x" * (5 << 20))]
-    source = {"Bucket": kept.bucket, "Key": "source"}
-    parts.append(kept.s3.upload_part_copy(**upload, PartNumber=2, CopySource=source)["CopyPartResult"])
+def upload_in_parts(case: ChangeCase) -> Snapshot:
+    case.s3.put_object(Bucket=case.bucket, Key="source", Body=b"s")
+    abandoned_upload = case.s3.create_multipart_upload(Bucket=case.bucket, Key="given up")["UploadId"]
+    case.s3.upload_part(Bucket=case.bucket, Key="given up", UploadId=abandoned_upload, PartNumber=1, Body=b"x")
+    case.s3.abort_multipart_upload(Bucket=case.bucket, Key="given up", UploadId=abandoned_upload)
+    upload = {"Bucket": case.bucket, "Key": "whole"}
+    upload["UploadId"] = case.s3.create_multipart_upload(**upload)["UploadId"]
+    parts = [case.s3.upload_part(**upload, PartNumber=1, Body=b"x" * (5 << 20))]
+    source = {"Bucket": case.bucket, "Key": "source"}
+    parts.append(case.s3.upload_part_copy(**upload, PartNumber=2, CopySource=source)["CopyPartResult"])
     numbered = [{"ETag": part["ETag"], "PartNumber": number} for number, part in enumerate(parts, 1)]
-    kept.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": numbered})
-    return {kept.bucket: {"source": b"s", "whole": b"x" * (5 << 20) + b"s"}}
+    case.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": numbered})
+    return {case.bucket: {"source": b"s", "whole": b"x" * (5 << 20) + b"s"}}
 
 
-def put_by_a_presigned_url(kept: Kept) -> Snapshot:
+def put_by_a_presigned_url(case: ChangeCase) -> Snapshot:
     for method, key in (("put_object", "stays"), ("put_object", "goes"), ("delete_object", "goes")):
-        url = kept.s3.generate_presigned_url(method, Params={"Bucket": kept.bucket, "Key": key})
+        url = case.s3.generate_presigned_url(method, Params={"Bucket": case.bucket, "Key": key})
         split = urllib.parse.urlsplit(url)
-        kept.send(method.partition("_")[0].upper(), f"{split.path}?{split.query}", b"1")
-    return {kept.bucket: {"stays": b"1"}}
+        case.send(method.partition("_")[0].upper(), f"{split.path}?{split.query}", b"1")
+    return {case.bucket: {"stays": b"1"}}
 
 
-def post_a_form(kept: Kept) -> Snapshot:
-    form = kept.s3.generate_presigned_post(kept.bucket, "from a form")
+def post_a_form(case: ChangeCase) -> Snapshot:
+    form = case.s3.generate_presigned_post(case.bucket, "from a form")
     parts = [
         f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in form["fields"].items()
     ]
     parts.append('--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n1\r\n--x--\r\n')
     path = urllib.parse.urlsplit(form["url"]).path
-    assert kept.send("POST", path, "".join(parts).encode(), Content_Type="multipart/form-data; boundary=x") == 204
-    return {kept.bucket: {"from a form": b"1"}}
+    assert case.send("POST", path, "".join(parts).encode(), Content_Type="multipart/form-data; boundary=x") == 204
+    return {case.bucket: {"from a form": b"1"}}
 
 
-def address_the_bucket_by_host(kept: Kept) -> Snapshot:
-    host = f"{kept.bucket}.localhost:{kept.simulator.port}"
-    assert kept.send("PUT", "/by%20host/%C3%BC", b"1", Host=host) == 200
-    assert kept.send("PUT", "/goes", b"1", Host=host) == 200
+def address_the_bucket_by_host(case: ChangeCase) -> Snapshot:
+    host = f"{case.bucket}.localhost:{case.simulator.port}"
+    assert case.send("PUT", "/by%20host/%C3%BC", b"1", Host=host) == 200
+    assert case.send("PUT", "/goes", b"1", Host=host) == 200
     signature = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
-    assert kept.send("DELETE", "/goes", Host=host, Authorization=signature) == 204
-    return {kept.bucket: {"by host/ü": b"1"}}
+    assert case.send("DELETE", "/goes", Host=host, Authorization=signature) == 204
+    return {case.bucket: {"by host/ü": b"1"}}
 
 
-def send_in_signed_chunks(kept: Kept) -> Snapshot:
+def send_in_signed_chunks(case: ChangeCase) -> Snapshot:
     body = b"3;chunk-signature=0\r\nabc\r\n0;chunk-signature=0\r\n\r\n"
     headers = {"x_amz_content_sha256": "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "x_amz_decoded_content_length": "3"}
-    assert kept.send("PUT", f"/{kept.bucket}/chunks", body, **headers, Content_Encoding="aws-chunked") == 200
-    return {kept.bucket: {"chunks": b"abc"}}
+    assert case.send("PUT", f"/{case.bucket}/chunks", body, **headers, Content_Encoding="aws-chunked") == 200
+    return {case.bucket: {"chunks": b"abc"}}
 
 
-def delete_a_bucket(kept: Kept) -> Snapshot:
-    kept.s3.create_bucket(Bucket="gone")
-    kept.s3.put_object(Bucket="gone", Key="a", Body=LARGE)
-    kept.s3.delete_object(Bucket="gone", Key="a")
-    kept.s3.delete_bucket(Bucket="gone")
-    kept.s3.create_bucket(Bucket="empty")
-    return {kept.bucket: {}, "empty": {}}
+def delete_a_bucket(case: ChangeCase) -> Snapshot:
+    case.s3.create_bucket(Bucket="gone")
+    case.s3.put_object(Bucket="gone", Key="a", Body=LARGE)
+    case.s3.delete_object(Bucket="gone", Key="a")
+    case.s3.delete_bucket(Bucket="gone")
+    case.s3.create_bucket(Bucket="empty")
+    return {case.bucket: {}, "empty": {}}
 
 
-def make_a_bucket_again(kept: Kept) -> Snapshot:
+def make_a_bucket_again(case: ChangeCase) -> Snapshot:
     for body in (b"1", b"2"):
-        kept.s3.create_bucket(Bucket="again")
-        kept.s3.put_object(Bucket="again", Key=body.decode(), Body=body)
+        case.s3.create_bucket(Bucket="again")
+        case.s3.put_object(Bucket="again", Key=body.decode(), Body=body)
         if body == b"1":
-            kept.s3.delete_object(Bucket="again", Key="1")
-            kept.s3.delete_bucket(Bucket="again")
-    return {kept.bucket: {}, "again": {"2": b"2"}}
+            case.s3.delete_object(Bucket="again", Key="1")
+            case.s3.delete_bucket(Bucket="again")
+    return {case.bucket: {}, "again": {"2": b"2"}}
 
 
-def keep_versions(kept: Kept) -> Snapshot:
-    kept.s3.put_bucket_versioning(Bucket=kept.bucket, VersioningConfiguration={"Status": "Enabled"})
+def keep_versions(case: ChangeCase) -> Snapshot:
+    case.s3.put_bucket_versioning(Bucket=case.bucket, VersioningConfiguration={"Status": "Enabled"})
     versions = {}
     for key in ("deleted", "back", "older"):
         versions[key] = [
-            kept.s3.put_object(Bucket=kept.bucket, Key=key, Body=body)["VersionId"] for body in (b"1", b"2")
+            case.s3.put_object(Bucket=case.bucket, Key=key, Body=body)["VersionId"] for body in (b"1", b"2")
         ]
     for key in ("deleted", "back"):
-        marker = kept.s3.delete_object(Bucket=kept.bucket, Key=key)["VersionId"]
-    kept.s3.delete_object(Bucket=kept.bucket, Key="back", VersionId=marker)
-    kept.s3.delete_object(Bucket=kept.bucket, Key="older", VersionId=versions["older"][1])
-    return {kept.bucket: {"back": b"2", "older": b"1"}}
+        marker = case.s3.delete_object(Bucket=case.bucket, Key=key)["VersionId"]
+    case.s3.delete_object(Bucket=case.bucket, Key="back", VersionId=marker)
+    case.s3.delete_object(Bucket=case.bucket, Key="older", VersionId=versions["older"][1])
+    return {case.bucket: {"back": b"2", "older": b"1"}}
 
 
-def use_a_bucket_of_another_region(kept: Kept) -> Snapshot:
-    kept.s3.create_bucket(Bucket="elsewhere", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    kept.s3.put_object(Bucket="elsewhere", Key="a", Body=b"1")
-    return {kept.bucket: {}, "elsewhere": {"a": b"1"}}
+def use_a_bucket_of_another_region(case: ChangeCase) -> Snapshot:
+    case.s3.create_bucket(Bucket="elsewhere", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    case.s3.put_object(Bucket="elsewhere", Key="a", Body=b"1")
+    return {case.bucket: {}, "elsewhere": {"a": b"1"}}
 
 
 def client_of_another_account(simulator: SimulatorProcess) -> Any:
@@ -165,37 +165,37 @@ def client_of_another_account(simulator: SimulatorProcess) -> Any:
     )
 
 
-def use_another_account(kept: Kept) -> Snapshot:
-    s3 = client_of_another_account(kept.simulator)
+def use_another_account(case: ChangeCase) -> Snapshot:
+    s3 = client_of_another_account(case.simulator)
     s3.create_bucket(Bucket="of-another-account")
     s3.put_object(Bucket="of-another-account", Key="a", Body=b"1")
-    return {kept.bucket: {}, "of-another-account": {"a": b"1"}}
+    return {case.bucket: {}, "of-another-account": {"a": b"1"}}
 
 
-def export_logs(kept: Kept) -> Snapshot:
-    logs = kept.simulator.client("logs")
+def export_logs(case: ChangeCase) -> Snapshot:
+    logs = case.simulator.client("logs")
     logs.create_log_group(logGroupName="group")
-    logs.create_export_task(logGroupName="group", fromTime=0, to=2_000_000_000_000, destination=kept.bucket)
-    stored = stored_objects(kept.folder)[kept.bucket]
+    logs.create_export_task(logGroupName="group", fromTime=0, to=2_000_000_000_000, destination=case.bucket)
+    stored = stored_objects(case.folder)[case.bucket]
     assert stored  # stored by CloudWatch Logs, not by a request to S3
-    return {kept.bucket: stored}
+    return {case.bucket: stored}
 
 
-def log_access(kept: Kept) -> Snapshot:
-    kept.s3.create_bucket(Bucket="access-logs")
+def log_access(case: ChangeCase) -> Snapshot:
+    case.s3.create_bucket(Bucket="access-logs")
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "logging.s3.amazonaws.com"},
         "Action": ["s3:PutObject"],
         "Resource": "arn:aws:s3:::access-logs/*",
     }
-    kept.s3.put_bucket_policy(Bucket="access-logs", Policy=json.dumps({"Statement": [statement]}))
+    case.s3.put_bucket_policy(Bucket="access-logs", Policy=json.dumps({"Statement": [statement]}))
     target = {"LoggingEnabled": {"TargetBucket": "access-logs", "TargetPrefix": "log-"}}
-    kept.s3.put_bucket_logging(Bucket=kept.bucket, BucketLoggingStatus=target)
-    kept.s3.list_objects_v2(Bucket=kept.bucket)
-    stored = stored_objects(kept.folder)["access-logs"]
+    case.s3.put_bucket_logging(Bucket=case.bucket, BucketLoggingStatus=target)
+    case.s3.list_objects_v2(Bucket=case.bucket)
+    stored = stored_objects(case.folder)["access-logs"]
     assert stored  # stored by the request to list
-    return {kept.bucket: {}, "access-logs": stored}
+    return {case.bucket: {}, "access-logs": stored}
 
 
 WAYS = [
@@ -223,7 +223,7 @@ def test_every_way_to_change_s3_survives_a_kill(tmp_path: Path) -> None:
     expected: Snapshot = {}
     with running("--state", tmp_path) as simulator:
         for number, way in enumerate(WAYS):
-            expected |= way(Kept(simulator, tmp_path, f"way-{number}"))
+            expected |= way(ChangeCase(simulator, tmp_path, f"way-{number}"))
             assert stored_objects(tmp_path) == expected, way.__name__
         large = sum(len(content) > 65536 for objects in expected.values() for content in objects.values())
         assert len(list((tmp_path / "s3").iterdir())) == large
@@ -235,8 +235,8 @@ def test_every_way_to_change_s3_survives_a_kill(tmp_path: Path) -> None:
 
 def test_a_reset_of_moto_is_a_change_too(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
-        kept = Kept(simulator, tmp_path, "reset")
-        kept.s3.put_object(Bucket="reset", Key="a", Body=LARGE)
-        assert kept.send("POST", "/moto-api/reset") == 200
+        case = ChangeCase(simulator, tmp_path, "reset")
+        case.s3.put_object(Bucket="reset", Key="a", Body=LARGE)
+        assert case.send("POST", "/moto-api/reset") == 200
         assert stored_objects(tmp_path) == {}
     assert not list((tmp_path / "s3").iterdir())

@@ -31,7 +31,7 @@ def break_down():
 @pytest.mark.parametrize("end", [dict, fail, break_down], ids=["completes", "fails", "breaks"])
 @pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs])
 def test_a_stop_at_the_very_end(client, tmp_path, kind, end):
-    """The stop is acknowledged when the work is done and only the record of the end is missing."""
+    """The stop is acknowledged after the work is done but before its end is recorded."""
     done, stopped = threading.Event(), threading.Event()
 
     class Run(kind.job_run):
@@ -63,7 +63,7 @@ def test_a_stop_at_the_very_end(client, tmp_path, kind, end):
 
 @pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs, TransformJobs])
 def test_a_stop_before_the_job_is_in_the_queue(client, tmp_path, kind):
-    """The stop is acknowledged when the record exists and the job does not."""
+    """The stop is acknowledged after the record is created but before the job is queued."""
     executed, name = [], f"{kind.kind}Name"
 
     class Run(kind.job_run):
@@ -87,7 +87,7 @@ def test_a_stop_before_the_job_is_in_the_queue(client, tmp_path, kind):
 
 
 def test_every_acknowledged_stop_ends_stopped(client):
-    """Stops come at any moment of a job."""
+    """Jobs are stopped at random moments."""
     image = {"ImageUri": client.image, "ContainerEntrypoint": ["true"]}
     acknowledged = 0
     for number in range(12):

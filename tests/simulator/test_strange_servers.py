@@ -1,4 +1,4 @@
-"""Models whose servers send what no server should cause clear errors that cannot control a terminal."""
+"""Servers of models that send invalid responses cause clear errors without control characters."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def response_of(lines: str) -> bytes:
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["alone", "chain"])
 def raw(client: Client, endpoints: Endpoints, request: pytest.FixtureRequest) -> str:
-    """Create an endpoint. A chain's second container must not receive a response of the first that is refused."""
+    """Create an endpoint with one or two containers; the second must not receive a refused response of the first."""
     return endpoints.create(endpoints.config(variant(create_model(client, *[RAW] * request.param))))
 
 

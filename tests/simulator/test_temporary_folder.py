@@ -1,4 +1,4 @@
-"""Temporary folders: jobs run with any TMPDIR, nothing is left behind, and the paths of sockets are short enough."""
+"""Temporary folders: jobs run with any TMPDIR, nothing is left behind, and socket paths are short enough."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ LONG = f"{SPECIAL} {'x' * 100}"
 
 
 def use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a folder this process's temporary folder."""
+    """Set this process's temporary folder."""
     folder.mkdir(exist_ok=True)
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)

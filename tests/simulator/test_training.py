@@ -1,4 +1,4 @@
-"""Training jobs: both script modes, what a script finds in its job, and what it leaves behind."""
+"""Training jobs: both script modes, the environment of a script, and the files that it leaves behind."""
 
 import json
 from pathlib import Path
@@ -25,9 +25,9 @@ from recore.simulator.server import BUCKET
 pytestmark = pytest.mark.everywhere
 
 
-def test_arguments_variables_and_files_of_a_script(either) -> None:
-    several = upload_folder(either, **{"a.csv": "1", "deep/b.csv": "2"})
-    one = either.put(f"single/{next(numbers)}/c.csv", "3")
+def test_arguments_variables_and_files_of_a_script(any_client) -> None:
+    several = upload_folder(any_client, **{"a.csv": "1", "deep/b.csv": "2"})
+    one = any_client.put(f"single/{next(numbers)}/c.csv", "3")
     values = {
         "alpha": "0.5",
         "n": "3",
@@ -44,7 +44,7 @@ def test_arguments_variables_and_files_of_a_script(either) -> None:
         "Path(os.environ['SM_OUTPUT_DATA_DIR'], 'plot.svg').write_text('drawn')\n"
         "print('rmse=2.5')\nprint('rmse=1.5e-1;')\nprint('r2=nan')\n" + REPORT
     )
-    job = either.train(
+    job = any_client.train(
         script,
         AlgorithmSpecification=ALGORITHM
         | {
@@ -58,7 +58,7 @@ def test_arguments_variables_and_files_of_a_script(either) -> None:
         Environment={"MY_OWN": "value"},
         InputDataConfig=[channel("training", f"{several}/"), channel("bare", several), channel("single", one)],
     )
-    report = report_of(either, job)
+    report = report_of(any_client, job)
     assert report["files"] == {
         "bare/a.csv": "1",
         "bare/deep/b.csv": "2",
@@ -97,39 +97,39 @@ def test_arguments_variables_and_files_of_a_script(either) -> None:
     assert job["CreationTime"] <= job["TrainingStartTime"] <= job["TrainingEndTime"]
     artifacts = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert artifacts == f"s3://{BUCKET}/models/{job['TrainingJobName']}/output/model.tar.gz"
-    assert content(either.get(artifacts)) == {"sub/model.pkl": b"fitted"}
-    assert content(either.get(artifacts.replace("model.tar", "output.tar"))) == {"plot.svg": b"drawn"}
+    assert content(any_client.get(artifacts)) == {"sub/model.pkl": b"fitted"}
+    assert content(any_client.get(artifacts.replace("model.tar", "output.tar"))) == {"plot.svg": b"drawn"}
 
 
-def test_archive_on_s3_by_quoted_names(either) -> None:
-    source = json.dumps(either.source(job=REPORT))
-    job = train(either, HyperParameters={"sagemaker_program": '"job.py"', "sagemaker_submit_directory": source})
-    assert report_of(either, job)["arguments"] == []
+def test_archive_on_s3_by_quoted_names(any_client) -> None:
+    source = json.dumps(any_client.source(job=REPORT))
+    job = train(any_client, HyperParameters={"sagemaker_program": '"job.py"', "sagemaker_submit_directory": source})
+    assert report_of(any_client, job)["arguments"] == []
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_code_channel(either, packed: bool) -> None:
+def test_code_channel(any_client, packed: bool) -> None:
     files = {
         "job.py": "import drilling\nassert drilling.depth == 77\n" + REPORT,
         "requirements.txt": REQUIREMENTS,
         **make_wheel(),
     }
-    uri = upload_folder(either, **({"sourcedir.tar.gz": archive_of(**files)} if packed else files))
+    uri = upload_folder(any_client, **({"sourcedir.tar.gz": archive_of(**files)} if packed else files))
     settings = {"sagemaker_program": "job.py", "n": "3"}
-    job = train(either, HyperParameters=settings, InputDataConfig=[channel("code", uri)])
-    assert report_of(either, job)["arguments"] == ["-n", "3"]
+    job = train(any_client, HyperParameters=settings, InputDataConfig=[channel("code", uri)])
+    assert report_of(any_client, job)["arguments"] == ["-n", "3"]
 
 
-def test_code_channel_named_as_a_path(either) -> None:
-    uri = upload_folder(either, **{"source.tar.gz": archive_of(**{"job.py": REPORT})})
+def test_code_channel_named_as_a_path(any_client) -> None:
+    uri = upload_folder(any_client, **{"source.tar.gz": archive_of(**{"job.py": REPORT})})
     submitted = "/opt/ml/input/data/code/source.tar.gz"
     settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": submitted}
-    job = train(either, HyperParameters=settings, InputDataConfig=[channel("code", uri)])
-    assert list(report_of(either, job)["files"]) == ["code/source.tar.gz"]
+    job = train(any_client, HyperParameters=settings, InputDataConfig=[channel("code", uri)])
+    assert list(report_of(any_client, job)["files"]) == ["code/source.tar.gz"]
 
 
 @pytest.mark.parametrize(("tag", "differs"), [("0.23-1-cpu-py3", True), ("1.4-2-cpu-py3", True), ("1.9-0", False)])
-def test_another_image_version_is_noted_in_the_log(client, tag: str, differs: bool) -> None:
+def test_a_different_image_version_is_logged(client, tag: str, differs: bool) -> None:
     image = f"{IMAGE.rpartition(':')[0]}:{tag}"
     job = client.train("print('ran')", AlgorithmSpecification=ALGORITHM | {"TrainingImage": image})
     lines = output(client, "TrainingJob", job["TrainingJobName"]).splitlines()
@@ -165,11 +165,11 @@ def test_a_model_saved_before_a_stop_is_kept(client, limit: bool) -> None:
     assert list(content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) == ["early"]
 
 
-def test_a_link_in_place_of_the_model_is_not_followed(either, tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_model_is_not_followed(any_client, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("of the host")
     script = f"import os\nmodel = os.environ['SM_MODEL_DIR']\nos.rmdir(model)\nos.symlink({str(tmp_path)!r}, model)\n"
-    job = either.train(script)
+    job = any_client.train(script)
     assert job["TrainingJobStatus"] == "Failed"
     assert "/opt/ml/model" in job["FailureReason"]
     with pytest.raises(ClientError):
-        either.get(job["ModelArtifacts"]["S3ModelArtifacts"])
+        any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])

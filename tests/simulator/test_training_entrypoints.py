@@ -1,4 +1,4 @@
-"""Training jobs with an entry point of their own, as version 3 of SageMaker's SDK creates them."""
+"""Training jobs with a custom entry point, as version 3 of SageMaker's SDK creates them."""
 
 import json
 
@@ -18,7 +18,7 @@ from support.training_jobs import (
 
 pytestmark = pytest.mark.everywhere
 
-# Version 3 of the SDK sends this along: a shell script that runs drivers, which run the user's script.
+# Version 3 of the SDK sends this shell script, which runs drivers, which run the user's script.
 DRIVERS = {
     "sm_train.sh": """
 #!/bin/bash
@@ -57,50 +57,56 @@ DRIVEN = ALGORITHM | {
 }
 
 
-def test_an_entrypoint_with_absolute_paths(either) -> None:
+def test_an_entrypoint_with_absolute_paths(any_client) -> None:
     inputs = [
-        channel("training", either.put(f"single/{next(numbers)}/a.csv", "1")),
+        channel("training", any_client.put(f"single/{next(numbers)}/a.csv", "1")),
         channel(
             "code",
-            upload_folder(either, **{"job.py": REPORT + "open(os.environ['SM_MODEL_DIR'] + '/model', 'w').close()"}),
+            upload_folder(
+                any_client, **{"job.py": REPORT + "open(os.environ['SM_MODEL_DIR'] + '/model', 'w').close()"}
+            ),
         ),
-        channel("sm_drivers", upload_folder(either, **DRIVERS)),
+        channel("sm_drivers", upload_folder(any_client, **DRIVERS)),
     ]
     job = train(
-        either, AlgorithmSpecification=DRIVEN, HyperParameters={"n": "3", "word": "abc"}, InputDataConfig=inputs
+        any_client, AlgorithmSpecification=DRIVEN, HyperParameters={"n": "3", "word": "abc"}, InputDataConfig=inputs
     )
-    report = report_of(either, job)
+    report = report_of(any_client, job)
     assert report["files"]["training/a.csv"] == "1"
     assert "code/job.py" in report["files"]
     received = json.loads(report["variables"]["SM_SEEN"])
     assert received["hyperparameters"] == {"n": "3", "word": "abc"}
     assert list(received["inputdataconfig"]) == ["training", "code", "sm_drivers"]
     assert received["resourceconfig"]["hosts"] == [received["resourceconfig"]["current_host"]]
-    assert content(either.get(job["ModelArtifacts"]["S3ModelArtifacts"])) == {"model": b""}
+    assert content(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])) == {"model": b""}
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_the_requirements_of_an_entrypoint(either, packed: bool) -> None:
+def test_the_requirements_of_an_entrypoint(any_client, packed: bool) -> None:
     files = {
         "job.py": "import drilling\nassert drilling.depth == 77\n" + REPORT,
         "needs.txt": REQUIREMENTS,
         **make_wheel(),
     }
     inputs = [
-        channel("code", upload_folder(either, **({"archive.tar.gz": archive_of(**files)} if packed else files))),
-        channel("sm_drivers", upload_folder(either, **DRIVERS, **{"sourcecode.json": '{"requirements": "needs.txt"}'})),
+        channel("code", upload_folder(any_client, **({"archive.tar.gz": archive_of(**files)} if packed else files))),
+        channel(
+            "sm_drivers", upload_folder(any_client, **DRIVERS, **{"sourcecode.json": '{"requirements": "needs.txt"}'})
+        ),
     ]
     variables = {"WITH_REQUIREMENTS": "yes"}
-    report_of(either, train(either, AlgorithmSpecification=DRIVEN, InputDataConfig=inputs, Environment=variables))
+    report_of(
+        any_client, train(any_client, AlgorithmSpecification=DRIVEN, InputDataConfig=inputs, Environment=variables)
+    )
 
 
-def test_the_failure_of_an_entrypoint_names_the_exception_of_the_script(either) -> None:
+def test_the_failure_of_an_entrypoint_names_the_exception_of_the_script(any_client) -> None:
     script = "print('fitting')\nraise ValueError('the spectra have no columns')\n"
     inputs = [
-        channel("code", upload_folder(either, **{"job.py": script})),
-        channel("sm_drivers", upload_folder(either, **DRIVERS)),
+        channel("code", upload_folder(any_client, **{"job.py": script})),
+        channel("sm_drivers", upload_folder(any_client, **DRIVERS)),
     ]
-    job = train(either, AlgorithmSpecification=DRIVEN, InputDataConfig=inputs)
+    job = train(any_client, AlgorithmSpecification=DRIVEN, InputDataConfig=inputs)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: ")
     assert "ValueError: the spectra have no columns" in job["FailureReason"]

@@ -77,10 +77,10 @@ def transform(client: Client, script: str, objects: dict[str, str | bytes], wait
 ROWS = "".join(f"{number},{number}\n" for number in range(1000))
 
 
-def test_a_whole_object_is_one_request(either: Client) -> None:
-    job, out = transform(either, COUNTING, {"a.csv": ROWS}, TransformInput={"ContentType": "text/csv"})
+def test_a_whole_object_is_one_request(any_client: Client) -> None:
+    job, out = transform(any_client, COUNTING, {"a.csv": ROWS}, TransformInput={"ContentType": "text/csv"})
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
-    assert json.loads(either.get(f"{out}/a.csv.out")) == [1000, len(ROWS), "text/csv", "application/json"]
+    assert json.loads(any_client.get(f"{out}/a.csv.out")) == [1000, len(ROWS), "text/csv", "application/json"]
     assert job["TransformStartTime"] <= job["TransformEndTime"]
 
 
@@ -104,9 +104,9 @@ def test_lines_together_and_single(client: Client) -> None:
         assert {tuple(answer[2:]) for answer in answers} == {("text/csv", "text/csv")}
 
 
-def test_answers_keep_the_order_of_the_lines(either: Client) -> None:
+def test_answers_keep_the_order_of_the_lines(any_client: Client) -> None:
     job, out = transform(
-        either,
+        any_client,
         DOUBLING,
         {"a.csv": ROWS, "deep/er/b.csv": "x\ny"},
         TransformInput={"SplitType": "Line", "ContentType": "text/csv"},
@@ -117,8 +117,8 @@ def test_answers_keep_the_order_of_the_lines(either: Client) -> None:
     )
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     expected = "".join(line + line + "\n" for line in ROWS.splitlines())
-    assert either.get(f"{out}/a.csv.out").decode() == expected
-    assert either.get(f"{out}/deep/er/b.csv.out") == b"xx\nyy\n"
+    assert any_client.get(f"{out}/a.csv.out").decode() == expected
+    assert any_client.get(f"{out}/deep/er/b.csv.out") == b"xx\nyy\n"
 
 
 def test_a_prefix_chooses_among_objects(client: Client) -> None:
@@ -150,24 +150,24 @@ def test_payloads_above_the_default_reach_the_server(client: Client) -> None:
     assert json.loads(client.get(f"{out}/a.csv.out"))[1] == len(body)
 
 
-def test_a_refused_row_is_the_reason(either: Client) -> None:
+def test_a_refused_row_is_the_reason(any_client: Client) -> None:
     transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
     configuration = {"InvocationsMaxRetries": 1, "InvocationsTimeoutInSeconds": 20}
     job, out = transform(
-        either, DOUBLING, {"a.csv": "a\nrefuse\n"}, TransformInput=transform_input, ModelClientConfig=configuration
+        any_client, DOUBLING, {"a.csv": "a\nrefuse\n"}, TransformInput=transform_input, ModelClientConfig=configuration
     )
     assert job["TransformJobStatus"] == "Failed"
     assert "this row is refused" in job["FailureReason"]
     prefix = out.removeprefix(f"s3://{BUCKET}/")
-    assert "Contents" not in either.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
+    assert "Contents" not in any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
 
-def test_a_model_that_does_not_load_is_the_reason(either: Client) -> None:
+def test_a_model_that_does_not_load_is_the_reason(any_client: Client) -> None:
     script = "def model_fn(model_dir):\n    raise OSError('no weights here')\n"
-    job, _ = transform(either, script, {"a.csv": "a\n"})
+    job, _ = transform(any_client, script, {"a.csv": "a\n"})
     assert job["TransformJobStatus"] == "Failed"
     assert "no weights here" in job["FailureReason"]
-    assert "no weights here" in output(either, "TransformJob", job["TransformJobName"])
+    assert "no weights here" in output(any_client, "TransformJob", job["TransformJobName"])
 
 
 def test_an_answer_above_the_time_limit_fails(client: Client) -> None:
@@ -227,15 +227,15 @@ def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviou
     assert time.monotonic() - start < 120  # of ten minutes
 
 
-def test_a_model_without_a_network_starts_only_if_it_would_on_aws(either: Client) -> None:
+def test_a_model_without_a_network_starts_only_if_it_would_on_aws(any_client: Client) -> None:
     transform_input = {"ContentType": "text/csv"}
     isolated = {"EnableNetworkIsolation": True}
-    job, _ = transform(either, DOUBLING, {"a.csv": "a\n"}, TransformInput=transform_input, Model=isolated)
+    job, _ = transform(any_client, DOUBLING, {"a.csv": "a\n"}, TransformInput=transform_input, Model=isolated)
     assert job["TransformJobStatus"] == "Failed"
     assert "Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment" in job["FailureReason"]
     for value, status in (("1", "Failed"), ("0", "Completed")):
         job, _ = transform(
-            either,
+            any_client,
             DOUBLING,
             {"a.csv": "a\n"},
             TransformInput=transform_input,
@@ -254,18 +254,18 @@ def test_settings_without_effect_are_in_the_log_of_a_job_that_does_not_start(cli
     assert "TransformOutput.KmsKeyId has no effect here" in lines
 
 
-def test_a_transform_job_can_be_stopped(either: Client) -> None:
+def test_a_transform_job_can_be_stopped(any_client: Client) -> None:
     script = DOUBLING.replace("def predict_fn", "import time\n\ndef predict_fn").replace(
         '    if "refuse"', "    print('a row', flush=True)\n    time.sleep(0.5)\n    if 'refuse'"
     )
     transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
     job, _ = transform(
-        either, script, {"a.csv": ROWS}, wait=False, TransformInput=transform_input, BatchStrategy="SingleRecord"
+        any_client, script, {"a.csv": ROWS}, wait=False, TransformInput=transform_input, BatchStrategy="SingleRecord"
     )
     name = job["TransformJobName"]
-    wait_until(lambda: "a row" in output(either, "TransformJob", name))
-    either.sagemaker.stop_transform_job(TransformJobName=name)
-    assert either.wait("TransformJob", name)["TransformJobStatus"] == "Stopped"
+    wait_until(lambda: "a row" in output(any_client, "TransformJob", name))
+    any_client.sagemaker.stop_transform_job(TransformJobName=name)
+    assert any_client.wait("TransformJob", name)["TransformJobStatus"] == "Stopped"
 
 
 def test_the_model_archive_is_in_the_model_folder(client: Client) -> None:

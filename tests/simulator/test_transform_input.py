@@ -186,7 +186,7 @@ def test_a_missing_manifest(client: Client, model: str) -> None:
 
 
 def test_objects_are_divided_among_instances(without_sandbox: Client, tmp_path: Path) -> None:
-    """Two instances work at the same time: each waits until both have begun, and has its own server and log."""
+    """Two instances work at the same time: each has its own server and log, and waits until both have started."""
     meeting = f"""
 import os, time
 def model_fn(model_dir): return os.getpid()

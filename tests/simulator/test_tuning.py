@@ -19,7 +19,7 @@ from support.tuning_jobs import (
 )
 
 NAME, STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
-# One value of its hyperparameter fails, the others are the objective; it ends at once.
+# Fails if x is not a number, otherwise prints x as the objective; it ends at once.
 PICKY = """
 import sys
 settings = dict(zip(sys.argv[1::2], sys.argv[2::2]))
@@ -47,7 +47,7 @@ def picky(client: Client) -> str:
 
 
 def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[str, Any]:
-    """Return a request that tries these values of x in this order."""
+    """Return a tuning request that tries these values of x in this order."""
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     return tuning_request(source, len(values), parallel, Strategy="Grid", ParameterRanges=ranges, **config)
 

@@ -1,4 +1,4 @@
-"""The search for hyperparameters, without jobs: what it suggests, learns and stops."""
+"""The search for hyperparameters, without jobs: suggestions, learning and early stopping."""
 
 import itertools
 import math
@@ -37,7 +37,7 @@ def loss(values: dict[str, str]) -> float:
 
 
 def run(search: Search, trials: int) -> list[dict[str, str]]:
-    """Try so many values one after another, and return them."""
+    """Run a number of trials one after another; return their values."""
     tried = []
     for _ in range(trials):
         number, values = search.suggest()
@@ -47,7 +47,7 @@ def run(search: Search, trials: int) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-def test_bayesian_beats_random_at_equal_numbers_of_jobs() -> None:
+def test_bayesian_beats_random_search_with_equal_numbers_of_jobs() -> None:
     """Over 30 seeds with equal numbers of trials, it is better on average and for most seeds."""
     best = {
         strategy: [min(map(loss, run(Search(strategy, RANGES, maximize=False, seed=seed), 25))) for seed in range(30)]
@@ -76,7 +76,7 @@ def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> N
     tried = run(search(3), 14)
     assert run(search(3), 14) == tried
     assert run(search(4), 14)[0] != tried[0]
-    restarted = search(3)  # as after a restart: the known results are added, then the search continues as it would have
+    restarted = search(3)  # as after a restart: the known results are added, then the search continues unchanged
     for values in tried[:12]:
         number, same = restarted.add(values)
         assert same == values
@@ -88,8 +88,8 @@ def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> N
 def test_parallel_trials_differ_before_any_has_ended() -> None:
     search = Search("Bayesian", RANGES, maximize=False, seed=1)
     run(search, 12)
-    together = [tuple(search.suggest()[1].values()) for _ in range(4)]
-    assert len(set(together)) == 4
+    parallel_trials = [tuple(search.suggest()[1].values()) for _ in range(4)]
+    assert len(set(parallel_trials)) == 4
 
 
 def test_a_failed_trial_does_not_end_the_search() -> None:
@@ -101,13 +101,13 @@ def test_a_failed_trial_does_not_end_the_search() -> None:
 
 def test_results_of_other_searches_are_used() -> None:
     """After 40 results of a random search, the first suggestions are better than random ones."""
-    cold, warm = (Search("Bayesian", RANGES, maximize=False, seed=2) for _ in range(2))
+    new_search, informed_search = (Search("Bayesian", RANGES, maximize=False, seed=2) for _ in range(2))
     for values in run(Search("Random", RANGES, maximize=False, seed=5), 40):
-        assert warm.learn(values, loss(values))
-    first, random = ([loss(values) for values in run(search, 8)] for search in (warm, cold))
+        assert informed_search.learn(values, loss(values))
+    first, random = ([loss(values) for values in run(search, 8)] for search in (informed_search, new_search))
     assert statistics.fmean(first) < statistics.fmean(random)
-    assert not warm.learn({"rate": "0.1", "depth": "21", "momentum": "0.5", "kind": "a"}, 0.0)
-    assert not warm.learn({"rate": "0.1"}, 0.0)
+    assert not informed_search.learn({"rate": "0.1", "depth": "21", "momentum": "0.5", "kind": "a"}, 0.0)
+    assert not informed_search.learn({"rate": "0.1"}, 0.0)
 
 
 def test_hyperband_stops_worse_trials_and_those_that_used_their_share() -> None:

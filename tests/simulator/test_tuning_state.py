@@ -25,8 +25,8 @@ def statuses(tuning: Tuning, name: str) -> list[str]:
     return [job["TrainingJobStatus"] for job in tuning.jobs(name)]
 
 
-def test_parallel_jobs_are_limited_and_stop_stops_all(client: Client) -> None:
-    """Four of eight jobs exist, and none ends by itself; of these, as many compute as there are processors."""
+def test_parallel_jobs_are_limited_and_a_stop_ends_all(client: Client) -> None:
+    """Four of eight jobs exist, none of which ends by itself; as many compute as there are processors."""
     tuning = Tuning(client.sagemaker)
     name = tuning.create(tuning_request(client.source(job=ENDLESS), 8, 4))
     tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) >= 4)
@@ -50,8 +50,8 @@ def test_parallel_jobs_are_limited_and_stop_stops_all(client: Client) -> None:
         tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: name})
 
 
-class Interrupted:
-    """A simulator with a state folder that is killed and started again. tuning: of the simulator that is running."""
+class RestartableSimulator:
+    """A simulator with a state folder that is killed and restarted. tuning: its tuning jobs."""
 
     def __init__(self, folder: Path):
         self.folder, self._ends = folder, contextlib.ExitStack()
@@ -74,31 +74,31 @@ class Interrupted:
 
 
 @pytest.fixture
-def interrupted(tmp_path: Path) -> Iterator[Interrupted]:
-    simulator = Interrupted(tmp_path)
+def restartable(tmp_path: Path) -> Iterator[RestartableSimulator]:
+    simulator = RestartableSimulator(tmp_path)
     yield simulator
     simulator.close()
 
 
 @pytest.mark.slow
-def test_a_kill_loses_no_values_and_repeats_no_completed_ones(interrupted: Interrupted) -> None:
+def test_a_kill_loses_no_values_and_repeats_no_completed_ones(restartable: RestartableSimulator) -> None:
     """The simulator is killed while jobs run. Each interrupted job is listed, and another job gets its values."""
     values = [str(number) for number in range(5)]
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
-    name = interrupted.tuning.create(
-        tuning_request(interrupted.source(SCRIPT), 5, 2, Strategy="Grid", ParameterRanges=ranges)
+    name = restartable.tuning.create(
+        tuning_request(restartable.source(SCRIPT), 5, 2, Strategy="Grid", ParameterRanges=ranges)
     )
     for ended in (1, 3):
-        job_statuses = interrupted.tuning.until(
-            lambda: statuses(interrupted.tuning, name),
+        job_statuses = restartable.tuning.until(
+            lambda: statuses(restartable.tuning, name),
             lambda job_statuses, ended=ended: job_statuses.count("Completed") >= ended and "InProgress" in job_statuses,
         )
         assert job_statuses.count("InProgress") <= 2
-        interrupted.kill()
-        interrupted.start()
-    job = interrupted.tuning.wait(name)
+        restartable.kill()
+        restartable.start()
+    job = restartable.tuning.wait(name)
     assert job[STATUS] == "Completed"
-    jobs = interrupted.tuning.jobs(name)
+    jobs = restartable.tuning.jobs(name)
     completed = [item["TunedHyperParameters"]["x"] for item in jobs if item["TrainingJobStatus"] == "Completed"]
     assert sorted(completed) == values
     failed = [item for item in jobs if item["TrainingJobStatus"] != "Completed"]
@@ -106,41 +106,41 @@ def test_a_kill_loses_no_values_and_repeats_no_completed_ones(interrupted: Inter
     assert all("The simulator ended before the job did" in item["FailureReason"] for item in failed)
     assert 1 <= len(failed) <= 4
     assert job["TrainingJobStatusCounters"]["RetryableError"] == len(failed)
-    listed = interrupted.tuning.sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
+    listed = restartable.tuning.sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
     assert sorted(item["TrainingJobName"] for item in listed) == [item["TrainingJobName"] for item in jobs]
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "3"}
 
 
 @pytest.mark.slow
-def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(interrupted: Interrupted) -> None:
-    """A limit of an hour passes while no simulator runs, a kill interrupts a stop, and a simulator ends in order."""
-    source = interrupted.source(ENDLESS)
+def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(restartable: RestartableSimulator) -> None:
+    """A limit of an hour passes while no simulator runs, a kill interrupts a stop, and a simulator ends normally."""
+    source = restartable.source(ENDLESS)
     late, stopped, kept = (tuning_request(source, 2, 1) for _ in range(3))
     late["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600
-    names = [interrupted.tuning.create(request) for request in (late, stopped, kept)]
+    names = [restartable.tuning.create(request) for request in (late, stopped, kept)]
     for name in names:
-        interrupted.tuning.until(
-            lambda name=name: statuses(interrupted.tuning, name), lambda job_statuses: job_statuses != []
+        restartable.tuning.until(
+            lambda name=name: statuses(restartable.tuning, name), lambda job_statuses: job_statuses != []
         )
-    interrupted.tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: names[1]})
-    interrupted.kill()
-    move_back(interrupted.folder, names[0], hours=2)
-    interrupted.start()
-    assert interrupted.tuning.wait(names[1])[STATUS] == "Stopped"
-    job = interrupted.tuning.wait(names[0])
+    restartable.tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: names[1]})
+    restartable.kill()
+    move_back(restartable.folder, names[0], hours=2)
+    restartable.start()
+    assert restartable.tuning.wait(names[1])[STATUS] == "Stopped"
+    job = restartable.tuning.wait(names[0])
     assert job[STATUS] == "Failed"  # there was no objective when the time was over
     assert job["ConsumedResources"]["RuntimeInSeconds"] >= 7200
-    interrupted.tuning.until(
-        lambda: statuses(interrupted.tuning, names[2]), lambda job_statuses: "InProgress" in job_statuses
+    restartable.tuning.until(
+        lambda: statuses(restartable.tuning, names[2]), lambda job_statuses: "InProgress" in job_statuses
     )
 
-    assert interrupted.simulator.end() == 0
-    interrupted.start()
-    job_statuses = interrupted.tuning.until(
-        lambda: statuses(interrupted.tuning, names[2]), lambda job_statuses: job_statuses[-1] == "InProgress"
+    assert restartable.simulator.end() == 0
+    restartable.start()
+    job_statuses = restartable.tuning.until(
+        lambda: statuses(restartable.tuning, names[2]), lambda job_statuses: job_statuses[-1] == "InProgress"
     )
-    assert "Stopped" not in job_statuses  # an orderly end also interrupts jobs, and they are replaced
-    assert interrupted.tuning.describe(names[2])[STATUS] == "InProgress"
+    assert "Stopped" not in job_statuses  # a normal end also interrupts jobs, and they are replaced
+    assert restartable.tuning.describe(names[2])[STATUS] == "InProgress"
 
 
 def move_back(folder: Path, name: str, hours: int) -> None:

@@ -61,7 +61,7 @@ def _ignoring_errors(respond: Callable[[socket.socket], None]) -> Callable[[sock
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Return the head of a request, or an empty text if the client has closed the connection."""
+    """Return the head of a request, or an empty string if the client has closed the connection."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         if not (part := connection.recv(1)):
@@ -100,7 +100,7 @@ def test_a_request_has_one_deadline(socket_path: Path, respond: Callable[[socket
         start = time.monotonic()
         with pytest.raises(TimedOut, match=r"^the server did not respond within 1 s$"):
             UnixClient(socket_path).request("POST", "/invocations", b"x" * (8 << 20), deadline=Deadline(1))
-        assert time.monotonic() - start < 30  # each of the servers goes on for longer
+        assert time.monotonic() - start < 30  # each server takes longer than this
 
 
 MALFORMED = {
@@ -134,7 +134,7 @@ def test_a_malformed_response_is_named(socket_path: Path, response: bytes) -> No
     [(b"", Disconnected), (OK + b"Content-Length: 100\r\n\r\nabc", NoResponse)],
 )
 def test_a_broken_connection(socket_path: Path, response: bytes, expected: type[NoResponse]) -> None:
-    """A request counts as possibly not received only if no response to it has begun."""
+    """A request counts as possibly unreceived only if no response to it has begun."""
 
     def respond(connection: socket.socket) -> None:
         read_request(connection)

@@ -114,7 +114,7 @@ def test_batch_transform_has_a_prediction_in_each_line(client: Client, model: st
 
 
 def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) -> None:
-    """CSV and libsvm get CSV or JSON in return; other types, and input that the model does not accept, are errors."""
+    """CSV and libsvm are answered with CSV or JSON; other types and input that the model does not accept are errors."""
     name = endpoints.create(endpoints.config(variant(model)))
     predictions = expected.predict(matrix(TEST))
     features = TEST[:, 1:]
@@ -143,7 +143,7 @@ def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) ->
 def test_an_endpoint_of_an_older_image(
     client: Client, endpoints: Endpoints, job: dict[str, Any], expected: xgb.Booster
 ) -> None:
-    """Before version 1.2-2, predictions are in one line, whatever Accept says."""
+    """Before version 1.2-2, predictions are in one line for any Accept header."""
     name = f"xgboost-{next(numbers)}"
     image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest"
     container = {"Image": image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
@@ -166,7 +166,7 @@ def test_a_model_that_cannot_be_loaded(client: Client, endpoints: Endpoints, mod
     endpoint = endpoints.settle(endpoints.create(endpoints.config(variant(name)), wait=False))
     assert endpoint["EndpointStatus"] == "Failed"
     assert ("cannot load the model xgboost-model" if model else "xgboost-model is empty") in endpoint["FailureReason"]
-    assert "0x" not in endpoint["FailureReason"]  # addresses of XGBoost's own functions are not shown
+    assert "0x" not in endpoint["FailureReason"]  # addresses of XGBoost's internal functions are not shown
 
 
 def test_tuning_by_the_metric_of_the_image(client: Client) -> None:

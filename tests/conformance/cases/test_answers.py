@@ -90,14 +90,14 @@ def test_the_inference_toolkits_error_is_like_any_other(server: Server) -> None:
 
 
 def test_hook_that_exits(server: Server) -> None:
-    """The client gets some error, and then another request is answered."""
+    """The client gets an error, and the next request is answered."""
     assert server.post("exit").status >= 500
     assert server.post("text").status == 200
 
 
 @differs(reason="ours treats it as any exception: 500")
 def test_status_of_a_hook_that_exits(server: Server) -> None:
-    """The connection closes without a response, which the proxy in front reports."""
+    """The server closes the connection without a response; the proxy in front of it reports this."""
     assert server.post("exit").status == 502
 
 

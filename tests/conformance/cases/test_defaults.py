@@ -38,7 +38,7 @@ def npy(values: object) -> bytes:
 def test_input_formats(
     server: Server, content_type: str, body: str | bytes, dtype: str, shape: tuple[int, ...]
 ) -> None:
-    """Text becomes float32, and CSV loses dimensions of size 1; an array stays as it was sent."""
+    """Text is converted to float32, and CSV loses dimensions of size 1; arrays are unchanged."""
     answer = server.post(body, content_type, Accept=NPY)
     assert answer.status == 200, answer.body
     array = np.load(io.BytesIO(answer.body))

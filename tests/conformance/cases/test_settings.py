@@ -70,14 +70,14 @@ def test_max_content_length_applies_only_to_multi_model_servers(server: Server) 
 
 
 def test_request_that_takes_longer_than_the_timeout(server: Server) -> None:
-    """SAGEMAKER_MODEL_SERVER_TIMEOUT is 3 seconds. The hook takes 20, and would then answer with the status 200."""
+    """SAGEMAKER_MODEL_SERVER_TIMEOUT is 3 seconds. The hook takes 20 seconds and would then respond with status 200."""
     start = time.monotonic()
     assert server.post("sleep").status >= 500
-    assert time.monotonic() - start > 2  # the time-out ended it, not an earlier error
+    assert time.monotonic() - start > 2  # the timeout ended the request, not an earlier error
     assert ask(server)["size"] == 1
 
 
 @differs(reason="ours answers 500")
 def test_status_of_a_request_that_takes_too_long(server: Server) -> None:
-    """The proxy in front gives up waiting, and the hook goes on running."""
+    """The proxy in front of the server stops waiting, and the hook keeps running."""
     assert server.post("sleep").status == 504

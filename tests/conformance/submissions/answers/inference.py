@@ -51,7 +51,7 @@ def predict_fn(inputs, model):
     if inputs == "predict_fn raises":
         raise KeyError("CuPPM")
     if inputs in ("first", "second"):
-        return meet(inputs)
+        return wait_for_other_request(inputs)
     return inputs
 
 
@@ -65,8 +65,8 @@ def output_fn(prediction, accept):
     return ANSWERS.get(prediction, prediction)
 
 
-def meet(name):
-    """Wait until this process also runs the other request; return whether it arrived."""
+def wait_for_other_request(name):
+    """Wait until this process also runs the other request; return whether it does."""
     waiting.add(name)
     deadline = time.monotonic() + 2
     while len(waiting) < 2 and time.monotonic() < deadline:
