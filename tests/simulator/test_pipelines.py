@@ -274,7 +274,7 @@ def test_invalid_members(pipelines: Pipelines, members: Any, part: str) -> None:
 
 @pytest.mark.parametrize("kind", [*NOT_SIMULATED.split(), "ForEach", "Model2", "", 3, None])
 def test_types_of_steps_that_are_not_simulated(pipelines: Pipelines, kind: Any) -> None:
-    with refused(f"Step S: the type {kind} is not simulated; use one of Processing, Training"):
+    with assert_refused(f"Step S: the type {kind} is not simulated; use one of Processing, Training"):
         pipelines.create(step("S", kind, {}))
 
 
@@ -294,7 +294,7 @@ def test_requests_with_members_that_are_not_simulated(pipelines: Pipelines) -> N
     chosen = {"SelectedSteps": [{"StepName": "M"}]}
     with assert_refused("SelectiveExecutionConfig is not simulated"):
         sagemaker.start_pipeline_execution(PipelineName=name, SelectiveExecutionConfig=chosen)
-    with refused("must have either a PipelineDefinition or a PipelineDefinitionS3Location"):
+    with assert_refused("must have either a PipelineDefinition or a PipelineDefinitionS3Location"):
         sagemaker.create_pipeline(**create)
     with assert_refused("Could not find pipeline", "ResourceNotFound"):
         sagemaker.describe_pipeline(PipelineName="other")
@@ -367,7 +367,7 @@ def test_a_thousand_steps(pipelines: Pipelines) -> None:
     name = pipelines.create(*reversed(steps))
     assert len(pipelines.sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"]) > 100_000
     steps[0]["DependsOn"] = ["M999"]
-    with refused("depend on each other in a cycle"):
+    with assert_refused("depend on each other in a cycle"):
         pipelines.create(*steps)
 
 
