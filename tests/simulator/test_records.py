@@ -305,7 +305,7 @@ DAMAGED = {
     "text": "not a database of the simulator",
     "sqlite of another program": "not a database of the simulator",
     "a later layout": "a newer version of recore wrote it",
-    "a folder": "may not be opened",
+    "a folder": "cannot be opened",
 }
 
 
