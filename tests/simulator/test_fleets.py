@@ -112,4 +112,4 @@ def test_a_broken_connection_leaves_a_loaded_server_in_service(
             time.sleep(0.04)
         answers = [reply.exception() or reply.result()["Body"].read().decode() for reply in replies]
     assert [*answers[:1], *answers[2:]] == [*bodies[:1], *bodies[2:]]
-    assert not [line for line in delete(endpoints, name) if "started again" in line]
+    assert not [line for line in delete(endpoints, name) if "being restarted" in line]

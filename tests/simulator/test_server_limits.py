@@ -131,4 +131,4 @@ def restarts(client: Client, endpoint: str) -> list[str]:
     group = f"/aws/sagemaker/Endpoints/{endpoint}"
     streams = client.logs.describe_log_streams(logGroupName=group)["logStreams"]
     events = client.logs.get_log_events(logGroupName=group, logStreamName=streams[0]["logStreamName"])["events"]
-    return [event["message"] for event in events if "started again" in event["message"]]
+    return [event["message"] for event in events if "being restarted" in event["message"]]
