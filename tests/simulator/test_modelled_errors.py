@@ -92,6 +92,6 @@ def test_errors_for_resources_in_use(client: Client) -> None:
     other = {"PipelineExecutionArn": pipelines.start(name)}
     assert error_of(client, "StopPipelineExecution", other | token) == "ConflictException"
     client.sagemaker.stop_pipeline_execution(**other)
-    for execution_request in (execution, other):
-        assert pipelines.wait(execution_request["PipelineExecutionArn"])["PipelineExecutionStatus"] == "Stopped"
-        assert error_of(client, "StopPipelineExecution", execution_request) == INVALID
+    for each in (execution, other):
+        assert pipelines.wait(each["PipelineExecutionArn"])["PipelineExecutionStatus"] == "Stopped"
+        assert error_of(client, "StopPipelineExecution", each) == INVALID

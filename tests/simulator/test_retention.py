@@ -53,11 +53,11 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
         {
             "Timestamp": begin + number * second,
             "Value": float(number),
-            "Dimensions": [{"Name": "d", "Value": dimension}],
+            "Dimensions": [{"Name": "d", "Value": which}],
         }
         for begin in begins
         for number in range(1200)
-        for dimension in ("a", "b")
+        for which in ("a", "b")
     ]
     data += [{"Timestamp": NOW - number * second, "Value": 1.0} for number in range(100)]
     sets = {"SampleCount": 3, "Sum": 6.0, "Minimum": 0.5, "Maximum": 4.0}

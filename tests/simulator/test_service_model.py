@@ -177,12 +177,12 @@ def test_requests_with_one_change_are_refused_or_valid_still(data: st.DataObject
 @examples(100)
 @given(st.data())
 def test_an_unknown_member_is_refused(data: st.DataObject) -> None:
-    operation = operation_model(data.draw(st.sampled_from([name for name in OPERATIONS if has_members(name)])))
+    operation = operation_model(data.draw(st.sampled_from([name for name in OPERATIONS if takes_members(name)])))
     document = data.draw(valid(operation.input_shape))
     with pytest.raises(ServiceError, match="Unknown parameter 'Unknown'"):
         read_request(operation, document | {"Unknown": data.draw(st.text() | st.none() | st.integers())})
 
 
-def has_members(name: str) -> bool:
+def takes_members(name: str) -> bool:
     shape = operation_model(name).input_shape
     return shape is not None and bool(shape.members)
