@@ -138,10 +138,10 @@ def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
     features, trained = matrix.num_col(), booster.num_features()
     too_few = features < trained and kind == "csv"
     if features > trained or (too_few and features < trained - 1 and is_before(1, 3)):
-        raise ValueError(f"the rows have {features} features, but the model was trained with {trained}")
+        raise ValueError(f"the number of features is {features}, but the model was trained with {trained}")
     if too_few:
-        counts = f"{features} features, but the model was trained with {trained}"
-        print(f"A request has {counts}: the others are treated as missing.")
+        counts = f"The number of features of a request is {features}, but the model was trained with {trained}"
+        print(f"{counts}: the others are treated as missing.")
     best = booster.attr("best_iteration")
     rounds = (0, int(best) + 1) if best else (0, 0)
     return booster.predict(matrix, iteration_range=rounds, validate_features=False)

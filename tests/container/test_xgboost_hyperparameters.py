@@ -73,8 +73,14 @@ def test_hyperparameters_are_refused_by_name(name: str, value: str, reason: str)
             "eval_metric auc can only be used with objectives bi",
         ),
         ({"eval_metric": "aft-nloglik", "objective": "count:poisson"}, "eval_metric aft-nloglik can only be used with"),
-        ({"booster": "gblinear", "updater": "prune"}, "the booster gblinear has one updater: shotgun or coord_descent"),
-        ({"booster": "gblinear", "updater": "shotgun,coord_descent"}, "the booster gblinear has one updater: shotgun"),
+        (
+            {"booster": "gblinear", "updater": "prune"},
+            "the booster gblinear can have only one updater: shotgun or coord_descent",
+        ),
+        (
+            {"booster": "gblinear", "updater": "shotgun,coord_descent"},
+            "the booster gblinear can have only one updater: shotgun",
+        ),
         ({"process_type": "update", "updater": "grow_colmaker"}, "updater grow_colmaker cannot be used here: use "),
     ],
 )

@@ -59,7 +59,7 @@ def test_absent_features_are_missing(
     hooks = XGBoostAlgorithmHooks()
     refused = hooks.transform(hooks.default_model_fn(str(tmp_path)), "1,2,3", "text/csv", "text/csv")
     assert refused.status_code == 400
-    assert "the rows have 3 features, but the model was trained with 5" in refused.get_data(as_text=True)
+    assert "the number of features is 3, but the model was trained with 5" in refused.get_data(as_text=True)
 
 
 def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

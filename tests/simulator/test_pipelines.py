@@ -56,7 +56,7 @@ def json_get(path: str, name: str = "f") -> dict[str, Any]:
     return {"Std:JsonGet": {"PropertyFile": get(f"Steps.P.PropertyFiles.{name}"), "Path": path}}
 
 
-def reads(value: Any) -> dict[str, Any]:
+def reader(value: Any) -> dict[str, Any]:
     """Return a step that contains a value."""
     return model("M", A=value)
 
@@ -71,7 +71,7 @@ def outputs(count: int) -> dict[str, Any]:
     return process() | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": listed}}}
 
 
-def compares(kind: str, **members: Any) -> dict[str, Any]:
+def compare(kind: str, **members: Any) -> dict[str, Any]:
     return condition("C", [{"Type": kind, **members}], [], [])
 
 
@@ -97,23 +97,23 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         "Step B: it can never run, because it needs steps of both branches of C",
     ),
     "an unknown step": ([train("A", "B")], "Step A: DependsOn: there is no step 'B'"),
-    "a reference to an unknown step": ([reads(get("Steps.B.ModelName"))], "Step M: Arguments.PrimaryContainer.Env"),
-    "an unknown parameter": ([reads(get("Parameters.X"))], "there is no parameter 'X'"),
-    "an unknown variable": ([reads(get("Execution.Name"))], "there is no execution variable 'Name'"),
-    "a job's name in another step": ([reads(get("Execution.TrainingJobName"))], "of Training steps alone"),
-    "an unknown root": ([reads(get("Nothing.X"))], "'Nothing.X' refers to nothing"),
-    "an unknown property": ([train(), reads(get("Steps.T.Model"))], "there is no property 'Model'"),
+    "a reference to an unknown step": ([reader(get("Steps.B.ModelName"))], "Step M: Arguments.PrimaryContainer.Env"),
+    "an unknown parameter": ([reader(get("Parameters.X"))], "there is no parameter 'X'"),
+    "an unknown variable": ([reader(get("Execution.Name"))], "there is no execution variable 'Name'"),
+    "a job's name in another step": ([reader(get("Execution.TrainingJobName"))], "only in the arguments of Training"),
+    "an unknown root": ([reader(get("Nothing.X"))], "'Nothing.X' is not a valid reference"),
+    "an unknown property": ([train(), reader(get("Steps.T.Model"))], "there is no property 'Model'"),
     "an unknown inner property": (
-        [train(), reads(get("Steps.T.ModelArtifacts.S3"))],
-        "there is no property 'S3': there are S3ModelArtifacts",
+        [train(), reader(get("Steps.T.ModelArtifacts.S3"))],
+        "unknown property 'S3': choose from S3ModelArtifacts",
     ),
-    "a property below a text": ([train(), reads(get("Steps.T.RoleArn.X"))], "there is nothing below"),
+    "a property below a text": ([train(), reader(get("Steps.T.RoleArn.X"))], "has no property or item"),
     "a name in a list without names": (
-        [train(), reads(get("Steps.T.SecondaryStatusTransitions['a'].Status"))],
-        "the items of this list have no names",
+        [train(), reader(get("Steps.T.SecondaryStatusTransitions['a'].Status"))],
+        "this list is indexed by number",
     ),
     "an output that the step has not": (
-        [process(), reads(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
+        [process(), reader(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
         "the step's arguments have no 'other' there",
     ),
     "outputs of another type": (
@@ -125,24 +125,24 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         "Step P: PropertyFiles: the step has no output 'out'",
     ),
     "an output beyond the last": (
-        [process(), reads(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))],
+        [process(), reader(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))],
         "have no '1' there",
     ),
     "a hyperparameter that the step has not": (
-        [train(), reads(get("Steps.T.HyperParameters['a']"))],
+        [train(), reader(get("Steps.T.HyperParameters['a']"))],
         "have no 'a' there",
     ),
-    "no path": ([train(), reads(get("Steps.T.["))], "is not a path"),
+    "no path": ([train(), reader(get("Steps.T.["))], "is not a path"),
     "a property of another type": (
         [train(), train("U", StoppingCondition={"MaxRuntimeInSeconds": get("Steps.T.RoleArn")})],
         "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds: a value of type integer is needed, not a "
         "string",
     ),
-    "a structure for a text": ([train(), reads(get("Steps.T.ModelArtifacts"))], "this one is a structure"),
-    "too many outputs, and an expression": ([outputs(11)], "Outputs has 11 items, and may have 0 to 10"),
+    "a structure for a text": ([train(), reader(get("Steps.T.ModelArtifacts"))], "is needed, not a structure"),
+    "too many outputs, and an expression": ([outputs(11)], "Outputs must have 0 to 10 items, not 11"),
     "outputs by the thousand, and as many references": (  # items are not looked up one by one, which would take minutes
-        [reads(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
-        "Step P: Arguments.ProcessingOutputConfig.Outputs has 4000 items",
+        [reader(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
+        "Step P: Arguments.ProcessingOutputConfig.Outputs must have 0 to 10 items, not 4000",
     ),
     "a key of another pattern, with an expression": (
         [process() | {"Arguments": PROCESSING | {"Environment": {"a b": get("Execution.PipelineName")}}}],
@@ -152,9 +152,9 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         [process(), train("T", InputDataConfig=get("Steps.P.AppSpecification.ContainerEntrypoint"))],
         "Arguments.InputDataConfig: a InputDataConfig is needed, not a ContainerEntrypoint",
     ),
-    "an experiment that there is not": ([reads(get("PipelineExperimentConfig.TrialName"))], "has no 'TrialName'"),
+    "an experiment that there is not": ([reader(get("PipelineExperimentConfig.TrialName"))], "no member 'TrialName'"),
     "a step after a Fail step": ([fail("F"), model("M", "F")], "it can never run, because the step F ends"),
-    "a Fail step's property": ([fail("F"), reads(get("Steps.F.ErrorMessage"))], "no property 'ErrorMessage'"),
+    "a Fail step's property": ([fail("F"), reader(get("Steps.F.ErrorMessage"))], "no property 'ErrorMessage'"),
     "a text for a structure": ([train(ResourceConfig=get("Execution.PipelineArn"))], "of type structure is needed"),
     "two of one name": ([train(), train()], "Step T: two steps have this name"),
     "two of one name, one inside": (
@@ -182,22 +182,22 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         [train(), after("T", "Failed", get("Steps.T.RoleArn"))],
         "Step F: it can never run: it requires two different endings of the step 'T'",
     ),
-    "an unknown function": ([reads({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
-    "a join without values": ([reads({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
-    "a join of objects": ([train(), reads(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
-    "a join of lists": ([reads(join(["a"]))], "a value or one of Get"),
-    "joins too deep": ([reads(TREE)], "at most 64 levels"),
-    "a file that is not declared": ([FILES, reads(json_get("a", "g"))], "has no such property file"),
-    "a path that is not JSONPath": ([FILES, reads(json_get("a..b["))], "is not supported"),
-    "a path too long": ([FILES, reads(json_get("a" * 1000))], "at most 256 characters"),
+    "an unknown function": ([reader({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
+    "a join without values": ([reader({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
+    "a join of objects": ([train(), reader(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
+    "a join of lists": ([reader(join(["a"]))], "a value or one of Get"),
+    "joins too deep": ([reader(TREE)], "at most 64 levels"),
+    "a file that is not declared": ([FILES, reader(json_get("a", "g"))], "has no such property file"),
+    "a path that is not JSONPath": ([FILES, reader(json_get("a..b["))], "is not supported"),
+    "a path too long": ([FILES, reader(json_get("a" * 1000))], "at most 256 characters"),
     "a file of a missing output": ([process(PropertyFiles=[FILE | {"OutputName": "x"}])], "the step has no output 'x'"),
     "files of another type of step": ([train() | {"PropertyFiles": [FILE]}], "PropertyFiles is not simulated"),
-    "an unknown condition": ([compares("Matches", LeftValue=1, RightValue=1)], "condition type Matches is not one of"),
+    "an unknown condition": ([compare("Matches", LeftValue=1, RightValue=1)], "condition type Matches is not one of"),
     "no condition": ([condition("C", [], [], [])], "Conditions is empty"),
-    "an empty or": ([compares("Or", Conditions=[])], "Or: Conditions is empty"),
-    "a text and a number": ([compares("GreaterThan", LeftValue="a", RightValue=1)], "cannot be compared with a number"),
-    "greater than true": ([compares("LessThan", LeftValue=True, RightValue=False)], "neither greater nor less"),
-    "a list in a comparison": ([compares("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
+    "an empty or": ([compare("Or", Conditions=[])], "Or: Conditions is empty"),
+    "a text and a number": ([compare("GreaterThan", LeftValue="a", RightValue=1)], "cannot be compared with a number"),
+    "greater than true": ([compare("LessThan", LeftValue=True, RightValue=False)], "booleans have no order"),
+    "a list in a comparison": ([compare("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
     "a cached model": ([model("M") | {"CacheConfig": {"Enabled": True}}], "CacheConfig is not simulated"),
     "a duration": ([train() | {"CacheConfig": {"Enabled": True, "ExpireAfter": "soon"}}], "not an ISO 8601 duration"),
     "a cache that is a text": ([train() | {"CacheConfig": {"Enabled": "yes"}}], "Enabled must be true or false"),

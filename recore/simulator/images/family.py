@@ -69,7 +69,7 @@ class ImageFamily:
         named = NUMBER.match(self._named_version(image))
         if named and not installed.startswith(f"{named[0]}."):
             difference = f"the version differs: this job runs with {installed}."
-            lines.append(f"The image {image} is of {self.name} {named[0]}; {difference}")
+            lines.append(f"The image {image} has {self.name} {named[0]}; {difference}")
         if "gpu" in tag.split("-"):
             lines.append(f"The image {image} is for GPUs: this job runs on CPUs.")
         return lines

@@ -47,7 +47,7 @@ def _check_pipeline(containers: list[Record]) -> None:
         raise ValidationException(f"Containers: a model can have at most {MOST_CONTAINERS}, not {len(containers)}")
     hostnames = [container["ContainerHostname"] for container in containers if "ContainerHostname" in container]
     if hostnames and len(hostnames) < len(containers):
-        raise ValidationException("Containers: either each container has a ContainerHostname, or none has")
+        raise ValidationException("Containers: either all containers or none must have a ContainerHostname")
     if repeated := {name for name in hostnames if hostnames.count(name) > 1}:
         raise ValidationException(f"Containers: two containers have the ContainerHostname '{min(repeated)}'")
 

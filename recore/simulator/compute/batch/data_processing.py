@@ -58,7 +58,7 @@ class DataProcessing:
             return cls()
         kind = _kind(source.get("ContentType", ""), target.get("Accept", ""))
         if kind == CSV and not (input_filter.for_rows and output_filter.for_rows):
-            raise ValueError("DataProcessing: a CSV filter selects columns by number, such as $[0] or $[1:]")
+            raise ValueError("DataProcessing: a CSV filter must select columns by number, such as $[0] or $[1:]")
         by_line = source.get("SplitType", "None") == "Line"
         if join and by_line and target.get("AssembleWith", "None") != "Line":
             raise ValueError("DataProcessing: JoinSource Input with SplitType Line needs AssembleWith Line")

@@ -161,5 +161,5 @@ def _within(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
             raise tarfile.ReadError(f"{member.name[:200]!r} goes through an earlier link")
     if member.islnk() and not os.path.exists(os.path.join(folder, member.linkname)):
         # tarfile would search all following members for it
-        raise tarfile.ReadError(f"{member.name[:200]!r} is a link to a file that does not come before it")
+        raise tarfile.ReadError(f"{member.name[:200]!r} is a hard link to a file that is not earlier in the archive")
     return filtered

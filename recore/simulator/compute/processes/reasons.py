@@ -45,7 +45,7 @@ def exceeded(
     """
     reasons = {
         "memory": f"{subject} needed more memory than its instance type has",
-        "processes": f"{subject} started more processes than it may",
+        "processes": f"{subject} started more processes than allowed",
     }
     if ending.reason == "disk" and instance and instance.volume:
         return f"No space left on device: {volume_owner} needs more than {Volume(instance.volume)}"

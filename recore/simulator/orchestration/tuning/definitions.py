@@ -56,7 +56,7 @@ def read_definitions(record: Record) -> list[Definition]:
         raise refused(f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} must be in each one")
     definitions = [_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in several]
     if len({definition.maximize for definition in definitions}) > 1:
-        raise refused("TrainingJobDefinitions: all must have the same Type of TuningObjective to be comparable")
+        raise refused("TrainingJobDefinitions: all need the same TuningObjective Type to be comparable")
     return definitions
 
 

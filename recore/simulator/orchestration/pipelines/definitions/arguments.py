@@ -34,7 +34,7 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
     elif isinstance(document, dict | list) and shape.type_name == ("map" if isinstance(document, dict) else "list"):
         least, most = shape.metadata.get("min", 0), shape.metadata.get("max", len(document))
         if not least <= len(document) <= most:
-            raise DefinitionError(f"{path} has {len(document)} items; {least} to {most} are allowed")
+            raise DefinitionError(f"{path} must have {least} to {most} items, not {len(document)}")
         for inner, key, item in _items(shape, document):
             check_sizes(inner, item, f"{path}[{key}]")
 

@@ -70,9 +70,7 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
     below: Shape
     if shape.type_name == "structure" and isinstance(token, str):
         if token not in shape.members:
-            raise DefinitionError(
-                f"there is no property '{token[:80]}': the properties are {', '.join(shape.members)}"[:400]
-            )
+            raise DefinitionError(f"unknown property '{token[:80]}': choose from {', '.join(shape.members)}"[:400])
         below = shape.members[token]
     elif shape.type_name == "map" and isinstance(token, str):
         below = shape.value
