@@ -42,7 +42,7 @@ class Data:
         largest = names[np.argsort(-sizes, kind="stable")[:count]]
         rows = ~self.private & np.isin(self.sites, largest)
         if len(largest) < count:
-            raise DataError(f"{len(largest)} public groups (SiteID): there are no {count} to compare with --groups")
+            raise DataError(f"only {len(largest)} public groups (SiteID), but --groups needs {count}")
         if rows.sum() < LEAST_ROWS:
             raise DataError(f"{rows.sum()} rows in the {count} largest groups; {LEAST_ROWS} or more are needed")
         return self.take(rows)
@@ -60,7 +60,7 @@ def read(public: Path, private: Path | None = None, actual: Path | None = None) 
             raise DataError(f"{private}: its channels are not those of {public}")
         assays = read_actual(actual)
         if len(assays) != len(more_inputs):
-            raise DataError(f"{actual}: {len(assays)} rows for the {len(more_inputs)} of {private}")
+            raise DataError(f"{actual} has {len(assays)} rows, but {private} has {len(more_inputs)}")
         spectra, sites = np.vstack([spectra, more_spectra]), np.concatenate([sites, more_sites])
         inputs, targets = pd.concat([inputs, more_inputs]), pd.concat([targets, assays])
         held_back = np.arange(len(targets)) >= len(held_back)

@@ -146,7 +146,7 @@ class Project:
             name = (name.get("model-defaults") or {}).get("cls")
         if name is not None and not isinstance(name, str):
             raise ConfigError(
-                f"{self.file}: a model in the section 'models' is the dotted name of a class, not {name!r}"
+                f"{self.file}: a model in the section 'models' must be the dotted name of a class, not {name!r}"
             )
         return name
 

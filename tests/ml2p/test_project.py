@@ -78,7 +78,7 @@ def test_model_classes(tmp_path: Path) -> None:
     assert (two.model_class("a"), two.model_class("b")) == ("m.A", "m.B")
     with pytest.raises(ConfigError, match=r"lists several models \(a, b\): choose one with --model-type"):
         two.model_class(None)
-    with pytest.raises(ConfigError, match="is the dotted name of a class, not 3"):
+    with pytest.raises(ConfigError, match="must be the dotted name of a class, not 3"):
         project_of(tmp_path, MINIMAL + "models:\n  a: 3\n").model_class("a")
 
 
@@ -104,7 +104,7 @@ def test_an_invalid_vpc_config(tmp_path: Path, config: str) -> None:
             "volume_size: 3",
             "has no 'instance_type' in the section 'train' or in 'defaults'",
         ),
-        ("prices: model.HousePrices", "prices: 3", "is the dotted name of a class, not 3"),
+        ("prices: model.HousePrices", "prices: 3", "must be the dotted name of a class, not 3"),
     ],
 )
 def test_keys_that_a_request_needs(project: ProjectCommands, old: str, new: str, reason: str) -> None:

@@ -101,7 +101,7 @@ def test_files_that_the_sdk_adds_may_have_any_name(without_sandbox: Client) -> N
     assert job["TrainingJobStatus"] == "Completed", job
 
 
-TELLING = {
+FAILING_MODELS = {
     "a model that does not load": "def model_fn(model_dir): raise ValueError(__file__ + model_dir)",
     "a message that is cut": "def model_fn(model_dir): raise ValueError(__file__, *[model_dir] * 20)",
     "a server that ends": "import os\ndef model_fn(_): print(__file__, os.environ['TMPDIR'], flush=True); os._exit(3)",
@@ -114,7 +114,7 @@ def test_the_reason_of_a_job_names_no_folder_of_this_machine(without_sandbox: Cl
         assert "ValueError: ('/opt/ml/model', '/tmp')" in job["FailureReason"]
 
 
-@pytest.mark.parametrize("script", TELLING.values(), ids=TELLING.keys())
+@pytest.mark.parametrize("script", FAILING_MODELS.values(), ids=FAILING_MODELS.keys())
 def test_the_reason_of_an_endpoint_names_no_folder_of_this_machine(endpoints: Endpoints, script: str) -> None:
     reason = failure_of(endpoints, endpoints.model(script))
     assert "/opt/ml/code/inference.py" in reason

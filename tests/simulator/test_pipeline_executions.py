@@ -236,8 +236,8 @@ def test_conditions(pipelines: Pipelines, metrics: str) -> None:
 
 FAILING = {
     "nothing there": ("nothing", "there is no 'nothing'"),
-    "a list": ("inner.list", "is not a text, number or boolean"),
-    "null": ("none", "is not a text, number or boolean"),
+    "a list": ("inner.list", "is not a string, number or boolean"),
+    "null": ("none", "is not a string, number or boolean"),
     "not comparable": ("name", "cannot be compared because of their types"),
 }
 

@@ -133,7 +133,7 @@ def test_a_folder_that_others_may_change_is_skipped(short_folder: Path, monkeypa
 def test_no_temporary_folder_with_a_short_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket_folder, "parents", lambda: iter([tmp_path / ("x" * 120), tmp_path / "gone"]))
     monkeypatch.setattr(socket_folder, "BELOW", -500)
-    with pytest.raises(OSError, match=r"^no folder for the sockets .*: No such file or directory.*: set TMPDIR"):
+    with pytest.raises(OSError, match=r"^could not create a folder .*: No such file or directory.*: set TMPDIR"):
         socket_folder.make()
 
 

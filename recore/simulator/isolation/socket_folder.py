@@ -33,7 +33,10 @@ def make() -> tuple[Path, locked.Locked]:
             return locked.make(parent, PREFIX, "")
         except OSError as error:
             reasons.append(f"{parent}: {error.strerror}")
-    raise OSError(f"no folder for the sockets of models' servers ({'; '.join(reasons)}): set TMPDIR to a short path")
+    reason = "; ".join(reasons)
+    raise OSError(
+        f"could not create a folder for the sockets of models' servers ({reason}): set TMPDIR to a short path"
+    )
 
 
 def for_server(folder: Path) -> Path:

@@ -80,7 +80,7 @@ def start(specification: dict[str, Any]) -> Any:
 
 
 @contextlib.contextmanager
-def killed_first() -> Any:
+def preferred_by_the_oom_killer() -> Any:
     """Make processes started within the block the first to be killed when this machine runs out of memory."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError):
@@ -139,7 +139,7 @@ class Processes:
             program, *arguments = specification["bubblewrap"]
             files = [arguments_file(arguments)]
             command = [program, "--args", str(files[0]), "--", *command]
-        with killed_first():
+        with preferred_by_the_oom_killer():
             self._process = subprocess.Popen(
                 command,
                 pass_fds=files,

@@ -186,7 +186,7 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
         except (NoSelection, SelectionTooLarge) as problem:
             raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {address}: {problem}") from None
         if not isinstance(value, str | bool | int | float):
-            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {address} is not a text, number or boolean")
+            raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {address} is not a string, number or boolean")
         return value
 
     return Expression("any", evaluate, uri.steps)
