@@ -45,7 +45,7 @@ def test_invalid_data_are_reported(spoil: Callable, message: str, frame: pd.Data
 
 def test_files_that_do_not_match_are_reported(frame: pd.DataFrame, files: list[Path], tmp_path: Path) -> None:
     public, _, actual = files
-    with pytest.raises(ValueError, match="has 15 rows, but .* has 60"):
+    with pytest.raises(ValueError, match=r"has 15 rows, but .* has 60"):
         comparison_data.read(public, write_csv(tmp_path / "more.csv.gz", frame), actual)
     with pytest.raises(ValueError, match="its channels are not those of"):
         comparison_data.read(

@@ -83,7 +83,7 @@ def _not_installed(service: str, package: str | None, mimetype: str) -> Response
     mimetype: of the request. Clients that send forms expect XML.
     """
     reason = f"the Python package {package} is not installed; `pip install 'moto[server]'` installs it"
-    message = f"The simulator does not answer {service}: {reason}"
+    message = f"The simulator does not support {service}: {reason}"
     if mimetype != FORM:
         return json_response(ServiceError("NotImplemented", message, 501))
     error = f"<Type>Receiver</Type><Code>NotImplemented</Code><Message>{escape(message)}</Message>"

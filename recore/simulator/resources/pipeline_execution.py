@@ -158,7 +158,7 @@ class PipelineExecutions(Resource):
         execution = self.find("RetryPipelineExecution", request)
         status, key = execution["PipelineExecutionStatus"], self.key(request)
         if status not in ("Failed", "Stopped", "CompletedWithFailures"):
-            message = f"The execution is in status {status}: only one that failed or was stopped can be retried"
+            message = f"The execution is in status {status}: only a failed or stopped execution can be retried"
             raise ServiceError("ValidationException", message)
         self._check_number("RetryPipelineExecution")
         executed: Record = self.store.get(EXECUTED_DEFINITION, key) or {}

@@ -77,7 +77,7 @@ def not_run_here(request: Record) -> str | None:
     for channel in request.get("InputDataConfig", []):
         name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource", {})
         if name in names:
-            return f"InputDataConfig: the channel name {name} is used twice, or is not a valid folder name"
+            return f"InputDataConfig: two channels have the name {name}, or it is not a valid folder name"
         names.add(name)
         # for the job, a file streamed from S3 is a file like any other
         mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))

@@ -114,7 +114,7 @@ class Chain:
                 return
             if deadline.is_over:
                 server_name = server_of(silent[0])
-                raise JobFailed(f"AlgorithmError: {server_name} did not answer /ping with 200 within {seconds:g} s")
+                raise JobFailed(f"AlgorithmError: {server_name} did not respond to /ping with 200 within {seconds:g} s")
             time.sleep(0.05)
 
     def failure(self) -> str | None:
