@@ -4,7 +4,7 @@ import time
 
 
 class Deadline:
-    """A time limit that starts now. seconds: its length, also for messages; infinite without a limit."""
+    """A time limit that starts now. seconds: its length, which messages quote; infinite for no limit."""
 
     def __init__(self, seconds: float):
         self.seconds = seconds

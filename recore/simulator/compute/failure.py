@@ -9,12 +9,12 @@ INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 
 
 def was_interrupted(job: Mapping[str, Any]) -> bool:
-    """Whether a job's record says that it was running when an earlier simulator ended. It can then be repeated."""
+    """Whether a job was running when an earlier simulator ended, according to its record. If so, it can be repeated."""
     return job.get("FailureReason") == INTERRUPTED
 
 
 class JobFailed(Exception):
-    """The job failed; its printable message becomes the FailureReason."""
+    """The job failed. The exception's message, made printable, becomes the FailureReason."""
 
     def __init__(self, reason: str = ""):
         super().__init__(printable(reason))

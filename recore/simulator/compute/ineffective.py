@@ -40,7 +40,7 @@ GRAPHICS = ("p", "g")  # prefixes of the instance families that have graphics ca
 
 
 def without_effect(record: Record, settings: dict[str, str] = TRAINING) -> list[str]:
-    """The lines for a job's log: the settings in its record that have no effect here, and why."""
+    """The lines for a job's log: which settings in its record have no effect here, and why."""
     lines = [f"{name} has no effect here: {reason}." for name, reason in settings.items() if _value(record, name)]
     instance = _value(record, "ResourceConfig.InstanceType")
     if instance and instance.split(".")[1].startswith(GRAPHICS):
@@ -49,7 +49,7 @@ def without_effect(record: Record, settings: dict[str, str] = TRAINING) -> list[
 
 
 def ineffective_table() -> str:
-    """The table of these settings in docs/reference/simulator-operations.md."""
+    """The table of all such settings for docs/reference/simulator-operations.md."""
     jobs = {"training": TRAINING, "processing": PROCESSING, "transform": TRANSFORM}
     rows = [f"| {job} | `{name}` | {reason} |" for job, settings in jobs.items() for name, reason in settings.items()]
     return "\n".join(["| job | setting | why it has no effect |", "|---|---|---|", *rows])

@@ -19,9 +19,9 @@ SAVING = 60.0  # seconds that a stopped job has to upload its outputs
 class Job:
     """A job while it runs.
 
-    path: of its folder, which `folder` creates. processes: of its commands. stopping: set when the job must stop.
-    deadline: of the job, or of a part of it. instance: whose memory, processors and volume its commands may use.
-    interrupted: whether the job was ended because the simulator ended.
+    path: its folder, which `folder` creates. processes: those of its commands. stopping: set when the job must stop.
+    deadline: the job's, or that of its current part. instance: the one whose memory, processors and volume its commands
+    may use. interrupted: whether the job was ended because the simulator ended.
     """
 
     def __init__(self, path: Path):
@@ -33,7 +33,7 @@ class Job:
 
     @cached_property
     def folder(self) -> Path:
-        """The job's folder, created on first use, so that the job reports a failure like its other errors.
+        """The job's folder, created on first use, so that a failure is reported like the job's other errors.
 
         Raises OSError.
         """
@@ -55,8 +55,8 @@ class Job:
     ) -> Ending:
         """Run a command until it ends, and log its output. Raises JobStopped if the job must already stop.
 
-        seconds: the command's own time limit, within the job's deadline. instance: whose memory, processors and
-        volume it may use, by default the job's.
+        seconds: the command's own time limit, within the job's deadline. instance: the one whose memory,
+        processors and volume it may use, by default the job's.
         """
         self.raise_if_stopping()
         limit = min(self.deadline.left, seconds)
@@ -71,7 +71,7 @@ class Job:
         return ending
 
     def raise_if_stopping(self) -> None:
-        """Raise JobStopped if the job must stop, or JobTimedOut if its time is over."""
+        """Raise JobStopped if the job must stop, or JobTimedOut if its time is up."""
         if self._killed or (self.stopping.is_set() and not self._saving):
             raise JobStopped
         if self.deadline.is_over:
@@ -83,7 +83,7 @@ class Job:
         self._saving, self.deadline = True, Deadline(SAVING)
 
     def stop(self) -> None:
-        """Tell the job to stop: its processes have time to end, and no new ones start."""
+        """Tell the job to stop: its processes get some time to end, and no new ones start."""
         self.processes.stop()
 
     def kill(self) -> None:

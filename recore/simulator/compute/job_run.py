@@ -30,12 +30,13 @@ logger = logging.getLogger(__name__)
 class JobRun:
     """The run of one job, until its end is recorded. Each subclass runs one kind of job.
 
-    kind: as in the API. log_group: in CloudWatch Logs. timed_out: record members of a job that exceeded its time limit.
+    kind: the kind's name in the API. log_group: the job's log group in CloudWatch Logs. timed_out: members that are
+    added to the record of a job that exceeded its time limit.
     """
 
     kind: ClassVar[str]
     timed_out: ClassVar[Record] = {}
-    job: Job  # while it runs
+    job: Job  # set by `run`
 
     def __init__(self, platform: Platform, name: str):
         self.platform, self.store, self.name = platform, platform.store, name
@@ -44,7 +45,7 @@ class JobRun:
 
     @cached_property
     def record(self) -> Record:
-        """The record, with the members of the request, as it was when the job started."""
+        """The job's record, with the members of the request, as it was when the job started."""
         return self.store.get(self.kind, self.name) or {}
 
     def carry_out(self) -> None:
@@ -57,7 +58,7 @@ class JobRun:
         if not self.record:
             return
         try:
-            # a request to stop from before the job was queued is only in the record
+            # a request to stop that came before the job was queued is only in the record
             if job.stopping.is_set() or self.record[f"{self.kind}Status"] == "Stopping":
                 raise JobStopped
             self.change(**{f"{self._activity}StartTime": now()})
@@ -66,7 +67,7 @@ class JobRun:
         except JobTimedOut:
             self.end("Stopped", **self.timed_out)
         except JobStopped:
-            if not job.interrupted:  # if interrupted, the next simulator finds the job in progress, as after a kill
+            if not job.interrupted:  # an interrupted job stays in progress for the next simulator, as after a kill
                 self.end("Stopped")
         except Exception as error:
             if not isinstance(error, JobFailed):
@@ -95,7 +96,7 @@ class JobRun:
 
     @contextlib.contextmanager
     def limited(self, cluster: Record, log: JobLog) -> Iterator[Volume]:
-        """Apply the limits of the job's instance, volume and time within the block. Its log is complete afterwards."""
+        """Apply the limits of the job's instance, volume and time within the block. The log is complete afterwards."""
         volume = Volume(cluster["VolumeSizeInGB"] << 30)
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         self.job.deadline = Deadline(limit)
@@ -106,7 +107,7 @@ class JobRun:
             log.line(str(error))
             raise
         finally:
-            log.deliver()  # also lines from before the job's command started
+            log.deliver()  # including lines from before the job's command started
 
     def log(self, metrics: TrainingMetrics | None = None, instance: int = 1) -> JobLog:
         """Create the log stream of one of the job's instances."""
@@ -122,9 +123,9 @@ class JobRun:
         return ending
 
     def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
-        """Put metrics of the memory and the processors that the job used, once when it ends.
+        """Send metrics of the memory and processor time that the job used, once when it ends.
 
-        Both are percentages, of the instance's memory and of one processor, as in SageMaker.
+        As in SageMaker, they are percentages: of the instance's memory, and of the time of one processor.
         """
         if instance:
             memory, processors = ending.peak / instance.memory, ending.processor_seconds / max(ending.seconds, 1e-3)

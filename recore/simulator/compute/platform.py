@@ -17,7 +17,7 @@ from recore.simulator.state.records import Store
 
 
 def _client(service: str) -> "cached_property[Any]":
-    """A client of a service, created when it is first used."""
+    """A client for a service, created when it is first used."""
     return cached_property(lambda platform: platform.client(service))
 
 
@@ -25,8 +25,9 @@ class Platform:
     """The machinery of one simulator.
 
     client: creates a boto3 client for a service of this simulator; resources use it to create other resources.
-    isolation: how jobs are isolated. folder: for the simulator's files. sockets: a folder with a short path, for the
-    sockets of model servers. observed: metrics and values of the training jobs that a tuning job follows, by job name.
+    isolation: how jobs are isolated. folder: holds the simulator's files. sockets: a folder with a short path, for the
+    sockets of model servers. observed: the names and values of metrics of each training job that a tuning job follows,
+    by job name.
     network: what jobs need to call the simulator; None if they may not.
     """
 
@@ -58,11 +59,11 @@ class Platform:
         instance: Instance | None = None,
         has_network: bool = True,
     ) -> Sandbox:
-        """A sandbox for a job, in which the packages of its requirements.txt that the container lacks are installed.
+        """Return a sandbox for a job, after installing the packages in its requirements.txt that the container lacks.
 
-        folder: the sandbox's folder, by default the job's. shared: folders of this machine by their paths in the job.
-        instance: whose memory, processors and volume the installation may use, by default the job's. has_network:
-        whether the job has a network on AWS, that is, if EnableNetworkIsolation is not set.
+        folder: the sandbox's folder, by default the job's. shared: folders on this machine, by their paths in the job.
+        instance: the one whose memory, processors and volume the installation may use, by default the job's.
+        has_network: whether the job would have a network on AWS, that is, whether EnableNetworkIsolation is not set.
         """
         try:
             self.isolation.prepare(image, log.line)

@@ -19,7 +19,7 @@ from recore.simulator.state.records import Record
 
 ML = "/opt/ml/"
 NO_ENTRYPOINT = "The image has no processing entrypoint: specify one"
-# of the SDK's FrameworkProcessor, below ML: its source, and its script, which unpacks the source and uses /opt/ml
+# paths below ML of inputs from the SDK's FrameworkProcessor: its source, and a script that unpacks it and uses /opt/ml
 SDK_SOURCE, SDK_SCRIPTS = "processing/input/code/sourcedir.tar.gz", "processing/input/*/runproc.sh"
 
 
@@ -39,7 +39,7 @@ class ProcessingRun(JobRun):
         """Download the inputs, run the command, and upload the outputs."""
         record, job, specification = self.record, self.job, self.record["AppSpecification"]
         ml = self._prepare(volume)
-        # otherwise a FrameworkProcessor's script would try to install them, without a network
+        # installed here, because a FrameworkProcessor's script would try to install them without a network
         source = ml / SDK_SOURCE
         requirements = find_requirements(unpacked(source, job, volume)) if source.is_file() else None
         has_network = not record.get("NetworkConfig", {}).get("EnableNetworkIsolation")
@@ -53,7 +53,7 @@ class ProcessingRun(JobRun):
             self.change(ExitMessage=message)
         try:
             self.check_ending(ending, log, ml / "output/failure")
-        except (JobFailed, JobStopped) as error:  # SageMaker uploads the outputs of such a job, too
+        except (JobFailed, JobStopped) as error:  # SageMaker also uploads the outputs of such a job
             if isinstance(error, JobStopped):
                 job.save_outputs()
             with contextlib.suppress(JobFailed, JobStopped):
@@ -95,7 +95,7 @@ class ProcessingRun(JobRun):
 
 def _message(path: Path) -> str:
     """The job's ExitMessage, empty if there is none. Raises JobFailed if it is not encoded in UTF-8."""
-    try:  # the last character may be incomplete
+    try:  # the last character may be cut off
         return codecs.getincrementaldecoder("utf-8")().decode(start_of(path, 1024))
     except UnicodeDecodeError:
         raise JobFailed("ClientError: /opt/ml/output/message is not encoded in UTF-8") from None

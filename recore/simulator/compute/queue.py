@@ -18,16 +18,16 @@ logger = logging.getLogger(__name__)
 class JobQueue:
     """All jobs of a simulator. At most as many compute at a time as there are processors; the others wait.
 
-    Work that only waits for other jobs never waits in the queue: it could wait forever.
+    Work that only waits for other jobs starts at once: in the queue, it could wait forever.
     """
 
     def __init__(self, folder: Path):
         self._folder = folder.resolve()  # a path without links, so that OutputFolder recognises a job's own links
         self._computing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="job")
-        self._threads: set[threading.Thread] = set()  # of work that does not compute
+        self._threads: set[threading.Thread] = set()  # they run work that does not compute
         self._running: dict[str, Job] = {}
         self._queued: dict[str, tuple[Future[None], Callable[[], None]]] = {}
-        self._delayed: list[Callable[[], None]] | None = None  # starts when `delayed` ends
+        self._delayed: list[Callable[[], None]] | None = None  # work to start when `delayed` ends
         self._closed = False
         self._lock = threading.Lock()
 
@@ -45,7 +45,7 @@ class JobQueue:
                     return
             try:
                 work(job)
-            except Exception:  # the pool would not report it, and a thread only on stderr
+            except Exception:  # the pool would not report it, and a thread would report it only on stderr
                 logger.exception("%s", arn)
             finally:
                 job.kill()
@@ -62,7 +62,7 @@ class JobQueue:
                 else:
                     self._threads.add(thread)
                     thread.start()
-            except RuntimeError:  # unlike an interrupt, after which the work may still run
+            except RuntimeError:  # no other exception: after an interrupt, the work may still run
                 self._threads.discard(thread)
                 del self._running[arn]
                 raise
@@ -88,7 +88,7 @@ class JobQueue:
             delayed.clear()
             raise
         finally:
-            with self._lock:  # work that another thread submits meanwhile is in the list, or starts at once
+            with self._lock:  # work that another thread submits is either in the list by now or starts at once
                 self._delayed = None
                 for begin in delayed:
                     begin()

@@ -44,7 +44,7 @@ class TrainingRun(JobRun):
             self._finish(ending, volume, log)
 
     def _finish(self, ending: Ending, volume: Volume, log: JobLog) -> None:
-        """Check how the command ended and upload the model, also if the job was stopped."""
+        """Check how the command ended and upload the model, even if the job was stopped."""
         try:
             self.check_ending(ending, log, failure_file(self.job, log))
         except JobStopped as stopped:
@@ -71,7 +71,7 @@ class TrainingRun(JobRun):
         return self.run_command(sandbox, command, variables, log)
 
     def _upload(self, volume: Volume, log: JobLog) -> None:
-        """Upload the model, and /opt/ml/output/data if the job wrote to it. Logs and raises JobFailed."""
+        """Upload the model, and /opt/ml/output/data if the job wrote to it. Logs any JobFailed that it raises."""
         check, s3, ml = self.job.raise_if_stopping, self.platform.s3, self.job.folder / "ml"
         target = self.record["ModelArtifacts"]["S3ModelArtifacts"]
         model, data = OutputFolder(ml, "/opt/ml/model"), OutputFolder(ml, "/opt/ml/output/data")

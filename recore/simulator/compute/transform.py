@@ -19,7 +19,7 @@ from recore.simulator.compute.servers.response import NoResponse
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.state.records import Record, StoredRecord
 
-PARAMETERS_SECONDS = 60.0  # for /execution-parameters
+PARAMETERS_SECONDS = 60.0  # seconds to wait for a response to /execution-parameters
 
 
 class TransformRun(JobRun):
@@ -35,7 +35,7 @@ class TransformRun(JobRun):
         source = record["TransformInput"]["DataSource"]["S3DataSource"]
         objects = source_objects(self.platform.s3, source, job.raise_if_stopping)
         instance = instance_of(record["TransformResources"]["InstanceType"])
-        count = min(record["TransformResources"]["InstanceCount"], len(objects))  # others would have nothing to do
+        count = min(record["TransformResources"]["InstanceCount"], len(objects))  # more would have nothing to do
         chains = [self._chain(model, instance, number) for number in range(1, count + 1)]
         for line in without_effect(record, TRANSFORM):
             chains[0].log.line(line)
@@ -61,7 +61,7 @@ class TransformRun(JobRun):
         )
 
     def _transform(self, chain: Chain, objects: Iterator[SourceObject]) -> None:
-        """Send objects through a chain, and upload the response to each under its name with the suffix .out."""
+        """Send objects through a chain, and upload each response under the object's name with the suffix .out."""
         job, s3 = self.job, self.platform.s3
         target = self.record["TransformOutput"]["S3OutputPath"].rstrip("/")
         source_file, response_file = chain.folder / "source", chain.folder / "response"
@@ -84,8 +84,8 @@ def share_out[Item](
 ) -> None:
     """Start the chains, and let each take the next item when it has finished one. Returns when all have stopped.
 
-    work: called for each chain with an iterator of its items. If one fails, the job is killed, so that the others end
-    at once, even those that are still starting. Raises the first failure.
+    work: called for each chain with an iterator of its items. If a chain fails, the job is killed, so that the others
+    end at once, even those that are still starting. Raises the first failure.
     """
     waiting = iter(items)  # shared by the threads of all chains
     failures: list[BaseException] = []
@@ -106,7 +106,7 @@ def share_out[Item](
 
 
 def _feeding(record: Record, chain: Chain) -> Feeding:
-    """How objects are sent: settings of the request, else of the server's /execution-parameters, else the defaults."""
+    """How objects are sent: the request's settings, or else the server's /execution-parameters, or else defaults."""
     proposed: dict[str, Any] = {}
     try:
         response = chain.request("GET", "/execution-parameters", Deadline(PARAMETERS_SECONDS))

@@ -1,6 +1,7 @@
-"""A transform job's DataProcessing: selects the input of the model, and joins the response with the record.
+"""A transform job's DataProcessing: selects the model's input, and joins its response with the record.
 
-A record is a row of CSV or a JSON document: with SplitType Line or JSON Lines each line, otherwise the whole object.
+A record is a row of CSV or a JSON document. With SplitType Line or JSON Lines, each line is a document; otherwise the
+whole object is one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +25,7 @@ from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files.output_files import Check
 
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
-MISSING = object()  # stands for a missing record of the shorter body
+MISSING = object()  # stands for each record that the shorter body lacks
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class DataProcessing:
     """The filters and the join of a transform job, by default none. Its methods raise JobFailed.
 
     kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. Its methods call a `check` while they
-    work, because filters can multiply what they select: the work can be much larger than a body.
+    work, because filters can multiply what they select: there can be far more work than a body's size suggests.
     """
 
     input_filter: JsonPath = field(default_factory=lambda: JsonPath("$"))
@@ -65,7 +66,7 @@ class DataProcessing:
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
     def request_body(self, body: bytes, largest: int, check: Check = lambda: None) -> bytes:
-        """The request body for the model, from a body of the input. largest: its maximum size in bytes."""
+        """The request body for the model, made from a body of the input. largest: its maximum size in bytes."""
         if self.input_filter.is_root:
             return body
         tick = Ticker(check)
@@ -74,7 +75,7 @@ class DataProcessing:
     def result(self, body: bytes, response: bytes, largest: int, check: Check = lambda: None) -> bytes:
         """The output for a body of the input and the model's response. largest: its maximum size in bytes.
 
-        Without a filter and a join, this is the response.
+        Without an output filter and a join, this is the response itself.
         """
         if not self.join and self.output_filter.is_root:
             return response
@@ -92,7 +93,7 @@ class DataProcessing:
             raise JobFailed(f"ClientError: DataProcessing: {subject} is not {self.kind}: {error}") from None
 
     def _joined(self, records: Iterator[Any], results: Iterator[Any]) -> Iterator[Any]:
-        """Each record joined with the model's result for it: as further columns, or as a key of the document."""
+        """Each record, joined with the model's result, which becomes further columns or a key of the document."""
         pairs: Iterator[tuple[Any, Any]] = zip_longest(records, results, fillvalue=MISSING)
         for count, (record, result) in enumerate(pairs):
             if record is MISSING or result is MISSING:
@@ -131,7 +132,7 @@ class DataProcessing:
 
     def _parts(self, record: Any, path: JsonPath, largest: int, tick: Ticker) -> Iterator[str]:
         """The text that a filter selects from a record, in parts that are no longer than the record."""
-        # each value takes at least a separator, and in JSON another byte
+        # each value takes at least one byte, its separator, and in JSON at least two
         values = path.values(record, largest if self.kind == CSV else largest // 2, tick)
         if self.kind == CSV:
             yield from row_text(record if path.is_root else values)
@@ -142,7 +143,7 @@ class DataProcessing:
 
 
 def _kind(content_type: str, accept: str) -> str:
-    """The common format of two content types. Raises ValueError if they have none or two."""
+    """The format of a job's records. Raises ValueError if a type is not supported, or the two cannot be combined."""
     kinds = [text.partition(";")[0].strip().lower() for text in (content_type, accept)]
     for member, kind in zip(("TransformInput: ContentType", "TransformOutput: Accept"), kinds, strict=True):
         if kind not in (CSV, JSON, JSON_LINES):

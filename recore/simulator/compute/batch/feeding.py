@@ -1,4 +1,4 @@
-"""Sends the objects of Batch Transform to a model's servers in requests, and joins the responses to one object."""
+"""Sends the objects of Batch Transform to a model's servers in requests, and joins the responses into one object."""
 
 import gzip
 import time
@@ -20,14 +20,14 @@ from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.container_server import server_of
 from recore.simulator.compute.servers.response import NoResponse
 
-MOST_MEGABYTES = 100  # MB of all concurrent requests, and of the responses to them
+MOST_MEGABYTES = 100  # maximum MB of all concurrent requests, and of the responses to them
 
 
 @dataclass(frozen=True)
 class Feeding:
     """How objects are split and responses assembled: the members of the request, with SageMaker's defaults.
 
-    seconds: for one invocation. retries: further attempts after a failed one. compressed: whether objects are
+    seconds: the limit for one invocation. retries: further attempts after a failed one. compressed: whether objects are
     gzip files. processing: which parts of records the model gets, and which are stored with its responses.
     """
 

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 NAME = r"'[^'\\]*'"
-# possessive, so that a text matches in only one way: with several ways, a long text would take hours
+# possessive, so that a string matches in only one way: with several ways, a long string would take hours
 INDEX = r"-?\d+|(?:-?\d+)?\s*+:\s*+(?:-?\d+)?"
 STEP = re.compile(
     r"\.(?P<dotted>[^\s.,:$@?*'\"()\[\]\\]+)"
@@ -23,7 +23,7 @@ STEP = re.compile(
 
 
 class NoSelection(Exception):
-    """A value lacks what an expression selects; the message names it."""
+    """A value lacks what an expression selects; the message says what that is."""
 
 
 class SelectionTooLarge(Exception):
@@ -34,7 +34,7 @@ class SelectionTooLarge(Exception):
 class PathStep:
     """One step of an expression. select: yields what the step selects from a value.
 
-    single: whether that is always one value. for_rows: whether the step applies to a row of CSV, which has no names.
+    single: whether it always selects one value. for_rows: whether the step applies to a row of CSV, which has no names.
     """
 
     select: Callable[[Any], Iterator[Any]]
@@ -72,7 +72,7 @@ class JsonPath:
     def values(self, value: Any, limit: int, tick: Callable[[], None] = lambda: None) -> Iterator[Any]:
         """Iterate over the selected values, which may be many, because steps such as `[:,:]` multiply them.
 
-        limit: the number of values that a step may select. tick: called for each of them. Raises NoSelection
+        limit: the most values that a step may select. tick: called for each selected value. Raises NoSelection
         or SelectionTooLarge.
         """
         values = iter([value])
@@ -111,7 +111,7 @@ def _steps(text: str) -> Iterator[PathStep]:
 
 
 def _range(part: str) -> slice:
-    """A range, or a number as the range of one value."""
+    """The slice for a range, or for a number, which selects one value."""
     start, colon, end = (word.strip() for word in part.partition(":"))
     if not colon:
         return slice(int(start), int(start) + 1 or None)  # [-1:0] would be empty

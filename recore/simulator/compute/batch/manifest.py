@@ -16,7 +16,7 @@ LARGEST = 64 << 20  # bytes of a manifest
 
 @dataclass(frozen=True)
 class SourceObject:
-    """An object on S3. name: its key relative to the prefix's folder; its output is named after it."""
+    """An object in S3. name: its key relative to the prefix's folder; its output is named after it."""
 
     bucket: str
     key: str
@@ -41,7 +41,7 @@ def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None)
 
 
 def _in_manifest(s3: Any, uri: str, check: Check) -> list[SourceObject]:
-    """The objects in a manifest: an array of {"prefix": S3 URI}, then the rest of each object's URI."""
+    """The objects in a manifest: an array of {"prefix": S3 URI}, followed by the rest of each object's URI."""
     entries = _read(s3, uri)
     prefix = entries[0].get("prefix") if entries and isinstance(entries[0], dict) else None
     if not isinstance(prefix, str) or not prefix.startswith("s3://"):

@@ -1,6 +1,6 @@
 """Reads and writes the records of a transform job's bodies: rows of CSV, and JSON documents.
 
-They are read one at a time, because a list of many small records would take many times the size of the body.
+Records are read one at a time, because a list of many small ones would take many times the memory of the body.
 """
 
 import csv
@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from recore.simulator.compute.files.output_files import Check
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
-MOST_PARTS = 2 << 20  # columns of a row; arrays and objects of a document. Python needs 200 bytes for an object
+MOST_PARTS = 2 << 20  # the most columns of a row, or arrays and objects of a document; an object takes 200 bytes
 EVERY = 1000  # small steps of work between checks
 QUOTED = re.compile('[",\r\n]')
 csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
@@ -35,7 +35,7 @@ class Ticker:
 
 def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
     """The rows of CSV. Bytes that are not UTF-8 are kept. Raises ValueError."""
-    columns = 1  # of the row that is being read
+    columns = 1  # in the row that is being read
 
     def lines() -> Iterator[str]:
         nonlocal columns
@@ -67,7 +67,7 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
 
 
 def row_text(cells: Iterable[str]) -> Iterator[str]:
-    """A row as a line of CSV, in parts. csv.writer does not quote a carriage return, although it ends a row.
+    """A row as a line of CSV, in parts. csv.writer would not quote a carriage return, although that ends a row.
 
     A single cell that is empty is quoted: an empty line would be a row without columns.
     """

@@ -25,15 +25,16 @@ from recore.simulator.state.records import Record, now
 logger = logging.getLogger(__name__)
 
 LARGEST = 64 << 20  # bytes that may wait to be written; if there are more, new invocations wait as well
-LONGEST = 10.0  # seconds that an invocation waits at most
-LARGEST_FILE = 16 << 20  # bytes after which a file is full, and waiting invocations are written at once
+LONGEST = 10.0  # maximum seconds that an invocation waits
+LARGEST_FILE = 16 << 20  # bytes at which a file is full, and waiting invocations are written at once
 
 
 @dataclass(frozen=True)
 class CapturedInvocation:
     """An invocation to be written.
 
-    folder: below which its file is. config: of the capture. request: as it was received. time: when it ended.
+    folder: the one below which its file is written. config: the DataCaptureConfig. request: the request as it was
+    received. time: when the invocation ended.
     """
 
     folder: str
@@ -48,11 +49,11 @@ class CapturedInvocation:
 
     @property
     def hour(self) -> str:
-        """The folder of its file."""
+        """The folder of the invocation's file; there is one for each hour."""
         return f"{self.folder}/{self.time:%Y/%m/%d/%H}"
 
     def line(self) -> bytes:
-        """Its line in the file."""
+        """The invocation's line in the file."""
         modes = {option["CaptureMode"] for option in self.config["CaptureOptions"]}
         messages = {
             "Input": (self.request.get("Body", b""), self.request.get("ContentType")),
@@ -121,7 +122,7 @@ class DataCapture:
 
 
 def describe(config: Record) -> Record:
-    """DataCaptureConfig in the response of DescribeEndpoint."""
+    """The DataCaptureConfig in the response to DescribeEndpoint."""
     enabled = config.get("EnableCapture", True)
     return {
         "EnableCapture": enabled,
@@ -148,7 +149,7 @@ def _files(captured: Iterable[CapturedInvocation]) -> Iterable[tuple[datetime, b
 
 
 def _encode(body: bytes, content_type: str | None, config: Record) -> Record:
-    """A body as text if it is UTF-8 and the configuration lists its content type as JSON or CSV, or else as base64."""
+    """A body as text if it is UTF-8 and the configuration lists its content type as JSON or CSV, else as base64."""
     headers = config.get("CaptureContentTypeHeader", {})
     kind = (content_type or "").partition(";")[0].strip().lower()
     observed = {"observedContentType": content_type} if content_type else {}

@@ -20,28 +20,29 @@ from recore.simulator.state.records import Record
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
-LOG_PERIOD = 3600.0  # seconds in which as much of its output is kept as for a whole job
-STARTUP_SECONDS = 480  # within which /ping must answer with 200
-DOWNLOAD_SECONDS = 3600  # within which its model must be downloaded and its requirements installed
+LOG_PERIOD = 3600.0  # for each period of this many seconds, as much output is kept as for a whole job
+STARTUP_SECONDS = 480  # seconds within which /ping must answer with 200
+DOWNLOAD_SECONDS = 3600  # seconds within which the model must be downloaded and its requirements installed
 PERIOD = 0.1  # seconds between checks that the servers still run
-STABLE = 60.0  # servers that ran for more seconds than this are restarted at once
+STABLE = 60.0  # seconds; servers that ran for longer are restarted at once
 LONGEST_PAUSE = 30.0  # maximum seconds before a restart
 
 
 class EndpointInstance:
     """An instance that starts its servers in a separate thread, and serves until `stop`.
 
-    endpoint: its name. variant: of a deployment. changed: notified whenever `server`, `failure` or `has_ended` changes.
-    server: the chain to invoke; None while it is not ready. in_service: set by the fleet when the instance may get
-    traffic. From then on, servers that end are restarted; before, the instance fails. failure: the reason.
-    in_progress: the number of current invocations, counted by the fleet. has_ended: whether it will not serve again.
+    endpoint: the endpoint's name. variant: a deployment's variant. changed: notified whenever `server`, `failure` or
+    `has_ended` changes. server: the chain to invoke; None while it is not ready. in_service: set by the fleet when the
+    instance may get traffic. From then on, servers that end are restarted; before that, the instance fails if they end.
+    failure: the reason why it failed. in_progress: the number of current invocations, counted by the fleet. has_ended:
+    whether it will never serve again.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, changed: threading.Condition):
         self._platform, self._variant, self._changed = platform, variant, changed
         self.id = f"i-{secrets.token_hex(9)[:17]}"
         self.log_group, self.log_stream = f"{LOG_GROUP}/{endpoint}", f"{variant['VariantName']}/{self.id}"
-        self._key = f"{self.log_group}/{self.log_stream}"  # in the queue
+        self._key = f"{self.log_group}/{self.log_stream}"  # the instance's key in the queue
         self._must_ping = threading.Event()
         self.in_service = self.has_ended = False
         self.server: Chain | None = None
@@ -105,7 +106,7 @@ class EndpointInstance:
                 remove(job.folder / folder, job.raise_if_stopping)
             log.line(f"The servers ended and are being restarted. {reason}")
             log.deliver()
-            log.tail.clear()  # the next reason is in the output of the next servers
+            log.tail.clear()  # the next failure's reason must come from the next servers' output
             if job.stopping.wait(pause):
                 return
             pause = 0.0 if time.monotonic() - started > STABLE else min(max(2 * pause, 1.0), LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-"""The instances of one variant of an endpoint: each is invoked in turn, or the next one if its server dies."""
+"""The instances of one variant of an endpoint: they are invoked in turn, and the next one if a server dies."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response
 from recore.simulator.state.records import Record
 
-ATTEMPTS = 2  # at an invocation whose connection breaks: the invocation itself may be what ends the servers
+ATTEMPTS = 2  # for an invocation whose connection breaks; no more, because it may itself be what ends the servers
 
 
 class FleetEnded(Exception):
@@ -24,9 +24,9 @@ class FleetEnded(Exception):
 class Reply:
     """The outcome of an invocation.
 
-    response: the model's, whatever its status, or None. reason: why there is no response. container: the one that
-    replied or failed to. instance: the one that was invoked last. Both may be unknown. seconds: the time that the model
-    took.
+    response: the model's response, whatever its status, or None. reason: why there is no response. container: the one
+    that replied or failed to reply. instance: the one that was invoked last. Both may be unknown. seconds: the time
+    that the model took.
     """
 
     response: Response | None = None
@@ -53,7 +53,7 @@ class Fleet:
         self._ended = False
 
     def scale(self, count: int) -> None:
-        """Start instances, or end surplus ones, failed ones first, when their invocations are answered."""
+        """Start instances, or end surplus ones once their invocations are answered, beginning with failed ones."""
         with self._changed:
             new = [
                 EndpointInstance(self._platform, self._endpoint, self._variant, self._changed)
@@ -66,7 +66,7 @@ class Fleet:
         self._end(surplus)
 
     def is_ready(self) -> bool:
-        """Whether the servers of every instance that is not in service yet are ready and running.
+        """Whether the servers of every instance that is not yet in service are ready and running.
 
         Raises JobFailed if an instance has failed.
         """
@@ -109,7 +109,7 @@ class Fleet:
         return reply
 
     def end(self) -> None:
-        """Accept no more invocations, and end the instances when those in progress are answered."""
+        """Accept no more invocations, and end the instances once those in progress are answered."""
         with self._changed:
             self._ended = True
             instances, self._instances = self._instances, []
@@ -117,7 +117,7 @@ class Fleet:
         self._end(instances)
 
     def _take_turn(self, deadline: Deadline) -> tuple[EndpointInstance, Chain] | None:
-        """Count an invocation in progress for the next ready instance, and return that and its server.
+        """Count an invocation in progress for the next ready instance, and return the instance and its server.
 
         Returns None at the deadline, or if no instance will ever be ready.
         """
@@ -133,7 +133,7 @@ class Fleet:
                         instance.in_progress += 1
                         return instance, instance.server
                 left = deadline.left
-                ended = [instance.has_ended for instance in self._instances]  # none before `scale`
+                ended = [instance.has_ended for instance in self._instances]  # empty before `scale`
                 if left <= 0 or (ended and all(ended)):
                     return None
                 self._changed.wait(left)
@@ -147,7 +147,7 @@ class Fleet:
                 raise JobFailed(f"{internal}Production variant {self.variant} {problem}: {reason}")
 
     def _end(self, instances: list[EndpointInstance]) -> None:
-        """End instances that get no more invocations."""
+        """End instances that get no more invocations, once those in progress are answered."""
         for instance in instances:
             with self._changed:
                 while instance.in_progress:

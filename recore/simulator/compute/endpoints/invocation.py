@@ -16,17 +16,17 @@ from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
 PRIMARY = "primary"  # what SageMaker's messages call a model's only container
-SECONDS = 60.0  # within which a model must respond
+SECONDS = 60.0  # seconds within which a model must respond
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-# headers of a request to the model's server, by the members of the invocation
+# headers of the request to the model's server, by the invocation's members that contain their values
 HEADERS = {"ContentType": "Content-Type", "Accept": "Accept", "CustomAttributes": CUSTOM_ATTRIBUTES}
 SIMULATED = {"EndpointName", "Body", "ContentType", "Accept", "CustomAttributes", "TargetVariant", "InferenceId"}
-MESSAGE = 2048  # characters of an error's message
-ORIGINAL_MESSAGE = 8192  # characters of the model's own message
+MESSAGE = 2048  # maximum characters of an error's message
+ORIGINAL_MESSAGE = 8192  # maximum characters of the model's own message
 
 
 class Invoker:
-    """Carries out invocations. traffic: of the endpoints in service, by name."""
+    """Carries out invocations. traffic: the traffic of each endpoint in service, by name."""
 
     def __init__(self, traffic: Mapping[str, Traffic], platform: Platform):
         self._traffic = traffic
@@ -52,7 +52,7 @@ class Invoker:
         }
 
     def _send(self, request: Record, deadline: Deadline) -> tuple[Fleet, Reply]:
-        """The reply of a variant of the endpoint. Raises ServiceError if the endpoint or the variant is unknown."""
+        """Return the chosen fleet and its reply. Raises ServiceError if the endpoint or the variant is unknown."""
         name, variant = request["EndpointName"], request.get("TargetVariant")
         headers = {header: request[member] for member, header in HEADERS.items() if member in request}
         while True:
@@ -69,7 +69,7 @@ class Invoker:
                 continue
 
     def _observe(self, request: Record, fleet: Fleet, reply: Reply, seconds: float) -> None:
-        """Record and capture an invocation before it is answered. seconds: the whole duration."""
+        """Record and capture an invocation before it is answered. seconds: its whole duration."""
         response = reply.response
         status = response.status if response else 0
         self._metrics.record(request["EndpointName"], fleet.variant, status, reply.seconds, seconds - reply.seconds)
@@ -80,7 +80,7 @@ class Invoker:
 def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
     """The ModelError for an invocation without a successful response.
 
-    It contains the ARN of the log of the container that replied, or of the endpoint's logs if that is unknown.
+    It contains the ARN of the log of the container that replied, or of the endpoint's logs if none is known.
     """
     status, original = (reply.response.status, reply.response.text) if reply.response else (0, reply.reason)
     kind = "client" if 400 <= status < 500 else "server"

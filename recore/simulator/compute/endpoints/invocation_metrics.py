@@ -22,7 +22,7 @@ class InvocationMetrics:
         self._periodic = Periodic(platform, "invocation metrics", self._deliver)
 
     def record(self, endpoint: str, variant: str, status: int, model: float, overhead: float) -> None:
-        """Record an invocation. status: of the model's response, 0 if it sent none. model, overhead: seconds."""
+        """Record an invocation. status: the response's status; 0 if there was none. model, overhead: seconds."""
         values = {
             "Invocations": 1.0,
             "Invocation4XXErrors": float(400 <= status < 500),
@@ -36,7 +36,7 @@ class InvocationMetrics:
         self._periodic.notify()
 
     def _deliver(self) -> None:
-        """Send the statistics of the values since the last delivery."""
+        """Send statistics of the values recorded since the last delivery."""
         with self._lock:
             gathered, self._values = self._values, defaultdict(list)
         time = datetime.datetime.now(datetime.UTC)

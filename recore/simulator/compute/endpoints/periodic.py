@@ -10,7 +10,7 @@ from recore.simulator.compute.platform import Platform
 logger = logging.getLogger(__name__)
 
 PERIOD = 1.0  # seconds between deliveries
-STEP = 0.02  # seconds after which an urgent delivery begins
+STEP = 0.02  # maximum seconds until an urgent delivery begins
 
 
 class Periodic:
@@ -31,7 +31,7 @@ class Periodic:
         if urgent:
             self._urgent.set()
         with self._lock:
-            if not self._is_running:  # after the end of the jobs it cannot be started
+            if not self._is_running:  # submit returns False once the queue is closed
                 self._is_running = self._platform.jobs.submit(self._name, self._run, computes=False)
             is_running = self._is_running
         if not is_running:

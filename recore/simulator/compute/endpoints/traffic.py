@@ -11,7 +11,7 @@ from recore.simulator.compute.endpoints.fleet import Fleet
 
 @dataclass(frozen=True)
 class Share:
-    """A fleet and its weight: its part of the invocations is its weight divided by the sum of all."""
+    """A fleet and its weight: its part of the invocations is its weight divided by the sum of all weights."""
 
     fleet: Fleet
     weight: float
@@ -33,14 +33,14 @@ class Traffic:
         return {share.fleet.variant: share.fleet for share in self.shares}
 
     def of(self, variant: str) -> "Traffic | None":
-        """The traffic of invocations that name a variant, which may have no weight; None if it does not exist."""
+        """The traffic of invocations that name a variant, even one of weight 0; None if the variant does not exist."""
         shares = [share for share in self.shares if share.fleet.variant == variant]
         if not any(share.weight for share in shares):
             shares = [Share(share.fleet, 1.0) for share in shares]
         return Traffic(shares) if shares else None
 
     def choose(self, random: Random) -> Fleet:
-        """The fleet of one invocation, drawn by the weights. At least one weight is above 0."""
+        """The fleet for one invocation, drawn at random by weight. At least one weight is above 0."""
         return random.choices(self._fleets, cum_weights=self._bounds)[0]
 
 
@@ -74,13 +74,13 @@ def all_at_once(sizes: Parts) -> Iterator[Parts]:
 
 
 def canary(sizes: Parts) -> Iterator[Parts]:
-    """Shift parts of these sizes, then all."""
+    """Shift parts of these sizes first, then all invocations."""
     yield sizes
     yield from all_at_once(sizes)
 
 
 def linear(sizes: Parts) -> Iterator[Parts]:
-    """Shift a further part of this size in each step, until all are shifted."""
+    """Shift further parts of these sizes in each step, until all invocations are shifted."""
     for number in count(1):
         parts = {variant: min(number * size, Fraction(1)) for variant, size in sizes.items()}
         yield parts
@@ -88,7 +88,7 @@ def linear(sizes: Parts) -> Iterator[Parts]:
             return
 
 
-# by the Type of a TrafficRoutingConfiguration: functions of the sizes of a step, each above 0, that yield the steps
+# by the Type of a TrafficRoutingConfiguration: functions that yield the steps, given each variant's step size, above 0
 SHIFTINGS: dict[str, Callable[[Parts], Iterator[Parts]]] = {
     "ALL_AT_ONCE": all_at_once,
     "CANARY": canary,

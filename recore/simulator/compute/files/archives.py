@@ -49,7 +49,7 @@ def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lam
 def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: None) -> None:
     """Unpack a tar archive, compressed by gzip or not, into a folder. Nothing is written outside it.
 
-    volume: on which its content must fit. check: called before each part; it raises if the job must end.
+    volume: the one on which its content must fit. check: called before each part; it raises if the job must end.
     Raises JobFailed if the archive is invalid, hostile or too large, and OSError if the disk of this machine is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
 
 
 def _reason(error: Exception, name: str) -> str:
-    """The message of an error without paths of this machine. name: of the member that caused the error."""
+    """An error's message, without this machine's paths. name: the name of the member that caused the error."""
     if isinstance(error, RecursionError):
         return "its headers are nested too deeply"
     if isinstance(error, tarfile.OutsideDestinationError | tarfile.LinkOutsideDestinationError):
@@ -103,12 +103,12 @@ def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarf
                     raise tarfile.ReadError("it has too many global headers")
                 content.left = max(tar.offset - member.offset_data, 0)
                 yield tar, member
-                tar.members = []  # type: ignore[attr-defined] # it would keep them all: there may be millions
+                tar.members = []  # type: ignore[attr-defined] # tarfile would keep them all: there may be millions
 
 
 @contextlib.contextmanager
 def decompressed(path: Path, check: Check) -> Iterator[BinaryIO]:
-    """The content of a gzip file. check: called for each part of the file that is read, even if its content is small.
+    """The content of a gzip file. check: called for each part of the file that is read, even if its content is empty.
 
     A file of 17 MB can consist of a million empty gzip members.
     """
@@ -121,7 +121,7 @@ def decompressed(path: Path, check: Check) -> Iterator[BinaryIO]:
 class _Content:
     """The content of an archive, read in order.
 
-    left: bytes that may still be read: tarfile would read a header of any size as a whole.
+    left: how many bytes may still be read. Without this limit, tarfile would read a header of any size at once.
     """
 
     def __init__(self, file: BinaryIO, check: Check):

@@ -13,8 +13,8 @@ from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.isolation.sandbox import ML
 
-COPIED = 1 << 20  # bytes at a time
-MAX_FILES = 100_000  # files of a folder that are uploaded: S3 keeps some kilobytes of each in memory
+COPIED = 1 << 20  # bytes that are copied at a time
+MAX_FILES = 100_000  # the most files of a folder that are uploaded: the simulator keeps kilobytes for each in memory
 
 Check = Callable[[], None]
 
@@ -23,8 +23,8 @@ Check = Callable[[], None]
 class OutputFile:
     """A regular file, a folder, or a symbolic link that does not lead out of the output folder.
 
-    name: its path below that folder. path: of its content; for a link, of the target. info: of the file at `path`, or
-    None for a broken link.
+    name: its path below that folder. path: where its content is; for a link, the target's path. info: the status of the
+    file at `path`, or None for a broken link.
     """
 
     name: str
@@ -53,9 +53,9 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A job's output folder. ml: what the job sees as /opt/ml, a path without links. name: its path in the job.
+    """A job's output folder. Methods raise JobFailed if it cannot be read, with a reason without this machine's paths.
 
-    Methods raise JobFailed if it cannot be read, with a reason that contains no path of this machine.
+    ml: the folder that the job sees as /opt/ml, a path without links. name: the output folder's path in the job.
     """
 
     ml: Path
@@ -78,9 +78,10 @@ class OutputFolder:
         return os.path.lexists(self.path)
 
     def files(self, check: Check) -> Iterator[OutputFile]:
-        """Yield the files below the folder, each folder before its content. If the folder is a file, its name is empty.
+        """Yield the files below the folder, each folder before its content.
 
-        Pipes, sockets and links that lead out of the folder are skipped.
+        If the folder is a file, yield that, with an empty name. Pipes, sockets and links that lead out of the folder
+        are skipped.
         """
         folders = [""]
         try:
@@ -163,13 +164,13 @@ class OutputFolder:
 
 
 class CheckedReader:
-    """Reads a file of a known size, and calls a check between chunks, which raises if the work must end."""
+    """Reads a file of a known size. Calls a check before each chunk; the check raises if the work must end."""
 
     def __init__(self, file: BinaryIO, size: int, check: Check):
         self._file, self._left, self._check = file, size, check
 
     def read(self, size: int = -1) -> bytes:
-        """Read the next bytes. Raises OSError if the file became shorter, and any exception of the check."""
+        """Read the next bytes. Raises OSError if the file became shorter, and any exception that the check raises."""
         self._check()
         chunk = self._file.read(self._left if size < 0 else min(size, self._left))
         if not chunk and self._left and size:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
-    """Remove a folder, even if it is nested very deeply, or a job removed its own permissions.
+    """Remove a folder, even if it is nested very deeply, or if a job has removed permissions from it.
 
-    External programs do this because they keep few files open at any depth: all jobs share this process's limit of
+    External programs do this because they keep few files open at any depth: all jobs share this process's limit on
     open files. check: called regularly; it raises if the caller should not wait for the removal.
     """
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):

@@ -23,15 +23,15 @@ from recore.simulator.protocol.account import REGION
 CHUNK = 1 << 20
 LONGEST_KEY = 1024  # bytes
 LARGEST_OBJECT = 5 << 30  # bytes that S3 accepts in one request
-SECONDS = 600.0  # that the simulator may take for one object
+SECONDS = 600.0  # seconds that the simulator may take for one object
 # tells the simulator that a request is for S3; the signature is not checked
 SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
-# characters that a list of objects, which is XML 1.0, cannot contain, or not unchanged
+# characters that a list of objects, which is XML 1.0, cannot contain or does not preserve
 NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def parse(uri: str) -> tuple[str, str]:
-    """Bucket and key of s3://bucket/key."""
+    """The bucket and the key in s3://bucket/key."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -41,9 +41,9 @@ def download(
 ) -> None:
     """Download the objects under a prefix to a folder, named relative to the prefix; a single object keeps its name.
 
-    volume: on which they must fit, if its size is limited. is_object: the URI is an object's, not a prefix. Raises
-    JobFailed if they do not fit, or if a key is not a path within the folder; OSError if the disk of this machine is
-    full.
+    volume: the one on which they must fit, if any. is_object: whether the URI names one object, instead of a prefix.
+    Raises JobFailed if they do not fit, or if a key is not a path within the folder; OSError if the disk of this
+    machine is full.
     """
     bucket, prefix = parse(uri)
     objects = [(key, size) for key, size in objects_below(s3, uri) if not is_object or key == prefix]
@@ -86,8 +86,8 @@ def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> N
 def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check: Check = lambda: None) -> None:
     """Upload a folder's files to keys below the URI's; if the folder is a file, upload it to the key itself.
 
-    Raises JobFailed if the folder cannot be read or is larger than the volume, before anything is uploaded; and if
-    files have names that cannot be keys, after all others were uploaded.
+    Raises JobFailed if the folder cannot be read, or if it is larger than the volume, before anything is uploaded. Also
+    raises it if files have names that cannot be keys, after all others have been uploaded.
     """
     if not folder.exists():
         return
@@ -123,7 +123,7 @@ def only(folder: Path, uri: str) -> Path:
 
 
 def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
-    """Keys and sizes of all objects whose key begins with the URI's. Raises JobFailed if no key does."""
+    """The keys and sizes of all objects whose keys begin with the URI's key. Raises JobFailed if there are none."""
     bucket, prefix = parse(uri)
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -139,13 +139,13 @@ def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
 
 
 def _connection(s3: Any) -> urllib3.HTTPConnectionPool:
-    """A connection to a client's simulator, without the proxies of the environment."""
+    """A connection to a client's simulator, which ignores the proxies that the environment specifies."""
     timeout = urllib3.Timeout(connect=10, read=SECONDS)
     return urllib3.connection_from_url(s3.meta.endpoint_url, timeout=timeout, retries=False, blocksize=CHUNK)
 
 
 def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Path, check: Check) -> None:
-    """Download an object to a file. Raises JobFailed, or OSError for the file."""
+    """Download an object to a file. Raises JobFailed, or OSError if the file cannot be written."""
     try:
         response = connection.urlopen("GET", _address(bucket, key), headers=SIGNED, preload_content=False)
         with open(path, "wb") as file:
@@ -159,7 +159,7 @@ def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Pa
 
 
 def _put(connection: urllib3.HTTPConnectionPool, file: OutputFile, uri: str, key: str, check: Check) -> None:
-    """Upload a file to a key in the URI's bucket. Raises JobFailed, or OSError for the file."""
+    """Upload a file to a key in the URI's bucket. Raises JobFailed, or OSError if the file cannot be read."""
     size = file.size or 0
     if size > LARGEST_OBJECT:
         reason = f"{key[:700]!r} would have more than {LARGEST_OBJECT >> 30} GiB, the most that one request can upload"
@@ -181,7 +181,7 @@ def _address(bucket: str, key: str) -> str:
 
 
 def _error(response: urllib3.BaseHTTPResponse) -> str:
-    """The error in a response of S3."""
+    """The error in a response from S3."""
     match = re.search(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)</Message>", response.data.decode("utf-8", "replace"))
     return f"{match[2]} ({match[1]})" if match else f"status {response.status}"
 

@@ -27,8 +27,8 @@ PERIOD = 0.5  # seconds between deliveries
 class JobLog:
     """A log stream of one job, created by `create`.
 
-    stream: its name. metrics: collected from its output, if any. tail: the last lines. period: seconds after which
-    another LIMIT bytes are kept, for servers, which run forever.
+    stream: its name. metrics: those to collect from the output, if any. tail: the last lines. period: seconds after
+    which another LIMIT bytes are kept; only servers have one, because they run forever.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class JobLog:
         return self
 
     def of_container(self, name: str) -> "JobLog":
-        """The stream of one container of an inference pipeline, which is not created yet."""
+        """The log of one container of an inference pipeline. Its stream is not created yet."""
         return JobLog(self._client, self._group, f"{self._stream}/{name}", period=self._period)
 
     def read(self, pipe: IO[bytes], ended: Callable[[], int | None] = lambda: None) -> None:

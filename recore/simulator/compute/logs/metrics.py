@@ -13,9 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 0.1  # processor seconds for a regular expression on one line
-SLOW = 0.01  # seconds on one line: a regular expression that repeatedly takes longer is no longer used
-SLOW_TOTAL = 5.0  # total seconds on such lines
+PATIENCE = 0.1  # processor seconds that a regular expression may take on one line
+SLOW = 0.01  # processor seconds on one line; a line that takes longer counts towards SLOW_TOTAL
+SLOW_TOTAL = 5.0  # processor seconds in total on such lines, after which a regular expression is no longer used
 SEARCHED = 4096  # characters of a line that are searched
 BATCH = 500  # values in one call; the API allows 1,000
 MOST_VALUES = 20_000  # values of one job that are kept: a job could print them forever
@@ -111,7 +111,7 @@ class TrainingMetrics:
 
 
 def put(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:
-    """Send values to CloudWatch, in several calls if they are many. Values that it rejects are lost, as on AWS."""
+    """Send values to CloudWatch, in several calls if there are many. Values that it rejects are lost, as on AWS."""
     for start in range(0, len(data), BATCH):
         try:
             cloudwatch.put_metric_data(Namespace=namespace, MetricData=data[start : start + BATCH])

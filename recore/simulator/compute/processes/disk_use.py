@@ -11,18 +11,18 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from recore.simulator.compute.processes.volume import Volume
 
 EVERY = 1.0  # minimum seconds between counts
-SHARE = 20  # times the duration of a count: the time until the next one, if the disk does not fill up
-# du works at any depth, and follows no links even if the job changes folders meanwhile
+SHARE = 20  # the next count starts after this many times the duration of the last one, or earlier if the disk fills up
+# du works at any depth, and follows no links even if the job changes folders during a count
 COUNT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --inodes .)"; done'
 
 
 class DiskUse:
     """Checks whether the files below some folders exceed the size of a volume.
 
-    folders: none may contain another. They may be on different disks, and need not exist.
+    folders: their paths. None may contain another. They may be on different disks, and need not exist.
 
-    The next count starts when the free space of the disks has decreased by what the volume had left, and after some
-    time anyway, because other programs may have freed as much.
+    The next count starts when the free space on the disks has decreased by the space that the volume had left. It also
+    starts after some time in any case, because other programs may have freed as much space as the job has taken.
     """
 
     def __init__(self, folders: Sequence[str], volume: int):
@@ -33,7 +33,7 @@ class DiskUse:
         self._unnamed = 0
 
     def is_over(self, pids: Iterable[int]) -> bool:
-        """Whether a count that has just ended exceeds the volume. Starts a count when it is due. pids: of the job."""
+        """Whether a count that has just ended exceeds the volume. Starts a count when one is due. pids: the job's."""
         try:
             return self._check(pids)
         except OSError:  # no process can be started at the moment
@@ -80,7 +80,7 @@ class DiskUse:
 
 
 def unnamed(pids: Iterable[int], devices: Container[int]) -> Iterator[int]:
-    """Yield the sizes of deleted files on the devices that processes still have open, which du cannot find."""
+    """Yield the sizes of deleted files that processes still have open on the devices. du cannot find such files."""
     seen = set()
     for pid in pids:
         with contextlib.suppress(OSError):  # the process has ended, or this is not Linux

@@ -9,14 +9,14 @@ from recore.simulator.compute.failure import JobFailed
 FULL = "InternalServerError: The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
 FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 FULL_MESSAGES = ("No space left on device", "Disk quota exceeded")
-LEAST_FREE = 1 << 20  # a disk with fewer free bytes is full
-LEAST_AFTER_AN_ERROR = 1 << 30  # the same, if the job reported a full disk
+LEAST_FREE = 1 << 20  # bytes; a disk with less free space counts as full
+LEAST_AFTER_AN_ERROR = 1 << 30  # bytes; the same, but after the job has reported a full disk
 
 
 def reason_of(error: Exception, folder: Path) -> str:
-    """The reason why a job failed: the exception's, preceded by a message about the disk if it is full.
+    """The reason why a job failed: the exception's message, preceded by one about the disk if the disk is full.
 
-    folder: the job's, whose files have not been removed yet.
+    folder: the job's folder, whose files have not been removed yet.
     """
     if isinstance(error, OSError) and error.errno in FULL_ERRORS:
         return FULL
@@ -28,7 +28,7 @@ def reason_of(error: Exception, folder: Path) -> str:
 
 
 def _free(folder: Path) -> int:
-    """The number of bytes that this user can still write to the disk of a folder, which may not exist."""
+    """The number of bytes that this user can still write to the disk of a folder, which need not exist."""
     while not folder.exists():
         folder = folder.parent
     disk = os.statvfs(folder)

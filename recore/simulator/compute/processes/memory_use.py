@@ -7,14 +7,14 @@ import fcntl
 import os
 import struct
 
-SHARE = struct.Struct("q")  # the bytes that one command uses, in the file that all commands share
+SHARE = struct.Struct("q")  # an entry in the file that all commands share: the bytes that one command uses
 
 
 class MemoryUse:
     """The memory that one command and the other commands of the instance use.
 
-    path: of the file that is shared with the others' supervisors; None if there are no others. limit: bytes, or
-    None. peak: the most bytes that all used together.
+    path: the file that is shared with the other commands' supervisors; None if there are no others. limit: the most
+    bytes that all may use together; None for no limit. peak: the most bytes that all have used together.
     """
 
     def __init__(self, path: str | None, limit: int | None):
@@ -23,7 +23,7 @@ class MemoryUse:
         self._file = None if path is None else _own_share(path)
 
     def left(self) -> int | None:
-        """The number of bytes that the other commands leave free; None without a limit."""
+        """The number of bytes that the other commands leave free; None if there is no limit."""
         if self._file:
             descriptor, offset = self._file
             content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
@@ -40,11 +40,11 @@ class MemoryUse:
         self._times_over = self._times_over + 1 if self._limit and total > self._limit else 0
 
     def is_over(self) -> bool:
-        """Whether the command must end: all commands together exceed the limit, and no other uses more than this one.
+        """Whether the command must end: the commands together exceed the limit, and none uses more than this one.
 
         If there are others, the limit must be exceeded twice in a row, because only then have all of them measured
-        shared memory exactly. Only one command decides at a time, and its share is removed at once, so that two do not
-        end if one is enough.
+        shared memory exactly. The commands decide one at a time, and one that must end removes its share at once, so
+        that two do not end if one is enough.
         """
         if self._file is None:
             return self._times_over >= 1
@@ -70,7 +70,7 @@ class MemoryUse:
 
 
 def _own_share(path: str) -> tuple[int, int]:
-    """Add a share to the file. Returns a descriptor and the share's offset."""
+    """Add a share for this command to the file. Returns a descriptor of the file, and the share's offset in it."""
     appending = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         os.write(appending, SHARE.pack(0))

@@ -33,8 +33,8 @@ class Ending:
     """How a command ended. code: its exit status, or None if a signal ended it.
 
     reason: "time", "memory", "disk", "processes", "stopped", or None if it ended by itself. seconds: its duration.
-    peak: the most bytes of memory that it and the commands that share its instance used together. processor_seconds: of
-    all its processes together.
+    peak: the most bytes of memory that it and the commands that share its instance used together. processor_seconds:
+    the processor time of all its processes together.
     """
 
     code: int | None
@@ -53,13 +53,14 @@ class Ending:
 class SupervisedProcess:
     """A command under a supervisor, which ends all its processes when the command ends or is told to stop.
 
-    folder: the job's; it identifies the job's processes, because their environment contains it. seconds: the time
-    limit. instance: whose memory, processors and volume it may use. output: stdout and stderr together.
+    folder: the job's folder, which identifies the job's processes, because their environment contains its path.
+    seconds: the time limit. instance: the one whose memory, processors and volume the command may use. output: its
+    stdout and stderr together.
     """
 
     def __init__(self, launch: Launch, folder: Path, seconds: float = math.inf, instance: Instance | None = None):
         self._folder, self._stopped = folder, False
-        self._lock = threading.Lock()  # for the pipe of orders, which `wait` closes
+        self._lock = threading.Lock()  # guards the pipe for orders, which `wait` closes
         specification = asdict(launch) | {
             "seconds": seconds if seconds < math.inf else None,
             "grace": GRACE,
@@ -72,7 +73,7 @@ class SupervisedProcess:
         }
         self._started = time.monotonic()
         self._latest = self._started + seconds + GRACE + LATE
-        handle, path = tempfile.mkstemp(dir=folder)  # a file, because an argument could be too long
+        handle, path = tempfile.mkstemp(dir=folder)  # the specification could be too long for an argument
         with open(handle, "w", encoding="utf-8") as file:
             json.dump(specification, file)
         self._events, writing = os.pipe()
@@ -93,7 +94,7 @@ class SupervisedProcess:
         self._orders, self.output = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
     def poll(self) -> int | None:
-        """Return the supervisor's status, or None while it runs. An overdue supervisor is killed."""
+        """Return the supervisor's exit status, or None while it runs. Kills the supervisor if it is overdue."""
         if time.monotonic() > self._latest:
             self._process.kill()
         return self._process.poll()
@@ -124,9 +125,9 @@ class SupervisedProcess:
             return Ending(None, 9, reason, now - self._started, 0)
 
     def _read(self, events: IO[bytes]) -> bytes:
-        """Read what the supervisor writes, until it ends.
+        """Read what the supervisor writes, until the supervisor ends.
 
-        A job without a sandbox could keep the pipe open, or write to it.
+        The pipe's end is not enough: a job without a sandbox could keep the pipe open, or write to it.
         """
         line = b""
         for part in read_parts(events, self.poll, 0.2):
@@ -143,7 +144,7 @@ class SupervisedProcess:
             self._stopped = True
             self._latest = min(self._latest, time.monotonic() + seconds + LATE)
             if not self._orders.closed:
-                with contextlib.suppress(OSError):  # it has just ended
+                with contextlib.suppress(OSError):  # the supervisor has just ended
                     self._orders.write(order)
                     self._orders.flush()
 
@@ -158,8 +159,8 @@ class SupervisedProcess:
 def read_parts(pipe: IO[bytes], ended: Callable[[], int | None], seconds: float) -> Iterator[bytes]:
     """Read a pipe in parts, until it is closed, or until it is empty and `ended` does not return None.
 
-    A part is empty if nothing arrived within `seconds`. A process that outlives the end could keep the pipe open and
-    write to it forever, so at most the capacity of a pipe is read after the end.
+    A part is empty if nothing arrived within `seconds`. A process that is still running could keep the pipe open and
+    write to it forever, so at most the capacity of a pipe is read once `ended` no longer returns None.
     """
     ready, left = select.poll(), 16 * PART
     ready.register(pipe, select.POLLIN)

@@ -13,7 +13,7 @@ from recore.simulator.isolation.sandbox import ML
 
 
 def failure_file(job: Job, log: JobLog) -> Path:
-    """The file with the reason why a job failed: the job's own, or one with the last output if that has no reason.
+    """The file with a job's failure reason: the job's own file or, if it gives no reason, one with the last output.
 
     The SDK's drivers write only that the process of the user's script failed.
     """
@@ -32,7 +32,7 @@ def failure_file(job: Job, log: JobLog) -> Path:
 
 
 def as_in_a_container(text: str, folder: Path) -> str:
-    """Replace the paths of this machine in the text of a job without a sandbox with those in a container."""
+    """In text from a job without a sandbox, replace the paths of this machine with those in a container."""
     return text.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
 
 
@@ -41,7 +41,7 @@ def exceeded(
 ) -> str | None:
     """The message about the limit of the instance that ended a command; None if none did.
 
-    subject: whose command it is. volume_owner: what uses the volume. Both are for the message.
+    subject, volume_owner: the message's words for the command's owner, and for what uses the volume.
     """
     reasons = {
         "memory": f"{subject} needed more memory than its instance type has",
@@ -53,7 +53,7 @@ def exceeded(
 
 
 def start_of(path: Path, size: int) -> bytes:
-    """The first bytes of a job's file; empty if it is not a regular file, or a link could lead out of its folder."""
+    """The first bytes of a job's file; empty if it is not a regular file, or if a link could lead out of its folder."""
     if os.path.realpath(path.parent) != str(path.parent):
         return b""
     try:
@@ -64,5 +64,5 @@ def start_of(path: Path, size: int) -> bytes:
 
 
 def text_of(path: Path) -> str:
-    """The text of a job's small file, read by `start_of`."""
+    """The text of a small file that a job wrote, read with `start_of`."""
     return start_of(path, 4096).decode("utf-8", "replace").strip()

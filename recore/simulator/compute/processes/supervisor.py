@@ -4,7 +4,7 @@
 
 SPECIFICATION is a file, removed when read, with a JSON object: command, bubblewrap (null, or the command line of
 bubblewrap, which then runs the command), environment, folder, seconds (or null), bytes (or null), memory_use (null, or
-a file that it shares with the supervisors of the commands that share these bytes), cpus (or null, for a container),
+a file shared with the supervisors of the other commands that share these bytes), cpus (for a container, or null),
 processes (the most at a time), grace (seconds from SIGTERM to SIGKILL), volume (bytes that the files below `folders`
 may take on the disk, or null), folders, and container (null, or Docker's settings for a container that runs the
 command). EVENTS is the file descriptor to which one line of JSON is written at the end: code, signal, reason
@@ -36,7 +36,7 @@ from recore.simulator.compute.processes.memory_use import MemoryUse
 
 PR_SET_CHILD_SUBREAPER = 36
 INTERVAL = 0.1  # seconds between checks
-CLEANUP_SECONDS = 10.0  # for ending the processes that the command leaves; the kernel may keep one for longer
+CLEANUP_SECONDS = 10.0  # seconds for ending the processes that the command left; the kernel may keep one for longer
 
 
 def main() -> None:
@@ -45,10 +45,10 @@ def main() -> None:
     specification = json.loads(path.read_text("utf-8"))
     path.unlink()
     events = int(sys.argv[2])
-    with contextlib.suppress(AttributeError):  # only Linux has it
+    with contextlib.suppress(AttributeError):  # prctl exists only on Linux
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)  # the parent decides when this ends; signal handlers are not inherited
+        signal.signal(number, lambda *_: None)  # the parent decides when this ends; commands inherit no handlers
     started = time.monotonic()
     with contextlib.ExitStack() as ends:
         disk = DiskUse(specification["folders"], specification["volume"]) if specification["volume"] else None
@@ -58,7 +58,7 @@ def main() -> None:
         ends.callback(memory.close)
         try:
             job = start(specification)
-        except Exception as error:  # also any error of the Docker engine
+        except Exception as error:  # including any error from the Docker engine
             print(f"could not be started: {error}", file=sys.stderr, flush=True)
             outcome: dict[str, Any] = {"code": 127, "signal": None, "reason": None, "peak": 0}
         else:
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def start(specification: dict[str, Any]) -> Any:
-    """Start the job, as processes of this machine or as a container."""
+    """Start the job, as processes on this machine or as a container."""
     if specification["container"] is None:
         return Processes(specification)
     from recore.simulator.isolation.container_job import ContainerJob
@@ -129,7 +129,7 @@ def watch(
 
 
 class Processes:
-    """A job as processes of this machine: a command, and all processes that it starts."""
+    """A job as processes on this machine: a command, and all processes that it starts."""
 
     def __init__(self, specification: dict[str, Any]):
         command = specification["command"]
@@ -158,7 +158,7 @@ class Processes:
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
         """The bytes of memory that the job's processes use, and their process IDs.
 
-        Shared memory counts once for each process; only if that exceeds the limit is it measured exactly.
+        Shared memory counts once for each process. It is measured exactly only if that total exceeds the limit.
         """
         processes = psutil.Process().children(recursive=True)
         total = sum(size(process, False) for process in processes)
@@ -169,8 +169,8 @@ class Processes:
     def terminate(self) -> bool:
         """Send SIGTERM to the job's first process, as Docker does. Returns whether that process exists yet.
 
-        SIGTERM would end bubblewrap, and the job with it. The job's first process is the first child of bubblewrap's
-        child.
+        Bubblewrap itself gets no signal, because SIGTERM would end it, and the job with it. The job's first process is
+        the first child of bubblewrap's child.
         """
         try:
             process = psutil.Process(self._process.pid)
@@ -185,7 +185,7 @@ class Processes:
         """Send SIGKILL to each of the job's processes. Returns whether there were any."""
         any_killed = False
         for process in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.Error):  # it has ended, or changed its user
+            with contextlib.suppress(psutil.Error):  # the process has ended, or runs as another user
                 if process.status() != psutil.STATUS_ZOMBIE:
                     process.kill()
                     any_killed = True
@@ -203,7 +203,7 @@ class Processes:
 
 
 def arguments_file(arguments: list[str]) -> int:
-    """The descriptor of a file that bubblewrap reads arguments from. Raises ValueError if one contains a zero byte.
+    """The descriptor of a file with arguments for bubblewrap. Raises ValueError if one contains a zero byte.
 
     Zero bytes separate arguments: text after a zero byte in a job's variable would become another argument.
     """

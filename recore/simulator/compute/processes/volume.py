@@ -1,16 +1,16 @@
 """The disk of a job, and what fits on it.
 
-A supervisor is started for every command and imports this module: it has no dataclass, because those load slowly.
+A supervisor is started for every command and imports this module. It has no dataclasses, because they load slowly.
 """
 
 import threading
 
-DEFAULT = 30 << 30  # bytes of a model's instance, unless VolumeSizeInGB says otherwise
-BYTES_PER_FILE = 16 << 10  # bytes of a disk for each file that fits on it, as with ext4
+DEFAULT = 30 << 30  # bytes on the volume of a model's instance, unless VolumeSizeInGB is set
+BYTES_PER_FILE = 16 << 10  # bytes of disk size for each file that the disk can hold, as with ext4
 
 
 class Volume:
-    """A disk of `size` bytes. bytes_left, files_left: what inputs do not occupy. Thread-safe."""
+    """A disk of `size` bytes. bytes_left, files_left: how many more the inputs may take. Thread-safe."""
 
     def __init__(self, size: int):
         self.size = self.bytes_left = size
@@ -18,7 +18,7 @@ class Volume:
         self._lock = threading.Lock()
 
     def has_room(self, size: int, files: int) -> bool:
-        """Whether `size` bytes in that many files fit on it when it is empty."""
+        """Whether `size` bytes in `files` files fit on an empty disk of this size."""
         return size <= self.size and files <= self.size // BYTES_PER_FILE
 
     def take(self, size: int, files: int = 0) -> bool:

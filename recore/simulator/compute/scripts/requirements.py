@@ -35,7 +35,7 @@ LARGEST_REPORT = 256 << 20  # bytes of pip's report of the packages that it woul
 
 @dataclass(frozen=True)
 class RequirementsFile:
-    """A requirements file, and the folder of the script's source, in which pip is run. Both are paths without links."""
+    """A requirements file, and the folder of the script's source, in which pip is run. Neither path contains links."""
 
     source: Path
     file: Path
@@ -49,18 +49,18 @@ class PackageInstaller:
         self._installing: WeakValueDictionary[str, threading.Lock] = (
             WeakValueDictionary()
         )  # an entry lasts while a job uses it
-        self._lock = threading.Lock()  # for that dictionary
+        self._lock = threading.Lock()  # guards `_installing`
 
     def install(
         self, job: Job, image: str, requirements: RequirementsFile, log: JobLog, instance: Instance | None, folder: Path
     ) -> Path | None:
         """Install the packages of a requirements.txt that the container lacks into a separate folder, and return it.
 
-        The same requirements are installed once. Returns None if a Python of this machine runs jobs and lacks nothing.
-        The simulator's environment is never changed. Packages from the index must be wheels, so that none of their
-        code runs in this step, which has a network; packages in the source are built in a sandbox that has none.
-        instance: whose memory, processors and volume pip may use. folder: where pip works. Raises JobFailed or
-        JobStopped.
+        The same requirements are installed only once. Returns None if a Python on this machine runs jobs and lacks none
+        of the packages. The simulator's environment is never changed. Packages from the index must be wheels, so that
+        none of their code runs in this step, which has a network; packages in the source are built in a sandbox without
+        a network. instance: the one whose memory, processors and volume pip may use. folder: where pip works. Raises
+        JobFailed or JobStopped.
         """
         text = start_of(requirements.file, LARGEST + 1)
         if len(text) > LARGEST:
@@ -80,17 +80,17 @@ class PackageInstaller:
             (part / "ml/packages").mkdir(parents=True)
             sandbox = Sandbox(part, self._isolation, image)
             run_pip = partial(_run_pip, job, log, instance)
-            with log.shown_as(sandbox.ml, ML):  # pip runs outside the sandbox if it has a network
+            with log.shown_as(sandbox.ml, ML):  # with a network, pip runs outside the sandbox
                 if named:
                     _install_from_index(named, sandbox, run_pip)
                 if local:
-                    # at /opt/ml/code, as in the toolkit
+                    # pip finds it at /opt/ml/code, as with the toolkit
                     source.copy(sandbox.ml / "code", job.raise_if_stopping)
                     command = ["python", "-m", *PIP, "--no-deps", "--target", f"{ML}/packages", *local]
                     run_pip(sandbox.launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code"))
             target.parent.mkdir(exist_ok=True)
             packages = OutputFolder(sandbox.ml, f"{ML}/packages")
-            if not packages.exists():  # `exists` raises JobFailed if a build replaced it by a link
+            if not packages.exists():  # `exists` raises JobFailed if a build replaced it with a link
                 raise _not_installed("a package removed the others")
             packages.path.rename(target)
             remove(part, job.raise_if_stopping)
@@ -98,7 +98,7 @@ class PackageInstaller:
 
     @contextlib.contextmanager
     def _locked(self, digest: str, job: Job) -> Iterator[None]:
-        """Prevent other jobs from installing the same within the block. Raises JobStopped if the job must end first."""
+        """Let no other job install the same packages within the block. Raises JobStopped if the job must end first."""
         with self._lock:
             lock = self._installing.setdefault(digest, threading.Lock())
         while not lock.acquire(timeout=0.2):
@@ -122,7 +122,7 @@ def _install_from_index(named: list[Requirement], sandbox: Sandbox, run_pip: Cal
 
 
 def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
-    """The requirements by name, and those by a path in the source. Raises JobFailed for anything else."""
+    """The requirements that name a package, and those that are a path in the source. Raises JobFailed for any other."""
     named, local = [], []
     for line in requirements.splitlines():
         text = line.partition(" #")[0].strip()
@@ -158,7 +158,7 @@ def _is_here(requirement: Requirement, python: PythonEnvironment) -> bool:
 
 
 def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check) -> str:
-    """A digest of an image's name, the text of the requirements, and all files of the source if they refer to it."""
+    """A digest of an image's name, the text of the requirements, and all files of the source, unless it is None."""
     digest = hashlib.sha256()
 
     def add(*values: bytes) -> None:

@@ -22,10 +22,10 @@ from recore.simulator.isolation.translation import translated, translated_in_she
 from recore.simulator.state.records import Record
 
 LARGEST_DESCRIPTION = 1 << 20  # bytes of the SDK's description of a source
-LARGEST_SCRIPT = 1 << 20  # bytes of a script that is translated; the SDK's scripts have some thousands
+LARGEST_SCRIPT = 1 << 20  # bytes of the largest script that is translated; the SDK's scripts have a few thousand
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, because the job has no network to fetch it
 CHECKPOINTS = "/opt/ml/checkpoints"  # the folder of a CheckpointConfig without a LocalPath
-REPACKING = "_repack_script_launcher.sh"  # of version 2 of the SDK, next to a script that uses /opt/ml
+REPACKING = "_repack_script_launcher.sh"  # a script in version 2 of the SDK; one next to it uses /opt/ml
 
 
 def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool) -> RequirementsFile | None:
@@ -73,7 +73,7 @@ def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
 
 
 def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[str, Any]:
-    """The files in /opt/ml/input/config by name."""
+    """The contents of the files in /opt/ml/input/config, by file name."""
     common = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
     channels = {
         entry["ChannelName"]: common | {name: entry[name] for name in ("ContentType",) if name in entry}
@@ -92,7 +92,7 @@ def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[
 
 
 def _bare(value: str) -> str:
-    """A hyperparameter's value, which some clients encode as a JSON string and others do not."""
+    """A hyperparameter's value, decoded if it is a JSON string: some clients encode it as one, others do not."""
     try:
         decoded = json.loads(value)
     except ValueError:
@@ -101,7 +101,7 @@ def _bare(value: str) -> str:
 
 
 def unpacked(source: Path, job: Job, volume: Volume) -> Path:
-    """The folder of a script's source, which is a folder, an archive, or a folder that contains only an archive.
+    """The folder with a script's source. source: a folder, an archive, or a folder that contains only an archive.
 
     An archive is unpacked here only for its requirements.txt: the job unpacks it itself.
     """
@@ -116,11 +116,11 @@ def unpacked(source: Path, job: Job, volume: Volume) -> Path:
 def folder_below(ml: Path, submitted: str, name: str) -> Path:
     """The folder on this machine for a path below /opt/ml. Raises JobFailed if the path leads elsewhere.
 
-    name: of the setting that contains the path, for the message.
+    name: the setting that contains the path, for the message.
     """
     folder = ml / submitted.removeprefix(f"{ML}/")
     try:
-        folder.is_dir()  # raises OSError for a name that is too long, which resolve does not
+        folder.is_dir()  # unlike resolve, this raises OSError for a name that is too long
         if folder.resolve().is_relative_to(ml):
             return folder
     except (OSError, RuntimeError, ValueError):  # a loop of links, or an invalid name

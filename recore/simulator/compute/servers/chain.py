@@ -19,17 +19,17 @@ from recore.simulator.isolation.instances import Instance
 from recore.simulator.protocol.account import REGION
 from recore.simulator.state.records import Record
 
-PING_SECONDS = 600.0  # within which /ping must answer with 200
+PING_SECONDS = 600.0  # seconds within which /ping must answer with 200
 
 
 class Chain:
     """The servers of all containers of a model on one instance. A context manager that starts and stops them.
 
-    model: a Model record with one container or several. job: runs the processes. log: for a PrimaryContainer's output;
-    each of several containers has its own stream below it. instance: whose memory and volume all containers share.
-    name: of the chain's folder in the job's folder. environment: variables that override the containers' own;
-    defaults: those that the containers' own override. log, folder: the chain's. ending: how the processes ended, after
-    `stop`; None if none was started.
+    model: a Model record with one container or several. job: runs the processes. log: gets a PrimaryContainer's output;
+    each of several containers has its own stream below it. instance: the one whose memory and volume all containers
+    share. name: the name of the chain's folder in the job's folder. environment: variables that override the
+    containers' own. defaults: variables that the containers' own override. folder: the chain's folder. ending: how the
+    processes ended, after `stop`; None if none was started.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Chain:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Stop. Raises the cause instead of a JobFailed if it is known: a limit, a stop, or a server's own reason."""
+        """Stop. Raises the cause, if it is known, instead of a JobFailed: a limit, a stop, or a server's own reason."""
         self.stop()
         if self.ending and self.ending.is_at_limit:
             error = error or JobFailed()
@@ -90,7 +90,7 @@ class Chain:
 
     @property
     def ending(self) -> Ending | None:
-        """How the processes ended: the first one that exceeded a limit, with the peak memory of all together."""
+        """How the first server that exceeded a limit ended, or else the first of all, with the peak memory of all."""
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
@@ -102,7 +102,7 @@ class Chain:
     def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
         """Ping until each server has answered with 200. Raises JobFailed if one ends or takes longer, or JobStopped.
 
-        is_busy: whether invocations are in progress. If given, servers that had answered before are pinged again.
+        is_busy: tells whether invocations are in progress. If given, servers that have already answered are pinged too.
         """
         deadline = Deadline(seconds)
         while True:
@@ -125,9 +125,9 @@ class Chain:
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline, largest: int = LARGEST) -> Response:
         """The response of the last container to a POST to /invocations, or the first response that is not a success.
 
-        headers: the caller's. Each container gets them, but Content-Type is that of its input, and only the last one
-        gets Accept. deadline: for the last byte of the last response. largest: maximum bytes of each response's body.
-        Raises NoResponse, in particular TimedOut. Both, like the response, name the container.
+        headers: the caller's. Each container gets them, but with the Content-Type of its own input, and only the last
+        one gets Accept. deadline: for the last byte of the last response. largest: maximum bytes of each response's
+        body. Raises NoResponse, in particular TimedOut. The exception, like the response, names the container.
         """
         passed = {name: value for name, value in headers.items() if name.lower() != "accept"}
         *others, last = self._servers
@@ -166,6 +166,6 @@ def named_containers(model: Record) -> list[tuple[str, Record]]:
 
 
 def _with_type(headers: Mapping[str, str], response: Response) -> dict[str, str]:
-    """Headers of the request to the next container, whose input is a response."""
+    """The headers of the request to the next container, whose input is this response."""
     others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
     return others | ({"Content-Type": response.headers["content-type"]} if "content-type" in response.headers else {})

@@ -14,9 +14,9 @@ from typing import Any
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response, TimedOut, read_response
 
-LARGEST = 25 << 20  # bytes of a response's body, unless a request says otherwise
+LARGEST = 25 << 20  # maximum bytes of a response's body, unless a request sets another limit
 PART = 1 << 20  # bytes that are sent at a time
-LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # of a request's head
+LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # a valid line of a request's head
 
 
 class UnixClient:
@@ -76,15 +76,15 @@ class UnixClient:
 class UnixConnection(socket.socket):
     """A connection on which each request must be complete by its deadline. Raises TimeoutError.
 
-    A timeout for each byte is not enough: a server that sends one now and then would never reach it. The kernel applies
-    the timeouts: Python's own take twice as many system calls, and during each of them another thread may run, for
-    which the invocation has to wait.
+    A timeout for each byte is not enough: a server that sends a byte now and then would never exceed it. The kernel
+    applies the timeouts: Python's own take twice as many system calls, and during each of them another thread may start
+    to run, for which the invocation then has to wait.
     """
 
     def __init__(self, path: Path, deadline: Deadline):
-        """Open the connection. deadline: of the first request; later requests have their own."""
+        """Open the connection. deadline: that of the first request; later requests have their own."""
         self._deadline, self.can_be_kept = deadline, False
-        # the socket itself: the job could replace it by a link to another server's socket
+        # no link is followed: the job could replace the socket with a link to another server's
         descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW)
         try:
             super().__init__(socket.AF_UNIX)
@@ -118,7 +118,7 @@ class UnixConnection(socket.socket):
         return response
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        for start in range(0, len(data), PART):  # each part has the remaining time
+        for start in range(0, len(data), PART):  # each part may take all the time that is left
             with self._timed(socket.SO_SNDTIMEO):
                 super().sendall(data[start : start + PART], flags)
 
@@ -139,7 +139,7 @@ class UnixConnection(socket.socket):
 
 
 def _head(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-    """A request's head, before its body. Raises NoResponse if it would not be valid HTTP."""
+    """A request's head, without its body. Raises NoResponse if it would not be valid HTTP."""
     fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     if wrong := [line for line in lines if not LINE.fullmatch(line)]:

@@ -25,7 +25,7 @@ from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import ML
 from recore.simulator.state.records import Record
 
-SHORT = 1 << 20  # bytes of a response's body, unless a request says otherwise
+SHORT = 1 << 20  # maximum bytes of a response's body, unless a request sets another limit
 ONE_PING = 2.0  # seconds for a single ping, as on AWS
 CODE = f"{ML}/code"
 # headers of a response that clients, captures and other containers receive
@@ -40,11 +40,12 @@ OFFLINE = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    container: of a Model record. job: runs the processes. log: for their output. instance: shared, with its volume, by
-    all containers of the model. volume: counts the space for the model and its source. folder: the container's, in the
-    job's folder. sockets: the path of a folder that the processes share with the simulator. name: the container's;
-    empty for a model's only container. variables: its environment. has_network: whether it has a network on AWS, that
-    is, if EnableNetworkIsolation is not set. ready: whether it has answered a ping. ending: how its processes ended.
+    container: its definition in a Model record. job: runs the processes. log: gets their output. instance: the one that
+    all containers of the model share, with its volume. volume: counts the space that the model and its source take.
+    folder: the container's folder, in the job's folder. sockets: the path of a folder that the processes share with the
+    simulator. name: the container's name; empty for a model's only container. variables: its environment. has_network:
+    whether it would have a network on AWS, that is, whether EnableNetworkIsolation is not set. ready: whether it has
+    answered a ping. ending: how its processes ended.
     """
 
     platform: Platform
@@ -65,10 +66,10 @@ class ContainerServer:
         self._client = UnixClient(self.sockets / socket_folder.NAME)
         self._process: SupervisedProcess | None = None
         self._stopped = False
-        self._lock = threading.Lock()  # for start, stop, and checks of whether it has ended
+        self._lock = threading.Lock()  # held to start, to stop, and to check whether it has ended
 
     def start(self) -> None:
-        """Download and unpack the model, install its requirements, start the server. Raises JobFailed or JobStopped."""
+        """Download the model, install its requirements, and start the server. Raises JobFailed or JobStopped."""
         self.log.create()
         if not self.has_network and not serves_offline(self.container["Image"], self.variables):
             raise JobFailed(OFFLINE)
@@ -95,8 +96,8 @@ class ContainerServer:
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
         """Whether the server has answered /ping with 200.
 
-        is_busy: whether invocations are in progress. If given, a server that had answered is pinged again. If it
-        does not answer while it is busy, it is still ready, because its workers handle requests in order.
+        is_busy: tells whether invocations are in progress. If given, a server that has already answered is pinged
+        again. If it does not answer while it is busy, it is still ready: its workers handle requests in order.
         """
         if self.ready and is_busy is None:
             return True
@@ -135,13 +136,13 @@ class ContainerServer:
         except NoResponse as error:
             error.container = self.name
             raise
-        if response.status >= 400:  # failure reasons quote it
+        if response.status >= 400:  # failure reasons quote the body
             text = self._with_container_paths(response.body.decode("utf-8", "surrogateescape"))
             response = replace(response, body=text.encode("utf-8", "surrogateescape"))
         return replace(response, container=self.name)
 
     def failure(self) -> str | None:
-        """The reason why the server cannot serve: it ended, or runs without a model. None while it can."""
+        """The reason why the server cannot serve: it ended, or runs without a model. None while it can serve."""
         cause = self.cause()
         if cause or not self._ended():
             return cause
@@ -149,7 +150,7 @@ class ContainerServer:
         return self.cause() or self._failure_message(printed or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Why it failed, if this is certain: a limit of its instance, or the failure file that it wrote."""
+        """Why the server failed, if this is certain: a limit of its instance, or the failure file that it wrote."""
         if self.ending and (limit := exceeded(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
         reason = self._with_container_paths(text_of(self.folder / "ml/output/failure"))[:900]
@@ -161,13 +162,13 @@ class ContainerServer:
             self._process.kill()
 
     def stop(self) -> None:
-        """End all its processes, and wait until they have ended. Its log is complete afterwards."""
+        """End all processes of the server, and wait until they have ended. Its log is complete afterwards."""
         self._client.close()
         with self._lock:
             self._stopped = True
             self.kill()
             self._wait_for_end()
-        self.log.deliver()  # also lines from before its processes started
+        self.log.deliver()  # including lines from before its processes started
         remove(self.sockets)
 
     def _ended(self) -> bool:
@@ -182,7 +183,7 @@ class ContainerServer:
         return f"{server_of(self.name)} {when}: {reason}"
 
     def _with_container_paths(self, text: str) -> str:
-        """The server's text with the paths that it would contain in a container."""
+        """Text from the server, with the paths that it would contain in a container."""
         return as_in_a_container(text, self.folder).replace(str(self.sockets), "/run/server")
 
     def _wait_for_end(self) -> None:
@@ -219,8 +220,8 @@ def server_of(container: str) -> str:
 def model_data(container: Record) -> tuple[str, bool]:
     """The URI of a container's model, empty if the container has none, and whether the model is packed.
 
-    If it is packed, the URI is that of an archive of the content of /opt/ml/model, otherwise of the objects
-    themselves. Raises ValueError if the container is invalid.
+    If it is packed, the URI is that of an archive of the content of /opt/ml/model, otherwise that of the
+    objects themselves. Raises ValueError if the container is invalid.
     """
     if "ModelDataSource" not in container:
         return container.get("ModelDataUrl", ""), True

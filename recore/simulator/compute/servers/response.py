@@ -10,17 +10,18 @@ import h11
 from recore.failures import printable
 
 PART = 1 << 16  # bytes that are read at a time
-HEAD = 64 << 10  # bytes of a head, of a chunk's line, and of a trailer
-TEXT = 64 << 10  # bytes of a body that messages quote
+HEAD = 64 << 10  # maximum bytes of a head, of a line between chunks, and of a trailer
+TEXT = 64 << 10  # maximum bytes of a body that messages quote
 INTERIM = 10  # informational responses that a server may send before the final one
-# in a head; h11 keeps these characters in values, and joins continued lines
+# refused in a head, although h11 keeps these characters in values and joins continued lines
 REFUSED = re.compile(rb"(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])|\n[ \t]")
-WORDS = {  # replace messages of h11 that are hard to understand
+WORDS = {  # replacements for h11's messages that are hard to understand
     "illegal request line": "it does not begin with a status line",
     "Receive buffer too long": f"its head, or a line between chunks, has more than {HEAD >> 10} kB",
     "Received server _SWITCH_UPGRADE event without a pending proposal": "it switches to another protocol",
 }
-REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")])  # whose response is read
+# h11 reads only responses to a request
+REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")])
 
 
 class NoResponse(Exception):
@@ -103,7 +104,7 @@ class Incoming:
         return states == {h11.DONE} and not self._protocol.trailing_data[0] and not self._ended
 
     def next_event(self) -> h11.Event:
-        """Read the next event. Raises NoResponse, or OSError if nothing was received yet."""
+        """Read the next event. Raises NoResponse, or OSError if nothing has been received yet."""
         try:
             while (event := self._protocol.next_event()) is h11.NEED_DATA:
                 self._receive()
@@ -111,7 +112,7 @@ class Incoming:
             if self._ended:
                 raise NoResponse("the server's response is cut off") from None
             raise _not_http(WORDS.get(str(error), str(error))) from None
-        assert isinstance(event, h11.Event)  # noqa: S101 - what it returns besides
+        assert isinstance(event, h11.Event)  # noqa: S101 - anything else is an event
         return event
 
     def _receive(self) -> None:
