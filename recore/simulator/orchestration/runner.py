@@ -29,7 +29,7 @@ class Work(ABC):
     """
 
     def __init__(self, platform: Platform, key: str, job: Job):
-        """key: of the resource's record. job: cancels the work when the simulator ends."""
+        """key: the key of the resource's record. job: cancels the work when the simulator ends."""
         self.platform, self.store, self.key, self.job = platform, platform.store, key, job
 
     @abstractmethod
@@ -63,7 +63,7 @@ class Work(ABC):
 
 
 def begin(platform: Platform, kind: str, key: str, make: Callable[[Platform, str, Job], Work]) -> None:
-    """Start the work of a resource in a separate thread. kind: of the resource, for threads and logs.
+    """Start the work of a resource in a separate thread. kind: the resource's kind, for threads and logs.
 
     A simulator that ends leaves the records unchanged, and the next one continues the work.
     """
@@ -86,13 +86,13 @@ def begin(platform: Platform, kind: str, key: str, make: Callable[[Platform, str
 
 
 def _run(work: Work, kind: str) -> None:
-    """Run work once. Raises JobStopped and OSError, after which the records are as the work left them."""
+    """Run work once. If it raises JobStopped or OSError, the records stay as the work left them."""
     try:
         work.run()
     except (JobStopped, OSError):
         raise
     except Exception as error:
-        if work.job.stopping.is_set():  # the cause may be the simulator's end
+        if work.job.stopping.is_set():  # the error may be due to the simulator's end
             raise JobStopped from None
         logger.exception("%s %s", kind, work.key)
         work.fail(reason_of(error))

@@ -30,6 +30,6 @@ def once(resource: Resource, operation: str, request: Record, act: Callable[[Rec
 
 
 def _digest(request: Record) -> str:
-    """Return a short text that is the same for equal requests, regardless of the order of their members."""
+    """Return a short string that is the same for equal requests, regardless of the order of their members."""
     text = json.dumps(json.loads(to_json(request)), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

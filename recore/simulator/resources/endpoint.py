@@ -1,4 +1,4 @@
-"""Endpoints: they answer invocations of models, also during updates."""
+"""Endpoints: they answer invocations of models, even during updates."""
 
 from functools import partial
 from typing import Any
@@ -23,15 +23,15 @@ from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record, StoredRecord, now
 
-MOST_INSTANCES = 20  # of all endpoints: each is a server with separate processes
+MOST_INSTANCES = 20  # for all endpoints together: each instance is a server with separate processes
 
 
 class Endpoints(Resource):
     """The endpoints. Their internal members:
 
-    Deployment: the one that serves, or None. Pending: the deployment that will replace it, or None. PendingSince: when
-    that was requested. Rescaling: whether only the sizes of the variants differ. Retiring: the number of
-    instances that end after a deployment. Alarms: the alarms of the update in progress, with their definitions.
+    Deployment: the one in service, or None. Pending: the deployment that will replace it, or None. PendingSince: when
+    Pending was requested. Rescaling: whether Pending changes only weights and instance counts. Retiring: the number of
+    old instances that are ending after a deployment. Alarms: the definitions of the alarms of the update in progress.
     """
 
     kind = "Endpoint"
@@ -60,7 +60,7 @@ class Endpoints(Resource):
         config = request.pop("DeploymentConfig", None)
         alarm_definitions(read_deployment_config(config).alarms)
         internal = {"Deployment": None, "Pending": self._make_deployment(request), "Rescaling": False}
-        with self.store.transaction():  # no other endpoint may get the last instances meanwhile
+        with self.store.transaction():  # so that no other endpoint can get the last instances
             self._check_name(request["EndpointName"])
             self._check_capacity(request["EndpointName"], internal)
             arn = self.add(request, None, internal, EndpointStatus="Creating", LastDeploymentConfig=config)
@@ -78,7 +78,7 @@ class Endpoints(Resource):
             described["ProductionVariants"] = described_variants(deployment, pending)
         elif pending:
             since = record.internal["PendingSince"]
-            first_stage = Stage("Creating", since=since)  # if the work has not begun yet
+            first_stage = Stage("Creating", since=since)  # for a deployment whose work has not begun yet
             stage = self._hosting.stages.get(record["EndpointName"], first_stage)
             described["PendingDeploymentSummary"] = {
                 "EndpointConfigName": pending["EndpointConfigName"],
@@ -136,7 +136,7 @@ class Endpoints(Resource):
         return record
 
     def _update(self, record: StoredRecord, internal: Record, **members: Any) -> None:
-        """Record a pending deployment. Raises ServiceError if there are not enough instances for it."""
+        """Record a pending deployment. Raises ServiceError if it needs too many instances."""
         internal = internal | {"PendingSince": now()}
         self._check_capacity(record["EndpointName"], record.internal | internal)
         members |= {"EndpointStatus": "Updating", "LastModifiedTime": now()}
@@ -151,7 +151,7 @@ class Endpoints(Resource):
         return deployment
 
     def _check_name(self, name: str) -> None:
-        """Raise ServiceError if an endpoint has this name, regardless of its case, as on AWS."""
+        """Raise ServiceError if an endpoint has this name, ignoring case, as on AWS."""
         for record in self.store.all(self.kind):
             if record["EndpointName"].lower() == name.lower():
                 raise self.already_exists(record["EndpointName"])

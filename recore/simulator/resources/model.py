@@ -30,7 +30,7 @@ class Models(Resource):
         requested = request.get("Containers") or [request["PrimaryContainer"]]
         for container in requested:
             refuse(container, CONTAINER, "A container")
-        with self.store.transaction():  # the package must not change meanwhile; later changes do not affect the model
+        with self.store.transaction():  # keeps the package unchanged; later changes do not affect the model
             served = [container for member in requested for container in _containers(self.store, member)]
             is_single = "PrimaryContainer" in request and len(served) == 1
             if not is_single:
@@ -65,7 +65,7 @@ def _check_container(container: Record) -> None:
 
 
 def _containers(store: Store, container: Record) -> list[Record]:
-    """Return the containers to serve for a request's container: those of its model package, or itself without one.
+    """Return the containers to serve for a request's container: those of its model package, or itself if it has none.
 
     Variables of the container's Environment replace those of the package's containers.
     Raises ServiceError if the package does not exist, is not approved, or cannot be served here.
@@ -109,7 +109,7 @@ def _specification(package: Record, name: str | None) -> Record:
 
 
 def _merged(container: Record, packaged: Record) -> Record:
-    """Return a package's container with the members that the request's container replaces."""
+    """Return a package's container, with the members of the request's container that replace its own."""
     refuse(packaged, PACKAGED_CONTAINER, "A container of a model package")
     merged = {member: packaged[member] for member in PACKAGED if member in packaged}
     merged |= {member: container[member] for member in ("ContainerHostname", "Mode") if member in container}

@@ -20,9 +20,9 @@ from recore.simulator.state.records import Record, Store, now
 
 NOT_SIMULATED = ("SourceAlgorithmSpecification", "ValidationSpecification", "SecurityConfig", "ManagedStorageType")
 APPROVAL = ("ModelApprovalStatus", "ApprovalDescription")
-# members of an update that replace those of the record
+# members of an update that replace those in the record
 REPLACED = (*APPROVAL, "ModelPackageRegistrationType", "InferenceSpecification", "ModelLifeCycle")
-# members of the event about a new state
+# members of the event that reports a new state
 EVENT = (
     "ModelPackageName",
     "ModelPackageGroupName",
@@ -40,12 +40,12 @@ EVENT = (
 )
 INSTANCE_TYPES = ("SupportedTransformInstanceTypes", "SupportedRealtimeInferenceInstanceTypes")
 MOST_PROPERTIES = 50
-MOST_ADDITIONAL = 15  # inference specifications
+MOST_ADDITIONAL = 15  # the limit on additional inference specifications
 # members of a container that both models and model packages have
 PACKAGED = ("ContainerHostname", "Image", "ModelDataUrl", "ModelDataSource", "Environment")
 SOURCE = re.compile(r"(arn:[^:]*:sagemaker:[^:]*:[^:]*:(model|model-package)/)(.+)")
 SOURCE_KINDS = {"model": "Model", "model-package": "ModelPackage"}
-# members of a model card's content that are never encrypted: IncludedData MetadataOnly
+# members of a model card's content that are never encrypted, returned if IncludedData is MetadataOnly
 METADATA = {
     "model_overview": ("model_id", "model_name"),
     "intended_uses": ("risk_rating",),
@@ -56,13 +56,13 @@ METADATA = {
 class ModelPackages(Resource):
     """Versions of model package groups, and packages without a group.
 
-    A version's key is its group and its number. It has no ModelPackageName; lists use the group's name instead.
+    A version's key is its group and its number. A version has no ModelPackageName; lists use the group's name instead.
     """
 
     kind = "ModelPackage"
     arn_type = "model-package"
     verbs = ("List", "Delete")
-    newest_first = True  # contrary to the API's reference, but AWS's samples rely on it: the first is the latest
+    newest_first = True  # unlike in the API's reference, but AWS's samples take the first as the latest
     filters: ClassVar[dict[str, Filter]] = {
         "ModelApprovalStatus": ("ModelApprovalStatus", operator.eq),
         "ModelPackageGroupName": ("ModelPackageGroupName", operator.eq),
@@ -121,7 +121,7 @@ class ModelPackages(Resource):
         changed: list[Record] = []
 
         def answer(request: Record) -> Record:
-            with self.store.transaction():  # so that no other request changes the records meanwhile
+            with self.store.transaction():  # so that no other request changes the records before this one does
                 record, has_changed = act(request)
             if has_changed:
                 changed.append(record)
@@ -129,7 +129,7 @@ class ModelPackages(Resource):
 
         with self._in_order:  # so that the events are in the order of the changes
             response = once(self, operation, request, answer)
-            for record in changed:  # after they have been stored
+            for record in changed:  # sent only after the changes are stored
                 detail = {"CertifyForMarketplace": False} | {name: record[name] for name in EVENT if name in record}
                 self._state_changes.put("Model Package", record["ModelPackageArn"], detail)
         return response
@@ -218,7 +218,7 @@ def _with_source(store: Store, package: Record, request: Record) -> Record:
 
 
 def _source_specification(store: Store, uri: str) -> Record | None:
-    """Return the inference specification of a model or package, by ARN, or None if the URI is of another kind.
+    """Return the inference specification of a model or package, by ARN, or None if the URI names neither.
 
     Raises ServiceError if there is no such model or package.
     """

@@ -27,7 +27,7 @@ class ModelPackageGroups(Resource):
         return {"ModelPackageGroupArn": self.add(request, None, {"LastVersion": 0}, **members)}
 
     def DeleteModelPackageGroup(self, request: Record) -> Record:
-        with self.store.transaction():  # no version may be added meanwhile
+        with self.store.transaction():  # so that no version is added before the group is deleted
             group = self.find("DeleteModelPackageGroup", request)
             name = group["ModelPackageGroupName"]
             if any(package.get("ModelPackageGroupName") == name for package in self.store.all("ModelPackage")):
@@ -36,7 +36,7 @@ class ModelPackageGroups(Resource):
             return self.delete("DeleteModelPackageGroup", request)
 
     def already_exists(self, key: str) -> ServiceError:
-        """Return the error in AWS's words, because programs search for them."""
+        """Return the error with AWS's wording, because programs search for it."""
         message = f"Model Package Group already exists: {self.arn(key)}"
         return self.error("CreateModelPackageGroup", "ResourceInUse", message)
 

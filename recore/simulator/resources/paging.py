@@ -11,8 +11,8 @@ from typing import Any
 from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.state.records import Record
 
-LONGEST = 512  # characters of a text that are used for sorting
-Position = tuple[str, str]  # of a record in a list: its sort key as text, then a second text
+LONGEST = 512  # characters; only the beginning of a string is used for sorting
+Position = tuple[str, str]  # a record's position in a list: its sort key as text, then a string that orders equal keys
 
 
 def page(request: Record, member: str, placed: list[tuple[Position, Record]], descending: bool) -> Record:
@@ -32,9 +32,9 @@ def page(request: Record, member: str, placed: list[tuple[Position, Record]], de
 
 
 def sortable(value: Any) -> str:
-    """Return a text that sorts like the value, among values that are all text, all numbers or all times.
+    """Return a string that sorts like the value, among values that are all text, all numbers or all times.
 
-    Only the beginning of a text is used, because it is part of a NextToken, which has at most 8,192 characters.
+    Only the beginning of a string is used, because it is part of a NextToken, which has at most 8,192 characters.
     """
     if isinstance(value, datetime.datetime):
         return value.isoformat(timespec="microseconds")

@@ -23,12 +23,12 @@ from recore.simulator.state.records import Record, now
 
 LOCATION = "PipelineDefinitionS3Location"
 CHANGED = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}
-READING = threading.BoundedSemaphore(20)  # definitions on S3 at a time, because each needs a second request thread
+READING = threading.BoundedSemaphore(20)  # definitions read from S3 at a time, as each needs a second request thread
 MEMBERS = CHANGED | {"PipelineName", DEFINITION, LOCATION, "ClientRequestToken", "Tags"}
 
 
 class Pipelines(Resource):
-    """The text of a definition is in a separate record, so that lists need not read it."""
+    """Pipelines. The text of a definition has a separate record, so that lists need not read it."""
 
     kind = "Pipeline"
     arn_type = "pipeline"
@@ -63,7 +63,7 @@ class Pipelines(Resource):
         self.find("UpdatePipeline", request)
         text = self._definition(request)
         changed = {name: request[name] for name in CHANGED if name in request}
-        with self.store.transaction():  # it may be deleted meanwhile
+        with self.store.transaction():  # the pipeline may have been deleted since the check above
             pipeline = self.find("UpdatePipeline", request)
             name = pipeline["PipelineName"]
             self.store.update(self.kind, name, LastModifiedTime=now(), **changed)
@@ -82,7 +82,7 @@ class Pipelines(Resource):
 
     def _delete(self, request: Record) -> Record:
         """Delete a pipeline with its executions. Raises ServiceError if one of them is running."""
-        with self.store.transaction():  # no execution may start meanwhile
+        with self.store.transaction():  # so that no execution starts before the pipeline is deleted
             pipeline = self.find("DeletePipeline", request)
             name = pipeline["PipelineName"]
             executions = {key: record for key, record in self.store.items(EXECUTION) if key.partition("/")[0] == name}

@@ -31,11 +31,11 @@ STARTED = DESCRIBED | {"PipelineName", "PipelineParameters", "ClientRequestToken
 MOST_RUNNING = 200
 ID_LENGTH, ALPHABET = 12, string.ascii_lowercase + string.digits
 Read = Callable[[str], PipelineDefinition]
-Act = Callable[[list[str], Read, Record], Record]  # it adds the keys of executions to run to the list
+Act = Callable[[list[str], Read, Record], Record]  # adds the keys of the executions to run to the list
 
 
 class PipelineExecutions(Resource):
-    """The key of an execution is its pipeline's and an ID. It keeps the definition with which it was started."""
+    """Executions. A key is the pipeline's key and an ID. An execution keeps the definition that it was started with."""
 
     kind = "PipelineExecution"
     arn_type = "pipeline"
@@ -69,9 +69,9 @@ class PipelineExecutions(Resource):
         )
 
     def _run(self, operation: str, request: Record, text: Record | None, act: Act) -> Record:
-        """Carry out a request that starts executions. text: the record of the definition.
+        """Carry out a request that starts executions. text: the definition's record.
 
-        A large definition takes seconds to read, during which no other request could change the records. It is
+        A large definition takes seconds to read, and in a transaction it would block other changes for as long. It is
         therefore read before the transaction, and read again only if it has changed by then.
         """
         read, started = cache(read_definition), list[str]()
@@ -154,7 +154,7 @@ class PipelineExecutions(Resource):
         }
 
     def _retry(self, started: list[str], read: Read, request: Record) -> Record:
-        """Run the failed and the stopped steps of an execution again, and those that ran because of them."""
+        """Run an execution's failed and stopped steps again, and the steps that ran because of how those ended."""
         execution = self.find("RetryPipelineExecution", request)
         status, key = execution["PipelineExecutionStatus"], self.key(request)
         if status not in ("Failed", "Stopped", "CompletedWithFailures"):
@@ -171,7 +171,7 @@ class PipelineExecutions(Resource):
         return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
 
     def _run_again(self, records: StepRecords, definition: PipelineDefinition) -> None:
-        """Schedule another attempt for steps that have not succeeded; delete the records of those that need them."""
+        """Schedule another attempt for steps that have not succeeded; delete the records of steps that need them."""
         again = set[str]()
         for name, step in definition.steps.items():
             if name not in records.all:

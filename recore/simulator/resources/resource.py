@@ -2,7 +2,7 @@
 
 A kind of resource is one file with a subclass of Resource, and one line in the registry. Its methods have the names of
 the API's operations: the server finds them by these names, validates the request against the service model before the
-call, and shapes the response afterwards. Operations that only look up, list, stop or delete records are declared.
+call, and shapes the response afterwards. Operations that only look up, list, stop or delete records are in `verbs`.
 """
 
 import json
@@ -20,18 +20,19 @@ from recore.simulator.state.records import Record, StoredRecord, now
 
 MOST_TAGS = 50
 
-Filter = tuple[str, Callable[[Any, Any], bool]]  # a member of records, and its comparison with the request's value
+Filter = tuple[str, Callable[[Any, Any], bool]]  # a record's member, and how to compare it with the request's value
 PAGING = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
 
 
 class Resource:
     """Records of one kind. The API's members are named after it: `kind` + Name, Arn, Status.
 
-    arn_type: precedes a record's key in its ARN. verbs: those of Describe, List, Stop and Delete that are answered in
-    the common way. filters: members of List's request, in addition to the common ones. orders: values of its SortBy,
-    each with the record's member. newest_first: whether List returns the newest first by default. runs: whether a
-    resource does something here; otherwise it is only recorded. work: the background work of resources that wait for
-    others. running: the statuses of a resource that has not ended. title: the kind's name in messages, if not arn_type.
+    arn_type: what precedes a record's key in its ARN. verbs: those of Describe, List, Stop and Delete that are answered
+    in the common way. filters: members of List's request, in addition to the common ones. orders: values of List's
+    SortBy, each with the member by which to sort. newest_first: whether List returns the newest first by default.
+    runs: whether a resource does something here; otherwise it is only recorded. work: the background work of resources
+    that wait for others. running: the statuses of a resource that has not ended. title: the kind's name in messages, if
+    it differs from arn_type.
     """
 
     kind: ClassVar[str]
@@ -49,7 +50,7 @@ class Resource:
         self.platform, self.store = platform, platform.store
 
     def resume(self) -> None:
-        """Continue what an earlier simulator has begun. Called once, before any request is answered."""
+        """Continue what an earlier simulator began. Called once, before any request is answered."""
         if self.work:
             for key, record in self.store.items(self.kind):
                 if record[f"{self.kind}Status"] in self.running:
@@ -130,15 +131,15 @@ class Resource:
         return record
 
     def described(self, record: StoredRecord) -> Record:
-        """Return a record as in the responses of Describe and Search."""
+        """Return a record as Describe and Search return it."""
         return record
 
     def _describe(self, operation: str, request: Record) -> Record:
         return self.described(self.find(operation, request))
 
     def stop(self, operation: str, request: Record) -> Record:
-        """Set the status of a resource to Stopping, which its work polls. Raises ServiceError if it does not run."""
-        with self.store.transaction():  # the resource may end by itself at this moment
+        """Set the status of a resource to Stopping, which its work polls. Raises ServiceError if it is not running."""
+        with self.store.transaction():  # the resource may be about to end by itself
             status = self.find(operation, request)[f"{self.kind}Status"]
             if status not in self.running:
                 title = self.title or self.arn_type.replace("-", " ")
@@ -162,7 +163,7 @@ class Resource:
         return self.error(f"Create{self.kind}", "ResourceInUse", message)
 
     def error(self, operation: str, code: str, message: str) -> ServiceError:
-        """Return an error with that code if the operation's model has it, otherwise a ValidationException."""
+        """Return an error with this code if the operation's model has it, otherwise a ValidationException."""
         modelled = {shape.name for shape in operation_model(operation).error_shapes}
         return ServiceError(code if code in modelled else "ValidationException", message)
 
@@ -182,7 +183,7 @@ class Resource:
         return page(request, member, [(self.position(record, by), record) for record in chosen], descending)
 
     def listed_value(self, record: Record, member: str) -> Any:
-        """Return the value by which lists filter and sort a record; None if it has none."""
+        """Return the value by which lists filter and sort a record, or None if it has none."""
         return record.get(member)
 
     def position(self, record: Record, by: str) -> Position:
@@ -218,7 +219,7 @@ def not_found(title: str, arn: str) -> str:
 
 
 def merged_tags(tags: list[Record], new: list[Record]) -> list[Record]:
-    """Return tags with new ones, which replace those with the same key. Raises ServiceError if they are not allowed."""
+    """Return tags and new ones, which replace those with the same key. Raises ServiceError if they are not allowed."""
     merged = {tag["Key"]: tag for tag in [*tags, *new]}
     if len(merged) > MOST_TAGS:
         raise ValidationException(f"A resource can have at most {MOST_TAGS} tags")
@@ -228,7 +229,7 @@ def merged_tags(tags: list[Record], new: list[Record]) -> list[Record]:
 
 
 def read_object(text: str, place: str) -> dict[str, Any]:
-    """Parse a JSON object. Raises ServiceError if the text is not one. place: of the text in the request."""
+    """Parse a JSON object. Raises ServiceError if the text is not one. place: where the text is in the request."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

@@ -18,8 +18,8 @@ from recore.simulator.state.records import Record
 
 Test = Callable[[Any], bool]
 Read = Callable[[Any], list[Any]]
-EMPTY = ("ModelCard",)  # version 2 of the SDK asks whether a model has one; here no model has
-MOST_CONDITIONS = 50  # of an expression, including those of its subexpressions
+EMPTY = ("ModelCard",)  # version 2 of the SDK searches for a model's card; there are none here
+MOST_CONDITIONS = 50  # the limit for an expression with its subexpressions
 # types of properties by types of shapes; all others are structures
 NUMBERS = dict.fromkeys(("integer", "long", "float", "double"), "number")
 TYPES = {"string": "text", "timestamp": "time", "boolean": "boolean"} | NUMBERS
@@ -49,8 +49,8 @@ ALLOWED = {
 class Property:
     """A property that Search can name: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
 
-    type: text, number, time, boolean, parameter (text that may be a number), or structure. shape: of one value.
-    read: returns the values that a resource has; there are several if the property is in a list.
+    type: text, number, time, boolean, parameter (text that may be a number), or structure. shape: the
+    shape of one value. read: returns the values that a resource has; several if the property is in a list.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Property:
     read: Read
 
     def value(self, text: str) -> Any:
-        """Convert a text in a request to this type. Raises ServiceError if that is not possible."""
+        """Convert text from a request to this type. Raises ServiceError if that is not possible."""
         try:
             if self.type == "number":
                 return _finite(text)
@@ -109,19 +109,19 @@ class Searches(Resource):
 
 
 def _shape(kind: str) -> Shape | None:
-    """Return the shape of a kind of resource in a search result, or None if results do not have this kind."""
+    """Return the shape of a kind of resource in a search result, or None if results cannot contain this kind."""
     output: Any = operation_model("Search").output_shape
     shape = output.members["Results"].member.members.get(kind)
     return shape if shape and f"{kind}Arn" in shape.members else None
 
 
 def _sort_text(by: Property, record: Record) -> str:
-    """Return the text by which a resource is sorted. One without the property is first in ascending order."""
+    """Return the text by which a resource is sorted. A resource without one is first in ascending order."""
     return next(map(sortable, by.read(record)), "")
 
 
 def _make_test(shape: Shape, expression: Record) -> Test:
-    """Return a function that tests whether a resource satisfies an expression. shape: of the resource.
+    """Return a function that tests whether a resource satisfies an expression. shape: the resource's shape.
 
     Raises ServiceError if the expression is invalid.
     """
@@ -155,7 +155,7 @@ def _expression(shape: Shape, expression: Record) -> Test:
 
 
 def _nested(shape: Shape, nested: Record) -> Test:
-    """Return a function that tests whether one item of a list satisfies all filters."""
+    """Return a function that tests whether at least one item of a list satisfies all nested filters."""
     name = nested["NestedPropertyName"]
     items = _find_property(shape, name)
     if items.shape.type_name != "structure":
@@ -190,13 +190,13 @@ def _comparison(property_: Property, comparison: str, text: str) -> Test:
     if property_.type == "parameter":
         return lambda value: _compare_parameter(compare, comparison, value, text)
     wanted = property_.value(text)
-    if property_.type == "time":  # responses have milliseconds
+    if property_.type == "time":  # responses give times in milliseconds
         return lambda value: compare(round(value.timestamp(), 3), round(wanted.timestamp(), 3))
     return lambda value: compare(value, wanted)
 
 
 def _compare_parameter(compare: Callable[[Any, Any], bool], comparison: str, value: str, text: str) -> bool:
-    """Compare a hyperparameter: as integers if `text` is one, as numbers if both are numbers, otherwise as text."""
+    """Compare a hyperparameter: as integers if `text` is an integer, as numbers if both are, otherwise as text."""
     if comparison in ("Contains", "In"):
         return compare(value, text)
     try:
@@ -215,7 +215,7 @@ def _is_integer(text: str) -> bool:
 
 
 def _find_property(shape: Shape, name: str) -> Property:
-    """Return the property with this name. shape: of the resource. Raises ServiceError if there is no such property."""
+    """Return the property with this name. shape: the resource's shape. Raises ServiceError if there is none."""
     if name.startswith("Metrics.") and "FinalMetricDataList" in shape.members:
         return _metric(shape, name)
     try:
@@ -242,7 +242,7 @@ def _follow(shape: Shape, path: list[str]) -> tuple[str, Shape, Read]:
     if not path:
         return TYPES.get(shape.type_name, "structure"), shape, lambda value: [value]
     if shape.type_name == "map":
-        key = ".".join(path)  # which may contain dots
+        key = ".".join(path)  # the key itself may contain dots
         kind = "parameter" if shape.name == "HyperParameters" else TYPES.get(shape.value.type_name, "structure")
         return kind, shape.value, lambda value: [value[key]] if key in value else []
     if shape.type_name != "structure":

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 
 class StateChanges:
-    """Sends events to EventBridge, soon and in order. Requests neither wait for this nor fail if it fails."""
+    """Sends events to EventBridge, promptly and in order. Requests neither wait for this nor fail if it fails."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -22,13 +22,13 @@ class StateChanges:
         self._periodic = Periodic(platform, "state changes", self._put_all)
 
     def put(self, kind: str, arn: str, detail: Record) -> None:
-        """Send an event. kind: as in its detail-type. detail: JSON values and times."""
+        """Send an event. kind: the resource's kind, as in the event's detail-type. detail: JSON values and times."""
         event = {
             "Source": "aws.sagemaker",
             "DetailType": f"SageMaker {kind} State Change",
             "Time": detail["LastModifiedTime"],
             "Resources": [arn],
-            "Detail": json.dumps(detail, default="{:%Y-%m-%dT%H:%M:%SZ}".format),  # for times
+            "Detail": json.dumps(detail, default="{:%Y-%m-%dT%H:%M:%SZ}".format),  # default formats times
         }
         self._waiting.append(event)
         self._periodic.notify(urgent=True)

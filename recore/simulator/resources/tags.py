@@ -22,7 +22,7 @@ class Tags(Resource):
         return self._change(request, lambda tags: merged_tags(tags, request["Tags"]))
 
     def ListTags(self, request: Record) -> Record:
-        if "NextToken" in request:  # all tags of a resource are one page
+        if "NextToken" in request:  # a list of tags has only one page
             raise ValidationException("Invalid NextToken")
         return {"Tags": self._tags(request)}
 
@@ -30,7 +30,7 @@ class Tags(Resource):
         return self._change(request, lambda tags: [tag for tag in tags if tag["Key"] not in request["TagKeys"]])
 
     def _change(self, request: Record, change: Callable[[list[Record]], list[Record]]) -> Record:
-        with self.store.transaction():  # so that the resource is not deleted meanwhile
+        with self.store.transaction():  # so that the resource is not deleted before the change
             tags = change(self._tags(request))
             return self.store.change("Tags", request["ResourceArn"], lambda _: {"Tags": tags}, {"Tags": []})
 

@@ -10,8 +10,8 @@ from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record, StoredRecord, now
 
-MOST_METRICS = 40  # of MetricDefinitions in the API
-DISTRIBUTION = re.compile("sagemaker_.*_enabled")  # hyperparameters that a `distribution` of version 2 of the SDK sets
+MOST_METRICS = 40  # the API's limit on MetricDefinitions
+DISTRIBUTION = re.compile("sagemaker_.*_enabled")  # hyperparameters set by `distribution` in version 2 of the SDK
 
 
 class TrainingJobs(JobResource):
@@ -63,7 +63,7 @@ def not_run_here(request: Record) -> str | None:
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
         return "ResourceConfig: only one instance, of a named InstanceType, can run here"
     image, definitions = algorithm.get("TrainingImage", ""), algorithm.get("MetricDefinitions", [])
-    if definitions and family_of(image).own_metrics(image):  # also in script mode, as on AWS, whose message this is
+    if definitions and family_of(image).own_metrics(image):  # even in script mode, as on AWS; the message is AWS's
         message = "You can't override the metric definitions for Amazon SageMaker algorithms"
         return f"{message}. Please retry the request without specifying metric definitions"
     for metric in definitions:
@@ -79,7 +79,7 @@ def not_run_here(request: Record) -> str | None:
         if name in names:
             return f"InputDataConfig: two channels have the name {name}, or it is not a valid folder name"
         names.add(name)
-        # for the job, a file streamed from S3 is a file like any other
+        # to the job, a file that is streamed from S3 looks like any other file
         mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
         if mode not in ("File", "FastFile") or source.get("S3DataType") != "S3Prefix":
             return f"Channel {name}: only File and FastFile mode with an S3Prefix are simulated"

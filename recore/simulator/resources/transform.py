@@ -9,7 +9,7 @@ from recore.simulator.resources.job import JobResource
 from recore.simulator.resources.resource import refuse
 from recore.simulator.state.records import Record
 
-MOST_INSTANCES = 20  # of one job
+MOST_INSTANCES = 20  # the limit for one job
 
 
 class TransformJobs(JobResource):

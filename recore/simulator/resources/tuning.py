@@ -26,7 +26,7 @@ MOST_JOBS, MOST_PARALLEL = 750, 100
 class TuningJobs(Resource):
     """The tuning jobs. Their internal members:
 
-    Seed: of the search. TuningId: distinguishes a tuning job from an earlier one with the same name.
+    Seed: the search's seed. TuningId: distinguishes a tuning job from an earlier one with the same name.
     """
 
     kind = "HyperParameterTuningJob"

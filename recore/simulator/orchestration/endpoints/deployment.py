@@ -15,19 +15,22 @@ from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record, Store, StoredRecord, now
 
-PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}  # members of requests and of deployments
+PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}  # members of variants, by request member
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The progress of a deployment. status: of VariantStatus. parts: the shares of the invocations that it receives."""
+    """The progress of a deployment.
+
+    status: the Status in VariantStatus. parts: the shares of the invocations that its variants receive.
+    """
 
     status: str
     parts: Parts = field(default_factory=dict)
     since: datetime.datetime = field(default_factory=now)
 
     def variant_status(self, variant: str) -> list[Record]:
-        """Return the VariantStatus of one of its variants."""
+        """Return the VariantStatus of one of the deployment's variants."""
         share = f"{float(100 * self.parts.get(variant, 0)):.3g}% of the invocations"
         return [{"Status": self.status, "StatusMessage": share, "StartTime": self.since}]
 
@@ -92,7 +95,7 @@ def rescaled(current: Record, request: Record) -> Record:
 
 
 def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Record:
-    """Return a deployment with other Weights or Counts, by variant. Raises ServiceError if no variant has a weight."""
+    """Return a deployment with new Weights or Counts, given by variant. Raises ServiceError if all weights are 0."""
     variants = [variant | properties.get(variant["VariantName"], {}) for variant in deployment["Variants"]]
     if not any(variant["Weight"] > 0 for variant in variants):
         raise ServiceError("ValidationException", "At least one variant must have a weight above 0")
@@ -104,7 +107,7 @@ def instance_count(deployment: Record | None) -> int:
 
 
 def most_instances(internal: Record) -> int:
-    """Return the largest number of instances that an endpoint with these internal members has at a time."""
+    """Return the largest number of instances that an endpoint with these internal members has at any one time."""
     current, pending = internal["Deployment"], internal["Pending"]
     if current and pending and internal["Rescaling"]:
         pairs = zip(current["Variants"], pending["Variants"], strict=True)
@@ -114,7 +117,7 @@ def most_instances(internal: Record) -> int:
 
 
 def described_variants(deployment: Record, desired: Record) -> list[Record]:
-    """Return the ProductionVariants of DescribeEndpoint's response. desired: the deployment that follows."""
+    """Return the ProductionVariants of DescribeEndpoint's response. desired: the deployment with the desired values."""
     return [
         {
             "VariantName": variant["VariantName"],
@@ -129,7 +132,7 @@ def described_variants(deployment: Record, desired: Record) -> list[Record]:
 
 
 def pending_variants(deployment: Record, stage: Stage) -> list[Record]:
-    """Return the ProductionVariants of the PendingDeploymentSummary in that response."""
+    """Return the ProductionVariants of the PendingDeploymentSummary in DescribeEndpoint's response."""
     return [
         {
             "VariantName": variant["VariantName"],

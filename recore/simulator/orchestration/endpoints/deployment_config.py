@@ -13,8 +13,8 @@ from recore.simulator.orchestration.runner import Work
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
-SIZES = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}  # members of a TrafficRoutingConfiguration by its Type
-# limits of SIZES, as shares of a variant's capacity, as SageMaker documents
+SIZES = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}  # the member with the size, by type of traffic routing
+# SageMaker's documented limits for SIZES, as shares of a variant's capacity
 LEAST = {"CANARY": Fraction(0), "LINEAR": Fraction(10, 100)}
 MOST = Fraction(50, 100)
 PERIOD = 0.25  # seconds between two evaluations of the alarms
@@ -24,9 +24,9 @@ PERIOD = 0.25  # seconds between two evaluations of the alarms
 class BlueGreen:
     """How an update proceeds. Times are in seconds.
 
-    routing: the type of traffic routing. size: of a canary or a linear step, a CapacitySize. interval: after each shift
-    of traffic. termination_wait: until the old fleet ends. longest: limit of the whole deployment. alarms: names of
-    CloudWatch alarms that roll it back.
+    routing: the type of traffic routing. size: the CapacitySize of a canary or a linear step. interval: the wait after
+    each shift of traffic. termination_wait: the wait before the old fleets end. longest: the limit for the whole
+    deployment. alarms: the names of the CloudWatch alarms that roll it back.
     """
 
     routing: str = "ALL_AT_ONCE"
@@ -42,7 +42,7 @@ class BlueGreen:
         return SHIFTINGS[self.routing]({name: self._part(count) for name, count in variants.items()})
 
     def check(self, deployment: Record) -> None:
-        """Raise ServiceError if a step is too small or too large for the new deployment, or all take too long."""
+        """Raise ServiceError if a step is too small or large for the new deployment, or if the waits are too long."""
         for variant in deployment["Variants"]:
             if self.size and not LEAST[self.routing] <= self._part(variant["Count"]) <= MOST:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
@@ -53,7 +53,7 @@ class BlueGreen:
             raise refusal(f"MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, {waits:g}")
 
     def _part(self, count: int) -> Fraction:
-        """Return a canary or a step as a share of a variant with this number of instances."""
+        """Return the size of a canary or a step as a share of a variant with this number of instances."""
         if self.size is None:
             return Fraction(1)
         whole = 100 if self.size["Type"] == "CAPACITY_PERCENT" else count
@@ -61,7 +61,7 @@ class BlueGreen:
 
 
 class UpdateWatch:
-    """Watches one update. names: of alarms. longest: seconds from now that the update may take."""
+    """Watches one update. names: the alarms' names. longest: the seconds that the update may take from now on."""
 
     def __init__(self, names: Sequence[str] = (), longest: float = math.inf):
         self._names, self._longest = names, longest
@@ -73,13 +73,13 @@ class UpdateWatch:
             raise JobFailed(f"The update took longer than MaximumExecutionTimeoutInSeconds, {self._longest:g}")
         for name in self._names:
             state = alarms.state_of(name)
-            if state is None:  # the update is no longer monitored
+            if state is None:  # nothing monitors the update any more
                 raise JobFailed(f"The CloudWatch alarm {name} was deleted during the update")
             if state.value == "ALARM":
                 raise JobFailed(f"The CloudWatch alarm {name} is in ALARM: {state.reason}")
 
     def wait(self, work: Work, seconds: float) -> None:
-        """Wait, and check repeatedly, also at the end. Raises JobFailed, and JobStopped when the simulator ends."""
+        """Wait and check repeatedly, and once at the end. Raises JobFailed, and JobStopped when the simulator ends."""
         end = time.monotonic() + seconds
         self.check()
         while (remaining := end - time.monotonic()) > 0:

@@ -1,6 +1,6 @@
 """The background work of an endpoint: fleets start, take over traffic and end, as the endpoint's record requires.
 
-The internal member Deployment is the deployment that serves, if any, and Pending the one that will replace it.
+The record's internal members are Deployment, which is in service, if any, and Pending, which will replace it.
 """
 
 import math
@@ -20,11 +20,11 @@ from recore.simulator.orchestration.runner import Work, reason_of
 from recore.simulator.state.records import Record, Store, StoredRecord, now
 
 KIND = "Endpoint"
-PERIOD = 0.05  # seconds between two checks whether fleets are ready
+PERIOD = 0.05  # seconds between two checks of whether fleets are ready
 
 
 class Hosting:
-    """The traffic of the endpoints that serve, and the stages of their deployments in progress, by endpoint name.
+    """The traffic of the endpoints in service, and the stages of their deployments in progress, by endpoint name.
 
     to_restore: endpoints of an earlier simulator whose fleets have not been started yet. Their invocations wait.
     """
@@ -47,7 +47,7 @@ class Hosting:
 
 
 class EndpointWork(Work):
-    """An operation on an endpoint, which its status reflects. Operations on one endpoint never overlap."""
+    """An operation on an endpoint, determined by its status. Operations on one endpoint never overlap."""
 
     def __init__(self, hosting: Hosting, platform: Platform, key: str, job: Job):
         super().__init__(platform, key, job)
@@ -65,7 +65,7 @@ class EndpointWork(Work):
             self._update(record)
 
     def fail(self, reason: str) -> None:
-        """Record the failure. The endpoint also fails, unless a deployment serves."""
+        """Record the failure. The endpoint also fails, unless a deployment is in service."""
         status = "InService" if self.key in self._hosting.traffic else "Failed"
         self._change({"Pending": None, "Retiring": 0}, EndpointStatus=status, FailureReason=reason)
 
@@ -78,8 +78,8 @@ class EndpointWork(Work):
     def _deploy(self, record: StoredRecord) -> None:
         """Start the fleets of the pending deployment, shift the traffic to them, and end the old fleets.
 
-        They get all traffic again if the new ones do not start, if an alarm goes off, or if the time limit is reached
-        before the old fleets have ended.
+        The old fleets get all traffic back if the new ones do not start, if an alarm goes off, or if the time limit is
+        reached before the old fleets are shut down.
         """
         hosting, pending = self._hosting, record.internal["Pending"]
         before, after = hosting.traffic.get(self.key), hosting.make_traffic(self.key, pending)
@@ -99,7 +99,7 @@ class EndpointWork(Work):
         retiring = instance_count(record.internal["Deployment"]) if before else 0
         internal = {"Deployment": pending, "Pending": None, "Retiring": retiring}
         self._change(internal, EndpointConfigName=pending["EndpointConfigName"])
-        hosting.stages.pop(self.key)  # before the next update can begin, which requires InService
+        hosting.stages.pop(self.key)  # before the status is InService, which lets the next update begin
         if before:
             end_fleets(before)
         self._change({"Retiring": 0}, EndpointStatus="InService", FailureReason=None)
@@ -116,7 +116,7 @@ class EndpointWork(Work):
         watch.wait(self, policy.termination_wait)
 
     def _roll_back(self, before: Traffic | None, after: Traffic, error: Exception) -> None:
-        """End fleets that failed. The old ones get all traffic again; without old fleets the endpoint fails."""
+        """End the new fleets. The old ones get all traffic back; without old fleets, the endpoint fails."""
         reason = reason_of(error)
         if before:
             self._hosting.traffic[self.key] = before  # immediately, because writing the record may take long
@@ -156,8 +156,8 @@ class EndpointWork(Work):
     def _put_in_service(self, fleets: list[Fleet], latest: float = math.inf) -> None:
         """Wait until the new instances of all fleets are ready at the same time, and let them receive traffic.
 
-        An instance whose servers have ended by then has failed, even if they were ready before. latest: in
-        time.monotonic(). Raises JobFailed and JobStopped.
+        An instance whose servers have ended by then has failed, even if they were ready before. latest: the time limit,
+        on the clock of time.monotonic(). Raises JobFailed and JobStopped.
         """
         while waiting := [fleet.variant for fleet in fleets if not fleet.is_ready()]:
             if time.monotonic() > latest:
@@ -183,7 +183,7 @@ class EndpointWork(Work):
     def _restore(self, record: StoredRecord) -> None:
         """Start the fleets of an endpoint that served under an earlier simulator, then continue its update.
 
-        If they do not start, the update continues without them.
+        If they do not start, the update continues without them, or the endpoint fails if it has no update.
         """
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)
@@ -226,7 +226,7 @@ def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None
 
 
 def scale_fleets(fleets: dict[str, Fleet], variants: list[Record]) -> None:
-    """Give fleets, by the names of their variants, the numbers of instances that a deployment's variants have."""
+    """Scale the fleet of each variant to the variant's number of instances. fleets: by variant name."""
     for variant in variants:
         fleets[variant["VariantName"]].scale(variant["Count"])
 

@@ -5,13 +5,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-IMPROVEMENT = 0.01  # of the best objective; a smaller gain is not an improvement
+IMPROVEMENT = 0.01  # share of the best objective; a smaller gain is not an improvement
 CONVERGED_AFTER = 10  # jobs in a row without an improvement
-NEEDED = 3  # jobs that got as far; the median of fewer is not meaningful
+NEEDED = 3  # jobs that have reached the same step; the median of fewer is not meaningful
 
 
 def not_improving(objectives: Sequence[float], maximize: bool) -> list[int]:
-    """Return, for each job in the order in which they ended, how many in a row have not improved the objective."""
+    """Return for each job, in the order in which they ended, how many up to it in a row were not an improvement."""
     counts: list[int] = []
     best, count = None, 0
     for objective in objectives:
@@ -51,7 +51,7 @@ def is_worse_than_median(step: int, value: float, others: Sequence[Sequence[floa
     """Return whether a job's value number `step` (from 1) is worse than the median of the others' averages so far.
 
     others: the running averages of jobs that have ended; those that did not get as far do not count. This is the
-    median stopping rule of Golovin et al., Google Vizier (2017), with the last value, as SageMaker documents it.
+    median stopping rule of Golovin et al., Google Vizier (2017), applied to the last value, as SageMaker documents.
     """
     averages = [other[step - 1] for other in others if len(other) >= step]
     if len(averages) < NEEDED:

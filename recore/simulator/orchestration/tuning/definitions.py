@@ -14,7 +14,7 @@ from recore.simulator.state.records import Record
 
 MOST_RANGES, MOST_SETTINGS = 30, 100
 MOST_RESOURCE = 20_000
-EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")  # can replace Hyperband's MaxResource
+EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")  # hyperparameters that can replace MaxResource
 OBJECTIVE_SETTING = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds; the toolkits know it
 TWO_PLACES = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
 ALTERNATIVES = ("InstanceConfigs", "AllocationStrategy")
@@ -24,8 +24,8 @@ ALTERNATIVES = ("InstanceConfigs", "AllocationStrategy")
 class Definition:
     """A definition of training jobs.
 
-    name: empty if the request has none. place: its position in the request, for messages. request: of the jobs,
-    without their names.
+    name: empty if the request has none. place: its position in the request, for messages. request: the request for the
+    jobs, without their names.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Definition:
     request: Record
 
     def job(self, name: str, values: dict[str, str]) -> Record:
-        """Return the request of a training job with these values of the ranges."""
+        """Return the request for a training job with these values from the ranges."""
         return self.request | {"TrainingJobName": name, "HyperParameters": self.settings | values}
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MOST_DIGITS = 15  # of an integer: a float represents all integers of up to this many digits
-LOGARITHMIC_FROM = 100  # Auto: a range is logarithmic if its ends differ by this factor or more
+MOST_DIGITS = 15  # limit for integers: a float represents all integers of up to this many digits
+LOGARITHMIC_FROM = 100  # with Auto scaling, a range is logarithmic if its ends differ by this factor or more
 INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -23,7 +23,7 @@ class NumberRange:
     is_integer: bool
 
     def text(self, value: float) -> str:
-        """Format a value as a hyperparameter. A value that rounding moved out of the range becomes its nearest end."""
+        """Format a value as a hyperparameter. If rounding moves it out of the range, the nearest end is used."""
         inside = min(max(value, self.low), self.high)
         return str(round(inside)) if self.is_integer else repr(float(inside))
 
@@ -44,7 +44,7 @@ class CategoricalRange:
     values: tuple[str, ...]
 
     def text(self, value: str) -> str:
-        """Format a value as a hyperparameter: it is unchanged."""
+        """Return the value unchanged: it is already text."""
         return value
 
     def value(self, text: str) -> str | None:

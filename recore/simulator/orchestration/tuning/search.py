@@ -16,7 +16,7 @@ from recore.simulator.orchestration.tuning.ranges import CategoricalRange, Numbe
 Values = dict[str, str]  # hyperparameters as a job receives them
 
 REDUCTION = 3  # Hyperband keeps one in this many trials at each rung
-STARTUP = 10  # Bayesian: random trials before the first one that is based on results
+STARTUP = 10  # random trials of a Bayesian search before the first one that is based on results
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -100,14 +100,14 @@ class Search:
 
     def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         if self._strategy == "Bayesian":
-            # running trials count as bad ones, so that parallel trials differ
+            # trials that are still running count as bad, so that parallel trials differ
             return optuna.samplers.TPESampler(
                 seed=seed, n_startup_trials=STARTUP, multivariate=True, constant_liar=True
             )
         return optuna.samplers.RandomSampler(seed=seed)
 
     def _params(self, values: Mapping[str, str]) -> dict[str, Any] | None:
-        """Return values in Optuna's form, or None if one is missing or not in its range."""
+        """Return the values in Optuna's form, or None if one of them is missing or not in its range."""
         params = {}
         for item in self._ranges:
             value = item.value(values[item.name]) if item.name in values else None

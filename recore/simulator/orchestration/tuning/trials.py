@@ -16,13 +16,13 @@ from recore.simulator.orchestration.tuning.completion import convergence, not_im
 from recore.simulator.state.records import Record, Store, StoredRecord
 
 KIND = "TuningTrial"
-OBJECTIVES = "TuningObjectives"  # the objective's values during training, by the training job's name
+OBJECTIVES = "TuningObjectives"  # a kind of record: the objective's values during training, by the training job's name
 RUNNING = ("InProgress", "Stopping")
 
 
 @dataclass
 class Trial:
-    """A trial. record: of the trial. job: the training job's record, or None if it does not exist yet."""
+    """A trial. record: the trial's record. job: the training job's record, or None if it does not exist yet."""
 
     record: Record
     job: Record | None
@@ -85,7 +85,7 @@ class Trial:
 
 
 def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | None = None) -> list[Trial]:
-    """Return the trials of a tuning job in the order of their planning. records: of all trials, if they are known."""
+    """Return a tuning job's trials in the order in which they were planned. records: those of all trials, if known."""
     known: Sequence[Record] = store.all(KIND) if records is None else records
     own = [record for record in known if record["TuningId"] == tuning.internal["TuningId"]]
     return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]
@@ -130,7 +130,7 @@ def completion_details(trials: list[Trial]) -> Record:
 
 
 def _counted(trial: Trial) -> str:
-    """Return the status counter that a training job belongs to."""
+    """Return the status counter to which a training job belongs."""
     if not trial.ended:
         return "InProgress"
     if trial.status == "Failed":

@@ -28,8 +28,9 @@ ATTEMPTS = 5  # a tuning job fails if this many training jobs have ended and non
 class Followed(Trial):
     """A trial of a running tuning job.
 
-    index: of its definition. number: in the search. values: of its objective so far. averages: of its values, if
-    it has ended. read: how many of the observed metrics were read. stopped: whether it was requested to stop.
+    index: its definition's index. number: its number in the search. values: the objective's values so far. averages:
+    the running averages of the values, if it has ended. read: how many of the observed metrics have been read.
+    stopped: whether it has been requested to stop.
     """
 
     index: int
@@ -120,7 +121,7 @@ class TuningWork(Work):
             self.platform.observed.pop(followed.name, None)
 
     def _others(self, followed: Followed) -> list[list[float]]:
-        """Return the averages of the trials with which early stopping compares a trial."""
+        """Return the running averages of the trials with which early stopping compares this one."""
         if followed.stopped or self._config.get("TrainingJobEarlyStoppingType") != "Auto":
             return []
         ended = [other for other in self._followed if other.ended and other.index == followed.index]
@@ -136,7 +137,7 @@ class TuningWork(Work):
             self._stop(followed)
 
     def _ending(self) -> tuple[str, str | None] | None:
-        """Return the tuning job's final status, and the reason if it has failed, or None if it continues."""
+        """Return the tuning job's final status, with the reason if it has failed, or None if it continues."""
         record: Record = self.store.get(TUNING, self._record[f"{TUNING}Name"]) or {}
         if record.get(f"{TUNING}Status") == "Stopping":
             return "Stopped", None
@@ -149,14 +150,14 @@ class TuningWork(Work):
         timed_out = (now() - self._record["CreationTime"]).total_seconds() > limit
         finished = len(trials) >= self._max_jobs and len(ended) == len(trials)
         if not objectives and (len(ended) >= ATTEMPTS or finished or timed_out):
-            self._failure = _reason(ended, self._definitions[0].metric)  # final: jobs that still run are stopped
+            self._failure = _reason(ended, self._definitions[0].metric)  # this is final: running jobs are stopped
             return "Failed", self._failure
         criteria = self._config.get("TuningJobCompletionCriteria", {})
         complete = finished or timed_out or is_complete(criteria, objectives, self._maximize)
         return ("Completed", None) if complete else None
 
     def _all_stopped(self) -> bool:
-        """Stop the jobs that still run. Returns whether none is left."""
+        """Stop the jobs that are still running. Returns whether none is left."""
         running = [followed for followed in self._running() if followed.job]
         for followed in running:
             self._stop(followed)
@@ -167,7 +168,7 @@ class TuningWork(Work):
             return
         try:
             send(self.platform, "StopTrainingJob", {"TrainingJobName": followed.name})
-        except ClientError as error:  # otherwise it has ended by itself at this moment
+        except ClientError as error:  # a job that has just ended by itself is refused too
             raise_if_unavailable(error)
         followed.stopped = True
 
@@ -236,7 +237,7 @@ class TuningWork(Work):
             send(self.platform, "CreateTrainingJob", request)
         except ClientError as error:
             raise_if_unavailable(error)
-            if error.response["Error"]["Code"] != "ResourceInUse":  # it was created, but the response was lost
+            if error.response["Error"]["Code"] != "ResourceInUse":  # in use: it was created, but the response was lost
                 self._failure = f"ClientError: {error}"
         followed.job = self.store.get("TrainingJob", followed.name)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 TUNING = "HyperParameterTuningJob"
 IDENTICAL = "IdenticalDataAndAlgorithm"
-TRANSFERRED = 3  # number of each parent's best jobs whose values TransferLearning tries first
+TRANSFERRED = 3  # the number of each parent's best jobs whose values TransferLearning tries first
 
 
 def check_warm_start(store: Store, record: Record) -> None:

@@ -40,9 +40,10 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
 
 
 def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, optional: str = "") -> None:
-    """Raise DefinitionError if arguments violate the shape of their request, as far as known now.
+    """Raise DefinitionError if arguments violate the shape of their request, as far as is known before an execution.
 
-    deadline: in time.monotonic(), for the model's patterns. optional: a required member that may be missing.
+    deadline: when matching the service model's patterns must end, on the clock of time.monotonic(). optional: a
+    required member that may be missing.
     """
     if is_expression(document):
         with located(path):
@@ -88,7 +89,7 @@ def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, pat
 
 
 def _items(shape: Any, document: Any) -> list[tuple[Shape, str, Any]]:
-    """Return the items of a map or a list, each with its shape, and its shortened key or its index."""
+    """Return the items of a map or a list, each with its shape and with its index or its shortened key."""
     if isinstance(document, dict):
         return [(shape.value, key[:80], item) for key, item in document.items()]
     return [(shape.member, str(number), item) for number, item in enumerate(document)]
@@ -105,7 +106,7 @@ def _accepts(required: str, actual: str) -> bool:
 
 
 def _fits(required: Shape, actual: Shape) -> bool:
-    """Return whether a value of one shape can replace a value of another shape."""
+    """Return whether a value of the actual shape can be used where the required shape is needed."""
     if required.name == actual.name:
         return True
     if required.type_name == actual.type_name == "structure":
@@ -121,7 +122,7 @@ def _fits(required: Shape, actual: Shape) -> bool:
 
 
 def _converted(required: str, value: Any, path: str) -> Any:
-    """Convert a value to the required type: in HyperParameters, for example, an integer becomes a text."""
+    """Convert a value to the required type: in HyperParameters, for example, an integer becomes a string."""
     if required == "string" and not isinstance(value, dict | list):
         return as_text(value) if isinstance(value, str | bool | int | float) else value.isoformat()
     number = isinstance(value, int | float) and not isinstance(value, bool)

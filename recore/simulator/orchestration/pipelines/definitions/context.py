@@ -18,8 +18,8 @@ LARGEST_FILE = 16 << 20  # bytes of a property file
 class StepContext:
     """The values that the expressions of one step refer to.
 
-    records: of the execution's steps, by name. step: the name of this step, if there is one. check: called before each
-    file is read; it raises when the work must end.
+    records: the records of the execution's steps, by name. step: the name of this step, if there is one. check:
+    called before each file is read; it raises when the work must end.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class StepContext:
     def read_json(self, uri: str) -> Any:
         """Return a JSON document on S3. Raises StepFailure if it does not exist, or is too large or invalid."""
         self._check()
-        if uri != self._last[0]:  # the conditions of a step read the same file again and again
+        if uri != self._last[0]:  # the conditions of a step often read the same file repeatedly
             self._last = uri, self._read(uri)
         return self._last[1]
 

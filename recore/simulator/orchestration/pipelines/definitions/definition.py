@@ -27,7 +27,7 @@ Branch = tuple[str, bool]
 
 @dataclass(frozen=True)
 class PipelineDefinition:
-    """A definition that can run. steps: in an order in which each step follows those that it needs.
+    """A definition that can run. steps: by name, each after those that it needs.
 
     experiment: expressions for the names in PipelineExperimentConfig.
     """
@@ -37,7 +37,7 @@ class PipelineDefinition:
     experiment: dict[str, Any]
 
     def scope(self, step: PipelineStep | None = None) -> Scope:
-        """Return what expressions may refer to: those of a step, or without one those of PipelineExperimentConfig."""
+        """Return what expressions may refer to in a step, or in PipelineExperimentConfig if no step is given."""
         if step is None:
             return Scope(self.parameters, self.steps)
         return Scope(self.parameters, self.steps, self.experiment, step.type.name)

@@ -21,7 +21,7 @@ def read_json(text: str) -> dict[str, Any]:
         raise DefinitionError(f"A definition can have at most {LARGEST} bytes")
     try:
         document = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=_without_repetition)
-        json.dumps(document, ensure_ascii=False).encode()  # an escape can be half of a surrogate pair
+        json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
     except RecursionError:
         raise DefinitionError(f"A definition can have at most {DEEPEST} levels") from None
     except ValueError as error:

@@ -1,7 +1,7 @@
-"""The expressions that a definition can have in place of values: Get, Std:Join and Std:JsonGet.
+"""The expressions that a definition can have instead of values: Get, Std:Join and Std:JsonGet.
 
 When a pipeline is created, `parse` checks what an expression refers to, and determines the type of its value;
-the same object then evaluates it in an execution.
+the Expression that it returns evaluates it in an execution.
 """
 
 import datetime
@@ -46,8 +46,10 @@ MOST_SELECTED = 1000  # values that each step of a Std:JsonGet's path may select
 
 @dataclass(frozen=True)
 class Scope:
-    """What expressions may refer to. experiment: members of PipelineExperimentConfig. type_name: of the step that
-    contains them; empty outside a step.
+    """What expressions may refer to.
+
+    experiment: the members of PipelineExperimentConfig. type_name: the type of the step that contains the expressions;
+    empty outside a step.
     """
 
     parameters: Mapping[str, Parameter]
@@ -60,9 +62,9 @@ class Scope:
 class Expression:
     """An expression or a constant, which has a value in an execution.
 
-    type: of its value: one of SCALARS, list, map, structure, or any if known only at run time. evaluate: returns
-    its value in an execution; raises StepFailure. steps: the names of the steps that it needs. shape: of a step's
-    property.
+    type: the type of its value: one of SCALARS, list, map, structure, or any if it is known only at run time. evaluate:
+    returns its value in an execution; raises StepFailure. steps: the names of the steps that it needs. shape: the shape
+    of the step's property that it refers to, if any.
     """
 
     type: str
@@ -83,7 +85,7 @@ def has_expression(value: Any) -> bool:
 
 
 def parse(value: Any, scope: Scope) -> Expression:
-    """Parse an expression, or a scalar, whose value is itself. Raises DefinitionError."""
+    """Parse an expression, or a scalar, which is its own value. Raises DefinitionError."""
     if isinstance(value, str | bool | int | float):
         return Expression(TYPES[type(value)], lambda _: value)
     if not is_expression(value):

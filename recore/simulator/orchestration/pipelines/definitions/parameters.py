@@ -27,11 +27,11 @@ class Parameter:
     choices: tuple[Value, ...]
 
     def read(self, text: str) -> Value:
-        """Convert the text of a request to a value. Raises DefinitionError if the parameter cannot have this value."""
+        """Convert text from a request to a value. Raises DefinitionError if the parameter cannot have this value."""
         return self._checked(self._convert(text), f"'{text[:80]}'")
 
     def check(self, value: Any) -> Value:
-        """Return a value of the definition in the parameter's type. Raises DefinitionError."""
+        """Return a value from the definition, converted to the parameter's type. Raises DefinitionError."""
         return self._checked(value, json.dumps(value)[:80])
 
     def _checked(self, value: Any, shown: str) -> Value:
@@ -88,7 +88,7 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
 def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[str, str]]) -> dict[str, Value]:
     """Return the values of an execution's parameters: those that a request passes as text, and the defaults.
 
-    Raises DefinitionError if one is unknown, passed twice, missing or of another type.
+    Raises DefinitionError if one is unknown, passed twice, missing or of the wrong type.
     """
     texts: dict[str, str] = {}
     for item in requested:
@@ -107,5 +107,5 @@ def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[
 
 
 def as_text(value: Any) -> str:
-    """Return a value as SageMaker writes it in a text: numbers and booleans as in JSON."""
+    """Return a value as SageMaker writes it in a string: numbers and booleans as in JSON."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -16,7 +16,8 @@ class DefinitionError(ServiceError):
 class StepFailure(Exception):
     """A step failed; the message becomes its FailureReason.
 
-    kind: the exception type by which a retry policy selects this failure, or empty. status: of the step afterwards.
+    kind: the exception type by which a retry policy selects this failure, or empty.
+    status: the step's status afterwards.
     """
 
     def __init__(self, message: str, kind: str = "", status: str = "Failed"):

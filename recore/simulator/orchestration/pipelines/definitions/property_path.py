@@ -1,6 +1,6 @@
 """Paths to the properties of a step: `ModelArtifacts.S3ModelArtifacts`, `Outputs['train'].S3Uri`, `Containers[0]`.
 
-A text in brackets is the key of a map, or the name of an item of a list.
+A string in brackets is the key of a map, or the name of an item of a list.
 """
 
 import re
@@ -12,10 +12,10 @@ from botocore.model import Shape
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
 LONGEST = 1024  # characters
-# no text matches in two ways, so that the time to match is linear in the length
+# no text matches in two ways, so the time to match is linear in the length
 TOKEN = re.compile(r"""(?:^|\.)([A-Za-z0-9_-]+)|\[([0-9]{1,6})\]|\['([^'\]]*)'\]|\["([^"\]]*)"\]""")
 Token = str | int
-# the types of values here, for shapes whose type has another name
+# types of shapes that have another name as types of expressions
 PROPERTY_TYPES = {"long": "integer", "double": "float", "timestamp": "string", "blob": "string"}
 
 
@@ -23,7 +23,7 @@ class PropertyPath:
     """A path. tokens: names, keys and numbers, in order. The first token is a property of the step itself."""
 
     def __init__(self, text: str):
-        """Raises DefinitionError if the text is not a path."""
+        """Parse a path. Raises DefinitionError if the text is not one."""
         self.text, position, tokens = text, 0, list[Token]()
         while len(text) <= LONGEST and position < len(text) and (match := TOKEN.match(text, position)):
             name, index, single, double = match.groups()
@@ -34,7 +34,7 @@ class PropertyPath:
         self.tokens: list[Token] = tokens
 
     def shape_in(self, properties: Mapping[str, Shape]) -> Shape:
-        """Return the shape at this path, from the shapes of properties. Raises DefinitionError if there is none."""
+        """Return the shape at this path. properties: all shapes, by name. Raises DefinitionError if there is none."""
         first = str(self.tokens[0])
         if first not in properties:
             raise DefinitionError(f"there is no property '{first[:80]}'")
@@ -44,7 +44,7 @@ class PropertyPath:
         return shape
 
     def read(self, properties: Mapping[str, Any]) -> Any:
-        """Return the value at this path in the properties of a step that ended. Raises StepFailure if there is none."""
+        """Return the value at this path in the properties of an ended step. Raises StepFailure if there is none."""
         value: Any = properties
         for token in self.tokens:
             value = _value_below(value, token)
@@ -54,7 +54,7 @@ class PropertyPath:
 
 
 def _is_name(member: str) -> bool:
-    """Return whether a member names the items of a list: OutputName, ChannelName, MetricName, Key."""
+    """Return whether a member names the items of a list, as OutputName, ChannelName, MetricName and Key do."""
     return member.endswith("Name") or member == "Key"
 
 

@@ -28,8 +28,11 @@ NUMBER = (int, float)
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """A retry policy. exceptions: after which it applies. interval: seconds before the first retry; each later one
-    waits rate times longer. attempts: the limit, or None if minutes limits the time since the first failure.
+    """A retry policy.
+
+    exceptions: the exception types after which it applies. interval: seconds before the first retry; the wait before
+    each later one is `rate` times longer. attempts: the limit on retries, or None if `minutes` limits the time since
+    the first failure.
     """
 
     exceptions: frozenset[str]
@@ -41,7 +44,7 @@ class RetryPolicy:
     def delay(self, retries: int, since: datetime.timedelta) -> float | None:
         """Return the seconds until the next retry, or None if there is none.
 
-        retries: how often this policy was applied. since: the time since the first failure.
+        retries: how many times this policy has been applied. since: the time since the first failure.
         """
         if self.attempts is not None and retries >= self.attempts:
             return None

@@ -26,15 +26,16 @@ TRIGGERS = {
     "Stopped": frozenset({"Stopped"}),
     "Any": frozenset({"Succeeded", "Failed", "Stopped"}),
 }
-Endings = dict[str, frozenset[str]]  # the statuses with which steps may have ended, by name
+Endings = dict[str, frozenset[str]]  # the statuses with which steps may have ended, by the steps' names
 
 
 @dataclass(frozen=True)
 class PipelineStep:
-    """A step. branch: of a step inside a Condition step, that step's name and the outcome for which this one runs.
+    """A step of a pipeline.
 
-    files: the output and the path of each property file, by name. needs: how all steps before this one may
-    have ended, filled in when all steps are known.
+    branch: for a step inside a Condition step, that step's name and the outcome for which this one runs.
+    files: the output and the path of each property file, by name. needs: the statuses with which the steps that this
+    one waits for may have ended, filled in when all steps are known.
     """
 
     name: str
@@ -50,7 +51,7 @@ class PipelineStep:
 
     @property
     def request_type(self) -> RequestStepType:
-        """The type of a step that creates a resource. Raises TypeError for another one."""
+        """The type of a step that creates a resource. Raises TypeError if it creates none."""
         if not isinstance(self.type, RequestStepType):
             raise TypeError(f"step {self.name} does not create a resource")
         return self.type

@@ -21,7 +21,7 @@ from recore.simulator.orchestration.pipelines.definitions.problems import Defini
 from recore.simulator.orchestration.pipelines.definitions.property_path import PropertyPath, find_item
 from recore.simulator.protocol.service_model import operation_model
 
-PATTERN_SECONDS = 2.0  # for all patterns of a step's arguments
+PATTERN_SECONDS = 2.0  # time limit for matching all patterns in a step's arguments
 BRANCHES = {"IfSteps": True, "ElseSteps": False}
 SUMMARIES, LIST_JOBS = "TrainingJobSummaries", "ListTrainingJobsForHyperParameterTuningJob"
 Document = dict[str, Any]
@@ -30,8 +30,8 @@ Document = dict[str, Any]
 class StepType:
     """A type of step.
 
-    name: in definitions. metadata: the member of a listed step's Metadata. options: members that only steps of some
-    types can have.
+    name: the type's name in definitions. metadata: its member in the Metadata of a listed step. options: the members
+    that steps of this type, but not of all types, can have.
     """
 
     name: ClassVar[str]
@@ -55,10 +55,10 @@ class StepType:
 
 
 class RequestStepType(StepType):
-    """A step that creates a resource; its arguments are the request without the name.
+    """A step that creates a resource; its arguments are the Create request without the resource's name.
 
-    kind: of the resource. runs: whether the resource is a job, which must end before the step does. uncached: paths of
-    members of the request that do not affect a cached result; a list on a path stands for all its items.
+    kind: the resource's kind. runs: whether the resource is a job, which must end before the step does. uncached: the
+    paths of request members that do not affect a cached result; a list on a path stands for all its items.
     """
 
     kind: ClassVar[str]
@@ -85,7 +85,7 @@ class RequestStepType(StepType):
         check_arguments(self.request_shape, arguments, scope, "Arguments", deadline, self.name_member)
 
     def check_property(self, arguments: Document, path: PropertyPath) -> None:
-        """Raise DefinitionError if Describe would return the property from the request, which does not have it."""
+        """Raise DefinitionError if Describe copies the property from the request, but the request does not have it."""
         shape: Any = self.request_shape
         value: Any = arguments
         for token in path.tokens:
@@ -150,7 +150,7 @@ class TrainingStepType(RequestStepType):
 
 
 class TuningStepType(RequestStepType):
-    """A step that runs a tuning job. The training jobs, the best first, are a property of the step."""
+    """A step that runs a tuning job. One of the step's properties lists the training jobs, the best first."""
 
     name = "Tuning"
     metadata = "TuningJob"
@@ -229,7 +229,7 @@ class ConditionStepType(StepType):
             yield from parse_condition(condition, scope).steps
 
     def branches(self, arguments: Document) -> list[tuple[bool, Any]]:
-        """Return the documents of the steps inside, each with the outcome for which it runs. Raises DefinitionError."""
+        """Return the documents of the inner steps, each with the outcome for which it runs. Raises DefinitionError."""
         checked = self._read(arguments)
         return [(outcome, document) for branch, outcome in BRANCHES.items() for document in checked.get(branch, [])]
 

@@ -4,23 +4,23 @@ from typing import Any
 
 from recore.simulator.state.records import Record, Store, StoredRecord
 
-# the kinds of records of executions, of the definitions with which they were started, and of those of pipelines
+# kinds of records: executions, the definitions they were started with, and the definitions of pipelines
 EXECUTION, EXECUTED_DEFINITION, DEFINITION = "PipelineExecution", "PipelineExecutionDefinition", "PipelineDefinition"
 RUNNING = ("Starting", "Executing", "Stopping")
 INTERNAL = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
 
 
 class StepRecords:
-    """The records of one execution's steps. all: those of the steps that have started, by name.
+    """The records of one execution's steps. all: the records of the steps that have started, by name.
 
-    Internal members: Position: the order of the starts. Job: the name of the resource that the current attempt creates.
-    Properties: which other steps refer to. CacheKey: of a step whose result will be kept. AttemptTime: when the current
-    attempt began. RetryAt: when a step that failed runs again. Retries: how often each of its retry policies was
-    applied. FirstFailed: when the first attempt failed.
+    Internal members: Position: the step's position in the order of the starts. Job: the name of the resource that the
+    current attempt creates. Properties: those that other steps can refer to. CacheKey: the key under which the result
+    will be cached. AttemptTime: when the current attempt began. RetryAt: when a step that failed runs again. Retries:
+    how many times each retry policy has been applied. FirstFailed: when the first attempt failed.
     """
 
     def __init__(self, store: Store, execution: str):
-        """Read the records. execution: its key."""
+        """Read the records. execution: the execution's key."""
         self._store, self._kind = store, f"PipelineStep {execution}"
         self.all: dict[str, StoredRecord] = dict(store.items(self._kind))
 

@@ -16,14 +16,14 @@ from recore.simulator.orchestration.pipelines.executions.step_run import StepRun
 from recore.simulator.orchestration.runner import Work
 from recore.simulator.state.records import Record, StoredRecord, now
 
-PERIOD = 0.05  # seconds between two polls of the jobs, for every POLLED_JOBS of them
+PERIOD = 0.05  # seconds between two polls of up to POLLED_JOBS jobs; proportionally longer for more
 POLLED_JOBS = 10
 MOST_PARALLEL = 50  # steps that run at a time, if ParallelismConfiguration does not limit them
 LONGEST_REASON = 1300  # characters
 
 
 class ExecutionWork(Work):
-    """The work of one execution. It waits for the jobs of its steps and never computes itself."""
+    """The work of one execution. It waits for the jobs of its steps and does no computation of its own."""
 
     _is_open = False
 
@@ -68,7 +68,7 @@ class ExecutionWork(Work):
     def _resume(self) -> None:
         """Start another attempt for jobs that ended with an earlier simulator, and finish attempts that had begun.
 
-        An attempt's job may run unrecorded if the simulator was killed or the disk was full.
+        If the simulator was killed or the disk was full, an attempt's job may be running without a record in its step.
         """
         ending = self._is_ending()
         for step, record in list(self._running()):
@@ -132,7 +132,7 @@ class ExecutionWork(Work):
                 self._steps.stop(step)
 
     def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, StoredRecord]]:
-        """Yield the steps that have started and not ended. waiting: include those that wait for another attempt."""
+        """Yield the steps that have started but not ended. waiting: include those that wait for another attempt."""
         for name, record in self._records.all.items():
             if record["StepStatus"] in RUNNING and (waiting or not record.internal.get("RetryAt")):
                 yield self._definition.steps[name], record
@@ -166,7 +166,7 @@ class ExecutionWork(Work):
         self.store.change(EXECUTION, self.key, ended)
 
     def _is_followed(self, failed: Record) -> bool:
-        """Return whether a step has run because this one failed."""
+        """Return whether another step was started because this one failed."""
         name, status = failed["StepName"], failed["StepStatus"]
         return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._records.all)
 

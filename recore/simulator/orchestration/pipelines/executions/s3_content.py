@@ -1,4 +1,4 @@
-"""Digests of objects on S3. Archives are compared by their files, because gzip stores the time."""
+"""Digests of objects on S3. Archives are compared by their files, because gzip stores the time of compression."""
 
 import hashlib
 import tempfile
@@ -12,9 +12,9 @@ from recore.simulator.compute.files import archives, transfers
 from recore.simulator.compute.files.output_files import Check
 
 ARCHIVES = (".tar.gz", ".tgz")
-# limits of an archive that is read; a larger one is compared by its ETag
+# limits for archives that are read (bytes, bytes of content, files); a larger archive is compared by its ETag
 LARGEST_ARCHIVE, LARGEST_CONTENT, MOST_FILES = 256 << 20, 1 << 30, 50_000
-COMPILED = "__pycache__"  # whose files contain the time of their sources
+COMPILED = "__pycache__"  # a folder whose files contain the modification times of their sources
 
 
 def objects(s3: Any, uri: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The results of cached steps, which are reused for equal requests while they are new enough and still on S3.
 
-The key of a result is a digest of the step's request, in which files on S3 are replaced by their contents.
+The key of a result is a digest of the step's request, in which S3 URIs are replaced with digests of their contents.
 """
 
 import contextlib
@@ -34,13 +34,13 @@ class StepCache:
         self._contents: dict[str, dict[str, str] | None] = {}
 
     def forget_contents(self) -> None:
-        """Forget what was read from S3. Called before steps start, because steps often read the same objects."""
+        """Forget what was read from S3. Called once before several steps start, as they often read the same objects."""
         self._contents.clear()
 
     def key(self, step: PipelineStep, request: Record) -> str:
         """Return the key under which the result of a step with this request is kept."""
         described = dict(request)
-        if model := self._store.get("Model", request.get("ModelName", "")):  # its name differs in each execution
+        if model := self._store.get("Model", request.get("ModelName", "")):  # each execution's model has another name
             described["ModelName"] = {name: value for name, value in model.items() if name not in OF_A_MODEL}
         source = request.get("TransformInput", {}).get("DataSource", {}).get("S3DataSource", {})
         if source.get("S3DataType") == "ManifestFile":
@@ -58,7 +58,7 @@ class StepCache:
         return []
 
     def find(self, step: PipelineStep, key: str) -> Record | None:
-        """Return an earlier result, with its execution's ARN, properties and metadata, or None if there is none."""
+        """Return an earlier result (the ARN of its execution, its properties and its metadata), or None."""
         entry = self._store.get(self._kind, key)
         if entry is None or (step.cache.expires is not None and now() - entry["Time"] > step.cache.expires):
             return None
@@ -86,7 +86,7 @@ class StepCache:
         return self._contents[uri]
 
     def _results(self, uri: str) -> dict[str, str]:
-        """Return the ETags of an output's objects, by key: the object of the URI itself, or those of a folder."""
+        """Return the ETags of an output's objects, by key: the object at the URI itself, or those in the folder."""
         key = uri.removeprefix("s3://").partition("/")[2].rstrip("/")
         tags = objects(self._platform.s3, uri).items()
         return {name: tag for name, tag in tags if name == key or name.startswith(f"{key}/")}
@@ -100,7 +100,7 @@ def cache_kind(pipeline: str) -> str:
 def cache_key(request: dict[str, Any], uncached: tuple[str, ...], contents: Contents) -> str:
     """Return a digest of a request without the members that do not affect its result.
 
-    uncached: the paths of these members. An S3 URI, also as JSON in a hyperparameter, is replaced by its content.
+    uncached: the paths of these members. S3 URIs, even as JSON in hyperparameters, become content digests.
     """
     kept = request
     for path in uncached:

@@ -22,14 +22,14 @@ from recore.simulator.orchestration.pipelines.definitions.step_types import (
 from recore.simulator.orchestration.runner import raise_if_unavailable, send
 from recore.simulator.state.records import Record
 
-RANDOM = 10  # characters at the end of a name
+RANDOM = 10  # random characters at the end of a name
 ALPHABET = string.ascii_letters + string.digits
 
 
 class StepResource:
     """The resource that one attempt of a step creates.
 
-    name: of the resource. A model package has another name, and its request has none.
+    name: the name of the resource. A model package has another name, and its request contains no name.
     """
 
     def __init__(self, platform: Platform, step_type: RequestStepType, name: str):
@@ -57,7 +57,7 @@ class StepResource:
         return str(answer[f"{self._type.kind}Arn"])
 
     def find_arn(self) -> str | None:
-        """Return the ARN of the resource if it exists, or None. A model package is created only once anyway."""
+        """Return the resource's ARN if it exists, or None. Model packages give None; a token keeps them unique."""
         record = None if self._is_package else self._record()
         return str(record[f"{self._type.kind}Arn"]) if record else None
 
@@ -82,7 +82,7 @@ class StepResource:
         return bool(status == "Completed")
 
     def stop(self) -> None:
-        """Request that the job stops, unless it has ended by itself. Raises OSError if the request failed."""
+        """Request that the job stop, unless it has already ended. Raises OSError if the request failed."""
         if self._type.runs:
             try:
                 send(self._platform, f"Stop{self._type.kind}", {self._type.name_member: self.name})
@@ -121,7 +121,7 @@ class StepResource:
             try:
                 send(self._platform, "CreateModelPackageGroup", {"ModelPackageGroupName": group})
             except ClientError:
-                if store.get("ModelPackageGroup", group) is None:  # otherwise another step has created it
+                if store.get("ModelPackageGroup", group) is None:  # if it exists, another step has created it
                     raise
 
 

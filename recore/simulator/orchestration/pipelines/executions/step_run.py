@@ -31,7 +31,7 @@ LONGEST_REASON = 1024  # characters
 
 
 class StepRun:
-    """The steps of one execution. records: of the steps; each change is written there."""
+    """Runs the steps of one execution. records: the steps' records, to which each change is written."""
 
     def __init__(self, work: Work, execution: StoredRecord, definition: PipelineDefinition, records: StepRecords):
         self._platform, self._execution, self._definition = work.platform, execution, definition
@@ -57,7 +57,7 @@ class StepRun:
             Job=None,
             **step.described,
         )
-        if isinstance(step.type, RequestStepType):  # other types have ended by the time they are written
+        if isinstance(step.type, RequestStepType):  # other steps have ended when their records are written
             self._records.put(step.name)
         self.attempt(step)
 
@@ -79,14 +79,14 @@ class StepRun:
 
     @contextlib.contextmanager
     def _or_fail(self, step: PipelineStep) -> Iterator[None]:
-        """Fail only this step after an error, not the whole execution: other steps have jobs.
+        """After an error, fail only this step, not the whole execution, because other steps may have jobs.
 
         Raises JobStopped if the simulator ends, and OSError if a change could not be written or requested.
         """
         try:
             yield
         except StepFailure as failure:
-            self._check()  # the cause may be the simulator's end
+            self._check()  # the error may be due to the simulator's end
             self.fail(step, failure)
         except (JobStopped, OSError):
             raise
@@ -100,7 +100,7 @@ class StepRun:
         return self._job_name(step) is not None and self._resource(step).was_interrupted()
 
     def adopt(self, step: PipelineStep) -> None:
-        """Record that the job of an attempt runs, if its creation was not recorded, so that it can be stopped."""
+        """Record that an attempt's job is running, if its creation was not recorded, so that it can be stopped."""
         if self._job_name(step) and (arn := self._resource(step).find_arn()):
             self._records.put(step.name, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}})
 
@@ -142,7 +142,7 @@ class StepRun:
                 self._keep(step, key, properties)
             except (JobStopped, OSError):
                 raise
-            except Exception:  # the step has succeeded anyway
+            except Exception:  # the step has succeeded even if its result is not cached
                 logger.exception("the result of step %s was not cached", step.name)
 
     def _keep(self, step: PipelineStep, key: str, properties: Record) -> None:
@@ -177,14 +177,14 @@ class StepRun:
         expression = parse(step.arguments["ErrorMessage"], self._definition.scope(step))
         try:
             message = as_text(expression.evaluate(self._context(step)))
-        except StepFailure as failure:  # the execution ends anyway
+        except StepFailure as failure:  # the execution ends even without the message
             message = str(failure)
         metadata = {step.type.metadata: {"ErrorMessage": message[:3072]}}
         reason = message[:LONGEST_REASON]
         self._records.put(step.name, StepStatus="Failed", EndTime=now(), FailureReason=reason, Metadata=metadata)
 
     def _create(self, step: PipelineStep, step_type: RequestStepType) -> None:
-        """Create the resource of the step, or find the result of an earlier step that did the same."""
+        """Create the resource of the step, or use the cached result of an earlier step that did the same."""
         if self._job_name(step) is None:
             execution = self._execution["PipelineExecutionArn"].rpartition("/")[2]
             prefix = self._resolve(step, {step_type.name_member}).get(step_type.name_member, "")
