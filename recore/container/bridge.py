@@ -53,7 +53,7 @@ async def forward(listening: socket.socket, address: str) -> None:
 
 
 def start(listening: socket.socket, address: str) -> None:
-    """Forward in a process that is not a child of this one, so that the command has only its own children."""
+    """Forward connections in a process that is not a child of this one: the command must have only its own children."""
     child = os.fork()
     if child:
         listening.close()

@@ -1,4 +1,4 @@
-"""The default hooks of PyTorch images, which serving.py uses for hooks that a script does not define."""
+"""The default hooks of PyTorch images. serving.py uses them if a script does not define its own."""
 
 import http.client
 import json
@@ -77,12 +77,12 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             content = json.dumps(content)
         response = Response(content, self.context.status, self.context.response_headers)
         if response.status_code >= 400:
-            sys.stderr.write(response.get_data(as_text=True) + "\n")  # one write, as other workers also write to it
+            sys.stderr.write(response.get_data(as_text=True) + "\n")  # one write, because workers share stderr
             sys.stderr.flush()
         return response
 
     def default_model_fn(self, model_dir: str) -> Any:
-        """Load model.pt, or the only other TorchScript file. Raises ValueError."""
+        """Load model.pt or, if it is missing, the only TorchScript file. Raises ValueError."""
         path = Path(model_dir, MODEL)
         if not path.is_file():
             files = [file for file in sorted(Path(model_dir).iterdir()) if file.is_file() and file.suffix in SUFFIXES]

@@ -4,15 +4,15 @@
 
 GET /ping: 200 once the model is loaded, or 503 and the reason if it did not load. POST /invocations: the response of
 the hooks, or 500 and the reason if one raises an error. GET /execution-parameters: the result of the module's
-execution_parameters_fn, which tells Batch Transform how to send its requests, or 404 without that function.
+execution_parameters_fn, which tells Batch Transform how to send its requests, or 404 if there is no such function.
 
 FILE defines the default hooks of another image: its make_hooks() returns an object like DefaultHooks.
 
-The module SAGEMAKER_PROGRAM (inference.py) is imported from the folder SAGEMAKER_SUBMIT_DIRECTORY, by default
-model/code, or code if that does not exist, below SAGEMAKER_BASE_DIR (/opt/ml). The model is in SM_MODEL_DIR, by default
-model in the same folder. Further settings with their defaults: SAGEMAKER_MODEL_SERVER_WORKERS (one per core),
-SAGEMAKER_MODEL_SERVER_TIMEOUT (60 seconds per request), MAX_CONTENT_LENGTH (100 MiB),
-SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT (application/json), SAGEMAKER_BIND_TO_PORT (8080).
+The module that SAGEMAKER_PROGRAM names (by default inference.py) is imported from SAGEMAKER_SUBMIT_DIRECTORY. This is
+model/code below SAGEMAKER_BASE_DIR (/opt/ml) by default, or code if model/code does not exist. The model is in
+SM_MODEL_DIR, by default model below SAGEMAKER_BASE_DIR. Further settings with their defaults:
+SAGEMAKER_MODEL_SERVER_WORKERS (one per core), SAGEMAKER_MODEL_SERVER_TIMEOUT (60 seconds per request),
+MAX_CONTENT_LENGTH (100 MiB), SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT (application/json), SAGEMAKER_BIND_TO_PORT (8080).
 """
 
 import argparse
@@ -44,7 +44,7 @@ from sagemaker_inference.errors import UnsupportedFormatError
 from sagemaker_inference.transformer import Transformer
 
 REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
-LARGEST_PAYLOAD = 100 * 2**20  # bytes, the limit of Batch Transform
+LARGEST_PAYLOAD = 100 * 2**20  # bytes; Batch Transform's limit
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 METHODS = {"/ping": READ_METHODS, "/invocations": ("POST", "OPTIONS"), "/execution-parameters": READ_METHODS}
 TEXT, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
@@ -54,7 +54,7 @@ Response = tuple[str, list[Header], bytes]  # status, headers, body
 
 
 class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
-    """Defaults for hooks that the user's module may omit, as in AWS's scikit-learn image; the toolkit has the others.
+    """Defaults of AWS's scikit-learn image for hooks that a module may omit; the toolkit provides the other defaults.
 
     needs_module: whether a user's module is required. transform, execution_parameters: functions like a module's
     transform_fn and execution_parameters_fn, used if there is no module. content_type: the default content type of a
@@ -72,7 +72,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
         """Decode a request into an array; text formats become float32. A single row or column of CSV becomes 1-D."""
         if content_type == content_types.CSV:
             return np.array(list(csv.reader(io.StringIO(input_data), strict=True)), dtype=np.float32).squeeze()
-        if content_type == content_types.NPZ:  # the toolkit in AWS's image cannot read it
+        if content_type == content_types.NPZ:  # the toolkit in AWS's image cannot read NPZ
             raise UnsupportedFormatError(content_type)
         data = super().default_input_fn(input_data, content_type)
         return data.astype(np.float32) if content_type == content_types.JSON else data
@@ -132,10 +132,10 @@ class LoadedModel:
             self.reason = f"the model did not load: {type(error).__name__}: {error}"
             trace = traceback.format_exc()
             write_error(trace)
-            # before the text is shortened, because a part of a path would not be replaced
+            # before the text is shortened, because a truncated path would not be replaced
             reason, trace = with_container_paths(self.reason), with_container_paths(trace)
             end = trace[401 - REASON_SIZE :]
-            if len(end) < len(trace):  # begin with a whole line, unless it is all part of one long line
+            if len(end) < len(trace):  # begin with a whole line, unless the text is one long line
                 end = end.partition("\n")[2] or end
             write_failure(f"{reason[:400]}\n{end}")
 
@@ -147,7 +147,7 @@ class LoadedModel:
             # the toolkit would continue without the module and fail later
             raise ModuleNotFoundError(f"no module {module!r} in {folder}: SAGEMAKER_PROGRAM names it")
         if not missing:
-            __import__(module)  # like a statement, because -X importtime does not report imports by importlib
+            __import__(module)  # like an import statement, because -X importtime does not report imports by importlib
         context = {"context": self._context} if self._context else {}
         self._transformer.validate_and_initialize(model_dir=os.environ["SM_MODEL_DIR"], **context)
         if missing:
@@ -214,7 +214,7 @@ class HookApplication:
             return text_response(413, f"the request is larger than {self._largest_payload} bytes")
         if len(body) < int(request.get("CONTENT_LENGTH") or 0):
             return text_response(400, "the request is shorter than its Content-Length")
-        # some AWS services send ContentType instead
+        # some AWS services send the header ContentType instead
         kind = request.get("HTTP_CONTENTTYPE") or request.get("CONTENT_TYPE") or self._model.content_type
         return self._model.respond(body, kind, request)
 
@@ -246,7 +246,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
             "timeout": self._timeout,  # per request; gunicorn does not count the time before a worker's first request
             "graceful_timeout": 3,  # seconds for requests in progress when the server is stopped
             "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108  gunicorn unlinks it
-            "control_socket_disable": True,  # it would be created in the user's home
+            "control_socket_disable": True,  # the socket would be created in the user's home
             "worker_abort": self._raise_timeout,
             "post_worker_init": self._note_loaded,
             "child_exit": self._halt_unless_loaded,
@@ -321,6 +321,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # unpickling looks up classes of the user's script in __main__, and must not find those of this file there
+    # unpickling looks up classes of the user's script in __main__, and must not find this file's classes there
     sys.modules["__main__"] = types.ModuleType("__main__")
     main()

@@ -7,7 +7,7 @@ resourceconfig.json and inputdataconfig.json in the same folder, and the channel
 `sagemaker_program` and `sagemaker_submit_directory` (a folder, a tar.gz or an S3 URI) specify the script and its
 source. The default source is the channel `code`, or the folder code if there is no such channel.
 
-The exit code is that of the script, or 128 + N if signal N ended it. After a failure, output/failure contains the last
+The exit code is the script's, or 128 + N if signal N ended it. After a failure, output/failure contains the last
 error lines of the script, at most 1024 characters, unless the script itself wrote that file. SIGTERM and SIGINT are
 forwarded to the script.
 """
@@ -36,7 +36,7 @@ STDERR_TAIL = 65536  # bytes at the end of stderr that are searched for the reas
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
-    """The toolkit's runner of the user's script, which also keeps the child process, for signals."""
+    """The toolkit's runner of the user's script. It also keeps the child process, to forward signals to it."""
 
     child: ClassVar[subprocess.Popen[bytes] | None] = None
 
@@ -44,7 +44,7 @@ class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
         """Run the script to completion. Raises ExecuteUserScriptError if it fails."""
         command = self._create_command()
         logging_config.log_script_invocation(command, self._env_vars)
-        command[-1] = command[-1].strip('"')  # the toolkit quotes a shell command, and removes the quotes here
+        command[-1] = command[-1].strip('"')  # the toolkit quotes a shell command; its runner strips the quotes
         variables = {name: value for name, value in os.environ.items() if name != "SM_STUDIO_LOCAL_MODE"}
         ScriptRunner.child = subprocess.Popen(command, cwd=environment.code_dir, env=variables)
         if ScriptRunner.child.wait():
@@ -59,7 +59,7 @@ def exit_code() -> int:
 
 
 def forward_signal(number: int, frame: FrameType | None) -> None:
-    """Forward a signal to the script; its end also ends this process. Before the script starts, exit immediately."""
+    """Forward a signal to the script; this process then ends with it. Before the script starts, exit immediately."""
     if ScriptRunner.child:
         ScriptRunner.child.send_signal(number)
         return
@@ -178,7 +178,7 @@ def main() -> int:
     os.environ.setdefault("PIP_DISABLE_PIP_VERSION_CHECK", "1")
     for folder in (environment.model_dir, environment.output_data_dir):
         Path(folder).mkdir(parents=True, exist_ok=True)
-    if shutil.which("which") is None:  # the toolkit looks for two AWS programs with it, and fails without it
+    if shutil.which("which") is None:  # the toolkit looks for two AWS programs with `which`, and fails without it
         environment.validate_smddprun = environment.validate_smddpmprun = lambda: False
     code = 0
     try:

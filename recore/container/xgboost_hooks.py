@@ -1,4 +1,4 @@
-"""The default hooks of XGBoost images for serving.py, for scripts and for the built-in algorithm."""
+"""The default hooks that serving.py uses in XGBoost images, for scripts and for the built-in algorithm."""
 
 import json
 import os
@@ -148,7 +148,7 @@ def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
 
 
 def make_hooks() -> DefaultInferenceHandler:
-    """Return the default hooks for a script if SAGEMAKER_PROGRAM is set, otherwise those of the algorithm."""
+    """Return the default hooks for a script if SAGEMAKER_PROGRAM is set, otherwise the built-in algorithm's."""
     if os.environ.get("SAGEMAKER_PROGRAM"):
         return XGBoostScriptHooks()
     os.environ.setdefault("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")  # for requests without an Accept header

@@ -38,10 +38,10 @@ CLIENTS = Path(__file__).parent / "clients"  # for PYTHONPATH: its sitecustomize
 
 
 class Simulator:
-    """SageMaker on this machine while the context is open. On exit, its processes and folders are removed.
+    """SageMaker on this machine while the context is open. On exit, its processes are ended and its folders removed.
 
     engine: "process", or "docker" to run jobs in containers.
-    isolation: the isolation of processes: "required" (refuse to start without bubblewrap), "auto" or "off".
+    isolation: how processes are isolated: "required" (refuse to start without bubblewrap), "auto" or "off".
     jobs_call: whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS.
     state: a folder that keeps S3 objects and records after the simulator ends; without it, nothing is kept.
     Entering the context raises OSError if isolation is required and bubblewrap does not work, if no Docker engine
@@ -61,7 +61,7 @@ class Simulator:
         engine: str = "process",
         jobs_call: bool = False,
     ) -> None:
-        """Store the settings only: entering the context opens and starts everything."""
+        """Only store the settings: entering the context opens and starts everything."""
         self._settings = port, isolation, engine
         self._jobs_call = jobs_call
         self._state = State(state) if state else None
@@ -80,7 +80,7 @@ class Simulator:
         self._ends.close()
 
     def _start(self, ends: contextlib.ExitStack) -> None:
-        """Start everything. Clients are answered after the state of an earlier simulator has been restored.
+        """Start everything. Clients are answered only after the state of an earlier simulator has been restored.
 
         Each step's clean-up is registered before or with the step, because an interrupt can arrive at any moment.
         """
@@ -109,7 +109,7 @@ class Simulator:
         if self._state:
             answer = self._state.write_through(answer)
             self._state.restore()
-        with self._jobs.delayed():  # resumed work sends requests, which are answered after `http.start`
+        with self._jobs.delayed():  # resumed work sends requests, which are answered only after `http.start`
             for resource in resources:
                 resource.resume()
             http = HttpServer(answer, listening)
@@ -177,7 +177,7 @@ class Simulator:
         trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
         iam = self.client("iam")
-        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):  # by another simulator of this process
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):  # another simulator may have created it
             iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy)
         session = self.client("sts").assume_role(RoleArn=ROLE_ARN, RoleSessionName="simulate")
         self._credentials = session["Credentials"]

@@ -16,9 +16,9 @@ LOCAL = ["127.0.0.1", ".localhost"]  # S3's clients put the bucket's name before
 
 
 class Application:
-    """The WSGI application. It refuses requests of web pages, because they could run code in a job.
+    """The WSGI application. It refuses requests from web pages, because they could run code in a job.
 
-    A browser sends an Origin header with them, or the page's own host name if that resolves to this machine.
+    With such a request, a browser sends an Origin header, or the page's own host name if it resolves to this machine.
     """
 
     def __init__(self, resources: Sequence[Resource]) -> None:

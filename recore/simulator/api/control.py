@@ -12,7 +12,7 @@ from recore.simulator.protocol.service_model import operation_model, read_reques
 from recore.simulator.resources.resource import Resource
 
 TARGET = "SageMaker."
-LARGEST = 4 << 20  # bytes of a request
+LARGEST = 4 << 20  # bytes; the size limit of a request
 
 
 class ControlPlane:
@@ -44,10 +44,10 @@ class ControlPlane:
 
 
 def _document(body: bytes) -> Any:
-    """Parse the JSON document of a body. Raises ServiceError if the body is not JSON, or not UTF-8."""
+    """Parse the JSON document in a request's body. Raises ServiceError if the body is not JSON, or not UTF-8."""
     try:
         document = json.loads(body.decode() or "{}", parse_constant=_no_constant)
-        json.dumps(document, ensure_ascii=False).encode()  # an escape can be half of a surrogate pair
+        json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
     except (ValueError, RecursionError) as error:
         raise ServiceError("SerializationException", f"The body is not JSON: {str(error)[:200]}") from None
     return document

@@ -1,7 +1,7 @@
 """The HTTP server: waitress, extended for moto and SageMaker's clients.
 
 One thread reads all sockets and passes on only complete requests, so that a slow or silent client occupies a
-connection but no worker. Until then large bodies are on disk, in unnamed files that disappear with the process.
+connection but no worker. Large bodies are kept on disk, in unnamed files that disappear with the process.
 """
 
 import contextlib
@@ -31,11 +31,11 @@ from recore.simulator.protocol.errors import ServiceError, disk_full_response, j
 
 CONNECTIONS = 2000
 WORKERS = 100  # threads for all requests except invocations
-INVOCATIONS = "/endpoints/"  # the beginning of the paths of invocations
+INVOCATIONS = "/endpoints/"  # prefix of the paths of invocations
 SILENCE = 60  # seconds after which a client that stops sending in the middle of a request is disconnected
-LINE = 4 << 10  # largest size of a line between chunks, in bytes
+LINE = 4 << 10  # bytes; the longest line allowed between chunks
 DISK = 1 << 20  # bytes; larger bodies are kept on disk
-CLOSING = 10.0  # seconds that requests in progress have to end
+CLOSING = 10.0  # seconds within which requests in progress must end
 CODES = {413: "RequestEntityTooLarge", 431: "RequestHeaderFieldsTooLarge", 501: "NotImplemented"}
 ORIGIN = re.compile("(?:[^/?#:]+://[^/?#]*)?/*")  # the part of a URL before the path, and the path's first slashes
 USER_METADATA = re.compile(rb"^(x-amz-meta-[^:\s]*_[^:\s]*):[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
@@ -51,11 +51,11 @@ class HttpServer:
         self._application, self._listening = application, listening
         self._sockets: dict[int, Any] = {}
         self._workers = RequestThreads()
-        self._ends = contextlib.ExitStack()  # callbacks in reverse order
+        self._ends = contextlib.ExitStack()  # callbacks, called in reverse order
         self._ending = False
 
     def start(self) -> None:
-        """Start to answer requests. If this is interrupted, `close` ends what has been started."""
+        """Start answering requests. If this is interrupted, `close` ends what has been started."""
         self._ends.callback(wasyncore.close_all, self._sockets, ignore_all=True)
         self._server = create_server(
             self._application, map=self._sockets, sockets=[self._listening], _dispatcher=self._workers, **settings()
@@ -99,7 +99,7 @@ def settings() -> dict[str, Any]:
         "channel_timeout": SILENCE,
         "cleanup_interval": 5,
         "max_request_header_size": 64 << 10,
-        "max_request_body_size": (5 << 30) + (64 << 20),  # S3 accepts 5 GiB in one request, and signed chunks add some
+        "max_request_body_size": (5 << 30) + (64 << 20),  # S3 accepts 5 GiB per request; signed chunks add to that
         "inbuf_overflow": DISK,
         "outbuf_overflow": 1 << 60,  # moto's responses are in memory anyway
         "outbuf_high_watermark": 1 << 60,  # so that no worker waits for a client that reads slowly
@@ -110,10 +110,10 @@ def settings() -> dict[str, Any]:
 
 
 class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """A thread for each invocation of an endpoint, and a number of threads for all other requests.
+    """A thread for each invocation of an endpoint, and a fixed number of threads for all other requests.
 
-    An invocation waits for a model's server for up to a minute. Meanwhile it must not delay the invocations of other
-    endpoints, or the requests of a server that reads its model from S3. Only the number of connections limits it.
+    An invocation may wait up to a minute for a model's server. It must not delay invocations of other endpoints, or
+    requests from a server that reads its model from S3. Only the limit on connections limits their number.
     """
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         threading.Thread(target=self._invoke, args=(channel,), name="invocation", daemon=True).start()
 
     def end(self, deadline: float) -> None:
-        """Wait until the invocations are answered, then end the other threads. deadline: in time.monotonic()."""
+        """Wait until the invocations are answered, then end the other threads. deadline: a time.monotonic() value."""
         with self._changed:
             self._changed.wait_for(lambda: not self._invocations, deadline - time.monotonic())
         self.shutdown(timeout=max(deadline - time.monotonic(), 0))
@@ -156,7 +156,7 @@ class DiskFull(Error):  # type: ignore[misc]
 class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
     """The body of a request. If it does not fit on the disk, it is read to its end, but not kept.
 
-    Otherwise the client would find its connection closed while it is sending, and not read the reason.
+    Otherwise the connection would be closed while the client is still sending, and it would not read the reason.
     """
 
     is_lost = False
@@ -183,7 +183,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
 
     def __init__(self, settings: Any):
         super().__init__(settings)
-        self.underscored: dict[str, str] = {}  # by name in the WSGI environment, as moto expects them
+        self.underscored: dict[str, str] = {}  # header names by their names in the WSGI environment, for moto
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
@@ -204,14 +204,14 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError(str(error)) from None
         if self.body_rcv is not None:
             self.body_rcv.buf = BodyBuffer(DISK)
-        # moto reads from the URI which slashes of a key are %2F; it begins with a single slash and the bucket's name
+        # moto needs the URI to tell which slashes of a key are written as %2F, and expects a single slash at its start
         self.request_uri = ORIGIN.sub("/", self.request_uri, count=1)
         quoted = re.split("[?#]", self.request_uri, maxsplit=1)[0]
         self.path = "/" + unquote_to_bytes(quoted.encode("latin-1")).decode("latin-1").lstrip("/")
         values: dict[str, list[str]] = {}
         for name, value in USER_METADATA.findall(header):
             key = name.decode("latin-1").upper().replace("-", "_")
-            if key not in self.headers:  # a header may have the same name with dashes
+            if key not in self.headers:  # another header may have the same name with dashes
                 self.underscored.setdefault(f"HTTP_{key}", name.decode("latin-1"))
                 values.setdefault(key, []).append(value.strip(b" \t").decode("latin-1"))
         self.headers |= {key: ",".join(several) for key, several in values.items()}
@@ -233,7 +233,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         return environ
 
     def build_response_header(self) -> bytes:
-        """Restore the case of headers' names, which waitress capitalises but S3 metadata must keep."""
+        """Restore the case of header names: waitress capitalises them, but names of S3 metadata must not change."""
         names = {"-".join(part.capitalize() for part in name.split("-")): name for name, _ in self.response_headers}
         first, *lines = super().build_response_header().decode("latin-1").split("\r\n")
         parts = (line.partition(":") for line in lines)
@@ -242,7 +242,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
 
 
 class RefusalTask(ErrorTask):  # type: ignore[misc]
-    """A request that is not HTTP, or is too large. It gets an error in SageMaker's format."""
+    """A request that is not HTTP, or is too large. The response is an error in SageMaker's format."""
 
     def execute(self) -> None:
         error = self.request.error

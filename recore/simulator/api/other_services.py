@@ -1,4 +1,4 @@
-"""The other services of AWS: moto, and the one operation of IAM that it lacks."""
+"""AWS's other services: moto, and the one IAM operation that moto lacks."""
 
 import errno
 import io
@@ -25,7 +25,7 @@ from recore.simulator.protocol.errors import (
 )
 
 logger = logging.getLogger(__name__)
-# moto's sessions, which look up names of regions and services, would fail if the user's configuration is invalid
+# moto's sessions, which look up names of regions and services, would fail if the user's configuration were invalid
 moto.core.base_backend.Session = own_session  # type: ignore[attr-defined]
 moto.core.utils.Session = own_botocore_session  # type: ignore[attr-defined]
 alarms.install()
@@ -36,11 +36,11 @@ FORM, XML = "application/x-www-form-urlencoded", "text/xml"
 
 
 class OtherServices:
-    """A WSGI application that answers for all services except SageMaker."""
+    """A WSGI application that answers requests to all services except SageMaker."""
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(_create_application)
-        # for each request moto reads the folder of its services, which takes half of the time for a small object
+        # for each request moto would list its folder of services, which takes half the time for a small object
         cached = lru_cache(1000)(self._moto.get_backend_for_host)
         self._moto.get_backend_for_host = cached  # type: ignore[method-assign]
 
@@ -61,7 +61,7 @@ class OtherServices:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             response = disk_full_response(service)
-        except Exception as error:  # also if moto does not know the service
+        except Exception as error:  # for example, if moto does not know the service
             logger.exception("a request failed")
             response = json_response(ServiceError("InternalFailure", f"{service}: {error!r}"[:1000], 500))
         return response(environ, start_response)
@@ -80,7 +80,7 @@ def _create_application(service: Any) -> Any:
 def _not_installed(service: str, package: str | None, mimetype: str) -> Response:
     """Return the response for a service of moto whose packages are not in requirements/recore.txt.
 
-    mimetype: of the request. Clients that send forms expect XML.
+    mimetype: the request's MIME type. Clients that send forms expect XML.
     """
     reason = f"the Python package {package} is not installed; `pip install 'moto[server]'` installs it"
     message = f"The simulator does not support {service}: {reason}"

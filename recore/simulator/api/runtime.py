@@ -1,7 +1,7 @@
-"""SageMaker's runtime, a REST interface: a path for each operation, members in headers, and a body of any content.
+"""SageMaker's runtime, a REST interface: a path for each operation, members in headers, and a body of any type.
 
-A resource that has a method with an operation's name (InvokeEndpoint, ...) answers it: the method gets the members of
-the request and returns those of the response, as the runtime's service model describes them.
+A resource that has a method named after an operation (InvokeEndpoint, ...) answers that operation: the method gets the
+request's members and returns the response's members, as the runtime's service model describes them.
 """
 
 import json
@@ -21,11 +21,11 @@ from recore.simulator.protocol.errors import ServiceError, make_response, respon
 from recore.simulator.protocol.service_model import read_request
 from recore.simulator.resources.resource import Resource
 
-LARGEST = 25 << 20  # bytes of a request
+LARGEST = 25 << 20  # bytes; the size limit of a request
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 EVENT_HEADERS = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
-LARGEST_EVENT = 8 << 20  # bytes: botocore accepts 24 MiB
-TEXT = 7  # the type of an event header's value
+LARGEST_EVENT = 8 << 20  # bytes; botocore accepts up to 24 MiB
+TEXT = 7  # the type code of a string in an event header
 
 
 @cache
@@ -78,7 +78,7 @@ class Runtime:
 
 
 def _rule(operation: OperationModel) -> Rule:
-    """Return the path and the method of an operation."""
+    """Return the routing rule for an operation: its path and method."""
     path = operation.http["requestUri"].replace("{", "<").replace("}", ">")
     return Rule(path, endpoint=operation, methods=[operation.http["method"]])
 
@@ -105,13 +105,13 @@ def _respond(operation: OperationModel, answer: dict[str, Any]) -> Response:
 
 
 def _event_stream(body: bytes) -> bytes:
-    """Return a body as PayloadPart events of AWS's event stream, at least one."""
+    """Return a body as one or more PayloadPart events of AWS's event stream."""
     starts = range(0, max(len(body), 1), LARGEST_EVENT)
     return b"".join(_event(body[start : start + LARGEST_EVENT]) for start in starts)
 
 
 def _event(payload: bytes) -> bytes:
-    """Encode an event: its length and that of its headers, their checksum, headers, payload, and a checksum of all."""
+    """Encode an event: its length, its headers' length, a checksum of both, headers, payload, and a checksum of all."""
     headers = b"".join(_event_header(name, value) for name, value in EVENT_HEADERS.items())
     lengths = struct.pack("!II", 16 + len(headers) + len(payload), len(headers))
     start = lengths + struct.pack("!I", crc32(lengths)) + headers

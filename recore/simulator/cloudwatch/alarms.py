@@ -27,7 +27,7 @@ ALARM_METHODS = (  # methods of moto's backend that return alarms
     "get_alarms_by_alarm_names",
     "get_alarms_by_state_value",
 )
-MAX_COUNTS = 100_000  # the sum of all counts in one request
+MAX_COUNTS = 100_000  # the largest allowed sum of all counts in one request
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class AlarmState:
 class Alarm(moto.cloudwatch.models.Alarm):
     """A moto alarm that can be evaluated. Thread-safe.
 
-    It has the name of moto's class, because moto's responses depend on the name.
+    The class has the same name as moto's, because moto's responses depend on it.
     """
 
     def __init__(self, *arguments: Any, **members: Any):
@@ -162,12 +162,12 @@ def _after_check(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _after_count(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap moto's put_metric_data, which stores a value as often as its count says, to refuse large counts."""
+    """Wrap moto's put_metric_data, which stores a value as many times as its count says, to refuse large counts."""
 
     @functools.wraps(method)
     def put(backend: CloudWatchBackend, namespace: str, metric_data: list[dict[str, Any]]) -> Any:
         counted = sum(float(count) for datum in metric_data for count in datum.get("Counts") or [])
-        if not counted <= MAX_COUNTS:  # true also for NaN
+        if not counted <= MAX_COUNTS:  # also true for NaN
             raise ValidationError(f"Counts that add up to more than {MAX_COUNTS:,} are not simulated")
         return method(backend, namespace, metric_data)
 

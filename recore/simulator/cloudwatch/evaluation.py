@@ -48,7 +48,7 @@ def alarm_state(
 def data_points(data: Iterable[MetricDatumBase], alarm: Alarm, now: datetime.datetime) -> Points:
     """Return the alarm's statistic for each period of its evaluation range, oldest first; None for missing data.
 
-    The last period ends now. now: a naive time in UTC, like moto's.
+    now: the end of the last period, a naive time in UTC, like moto's.
     """
     periods: list[list[MetricDatumBase]] = [[] for _ in range(alarm.evaluation_periods + EXTRA)]
     dimensions = _pairs(alarm.dimensions)

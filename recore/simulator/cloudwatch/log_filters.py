@@ -1,4 +1,4 @@
-"""FilterLogEvents with a prefix of stream names, which moto ignores: it returns the events of all streams."""
+"""Makes FilterLogEvents obey a prefix of stream names: moto ignores it and returns the events of all streams."""
 
 import functools
 from collections.abc import Callable
@@ -11,7 +11,7 @@ NAMES, PREFIX = "logStreamNames", "logStreamNamePrefix"
 
 
 def install() -> None:
-    """Replace the prefix by the names of matching streams before moto's method is called. Called once."""
+    """Replace the prefix with the names of matching streams before moto's method is called. Called once."""
     method: Callable[[Any], str] = LogsResponse.filter_log_events
 
     @functools.wraps(method)

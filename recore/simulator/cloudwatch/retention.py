@@ -23,11 +23,11 @@ RESOLUTIONS = (
     (datetime.timedelta(hours=3), 60),
 )
 EXPIRY = datetime.timedelta(days=455)
-MAX_DATA = 500_000  # about 300 MB
+MAX_DATA = 500_000  # data points, about 300 MB
 PUT_DATA = 10_000  # data points between two clean-ups
 STREAM = 64 << 20  # bytes of memory for one log stream, more than is kept of a job's output
 STREAMS = 512 << 20  # bytes of memory for all log streams
-PUT_BYTES = 32 << 20  # bytes between two clean-ups
+PUT_BYTES = 32 << 20  # bytes of events between two clean-ups
 EVENT = 300  # bytes of memory that an event needs in addition to its message
 NOT_KEPT = "[earlier events are not kept]"
 
@@ -43,7 +43,7 @@ def install() -> None:
 
 
 def aged(data: Iterable[MetricDatumBase], now: datetime.datetime) -> list[MetricDatumBase]:
-    """Return the metric data that CloudWatch would still have at a time, at most the newest MAX_DATA.
+    """Return the metric data that CloudWatch would still have at the time `now`, but at most the newest MAX_DATA.
 
     now: a naive time in UTC.
     """
@@ -93,12 +93,12 @@ def _count(data: list[dict[str, Any]]) -> int:
 
 
 def _age_metrics(backend: CloudWatchBackend) -> None:
-    count = len(backend.metric_data)  # other threads append meanwhile
+    count = len(backend.metric_data)  # other threads may append data at the same time
     backend.metric_data[:count] = aged(backend.metric_data[:count], utcnow())
 
 
 def _merged(data: list[MetricDatumBase]) -> MetricDatumBase:
-    """Merge the data of a period into one datum with the time of the first."""
+    """Merge the data of a period into one datum, with the time of the first datum."""
     if len(data) == 1:
         return data[0]
     first = data[0]
@@ -134,5 +134,5 @@ def _keep_newest(stream: LogStream, limit: int) -> int:
 
 
 def _size(event: dict[str, Any]) -> int:
-    """Return the bytes of memory that a log event uses."""
+    """Return how many bytes of memory a log event uses."""
     return EVENT + sys.getsizeof(event["message"])

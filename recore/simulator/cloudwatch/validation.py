@@ -1,4 +1,4 @@
-"""The documented checks of CloudWatch's PutMetricAlarm, because moto accepts every alarm."""
+"""The checks that CloudWatch documents for PutMetricAlarm; moto itself accepts every alarm."""
 
 import math
 from collections.abc import Iterator, Mapping

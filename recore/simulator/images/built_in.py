@@ -7,7 +7,7 @@ ALGORITHMS = frozenset(
     xgboost-neo
     """.split()
 )
-# prefixes of names
+# prefixes of image names
 FRAMEWORKS = tuple(
     """
     autogluon detailed-profiler-processing djl huggingface mxnet pytorch sagemaker-chainer sagemaker-clarify

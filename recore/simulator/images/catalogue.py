@@ -1,4 +1,4 @@
-"""The families of images, and the family of an image."""
+"""The families of images, and functions that find an image's family."""
 
 from collections.abc import Mapping
 
@@ -9,20 +9,20 @@ FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, pytorch.FAMILY)
 
 
 def find_family(image: str) -> ImageFamily | None:
-    """Return the family of an image by its name, or None if it belongs to none."""
+    """Find the family of an image by the image's name. Return None if it belongs to none."""
     name = image_name(image)
     return next((family for family in FAMILIES if family.repositories.fullmatch(name)), None)
 
 
 def family_of(image: str) -> ImageFamily:
-    """Return the family whose environment is used for jobs with this image."""
+    """Return the family whose Python environment runs jobs with this image."""
     return find_family(image) or scikit_learn.FAMILY
 
 
 def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
-    """Return whether an image's container on AWS would start serving without a network. variables: its environment.
+    """Return whether an image's container on AWS would start serving without a network.
 
-    Images without a family are assumed not to need a network.
+    Images without a family are assumed not to need a network. variables: the container's environment.
     """
     family = find_family(image)
     return family is None or family.serves_offline(image, variables)

@@ -1,4 +1,4 @@
-"""A family of images: the programs and the Python that replace its images if jobs run as processes."""
+"""A family of images: the programs and the Python environment that replace the images if jobs run as processes."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -58,7 +58,7 @@ class ImageFamily:
         return {self.version_variable: version} if self.version_variable and version else {}
 
     def own_metrics(self, image: str) -> list[dict[str, str]]:
-        """Return SageMaker's metric definitions for its image, or none for another image with this name."""
+        """Return SageMaker's metric definitions for an image of the family, or none if its tag is not SageMaker's."""
         if not self._has_tag_of(image):
             return []
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
@@ -84,15 +84,15 @@ class ImageFamily:
         return ["python", "-P", SERVING, *hooks, "--bind", f"unix:{socket}"]
 
     def serves_offline(self, image: str, variables: Mapping[str, str]) -> bool:
-        """Return whether an image's `serve` starts without a network. variables: its environment."""
-        # pip's variable has the opposite meaning of its name: 0, no, false and off disable build isolation
+        """Return whether an image's `serve` starts without a network. variables: the container's environment."""
+        # pip's variable means the opposite of its name: 0, no, false and off disable build isolation
         isolation = variables.get("PIP_NO_BUILD_ISOLATION", "").strip().lower()
         if isolation in ("0", "no", "false", "off", "n", "f"):
             return True
         return self.builds_to_serve is None or not self.builds_to_serve.fullmatch(image_name(image))
 
     def _has_tag_of(self, image: str) -> bool:
-        """Return whether an image has one of the family's tags, or none."""
+        """Return whether an image has one of the family's tags, or no tag."""
         tag = image_tag(image)
         return not (self.tags and tag) or self.tags.fullmatch(tag) is not None
 

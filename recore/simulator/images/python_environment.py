@@ -13,7 +13,7 @@ class PythonEnvironment:
     """A virtual environment.
 
     prefix: its folder. folders: folders that its Python must be able to read. packages: folders that it searches for
-    packages. markers: environment markers of requirements that differ from those of the Python that runs this code.
+    packages. markers: values of environment markers, if they differ from those of the Python that runs this code.
     """
 
     prefix: Path

@@ -41,7 +41,7 @@ class Bubblewrap(Isolation):
         if sandbox.network:
             arguments += ["--ro-bind", str(sandbox.network.folder), network.FOLDER]
             command = network.bridged([str(python.program), "-P", BRIDGE], command)
-        # bubblewrap starts outside the sandbox and must not get the job's variables: the loader obeys some of them
+        # bubblewrap starts outside the sandbox and must not get the job's variables: the dynamic loader obeys some
         for name, value in environment.items():
             arguments += ["--setenv", name, value]
         return Launch(command, {}, "/", bubblewrap=[self._program, *arguments, "--chdir", folder])
@@ -77,7 +77,7 @@ def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
     (root / "etc/group").write_text(f"root:x:{os.getgid()}:\n")
     arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "algo-1"]
     arguments += ["--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev"]
-    arguments += ["--ro-bind", "/proc/sys", "/proc/sys"]  # root may be able to write to it otherwise
+    arguments += ["--ro-bind", "/proc/sys", "/proc/sys"]  # otherwise root may be able to write to it
     arguments += ["--size", str(SHM), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     arguments += ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):

@@ -121,7 +121,7 @@ def connected() -> Iterator[docker.DockerClient]:
 
 
 def process_label(process: psutil.Process) -> str:
-    """Return an identifier of a simulator's process that stays unique if its PID is reused."""
+    """Return an identifier of a simulator's process that stays unique even if its PID is reused."""
     return f"{process.pid}-{int(process.create_time())}"
 
 
@@ -191,7 +191,7 @@ def _digest(folder: Path) -> str:
 
 
 def assign_owner(*folders: Path) -> str:
-    """Make the user that a container runs as the owner of the folders, and return that user.
+    """Make a container's user the owner of the folders, and return that user.
 
     The container runs as the caller, so that the caller owns its output, or as nobody if the caller is root.
     """

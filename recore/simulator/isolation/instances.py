@@ -3,17 +3,17 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-# GiB of memory per CPU by prefix of the family's name, longer prefixes first, and for all other families
+# GiB of memory per CPU: by prefix of the family's name, longer prefixes first, and for all other families
 GIB_PER_CPU = {"g6e": 8, "gr6": 8, "p4": 12, "p5": 10, "inf": 2, "c": 2, "r": 8, "x": 16, "p": 8}
 OTHER_GIB_PER_CPU = 4
-GIB = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}  # exceptions
+GIB = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}  # exceptions to these rules
 
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance: bytes of memory, number of CPUs, and bytes of the volume, or None if it is not limited.
+    """An instance: bytes of memory, number of CPUs, and bytes of the volume (None if it is not limited).
 
-    folders: the folders on the volume, which are all that commands can write to; none is below another. memory_use: a
+    folders: the folders on the volume, the only ones that commands can write to; none is below another. memory_use: a
     file in which commands that share the memory record how much each of them uses.
     """
 

@@ -15,8 +15,8 @@ PORT = 4566  # on a job's own loopback interface
 class Network:
     """What jobs need to call the simulator.
 
-    folder: the folder of its socket. endpoint: its address outside jobs. variables: a job's environment for boto3,
-    without the address.
+    folder: the folder of the simulator's socket. endpoint: the simulator's address outside jobs. variables: the
+    environment variables that boto3 needs in a job, except for the address.
     """
 
     folder: Path
@@ -29,7 +29,7 @@ class Network:
 
 
 def listen(folder: Path) -> socket.socket:
-    """Create the folder and a listening socket in it to which jobs of any user can connect."""
+    """Create the folder and, in it, a listening socket to which jobs of any user can connect."""
     folder.mkdir(0o755)
     listening = socket.socket(socket.AF_UNIX)
     try:

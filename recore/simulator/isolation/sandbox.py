@@ -27,7 +27,7 @@ class Launch:
     """A command to be started on this machine, with its environment and working folder.
 
     container: Docker's settings, if the command runs in a container. bubblewrap: bubblewrap's own command line, if the
-    command runs in its sandbox. It sets the command's environment; bubblewrap's own environment is empty.
+    command runs in its sandbox. bubblewrap sets the command's environment; its own environment is empty.
     """
 
     command: list[str]
@@ -44,7 +44,7 @@ class Sandbox:
     folder: the job's folder, whose subfolder `ml` becomes /opt/ml. isolation: restricts the job to the folder. image:
     the container image that the job names. libraries: a read-only folder of packages that were installed for the job.
     shared: folders of this machine by their paths in the job. network: what the job needs to call the simulator, or
-    None if it may not.
+    None if the job may not call it.
     """
 
     folder: Path
@@ -123,7 +123,7 @@ class Isolation:
         raise NotImplementedError
 
     def networked(self, sandbox: Sandbox, command: list[str]) -> Launch:
-        """Return how to install packages for a job: with the job's Python and the network, outside its sandbox.
+        """Return how to install a job's packages: with the job's Python and the network, outside the job's sandbox.
 
         command: the arguments of Python.
         """

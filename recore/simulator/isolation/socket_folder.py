@@ -10,16 +10,16 @@ from pathlib import Path
 from recore import locked
 
 PREFIX = "recore-sockets-"
-NAME = "http"  # a socket's name in the folder of its server
-MAX_PATH = 107  # bytes of the path of a Unix socket
-NUMBERS = itertools.count()  # for the servers' folders
-BELOW = len(f"/{PREFIX}12345678/12345678/{NAME}")  # bytes that a socket's path has below the parent
+NAME = "http"  # a socket's name in its server's folder
+MAX_PATH = 107  # bytes; the longest path of a Unix socket
+NUMBERS = itertools.count()  # for the names of the servers' folders
+BELOW = len(f"/{PREFIX}12345678/12345678/{NAME}")  # bytes of a socket's path below the parent folder
 
 
 def make() -> tuple[Path, locked.Locked]:
     """Create a folder that only this user can access, locked by this process. Remove folders of ended processes.
 
-    It is created in the first suitable folder of `parents`. Raises OSError if none is suitable.
+    The new folder is in the first suitable folder of `parents`. Raises OSError if none is suitable.
     """
     reasons = []
     for parent in parents():
@@ -40,7 +40,7 @@ def make() -> tuple[Path, locked.Locked]:
 
 
 def for_server(folder: Path) -> Path:
-    """Return the path of a new folder, not created yet, for the socket of one server of this process."""
+    """Return an unused path for the folder of one server's socket. The folder is not created."""
     return folder / f"{next(NUMBERS):08x}"
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 
 def translated(text: str, paths: dict[str, Path]) -> str:
-    """Replace a job's paths in a text with those of this machine, quoted in URLs and escaped in JSON.
+    """Replace a job's paths in a string with this machine's paths, quoted in URLs and escaped in JSON.
 
     A path that is only part of another path is not replaced.
     """
@@ -26,7 +26,7 @@ def translated(text: str, paths: dict[str, Path]) -> str:
 
 
 def translated_in_shell(script: str, paths: dict[str, Path]) -> str:
-    """Replace a job's paths in a shell script with those of this machine, quoted as each context requires."""
+    """Replace a job's paths in a shell script with this machine's paths, quoted as each context requires."""
     for inside, outside in paths.items():
         first, *parts = re.split(rf"(?<![\w.]){re.escape(inside)}(?![\w.-])", script)
         in_quotes, bare = re.sub(r'(["$`\\])', r"\\\1", str(outside)), shlex.quote(str(outside))

@@ -1,4 +1,4 @@
-"""The only region and the only account of the simulator."""
+"""The simulator's only region and only account."""
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"

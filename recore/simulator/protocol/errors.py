@@ -16,7 +16,7 @@ JSON = "application/x-amz-json-1.1"
 
 
 class ServiceError(Exception):
-    """An error of the service, with its code, a message for the caller, and further members."""
+    """An error that the service returns: its code, a message for the caller, and further members."""
 
     def __init__(self, code: str, message: str, status: int = 400, **members: Any):
         super().__init__(message)
@@ -54,7 +54,7 @@ def json_response(error: ServiceError) -> Response:
 def disk_full_response(service: str) -> Response:
     """Return the response to a request whose data does not fit on this machine's disk.
 
-    service: for which the request is signed. Clients do not retry after this status.
+    service: the service for which the request is signed. Clients do not retry after this status.
     """
     message = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
     if service != "s3":

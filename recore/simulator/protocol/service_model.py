@@ -15,11 +15,11 @@ from botocore.validate import ParamValidator
 from recore.simulator.own_session import own_botocore_session
 from recore.simulator.protocol.errors import ServiceError, validation_error
 
-DEEPEST = 50  # levels in a request, because recursive shapes have no limit
-MOST_VALUES = 50_000  # in a request, because each invalid value costs memory and a line
-MOST_PROBLEMS = 20  # listed in a response
+DEEPEST = 50  # levels of nesting in a request; recursive shapes set no limit
+MOST_VALUES = 50_000  # values in a request; each invalid one costs memory and a line of the response
+MOST_PROBLEMS = 20  # problems listed in a response
 PATTERN_SECONDS = 2.0  # for all patterns of a request: some take exponential time on a value that does not match
-REMEMBERED, REMEMBERED_LENGTH = 1000, 200  # values that matched a pattern, and the length of the longest
+REMEMBERED, REMEMBERED_LENGTH = 1000, 200  # values that matched a pattern, and a limit on their length
 LARGEST = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.inf, "timestamp": math.inf}
 
 
@@ -55,7 +55,7 @@ def read_request(operation: OperationModel, document: Any) -> dict[str, Any]:
 def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]:
     """Return the problems of the value at a path of a request, or an empty list if it is valid.
 
-    deadline: a pattern that has not matched by then, in time.monotonic(), counts as not matching.
+    deadline: a time.monotonic() value; a pattern that has not matched by then counts as not matching.
     """
     try:
         return _problems(shape, _to_python(shape, value, f"{path}."), path, deadline)
@@ -64,7 +64,7 @@ def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list
 
 
 def shape_answer(shape: Shape | None, value: Any) -> Any:
-    """Return a value as JSON of a response: only the shape's members, times in seconds, without None and NaN."""
+    """Return a value as a response's JSON: only the shape's members, times in seconds, without None and NaN."""
     if shape is None:
         return {}
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
@@ -107,7 +107,7 @@ def _inside(value: Any) -> list[Any]:
 
 
 def _to_python(shape: Shape, value: Any, path: str) -> Any:
-    """Convert JSON to what botocore's validator expects: times to datetime; everything else is unchanged.
+    """Convert JSON to what botocore's validator expects: times become datetime objects; everything else is unchanged.
 
     Values of another type that the validator would accept (True as a number, text as a time) are refused here, and so
     are numbers that are not finite.
@@ -135,7 +135,7 @@ def _to_python(shape: Shape, value: Any, path: str) -> Any:
 
 
 def _violations(shape: Shape, value: Any, path: str, deadline: float) -> Iterator[str]:
-    """Yield the constraints of its shape that a value of the right type violates, in SageMaker's words."""
+    """Yield the constraints of a shape that a value of the right type violates, in SageMaker's words."""
     if shape.type_name == "structure":
         for name, item in value.items():
             yield from _violations(shape.members[name], item, f"{path}.{name[:1].lower()}{name[1:]}", deadline)
@@ -163,7 +163,7 @@ def _broken_bounds(bounds: Mapping[str, Any], value: Any, deadline: float) -> It
         yield f"{requirement} greater than or equal to {bounds['min']}"
     if "max" in bounds and size > bounds["max"]:
         yield f"{requirement} less than or equal to {bounds['max']}"
-        return  # matching a pattern could take long
+        return  # matching a pattern could take a long time
     if isinstance(value, str):
         if bounds.get("enum") and value not in bounds["enum"]:
             yield f"satisfy enum value set: [{', '.join(bounds['enum'])}]"
@@ -175,7 +175,7 @@ def _broken_bounds(bounds: Mapping[str, Any], value: Any, deadline: float) -> It
 def _pattern(text: str) -> "regex.Pattern[str]":
     r"""Compile a pattern of the model, which is in Java's syntax.
 
-    In Java, \w, \d, \s and \p{Alnum} mean ASCII, and a character beyond 16 bits may be written as its two surrogates.
+    In Java, \w, \d, \s and \p{Alnum} match only ASCII. A character beyond 16 bits may be written as its two surrogates.
     """
     text = text.replace(r"\p{Alnum}", "a-zA-Z0-9")
     text = regex.sub(
@@ -186,7 +186,7 @@ def _pattern(text: str) -> "regex.Pattern[str]":
 
 def _matches(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool:
     """Return whether the whole value matches, or False if the deadline passes first."""
-    if (pattern, value) in _matched:  # matching releases the GIL, which takes longer than a short match
+    if (pattern, value) in _matched:  # matching releases the GIL, and that takes longer than a short match
         return True
     remaining = deadline - time.monotonic()
     try:

@@ -1,4 +1,4 @@
-"""An SQLite database in a file or in memory. A change is on disk when the call that makes it returns."""
+"""An SQLite database in a file or in memory. When a call that makes a change returns, the change is on disk."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ REMEDIES = {
 class Database:
     """SQLite for several threads. Changes are serialised; reads do not wait for a change that is being written.
 
-    Every error of the file is raised as an OSError with a one-line message: the file, the problem and the remedy.
+    Every file error is raised as an OSError with a one-line message: the file, the problem and the remedy.
     """
 
     def __init__(self, writer: sqlite3.Connection, reader: sqlite3.Connection | None, path: Path | None):
@@ -70,7 +70,7 @@ class Database:
                     self._writer.execute("ROLLBACK")
 
     def read(self, statement: str, *values: Any) -> list[Any]:
-        """Return the rows of a SELECT, which sees committed changes and those of this thread's own transaction."""
+        """Return the rows of a SELECT, which sees committed changes and this thread's own uncommitted changes."""
         with _errors(self.path):
             if self._writing.acquire(blocking=False):
                 connection, lock = self._writer, self._writing
@@ -111,7 +111,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _create(path: Path) -> None:
-    """Create a file under a temporary name first, so that an empty file with the final name is always damaged."""
+    """Create a file under a temporary name first: an empty file with the final name can then only be a damaged one."""
     new = path.with_name(f"{path.name}.new")
     for incomplete in path.parent.glob(f"{new.name}*"):
         incomplete.unlink()
@@ -123,7 +123,7 @@ def _create(path: Path) -> None:
 
 
 def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Migrate a database with an older layout. Raises OSError if a file is damaged, foreign, newer or not writable."""
+    """Migrate a database with an older layout. Raises OSError if it is damaged, foreign, newer or not writable."""
     # A rejected file must stay unchanged: by default, closing it would copy the changes in its -wal file into it.
     connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
     application, layout = (

@@ -19,7 +19,7 @@ CREATE TABLE objects (
 
 
 def migrate(connection: sqlite3.Connection, layout: int) -> None:
-    """Migrate a database with an older layout to this one. The caller must have begun a transaction."""
+    """Migrate a database with an older layout to the current one. The caller must have begun a transaction."""
     for older in range(layout, LAYOUT):
         MIGRATIONS[older](connection)
     connection.execute(f"PRAGMA user_version = {LAYOUT}")
@@ -37,7 +37,7 @@ def _add_internal_members(connection: sqlite3.Connection) -> None:
 def _separate_members_of_work(connection: sqlite3.Connection) -> None:
     """Move the internal members of background work: endpoints, tuning jobs, executions and their steps."""
     deployment = {"Deployment", "Pending", "PendingSince", "Rescaling", "Retiring", "Alarms"}
-    # as they were then, whatever execution_records.py has today
+    # the names in that layout, even if execution_records.py has others today
     attempt = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
     _move_internal_members(connection, "Endpoint", deployment)
     _move_internal_members(connection, "HyperParameterTuningJob", {"Seed", "TuningId"})

@@ -29,8 +29,8 @@ class StoredRecord(Record):
 class Store:
     """Records by kind and key, in memory unless a database is given. Thread-safe.
 
-    A key is any text: a name, an ARN, a name with a version. A record contains JSON values and times. Each returned
-    record is a copy: only the methods change the stored records.
+    A key is any string, such as a name, an ARN or a name with a version. A record contains JSON values and times. Each
+    returned record is a copy: only this class's methods change the stored records.
     """
 
     def __init__(self, database: Database | None = None):
@@ -108,7 +108,7 @@ def _stored(record: str, internal: str, revision: int) -> StoredRecord:
 
 
 def to_json(value: Any) -> str:
-    """Encode a value, which may contain times, as JSON. Raises TypeError for other types that JSON does not have."""
+    """Encode a value, which may contain times, as JSON. Raises TypeError for other types that JSON lacks."""
     return json.dumps(_with_times(value))
 
 

@@ -63,7 +63,7 @@ class Changes:
     def of_request(self) -> Iterator[list[Change]]:
         """Collect the changes that this thread makes within the context.
 
-        If the context ends with an exception, `take_others` returns them.
+        If the context ends with an exception, `take_others` returns these changes.
         """
         changes: list[Change] = []
         self._of_thread.changes = changes

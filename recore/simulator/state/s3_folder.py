@@ -79,8 +79,8 @@ class State:
             started: list[Any] = []
             with self._changes.of_request() as changes:
                 body = application(environ, lambda *arguments: started.extend(arguments))
-            # Only objects are watched. Buckets are compared after each request, except after requests that never
-            # change them: reads, and requests with a target, which belong to services with JSON bodies.
+            # Only objects are watched. Buckets are compared after each request, except after requests that never change
+            # them: reads, and requests with the header X-Amz-Target, which are for services other than S3.
             reads = environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS") or "HTTP_X_AMZ_TARGET" in environ
             try:
                 if changes or not reads:

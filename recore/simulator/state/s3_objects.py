@@ -15,12 +15,12 @@ from recore.simulator.state.database import REMEDIES, Database, sync_folder
 from recore.simulator.state.records import from_json, to_json
 from recore.simulator.state.s3_changes import Change
 
-SMALL = 64 << 10  # bytes; contents up to this size are in the database: one wait for the disk instead of three
+SMALL = 64 << 10  # bytes; contents up to this size are in the database, which waits for the disk once, not 3 times
 CHECKSUM = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
 
 
 class StoredObjects:
-    """Copies moto's objects to the disk, one key at a time, and from the disk to moto at the start.
+    """Copies moto's objects to the disk, one key at a time, and from the disk to moto at startup.
 
     An object's content, metadata, storage class, ETag, checksum and time are stored; in a versioned bucket only those
     of the latest version. Each content is written to a file with a new name, so that a row always refers to a complete
@@ -74,7 +74,7 @@ class StoredObjects:
             self._unlink(file for (file,) in files)
 
     def store(self, changes: Iterable[Change]) -> None:
-        """Store the current state of the changed keys in moto. Returns when it is on disk.
+        """Store what moto now has under the changed keys. Returns when it is on disk.
 
         Raises OSError if the disk is full.
         """
@@ -106,7 +106,7 @@ class StoredObjects:
         return [file for (file,) in files]
 
     def _row(self, bucket: str, key: str, written: list[str]) -> tuple[Any, ...] | None:
-        """Return an object's row, or None if it does not exist. The file of a large content is added to `written`."""
+        """Return an object's row, or None if it does not exist. Add the name of a large content's file to `written`."""
         read = _read(bucket, key)
         if read is None:
             return None
@@ -156,7 +156,7 @@ def _buckets() -> dict[str, Any]:
 
 
 def _read(bucket: str, key: str) -> tuple[Any, bytes] | None:
-    """Return moto's object and its content, which other requests may replace meanwhile, or None if there is none."""
+    """Return moto's object and its content, or None if there is none. Other requests may replace them at any time."""
     for _ in range(1000):
         moto_bucket = _buckets().get(bucket)
         moto_object = moto_bucket.keys.get(key) if moto_bucket else None

@@ -17,7 +17,10 @@ def start(module_app: str) -> None:
 
 
 def next_safe_port(port_range: str, after: str | None = None) -> str:
-    """Return the first port of a range such as "9000-9999", or the one after `after`. Raises ValueError."""
+    """Return the first port of a range such as "9000-9999", or the port after `after`.
+
+    Raises ValueError if the port is outside the range.
+    """
     first, last = (int(number) for number in port_range.split("-"))
     port = first if after is None else int(after) + 1
     if not first <= port <= last:

@@ -36,7 +36,7 @@ class Transformer:
     """The hooks of a script. The defaults above replace hooks that are None.
 
     transform_fn: replaces input_fn, predict_fn and output_fn; ValueError is raised if it is combined with any of them.
-    error_class: the class of the error that is raised if a hook of the script raises one.
+    error_class: the class to which errors in the script's hooks are converted.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Transformer:
 
 
 def _choose(hook: Hook | None, default: Hook, error_class: type[Exception]) -> Hook:
-    """Return the default if a script's hook is None; otherwise wrap the hook to raise its errors as `error_class`."""
+    """Return the default if a script's hook is None; otherwise convert the hook's errors to `error_class`."""
     if hook is None:
         return default
 

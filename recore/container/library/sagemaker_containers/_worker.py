@@ -46,7 +46,7 @@ class Request(flask.Request, Mapping[str, Any]):  # type: ignore[misc]  # both d
 
     @property
     def content_type(self) -> str:  # type: ignore[override]
-        """The content type, by default JSON. Some AWS services send it as ContentType."""
+        """The content type, by default JSON. Some AWS services send it in a ContentType header."""
         return self.headers.get("ContentType") or self.headers.get("Content-Type") or content_types.JSON
 
     @property
@@ -81,7 +81,7 @@ class Worker(flask.Flask):
     """The application of a model server.
 
     transform_fn: answers /invocations. initialize_fn: called once, before the first request. healthcheck_fn: answers
-    /ping. execution_parameters_fn: answers /execution-parameters, which is otherwise not found.
+    /ping. execution_parameters_fn: answers /execution-parameters; without it, the path is not found.
     """
 
     request_class = Request

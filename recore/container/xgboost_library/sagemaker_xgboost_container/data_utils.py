@@ -46,7 +46,7 @@ def get_dmatrix(
 
 
 def data_files(path: Path) -> list[Path]:
-    """Return the files below a folder, or the file itself, except for names that begin with `.` or `_`."""
+    """Return the files below a folder, or the file itself, except files whose names begin with `.` or `_`."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     return [file for file in files if not file.name.startswith((".", "_"))]
 

@@ -20,13 +20,13 @@ FORMATS = {
     **dict.fromkeys(("libsvm", "text/libsvm", "text/x-libsvm"), "libsvm"),
     **dict.fromkeys(("parquet", "application/x-parquet"), "parquet"),
 }
-LARGEST = float(np.finfo(np.float32).max)  # XGBoost computes with 32 bits
+LARGEST = float(np.finfo(np.float32).max)  # XGBoost computes with 32-bit numbers
 BLOCK = 8 << 20  # bytes of CSV that are read at a time
 
 
 @dataclass(frozen=True)
 class LibsvmTable:
-    """A sparse matrix of features, and the labels, weights and queries (`qid`) of its rows, or None without any."""
+    """A sparse matrix of features, and its rows' labels, weights and queries (`qid`), each None if there are none."""
 
     features: Any
     labels: list[float] | None

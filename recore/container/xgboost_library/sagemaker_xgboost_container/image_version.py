@@ -7,7 +7,7 @@ VERSION = re.compile(r"(\d+)\.(\d+)(?:-(\d+))?")  # at the beginning of a tag, s
 
 
 def is_before(*version: int) -> bool:
-    """Return whether the image's version is earlier than this one, or False if its tag has no version.
+    """Return whether the image's version is earlier than the given one, or False if the image's tag has no version.
 
     version: for example 1, 3, or 1, 2, 2 for 1.2-2.
     """

@@ -32,7 +32,7 @@ EARLIER_METRICS = {
 
 
 def earlier_metric(objective: str) -> str | None:
-    """Return the default eval_metric of the image's version, or None if it is that of the installed version."""
+    """Return the default eval_metric of the image's version, or None if the installed version has the same default."""
     if objective not in EARLIER_METRICS:
         return None
     name, changed = EARLIER_METRICS[objective]

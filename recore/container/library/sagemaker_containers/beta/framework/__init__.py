@@ -1,6 +1,6 @@
 """The names that scripts import: `from sagemaker_containers.beta.framework import encoders, worker`.
 
-Each module is imported at its first use: some are slow to import, and scripts often import names that they do not use.
+Each module is imported on its first use: some are slow to import, and scripts often import names that they do not use.
 """
 
 import importlib
