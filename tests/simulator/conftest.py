@@ -1,4 +1,4 @@
-"""Simulators that the tests of a session share."""
+"""Simulators that all tests of a test session share."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def without_sandbox() -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def endpoints(client: Client) -> Iterator[Endpoints]:
-    """Return the endpoints of `client`. Those that a module leaves are deleted: they occupy instances and folders."""
+    """Return the endpoints of `client`. Those that a module leaves are deleted: they take up instances and folders."""
     endpoints = Endpoints(client)
     yield endpoints
     endpoints.delete_all()

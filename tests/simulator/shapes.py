@@ -19,7 +19,7 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-DEEP = 4  # from this depth on, only required members are generated
+DEEP = 4  # the depth from which only required members are generated
 
 
 @cache

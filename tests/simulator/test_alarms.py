@@ -33,12 +33,12 @@ def points(text: str) -> list[float | None]:
         (2, "0 - X - -", "OK OK ALARM OK"),
         (2, "- - - - 0", "OK OK ALARM OK"),
         (2, "- - - X -", "ALARM SAME ALARM OK"),
-        # The guide's text about premature alarms: too recent, then followed by a data point that is not breaching.
+        # The guide's cases of premature alarms: the data point is too recent, or one that is not breaching follows it.
         (3, "- - - - X", "INSUFFICIENT_DATA SAME ALARM OK"),
         (3, "- - - X -", "INSUFFICIENT_DATA SAME ALARM OK"),
         (3, "- - - X 0", "OK OK OK OK"),
         (3, "- - X - 0", "OK OK OK OK"),
-        # No data point is missing, so only the last three count.
+        # No data point is missing, so only the last three are evaluated.
         (3, "X X X X 0", "OK OK OK OK"),
         (3, "0 0 X X X", "ALARM ALARM ALARM ALARM"),
         (3, "X X 0 X X", "OK OK OK OK"),
@@ -80,7 +80,7 @@ class WatchedMetric:
         self.cloudwatch.put_metric_alarm(AlarmName=self.name, **self.metric, **chosen)
 
     def put(self, age: float = 1, **datum: Any) -> None:
-        """Put a datum that is some seconds old."""
+        """Put a datum that is `age` seconds old."""
         time = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age)
         data = [{"MetricName": "metric", "Timestamp": time} | datum]
         self.cloudwatch.put_metric_data(Namespace=self.metric["Namespace"], MetricData=data)
@@ -112,12 +112,12 @@ def test_statistics(client: Client, statistic: str, value: float) -> None:
 
 
 def test_periods(client: Client) -> None:
-    """Two of three data points must breach, each the sum of a minute."""
+    """Each data point is the sum of a minute's values, and two of three must breach."""
     watched = WatchedMetric(client, EvaluationPeriods=3, DatapointsToAlarm=2)
     assert watched.state() == "INSUFFICIENT_DATA"
     for age in (30, 30, 90):
         watched.put(age, Value=4.0)
-    assert watched.state() == "OK"  # the sums are 8, 4 and missing
+    assert watched.state() == "OK"  # the first two sums are 8 and 4; the third is missing
     watched.put(150, Value=6.0)
     assert watched.state() == "ALARM"
     reason = watched.describe()["StateReason"]
@@ -127,7 +127,7 @@ def test_periods(client: Client) -> None:
     watched.put(7200, Value=6.0)
     watched.put(-600, Value=6.0)
     watched.put_alarm(EvaluationPeriods=3, DatapointsToAlarm=3)
-    assert watched.state() == "OK"  # neither old data nor data from the future count
+    assert watched.state() == "OK"  # neither old data nor data from the future counts
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_every_way_to_read_a_state_evaluates(client: Client) -> None:
 
 
 def test_a_state_that_a_program_sets(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The state lasts for a minute, or 10 seconds if the period is shorter; then the alarm is evaluated again."""
+    """The state lasts a minute, or 10 s if the period is less than a minute; then the alarm is evaluated again."""
     now = alarms.utcnow
     for period, interval in ((60, 60), (3600, 60), (10, 10), (30, 10)):
         watched = WatchedMetric(client, Period=period)
@@ -236,7 +236,7 @@ def test_invalid_alarms(client: Client, members: dict[str, Any], reason: str) ->
     ],
 )
 def test_alarms_that_are_not_evaluated(client: Client, members: dict[str, Any]) -> None:
-    """Such alarms keep their state, or the one that a program sets."""
+    """Alarms that are not evaluated keep their state, or the state that a program sets."""
     watched = WatchedMetric(client, **members)
     watched.put(Value=9.0)
     assert watched.state() == "INSUFFICIENT_DATA"

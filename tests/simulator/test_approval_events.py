@@ -86,13 +86,13 @@ def test_every_change_of_approval_is_an_event(packages: Packages, history: Histo
         "good on the holes of the north",
         "not on those of the south",
     ]
-    assert packages.describe(package)["ModelApprovalStatus"] == "Approved"  # the last change
+    assert packages.describe(package)["ModelApprovalStatus"] == "Approved"  # the status after the last change
 
 
 def test_events_of_changes_at_the_same_time(
     packages: Packages, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Events are delivered in the order of the changes, even if one delivery takes long."""
+    """Events are delivered in the order of the changes, even if one delivery takes a long time."""
     package, put = packages.version(history.group), StateChanges.put
     starts = threading.Event()
 
@@ -163,7 +163,7 @@ def test_a_missing_target_does_not_fail_requests(packages: Packages, history: Hi
 
 
 def test_a_package_without_a_group(packages: Packages) -> None:
-    """Its events have a state and no approval status."""
+    """The package's events have a state but no approval status."""
     name = f"package-{next(numbers)}"
     packages.sagemaker.create_model_package(ModelPackageName=name, InferenceSpecification=UNVERSIONED)
     assert "ModelApprovalStatus" not in packages.describe(name)

@@ -1,4 +1,4 @@
-"""Archives that jobs unpack: the volume limits them, unpacking can be stopped, and no header exhausts memory."""
+"""Archives that jobs unpack: the volume limits their size, unpacking can be stopped, and no header exhausts memory."""
 
 import contextlib
 import gzip
@@ -25,11 +25,11 @@ from recore.simulator.compute.processes.volume import BYTES_PER_FILE, Volume
 from recore.simulator.server import Simulator
 
 MIB = 1 << 20
-ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB, which can be repeated because gzip joins its members
+ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB, which can be repeated: a gzip file may have many members
 
 
 def bomb(tmp_path: Path, head: bytes, size: int, block: bytes = ZEROS) -> Path:
-    """Write an archive with a header and `size` bytes of content, compressed to about a thousandth."""
+    """Write an archive with a header and `size` bytes of content, compressed to about a thousandth of that size."""
     path = tmp_path / "source.tar.gz"
     path.write_bytes(gzip.compress(head, mtime=0) + block * (size // (16 * MIB)))
     return path
@@ -66,7 +66,7 @@ def test_the_sizes_of_all_files_count_together(tmp_path: Path) -> None:
     unpack(path, tmp_path / "once", volume)
     assert len(list((tmp_path / "once").iterdir())) == 4
     unpack(path, tmp_path / "twice", volume)
-    with pytest.raises(JobFailed, match="larger than VolumeSizeInGB"):  # there is space for two
+    with pytest.raises(JobFailed, match="larger than VolumeSizeInGB"):  # there is space for only two copies
         unpack(path, tmp_path / "again", volume)
 
 
@@ -138,8 +138,8 @@ def test_large_headers_do_not_exhaust_memory(kind: str, tmp_path: Path) -> None:
 
 def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) -> None:
     sparse = bytearray(header("a", tarfile.GNUTYPE_SPARSE, 30 << 20))
-    sparse[386:410] = b"%011o\0%011o\0" % (0, 30 << 20)  # one piece: its offset and its size
-    sparse[483:495] = b"%011o\0" % 1  # the size of the file
+    sparse[386:410] = b"%011o\0%011o\0" % (0, 30 << 20)  # the only piece's offset and size
+    sparse[483:495] = b"%011o\0" % 1  # the file's size, which is too small
     sparse[148:156] = b"%06o\0 " % (256 + sum(sparse[:148]) + sum(sparse[156:]))
     path = bomb(tmp_path, bytes(sparse), 30 << 20, ZEROS)
     assert "the size of 'a' is wrong" in refusal(path, tmp_path)
@@ -218,7 +218,7 @@ def test_archives_that_are_damaged_anywhere(tmp_path: Path) -> None:
         damaged = bytearray(raw.getvalue())
         for _ in range(chance.randint(1, 3)):
             damaged[chance.randrange(5000)] = chance.choice((0, 0x20, 0x30, 0x37, 0x4C, 0x67, 0x78, 0x80, 0xFF))
-        for block in range(0, 5120, 512):  # with valid checksums, the headers are read
+        for block in range(0, 5120, 512):  # the headers are read only if their checksums are valid
             if chance.random() < 0.5:
                 damaged[block + 148 : block + 156] = b" " * 8
                 damaged[block + 148 : block + 156] = b"%06o\0 " % sum(damaged[block : block + 512])
@@ -232,7 +232,7 @@ ENOUGH = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 2
 
 
 def source_of_12_gigabytes(client: Client) -> dict[str, str]:
-    """Upload an archive of 12 GB and return a training job's hyperparameters that name it."""
+    """Upload an archive of 12 GB and return hyperparameters that name it as a training job's source."""
     body = gzip.compress(header("zeros", size=12 << 30), mtime=0) + 768 * ZEROS
     return {"sagemaker_submit_directory": client.put("bomb/sourcedir.tar.gz", body)}
 
@@ -259,7 +259,7 @@ def test_a_training_job_ends_while_its_source_is_unpacked(ending: str, client: C
 
 
 def test_the_archives_of_models(client: Client, endpoints: Endpoints) -> None:
-    """The archives are refused because of the sizes in their headers; they have no content at all."""
+    """The archives have no content at all: they are refused because of the sizes in their headers."""
     archive = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=31 << 30)))
     for data in ({"ModelDataUrl": archive}, {"Variables": {"SAGEMAKER_SUBMIT_DIRECTORY": archive}}):
         served = container(client, "", **data)

@@ -34,13 +34,13 @@ def find() -> tuple[str | None, int]:
 
 
 AWS, VERSION = find()
-REFUSED = 254 if VERSION > 1 else 255  # the exit status if the service answers with an error
+REFUSED = 254 if VERSION > 1 else 255  # the CLI's exit status if the service answers with an error
 pytestmark = [pytest.mark.machine, pytest.mark.skipif(AWS is None, reason="no AWS CLI on PATH")]
 
 
 @pytest.fixture
 def command(client, tmp_path: Path):
-    """Return a CLI command line and its environment; early versions need the endpoint as an argument."""
+    """Return a function for the CLI's command line and environment; early versions need the endpoint as an argument."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= client.simulator.variables() | {"HOME": str(tmp_path), "AWS_PAGER": ""}
 
@@ -87,7 +87,7 @@ def test_copy_to_and_from_s3(aws, tmp_path: Path) -> None:
 
 
 def test_list_and_wait(client, aws) -> None:
-    name = client.train("print('done')")["TrainingJobName"]  # else the CLI polls every 2 minutes
+    name = client.train("print('done')")["TrainingJobName"]  # otherwise the CLI would wait 2 minutes
     waiting = ("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", name)
     assert aws(*waiting) == ""
     listed = json.loads(aws("sagemaker", "list-training-jobs"))["TrainingJobSummaries"]
@@ -161,7 +161,7 @@ def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path
     assert answer == ["cli-old", "1,2", "text/csv", "application/json"]
 
     sagemaker("update-endpoint", *named, "--endpoint-config-name", "cli-new")
-    Endpoints(client).settle("cli-endpoint")  # else the CLI polls every 30 s
+    Endpoints(client).settle("cli-endpoint")  # otherwise the CLI would wait 30 s
     assert sagemaker("wait", "endpoint-in-service", *named) == {}
     assert sagemaker("describe-endpoint", *named)["EndpointConfigName"] == "cli-new"
     assert invoke()[1][0] == "cli-new"

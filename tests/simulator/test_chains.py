@@ -1,4 +1,4 @@
-"""Models with several containers: the output of one is the input of the next, and an error names the container."""
+"""Models with several containers: one container's output is the next one's input, and an error names the container."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
 from recore.simulator.state.records import Store
 
-# Appends a line with its name and the requested type to its input.
+# A script that appends a line to its input: its name, the input's type and the requested type.
 REPORTING = """
 import json
 
@@ -70,7 +70,7 @@ def test_each_output_is_the_next_input_with_its_type(any_client: Client) -> None
     assert [json.loads(line) for line in requested] == [
         ["one", "text/csv", "application/json"],  # the type that AWS uses between containers by default
         ["two", "text/csv; charset=utf-8", "application/json"],
-        ["three", "application/x-two", "text/csv"],  # only the last container gets the caller's Accept
+        ["three", "application/x-two", "text/csv"],  # only the last container gets the caller's Accept header
     ]
 
 
@@ -101,7 +101,7 @@ def test_the_container_that_fails_is_named_with_its_traceback(any_client: Client
 
 
 def test_all_containers_have_one_time_limit(client: Client) -> None:
-    """Each container takes less time than the limit, but together they take more."""
+    """Each container takes less time than the limit, but together they exceed it."""
     scripts = [
         "import time\n" + reporting("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
         for seconds in (1, 9.5)
@@ -112,7 +112,7 @@ def test_all_containers_have_one_time_limit(client: Client) -> None:
     assert job["FailureReason"] == expected
 
 
-# Replaces the container's server: answers each request with its body and its headers.
+# A replacement for the container's server that answers each request with the request's body and headers.
 HEADERS = """
 import http.server, json, os, socketserver, sys
 
@@ -164,7 +164,7 @@ def test_every_container_gets_the_headers_of_the_caller(chain: Callable[..., Cha
     assert first["x-amzn-sagemaker-inference-id"] == second["x-amzn-sagemaker-inference-id"] == "id-1"
     assert first["content-type"] == "text/csv"
     assert "accept" not in first
-    assert "content-type" not in second  # the first container set none
+    assert "content-type" not in second  # the first container's response had none
     assert second["accept"] == "text/plain"
     assert running.ending is not None
 
@@ -182,7 +182,7 @@ def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> Non
 
 @pytest.mark.parametrize("ends", [False, True])
 def test_a_reason_that_a_container_is_still_writing_is_waited_for(chain: Callable[..., Chain], ends: bool) -> None:
-    """The reason's file is empty until its text is written; it stays empty if a container gives no reason."""
+    """The file for the reason is empty until the container writes to it, and stays empty if no reason is given."""
     script = """import os, time
 base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 with open(f"{base}/output/failure", "w") as failure:
@@ -274,7 +274,7 @@ def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProces
 
 
 def test_the_larger_of_two_commands_that_share_memory_ends(tmp_path: Path) -> None:
-    """Each command alone fits into memory; together they need more than there is."""
+    """Each command fits into memory alone; together they need more than is available."""
     instance = Instance(130_000_000, 1).shared(tmp_path / "memory")
     large = start_holding(85_000_000, tmp_path / "large", instance)
     wait_until((tmp_path / "large").exists)
@@ -299,7 +299,7 @@ def test_commands_that_fit_into_memory_together_keep_running(tmp_path: Path) -> 
 
 
 def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
-    """Both know the other's memory use, but neither knows the other's decision."""
+    """Each command knows the other's memory use, but not the other's decision."""
     shares = [MemoryUse(str(tmp_path / "memory"), 100) for _ in range(2)]
     for _ in range(3):
         for share in shares:

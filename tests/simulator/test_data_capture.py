@@ -1,4 +1,4 @@
-"""Data capture: endpoints write each invocation's request and response to S3 once, in SageMaker's format."""
+"""Data capture: endpoints write each invocation's request and response to S3 exactly once, in SageMaker's format."""
 
 import base64
 import itertools
@@ -27,7 +27,7 @@ from recore.simulator.compute.endpoints.data_capture import CapturedInvocation
 from recore.simulator.compute.servers.response import Response
 from recore.simulator.server import BUCKET
 
-# Answers with its input, in the requested type.
+# A script that answers with its input, in the requested type.
 ECHO = """
 def model_fn(model_dir):
     return None
@@ -92,7 +92,7 @@ def test_a_line_has_everything_that_sagemaker_writes(endpoints: Endpoints, model
         name, "1,2\n", ContentType="text/csv; charset=utf-8", Accept="application/json", InferenceId="first"
     )
     endpoints.invoke(name, b"\xff\x00", ContentType="image/png", Accept="text/csv", CustomAttributes="trace=1")
-    with pytest.raises(ClientError, match="told to"):  # a monitor cannot judge an error
+    with pytest.raises(ClientError, match="told to"):  # errors are not captured
         endpoints.invoke(name, "raise", ContentType="text/csv", Accept="text/csv")
     (lines,) = wait_for(endpoints, "format", 2).values()
     assert len(lines) == 2
@@ -207,7 +207,7 @@ def test_a_missing_bucket_does_not_affect_invocations(endpoints: Endpoints, mode
 
 @pytest.mark.slow
 def test_responses_before_the_end_are_captured(tmp_path: Path) -> None:
-    """A simulator is shut down while clients invoke an endpoint."""
+    """The simulator is shut down while clients invoke an endpoint."""
     answered: list[str] = []
     with running("--state", tmp_path) as simulator:
         endpoints = Endpoints(Client(simulator))
@@ -235,7 +235,7 @@ def test_responses_before_the_end_are_captured(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         (lines,) = captured(Endpoints(Client(simulator)), "end").values()
     captured_ids = Counter(line["eventMetadata"]["inferenceId"] for line in lines)
-    assert captured_ids >= Counter(answered)  # a response may have been lost on its way
+    assert captured_ids >= Counter(answered)  # a captured response may not have reached its client
     assert set(captured_ids.values()) == {1}
 
 
@@ -245,7 +245,7 @@ def test_an_invocation_waits_only_until_there_is_space(
     monkeypatch.setattr(data_capture, "LARGEST", 1)
     monkeypatch.setattr(data_capture, "LONGEST", 300.0)
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capturing("room")))
-    with ThreadPoolExecutor(3) as pool:  # two of them arrive before the first is written
+    with ThreadPoolExecutor(3) as pool:  # two more invocations arrive before the first is written
         calls = [pool.submit(endpoints.invoke, name, "1", ContentType="text/csv") for _ in range(3)]
         assert [call.result(timeout=60)["Body"].read() for call in calls] == [b"1"] * 3
     assert len(wait_for(endpoints, "room", 3)[f"{name}/one"]) == 3

@@ -16,7 +16,7 @@ from recore.simulator.compute.batch.data_processing import DataProcessing
 from recore.simulator.compute.batch.json_path import JsonPath, NoSelection
 from recore.simulator.compute.failure import JobFailed, JobStopped
 
-LARGEST = 6 << 20  # bytes, of a body
+LARGEST = 6 << 20  # bytes; the maximum size of a body
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 rows = st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5)
@@ -319,7 +319,7 @@ def test_documents_written_in_parts_equal_those_written_at_once(document: Any) -
 def test_a_record_has_a_bounded_number_of_parts(
     kind: str, body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The parsers cannot be interrupted and need many times a record's size in memory."""
+    """The number is bounded because parsers cannot be interrupted and need many times a record's size in memory."""
     monkeypatch.setattr(record_formats, "MOST_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, LARGEST)

@@ -52,7 +52,7 @@ INVALID = [
     ({"AutoRollbackConfiguration": {"Alarms": []}}, "valid min length: 1"),
     (alarms(*["good"] * 11), "less than or equal to 10"),
 ]
-FOR_AN_UPDATE = [  # valid only with other numbers of instances
+FOR_AN_UPDATE = [  # these would be valid with other numbers of instances
     (config("CANARY", CanarySize=size(3, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the instance count of"),
     (
         config("CANARY", CanarySize=size(10**9, "INSTANCE_COUNT")),

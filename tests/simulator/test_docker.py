@@ -1,4 +1,4 @@
-"""Jobs in containers: the API, what a container can see and do, and that no container is left behind."""
+"""Jobs in containers: their environment, results and limits, and that no container is left behind."""
 
 import json
 import os

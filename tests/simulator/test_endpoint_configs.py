@@ -1,4 +1,4 @@
-"""Endpoint configurations: recorded members, invalid requests, and members that are refused as not simulated."""
+"""Endpoint configurations: members that are recorded or refused as not simulated, and invalid requests."""
 
 from typing import Any
 

@@ -47,7 +47,7 @@ def endpoints() -> Iterator[Endpoints]:
 
 
 def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
-    """Return a document that, half of the time, names existing resources."""
+    """Return a strategy for the document's values; half of the names that it draws are those of existing resources."""
     if isinstance(document, list):
         return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):
@@ -114,11 +114,11 @@ def still_works(endpoints: Endpoints) -> Iterator[None]:
     yield
     listed = endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
     for name in [item["EndpointName"] for item in listed]:
-        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # it may be being deleted
+        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # it may already be in deletion
             endpoints.settle(name)
             endpoints.delete(name)
     for name in NAMES:
-        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # it may not have been deleted
+        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # the configuration may still exist
             variants = [variant(name, "a")]
             endpoints.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=variants)
     endpoints.sagemaker.create_endpoint(EndpointName="a", EndpointConfigName="a")

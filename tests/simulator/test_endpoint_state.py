@@ -48,7 +48,7 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
         endpoints.client.s3.delete_object(Bucket=BUCKET, Key=archive.removeprefix(f"s3://{BUCKET}/"))
         simulator.kill()
     with endpoints_of(tmp_path) as (simulator, endpoints):
-        assert {answer(endpoints, serving) for _ in range(10)} == {"one"}  # immediately, and with the new weights
+        assert {answer(endpoints, serving) for _ in range(10)} == {"one"}  # it serves at once, with the new weights
         described = endpoints.settle(serving)
         assert described["EndpointStatus"] == "InService"
         assert [item["CurrentWeight"] for item in described["ProductionVariants"]] == [1, 0]
@@ -91,7 +91,7 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_status_while_servers_start_again(tmp_path: Path) -> None:
-    """Meanwhile an endpoint cannot be changed, but it can be invoked: its invocations wait."""
+    """While servers start, an endpoint cannot be changed, but it can be invoked: its invocations wait."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
         config = endpoints.config(variant(endpoints.model(SLOW + NAMED.format(name="slow"))))
         name = endpoints.create(config)
@@ -116,7 +116,7 @@ def test_an_endpoint_serves_at_once_after_a_kill(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_update_resumes_without_the_old_fleet(tmp_path: Path) -> None:
-    """The old model's archive has been deleted."""
+    """The old fleet cannot start again, because its model's archive has been deleted."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
         archive = endpoints.client.source(weights="x = 1")
         old = endpoints.model(NAMED.format(name="old"), ModelDataUrl=archive)
@@ -134,7 +134,7 @@ def test_an_interrupted_update_resumes_without_the_old_fleet(tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_an_interrupted_shift_starts_again(tmp_path: Path) -> None:
-    """Interrupted updates keep their alarm, which moto does not store: one is finished, the other is rolled back."""
+    """Two interrupted updates keep their alarms, which moto does not store: one is finished, the other rolled back."""
     alarm = {"Namespace": "mine", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
     alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
     percent = {"Type": "CAPACITY_PERCENT", "Value": 50}
@@ -166,7 +166,7 @@ def test_an_interrupted_shift_starts_again(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_interrupted_rescale_is_finished(tmp_path: Path) -> None:
-    """The update is repeated without a deployment's waits. The failure reason of an earlier update is discarded."""
+    """The rescale is repeated without a deployment's waits, and an earlier update's failure reason is discarded."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
     with endpoints_of(tmp_path) as (simulator, endpoints):
@@ -191,7 +191,7 @@ def test_an_interrupted_rescale_is_finished(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_full_disk_while_an_update_ends(tmp_path: Path) -> None:
-    """The update completes when there is space again."""
+    """The update completes once there is space again."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 2}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
     with endpoints_of(tmp_path) as (simulator, endpoints):

@@ -21,7 +21,7 @@ from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen
 
 
 def servers_of(marker: str) -> list[psutil.Process]:
-    """Return the processes of a model's servers, found by a variable in their environment, the server's own first."""
+    """Return the processes whose variable MARKER has this value, oldest first: a model's server, then its workers."""
     answers = []
     for process in psutil.process_iter():
         try:
@@ -34,7 +34,7 @@ def servers_of(marker: str) -> list[psutil.Process]:
 
 @pytest.mark.slow
 def test_no_request_is_lost(endpoints: Endpoints) -> None:
-    """Clients invoke it during an update, a rescale, the end of a server, and the deletion of another endpoint."""
+    """Clients invoke an endpoint while it is updated and rescaled, its servers end, and another endpoint is deleted."""
     old = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
     marked = endpoints.model(NAMED.format(name="new 1"), {"MARKER": "killed"})
     new = endpoints.config(variant(marked), variant(endpoints.named("new 2"), "two"))
@@ -63,8 +63,8 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
         before = crowd.answers.copy()
         crowd.wait_for(100)
         assert (crowd.answers - before)["two", "new 2"] <= CLIENTS
-        for process in servers_of("killed"):  # not both at once: an invocation is repeated only once
-            with contextlib.suppress(psutil.NoSuchProcess):  # it ended with its parent
+        for process in servers_of("killed"):  # one after the other, because an invocation is repeated only once
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended together with its parent
                 process.send_signal(signal.SIGKILL)
                 crowd.wait_for(200)
     assert set(crowd.answers) == {("one", "old 1"), ("two", "old 2"), ("one", "new 1"), ("two", "new 2")}
@@ -98,7 +98,7 @@ def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints) -> None:
     endpoints.delete(name)
 
 
-# Becomes ready and soon ends its server.
+# A script whose server becomes ready and soon ends.
 ENDING = """
 import os, signal, threading, time
 
@@ -116,7 +116,7 @@ def transform_fn(model, data, content_type, accept):
 
 @pytest.mark.slow
 def test_a_fleet_whose_server_ends_before_the_shift_gets_no_traffic(endpoints: Endpoints) -> None:
-    """The server was ready while the other fleet was still starting."""
+    """The server becomes ready, and ends while the other variant's server is still starting."""
     good = endpoints.config(variant(endpoints.named("good")))
     slow = "import time\ntime.sleep(4)\n" + NAMED.format(name="slow")
     bad = endpoints.config(variant(endpoints.model(ENDING)), variant(endpoints.model(slow), "two"))
@@ -131,7 +131,7 @@ def test_a_fleet_whose_server_ends_before_the_shift_gets_no_traffic(endpoints: E
 
 def test_a_request_in_progress_ends_on_the_old_fleet(without_sandbox: Client, tmp_path: Path) -> None:
     endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
-    two_workers = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}  # one waits, and the other serves until traffic shifts
+    two_workers = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}  # one waits; the other answers until traffic shifts
     name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go)), two_workers))))
     new = endpoints.config(variant(endpoints.named("new")))
     answers: list[str] = []
@@ -214,7 +214,7 @@ SLOW = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
 
 
 def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """MaximumExecutionTimeoutInSeconds is at least ten minutes, but this test makes it shorter."""
+    """MaximumExecutionTimeoutInSeconds must be at least ten minutes, so this test shortens it inside the simulator."""
     name = endpoints.create(endpoints.config(variant(endpoints.named("good"))))
     monkeypatch.setattr(endpoint_work, "read_deployment_config", lambda _: BlueGreen(longest=0.3))
     slow = endpoints.config(variant(endpoints.model(SLOW)))
@@ -233,7 +233,7 @@ def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, m
     ],
 )
 def test_time_limits_of_a_start(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str) -> None:
-    """Requests can set these limits to a minute or more, but this test makes them shorter."""
+    """Requests can set these limits to no less than a minute, so this test shortens them inside the simulator."""
     monkeypatch.setattr(endpoint_instance, limit, 0)
     name = endpoints.create(endpoints.config(variant(endpoints.model(SLOW))), wait=False)
     described = endpoints.settle(name)
@@ -243,7 +243,7 @@ def test_time_limits_of_a_start(endpoints: Endpoints, monkeypatch: pytest.Monkey
 
 
 def test_the_time_limit_of_an_installation_that_hangs(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The endpoint fails while the installation is still running, and can be deleted."""
+    """The endpoint fails although the installation is still running, and can be deleted."""
     monkeypatch.setattr(endpoint_instance, "DOWNLOAD_SECONDS", 2)
     files = {
         "inference.py": NAMED.format(name="m"),
@@ -262,7 +262,7 @@ def test_the_time_limit_of_an_installation_that_hangs(endpoints: Endpoints, monk
 
 @pytest.mark.slow
 def test_deployment_config(endpoints: Endpoints) -> None:
-    """The old fleet ends after the waits; later updates can ask for the policy to be kept."""
+    """The old fleet ends after the waits; later updates can request that the policy be retained."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 2}}
     old, new = (endpoints.config(variant(endpoints.model(NAMED.format(name=n), {"MARKER": n}))) for n in ("o", "n"))

@@ -88,7 +88,7 @@ def test_lists(endpoints: Endpoints, config: str, endpoint_in_service: str) -> N
     assert listed() == both
     assert listed(SortOrder="Ascending") == both[::-1]
     assert listed(SortBy="Name", SortOrder="Ascending") == sorted(both)
-    assert listed(SortBy="Status", SortOrder="Ascending") == both  # Failed sorts before InService
+    assert listed(SortBy="Status", SortOrder="Ascending") == both  # Failed comes before InService
     assert listed(StatusEquals="InService") == [endpoint_in_service]
     assert listed(StatusEquals="Failed", NameContains=failing.upper()) == [failing]
     assert listed(NameContains=endpoint_in_service, CreationTimeAfter=between) == []
@@ -213,7 +213,7 @@ def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoi
 
 @pytest.mark.slow
 def test_running_instances_count(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """During an update and the termination wait, instances of both fleets count; those of a failed endpoint do not."""
+    """Both fleets' instances count during an update and the termination wait; a failed endpoint's instances do not."""
     names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
     used = sum(
         item["CurrentInstanceCount"]

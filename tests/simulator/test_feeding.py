@@ -1,4 +1,4 @@
-"""How Batch Transform feeds a server: lines become requests within the limit, and responses keep their order."""
+"""How Batch Transform feeds a server: lines become requests within the size limit, and responses keep their order."""
 
 import gzip
 import itertools
@@ -17,7 +17,7 @@ from recore.simulator.compute.servers.response import Response
 
 
 def do_not_stop() -> None:
-    """Check nothing: the job continues."""
+    """A check that never stops the job."""
 
 
 def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:

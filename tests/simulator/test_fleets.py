@@ -1,4 +1,4 @@
-"""Instances of a variant that cannot be started, lose connections, or end during an invocation."""
+"""A variant's instances that cannot be started, lose connections, or end during an invocation."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ from recore.simulator.state.records import Store
 
 @pytest.fixture
 def fleet(client: Client, tmp_path: Path) -> Fleet:
-    """Return a fleet of a simulator whose jobs have ended."""
+    """Return a fleet of a simulator whose job queue is closed."""
     queue = JobQueue(tmp_path)
     queue.close()
     platform = Platform(Store(), queue, client.simulator.client, Unsandboxed(), tmp_path, tmp_path)
@@ -50,7 +50,7 @@ def delete(endpoints: Endpoints, name: str) -> list[str]:
     ]
 
 
-# Ends its server if a request asks for it.
+# A script that ends its server if a request asks for it.
 EXITING = """
 import os
 
@@ -69,13 +69,13 @@ def test_a_request_that_ends_servers_is_repeated_once(endpoints: Endpoints) -> N
     name = endpoints.create(endpoints.config(variant(endpoints.model(EXITING), count=3)))
     with pytest.raises(ClientError, match="ModelError"):
         endpoints.invoke(name, "exit", ContentType="text/csv")
-    for _ in range(6):  # by the instances that are ready
+    for _ in range(6):  # the instances that are ready answer
         assert endpoints.invoke(name, "last", ContentType="text/csv")["Body"].read() == b"last"
     lines = delete(endpoints, name)
     assert (lines.count("asked for exit"), lines.count("asked for last")) == (2, 6)
 
 
-# Breaks the connection of one request and stays alive.
+# A script that breaks the connection of one request while its server stays alive.
 BREAKING = """
 import inspect, socket, time
 
@@ -101,7 +101,7 @@ def transform_fn(model, data, content_type, accept):
 def test_a_broken_connection_leaves_a_loaded_server_in_service(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server's /ping waits behind the requests for longer than the start-up limit."""
+    """The server answers /ping only after the requests before it, later than the start-up limit."""
     monkeypatch.setattr(endpoint_instance, "STARTUP_SECONDS", 4)
     name = endpoints.create(endpoints.config(variant(endpoints.model(BREAKING))))
     bodies = ["0.5", "break", *["1"] * 8]

@@ -1,4 +1,4 @@
-"""If this machine's disk is full, jobs report it as the cause; once there is space again, jobs run again.
+"""Jobs that fail because this machine's disk is full say so; once there is space again, jobs run again.
 
 The simulator runs in a separate process whose temporary folder is a small disk, made by bubblewrap.
 """

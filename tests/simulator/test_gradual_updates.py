@@ -17,8 +17,8 @@ from recore.simulator.orchestration.endpoints import endpoint_work
 from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, UpdateWatch, read_deployment_config
 
 CLIENTS = 16
-REQUESTS = 300  # number of requests that are counted in each step
-CHANCE = 1e-6  # probability of a failure without a defect
+REQUESTS = 300  # the number of requests that are counted in each step
+CHANCE = 1e-6  # the probability that a test fails although there is no defect
 HOUR = 3600
 FAILING = NAMED.format(name="failing").replace("    return json", "    raise ValueError('bad model')\n    return json")
 pytestmark = pytest.mark.slow
@@ -63,7 +63,7 @@ def set_alarm(endpoints: Endpoints, name: str, state: str = "ALARM") -> None:
 
 
 class Gate:
-    """Holds back each step of an update until the test opens it, so that no test depends on how long requests take."""
+    """Holds back each step of an update until the test calls open: no test depends on how long requests take."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self._opened = threading.Semaphore(0)
@@ -99,7 +99,7 @@ def new(endpoints: Endpoints) -> str:
 
 @pytest.fixture(scope="module")
 def serving(endpoints: Endpoints, old: str) -> str:
-    """Return an endpoint; each test leaves it with the old configuration."""
+    """Return the name of an endpoint; each test leaves it with the old configuration."""
     return endpoints.create(old)
 
 
@@ -185,7 +185,7 @@ def test_a_linear_shift(
 
 
 def test_an_alarm_on_the_metric_of_a_program(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
-    """The alarm goes off during a canary: all requests go to the old fleet again, and none is lost."""
+    """The alarm goes off during a canary deployment: all requests go to the old fleet again, and none is lost."""
     quiet, alarm = put_alarm(endpoints), put_alarm(endpoints)
     update(endpoints, serving, new, canary(alarms=(quiet, alarm)))
     wait_for_step(endpoints, serving, 25)
@@ -211,7 +211,7 @@ def test_an_alarm_on_a_metric_of_the_endpoint(endpoints: Endpoints, serving: str
 
 
 def test_an_alarm_after_the_shift(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
-    """During the termination wait, the old fleet still exists."""
+    """The old fleet still exists during the termination wait, so the update can be rolled back."""
     alarm = put_alarm(endpoints)
     update(endpoints, serving, new, all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR))
     wait_for_step(endpoints, serving, 100)
@@ -223,7 +223,7 @@ def test_an_alarm_after_the_shift(endpoints: Endpoints, serving: str, old: str, 
 
 
 def test_an_alarm_that_is_in_alarm_before(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
-    """The new fleet gets no requests."""
+    """The alarm is in ALARM before the update, so the new fleet gets no requests."""
     alarm = put_alarm(endpoints, TreatMissingData="breaching")
     with Crowd(endpoints, serving, clients=2).invoking() as crowd:
         update(endpoints, serving, new, all_at_once(alarms=(alarm,)))
@@ -242,7 +242,7 @@ def test_an_alarm_that_is_deleted(endpoints: Endpoints, serving: str, old: str, 
 def test_the_time_of_an_update(
     endpoints: Endpoints, serving: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """MaximumExecutionTimeoutInSeconds is at least ten minutes; here the time is over when the canary gets traffic."""
+    """MaximumExecutionTimeoutInSeconds must be at least ten minutes; this test brings the end forward to the canary."""
     watches: list[UpdateWatch] = []
 
     class RecordedWatch(UpdateWatch):

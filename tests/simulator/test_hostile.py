@@ -66,7 +66,7 @@ def test_a_job_that_is_ended_by_a_signal(any_client):
 
 
 def test_a_job_that_kills_all_processes_that_it_can(any_client):
-    """Without a sandbox it can kill its supervisor; the process that the job leaves running is found nevertheless."""
+    """Without a sandbox, the job can kill its supervisor; the process that it leaves running is found nevertheless."""
     mark = Mark()
     script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
     if not any_client.simulator.enforced:
@@ -146,7 +146,7 @@ def test_exit_message_files(any_client, make):
 
 
 def test_a_job_has_no_file_of_its_supervisor_open(any_client):
-    script = "import os\nprint(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:-1])"  # the last is the listing
+    script = "import os\nprint(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:-1])"  # the last is listdir's own
     job = any_client.process(script)
     assert output(any_client, "ProcessingJob", job["ProcessingJobName"]) == "[0, 1, 2]"
 
@@ -156,7 +156,7 @@ FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint(
 
 @pytest.fixture
 def frozen(monkeypatch):
-    """Return a client of a simulator without a sandbox, where a job can stop its supervisor; its wait is shorter."""
+    """Return a client of a simulator without a sandbox, where a job can freeze its supervisor; waits are shorter."""
     monkeypatch.setattr(process, "LATE", 2.0)
     monkeypatch.setattr(process, "GRACE", 1.0)
     with Simulator(isolation="off") as simulator:
@@ -187,7 +187,7 @@ def test_a_job_that_freezes_its_supervisor_does_not_delay_the_end_of_the_simulat
         name = client.process(FREEZE, wait=False, seconds=600, Environment=mark.environment)["ProcessingJobName"]
         wait_until(lambda: "frozen" in output(client, "ProcessingJob", name))
         started = time.monotonic()
-    assert time.monotonic() - started < 120  # of the job's ten minutes
+    assert time.monotonic() - started < 120  # the job would run for ten minutes
     assert not mark.processes()
     assert not simulator.folder.exists()
 
@@ -209,7 +209,7 @@ for fd in pipes:
     "content", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda content: content[:8]
 )
 def test_a_job_that_writes_to_its_supervisors_pipe(content, hold):
-    """Without a sandbox a job can do this; only the job itself fails."""
+    """Without a sandbox, a job can do this, but then only the job itself fails."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
@@ -221,7 +221,7 @@ def test_a_job_that_writes_to_its_supervisors_pipe(content, hold):
 
 
 def test_a_job_that_removes_its_folder():
-    """Without a sandbox a job can do this."""
+    """Without a sandbox, a job can do this."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
@@ -294,4 +294,4 @@ def test_jobs_end_when_the_simulator_process_ends(ending, isolation):
     if ending != signal.SIGKILL:
         assert not simulator_folder.exists()
     assert not [process for process in psutil.Process().children() if process.pid == holder.pid]
-    shutil.rmtree(simulator_folder, ignore_errors=True)  # what a killed simulator leaves behind
+    shutil.rmtree(simulator_folder, ignore_errors=True)  # a killed simulator leaves its folder behind

@@ -1,4 +1,4 @@
-"""Whatever clients send, send partially or never send, valid requests are answered at once, and a job keeps running.
+"""Whatever clients send, in full, in part or not at all, valid requests are answered at once, and a job keeps running.
 
 What the clients send depends on a seed; when they send it depends on the machine. With RECORE_FUZZ=200 the
 clients of each test run for ten minutes instead of one, which finds more.
@@ -21,8 +21,8 @@ from support.simulator_process import simulator_process
 pytestmark = pytest.mark.fuzz
 
 SECONDS = max(20, 3 * TIMES)
-PERIOD = 0.2  # seconds between two rounds of good requests
-LONGEST = 5  # the most seconds that a good request may take; the machine itself can delay one for almost that long
+PERIOD = 0.2  # seconds between two rounds of valid requests
+LONGEST = 5  # seconds; the longest that a valid request may take: the machine itself can delay one almost as long
 BUCKET = "sagemaker-us-east-1-123456789012"
 CONTENT = b"0123456789abcdef" * (1 << 16)  # the job's input and output
 JOB = f"""
@@ -146,7 +146,7 @@ def misbehave(port: int, chance: Random, ended: threading.Event, behaviours: tup
             ended.wait(0.01)
 
 
-# By name: the number of clients and their behaviours; every fifth client sends half a request instead.
+# For each name, the number of clients and their behaviours; every fifth client sends half a request instead.
 CROWDS: dict[str, tuple[int, tuple[Misbehaviour, ...]]] = {
     "malformed": (5, (send_and_close, send_many, reset)),
     "slow, silent and half-open, 300 at once": (300, (send_slowly, send_nothing)),
@@ -176,7 +176,7 @@ def good_requests(client: Client) -> list[Callable[[], Any]]:
 
 
 def seconds(request: Callable[[], Any]) -> float:
-    """Make a request and return how long it took."""
+    """Make a request and return how many seconds it took."""
     start = time.monotonic()
     request()
     return time.monotonic() - start

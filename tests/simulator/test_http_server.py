@@ -28,7 +28,7 @@ SIGNED = (
 
 @contextlib.contextmanager
 def served(application: Callable[..., Iterable[bytes]]) -> Iterator[int]:
-    """Serve an application of the test's own and return the port."""
+    """Serve a test's own application and return the port."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
         port = listening.getsockname()[1]
         with contextlib.closing(HttpServer(application, listening)) as server:
@@ -65,7 +65,7 @@ def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
 
 
 def test_an_upload_cut_off_inside_a_chunk() -> None:
-    """A server that counted bytes that never arrived would store uninitialised memory."""
+    """A server that counted bytes that never arrived would store uninitialized memory."""
     with simulator_process() as simulator:
         simulator.client("s3").create_bucket(Bucket="bucket")
         for _ in range(50):
@@ -120,7 +120,7 @@ def test_requests_that_are_not_http_or_are_too_large(client: Client, sent: bytes
 
 
 def test_the_signal_to_continue() -> None:
-    """The server sends it only to a client that has a body to send."""
+    """The server sends this signal only to a client that has a body to send."""
     with served(echo) as port, connect(port) as connection:
         connection.sendall(b"PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -200,7 +200,7 @@ def test_slow_and_silent_clients_do_not_occupy_a_worker() -> None:
         connections = [open_ones.enter_context(connect(port)) for _ in range(300)]
         for number, connection in enumerate(connections):
             connection.sendall([b"", b"P", b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx"][number % 3])
-        # without a free worker, this would time out before the silent clients are disconnected
+        # if no worker were free, this request would time out before the server disconnects the silent clients
         assert exchange(port, b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nok")[2] == b"ok"
         for connection in connections[2::3]:
             connection.sendall(b"yz")
@@ -256,7 +256,7 @@ def test_requests_in_progress_end_when_the_server_does() -> None:
 
 
 def test_servers_that_ended_leave_nothing_behind() -> None:
-    """Other connections and threads of this process may end meanwhile; a leak would grow with the number of servers."""
+    """A leak would grow with the number of servers. Other connections and threads may end during the test."""
     with served(echo):
         pass
     servers, descriptors, threads = 50, len(os.listdir("/proc/self/fd")), threading.active_count()
@@ -268,7 +268,7 @@ def test_servers_that_ended_leave_nothing_behind() -> None:
 
 
 def test_large_bodies_are_on_disk_and_are_removed(tmp_path: Path) -> None:
-    """They are also removed after a simulator was killed in the middle of an upload."""
+    """They are removed even if a simulator is killed in the middle of an upload."""
 
     def kill_while_uploading() -> None:
         with simulator_process(TMPDIR=str(tmp_path)) as simulator:

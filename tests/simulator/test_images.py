@@ -1,4 +1,4 @@
-"""Families of images: the family of each image, and the images that are refused by name with advice."""
+"""Families of images: the family of each image, and images whose names are refused with advice."""
 
 import re
 import subprocess
@@ -82,7 +82,7 @@ def test_other_images_are_refused_by_name(client: Client) -> None:
 
 
 def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None:
-    """The objective of a tuning job must be one of these metrics."""
+    """A tuning job's objective must be one of the image's own metrics."""
     metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
     message = refusal_of(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
     assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")
@@ -118,7 +118,7 @@ def test_an_image_whose_package_is_missing_is_refused_with_the_command(family: I
 def test_a_pytorch_image_without_its_environment(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """This also holds if the environment is incomplete, and for each kind of job."""
+    """Every kind of job is refused with the same advice, even if the environment exists but is incomplete."""
     monkeypatch.setenv("HOME", str(tmp_path))
     image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3"
     expected = "The package of PyTorch images, torch, is not installed: run make setup-pytorch in a checkout of recore"
@@ -224,7 +224,7 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
     """Checkpoints are not kept, but a script that writes them must not fail. Each job has its own folder."""
     script = "import os\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\nopen(ml + '/{}/1', 'w').write('1')"
     outside = f"{tmp_path}/outside"
-    for path in ("checkpoints", "mine/of/all", outside):  # the last path has two slashes after /opt/ml
+    for path in ("checkpoints", "mine/of/all", outside):  # with the last one, /opt/ml is followed by two slashes
         checkpoints = {"S3Uri": "s3://bucket/c"} | ({} if path == "checkpoints" else {"LocalPath": f"/opt/ml/{path}"})
         job = client.train(script.format(path), CheckpointConfig=checkpoints)
         assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")

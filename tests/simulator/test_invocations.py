@@ -25,7 +25,7 @@ from recore.simulator.compute.endpoints import invocation
 from recore.simulator.server import ROLE_ARN
 
 LARGEST = 26_214_400
-# Carries out the command in its request and responds with the headers of the request.
+# A script that carries out the command in its request and responds with the request's headers.
 OBEDIENT = """
 import json, os, time
 
@@ -108,7 +108,7 @@ def test_custom_attributes_are_passed_in_both_directions(endpoints: Endpoints, c
 
 
 def test_custom_attributes_reach_the_model(endpoints: Endpoints) -> None:
-    """Hooks do not receive headers, so this hook reads them from the server that calls it."""
+    """Hooks do not receive headers, so the hook in this test reads them from the server that calls it."""
     script = """
 import inspect
 
@@ -280,7 +280,7 @@ def test_a_client_that_disconnects(endpoints: Endpoints, command_endpoint: str) 
 
 
 def test_invocations_that_wait_do_not_hold_up_other_requests(without_sandbox: Client, tmp_path: Path) -> None:
-    """More invocations wait than there are HTTP threads; other requests are still answered."""
+    """Other requests are answered even if more invocations wait than there are HTTP threads."""
     endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
     other = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
     name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go))))))
@@ -339,12 +339,12 @@ def test_metrics(endpoints: Endpoints) -> None:
             assert time.monotonic() < deadline
         time.sleep(0.1)
     assert statistics("Invocation4XXErrors")["Sum"] == 2
-    assert statistics("Invocation5XXErrors")["Sum"] == 2  # a missing response counts as an error of the server too
+    assert statistics("Invocation5XXErrors")["Sum"] == 2  # a missing response also counts as a server error
     assert statistics("Invocation5XXErrors")["SampleCount"] == 6
     latency, overhead = statistics("ModelLatency"), statistics("OverheadLatency")
     assert latency["Unit"] == overhead["Unit"] == "Microseconds"
     assert 0 < latency["Minimum"] <= latency["Maximum"]
-    assert 200_000 <= latency["Maximum"] < 60_000_000  # the model slept for 0.2 s; it may take a minute
+    assert 200_000 <= latency["Maximum"] < 60_000_000  # the model sleeps for 0.2 s; the machine may be busy
     assert 0 < overhead["Minimum"] < 1_000_000
     for metric, statistic, value in (
         ("Invocations", "Sum", 6.0),

@@ -1,4 +1,4 @@
-"""The files and processes that a job can see and change. Without a sandbox, only paths are translated."""
+"""The files and processes that a job can see and change. Without a sandbox, paths are merely translated."""
 
 import io
 import json
@@ -116,7 +116,7 @@ for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passw
     for s3_output in result:
         if Path(s3_output).is_dir():
             assert not (Path(s3_output) / name).exists()
-    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # in the layer that only this job can see
+    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # writes to these go to a layer that only this job sees
     assert not any(result[s3_output] for s3_output in result if s3_output not in layer)
     assert result["/tmp"]
 
@@ -163,7 +163,7 @@ result = {'found': found, 'mounts': [(fields[3], fields[4]) for fields in mounts
 
 @needs_sandbox
 def test_paths_of_this_machine_that_a_sandbox_shows(client):
-    """Only mountinfo shows the job's folder, which cannot be hidden, and the paths that the job may read."""
+    """Only mountinfo shows such paths: the job's folder, which cannot be hidden, and paths that the job may read."""
     folder = str(client.simulator.folder)
     result = run_script(client, LOOK.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"])))
     assert set(result["found"]) == {folder}

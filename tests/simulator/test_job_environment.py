@@ -1,4 +1,4 @@
-"""Only the job receives its variables: nothing outside its sandbox does, in particular not bubblewrap."""
+"""Only the job receives its variables: nothing outside its sandbox does, not even bubblewrap."""
 
 import json
 import sys
@@ -70,7 +70,7 @@ def launch_of(folder: Path, variables: dict[str, str]) -> Launch:
 
 
 def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
-    """A program in place of bubblewrap records how it is started."""
+    """A program that replaces bubblewrap records how it is started."""
     record, program = tmp_path / "record", tmp_path / "program"
     program.write_text(RECORDING.format(python=sys.executable, path=str(record)))
     program.chmod(0o755)
@@ -86,14 +86,14 @@ def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
 
 
 def test_a_zero_byte_in_a_variable_does_not_end_the_argument(tmp_path: Path) -> None:
-    """Without this check, the text after a NUL would become another argument of bubblewrap."""
+    """If zero bytes were not refused, the text after one would become another argument of bubblewrap."""
     launch = launch_of(tmp_path, {"NAME": "value\0--bind\0/\0/host"})
     assert "could not be started: embedded null byte" in run(launch, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder outside the sandbox that the variables name. It contains a program that would leave a file."""
+    """Return a folder outside the sandbox that the variables name. If its program is started, it leaves a file."""
     folder = tmp_path_factory.mktemp("named")
     program = folder / "bwrap"
     program.write_text(f"#!/bin/sh\n: > {folder}/started\n")
@@ -103,9 +103,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environments(client: Client, folder: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """Return the environment of a job with all variables, and those of the simulator's processes outside its sandbox.
+    """Return the environments of a job with all variables, and of the simulator's processes outside its sandbox.
 
-    The job runs a program that ignores all of them.
+    The job runs a program that ignores all these variables.
     """
     entry = {"ImageUri": IMAGE, "ContainerEntrypoint": ["/bin/sleep", "300"]}
     variables = {name: value.format(folder=folder) for name, value in VARIABLES.items()}
@@ -131,7 +131,7 @@ def test_a_variable_reaches_only_the_job(
 ) -> None:
     inside, outside = environments
     value = VARIABLES[variable].format(folder=folder)
-    assert inside[variable].startswith(value)  # PATH has more entries
+    assert inside[variable].startswith(value)  # PATH has further entries
     assert not [environment for environment in outside if environment.get(variable, "").startswith(value)]
     assert [path.name for path in folder.iterdir()] == ["bwrap"]  # the program in PATH was not started
 
@@ -169,12 +169,12 @@ def transform_fn(model, data, content_type, accept):
 
 @needs_sandbox
 def test_a_chain_of_endpoints_reaches_nothing_outside(tmp_path: Path) -> None:
-    """One endpoint leaves a program in its folder on this machine, which is in another endpoint's PATH."""
+    """One endpoint leaves a program in its folder on this machine; that folder is in another endpoint's PATH."""
     record = tmp_path / "record"
     with Simulator(isolation="required") as simulator:
         endpoints = Endpoints(Client(simulator))
         first = endpoints.create(endpoints.config(variant(endpoints.model(FINDING.format(record=record)))))
-        path = endpoints.invoke(first)["Body"].read().decode()  # relative to the root of its file system
+        path = endpoints.invoke(first)["Body"].read().decode()  # relative to the root of the endpoint's file system
         [program_folder] = simulator.folder.rglob("ml/model/bin")
         assert str(program_folder).endswith(f"{path}/model/bin")
         variables = {"PATH": f"{program_folder}:{this_python().search_path}", "LD_PRELOAD": f"{program_folder}/none.so"}

@@ -1,4 +1,4 @@
-"""Jobs can reach only this simulator, and only if it was started with a network and they do not opt out."""
+"""Jobs can reach only the simulator, and only if it was started with jobs_call and the job does not opt out."""
 
 import json
 from collections.abc import Iterator

@@ -54,7 +54,7 @@ def test_a_job_fails_if_no_thread_can_be_started(client: Client, monkeypatch: py
 
 
 def test_an_endpoint_fails_if_no_thread_can_be_started(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endpoint that already serves keeps the instances that it has."""
+    """An endpoint that is already in service keeps its instances."""
     first, second = (endpoints.config(variant(endpoints.named(name))) for name in ("first", "second"))
     serving = endpoints.create(first)
     with monkeypatch.context() as patch:

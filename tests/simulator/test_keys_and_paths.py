@@ -1,4 +1,4 @@
-"""Keys and paths that cannot be files are reported in one line; failure reasons name no folder of this machine."""
+"""Keys and paths that cannot become files are reported in one line; failure reasons name no folder of this machine."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,7 +10,7 @@ from support.transform_jobs import create_model, transform
 
 from recore.simulator.server import BUCKET
 
-# The end of a key, and the reason why it is invalid.
+# The ends of invalid keys, and the reasons why they are invalid.
 INVALID_KEYS = {
     "a folder above": ("a/..", "points outside its folder"),
     "a long name": ("x" * 300, "cannot be stored as a file: File name too long"),
@@ -94,7 +94,7 @@ def test_local_paths_that_cannot_be_folders(without_sandbox: Client, name: str) 
 
 
 def test_files_that_the_sdk_adds_may_have_any_name(without_sandbox: Client) -> None:
-    """Without a sandbox, its scripts are translated."""
+    """Without a sandbox, paths in the SDK's scripts are translated."""
     folder = f"drivers/{next(numbers)}"
     without_sandbox.put(f"{folder}/folder.py/a.sh", "x" * (2 << 20))
     job = without_sandbox.train("", InputDataConfig=[channel("sm_drivers", f"s3://{BUCKET}/{folder}")])

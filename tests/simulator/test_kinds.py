@@ -1,4 +1,4 @@
-"""A new kind of resource takes one class and one line, and then works over HTTP, with lists and tags."""
+"""One class and one line add a new kind of resource, which then works over HTTP, with lists and tags."""
 
 import contextlib
 import operator
@@ -55,7 +55,7 @@ MEMBERS = {
 
 
 class Experiments(Resource):
-    """A kind that the simulator does not have, with names and its own filters."""
+    """A kind that the simulator does not have; it has names and its own filters."""
 
     kind = "Experiment"
     arn_type = "experiment"
@@ -140,7 +140,7 @@ def test_the_table_has_every_operation_of_the_service() -> None:
 
 @pytest.mark.parametrize("shape", MEMBERS)
 def test_a_new_member_of_a_request_is_noticed(shape: str) -> None:
-    """The simulator refuses some members of these shapes and accepts all others; new ones need a decision."""
+    """The simulator refuses some members of these shapes and accepts all others; a new one requires a decision."""
     assert set(sagemaker_model().shape_for(shape).members) == MEMBERS[shape]
 
 
@@ -151,7 +151,7 @@ def test_every_operation_is_in_the_service_model_and_of_one_kind() -> None:
 
 
 def operations_table() -> str:
-    """Return the table in docs/reference/simulator-operations.md: one row per kind, and one for all others."""
+    """Return the table in docs/reference/simulator-operations.md: one row per kind, and one for everything else."""
     rows = ["| resource | run | recorded only | not there |", "|---|---|---|---|"]
     kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
     absent = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))

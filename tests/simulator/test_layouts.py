@@ -64,7 +64,7 @@ PACKAGES: list[tuple[str, str, Record]] = [
     ("Model", "packaged", {"ModelName": "packaged", "Served": {"PrimaryContainer": {"Image": "sklearn:1"}}, **TIMES}),
 ]
 ATTEMPT = {"Position": 1, "Job": "train-1", "CacheKey": None, "AttemptTime": TIME, "RetryAt": None, "FirstFailed": TIME}
-# each with its members in layouts 1 and 2 that are internal in layout 3, and those that layout 3 does not have
+# the last two records of each entry: members that are internal since layout 3, and those that it does not have
 WORK: list[tuple[str, str, Record, Record, Record]] = [
     (
         "Endpoint",
@@ -116,7 +116,7 @@ def write_layout_1(path: Path) -> None:
 
 
 def assert_work_is_migrated(store: Store) -> None:
-    """Check the members of stored work, its times and order, and names of members that begin with $."""
+    """Check stored work: its members (even if their names begin with $), its times and its order."""
     for kind, key, record, internal, _ in WORK:
         migrated = store.get(kind, key)
         assert migrated is not None
@@ -133,7 +133,7 @@ def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     write_layout_1(path)
     Database.open(path).close()
-    database = Database.open(path)  # it has the newest layout now
+    database = Database.open(path)  # now it has the newest layout
     assert database.read("PRAGMA user_version") == [(LAYOUT,)]
     store = Store(database)
     group, package = store.get("ModelPackageGroup", "group"), store.get("ModelPackage", "group/7")
@@ -158,7 +158,7 @@ def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
 
 
 def test_a_database_of_layout_2_is_migrated_and_goes_on(tmp_path: Path) -> None:
-    """In layout 2, records of models already had internal members; those of background work had none."""
+    """In layout 2, records of models already had internal members; records of background work had none."""
     path = tmp_path / "state.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(LAYOUT_2)

@@ -1,4 +1,4 @@
-"""The constructor of a simulator has no effects; a start that fails leaves nothing behind and keeps records correct."""
+"""The constructor of a simulator has no effects; a failed start leaves nothing behind and does not damage records."""
 
 import builtins
 import gc
@@ -56,19 +56,19 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def open_resources() -> Counter[str]:
-    """Count the open files, sockets, threads and simulators of this process by name."""
+    """Count this process's open files, sockets, threads and simulators by name."""
     gc.collect()
     descriptors = []
     for descriptor in os.listdir("/proc/self/fd"):
         try:
             descriptors.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-        except OSError:  # the listing's own descriptor
+        except OSError:  # the descriptor of the listing itself
             continue
     return Counter([*descriptors, *(thread.name for thread in threading.enumerate()), *map(str, Simulator._alive)])
 
 
 def added_since(before: Counter[str]) -> Counter[str]:
-    """Return the resources that have been added; threads that are about to end have a minute to do so."""
+    """Return the resources added since `before` was counted; threads that are about to end have a minute to do so."""
     deadline = time.monotonic() + 60
     while (added := open_resources() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -76,7 +76,7 @@ def added_since(before: Counter[str]) -> Counter[str]:
 
 
 def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
-    """Return a tracing function that raises before a line of the start, counted from the first line that runs."""
+    """Return a tracing function that raises before the given line of the start; lines are counted as they run."""
     count = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -109,7 +109,7 @@ def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
 def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
     """Start simulators, each failing one line later than the last; raise AssertionError if one leaves something behind.
 
-    An execution resumes in each one that starts; its job sleeps forever.
+    An execution, whose job sleeps forever, resumes in each simulator that starts.
     """
     with Simulator(isolation="off", state=folder) as simulator:  # some modules are imported only once
         pipelines = Pipelines(Client(simulator))
@@ -132,7 +132,7 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "ZeroDivisionError"])
 def test_a_start_that_fails_at_any_line_leaves_nothing(error: str, temporary: Path, tmp_path: Path) -> None:
-    """This runs in a separate process, because the simulators of other tests also open and close files."""
+    """This test uses a separate process, because simulators of other tests also open and close files."""
     command = [sys.executable, __file__, error, str(tmp_path / "state")]
     variables = environment() | {"TMPDIR": str(temporary), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     result = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)

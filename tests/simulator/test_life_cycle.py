@@ -19,7 +19,7 @@ BUCKET, PREFIX = "houses", "boston-sklearn"
 FAST_POLLING = {"Delay": 1, "MaxAttempts": 120}
 INSTANCE = "ml.m4.xlarge"
 
-# Trains one of two models; the same file serves the model.
+# A script that trains one of two models, and also serves it.
 SCRIPT = """
 import argparse, os, pathlib, pickle
 import numpy
@@ -49,7 +49,7 @@ TEST_CSV = "".join(f"{one},{two}\n" for one, two in X)
 
 @pytest.fixture(scope="module")
 def aws(client: Client) -> Iterator[Any]:
-    """Return boto3.client in an environment with only the variables that the simulator prints."""
+    """Return boto3.client, configured only by the variables that the simulator prints."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in client.simulator.variables().items():
             patch.setenv(name, value)
@@ -78,7 +78,7 @@ def bucket(aws: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def models(sagemaker: Any, bucket: Any) -> dict[str, str]:
-    """Create two trained models and return their names by the variants that serve them."""
+    """Train and create two models; return their names by those of the variants that will serve them."""
     names = {LINEAR: "boston-linear", TREE: "boston-tree"}
     submitted = {"sagemaker_program": "house_prices.py"}
     submitted["sagemaker_submit_directory"] = f"s3://{BUCKET}/{PREFIX}/source.tar.gz"
@@ -174,7 +174,7 @@ def test_ab_test_and_update(aws: Any, sagemaker: Any, models: dict[str, str]) ->
         variant, answer = invoke(runtime, name)
         assert numpy.allclose(answer, EXPECTED[variant])
         shares[variant] += 1
-    assert min(shares[LINEAR], shares[TREE]) > 20  # each has half; fails once in 10 ** 9 runs
+    assert min(shares[LINEAR], shares[TREE]) > 20  # each has half of the traffic; fails once in 10 ** 9 runs
     for target, expected in EXPECTED.items():
         variant, answer = invoke(runtime, name, TargetVariant=target)
         assert variant == target
@@ -182,7 +182,7 @@ def test_ab_test_and_update(aws: Any, sagemaker: Any, models: dict[str, str]) ->
 
     sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=linear)
     while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Updating":
-        variant, answer = invoke(runtime, name)  # it still serves in the meantime
+        variant, answer = invoke(runtime, name)  # it still serves during the update
         assert numpy.allclose(answer, EXPECTED[variant])
     described = in_service(sagemaker, name)
     assert described["EndpointConfigName"] == linear

@@ -43,7 +43,7 @@ def test_a_processing_job_past_its_time_limit(any_client, script):
 
 def test_a_training_job_past_its_time_limit_keeps_its_model(any_client):
     mark = Mark()
-    for seconds in (4, 20, 60):  # on a busy machine the script may not have started by then
+    for seconds in (4, 20, 60):  # on a busy machine, the script may not start in time
         job = any_client.train(POLITE, seconds=seconds, Environment=mark.environment)
         if "sleepingnow" in output(any_client, "TrainingJob", job["TrainingJobName"]):
             break
@@ -78,7 +78,7 @@ def test_memory_beyond_the_instance_type(any_client, monkeypatch, use):
     assert_memory_ends_it(any_client, monkeypatch, use)
 
 
-@needs_sandbox  # without a sandbox, /dev/shm is this machine's
+@needs_sandbox  # without a sandbox, /dev/shm is that of this machine
 def test_files_in_memory_beyond_the_instance_type(client, monkeypatch):
     assert_memory_ends_it(client, monkeypatch, "files")
 

@@ -35,7 +35,7 @@ REFUSED = [
 ]
 
 EARLY, LATE = (datetime.datetime(year, 1, 1, tzinfo=datetime.UTC) for year in (2000, 3000))
-FILTERS = {  # for each filter, a value that matches a record of `one_of_each_kind`, and one that does not
+FILTERS = {  # for each filter, a value that matches a record in `one_of_each_kind`, and a value that does not
     "NameContains": ("ONE", "other"),
     "StatusEquals": ("Completed", "Failed"),
     "CrossAccountFilterOption": ("SameAccount", "CrossAccount"),
@@ -48,14 +48,14 @@ FILTERS = {  # for each filter, a value that matches a record of `one_of_each_ki
     **{f"{time}Before": (LATE, EARLY) for time in ("CreationTime", "LastModifiedTime", "Created")},
 }
 EXECUTION = {"PipelineExecutionArn": arn("pipeline/one")}
-LISTED = {  # required members: the resource whose parts are listed
+LISTED = {  # the required members of requests, which name the resource whose parts are listed
     "ListTrainingJobsForHyperParameterTuningJob": {"HyperParameterTuningJobName": "one"},
     "ListPipelineExecutions": {"PipelineName": "one"},
     "ListPipelineExecutionSteps": EXECUTION,
     "ListPipelineParametersForExecution": EXECUTION,
     "ListModelPackages": {"ModelPackageType": "Versioned"},
 }
-RECORDS = {  # members of records that lists of these kinds read
+RECORDS = {  # the members that lists of these kinds read from records
     "TrainingJob": {"FinalMetricDataList": [{"MetricName": "loss", "Value": 1.0}]},
     "HyperParameterTuningJob": {"HyperParameterTuningJobConfig": {"Strategy": "Random", "ResourceLimits": {}}},
     "ModelPackage": {
@@ -94,7 +94,7 @@ def models(client: Client) -> list[str]:
 
 @pytest.fixture
 def jobs() -> Jobs:
-    """Return a resource with 25 jobs, created a minute apart, with three alternating statuses."""
+    """Return a resource with 25 jobs that were created a minute apart and have three statuses in turn."""
     resource = Jobs(SimpleNamespace(store=Store()))
     for number in range(25):
         time = datetime.datetime(2026, 1, 1, 0, number, tzinfo=datetime.UTC)
@@ -224,7 +224,7 @@ def test_the_message_names_the_missing_resource(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=operator.attrgetter("kind"))
 def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: type[Resource]) -> None:
-    """Each filter is sent on its own: a matching value lists the record, another value hides it."""
+    """Each filter is sent on its own: with a matching value, the record is listed; with another value, it is not."""
     resource = kind(SimpleNamespace(store=one_of_each_kind()))
     for operation in [name for name in kind.operations() if name.startswith("List")]:
 
@@ -249,7 +249,7 @@ def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: ty
 
 
 def one_of_each_kind() -> Store:
-    """Return a store with a record of each kind, with a part if the kind has parts that are listed."""
+    """Return a store with one record of each kind, and with one part of it if the kind has parts that are listed."""
     store = Store()
     for kind in KINDS:
         members = {f"{kind.kind}Name": "one", f"{kind.kind}Status": "Completed", **RECORDS.get(kind.kind, {})}

@@ -149,7 +149,7 @@ def test_invalid_and_slow_metric_definitions(any_client):
 
 
 def test_a_reader_reads_the_available_output_if_the_writer_survives(client):
-    """Without a sandbox, a process can escape its supervisor and hold the pipe open, but the job ends nevertheless."""
+    """Without a sandbox, a process can escape its supervisor and keep the pipe open; the job ends nevertheless."""
     reading, writing = os.pipe()
     os.write(writing, b"one\ntwo")
     log = log_stream.JobLog(client.logs, "/aws/sagemaker/ProcessingJobs", "escaped").create()

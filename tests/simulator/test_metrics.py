@@ -1,4 +1,4 @@
-"""Metrics of training jobs: each value is sent to CloudWatch, in batches, where SageMaker's SDK reads them."""
+"""Metrics of training jobs: all values are sent in batches to CloudWatch, where SageMaker's SDK reads them."""
 
 import datetime
 import threading
@@ -26,7 +26,7 @@ def train(client, script, **patterns):
 
 
 def statistics(client, job, metric, period=60, statistic="Average"):
-    """Read a metric from CloudWatch as the SDK's TrainingJobAnalytics does; return its points in order of time."""
+    """Read a metric from CloudWatch as the SDK's TrainingJobAnalytics does; return its data points, oldest first."""
     cloudwatch = client.simulator.client("cloudwatch")
     answer = cloudwatch.get_metric_statistics(
         Namespace=NAMESPACE,
@@ -55,7 +55,7 @@ def test_each_value_with_its_time(any_client):
 
 
 def test_the_processor_time_of_all_processes(any_client):
-    """The time of processes that ended before the job did is included."""
+    """The time includes that of processes that ended before the job did."""
     spin = "import time\nwhile time.process_time() < 1:\n    pass"
     script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {spin!r}])"
     started = datetime.datetime.now(datetime.UTC)
@@ -99,7 +99,7 @@ def test_endless_values(client, monkeypatch):
 
 
 def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
-    monkeypatch.setattr(metrics, "PATIENCE", 10)  # no line alone takes as long as a line may
+    monkeypatch.setattr(metrics, "PATIENCE", 10)  # no single line exceeds its own time limit
     monkeypatch.setattr(metrics, "SLOW_TOTAL", 0.5)
     collected = collect(client, "slow", slow="^(a|aa|a?)+$")
     started = time.thread_time()
@@ -111,7 +111,7 @@ def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
     for _ in range(1000):
         collected.measure(line)
     assert not collected
-    assert time.thread_time() - started < 15  # a thousand more lines would take twenty
+    assert time.thread_time() - started < 15  # another thousand lines would take 20 s
     assert collected.complaints == ["[the metric slow is no longer collected: its regular expression takes too long]"]
 
 
@@ -121,13 +121,13 @@ def test_a_value_is_found_beside_a_thread_that_computes(client):
 
     def compute():
         while not done.is_set():
-            sum(range(10**7))  # takes longer than PATIENCE, without a switch to another thread
+            sum(range(10**7))  # runs longer than PATIENCE without letting another thread run
 
     thread = threading.Thread(target=compute)
     thread.start()
     try:
         for number in range(10):
-            metrics.measure("b" * 700 + f"loss={number};")  # takes milliseconds, during which other threads could run
+            metrics.measure("b" * 700 + f"loss={number};")  # takes milliseconds, and lets other threads run
     finally:
         done.set()
         thread.join()

@@ -1,4 +1,4 @@
-"""Model packages and their groups: versions, approval, updates and lists, by boto3."""
+"""Model packages and their groups: versions, approval, updates and lists, through boto3."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -194,7 +194,7 @@ def test_a_package_without_a_group(packages: Packages) -> None:
     name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
-    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send it, although it does not apply
+    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send this status although it does not apply
     arn = create(**request, **approval, Tags=tags)["ModelPackageArn"]
     assert arn == f"{ARN}model-package/{name}"
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
@@ -375,7 +375,7 @@ def test_lists_by_filters_in_order_and_in_pages(packages: Packages) -> None:
     assert listed(ModelPackageGroupName=group) == versions[::-1]
     assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **ascending) == versions
     for size in (1, 4, 11):
-        for order in ("Name", "CreationTime"):  # version 10 comes after version 9
+        for order in ("Name", "CreationTime"):  # in both orders, version 10 comes after version 9
             request = {"ModelPackageGroupName": group, "SortBy": order, "PaginationConfig": {"PageSize": size}}
             assert listed(**request) == versions[::-1]
             assert listed(**request, **ascending) == versions

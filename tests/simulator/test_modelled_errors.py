@@ -1,4 +1,4 @@
-"""The errors of all registry and pipeline operations if a resource in the request is missing or in use."""
+"""The errors of all registry and pipeline operations for requests that name a missing resource, or one in use."""
 
 from typing import Any
 

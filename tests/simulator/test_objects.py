@@ -1,4 +1,4 @@
-"""Transfers from and to S3, which the end of a job interrupts; untrusted archives write only to their folder."""
+"""Transfers from and to S3 are interrupted when their job ends; untrusted archives write only to their folder."""
 
 import io
 import tarfile
@@ -14,7 +14,7 @@ from recore.simulator.compute.processes.volume import Volume
 
 
 def archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
-    """Write a tar.gz of (name, type, link or content)."""
+    """Write a tar.gz file with members given as (name, type, link target or content)."""
     with tarfile.open(path, "w:gz") as tar:
         for name, kind, text in members:
             member = tarfile.TarInfo(name)
@@ -66,7 +66,7 @@ class JobEnded(Exception):
 
 
 def fail_at_call(count: int):
-    """Return a check that raises JobEnded at the given call."""
+    """Return a check that raises JobEnded when it is called for the count-th time."""
     calls = iter(range(count - 1))
 
     def check() -> None:
@@ -107,7 +107,7 @@ def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> No
 
 
 def test_a_file_that_becomes_shorter_while_it_is_uploaded(client, tmp_path: Path) -> None:
-    """Without a sandbox, a job's processes can outlive it."""
+    """Without a sandbox, a job's processes can outlive the job and change its files."""
     path = tmp_path / "model/large"
     path.parent.mkdir()
     path.write_bytes(bytes(5 * CHUNK))

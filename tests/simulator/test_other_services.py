@@ -1,4 +1,4 @@
-"""Services of moto whose packages are not installed: clients get a clear error that they understand."""
+"""Services of moto whose packages are not installed: clients get a clear error in a format that they can parse."""
 
 import sys
 
@@ -18,7 +18,7 @@ from support.simulator_client import Client
 def test_a_missing_package_is_named(
     service: str, operation: str, package: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, package, None)  # even if something else has installed it
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
     with pytest.raises(ClientError) as caught:
         getattr(client.simulator.client(service), operation)()
     error = caught.value.response

@@ -21,7 +21,7 @@ OUTPUT = "/opt/ml/processing/output/o"
 
 
 def run(client, script, **members):
-    """Run a processing job that writes to its output's folder; return its description and the keys that it created."""
+    """Run a processing job that writes to its output's folder; return its description and the keys of its output."""
     prefix = f"outputs-{uuid.uuid4().hex}/"
     s3_output = {"S3Uri": f"s3://{BUCKET}/{prefix}", "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
@@ -266,7 +266,7 @@ print(os.listdir(folder))
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can run a program as another user")
 def test_files_that_even_their_owner_may_not_read(tmp_path: Path) -> None:
-    folder = Path("/var/tmp") / f"recore-{uuid.uuid4().hex}"  # other users may enter its parent folders
+    folder = Path("/var/tmp") / f"recore-{uuid.uuid4().hex}"  # other users have access to its parent folders
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
     try:

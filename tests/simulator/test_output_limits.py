@@ -1,4 +1,4 @@
-"""Stops, time limits, the end of the simulator and the volume's size apply to the files that a job reads and writes."""
+"""Transfers of a job's files obey stops, time limits, the end of the simulator and the volume's size."""
 
 import time
 import uuid
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 OUTPUT = "/opt/ml/processing/output/o"
 MANY = "for number in range(20_000):\n    open(f'{folder}/{number:05d}', 'w').close()\n"
-LARGE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # a sparse file, which takes no time to create
+LARGE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # sparse, so creating it takes no time
 
 
 def start_job(client, script, **members):
@@ -55,7 +55,7 @@ def test_stop_while_outputs_are_uploaded(any_client, script):
 
 @pytest.mark.timing
 def test_the_time_limit_applies_to_the_upload(any_client):
-    for seconds in (6, 20, 60):  # on a busy machine the files may not exist by then
+    for seconds in (6, 20, 60):  # on a busy machine, the job may not write its files in time
         name, _ = start_job(any_client, MANY + "print('written', flush=True)", seconds=seconds)
         job = any_client.wait("ProcessingJob", name, 300)
         if "written" in output(any_client, "ProcessingJob", name):
@@ -119,7 +119,7 @@ WAITING = f"{MANY}print('written', flush=True)\nimport time\ntime.sleep(600)"
 
 
 def is_complete(client, target):
-    """Return whether the last of many files was uploaded; they are uploaded in the order of their names."""
+    """Return whether the last of many files was uploaded; files are uploaded in the order of their names."""
     prefix = f"{target.removeprefix(f's3://{BUCKET}/').rstrip('/')}/19999"
     return "Contents" in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
@@ -136,7 +136,7 @@ def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(any_client, mo
 
 
 def run_beyond_its_limit(run):
-    """Run a job with longer and longer time limits until it writes its files in time; return its result."""
+    """Run a job, each time with a longer time limit, until it writes its files in time; return its result."""
     for seconds in (8, 30, 120):
         *result, printed = run(seconds)
         if "written" in printed:
@@ -253,7 +253,7 @@ def test_a_running_job_that_fills_its_volume(any_client, script):
     assert job["ProcessingJobStatus"] == "Failed"
     reason = "No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
-    assert time.monotonic() - started < 120  # of the five minutes that it may take
+    assert time.monotonic() - started < 120  # although it may take five minutes
     assert_no_trace(any_client, mark)
 
 

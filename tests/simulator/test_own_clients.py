@@ -1,4 +1,4 @@
-"""The simulator's own clients are affected neither by a proxy nor by the caller's AWS configuration."""
+"""Neither a proxy nor the caller's AWS configuration affects the simulator's own clients."""
 
 import json
 import socket
@@ -28,7 +28,7 @@ with Simulator(isolation="off") as simulator:
     text = client.get(f"s3://{BUCKET}/file").decode()
     print(json.dumps([text, [event["message"] for event in events], sorted(each["MetricName"] for each in metrics)]))
 """
-# Each of these makes a botocore client fail or use another address.
+# Each of these settings makes a botocore client fail or use another address.
 ODD = {
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "x",
     "AWS_CA_BUNDLE": "nope",
@@ -107,7 +107,7 @@ def test_a_broken_configuration_and_a_local_model(tmp_path: Path) -> None:
     aws, model = (
         tmp_path / ".aws",
         tmp_path / ".aws/models/sagemaker/2099-01-01",
-    )  # in the format of `aws configure add-model`
+    )  # where `aws configure add-model` stores a model
     model.mkdir(parents=True)
     (aws / "config").write_text("[default\nregion = broken")
     (aws / "credentials").write_text("[default]\naws_access_key_id\n")

@@ -83,7 +83,7 @@ def test_the_latest_approved_version_is_served_and_rolled_back(packages: Package
 
 
 def test_a_pipeline_of_a_package_transforms(packages: Packages) -> None:
-    """The model keeps the package's containers after the package was deleted."""
+    """The model keeps the package's containers even after the package is deleted."""
     specification = SPECIFICATION | {"Containers": [multiplier(packages, 2), multiplier(packages, 5)]}
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
     name, client = f"packaged-{next(numbers)}", packages.client

@@ -27,7 +27,7 @@ def pipelines(client: Client) -> Pipelines:
 
 
 class CachedPipeline:
-    """A pipeline whose definition changes; `hits` runs it and returns the names of the steps that were cache hits."""
+    """A pipeline whose definition can change; `hits` runs it and returns the names of steps that were cache hits."""
 
     def __init__(self, pipelines: Pipelines, *steps: Step, **members: Any):
         self.pipelines, self.members = pipelines, members
@@ -51,13 +51,13 @@ class CachedPipeline:
 
 
 def process(pipelines: Pipelines, script: str = COPIES, cache: Any = ENABLED, **environment: str) -> Step:
-    """Return a processing step; its script and output have new addresses each time."""
+    """Return a processing step; its script and output have new addresses at each call."""
     arguments = {"Environment": {"OUT": OUT} | environment}
     return pipelines.processing("P", script, outputs=["out"], Arguments=arguments, CacheConfig=cache)
 
 
 def archive(text: str, time: int) -> bytes:
-    """Return an archive whose bytes depend on the time."""
+    """Return an archive whose bytes depend on `time`."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, content in (("job.py", text), ("__pycache__/job.pyc", str(time))):
@@ -69,14 +69,14 @@ def archive(text: str, time: int) -> bytes:
 
 @pytest.mark.slow
 def test_a_processing_step(pipelines: Pipelines) -> None:
-    """The addresses of script and output differ in each definition; contents and environment decide."""
+    """A hit depends on contents and environment, not on the addresses of script and output, which always differ."""
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
     before = pipelines.environment(cached.first, "M")["A"]
     assert cached.hits(process(pipelines), model("M", A=uri)) == {"P"}
     assert cached.sources["P"] == {"SourcePipelineExecutionArn": cached.first}
     steps = pipelines.sagemaker.list_pipeline_executions(PipelineName=cached.name)["PipelineExecutionSummaries"]
-    assert pipelines.environment(steps[0]["PipelineExecutionArn"], "M")["A"] == before  # the first result
+    assert pipelines.environment(steps[0]["PipelineExecutionArn"], "M")["A"] == before  # M got the first result
     assert cached.hits(process(pipelines, cache={"Enabled": False})) == set()
     assert cached.hits(process(pipelines, COPIES + "# another script")) == set()
     assert cached.hits(process(pipelines, OTHER="1")) == set()
@@ -102,7 +102,7 @@ def test_a_result_that_is_no_longer_on_s3(pipelines: Pipelines) -> None:
 
 
 def test_a_script_that_changes_at_the_same_address(pipelines: Pipelines) -> None:
-    """The definition is the same, but the object has changed."""
+    """The definition stays the same, but the object at the address changes."""
     steps = [process(pipelines)]
     cached = CachedPipeline(pipelines, *steps)
     address = steps[0]["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
@@ -129,7 +129,7 @@ def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) ->
 
 @pytest.mark.slow
 def test_training_and_transform(pipelines: Pipelines) -> None:
-    """Archives are compared by their files, jobs by their models; a cached step's result leads to the next hit."""
+    """Archives are compared by their files, and training jobs by their models; one hit makes the next one possible."""
     client, numbers = pipelines.client, iter(range(100))
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
     serving = client.source(inference=HOOKS)
@@ -171,7 +171,7 @@ def test_training_and_transform(pipelines: Pipelines) -> None:
 
 @pytest.mark.slow
 def test_hits_of_another_pipeline_or_step(pipelines: Pipelines) -> None:
-    """There are none: a result belongs to one pipeline and to one step name."""
+    """There are no such hits: a result belongs to one pipeline and to one step name."""
     CachedPipeline(pipelines, process(pipelines))
     other = CachedPipeline(pipelines, process(pipelines))
     renamed = process(pipelines) | {"Name": "Q"}

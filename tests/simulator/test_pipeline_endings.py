@@ -1,4 +1,4 @@
-"""Executions that do not succeed: failing steps, Fail steps, Stop, Retry and retry policies; and deletions."""
+"""Executions that do not succeed (failing steps, Fail steps, Stop, Retry and retry policies), and deletions."""
 
 import threading
 import uuid
@@ -17,7 +17,7 @@ from recore.simulator.server import BUCKET, ROLE_ARN
 
 FAILS = "raise ValueError('no luck')"
 SLEEPS = "import time\ntime.sleep(300)"
-# Fails unless an object exists, of which a processing job gets a copy.
+# A script that fails unless its copy of the object "go" contains "yes".
 IF_THERE = """
 import sys
 from pathlib import Path
@@ -31,7 +31,7 @@ def pipelines(client: Client) -> Pipelines:
 
 
 def transform(name: str, model_name: Any, instances: int, **members: Any) -> dict[str, Any]:
-    """Return a transform step; too many instances are refused like a job above the account's limit."""
+    """Return a transform step; too many instances are refused as a request beyond the account's limit."""
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/nothing"}}
     arguments = {
         "ModelName": model_name,
@@ -43,7 +43,7 @@ def transform(name: str, model_name: Any, instances: int, **members: Any) -> dic
 
 
 def test_a_step_that_fails(pipelines: Pipelines) -> None:
-    """Steps that need it, directly or indirectly, do not run; all others do."""
+    """Steps that depend on the failed step, directly or indirectly, do not run; all others do."""
     fails = pipelines.processing("Fails", FAILS)
     others = [model("After", "Fails"), model("AfterThat", X=get("Steps.After.ModelName"))]
     independent = [model("Alone"), model("AfterAlone", "Alone")]
@@ -70,7 +70,7 @@ def test_steps_whose_requests_are_refused(pipelines: Pipelines) -> None:
 
 
 def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
-    """The step stops all running steps, and no other step starts."""
+    """The Fail step stops all running steps, and no other step starts."""
     sleeps = pipelines.processing("Sleeps", SLEEPS)
     first = pipelines.processing("First", "pass")
     bad = condition("C", [equals(get("Steps.First.ProcessingJobStatus"), "Completed")], [fail("Bad", "no good")], [])
@@ -87,7 +87,7 @@ def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
 
 
 def test_a_fail_step_whose_message_cannot_be_read(pipelines: Pipelines) -> None:
-    """The step ends the execution nevertheless, and the reason explains why."""
+    """The step ends the execution nevertheless, and the reason says why the message cannot be read."""
     message = {"Std:JsonGet": {"S3Uri": f"s3://{BUCKET}/nothing.json", "Path": "a"}}
     execution = pipelines.run(pipelines.processing("Sleeps", SLEEPS), fail("Bad", message))
     described = pipelines.describe(execution)
@@ -216,7 +216,7 @@ def test_stop_and_retry(pipelines: Pipelines) -> None:
     execution = pipelines.start(name)
     pipelines.wait_for(execution, "Again", "Failed")
     pipelines.wait_for(execution, "Sleeps")
-    for _ in range(2):  # the second time, it is already stopping
+    for _ in range(2):  # the second time, the execution is already stopping
         sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     described = pipelines.wait(execution)
     assert described["PipelineExecutionStatus"] == "Stopped"
@@ -252,7 +252,7 @@ def test_retry_after_a_fail_step(pipelines: Pipelines) -> None:
 
 
 def test_retry_policies(pipelines: Pipelines) -> None:
-    """The limit on instances is an error of the account's resources; the unknown model is not."""
+    """Exceeding the limit on instances is a resource limit error, which is retried; naming an unknown model is not."""
     limit = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 1}
     other = {"ExceptionType": ["Step.THROTTLING", "Step.SERVICE_FAULT"], "ExpireAfterMin": 5}
     create = model("M")

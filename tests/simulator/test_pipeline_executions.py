@@ -1,4 +1,4 @@
-"""Executions that run to their end: parameters, expressions, conditions, the order of steps, and lists."""
+"""Executions that run to completion: parameters, expressions, conditions, the order of steps, and lists."""
 
 import datetime
 import json
@@ -140,7 +140,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
         pipelines.start(name, S="other", I="-7", F="1e3", B="FALSE", Needed="é"),
     )
     expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Needed": "", "Joined": "text,5,0.1,true,,5.0"}
-    expected |= {"Whole": "5.0"}  # as if an execution passed 5
+    expected |= {"Whole": "5.0"}  # the same as if an execution passed 5
     pipelines.wait(first)
     assert pipelines.environment(first, "M") == expected | {"Again": "a1.5trueb"}
     pipelines.wait(second)
@@ -275,7 +275,7 @@ def test_a_join_that_is_too_long(pipelines: Pipelines) -> None:
 
 
 def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
-    """Its steps and all steps that depend on them do not run; the other steps do."""
+    """Steps in that branch, and all steps that depend on them, do not run; the other steps do."""
     inner = condition("Inner", [equals(1, 2)], [model("A")], [model("B")])
     outer = condition("Outer", [equals(1, 1)], [inner], [model("C")])
     after = [model("AfterA", X=get("Steps.A.ModelName")), model("AfterB", X=get("Steps.B.ModelName"))]
@@ -287,7 +287,7 @@ def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
 
 
 def test_independent_steps_run_at_the_same_time(pipelines: Pipelines) -> None:
-    """Two jobs that never end have both been created."""
+    """Two jobs are created, although neither ends."""
     two = [pipelines.processing(name, "import time\ntime.sleep(300)") for name in "AB"]
     execution = pipelines.start(pipelines.create(*two, model("After", "A", "B")))
     for name in "AB":
@@ -346,7 +346,7 @@ def test_lists_of_executions_and_of_steps(pipelines: Pipelines) -> None:
 def test_other_requests_are_answered_while_a_definition_is_read(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reading a large one takes seconds, when an execution starts and when it is retried."""
+    """Reading a large definition takes seconds, both when an execution starts and when it is retried."""
     name = pipelines.create(fail("F"))
     execution = pipelines.start(name)
     pipelines.wait(execution)
@@ -395,7 +395,7 @@ def test_a_name_prefix_from_the_arguments(pipelines: Pipelines) -> None:
 
 @pytest.mark.slow
 def test_a_thousand_steps(pipelines: Pipelines) -> None:
-    """Each step depends on the one before; no jobs run, so only the ordering takes time."""
+    """Each step depends on the previous one; no jobs run, so only the ordering takes time."""
     steps = [condition("C0", [equals(1, 1)], [], [])]
     steps += [condition(f"C{n}", [equals(get(f"Steps.C{n - 1}.Outcome"), "True")], [], []) for n in range(1, 1000)]
     execution = pipelines.run(*reversed(steps))

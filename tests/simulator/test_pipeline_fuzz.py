@@ -1,6 +1,6 @@
-"""Random definitions and requests are carried out or refused by a modelled error, and the simulator keeps running.
+"""Random definitions and requests are carried out or refused with a modelled error, and the simulator keeps running.
 
-An accepted definition also runs to its end. Its steps start no jobs, so that many definitions can be tried.
+An accepted definition is also executed to its end. Its steps start no jobs, so that many definitions can be tried.
 """
 
 import json
@@ -64,7 +64,7 @@ conditions = st.recursive(
 
 
 def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Generate steps with these names, some of them inside others."""
+    """Generate steps with these names, some of them nested in others."""
     if not names:
         return st.just([])
     triggers = st.fixed_dictionaries({"Step": st.sampled_from(NAMES), "Trigger": st.sampled_from(list(TRIGGERS))})
@@ -94,7 +94,7 @@ def pipelines() -> Iterator[Pipelines]:
 
 @pytest.fixture(autouse=True)
 def still_works(pipelines: Pipelines) -> Iterator[None]:
-    """Check that an execution still runs to its end."""
+    """Check that an execution still runs to completion."""
     yield
     assert pipelines.statuses(pipelines.run(model("A"), model("B", "A"))) == {"A": "Succeeded", "B": "Succeeded"}
 
@@ -111,7 +111,7 @@ def run_random_definition(pipelines: Pipelines, document: Any) -> str:
     try:
         body = json.dumps({"PipelineName": "tried", "ClientRequestToken": uuid.uuid4().hex}).encode()
         status, answer = ask(pipelines.client, "SageMaker.StartPipelineExecution", body)
-        if status != 200:  # a parameter has no default
+        if status != 200:  # a parameter has no default value
             assert (status, answer["__type"]) == (400, "ValidationException"), answer
             return "Refused"
         execution = answer["PipelineExecutionArn"]
@@ -153,7 +153,7 @@ def test_any_operation_is_answered(pipelines: Pipelines, data: st.DataObject) ->
     for member, choices in NAMED.items():
         if member in document and data.draw(st.integers(0, 3)):
             document[member] = data.draw(st.sampled_from(choices))
-    if "PipelineExecutionArn" in document and data.draw(st.integers(0, 3)):  # ARNs differ from run to run
+    if "PipelineExecutionArn" in document and data.draw(st.integers(0, 3)):  # unlike names, these ARNs are random
         document["PipelineExecutionArn"] = arns[data.draw(st.integers(0, 5)) % len(arns)]
     if data.draw(st.booleans()):
         optional = operation_model(name).input_shape.members.keys() - operation_model(name).input_shape.required_members

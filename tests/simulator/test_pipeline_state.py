@@ -1,4 +1,4 @@
-"""An execution resumes after its simulator was killed: steps that have ended are kept, and nothing is created twice."""
+"""An execution resumes after its simulator was killed: steps that had ended are kept, and nothing is created twice."""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ SPECIFICATION = {
     "SupportedContentTypes": ["text/csv"],
     "SupportedResponseMIMETypes": ["text/csv"],
 }
-# Sleeps forever, unless an object exists.
+# A script that sleeps until it finds that its copy of the object "go" contains "yes".
 UNTIL = """
 import time
 from pathlib import Path
@@ -83,7 +83,7 @@ def test_an_execution_goes_on_after_sigkill(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kills", [True, False], ids=["killed", "ended"])
 def test_an_execution_that_was_stopping_or_failing(tmp_path: Path, kills: bool) -> None:
-    """The execution is not started again: it finishes stopping or failing. A waiting execution resumes."""
+    """Such an execution is not started again: it finishes stopping or failing. A waiting execution resumes."""
     sleeps = "import time\ntime.sleep(300)"
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))

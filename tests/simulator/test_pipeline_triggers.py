@@ -10,7 +10,7 @@ from recore.simulator.server import BUCKET
 
 FAILS = "raise ValueError('no luck')"
 SLEEPS = "import time\ntime.sleep(300)"
-# Fails unless an object exists, of which a processing job gets a copy.
+# A script that fails unless its copy of the object "go" contains "yes".
 IF_THERE = """
 import sys
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_nothing_follows_when_the_execution_is_stopped(pipelines: Pipelines) -> 
 
 @pytest.mark.parametrize("other", ["one that nothing follows", "the one that follows"])
 def test_a_failure_without_a_following_step(pipelines: Pipelines, other: str) -> None:
-    """The execution fails, although a step ran after one of its failures."""
+    """The execution fails, although one of its two failures started a step."""
     follows = pipelines.processing("Follows", FAILS) if other == "the one that follows" else model("Follows")
     steps = [pipelines.processing("F", FAILS), follows | depends_on("Failed", "F")]
     steps += [pipelines.processing("Alone", FAILS)] if other == "one that nothing follows" else []

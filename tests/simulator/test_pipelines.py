@@ -1,4 +1,4 @@
-"""Pipelines are created, updated, listed and deleted; an invalid definition is refused with the step and the reason."""
+"""Pipelines are created, updated, listed and deleted; the refusal of a definition names the step and the reason."""
 
 import contextlib
 import datetime
@@ -80,7 +80,7 @@ for _ in range(70):
     TREE = join(TREE)
 RETRY = {"ExceptionType": ["Step.THROTTLING"]}
 FILES = process(PropertyFiles=[FILE])
-# Steps, and the message with which they are refused.
+# Invalid steps, and the message with which they are refused.
 REFUSED: dict[str, tuple[list[Any], str]] = {
     "a cycle": ([train("A", "B"), train("B", "A")], "depend on each other in a cycle: "),
     "a step that needs itself": ([train("A", "A")], "Step A: the steps depend on each other in a cycle: A -> A"),
@@ -140,7 +140,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     ),
     "a structure for a text": ([train(), reader(get("Steps.T.ModelArtifacts"))], "is needed, not a structure"),
     "too many outputs, and an expression": ([outputs(11)], "Outputs must have 0 to 10 items, not 11"),
-    "outputs by the thousand, and as many references": (  # items are not looked up one by one, which would take minutes
+    "outputs by the thousand, and as many references": (  # looking items up one by one would take minutes
         [reader(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
         "Step P: Arguments.ProcessingOutputConfig.Outputs must have 0 to 10 items, not 4000",
     ),
@@ -210,7 +210,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     ),
     "a fail step without a text": ([train(), fail("F", get("Steps.T.ModelArtifacts"))], "is needed, not a structure"),
 }  # fmt: skip
-# Members of a definition, and the message with which they are refused.
+# Invalid members of a definition, and the message with which they are refused.
 MEMBERS: dict[str, tuple[Any, str]] = {
     "an unknown type of parameter": ({"Parameters": [parameter("List")]}, "the type List is not one of"),
     "two parameters of one name": ({"Parameters": [parameter("String")] * 2}, "the name is used twice"),
@@ -362,7 +362,7 @@ def test_lists(pipelines: Pipelines) -> None:
 
 
 def test_a_thousand_steps(pipelines: Pipelines) -> None:
-    """Each step refers to the one before, so the definition contains a long chain of references."""
+    """Each step refers to the previous one, so the definition contains a long chain of references."""
     steps = [model("M0"), *(model(f"M{n}", A=get(f"Steps.M{n - 1}.ModelName")) for n in range(1, 1000))]
     name = pipelines.create(*reversed(steps))
     assert len(pipelines.sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"]) > 100_000

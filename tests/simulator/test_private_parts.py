@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 RECORE = Path(__file__).parents[2] / "recore"
-# The version for which these files were written; they import or replace private parts, which may change.
+# For each package, the version for which these files were written: they import or replace its private parts.
 PACKAGES = {
     "moto": (
         "5.2.5",

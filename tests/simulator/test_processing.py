@@ -103,12 +103,12 @@ def test_a_folder_that_even_its_owner_may_not_read(any_client):
     assert any_client.process(script)["ProcessingJobStatus"] == "Completed"
 
 
-# The following tests are about requirements.txt, mostly of training jobs: of processing jobs, only those of a
-# FrameworkProcessor have one.
+# The following tests are about requirements.txt, mostly in training jobs: the only processing jobs that have one are
+# those of a FrameworkProcessor.
 
 
 def source(client, **files):
-    """Upload a source archive of `files` (text by path) and return its URI."""
+    """Upload a source archive with `files`, the text of each by its path, and return its URI."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
         for name, text in files.items():
@@ -146,7 +146,7 @@ def test_requirements_that_are_already_installed(any_client, monkeypatch):
 
 
 def test_the_requirements_of_a_framework_processor(any_client):
-    """The packages are in the archive from which the SDK's script installs them, without a network."""
+    """The SDK's script installs the packages from the archive, without a network."""
     archive = any_client.get(source(any_client, **{"requirements.txt": "numpy\n./pkg\n"} | PACKAGE))
     uri = any_client.put(f"source/{uuid.uuid4().hex}/sourcedir.tar.gz", archive)
     s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
@@ -158,7 +158,7 @@ def test_the_requirements_of_a_framework_processor(any_client):
 
 
 def test_the_script_of_a_framework_processor(any_client):
-    """It names /opt/ml, which does not exist without a sandbox; the program that it starts gets translated paths."""
+    """The script names /opt/ml, which does not exist without a sandbox; its program gets translated paths."""
     program = "import pathlib, sys\npathlib.Path(sys.argv[1], 'x').write_text(open('beside.txt').read())"
     script = (
         '#!/bin/bash\ncd /opt/ml/processing/input/code/\ntar -xzf sourcedir.tar.gz\nset -e\npython3 program.py "$@"'
@@ -280,7 +280,7 @@ def test_the_time_limit_applies_while_a_package_is_built(any_client):
 
 @pytest.mark.machine
 def test_a_package_of_the_index(any_client):
-    """This needs a package index: pip's own, with this machine's settings."""
+    """This test needs a package index: the one that pip uses with this machine's settings."""
     job = train(any_client, "wheel==0.45.1", "import wheel\nprint('wheel', wheel.__version__)")
     assert job["TrainingJobStatus"] == "Completed", job
     assert "wheel 0.45.1" in output(any_client, "TrainingJob", job["TrainingJobName"])

@@ -1,4 +1,4 @@
-"""Valid and invalid HTTP requests: an error response is JSON with a code that names the error."""
+"""Valid and invalid HTTP requests: an error response is JSON with an error code."""
 
 import http.client
 import json
@@ -51,7 +51,7 @@ def ask(
     service: str | None = "sagemaker",
     **headers: str,
 ) -> tuple[int, Any]:
-    """Send a request and return the status and the JSON of its response, which must name its error."""
+    """Send a request and return the status and the JSON of the response; an error response must have an error code."""
     headers |= {"X-Amz-Target": target} if target is not None else {}
     headers |= {"Authorization": SIGNED.format(service)} if service else {}
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
@@ -143,7 +143,7 @@ def test_names_of_this_machine(client: Client, host: str) -> None:
 
 def test_a_head_request_has_no_body(client: Client) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
-    for _ in range(2):  # a body would be read as the beginning of the next response
+    for _ in range(2):  # a body would be taken for the beginning of the next response
         connection.request("HEAD", "/", headers={"X-Amz-Target": "SageMaker.ListModels"})
         answer = connection.getresponse()
         assert (answer.status, answer.read()) == (405, b"")
@@ -217,7 +217,7 @@ def test_every_operation_is_answered_or_not_implemented(client: Client) -> None:
 @examples(75)
 @given(data=st.data())
 def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
-    """Such requests start no jobs: no generated image belongs to the scikit-learn family."""
+    """Generated requests start no jobs, because no generated image belongs to the scikit-learn family."""
     name = data.draw(st.sampled_from(ANSWERED))
     document = data.draw(valid(operation_model(name).input_shape))
     document = data.draw(st.just(document) | modified(document))
@@ -233,7 +233,7 @@ def test_any_bytes_are_answered(client: Client, body: bytes, target: str) -> Non
 
 
 def test_a_simulator_does_not_affect_the_random_numbers_of_python(client: Client) -> None:
-    """Programs and tests in its process may have seeded them."""
+    """Programs and tests in the simulator's process may have seeded the generator."""
     before = random.getstate()
     client.process("pass")
     client.sagemaker.list_models()

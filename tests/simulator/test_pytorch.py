@@ -139,7 +139,7 @@ def output_fn(prediction, accept):
 
 
 def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
-    """Responses are like TorchServe's: without a charset, and with the status of an error that a hook raises."""
+    """Responses are like TorchServe's: without a charset, and with the status code of the error that a hook raised."""
     uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
     name = create_endpoint(client, endpoints, uri)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
@@ -161,7 +161,7 @@ def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client,
 
 
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:
-    """The SDK's step adds the script to the model's archive, whose weights cannot be served without it."""
+    """The SDK's step adds the script to the model's archive, because the weights cannot be served without a script."""
     uri = train_slope(client, 2)["ModelArtifacts"]["S3ModelArtifacts"]
     weights_only = create_endpoint(client, endpoints, uri)
     job = repack(client, uri, SCRIPT)

@@ -1,4 +1,4 @@
-"""The store of records: it behaves like a dict of dicts, with many threads and restarts; damaged files are refused."""
+"""The store of records behaves like a dict of dicts, even with many threads and restarts; it refuses damaged files."""
 
 import contextlib
 import copy
@@ -50,7 +50,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 class StoreLikeDicts(RuleBasedStateMachine):
-    """Repeat every operation on the store with dicts, and compare both after each step."""
+    """Carry out every operation on the store and on dicts, and compare both after each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,7 +149,7 @@ def test_the_second_of_two_requests_with_one_token_waits_for_the_first() -> None
 
 
 def test_a_change_in_a_file_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
-    """FULL flushes the log to the disk at each change. Only a power failure would show a loss without it."""
+    """With synchronous = FULL, each change is flushed to the disk. Only a power failure would show that it was not."""
     database = Database.open(tmp_path / "state.sqlite")
     with database.transaction() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -327,7 +327,7 @@ def test_the_log_beside_a_damaged_file_is_kept_too(tmp_path: Path) -> None:
     make_database(tmp_path / "state.sqlite")
     database = Database.open(tmp_path / "state.sqlite")
     Store(database).add("Model", "the latest", {})
-    killed = tmp_path / "killed"  # what a kill at this moment leaves behind
+    killed = tmp_path / "killed"  # the files that a kill at this moment would leave behind
     killed.mkdir()
     for name in ("state.sqlite", "state.sqlite-wal"):
         shutil.copy(tmp_path / name, killed)

@@ -51,7 +51,7 @@ NAMED = {
     "ModelCardContent": ["{}", '{"model_overview": {"model_id": 1}}'],
     "Value": ["1", "-0.5", "true", "2026-01-01T00:00:00", "Approved", "a,b", "g", "nan", "1e999"],
 }
-# Members of valid requests; None: the member is absent.
+# Members that make requests valid; None if the member must be absent.
 TYPICAL: dict[str, dict[str, Any]] = {
     "CreateModelPackage": {"ModelPackageGroupName": "g", "ModelPackageName": None, "Tags": None, "ModelCard": None}
     | dict.fromkeys(NOT_SIMULATED),
@@ -70,7 +70,7 @@ def packages() -> Iterator[Packages]:
 
 
 def create_resources(packages: Packages) -> None:
-    """Create the resources that requests name, after deleting those of earlier requests."""
+    """Delete what earlier requests created, and create the resources that requests name."""
     sagemaker, other = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
     members = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"a": "1"}}
     for group in ("g", "h"):
@@ -100,7 +100,7 @@ def still_works(packages: Packages) -> Iterator[None]:
 
 
 def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
-    """Return a document in which certain members often have a meaningful value."""
+    """Return a strategy for the document's values in which certain members often have a meaningful value."""
     if isinstance(document, list):
         return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):

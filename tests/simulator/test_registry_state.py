@@ -1,4 +1,4 @@
-"""With a state folder, the model registry survives when the simulator is killed."""
+"""With a state folder, the model registry survives even if the simulator is killed."""
 
 import json
 import threading

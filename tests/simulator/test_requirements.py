@@ -16,7 +16,7 @@ from recore.simulator.compute.processes.reasons import start_of
 from recore.simulator.compute.scripts.requirements import LARGEST, RequirementsFile, digest_of
 from recore.simulator.compute.scripts.script_mode import find_requirements
 
-# A build that creates a file, and ends once another one exists.
+# A build that creates a file and ends once another file exists.
 WAITING = """
 import os, time
 open({begun!r}, "w").close()

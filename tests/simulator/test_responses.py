@@ -1,4 +1,4 @@
-"""The responses that a model's server may send. Ambiguous ones are refused."""
+"""Responses that a model's server may send; ambiguous ones are refused."""
 
 import contextlib
 import socket
@@ -169,7 +169,7 @@ pieces = st.sampled_from([*heads, *others])
 
 @given(st.lists(pieces, max_size=12), st.booleans())
 def test_any_bytes_are_either_a_response_or_an_error(sent: list[bytes], begins: bool) -> None:
-    """This holds for any division into parts; only the message of a refusal may depend on the division."""
+    """The outcome does not depend on how the bytes are divided into parts; only the error's message may."""
     outcomes = []
     whole = (OK if begins else b"") + b"".join(sent)
     for parts in ([whole], [bytes([byte]) for byte in whole]):

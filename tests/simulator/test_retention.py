@@ -1,4 +1,4 @@
-"""How long metrics and logs are kept, seen through boto3."""
+"""How long metrics and logs are kept, as seen through boto3."""
 
 import datetime
 import uuid
@@ -46,7 +46,7 @@ class Metric:
 def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     metric = Metric(client)
     hour = NOW.replace(minute=0, second=0)
-    ages = {"hours": (4, 60), "days": (20, 300), "weeks": (12, 3600)}  # and the seconds merged into one value
+    ages = {"hours": (4, 60), "days": (20, 300), "weeks": (12, 3600)}  # the age; the seconds merged into one value
     begins = [hour - datetime.timedelta(**{unit: age}) for unit, (age, _) in ages.items()]
     second = datetime.timedelta(seconds=1)
     data = [
@@ -63,7 +63,7 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     sets = {"SampleCount": 3, "Sum": 6.0, "Minimum": 0.5, "Maximum": 4.0}
     data += [{"Timestamp": begins[0], "StatisticValues": sets, "Dimensions": [{"Name": "d", "Value": "a"}]}] * 2
     data += [{"Timestamp": NOW - datetime.timedelta(days=460), "Value": 7.0}]
-    # any data may trigger the clean-up, if there is enough
+    # once there is enough data, any request that puts data may trigger the clean-up
     metric.put(data)
     before = metric.points(3600, Dimensions=[{"Name": "d", "Value": "a"}])
     Metric(client).put([{"Value": 1.0}] * retention.PUT_DATA)
@@ -124,7 +124,7 @@ def test_the_newest_events_of_logs_are_kept(client: Client, monkeypatch: pytest.
     monkeypatch.setattr(retention, "STREAM", 10 << 20)
     quiet, endless = Stream(client), Stream(client)
     quiet.put(2)
-    endless.put(44)  # a clean-up runs every 32 MB, so there is one between 10 and 42 MB, wherever the count starts
+    endless.put(44)  # a clean-up runs every 32 MB, so one runs between 10 and 42 MB, wherever the count starts
     note, *numbers = endless.kept()
     assert note == retention.NOT_KEPT.split()[0]
     assert numbers == [str(number) for number in range(440 - len(numbers), 440)]

@@ -17,7 +17,7 @@ from recore.simulator.resources import registry
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 KINDS = (*registry.KINDS, AutoMLJobs)
-# A simulator that also has this kind and can be killed.
+# A program that runs a simulator with the additional kind, so that it can be killed.
 PROGRAM = """
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The runtime's interface: REST, errors as clients read them, and the operations that a kind adds."""
+"""The interface of SageMaker's runtime: REST, errors as clients read them, and operations that a kind adds."""
 
 import contextlib
 import http.client
@@ -36,7 +36,7 @@ class Echoes(Resource):
 
 
 class Waits(Resource):
-    """Another such kind, whose invocations wait until they may end."""
+    """A kind that the simulator does not have; its invocations wait until they may end."""
 
     kind = "Wait"
     arn_type = "wait"

@@ -40,7 +40,7 @@ def test_many_large_objects_are_in_closed_files(client: Client) -> None:
     before, opened = files(), process.num_fds()
     for number in range(100):
         client.s3.put_object(Bucket=BUCKET, Key=f"many/{number}", Body=content)
-    assert process.num_fds() <= opened + 5  # other connections may be open
+    assert process.num_fds() <= opened + 5  # other connections may have been opened
     assert files() == before + 100
     for number in range(100):
         client.s3.delete_object(Bucket=BUCKET, Key=f"many/{number}")
@@ -54,7 +54,7 @@ def test_the_body_of_a_request_does_not_outlive_it(client: Client) -> None:
         alive = [request for request in gc.get_objects() if isinstance(request, BackendRequest)]
         return sum(getattr(request, "_cached_data", None) == body for request in alive)
 
-    gc.disable()  # the collector would have to break a cycle
+    gc.disable()  # the garbage collector must not be needed to free the request
     try:
         client.s3.put_object(Bucket=BUCKET, Key="large", Body=body)
         wait_until(lambda: not requests())

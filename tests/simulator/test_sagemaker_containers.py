@@ -1,4 +1,4 @@
-"""Scripts that import sagemaker_containers, which AWS's image has, run in jobs unchanged."""
+"""Jobs run scripts that import sagemaker_containers, which AWS's image contains, unchanged."""
 
 import importlib.util
 import json
@@ -13,7 +13,7 @@ from recore.simulator.isolation.sandbox import LIBRARY
 
 pytestmark = pytest.mark.everywhere
 
-# This begins and answers like public scripts for inference pipelines.
+# A script whose imports and responses resemble those of public scripts for inference pipelines.
 FEATURES = """
 import json
 from io import StringIO
@@ -42,7 +42,7 @@ def output_fn(prediction, accept):
         return worker.Response(encoders.encode(prediction, accept), accept, mimetype=accept)
     raise RuntimeError(f"{accept} accept type is not supported by this script")
 """
-# Swallows the ImportError, as some scripts do, and would fail later because of it.
+# A script that ignores an ImportError, as some scripts do, and would fail later because of it.
 LABELS = """
 import json
 try:
@@ -74,7 +74,7 @@ def test_a_response_of_its_worker(any_client: Client) -> None:
     assert completed(any_client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
 
 
-# Two first requests arrive at the same time: the second must wait until the first has initialized the application.
+# The first two requests arrive at the same time: one must wait until the other has initialized the application.
 AT_ONCE = """
 import threading
 from sagemaker_containers.beta.framework import worker

@@ -27,7 +27,7 @@ def packages() -> Any:
 
 @pytest.fixture(scope="module")
 def versions(packages: Packages) -> list[str]:
-    """Return the ARNs of eleven versions of one group, the first four with descriptions, and one of another."""
+    """Return the ARNs of eleven versions in one group, the first four with descriptions, and of one in another."""
     group = packages.group()
     created = []
     for number in range(11):
@@ -156,7 +156,7 @@ def test_training_jobs(packages: Packages, jobs: list[str]) -> None:
         ([("TrainingJobStatus", "Equals", "Completed")], [0, 1, 2]),
         ([("HyperParameters.rate", "LessThan", "0.5")], [0]),
         ([("HyperParameters.rate", "Equals", "0.10")], [0]),
-        ([("HyperParameters.rate", "Equals", "0")], [0, 1]),  # compared as integers
+        ([("HyperParameters.rate", "Equals", "0")], [0, 1]),  # the values are compared as integers
         ([("HyperParameters.rate", "GreaterThan", "0.5")], [1, 2]),
         ([("HyperParameters.name", "GreaterThan", "0.5")], []),
         ([("HyperParameters.name", "Equals", "ridge")], [0, 1, 2]),

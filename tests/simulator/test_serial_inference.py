@@ -1,8 +1,8 @@
 """The requests of AWS's notebooks about serial inference, replayed with only boto3.
 
 recorded/sklearn-demo.json and pytorch-demo.json are the definitions that version 2 of the SDK (2.257.7) writes for the
-notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. The scripts at the addresses
-that they name are those of support/serial_inference.py, and the data have different columns. Requests with PyTorch
+notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. The scripts that they refer
+to are replaced by those in support/serial_inference.py, and the data have different columns. Requests with PyTorch
 images are also replayed with a scikit-learn image, because not every machine has PyTorch's environment.
 """
 
@@ -30,7 +30,7 @@ RUN = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.tar.gz\npyth
 
 @dataclass(frozen=True)
 class Recording:
-    """The names in a notebook. cached: the steps with an enabled CacheConfig. image: replaces PyTorch's image."""
+    """The names in a notebook. cached: steps whose CacheConfig is enabled. image: the image that replaces PyTorch's."""
 
     file: str
     pipeline: str

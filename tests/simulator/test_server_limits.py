@@ -1,4 +1,4 @@
-"""Limits of models' servers: all files that they write count, and the failure reason names the exceeded limit."""
+"""Limits on models' servers: all files that they write count, and the failure reason names the exceeded limit."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from recore.simulator.compute.processes.disk_use import DiskUse
 from recore.simulator.compute.servers import chain
 
 MIB = 1 << 20
-# Takes up space in a folder, and then waits.
+# A script that takes up space in a folder and then waits.
 WRITING = """
 import os, sys, time
 
@@ -32,7 +32,7 @@ def model_fn(model_dir):
         os.fork()
     time.sleep(60)
 """
-# Ends its process without a message when it gets a request.
+# A script that ends its process without a message when it gets a request.
 ENDING = """
 import os, signal, time
 
@@ -48,7 +48,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 def is_over(folders: list[Path], volume: int) -> bool:
-    """Return whether the first complete count exceeds the limit."""
+    """Return whether the first complete count of the folders' files exceeds the volume's size."""
     use, results = DiskUse([str(folder) for folder in folders], volume), []
     counts = []
 
@@ -116,7 +116,7 @@ def test_an_endpoint_that_starts_too_many_processes(any_endpoints: Endpoints, mo
 
 
 def test_servers_that_end_again_and_again(client: Client) -> None:
-    """The reason for each failure does not repeat the reason for the previous one."""
+    """The reason for each failure does not repeat that of the previous failure."""
     endpoints = Endpoints(client)
     name = endpoints.create(endpoints.config(variant(endpoints.model(ENDING))))
     with pytest.raises(endpoints.runtime.exceptions.ModelError):  # an invocation whose server ends is repeated once

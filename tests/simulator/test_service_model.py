@@ -1,4 +1,4 @@
-"""Requests and responses according to the service model: values that are read or refused, and messages."""
+"""Requests and responses according to the service model: the values that are read or refused, and the messages."""
 
 import datetime
 import json
@@ -147,7 +147,7 @@ def without_nones(shape: Shape | None, value: Any) -> Any:
 
 
 def assert_read(operation: OperationModel, document: Any) -> None:
-    """Check that a request is read as it was sent; for an operation without members, the result is empty."""
+    """Check that a request is read as it was sent, or as an empty document if the operation has no members."""
     expected = without_nones(operation.input_shape, document) if operation.input_shape else {}
     assert expected == as_json(read_request(operation, document))
 
@@ -162,7 +162,7 @@ def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
 @examples(75)
 @given(st.data())
 def test_requests_with_one_change_are_refused_or_valid_still(data: st.DataObject) -> None:
-    """A request with one change is refused with the name of the invalid part or, if it is still valid, read as sent."""
+    """A request with one change is read as sent if it is still valid; otherwise the message names the invalid part."""
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
     document = data.draw(valid(operation.input_shape).flatmap(modified) | ANYTHING)
     try:

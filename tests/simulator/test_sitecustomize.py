@@ -1,4 +1,4 @@
-"""The sitecustomize that the simulator's variables put on PYTHONPATH, in other people's Python programs."""
+"""The module sitecustomize, which the simulator's variables put on PYTHONPATH, in users' Python programs."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ from support.simulator_client import Client
 
 from recore.simulator.server import CLIENTS
 
-# Like the SDK, this uses explicit regional addresses.
+# Like the SDK, this program uses explicit regional addresses.
 IDENTITY = """
 import boto3
 for address in {addresses}:
@@ -57,7 +57,7 @@ def test_without_an_endpoint_nothing_is_redirected() -> None:
 
 
 def test_an_existing_sitecustomize_is_executed(tmp_path: Path) -> None:
-    """`import sitecustomize` returns the existing module, too."""
+    """`import sitecustomize` also returns the existing module."""
     (tmp_path / "sitecustomize.py").write_text("import sys\nprint('theirs', __file__)\nNAME = 'theirs'\n")
     path = os.pathsep.join([str(CLIENTS), str(CLIENTS), str(tmp_path)])
     lines, errors = run_program("import sitecustomize\nprint(sitecustomize.NAME)", PYTHONPATH=path)

@@ -29,7 +29,7 @@ ONCE = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=30
 
 
 class Load:
-    """A client that changes its own resources and knows the possible values of each: one, or two during a request."""
+    """A client that changes its own resources and knows each one's possible values: one, or two during a request."""
 
     def __init__(self, number: int):
         self.number = number
@@ -39,7 +39,7 @@ class Load:
         self.jobs = 0
 
     def run(self, simulator: SimulatorProcess) -> None:
-        """Send requests until one is not answered."""
+        """Send requests until one of them is not answered."""
         self.s3, self.sagemaker = (simulator.client(service, config=ONCE) for service in ("s3", "sagemaker"))
         self.jobs_left = 2
         with contextlib.suppress(*KILLED):
@@ -47,7 +47,7 @@ class Load:
                 self._step()
 
     def check(self, contents: dict[Key, bytes | None]) -> None:
-        """Compare what exists after a restart with what may exist."""
+        """Check that only possible values exist after a restart."""
         for key, values in self.may_be.items():
             assert contents.get(key) in values, f"{key} is {contents.get(key)!r:.60}, not one of {values!r:.200}"
         own_keys = {key for key in contents if key[1].startswith(f"{self.number}-")}
@@ -103,7 +103,7 @@ class Load:
 
 
 def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
-    """Return the values of all models and jobs by kind and name; no job runs after a start."""
+    """Return the values of all models and jobs by kind and name; no job may be running."""
     sagemaker = simulator.client("sagemaker")
     contents: dict[Key, bytes | None] = {}
     for page in sagemaker.get_paginator("list_models").paginate():
@@ -118,7 +118,7 @@ def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
 
 
 def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None:
-    """Kill a simulator at random moments under the load of four clients; `objects` reads S3 after each start."""
+    """Kill a simulator at random moments under the load of four clients; after each start, `objects` reads S3."""
     loads, delays = [Load(number) for number in range(4)], generator("moments")
     for kills in range(KILLS + 1):
         with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:
@@ -154,7 +154,7 @@ def test_acknowledged_changes_survive_kills_among_ten_thousand_objects(tmp_path:
     before = put_ten_thousand_objects(tmp_path)
 
     def objects(simulator: SimulatorProcess) -> dict[str, bytes]:
-        """Read the files and compare them with S3's list, because downloading so many objects takes long."""
+        """Read the objects' files and compare them with S3's list; downloading so many would take too long."""
         stored = stored_objects(tmp_path)[BUCKET]
         pages = simulator.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         tags = {item["Key"]: item["ETag"] for page in pages for item in page["Contents"]}

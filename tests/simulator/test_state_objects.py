@@ -171,7 +171,7 @@ def test_buckets_come_and_go_while_others_put(shared: tuple[SimulatorProcess, Pa
     def work(thread: int) -> None:
         s3 = simulator.client("s3")
         for number in range(15):
-            with contextlib.suppress(botocore.exceptions.ClientError):  # another thread may have used it
+            with contextlib.suppress(botocore.exceptions.ClientError):  # another thread may have changed the bucket
                 if (thread + number) % 3:
                     s3.create_bucket(Bucket="comes-and-goes")
                     s3.put_object(Bucket="comes-and-goes", Key=f"{thread}", Body=b"1")
@@ -215,7 +215,7 @@ def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None
         backend.create_bucket(bucket, "us-east-1")
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        # Another thread's bucket or its content may be gone; moto calls itself for a bucket that is just being deleted.
+        # Another thread may have deleted the bucket or content; for a bucket in deletion, moto calls itself endlessly.
         with contextlib.suppress(S3ClientError, ValueError, RecursionError):
             environ["change"]()
         start_response("200 OK", [])
@@ -243,7 +243,7 @@ def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None
                 check_stored(tmp_path, {name: backend.buckets[name].keys for name in names if name in backend.buckets})
         finally:
             sys.setswitchinterval(before)
-            for name in {*names} & backend.buckets.keys():  # the last change may have deleted one
+            for name in {*names} & backend.buckets.keys():  # the last change may have deleted a bucket
                 make_again(name)
                 backend.delete_bucket(name)
 

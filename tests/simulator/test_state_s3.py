@@ -1,4 +1,4 @@
-"""Every change to S3 is in the state folder before its request is answered, and survives a restart."""
+"""Every change to S3 is stored in the state folder before its request is answered, and survives a restart."""
 
 import http.client
 import json
@@ -177,7 +177,7 @@ def export_logs(case: ChangeCase) -> Snapshot:
     logs.create_log_group(logGroupName="group")
     logs.create_export_task(logGroupName="group", fromTime=0, to=2_000_000_000_000, destination=case.bucket)
     stored = stored_objects(case.folder)[case.bucket]
-    assert stored  # stored by CloudWatch Logs, not by a request to S3
+    assert stored  # CloudWatch Logs stored it, without a request to S3
     return {case.bucket: stored}
 
 
@@ -194,7 +194,7 @@ def log_access(case: ChangeCase) -> Snapshot:
     case.s3.put_bucket_logging(Bucket=case.bucket, BucketLoggingStatus=target)
     case.s3.list_objects_v2(Bucket=case.bucket)
     stored = stored_objects(case.folder)["access-logs"]
-    assert stored  # stored by the request to list
+    assert stored  # the request to list objects stored it
     return {case.bucket: {}, "access-logs": stored}
 
 

@@ -1,4 +1,4 @@
-"""A job whose stop was acknowledged ends Stopped; work that waits for other jobs does not take their processors."""
+"""Jobs whose stop was acknowledged end as Stopped; work that waits for other jobs does not take up their processors."""
 
 import threading
 import time

@@ -8,7 +8,7 @@ from support.endpoints import Endpoints, variant
 from support.simulator_client import Client
 from support.transform_jobs import create_model, transform
 
-# Sends the content of its request as the whole response, and closes the connection.
+# A script that sends the content of its request as the whole response and closes the connection.
 RAW = """
 import inspect, socket
 
@@ -22,7 +22,7 @@ def transform_fn(model, data, content_type, accept):
     connection.shutdown(socket.SHUT_RDWR)
     return b"", accept
 """
-# Replaces the container's server: announces its execution parameters.
+# A replacement for the container's server that announces execution parameters.
 ANNOUNCING = """
 import http.server, os, socketserver, sys
 
@@ -59,7 +59,7 @@ def response_of(lines: str) -> bytes:
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["alone", "chain"])
 def raw(client: Client, endpoints: Endpoints, request: pytest.FixtureRequest) -> str:
-    """Create an endpoint with one or two containers; the second must not receive a refused response of the first."""
+    """Create an endpoint with one or two containers; the second must not receive a refused response."""
     return endpoints.create(endpoints.config(variant(create_model(client, *[RAW] * request.param))))
 
 

@@ -36,7 +36,7 @@ def use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """Return a folder with a short path, where sockets are created if XDG_RUNTIME_DIR names it."""
+    """Return a folder with a short path, in which sockets are created if XDG_RUNTIME_DIR names it."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 
@@ -47,7 +47,7 @@ def short_folder() -> Iterator[Path]:
 def test_each_kind_of_job(
     isolation: str, name: str, short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # below the short folder, its path is short enough for a socket
+    # unless name is LONG, the folder's path is short enough for a socket
     folder = use((tmp_path if name == LONG else short_folder) / name, monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
     with Simulator(isolation=isolation) as simulator:
@@ -119,7 +119,7 @@ def test_a_folder_that_others_may_change_is_skipped(short_folder: Path, monkeypa
     folder, lock = socket_folder.make()
     lock.close()
     assert folder.parent == (short_folder / "runtime").resolve()
-    (short_folder / "open").chmod(0o1777)  # like /tmp
+    (short_folder / "open").chmod(0o1777)  # the permissions of /tmp
     folder, lock = socket_folder.make()
     lock.close()
     assert folder.parent == (short_folder / "open").resolve()

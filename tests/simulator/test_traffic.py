@@ -14,7 +14,7 @@ from recore.simulator.compute.endpoints.fleet import Fleet
 from recore.simulator.compute.endpoints.traffic import SHIFTINGS, Parts, Share, Traffic, divide
 
 DRAWS = 10_000
-CHANCE = 1e-6  # probability of a failure without a defect
+CHANCE = 1e-6  # the probability that a test fails although there is no defect
 
 
 def make_traffic(weights: dict[str, float]) -> Traffic:
@@ -23,7 +23,7 @@ def make_traffic(weights: dict[str, float]) -> Traffic:
 
 
 def binomial_bound(draws: int, share: float) -> float:
-    """Return the distance of a count from its mean that is practically never exceeded (Hoeffding's inequality)."""
+    """Return a bound that a count's distance from its mean practically never exceeds (Hoeffding's inequality)."""
     return math.sqrt(draws * math.log(2 / CHANCE) / 2) if 0 < share < 1 else 0.0
 
 
@@ -94,7 +94,7 @@ def test_steps(routing: str, sizes: Parts, steps: list[Parts]) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_shares_during_an_update(seed: int) -> None:
-    """Each new variant gets a part of its final share; the old ones divide the rest according to their weights."""
+    """Each new variant gets a part of its final share; the old variants divide the rest according to their weights."""
     before, after = make_traffic({"a": 3.0, "old": 1.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     parts = {"a": Fraction(1, 5), "new": Fraction(1, 2), "idle": Fraction(1, 4)}
     traffic, random = divide(before, after, parts), Random(seed)
@@ -107,7 +107,7 @@ def test_shares_during_an_update(seed: int) -> None:
 
 
 def test_a_variant_by_its_name_during_an_update() -> None:
-    """A variant with weight 0 is divided too; a variant on only one side gets all its invocations."""
+    """A variant's invocations are divided even if its weight is 0, unless only one configuration has the variant."""
     before, after = make_traffic({"a": 1.0, "old": 1.0, "idle": 0.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     traffic, random = divide(before, after, dict.fromkeys(("a", "new", "idle"), Fraction(1, 4))), Random(1)
     for name, fleets in {

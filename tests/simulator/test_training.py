@@ -151,7 +151,7 @@ def test_model_as_loose_files(client) -> None:
 def test_a_model_saved_before_a_stop_is_kept(client, limit: bool) -> None:
     script = "import os, time\nopen(os.environ['SM_MODEL_DIR'] + '/early', 'w').close()\n"
     script += "while True:\n    print('saved')\n    time.sleep(0.3)"
-    for seconds in (6, 20, 60) if limit else (600,):  # on a busy machine the script may not have started by then
+    for seconds in (6, 20, 60) if limit else (600,):  # on a busy machine, the script may not start in time
         name = client.train(script, wait=limit, seconds=seconds)["TrainingJobName"]
         if limit and "saved" in output(client, "TrainingJob", name):
             break

@@ -18,7 +18,7 @@ from support.training_jobs import (
 
 pytestmark = pytest.mark.everywhere
 
-# Version 3 of the SDK sends this shell script, which runs drivers, which run the user's script.
+# Files like those that version 3 of the SDK sends: a shell script that runs drivers, which run the user's script.
 DRIVERS = {
     "sm_train.sh": """
 #!/bin/bash

@@ -16,7 +16,7 @@ from recore.simulator.server import BUCKET, ROLE_ARN
 
 pytestmark = pytest.mark.everywhere
 
-# Answers each request with one line: its number of lines, its bytes, its type, and the requested type.
+# A script that answers each request with one line: its number of lines and bytes, its type, and the requested type.
 COUNTING = """
 import json, os
 
@@ -32,7 +32,7 @@ def predict_fn(data, model):
 def output_fn(data, accept):
     return json.dumps([data[0].count(b"\\n"), len(data[0]), data[1], accept])
 """
-# Answers each line with that line twice.
+# A script that answers each line with that line twice.
 DOUBLING = """
 def model_fn(model_dir):
     return None
@@ -181,7 +181,7 @@ def test_an_answer_above_the_time_limit_fails(client: Client) -> None:
     assert "did not respond within 1 s" in job["FailureReason"]
 
 
-# Replaces the container's server: it is healthy, and answers an invocation with HOW.
+# A replacement for the container's server that is healthy and answers an invocation as HOW says.
 IMPOSTOR = """
 import contextlib, os, socket, sys, time
 
@@ -224,7 +224,7 @@ def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviou
         r"ClientError: The model's server failed a request: the server('s response is | did not respond).*",
         job["FailureReason"],
     )
-    assert time.monotonic() - start < 120  # of ten minutes
+    assert time.monotonic() - start < 120  # although a server may hang for ten minutes
 
 
 def test_a_model_without_a_network_starts_only_if_it_would_on_aws(any_client: Client) -> None:

@@ -1,4 +1,4 @@
-"""What transform jobs read: compressed objects, manifests, filtered records, objects divided among instances."""
+"""What transform jobs read: compressed objects, manifests, filtered records, and objects divided among instances."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ from support.transform_jobs import completed, create_model, transform
 
 from recore.simulator.server import BUCKET
 
-# Answers each line with the sum of its numbers, or with an error if a line contains a word.
+# A script that answers each line with the sum of its numbers, or fails if a line contains a word.
 SUMMING = """
 def model_fn(model_dir):
     return None
@@ -113,7 +113,7 @@ def test_compressed_objects(client: Client, model: str) -> None:
 
 
 def bomb() -> bytes:
-    """Return 64 MiB of one line, compressed to a thousandth."""
+    """Return one line of 64 MiB, compressed to a thousandth of that size."""
     return gzip.compress(b"0" * (1 << 26))
 
 
@@ -186,7 +186,7 @@ def test_a_missing_manifest(client: Client, model: str) -> None:
 
 
 def test_objects_are_divided_among_instances(without_sandbox: Client, tmp_path: Path) -> None:
-    """Two instances work at the same time: each has its own server and log, and waits until both have started."""
+    """Two instances work at the same time: each has its own server and log, and the servers wait for each other."""
     meeting = f"""
 import os, time
 def model_fn(model_dir): return os.getpid()

@@ -19,14 +19,14 @@ from support.tuning_jobs import (
 )
 
 NAME, STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
-# Fails if x is not a number, otherwise prints x as the objective; it ends at once.
+# A script that prints x as the objective, or fails if x is not a number, and ends at once.
 PICKY = """
 import sys
 settings = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 print("arguments", sorted(settings.items()))
 print(f"loss={float(settings['-x'])};")
 """
-# Prints several values of the objective; with a bad value it prints until it is stopped.
+# A script that prints several values of the objective; if they are bad, it prints until it is stopped.
 STEPS = """
 import itertools, sys, time
 x = float(sys.argv[sys.argv.index("-x") + 1])
@@ -90,7 +90,7 @@ def test_the_training_jobs_belong_to_their_tuning_job(
         if job["TrainingJobStatus"] == "Completed":
             x = listed["TunedHyperParameters"]["x"]
             printed = output(client, "TrainingJob", listed["TrainingJobName"])
-            assert f"arguments [('-x', '{x}')]" in printed  # hyperparameters that only concern tuning are not passed
+            assert f"arguments [('-x', '{x}')]" in printed  # hyperparameters that concern only tuning are not passed
 
 
 def test_lists(grid_search: dict[str, Any], tuning: Tuning) -> None:
@@ -190,7 +190,7 @@ def test_a_target_that_is_reached_completes_the_tuning_job(tuning: Tuning, picky
 
 @pytest.mark.slow
 def test_early_stopping_stops_a_job_that_is_worse_than_the_median(tuning: Tuning, client: Client) -> None:
-    """The last job prints forever: the tuning job ends only because that job is stopped."""
+    """The last training job prints forever, so the tuning job ends only if that job is stopped."""
     request = grid(client.source(job=STEPS), "1", "2", "3", "200", TrainingJobEarlyStoppingType="Auto")
     job = tuning.run(request)
     assert job[STATUS] == "Completed", job
@@ -248,7 +248,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client: Client, endpoints: Endpoints) -> None:
-    """A Bayesian search with a scikit-learn script; the deployed model has the best job's hyperparameters."""
+    """A Bayesian search tunes a scikit-learn script; the deployed model has the best job's hyperparameters."""
     source = client.source(job=LINEAR)
     ranges = {
         "IntegerParameterRanges": [continuous("epochs", "5", "200", "Logarithmic")],
@@ -290,7 +290,7 @@ def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client
 
 
 def test_delete(tuning: Tuning, grid_search: dict[str, Any], client: Client) -> None:
-    """This runs last, because other tests use its tuning job. The training jobs stay."""
+    """This test runs last, because it deletes a tuning job that other tests use. Its training jobs are kept."""
     jobs = tuning.jobs(grid_search[NAME])
     tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: grid_search[NAME]})
     with pytest.raises(botocore.exceptions.ClientError, match="Could not find hyper parameter tuning job"):

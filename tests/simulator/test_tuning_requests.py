@@ -15,7 +15,7 @@ NAME = "HyperParameterTuningJobName"
 
 
 def refusal(client: Client, request: dict[str, Any], operation: str = "CreateHyperParameterTuningJob") -> str:
-    """Return the error that the service returns without boto3's own checks before it."""
+    """Return the error with which the service refuses a request that bypasses boto3's checks."""
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=60)
     try:
         headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
@@ -163,7 +163,7 @@ def test_definitions(client: Client, members: dict[str, Any], reason: str) -> No
 
 
 def several(*names: str, **members: Any) -> dict[str, Any]:
-    """Return a request with several definitions."""
+    """Return a request with several training job definitions."""
     request = tuning_request(SOURCE)
     del request["TrainingJobDefinition"]
     config = request["HyperParameterTuningJobConfig"]

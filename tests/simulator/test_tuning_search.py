@@ -48,7 +48,7 @@ def run(search: Search, trials: int) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_bayesian_beats_random_search_with_equal_numbers_of_jobs() -> None:
-    """Over 30 seeds with equal numbers of trials, it is better on average and for most seeds."""
+    """With 30 seeds and equal numbers of trials, Bayesian search is better on average and for most seeds."""
     best = {
         strategy: [min(map(loss, run(Search(strategy, RANGES, maximize=False, seed=seed), 25))) for seed in range(30)]
         for strategy in ("Bayesian", "Random")
@@ -116,8 +116,8 @@ def test_hyperband_stops_worse_trials_and_those_that_used_their_share() -> None:
     steps = {}
     for number in numbers:
         steps[number] = next(step for step in range(1, 20) if search.report(number, step, float(number)))
-    assert steps[0] == 9  # it was the best at every rung
-    assert min(steps.values()) >= 2  # never before MinResource
+    assert steps[0] == 9  # it was the best one at every rung
+    assert min(steps.values()) >= 2  # none stopped before MinResource
     assert sum(step < 9 for step in steps.values()) >= 4
     assert max(steps.values()) == 9
 
@@ -166,7 +166,7 @@ def test_scaling_determines_the_middle_of_a_range(scaling: str, ends: tuple[str,
     ranges = read_ranges({"ContinuousParameterRanges": [continuous("x", *ends, scaling)]})
     search = Search("Random", ranges, maximize=False, seed=1)
     below = [float(search.suggest()[1]["x"]) < middle for _ in range(200)]
-    assert 75 < sum(below) < 125  # of 200 values
+    assert 75 < sum(below) < 125  # out of 200 values
 
 
 def test_categories_are_passed_on_unchanged() -> None:
@@ -183,7 +183,7 @@ def test_the_median_rule(value: float, maximize: bool, worse: bool) -> None:
     assert others[0] == [4.0, 3.0]
     assert is_worse_than_median(2, value, others, maximize) is worse
     assert not is_worse_than_median(2, 3.0, others, maximize)  # as good as the median
-    assert not is_worse_than_median(3, value, others, maximize)  # no other job got as far
+    assert not is_worse_than_median(3, value, others, maximize)  # no other job has reached this step
     assert not is_worse_than_median(2, value, others[:2], maximize)
 
 

@@ -26,7 +26,7 @@ def statuses(tuning: Tuning, name: str) -> list[str]:
 
 
 def test_parallel_jobs_are_limited_and_a_stop_ends_all(client: Client) -> None:
-    """Four of eight jobs exist, none of which ends by itself; as many compute as there are processors."""
+    """Four of eight jobs exist, and none ends by itself; only as many run at a time as there are processors."""
     tuning = Tuning(client.sagemaker)
     name = tuning.create(tuning_request(client.source(job=ENDLESS), 8, 4))
     tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) >= 4)
@@ -35,7 +35,7 @@ def test_parallel_jobs_are_limited_and_a_stop_ends_all(client: Client) -> None:
     with pytest.raises(botocore.exceptions.ClientError, match="is in status InProgress: stop it before"):
         tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: name})
 
-    first = tuning.jobs(name)[0]["TrainingJobName"]  # when it has ended, another job takes its place
+    first = tuning.jobs(name)[0]["TrainingJobName"]  # once it has ended, another job takes its place
     client.sagemaker.stop_training_job(TrainingJobName=first)
     tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) == 5)
     assert tuning.describe(name)["TrainingJobStatusCounters"]["InProgress"] == 4
@@ -51,7 +51,7 @@ def test_parallel_jobs_are_limited_and_a_stop_ends_all(client: Client) -> None:
 
 
 class RestartableSimulator:
-    """A simulator with a state folder that is killed and restarted. tuning: its tuning jobs."""
+    """A simulator with a state folder; it can be killed and restarted. tuning: a client for its tuning jobs."""
 
     def __init__(self, folder: Path):
         self.folder, self._ends = folder, contextlib.ExitStack()
@@ -113,7 +113,7 @@ def test_a_kill_loses_no_values_and_repeats_no_completed_ones(restartable: Resta
 
 @pytest.mark.slow
 def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(restartable: RestartableSimulator) -> None:
-    """A limit of an hour passes while no simulator runs, a kill interrupts a stop, and a simulator ends normally."""
+    """One job's time limit passes while no simulator runs; a kill interrupts another's stop; a third one goes on."""
     source = restartable.source(ENDLESS)
     late, stopped, kept = (tuning_request(source, 2, 1) for _ in range(3))
     late["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600
@@ -128,7 +128,7 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
     restartable.start()
     assert restartable.tuning.wait(names[1])[STATUS] == "Stopped"
     job = restartable.tuning.wait(names[0])
-    assert job[STATUS] == "Failed"  # there was no objective when the time was over
+    assert job[STATUS] == "Failed"  # there was no objective value when the time limit was reached
     assert job["ConsumedResources"]["RuntimeInSeconds"] >= 7200
     restartable.tuning.until(
         lambda: statuses(restartable.tuning, names[2]), lambda job_statuses: "InProgress" in job_statuses
@@ -139,7 +139,7 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
     job_statuses = restartable.tuning.until(
         lambda: statuses(restartable.tuning, names[2]), lambda job_statuses: job_statuses[-1] == "InProgress"
     )
-    assert "Stopped" not in job_statuses  # a normal end also interrupts jobs, and they are replaced
+    assert "Stopped" not in job_statuses  # a normal end of the simulator also interrupts jobs, which are then replaced
     assert restartable.tuning.describe(names[2])[STATUS] == "InProgress"
 
 

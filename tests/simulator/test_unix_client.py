@@ -1,4 +1,4 @@
-"""The client of a model's server: one deadline for a request, persistent connections, and servers that misbehave."""
+"""The client of a model's server: one deadline per request, persistent connections, and servers that misbehave."""
 
 import itertools
 import socket
@@ -100,7 +100,7 @@ def test_a_request_has_one_deadline(socket_path: Path, respond: Callable[[socket
         start = time.monotonic()
         with pytest.raises(TimedOut, match=r"^the server did not respond within 1 s$"):
             UnixClient(socket_path).request("POST", "/invocations", b"x" * (8 << 20), deadline=Deadline(1))
-        assert time.monotonic() - start < 30  # each server takes longer than this
+        assert time.monotonic() - start < 30  # each server would take longer than this
 
 
 MALFORMED = {
@@ -134,7 +134,7 @@ def test_a_malformed_response_is_named(socket_path: Path, response: bytes) -> No
     [(b"", Disconnected), (OK + b"Content-Length: 100\r\n\r\nabc", NoResponse)],
 )
 def test_a_broken_connection(socket_path: Path, response: bytes, expected: type[NoResponse]) -> None:
-    """A request counts as possibly unreceived only if no response to it has begun."""
+    """Only if no response has begun does the client assume that the server may not have received the request."""
 
     def respond(connection: socket.socket) -> None:
         read_request(connection)

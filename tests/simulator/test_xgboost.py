@@ -1,6 +1,6 @@
-"""The life of an XGBoost model through low-level requests: train, batch transform, deploy, tune; and script mode.
+"""The life of an XGBoost model through low-level requests (training, transform, endpoint, tuning), and script mode.
 
-Predictions equal those of xgboost in this process with the same hyperparameters, to the last bit.
+Predictions are identical to those of xgboost in this process with the same hyperparameters.
 """
 
 import json
@@ -79,7 +79,7 @@ def model(client: Client, job: dict[str, Any]) -> str:
 
 
 def test_the_model_the_log_and_the_metrics(client: Client, job: dict[str, Any], expected: xgb.Booster) -> None:
-    """Metrics need no definitions, as for tuners with this image; the log has the lines that CloudWatch shows."""
+    """Metrics need no definitions, even for tuning jobs with this image. The log has the same lines as on AWS."""
     [(name, packed)] = content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"])).items()
     assert name == "xgboost-model"
     booster = xgb.Booster()
@@ -114,7 +114,7 @@ def test_batch_transform_has_a_prediction_in_each_line(client: Client, model: st
 
 
 def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) -> None:
-    """CSV and libsvm are answered with CSV or JSON; other types and input that the model does not accept are errors."""
+    """CSV and libsvm are answered with CSV or JSON; other types and input that does not fit the model are errors."""
     name = endpoints.create(endpoints.config(variant(model)))
     predictions = expected.predict(matrix(TEST))
     features = TEST[:, 1:]
@@ -143,7 +143,7 @@ def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) ->
 def test_an_endpoint_of_an_older_image(
     client: Client, endpoints: Endpoints, job: dict[str, Any], expected: xgb.Booster
 ) -> None:
-    """Before version 1.2-2, predictions are in one line for any Accept header."""
+    """Before version 1.2-2, predictions are on one line whatever the Accept header is."""
     name = f"xgboost-{next(numbers)}"
     image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest"
     container = {"Image": image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
@@ -170,7 +170,7 @@ def test_a_model_that_cannot_be_loaded(client: Client, endpoints: Endpoints, mod
 
 
 def test_tuning_by_the_metric_of_the_image(client: Client) -> None:
-    """There are no metric definitions. The best model is that of xgboost in this process with the best values."""
+    """There are no metric definitions. The best model equals that of xgboost in this process with the best values."""
     data = {"train": TRAIN, "validation": VALIDATION}
     channels = [
         channel(name, client.put(f"tune/{next(numbers)}/{name}.csv", csv_of(values)), ContentType="text/csv")
