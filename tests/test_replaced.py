@@ -1,6 +1,6 @@
 """A participant's own files instead of the template's: preprocess.py in plain pandas, fit() with other models.
 
-tests/submissions/replaced contains only these files; the rest is what `recore new` writes.
+tests/submissions/replaced contains only these files; `recore new` writes the others.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""`python -m recore run` if the environment names a proxy: requests to this machine do not go through it."""
+"""`python -m recore run` in an environment that names a proxy: requests to this machine do not use the proxy."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""`python -m recore run` that cannot start: exit status 2, one line that says how to fix it, and no files."""
+"""`python -m recore run` if it cannot start: exit status 2, one line that says how to fix it, and no files."""
 
 import contextlib
 import os
@@ -144,7 +144,7 @@ def test_own_submissions_and_allowed_ones_start_without_isolation(
 
 
 def test_data_that_are_not_files_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
-    """Opening a named pipe waits forever."""
+    """Opening a named pipe would block forever."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
         with contextlib.chdir(tmp_path):  # the path of a socket must be short

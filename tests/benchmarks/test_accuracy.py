@@ -61,7 +61,7 @@ def test_some_rows_of_a_public_file_alone(
 def test_a_column_with_nothing_to_score_is_left_out(
     frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    iron = frame.drop(columns=["CuPPM", "AlPPM"])  # from one site alone: there is nothing else to learn it from
+    iron = frame.drop(columns=["CuPPM", "AlPPM"])  # only one site has iron, so no other site can predict it
     little = iron.assign(FePCT=iron["FePCT"].where(iron.index < 20))
     iron_file, small_file = write_csv(tmp_path / "some.csv.gz", iron), write_csv(tmp_path / "few.csv.gz", little)
     arguments = ["accuracy.py", "--repeats", "1", "--models", "mean", "--jobs", "1", "--public"]

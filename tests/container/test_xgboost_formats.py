@@ -58,7 +58,7 @@ def test_formats_have_the_same_content(tmp_path: Path) -> None:
 
 
 def test_lines_of_csv_may_be_long() -> None:
-    """The line is longer than one read of the file; its numbers have 32 bits."""
+    """The line is too long to be read in one piece; its numbers have 32 bits."""
     values = np.random.default_rng(4).random((3, 150_000))
     content = "\n".join(",".join(map(repr, row.tolist())) for row in values).encode()
     assert min(map(len, content.splitlines())) > 2 << 20

@@ -46,7 +46,7 @@ def test_probabilities_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_absent_features_are_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before version 1.3, only one feature may be absent."""
+    """Before version 1.3, at most one feature may be absent."""
     booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
     (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
     shortened = VALIDATION.copy()

@@ -23,7 +23,7 @@ ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "argum
 ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
 WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
 SERVED = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
-STAGES = {  # by step: the places where the hostile submission's code runs
+STAGES = {  # by step, the places where the hostile submission's code runs
     "train": {"preprocess.py", "train.py", "training"},
     "public preprocess": {"preprocess.py"},
     "public predict": SERVED | {"waiting"},
@@ -34,13 +34,13 @@ STAGES = {  # by step: the places where the hostile submission's code runs
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """Return a port of this machine that accepts connections."""
+    """Return a port on this machine that accepts connections."""
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as server:
         yield server.getsockname()[1]
 
 
 def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
-    """Run the hostile submission, whose public transform job waits until the private data are scored.
+    """Run the hostile submission, whose public transform job waits until the private data are scored; return the run.
 
     The private assays are at the path of `--actual`, which this command's environment and arguments contain. The second
     result is the order in which the steps ended.
@@ -75,7 +75,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
 
 
 def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
-    """Return by step and by stage what the submission tried, and whether that found the assays."""
+    """Return each attempt by step and stage, and whether it found the assays."""
     leaks: dict[str, dict[str, dict[str, bool]]] = {}
     for step in STAGES:
         for line in result.log(step).read_text().splitlines():

@@ -159,7 +159,7 @@ def test_an_archive_cut_short_is_refused(cut: int, tmp_path: Path) -> None:
         files = read_submission(tmp_path / "src.tar.gz").files
     except ValueError as error:
         assert str(tmp_path / "src.tar.gz") in str(error)  # noqa: PT017 - either is right
-    else:  # only the end marker of the archive was cut off
+    else:  # only the archive's end marker was cut off
         assert set(files) == {"train.py", "preprocess.py"}
 
 

@@ -282,7 +282,7 @@ def test_a_missing_package(tmp_path: Path) -> None:
 
 
 def test_the_names_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # depends on what is installed here
+    assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # the version is that of the installed package
     assert "`opencv-python-headless==<version>`" in str(missing_module_hint("cv2", tmp_path))
     monkeypatch.setattr(hints, "packages_distributions", lambda: {"none_such": ["no-such-package"]})
     assert "`no-such-package==<version>`" in str(missing_module_hint("none_such", tmp_path))

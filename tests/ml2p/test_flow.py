@@ -1,4 +1,4 @@
-"""The commands from a dataset to a version that is served, records its predictions and is loaded on this machine."""
+"""The commands, from a dataset to a model version that is served, records its predictions and is loaded locally."""
 
 import hashlib
 import json

@@ -1,7 +1,7 @@
 """The library reference of ML2P's core, statement by statement: names, parameters, defaults and results.
 
-The other tests in this folder go further for each class; these cover what a reader of that reference may rely on. Where
-it differs from ML2P's own tests, the tests win, and docs/models.md lists the difference.
+The other tests in this folder go further for each class; these cover what a reader of that reference may rely on. If
+the reference and ML2P's own tests differ, the tests win, and docs/models.md lists the difference.
 """
 
 import datetime

@@ -135,7 +135,7 @@ def write_hyperparameters(folder: Path, text: str) -> SageMakerEnv:
 
 
 def test_hyperparameters(tmp_path: Path) -> None:
-    """SageMaker's own hyperparameters, which are plain texts, are left out."""
+    """SageMaker's own hyperparameters, which are plain strings, are left out."""
     assert SageMakerEnv(tmp_path, {}).hyperparameters() == {}
     values = {"fit": {"alpha": 0.1, "on": True}, "name": "ridge"}
     sagemaker_settings = {"sagemaker_program": "job.py", "_tuning_objective_metric": "validation:score"}

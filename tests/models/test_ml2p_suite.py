@@ -1,7 +1,7 @@
 """ML2P's own tests, run on this package.
 
 They run from a copy of ML2P's repository that the environment variable RECORE_ML2P names. A plugin replaces ML2P's
-modules with ours, and makes the fake clock of its tests accept the time zone that current versions of botocore pass.
+modules with ours, and lets the fake clock in its tests accept the time zone that current versions of botocore pass.
 """
 
 import os
@@ -16,7 +16,7 @@ from support.checkout import ROOT, environment
 
 COPY = os.environ.get("RECORE_ML2P")
 FILES = ("test_core.py", "test_docker.py", "test_errors.py", "test_hyperparameters.py")
-# their tracebacks must come from a file ml2p/docker.py
+# these expect tracebacks from a file ml2p/docker.py
 PINNED = (
     "TestML2PDockerTrain::test_training_exception",
     "TestML2PDockerGenerateDataset::test_generate_dataset_exception",

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from support.checkout import ROOT, copy_scripts
 
-# For each step: the host and container folders that the client mounts, and the variables that it adds.
+# By step, the host and container folders that the client mounts, and the variables that it adds.
 STEPS = {
     "preprocess.py": (
         {

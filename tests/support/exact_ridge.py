@@ -17,7 +17,7 @@ class Exact:
 
 
 def fit(x: np.ndarray, y: np.ndarray, splits: list[np.ndarray], alphas: np.ndarray) -> Exact:
-    """Fit x (rows, features) to y (rows,) with NaN if not measured; splits: the fold numbers (rows,) of each split."""
+    """Fit x (rows, features) to y (rows,), which is NaN if not measured. splits: each split's fold numbers (rows,)."""
     measured = ~np.isnan(y)
     variation = ((y[measured] - y[measured].mean()) ** 2).sum()
     errors, held_out = dict.fromkeys(alphas, 0.0), {alpha: np.full(len(y), np.nan) for alpha in alphas}

@@ -21,9 +21,9 @@ from support.command import recore
 
 
 def file_options(sample: Path, *names: str, anywhere: bool = True) -> list[object]:
-    """Return the options that name the sample's files, all three or some.
+    """Return the options that name the sample's files. names: which ones, by default all three.
 
-    anywhere: add the option that allows private assays on a machine without bubblewrap.
+    anywhere: without bubblewrap, add the option that allows private assays all the same.
     """
     paths = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
     isolation = ["--isolation", "off"] if anywhere and not bubblewrap_works() else []
@@ -58,7 +58,7 @@ def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             folder.mkdir()
             try:
                 make(folder)
-            except BaseException:  # no other process may use an incomplete folder
+            except BaseException:  # other processes must not use an incomplete folder
                 shutil.rmtree(folder)
                 raise
     return folder
@@ -85,7 +85,7 @@ class RunningCommand:
         result = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
-                command = child.cmdline()[:3]  # the rest are the script's arguments
+                command = child.cmdline()[:3]  # the other words are the script's arguments
                 if any(word.endswith(script) for word in command) and "bwrap" not in child.name():
                     result.append(child)
             except psutil.Error:  # it has just ended
@@ -139,7 +139,7 @@ def start(
 
 
 def on_terminal(*arguments: object) -> tuple[int, str, str]:
-    """Run with a terminal as stderr; return the exit status, the standard output and the terminal's content."""
+    """Run with a terminal as stderr; return the exit status, the output on stdout and what the terminal received."""
     terminal, child_terminal = pty.openpty()
     command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
     variables = environment() | {"TERM": "xterm-256color", "COLUMNS": "100"}

@@ -19,14 +19,14 @@ Snapshot = dict[str, dict[str, bytes]]  # bucket, key, content
 
 
 class SimulatorProcess:
-    """`recore simulate` as a process that can be killed. Simulators in one process would share S3."""
+    """`recore simulate` as a process that can be killed. Simulators in the same process would share S3."""
 
     def __init__(self, *options: object):
         command = [sys.executable, "-m", "recore", "simulate", "--isolation", "off", "--json", *map(str, options)]
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment_of_a_full_disk(),  # some tests limit what it may write
+            env=environment_of_a_full_disk(),  # some tests limit how much it may write
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -53,7 +53,7 @@ def test_r2_equals_the_r2_of_the_host() -> None:
     actual.iloc[:, 0], actual.iloc[1:, 1] = 0.1, np.nan
     predicted = pd.DataFrame(random.random((30, len(TARGETS))))
     expected = score.score(actual, predicted)[1]
-    expected[0] = 0.0  # a constant whose mean differs in the last digit
+    expected[0] = 0.0  # constant values whose computed mean differs in the last digit
     np.testing.assert_allclose(r2_by_target(actual.to_numpy(), predicted.to_numpy()), expected, rtol=1e-12)
 
 

@@ -148,7 +148,7 @@ def test_output_npy(server: Server) -> None:
     ],
 )
 def test_accept_that_is_refused(server: Server, accept: str) -> None:
-    """The status for an unsupported type is 500 too, and a list of types counts as one unsupported type."""
+    """An unsupported type also gives the status 500, and a list of types counts as one unsupported type."""
     assert server.post("1,2", Accept=accept).status == 500
 
 
