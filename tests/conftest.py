@@ -17,7 +17,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import pandas as pd
 import pytest
-from support import fuzzing  # noqa: F401 - loads the profile of hypothesis before tests are decorated
+from support import fuzzing  # noqa: F401 - loads hypothesis's profile before tests are decorated
 from support.checkout import ONE_THREAD, copy_scripts, run
 from support.example_runs import Runs, make_runs
 from support.run_command import make_once

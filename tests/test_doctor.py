@@ -44,7 +44,7 @@ def doctor(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.Co
 
 
 def checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
-    """Return the checks by their names."""
+    """Return the checks by name."""
     result = doctor("--json", cwd=cwd, **variables)
     assert result.stderr == ""
     results = {check["name"]: check for check in json.loads(result.stdout)}

@@ -1,4 +1,4 @@
-"""tests/support/gate.py: what passes, what is repeated and what fails, in small folders of tests."""
+"""tests/support/gate.py: which tests pass, are repeated or fail, in small folders of tests."""
 
 import subprocess
 import sys

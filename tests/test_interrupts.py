@@ -150,7 +150,7 @@ def test_a_signal_at_any_time(command: str, tmp_path: Path, sample: Path) -> Non
         if ended.lines and ended.lines[-1].startswith(LINE):
             assert ended.status == 130, ended
             interrupted += 1
-        else:  # the command had already ended
+        else:  # its work had already ended
             assert (ended.status, len(ended.lines)) == (uninterrupted.status, len(uninterrupted.lines)), ended
         assert not any("Traceback" in line or "Aborted" in line for line in ended.lines), ended
         assert not [name for name in ended.left if name.startswith(("tmp/", ".run-")) or name.endswith(".part")], ended

@@ -1,7 +1,7 @@
 """Every fenced command of README.md and docs/ runs as printed, and prints what is printed there.
 
-A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the others are
-their output, in which `...` stands for any text. More tags: `self`, the commands that run these tests; `login` and
+A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the other lines
+are their output, in which `...` stands for any text. More tags: `self`, the commands that run these tests; `login` and
 `aws`, commands that need an account; `docker`, commands that need an engine; `sandbox`, commands that need bubblewrap.
 A block tagged `diff` is applied.
 

@@ -41,7 +41,7 @@ class Proxy:
         self._thread.join()
 
     def _serve(self) -> None:
-        with contextlib.suppress(OSError):  # the socket was closed
+        with contextlib.suppress(OSError):  # the proxy's socket has been closed
             while True:
                 client, _ = self._server.accept()
                 with client, contextlib.suppress(ConnectionError):

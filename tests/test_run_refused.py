@@ -114,7 +114,7 @@ def without_bubblewrap(folder: Path) -> str:
 def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
     submission: Path, tmp_path: Path, sample: Path
 ) -> None:
-    """This runs in a separate process, in which bubblewrap has not been tried yet; other refusals run in this one."""
+    """This runs in a new process, which has not yet tried bubblewrap; other refusals run in this process."""
     path = without_bubblewrap(tmp_path / "bin")
     options = [*file_options(sample, anywhere=False), "--out", "run"]
     result = run_recore(submission, *options, cwd=tmp_path, PATH=path)

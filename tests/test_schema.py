@@ -1,4 +1,4 @@
-"""recore/schema.py: columns mean the same to every reader of a data file, and to the scripts, which have copies."""
+"""recore/schema.py: columns mean the same to all readers of a data file, including the scripts' own copies."""
 
 import subprocess
 import sys

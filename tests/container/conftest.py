@@ -174,7 +174,7 @@ class Job:
         )
 
     def script(self, text: str, **hyperparameters: str) -> None:
-        """Write a submission with a single script to a folder that the hyperparameters name."""
+        """Write a submission with a single script, and name its folder in the hyperparameters."""
         source = write_files(self.base.parent / "source", {"script.py": text})
         named = {"sagemaker_program": "script.py", "sagemaker_submit_directory": str(source)}
         self.configure(named | hyperparameters)

@@ -1,4 +1,4 @@
-"""The bridge between a port and a Unix socket: what it forwards, and what the command behind it sees."""
+"""The bridge between a port and a Unix socket: what it forwards, and what the command that it starts sees."""
 
 import http.client
 import signal

@@ -164,7 +164,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 def test_a_process_that_ends_after_the_model_was_loaded_is_replaced(serve) -> None:
-    """It is replaced again if the next process ends while it loads the model."""
+    """The next process is also replaced if it ends while it loads the model."""
     server = serve(REPLACED, folders=("output",))
     first = server.post("1").text
     os.kill(int(first), signal.SIGKILL)

@@ -40,7 +40,7 @@ def test_invalid_libsvm_is_reported_with_its_line(line: str) -> None:
 
 
 def test_formats_have_the_same_content(tmp_path: Path) -> None:
-    """They differ in delimiters, weights, features that only a later line has, and labels, which requests lack."""
+    """Files differ in delimiters, weights, features that only a later line has, and labels, which requests lack."""
     assert parse_csv(b"1;2\n;4\n").tolist()[0] == [1, 2]
     assert parse_csv(b"1\t2\t").shape == (1, 3)
     parsed = parse_libsvm("1:0.5 qid:7 0:1\n\n0:2 qid:8 4:3 # a comment\n\n", labelled=True)

@@ -50,7 +50,7 @@ for request in map(pathlib.Path, requests):
 
 @dataclass(frozen=True)
 class Trained:
-    """code: the uploaded files. model: the folder that train.py filled. data: data files by name."""
+    """A trained submission. code: its files. model: the folder that train.py filled. data: data files by name."""
 
     code: Path
     model: Path

@@ -14,7 +14,7 @@ def test_the_upload_contains_the_scripts_but_neither_score_nor_data(shipped: Pat
 
 
 def test_setup_py_is_python_3_8_and_imports_setuptools_alone(submission: Path) -> None:
-    """The Unearthed CLI runs it in an environment where nothing else is installed."""
+    """The Unearthed CLI runs setup.py in an environment where nothing but setuptools is installed."""
     tree = ast.parse((submission / "setup.py").read_text(), feature_version=(3, 8))
     assert {name.split(".")[0] for name in imported(tree)} <= {"setuptools", *sys.stdlib_module_names}
 

@@ -45,7 +45,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
-    """Return three runs: sandboxed, with the options for AWS, and with those and --keep on public data alone."""
+    """Return three runs: sandboxed, with the options for AWS, and with these and --keep on public data alone."""
     folder = tiny(tmp_path_factory.mktemp("submission"))
     command = ["run", str(folder), "--isolation", "off", "--public", str(sample / "public/public.csv.gz")]
     private = ["--private", str(sample / "private/private.csv.gz"), "--actual", str(sample / "private/actual.csv.gz")]

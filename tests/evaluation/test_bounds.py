@@ -1,4 +1,4 @@
-"""Limits on the size of archives and models: a small archive is not expanded, and a large one is refused at once."""
+"""Limits on the size of archives and models: small archives with huge contents and large ones are refused."""
 
 import gzip
 import random

@@ -21,7 +21,7 @@ ADVICE = {  # the advice for each step if nothing specific is known about the ex
 class Failure:
     """Changes to the good submission, the step and the sides that fail because of them, and the expected messages.
 
-    reason: the beginning of the step's reason. logged: a text in its log, by default the reason. advice: the beginning
+    reason: the beginning of the step's reason. logged: text in its log, by default the reason. advice: the beginning
     of the advice, if there is any.
     """
 

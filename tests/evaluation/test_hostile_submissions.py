@@ -1,4 +1,4 @@
-"""A submission that searches for the private assays in every step finds none, and none can bring its own score."""
+"""A submission that searches for private assays in every step finds none, and none can supply its own score."""
 
 import hashlib
 import json
@@ -98,7 +98,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
         for stage, leaks in stages.items():
             assert set(leaks) == (WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
             assert not any(leaks.values()), (step, stage, leaks)
-    # the model contains only what it should, and every prediction is the mean: no assay was passed on
+    # the model contains only what it should, and every prediction is the mean: no assay was passed on from training
     with tarfile.open(result.folder / "model.tar.gz") as tar:
         assert sorted(tar.getnames()) == ["code/preprocess.py", "code/train.py", "model.json"]
     lines = [(result.folder / f"predictions/{side}.csv.out").read_text().splitlines() for side in ("public", "private")]
@@ -110,7 +110,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
 @pytest.mark.slow
 @pytest.mark.everywhere
 def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
-    """This control shows that the test above is meaningful: each attempt works, and improves the score."""
+    """This control shows that the test above is meaningful: each attempt works here and improves the score."""
     result, _ = hostile_run(tmp_path, sample, port, "off")
     assert result.status == 0, result.stderr
     worked = {

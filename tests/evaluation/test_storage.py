@@ -51,7 +51,7 @@ def services(simulator: Simulator) -> Services:
 
 @pytest.fixture
 def make_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., PipelineRun]:
-    """Return a function that prepares a run of the tiny submission on copies of the sample. files: replaced scripts."""
+    """Return a function that prepares a run of the tiny submission, with scripts replaced, on copies of the sample."""
 
     def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> PipelineRun:
         named = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
@@ -82,14 +82,14 @@ def deny(client: Any, event: str, times: int | None = None) -> None:
 
 
 def names(simulator: Simulator, settings: RunSettings) -> list[str]:
-    """Return the keys of a run's objects on S3, in a versioned bucket those of all versions, relative to its prefix."""
+    """Return the keys of all versions of a run's objects on S3, relative to the run's prefix."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_object_versions(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Versions", [])]
 
 
 def objects(simulator: Simulator, settings: RunSettings) -> list[str]:
-    """Return the keys of a run's current objects: moto cannot list versions whose keys XML cannot represent."""
+    """Return the keys of a run's current objects; moto cannot list versions if XML cannot represent a key."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_objects_v2(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Contents", [])]

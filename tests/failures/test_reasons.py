@@ -202,7 +202,7 @@ def test_the_servers_own_lines_are_left_out_except_its_errors(tmp_path: Path) ->
 def test_only_the_end_of_a_log_of_a_terabyte_is_read(
     line: bytes, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """It begins with a hole, which takes no disk space; this process may not hold that much in memory."""
+    """The log begins with a hole, which takes no disk space; all of it would exceed this process's memory limit."""
     log = tmp_path / "log"
     with open(log, "wb") as file:
         file.seek(1 << 40)

@@ -100,7 +100,7 @@ def test_very_weak_regularisation(tolerance: float) -> None:
 
 
 def test_two_nearly_equal_minima_far_apart() -> None:
-    """Some features need a weak alpha, others a strong one, and none an alpha in between."""
+    """Some features need a weak alpha and others a strong one; none needs an alpha in between."""
     random = np.random.default_rng(2)
     x = np.hstack([random.normal(size=(300, 60)) * 30, random.normal(size=(300, 20)) * 0.01])
     y = 0.01 * x[:, :20] @ random.normal(size=(20, 8)) + 3 * random.normal(size=(300, 8))
@@ -274,7 +274,7 @@ def test_threads_do_not_change_the_numbers() -> None:
 @example(rows=46, features=1, missing=0.05, groups=1, cv=4, seed=0)  # the errors are a millionth of the variation
 @example(rows=48, features=15, missing=0.05, groups=3, cv=4, seed=861668)  # two minima that are far apart
 @given(
-    rows=st.integers(2, 60) | st.integers(200, 300),  # from 200 rows on, gaps are filled and some alphas are skipped
+    rows=st.integers(2, 60) | st.integers(200, 300),  # with 200 rows or more, gaps are filled and some alphas skipped
     features=st.integers(1, 50),
     missing=st.sampled_from([0.0, 0.05, 0.2, 0.5, 0.9]),
     groups=st.integers(1, 8),

@@ -69,7 +69,7 @@ def other_scores(files: dict[str, Path]) -> dict[str, float]:
 
 
 def features(spectra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return bins of variance four, and a map of variance one: the kernel of slopes, all public rows as landmarks."""
+    """Return bins of variance 4 and a map of variance 1: the kernel of slopes, with all public rows as landmarks."""
     slopes = {}
     for name, x in spectra.items():
         normal = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)

@@ -190,7 +190,7 @@ class TestModelPredictor:
         predictor.teardown()
 
     def test_setup_comes_first_and_teardown_last(self, doubler: Doubler) -> None:
-        """The user of the predictor calls these methods: the server calls each once (test_serving_front.py)."""
+        """The predictor's user calls these methods; a server calls each once (test_serving_front.py)."""
         doubler.setup()
         doubler.invoke({"x": 1})
         doubler.teardown()

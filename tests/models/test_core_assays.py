@@ -271,7 +271,7 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 def test_spectra_that_the_submission_refuses(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    """Spectra with other channels than the training data are refused: preprocess.py makes other bins of them."""
+    """Spectra whose channels differ from those of the training data are refused: their bins differ too."""
     with pytest.raises(ClientError, match="are the wavenumbers the channels that it was trained on") as raised:
         predictor.result(change(spectra[0]))
     assert details in raised.value.details[0]

@@ -45,7 +45,7 @@ CONFTEST = "from .fixtures import data_fixtures, fake_utcnow, fake_uuid4, moto_s
 @pytest.mark.machine
 @pytest.mark.skipif(not COPY, reason="RECORE_ML2P does not name a copy of ML2P's repository")
 def test_ml2ps_own_tests(tmp_path: Path) -> None:
-    """113 of the 115 tests pass; the other two need files with ML2P's names."""
+    """113 of the 115 tests pass; the other two need files that have the names of ML2P's."""
     tests = Path(COPY or "", "tests")
     (tmp_path / "tests").mkdir()
     for name in (*FILES, "__init__.py", "fixtures.py"):

@@ -171,7 +171,7 @@ def test_an_uploader_that_does_not_work(
 def test_s3_does_not_answer(
     spool_of: Callable[..., RecordSpool], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The server does not wait forever, and reports what is lost."""
+    """The server does not wait forever, and reports the records that are lost."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr(record_spool, "DRAIN", 3)
     spool = spool_of()
@@ -251,7 +251,7 @@ def test_after_the_end(spool_of: Callable[..., RecordSpool], caplog: pytest.LogC
 
 
 def test_a_record_that_was_cut_off(client: Client, connected: Client, tmp_path: Path) -> None:
-    """The folder is in the state in which a killed server, or one with a full disk, leaves it."""
+    """The folder is as a killed server, or one with a full disk, leaves it."""
     prefix = f"spool-{next(numbers)}"
     folder = tmp_path / "spool"
     folder.mkdir()

@@ -104,7 +104,7 @@ def test_assays(numbers: Path, public: pd.DataFrame) -> None:
     assert written["missing"].tolist() == measured.isna().sum().tolist()
     np.testing.assert_allclose(written["q0.75"], measured.quantile(0.75), rtol=1e-12)
     for name, limit in DETECTION_LIMITS.items():
-        at_limit = int((measured[name] == limit / 2).sum())  # the sample's laboratory reports half of the limit
+        at_limit = int((measured[name] == limit / 2).sum())  # the sample reports half of the limit
         if at_limit >= max(3, 0.01 * measured[name].count()):
             assert written["at limit"][name] == at_limit
 

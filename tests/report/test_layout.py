@@ -31,7 +31,7 @@ def make_explore(folder: Path, sample: Path) -> None:
 
 
 def make_long_names(folder: Path, sample: Path) -> None:
-    """Write a report on data with long hole names and few targets, one of which has values of zero."""
+    """Write a report on data with long hole names and few targets; one of the targets has values of zero."""
     data = pd.read_csv(sample / "public/public.csv.gz", index_col=0)
     data["SiteID"] = "A drill hole with quite a long name, number " + data["SiteID"]
     data = data.drop(columns=[name for name in data if name.endswith("PPM") and name not in ("CuPPM", "AuPPM")])

@@ -113,7 +113,7 @@ def test_large_residuals_are_drawn_within_the_stated_number() -> None:
     assert rows_to_draw(measured[:3], predicted[:3]).tolist() == sorted([1, 2], key=lambda row: -residuals[row])
 
 
-# ---- what it must not contain-----------------------------------------------------------------------------------
+# ---- what it must not contain ----------------------------------------------------------------------------------
 
 
 def drawn_numbers(page: Path) -> set[float]:

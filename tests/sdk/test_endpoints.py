@@ -33,7 +33,7 @@ def input_fn(body, content_type):
 def predict_fn(values, number):
     return [value + number for value in values]
 """
-# The script of the ModelBuilder serves what the script of the trainer writes.
+# The ModelBuilder's script, which serves the model that the trainer's script writes.
 TRAINING = """
 import os, pathlib
 data = pathlib.Path(os.environ["SM_CHANNEL_TRAINING"], "numbers.csv").read_text().split(",")

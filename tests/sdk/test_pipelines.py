@@ -153,7 +153,7 @@ def serving(s3: Any, session: Any, data: Any) -> Any:
 
 @pytest.mark.usefixtures("sandbox")
 def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any) -> None:
-    """The pipeline has all steps, all types of parameters, property references, Join and JsonGet; a second run hits."""
+    """The pipeline has all steps, all parameter types, references, Join and JsonGet; a second run has cache hits."""
     from sagemaker.core.transformer import Transformer
     from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
     from sagemaker.core.workflow.execution_variables import ExecutionVariables
@@ -288,7 +288,7 @@ def test_retry_policies(sources: Sources, session: Any) -> None:
 
 @pytest.mark.usefixtures("sandbox")
 def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
-    """References to lists by name and number, keys of maps, a tuning job's jobs and a file on S3; then cache hits."""
+    """Steps refer to list items by name or number, map keys, a tuning job's jobs and a file on S3; then caches hit."""
     from sagemaker.core.workflow.conditions import ConditionEquals
     from sagemaker.core.workflow.execution_variables import ExecutionVariables
     from sagemaker.core.workflow.functions import Join, JsonGet

@@ -14,7 +14,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0
 
 
 def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
-    """Return a tar.gz of members without content, whatever their headers claim, and of Python files, name=content."""
+    """Return a tar.gz of members without content, whatever their headers claim, and Python files (name=content)."""
     raw = b"".join(one.tobuf(tarfile.GNU_FORMAT) for one in members)
     for name, content in contents.items():
         raw += member(f"{name}.py", size=len(content)).tobuf() + content + b"\0" * (-len(content) % 512)

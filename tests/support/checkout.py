@@ -24,7 +24,7 @@ SCRIPTS = (*UPLOADED, "predict.py", "score.py")
 
 
 def environment() -> dict[str, str]:
-    """Return this process's environment without variables for folders, Python, and the number of threads."""
+    """Return this process's environment without variables that set folders, Python options or the number of threads."""
     removed = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
     return {name: value for name, value in os.environ.items() if not name.startswith(removed)}
 

@@ -41,5 +41,5 @@ def predictions(x: np.ndarray, y: np.ndarray, others: np.ndarray, alphas: np.nda
     mean = x.mean(axis=0)
     u, s, v = np.linalg.svd(x - mean, full_matrices=False)
     along, onto = u.T @ (y - y.mean()), (others - mean) @ v.T
-    kept = s > 1e-15  # as in scikit-learn
+    kept = s > 1e-15  # the same limit as in scikit-learn
     return {alpha: y.mean() + onto[:, kept] @ (s / (s**2 + alpha) * along)[kept] for alpha in alphas}

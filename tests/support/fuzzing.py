@@ -12,7 +12,7 @@ from hypothesis.internal.conjecture import providers
 
 TIMES = int(os.environ.get("RECORE_FUZZ", "1"))
 
-# There is no deadline and no health check: the time of an example says more about the machine than about the test.
+# There is no deadline and no health check: how long an example takes says more about the machine than about the test.
 settings.register_profile(
     "recore",
     max_examples=100 * TIMES,

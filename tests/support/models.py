@@ -96,7 +96,7 @@ if __name__ == "__main__":
 """
 HOUSES = "area,price\n50,101\n100,199\n150,301\n"
 S3_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "NO_PROXY")
-LISTENING = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")  # our server, and the plain one
+LISTENING = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")  # our server's, and the plain one's
 SLOPE = 2.002857142857143  # least squares through the origin
 
 

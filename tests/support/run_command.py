@@ -88,7 +88,7 @@ class RunningCommand:
                 command = child.cmdline()[:3]  # the other words are the script's arguments
                 if any(word.endswith(script) for word in command) and "bwrap" not in child.name():
                     result.append(child)
-            except psutil.Error:  # it has just ended
+            except psutil.Error:  # the process has just ended
                 continue
         return result
 
@@ -127,7 +127,7 @@ main(prog_name="recore")
 def start(
     folder: Path, *arguments: object, patient: bool = False, cwd: Path = ROOT, **variables: str
 ) -> RunningCommand:
-    """Start a run whose output is in a folder. patient: its jobs have ten minutes from SIGTERM to SIGKILL."""
+    """Start a run whose output goes to a folder. patient: give jobs ten minutes between SIGTERM and SIGKILL."""
     tmp = folder / "tmp"
     tmp.mkdir(parents=True)
     program = ["-c", PATIENT] if patient else ["-m", "recore"]

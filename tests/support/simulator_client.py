@@ -96,7 +96,7 @@ def transform_fn(model, data, content_type, accept): return model + data
 
 
 def run_each_kind(client: Client) -> None:
-    """Run a processing, a training and a transform job, and check what each of them produced."""
+    """Run a processing, a training and a transform job, and check the output of each."""
     s3_output = {"S3Uri": f"s3://{BUCKET}/o", "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
     job = client.process(
         "import os\nopen(os.environ['TO'] + '/file', 'w').write('written')",

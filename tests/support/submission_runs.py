@@ -62,7 +62,7 @@ class FinishedRun:
 
 
 def run_submission(submission: Path, out: Path, *options: object, **variables: str) -> FinishedRun:
-    """Run a submission to its end, as a command."""
+    """Run a submission to its end as a separate process."""
     result = subprocess.run(
         command(submission, "--out", out, *options),
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Training jobs for tests: requests, channels and sources, and a script that reports what it finds in its job."""
+"""Training jobs for tests: requests, channels and sources, and a script that reports what its job contains."""
 
 import itertools
 import json

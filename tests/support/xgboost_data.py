@@ -10,7 +10,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 
 
 def table(rows: int, seed: int) -> np.ndarray:
-    """Return a table with the label in the first column and five features, some of them missing."""
+    """Return a table with the label in the first column, and five features with some values missing."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(rows, 5)).round(6)
     labels = (3 * features[:, 0] + np.abs(features[:, 1]) * features[:, 2] + rng.normal(size=rows) / 4).round(6)

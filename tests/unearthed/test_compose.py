@@ -28,7 +28,7 @@ def served(engine: docker.DockerClient, project: Path, tmp_path: Path) -> Iterat
     """Serve the model of a clone in which the steps were run by hand."""
     command = [*compose_command(), "--project-name", "recore-test"]
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignores connections that have just ended
         try:
             probe.bind(("127.0.0.1", PORT))
         except OSError as error:

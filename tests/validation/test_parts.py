@@ -58,7 +58,7 @@ def test_r2_equals_the_r2_of_the_host() -> None:
 
 
 def test_errors_of_targets() -> None:
-    """Errors are computed by hand: predictions 1 too high throughout, exact ones, and too few pairs, which give NaN."""
+    """Errors are known for predictions that are all 1 too high, exact ones, and too few pairs, which give NaN."""
     measured = np.array(
         [[1, 1, 1, 1], [2, 2, np.nan, 2], [3, 3, np.nan, 3], [4, 4, np.nan, 4], [5, 5, np.nan, 5]], float
     )

@@ -97,7 +97,7 @@ def test_hook_that_exits(server: Server) -> None:
 
 @differs(reason="ours treats it as any exception: 500")
 def test_status_of_a_hook_that_exits(server: Server) -> None:
-    """The server closes the connection without a response; the proxy in front of it reports this."""
+    """The server closes the connection without a response, which the proxy in front of it turns into a status."""
     assert server.post("exit").status == 502
 
 

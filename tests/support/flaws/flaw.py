@@ -16,7 +16,7 @@ WARNING = Level.WARNING
 
 @dataclass(frozen=True)
 class Flaw:
-    """The only finding, and the change to the good submission. line: its text in the file; empty: the whole file."""
+    """A change to the good submission, and its only finding. line: the flawed line's text, or "" for the whole file."""
 
     code: str
     file: str
