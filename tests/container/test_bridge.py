@@ -20,7 +20,7 @@ BRIDGE = str(ROOT / "recore/container/bridge.py")
 
 @pytest.fixture
 def path() -> Iterator[str]:
-    """Return a path for a Unix socket, which must be short."""
+    """Return a short path, as a Unix socket requires."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield f"{folder}/s"
 

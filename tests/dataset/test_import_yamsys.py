@@ -57,7 +57,7 @@ def test_the_284_opus_files_make_the_yamsys_data_to_the_last_decimal(tmp_path: P
         for name, cell in one.items():
             if cell != other[name]:  # channels must have equal text; assays and depths, only equal numbers
                 assert name in score.TARGETS or name.startswith("Depth"), (name, cell, other[name])
-                assert float(cell) == pytest.approx(float(other[name]), abs=5.1e-7)  # the file has six decimal places
+                assert float(cell) == pytest.approx(float(other[name]), abs=5.1e-7)  # the other file has six decimals
 
 
 def test_single_channels_give_the_absorbance_that_the_instrument_computed(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
 def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
     result, ended = hostile_run(tmp_path, sample, port, "required")
     assert result.status == 0, result.stderr
-    assert ended.index("private score") < ended.index("public predict")  # it waited while the private data were scored
+    assert ended.index("private score") < ended.index("public predict")  # which waited for the private score
     attempts = attempts_of(result)
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():

@@ -203,7 +203,7 @@ def transform(name: str, model: Any, rows: Any, session: PipelineSession, cached
 
 @pytest.fixture(scope="module")
 def executions(source: Path, sandbox: None) -> list[_PipelineExecution]:
-    """Run two executions of a pipeline with all steps that create a resource, each with its own sources, to the end."""
+    """Run two executions, with separate sources, of a pipeline with all steps that create a resource, to the end."""
     session = PipelineSession()
     prepared = prepare(source, session)
     trained, tuned = train(source, prepared, session), tune(source, prepared, session)

@@ -32,7 +32,7 @@ def left_running() -> Iterator[list[str]]:
         for process in remaining:
             with contextlib.suppress(psutil.Error):
                 commands.append(" ".join(process.cmdline()) or process.name())
-        while remaining := _running(before):  # children of killed processes arrive here
+        while remaining := _running(before):  # children of killed processes become children of this process
             for process in remaining:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
