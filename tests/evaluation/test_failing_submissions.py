@@ -163,7 +163,7 @@ QUICK = "a server that ends"  # not marked as slow; its reason is the same on bo
 def test_messages_and_files_of_a_failure(name: str, tmp_path: Path, sample: Path) -> None:
     failure = FAILURES[name]
     submission = variant(tmp_path / "submission", failure.changes, **failure.files)
-    # without an index, pip's message about a package that it cannot find does not depend on the network
+    # without an index, pip's message about a missing package does not depend on the network
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
     assert result.status == 1, result.stderr
     explained: set[str] = set()

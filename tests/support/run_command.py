@@ -102,7 +102,7 @@ class RunningCommand:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(self) -> tuple[int, list[str]]:
-        """Wait for the end; return the exit status and remaining temporary files. A run that hangs prints its stack."""
+        """Wait for the end; return the exit status and leftover temporary files. Print stacks if the run hangs."""
         try:
             status = self.process.wait(120)
             return status, os.listdir(self.tmp)
