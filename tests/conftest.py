@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a small sample, a project folder in which the scripts ran, a folder for sockets."""
+"""Fixtures for all tests: a small sample, a project folder in which the scripts have run, a folder for sockets."""
 
 import os
 import shutil
@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-# This must happen before numpy is imported. Jobs and containers do not inherit OPENBLAS_CORETYPE, and other kernels
-# round differently.
+# This must happen before numpy is imported. Jobs and containers do not inherit OPENBLAS_CORETYPE, so their kernels
+# could differ from those chosen here and round differently.
 for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(name, None)
 # On a busy machine the threads of OpenBLAS wait for each other, and a fit takes fifty times as long.
@@ -17,7 +17,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 
 import pandas as pd
 import pytest
-from support import fuzzing  # noqa: F401 - loads the profile of hypothesis before tests are decorated
+from support import fuzzing  # noqa: F401 - loads hypothesis's profile before tests are decorated
 from support.checkout import ONE_THREAD, copy_scripts, run
 from support.example_runs import Runs, make_runs
 from support.run_command import make_once
@@ -25,7 +25,7 @@ from support.scripts import reason_of
 
 from recore.dataset.sample_files import Plan, make_sample
 
-# A shell's background commands and nohup ignore these signals, and child processes would inherit that.
+# Commands started by nohup or in a shell's background ignore these signals, and child processes would inherit that.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, handler)
@@ -40,20 +40,20 @@ def sockets() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return sample data: 10 holes, 424 channels (60 bins of 7 and a remainder of 4), some assays missing."""
+    """Return sample data: 10 holes, 424 channels (60 bins of 7, and 4 left over), some assays missing."""
     plan = Plan(rows=400, holes=10, channels=424, seed=7, missing=0.02)
     return make_once(tmp_path_factory, "sample", lambda folder: make_sample(folder, plan))
 
 
 @pytest.fixture(scope="session")
 def public(sample: Path) -> pd.DataFrame:
-    """Return the sample's public data as pandas reads them. Copy before writing to it."""
+    """Return the sample's public data as a frame. Copy it before you change it."""
     return pd.read_csv(sample / "public/public.csv.gz", index_col=0, float_precision="round_trip")
 
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """Return a project's folder after the four steps were run by hand without arguments. Do not write to it."""
+    """Return a project's folder in which the four steps were run by hand without arguments. Do not write to it."""
 
     def make(folder: Path) -> None:
         copy_scripts(folder)

@@ -48,7 +48,7 @@ def imports(package: str) -> set[str]:
 
 
 def differences(folder: str, listed: list[str], where: str) -> list[str]:
-    """Return what a list of packages has too much, twice or not at all; `files` may be listed too."""
+    """Return which packages a list has in excess, twice or not at all. files: names that may also be listed."""
     names, packages = [name for name in listed if not name.endswith(".py")], packages_in(folder)
     problems = [f"{folder}/{name}/ is missing in {where}: add it" for name in sorted(packages - set(names))]
     problems += [f"{where} has `{name}`, and there is no {folder}/{name}/" for name in sorted(set(names) - packages)]
@@ -62,7 +62,7 @@ def test_the_table_lists_every_package(folder: str) -> None:
 
 
 def test_the_table_names_the_packages_that_each_imports() -> None:
-    """What follows a semicolon in the last cell is not an import."""
+    """In the last cell, text after a semicolon does not name imports."""
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", section("recore"), re.MULTILINE)
     named = {package: set(re.findall(r"`(\w+)`", cell.partition(";")[0])) for package, cell in rows}
     packages = packages_in("recore")

@@ -42,7 +42,7 @@ def test_help_names_every_command_with_a_whole_sentence(columns: dict[str, str])
 
 
 def test_files_of_the_working_directory_are_never_imported(tmp_path: Path) -> None:
-    """A submission's folder can have files with the names of packages; reading it must not run them."""
+    """A submission's files may have the names of packages; reading the submission must not run them."""
     for name in ("numpy", "click", "pandas", "json", "signal", "typing", "difflib", "score"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
     (tmp_path / "numpy-2.0.0.dist-info").mkdir()
@@ -120,7 +120,7 @@ def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["doctor", "--json"]])
 def test_on_windows_a_line_names_wsl(arguments: list[str]) -> None:
-    """The line comes before anything is imported that Windows does not have."""
+    """The line is printed before any module is imported that Windows lacks."""
     code = "import runpy, sys; sys.platform = 'win32'; sys.argv[1:] = {}; sys.path[:0] = ['', '']; {}"
     code = code.format(arguments, "runpy.run_module('recore', run_name='__main__')")
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

@@ -1,4 +1,4 @@
-"""The package that pip installs: its requirements, which of the template's files it contains, and its origin."""
+"""The package that pip installs: its requirements, the template's files that it contains, and its origin."""
 
 import json
 import re
@@ -81,7 +81,7 @@ def test_an_installed_package_is_installed_from_where_pip_got_it(
 
 
 def find_origin(folder: Path) -> str | None:
-    """Return the result of find_origin for an installation of recore in a folder."""
+    """Return what find_origin finds for a recore that is installed in a folder."""
     (folder / "recore").mkdir(exist_ok=True)
     for name in ("__init__.py", "distribution.py"):
         shutil.copy(ROOT / "recore" / name, folder / "recore")

@@ -1,4 +1,4 @@
-"""`recore doctor` on machines that lack one thing or another: each check tries what it reports."""
+"""`recore doctor` on machines that lack something: each check tries out what it reports on."""
 
 import contextlib
 import http.server
@@ -37,14 +37,14 @@ LEVELS = {"ok", "note", "fail"}
 
 
 def doctor(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process. PYTHONPATH: it may be started anywhere."""
+    """Run the command as a process. PYTHONPATH is set, so it may be started anywhere."""
     command = [sys.executable, "-m", "recore", "doctor", *arguments]
     chosen = environment() | {"PYTHONPATH": str(ROOT)} | variables
     return subprocess.run(command, cwd=cwd, env=chosen, capture_output=True, text=True, timeout=120)
 
 
 def checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
-    """Return the checks by their names."""
+    """Return the checks by name."""
     result = doctor("--json", cwd=cwd, **variables)
     assert result.stderr == ""
     results = {check["name"]: check for check in json.loads(result.stdout)}
@@ -54,7 +54,7 @@ def checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def bare_machine(tmp_path: Path) -> dict[str, str]:
-    """Return the variables of a machine on which the programs exist but do not work, and no engine answers."""
+    """Return the environment of a machine whose programs exist but do not work, and whose engine does not answer."""
     folder = tmp_path / "bare"
     folder.mkdir()
     for name in TOOLS:
@@ -161,7 +161,7 @@ def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
 
 @pytest.fixture
 def incomplete(tmp_path: Path) -> Path:
-    """Return a Python that has click and no other package."""
+    """Return the path of a Python that has click and no other package."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     target = next((tmp_path / "venv/lib").iterdir()) / "site-packages"
     packages = Path(click.__file__).parents[1]

@@ -64,7 +64,7 @@ def examples_in(output: str) -> list[str]:
 
 
 def test_the_examples_of_the_gate_are_always_the_same(tmp_path: Path) -> None:
-    """This holds whatever else was imported before."""
+    """This holds whatever was imported before."""
     first = examples_in(run(tmp_path))
     assert len(first) == 60 + 1 + 5
     assert examples_in(run(tmp_path, LOADED="yes")) == first

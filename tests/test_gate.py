@@ -1,4 +1,4 @@
-"""tests/support/gate.py: what passes, what is repeated and what fails, in small folders of tests."""
+"""tests/support/gate.py: which tests pass, are repeated or fail, in small folders of tests."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ NOT_A_MODULE = "import no_such_module\n"
 
 
 def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.CompletedProcess[str]:
-    """Run the gate over test modules with these names."""
+    """Run the gate on test modules given as name=content."""
     tests = folder / "tests/room"
     tests.mkdir(parents=True)
     for name, content in contents.items():

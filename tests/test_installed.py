@@ -62,7 +62,7 @@ def test_a_new_folder_works_as_its_readme_and_its_workflow_describe(variables: d
     ignored = run("git init --quiet && git status --short --untracked-files=all", folder, variables)
     for name in ("data", "runs", "validate", "src.tar.gz", "model"):
         assert f"?? {name}" not in ignored
-    (folder / ".venv").symlink_to(sys.prefix)  # `make test` would take minutes to install it
+    (folder / ".venv").symlink_to(sys.prefix)  # otherwise `make test` would take minutes to install one
     os.utime(folder / "requirements.txt", (0, 0))
     workflow = yaml.safe_load((folder / ".github/workflows/check.yml").read_text())
     assert workflow["env"] == {"RECORE": f"git+{ORIGIN}"}

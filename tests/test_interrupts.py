@@ -1,4 +1,4 @@
-"""Any command that SIGINT, SIGTERM or SIGHUP ends: one line, status 130, nothing left, even while it imports."""
+"""SIGINT, SIGTERM or SIGHUP ends any command, even during its imports: one line, status 130, nothing left."""
 
 import contextlib
 import itertools
@@ -79,9 +79,9 @@ def outcome(process: subprocess.Popen[str], folder: Path, lines: list[str]) -> O
 def interrupt_at_import(
     command: str, folder: Path, sample: Path, number: signal.Signals, count: int
 ) -> tuple[Outcome, int]:
-    """Run a command, and send a signal after it has imported so many modules after the first of its own.
+    """Run a command, and send a signal once it has imported `count` modules after recore.interrupts.
 
-    Returns the outcome, and the number of modules that the command has imported.
+    Returns the outcome, and how many of these modules the command has imported.
     """
     process = start(command, folder, sample, "-X", "importtime")
     imported, lines = -1, []
@@ -105,8 +105,8 @@ def test_a_signal_during_imports(command: str, tmp_path: Path, sample: Path) -> 
     interrupted = 0
     for number, count in zip(itertools.cycle(SIGNALS), (1, last // 3, 2 * last // 3, last - 20), strict=False):
         ended, _ = interrupt_at_import(command, tmp_path / f"{count}", sample, number, count)
-        if ended.status != whole.status:  # it may have ended by itself in the meantime
-            *lines, line = ended.lines  # on a busy machine it was already working
+        if ended.status != whole.status:  # it may have ended before the signal arrived
+            *lines, line = ended.lines  # on a busy machine, it may already have printed lines
             assert (ended.status, line, lines) == (130, LINE, list(whole.lines[: len(lines)])), (number, count)
             assert ended.left in ((), whole.left), (number, count)
             interrupted += 1
@@ -132,9 +132,9 @@ def test_a_signal_at_any_time(command: str, tmp_path: Path, sample: Path) -> Non
     with contextlib.suppress(subprocess.TimeoutExpired):
         whole.wait(2)
     seconds = time.monotonic() - began
-    if command == "simulate":  # this is how simulate ends
+    if command == "simulate":  # simulate ends only by a signal
         whole.terminate()
-    if command == "run":  # its job is sleeping
+    if command == "run":  # its job would sleep for too long
         whole.kill()
     uninterrupted = outcome(whole, tmp_path / "whole", [])
     interrupted = 0
@@ -150,7 +150,7 @@ def test_a_signal_at_any_time(command: str, tmp_path: Path, sample: Path) -> Non
         if ended.lines and ended.lines[-1].startswith(LINE):
             assert ended.status == 130, ended
             interrupted += 1
-        else:  # there was nothing left to interrupt
+        else:  # its work had already ended
             assert (ended.status, len(ended.lines)) == (uninterrupted.status, len(uninterrupted.lines)), ended
         assert not any("Traceback" in line or "Aborted" in line for line in ended.lines), ended
         assert not [name for name in ended.left if name.startswith(("tmp/", ".run-")) or name.endswith(".part")], ended
@@ -158,7 +158,7 @@ def test_a_signal_at_any_time(command: str, tmp_path: Path, sample: Path) -> Non
 
 
 def test_an_ignored_signal_stays_ignored(tmp_path: Path, sample: Path) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; ignored signals are inherited
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
     try:
         ended, _ = interrupt_at_import("board", tmp_path / "board", sample, signal.SIGHUP, 50)
     finally:
@@ -229,7 +229,7 @@ except KeyboardInterrupt:
 def test_an_interrupt_just_after_something_temporary_was_made(
     command: str, function: str, prefix: str, tmp_path: Path, sample: Path
 ) -> None:
-    """It is the command's folder, or the file with which Python tests whether the temporary folder is writable."""
+    """This is the command's own folder, or the file by which Python tests whether the temporary folder is writable."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     program = f"""

@@ -1,7 +1,7 @@
 """The Makefile: bare `make` prints help, a missing prerequisite is named with its fix, environments are updated.
 
 Environments are made by the real Makefile, pip and uv in a project whose packages are small wheels in a folder. Only
-pip's configuration names that folder, without an index, so that every installed package came by that configuration.
+pip's configuration names that folder, and no index, so every installed package shows that the configuration was used.
 """
 
 import contextlib
@@ -69,7 +69,7 @@ def test_bare_make_prints_help() -> None:
     ],
 )
 def test_missing_tools_are_named(tools: dict[str, int], named: str, tmp_path: Path) -> None:
-    """tools: programs by exit status: 0 for a Python 3.12 with venv, and 1 for any other."""
+    """tools: exit statuses of programs by name: 0 for a Python 3.12 with venv, 1 for any other."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("sh", "test"):
@@ -90,7 +90,7 @@ def program(path: Path, script: str) -> None:
 
 
 def wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> None:
-    """Write a wheel of files, all of which may be executed."""
+    """Write a wheel of files, all of them executable."""
     info = f"{name}-{version}.dist-info"
     files = files | {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
@@ -106,7 +106,7 @@ def wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> Non
 
 @pytest.fixture(scope="session")
 def uv_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a wheel of the uv that this environment has."""
+    """Return a folder with a wheel made from this environment's uv."""
     uv = Path(sys.prefix, "bin/uv")
     if not uv.exists():
         pytest.skip("no uv in this environment: `make setup-dev` brings it")
@@ -169,13 +169,13 @@ class Project:
         return process.returncode, printed
 
     def versions(self) -> dict[str, str]:
-        """Return the installed versions of our packages."""
+        """Return the installed versions of the test's own packages."""
         packages = next((self.folder / ".venv/lib").iterdir()) / "site-packages"
         folders = [path.name.removesuffix(".dist-info") for path in packages.glob("*.dist-info")]
         return {name: version for name, _, version in (folder.partition("-") for folder in folders) if name[-1] == "a"}
 
     def creation_time(self) -> int:
-        """Return when the environment was made, in nanoseconds."""
+        """Return the time at which the environment was made, in nanoseconds."""
         return (self.folder / ".venv/pyvenv.cfg").stat().st_mtime_ns
 
 
@@ -268,7 +268,7 @@ def test_a_broken_environment_or_one_of_another_python_is_made_again(project_wit
     assert project.make()[0] == 0
     creation_times.add(project.creation_time())
     project.require("alpha==1.0")
-    (project.folder / ".venv/installing").touch()  # as a killed installation leaves it
+    (project.folder / ".venv/installing").touch()  # left by an installation that was killed
     assert project.make()[0] == 0
     creation_times.add(project.creation_time())
     assert len(creation_times) == 4
@@ -278,7 +278,7 @@ def test_a_broken_environment_or_one_of_another_python_is_made_again(project_wit
 def test_two_set_ups_take_turns(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "recore.installing", tmp_path / "environment", tmp_path / "requirements.txt"]
     other = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(other, fcntl.LOCK_EX)  # as another installation does
+    fcntl.flock(other, fcntl.LOCK_EX)  # held by another installation
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE) as process:
         assert select.select([process.stderr], [], [], 2)[0] == []
         os.close(other)
@@ -321,7 +321,7 @@ def test_the_sdks_environments_are_made_once_and_again_when_their_requirements_c
         assert (folder / "ready").exists()
         assert subprocess.run([folder / "bin/python", "-c", f"import {module}"]).returncode == 0
     assert "making" not in project.make("setup-sdk")[1]
-    (first / "ready").unlink()  # as an interrupted installation leaves it
+    (first / "ready").unlink()  # missing after an interrupted installation
     assert project.make("setup-sdk")[0] == 0
     (project.folder / "requirements/sdk.txt").write_text("alpha==2.0\n")
     assert project.make("setup-sdk")[0] == 0

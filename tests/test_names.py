@@ -1,4 +1,4 @@
-"""Names in recore/: class names are unique, and no file has the name of a file in a room that it imports."""
+"""Names in recore/: class names are unique, and no file is named like one in a room (top folder) that it imports."""
 
 import ast
 from collections import defaultdict

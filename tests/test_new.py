@@ -103,7 +103,7 @@ def test_good_submissions_follow_the_contract(name: str) -> None:
 
 @pytest.mark.slow
 def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
-    """A submission whose inputs contain an assay does not follow it."""
+    """The inputs of such a submission contain an assay."""
     shutil.copytree(ROOT / "tests/submissions/random_numbers", tmp_path / "leak")
     script = tmp_path / "leak/preprocess.py"
     text = script.read_text()
@@ -115,7 +115,7 @@ def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_fork_with_another_model_and_other_bins_follows_the_contract(tmp_path: Path) -> None:
-    """It is run as `make test-submission` runs it in a checkout that a participant has edited."""
+    """The tests run as `make test-submission` runs them in a checkout that a participant has edited."""
     fork = copy_checkout(tmp_path / "fork")
     (fork / "train.py").write_text(PLS)
     source = (ROOT / "preprocess.py").read_text()
@@ -132,7 +132,7 @@ def test_a_fork_with_another_model_and_other_bins_follows_the_contract(tmp_path:
 @template_only
 @pytest.mark.parametrize("model", STARTS)
 def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sample: Path, tmp_path: Path) -> None:
-    """By hand, in `run`, in `validate`, and in its own tests."""
+    """It also passes its own tests."""
     folder = tmp_path / "mine"
     write_submission(folder, model)
     public, private, actual = (
@@ -169,7 +169,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
 
 
 def prepared(folder: Path) -> dict[str, str]:
-    """Use this environment instead of one in the folder, which would take minutes to install."""
+    """Use this environment in the folder, because installing another would take minutes; return its variables."""
     (folder / ".venv").symlink_to(sys.prefix)
     os.utime(folder / "requirements.txt", (0, 0))
     return environment()

@@ -21,7 +21,7 @@ def submission(tmp_path: Path) -> Path:
 
 
 def test_the_archive_contains_what_setuptools_packs(submission: Path, tmp_path: Path) -> None:
-    """This also holds the second time, when the first archive exists and MANIFEST.in includes it."""
+    """This also holds for a second archive, although the first then exists and MANIFEST.in includes it."""
     (submission / "MANIFEST.in").write_text("include *.txt *.gz\nexclude README.md\n")
     for _ in range(2):
         result = recore_process("pack", submission)

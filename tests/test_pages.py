@@ -1,11 +1,11 @@
 """Every fenced command of README.md and docs/ runs as printed, and prints what is printed there.
 
-A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the others are
-their output, in which `...` stands for any text. More tags: `self`, the commands that run these tests; `login` and
+A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the other lines
+are their output, in which `...` stands for any text. More tags: `self`, the commands that run these tests; `login` and
 `aws`, commands that need an account; `docker`, commands that need an engine; `sandbox`, commands that need bubblewrap.
 A block tagged `diff` is applied.
 
-The output on a page is checked only if the submission is the template's, whose figures it prints.
+Output is checked only if the submission is the template's, because the pages show its figures.
 """
 
 import os
@@ -43,7 +43,7 @@ def test_every_block_is_tagged(page: Path) -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """Return a copy of what is or would be committed here, with the same times so that the environment stays ready."""
+    """Return a copy of this checkout's files, with the same times so that the environment counts as up to date."""
     return copy_checkout(tmp_path / "checkout")
 
 
@@ -75,7 +75,7 @@ def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None
 
 
 def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -> None:
-    """Run the page's blocks with such tags in order, and check their output."""
+    """Run the page's blocks with the chosen tags in order, and check their output."""
     assert (Path(sys.prefix) / "ready").exists(), "`make test` creates the environment for these commands"
     if not (checkout / ".venv").exists():
         (checkout / ".venv").symlink_to(sys.prefix)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.checkout import ROOT, environment
 
-# the command, with pauses between its lines that suit a test
+# the command with a given shortest pause between its lines, in seconds
 IMPATIENT = "from recore.cli import progress; progress.SHORTEST_PAUSE = {}; from recore.cli import main; main()"
 SAMPLE = ("--rows", "1500", "--holes", "4", "--channels", "200")
 

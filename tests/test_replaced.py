@@ -1,6 +1,6 @@
 """A participant's own files instead of the template's: preprocess.py in plain pandas, fit() with other models.
 
-tests/submissions/replaced contains only these files; the rest is what `recore new` writes.
+tests/submissions/replaced contains only these files; `recore new` writes the others.
 """
 
 import json
@@ -23,7 +23,7 @@ MODELS = ("pls", "forest", "own_class")
 
 @pytest.fixture(params=["template", *MODELS])
 def submission(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return a folder of `recore new` with preprocess.py in pandas and one of the models; the data are the sample."""
+    """Return a folder made by `recore new`, with preprocess.py in pandas, one of the models, and the sample's data."""
     folder = tmp_path / "mine"
     write_submission(folder)
     shutil.copy(REPLACED / "preprocess.py", folder)

@@ -46,7 +46,7 @@ def predictions(folder: Path, side: str) -> np.ndarray:
 
 
 def test_files_in_the_folder_of_a_run(good_run: Path, sample: Path) -> None:
-    assert sorted(path.name for path in good_run.parent.iterdir()) == ["failed", "good"]  # and no temporary folder
+    assert sorted(path.name for path in good_run.parent.iterdir()) == ["failed", "good"]  # and no temporary folders
     left = sorted(str(path.relative_to(good_run)) for path in good_run.rglob("*") if path.is_file())
     logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]
     others = [f"{name}/{side}.{end}" for side in ("public", "private") for name, end in [("scores", "txt")]]
@@ -81,7 +81,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
             assert step["job"].startswith(record["name"])
             assert step["memory_percent"] is not None
             assert (runs.good / step["log"]).is_file()
-    # The default for someone else's submission and private assays; file_options turns it off if it does not work.
+    # The default for private assays and someone else's submission; file_options turns it off without bubblewrap.
     assert record["isolation"].startswith("bubblewrap" if bubblewrap_works() else "none (")
     assert record["endpoint"] == "the embedded simulator"
     assert record["arguments"]["out"] == str(runs.good)

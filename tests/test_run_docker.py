@@ -15,7 +15,7 @@ from support.tiny_submission import PREPROCESS, TRAIN, tiny
 SLEEP = "    import time\n    print('asleep', flush=True)\n    time.sleep(600)\n"
 MAIN = "if __name__ == '__main__':\n"
 PREDICT = "def predict_fn(inputs, means):"
-SLEEPING = {  # by step: a file of the submission that sleeps in it
+SLEEPING = {  # for each step, a file of the submission with code that sleeps in that step
     "train": ("train.py", MAIN + SLEEP + TRAIN),
     "public preprocess": ("preprocess.py", MAIN + SLEEP + PREPROCESS),
     "public predict": ("train.py", TRAIN.replace(f"{PREDICT}\n", f"{PREDICT}\n{SLEEP}")),

@@ -24,7 +24,7 @@ from recore.places.place import PlaceSettings
 
 pytestmark = pytest.mark.everywhere
 
-# Fills the disk except for some bytes as soon as the last scores exist.
+# Fills the disk, except for a few bytes, as soon as the last scores exist.
 FULL_IN_THE_END = """
 import threading, time
 from pathlib import Path
@@ -59,12 +59,12 @@ def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, 
 @pytest.mark.slow
 def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, sample: Path) -> None:
     submission = tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does; ignored signals are inherited
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
     try:
         started = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", tmp_path / "out")
     finally:
         signal.signal(signal.SIGHUP, before)
-    group = os.getpgid(started.process.pid)  # closing a terminal signals this whole group, and no other
+    group = os.getpgid(started.process.pid)  # closing a terminal signals this whole process group, and no other
     reached = [process for process in started.wait_for("train.py") if os.getpgid(process.pid) == group]
     for process in (started.process, *reached):
         process.send_signal(signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""`python -m recore run` if the environment names a proxy: requests to this machine do not go through it."""
+"""`python -m recore run` in an environment that names a proxy: requests to this machine do not use the proxy."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ class Proxy:
         self._thread.join()
 
     def _serve(self) -> None:
-        with contextlib.suppress(OSError):  # the socket was closed
+        with contextlib.suppress(OSError):  # the proxy's socket has been closed
             while True:
                 client, _ = self._server.accept()
                 with client, contextlib.suppress(ConnectionError):

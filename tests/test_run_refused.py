@@ -1,4 +1,4 @@
-"""`python -m recore run` that cannot start: exit status 2, one line that says how to fix it, and no files."""
+"""`python -m recore run` if it cannot start: exit status 2, one line that says how to fix it, and no files."""
 
 import contextlib
 import os
@@ -114,7 +114,7 @@ def without_bubblewrap(folder: Path) -> str:
 def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
     submission: Path, tmp_path: Path, sample: Path
 ) -> None:
-    """This runs in a separate process, in which bubblewrap has not been tried yet; other refusals run in this one."""
+    """This runs in a new process, which has not yet tried bubblewrap; other refusals run in this process."""
     path = without_bubblewrap(tmp_path / "bin")
     options = [*file_options(sample, anywhere=False), "--out", "run"]
     result = run_recore(submission, *options, cwd=tmp_path, PATH=path)
@@ -144,7 +144,7 @@ def test_own_submissions_and_allowed_ones_start_without_isolation(
 
 
 def test_data_that_are_not_files_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
-    """Opening a named pipe waits forever."""
+    """Opening a named pipe would block forever."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
         with contextlib.chdir(tmp_path):  # the path of a socket must be short

@@ -12,10 +12,10 @@ from test_simulate import start as start_simulator
 
 from recore.simulator.server import ROLE_ARN
 
-# none of this machine's settings, and well-formed credentials
+# well-formed credentials, and none of this machine's settings
 NONE = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
 VALID = NONE | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
-INVALID = {  # variables, and the printed reason
+INVALID = {  # environment variables, and the reason that is printed for each
     "profile": ({"AWS_PROFILE": "nope"}, "The config profile (nope) could not be found"),
     "config file": ({"AWS_CONFIG_FILE": "broken"}, "Unable to parse config file: {folder}/broken"),
     "binary config file": ({"AWS_CONFIG_FILE": "binary"}, "Unable to parse config file: {folder}/binary"),
@@ -40,7 +40,7 @@ INVALID = {  # variables, and the printed reason
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Path:
-    """Return a folder with files of settings."""
+    """Return a folder with configuration files."""
     folder = tmp_path / "settings"
     folder.mkdir()
     (folder / "broken").write_text("[default\nregion = \n")

@@ -1,4 +1,4 @@
-"""`python -m recore run` ended by a signal: its jobs end with it, and completed results are kept."""
+"""`python -m recore run` when a signal ends it: its jobs end too, and completed results are kept."""
 
 import json
 import os
@@ -114,7 +114,7 @@ def test_a_signal_before_its_first_step_leaves_nothing(number: signal.Signals, t
         tmp_path / "work", tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
     )
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(".run-*")):  # its unfinished folder
+    while not list(tmp_path.glob(".run-*")):  # the run's unfinished folder
         assert time.monotonic() < deadline
         time.sleep(0.01)
     started.process.send_signal(number)
@@ -135,7 +135,7 @@ def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path
     with pytest.raises(subprocess.TimeoutExpired):
         started.process.wait(1)
     started.process.send_signal(signal.SIGINT)
-    assert started.end()[0] == 130  # it waits for two minutes
+    assert started.end()[0] == 130  # end() waits for two minutes at most
     assert gone(processes)
     assert "Traceback" not in started.stderr
 

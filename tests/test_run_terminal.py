@@ -21,7 +21,7 @@ def last_lines(shown: str, steps: list[str]) -> list[str]:
 
 @pytest.mark.slow
 def test_one_line_for_each_step(tmp_path: Path, sample: Path) -> None:
-    """Private data without assays: there are predictions and no score."""
+    """The private data have no assays, so there are predictions but no score."""
     options = [*file_options(sample, "public", "private"), "--out", tmp_path / "run"]
     status, out, shown = on_terminal(tiny(tmp_path / "mine"), *options)
     assert status == 0, shown

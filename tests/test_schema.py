@@ -1,4 +1,4 @@
-"""recore/schema.py: columns mean the same to every reader of a data file, and to the scripts, which have copies."""
+"""recore/schema.py: columns mean the same to all readers of a data file, including the scripts' own copies."""
 
 import subprocess
 import sys
@@ -50,7 +50,7 @@ def accepted_by_preprocess(path: Path) -> bool:
     try:
         preprocess.channels_of(preprocess.header_of(path), path)
     except preprocess.DataError as error:
-        assert "neither an ID, a target nor a wavenumber" in str(error)  # noqa: PT017 - either is right
+        assert "neither an ID, a target nor a wavenumber" in str(error)  # noqa: PT017 - either outcome is valid
         return False
     return True
 
@@ -109,7 +109,7 @@ def test_channels_are_ordered_by_their_wavenumbers() -> None:
 
 
 def test_the_scripts_have_the_same_columns() -> None:
-    """preprocess.py and score.py run alone, and nothing of recore is uploaded."""
+    """preprocess.py and score.py run alone, and no part of recore is uploaded."""
     assert preprocess.IDS == schema.IDS
     assert set(schema.IDS) == {schema.HOLE, *schema.DEPTHS}
     assert preprocess.TARGETS == score.TARGETS == challenge_targets.TARGETS == schema.TARGETS

@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "recore", "simulate"]
 
 
 def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.Popen, dict[str, str]]:
-    """Start the command in the foreground of another process; return it and the variables that it printed."""
+    """Start the command as a process; return it and the variables that it printed."""
     variables = environment() | {"TMPDIR": str(folder)} | variables
     command = [*COMMAND, "--json", *map(str, options)]
     process = subprocess.Popen(
@@ -29,7 +29,7 @@ def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.
 
 
 def test_a_signal_that_another_thread_gets_ends_it(tmp_path: Path) -> None:
-    """The kernel chooses the thread, and the main thread may be asleep."""
+    """The kernel chooses which thread gets the signal, and the main thread may be asleep."""
     process, _ = start(folder=tmp_path)
     threads = {thread.id for thread in psutil.Process(process.pid).threads()} - {process.pid}
     assert ctypes.CDLL(None).tgkill(process.pid, min(threads), signal.SIGTERM) == 0

@@ -1,4 +1,4 @@
-"""Where the template is developed, it must be recognised; otherwise its own tests would be skipped silently."""
+"""The template must be recognised where it is developed; otherwise its own tests would be skipped silently."""
 
 import os
 

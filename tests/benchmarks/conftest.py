@@ -13,7 +13,7 @@ from benchmarks.comparison import data as comparison_data
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """Return 60 rows from four holes: 320 channels, and three targets with gaps; only one hole has iron assays."""
+    """Return 60 rows from four holes: 320 channels, and three targets with gaps. Only one hole has iron assays."""
     random = np.random.default_rng(3)
     channels = [f"{wavenumber:.1f}" for wavenumber in np.linspace(3990, 500, 320)]
     peaks = np.exp(-((np.arange(320) - np.array([[40], [120], [260], [10]])) ** 2) / 200)

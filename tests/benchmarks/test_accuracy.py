@@ -41,7 +41,7 @@ def test_the_command_prints_the_tables_that_it_writes(files: list[Path], tmp_pat
                 in completed.stdout
             )
     assert shuffled["pls"]["score"] > 0.8 > 0.1 > shuffled["mean"]["score"]
-    # Only one hole has iron assays: iron cannot be learnt if that hole is held out, or scored if it is not
+    # Only one hole has iron assays: without that hole iron cannot be learnt, and with it, not scored
     assert set(by_site["ours"]["r2"]) == {"CuPPM", "AlPPM"}
     assert f"| FePCT | {shuffled['ours']['r2']['FePCT']:.2f} |" in completed.stdout
 
@@ -61,7 +61,7 @@ def test_some_rows_of_a_public_file_alone(
 def test_a_column_with_nothing_to_score_is_left_out(
     frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    iron = frame.drop(columns=["CuPPM", "AlPPM"])  # from one site alone: there is nothing else to learn it from
+    iron = frame.drop(columns=["CuPPM", "AlPPM"])  # only one site has iron, so no other site can predict it
     little = iron.assign(FePCT=iron["FePCT"].where(iron.index < 20))
     iron_file, small_file = write_csv(tmp_path / "some.csv.gz", iron), write_csv(tmp_path / "few.csv.gz", little)
     arguments = ["accuracy.py", "--repeats", "1", "--models", "mean", "--jobs", "1", "--public"]
@@ -114,7 +114,7 @@ def test_the_best_peer_has_the_best_mean_over_all_columns() -> None:
     draws = [[dict.fromkeys(("ours", "one", "two"), np.zeros(10))] * columns for columns in (2, 1)]
     draws[1][0]["ours"] = np.full(10, 0.3)
     best = accuracy.best_peer([first, second], draws)
-    assert best["name"] == "two"  # although the other model is the best in one column and in the first data set
+    assert best["name"] == "two"  # although the other model is better in one column and in the first data set
     assert best["means"] == pytest.approx({"ours": 0.6, "one": 0.4, "two": 0.5})
     assert best["ours_minus_this"] == pytest.approx({"difference": 0.1, "low": 0.1, "high": 0.1})
     alone = {"columns": [column(ours=0.5)]}

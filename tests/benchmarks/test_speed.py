@@ -36,7 +36,7 @@ def test_the_floor_of_the_fit_predicts_the_same(missing: float) -> None:
     x, holes = random.normal(5, 1, size=(80, 6)), np.arange(80) // 10
     y = np.abs(x @ random.normal(size=(6, 49)) + random.normal(size=(80, 49)) * np.geomspace(0.01, 100, 49))
     y[random.random(y.shape) < missing] = np.nan
-    similarity, b = floor.fit(x, y, holes, floor.ALPHAS, 8)  # a fold for each hole, so there is only one division
+    similarity, b = floor.fit(x, y, holes, floor.ALPHAS, 8)  # one fold per hole, so there is only one way to split
     names = [f"bin_{number}" for number in range(6)]
     targets = pd.DataFrame(y, columns=preprocess.TARGETS)
     result = train.fit(pd.DataFrame(x, columns=names), targets, holes, cv=8)

@@ -14,7 +14,7 @@ AUDIT = ROOT / "recore/check/programs/audit"
 @pytest.mark.parametrize(
     ("line", "reported"),
     [
-        ("os.listdir('/opt/ml/code')", []),  # as importlib.metadata does for each folder on sys.path
+        ("os.listdir('/opt/ml/code')", []),  # importlib.metadata does this for each folder on sys.path
         ("os.listdir(os.environ['SAGEMAKER_BASE_DIR'])", []),
         ("open(os.environ['SAGEMAKER_BASE_DIR'] + '/new', 'w')", []),
         ("os.listdir('/home')", ["files"]),

@@ -1,4 +1,4 @@
-"""The container's versions and modules, as the rules know them, are those of the requirements files."""
+"""The versions and modules that the rules expect in the container are those of the requirements files."""
 
 from importlib.metadata import distribution, packages_distributions, version
 
@@ -15,7 +15,7 @@ INTERNAL = {"_distutils_hack", "gethostname", "_cffi_backend", "_sodium", "_yaml
 
 
 def pinned() -> dict[str, str]:
-    """Return the versions in the requirements files, by normalised names."""
+    """Return the versions in the requirements files, by normalised name."""
     lines = (ROOT / "requirements.txt").read_text().partition(PARTICIPANT_LINE)[0].splitlines()
     lines += (ROOT / "requirements/container.txt").read_text().splitlines()
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
@@ -23,7 +23,7 @@ def pinned() -> dict[str, str]:
 
 
 def required(names: set[str]) -> set[str]:
-    """Return distributions and everything that they require, directly or indirectly."""
+    """Return the names of distributions and of all that they require, directly or indirectly."""
     pending = sorted(names)
     for name in pending:  # the list grows during the loop
         for text in distribution(name).requires or []:

@@ -1,4 +1,4 @@
-"""Files that are unreadable or made to hang or crash their reader: each gives one line within a short time."""
+"""Files that are unreadable, or designed to hang or crash their reader: each is reported in one line, quickly."""
 
 import io
 import os
@@ -30,11 +30,11 @@ from recore.schema import TARGETS
 RULES = [rule for rule in load_catalogue() if not rule.runs]
 CODES = {rule.code for rule in RULES}
 FILES = ("train.py", "preprocess.py", "setup.py", "MANIFEST.in", "requirements.txt", ".unearthed_challenge.json")
-SECONDS = 20  # processor time; checking one of these files takes two seconds at most
+SECONDS = 20  # of processor time; checking one of these files takes two at most
 
 
 def check(folder: Path) -> list[RuleResult]:
-    """Return the results of all rules that only read; they must come soon and be printable."""
+    """Return the results of all rules that only read files; they must be fast and printable."""
     began = time.process_time()
     results = run_rules(RULES, CODES, SubmissionSource(folder, TARGETS))
     assert time.process_time() - began < SECONDS
@@ -180,7 +180,7 @@ TEXTS = st.one_of(
 
 
 def mutated(text: str) -> st.SearchStrategy[bytes]:
-    """Strategy: a file with a part replaced by something else, most of which is nearly valid."""
+    """Strategy: a file with one part replaced, usually with something that is nearly valid."""
     spans = st.tuples(
         st.integers(0, len(text)), st.integers(0, 30), st.one_of(WORDS, st.text(string.printable, max_size=9))
     )
@@ -204,7 +204,7 @@ def client_files(tmp_path: Path) -> Path:
 @examples(10)
 @given(data=st.data())
 def test_any_content_of_a_file_gives_results(name: str, data: st.DataObject, client_files: Path) -> None:
-    """The content is arbitrary, made of words that such a file contains, or a valid file with an error in it."""
+    """The content is arbitrary, made of words found in such files, or a valid file with one error."""
     valid = [mutated(text) for text in contents_of(name)]
     (client_files / name).write_bytes(data.draw(st.one_of(TEXTS, *valid)))
     check(client_files)

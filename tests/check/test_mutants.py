@@ -1,4 +1,4 @@
-"""Mutants of the sound submission: each operator changes it, and some are found, with or without running them."""
+"""Mutants of the sound submission: each operator changes it, and the rules find some, even without running them."""
 
 from collections.abc import Iterator
 from pathlib import Path

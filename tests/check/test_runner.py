@@ -1,4 +1,4 @@
-"""The order of rules, what they depend on, and what is reported about them."""
+"""The order in which rules run, their dependencies, and what is reported about them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ WARNING = Finding("odd", "look at it", level=Level.WARNING)
 
 
 class Journal:
-    """Rules that record that they ran, and with which arguments."""
+    """Rules that record each run and its arguments."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, object]] = []

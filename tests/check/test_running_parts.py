@@ -136,7 +136,7 @@ def test_extrapolation_is_linear_and_leaves_out_noise() -> None:
 
 
 def test_a_little_noise_in_few_rows_is_not_extrapolated() -> None:
-    """Cubic extrapolation from 254 rows to 18,000 would turn a second into 300,000."""
+    """Cubic extrapolation from 254 rows to 18,000 would turn one second of noise into 300,000."""
     assert extrapolate((254, 6.0), [(127, 5.0), (127, 4.9)], (63, 4.95), noise=1.6) == 6.0
     assert extrapolate((254, 60.0), [(127, 50.0), (127, 50.0)], (63, 49.0), noise=7.0) < 1800
 
@@ -193,7 +193,7 @@ def test_swapped_columns_are_found_among_good_and_poor_ones() -> None:
     measured = generator.lognormal(size=(200, 6)) * [1, 10, 100, 1000, 5, 50]
     measured[generator.random(measured.shape) < 0.1] = np.nan
     predicted = np.nan_to_num(measured) * generator.normal(1, 0.1, measured.shape)
-    predicted[:, 5] = generator.lognormal(size=200) * 5000  # as bad as possible, but it matches no other target
+    predicted[:, 5] = generator.lognormal(size=200) * 5000  # very bad predictions, but they match no other target
     assert find_swapped(predicted, measured) == []
     predicted[:, [0, 3]] = predicted[:, [3, 0]]
     assert find_swapped(predicted, measured) == [(0, 3), (3, 0)]
@@ -208,7 +208,7 @@ def test_implausible_predictions() -> None:
     messages = [message for _, message, _ in judge(wrong, measured, "abcde")]
     assert [message.partition(":")[2].split()[0] for message in messages] == ["b", "c", "d"]
     measured[:, 4] = np.nan
-    assert list(judge(good, measured, "abcde")) == []  # a target that was never measured
+    assert list(judge(good, measured, "abcde")) == []  # the last target was never measured
 
 
 def test_variations_and_part_keep_rows_that_contain_newlines(tmp_path: Path) -> None:

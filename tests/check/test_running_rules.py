@@ -1,4 +1,4 @@
-"""Rules that run a submission: each broken submission is flagged by its rule alone, and sound ones by none.
+"""Rules that run a submission: each broken submission is flagged by its rule alone, and sound ones are not flagged.
 
 The broken submissions are edits of tests/submissions/sound: see tests/support/broken_submissions.py.
 """
@@ -29,8 +29,8 @@ from recore.template.new_submission import list_models, write_submission
 
 WARNINGS = {"RC403", "RC407", "RC506", "RC604", "RC606", "RC607", "RC702"}
 QUICK = ("requirements_invalid",)
-MEASURING = ("RC304", "RC305")  # these measure processor time and memory
-RETRAINING = ("RC303", "RC304", "RC305")  # these train several times
+MEASURING = ("RC304", "RC305")  # rules that measure processor time and memory
+RETRAINING = ("RC303", "RC304", "RC305")  # rules that train several times
 
 HOST_RULES = ("RC801", "RC802", "RC803", "RC804", "RC805")
 
@@ -55,7 +55,7 @@ def test_every_rule_has_a_broken_submission() -> None:
     assert {code for code in all_rules() if not code.startswith("RC8")} - flagging == {
         "RC406",
         "RC610",
-    }  # these have separate tests
+    }  # these rules have separate tests
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
@@ -81,7 +81,7 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
         assert 0 <= finding.place.line <= len(lines)
     if broken.code in WARNINGS and name != "negative":
         assert finding.level is Level.WARNING
-    if broken.code == "RC701":  # there are few data
+    if broken.code == "RC701":  # the data file is small
         assert finding.level is Level.NOTE
 
 
@@ -135,14 +135,14 @@ def test_the_template_has_no_findings(simulator: Simulator, sample: Path) -> Non
 
 
 def check_trained_once(simulator: Simulator, submission: Path, public: Path) -> dict[str, list[Finding]]:
-    """Return the findings of all rules except those that train again."""
+    """Return the findings of all rules except those that train several times."""
     codes = tuple(code for code in all_rules() if not code.startswith("RC8") and code not in RETRAINING)
     return check(simulator, submission, public, codes)
 
 
 @pytest.fixture
 def sound_submission(tmp_path: Path) -> Path:
-    """Return a copy of the sound submission that a test may change."""
+    """Return a copy of the sound submission; a test may change it."""
     (tmp_path / "copy").mkdir()
     for path in (SUBMISSIONS / "sound").glob("*.*"):
         (tmp_path / "copy" / path.name).write_bytes(path.read_bytes())

@@ -18,7 +18,7 @@ from recore.simulator.server import Simulator
 from recore.template.new_submission import list_models, write_submission
 
 INDEPENDENT = sorted(path.name for path in (SUBMISSIONS / "independent").iterdir())
-FEW = 1000  # rows; with fewer, a note may say that there are few
+FEW = 1000  # rows; a file with fewer may cause a note about its size
 ROWS = (200, FEW, 3000)
 
 
@@ -30,7 +30,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def busy() -> Iterator[None]:
-    """Keep every processor busy with a process that never waits."""
+    """Keep every processor busy, each with a process that never waits."""
     processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cpu_count() or 1)]
     yield
     for process in processes:

@@ -1,7 +1,7 @@
-"""Each broken submission is flagged by exactly the rule that it breaks, at the right line; the others by none.
+"""Each broken submission is flagged only by the rule that it breaks, at the right line; others are not flagged.
 
-tests/support/flaws makes the broken ones; tests/submissions/passing contains what differs from the good submission, in
-folders named after the rule, with a suffix if a rule has several.
+tests/support/flaws makes the broken ones. The others are in tests/submissions/passing, as differences from the good
+submission, in folders named after a rule, with a suffix if a rule has several.
 """
 
 from pathlib import Path
@@ -24,8 +24,8 @@ SOURCE_RULES = [rule for rule in load_catalogue() if not rule.runs]
 CODES = {rule.name: rule.code for rule in SOURCE_RULES}
 
 
-# Mistakes that users of such platforms have reported, as far as the source shows them: "Published mistakes" in check-
-# rules.md.
+# Mistakes that users of such platforms have reported and that the source shows. See "Published mistakes" in
+# check-rules.md.
 PUBLISHED = {
     "C01": ["pickled-from-main", "pickled-from-main-function"],
     "C02": ["modules-uploaded"],
@@ -72,7 +72,7 @@ def test_a_broken_submission_is_flagged_by_the_rule_that_it_breaks(name: str, tm
 
 
 def depends(code: str, other: str, needs: dict[str, tuple[str, ...]]) -> bool:
-    """Return whether a rule needs another one, directly or indirectly."""
+    """Return whether a rule depends on another one, directly or indirectly."""
     return any(need == other or depends(need, other, needs) for need in needs[code])
 
 
@@ -124,7 +124,7 @@ def test_a_backslash_in_manifest_in_stands_for_a_space(tmp_path: Path) -> None:
 
 
 def test_a_comment_that_is_not_utf_8_is_found(tmp_path: Path) -> None:
-    """Python refuses such a file, but its parser does not look at comments if it is passed bytes."""
+    """Python refuses to run such a file, but its parser ignores comments if it is given bytes."""
     script = parse_script("train.py", b"import os\n# caf\xe9\n")
     assert (script.problem, script.problem_line) == ("byte 0xe9 is not utf-8; save the file as UTF-8", 2)
     assert not parse_script("train.py", b"# coding: latin-1\n# caf\xe9\n").problem

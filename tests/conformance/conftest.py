@@ -1,4 +1,4 @@
-"""Each case runs against a server of its module's submission: ours, as a process and in a container, or one at a URL.
+"""Each case runs against servers of its module's submission: ours, as a process and as a container, or one at a URL.
 
     CONFORMANCE_URL=http://127.0.0.1:8080 CONFORMANCE_SUBMISSION=echo python -m pytest tests/conformance
 

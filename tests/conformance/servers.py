@@ -19,10 +19,10 @@ from support.checkout import ROOT, environment
 
 SUBMISSIONS = Path(__file__).parent / "submissions"
 IMAGE = "recore/sagemaker-scikit-learn:1.9-0-cpu-py3"
-URL = os.environ.get("CONFORMANCE_URL", "")  # of a server that is already running
+URL = os.environ.get("CONFORMANCE_URL", "")  # the address of a server that is already running
 SUBMISSION = os.environ.get("CONFORMANCE_SUBMISSION", "")  # the submission that it serves
 
-# Our own servers fail such a case; on any other server it must pass.
+# Marks a case that our own servers must fail and any other server must pass.
 differs = partial(pytest.mark.xfail, not URL, strict=True)
 
 
@@ -60,7 +60,7 @@ class Server:
         return self.request("POST", "/invocations", body, Content_Type=content_type, **headers)
 
     def wait(self, runs: Callable[[], bool]) -> None:
-        """Wait until the server itself (not a proxy) responds, or until it has ended, as some servers should."""
+        """Wait until the server itself (not a proxy in front of it) responds, or until it has ended, as some should."""
         deadline = time.monotonic() + 120
         while runs():
             try:
@@ -96,7 +96,7 @@ def at_url(submission: str, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def process(submission: str, folder: Path) -> Iterator[Server]:
-    """Start the serving program as a process; `folder` is its /opt/ml."""
+    """Start the serving program as a process. folder: used as its /opt/ml."""
     shutil.copytree(SUBMISSIONS / submission, folder / "model/code")
     settings = {name: value.replace("/opt/ml", str(folder)) for name, value in variables(submission).items()}
     server = Server("127.0.0.1", free_port())

@@ -1,4 +1,4 @@
-"""A copy of only recore/container, as in an image, and servers and training jobs that run from it."""
+"""A copy of recore/container alone, as in an image, and servers and training jobs that run from it."""
 
 import http.client
 import json
@@ -104,8 +104,8 @@ def serve(program_folder: Path, sockets: Path, tmp_path_factory: pytest.TempPath
         files: dict[str, str] | None = None,
         tcp: bool = False,
         code: str = "model/code",
-        stderr: socket.socket | None = None,  # instead of the log
-        hooks: str | None = None,  # the default hooks of another image
+        stderr: socket.socket | None = None,  # receives stderr instead of the log
+        hooks: str | None = None,  # the default hooks, if not this image's
         folders: tuple[str, ...] = (),  # additional folders
         **set_: str,
     ) -> Server:
@@ -174,7 +174,7 @@ class Job:
         )
 
     def script(self, text: str, **hyperparameters: str) -> None:
-        """Write a submission with a single script to a folder that the hyperparameters name."""
+        """Write a submission with a single script, and name its folder in the hyperparameters."""
         source = write_files(self.base.parent / "source", {"script.py": text})
         named = {"sagemaker_program": "script.py", "sagemaker_submit_directory": str(source)}
         self.configure(named | hyperparameters)

@@ -1,4 +1,4 @@
-"""The bridge between a port and a Unix socket: what it forwards, and what the command behind it sees."""
+"""The bridge between a port and a Unix socket: what it forwards, and what the command that it starts sees."""
 
 import http.client
 import signal
@@ -20,7 +20,7 @@ BRIDGE = str(ROOT / "recore/container/bridge.py")
 
 @pytest.fixture
 def path() -> Iterator[str]:
-    """Return a path for a Unix socket, which must be short."""
+    """Return a short path, as a Unix socket requires."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield f"{folder}/s"
 
@@ -65,7 +65,7 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
 
 
 def test_from_a_port_to_a_socket(path: str) -> None:
-    """A job calls the simulator: the port accepts connections as soon as the command starts."""
+    """A job calls the simulator in this way. The port accepts connections as soon as the command starts."""
     listening = socket.socket(socket.AF_UNIX)
     listening.bind(path)
     listening.listen()
@@ -76,7 +76,7 @@ def test_from_a_port_to_a_socket(path: str) -> None:
 
 
 def test_from_a_socket_to_a_port(path: str) -> None:
-    """The simulator calls a model's server in a container."""
+    """The simulator calls a model's server in a container in this way."""
     port = free_port()
     process = start_bridge(
         path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT / "data"
@@ -89,7 +89,7 @@ def test_from_a_socket_to_a_port(path: str) -> None:
 
 
 def status_of(path: str) -> int | None:
-    """Return the status of a response through the socket, or None if the connection closes without one."""
+    """Return the status of a response received through the socket, or None if the connection closes without one."""
     connection = http.client.HTTPConnection("localhost")
     connection.sock = socket.socket(socket.AF_UNIX)
     try:

@@ -1,6 +1,7 @@
 """What the server reports if hooks refuse a request or fail, and that it keeps running.
 
-The conformance cases (tests/conformance/cases) apply to any server and check only the status; the reason is ours.
+The conformance cases (tests/conformance/cases) apply to any server, so they check only the status. The reason in the
+response is specific to our server.
 """
 
 import pytest

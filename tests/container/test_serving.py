@@ -126,7 +126,7 @@ def test_model_that_does_not_load_leaves_the_reason(program_folder: Path, socket
 def test_a_process_that_ends_while_it_loads_the_model(
     program_folder: Path, sockets: Path, tmp_path: Path, end: str
 ) -> None:
-    """The server ends too and leaves the reason, because the next process would end in the same way."""
+    """The server also ends, and leaves the reason, because the next process would end in the same way."""
     module = f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}"
     with loading_server(program_folder, sockets, tmp_path, module) as process:
         _, printed = process.communicate(timeout=120)
@@ -138,7 +138,7 @@ def test_a_process_that_ends_while_it_loads_the_model(
 
 
 def test_a_server_that_is_stopped_while_it_loads_the_model(program_folder: Path, sockets: Path, tmp_path: Path) -> None:
-    """This does not count as a failure, even if a process does not end by itself."""
+    """This is not a failure, even if a process has to be killed."""
     block_sigterm = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
     module = f"import signal, time\ndef model_fn(folder): {block_sigterm}; print('in'); time.sleep(99)"
     with loading_server(program_folder, sockets, tmp_path, module, workers=1) as process:
@@ -164,7 +164,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 def test_a_process_that_ends_after_the_model_was_loaded_is_replaced(serve) -> None:
-    """It is replaced again if the next process ends while it loads the model."""
+    """The next process is also replaced if it ends while it loads the model."""
     server = serve(REPLACED, folders=("output",))
     first = server.post("1").text
     os.kill(int(first), signal.SIGKILL)
@@ -175,7 +175,7 @@ def test_a_process_that_ends_after_the_model_was_loaded_is_replaced(serve) -> No
 
 
 def test_a_server_that_ends_when_it_is_stopped_has_not_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that are loading the model are killed, and gunicorn reports their end if it notices it in time."""
+    """Processes that are loading the model are killed; gunicorn reports their end if it notices in time."""
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
     (tmp_path / "output").mkdir()
     server = ModelServer("unix:socket")
@@ -194,7 +194,7 @@ def test_a_server_that_ends_when_it_is_stopped_has_not_failed(tmp_path: Path, mo
     "module", ["def model_fn(folder): int('x')", MODEL + "def transform_fn(*_): int('x')"], ids=["model", "request"]
 )
 def test_a_traceback_is_one_write(serve, module: str) -> None:
-    """The workers share a log, so lines of one may appear between two writes of another."""
+    """The workers share a log, so one worker's lines may appear between two writes of another."""
     reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps writes separate
     with reading, writing:
         reading.settimeout(10)
@@ -203,7 +203,7 @@ def test_a_traceback_is_one_write(serve, module: str) -> None:
     assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', text), text
 
 
-# These are names of files in recore/container, too.
+# These are also names of files in recore/container.
 @pytest.mark.parametrize("code", ["model/code", "code"])
 def test_program_and_modules_beside_it(serve, code: str) -> None:
     files = {
@@ -229,7 +229,7 @@ def test_folders_from_the_environment(serve, tmp_path: Path) -> None:
 
 
 def test_two_workers_answer_at_the_same_time(serve) -> None:
-    """Each request waits for the other's file: with a single worker neither would end."""
+    """Each request waits for the other's file, so with a single worker neither would end."""
     server = serve(
         "import os, time\n"
         "def model_fn(model_dir):\n"

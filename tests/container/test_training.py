@@ -1,4 +1,4 @@
-"""A training job, from configuration files to exit code and failure reason, with scripts that end in many ways."""
+"""Training jobs, from configuration files to exit code and failure reason, with scripts that end in many ways."""
 
 import json
 import os

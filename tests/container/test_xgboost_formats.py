@@ -40,7 +40,7 @@ def test_invalid_libsvm_is_reported_with_its_line(line: str) -> None:
 
 
 def test_formats_have_the_same_content(tmp_path: Path) -> None:
-    """They differ in delimiters, weights, features that only a later line has, and labels, which requests lack."""
+    """Files differ in delimiters, weights, features that only a later line has, and labels, which requests lack."""
     assert parse_csv(b"1;2\n;4\n").tolist()[0] == [1, 2]
     assert parse_csv(b"1\t2\t").shape == (1, 3)
     parsed = parse_libsvm("1:0.5 qid:7 0:1\n\n0:2 qid:8 4:3 # a comment\n\n", labelled=True)
@@ -58,7 +58,7 @@ def test_formats_have_the_same_content(tmp_path: Path) -> None:
 
 
 def test_lines_of_csv_may_be_long() -> None:
-    """The line is longer than one read of the file; its numbers have 32 bits."""
+    """The line is too long to be read in one piece; its numbers have 32 bits."""
     values = np.random.default_rng(4).random((3, 150_000))
     content = "\n".join(",".join(map(repr, row.tolist())) for row in values).encode()
     assert min(map(len, content.splitlines())) > 2 << 20

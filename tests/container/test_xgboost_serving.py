@@ -46,7 +46,7 @@ def test_probabilities_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_absent_features_are_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Before version 1.3, only one feature may be absent."""
+    """Before version 1.3, at most one feature may be absent."""
     booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
     (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
     shortened = VALIDATION.copy()
@@ -81,7 +81,7 @@ def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_several_models_are_an_ensemble(tmp_path: Path) -> None:
-    """Their predictions are averaged. Folders and hidden files are not models."""
+    """The models' predictions are averaged. Folders and hidden files do not count as models."""
     boosters = [xgb.train(SETTINGS | {"max_depth": depth}, matrix(TRAIN), 5) for depth in (2, 6)]
     for number, booster in enumerate(boosters):
         (tmp_path / f"xgboost-model-{number}").write_bytes(booster.save_raw("ubj"))

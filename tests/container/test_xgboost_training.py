@@ -268,7 +268,7 @@ def test_ranking_by_the_queries_of_libsvm(
 def test_early_stopping_before_1_3_is_by_the_last_metric(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """This also holds for a booster that XGBoost cannot reduce to its best rounds."""
+    """This also holds for a booster that XGBoost cannot cut down to its best rounds."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     settings = {"num_round": "60", "early_stopping_rounds": "2", "booster": "gblinear"}
     settings |= {"objective": "reg:squarederror", "eval_metric": "mse,rmse", "verbosity": "0"}
@@ -339,7 +339,7 @@ def test_the_reason_of_a_failure_is_the_jobs(train: Callable[..., TrainedJob]) -
 
 
 def test_several_instances_are_refused_when_they_are_used() -> None:
-    """AWS's own script mode example imports this module even for a single instance."""
+    """The module must be importable: AWS's own script mode example imports it even for a single instance."""
     with pytest.raises(NotImplementedError, match=r"distributed\.wait_hostname_resolution is not simulated: a job has"):
         distributed.wait_hostname_resolution(["algo-1"])
     with pytest.raises(NotImplementedError, match=r"distributed\.rabit_run is not simulated: a job has one instance"):

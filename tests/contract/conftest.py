@@ -1,4 +1,4 @@
-"""A submission as the platform sees it, trained once on generated data: what tests of any submission share.
+"""Fixtures for tests of any submission: it is packed as for the platform, and trained once on generated data.
 
 The submission is the folder above tests/, or the one that the variable SUBMISSION names. Only pytest and what the
 submission itself needs are imported, so these tests run wherever the submission does.
@@ -21,7 +21,7 @@ import pytest
 HERE = Path(__file__).resolve().parents[2]
 TARGETS = runpy.run_path(str(HERE / "score.py"))["TARGETS"]
 NEVER = "TePPB"  # a target that has no assay in the public data
-SECONDS = 600  # time limit of each script
+SECONDS = 600  # the time limit of each script
 # files that the Unearthed CLI removes from the source distribution before it packs the rest
 DROPPED = shutil.ignore_patterns("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
 # Calls the hooks as a server does: imports the module by name, loads the model once, and answers one request after
@@ -50,7 +50,7 @@ for request in map(pathlib.Path, requests):
 
 @dataclass(frozen=True)
 class Trained:
-    """code: the uploaded files. model: the folder that train.py filled. data: data files by name."""
+    """A trained submission. code: its files. model: the folder that train.py filled. data: data files by name."""
 
     code: Path
     model: Path
@@ -130,7 +130,7 @@ def trained(training: Trained | str) -> Trained:
 def preprocessed(
     shipped: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], list[str]]:
-    """Return the lines, header first, that preprocess.py writes for a data file in a folder where it is alone."""
+    """Return the lines, header first, that preprocess.py writes for a data file if it is alone in its folder."""
     done: dict[str, list[str]] = {}
 
     def lines_of(name: str) -> list[str]:
@@ -152,7 +152,7 @@ def preprocessed(
 
 @pytest.fixture(scope="session")
 def served(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], list[np.ndarray]]:
-    """Return the hooks' responses, (rows, 49) each, from a process that did not train; NaN for an empty cell."""
+    """Return the hooks' responses, (rows, 49) each, from a process that did not train. An empty cell is NaN."""
 
     def answers(requests: list[str]) -> list[np.ndarray]:
         folder = tmp_path_factory.mktemp("serving")
@@ -174,7 +174,7 @@ def platform(folder: Path, code: Path | None = None) -> Path:
 
 
 def run(folder: Path, *command: object, **variables: str) -> str:
-    """Run Python in a folder without this process's paths; on failure raise an error with its output."""
+    """Run Python in a folder without this process's import paths; if it fails, raise an error with its output."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))
     }

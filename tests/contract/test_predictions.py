@@ -12,7 +12,7 @@ import pytest
 
 Lines = Callable[[str], list[str]]
 Served = Callable[[list[str]], list[np.ndarray]]
-TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}  # the last bits of matrix products differ with the number of rows
+TOLERANCE = {"rtol": 1e-6, "atol": 1e-9}  # the last bits of matrix products depend on the number of rows
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def all_predictions(served: Served, preprocessed: Lines) -> np.ndarray:
 
 
 def test_train_py_runs(training: SimpleNamespace | str) -> None:
-    """It trains on assays with gaps and a target that was never measured, and ignores an unknown argument."""
+    """train.py accepts assays with gaps and a target that was never measured, and ignores an unknown argument."""
     if isinstance(training, str):
         pytest.fail(training, pytrace=False)
 

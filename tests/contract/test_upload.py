@@ -14,13 +14,13 @@ def test_the_upload_contains_the_scripts_but_neither_score_nor_data(shipped: Pat
 
 
 def test_setup_py_is_python_3_8_and_imports_setuptools_alone(submission: Path) -> None:
-    """The Unearthed CLI runs it in an environment where nothing else is installed."""
+    """The Unearthed CLI runs setup.py in an environment where nothing but setuptools is installed."""
     tree = ast.parse((submission / "setup.py").read_text(), feature_version=(3, 8))
     assert {name.split(".")[0] for name in imported(tree)} <= {"setuptools", *sys.stdlib_module_names}
 
 
 def test_requirements_are_uploaded_if_a_module_of_another_package_is_imported(shipped: Path) -> None:
-    """The platform installs what requirements.txt names, and the container's packages; nothing else is available."""
+    """Only the container's packages, and those that requirements.txt names, are available on the platform."""
     modules = {path.stem for path in shipped.glob("*.py")} | {path.name for path in shipped.iterdir() if path.is_dir()}
     available = {"numpy", "scipy", "sklearn", "pandas", "pyarrow", "joblib", "threadpoolctl", *sys.stdlib_module_names}
     others = {

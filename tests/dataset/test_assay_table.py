@@ -94,7 +94,7 @@ def test_any_cells_give_a_table_or_a_one_line_error(tmp_path_factory: pytest.Tem
     try:
         result = table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
     except ValueError as error:
-        assert "assays.csv: " in str(error)  # noqa: PT017 - either is right
+        assert "assays.csv: " in str(error)  # noqa: PT017 - either outcome is valid
         assert "\n" not in str(error)  # noqa: PT017
     else:
         assert len(set(result.samples)) == len(result.samples) == len(result.assays["CuPPM"])

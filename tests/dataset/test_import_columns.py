@@ -1,4 +1,4 @@
-"""`recore import` of a laboratory's own table: column names, units, oxides, and columns in a wrong unit."""
+"""`recore import` of a laboratory's own table: column names, units, oxides, and columns in the wrong unit."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from recore.dataset.columns import SCHEMA, find_columns, parse_columns
 from recore.dataset.targets import DETECTION_LIMITS
 
 SAMPLES = "abcdef"
-# A laboratory's table with typical contents: aluminium in per cent, potassium as oxide, and so on.
+# A typical laboratory's table: aluminium in per cent, potassium as its oxide, and so on.
 LABORATORY = {
     "Sample ID": list(SAMPLES),
     "hole": ["D1", "D1", "D1", "D2", "D2", "D2"],

@@ -64,7 +64,7 @@ def test_too_few_channels(tmp_path: Path) -> None:
 def test_the_channels_of_another_file(folder: Path) -> None:
     run_import(folder, replicates="mean")
     like_file = (folder / "out.csv.gz").rename(folder / "like.csv.gz")
-    write_opus(folder / "new/n.0", x=np.linspace(4080, 520, 90))  # the same step, over a wider range
+    write_opus(folder / "new/n.0", x=np.linspace(4080, 520, 90))  # the same spacing, over a wider range
     write_opus(folder / "new/m.0", x=np.linspace(4100, 500, 200))
     result, _ = run_import(folder, "new", table="", like=like_file)
     assert [problem.source[-3:] for problem in result.problems] == ["m.0"]
@@ -86,7 +86,7 @@ def test_the_channels_of_another_file(folder: Path) -> None:
         (gzip.compress(b",4000,3000\n"), "there are 2"),
         (gzip.compress(b",4000.0,3000.0\n")[:12], "not a gzipped CSV"),
     ],
-    ids=range(5),  # gzip's bytes contain the time, so two workers would name these tests differently
+    ids=range(5),  # not the gzip bytes, which contain the time: two workers would name these tests differently
 )
 def test_a_like_option_that_is_not_a_data_file(folder: Path, content: bytes, reason: str) -> None:
     (folder / "like.csv.gz").write_bytes(content)

@@ -107,7 +107,7 @@ def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
     assert "different channels" in refusal(tmp_path, *narrower, block="single-channel")
     dark = [pair[0], block("reference", lamp - lamp.min(), 4080, 520)]
     assert "not above 0" in refusal(tmp_path, pair[0], block("reference", -lamp, 4080, 520), block="single-channel")
-    assert isinstance(spectrum(tmp_path, *dark, block="single-channel"), Spectrum)  # zero where the sample is not
+    assert isinstance(spectrum(tmp_path, *dark, block="single-channel"), Spectrum)  # zeros outside the range
     assert "no reference spectrum" in refusal(tmp_path, pair[0], block="single-channel")
 
 

@@ -1,4 +1,4 @@
-"""`recore import` on the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), if RECORE_YAMSYS names a copy."""
+"""`recore import` of the YAMSYS soils (Zenodo, DOI 10.5281/zenodo.1174869), if RECORE_YAMSYS names a copy of them."""
 
 import csv
 import gzip
@@ -26,7 +26,7 @@ ASSAYS += ("MnPPM=Mn_tot", "ZnPPM=Zn_tot", "CuPPM=Cu_tot", "SPPM=S")
 
 
 def write_table(part: str, path: Path) -> Path:
-    """Write the laboratory's table of the public or private soils, with the index and the depths that it lacks."""
+    """Write the laboratory's table of the public or private soils, and add the index and the depths, which it lacks."""
     table = pd.read_csv(Path(os.environ["RECORE_YAMSYS"]) / "soilchem_yamsys.csv", dtype=str, keep_default_na=False)
     table = table.assign(index=range(len(table)), DepthFrom=0, DepthTo=20)
     table[(table["site"] == "mo") == (part == "private")].to_csv(path, index=False)
@@ -55,9 +55,9 @@ def test_the_284_opus_files_make_the_yamsys_data_to_the_last_decimal(tmp_path: P
     assert list(imported[0]) == list(expected[0])
     for one, other in zip(imported, expected, strict=True):
         for name, cell in one.items():
-            if cell != other[name]:  # the text of a channel must be equal; of an assay or a depth, only the number
+            if cell != other[name]:  # channels must have equal text; assays and depths, only equal numbers
                 assert name in score.TARGETS or name.startswith("Depth"), (name, cell, other[name])
-                assert float(cell) == pytest.approx(float(other[name]), abs=5.1e-7)  # the file has six decimal places
+                assert float(cell) == pytest.approx(float(other[name]), abs=5.1e-7)  # the other file has six decimals
 
 
 def test_single_channels_give_the_absorbance_that_the_instrument_computed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Suspected units: real rocks, ores and detection limits cause no warning, wrong units do."""
+"""Suspected units: real rocks, ores and detection limits cause no warning, but wrong units do."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_usual_contents_are_plausible(target: str, enrichment: float, seed: int)
     assert not suspected_content_units({target: np.minimum(median * scatter / np.median(scatter), 1e6)})
 
 
-# A target, the unit of its values, and one such unit expressed in the target's unit.
+# A target, the wrong unit of its values, and the size of that unit in the target's unit.
 WRONG_UNITS = [
     *((f"{element}PPM", "pct", 1e4) for element in "Al Ca K Mg Na Ti Mn Sr Zr S Cu Cr Ni Zn Pb".split()),
     *((f"{element}PPM", "g/kg", 1e3) for element in "Al Ca Mg Na Ti".split()),

@@ -88,7 +88,7 @@ def test_a_processor_without_vector_instructions_makes_the_same_files(tmp_path: 
 
 
 def numpy_features() -> list[str]:
-    """Return the vector instructions that numpy uses on this machine and can work without."""
+    """Return the vector instructions that numpy uses on this machine but does not need."""
     simd = np.show_config(mode="dicts")["SIMD Extensions"]
     return simd.get("found", [])
 
@@ -200,7 +200,7 @@ def test_a_signal_in_the_middle_leaves_no_data_file(tmp_path: Path, number: sign
 def test_significant_digits(value: float, digits: int) -> None:
     rounded = significant(np.array([value]), digits)[0]
     assert rounded == pytest.approx(value, rel=0.51 * 10.0 ** (1 - digits))
-    assert rounded == float(f"{rounded:.{digits - 1}e}")  # the double nearest to a decimal number with so many digits
+    assert rounded == float(f"{rounded:.{digits - 1}e}")  # the double nearest to a decimal number of that many digits
 
 
 @pytest.mark.timing

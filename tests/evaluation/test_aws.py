@@ -1,6 +1,6 @@
-"""`--engine aws` makes the same requests as the sandboxed run: they are captured on their way to a simulator.
+"""`--engine aws` makes the same requests as the sandboxed run: they are recorded on their way to a simulator.
 
-Nothing runs on AWS here. botocore's model of the service decides what a request may contain there.
+Nothing runs on AWS here. botocore's model of the service decides what a request may contain.
 """
 
 import itertools
@@ -26,7 +26,7 @@ BUCKET_NAME = "someones-bucket"
 
 @dataclass
 class Session:
-    """The result of a command run in this process, and every request of its clients: service, operation, parameters."""
+    """The result of a command run in this process, and its clients' requests: service, operation, parameters."""
 
     simulator: Simulator
     result: Result
@@ -45,7 +45,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
-    """Return three runs: sandboxed, with the options for AWS, and with those and --keep on public data alone."""
+    """Return three runs: sandboxed, with the options for AWS, and with these and --keep on public data alone."""
     folder = tiny(tmp_path_factory.mktemp("submission"))
     command = ["run", str(folder), "--isolation", "off", "--public", str(sample / "public/public.csv.gz")]
     private = ["--private", str(sample / "private/private.csv.gz"), "--actual", str(sample / "private/actual.csv.gz")]
@@ -87,7 +87,7 @@ def test_requests_are_equal_but_for_names_roles_and_instance_types(sessions: dic
 
 
 def plain(session: Session) -> set[str]:
-    """Return each distinct request as text; the number of requests for a job's status depends on how long it takes."""
+    """Return the distinct requests as text. How many requests ask for a job's status depends on how long it takes."""
     name = session.requests_to("sagemaker", "CreateModel")[0]["ModelName"]
     texts = set()
     for service, operation, request in session.requests:

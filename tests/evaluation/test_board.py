@@ -1,4 +1,4 @@
-"""The runs in a folder, ranked among those on the same data; their notes; invalid records are named."""
+"""The runs in a folder: their ranks among runs on the same data, their notes, and messages about invalid records."""
 
 import io
 import json

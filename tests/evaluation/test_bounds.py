@@ -1,4 +1,4 @@
-"""Limits on the size of archives and models: a small archive is not expanded, and a large one is refused at once."""
+"""Limits on the size of archives and models: small archives with huge contents and large ones are refused."""
 
 import gzip
 import random
@@ -32,7 +32,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 def sparse(headers: dict[str, str], map_: bytes) -> bytes:
-    """Return an archive whose member gives the positions of its content in PAX headers or in its own first bytes."""
+    """Return an archive of a sparse file, whose map is in PAX headers or in the first bytes of the content."""
     info = member("x.npy", size=len(map_))
     info.pax_headers = headers
     raw = info.tobuf(tarfile.PAX_FORMAT) + map_ + b"\0" * (-len(map_) % 512)
@@ -66,7 +66,7 @@ def test_licence_files_outside_the_folder_are_refused(pattern: str, tmp_path: Pa
 
 
 def of_many_names(folder: Path) -> Path:
-    """Create a folder with one incompressible file of a megabyte that has 301 names."""
+    """Create a folder with one incompressible file of a megabyte that has 301 names (hard links)."""
     folder.mkdir()
     (folder / "weights").write_bytes(random.Random(1).randbytes(1 << 20))
     for number in range(300):

@@ -109,4 +109,4 @@ def test_any_bytes_are_a_header_or_a_reason(bytes_: bytes, zipped: bool, tmp_pat
     try:
         assert len(read_header(tmp_path / "x.csv.gz")) > 1
     except ValueError as error:
-        assert len(str(error).splitlines()) == 1  # noqa: PT017 - either is right
+        assert len(str(error).splitlines()) == 1  # noqa: PT017 - either outcome is valid

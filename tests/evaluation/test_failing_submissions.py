@@ -9,7 +9,7 @@ from support.submission_runs import FinishedRun, other_entries, run_submission, 
 
 PIPELINE = ("preprocess", "predict", "score")
 TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
-ADVICE = {  # by step, if nothing special is known about the exception
+ADVICE = {  # the advice for each step if nothing specific is known about the exception
     "train": "look at: train.py, which `python train.py` runs by hand",
     "preprocess": "look at: preprocess.py. It runs without the submission's other files",
     "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process",
@@ -21,7 +21,7 @@ ADVICE = {  # by step, if nothing special is known about the exception
 class Failure:
     """Changes to the good submission, the step and the sides that fail because of them, and the expected messages.
 
-    reason: the beginning of the step's reason. logged: a text in its log, by default the reason. advice: the beginning
+    reason: the beginning of the step's reason. logged: text in its log, by default the reason. advice: the beginning
     of the advice, if there is any.
     """
 
@@ -154,7 +154,7 @@ FAILURES = {
         "score", "No columns to parse from file", **change("train.py", "in prediction)", "in prediction[:0])")
     ),
 }
-QUICK = "a server that ends"  # this one fails with the same reason on both sides
+QUICK = "a server that ends"  # not marked as slow; its reason is the same on both sides
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ QUICK = "a server that ends"  # this one fails with the same reason on both side
 def test_messages_and_files_of_a_failure(name: str, tmp_path: Path, sample: Path) -> None:
     failure = FAILURES[name]
     submission = variant(tmp_path / "submission", failure.changes, **failure.files)
-    # pip uses no index: its message about a package that is on none is the same without a network
+    # without an index, pip's message about a missing package does not depend on the network
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
     assert result.status == 1, result.stderr
     explained: set[str] = set()
@@ -194,7 +194,7 @@ def explanation_of(result: FinishedRun, step: str) -> list[str]:
 
 
 def check_what_is_left(result: FinishedRun, failed: list[str]) -> None:
-    """stderr shows no traceback of recore itself; the record and the files are those of the steps that completed."""
+    """Check that stderr shows no traceback from recore itself, and that the results of the completed steps are kept."""
     assert not [line for line in result.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
     assert all(letter.isprintable() or letter == "\n" for letter in result.stderr)
     assert result.stderr.count("recore: ") == len(failed)
@@ -229,7 +229,7 @@ LOUD = r"""def main():
 
 
 def test_control_characters_of_a_job_do_not_reach_the_terminal(tmp_path: Path, sample: Path) -> None:
-    """Long lines are cut and control sequences removed; the log contains everything."""
+    """On the terminal, long lines are cut and control sequences removed; the log contains everything."""
     submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD)})
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
     assert result.status == 1

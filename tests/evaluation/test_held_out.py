@@ -97,7 +97,7 @@ def test_a_file_that_is_not_a_table_has_a_reason(
 
 
 def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """Write a tar.gz of files, and of links to /etc/passwd for names without content."""
+    """Write a tar.gz of files; names without content become links to /etc/passwd."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)

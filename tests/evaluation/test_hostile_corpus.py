@@ -1,8 +1,8 @@
 """Submissions that each do one bad thing: a clear line, no process left, nothing changed, no private assay revealed.
 
 Each file in tests/submissions/hostile/ is added to the tiny submission: train_*.py runs at the end of a training job,
-preprocess_*.py at the end of preprocessing, serve_*.py in the model's server. archive_*.py makes an archive of it. A
-folder's files replace those of the tiny submission.
+preprocess_*.py at the end of preprocessing, serve_*.py in the model's server. archive_*.py packs the submission into an
+archive. A folder's files replace those of the tiny submission.
 """
 
 import gzip
@@ -100,7 +100,7 @@ OUTCOMES = {
     "archive_leads_out": Outcome(r"recore: .*: '\.\./written' is not a regular file within the archive", 2),
     "own_score": FINE,
 }
-REPORTED = {  # runs with a report, and the text that it must show
+REPORTED = {  # runs with a report, and the text that the report must show
     "train_escape_sequences": "[bold]<script>alert(1)</script>[/bold]",
     "preprocess_markup": "",
     "serve_escape_sequences": "[bold]<b>",
@@ -172,7 +172,7 @@ def visible(run: FinishedRun) -> bytes:
 
 @dataclass(frozen=True)
 class Effects:
-    """Forbidden effects of a run. read: it shows private assays. named: it names the simulator's folder."""
+    """Forbidden effects of a run. read: its output shows private assays. named: it names the simulator's folder."""
 
     read: bool = False
     named: bool = False
@@ -214,7 +214,7 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
 
 
 def check_end(run: FinishedRun, outcome: Outcome) -> None:
-    """Check that a run ended as it should, with a clear line and without other entries in its folder."""
+    """Check that a run ended as it should, with a clear line and nothing unexpected left in or beside its folder."""
     assert run.status == outcome.status, run.stderr
     lines = run.stderr.splitlines()
     explained = [line for line in lines if line.startswith("recore: ")]
@@ -283,12 +283,12 @@ WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HELD_WITHOUT_SA
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WITHOUT_SANDBOX)
 def test_a_hostile_submission_without_a_sandbox(name: str, secret_sample: Path, tmp_path: Path) -> None:
-    """Some guarantees do not hold without a sandbox; the others must."""
+    """Without a sandbox some guarantees do not hold, but the others must."""
     outcome, expected = WITHOUT_SANDBOX[name]
     run, effects = run_hostile(name, secret_sample, tmp_path, "off")
     check_end(run, outcome)
     if name in REPORTED:
         check_report(run, REPORTED[name])
-    if name == "serve_hangs":  # the client's limit may end it first, which does not name the folder
+    if name == "serve_hangs":  # the client's time limit may end it first, with a message that does not name the folder
         effects = replace(effects, named=False)
     assert effects == expected

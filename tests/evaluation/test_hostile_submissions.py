@@ -1,4 +1,4 @@
-"""A submission that searches for the private assays in every step finds none, and none can bring its own score."""
+"""A submission that searches for private assays in every step finds none, and none can supply its own score."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "argum
 ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
 WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
 SERVED = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
-STAGES = {  # by step: the places where the hostile submission's code runs
+STAGES = {  # by step, the places where the hostile submission's code runs
     "train": {"preprocess.py", "train.py", "training"},
     "public preprocess": {"preprocess.py"},
     "public predict": SERVED | {"waiting"},
@@ -34,13 +34,13 @@ STAGES = {  # by step: the places where the hostile submission's code runs
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """Return a port of this machine that accepts connections."""
+    """Return a port on this machine that accepts connections."""
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as server:
         yield server.getsockname()[1]
 
 
 def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
-    """Run the hostile submission, whose public transform job waits until the private data are scored.
+    """Run the hostile submission, whose public transform job waits until the private data are scored; return the run.
 
     The private assays are at the path of `--actual`, which this command's environment and arguments contain. The second
     result is the order in which the steps ended.
@@ -75,7 +75,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
 
 
 def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
-    """Return by step and by stage what the submission tried, and whether that found the assays."""
+    """Return each attempt by step and stage, and whether it found the assays."""
     leaks: dict[str, dict[str, dict[str, bool]]] = {}
     for step in STAGES:
         for line in result.log(step).read_text().splitlines():
@@ -91,14 +91,14 @@ def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
 def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
     result, ended = hostile_run(tmp_path, sample, port, "required")
     assert result.status == 0, result.stderr
-    assert ended.index("private score") < ended.index("public predict")  # it waited while the private data were scored
+    assert ended.index("private score") < ended.index("public predict")  # which waited for the private score
     attempts = attempts_of(result)
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():
         for stage, leaks in stages.items():
             assert set(leaks) == (WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
             assert not any(leaks.values()), (step, stage, leaks)
-    # the model contains only what it should, and every prediction is the mean: no assay was passed on
+    # the model contains only what it should, and every prediction is the mean: no assay was passed on from training
     with tarfile.open(result.folder / "model.tar.gz") as tar:
         assert sorted(tar.getnames()) == ["code/preprocess.py", "code/train.py", "model.json"]
     lines = [(result.folder / f"predictions/{side}.csv.out").read_text().splitlines() for side in ("public", "private")]
@@ -110,7 +110,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
 @pytest.mark.slow
 @pytest.mark.everywhere
 def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
-    """This control shows that the test above is meaningful: each attempt works, and improves the score."""
+    """This control shows that the test above is meaningful: each attempt works here and improves the score."""
     result, _ = hostile_run(tmp_path, sample, port, "off")
     assert result.status == 0, result.stderr
     worked = {

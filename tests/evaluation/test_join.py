@@ -1,4 +1,4 @@
-"""The model's archive with the submission added: the training job's output is copied and never trusted."""
+"""The submission is added to the model's archive: the training job's output is copied and never trusted."""
 
 import random
 import tarfile
@@ -98,7 +98,7 @@ def test_a_broken_header_is_a_reason_or_an_archive(offset: int, bytes_: bytes, t
     try:
         files = content(joined(tmp_path, with_header(whole, offset, bytes_)))
     except ValueError as error:
-        assert "the training job" in str(error)  # noqa: PT017 - either is right
+        assert "the training job" in str(error)  # noqa: PT017 - either outcome is valid
     else:
         assert {name: text for name, text in files.items() if name in CODE} == CODE
 

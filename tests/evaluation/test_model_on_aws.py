@@ -22,13 +22,13 @@ from recore.simulator.isolation.bubblewrap import bubblewrap_works
 
 CONTAINER = model_request(RunSettings("run", "bucket", "role"))["PrimaryContainer"]
 VARIABLE = "PIP_NO_BUILD_ISOLATION"
-# as AWS's image writes it if SAGEMAKER_PROGRAM is train.py
+# the file that AWS's image writes if SAGEMAKER_PROGRAM is train.py
 SETUP = 'from setuptools import setup\nsetup(packages=[""], name="train", version="1.0.0", include_package_data=True)\n'
 NAMED_FILES = "recursive-include . *\n"
 
 
 class Image:
-    """A virtual environment that has this environment's packages, as the image does, and what pip adds to them."""
+    """A virtual environment that stands for the image: it has this environment's packages, and what pip adds."""
 
     def __init__(self, folder: Path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
@@ -81,7 +81,7 @@ def test_this_repositorys_model_starts_without_network(image: Image, tmp_path: P
 
 
 def test_without_the_variable_pip_asks_the_index(image: Image, tmp_path: Path) -> None:
-    """This control shows what the variable is for."""
+    """This control shows why the variable is needed."""
     variables = {name: value for name, value in CONTAINER["Environment"].items() if name != VARIABLE}
     result = image.install(code_of(ROOT, tmp_path), variables)
     assert result.returncode == 1
@@ -109,7 +109,7 @@ def test_packages_and_data_files_are_installed_too(image: Image, tmp_path: Path)
 
 
 def test_an_archive_does_not_contain_its_own_build(image: Image, tmp_path: Path) -> None:
-    """`unearthed build` omits such files; with them, pip would need another build system, or run a program."""
+    """`unearthed build` omits build files; with them, pip would need another build system or run a program."""
     backend = '[build-system]\nrequires = ["another"]\nbuild-backend = "another"\n'
     files = {"train.py": TRAIN, "preprocess.py": PREPROCESS, "pyproject.toml": backend}
     files |= {"setup.py": "raise SystemExit('setup.py was run')", "setup.cfg": "[metadata]\nname = another\n"}

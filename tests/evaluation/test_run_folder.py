@@ -1,4 +1,4 @@
-"""A run's folder is complete or absent, whatever happens to the process that creates it; the contents of run.json."""
+"""The contents of run.json. A run's folder is complete or absent, whatever happens to the process that creates it."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ def names(folder: Path) -> list[str]:
 
 
 def start_unfinished_run(target: Path) -> tuple[subprocess.Popen[str], Path]:
-    """Start a process that is in the middle of a run until its stdin ends; return it and its unfinished folder."""
+    """Start a process that stays in the middle of a run until its stdin closes; return it and its unfinished folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", WAIT, target],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Objects on S3 during a run: private assays are removed whatever AWS refuses, and files that change are noticed.
+"""Objects on S3 during a run: private assays are removed whatever AWS refuses, and changes to files are noticed.
 
 The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
 """
@@ -45,13 +45,13 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def services(simulator: Simulator) -> Services:
-    """Return new clients, so that handlers registered with them affect no other test."""
+    """Return new clients, so that event handlers registered on them affect no other test."""
     return Services(*(simulator.client(name) for name in ("sagemaker", "s3", "logs", "cloudwatch")))
 
 
 @pytest.fixture
 def make_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., PipelineRun]:
-    """Return a function that prepares a run of the tiny submission on copies of the sample. files: replaced scripts."""
+    """Return a function that prepares a run of the tiny submission, with scripts replaced, on copies of the sample."""
 
     def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> PipelineRun:
         named = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
@@ -82,14 +82,14 @@ def deny(client: Any, event: str, times: int | None = None) -> None:
 
 
 def names(simulator: Simulator, settings: RunSettings) -> list[str]:
-    """Return the keys of a run's objects on S3, relative to its prefix; in a versioned bucket, of all versions."""
+    """Return the keys of all versions of a run's objects on S3, relative to the run's prefix."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_object_versions(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Versions", [])]
 
 
 def objects(simulator: Simulator, settings: RunSettings) -> list[str]:
-    """Return the same without versions: moto cannot list versions whose keys XML cannot represent."""
+    """Return the keys of a run's current objects; moto cannot list versions if XML cannot represent a key."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_objects_v2(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Contents", [])]
@@ -232,7 +232,7 @@ ODD_NAMES = ["a\x01b", "a\x1b[2Jb", "a\rb", "a\x7fb", "\uffff", "<b>&amp;", "a+b
 
 
 def put_odd_names(services: Services, settings: RunSettings) -> Storage:
-    """Upload a run's storage, with objects whose names are as odd as a job may choose them."""
+    """Upload a run's storage, with objects that have the oddest names that a job may choose."""
     storage = Storage(services.s3, settings, lambda: None)
     for name in ODD_NAMES:
         storage.put(b"x", ("public", "preprocess", name))

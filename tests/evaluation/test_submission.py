@@ -71,7 +71,7 @@ for folder in sys.argv[1:]:
 
 
 def packed_by_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
-    """Return what setuptools packs from folders, except what the client removes. All share one slow import of it."""
+    """Return what setuptools packs from folders, except what the client removes. setuptools is imported only once."""
     copies = {
         name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
     }

@@ -158,8 +158,8 @@ def test_an_archive_cut_short_is_refused(cut: int, tmp_path: Path) -> None:
     try:
         files = read_submission(tmp_path / "src.tar.gz").files
     except ValueError as error:
-        assert str(tmp_path / "src.tar.gz") in str(error)  # noqa: PT017 - either is right
-    else:  # only the end marker of the archive was cut off
+        assert str(tmp_path / "src.tar.gz") in str(error)  # noqa: PT017 - either outcome is valid
+    else:  # only the archive's end marker was cut off
         assert set(files) == {"train.py", "preprocess.py"}
 
 
@@ -178,7 +178,7 @@ def test_a_broken_header_is_a_reason_or_a_submission(offset: int, bytes_: bytes,
     try:
         files = read_submission(tmp_path / "src.tar.gz").files
     except ValueError as error:
-        assert str(tmp_path / "src.tar.gz") in str(error)  # noqa: PT017 - either is right
+        assert str(tmp_path / "src.tar.gz") in str(error)  # noqa: PT017 - either outcome is valid
     else:
         assert {"train.py", "preprocess.py"} <= set(files)
 

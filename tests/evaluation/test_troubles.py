@@ -1,4 +1,4 @@
-"""Trouble during a run: AWS refuses or is slow, archives would expand, terminals, profiles, names.
+"""Trouble during a run: AWS refuses requests or is slow, archives expand to too much, terminals, profiles, names.
 
 The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
 """
@@ -39,20 +39,20 @@ numbers = itertools.count()
 def simulator() -> Iterator[Simulator]:
     with Simulator() as simulator:
         logs = simulator.client("logs")
-        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):  # simulators share them
+        with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):  # simulators share log groups
             logs.create_log_group(logGroupName=GROUP)
         yield simulator
 
 
 @pytest.fixture
 def services(simulator: Simulator) -> Services:
-    """Return new clients, so that handlers registered with them affect no other test."""
+    """Return new clients, so that event handlers registered on them affect no other test."""
     return Services(*(simulator.client(name) for name in ("sagemaker", "s3", "logs", "cloudwatch")))
 
 
 @pytest.fixture
 def sleeping_run(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
-    """Prepare a run on public data whose training takes a minute. It keeps the objects that the job reads."""
+    """Prepare a run on public data whose training takes a minute. It does not delete the objects that the job reads."""
     (tmp_path / "run").mkdir()
     submission = read_submission(tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN}))
     settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)

@@ -1,4 +1,4 @@
-"""The parser of tracebacks: real ones that Python prints, and arbitrary text in a log."""
+"""The parser of tracebacks, on real ones that Python prints and on arbitrary text in a log."""
 
 import subprocess
 import sys

@@ -202,7 +202,7 @@ def test_the_servers_own_lines_are_left_out_except_its_errors(tmp_path: Path) ->
 def test_only_the_end_of_a_log_of_a_terabyte_is_read(
     line: bytes, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """It begins with a hole, which takes no disk space; this process may not hold that much in memory."""
+    """The log begins with a hole, which takes no disk space; all of it would exceed this process's memory limit."""
     log = tmp_path / "log"
     with open(log, "wb") as file:
         file.seek(1 << 40)
@@ -282,7 +282,7 @@ def test_a_missing_package(tmp_path: Path) -> None:
 
 
 def test_the_names_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # depends on what is installed here
+    assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # the version is that of the installed package
     assert "`opencv-python-headless==<version>`" in str(missing_module_hint("cv2", tmp_path))
     monkeypatch.setattr(hints, "packages_distributions", lambda: {"none_such": ["no-such-package"]})
     assert "`no-such-package==<version>`" in str(missing_module_hint("none_such", tmp_path))

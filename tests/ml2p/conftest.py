@@ -20,7 +20,7 @@ def client() -> Iterator[Client]:
 
 @pytest.fixture
 def project(client: Client, tmp_path: Path, request: pytest.FixtureRequest) -> ProjectCommands:
-    """Return a project with its own folder on S3."""
+    """Return the commands of a project with its own folder on S3."""
     name = request.node.name.partition("[")[0].removeprefix("test_").replace("_", "-")[:20].strip("-")
     write_project(tmp_path, name)
     return ProjectCommands(tmp_path, name, s3_variables(client))

@@ -1,4 +1,4 @@
-"""The commands from a dataset to a version that is served, records its predictions and is loaded on this machine."""
+"""The commands, from a dataset to a model version that is served, records its predictions and is loaded locally."""
 
 import hashlib
 import json
@@ -59,7 +59,7 @@ def test_from_a_dataset_to_a_version_in_service(
     records = [json.loads(client.get(f"s3://{bucket}/{key}")) for key in keys]
     assert {"input": HOUSE, "result": one} in records
     project.result("endpoint", "delete", "prices-1-0-0-live")
-    wait_until(lambda: project.result("endpoint", "list") == [])  # deleting takes a moment
+    wait_until(lambda: project.result("endpoint", "list") == [])  # deletion takes a moment
 
     for name, value in s3_variables(client).items():
         monkeypatch.setenv(name, value)

@@ -159,7 +159,7 @@ def test_requests_for_an_image_that_holds_the_code(client: Client, project: Proj
 
 
 def test_several_containers_are_refused_by_name(project: ProjectCommands) -> None:
-    """The simulator reports that it does not run them; the request is the same as ML2P's."""
+    """The simulator reports that it does not run several containers; the request is the same as ML2P's."""
     project.upload_houses(NAME)
     project.result("training-job", "create", "prices-1-0", NAME)
     project.run("training-job", "wait", "prices-1-0")

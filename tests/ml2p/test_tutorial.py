@@ -1,4 +1,4 @@
-"""The tutorial's model runs here unchanged, and with ML2P after only its import was changed."""
+"""The tutorial's model runs here unchanged, and with ML2P if only its imports are changed."""
 
 import json
 import os

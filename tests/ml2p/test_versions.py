@@ -32,7 +32,7 @@ def test_a_name_is_not_used_again(client: Client, project: ProjectCommands) -> N
 
 
 def test_a_model_that_could_not_be_created_has_no_version(client: Client, project: ProjectCommands) -> None:
-    """SageMaker refuses the request, and afterwards the name is free."""
+    """SageMaker refuses the request, and the name remains free."""
     project.upload_houses(NAME)
     file = project.folder / "ml2p.yml"
     good = file.read_text()

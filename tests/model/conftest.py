@@ -1,4 +1,4 @@
-"""Tests of the default model need its estimators, which a fork may have removed."""
+"""Skips the tests of the default model in a fork that has removed its estimators."""
 
 from support.template import ROOT
 

@@ -12,7 +12,7 @@ from challenge.features import SpectralFeatures
 
 
 def name_of(value: object) -> str:
-    """Return the name of an estimator or a check for pytest's IDs."""
+    """Return the name of an estimator or a check as an ID for pytest."""
     return getattr(getattr(value, "func", None), "__name__", repr(value))
 
 

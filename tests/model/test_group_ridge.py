@@ -23,7 +23,7 @@ ALPHAS = np.geomspace(1e-5, 1e5, 13)
 
 
 def name_of(value: object) -> str:
-    """Return the name of an estimator or a check for pytest's IDs."""
+    """Return the name of an estimator or a check as an ID for pytest."""
     return getattr(getattr(value, "func", None), "__name__", repr(value))
 
 
@@ -60,7 +60,7 @@ def test_separate_fits_are_those_of_scikit_learn(rows: int, features: int) -> No
 def assert_exact(
     x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, alphas: np.ndarray = ALPHAS, cv: int = 5
 ) -> None:
-    """Check that a fit has the alphas, predictions and held-out predictions of separate fits; y (rows, targets)."""
+    """Check that a fit has the alphas, predictions and held-out predictions of separate fits. y: (rows, targets)."""
     model = GroupRidgeCV(alphas, cv).fit(x, y, groups=groups)
     predicted = model.predict(x)
     by_row = np.arange(len(x)) % cv
@@ -100,7 +100,7 @@ def test_very_weak_regularisation(tolerance: float) -> None:
 
 
 def test_two_nearly_equal_minima_far_apart() -> None:
-    """Some features need a weak alpha, others a strong one, and none an alpha in between."""
+    """Some features need a weak alpha and others a strong one; none needs an alpha in between."""
     random = np.random.default_rng(2)
     x = np.hstack([random.normal(size=(300, 60)) * 30, random.normal(size=(300, 20)) * 0.01])
     y = 0.01 * x[:, :20] @ random.normal(size=(20, 8)) + 3 * random.normal(size=(300, 8))
@@ -169,7 +169,7 @@ def test_a_single_row_is_predicted_exactly() -> None:
     np.testing.assert_array_equal(model.predict(np.array([[1.0, 2.0], [5.0, 5.0]])), [[3.0, np.nan]] * 2)
     assert model.test_fold_.tolist() == [-1]
     assert np.isnan(model.held_out_).all()
-    assert model.alpha_[0] == ALPHAS.max()  # there is nothing to choose by, so the strongest alpha is used
+    assert model.alpha_[0] == ALPHAS.max()  # no errors to compare, so the strongest alpha is used
 
 
 def test_one_dimensional_y_is_one_target() -> None:
@@ -271,10 +271,10 @@ def test_threads_do_not_change_the_numbers() -> None:
 
 @examples(15)
 @example(rows=33, features=36, missing=0.2, groups=1, cv=3, seed=10989)  # the errors have two minima
-@example(rows=46, features=1, missing=0.05, groups=1, cv=4, seed=0)  # errors are a millionth of the variation
+@example(rows=46, features=1, missing=0.05, groups=1, cv=4, seed=0)  # the errors are a millionth of the variation
 @example(rows=48, features=15, missing=0.05, groups=3, cv=4, seed=861668)  # two minima that are far apart
 @given(
-    rows=st.integers(2, 60) | st.integers(200, 300),  # from 200 rows on, gaps are filled and some alphas are skipped
+    rows=st.integers(2, 60) | st.integers(200, 300),  # with 200 rows or more, gaps are filled and some alphas skipped
     features=st.integers(1, 50),
     missing=st.sampled_from([0.0, 0.05, 0.2, 0.5, 0.9]),
     groups=st.integers(1, 8),

@@ -42,7 +42,7 @@ def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:
 
 
 def other_scores(files: dict[str, Path]) -> dict[str, float]:
-    """Return the scores computed with pandas and one Ridge after another, with every sum written out."""
+    """Return the scores computed with pandas and a separate Ridge for each fit, with every sum written out."""
     frames = {name: pd.read_csv(path, index_col=0) for name, path in files.items()}
     holes, totals = frames["public"]["SiteID"], dict.fromkeys(files, 0.0)
     assert set(WEIGHTS) == {name for name in score.TARGETS if frames["public"][name].notna().any()}
@@ -69,7 +69,7 @@ def other_scores(files: dict[str, Path]) -> dict[str, float]:
 
 
 def features(spectra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return bins of variance four, and a map of variance one: the kernel of slopes, all public rows as landmarks."""
+    """Return bins of variance 4 and a map of variance 1: the kernel of slopes, with all public rows as landmarks."""
     slopes = {}
     for name, x in spectra.items():
         normal = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)

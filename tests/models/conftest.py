@@ -14,14 +14,14 @@ from recore.simulator.server import BUCKET, Simulator
 
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
-    """Return a client of a simulator whose jobs can call it, so that a model's server can write its records."""
+    """Return a client of a simulator that jobs can call, so that a model's server can write its records."""
     with Simulator(isolation="off") as simulator:
         yield Client(simulator)
 
 
 @pytest.fixture
 def connected(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Return the same client; boto3 in this process and in its child processes uses the simulator."""
+    """Return the same client after making boto3 use its simulator, in this process and in its child processes."""
     for name, value in s3_variables(client).items():
         monkeypatch.setenv(name, value)
     return client
@@ -29,7 +29,7 @@ def connected(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 @pytest.fixture
 def make_env(tmp_path: Path) -> MakeEnv:
-    """Return a function that creates a served model's environment, with more variables or without some (None)."""
+    """Return a function that creates a served model's environment, with variables added or, if None, removed."""
 
     def make(**variables: str | None) -> SageMakerEnv:
         job_variables = {

@@ -1,7 +1,7 @@
 """The library reference of ML2P's core, statement by statement: names, parameters, defaults and results.
 
-The other tests in this folder go further for each class; these cover what a reader of that reference may rely on. Where
-it differs from ML2P's own tests, the tests win, and docs/models.md lists the difference.
+The other tests in this folder go further for each class; these cover what a reader of that reference may rely on. If
+the reference and ML2P's own tests differ, the tests win, and docs/models.md lists the difference.
 """
 
 import datetime
@@ -190,7 +190,7 @@ class TestModelPredictor:
         predictor.teardown()
 
     def test_setup_comes_first_and_teardown_last(self, doubler: Doubler) -> None:
-        """The user of the predictor calls these methods: the server calls each once (test_serving_front.py)."""
+        """The predictor's user calls these methods; a server calls each once (test_serving_front.py)."""
         doubler.setup()
         doubler.invoke({"x": 1})
         doubler.teardown()

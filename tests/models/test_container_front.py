@@ -244,7 +244,7 @@ def test_a_folder_that_cannot_be_written(ml: Path) -> None:
 
 @pytest.mark.parametrize("command", ["train", "serve"])
 def test_sigterm_before_a_server_listens(tmp_path: Path, command: str) -> None:
-    """The program has its own handler, so that it ends even if it is a container's first process."""
+    """The program has its own handler: a container's first process would otherwise ignore SIGTERM."""
     (tmp_path / "waiting.py").write_text(WAITING)
     arguments = front_command(ml_folder(tmp_path / "ml"), "--model", "waiting.WaitingModel", command)
     with subprocess.Popen(arguments, cwd=tmp_path, env=front_environment(tmp_path, {})) as process:

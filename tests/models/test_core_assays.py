@@ -52,7 +52,7 @@ def predictor(env: SageMakerEnv) -> Any:
 
 @pytest.fixture(scope="module")
 def spectra(env: SageMakerEnv) -> list[dict[str, Any]]:
-    """Return the spectra that the model was trained on. Copy before writing to one."""
+    """Return the spectra that the model was trained on. Copy one before you change it."""
     return spectra_of(env.dataset_folder() / "public.csv.gz")
 
 
@@ -160,7 +160,7 @@ def test_a_batch_and_each_of_its_spectra(predictor: Any, spectra: list[dict[str,
     np.testing.assert_allclose(values_of(batch), expected, rtol=1e-9)
     single_results = [predictor.result(datum) for datum in spectra[:5]]
     np.testing.assert_allclose(values_of(single_results), expected[:5], rtol=1e-9)
-    assert np.unique(expected[:, 0]).size > 5  # different enough for exchanged rows to be noticed
+    assert np.unique(expected[:, 0]).size > 5  # different enough for a test to notice exchanged rows
     assert predictor.batch_invoke([]) == {"predictions": []}
 
 
@@ -229,7 +229,7 @@ def with_keys(**values: Any) -> Callable[[dict[str, Any]], Any]:
 def test_spectra_that_are_invalid(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    """The spectrum is refused alone and in a batch, where the message names it."""
+    """The spectrum is refused both alone and in a batch, whose message names it."""
     for call, name in ((predictor.result, "the spectrum"), (lambda datum: batch(datum), "spectrum 2")):
 
         def batch(datum: Any) -> Any:
@@ -271,7 +271,7 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 def test_spectra_that_the_submission_refuses(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    """Spectra with other channels than the training data are refused: preprocess.py makes other bins of them."""
+    """Spectra whose channels differ from those of the training data are refused: their bins differ too."""
     with pytest.raises(ClientError, match="are the wavenumbers the channels that it was trained on") as raised:
         predictor.result(change(spectra[0]))
     assert details in raised.value.details[0]
@@ -286,7 +286,7 @@ def test_a_batch_of_different_channels(predictor: Any, spectra: list[dict[str, A
 
 
 def test_a_model_without_expected_errors(env: SageMakerEnv, spectra: list[dict[str, Any]], tmp_path: Path) -> None:
-    """train.py alone writes a model like this."""
+    """If train.py runs on its own, it writes such a model."""
     shutil.copytree(env.model_folder(), tmp_path / "model")
     (tmp_path / "model/expected_error.json").unlink()
     predictor = support.core_assays().CoreAssays().predictor(SageMakerEnv(tmp_path, {}))
@@ -313,7 +313,7 @@ print(json.dumps([results, model_fn(sys.argv[1] + "/model").predict(inputs).toli
 
 
 def test_another_submission(core_data_file: bytes, tmp_path: Path) -> None:
-    """A submission whose functions return other types, and whose only modules are train.py and preprocess.py."""
+    """The submission's functions return other types, and its only modules are train.py and preprocess.py."""
     support.write_code(tmp_path / "code", {"train.py": support.OTHER_TRAIN, "preprocess.py": support.OTHER_PREPROCESS})
     env = training_folder(tmp_path / "ml", core_data_file, encode({"scale": 0.5}))
     result = run_front(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")

@@ -114,7 +114,7 @@ def distribution(name: str) -> metadata.Distribution | None:
 def test_a_job_needs_the_archive_alone(
     connected: Client, core_code: Path, core_sources: Path, core_data_file: bytes, tmp_path: Path
 ) -> None:
-    """Outside this checkout, the container's packages produce the same data file, or name what is missing."""
+    """Outside this checkout, a job with the archive produces the same data file, or names what is missing."""
     client, address = connected, url_of("assays")
     client.s3.delete_object(Bucket=BUCKET, Key="assays/datasets/first/public.csv.gz")
     client.put("assays/sources/oxides/assays.csv", "sample,SiteID,DepthFrom,DepthTo,Al2O3 (%),CuPTC\na,D1,0,1,15,5\n")

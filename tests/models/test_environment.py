@@ -68,7 +68,7 @@ def test_an_environment_without_variables() -> None:
 
 
 def test_which_kind_comes_first() -> None:
-    """A dataset has precedence over a training job, and that over a model version; every kind reads all variables."""
+    """Datasets take precedence over training jobs, and these over model versions; every kind reads all variables."""
     env, values = attributes(*ALL)
     assert env.env_type is SageMakerEnvType.DATASET
     assert values == ["houses-2026", "houses-train-1", "houses-1-0", "houses", "house_prices.HousePrices", True]
@@ -135,7 +135,7 @@ def write_hyperparameters(folder: Path, text: str) -> SageMakerEnv:
 
 
 def test_hyperparameters(tmp_path: Path) -> None:
-    """SageMaker's own hyperparameters, which are plain texts, are left out."""
+    """SageMaker's own hyperparameters, which are plain strings, are left out."""
     assert SageMakerEnv(tmp_path, {}).hyperparameters() == {}
     values = {"fit": {"alpha": 0.1, "on": True}, "name": "ridge"}
     sagemaker_settings = {"sagemaker_program": "job.py", "_tuning_objective_metric": "validation:score"}

@@ -1,4 +1,4 @@
-"""Hyperparameters of any JSON type, converted to the texts that SageMaker allows."""
+"""Hyperparameters of any JSON type, converted to the strings that SageMaker allows."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""recore.model imports only itself, the standard library and the container's packages: a job's archive has no more."""
+"""recore.model imports only itself, the standard library and the container's packages: a job has nothing else."""
 
 import ast
 import sys

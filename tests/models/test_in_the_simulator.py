@@ -1,4 +1,4 @@
-"""A model class in the simulator, from its dataset to its records, and afterwards on this machine."""
+"""A model class in the simulator, from its dataset to its records, and then loaded on this machine."""
 
 import json
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
 
 
 def test_the_code_of_a_job(tmp_path: Path) -> None:
-    """The archive has the user's files and this package, no caches, links or hidden files, and is reproducible."""
+    """The archive is reproducible, and has the user's files and this package but no caches, links or hidden files."""
     folder = write_house_prices(tmp_path / "code")
     for name in ("deep/__pycache__", ".git"):
         (folder / name).mkdir(parents=True)
@@ -110,7 +110,7 @@ def test_the_code_of_a_job(tmp_path: Path) -> None:
 
 
 def test_packages_that_can_be_included(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package travels with all its files, a module alone, and their parents only with __init__.py."""
+    """A package is included with all its files, a module alone, and of their parents only __init__.py."""
     for name in ("units.py", "other.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py", "deep/.hidden"):
         path = tmp_path / "packages/company" / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -89,7 +89,7 @@ def test_downloads_need_a_session(tmp_path: Path) -> None:
 
 
 def test_a_dataset(env: LocalEnv, client: Client, root: str) -> None:
-    """A dataset is deleted with its folders, but not those of a dataset whose name begins in the same way."""
+    """A dataset is deleted with its folders, but a dataset whose name begins with the same characters is not."""
     for name, text in {"d/a.csv": "a", "d/sub/": "", "d/sub/b.csv": "b", "d-2/c.csv": "c"}.items():
         client.put(f"{root}/datasets/{name}", text)
     env.download_dataset("d")

@@ -1,7 +1,7 @@
 """ML2P's own tests, run on this package.
 
 They run from a copy of ML2P's repository that the environment variable RECORE_ML2P names. A plugin replaces ML2P's
-modules with ours, and makes the fake clock of its tests accept the time zone that current versions of botocore pass.
+modules with ours, and lets the fake clock in its tests accept the time zone that current versions of botocore pass.
 """
 
 import os
@@ -16,7 +16,7 @@ from support.checkout import ROOT, environment
 
 COPY = os.environ.get("RECORE_ML2P")
 FILES = ("test_core.py", "test_docker.py", "test_errors.py", "test_hyperparameters.py")
-# their tracebacks must come from a file ml2p/docker.py
+# these expect tracebacks from a file ml2p/docker.py
 PINNED = (
     "TestML2PDockerTrain::test_training_exception",
     "TestML2PDockerGenerateDataset::test_generate_dataset_exception",
@@ -45,7 +45,7 @@ CONFTEST = "from .fixtures import data_fixtures, fake_utcnow, fake_uuid4, moto_s
 @pytest.mark.machine
 @pytest.mark.skipif(not COPY, reason="RECORE_ML2P does not name a copy of ML2P's repository")
 def test_ml2ps_own_tests(tmp_path: Path) -> None:
-    """113 of the 115 tests pass; the other two need files with ML2P's names."""
+    """113 of the 115 tests pass; the other two need files that have the names of ML2P's."""
     tests = Path(COPY or "", "tests")
     (tmp_path / "tests").mkdir()
     for name in (*FILES, "__init__.py", "fixtures.py"):

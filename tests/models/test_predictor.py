@@ -135,7 +135,7 @@ def test_a_record_id_of_a_subclass(recording: Any, connected: Client, root: str)
 
 
 def test_a_subclass_writes_records_itself(recording: Any, connected: Client, root: str) -> None:
-    """The predictor's client is created only once, in a server too."""
+    """The predictor creates its client only once, even in a server."""
 
     class Writing(Doubling):
         def record_invoke(self, datum: Any, prediction: dict[str, Any]) -> None:
@@ -161,7 +161,7 @@ def test_a_record_is_strict_json(recording: Any, connected: Client, root: str) -
 
 
 def test_values_that_flask_writes(recording: Any, connected: Client, root: str) -> None:
-    """Values are written as Flask writes them, with and without numbers that are not finite."""
+    """Values are written as Flask writes them, whether or not they contain numbers that are not finite."""
     values = {"cost": Decimal("1.50"), "day": datetime.date(2026, 2, 1), "id": uuid.UUID(int=7), "site": Site("north")}
     for x in (1, float("nan")):
         Doubling(recording).invoke({"x": x} | values)

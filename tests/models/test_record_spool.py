@@ -25,7 +25,7 @@ from recore.simulator.server import BUCKET
 def spool_of(connected: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., RecordSpool]:
     """Return a function that creates a spool below the test's folder."""
     monkeypatch.setattr(record_spool.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(record_spool, "DRAIN", 60)  # the machine may be busy
+    monkeypatch.setattr(record_spool, "DRAIN", 60)  # seconds, because the machine may be busy
     return RecordSpool
 
 
@@ -49,7 +49,7 @@ def test_records_in_several_files(spool_of: Callable[..., RecordSpool], client: 
 def test_a_bucket_that_is_created_later(
     spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Records are kept until then; one line gives the reason."""
+    """Records are kept until the bucket exists; one line gives the reason."""
     bucket, output = f"late-{next(numbers)}-{os.getpid()}", ""
     spool = spool_of()
     for number in range(10):
@@ -147,7 +147,7 @@ def test_an_uploader_that_is_killed_while_it_writes_the_last_records(
     spool.put(bucket, "records/record", b"{}")
     closing = threading.Thread(target=spool.close)
     closing.start()
-    wait_until(lambda: bool(spool._process.stdin and spool._process.stdin.closed))  # the end was announced
+    wait_until(lambda: bool(spool._process.stdin and spool._process.stdin.closed))  # the uploader has been told to end
     spool._process.kill()
     client.s3.create_bucket(Bucket=bucket)
     closing.join()
@@ -171,7 +171,7 @@ def test_an_uploader_that_does_not_work(
 def test_s3_does_not_answer(
     spool_of: Callable[..., RecordSpool], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The server does not wait forever, and reports what is lost."""
+    """The server does not wait forever, and reports the records that are lost."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr(record_spool, "DRAIN", 3)
     spool = spool_of()
@@ -204,7 +204,7 @@ def test_a_record_that_s3_never_accepts(
 def test_a_disk_that_is_full(
     spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A record is dropped; when there is space again, later ones are written."""
+    """A record is dropped; once there is space again, later ones are written."""
     prefix = f"spool-{next(numbers)}"
     spool = spool_of()
     spool.put(BUCKET, f"{prefix}/before", b"{}")
@@ -221,7 +221,7 @@ def test_a_disk_that_is_full(
 def test_a_partly_written_record_does_not_affect_others(
     spool_of: Callable[..., RecordSpool], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk becomes full, and later has space again."""
+    """The disk becomes full while the record is written, and later has space again."""
     prefix, spool, write = f"spool-{next(numbers)}", spool_of(), os.write
     for number in range(3):
         with monkeypatch.context() as context:
@@ -237,7 +237,7 @@ def test_a_partly_written_record_does_not_affect_others(
 
 
 def test_the_end_comes_before_sagemaker_kills_a_server() -> None:
-    """SageMaker kills a server after 30 seconds, and the program itself needs some of them."""
+    """SageMaker kills a stopped server after 30 seconds, of which the program itself needs some."""
     assert http_server.GRACE + record_spool.DRAIN + record_spool.MARGIN <= 29
 
 
@@ -251,7 +251,7 @@ def test_after_the_end(spool_of: Callable[..., RecordSpool], caplog: pytest.LogC
 
 
 def test_a_record_that_was_cut_off(client: Client, connected: Client, tmp_path: Path) -> None:
-    """The folder is in the state in which a killed server, or one with a full disk, leaves it."""
+    """The folder is as a killed server, or one with a full disk, leaves it."""
     prefix = f"spool-{next(numbers)}"
     folder = tmp_path / "spool"
     folder.mkdir()

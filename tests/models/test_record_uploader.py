@@ -1,4 +1,4 @@
-"""The records that the uploader drops and those that it keeps. The tests control its pauses."""
+"""Which records the uploader drops and which it keeps. The tests control its pauses."""
 
 import os
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def nothing() -> None:
 
 
 def test_a_record_that_s3_refuses_because_of_its_content(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
-    """The record is given up, although no other record is written."""
+    """The record is dropped, although no other record is written."""
     steps = Steps()
     steps.left = [nothing] * (MOST_ATTEMPTS - 1)
     RecordWriter(steps).write(BUCKET, "moto does not take\n", b"{}")
@@ -38,7 +38,7 @@ def test_a_record_that_s3_refuses_because_of_its_content(connected: Client, capf
 
 
 def test_failures_of_an_outage_do_not_count(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
-    """However many they are, the record is kept; only refusals while other records are written count."""
+    """However many failures there are, the record is kept; only refusals while other records are written count."""
     bucket, steps = f"outage-{next(numbers)}-{os.getpid()}", Steps()
     writer = RecordWriter(steps)
     other = [nothing] * MOST_ATTEMPTS + [lambda: writer.write(BUCKET, f"other/{bucket}", b"{}")]

@@ -97,7 +97,7 @@ def test_the_environment_of_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.slow
 def test_records_of_the_plain_container(client: Client, tmp_path: Path) -> None:
-    """Each worker has a predictor and calls teardown. It may end before all records are written."""
+    """Each worker has a predictor and calls its teardown. A worker may end before all records are written."""
     with served_script(tmp_path, **recording(client, "plain"), SAGEMAKER_MODEL_SERVER_WORKERS="2") as server:
         for number in range(30):
             server.invoke({"instances": [{"area": number}, {"area": -number}]})

@@ -1,4 +1,4 @@
-"""A browser for the tests of reports, and fixtures for those of `recore validate`."""
+"""A browser for the tests of reports, and fixtures for the tests of `recore validate`."""
 
 from support.browser import chromium
 from support.validations import linear_submission, numbers, small_file, validate_changed

@@ -34,7 +34,7 @@ def numbers(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def channels(data: pd.DataFrame) -> pd.DataFrame:
-    """Return the spectra, channels in descending order of wavenumber."""
+    """Return the spectra, with channels in descending order of wavenumber."""
     names = [name for name in data if name not in IDS and name not in DETECTION_LIMITS]
     return data[sorted(names, key=float, reverse=True)]
 
@@ -104,7 +104,7 @@ def test_assays(numbers: Path, public: pd.DataFrame) -> None:
     assert written["missing"].tolist() == measured.isna().sum().tolist()
     np.testing.assert_allclose(written["q0.75"], measured.quantile(0.75), rtol=1e-12)
     for name, limit in DETECTION_LIMITS.items():
-        at_limit = int((measured[name] == limit / 2).sum())  # the sample's laboratory reports half of the limit
+        at_limit = int((measured[name] == limit / 2).sum())  # the sample reports half of the limit
         if at_limit >= max(3, 0.01 * measured[name].count()):
             assert written["at limit"][name] == at_limit
 
@@ -120,7 +120,7 @@ def test_correlations(numbers: Path, public: pd.DataFrame) -> None:
 
 
 def test_nearest_neighbours(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
-    """The expected values come from all distances between rows; the report searches a tree of scores."""
+    """The expected values come from all pairwise distances; the report searches a tree of scores."""
     both = channels(pd.concat([public, pd.read_csv(sample / "private/private.csv.gz", index_col=0)])).to_numpy()
     snv = (both - both.mean(axis=1, keepdims=True)) / both.std(axis=1, keepdims=True)
     square = np.maximum((snv**2).mean(axis=1)[:, None] * 2 - 2 * snv @ snv.T / snv.shape[1], 0)
@@ -169,7 +169,7 @@ def test_two_samples_are_distinguished_only_if_they_differ() -> None:
     assert one.usual == ()
 
 
-# ---- files with something wrong ----------------------------------------------------------------------------
+# ---- files with defects ------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ def test_a_few_rows_are_enough(explore_changed: Callable[..., Page], rows: int) 
 
 
 def test_repeats_are_found_despite_noise(explore_changed: Callable[..., Page]) -> None:
-    """Some rows are measured twice, the second time with other noise and in another hole."""
+    """Some rows are measured twice, the second time with different noise and in another hole."""
 
     def twice(data: pd.DataFrame) -> pd.DataFrame:
         random = np.random.default_rng(0)

@@ -31,7 +31,7 @@ def make_explore(folder: Path, sample: Path) -> None:
 
 
 def make_long_names(folder: Path, sample: Path) -> None:
-    """Write a report on data with long hole names and few assays, one of which has values of zero."""
+    """Write a report on data with long hole names and few targets; one of the targets has values of zero."""
     data = pd.read_csv(sample / "public/public.csv.gz", index_col=0)
     data["SiteID"] = "A drill hole with quite a long name, number " + data["SiteID"]
     data = data.drop(columns=[name for name in data if name.endswith("PPM") and name not in ("CuPPM", "AuPPM")])
@@ -121,7 +121,7 @@ def test_a_window_that_becomes_narrow(chromium: Any, page: Path) -> None:
 
 
 def chosen_on_paper(report: OpenReport) -> set[int]:
-    """Return the numbers of the choices whose series are drawn while the page is printed."""
+    """Return the indices of the choices whose series are drawn when the page is printed."""
     return set(
         report.tab.evaluate("""() => {
             dispatchEvent(new Event("beforeprint"));
@@ -146,7 +146,7 @@ def test_a_print_is_small_and_shows_the_chosen_target(chromium: Any, page: Path)
 
 
 def test_empty_targets_take_one_line(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
-    """Targets without assays are in no figure or table of the page, but in the CSV file and in a collapsed line."""
+    """Targets without assays are only in the CSV file and in a collapsed line, not in the page's figures or tables."""
     folder = make_once(tmp_path_factory, "layout long names", lambda folder: make_long_names(folder, sample))
     numbers = pd.read_csv(folder / "report/assays.csv")
     empty = numbers["assay"][numbers["measured"] == 0].tolist()

@@ -93,7 +93,7 @@ def test_text_is_never_markup(tmp_path: Path) -> None:
     assert len(re.findall(r"<script\b", text)) == 3
     assert "<img" not in text
     assert "<a href='http" not in text
-    assert r"\u0026amp;lt;%{x}" in text  # in plots, which would otherwise show an unescaped text as a different one
+    assert r"\u0026amp;lt;%{x}" in text  # in plots, which would otherwise interpret the text as markup
     assert r"\u0026lt;%{x}" not in text
     assert not re.search(r'(src|href)="(?!#|data:|r/)', text)
 

@@ -1,4 +1,4 @@
-"""The pictures of reports in the documentation: each shows text and a figure."""
+"""The documentation's pictures of reports: each shows text and a figure."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from support.pictures import read_png
 
 from recore.report.page.looks import COLOURS
 
-SIMILAR = 30  # of 255, for each channel: lines have soft edges, and some are transparent
+SIMILAR = 30  # of 255 levels, for each colour channel: lines have soft edges, and some are transparent
 
 
 @pytest.mark.parametrize("name", ["explore", "validate", "run"])

@@ -29,7 +29,7 @@ from recore.report.run.run_report import report_run, write_report
 
 @pytest.fixture
 def run_copy(runs: Runs, tmp_path: Path) -> Path:
-    """Return a copy of the good run, alone in its folder, that a test may change."""
+    """Return a copy of the good run, alone in its folder; a test may change it."""
     return Path(shutil.copytree(runs.good, tmp_path / "runs/mine"))
 
 
@@ -113,7 +113,7 @@ def test_large_residuals_are_drawn_within_the_stated_number() -> None:
     assert rows_to_draw(measured[:3], predicted[:3]).tolist() == sorted([1, 2], key=lambda row: -residuals[row])
 
 
-# ---- what it must not hold ------------------------------------------------------------------------------------
+# ---- what it must not contain ----------------------------------------------------------------------------------
 
 
 def drawn_numbers(page: Path) -> set[float]:
@@ -135,7 +135,7 @@ def drawn_numbers(page: Path) -> set[float]:
 
 
 def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) -> None:
-    """One value can match by chance, thousands cannot. The public assays are found in the same way."""
+    """One value can match by chance, but thousands cannot. A control finds the public assays in the same way."""
     shown = public[list(TARGETS)].to_numpy().ravel()
     secret = pd.read_csv(runs.actual, index_col=0, float_precision="round_trip")[list(TARGETS)].to_numpy().ravel()
     secret = secret[~np.isnan(secret)]
@@ -231,7 +231,7 @@ def test_missing_files_are_named_and_everything_else_is_reported(
     ("path", "name"), [(".", "work"), ("..", "home"), ("../mine", "mine"), ("dist/mine.tar.gz", "mine.tar.gz")]
 )
 def test_the_submission_has_the_name_of_its_folder_or_archive(run_copy: Path, path: str, name: str) -> None:
-    """This holds even if the run was started in a folder of another machine."""
+    """This holds even if the run was started on another machine."""
 
     def start(record: dict[str, Any]) -> None:
         record["submission"]["path"], record["folder"] = path, "/home/work"

@@ -31,11 +31,11 @@ def run(runs: Runs, tmp_path: Path) -> Path:
     return tmp_path / "runs/mine"
 
 
-LEGENDS = {"r2", "costs", "history", "change", "predicted-measured"}  # of figures that a run may have
+LEGENDS = {"r2", "costs", "history", "change", "predicted-measured"}  # names of figures that have one
 
 
 def assert_report_works(chromium: Any, page: Path, scheme: str) -> None:
-    """The browser reports no error, every figure is drawn, labelled for mouse and keyboard, and printable."""
+    """Check that there is no error, and that every figure is drawn, labelled for mouse and keyboard, and printable."""
     with open_report(chromium, page, scheme) as report:
         assert_usable(report, page, "Run ", LEGENDS & set(report.figures()))
         assert report.tab.locator("svg a").count() == 0

@@ -75,7 +75,7 @@ def test_errors_are_those_of_the_predictions(numbers: Path) -> None:
 
 @pytest.mark.slow
 def test_the_templates_predictions_are_of_holes_that_were_held_out(small_file: Path) -> None:
-    """Its fit is called as train.py calls it, on the same folds. Without time, only optional fits are skipped."""
+    """fit() is called as train.py calls it, on the same folds. If time is short, only optional fits are skipped."""
     import train
     from challenge.fitting import fit_model
     from challenge.training import read
@@ -168,7 +168,7 @@ def test_learning_curve(numbers: Path) -> None:
 def test_the_sensitivity_of_a_linear_model_is_its_coefficients(
     numbers: Path, small_file: Path, linear_submission: Path
 ) -> None:
-    """It is computed at all probe rows, or at a few if there is no time for more, which the note says."""
+    """It is computed at all probe rows or, as the note then says, at a few if there is no time for more."""
     inputs, targets = preprocess(small_file)
     model = Ridge(ALPHA).fit(inputs, targets.fillna(targets.mean()))
     expected = model.coef_ * inputs.std(ddof=0).to_numpy()

@@ -36,7 +36,7 @@ def test_nothing_is_left_in_a_submissions_folder(numbers: Path, linear_submissio
 def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
     tmp_path: Path, linear_submission: Path, small_file: Path
 ) -> None:
-    """An exception and a process that ends are each reported, and the other values are drawn."""
+    """An exception and the end of the process are both reported, and the other values are drawn."""
     shutil.copytree(linear_submission, tmp_path / "s")
     fails = (
         "if strength == 3: raise ValueError('three')\n    if strength == 4: import os; os._exit(9)\n    return Ridge"

@@ -9,7 +9,7 @@ from support.scripts import reason_of, run_here
 
 @pytest.fixture
 def refused_here(tmp_path: Path) -> Callable[..., str]:
-    """Return a function that runs a script in this process, where it must fail with one line, which it returns."""
+    """Return a function that runs a script in this process, where it must fail, and returns its one error line."""
 
     def run_it(*command: object, output: Path | None = None) -> str:
         return reason_of(run_here(*command, cwd=tmp_path), output)

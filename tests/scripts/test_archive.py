@@ -1,4 +1,4 @@
-"""The uploaded files, and those that the Unearthed CLI reads."""
+"""The files that are uploaded, and those that the Unearthed CLI reads."""
 
 import ast
 import json

@@ -32,7 +32,7 @@ def channels(data: pd.DataFrame) -> list[str]:
     return [name for name in data if name.replace(".", "").isdigit()]
 
 
-# Each message gives the location and the reason. Between them pyarrow names the row if it uses one thread only.
+# Each message gives the location and the reason; pyarrow adds the row between the two if it uses only one thread.
 EMPTY = ("index 17, channel {}:", "empty or not finite")
 CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], tuple[str, ...]]] = {
     "text in a channel": (lambda d, c: changed(d, 17, c, "abc"), ("column '{}':", "not a number: 'abc'")),
@@ -123,7 +123,7 @@ def test_any_text_is_data_or_a_data_error(text: str, tmp_path_factory: pytest.Te
         try:
             inputs, _ = preprocess.preprocess(path)
         except preprocess.DataError as error:
-            assert str(path) in str(error)  # noqa: PT017 - either is right
+            assert str(path) in str(error)  # noqa: PT017 - either outcome is valid
         else:
             assert np.isfinite(inputs).all(axis=None)
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from support.checkout import ROOT, copy_scripts
 
-# For each step: the host and container folders that the client mounts, and the variables that it adds.
+# By step, the host and container folders that the client mounts, and the variables that it adds.
 STEPS = {
     "preprocess.py": (
         {
@@ -44,7 +44,7 @@ STEPS = {
 
 
 def run_in_container(project: Path, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a project's script without arguments in a place where /opt/ml contains only what the client mounts for it."""
+    """Run a project's script without arguments where /opt/ml contains only what the client mounts for that script."""
     mounts, variables = STEPS[script]
     command = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt/ml", "--bind", str(project), "/opt/ml/code"]
     for host, inside in mounts.items():

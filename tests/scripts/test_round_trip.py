@@ -15,7 +15,7 @@ import preprocess
 import train
 from challenge.files import DataError
 
-TOLERANCE = 1e-9  # relative: the last bits of a matrix product depend on the number of rows
+TOLERANCE = 1e-9  # relative, because the last bits of a matrix product depend on the number of rows
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_single_rows(model: object, lines: list[str], expected: np.ndarray) -> N
 
 
 def test_a_line_without_an_end(model: object, lines: list[str], expected: np.ndarray) -> None:
-    """The request has the form that curl --data sends."""
+    """The request has the form in which curl --data sends it."""
     np.testing.assert_allclose(served(model, lines[1].strip()), expected[:1], rtol=TOLERANCE)
     assert train.input_fn(lines[0].strip(), "text/csv").shape == (0, len(lines[0].split(",")) - 1)
 

@@ -93,7 +93,7 @@ def test_a_perfect_prediction_scores_the_sum_of_the_weights() -> None:
 def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) -> None:
     actual, predicted = frames(1, 12, 0)
     actual["CuPPM"], actual.loc[1:, "AuPPM"] = np.nan, np.nan
-    predicted.loc[0, 7] = np.nan  # in copper's column: no value was measured there
+    predicted.loc[0, 7] = np.nan  # copper, which was never measured
     write_csv(tmp_path / "actual.csv.gz", actual.drop(columns="ZnPPM"))
     predicted.to_csv(tmp_path / "predicted.csv", header=False, index=False)
     arguments = ("--actual", tmp_path / "actual.csv.gz", "--predicted", tmp_path / "predicted.csv")
@@ -109,9 +109,9 @@ def test_targets_that_are_not_measured_are_left_out_and_named(tmp_path: Path) ->
 
 
 def test_a_target_without_predictions_scores_0_and_is_named(tmp_path: Path) -> None:
-    """The target was never measured in the training data."""
+    """Such a target was never measured in the training data."""
     actual, predicted = frames(3, 12, 0)
-    actual.iloc[1:, 0] = np.nan  # and one with a single assay, which is not scored
+    actual.iloc[1:, 0] = np.nan  # silver has a single assay, so it is not scored
     predicted[[0, 7]] = np.nan
     write_csv(tmp_path / "actual.csv.gz", actual)
     predicted.to_csv(tmp_path / "predicted.csv", header=False, index=False)
@@ -207,7 +207,7 @@ def test_score_py_does_not_import_scikit_learn() -> None:
 
 
 def test_missing_files_and_unknown_arguments(refused, tmp_path: Path) -> None:
-    """The first error is checked in a process, which ends as it does for other errors."""
+    """The first error is tested in a separate process, which ends as it does for other errors."""
     assert "none.csv.gz" in refused(ROOT / "score.py", "--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
     for arguments in (("--unknown", "y"), ("--predicte", "x"), ("--output", "details.json")):
         assert run_here(ROOT / "score.py", *arguments, cwd=tmp_path).returncode == 2

@@ -1,6 +1,6 @@
 """`python train.py`: its arguments, its output and the files that it writes.
 
-The fixture `project` is the output of processes; a fork, whose fit() is fast, is trained in this process.
+The scripts of the fixture `project` ran in separate processes; a fork, whose fit() is fast, is trained in this one.
 """
 
 import json
@@ -52,7 +52,7 @@ def some_rows(public: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture
 def fork(tmp_path: Path) -> Path:
-    """Return a submission whose fit() is a different one that returns only the model."""
+    """Return a submission with a different fit(), which returns only the model."""
     folder = copy_scripts(tmp_path / "fork")
     (folder / "train.py").write_text(FIT)
     return folder
@@ -100,7 +100,7 @@ def test_a_model_without_held_out_predictions_is_fitted_again_for_each_fold(
     held_out = pd.read_csv(fork / "model/held_out.csv", index_col=0)
     for _, rows in some_rows.groupby("SiteID"):
         predicted = held_out.loc[rows.index, "CuPPM"]
-        assert predicted.nunique() == 1  # the mean of the other folds, which have no rows from this hole
+        assert predicted.nunique() == 1  # the mean of the other folds, which contain no rows of this hole
         assert predicted.iloc[0] != pytest.approx(some_rows["CuPPM"].mean(), abs=1e-9)
     assert "validation:score=" in text
 
@@ -133,7 +133,7 @@ def test_known_arguments_are_not_reported_as_ignored(project: Path) -> None:
 
 
 def test_a_class_of_train_py_can_be_loaded_if_the_module_is_imported(fork: Path, some_rows: pd.DataFrame) -> None:
-    """If train.py is run as a script, it is __main__, which is a different module in the server."""
+    """If train.py is run as a script, its module is __main__, which is another module in the server."""
     trained(fork, some_rows, "--folds", 0)
     model = (fork / "model/model.pkl").read_bytes()
     assert b"__main__" not in model

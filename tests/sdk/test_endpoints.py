@@ -33,7 +33,7 @@ def input_fn(body, content_type):
 def predict_fn(values, number):
     return [value + number for value in values]
 """
-# The builder's script serves what the trainer's script writes.
+# The ModelBuilder's script, which serves the model that the trainer's script writes.
 TRAINING = """
 import os, pathlib
 data = pathlib.Path(os.environ["SM_CHANNEL_TRAINING"], "numbers.csv").read_text().split(",")
@@ -63,7 +63,7 @@ def source(variables: dict[str, str]) -> str:
 
 
 def create_config(source: str, **added: str) -> EndpointConfig:
-    """Create a configuration whose variants each add a number, name=number."""
+    """Create a configuration with variants that each add a number, given as name=number."""
     variants = []
     for name, number in added.items():
         environment = {

@@ -98,7 +98,7 @@ class Sources:
         return TrainingStep(name="Train", step_args=trainer.train(data), **members)
 
     def tune(self, **members: Any) -> Any:
-        """Return a tuning job's arguments: of its two training jobs, the one with depth 2 is the best."""
+        """Return a step for a tuning job with two training jobs, of which the one with depth 2 is the best."""
         from sagemaker.core.parameter import CategoricalParameter
         from sagemaker.core.shapes import OutputDataConfig
         from sagemaker.mlops.workflow.steps import TuningStep
@@ -153,7 +153,7 @@ def serving(s3: Any, session: Any, data: Any) -> Any:
 
 @pytest.mark.usefixtures("sandbox")
 def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any) -> None:
-    """The pipeline has all steps, all types of parameters, property references, Join and JsonGet; a second run hits."""
+    """The pipeline has all steps, all parameter types, references, Join and JsonGet; a second run has cache hits."""
     from sagemaker.core.transformer import Transformer
     from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
     from sagemaker.core.workflow.execution_variables import ExecutionVariables
@@ -267,7 +267,7 @@ def test_conditions(session: Any) -> None:
 
 @pytest.mark.usefixtures("sandbox")
 def test_retry_policies(sources: Sources, session: Any) -> None:
-    """There are policies of both classes; neither applies to a script that fails."""
+    """The step has policies of both classes, but neither applies to a script that fails."""
     from sagemaker.mlops.workflow.retry import (
         SageMakerJobExceptionTypeEnum,
         SageMakerJobStepRetryPolicy,
@@ -288,7 +288,7 @@ def test_retry_policies(sources: Sources, session: Any) -> None:
 
 @pytest.mark.usefixtures("sandbox")
 def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
-    """References to lists by name and number, keys of maps, a tuning job's jobs and a file on S3; then cache hits."""
+    """Steps refer to list items by name or number, map keys, a tuning job's jobs and a file on S3; then caches hit."""
     from sagemaker.core.workflow.conditions import ConditionEquals
     from sagemaker.core.workflow.execution_variables import ExecutionVariables
     from sagemaker.core.workflow.functions import Join, JsonGet
@@ -343,7 +343,7 @@ def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
 
 
 def test_resources(session: Any) -> None:
-    """The resources of sagemaker-core, and a definition that is refused with the step and the reason."""
+    """sagemaker-core's resources work, and an invalid definition is refused with the step and the reason."""
     from sagemaker.core.resources import Pipeline, PipelineExecution
     from sagemaker.core.workflow.conditions import ConditionLessThan
     from sagemaker.core.workflow.parameters import ParameterString

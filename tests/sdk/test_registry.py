@@ -69,7 +69,7 @@ def test_registered_versions(s3: Any) -> None:
 
 
 def test_the_latest_approved_version_and_the_one_before(s3: Any) -> None:
-    """A model is created from the latest approved version and, after that one is rejected, from the one before."""
+    """A model is created from the latest approved version or, once that one is rejected, from the one before it."""
     group = f"group-{next(numbers)}"
     formats = {"content_types": ["text/csv"], "response_types": ["text/csv"]}
     arns = [
@@ -93,7 +93,7 @@ def test_the_latest_approved_version_and_the_one_before(s3: Any) -> None:
 
 
 def test_a_package_without_a_group(s3: Any) -> None:
-    """The SDK also sends an approval status."""
+    """The SDK sends an approval status even for such a package."""
     name = f"package-{next(numbers)}"
     arn = builder(s3, "alone").register(
         model_package_name=name,

@@ -36,7 +36,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 numbers = itertools.count()
 
-# a model unrelated to the challenge: it adds the mean of a column of numbers to each request
+# a model unrelated to the challenge: it adds the mean of the training data to each number in a request
 SCRIPT = """
 import argparse, os, pathlib
 

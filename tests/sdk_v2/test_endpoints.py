@@ -60,7 +60,7 @@ FAILING = "def model_fn(model_dir):\n    raise LookupError('no weights here')\n"
 
 
 def predicted(rows: Any) -> numpy.ndarray:
-    """Return the trained model's predictions, which are exact because its training data are."""
+    """Return the trained model's predictions, which are exact because its training data have no noise."""
     return 4 * (3 * rows[:, 0] - rows[:, 1] + 2)
 
 
@@ -125,7 +125,7 @@ def delete(predictor: Predictor) -> None:
 
 @pytest.fixture
 def predictors(session: Session) -> Iterator[list[Predictor]]:
-    """Return a list of predictors; a test's remaining endpoints are deleted at its end."""
+    """Return a list for a test's predictors; endpoints that remain in it are deleted when the test ends."""
     predictors: list[Predictor] = []
     yield predictors
     names = {predictor.endpoint_name for predictor in predictors}

@@ -75,7 +75,7 @@ FAMILIES = [
 def test_from_training_to_an_endpoint(
     family: type[Framework], version: dict[str, str], text: str, formats: tuple[Any, Any], tmp_path: Path
 ) -> None:
-    """For PyTorch, the SDK puts the script beside the model before it deploys the model."""
+    """For PyTorch, the SDK puts the script beside the model before it deploys it."""
     (tmp_path / "job.py").write_text(text)
     members = {"entry_point": str(tmp_path / "job.py"), "role": ROLE, "hyperparameters": {"slope": 2.0}}
     estimator = fitted(family(instance_count=1, instance_type=INSTANCE, **version, **members))

@@ -75,7 +75,7 @@ def test_a_pipeline_of_older_classes(tmp_path: Path, s3: Any) -> None:
         instance_type=INSTANCE,
         accept="text/csv",
         output_path=f"s3://{BUCKET}/older/both",
-        entry_point=str(tmp_path / "inference.py"),  # a step puts this beside the model
+        entry_point=str(tmp_path / "inference.py"),  # a step puts this script beside the model
     )
     steps = [prepared, trained, register, created, transformed, both]
     pipeline = Pipeline("older", steps=steps, sagemaker_session=session)

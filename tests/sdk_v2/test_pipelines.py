@@ -108,7 +108,7 @@ def make_estimator(source: Path, session: PipelineSession, **members: Any) -> SK
 
 
 def train(source: Path, prepared: ProcessingStep, session: PipelineSession) -> TrainingStep:
-    """Return a step that cannot be cached, because its arguments differ in each execution."""
+    """Return a step that never has a cache hit, because its arguments differ in each execution."""
     settings = {
         "factor": factor,
         "epochs": epochs,
@@ -203,7 +203,7 @@ def transform(name: str, model: Any, rows: Any, session: PipelineSession, cached
 
 @pytest.fixture(scope="module")
 def executions(source: Path, sandbox: None) -> list[_PipelineExecution]:
-    """Run two executions of a pipeline with all steps that create a resource, each with its own sources, to the end."""
+    """Run two executions, with separate sources, of a pipeline with all steps that create a resource, to the end."""
     session = PipelineSession()
     prepared = prepare(source, session)
     trained, tuned = train(source, prepared, session), tune(source, prepared, session)
@@ -277,7 +277,7 @@ def test_the_best_model_of_a_tuning_job(execution: _PipelineExecution) -> None:
 
 
 def test_a_second_execution_has_the_hits_that_are_enabled(executions: list[_PipelineExecution]) -> None:
-    """Train has caching enabled, too, but its hyperparameters contain the execution's ID."""
+    """Caching is also enabled for Train, but its hyperparameters contain the execution's ID."""
     first, second = map(steps_of, executions)
     assert not any("CacheHitResult" in step for step in first.values())
     hits = {name: step["CacheHitResult"] for name, step in second.items() if "CacheHitResult" in step}
@@ -287,7 +287,7 @@ def test_a_second_execution_has_the_hits_that_are_enabled(executions: list[_Pipe
 
 
 def test_the_other_branch_fails_with_its_message() -> None:
-    """Neither branch has a job, so the message is there at once."""
+    """Neither branch has a job, so the execution ends at once."""
     failing = FailStep("Refuse", error_message=Join(" ", ["not good enough:", mode]))
     check = ConditionStep("Check", conditions=[ConditionEquals(mode, "full")], if_steps=[], else_steps=[failing])
     pipeline = Pipeline("failing", [mode], steps=[check], sagemaker_session=Session())
@@ -321,7 +321,7 @@ def test_a_step_of_another_type_is_refused_by_name(kind: str, make: Callable[[],
 
 
 def test_a_large_definition_is_read_from_s3(s3: Any) -> None:
-    """Version 2 of the SDK stores definitions of more than 100 KiB there."""
+    """Version 2 of the SDK stores definitions of more than 100 KiB on S3."""
     text = ParameterString("Text", default_value="a")
     steps = [
         ConditionStep(f"C{n}", conditions=[ConditionEquals(text, "x" * 250)], if_steps=[], else_steps=[])

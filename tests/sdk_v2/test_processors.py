@@ -52,7 +52,7 @@ def test_a_script(tmp_path: Path, numbers: str, s3: Any) -> None:
 
 @pytest.mark.usefixtures("sandbox")
 def test_a_source_folder_with_requirements(tmp_path: Path, numbers: str, s3: Any) -> None:
-    """Its package is on no index, and the job has no network."""
+    """The requirements name a package that is on no index, and the job has no network."""
     source = tmp_path / "source"
     source.mkdir()
     (source / "sum.py").write_text("import drilling" + SCRIPT.replace("factor *", "drilling.depth *"))

@@ -66,7 +66,7 @@ def test_register_approve_and_deploy(tmp_path: Path) -> None:
 
 
 def test_the_latest_approved_version_and_the_one_before(tmp_path: Path) -> None:
-    """An endpoint serves the latest approved version and, after that one is rejected, the one before."""
+    """An endpoint serves the latest approved version or, once that one is rejected, the one before it."""
     session, group = Session(), "sdk-v2-versions"
     packages = [register(tmp_path, session, answer, model_package_group_name=group) for answer in ("one", "two")]
     client = session.sagemaker_client
@@ -108,7 +108,7 @@ def test_changes_of_a_version(tmp_path: Path) -> None:
 
 
 def test_a_package_without_a_group(tmp_path: Path) -> None:
-    """The SDK also sends an approval status."""
+    """The SDK sends an approval status even for such a package."""
     session = Session()
     package = register(tmp_path, session, model_package_name="sdk-v2-alone")
     assert package.model_package_arn.endswith("model-package/sdk-v2-alone")

@@ -1,4 +1,4 @@
-"""HyperparameterTuner: fit, deploy its best job, attach, analyse, warm start, stop."""
+"""HyperparameterTuner: fit, deploy the best job's model, attach, analyse, warm start, stop."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from sagemaker.tuner import CategoricalParameter, ContinuousParameter, Hyperpara
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 
-# the hyperparameters alone decide the result, so that jobs are cheap; the model is the value of its objective
+# the result depends only on the hyperparameters, so that jobs are quick; the model is its objective's value
 SCRIPT = """
 import argparse, os, pathlib
 

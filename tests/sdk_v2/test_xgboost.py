@@ -1,4 +1,4 @@
-"""The life of a model with SageMaker's XGBoost image and an Estimator without a script, from data to an update.
+"""The life of a model of SageMaker's XGBoost image, whose Estimator has no script, from data to an update.
 
 Predictions equal those of xgboost in a separate process with the same hyperparameters, to the last digit.
 """
@@ -159,7 +159,7 @@ def test_tuning_by_the_metric_of_the_image(
 def test_an_ab_test_and_an_update(
     estimator: Estimator, channels: dict[str, TrainingInput], folder: Path, session: Session
 ) -> None:
-    """SageMaker's linear learner is refused by name; the linear model here is one of XGBoost's."""
+    """SageMaker's Linear Learner is refused by name, so the linear model is XGBoost's."""
     linear = new_estimator(session, booster="gblinear")
     linear.fit(channels, logs=False)
     client, variants = session.sagemaker_client, []

@@ -14,7 +14,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0
 
 
 def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
-    """Return a tar.gz of members without content, whatever their headers claim, and of Python files, name=content."""
+    """Return a tar.gz of members without content, whatever their headers claim, and Python files (name=content)."""
     raw = b"".join(one.tobuf(tarfile.GNU_FORMAT) for one in members)
     for name, content in contents.items():
         raw += member(f"{name}.py", size=len(content)).tobuf() + content + b"\0" * (-len(content) % 512)
@@ -22,7 +22,7 @@ def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
 
 
 def with_header(archive: bytes, offset: int, bytes_: bytes) -> bytes:
-    """Return an uncompressed archive with other bytes in its first member's header and a valid checksum."""
+    """Return an uncompressed archive with bytes changed in its first member's header, and a valid checksum."""
     raw = bytearray(gzip.decompress(archive))
     raw[offset : offset + len(bytes_)] = bytes_
     raw[148:156] = b" " * 8
@@ -37,7 +37,7 @@ def content(archive: Path | bytes) -> dict[str, bytes]:
 
 
 def archive_of(**files: str | bytes) -> bytes:
-    """Return a tar.gz of files, name=content."""
+    """Return a tar.gz of files given as name=content."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         for name, text in files.items():

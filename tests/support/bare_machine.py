@@ -2,8 +2,8 @@
 
     python tests/support/bare_machine.py COMMAND [ARGUMENT...]
 
-Programs with these names come first in PATH, and fail; TMPDIR has more than 107 bytes, including spaces and letters
-beyond ASCII. The exit status is the command's.
+The programs that such a machine lacks are replaced by ones that fail; TMPDIR has more than 107 bytes, including spaces
+and letters beyond ASCII. The exit status is the command's.
 """
 
 import os

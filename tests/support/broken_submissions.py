@@ -28,7 +28,7 @@ OWN_CLASS = both(
 
 @dataclass(frozen=True)
 class Broken:
-    """code: the rule that finds it. text: the finding's text. file: to which the finding points, if certain."""
+    """A broken submission. code: the rule that finds it. text: part of the message. file: the finding's, if known."""
 
     code: str
     text: str

@@ -1,6 +1,6 @@
 """Reports in headless Chromium.
 
-The system's Chromium or Chrome is used, found by its name; if there is none, these tests are skipped with a reason.
+The system's Chromium or Chrome is found by its name; if there is none, these tests are skipped with a reason.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class OpenReport:
         return [name for name in self.figures() if not self.tab.query_selector(f"#{name} :is({marks})")]
 
     def hover(self, name: str) -> str:
-        """Move the mouse over a figure until a label appears; return its text, or an empty text if none does."""
+        """Move the mouse over a figure until a label appears; return its text, or an empty string if none appears."""
         self.tab.locator(f"#{name} .plot").first.scroll_into_view_if_needed()
         box = self.tab.locator(f"#{name} .nsewdrag").first.bounding_box()
         positions = [
@@ -43,7 +43,7 @@ class OpenReport:
             for down in (0.5, 0.3, 0.7, 0.1, 0.9, 0.95, 0.05)
             for across in (0.5, 0.52, 0.25, 0.75, 0.1, 0.9)
         ]
-        bars = self.tab.locator(f"#{name} .barlayer .point path")  # all may be short, so the middle of the longest
+        bars = self.tab.locator(f"#{name} .barlayer .point path")  # bars may be short: use the longest one's middle
         boxes = [bars.nth(number).bounding_box() for number in range(bars.count())]
         if longest := max(filter(None, boxes), key=lambda bar: bar["width"] * bar["height"], default=None):
             middle = longest["x"] + longest["width"] / 2, longest["y"] + longest["height"] / 2
@@ -56,12 +56,12 @@ class OpenReport:
         return ""
 
     def by_keyboard(self, name: str) -> str:
-        """Go through a figure's points and series by keyboard; return the spoken texts."""
+        """Go through a figure's points and series by keyboard; return what a screen reader would say."""
         self.tab.locator(f"#{name} .plot").first.focus()
         spoken = []
         for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowRight", "PageDown"):
             self.tab.keyboard.press(key)
-            self.tab.wait_for_timeout(200)  # plotly waits, and the page waits after it
+            self.tab.wait_for_timeout(200)  # plotly waits, and then the page waits too
             spoken.append(self.tab.text_content("#spoken"))
         return " ".join(filter(None, spoken))
 
@@ -70,7 +70,7 @@ class OpenReport:
         item = self.tab.locator(f"#{name} .legend .traces").nth(entry)
         before = item.evaluate("one => one.style.opacity")
         self.tab.locator(f"#{name} .legendtoggle").nth(entry).click()
-        self.tab.wait_for_timeout(700)  # plotly waits for a double click
+        self.tab.wait_for_timeout(700)  # plotly waits in case of a double click
         return before, self.tab.locator(f"#{name} .legend .traces").nth(entry).evaluate("one => one.style.opacity")
 
 
@@ -114,7 +114,7 @@ def assert_sound(report: OpenReport, page: Path) -> None:
 
 
 def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[str]) -> None:
-    """Check in addition that figures have labels for mouse and keyboard, legends work, and the page can be printed."""
+    """Check also that figures have labels for mouse and keyboard, legends work, and the page can be printed."""
     assert_sound(report, page)
     assert_printable(report)
     assert report.tab.title().startswith(title)
@@ -128,7 +128,7 @@ def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[
 
 
 def assert_printable(report: OpenReport) -> None:
-    """Check that in print every figure is drawn at a readable width, and that the document has several pages."""
+    """Check that every figure is printed at a readable width, and that the document has several pages."""
     report.tab.emulate_media(media="print")
     for name in report.figures():
         box = report.tab.locator(f"#{name} .plot").first.bounding_box()

@@ -18,28 +18,27 @@ UPLOADED = (
     *(f"{name}.py" for name in MODULES),
     *sorted(f"{name}/{path.name}" for name in PACKAGES for path in (ROOT / name).glob("*.py")),
 )
-# For scripts whose numbers are not compared to the last digit with those of jobs, which use all of the machine's
-# threads.
+# For scripts whose results need not equal a job's to the last digit: jobs use all of the machine's threads.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 SCRIPTS = (*UPLOADED, "predict.py", "score.py")
 
 
 def environment() -> dict[str, str]:
-    """Return this process's environment without variables for folders, Python, and the number of threads."""
+    """Return this process's environment without variables that set folders, Python options or the number of threads."""
     removed = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
     return {name: value for name, value in os.environ.items() if not name.startswith(removed)}
 
 
 def environment_of_a_full_disk() -> dict[str, str]:
-    """Return the same for a process that may write only a few bytes to a file: it must not write compiled modules.
+    """Return an environment for a process on a full disk, in which Python writes no compiled modules.
 
-    Python keeps the part of them that it could write, and no later process can import them.
+    Python would keep a partly written one, which no later process could import.
     """
     return environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with arguments in a folder, with additional variables."""
+    """Run Python with arguments in a folder. variables: additional ones for its environment."""
     arguments = [sys.executable, *map(str, command)]
     return subprocess.run(
         arguments, cwd=cwd, env=environment() | variables, capture_output=True, text=True, timeout=120
@@ -55,7 +54,7 @@ def copy_scripts(folder: Path, *names: str) -> Path:
 
 
 def copy_checkout(folder: Path) -> Path:
-    """Copy the files that are under version control, or would be, with their times."""
+    """Copy the files that are under version control, or would be if added, with their times."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
         if name and (ROOT / name).exists():

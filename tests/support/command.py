@@ -19,17 +19,17 @@ from support.checkout import ROOT, environment
 def recore(*arguments: object, cwd: Path = ROOT, **variables: str | None) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder, and return its exit status and output.
 
-    variables: additional ones, or None for those to remove.
+    variables: environment variables to set, or None for those to remove.
     """
     command = list(map(str, arguments))
-    # boto3's default session keeps its settings, so each call gets its own
+    # boto3's default session keeps its settings, so each call uses a new one
     with contextlib.chdir(cwd), patch.object(boto3, "DEFAULT_SESSION", None):
         result = CliRunner().invoke(main, command, prog_name="python -m recore", env=variables, catch_exceptions=False)
     return subprocess.CompletedProcess(command, result.exit_code, result.stdout, result.stderr)
 
 
 def recore_process(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a separate process, in the checkout, without the terminal's width."""
+    """Run a command in a separate process, in the checkout, without COLUMNS in its environment."""
     command = [sys.executable, "-m", "recore", *map(str, arguments)]
     chosen = {name: value for name, value in environment().items() if name != "COLUMNS"} | variables
     return subprocess.run(command, cwd=ROOT, env=chosen, capture_output=True, text=True, timeout=600)

@@ -23,7 +23,7 @@ from support.simulator_client import Client
 from support.tiny_submission import write
 
 EXAMPLE = ROOT / "examples/model_class"
-NEVER = "TePPB"  # was never measured
+NEVER = "TePPB"  # a target that was never measured
 # A different submission that follows the contract and shares nothing else with the template.
 OTHER_PREPROCESS = f"""
 import pandas as pd
@@ -97,14 +97,14 @@ PLAN = Plan(rows=48, holes=4, channels=171, seed=5)
 
 @functools.cache
 def core_assays() -> Any:
-    """Import and return the example's module. The submission's modules, which it imports later, are this checkout's."""
+    """Import and return the example's module. It later imports the submission's modules from this checkout."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(EXAMPLE)
         return importlib.import_module("core_assays")
 
 
 def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
-    """Put the class and its script beside a submission's files, by default this checkout's; return the folder."""
+    """Copy the class, its script and a submission's files, by default this checkout's, to a folder; return it."""
     if submission is None:
         copy_scripts(folder, *UPLOADED)
     else:
@@ -135,7 +135,7 @@ def upload_sources(client: Client, folder: Path, project: str) -> None:
 
 
 def generator_env(client: Client, **variables: str) -> SageMakerEnv:
-    """Return the environment of a dataset generator with a boto3 session of the simulator."""
+    """Return a dataset generator's environment, with a boto3 session that uses the simulator."""
     env = SageMakerEnv("nowhere", {"ML2P_DATASET": "first", "ML2P_S3_URL": f"s3://{BUCKET}/none"} | variables)
     env.session = client.simulator
     return env
@@ -149,7 +149,7 @@ def generate(client: Client, project: str) -> bytes:
 
 
 def training_folder(folder: Path, data_file: bytes, hyperparameters: dict[str, str] | None = None) -> SageMakerEnv:
-    """Make SageMaker's folders of a training job and return its environment."""
+    """Make SageMaker's folders for a training job and return its environment."""
     files = {
         "input/data/training/public.csv.gz": data_file,
         "input/config/hyperparameters.json": json.dumps(hyperparameters or {}).encode(),

@@ -14,13 +14,13 @@ from botocore.exceptions import ClientError
 from support.endpoints import Endpoints
 
 CLIENTS = 32
-MODEL_ERROR = "model error"  # the name under which failed invocations of a model are counted
+MODEL_ERROR = "model error"  # the answer under which a model's failed invocations are counted
 
 
 class Crowd:
-    """Clients that invoke an endpoint without a pause. answers: counts of the variant and the model's answer.
+    """Clients that invoke an endpoint without a pause. answers: counts by variant and the model's answer.
 
-    model_errors: whether a ModelError counts as an answer, too.
+    model_errors: whether a ModelError also counts as an answer.
     """
 
     def __init__(self, endpoints: Endpoints, name: str, clients: int = CLIENTS, model_errors: bool = False):

@@ -17,7 +17,7 @@ IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImag
 
 @functools.cache
 def engine() -> docker.DockerClient:
-    """Return a client of the engine, shared by all tests of a process, or skip the test."""
+    """Return a client of the engine, shared by all tests in a process, or skip the test if there is no engine."""
     ends = contextlib.ExitStack()
     atexit.register(ends.close)
     try:
@@ -27,12 +27,12 @@ def engine() -> docker.DockerClient:
 
 
 def containers(pid: int | None = None) -> list[str]:
-    """Return the names of containers that the simulators of a process, or of all, have started and not removed."""
+    """Return the names of containers that simulators (of one process, or of all) have started and not yet removed."""
     return [name for name, starter in _containers() if pid in (None, starter)]
 
 
 def left_behind() -> list[str]:
-    """Return the names of the containers whose simulator's process has ended."""
+    """Return the names of the containers that were started by simulators whose processes have ended."""
     return [name for name, starter in _containers() if not psutil.pid_exists(starter)]
 
 

@@ -1,4 +1,4 @@
-"""Models, endpoint configurations and endpoints of a simulator, created with few words."""
+"""Models, endpoint configurations and endpoints of a simulator, created with short calls."""
 
 import time
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from recore.simulator.server import ROLE_ARN
 from support.simulator_client import IMAGE, Client, numbers
 
-# Answers with its name, the request, its type and the requested type.
+# Answers with its name, the request, the request's type and the type that it asks for.
 NAMED = """
 import json
 
@@ -34,7 +34,7 @@ TRANSITIONAL = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleti
 
 
 class Endpoints:
-    """The endpoints of one simulator, with generated names unless a test passes one. client: has the boto3 clients."""
+    """The endpoints of one simulator, with generated names unless a test passes one. client: its boto3 clients."""
 
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker
@@ -60,7 +60,7 @@ class Endpoints:
         return name
 
     def create(self, config: str, wait: bool = True, **members: Any) -> str:
-        """Create an endpoint, by default wait until it is in service, and return its name."""
+        """Create an endpoint and return its name. wait: whether to wait until it is in service."""
         name = f"endpoint-{next(numbers)}"
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config, **members)
         if wait:

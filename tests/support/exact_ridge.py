@@ -17,7 +17,7 @@ class Exact:
 
 
 def fit(x: np.ndarray, y: np.ndarray, splits: list[np.ndarray], alphas: np.ndarray) -> Exact:
-    """Fit x (rows, features) to y (rows,) with NaN if not measured; splits: the fold numbers (rows,) of each split."""
+    """Fit x (rows, features) to y (rows,), which is NaN if not measured. splits: each split's fold numbers (rows,)."""
     measured = ~np.isnan(y)
     variation = ((y[measured] - y[measured].mean()) ** 2).sum()
     errors, held_out = dict.fromkeys(alphas, 0.0), {alpha: np.full(len(y), np.nan) for alpha in alphas}
@@ -41,5 +41,5 @@ def predictions(x: np.ndarray, y: np.ndarray, others: np.ndarray, alphas: np.nda
     mean = x.mean(axis=0)
     u, s, v = np.linalg.svd(x - mean, full_matrices=False)
     along, onto = u.T @ (y - y.mean()), (others - mean) @ v.T
-    kept = s > 1e-15  # as in scikit-learn
+    kept = s > 1e-15  # the same limit as in scikit-learn
     return {alpha: y.mean() + onto[:, kept] @ (s / (s**2 + alpha) * along)[kept] for alpha in alphas}

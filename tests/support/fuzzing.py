@@ -1,7 +1,7 @@
-"""How much random search a test run does: a little and always the same, or RECORE_FUZZ times as much, at random.
+"""How much random search a test run does: a little that is always the same, or RECORE_FUZZ times as much at random.
 
 The project's gate must give the same result every time, so its examples depend on the tests alone. `make test-fuzz`
-sets RECORE_FUZZ and searches further; a failure is printed with the setting that repeats it.
+sets RECORE_FUZZ and searches further; a failure is printed with the setting that reproduces it.
 """
 
 import os
@@ -12,7 +12,7 @@ from hypothesis.internal.conjecture import providers
 
 TIMES = int(os.environ.get("RECORE_FUZZ", "1"))
 
-# There is no deadline and no health check: the time of an example says more about the machine than about the test.
+# There is no deadline and no health check: how long an example takes says more about the machine than about the test.
 settings.register_profile(
     "recore",
     max_examples=100 * TIMES,
@@ -31,7 +31,7 @@ if TIMES == 1:
 
 
 def examples(number: int) -> settings:
-    """Return a decorator for a test that tries so many examples in the gate, and more with RECORE_FUZZ."""
+    """Return a decorator for a test that tries this number of examples in the gate, and more with RECORE_FUZZ."""
     return settings(max_examples=number * TIMES)
 
 

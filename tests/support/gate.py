@@ -3,8 +3,8 @@
     python tests/support/gate.py [ARGUMENT OF PYTEST ...]
 
 If at most three tests fail, they run once more, alone. A test that then passes is listed as unstable with its first
-failure: a defect to be explained, but no reason to lose a day's work. Everything else that pytest does not call a
-success keeps pytest's exit status. At the end, the gate prints how long the tests of each folder took.
+failure: a defect to be explained, but no reason to lose a day's work. In every other case that pytest does not
+call a success, its exit status is kept. At the end, the gate prints how long the tests of each folder took.
 """
 
 import json
@@ -16,8 +16,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 MARKERS = "not (slow or timing or fuzz or machine)"
-FAILED = 1  # pytest's exit status if tests ran and some failed; all others are errors of the run itself
-REPEATED = 3  # if more tests fail, the change is at fault
+FAILED = 1  # pytest's exit status if tests ran and some failed; other positive ones mean that the run itself failed
+REPEATED = 3  # the most failed tests that are repeated; if more fail, the change is at fault
 HANGING = 600  # seconds for one test, after which its worker ends with a traceback of each thread
 
 

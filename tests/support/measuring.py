@@ -1,4 +1,4 @@
-"""Processor time, for tests that compare it with other work in the same test."""
+"""Processor time, for tests that compare it with that of other work in the same test."""
 
 import os
 import time

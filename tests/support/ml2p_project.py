@@ -15,7 +15,7 @@ TUTORIAL = ROOT / "examples/house_prices"
 
 
 def write_project(folder: Path, name: str, **replaced: str) -> Path:
-    """Copy the tutorial's project to a folder under a new name, with texts replaced; return its project file."""
+    """Copy the tutorial's project to a folder under a new name, with strings replaced; return its project file."""
     shutil.copytree(TUTORIAL, folder, dirs_exist_ok=True)
     file = folder / "ml2p.yml"
     text = file.read_text().replace("project: house-prices", f"project: {name}")
@@ -28,7 +28,7 @@ def write_project(folder: Path, name: str, **replaced: str) -> Path:
 
 
 class ProjectCommands:
-    """Runs `recore ml2p` for the project in a folder. variables: those with which boto3 finds the simulator."""
+    """Runs `recore ml2p` for the project in a folder. variables: the ones by which boto3 finds the simulator."""
 
     def __init__(self, folder: Path, name: str, variables: Mapping[str, str]):
         self.folder, self.name, self._variables = folder, name, variables
@@ -43,13 +43,13 @@ class ProjectCommands:
         return recore("ml2p", *words, cwd=self.folder, **self._variables)
 
     def result(self, *words: object) -> Any:
-        """Run a command that succeeds, and return the JSON that it printed, if any."""
+        """Run a command that must succeed, and return the JSON that it printed, if any."""
         completed = self.run(*words)
         assert completed.returncode == 0, completed.stderr
         return json.loads(completed.stdout) if completed.stdout else None
 
     def refusal(self, *words: object) -> str:
-        """Run a command that is refused, and return the one line with the reason."""
+        """Run a command that must be refused, and return the one line with the reason."""
         result = self.run(*words)
         assert (result.returncode, result.stdout) == (2, ""), result
         lines = result.stderr.splitlines()

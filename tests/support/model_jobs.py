@@ -16,7 +16,7 @@ CODE = "/opt/ml/processing/input/code"
 
 
 def code_archive(client: Client, folder: Path, project: str, packages: Sequence[str] = ()) -> str:
-    """Upload the archive of a folder of code and return its URI."""
+    """Upload an archive of a folder of code and return its URI."""
     write_code_archive(folder.parent / "code.tar.gz", folder, packages)
     return client.put(f"{project}/code.tar.gz", (folder.parent / "code.tar.gz").read_bytes())
 

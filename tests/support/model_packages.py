@@ -17,7 +17,7 @@ UNVERSIONED = SPECIFICATION | {
 
 
 class Packages:
-    """The model packages of one simulator, with generated names."""
+    """The model package groups of one simulator, with generated names."""
 
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker

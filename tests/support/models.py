@@ -96,7 +96,7 @@ if __name__ == "__main__":
 """
 HOUSES = "area,price\n50,101\n100,199\n150,301\n"
 S3_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "NO_PROXY")
-LISTENING = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")  # our server, and the plain one
+LISTENING = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")  # our server's, and the plain one's
 SLOPE = 2.002857142857143  # least squares through the origin
 
 
@@ -151,7 +151,7 @@ class ServedModel:
         self._port = int(match[1])
 
     def request(self, path: str, body: bytes | None = None, method: str | None = None) -> tuple[int, str, Any]:
-        """Send a request; return the status, the content type and the JSON of the response."""
+        """Send a request; return the response's status, content type and JSON."""
         request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", body, method=method)
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
@@ -222,7 +222,7 @@ def url_of(project: str) -> str:
 
 
 def s3_variables(client: Client) -> dict[str, str]:
-    """Return the variables for a simulator's S3. The session's token is too long for a job's request."""
+    """Return the variables for a simulator's S3, without the session token, which is too long for a job's request."""
     variables = client.simulator.variables()
     return {name: variables[name] for name in S3_VARIABLES}
 
@@ -233,12 +233,12 @@ def recorded(project: str) -> dict[str, str]:
 
 
 def recording(client: Client, project: str) -> dict[str, str]:
-    """Return the variables of such a model's server outside the simulator."""
+    """Return the variables of a server outside the simulator for a model whose invocations are recorded."""
     return s3_variables(client) | recorded(project)
 
 
 def records(client: Client, project: str) -> dict[str, Any]:
-    """Return that server's records by their names."""
+    """Return the records of the invocations of a project's model, by name."""
     prefix = f"{project}/predictions/{project}-1.0/"
     pages = client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]

@@ -1,6 +1,6 @@
 """Runs the code cells of a notebook in IPython, one after another: `python notebook.py FILE [NUMBER=TEXT]`.
 
-NUMBER=TEXT replaces the text of a cell; the numbers count all cells from 0. The first cell that fails ends the run.
+NUMBER=TEXT replaces the text of a cell; all cells are numbered, from 0. The first cell that fails ends the run.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Edits of the sound submission that a host wants to know about, or that cannot be observed."""
+"""Edits of the sound submission that a host must be told about, or that make it impossible to observe."""
 
 from benchmarks.mutants.editing import both, insert, replace
 from support.broken_submissions import FIT, PREDICT, Broken, import_in_training

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# The six numbers of a block's kind.
+# The six numbers that identify a block's kind.
 KINDS = {
     "absorbance": (3, 3, 0, 4, 0, 0),
     "transmittance": (3, 3, 0, 5, 0, 0),
@@ -45,7 +45,7 @@ def block(kind: str, values: np.ndarray, first: float = 4000.0, last: float = 60
 
 
 def parameters(values: dict[str, int | float | str]) -> bytes:
-    """Return a parameter block: name, type, length in words of two bytes, value."""
+    """Return a parameter block. Each entry is a name, a type, a length in words of two bytes and a value."""
     parts = []
     for name, value in values.items():
         if isinstance(value, int):
@@ -60,7 +60,7 @@ def parameters(values: dict[str, int | float | str]) -> bytes:
 
 
 def opus_bytes(*blocks: Block, more: tuple[tuple[tuple[int, ...], bytes], ...] = ()) -> bytes:
-    """Return an OPUS file of these blocks and a history; `more` are blocks of any kind and content."""
+    """Return an OPUS file of these blocks and a history. more: additional blocks of any kind and content."""
     contents: list[tuple[tuple[int, ...], bytes]] = []
     for one in blocks:
         kind = KINDS[one.kind]

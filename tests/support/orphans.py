@@ -9,14 +9,14 @@ from collections.abc import Iterator
 import psutil
 
 PR_SET_CHILD_SUBREAPER = 36
-SECONDS = 20.0  # within which processes that have been killed must be gone
+SECONDS = 20.0  # the time within which killed processes must be gone
 
 
 @contextlib.contextmanager
 def left_running() -> Iterator[list[str]]:
-    """Fill a list, when the block ends, with the commands of processes that began in it and still run; then kill them.
+    """When the block ends, fill a list with the commands of processes that began in it and still run; then kill them.
 
-    Meanwhile each process whose parent ends becomes this process's child, even one with its own session. Linux only.
+    In the block, each process whose parent ends becomes this process's child, even in its own session. Linux only.
     """
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
@@ -32,7 +32,7 @@ def left_running() -> Iterator[list[str]]:
         for process in remaining:
             with contextlib.suppress(psutil.Error):
                 commands.append(" ".join(process.cmdline()) or process.name())
-        while remaining := _running(before):  # children of killed processes arrive here
+        while remaining := _running(before):  # children of killed processes become children of this process
             for process in remaining:
                 with contextlib.suppress(psutil.Error):
                     process.kill()

@@ -1,6 +1,6 @@
 """Submissions that are stored only as their differences from tests/submissions/good.
 
-A folder of tests/submissions/passing contains files that are added to the good submission or replace its own.
+A folder in tests/submissions/passing contains files that are added to the good submission or replace its own.
 """
 
 import shutil
@@ -12,7 +12,7 @@ SUBMISSIONS = ROOT / "tests/submissions"
 
 
 def overlay(folder: Path, name: str) -> Path:
-    """Write a submission, such as passing/hooks, to a new folder."""
+    """Write a complete submission to a new folder. name: its folder in tests/submissions, such as passing/hooks."""
     differences = SUBMISSIONS / name
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(SUBMISSIONS / "good", folder, ignore=ignored)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-CHANNELS = {2: 3, 3: 1, 6: 4}  # by colour type: RGB, palette, RGB with transparency
+CHANNELS = {2: 3, 3: 1, 6: 4}  # for each colour type: RGB, palette, RGB with transparency
 
 
 def read_png(path: Path) -> np.ndarray:
-    """Read a non-interlaced PNG file with 8 bits per channel: (height, width, 3), from 0 to 255."""
+    """Read a non-interlaced PNG file with 8 bits per channel; return (height, width, 3) from 0 to 255."""
     content, chunks, position = path.read_bytes(), {}, 8
     while position < len(content):
         size, name = struct.unpack_from(">I4s", content, position)
@@ -30,7 +30,7 @@ def read_png(path: Path) -> np.ndarray:
 
 
 def unfilter(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
-    """Undo a filter of the PNG standard: line and the result are (width, channels), as is the line above."""
+    """Undo a filter of the PNG standard. The line, the line above and the result are (width, channels)."""
     if kind == 0:
         return line
     if kind == 1:

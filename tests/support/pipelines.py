@@ -42,7 +42,7 @@ def condition(name: str, conditions: list[Any], then: list[Any], otherwise: list
 
 
 def model(name: str, *depends_on: str, **environment: Any) -> Document:
-    """Return a step that ends at once. environment: the model container's, which shows values of expressions."""
+    """Return a step that ends at once. environment: the model container's variables, which show expressions' values."""
     container = {"Image": IMAGE, "Environment": environment}
     return step(name, "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container}, *depends_on)
 

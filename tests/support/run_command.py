@@ -21,9 +21,9 @@ from support.command import recore
 
 
 def file_options(sample: Path, *names: str, anywhere: bool = True) -> list[object]:
-    """Return the options that name the sample's files, all three or some.
+    """Return the options that name the sample's files. names: which ones, by default all three.
 
-    anywhere: add the option that allows private assays on a machine without bubblewrap.
+    anywhere: without bubblewrap, add the option that allows private assays all the same.
     """
     paths = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
     isolation = ["--isolation", "off"] if anywhere and not bubblewrap_works() else []
@@ -58,7 +58,7 @@ def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             folder.mkdir()
             try:
                 make(folder)
-            except BaseException:  # no other process may use an incomplete folder
+            except BaseException:  # other processes must not use an incomplete folder
                 shutil.rmtree(folder)
                 raise
     return folder
@@ -85,10 +85,10 @@ class RunningCommand:
         result = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
-                command = child.cmdline()[:3]  # the rest are the script's arguments
+                command = child.cmdline()[:3]  # the other words are the script's arguments
                 if any(word.endswith(script) for word in command) and "bwrap" not in child.name():
                     result.append(child)
-            except psutil.Error:  # it has just ended
+            except psutil.Error:  # the process has just ended
                 continue
         return result
 
@@ -102,7 +102,7 @@ class RunningCommand:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(self) -> tuple[int, list[str]]:
-        """Wait for the end; return the exit status and remaining temporary files. A run that hangs prints its stack."""
+        """Wait for the end; return the exit status and leftover temporary files. Print stacks if the run hangs."""
         try:
             status = self.process.wait(120)
             return status, os.listdir(self.tmp)
@@ -127,7 +127,7 @@ main(prog_name="recore")
 def start(
     folder: Path, *arguments: object, patient: bool = False, cwd: Path = ROOT, **variables: str
 ) -> RunningCommand:
-    """Start a run whose output is in a folder. patient: its jobs have ten minutes from SIGTERM to SIGKILL."""
+    """Start a run whose output goes to a folder. patient: give jobs ten minutes between SIGTERM and SIGKILL."""
     tmp = folder / "tmp"
     tmp.mkdir(parents=True)
     program = ["-c", PATIENT] if patient else ["-m", "recore"]
@@ -139,7 +139,7 @@ def start(
 
 
 def on_terminal(*arguments: object) -> tuple[int, str, str]:
-    """Run with a terminal as stderr; return the exit status, the standard output and the terminal's content."""
+    """Run with a terminal as stderr; return the exit status, the output on stdout and what the terminal received."""
     terminal, child_terminal = pty.openpty()
     command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
     variables = environment() | {"TERM": "xterm-256color", "COLUMNS": "100"}

@@ -1,6 +1,6 @@
-"""The submission's scripts, run in this process as `python SCRIPT` runs them, but without seconds of imports.
+"""The submission's scripts, run in this process as by `python SCRIPT`, but without the seconds that imports take.
 
-Behaviour that only a process shows, such as signals, is tested with `run` of support/checkout.py.
+Behaviour that only a process shows, such as signals, is tested with `run` in support/checkout.py.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ def run_here(script: Path, *arguments: object, cwd: Path, **variables: str) -> s
 
 
 def exit_status(script: Path) -> int:
-    """Run a script to its end as the interpreter does, which prints the text of sys.exit() or a traceback."""
+    """Run a script to its end as the interpreter does; print the message of sys.exit() or a traceback."""
     try:
         runpy.run_path(str(script), run_name="__main__")
     except SystemExit as end:
@@ -51,7 +51,7 @@ def exit_status(script: Path) -> int:
 
 @contextlib.contextmanager
 def modules_of(folder: Path) -> Iterator[None]:
-    """Import modules from a submission's folder anew; modules of the same names are restored afterwards."""
+    """Import a submission's modules afresh; earlier modules of the same names are restored afterwards."""
     checkout_paths = {str(ROOT), str(ROOT / "tests"), ""}
     names = {path.stem for path in folder.glob("*.py")} | {Path(name).parts[0].removesuffix(".py") for name in SCRIPTS}
 
@@ -60,7 +60,7 @@ def modules_of(folder: Path) -> Iterator[None]:
 
     kept = {name: sys.modules.pop(name) for name in loaded()}
     path = [str(folder), *(entry for entry in sys.path if entry not in checkout_paths)]
-    # A file that is rewritten within a second with the same length must not be taken from a cache.
+    # A cached module would be used even if its file was rewritten within a second with the same length.
     no_cache = mock.patch.object(sys, "dont_write_bytecode", True)
     importlib.invalidate_caches()
     try:
@@ -73,7 +73,7 @@ def modules_of(folder: Path) -> Iterator[None]:
 
 
 def reason_of(result: subprocess.CompletedProcess[str], output: Path | None = None) -> str:
-    """Return the one line with which a script refused its work, and check that it left no output."""
+    """Return the one line with which a script refused to work, and check that it left no output."""
     assert result.returncode == 1, result.stdout + result.stderr
     assert len(result.stderr.splitlines()) == 1, result.stderr
     assert output is None or not list(output.parent.glob(output.name + "*"))

@@ -1,6 +1,6 @@
-"""A version of SageMaker's SDK as an outside user runs it: a simulator in another process, and only its variables.
+"""A version of SageMaker's SDK as an outside user runs it: with a simulator in another process and only its variables.
 
-`make test-sdk` runs these tests in a separate environment for each version, which has none of the project's packages.
+`make test-sdk` runs these tests in one environment for each version, without any of the project's packages.
 """
 
 import json
@@ -29,7 +29,7 @@ def simulate(*options: object) -> tuple[subprocess.Popen[str], dict[str, str]]:
 
 @pytest.fixture(scope="session", autouse=True)
 def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Export a simulator's variables. Nothing else of AWS is set, and there are no settings in the home folder."""
+    """Export a simulator's variables. No other AWS variables are set, and the home folder has no settings."""
     process, printed = simulate()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):

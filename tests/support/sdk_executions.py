@@ -1,7 +1,7 @@
-"""Executions of a pipeline that an SDK's classes write, in which a step fails, is stopped or is killed in the middle.
+"""Executions of a pipeline written by an SDK's classes, in which the middle step fails, is stopped or is killed.
 
-The tests are the same for both versions: a module imports them and has the fixture `write`, a function that writes the
-pipeline with its version's classes, into the simulator that the environment variables name.
+The tests are the same for both versions: a module imports them and defines the fixture `write`, a function that makes
+the pipeline with its version's classes, for the simulator that the environment variables name.
 """
 
 import time
@@ -18,7 +18,7 @@ BUCKET = "sagemaker-us-east-1-123456789012"
 WORD = f"s3://{BUCKET}/endings/word"
 FOLDER = "/opt/ml/processing"
 IN, OUT = f"{FOLDER}/in", f"{FOLDER}/out"
-# The script of the step Middle, which follows First and is followed by After, to which it passes its output.
+# The script of the step Middle, which runs after First and passes its output to After.
 MIDDLE = f"""
 import pathlib, sys, time
 word = pathlib.Path("{IN}/word").read_text()
@@ -42,7 +42,7 @@ def finished(execution: Any, seconds: float = 180) -> dict[str, Any]:
 
 
 def steps_of(execution: Any) -> dict[str, dict[str, Any]]:
-    """Return all steps of an execution by their names; the SDK's own list has ten."""
+    """Return all steps of an execution by name; the SDK's own method returns only ten."""
     pages = boto3.client("sagemaker").get_paginator("list_pipeline_execution_steps")
     listed = pages.paginate(PipelineExecutionArn=execution.arn)
     return {item["StepName"]: item for page in listed for item in page["PipelineExecutionSteps"]}
@@ -65,7 +65,7 @@ def put(word: str) -> None:
 
 
 def wait_for_middle(execution: Any, attempt: int = 1) -> None:
-    """Wait until the job of an attempt of Middle runs."""
+    """Wait until the job of this attempt at the step Middle runs."""
     deadline = time.monotonic() + 60
     while True:
         steps = steps_of(execution)
@@ -77,7 +77,7 @@ def wait_for_middle(execution: Any, attempt: int = 1) -> None:
 
 
 def check_retry(execution: Any, attempts: int) -> None:
-    """Retry an execution: steps that have not succeeded run again with the current objects on S3."""
+    """Retry an execution, and check that steps that have not succeeded run again, with the current objects on S3."""
     before = steps_of(execution)
     put("go")
     boto3.client("sagemaker").retry_pipeline_execution(PipelineExecutionArn=execution.arn)
@@ -111,7 +111,7 @@ def test_stopped_in_the_middle(write: Write) -> None:
 
 @pytest.mark.usefixtures("sandbox")
 def test_killed_in_the_middle(write: Write, restartable_simulator: RestartableSimulator) -> None:
-    """The next simulator makes another attempt of what was interrupted, and keeps what had ended."""
+    """The next simulator makes another attempt at the interrupted step, and keeps the steps that had ended."""
     execution = start(write, "wait")
     wait_for_middle(execution)
     first = steps_of(execution)["First"]

@@ -9,7 +9,7 @@ import random
 
 COLUMNS = 3  # the number of features; the target comes after them
 
-# The processing step's program, and the hooks of the first model: it scales, and answers JSON for the second one.
+# The processing step's program, and the first model's hooks: it scales rows, and answers with JSON for the second.
 FEATURES = """
 import json, os, pathlib, tarfile
 from io import StringIO

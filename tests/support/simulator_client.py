@@ -13,7 +13,7 @@ numbers = itertools.count()
 
 
 class Client:
-    """boto3 clients of a simulator, with defaults for all required members of requests."""
+    """boto3 clients of a simulator, and functions with defaults for all required members of requests."""
 
     def __init__(self, simulator: Simulator, image: str = IMAGE):
         self.simulator, self.image = simulator, image
@@ -39,7 +39,7 @@ class Client:
         return self.put(f"source/{next(numbers)}/source.tar.gz", packed.getvalue())
 
     def train(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
-        """Run a script as a training job and return the job's description, after its end or at once."""
+        """Run a script as a training job; return its description, by default once it has ended."""
         name = f"train-{next(numbers)}"
         settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": self.source(job=script)}
         request = {
@@ -96,7 +96,7 @@ def transform_fn(model, data, content_type, accept): return model + data
 
 
 def run_each_kind(client: Client) -> None:
-    """Run a processing, a training and a transform job, and check what each of them produced."""
+    """Run a processing, a training and a transform job, and check the output of each."""
     s3_output = {"S3Uri": f"s3://{BUCKET}/o", "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
     job = client.process(
         "import os\nopen(os.environ['TO'] + '/file', 'w').write('written')",

@@ -23,7 +23,7 @@ with Simulator(isolation="off", state=Path(sys.argv[1]) if len(sys.argv) > 1 els
 
 
 class SimulatorProcess:
-    """process: the simulator's process. port: the one on which it listens."""
+    """A simulator in a separate process. port: the one on which it listens."""
 
     def __init__(self, process: subprocess.Popen[str], port: int):
         self.process, self.port = process, port
@@ -42,7 +42,7 @@ class SimulatorProcess:
 
 @contextmanager
 def simulator_process(state: Path | None = None, **variables: str) -> Iterator[SimulatorProcess]:
-    """Run a simulator that ends when its input does; raise AssertionError if it ends by itself or badly."""
+    """Run a simulator that ends when its stdin is closed; raise AssertionError if it ends earlier or with an error."""
     command = [sys.executable, "-X", "faulthandler", "-c", PROGRAM, *([str(state)] if state else [])]
     process = subprocess.Popen(
         command,

@@ -19,14 +19,14 @@ Snapshot = dict[str, dict[str, bytes]]  # bucket, key, content
 
 
 class SimulatorProcess:
-    """`recore simulate` as a process that can be killed. Simulators in one process would share S3."""
+    """`recore simulate` as a process that can be killed. Simulators in the same process would share S3."""
 
     def __init__(self, *options: object):
         command = [sys.executable, "-m", "recore", "simulate", "--isolation", "off", "--json", *map(str, options)]
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment_of_a_full_disk(),  # some tests limit what it may write
+            env=environment_of_a_full_disk(),  # some tests limit how much it may write
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -58,7 +58,7 @@ def running(*options: object) -> Iterator[SimulatorProcess]:
 
 
 def objects_of(s3: Any) -> Snapshot:
-    """Return all objects as S3 returns them, except an empty default bucket."""
+    """Return all objects, read through S3's API, except an empty default bucket."""
     snapshot: Snapshot = {}
     for name in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name)
@@ -68,7 +68,7 @@ def objects_of(s3: Any) -> Snapshot:
 
 
 def stored_objects(folder: Path) -> Snapshot:
-    """Return all objects in a state folder, except an empty default bucket."""
+    """Return all objects, read from a state folder, except an empty default bucket."""
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection:
         stored: Snapshot = {name: {} for (name,) in connection.execute("SELECT name FROM buckets")}
         rows = connection.execute("SELECT bucket, key, content, file FROM objects").fetchall()

@@ -16,7 +16,7 @@ SUBMISSIONS = ROOT / "tests/submissions"
 
 
 def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:
-    """Copy the good submission with changes: by file name, a text in it and its replacement.
+    """Copy the good submission with changes. changes: by file name, a string in the file and its replacement.
 
     files: whole files by name, which may omit .py.
     """
@@ -29,7 +29,7 @@ def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **f
 
 
 def command(*arguments: object) -> list[str]:
-    """Return the command of a run without a report, which these tests do not need."""
+    """Return the command for a run without a report, which these tests do not need."""
     return [sys.executable, "-m", "recore", "run", *map(str, arguments), "--no-report"]
 
 
@@ -62,7 +62,7 @@ class FinishedRun:
 
 
 def run_submission(submission: Path, out: Path, *options: object, **variables: str) -> FinishedRun:
-    """Run a submission to its end, as a command."""
+    """Run a submission to its end as a separate process."""
     result = subprocess.run(
         command(submission, "--out", out, *options),
         cwd=ROOT,
@@ -75,5 +75,5 @@ def run_submission(submission: Path, out: Path, *options: object, **variables: s
 
 
 def other_entries(folder: Path) -> list[str]:
-    """Return the other entries beside a run's folder, such as partial folders that were not removed."""
+    """Return the entries beside a run's folder, such as partial folders that were not removed."""
     return sorted(name for name in os.listdir(folder.parent) if name != folder.name)

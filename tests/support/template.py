@@ -1,6 +1,6 @@
-"""Is the submission in this folder the template's, or have its files been changed, as in a fork?
+"""Whether this folder's submission is the template's, or its files have been changed, as in a fork.
 
-Tests of the default model, and figures printed in the README, are only about the template's submission: with another
+Tests of the default model, and figures printed in the README, apply only to the template's submission: with another
 one they are skipped, and tests/contract/ applies. After changing the template itself, run:
 
     python tests/support/template.py

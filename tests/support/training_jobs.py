@@ -1,4 +1,4 @@
-"""Training jobs for tests: requests, channels and sources, and a script that reports what it finds in its job."""
+"""Training jobs for tests: requests, channels and sources, and a script that reports what its job contains."""
 
 import itertools
 import json
@@ -57,7 +57,7 @@ def upload_folder(client, **files: str | bytes) -> str:
 
 
 def report_of(client, job: dict[str, Any]) -> dict[str, Any]:
-    """Return the output of the script REPORT in a job, which must have completed."""
+    """Return the output of the script REPORT from a job that must have completed."""
     printed = output(client, "TrainingJob", job["TrainingJobName"])
     assert job["TrainingJobStatus"] == "Completed", (job, printed)
     return json.loads(next(line for line in printed.splitlines() if line.startswith("REPORT "))[7:])

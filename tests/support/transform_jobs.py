@@ -1,4 +1,4 @@
-"""Models and transform jobs for tests: a model with one script or a chain of them, and a job over some objects."""
+"""Models and transform jobs for tests: a model with one script or a chain of scripts, and a job over some objects."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
 
 
 def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any) -> str:
-    """Create a model whose containers serve scripts, or are passed as they are, and return its name."""
+    """Create a model and return its name. Each container is given as a script to serve or as a definition."""
     name = f"chain-{next(numbers)}"
     containers = [container(client, script) if isinstance(script, str) else script for script in scripts]
     described = {"PrimaryContainer": containers[0]} if len(containers) == 1 else {"Containers": containers}

@@ -10,7 +10,7 @@ from support.simulator_client import IMAGE
 
 numbers = itertools.count()
 
-# Prints the objective for its hyperparameter, and saves it as the model.
+# Computes the objective from the hyperparameter, prints it, and saves it as the model.
 SCRIPT = """
 import os, sys
 settings = dict(zip(sys.argv[1::2], sys.argv[2::2]))
@@ -64,7 +64,7 @@ def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any)
 
 
 class Tuning:
-    """Tuning jobs of one simulator. sagemaker: a client of it."""
+    """Tuning jobs of one simulator. sagemaker: the simulator's boto3 client."""
 
     def __init__(self, sagemaker: Any):
         self.sagemaker = sagemaker

@@ -9,7 +9,7 @@ from recore.simulator.state.records import Record
 from support.simulator_client import IMAGE
 
 KIND = "AutoMLJob"
-PERIOD = 0.05  # seconds between two checks of the jobs
+PERIOD = 0.05  # seconds between two checks of a job's status
 
 
 class AutoMLWork(Work):
@@ -22,7 +22,7 @@ class AutoMLWork(Work):
         self.store.update(KIND, self.key, AutoMLJobStatus="Failed", FailureReason=reason)
 
     def _finish(self, number: int) -> None:
-        """Run one job to its end. A job that an earlier simulator left in progress is replaced."""
+        """Run one job to its end; replace a job that an earlier simulator left in progress."""
         attempt = 1
         while True:
             name = f"{self.key}-{number}-{attempt}"
@@ -58,7 +58,7 @@ class AutoMLJobs(Resource):
     work = AutoMLWork
 
     def CreateAutoMLJob(self, request: Record) -> Record:
-        """TargetAttributeName contains the script of the jobs."""
+        """Create a resource. Its TargetAttributeName contains the jobs' script."""
         arn = self.add(request, AutoMLJobStatus="InProgress")
         self.begin_work(request["AutoMLJobName"])
         return {"AutoMLJobArn": arn}

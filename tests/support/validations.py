@@ -20,7 +20,7 @@ IDS = ["SiteID", "DepthFrom", "DepthTo"]
 TARGETS = list(score.TARGETS)
 WEIGHTS = np.array(score.WEIGHTS)
 HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
-# train.py of a submission unlike the template's: a linear model, no limits, no second return value.
+# The train.py of a submission unlike the template's: a linear model, no limits, no second return value.
 TRAIN = """
 import numpy as np
 from sklearn.linear_model import Ridge
@@ -30,7 +30,7 @@ def fit(inputs, targets, holes, alpha_min=0.001, alpha_max=10.0, alphas=3):
     tried = np.geomspace(alpha_min, alpha_max, alphas)
     return Ridge(tried[len(tried) // 2]).fit(inputs, targets.fillna(targets.mean()).fillna(0))
 """
-ALPHA = 0.1  # the middle one of its regularisation strengths
+ALPHA = 0.1  # the middle value of its regularisation strengths
 
 
 def item(page: Page, name: str) -> pd.DataFrame:

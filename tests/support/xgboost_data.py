@@ -10,7 +10,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 
 
 def table(rows: int, seed: int) -> np.ndarray:
-    """Return a table with the label in the first column and five features, some of them missing."""
+    """Return a table with the label in the first column, and five features with some values missing."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(rows, 5)).round(6)
     labels = (3 * features[:, 0] + np.abs(features[:, 1]) * features[:, 2] + rng.normal(size=rows) / 4).round(6)
@@ -24,7 +24,7 @@ def csv_of(values: np.ndarray) -> str:
 
 
 def libsvm_of(values: np.ndarray) -> str:
-    """Return the same table in libsvm, without the missing values."""
+    """Return the table in libsvm format, without the missing values."""
     lines = []
     for label, *features in values:
         cells = (f"{index}:{float(cell)!r}" for index, cell in enumerate(features) if not np.isnan(cell))
@@ -37,5 +37,5 @@ def matrix(values: np.ndarray, **members: Any) -> xgb.DMatrix:
 
 
 def hyperparameters(**more: Any) -> dict[str, str]:
-    """Return a request's hyperparameters: all are texts."""
+    """Return hyperparameters as a request has them: all are strings."""
     return {name: str(value) for name, value in (SETTINGS | {"objective": "reg:squarederror"} | more).items()}

@@ -1,4 +1,4 @@
-"""The real client in a separate environment, the Docker engine, and the challenge's image."""
+"""The real client in a separate environment, and the Docker engine with the challenge's image."""
 
 import json
 import subprocess

@@ -1,8 +1,8 @@
 """The client's five commands in a fresh clone, and in one that has been worked in before.
 
-The client's own messages do not count: it exits with 0 whatever happened in a container, and sometimes with 1 after a
-good build, if the container that removes itself is gone before the client asks how it ended. So the tests check the
-files that the commands left, and how the containers ended; the client removes only build's.
+The client's own results are not checked: it exits with 0 whatever happened in a container, and sometimes with 1 after a
+good build, if the container, which removes itself, is gone before the client asks how it ended. So the tests check the
+files that the commands left, and how the containers ended; the client removes only the container of `build`.
 """
 
 import shutil
@@ -35,7 +35,7 @@ OUTPUTS = {
 @dataclass
 class ClientRun:
     """The results of the five commands: for each, the client's output, the names of the files that it created or
-    changed, its containers' exit codes and their logs.
+    changed, and the exit codes and logs of its containers.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class ClientRun:
 
 
 def times(folder: Path) -> dict[str, int]:
-    """Return when each file was written."""
+    """Return the time at which each file was last written."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
     return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in files}
 
@@ -56,7 +56,7 @@ def containers(engine: docker.DockerClient, folder: Path) -> list[docker.models.
 
 
 def work_by_hand(folder: Path) -> None:
-    """Leave files like someone who had other data, ran the scripts by hand and packed another submission."""
+    """Leave the files of someone who had other data, ran the scripts by hand and packed another submission."""
     make_sample(folder / "data", Plan(rows=120, holes=4, channels=70, seed=8))
     for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
         result = run(script, cwd=folder)
@@ -77,7 +77,7 @@ def client_run(
     if request.param == "worked-in":
         work_by_hand(folder)
     shutil.copytree(sample / "public", folder / "data/public")
-    # Nothing of this machine is used: no login, and no question to the package index whether the client is the newest.
+    # None of this machine's settings are used: no login, and no check on the package index for a newer client.
     variables = environment() | {"HOME": str(tmp_path_factory.mktemp("home")), "OUTDATED_IGNORE": "1"}
     client_run = ClientRun(folder)
     try:
@@ -105,7 +105,7 @@ def client_run(
             client_run.changed[command] = {name for name, _ in before.items() ^ times(folder).items()}
         yield client_run
     finally:
-        # A client that was stopped leaves its container running.
+        # If a client is stopped, its container keeps running.
         for container in containers(engine, folder):
             container.remove(force=True, v=True)
 

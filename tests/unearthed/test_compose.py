@@ -16,7 +16,7 @@ PORT = 8080  # the port in compose.yaml
 
 
 def compose_command() -> list[str]:
-    """Return the command of Docker's plugin, or of the program that preceded it."""
+    """Return the command of Docker's Compose plugin, or of the older program docker-compose."""
     for command in (["docker", "compose"], ["docker-compose"]):
         if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True).returncode == 0:
             return command
@@ -25,10 +25,10 @@ def compose_command() -> list[str]:
 
 @pytest.fixture
 def served(engine: docker.DockerClient, project: Path, tmp_path: Path) -> Iterator[Server]:
-    """Serve a clone after a run by hand."""
+    """Serve the model of a clone in which the steps were run by hand."""
     command = [*compose_command(), "--project-name", "recore-test"]
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have just ended do not count
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ignores connections that have just ended
         try:
             probe.bind(("127.0.0.1", PORT))
         except OSError as error:

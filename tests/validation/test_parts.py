@@ -53,12 +53,12 @@ def test_r2_equals_the_r2_of_the_host() -> None:
     actual.iloc[:, 0], actual.iloc[1:, 1] = 0.1, np.nan
     predicted = pd.DataFrame(random.random((30, len(TARGETS))))
     expected = score.score(actual, predicted)[1]
-    expected[0] = 0.0  # a constant whose mean differs in the last digit
+    expected[0] = 0.0  # constant values whose computed mean differs in the last digit
     np.testing.assert_allclose(r2_by_target(actual.to_numpy(), predicted.to_numpy()), expected, rtol=1e-12)
 
 
 def test_errors_of_targets() -> None:
-    """Errors are computed by hand: predictions 1 too high throughout, exact ones, and too few pairs, which give NaN."""
+    """Errors are known for predictions that are all 1 too high, exact ones, and too few pairs, which give NaN."""
     measured = np.array(
         [[1, 1, 1, 1], [2, 2, np.nan, 2], [3, 3, np.nan, 3], [4, 4, np.nan, 4], [5, 5, np.nan, 5]], float
     )

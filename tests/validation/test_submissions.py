@@ -16,7 +16,7 @@ from recore.validation.workers import Worker
 
 
 def test_the_time_limit_is_that_of_one_request(linear_submission: Path, tmp_path: Path) -> None:
-    """Otherwise its timer would end the process during a later request."""
+    """Otherwise a request's timer would end the process during a later request."""
     worker = Worker(linear_submission, tmp_path / "log", 10)
     with pytest.raises(SubmissionError, match="no_such_request"):
         worker.ask("no_such_request")
@@ -63,7 +63,7 @@ def test_output_of_a_submission_is_not_mistaken_for_answers(
 
 @pytest.mark.slow
 def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: Path, small_file: Path) -> None:
-    """The process that it started, which would hold its pipes open, is stopped too."""
+    """A process that the submission started, which would hold the pipes open, is stopped too."""
     shutil.copytree(linear_submission, tmp_path / "s")
     hang = "import subprocess; subprocess.run(['sleep', '7654321'])\n    return Ridge"
     (tmp_path / "s/train.py").write_text(TRAIN.replace("return Ridge", hang))
@@ -77,7 +77,7 @@ def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: P
 
 
 def test_the_budget_is_wall_clock_time() -> None:
-    """Time is reserved for the page, and none is left for work that would end later."""
+    """Some time is reserved for the page, and no work is started that would end too late."""
     budget = TimeBudget(2.0)
     assert budget.allows(100.0)
     assert not budget.allows(119.0)

@@ -1,4 +1,4 @@
-"""How the server answers with what a hook returns or raises."""
+"""How the server turns what a hook returns or raises into a response."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ def test_bare_text_or_bytes_is_declared_as_html(server: Server, name: str) -> No
 
 @differs(reason="ours refuses it, and says so: 500")
 def test_bytearray_has_headers_but_no_body(server: Server) -> None:
-    """The framework accepts the value, but the server below it does not write it."""
+    """The framework accepts the value, but the server under it does not send it."""
     with pytest.raises(http.client.IncompleteRead):
         server.post("bytearray")
 
@@ -97,7 +97,7 @@ def test_hook_that_exits(server: Server) -> None:
 
 @differs(reason="ours treats it as any exception: 500")
 def test_status_of_a_hook_that_exits(server: Server) -> None:
-    """The server closes the connection without a response; the proxy in front of it reports this."""
+    """The server closes the connection without a response, which the proxy in front of it turns into a status."""
     assert server.post("exit").status == 502
 
 

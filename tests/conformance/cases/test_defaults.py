@@ -66,7 +66,7 @@ def test_input_formats(
     ],
 )
 def test_input_that_is_refused(server: Server, content_type: str, body: str | bytes) -> None:
-    """The status is always 500, even for an unsupported type: the package's 415 belongs to its own input_fn."""
+    """The status is always 500, even for an unsupported type: the package returns 415 only from its own input_fn."""
     assert server.post(body, content_type).status == 500
     assert server.post("1,2").status == 200
 
@@ -148,7 +148,7 @@ def test_output_npy(server: Server) -> None:
     ],
 )
 def test_accept_that_is_refused(server: Server, accept: str) -> None:
-    """The status for an unsupported type is 500 too, and a list of types counts as one unsupported type."""
+    """An unsupported type also gives the status 500, and a list of types counts as one unsupported type."""
     assert server.post("1,2", Accept=accept).status == 500
 
 

@@ -27,7 +27,7 @@ def test_default_accept(server: Server) -> None:
 
 
 def test_program_with_a_module_and_a_file_beside_it(server: Server) -> None:
-    """SAGEMAKER_PROGRAM is imported from SAGEMAKER_SUBMIT_DIRECTORY, not run; its modules are found there."""
+    """SAGEMAKER_PROGRAM is imported from SAGEMAKER_SUBMIT_DIRECTORY, not run, and its imports are found there."""
     received = ask(server)
     assert (received["name"], received["neighbour"], received["file"]) == ("train", "gneiss", "schist")
 
@@ -65,7 +65,7 @@ def test_request_as_large_as_max_content_length(server: Server) -> None:
 
 @differs(reason="ours refuses it: 413")
 def test_max_content_length_applies_only_to_multi_model_servers(server: Server) -> None:
-    """The variable sets the multi-model server's limit; a server with one model has no limit."""
+    """The variable sets the limit of a multi-model server; a server with one model has no limit."""
     assert ask(server, "1" * 1001)["size"] == 1001
 
 

@@ -7,7 +7,7 @@ SUBMISSIONS = ("both", "no_model_fn", "torn", "unimportable")
 
 
 def status(server: Server, method: str, path: str) -> int | None:
-    """Return the status of /ping, or None if there is no response: the program may have ended."""
+    """Return the status of a request, or None if there is no response because the program has ended."""
     try:
         return server.request(method, path, "1" if method == "POST" else None).status
     except ConnectionError:

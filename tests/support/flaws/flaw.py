@@ -16,7 +16,7 @@ WARNING = Level.WARNING
 
 @dataclass(frozen=True)
 class Flaw:
-    """The only finding, and the change to the good submission. line: its text in the file; empty: the whole file."""
+    """A change to the good submission, and its only finding. line: the flawed line's text, or "" for the whole file."""
 
     code: str
     file: str
@@ -26,7 +26,7 @@ class Flaw:
 
 
 def train(text: str, imports: str = "") -> Change:
-    """Return a short train.py: two hooks and a text."""
+    """Return the change that writes a short train.py: imports, two hooks and more code."""
     head = '"""Steps 1 and 3."""\n\nimport os\nimport pickle\n' + (f"\n{imports}" if imports else "")
     return write("train.py", "\n\n".join(part for part in (head, MODEL_FN, INPUT_FN, text) if part))
 

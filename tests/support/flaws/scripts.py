@@ -15,7 +15,7 @@ FIRST, SECOND, *OTHERS = TARGETS
 
 
 def in_train(code: str, text: str, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Flaw:
-    """Return a flaw in a text at the end of train.py. line: by default the last one."""
+    """Return a flaw in code at the end of train.py. line: the line with the flaw, by default the last one."""
     return Flaw(code, "train.py", line or text.splitlines()[-1].strip(), train(text, imports), level)
 
 

@@ -12,7 +12,7 @@ CLIENT = ROOT / "tests/submissions/passing/client-files/.unearthed_challenge.jso
 
 
 def client(**changes: str | None) -> Change:
-    """Return the client's own file with changed members, without those that are None."""
+    """Return the client's own file with some members changed or, if None, removed."""
     members = json.loads(CLIENT.read_text()) | {"more": None} | changes
     return write(".unearthed_challenge.json", json.dumps({k: v for k, v in members.items() if v is not None}))
 

@@ -66,7 +66,7 @@ def output_fn(prediction, accept):
 
 
 def wait_for_other_request(name):
-    """Wait until this process also runs the other request; return whether it does."""
+    """Wait for this process to run the other request at the same time; return whether it did."""
     waiting.add(name)
     deadline = time.monotonic() + 2
     while len(waiting) < 2 and time.monotonic() < deadline:

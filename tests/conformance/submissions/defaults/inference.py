@@ -1,4 +1,4 @@
-"""Only model_fn: the image's default hooks do the rest."""
+"""The only hook is model_fn: the image's defaults do the rest."""
 
 import numpy as np
 

@@ -17,7 +17,7 @@ def model_fn(model_dir):
 def transform_fn(model, data, content_type, accept):
     if data == "sleep":
         time.sleep(20)
-    if data == "work":  # keeps the processor busy, so that the next request goes to the other worker
+    if data == "work":  # keep the processor busy, so that the next request goes to the other worker
         sum(range(10_000_000))
     settings = {
         "model": model,
