@@ -122,7 +122,8 @@ class ExperimentJobs:
                 answers = {each.name: self._invoke(settings.name, each) for each in planned}
                 self._call("DeleteEndpoint", {"EndpointName": settings.name})
                 self._wait_while(settings.name, "Deleting")  # its log is complete afterwards
-            write_streams(self.services.logs, f"/aws/sagemaker/Endpoints/{settings.name}", "", log)
+            group, streams = f"/aws/sagemaker/Endpoints/{settings.name}", f"{VARIANT['VariantName']}/"
+            write_streams(self.services.logs, group, streams, log)
             if endpoint["EndpointStatus"] != "InService":
                 failure = endpoint.get("FailureReason", "")
                 step.outside = is_outside(failure)

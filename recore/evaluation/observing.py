@@ -37,7 +37,7 @@ def write_streams(logs: Any, group: str, prefix: str, path: Path) -> bool:
     prefix: the beginning of the streams' names. Returns whether the log could be read.
     """
     path.parent.mkdir(exist_ok=True)
-    name = prefix.rstrip("/") or group
+    name = prefix.rstrip("/")
     with open(path, "w", encoding="utf-8") as file:
         try:
             streams = _streams(logs, group, prefix)
