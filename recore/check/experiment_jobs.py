@@ -118,13 +118,13 @@ class ExperimentJobs:
             self.create("Endpoint", {"EndpointName": settings.name, "EndpointConfigName": settings.name})
             log = self._runner.logs / step.log
             endpoint = self._wait_while(settings.name, "Creating")
-            if endpoint["EndpointStatus"] == "InService":
-                answers = {each.name: self._invoke(settings.name, each) for each in planned}
-                self._call("DeleteEndpoint", {"EndpointName": settings.name})
-                self._wait_while(settings.name, "Deleting")  # its log is complete afterwards
+            started = endpoint["EndpointStatus"] == "InService"
+            answers = {each.name: self._invoke(settings.name, each) for each in planned} if started else {}
+            self._call("DeleteEndpoint", {"EndpointName": settings.name})
+            self._wait_while(settings.name, "Deleting")  # its log is complete afterwards
             group, streams = f"/aws/sagemaker/Endpoints/{settings.name}", f"{VARIANT['VariantName']}/"
             write_streams(self.services.logs, group, streams, log)
-            if endpoint["EndpointStatus"] != "InService":
+            if not started:
                 failure = endpoint.get("FailureReason", "")
                 step.outside = is_outside(failure)
                 reason, step.exception = read_reason(failure, log)

@@ -139,6 +139,10 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         "string",
     ),
     "a structure for a text": ([train(), reader(get("Steps.T.ModelArtifacts"))], "is needed, not a structure"),
+    "an empty list that needs an item": (
+        [step("R", "RegisterModel", {"InferenceSpecification": {"SupportedTransformInstanceTypes": []}})],
+        "SupportedTransformInstanceTypes must have 1 or more items, not 0",
+    ),
     "too many outputs, and an expression": ([outputs(11)], "Outputs must have 0 to 10 items, not 11"),
     "outputs by the thousand, and as many references": (  # looking items up one by one would take minutes
         [reader(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],

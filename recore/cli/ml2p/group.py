@@ -21,7 +21,8 @@ model_type = click.option("-m", "--model-type", help="The model, as the section 
 class ProjectGroup(click.Group):
     """A group whose commands report an invalid project file, or a request that AWS refused, in one line.
 
-    Its commands are added when the group is used, because the modules that they need take long to import.
+    Its commands are added when the group is used, because the modules that they need take long to import. All of them
+    are, because click suggests a similar name only among the commands that were added.
     """
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

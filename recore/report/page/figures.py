@@ -1,6 +1,7 @@
 """What the figures of all reports share."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -81,10 +82,11 @@ def every_kth(rows: NDArray[np.intp], most: int) -> NDArray[np.intp]:
 
 def unique_names(names: list[str]) -> list[str]:
     """Names for an axis: names that occur more than once get a number."""
-    all_names = pd.Series(names, dtype=object)
-    numbers = all_names.groupby(all_names).cumcount() + 1
-    numbered = all_names + " (" + numbers.astype(str) + ")"
-    unique: list[str] = all_names.mask(all_names.duplicated(keep=False), numbered).tolist()
+    totals, numbers = Counter(names), Counter[str]()
+    unique = []
+    for name in names:
+        numbers[name] += 1
+        unique.append(f"{name} ({numbers[name]})" if totals[name] > 1 else name)
     return unique
 
 

@@ -5,6 +5,7 @@ the file, which it identifies by their hashes; the page can neither fetch nor se
 """
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import json
@@ -75,9 +76,10 @@ def _plot(figure: Figure) -> dict[str, Any]:
 def _prepare(value: Any, key: str = "") -> Any:
     """Escape text in which plotly.js would find markup (a link, an image), and halve the size of arrays of numbers."""
     if isinstance(value, dict):
-        if value.get("dtype") == "f8":  # seven digits are enough for a figure
-            numbers = np.frombuffer(base64.b64decode(value["bdata"]), "<f8").astype("<f4")
-            value = value | {"dtype": "f4", "bdata": base64.b64encode(numbers).decode()}
+        if value.get("dtype") == "f8":  # seven digits are enough for a figure, if none of its numbers is too large
+            with contextlib.suppress(FloatingPointError), np.errstate(over="raise"):
+                numbers = np.frombuffer(base64.b64decode(value["bdata"]), "<f8").astype("<f4")
+                value = value | {"dtype": "f4", "bdata": base64.b64encode(numbers).decode()}
         return {name: _prepare(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
         return [_prepare(inner, key) for inner in value]

@@ -104,7 +104,7 @@ class OneToOne:
         return self.axes.beyond(self.measured[rows]) | self.axes.beyond(self.predicted[rows])
 
     def add_points(self, rows: Rows, name: str, marker: dict[str, Any], **trace: Any) -> None:
-        """Add the points of rows that are not beyond the axes."""
+        """Add the points of rows, none of which may lie beyond the axes (`add_edge` is for those)."""
         hover = "%{text}<br>measured %{x:.4g}, predicted %{y:.4g}<extra></extra>"
         x, y = self.measured[rows], self.predicted[rows]
         self._add(x=x, y=y, mode="markers", name=name, marker=marker, hovertemplate=hover, **trace)
