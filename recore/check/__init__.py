@@ -5,17 +5,3 @@ from recore.check.output import is_negative, list_rules, to_github, to_json, to_
 from recore.check.own_simulator import open_experiments
 from recore.check.runner import check_source, run_rules
 from recore.check.source import SubmissionSource
-
-__all__ = [
-    "SubmissionSource",
-    "check_source",
-    "choose_codes",
-    "is_negative",
-    "list_rules",
-    "load_catalogue",
-    "open_experiments",
-    "run_rules",
-    "to_github",
-    "to_json",
-    "to_text",
-]

@@ -5,5 +5,3 @@ The package uses only the standard library, so that it works in an incomplete en
 
 from recore.doctor.checkup import check_up
 from recore.doctor.result import FAIL, Check
-
-__all__ = ["FAIL", "Check", "check_up"]

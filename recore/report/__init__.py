@@ -5,15 +5,3 @@ from recore.report.page.content import Page
 from recore.report.page.page_files import check_place, findings_json, write_page
 from recore.report.run.run_report import REPORT_NAME, write_report
 from recore.report.validate.submission_report import validate_submission
-
-__all__ = [
-    "REPORT_NAME",
-    "STEPS",
-    "Page",
-    "check_place",
-    "explore_file",
-    "findings_json",
-    "validate_submission",
-    "write_page",
-    "write_report",
-]

@@ -15,23 +15,3 @@ from recore.validation.prediction_errors import (
 from recore.validation.result import ValidationResult, ValidationSettings
 from recore.validation.validation import run_validation
 from recore.validation.workers import SubmissionError
-
-__all__ = [
-    "DEFINITIONS",
-    "MEASURES",
-    "PROBES",
-    "SPLITS",
-    "SPLIT_NAMES",
-    "Advance",
-    "Curve",
-    "Split",
-    "SubmissionError",
-    "ValidationResult",
-    "ValidationSettings",
-    "describe_errors",
-    "errors_table",
-    "fills_gaps",
-    "paired_values",
-    "run_validation",
-    "unit_of",
-]
