@@ -1,4 +1,4 @@
-"""Cached steps: if CacheConfig is enabled, an unchanged step is a hit, and every relevant change is a miss."""
+"""Cached steps: if CacheConfig is enabled, an unchanged step is a cache hit, and every relevant change is a miss."""
 
 import gzip
 import io
@@ -12,9 +12,9 @@ from support.simulator_client import HOOKS, IMAGE, Client
 
 from recore.simulator.server import BUCKET, ROLE_ARN
 
-ENABLED = {"Enabled": True, "ExpireAfter": "P30D"}
+CACHE_CONFIG = {"Enabled": True, "ExpireAfter": "P30D"}
 OUT = "/opt/ml/processing/out"
-COPIES = """
+COPY_SCRIPT = """
 import os, shutil
 shutil.copy(__file__, os.environ["OUT"])
 """
@@ -32,17 +32,17 @@ class CachedPipeline:
     def __init__(self, pipelines: Pipelines, *steps: Step, **members: Any):
         self.pipelines, self.members = pipelines, members
         self.name = pipelines.create(*steps, **members)
-        self.first = pipelines.start(self.name)
-        described = pipelines.wait(self.first)
-        assert described["PipelineExecutionStatus"] == "Succeeded", described["FailureReason"]
+        self.first_execution = pipelines.start(self.name)
+        description = pipelines.wait(self.first_execution)
+        assert description["PipelineExecutionStatus"] == "Succeeded", description["FailureReason"]
 
     def hits(self, *steps: Step) -> set[str]:
         if steps:
             changed = definition(*steps, **self.members)
             self.pipelines.sagemaker.update_pipeline(PipelineName=self.name, PipelineDefinition=changed)
         execution = self.pipelines.start(self.name)
-        described = self.pipelines.wait(execution)
-        assert described["PipelineExecutionStatus"] == "Succeeded", described["FailureReason"]
+        description = self.pipelines.wait(execution)
+        assert description["PipelineExecutionStatus"] == "Succeeded", description["FailureReason"]
         execution_steps = self.pipelines.steps(execution)
         self.sources = {
             name: item["CacheHitResult"] for name, item in execution_steps.items() if "CacheHitResult" in item
@@ -50,41 +50,41 @@ class CachedPipeline:
         return set(self.sources)
 
 
-def process(pipelines: Pipelines, script: str = COPIES, cache: Any = ENABLED, **environment: str) -> Step:
-    """Return a processing step; its script and output have new addresses at each call."""
+def process(pipelines: Pipelines, script: str = COPY_SCRIPT, cache: Any = CACHE_CONFIG, **environment: str) -> Step:
+    """Return a processing step; its script and output have new addresses in each call."""
     arguments = {"Environment": {"OUT": OUT} | environment}
     return pipelines.processing("P", script, outputs=["out"], Arguments=arguments, CacheConfig=cache)
 
 
 def archive(text: str, time: int) -> bytes:
     """Return an archive whose bytes depend on `time`."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, content in (("job.py", text), ("__pycache__/job.pyc", str(time))):
             member = tarfile.TarInfo(name)
             member.size, member.mtime = len(content), time
             tar.addfile(member, io.BytesIO(content.encode()))
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
 @pytest.mark.slow
-def test_a_processing_step(pipelines: Pipelines) -> None:
-    """A hit depends on contents and environment, not on the addresses of script and output, which always differ."""
+def test_a_processing_step_is_cached(pipelines: Pipelines) -> None:
+    """A hit depends on contents and environment, not on the addresses of the script and output, which always differ."""
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
-    before = pipelines.environment(cached.first, "M")["A"]
+    before = pipelines.environment(cached.first_execution, "M")["A"]
     assert cached.hits(process(pipelines), model("M", A=uri)) == {"P"}
-    assert cached.sources["P"] == {"SourcePipelineExecutionArn": cached.first}
-    steps = pipelines.sagemaker.list_pipeline_executions(PipelineName=cached.name)["PipelineExecutionSummaries"]
-    assert pipelines.environment(steps[0]["PipelineExecutionArn"], "M")["A"] == before  # M got the first result
+    assert cached.sources["P"] == {"SourcePipelineExecutionArn": cached.first_execution}
+    executions = pipelines.sagemaker.list_pipeline_executions(PipelineName=cached.name)["PipelineExecutionSummaries"]
+    assert pipelines.environment(executions[0]["PipelineExecutionArn"], "M")["A"] == before  # M got the first result
     assert cached.hits(process(pipelines, cache={"Enabled": False})) == set()
-    assert cached.hits(process(pipelines, COPIES + "# another script")) == set()
+    assert cached.hits(process(pipelines, COPY_SCRIPT + "# another script")) == set()
     assert cached.hits(process(pipelines, OTHER="1")) == set()
     assert cached.hits(process(pipelines, cache={"Enabled": True, "ExpireAfter": "P0D"})) == set()
     assert cached.hits(process(pipelines)) == {"P"}
     keys = pipelines.client.s3.list_objects_v2(Bucket=BUCKET, Prefix=before.removeprefix(f"s3://{BUCKET}/"))["Contents"]
     latest = cached.sources["P"]["SourcePipelineExecutionArn"]
-    assert latest != cached.first  # a newer result replaced the expired one
+    assert latest != cached.first_execution  # a newer result replaced the expired one
     assert len(keys) == 1
 
 
@@ -92,7 +92,7 @@ def test_a_processing_step(pipelines: Pipelines) -> None:
 def test_a_result_that_is_no_longer_on_s3(pipelines: Pipelines) -> None:
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
-    result = f"{pipelines.environment(cached.first, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
+    result = f"{pipelines.environment(cached.first_execution, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
     assert cached.hits() == {"P"}
     pipelines.client.put(result, "changed")
     assert cached.hits() == set()
@@ -107,19 +107,19 @@ def test_a_script_that_changes_at_the_same_address(pipelines: Pipelines) -> None
     cached = CachedPipeline(pipelines, *steps)
     address = steps[0]["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
     assert cached.hits() == {"P"}
-    pipelines.client.put(address, COPIES + "# changed")
+    pipelines.client.put(address, COPY_SCRIPT + "# changed")
     assert cached.hits() == set()
 
 
 def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) -> None:
-    """The content that the job read is unknown, so the result is not used again."""
+    """It is unknown which content the job read, so its result is not reused."""
     step = process(pipelines, "import time\ntime.sleep(3)")
     source = step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
     name = pipelines.create(step)
-    first = pipelines.start(name)
-    pipelines.wait_for(first, "P")
+    first_execution = pipelines.start(name)
+    pipelines.wait_for(first_execution, "P")
     pipelines.client.put(source, "pass")
-    assert pipelines.wait(first)["PipelineExecutionStatus"] == "Succeeded"
+    assert pipelines.wait(first_execution)["PipelineExecutionStatus"] == "Succeeded"
     for text, hits in (("import time\ntime.sleep(3)", 0), ("pass", 0), ("pass", 1)):
         pipelines.client.put(source, text)
         execution = pipelines.start(name)
@@ -128,8 +128,11 @@ def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) ->
 
 
 @pytest.mark.slow
-def test_training_and_transform(pipelines: Pipelines) -> None:
-    """Archives are compared by their files, and training jobs by their models; one hit makes the next one possible."""
+def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
+    """Archives are compared by their files, and training jobs by their models.
+
+    A hit of one step makes a hit of the next step possible.
+    """
     client, numbers = pipelines.client, iter(range(100))
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
     serving = client.source(inference=HOOKS)
@@ -140,7 +143,7 @@ def test_training_and_transform(pipelines: Pipelines) -> None:
     def steps(text: str = script, image: str = IMAGE, **settings: str) -> list[Step]:
         number = next(numbers)
         address = client.put(f"pipelines/cached-{number}/source.tar.gz", archive(text, number))
-        train = pipelines.training("T", script, CacheConfig=ENABLED)
+        train = pipelines.training("T", script, CacheConfig=CACHE_CONFIG)
         arguments = train["Arguments"]
         arguments["HyperParameters"] |= {"sagemaker_submit_directory": f'"{address}"', **settings}
         arguments["HyperParameters"]["sagemaker_job_name"] = f"job-{number}"
@@ -157,7 +160,7 @@ def test_training_and_transform(pipelines: Pipelines) -> None:
             "TransformOutput": {"S3OutputPath": f"s3://{BUCKET}/cached-out-{number}"},
             "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
         }
-        return [train, create, step("X", "Transform", arguments, CacheConfig=ENABLED)]
+        return [train, create, step("X", "Transform", arguments, CacheConfig=CACHE_CONFIG)]
 
     cached = CachedPipeline(pipelines, *steps())
     assert cached.hits(*steps()) == {"T", "X"}
@@ -170,8 +173,8 @@ def test_training_and_transform(pipelines: Pipelines) -> None:
 
 
 @pytest.mark.slow
-def test_hits_of_another_pipeline_or_step(pipelines: Pipelines) -> None:
-    """There are no such hits: a result belongs to one pipeline and to one step name."""
+def test_results_of_another_pipeline_or_step_are_not_used(pipelines: Pipelines) -> None:
+    """A result belongs to one pipeline and to one step name."""
     CachedPipeline(pipelines, process(pipelines))
     other = CachedPipeline(pipelines, process(pipelines))
     renamed = process(pipelines) | {"Name": "Q"}
@@ -184,7 +187,7 @@ def test_hits_of_another_pipeline_or_step(pipelines: Pipelines) -> None:
 
 
 def large_header() -> bytes:
-    """Return an archive that consists of one header of 64 MB that declares even more content."""
+    """Return an archive that consists of a single header of 64 MB, which declares even more content."""
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 8 << 30
     return gzip.compress(header.tobuf() + bytes(64 << 20), 1)
