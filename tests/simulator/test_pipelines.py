@@ -124,7 +124,10 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         "Step P: PropertyFiles: the step has no output 'out'",
     ),
     "outputs that are a number": (
-        [process(PropertyFiles=[PROPERTY_FILE]) | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": 5}}}],
+        [
+            process(PropertyFiles=[PROPERTY_FILE])
+            | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": 5}}}
+        ],
         "Step P: PropertyFiles: the step has no output 'out'",
     ),
     "an output beyond the last": (

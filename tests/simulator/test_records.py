@@ -275,7 +275,7 @@ def test_a_file_of_an_earlier_version_gets_a_new_table(tmp_path: Path) -> None:
 
 def damage(path: Path, kind: str) -> None:
     content = path.read_bytes()
-    if kind == "sqlite of another program":
+    if kind == "a database of another program":
         path.unlink()
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE records (text)")
@@ -303,7 +303,7 @@ DAMAGE_ERRORS = {
     "0.99": "damaged",
     "overwritten in the middle": "damaged",
     "text": "not a database of the simulator",
-    "sqlite of another program": "not a database of the simulator",
+    "a database of another program": "not a database of the simulator",
     "a later layout": "it was written by a newer version of recore",
     "a folder": "cannot be opened",
 }
