@@ -79,7 +79,7 @@ def test_a_name_in_a_model_that_cannot_be_a_key(any_client):
     assert any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"] + "z") == b""
 
 
-def test_many_names_that_cannot_be_keys_are_one_line(any_client):
+def test_many_invalid_names_are_reported_in_one_line(any_client):
     job, keys = run_job(any_client, "for number in range(1, 32):\n    open(folder + chr(number), 'w').close()")
     assert_one_line_reason(any_client, job)
     assert "(and 30 more)" in job["FailureReason"]
@@ -249,7 +249,7 @@ def test_pipes_sockets_and_devices_are_not_in_a_model(any_client):
         assert sorted(tar.getnames()) == ["empty", "here", "shut", "shut/file"]
 
 
-AS_ANOTHER_USER = """
+PROGRAM_OF_ANOTHER_USER = """
 import os, pathlib, sys
 from recore.simulator.compute.files.output_files import OutputFolder
 from recore.simulator.compute.files.removal import remove
@@ -284,7 +284,7 @@ def test_files_that_even_their_owner_may_not_read(tmp_path: Path) -> None:
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
     try:
-        command = [sys.executable, "-c", AS_ANOTHER_USER, str(folder)]
+        command = [sys.executable, "-c", PROGRAM_OF_ANOTHER_USER, str(folder)]
         result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         expected = "[('shut', ''), ('shut/deep', ''), ('shut/deep/er', ''), ('shut/file', 'content')]\n[]\n"

@@ -183,7 +183,7 @@ def test_outputs_larger_than_the_volume(any_client):
     assert job["FailureReason"] in output(any_client, "ProcessingJob", name)
 
 
-def test_an_output_larger_than_one_request_can_be(any_client):
+def test_an_output_that_is_too_large_for_one_request(any_client):
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30}
     script = "open(folder + '/a', 'w').close()\nopen(folder + '/large', 'wb').truncate((5 << 30) + 1)"
     name, target = start_job(any_client, script, ProcessingResources={"ClusterConfig": resources})
@@ -197,7 +197,7 @@ def test_an_output_larger_than_one_request_can_be(any_client):
     assert uploaded_keys(any_client, target) == [f"{key.rpartition('/')[0]}/a"]
 
 
-def test_more_output_files_than_a_disk_of_that_size_can_have(any_client):
+def test_more_output_files_than_the_volume_can_hold(any_client):
     name, target = start_job(any_client, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
     job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"

@@ -12,7 +12,7 @@ from support.simulator_client import IMAGE, Client, numbers
 
 from recore.simulator.server import BUCKET, ROLE_ARN
 
-MULTIPLY = """
+MULTIPLYING_SCRIPT = """
 import os
 
 def model_fn(model_dir): return float(os.environ["FACTOR"])
@@ -44,7 +44,7 @@ def multiplier_container(packages: Packages, factor: int) -> dict[str, Any]:
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1", "FACTOR": str(factor)}
     return {
         "Image": IMAGE,
-        "Environment": variables | {"SAGEMAKER_SUBMIT_DIRECTORY": packages.client.source(inference=MULTIPLY)},
+        "Environment": variables | {"SAGEMAKER_SUBMIT_DIRECTORY": packages.client.source(inference=MULTIPLYING_SCRIPT)},
     }
 
 
@@ -70,12 +70,12 @@ def test_the_latest_approved_version_is_served_and_rolled_back(packages: Package
 
     endpoint = endpoints.create(create_config())
     assert served_model() == "one"
-    second = f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/2"
-    packages.approve(second, ApprovalDescription="better on held-out drill holes")
+    second_version = f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/2"
+    packages.approve(second_version, ApprovalDescription="better on held-out drill holes")
     endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=create_config())
     assert endpoints.settle(endpoint)["EndpointStatus"] == "InService"
     assert served_model() == "two"
-    packages.approve(second, "Rejected", ApprovalDescription="worse on new drill holes")
+    packages.approve(second_version, "Rejected", ApprovalDescription="worse on new drill holes")
     endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=create_config())
     assert endpoints.settle(endpoint)["EndpointStatus"] == "InService"
     assert served_model() == "one"
@@ -110,11 +110,11 @@ def test_a_transform_job_runs_an_inference_pipeline_from_a_package(packages: Pac
 
 def test_variables_of_the_model_replace_those_of_the_package(packages: Packages) -> None:
     group = packages.group()
-    additional = {"Name": "other", "Containers": [multiplier_container(packages, 10)]}
+    additional_specification = {"Name": "other", "Containers": [multiplier_container(packages, 10)]}
     package = packages.version(
         group,
         InferenceSpecification=SPECIFICATION | {"Containers": [multiplier_container(packages, 2)]},
-        AdditionalInferenceSpecifications=[additional],
+        AdditionalInferenceSpecifications=[additional_specification],
         ModelApprovalStatus="Approved",
     )
     endpoints = Endpoints(packages.client)
@@ -124,8 +124,8 @@ def test_variables_of_the_model_replace_those_of_the_package(packages: Packages)
         create_model(packages, package, InferenceSpecificationName="other"),
     ]
     endpoint = endpoints.create(endpoints.config(*(variant(model, model) for model in models)))
-    answers = [endpoints.invoke(endpoint, "1", TargetVariant=model)["Body"].read() for model in models]
-    assert answers == [b"2.0", b"3.0", b"10.0"]
+    responses = [endpoints.invoke(endpoint, "1", TargetVariant=model)["Body"].read() for model in models]
+    assert responses == [b"2.0", b"3.0", b"10.0"]
     expression = {"Filters": [{"Name": "ProductionVariants.VariantName", "Value": models[1]}]}
     [result] = packages.sagemaker.search(Resource="Endpoint", SearchExpression=expression)["Results"]
     assert result["Endpoint"]["EndpointName"] == endpoint

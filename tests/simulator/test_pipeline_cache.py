@@ -38,8 +38,8 @@ class CachedPipeline:
 
     def hits(self, *steps: Step) -> set[str]:
         if steps:
-            changed = definition(*steps, **self.members)
-            self.pipelines.sagemaker.update_pipeline(PipelineName=self.name, PipelineDefinition=changed)
+            new_definition = definition(*steps, **self.members)
+            self.pipelines.sagemaker.update_pipeline(PipelineName=self.name, PipelineDefinition=new_definition)
         execution = self.pipelines.start(self.name)
         description = self.pipelines.wait(execution)
         assert description["PipelineExecutionStatus"] == "Succeeded", description["FailureReason"]
@@ -72,19 +72,23 @@ def test_a_processing_step_is_cached(pipelines: Pipelines) -> None:
     """A hit depends on contents and environment, not on the addresses of the script and output, which always differ."""
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
-    before = pipelines.environment(cached.first_execution, "M")["A"]
+    first_address = pipelines.environment(cached.first_execution, "M")["A"]
     assert cached.hits(process(pipelines), model("M", A=uri)) == {"P"}
     assert cached.sources["P"] == {"SourcePipelineExecutionArn": cached.first_execution}
     executions = pipelines.sagemaker.list_pipeline_executions(PipelineName=cached.name)["PipelineExecutionSummaries"]
-    assert pipelines.environment(executions[0]["PipelineExecutionArn"], "M")["A"] == before  # M got the first result
+    assert (
+        pipelines.environment(executions[0]["PipelineExecutionArn"], "M")["A"] == first_address
+    )  # M got the first result
     assert cached.hits(process(pipelines, cache={"Enabled": False})) == set()
     assert cached.hits(process(pipelines, COPY_SCRIPT + "# another script")) == set()
     assert cached.hits(process(pipelines, OTHER="1")) == set()
     assert cached.hits(process(pipelines, cache={"Enabled": True, "ExpireAfter": "P0D"})) == set()
     assert cached.hits(process(pipelines)) == {"P"}
-    keys = pipelines.client.s3.list_objects_v2(Bucket=BUCKET, Prefix=before.removeprefix(f"s3://{BUCKET}/"))["Contents"]
-    latest = cached.sources["P"]["SourcePipelineExecutionArn"]
-    assert latest != cached.first_execution  # a newer result replaced the expired one
+    keys = pipelines.client.s3.list_objects_v2(Bucket=BUCKET, Prefix=first_address.removeprefix(f"s3://{BUCKET}/"))[
+        "Contents"
+    ]
+    latest_source = cached.sources["P"]["SourcePipelineExecutionArn"]
+    assert latest_source != cached.first_execution  # a newer result replaced the expired one
     assert len(keys) == 1
 
 
@@ -135,7 +139,7 @@ def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
     """
     client, numbers = pipelines.client, iter(range(100))
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
-    serving = client.source(inference=HOOKS)
+    serving_source = client.source(inference=HOOKS)
     client.put("pipelines/cached/lines.csv", "1\n")
     manifest = client.put("pipelines/manifest", f'[{{"prefix": "s3://{BUCKET}/pipelines/cached/"}}, "lines.csv"]')
     source = {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": manifest}}
@@ -150,7 +154,7 @@ def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
         arguments["AlgorithmSpecification"] = arguments["AlgorithmSpecification"] | {"TrainingImage": image}
         arguments["OutputDataConfig"] = {"S3OutputPath": f"s3://{BUCKET}/cached-{number}"}
         arguments["DebugHookConfig"] = {"S3OutputPath": f"s3://{BUCKET}/"}  # as version 2 of the SDK sends it
-        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": serving}
+        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": serving_source}
         container = {"Image": IMAGE, "ModelDataUrl": get("Steps.T.ModelArtifacts.S3ModelArtifacts")}
         container["Environment"] = variables | {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         create = step("M", "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container})
@@ -176,17 +180,17 @@ def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
 def test_results_of_another_pipeline_or_step_are_not_used(pipelines: Pipelines) -> None:
     """A result belongs to one pipeline and to one step name."""
     CachedPipeline(pipelines, process(pipelines))
-    other = CachedPipeline(pipelines, process(pipelines))
-    renamed = process(pipelines) | {"Name": "Q"}
-    assert other.hits(renamed) == set()
-    pipelines.sagemaker.delete_pipeline(PipelineName=other.name)
+    other_pipeline = CachedPipeline(pipelines, process(pipelines))
+    renamed_step = process(pipelines) | {"Name": "Q"}
+    assert other_pipeline.hits(renamed_step) == set()
+    pipelines.sagemaker.delete_pipeline(PipelineName=other_pipeline.name)
     pipelines.sagemaker.create_pipeline(
-        PipelineName=other.name, PipelineDefinition=definition(renamed), RoleArn=ROLE_ARN
+        PipelineName=other_pipeline.name, PipelineDefinition=definition(renamed_step), RoleArn=ROLE_ARN
     )
-    assert other.hits() == set()  # deleting the pipeline deleted its results
+    assert other_pipeline.hits() == set()  # deleting the pipeline deleted its results
 
 
-def large_header() -> bytes:
+def archive_with_large_header() -> bytes:
     """Return an archive that consists of a single header of 64 MB, which declares even more content."""
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 8 << 30
@@ -197,7 +201,7 @@ def large_header() -> bytes:
 def test_an_archive_bomb_takes_little_memory(pipelines: Pipelines) -> None:
     from recore.simulator.orchestration.pipelines.executions import s3_content
 
-    pipelines.client.put("pipelines/large-header/a.tar.gz", large_header())
+    pipelines.client.put("pipelines/large-header/a.tar.gz", archive_with_large_header())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert s3_content.content(pipelines.client.s3, f"s3://{BUCKET}/pipelines/large-header/", lambda: None) is not None
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 << 10  # KiB
@@ -215,7 +219,7 @@ def test_an_archive_bomb_is_compared_by_its_bytes(pipelines: Pipelines, monkeypa
         with monkeypatch.context() as patch:
             patch.setattr(s3_content, name, limit)
             assert s3_content.content(s3, uris[0], check) != s3_content.content(s3, uris[1], check)
-    pipelines.client.put("pipelines/bomb-0/a.tar.gz", large_header())
+    pipelines.client.put("pipelines/bomb-0/a.tar.gz", archive_with_large_header())
     assert s3_content.content(s3, uris[0], check) is not None
     pipelines.client.put("pipelines/bomb-0/a.tar.gz", b"not an archive")
     assert s3_content.content(s3, uris[0], check) != s3_content.content(s3, uris[1], check)

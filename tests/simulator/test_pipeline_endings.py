@@ -248,9 +248,9 @@ def test_retry_after_a_fail_step(pipelines: Pipelines) -> None:
     pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     assert pipelines.steps(execution)["Bad"]["AttemptCount"] == 2
-    succeeded = pipelines.run(model("M"))
+    successful_execution = pipelines.run(model("M"))
     with pytest.raises(ClientError, match="in status Succeeded"):
-        pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=succeeded)
+        pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=successful_execution)
 
 
 def test_retry_policies(pipelines: Pipelines) -> None:

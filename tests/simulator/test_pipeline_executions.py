@@ -201,8 +201,10 @@ def test_execution_variables_and_the_experiment(pipelines: Pipelines) -> None:
     identifier = execution.rpartition("/")[2]
     assert environment["PipelineArn"] == description["PipelineArn"]
     assert (environment["PipelineExecutionArn"], environment["PipelineExecutionId"]) == (execution, identifier)
-    started = datetime.datetime.fromisoformat(environment["StartDateTime"])
-    assert abs((started - description["CreationTime"]).total_seconds()) < 0.002  # one is rounded, the other truncated
+    start_time = datetime.datetime.fromisoformat(environment["StartDateTime"])
+    assert (
+        abs((start_time - description["CreationTime"]).total_seconds()) < 0.002
+    )  # one is rounded, the other truncated
     assert environment["CurrentDateTime"] >= environment["StartDateTime"]
     names_in_experiment = {"ExperimentName": environment["PipelineName"], "TrialName": identifier}
     assert environment.items() >= names_in_experiment.items()
@@ -368,7 +370,7 @@ def test_executions_and_steps_are_listed(pipelines: Pipelines) -> None:
 def test_other_requests_are_answered_while_a_definition_is_read(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reading a large definition takes seconds, both when an execution starts and when it is retried."""
+    """Reading a large definition takes seconds, when an execution starts or is retried, and blocks no other request."""
     name = pipelines.create(fail("F"))
     execution = pipelines.start(name)
     pipelines.wait(execution)

@@ -56,7 +56,7 @@ comparisons = st.one_of(
 conditions = st.recursive(
     comparisons,
     lambda inner: (
-        inner.map(lambda condition_: {"Type": "Not", "Condition": condition_})
+        inner.map(lambda item: {"Type": "Not", "Condition": item})
         | st.lists(inner, min_size=1, max_size=3).map(lambda items: {"Type": "Or", "Conditions": items})
     ),
     max_leaves=3,
@@ -69,13 +69,15 @@ def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
         return st.just([])
     triggers = st.fixed_dictionaries({"Step": st.sampled_from(NAMES), "Trigger": st.sampled_from(list(TRIGGERS))})
     dependencies = st.lists(st.sampled_from(NAMES) | triggers, max_size=1)
-    name, others = names[0], names[1:]
+    name, other_names = names[0], names[1:]
     single_step = st.one_of(
         st.tuples(values, dependencies).map(lambda parts: model(name, *parts[1], x=parts[0])),
         st.tuples(values, dependencies).map(lambda parts: fail(name, parts[0], *parts[1])),
     )
-    flat = st.tuples(single_step, st.deferred(lambda: steps(others))).map(lambda parts: [parts[0], *parts[1]])
-    nested = st.tuples(st.lists(conditions, min_size=1, max_size=2), st.deferred(lambda: steps(others)), st.booleans())
+    flat = st.tuples(single_step, st.deferred(lambda: steps(other_names))).map(lambda parts: [parts[0], *parts[1]])
+    nested = st.tuples(
+        st.lists(conditions, min_size=1, max_size=2), st.deferred(lambda: steps(other_names)), st.booleans()
+    )
     return flat | nested.map(
         lambda parts: [condition(name, parts[0], *((parts[1], []) if parts[2] else ([], parts[1])))]
     )
@@ -118,8 +120,10 @@ def run_random_definition(pipelines: Pipelines, document: Any) -> str:
         description = pipelines.wait(execution)
         assert description["PipelineExecutionStatus"] in ("Succeeded", "CompletedWithFailures", "Failed"), description
         assert "InternalServerError" not in description.get("FailureReason", ""), description
-        failed = [name for name, step_status in pipelines.statuses(execution).items() if step_status != "Succeeded"]
-        assert bool(failed) == (description["PipelineExecutionStatus"] != "Succeeded")
+        unsuccessful_steps = [
+            name for name, step_status in pipelines.statuses(execution).items() if step_status != "Succeeded"
+        ]
+        assert bool(unsuccessful_steps) == (description["PipelineExecutionStatus"] != "Succeeded")
         return str(description["PipelineExecutionStatus"])
     finally:
         pipelines.sagemaker.delete_pipeline(PipelineName="tried")
@@ -156,8 +160,10 @@ def test_any_operation_is_answered(pipelines: Pipelines, data: st.DataObject) ->
     if "PipelineExecutionArn" in document and data.draw(st.integers(0, 3)):  # unlike names, these ARNs are random
         document["PipelineExecutionArn"] = arns[data.draw(st.integers(0, 5)) % len(arns)]
     if data.draw(st.booleans()):
-        optional = operation_model(name).input_shape.members.keys() - operation_model(name).input_shape.required_members
-        document = {member: value for member, value in document.items() if member not in optional}
+        optional_members = (
+            operation_model(name).input_shape.members.keys() - operation_model(name).input_shape.required_members
+        )
+        document = {member: value for member, value in document.items() if member not in optional_members}
         if "Definition" in str(operation_model(name).input_shape.members.keys()):
             document["PipelineDefinition"] = DEFINITION
     elif data.draw(st.booleans()):

@@ -80,7 +80,7 @@ for _ in range(70):
     NESTED_JOIN = join(NESTED_JOIN)
 RETRY_POLICY = {"ExceptionType": ["Step.THROTTLING"]}
 STEP_WITH_FILE = process(PropertyFiles=[PROPERTY_FILE])
-# Invalid steps, and the message with which they are refused.
+# Invalid steps, and a part of the message with which they are refused.
 INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "a cycle": ([train("A", "B"), train("B", "A")], "depend on each other in a cycle: "),
     "a step that needs itself": ([train("A", "A")], "Step A: the steps depend on each other in a cycle: A -> A"),
@@ -249,7 +249,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         "is needed, not a structure",
     ),
 }  # fmt: skip
-# Invalid members of a definition, and the message with which they are refused.
+# Invalid members of a definition, and a part of the message with which they are refused.
 INVALID_MEMBERS: dict[str, tuple[Any, str]] = {
     "an unknown type of parameter": ({"Parameters": [parameter("List")]}, "the type List is not one of"),
     "two parameters of one name": ({"Parameters": [parameter("String")] * 2}, "the name is used twice"),
@@ -276,7 +276,9 @@ INVALID_MEMBERS: dict[str, tuple[Any, str]] = {
         "no parameter 'X'",
     ),
 }
-NOT_SIMULATED = "Callback Lambda QualityCheck ClarifyCheck EMR EMRServerless AutoML EndpointConfig Endpoint Lineage Job"
+UNSUPPORTED_TYPES = (
+    "Callback Lambda QualityCheck ClarifyCheck EMR EMRServerless AutoML EndpointConfig Endpoint Lineage Job"
+)
 INVALID_TEXTS = {
     "empty": (" ", "not valid JSON"),
     "cut off": (DEFINITION[:-3], "not valid JSON"),
@@ -317,7 +319,7 @@ def test_invalid_members_of_a_definition(pipelines: Pipelines, members: Any, par
         pipelines.create(model("M"), **members)
 
 
-@pytest.mark.parametrize("kind", [*NOT_SIMULATED.split(), "ForEach", "Model2", "", 3, None])
+@pytest.mark.parametrize("kind", [*UNSUPPORTED_TYPES.split(), "ForEach", "Model2", "", 3, None])
 def test_types_of_steps_that_are_not_simulated(pipelines: Pipelines, kind: Any) -> None:
     with assert_refused(f"Step S: the type {kind} is not simulated; use one of Processing, Training"):
         pipelines.create(step("S", kind, {}))

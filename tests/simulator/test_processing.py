@@ -76,12 +76,14 @@ def test_a_missing_bucket(client):
     assert job["FailureReason"].startswith("ClientError: 's3://no-such-bucket-here/o' cannot be written to")
 
 
-@pytest.mark.parametrize(("end", "status"), [("", "Completed"), ("sys.exit(3)", "Failed"), ("os.abort()", "Failed")])
-def test_outputs_and_exit_message_are_uploaded_however_the_job_ends(any_client, end, status):
+@pytest.mark.parametrize(
+    ("last_statement", "status"), [("", "Completed"), ("sys.exit(3)", "Failed"), ("os.abort()", "Failed")]
+)
+def test_outputs_and_exit_message_are_uploaded_however_the_job_ends(any_client, last_statement, status):
     target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
     script = PRELUDE + (
         "open(ml + '/processing/output/o/x', 'w').write('done so far')\n"
-        f"open(ml + '/output/message', 'w').write('\u00e9' * 1000)\n{end}"
+        f"open(ml + '/output/message', 'w').write('\u00e9' * 1000)\n{last_statement}"
     )
     job = any_client.process(script, **output_to(target))
     assert job["ProcessingJobStatus"] == status

@@ -163,8 +163,8 @@ def test_bodies_in_chunks_and_without_a_length(client: Client) -> None:
 
 def test_a_silent_client_does_not_block_others(client: Client) -> None:
     address = ("127.0.0.1", client.simulator.port)
-    with socket.create_connection(address) as silent, socket.create_connection(address):
-        silent.sendall(b"POST / HTTP/1.1\r\nX-Amz-Target: SageMaker.ListModels\r\nContent-Length: 9\r\n\r\n{")
+    with socket.create_connection(address) as silent_client, socket.create_connection(address):
+        silent_client.sendall(b"POST / HTTP/1.1\r\nX-Amz-Target: SageMaker.ListModels\r\nContent-Length: 9\r\n\r\n{")
         assert ask(client)[0] == 200
 
 
@@ -192,8 +192,8 @@ def test_missing_resources_are_named(client: Client, operation: str, code: str) 
     assert (status, document["__type"]) == (400, code)
     assert "not found" in document["message"]
     assert "/nobody'" in document["message"]
-    modelled = {shape.name for shape in operation_model(operation).error_shapes}
-    assert code in modelled or not modelled
+    modelled_errors = {shape.name for shape in operation_model(operation).error_shapes}
+    assert code in modelled_errors or not modelled_errors
 
 
 def test_a_job_whose_name_exists_is_refused(client: Client) -> None:
@@ -217,7 +217,7 @@ def test_every_operation_is_answered_or_not_implemented(client: Client) -> None:
 @examples(75)
 @given(data=st.data())
 def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
-    """Generated requests start no jobs, because no generated image belongs to the scikit-learn family."""
+    """Any request gets a response. None starts a job, because no generated image belongs to the scikit-learn family."""
     name = data.draw(st.sampled_from(OTHER_OPERATIONS))
     document = data.draw(valid(operation_model(name).input_shape))
     document = data.draw(st.just(document) | modified(document))
@@ -233,7 +233,7 @@ def test_any_bytes_are_answered(client: Client, body: bytes, target: str) -> Non
 
 
 def test_a_simulator_does_not_affect_the_random_numbers_of_python(client: Client) -> None:
-    """Programs and tests in the simulator's process may have seeded the generator."""
+    """Python's generator keeps its state, because a program in the simulator's process may have seeded it."""
     before = random.getstate()
     client.process("pass")
     client.sagemaker.list_models()

@@ -137,14 +137,14 @@ def test_the_second_of_two_requests_with_one_token_waits_for_the_first() -> None
     models = Models(cast(Platform, SimpleNamespace(store=Store())))
     barrier, run_numbers = threading.Barrier(2), itertools.count(1)
 
-    def act(request: Record) -> Record:
+    def create(request: Record) -> Record:
         number = next(run_numbers)
         with contextlib.suppress(threading.BrokenBarrierError):
             barrier.wait(1)
         return {"Number": number}
 
     with ThreadPoolExecutor(2) as pool:
-        responses = pool.map(lambda _: once(models, "CreateModel", {"ClientToken": "one"}, act), range(2))
+        responses = pool.map(lambda _: once(models, "CreateModel", {"ClientToken": "one"}, create), range(2))
         assert [*responses] == [{"Number": 1}] * 2
 
 

@@ -71,7 +71,7 @@ def packages() -> Iterator[Packages]:
 
 def create_resources(packages: Packages) -> None:
     """Delete the resources of earlier requests, and create those that requests refer to."""
-    sagemaker, additional = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
+    sagemaker, additional_specification = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
     members = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"a": "1"}}
     for group in ("g", "h"):
         for version in packages.listed(ModelPackageGroupName=group):
@@ -80,7 +80,7 @@ def create_resources(packages: Packages) -> None:
             sagemaker.delete_model_package_group(ModelPackageGroupName=group)
         sagemaker.create_model_package_group(ModelPackageGroupName=group)
         for _ in range(2):
-            packages.version(group, AdditionalInferenceSpecifications=[additional], **members)
+            packages.version(group, AdditionalInferenceSpecifications=[additional_specification], **members)
     if not packages.listed(NameContains="alone"):
         sagemaker.create_model_package(ModelPackageName="alone", InferenceSpecification=UNVERSIONED)
 

@@ -41,7 +41,7 @@ def failure_reason(endpoints: Endpoints, model: str) -> str:
 
 
 @pytest.fixture
-def building(without_sandbox: Client, tmp_path: Path):
+def source_being_built(without_sandbox: Client, tmp_path: Path):
     """Return the source of an endpoint that is building a package during the test."""
     started, go = tmp_path / "started", tmp_path / "go"
     files = {
@@ -61,14 +61,16 @@ def building(without_sandbox: Client, tmp_path: Path):
     endpoints.delete(name)
 
 
-def test_other_requirements_are_installed_at_the_same_time(without_sandbox: Client, building: str) -> None:
+def test_other_requirements_are_installed_at_the_same_time(without_sandbox: Client, source_being_built: str) -> None:
     source = without_sandbox.source(job="", **{"requirements.txt": "./not-there"})
     job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert "not-there" in job["FailureReason"]
 
 
-def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(without_sandbox: Client, building: str) -> None:
-    settings = {"sagemaker_submit_directory": building, "sagemaker_program": "inference.py"}
+def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(
+    without_sandbox: Client, source_being_built: str
+) -> None:
+    settings = {"sagemaker_submit_directory": source_being_built, "sagemaker_program": "inference.py"}
     name = without_sandbox.train("", wait=False, HyperParameters=settings)["TrainingJobName"]
     wait_until(lambda: list(without_sandbox.simulator.folder.glob("job-*/ml/input/source/package/waiting.py")) != [])
     without_sandbox.sagemaker.stop_training_job(TrainingJobName=name)
@@ -96,14 +98,14 @@ def test_a_file_of_the_largest_size_is_accepted(any_client: Client) -> None:
 
 
 def test_links_may_not_leave_the_source(tmp_path: Path) -> None:
-    source, outside = tmp_path / "source", tmp_path / "outside"
+    source, outside_file = tmp_path / "source", tmp_path / "outside"
     (source / "inner").mkdir(parents=True)
-    outside.write_text("secret of the host")
+    outside_file.write_text("secret of the host")
     (source / "inner/needs.txt").write_text("numpy")
     file = source / "requirements.txt"
     file.symlink_to("inner/needs.txt")
     assert find_requirements(source) == RequirementsFile(source.resolve(), (source / "inner/needs.txt").resolve())
-    for target in (outside, tmp_path / "missing", Path("/etc/passwd")):
+    for target in (outside_file, tmp_path / "missing", Path("/etc/passwd")):
         file.unlink()
         file.symlink_to(target)
         with pytest.raises(JobFailed, match="is not in the source"):
@@ -137,7 +139,7 @@ def test_paths_are_relative_to_the_source_wherever_the_file_is(without_sandbox: 
 
 
 def test_different_sources_have_different_digests(tmp_path: Path) -> None:
-    """Otherwise, a job could get packages that were built from the sources of another job."""
+    """The digests differ, so that no job gets packages that were built from the sources of another job."""
     digests = [digest_of("image", b"./a", None, lambda: None), digest_of("image./a", b"", None, lambda: None)]
     for number in range(5):
         (source := tmp_path / f"{number}").mkdir()

@@ -237,7 +237,7 @@ def test_pipelines_and_their_executions_are_found(packages: Packages) -> None:
 
 
 def test_a_search_for_model_cards_finds_none(packages: Packages) -> None:
-    """Version 2 of the SDK asks whether a model package has a model card."""
+    """The search is accepted, because version 2 of the SDK asks whether a model package has a model card."""
     assert search(packages, "ModelCard", ("ModelCardName", "Contains", "a")) == []
     assert "does not have the property" in refusal(
         packages, Resource="ModelCard", SearchExpression={"Filters": [condition("Nothing", "Exists")]}

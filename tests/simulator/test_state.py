@@ -228,11 +228,23 @@ with Simulator(state=folder, isolation="off") as simulator:
 
 @needs_sandbox
 def test_a_full_disk_refuses_new_data_and_keeps_the_rest(tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    command = ["bwrap", "--dev-bind", "/", "/", "--size", "2000000", "--tmpfs", small, sys.executable, "-c", FULL_DISK]
+    small_disk = tmp_path / "small"
+    small_disk.mkdir()
+    command = [
+        "bwrap",
+        "--dev-bind",
+        "/",
+        "/",
+        "--size",
+        "2000000",
+        "--tmpfs",
+        small_disk,
+        sys.executable,
+        "-c",
+        FULL_DISK,
+    ]
     result = subprocess.run(
-        [*map(str, command), str(small / "state"), str(tmp_path / "copied")],
+        [*map(str, command), str(small_disk / "state"), str(tmp_path / "copied")],
         cwd=ROOT,
         env=environment(),
         capture_output=True,
@@ -240,14 +252,14 @@ def test_a_full_disk_refuses_new_data_and_keeps_the_rest(tmp_path: Path) -> None
         timeout=120,
     )
     assert result.returncode == 0, result.stderr
-    acknowledged = {str(number): str(number).encode() for number in eval(result.stdout)}
-    assert len(acknowledged) > 5
+    acknowledged_objects = {str(number): str(number).encode() for number in eval(result.stdout)}
+    assert len(acknowledged_objects) > 5
     with running("--state", tmp_path / "copied") as simulator:
         s3 = simulator.client("s3")
         assert s3.get_object(Bucket=BUCKET, Key="overwritten")["Body"].read() == b"1"
-        for key, body in acknowledged.items():
+        for key, body in acknowledged_objects.items():
             assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().startswith(body)
         s3.put_object(Bucket=BUCKET, Key="overwritten", Body=LARGE_BODY)
     objects = stored_objects(tmp_path / "copied")[BUCKET]
-    assert objects.keys() == {"first", "overwritten", *acknowledged}
+    assert objects.keys() == {"first", "overwritten", *acknowledged_objects}
     assert objects["overwritten"] == LARGE_BODY

@@ -35,7 +35,7 @@ class Load:
         self.number = number
         self.random = generator(f"load {number}")
         self.possible_values: dict[Key, set[bytes | None]] = {}
-        self.acknowledged = 0
+        self.acknowledged_count = 0
         self.jobs = 0
 
     def run(self, simulator: SimulatorProcess) -> None:
@@ -99,7 +99,7 @@ class Load:
             self.possible_values[key] = self.possible_values.get(key, {None}) | {value}
         yield
         self.possible_values |= {key: {value} for key, value in changes.items()}
-        self.acknowledged += 1
+        self.acknowledged_count += 1
 
 
 def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
@@ -133,7 +133,7 @@ def kill_and_check(folder: Path, before: dict[str, bytes], read_objects: Any) ->
             threading.Timer(random.uniform(0.1, 1.0), simulator.kill).start()
             for work in [pool.submit(load.run, simulator) for load in loads]:
                 work.result()
-    assert sum(load.acknowledged for load in loads) > 100
+    assert sum(load.acknowledged_count for load in loads) > 100
 
 
 @pytest.mark.fuzz
@@ -155,11 +155,11 @@ def test_acknowledged_changes_survive_kills_among_ten_thousand_objects(tmp_path:
 
     def read_objects(simulator: SimulatorProcess) -> dict[str, bytes]:
         """Read the objects' files and compare them with S3's list; downloading so many would take too long."""
-        stored = stored_objects(tmp_path)[BUCKET]
+        objects = stored_objects(tmp_path)[BUCKET]
         pages = simulator.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         etags = {item["Key"]: item["ETag"] for page in pages for item in page["Contents"]}
-        assert etags == {key: f'"{hashlib.md5(body).hexdigest()}"' for key, body in stored.items()}
-        return stored
+        assert etags == {key: f'"{hashlib.md5(body).hexdigest()}"' for key, body in objects.items()}
+        return objects
 
     kill_and_check(tmp_path, before, read_objects)
 

@@ -107,21 +107,21 @@ def test_every_job_whose_stop_is_acknowledged_ends_as_stopped(client):
 def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch, processors):
     monkeypatch.setattr(queue_module.os, "cpu_count", lambda: processors)
     queue = JobQueue(tmp_path)
-    computed, waited = [], threading.Semaphore(0)
+    computed, finished = [], threading.Semaphore(0)
 
     def orchestrate(number):
         def work(job):
-            ends = [threading.Event() for _ in range(3)]
-            for index, end in enumerate(ends):
-                queue.submit(f"{number}-{index}", lambda job, end=end: (computed.append(1), end.set()))
-            assert all(end.wait(120) for end in ends)
-            waited.release()
+            events = [threading.Event() for _ in range(3)]
+            for index, event in enumerate(events):
+                queue.submit(f"{number}-{index}", lambda job, event=event: (computed.append(1), event.set()))
+            assert all(event.wait(120) for event in events)
+            finished.release()
 
         return work
 
     for number in range(8):  # more jobs than processors
         queue.submit(f"pipeline-{number}", orchestrate(number), computes=False)
     for _ in range(8):
-        assert waited.acquire(timeout=120)
+        assert finished.acquire(timeout=120)
     assert len(computed) == 24
     queue.close()

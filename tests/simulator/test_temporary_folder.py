@@ -101,8 +101,8 @@ def test_the_socket_folder_is_created_where_its_path_is_short_enough(
     short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
-    longest = socket_folder.MAX_PATH - socket_folder.BELOW - len(os.fsencode(short_folder.resolve())) - 1
-    for name, fits in (("x" * longest, True), ("x" * (longest + 1), False), ("ü" * (longest // 2 + 1), False)):
+    max_length = socket_folder.MAX_PATH - socket_folder.BELOW - len(os.fsencode(short_folder.resolve())) - 1
+    for name, fits in (("x" * max_length, True), ("x" * (max_length + 1), False), ("ü" * (max_length // 2 + 1), False)):
         parent = set_temporary_folder(short_folder / name, monkeypatch)
         folder, lock = socket_folder.make()
         assert folder.parent == (parent if fits else short_folder).resolve(), name

@@ -94,9 +94,9 @@ def test_arguments_variables_and_files_of_a_script(any_client) -> None:
     times = [transition["StartTime"] for transition in transitions]
     assert times == sorted(times)
     ends = [transition["EndTime"] for transition in transitions[:-1]]
-    assert [(later - end).total_seconds() for end, later in zip(ends, times[1:], strict=True)] == pytest.approx(
-        [0] * 4, abs=0.1
-    )
+    assert [
+        (next_start - end).total_seconds() for end, next_start in zip(ends, times[1:], strict=True)
+    ] == pytest.approx([0] * 4, abs=0.1)
     assert job["SecondaryStatus"] == "Completed"
     assert job["CreationTime"] <= job["TrainingStartTime"] <= job["TrainingEndTime"]
     artifacts = job["ModelArtifacts"]["S3ModelArtifacts"]
@@ -132,14 +132,14 @@ def test_a_code_channel_is_named_by_its_path(any_client) -> None:
     assert list(report_of(any_client, job)["files"]) == ["code/source.tar.gz"]
 
 
-@pytest.mark.parametrize(("tag", "differs"), [("0.23-1-cpu-py3", True), ("1.4-2-cpu-py3", True), ("1.9-0", False)])
-def test_a_different_image_version_is_logged(client, tag: str, differs: bool) -> None:
+@pytest.mark.parametrize(("tag", "is_logged"), [("0.23-1-cpu-py3", True), ("1.4-2-cpu-py3", True), ("1.9-0", False)])
+def test_a_different_image_version_is_logged(client, tag: str, is_logged: bool) -> None:
     image = f"{IMAGE.rpartition(':')[0]}:{tag}"
     job = client.train("print('ran')", AlgorithmSpecification=ALGORITHM | {"TrainingImage": image})
     lines = output(client, "TrainingJob", job["TrainingJobName"]).splitlines()
     assert job["TrainingJobStatus"] == "Completed"
     assert "ran" in lines
-    assert ("the version differs" in lines[0]) is differs
+    assert ("the version differs" in lines[0]) is is_logged
 
 
 def test_a_model_is_saved_without_compression(client) -> None:

@@ -77,10 +77,10 @@ def test_an_entrypoint_with_absolute_paths(any_client) -> None:
     report = report_of(any_client, job)
     assert report["files"]["training/a.csv"] == "1"
     assert "code/job.py" in report["files"]
-    received = json.loads(report["variables"]["SM_SEEN"])
-    assert received["hyperparameters"] == {"n": "3", "word": "abc"}
-    assert list(received["inputdataconfig"]) == ["training", "code", "sm_drivers"]
-    assert received["resourceconfig"]["hosts"] == [received["resourceconfig"]["current_host"]]
+    configuration = json.loads(report["variables"]["SM_SEEN"])
+    assert configuration["hyperparameters"] == {"n": "3", "word": "abc"}
+    assert list(configuration["inputdataconfig"]) == ["training", "code", "sm_drivers"]
+    assert configuration["resourceconfig"]["hosts"] == [configuration["resourceconfig"]["current_host"]]
     assert content(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])) == {"model": b""}
 
 

@@ -111,10 +111,10 @@ def test_too_many_instances_are_refused(client: Client, model: str) -> None:
 
 
 def test_compressed_objects_are_read(client: Client, model: str) -> None:
-    compressed = {"CompressionType": "Gzip"}
+    gzip_input = {"CompressionType": "Gzip"}
     two_members = gzip.compress(b"1,2\n") + gzip.compress(b"3,4\n")
     objects = {"a.csv.gz": gzip.compress(b"1,1\n2,2\n"), "b.gz": two_members}
-    assert completed(client, model, objects, **CSV_LINES | {"Input": LINE_INPUT | compressed}) == [b"2\n4\n", b"3\n7\n"]
+    assert completed(client, model, objects, **CSV_LINES | {"Input": LINE_INPUT | gzip_input}) == [b"2\n4\n", b"3\n7\n"]
 
 
 def gzip_bomb() -> bytes:

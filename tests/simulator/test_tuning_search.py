@@ -49,14 +49,14 @@ def run_trials(search: Search, trials: int) -> list[dict[str, str]]:
 @pytest.mark.slow
 def test_bayesian_beats_random_search_with_equal_numbers_of_jobs() -> None:
     """With 30 seeds and equal numbers of trials, Bayesian search is better on average and for most seeds."""
-    best = {
+    best_losses = {
         strategy: [
             min(map(loss, run_trials(Search(strategy, RANGES, maximize=False, seed=seed), 25))) for seed in range(30)
         ]
         for strategy in ("Bayesian", "Random")
     }
-    pairs = list(zip(best["Bayesian"], best["Random"], strict=True))
-    assert statistics.fmean(best["Bayesian"]) < 0.75 * statistics.fmean(best["Random"])
+    pairs = list(zip(best_losses["Bayesian"], best_losses["Random"], strict=True))
+    assert statistics.fmean(best_losses["Bayesian"]) < 0.75 * statistics.fmean(best_losses["Random"])
     assert sum(bayesian < random for bayesian, random in pairs) >= 20  # the probability of this by chance is below 5 %
 
 
@@ -184,12 +184,12 @@ def test_categories_are_passed_on_unchanged() -> None:
     ("value", "maximize", "is_worse"), [(5.0, False, True), (1.0, False, False), (1.0, True, True), (5.0, True, False)]
 )
 def test_the_median_rule(value: float, maximize: bool, is_worse: bool) -> None:
-    others = [running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
-    assert others[0] == [4.0, 3.0]
-    assert is_worse_than_median(2, value, others, maximize) is is_worse
-    assert not is_worse_than_median(2, 3.0, others, maximize)  # as good as the median
-    assert not is_worse_than_median(3, value, others, maximize)  # no other job has reached this step
-    assert not is_worse_than_median(2, value, others[:2], maximize)
+    other_averages = [running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
+    assert other_averages[0] == [4.0, 3.0]
+    assert is_worse_than_median(2, value, other_averages, maximize) is is_worse
+    assert not is_worse_than_median(2, 3.0, other_averages, maximize)  # as good as the median
+    assert not is_worse_than_median(3, value, other_averages, maximize)  # no other job has reached this step
+    assert not is_worse_than_median(2, value, other_averages[:2], maximize)
 
 
 def test_completion_criteria() -> None:

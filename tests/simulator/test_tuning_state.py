@@ -35,8 +35,8 @@ def test_parallel_jobs_are_limited_and_a_stop_ends_all(client: Client) -> None:
     with pytest.raises(botocore.exceptions.ClientError, match="is in status InProgress: stop it before"):
         tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: name})
 
-    first = tuning.jobs(name)[0]["TrainingJobName"]  # once it has ended, another job takes its place
-    client.sagemaker.stop_training_job(TrainingJobName=first)
+    first_job = tuning.jobs(name)[0]["TrainingJobName"]  # once it has ended, another job takes its place
+    client.sagemaker.stop_training_job(TrainingJobName=first_job)
     tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) == 5)
     assert tuning.describe(name)["TrainingJobStatusCounters"]["InProgress"] == 4
 

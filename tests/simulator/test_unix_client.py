@@ -61,7 +61,7 @@ def _ignoring_errors(respond: Callable[[socket.socket], None]) -> Callable[[sock
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Return the head of a request, or an empty string if the client has closed the connection."""
+    """Return the head of a request, or empty bytes if the client has closed the connection."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         if not (part := connection.recv(1)):
