@@ -194,7 +194,7 @@ with warnings.catch_warnings(record=True) as caught:
         print(repr(error)[:300])
     else:
         raise AssertionError("the module was not imported")
-assert "the argument cache of import_module has no effect" in [str(warning.message) for warning in caught]
+assert "the argument `cache` of import_module has no effect" in [str(warning.message) for warning in caught]
 """
     job = client.train(script)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")

@@ -132,7 +132,7 @@ def test_an_endpoint_accepts_csv_and_libsvm(endpoints: Endpoints, model: str, ex
     with pytest.raises(ClientError, match="Accept application/x-npy is not simulated"):
         endpoints.invoke(name, csv_of(features), ContentType="text/csv", Accept="application/x-npy")
     for body, kind, status, reason in (
-        ("1,2,3,4,5,6", "text/csv", 400, "the rows have 6 features, but the model was trained with 5"),
+        ("1,2,3,4,5,6", "text/csv", 400, "the number of features is 6, but the model was trained with 5"),
         ("1,2,3,4,deep", "text/csv", 415, "invalid value 'deep'"),
         (b"\xce\xfa", "application/x-recordio-protobuf", 415, "application/x-recordio-protobuf is not simulated"),
     ):
