@@ -1,4 +1,4 @@
-"""Services of moto whose packages are not installed: clients get a clear error in a format that they can parse."""
+"""Services of moto: if a service's package is not installed, clients get a clear error that they can parse."""
 
 import sys
 
@@ -29,7 +29,7 @@ def test_a_missing_package_is_named(
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "answer"),
+    ("service", "operation", "member"),
     [
         ("s3", "list_buckets", "Buckets"),
         ("sts", "get_caller_identity", "Account"),
@@ -38,5 +38,5 @@ def test_a_missing_package_is_named(
         ("cloudwatch", "list_metrics", "Metrics"),
     ],
 )
-def test_the_services_that_jobs_need(service: str, operation: str, answer: str, client: Client) -> None:
-    assert answer in getattr(client.simulator.client(service), operation)()
+def test_services_that_jobs_need_are_available(service: str, operation: str, member: str, client: Client) -> None:
+    assert member in getattr(client.simulator.client(service), operation)()

@@ -1,4 +1,4 @@
-"""Files that a job leaves in its folders are uploaded, or the job fails with one clear line; all are deleted."""
+"""Files that a job leaves in its folders are uploaded, or the job fails with a one-line reason. All are deleted."""
 
 import io
 import os
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 OUTPUT = "/opt/ml/processing/output/o"
 
 
-def run(client, script, **members):
+def run_job(client, script, **members):
     """Run a processing job that writes to its output's folder; return its description and the keys of its output."""
     prefix = f"outputs-{uuid.uuid4().hex}/"
     s3_output = {"S3Uri": f"s3://{BUCKET}/{prefix}", "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
@@ -30,11 +30,11 @@ def run(client, script, **members):
         ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
         **members,
     )
-    listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
-    return job, sorted(item["Key"].removeprefix(prefix) for item in listed)
+    objects = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
+    return job, sorted(item["Key"].removeprefix(prefix) for item in objects)
 
 
-def assert_one_line(client, job):
+def assert_one_line_reason(client, job):
     """Check that the job failed with a one-line reason that shows no path of this machine."""
     assert job["ProcessingJobStatus" if "ProcessingJobStatus" in job else "TrainingJobStatus"] == "Failed", job
     reason = job["FailureReason"]
@@ -46,9 +46,9 @@ def assert_one_line(client, job):
 
 INVALID_NAMES = {
     "control characters": ("b'a\\x01b'", "'a\\x01b' cannot be an object: its name contains control characters"),
-    "a line": ("b'a\\nb'", "'a\\nb' cannot be an object: its name contains control characters"),
+    "a newline": ("b'a\\nb'", "'a\\nb' cannot be an object: its name contains control characters"),
     "not UTF-8": ("b'a\\xff'", "'a\\udcff' cannot be an object: its name is not UTF-8"),
-    "no character": ("'a\\uffff'", "'a\\uffff' cannot be an object: its name contains control characters"),
+    "a noncharacter": ("'a\\uffff'", "'a\\uffff' cannot be an object: its name contains control characters"),
     "a long key": ("'d' * 250 + '/' + 'e' * 250 + '/' + 'f' * 250 + '/' + 'g' * 240", "more than 1,024 bytes"),
 }
 
@@ -61,8 +61,8 @@ os.makedirs(os.path.dirname(path), exist_ok=True)
 for name in (path, folder + 'a', folder + 'z'):
     open(name, 'w').close()
 """
-    job, keys = run(any_client, script)
-    assert_one_line(any_client, job)
+    job, keys = run_job(any_client, script)
+    assert_one_line_reason(any_client, job)
     assert job["FailureReason"].startswith(f"ClientError: Artifact upload failed: {OUTPUT}: the file ")
     assert reason in job["FailureReason"]
     assert job["FailureReason"] in output(any_client, "ProcessingJob", job["ProcessingJobName"])
@@ -72,21 +72,21 @@ for name in (path, folder + 'a', folder + 'z'):
 def test_a_name_in_a_model_that_cannot_be_a_key(any_client):
     script = "import os\nfor name in 'a\x01b', 'z':\n    open(os.environ['SM_MODEL_DIR'] + '/' + name, 'w').close()"
     job = any_client.train(script, OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/m", "CompressionType": "NONE"})
-    assert_one_line(any_client, job)
+    assert_one_line_reason(any_client, job)
     reason = "'a\\x01b' cannot be an object: its name contains control characters"
     assert job["FailureReason"] == f"ClientError: Artifact upload failed: /opt/ml/model: the file {reason}"
     assert job["FailureReason"] in output(any_client, "TrainingJob", job["TrainingJobName"])
     assert any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"] + "z") == b""
 
 
-def test_many_names_that_cannot_be_keys_are_one_line(any_client):
-    job, keys = run(any_client, "for number in range(1, 32):\n    open(folder + chr(number), 'w').close()")
-    assert_one_line(any_client, job)
-    assert "(and 30 more)" in job["FailureReason"]
+def test_many_invalid_names_are_reported_in_one_line(any_client):
+    job, keys = run_job(any_client, "for number in range(1, 32):\n    open(folder + chr(number), 'w').close()")
+    assert_one_line_reason(any_client, job)
+    assert "(30 other files cannot either)" in job["FailureReason"]
     assert keys == []
 
 
-def test_the_other_outputs_are_uploaded_when_one_cannot_be(any_client):
+def test_the_other_outputs_are_uploaded_when_one_is_invalid(any_client):
     prefix = f"outputs-{uuid.uuid4().hex}"
     outputs = [
         {
@@ -102,32 +102,46 @@ def test_the_other_outputs_are_uploaded_when_one_cannot_be(any_client):
     script = "import os\nopen(os.environ['BAD'] + '/\\x07', 'w').close()\nopen(os.environ['GOOD'] + '/x', 'w').close()"
     variables = {"BAD": "/opt/ml/processing/bad", "GOOD": "/opt/ml/processing/good"}
     job = any_client.process(script, ProcessingOutputConfig={"Outputs": outputs}, Environment=variables)
-    assert_one_line(any_client, job)
+    assert_one_line_reason(any_client, job)
     assert any_client.get(f"s3://{BUCKET}/{prefix}/good/x") == b""
 
 
-ODD = ["100%", "%41", "a+b", "q?x#y", "a;b&c=d", "<i>&amp;'\"", "\u00e9\u4e2d\U0001f600", "a b", "~", "a\\b", "..a"]
+UNUSUAL_NAMES = [
+    "100%",
+    "%41",
+    "a+b",
+    "q?x#y",
+    "a;b&c=d",
+    "<i>&amp;'\"",
+    "\u00e9\u4e2d\U0001f600",
+    "a b",
+    "~",
+    "a\\b",
+    "..a",
+]
 
 
-def test_odd_names_are_kept(any_client):
-    job, keys = run(any_client, f"for name in {ODD!r}:\n    open(folder + name, 'w').write(name)")
+def test_unusual_names_are_kept(any_client):
+    job, keys = run_job(any_client, f"for name in {UNUSUAL_NAMES!r}:\n    open(folder + name, 'w').write(name)")
     assert job["ProcessingJobStatus"] == "Completed", job
-    assert keys == sorted(ODD)
+    assert keys == sorted(UNUSUAL_NAMES)
 
 
 def test_files_of_a_job_can_be_deleted_together(any_client):
     script = "for name in (b'\\x01', b'\\r', b'\\xff', b'fine', b'<&>'):\n"
-    _, keys = run(any_client, script + "    open(os.fsencode(folder) + name, 'w').close()")
+    _, keys = run_job(any_client, script + "    open(os.fsencode(folder) + name, 'w').close()")
     assert keys == ["<&>", "fine"]
-    listed = any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix="outputs-", MaxKeys=1000)["Contents"]
-    chosen = [item["Key"] for item in listed]
-    answer = any_client.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in chosen]})
-    assert "Errors" not in answer
-    left = [item["Key"] for item in any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix="outputs-").get("Contents", [])]
-    assert not set(left) & set(chosen)
+    objects = any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix="outputs-", MaxKeys=1000)["Contents"]
+    all_keys = [item["Key"] for item in objects]
+    response = any_client.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in all_keys]})
+    assert "Errors" not in response
+    remaining_keys = [
+        item["Key"] for item in any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix="outputs-").get("Contents", [])
+    ]
+    assert not set(remaining_keys) & set(all_keys)
 
 
-def test_a_model_of_files_with_any_name(any_client):
+def test_a_model_may_contain_files_with_any_name(any_client):
     script = "folder = os.environ['SM_MODEL_DIR'] + '/'\n"
     script += "for name in (b'\\x01', b'a\\nb', b'\\xff', b'd' * 255):\n"
     script += "    open(os.fsencode(folder) + name, 'w').close()"
@@ -137,7 +151,7 @@ def test_a_model_of_files_with_any_name(any_client):
         assert sorted(os.fsencode(name) for name in tar.getnames()) == [b"\x01", b"a\nb", b"d" * 255, b"\xff"]
 
 
-ODDITIES = {
+UNREADABLE_FOLDERS = {
     "a link to itself": "os.symlink('loop', 'loop')",
     "two links in a circle": "os.symlink('b', 'a')\nos.symlink('a', 'b')",
     "very deep folders": "for _ in range(5000):\n    os.mkdir('d')\n    os.chdir('d')\nopen('f', 'w').close()",
@@ -145,28 +159,28 @@ ODDITIES = {
 }
 
 
-@pytest.mark.parametrize("script", ODDITIES.values(), ids=ODDITIES.keys())
+@pytest.mark.parametrize("script", UNREADABLE_FOLDERS.values(), ids=UNREADABLE_FOLDERS.keys())
 def test_outputs_that_cannot_be_read(any_client, script):
     mark = Mark()
-    job, keys = run(any_client, f"os.chdir(folder)\n{script}", Environment=mark.environment)
-    assert_one_line(any_client, job)
+    job, keys = run_job(any_client, f"os.chdir(folder)\n{script}", Environment=mark.environment)
+    assert_one_line_reason(any_client, job)
     assert job["FailureReason"].startswith(f"AlgorithmError: {OUTPUT} cannot be read: ")
     assert keys == []
     assert_no_trace(any_client, mark)
 
 
 @pytest.mark.parametrize("folder", ["SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR"])
-@pytest.mark.parametrize("script", ODDITIES.values(), ids=ODDITIES.keys())
+@pytest.mark.parametrize("script", UNREADABLE_FOLDERS.values(), ids=UNREADABLE_FOLDERS.keys())
 def test_models_that_cannot_be_read(any_client, script, folder):
     mark = Mark()
     job = any_client.train(f"import os\nos.chdir(os.environ[{folder!r}])\n{script}", Environment=mark.environment)
-    assert_one_line(any_client, job)
+    assert_one_line_reason(any_client, job)
     name = {"SM_MODEL_DIR": "/opt/ml/model", "SM_OUTPUT_DATA_DIR": "/opt/ml/output/data"}[folder]
     assert job["FailureReason"].startswith(f"AlgorithmError: {name} cannot be read: ")
     assert_no_trace(any_client, mark)
 
 
-IN_PLACE = {
+REPLACEMENTS = {
     "a file": "open(folder, 'w').write('x')",
     "a pipe": "os.mkfifo(folder)",
     "a socket": "import socket\nsocket.socket(socket.AF_UNIX).bind(folder)",
@@ -176,38 +190,38 @@ IN_PLACE = {
 }
 
 
-@pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
+@pytest.mark.parametrize("script", REPLACEMENTS.values(), ids=REPLACEMENTS.keys())
 def test_a_model_folder_that_the_job_replaced(any_client, script):
     mark = Mark()
-    begin = "import os\nos.chdir(os.path.dirname(os.environ['SM_MODEL_DIR']))\nfolder = 'model'\nos.rmdir(folder)\n"
-    job = any_client.train(begin + script, Environment=mark.environment)
-    assert_one_line(any_client, job)
+    setup = "import os\nos.chdir(os.path.dirname(os.environ['SM_MODEL_DIR']))\nfolder = 'model'\nos.rmdir(folder)\n"
+    job = any_client.train(setup + script, Environment=mark.environment)
+    assert_one_line_reason(any_client, job)
     assert "/opt/ml/model" in job["FailureReason"]
     assert_no_trace(any_client, mark)
 
 
-@pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
+@pytest.mark.parametrize("script", REPLACEMENTS.values(), ids=REPLACEMENTS.keys())
 def test_an_output_data_folder_that_the_job_replaced(any_client, script):
-    begin = "import os\nos.chdir(os.environ['SM_OUTPUT_DATA_DIR'] + '/..')\nfolder = 'data'\nos.rmdir(folder)\n"
-    job = any_client.train(begin + script)
+    setup = "import os\nos.chdir(os.environ['SM_OUTPUT_DATA_DIR'] + '/..')\nfolder = 'data'\nos.rmdir(folder)\n"
+    job = any_client.train(setup + script)
     if "link" in script or "open" in script:
-        assert_one_line(any_client, job)
+        assert_one_line_reason(any_client, job)
         assert "/opt/ml/output/data" in job["FailureReason"]
     else:
         assert job["TrainingJobStatus"] == "Completed", job
 
 
-@pytest.mark.parametrize("script", IN_PLACE.values(), ids=IN_PLACE.keys())
+@pytest.mark.parametrize("script", REPLACEMENTS.values(), ids=REPLACEMENTS.keys())
 def test_an_output_folder_that_the_job_replaced(any_client, script):
-    job, keys = run(any_client, f"os.chdir(folder + '/..')\nfolder = 'o'\nos.rmdir(folder)\n{script}")
+    job, keys = run_job(any_client, f"os.chdir(folder + '/..')\nfolder = 'o'\nos.rmdir(folder)\n{script}")
     if "link" in script:
-        assert_one_line(any_client, job)
+        assert_one_line_reason(any_client, job)
     else:
         assert job["ProcessingJobStatus"] == "Completed", job
     assert keys in ([], [""])
 
 
-LEFT_BEHIND = """
+SPECIAL_FILES = """
 import socket
 os.chdir(folder)
 os.mkfifo('pipe')
@@ -222,20 +236,20 @@ os.chmod('shut', 0)
 """
 
 
-def test_pipes_sockets_and_devices_are_left_behind(any_client):
-    job, keys = run(any_client, LEFT_BEHIND)
+def test_pipes_sockets_and_devices_are_not_uploaded(any_client):
+    job, keys = run_job(any_client, SPECIAL_FILES)
     assert job["ProcessingJobStatus"] == "Completed", job
     assert keys == ["shut/file"]
 
 
 def test_pipes_sockets_and_devices_are_not_in_a_model(any_client):
-    job = any_client.train(f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{LEFT_BEHIND}")
+    job = any_client.train(f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{SPECIAL_FILES}")
     assert job["TrainingJobStatus"] == "Completed", job
     with tarfile.open(fileobj=io.BytesIO(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
         assert sorted(tar.getnames()) == ["empty", "here", "shut", "shut/file"]
 
 
-AS_ANOTHER_USER = """
+PROGRAM_OF_ANOTHER_USER = """
 import os, pathlib, sys
 from recore.simulator.compute.files.output_files import OutputFolder
 from recore.simulator.compute.files.removal import remove
@@ -270,7 +284,7 @@ def test_files_that_even_their_owner_may_not_read(tmp_path: Path) -> None:
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
     try:
-        command = [sys.executable, "-c", AS_ANOTHER_USER, str(folder)]
+        command = [sys.executable, "-c", PROGRAM_OF_ANOTHER_USER, str(folder)]
         result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         expected = "[('shut', ''), ('shut/deep', ''), ('shut/deep/er', ''), ('shut/file', 'content')]\n[]\n"

@@ -1,4 +1,4 @@
-"""Transfers of a job's files obey stops, time limits, the end of the simulator and the volume's size."""
+"""Transfers of a job's files respect stop requests, time limits, the end of the simulator and the volume's size."""
 
 import time
 import uuid
@@ -14,8 +14,8 @@ from recore.simulator.server import BUCKET, Simulator
 pytestmark = pytest.mark.slow
 
 OUTPUT = "/opt/ml/processing/output/o"
-MANY = "for number in range(20_000):\n    open(f'{folder}/{number:05d}', 'w').close()\n"
-LARGE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # sparse, so creating it takes no time
+MANY_FILES = "for number in range(20_000):\n    open(f'{folder}/{number:05d}', 'w').close()\n"
+LARGE_FILE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # sparse, so creating it takes no time
 
 
 def start_job(client, script, **members):
@@ -32,13 +32,13 @@ def start_job(client, script, **members):
     return job["ProcessingJobName"], target
 
 
-def keys(client, target):
+def uploaded_keys(client, target):
     prefix = target.removeprefix(f"s3://{BUCKET}/")
     return [item["Key"] for item in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("script", [MANY, LARGE], ids=["many files", "a large file"])
+@pytest.mark.parametrize("script", [MANY_FILES, LARGE_FILE], ids=["many files", "a large file"])
 def test_stop_while_outputs_are_uploaded(any_client, script):
     mark = Mark()
     name, _ = start_job(any_client, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
@@ -56,7 +56,7 @@ def test_stop_while_outputs_are_uploaded(any_client, script):
 @pytest.mark.timing
 def test_the_time_limit_applies_to_the_upload(any_client):
     for seconds in (6, 20, 60):  # on a busy machine, the job may not write its files in time
-        name, _ = start_job(any_client, MANY + "print('written', flush=True)", seconds=seconds)
+        name, _ = start_job(any_client, MANY_FILES + "print('written', flush=True)", seconds=seconds)
         job = any_client.wait("ProcessingJob", name, 300)
         if "written" in output(any_client, "ProcessingJob", name):
             break
@@ -66,7 +66,7 @@ def test_the_time_limit_applies_to_the_upload(any_client):
 
 
 @pytest.mark.timing
-@pytest.mark.parametrize("script", [MANY, LARGE], ids=["many files", "a large file"])
+@pytest.mark.parametrize("script", [MANY_FILES, LARGE_FILE], ids=["many files", "a large file"])
 @pytest.mark.parametrize("isolation", ISOLATIONS)
 def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
     with Simulator(isolation=isolation) as simulator:
@@ -83,7 +83,7 @@ def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
 @pytest.mark.timing
 @pytest.mark.parametrize("compression", ["GZIP", "NONE"])
 def test_stop_while_a_model_is_uploaded(any_client, compression):
-    script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY if compression == 'NONE' else LARGE}"
+    script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY_FILES if compression == 'NONE' else LARGE_FILE}"
     target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": compression}
     name = any_client.train(script, wait=False, seconds=600, OutputDataConfig=target)["TrainingJobName"]
     wait_until(lambda: any_client.describe("TrainingJob", name)["SecondaryStatus"] == "Uploading")
@@ -96,7 +96,7 @@ def test_stop_while_a_model_is_uploaded(any_client, compression):
 
 @pytest.mark.timing
 def test_the_time_limit_applies_to_the_upload_of_a_model(any_client):
-    script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY}print('written', flush=True)"
+    script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY_FILES}print('written', flush=True)"
     target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
     for seconds in (8, 20, 60):
         job = any_client.train(script, seconds=seconds, OutputDataConfig=target)
@@ -115,7 +115,7 @@ def test_outputs_of_a_stopped_job_are_still_uploaded(any_client):
     assert any_client.get(f"{target}/kept") == b"so far"
 
 
-WAITING = f"{MANY}print('written', flush=True)\nimport time\ntime.sleep(600)"
+MANY_FILES_AND_WAIT = f"{MANY_FILES}print('written', flush=True)\nimport time\ntime.sleep(600)"
 
 
 def is_complete(client, target):
@@ -126,7 +126,7 @@ def is_complete(client, target):
 
 def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(any_client, monkeypatch):
     monkeypatch.setattr(job_module, "SAVING", 1.0)
-    name, target = start_job(any_client, WAITING, seconds=600)
+    name, target = start_job(any_client, MANY_FILES_AND_WAIT, seconds=600)
     wait_until(lambda: "written" in output(any_client, "ProcessingJob", name))
     any_client.sagemaker.stop_processing_job(ProcessingJobName=name)
     job = any_client.wait("ProcessingJob", name, 300)
@@ -135,23 +135,23 @@ def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(any_client, mo
     assert not is_complete(any_client, target)
 
 
-def run_beyond_its_limit(run):
-    """Run a job, each time with a longer time limit, until it writes its files in time; return its result."""
+def run_beyond_time_limit(run):
+    """Run a job with longer and longer time limits until it writes its files in time, and return its result."""
     for seconds in (8, 30, 120):
-        *result, printed = run(seconds)
-        if "written" in printed:
+        *result, log = run(seconds)
+        if "written" in log:
             return result
-    raise AssertionError("the files were never written in time")
+    raise AssertionError("the job wrote its files in time with none of the time limits")
 
 
 def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(any_client, monkeypatch):
     monkeypatch.setattr(job_module, "SAVING", 1.0)
 
     def run(seconds):
-        name, target = start_job(any_client, WAITING, seconds=seconds)
+        name, target = start_job(any_client, MANY_FILES_AND_WAIT, seconds=seconds)
         return any_client.wait("ProcessingJob", name, 300), target, output(any_client, "ProcessingJob", name)
 
-    job, target = run_beyond_its_limit(run)
+    job, target = run_beyond_time_limit(run)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "FailureReason" not in job
     assert not is_complete(any_client, target)
@@ -162,11 +162,11 @@ def test_a_model_of_a_job_beyond_its_time_limit_is_uploaded_for_a_limited_time(a
     settings = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
 
     def run(seconds):
-        script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{WAITING}"
+        script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY_FILES_AND_WAIT}"
         name = any_client.train(script, wait=False, seconds=seconds, OutputDataConfig=settings)["TrainingJobName"]
         return any_client.wait("TrainingJob", name, 300), output(any_client, "TrainingJob", name)
 
-    [job] = run_beyond_its_limit(run)
+    [job] = run_beyond_time_limit(run)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert not is_complete(any_client, job["ModelArtifacts"]["S3ModelArtifacts"])
 
@@ -179,11 +179,11 @@ def test_outputs_larger_than_the_volume(any_client):
     assert job["ProcessingJobStatus"] == "Failed"
     reason = f"No space left on device: {OUTPUT} holds more than VolumeSizeInGB, 1"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
-    assert not keys(any_client, target)
+    assert not uploaded_keys(any_client, target)
     assert job["FailureReason"] in output(any_client, "ProcessingJob", name)
 
 
-def test_an_output_larger_than_one_request_can_be(any_client):
+def test_an_output_that_is_too_large_for_one_request(any_client):
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30}
     script = "open(folder + '/a', 'w').close()\nopen(folder + '/large', 'wb').truncate((5 << 30) + 1)"
     name, target = start_job(any_client, script, ProcessingResources={"ClusterConfig": resources})
@@ -194,15 +194,15 @@ def test_an_output_larger_than_one_request_can_be(any_client):
         f"'{target}' cannot be written to: '{key}' would have more than 5 GiB, the most that one request can upload"
     )
     assert job["FailureReason"] == f"ClientError: {reason}"
-    assert keys(any_client, target) == [f"{key.rpartition('/')[0]}/a"]
+    assert uploaded_keys(any_client, target) == [f"{key.rpartition('/')[0]}/a"]
 
 
-def test_more_output_files_than_a_disk_of_that_size_can_have(any_client):
+def test_more_output_files_than_the_volume_can_hold(any_client):
     name, target = start_job(any_client, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
     job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "VolumeSizeInGB, 1" in job["FailureReason"]
-    assert not keys(any_client, target)
+    assert not uploaded_keys(any_client, target)
 
 
 def test_inputs_larger_than_the_volume(client):
@@ -226,12 +226,12 @@ def test_inputs_larger_than_the_volume(client):
     client.s3.delete_object(Bucket=BUCKET, Key="half/object")
 
 
-FULL = {
+FILLING_SCRIPTS = {
     "a file": "os.posix_fallocate(os.open(os.environ['FOLDER'] + '/f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)",
     "a file in /tmp": "os.posix_fallocate(os.open(os.environ['TMPDIR'] + '/f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)",
     "an open file without a name": "file = tempfile.TemporaryFile()\nos.posix_fallocate(file.fileno(), 0, 1200 << 20)",
-    "many files": "for number in range(70_000):\n    open(f'{os.environ['FOLDER']}/{number}', 'w').close()",
-    "below a path that is too long to name": """
+    "many empty files": "for number in range(70_000):\n    open(f'{os.environ['FOLDER']}/{number}', 'w').close()",
+    "a file below a path that is too long": """
 os.chdir(os.environ['FOLDER'])
 for _ in range(40):
     os.mkdir('d' * 200)
@@ -241,7 +241,7 @@ os.posix_fallocate(os.open('f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)
 }
 
 
-@pytest.mark.parametrize("script", FULL.values(), ids=FULL.keys())
+@pytest.mark.parametrize("script", FILLING_SCRIPTS.values(), ids=FILLING_SCRIPTS.keys())
 def test_a_running_job_that_fills_its_volume(any_client, script):
     mark = Mark()
     started = time.monotonic()
@@ -253,7 +253,7 @@ def test_a_running_job_that_fills_its_volume(any_client, script):
     assert job["ProcessingJobStatus"] == "Failed"
     reason = "No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
-    assert time.monotonic() - started < 120  # although it may take five minutes
+    assert time.monotonic() - started < 120  # although the job may run for five minutes
     assert_no_trace(any_client, mark)
 
 

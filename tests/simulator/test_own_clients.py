@@ -26,10 +26,11 @@ with Simulator(isolation="off") as simulator:
     simulator.client("ecr").describe_repositories()
     metrics = simulator.client("cloudwatch").list_metrics(Namespace="/aws/sagemaker/ProcessingJobs")["Metrics"]
     text = client.get(f"s3://{BUCKET}/file").decode()
-    print(json.dumps([text, [event["message"] for event in events], sorted(each["MetricName"] for each in metrics)]))
+    names = sorted(metric["MetricName"] for metric in metrics)
+    print(json.dumps([text, [event["message"] for event in events], names]))
 """
-# Each of these settings makes a botocore client fail or use another address.
-ODD = {
+# Each of these variables makes a botocore client fail or use another address.
+HARMFUL_VARIABLES = {
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "x",
     "AWS_CA_BUNDLE": "nope",
     "AWS_DATA_PATH": "nope",
@@ -51,8 +52,8 @@ ODD = {
 LOCAL_MODEL = {"version": "2.0", "metadata": {"endpointPrefix": "x"}, "operations": {}, "shapes": {}}
 
 
-def assert_works(**variables: str) -> None:
-    process = subprocess.run(
+def assert_program_works(**variables: str) -> None:
+    result = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=ROOT,
         env=environment() | {"PYTHONPATH": str(ROOT / "tests")} | variables,
@@ -60,28 +61,30 @@ def assert_works(**variables: str) -> None:
         text=True,
         timeout=120,
     )
-    assert process.returncode == 0, process.stderr[-3000:]
-    assert json.loads(process.stdout) == ["text", ["hello"], ["CPUUtilization", "MemoryUtilization"]]
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert json.loads(result.stdout) == ["text", ["hello"], ["CPUUtilization", "MemoryUtilization"]]
 
 
 def test_no_proxy_is_used() -> None:
-    """Connections to the proxy are counted and never answered."""
+    """The simulator's clients never connect to the proxy that the environment variables name."""
     with socket.create_server(("127.0.0.1", 0)) as proxy:
-        reached = []
+        connections = []
 
-        def count() -> None:
+        def accept_connections() -> None:
             while True:
                 try:
-                    reached.append(proxy.accept())
+                    connections.append(proxy.accept())
                 except OSError:
                     return
 
-        threading.Thread(target=count, daemon=True).start()
+        threading.Thread(target=accept_connections, daemon=True).start()
         address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
         names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-        assert_works(**{name: address for upper in names for name in (upper, upper.lower())}, NO_PROXY="", no_proxy="")
+        assert_program_works(
+            **{name: address for variable in names for name in (variable, variable.lower())}, NO_PROXY="", no_proxy=""
+        )
         proxy.shutdown(socket.SHUT_RDWR)
-    assert not reached
+    assert not connections
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
@@ -96,28 +99,26 @@ def test_a_client_with_the_variables_uses_no_proxy(client: Client, name: str, mo
 
 
 def test_a_profile_that_does_not_exist() -> None:
-    assert_works(AWS_PROFILE="nope")
+    assert_program_works(AWS_PROFILE="nope")
 
 
-def test_odd_values_of_variables() -> None:
-    assert_works(**ODD)
+def test_variables_that_break_other_clients() -> None:
+    assert_program_works(**HARMFUL_VARIABLES)
 
 
 def test_a_broken_configuration_and_a_local_model(tmp_path: Path) -> None:
-    aws, model = (
-        tmp_path / ".aws",
-        tmp_path / ".aws/models/sagemaker/2099-01-01",
-    )  # where `aws configure add-model` stores a model
+    aws = tmp_path / ".aws"
+    model = aws / "models/sagemaker/2099-01-01"  # where `aws configure add-model` stores a model
     model.mkdir(parents=True)
     (aws / "config").write_text("[default\nregion = broken")
     (aws / "credentials").write_text("[default]\naws_access_key_id\n")
     (model / "service-2.json").write_text(json.dumps(LOCAL_MODEL))
-    assert_works(HOME=str(tmp_path))
+    assert_program_works(HOME=str(tmp_path))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["config", "credentials"])
-def test_files_that_variables_name(name: str, tmp_path: Path) -> None:
+def test_broken_files_that_variables_name(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("[default\n")
     variable = {"config": "AWS_CONFIG_FILE", "credentials": "AWS_SHARED_CREDENTIALS_FILE"}[name]
-    assert_works(**{variable: str(tmp_path / name)})
+    assert_program_works(**{variable: str(tmp_path / name)})

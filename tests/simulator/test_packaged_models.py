@@ -12,7 +12,7 @@ from support.simulator_client import IMAGE, Client, numbers
 
 from recore.simulator.server import BUCKET, ROLE_ARN
 
-MULTIPLY = """
+MULTIPLYING_SCRIPT = """
 import os
 
 def model_fn(model_dir): return float(os.environ["FACTOR"])
@@ -25,7 +25,7 @@ def packages(client: Client) -> Packages:
     return Packages(client)
 
 
-def create(packages: Packages, package: str, **members: Any) -> str:
+def create_model(packages: Packages, package: str, **members: Any) -> str:
     """Create a model from a package and return its name."""
     name = f"packaged-{next(numbers)}"
     container = {"ModelPackageName": package} | members
@@ -40,19 +40,19 @@ def refusal(call: Callable[..., Any], *arguments: Any, **request: Any) -> str:
     return str(caught.value)
 
 
-def multiplier(packages: Packages, factor: int) -> dict[str, Any]:
+def multiplier_container(packages: Packages, factor: int) -> dict[str, Any]:
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1", "FACTOR": str(factor)}
     return {
         "Image": IMAGE,
-        "Environment": variables | {"SAGEMAKER_SUBMIT_DIRECTORY": packages.client.source(inference=MULTIPLY)},
+        "Environment": variables | {"SAGEMAKER_SUBMIT_DIRECTORY": packages.client.source(inference=MULTIPLYING_SCRIPT)},
     }
 
 
 def latest_approved(packages: Packages, group: str) -> str:
-    listed = packages.sagemaker.list_model_packages(
+    response = packages.sagemaker.list_model_packages(
         ModelPackageGroupName=group, ModelApprovalStatus="Approved", SortBy="CreationTime", SortOrder="Descending"
     )
-    return listed["ModelPackageSummaryList"][0]["ModelPackageArn"]
+    return response["ModelPackageSummaryList"][0]["ModelPackageArn"]
 
 
 @pytest.mark.slow
@@ -62,33 +62,37 @@ def test_the_latest_approved_version_is_served_and_rolled_back(packages: Package
         packages.named(group, name)
     packages.approve(f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/1")
 
-    def served() -> str:
+    def served_model() -> str:
         return json.loads(endpoints.invoke(endpoint)["Body"].read())[0]
 
-    def deploy() -> str:
-        return endpoints.config(variant(create(packages, latest_approved(packages, group))))
+    def create_config() -> str:
+        return endpoints.config(variant(create_model(packages, latest_approved(packages, group))))
 
-    endpoint = endpoints.create(deploy())
-    assert served() == "one"
-    second = f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/2"
-    packages.approve(second, ApprovalDescription="better on held-out drill holes")
-    endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=deploy())
+    endpoint = endpoints.create(create_config())
+    assert served_model() == "one"
+    second_version = f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/2"
+    packages.approve(second_version, ApprovalDescription="better on held-out drill holes")
+    endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=create_config())
     assert endpoints.settle(endpoint)["EndpointStatus"] == "InService"
-    assert served() == "two"
-    packages.approve(second, "Rejected", ApprovalDescription="worse on new drill holes")
-    endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=deploy())
+    assert served_model() == "two"
+    packages.approve(second_version, "Rejected", ApprovalDescription="worse on new drill holes")
+    endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=create_config())
     assert endpoints.settle(endpoint)["EndpointStatus"] == "InService"
-    assert served() == "one"
+    assert served_model() == "one"
     endpoints.delete(endpoint)
 
 
-def test_a_pipeline_of_a_package_transforms(packages: Packages) -> None:
-    """The model keeps the package's containers even after the package is deleted."""
-    specification = SPECIFICATION | {"Containers": [multiplier(packages, 2), multiplier(packages, 5)]}
+def test_a_transform_job_runs_an_inference_pipeline_from_a_package(packages: Packages) -> None:
+    """The model keeps the containers of the package even after the package is deleted."""
+    specification = SPECIFICATION | {
+        "Containers": [multiplier_container(packages, 2), multiplier_container(packages, 5)]
+    }
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
     name, client = f"packaged-{next(numbers)}", packages.client
     client.sagemaker.create_model(
-        ModelName=name, ExecutionRoleArn=ROLE_ARN, Containers=[{"ModelPackageName": package}, multiplier(packages, 7)]
+        ModelName=name,
+        ExecutionRoleArn=ROLE_ARN,
+        Containers=[{"ModelPackageName": package}, multiplier_container(packages, 7)],
     )
     packages.sagemaker.delete_model_package(ModelPackageName=package)
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": client.put(f"in/{name}.csv", "3")}}
@@ -106,24 +110,24 @@ def test_a_pipeline_of_a_package_transforms(packages: Packages) -> None:
 
 def test_variables_of_the_model_replace_those_of_the_package(packages: Packages) -> None:
     group = packages.group()
-    other = {"Name": "other", "Containers": [multiplier(packages, 10)]}
+    additional_specification = {"Name": "other", "Containers": [multiplier_container(packages, 10)]}
     package = packages.version(
         group,
-        InferenceSpecification=SPECIFICATION | {"Containers": [multiplier(packages, 2)]},
-        AdditionalInferenceSpecifications=[other],
+        InferenceSpecification=SPECIFICATION | {"Containers": [multiplier_container(packages, 2)]},
+        AdditionalInferenceSpecifications=[additional_specification],
         ModelApprovalStatus="Approved",
     )
     endpoints = Endpoints(packages.client)
     models = [
-        create(packages, package),
-        create(packages, f"{group}/1", Environment={"FACTOR": "3"}, Mode="SingleModel"),
-        create(packages, package, InferenceSpecificationName="other"),
+        create_model(packages, package),
+        create_model(packages, f"{group}/1", Environment={"FACTOR": "3"}, Mode="SingleModel"),
+        create_model(packages, package, InferenceSpecificationName="other"),
     ]
     endpoint = endpoints.create(endpoints.config(*(variant(model, model) for model in models)))
-    answers = [endpoints.invoke(endpoint, "1", TargetVariant=model)["Body"].read() for model in models]
-    assert answers == [b"2.0", b"3.0", b"10.0"]
-    by_name = {"Filters": [{"Name": "ProductionVariants.VariantName", "Value": models[1]}]}
-    [result] = packages.sagemaker.search(Resource="Endpoint", SearchExpression=by_name)["Results"]
+    responses = [endpoints.invoke(endpoint, "1", TargetVariant=model)["Body"].read() for model in models]
+    assert responses == [b"2.0", b"3.0", b"10.0"]
+    expression = {"Filters": [{"Name": "ProductionVariants.VariantName", "Value": models[1]}]}
+    [result] = packages.sagemaker.search(Resource="Endpoint", SearchExpression=expression)["Results"]
     assert result["Endpoint"]["EndpointName"] == endpoint
     assert [item["VariantName"] for item in result["Endpoint"]["ProductionVariants"]] == models
     endpoints.delete(endpoint)
@@ -131,25 +135,25 @@ def test_variables_of_the_model_replace_those_of_the_package(packages: Packages)
 
 def test_a_model_is_described_as_it_was_requested(packages: Packages) -> None:
     package = packages.version(packages.group(), ModelApprovalStatus="Approved")
-    name = create(packages, package, Environment={"A": "b"})
-    described = packages.sagemaker.describe_model(ModelName=name)
-    assert described["PrimaryContainer"] == {"ModelPackageName": package, "Environment": {"A": "b"}}
-    assert not described.keys() & {"Containers", "Served"}
+    name = create_model(packages, package, Environment={"A": "b"})
+    description = packages.sagemaker.describe_model(ModelName=name)
+    assert description["PrimaryContainer"] == {"ModelPackageName": package, "Environment": {"A": "b"}}
+    assert not description.keys() & {"Containers", "Served"}
 
 
 @pytest.mark.parametrize("status", ["PendingManualApproval", "Rejected"])
 def test_only_an_approved_version_becomes_a_model(packages: Packages, status: str) -> None:
     package = packages.version(packages.group(), ModelApprovalStatus=status)
-    message = refusal(create, packages, package)
+    message = refusal(create_model, packages, package)
     assert f"in status {status}: its ModelApprovalStatus must be Approved" in message
     packages.approve(package)
-    create(packages, package)
+    create_model(packages, package)
 
 
 def test_a_package_without_a_group_needs_no_approval(packages: Packages) -> None:
     name = f"package-{next(numbers)}"
     packages.sagemaker.create_model_package(ModelPackageName=name, InferenceSpecification=UNVERSIONED)
-    create(packages, name)
+    create_model(packages, name)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +173,7 @@ def test_a_package_without_a_group_needs_no_approval(packages: Packages) -> None
 )
 def test_containers_that_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
     package = packages.version(packages.group(), ModelApprovalStatus="Approved")
-    assert reason in refusal(create, packages, package, **members)
+    assert reason in refusal(create_model, packages, package, **members)
 
 
 @pytest.mark.parametrize(
@@ -188,16 +192,18 @@ def test_packages_from_which_no_model_can_be_created(packages: Packages, contain
     if containers:
         request["InferenceSpecification"] = {"Containers": containers}
     packages.sagemaker.create_model_package(ModelPackageGroupName=group, **request)
-    assert reason in refusal(create, packages, f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/1")
+    assert reason in refusal(
+        create_model, packages, f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{group}/1"
+    )
 
 
-def test_pipelines_of_packages_that_are_refused(packages: Packages) -> None:
+def test_inference_pipelines_from_packages_that_are_refused(packages: Packages) -> None:
     specification = {"Containers": [{"Image": IMAGE}] * 8}
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
     container = {"ModelPackageName": package}
     message = refusal(packages.sagemaker.create_model, ModelName="m-16", Containers=[container] * 2)
     assert "at most 15, not 16" in message
-    assert "has several containers" in refusal(create, packages, package, ContainerHostname="a")
+    assert "has several containers" in refusal(create_model, packages, package, ContainerHostname="a")
     container_without_package = {"Image": IMAGE, "InferenceSpecificationName": "a"}
     assert "needs a ModelPackageName" in refusal(
         packages.sagemaker.create_model, ModelName="m-lone", PrimaryContainer=container_without_package

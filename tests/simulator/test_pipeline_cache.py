@@ -1,4 +1,4 @@
-"""Cached steps: if CacheConfig is enabled, an unchanged step is a hit, and every relevant change is a miss."""
+"""Cached steps: if CacheConfig is enabled, an unchanged step is a cache hit, and every relevant change is a miss."""
 
 import gzip
 import io
@@ -12,9 +12,9 @@ from support.simulator_client import HOOKS, IMAGE, Client
 
 from recore.simulator.server import BUCKET, ROLE_ARN
 
-ENABLED = {"Enabled": True, "ExpireAfter": "P30D"}
+CACHE_CONFIG = {"Enabled": True, "ExpireAfter": "P30D"}
 OUT = "/opt/ml/processing/out"
-COPIES = """
+COPY_SCRIPT = """
 import os, shutil
 shutil.copy(__file__, os.environ["OUT"])
 """
@@ -32,17 +32,17 @@ class CachedPipeline:
     def __init__(self, pipelines: Pipelines, *steps: Step, **members: Any):
         self.pipelines, self.members = pipelines, members
         self.name = pipelines.create(*steps, **members)
-        self.first = pipelines.start(self.name)
-        described = pipelines.wait(self.first)
-        assert described["PipelineExecutionStatus"] == "Succeeded", described["FailureReason"]
+        self.first_execution = pipelines.start(self.name)
+        description = pipelines.wait(self.first_execution)
+        assert description["PipelineExecutionStatus"] == "Succeeded", description["FailureReason"]
 
     def hits(self, *steps: Step) -> set[str]:
         if steps:
-            changed = definition(*steps, **self.members)
-            self.pipelines.sagemaker.update_pipeline(PipelineName=self.name, PipelineDefinition=changed)
+            new_definition = definition(*steps, **self.members)
+            self.pipelines.sagemaker.update_pipeline(PipelineName=self.name, PipelineDefinition=new_definition)
         execution = self.pipelines.start(self.name)
-        described = self.pipelines.wait(execution)
-        assert described["PipelineExecutionStatus"] == "Succeeded", described["FailureReason"]
+        description = self.pipelines.wait(execution)
+        assert description["PipelineExecutionStatus"] == "Succeeded", description["FailureReason"]
         execution_steps = self.pipelines.steps(execution)
         self.sources = {
             name: item["CacheHitResult"] for name, item in execution_steps.items() if "CacheHitResult" in item
@@ -50,41 +50,45 @@ class CachedPipeline:
         return set(self.sources)
 
 
-def process(pipelines: Pipelines, script: str = COPIES, cache: Any = ENABLED, **environment: str) -> Step:
-    """Return a processing step; its script and output have new addresses at each call."""
+def process(pipelines: Pipelines, script: str = COPY_SCRIPT, cache: Any = CACHE_CONFIG, **environment: str) -> Step:
+    """Return a processing step; its script and output have new addresses in each call."""
     arguments = {"Environment": {"OUT": OUT} | environment}
     return pipelines.processing("P", script, outputs=["out"], Arguments=arguments, CacheConfig=cache)
 
 
 def archive(text: str, time: int) -> bytes:
     """Return an archive whose bytes depend on `time`."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, content in (("job.py", text), ("__pycache__/job.pyc", str(time))):
             member = tarfile.TarInfo(name)
             member.size, member.mtime = len(content), time
             tar.addfile(member, io.BytesIO(content.encode()))
-    return packed.getvalue()
+    return buffer.getvalue()
 
 
 @pytest.mark.slow
-def test_a_processing_step(pipelines: Pipelines) -> None:
-    """A hit depends on contents and environment, not on the addresses of script and output, which always differ."""
+def test_a_processing_step_is_cached(pipelines: Pipelines) -> None:
+    """A hit depends on contents and environment, not on the addresses of the script and output, which always differ."""
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
-    before = pipelines.environment(cached.first, "M")["A"]
+    first_address = pipelines.environment(cached.first_execution, "M")["A"]
     assert cached.hits(process(pipelines), model("M", A=uri)) == {"P"}
-    assert cached.sources["P"] == {"SourcePipelineExecutionArn": cached.first}
-    steps = pipelines.sagemaker.list_pipeline_executions(PipelineName=cached.name)["PipelineExecutionSummaries"]
-    assert pipelines.environment(steps[0]["PipelineExecutionArn"], "M")["A"] == before  # M got the first result
+    assert cached.sources["P"] == {"SourcePipelineExecutionArn": cached.first_execution}
+    executions = pipelines.sagemaker.list_pipeline_executions(PipelineName=cached.name)["PipelineExecutionSummaries"]
+    assert (
+        pipelines.environment(executions[0]["PipelineExecutionArn"], "M")["A"] == first_address
+    )  # M got the first result
     assert cached.hits(process(pipelines, cache={"Enabled": False})) == set()
-    assert cached.hits(process(pipelines, COPIES + "# another script")) == set()
+    assert cached.hits(process(pipelines, COPY_SCRIPT + "# another script")) == set()
     assert cached.hits(process(pipelines, OTHER="1")) == set()
     assert cached.hits(process(pipelines, cache={"Enabled": True, "ExpireAfter": "P0D"})) == set()
     assert cached.hits(process(pipelines)) == {"P"}
-    keys = pipelines.client.s3.list_objects_v2(Bucket=BUCKET, Prefix=before.removeprefix(f"s3://{BUCKET}/"))["Contents"]
-    latest = cached.sources["P"]["SourcePipelineExecutionArn"]
-    assert latest != cached.first  # a newer result replaced the expired one
+    keys = pipelines.client.s3.list_objects_v2(Bucket=BUCKET, Prefix=first_address.removeprefix(f"s3://{BUCKET}/"))[
+        "Contents"
+    ]
+    latest_source = cached.sources["P"]["SourcePipelineExecutionArn"]
+    assert latest_source != cached.first_execution  # a newer result replaced the expired one
     assert len(keys) == 1
 
 
@@ -92,7 +96,7 @@ def test_a_processing_step(pipelines: Pipelines) -> None:
 def test_a_result_that_is_no_longer_on_s3(pipelines: Pipelines) -> None:
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
-    result = f"{pipelines.environment(cached.first, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
+    result = f"{pipelines.environment(cached.first_execution, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
     assert cached.hits() == {"P"}
     pipelines.client.put(result, "changed")
     assert cached.hits() == set()
@@ -107,19 +111,19 @@ def test_a_script_that_changes_at_the_same_address(pipelines: Pipelines) -> None
     cached = CachedPipeline(pipelines, *steps)
     address = steps[0]["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
     assert cached.hits() == {"P"}
-    pipelines.client.put(address, COPIES + "# changed")
+    pipelines.client.put(address, COPY_SCRIPT + "# changed")
     assert cached.hits() == set()
 
 
 def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) -> None:
-    """The content that the job read is unknown, so the result is not used again."""
+    """It is unknown which content the job read, so its result is not reused."""
     step = process(pipelines, "import time\ntime.sleep(3)")
     source = step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
     name = pipelines.create(step)
-    first = pipelines.start(name)
-    pipelines.wait_for(first, "P")
+    first_execution = pipelines.start(name)
+    pipelines.wait_for(first_execution, "P")
     pipelines.client.put(source, "pass")
-    assert pipelines.wait(first)["PipelineExecutionStatus"] == "Succeeded"
+    assert pipelines.wait(first_execution)["PipelineExecutionStatus"] == "Succeeded"
     for text, hits in (("import time\ntime.sleep(3)", 0), ("pass", 0), ("pass", 1)):
         pipelines.client.put(source, text)
         execution = pipelines.start(name)
@@ -128,11 +132,14 @@ def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) ->
 
 
 @pytest.mark.slow
-def test_training_and_transform(pipelines: Pipelines) -> None:
-    """Archives are compared by their files, and training jobs by their models; one hit makes the next one possible."""
+def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
+    """Archives are compared by their files, and training jobs by their models.
+
+    A hit of one step makes a hit of the next step possible.
+    """
     client, numbers = pipelines.client, iter(range(100))
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
-    serving = client.source(inference=HOOKS)
+    serving_source = client.source(inference=HOOKS)
     client.put("pipelines/cached/lines.csv", "1\n")
     manifest = client.put("pipelines/manifest", f'[{{"prefix": "s3://{BUCKET}/pipelines/cached/"}}, "lines.csv"]')
     source = {"S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": manifest}}
@@ -140,14 +147,14 @@ def test_training_and_transform(pipelines: Pipelines) -> None:
     def steps(text: str = script, image: str = IMAGE, **settings: str) -> list[Step]:
         number = next(numbers)
         address = client.put(f"pipelines/cached-{number}/source.tar.gz", archive(text, number))
-        train = pipelines.training("T", script, CacheConfig=ENABLED)
+        train = pipelines.training("T", script, CacheConfig=CACHE_CONFIG)
         arguments = train["Arguments"]
         arguments["HyperParameters"] |= {"sagemaker_submit_directory": f'"{address}"', **settings}
         arguments["HyperParameters"]["sagemaker_job_name"] = f"job-{number}"
         arguments["AlgorithmSpecification"] = arguments["AlgorithmSpecification"] | {"TrainingImage": image}
         arguments["OutputDataConfig"] = {"S3OutputPath": f"s3://{BUCKET}/cached-{number}"}
         arguments["DebugHookConfig"] = {"S3OutputPath": f"s3://{BUCKET}/"}  # as version 2 of the SDK sends it
-        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": serving}
+        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": serving_source}
         container = {"Image": IMAGE, "ModelDataUrl": get("Steps.T.ModelArtifacts.S3ModelArtifacts")}
         container["Environment"] = variables | {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         create = step("M", "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container})
@@ -157,7 +164,7 @@ def test_training_and_transform(pipelines: Pipelines) -> None:
             "TransformOutput": {"S3OutputPath": f"s3://{BUCKET}/cached-out-{number}"},
             "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
         }
-        return [train, create, step("X", "Transform", arguments, CacheConfig=ENABLED)]
+        return [train, create, step("X", "Transform", arguments, CacheConfig=CACHE_CONFIG)]
 
     cached = CachedPipeline(pipelines, *steps())
     assert cached.hits(*steps()) == {"T", "X"}
@@ -170,21 +177,21 @@ def test_training_and_transform(pipelines: Pipelines) -> None:
 
 
 @pytest.mark.slow
-def test_hits_of_another_pipeline_or_step(pipelines: Pipelines) -> None:
-    """There are no such hits: a result belongs to one pipeline and to one step name."""
+def test_results_of_another_pipeline_or_step_are_not_used(pipelines: Pipelines) -> None:
+    """A result belongs to one pipeline and to one step name."""
     CachedPipeline(pipelines, process(pipelines))
-    other = CachedPipeline(pipelines, process(pipelines))
-    renamed = process(pipelines) | {"Name": "Q"}
-    assert other.hits(renamed) == set()
-    pipelines.sagemaker.delete_pipeline(PipelineName=other.name)
+    other_pipeline = CachedPipeline(pipelines, process(pipelines))
+    renamed_step = process(pipelines) | {"Name": "Q"}
+    assert other_pipeline.hits(renamed_step) == set()
+    pipelines.sagemaker.delete_pipeline(PipelineName=other_pipeline.name)
     pipelines.sagemaker.create_pipeline(
-        PipelineName=other.name, PipelineDefinition=definition(renamed), RoleArn=ROLE_ARN
+        PipelineName=other_pipeline.name, PipelineDefinition=definition(renamed_step), RoleArn=ROLE_ARN
     )
-    assert other.hits() == set()  # deleting the pipeline deleted its results
+    assert other_pipeline.hits() == set()  # deleting the pipeline deleted its results
 
 
-def large_header() -> bytes:
-    """Return an archive that consists of one header of 64 MB that declares even more content."""
+def archive_with_large_header() -> bytes:
+    """Return an archive that consists of a single header of 64 MB, which declares even more content."""
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 8 << 30
     return gzip.compress(header.tobuf() + bytes(64 << 20), 1)
@@ -194,7 +201,7 @@ def large_header() -> bytes:
 def test_an_archive_bomb_takes_little_memory(pipelines: Pipelines) -> None:
     from recore.simulator.orchestration.pipelines.executions import s3_content
 
-    pipelines.client.put("pipelines/large-header/a.tar.gz", large_header())
+    pipelines.client.put("pipelines/large-header/a.tar.gz", archive_with_large_header())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert s3_content.content(pipelines.client.s3, f"s3://{BUCKET}/pipelines/large-header/", lambda: None) is not None
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 << 10  # KiB
@@ -212,7 +219,7 @@ def test_an_archive_bomb_is_compared_by_its_bytes(pipelines: Pipelines, monkeypa
         with monkeypatch.context() as patch:
             patch.setattr(s3_content, name, limit)
             assert s3_content.content(s3, uris[0], check) != s3_content.content(s3, uris[1], check)
-    pipelines.client.put("pipelines/bomb-0/a.tar.gz", large_header())
+    pipelines.client.put("pipelines/bomb-0/a.tar.gz", archive_with_large_header())
     assert s3_content.content(s3, uris[0], check) is not None
     pipelines.client.put("pipelines/bomb-0/a.tar.gz", b"not an archive")
     assert s3_content.content(s3, uris[0], check) != s3_content.content(s3, uris[1], check)

@@ -15,10 +15,10 @@ from recore.simulator.orchestration.pipelines.executions.execution_work import E
 from recore.simulator.orchestration.pipelines.executions.step_resource import StepResource
 from recore.simulator.server import BUCKET, ROLE_ARN
 
-FAILS = "raise ValueError('no luck')"
-SLEEPS = "import time\ntime.sleep(300)"
+FAILING_SCRIPT = "raise ValueError('no luck')"
+SLEEPING_SCRIPT = "import time\ntime.sleep(300)"
 # A script that fails unless its copy of the object "go" contains "yes".
-IF_THERE = """
+GATED_SCRIPT = """
 import sys
 from pathlib import Path
 sys.exit(0 if Path(__file__).with_name("go").read_text() == "yes" else 3)
@@ -31,7 +31,7 @@ def pipelines(client: Client) -> Pipelines:
 
 
 def transform(name: str, model_name: Any, instances: int, **members: Any) -> dict[str, Any]:
-    """Return a transform step; too many instances are refused as a request beyond the account's limit."""
+    """Return a transform step; with too many instances, its request is refused as exceeding the account's limit."""
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/nothing"}}
     arguments = {
         "ModelName": model_name,
@@ -44,20 +44,20 @@ def transform(name: str, model_name: Any, instances: int, **members: Any) -> dic
 
 def test_a_step_that_fails(pipelines: Pipelines) -> None:
     """Steps that depend on the failed step, directly or indirectly, do not run; all others do."""
-    fails = pipelines.processing("Fails", FAILS)
-    others = [model("After", "Fails"), model("AfterThat", X=get("Steps.After.ModelName"))]
-    independent = [model("Alone"), model("AfterAlone", "Alone")]
-    execution = pipelines.run(fails, *others, *independent)
-    described, steps = pipelines.describe(execution), pipelines.steps(execution)
-    assert described["PipelineExecutionStatus"] == "Failed"
-    assert described["FailureReason"].startswith("Step failure: step failed: Fails (AlgorithmError: ")
-    assert "no luck" in described["FailureReason"]
+    failing_step = pipelines.processing("Fails", FAILING_SCRIPT)
+    dependent_steps = [model("After", "Fails"), model("AfterThat", X=get("Steps.After.ModelName"))]
+    independent_steps = [model("Alone"), model("AfterAlone", "Alone")]
+    execution = pipelines.run(failing_step, *dependent_steps, *independent_steps)
+    description, steps = pipelines.describe(execution), pipelines.steps(execution)
+    assert description["PipelineExecutionStatus"] == "Failed"
+    assert description["FailureReason"].startswith("Step failure: step failed: Fails (AlgorithmError: ")
+    assert "no luck" in description["FailureReason"]
     assert set(steps) == {"Fails", "Alone", "AfterAlone"}
     assert steps["Fails"]["FailureReason"].startswith("AlgorithmError: ")
     assert "EndTime" in steps["Fails"]
-    listed = pipelines.sagemaker.list_pipeline_executions(PipelineName=described["PipelineArn"])
-    [summary] = listed["PipelineExecutionSummaries"]
-    assert summary["PipelineExecutionFailureReason"] == described["FailureReason"]
+    response = pipelines.sagemaker.list_pipeline_executions(PipelineName=description["PipelineArn"])
+    [summary] = response["PipelineExecutionSummaries"]
+    assert summary["PipelineExecutionFailureReason"] == description["FailureReason"]
 
 
 def test_steps_whose_requests_are_refused(pipelines: Pipelines) -> None:
@@ -71,13 +71,15 @@ def test_steps_whose_requests_are_refused(pipelines: Pipelines) -> None:
 
 def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
     """The Fail step stops all running steps, and no other step starts."""
-    sleeps = pipelines.processing("Sleeps", SLEEPS)
-    first = pipelines.processing("First", "pass")
-    bad = condition("C", [equals(get("Steps.First.ProcessingJobStatus"), "Completed")], [fail("Bad", "no good")], [])
-    execution = pipelines.run(first, sleeps, bad, model("After", "Sleeps"))
-    described = pipelines.describe(execution)
-    assert described["PipelineExecutionStatus"] == "Failed"
-    assert "Bad (no good)" in described["FailureReason"]
+    sleeping_step = pipelines.processing("Sleeps", SLEEPING_SCRIPT)
+    first_step = pipelines.processing("First", "pass")
+    condition_step = condition(
+        "C", [equals(get("Steps.First.ProcessingJobStatus"), "Completed")], [fail("Bad", "no good")], []
+    )
+    execution = pipelines.run(first_step, sleeping_step, condition_step, model("After", "Sleeps"))
+    description = pipelines.describe(execution)
+    assert description["PipelineExecutionStatus"] == "Failed"
+    assert "Bad (no good)" in description["FailureReason"]
     steps = pipelines.steps(execution)
     assert steps["Bad"]["Metadata"] == {"Fail": {"ErrorMessage": "no good"}}
     statuses = {name: item["StepStatus"] for name, item in steps.items()}
@@ -87,27 +89,27 @@ def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
 
 
 def test_a_fail_step_whose_message_cannot_be_read(pipelines: Pipelines) -> None:
-    """The step ends the execution nevertheless, and the reason says why the message cannot be read."""
+    """The step still ends the execution, and the failure reason says why the message cannot be read."""
     message = {"Std:JsonGet": {"S3Uri": f"s3://{BUCKET}/nothing.json", "Path": "a"}}
-    execution = pipelines.run(pipelines.processing("Sleeps", SLEEPS), fail("Bad", message))
-    described = pipelines.describe(execution)
-    assert described["PipelineExecutionStatus"] == "Failed"
-    assert f"Bad (ClientError: s3://{BUCKET}/nothing.json cannot be read" in described["FailureReason"]
+    execution = pipelines.run(pipelines.processing("Sleeps", SLEEPING_SCRIPT), fail("Bad", message))
+    description = pipelines.describe(execution)
+    assert description["PipelineExecutionStatus"] == "Failed"
+    assert f"Bad (ClientError: s3://{BUCKET}/nothing.json cannot be read" in description["FailureReason"]
     assert pipelines.statuses(execution) == {"Sleeps": "Stopped", "Bad": "Failed"}
 
 
 def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
     """One request gets an error response, as if the disk were full; another gets no response."""
-    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
+    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))
     pipelines.wait_for(execution, "Sleeps")
-    full: Any = {"Error": {"Code": "InternalFailure"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
-    problems = iter((ClientError(full, "StopProcessingJob"), ConnectionClosedError(endpoint_url="x")))
-    call = BaseClient._make_api_call
+    error_response: Any = {"Error": {"Code": "InternalFailure"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
+    errors = iter((ClientError(error_response, "StopProcessingJob"), ConnectionClosedError(endpoint_url="x")))
+    make_api_call = BaseClient._make_api_call
 
     def refuse_first(self: BaseClient, operation: str, *arguments: Any) -> Any:
-        if operation == "StopProcessingJob" and (problem := next(problems, None)):
-            raise problem
-        return call(self, operation, *arguments)
+        if operation == "StopProcessingJob" and (error := next(errors, None)):
+            raise error
+        return make_api_call(self, operation, *arguments)
 
     monkeypatch.setattr(BaseClient, "_make_api_call", refuse_first)
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
@@ -116,30 +118,30 @@ def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch
 
 
 def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
-    """Prevent the records of steps with one status from being written, as on a full disk.
+    """Make writing the records of steps with a certain status fail, as on a full disk.
 
-    Returns an event that is set after a failed write, and another that the test sets to allow writes again.
+    Return an event that is set after a failed write, and another that the test sets to allow writes again.
     """
-    put, write_failed, space = StepRecords.put, threading.Event(), threading.Event()
+    put, write_failed, disk_has_space = StepRecords.put, threading.Event(), threading.Event()
 
     def refuse(self: StepRecords, name: str, **members: Any) -> Any:
-        if members.get("StepStatus") == status and not space.is_set():
+        if members.get("StepStatus") == status and not disk_has_space.is_set():
             write_failed.set()
             raise OSError("No space left on device")
         return put(self, name, **members)
 
     monkeypatch.setattr(StepRecords, "put", refuse)
-    return write_failed, space
+    return write_failed, disk_has_space
 
 
 def test_a_job_whose_start_could_not_be_recorded_is_stopped(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_failed, space = fail_writes(monkeypatch, "Executing")
-    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
+    write_failed, disk_has_space = fail_writes(monkeypatch, "Executing")
+    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))
     assert write_failed.wait(30)
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
-    space.set()
+    disk_has_space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
     step = pipelines.steps(execution)["Sleeps"]
     assert step["StepStatus"] == "Stopped"
@@ -150,12 +152,12 @@ def test_a_job_whose_start_could_not_be_recorded_is_stopped(
 def test_a_stopped_job_whose_end_could_not_be_recorded_does_not_run_again(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
+    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))
     job = pipelines.wait_for(execution, "Sleeps")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
-    write_failed, space = fail_writes(monkeypatch, "Stopped")
+    write_failed, disk_has_space = fail_writes(monkeypatch, "Stopped")
     pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
     assert write_failed.wait(30)
-    space.set()
+    disk_has_space.set()
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     step = pipelines.steps(execution)["Sleeps"]
     assert (step["StepStatus"], step["AttemptCount"]) == ("Stopped", 1)
@@ -164,36 +166,36 @@ def test_a_stopped_job_whose_end_could_not_be_recorded_does_not_run_again(
 def test_an_unexpected_error_fails_only_its_step(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
     describe = StepResource.describe
 
-    def broken(self: StepResource, arn: str) -> Any:
+    def describe_or_fail(self: StepResource, arn: str) -> Any:
         if "-Broken-" in self.name:
             raise RuntimeError("broken")
         return describe(self, arn)
 
-    monkeypatch.setattr(StepResource, "describe", broken)
+    monkeypatch.setattr(StepResource, "describe", describe_or_fail)
     steps = [pipelines.processing("Broken", "pass"), pipelines.processing("Sound", "pass"), model("After", "Sound")]
     execution = pipelines.run(*steps, model("Never", "Broken"))
-    described = pipelines.describe(execution)
-    assert described["PipelineExecutionStatus"] == "Failed"
-    assert "Broken (InternalServerError: RuntimeError('broken'))" in described["FailureReason"]
+    description = pipelines.describe(execution)
+    assert description["PipelineExecutionStatus"] == "Failed"
+    assert "Broken (InternalServerError: RuntimeError('broken'))" in description["FailureReason"]
     assert pipelines.statuses(execution) == {"Broken": "Failed", "Sound": "Succeeded", "After": "Succeeded"}
 
 
 def test_an_error_of_the_execution_itself_stops_its_jobs(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
-    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPS)))
+    execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))
     job = pipelines.wait_for(execution, "Sleeps")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     with monkeypatch.context() as patch:
         patch.setattr(ExecutionWork, "_start_ready", lambda *_: 1 / 0)
-        described = pipelines.wait(execution)
-    assert described["PipelineExecutionStatus"] == "Failed"
-    assert "ZeroDivisionError" in described["FailureReason"]
+        description = pipelines.wait(execution)
+    assert description["PipelineExecutionStatus"] == "Failed"
+    assert "ZeroDivisionError" in description["FailureReason"]
     assert pipelines.statuses(execution) == {"Sleeps": "Failed"}
     assert pipelines.client.wait("ProcessingJob", job)["ProcessingJobStatus"] == "Stopped"
 
 
 def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
-    sleeps, late = (pipelines.processing(name, SLEEPS) for name in ("Sleeps", "Late"))
-    late["Arguments"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
-    execution = pipelines.start(pipelines.create(sleeps, late, model("After", "Sleeps")))
+    sleeping_step, late_step = (pipelines.processing(name, SLEEPING_SCRIPT) for name in ("Sleeps", "Late"))
+    late_step["Arguments"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
+    execution = pipelines.start(pipelines.create(sleeping_step, late_step, model("After", "Sleeps")))
     step = pipelines.wait_for(execution, "Sleeps")
     job = step["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
@@ -205,22 +207,22 @@ def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
 
 
 def test_stop_and_retry(pipelines: Pipelines) -> None:
-    """Stop ends the running steps. Retry runs them again and keeps those that have succeeded."""
+    """Stop ends the running steps. Retry runs the unsuccessful steps again and keeps the successful ones."""
     sagemaker = pipelines.sagemaker
-    retried_step = pipelines.processing("Again", IF_THERE)
+    retried_step = pipelines.processing("Again", GATED_SCRIPT)
     folder = retried_step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].rpartition("/")[0]
     retried_step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"] = folder
     pipelines.client.put(f"{folder.removeprefix(f's3://{BUCKET}/')}/go", "no")
-    sleeps = pipelines.processing("Sleeps", SLEEPS)
-    name = pipelines.create(model("First"), retried_step, sleeps, model("After", "Again"))
+    sleeping_step = pipelines.processing("Sleeps", SLEEPING_SCRIPT)
+    name = pipelines.create(model("First"), retried_step, sleeping_step, model("After", "Again"))
     execution = pipelines.start(name)
     pipelines.wait_for(execution, "Again", "Failed")
     pipelines.wait_for(execution, "Sleeps")
     for _ in range(2):  # the second time, the execution is already stopping
         sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
-    described = pipelines.wait(execution)
-    assert described["PipelineExecutionStatus"] == "Stopped"
-    assert "FailureReason" not in described
+    description = pipelines.wait(execution)
+    assert description["PipelineExecutionStatus"] == "Stopped"
+    assert "FailureReason" not in description
     assert pipelines.statuses(execution) == {"First": "Succeeded", "Again": "Failed", "Sleeps": "Stopped"}
     with pytest.raises(ClientError, match="in status Stopped and cannot be stopped"):
         sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
@@ -246,19 +248,24 @@ def test_retry_after_a_fail_step(pipelines: Pipelines) -> None:
     pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     assert pipelines.steps(execution)["Bad"]["AttemptCount"] == 2
-    succeeded = pipelines.run(model("M"))
+    successful_execution = pipelines.run(model("M"))
     with pytest.raises(ClientError, match="in status Succeeded"):
-        pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=succeeded)
+        pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=successful_execution)
 
 
 def test_retry_policies(pipelines: Pipelines) -> None:
-    """Exceeding the limit on instances is a resource limit error, which is retried; naming an unknown model is not."""
-    limit = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 1, "BackoffRate": 1.0, "MaxAttempts": 1}
-    other = {"ExceptionType": ["Step.THROTTLING", "Step.SERVICE_FAULT"], "ExpireAfterMin": 5}
-    create = model("M")
-    retried = transform("Retried", get("Steps.M.ModelName"), 21, RetryPolicies=[other, limit])
-    plain = transform("Plain", "no-such-model", 1, RetryPolicies=[other, limit])
-    execution = pipelines.run(create, retried, plain)
+    """A request that exceeds the instance limit is retried; a request with an unknown model is not."""
+    limit_policy = {
+        "ExceptionType": ["SageMaker.RESOURCE_LIMIT"],
+        "IntervalSeconds": 1,
+        "BackoffRate": 1.0,
+        "MaxAttempts": 1,
+    }
+    other_policy = {"ExceptionType": ["Step.THROTTLING", "Step.SERVICE_FAULT"], "ExpireAfterMin": 5}
+    model_step = model("M")
+    retried_step = transform("Retried", get("Steps.M.ModelName"), 21, RetryPolicies=[other_policy, limit_policy])
+    plain_step = transform("Plain", "no-such-model", 1, RetryPolicies=[other_policy, limit_policy])
+    execution = pipelines.run(model_step, retried_step, plain_step)
     steps = pipelines.steps(execution)
     assert {name: item["AttemptCount"] for name, item in steps.items()} == {"M": 1, "Retried": 2, "Plain": 1}
     assert "at most 20 instances" in steps["Retried"]["FailureReason"]
@@ -267,8 +274,8 @@ def test_retry_policies(pipelines: Pipelines) -> None:
 
 def test_stop_while_a_step_waits_for_its_next_attempt(pipelines: Pipelines) -> None:
     policy = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 3600, "ExpireAfterMin": 600}
-    waits = transform("T", get("Steps.M.ModelName"), 21, RetryPolicies=[policy])
-    execution = pipelines.start(pipelines.create(model("M"), waits))
+    waiting_step = transform("T", get("Steps.M.ModelName"), 21, RetryPolicies=[policy])
+    execution = pipelines.start(pipelines.create(model("M"), waiting_step))
     pipelines.wait_for(execution, "T", "Starting")
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
@@ -277,7 +284,7 @@ def test_stop_while_a_step_waits_for_its_next_attempt(pipelines: Pipelines) -> N
 
 def test_resources_that_are_deleted_with_a_pipeline(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
-    name = pipelines.create(pipelines.processing("Sleeps", SLEEPS))
+    name = pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT))
     execution = pipelines.start(name)
     with pytest.raises(sagemaker.exceptions.ConflictException, match="is running"):
         sagemaker.delete_pipeline(PipelineName=name)
@@ -293,7 +300,7 @@ def test_resources_that_are_deleted_with_a_pipeline(pipelines: Pipelines) -> Non
     assert sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"] == []
 
 
-def test_steps_that_register_into_one_new_group(pipelines: Pipelines) -> None:
+def test_steps_that_register_in_the_same_new_group(pipelines: Pipelines) -> None:
     """Each step creates the group if it does not exist, and registers a separate version."""
     specification = {
         "Containers": [{"Image": IMAGE}],
@@ -305,5 +312,5 @@ def test_steps_that_register_into_one_new_group(pipelines: Pipelines) -> None:
     executions = [pipelines.start(name) for _ in range(4)]
     for execution in executions:
         assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Succeeded"
-    arns = [item["Metadata"]["RegisterModel"]["Arn"] for each in executions for item in pipelines.steps(each).values()]
+    arns = [item["Metadata"]["RegisterModel"]["Arn"] for arn in executions for item in pipelines.steps(arn).values()]
     assert sorted(int(arn.rpartition("/")[2]) for arn in arns) == list(range(1, 13))

@@ -1,4 +1,4 @@
-"""Executions that run to completion: parameters, expressions, conditions, the order of steps, and lists."""
+"""Executions that run to completion: parameters, expressions, conditions, the order of steps, and listings."""
 
 import datetime
 import json
@@ -28,7 +28,7 @@ with open(os.environ["SM_MODEL_DIR"] + "/model.txt", "w") as file:
     file.write(os.environ["SM_HP_WORD"] + " ")
 print("loss=0.25;")
 """
-FILE = {"PropertyFileName": "f", "OutputName": "out", "FilePath": "metrics.json"}
+PROPERTY_FILE = {"PropertyFileName": "f", "OutputName": "out", "FilePath": "metrics.json"}
 
 
 @pytest.fixture(scope="module")
@@ -50,17 +50,21 @@ def parameter(name: str, kind: str, default: Any = None, **members: Any) -> dict
 
 
 @pytest.mark.slow
-def test_every_type_of_step_and_of_reference(pipelines: Pipelines) -> None:
+def test_every_type_of_step_and_reference(pipelines: Pipelines) -> None:
     """Jobs train a model, which is registered in a new group and used by a transform job."""
     client, sagemaker, group = pipelines.client, pipelines.sagemaker, "pipeline-group"
-    evaluated = {"Std:JsonGet": {"PropertyFile": get("Steps.Evaluate.PropertyFiles.f"), "Path": "acc"}}
-    evaluate = pipelines.processing(
-        "Evaluate", WRITE_METRICS, outputs=["out"], PropertyFiles=[FILE], Arguments={"Environment": {"OUT": OUT}}
+    accuracy = {"Std:JsonGet": {"PropertyFile": get("Steps.Evaluate.PropertyFiles.f"), "Path": "acc"}}
+    evaluate_step = pipelines.processing(
+        "Evaluate",
+        WRITE_METRICS,
+        outputs=["out"],
+        PropertyFiles=[PROPERTY_FILE],
+        Arguments={"Environment": {"OUT": OUT}},
     )
     uri = get("Steps.Evaluate.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
-    train = pipelines.training("Train", WRITE_MODEL, HyperParameters={"word": get("Parameters.Word"), "uri": uri})
-    train["Arguments"]["HyperParameters"]["job"] = get("Execution.TrainingJobName")
-    algorithm = train["Arguments"]["AlgorithmSpecification"]
+    train_step = pipelines.training("Train", WRITE_MODEL, HyperParameters={"word": get("Parameters.Word"), "uri": uri})
+    train_step["Arguments"]["HyperParameters"]["job"] = get("Execution.TrainingJobName")
+    algorithm = train_step["Arguments"]["AlgorithmSpecification"]
     algorithm["MetricDefinitions"] = [{"Name": "loss", "Regex": "loss=(.*?);"}]
     variables = {
         "SAGEMAKER_PROGRAM": "inference.py",
@@ -71,18 +75,18 @@ def test_every_type_of_step_and_of_reference(pipelines: Pipelines) -> None:
     }
     container = {"Image": IMAGE, "ModelDataUrl": get("Steps.Train.ModelArtifacts.S3ModelArtifacts")}
     container["Environment"] = variables
-    create = step("Create", "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container})
+    create_step = step("Create", "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container})
     specification = {
         "Containers": [container | {"Environment": {"NAME": get("Steps.Create.ModelName")}}],
         "SupportedContentTypes": ["text/csv"],
         "SupportedResponseMIMETypes": ["text/csv"],
     }
-    register = step(
+    register_step = step(
         "Register", "RegisterModel", {"ModelPackageGroupName": group, "InferenceSpecification": specification}
     )
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": client.put("pipelines/in/lines.csv", "1\n")}}
     target = join(f"s3://{BUCKET}", "transformed", get("Execution.PipelineExecutionId"), on="/")
-    transform = step(
+    transform_step = step(
         "Transform",
         "Transform",
         {
@@ -92,13 +96,15 @@ def test_every_type_of_step_and_of_reference(pipelines: Pipelines) -> None:
             "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
         },
     )
-    good = {"Type": "GreaterThan", "LeftValue": evaluated, "RightValue": get("Parameters.Least")}
-    chosen = condition("IsGood", [good], [create, register, transform], [fail("Bad", join("only ", evaluated))])
+    is_accurate = {"Type": "GreaterThan", "LeftValue": accuracy, "RightValue": get("Parameters.Least")}
+    condition_step = condition(
+        "IsGood", [is_accurate], [create_step, register_step, transform_step], [fail("Bad", join("only ", accuracy))]
+    )
     members = {"Parameters": [parameter("Word", "String"), parameter("Least", "Float", 0.5)]}
-    name = pipelines.create(chosen, train, evaluate, **members)
+    name = pipelines.create(condition_step, train_step, evaluate_step, **members)
     execution = pipelines.start(name, Word="hello")
-    described = pipelines.wait(execution)
-    assert described["PipelineExecutionStatus"] == "Succeeded", described.get("FailureReason")
+    description = pipelines.wait(execution)
+    assert description["PipelineExecutionStatus"] == "Succeeded", description.get("FailureReason")
     steps = pipelines.steps(execution)
     assert set(steps) == {"Evaluate", "Train", "IsGood", "Create", "Register", "Transform"}
     assert steps["IsGood"]["Metadata"] == {"Condition": {"Outcome": "True"}}
@@ -114,15 +120,15 @@ def test_every_type_of_step_and_of_reference(pipelines: Pipelines) -> None:
     assert client.get(f"s3://{BUCKET}/transformed/{identifier}/lines.csv.out") == b"hello 1\n"
     package = sagemaker.describe_model_package(ModelPackageName=steps["Register"]["Metadata"]["RegisterModel"]["Arn"])
     assert (package["ModelPackageGroupName"], package["ModelPackageVersion"]) == (group, 1)
-    named = package["InferenceSpecification"]["Containers"][0]["Environment"]["NAME"]
-    assert named == steps["Create"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
+    model_name = package["InferenceSpecification"]["Containers"][0]["Environment"]["NAME"]
+    assert model_name == steps["Create"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
     second_execution = pipelines.start(name, Word="hello", Least="0.8")
     assert pipelines.wait(second_execution)["PipelineExecutionStatus"] == "Failed"
     assert pipelines.steps(second_execution)["Bad"]["FailureReason"] == "only 0.75"
 
 
 def test_parameters_of_all_types(pipelines: Pipelines) -> None:
-    declared = [
+    parameters = [
         parameter("S", "String", "text", EnumValues=["text", "other"]),
         parameter("I", "Integer", 5),
         parameter("F", "Float", 0.1),
@@ -133,7 +139,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
     values = {name: get(f"Parameters.{name}") for name in ("S", "I", "F", "B", "Needed", "Whole")}
     joined = join(*values.values(), on=",")
     name = pipelines.create(
-        model("M", **values, Joined=joined, Again=join(join("a", 1.5, True), "b")), Parameters=declared
+        model("M", **values, Joined=joined, Again=join(join("a", 1.5, True), "b")), Parameters=parameters
     )
     first, second = (
         pipelines.start(name, Needed=""),
@@ -148,8 +154,15 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
     pages = pipelines.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
         PipelineExecutionArn=second, PaginationConfig={"PageSize": 2}
     )
-    listed = [(item["Name"], item["Value"]) for page in pages for item in page["PipelineParameters"]]
-    assert listed == [("S", "other"), ("I", "-7"), ("F", "1000.0"), ("B", "false"), ("Needed", "é"), ("Whole", "5.0")]
+    listed_values = [(item["Name"], item["Value"]) for page in pages for item in page["PipelineParameters"]]
+    assert listed_values == [
+        ("S", "other"),
+        ("I", "-7"),
+        ("F", "1000.0"),
+        ("B", "false"),
+        ("Needed", "é"),
+        ("Whole", "5.0"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -167,13 +180,13 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
     ],
 )
 def test_invalid_values_of_a_parameter(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
-    declared = [
+    parameters = [
         parameter("I", "Integer"),
         parameter("F", "Float", 1),
         parameter("B", "Boolean", False),
         parameter("S", "String", "a", EnumValues=["a"]),
     ]
-    name = pipelines.create(model("M"), Parameters=declared)
+    name = pipelines.create(model("M"), Parameters=parameters)
     with pytest.raises(ClientError, match=part):
         pipelines.start(name, **values)
 
@@ -184,16 +197,18 @@ def test_execution_variables_and_the_experiment(pipelines: Pipelines) -> None:
     experiment = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}
     values |= {name: get(f"PipelineExperimentConfig.{name}") for name in experiment}
     execution = pipelines.run(model("M", **values), PipelineExperimentConfig=experiment)
-    described, environment = pipelines.describe(execution), pipelines.environment(execution, "M")
+    description, environment = pipelines.describe(execution), pipelines.environment(execution, "M")
     identifier = execution.rpartition("/")[2]
-    assert environment["PipelineArn"] == described["PipelineArn"]
+    assert environment["PipelineArn"] == description["PipelineArn"]
     assert (environment["PipelineExecutionArn"], environment["PipelineExecutionId"]) == (execution, identifier)
-    started = datetime.datetime.fromisoformat(environment["StartDateTime"])
-    assert abs((started - described["CreationTime"]).total_seconds()) < 0.002  # one is rounded, the other truncated
+    start_time = datetime.datetime.fromisoformat(environment["StartDateTime"])
+    assert (
+        abs((start_time - description["CreationTime"]).total_seconds()) < 0.002
+    )  # one is rounded, the other truncated
     assert environment["CurrentDateTime"] >= environment["StartDateTime"]
-    named = {"ExperimentName": environment["PipelineName"], "TrialName": identifier}
-    assert environment.items() >= named.items()
-    assert described["PipelineExperimentConfig"] == named
+    names_in_experiment = {"ExperimentName": environment["PipelineName"], "TrialName": identifier}
+    assert environment.items() >= names_in_experiment.items()
+    assert description["PipelineExperimentConfig"] == names_in_experiment
 
 
 CONDITIONS = [
@@ -211,43 +226,48 @@ def test_conditions(pipelines: Pipelines, metrics: str) -> None:
     comparisons = [
         ({"Type": kind, "LeftValue": accuracy, "RightValue": right}, expected) for kind, right, expected in CONDITIONS
     ]
-    yes, no = comparisons[0][0], comparisons[1][0]
+    true_condition, false_condition = comparisons[0][0], comparisons[1][0]
     name = json_get(metrics, "$.name")
-    others = [
+    other_cases = [
         ({"Type": "In", "QueryValue": name, "Values": ["bad", "good"]}, True),
         ({"Type": "In", "QueryValue": name, "Values": []}, False),
-        ({"Type": "Not", "Condition": no}, True),
-        ({"Type": "Not", "Condition": {"Type": "Not", "Condition": no}}, False),
-        ({"Type": "Or", "Conditions": [no, yes]}, True),
-        ({"Type": "Or", "Conditions": [no, no]}, False),
+        ({"Type": "Not", "Condition": false_condition}, True),
+        ({"Type": "Not", "Condition": {"Type": "Not", "Condition": false_condition}}, False),
+        ({"Type": "Or", "Conditions": [false_condition, true_condition]}, True),
+        ({"Type": "Or", "Conditions": [false_condition, false_condition]}, False),
         (equals(json_get(metrics, "ok"), True), True),
         (equals(json_get(metrics, "inner['a b']"), get("Parameters.Five")), True),
         (equals(json_get(metrics, "$['inner']['list'][-1]"), 2), True),
         (equals(join("go", "od"), name), True),
     ]
-    cases = comparisons + others
+    cases = comparisons + other_cases
     steps = [condition(f"C{n}", [case], [], []) for n, (case, _) in enumerate(cases)]
-    steps += [condition("All", [yes, yes], [], []), condition("NotAll", [yes, no], [], [])]
+    steps += [
+        condition("All", [true_condition, true_condition], [], []),
+        condition("NotAll", [true_condition, false_condition], [], []),
+    ]
     execution = pipelines.run(*steps, Parameters=[parameter("Five", "Integer", 5)])
     outcomes = {name: item["Metadata"]["Condition"]["Outcome"] for name, item in pipelines.steps(execution).items()}
     expected = {f"C{n}": str(expected) for n, (_, expected) in enumerate(cases)}
     assert outcomes == expected | {"All": "True", "NotAll": "False"}
 
 
-FAILING = {
-    "nothing there": ("nothing", "there is no 'nothing'"),
+INVALID_VALUES = {
+    "a missing member": ("nothing", "there is no 'nothing'"),
     "a list": ("inner.list", "is not a string, number or boolean"),
     "null": ("none", "is not a string, number or boolean"),
-    "not comparable": ("name", "cannot be compared because of their types"),
+    "a value that is not comparable": ("name", "cannot be compared because of their types"),
 }
 
 
-@pytest.mark.parametrize(("path", "part"), FAILING.values(), ids=FAILING)
-def test_a_value_that_only_the_execution_can_refuse(pipelines: Pipelines, metrics: str, path: str, part: str) -> None:
+@pytest.mark.parametrize(("path", "part"), INVALID_VALUES.values(), ids=INVALID_VALUES)
+def test_a_value_that_turns_out_to_be_invalid_during_the_execution(
+    pipelines: Pipelines, metrics: str, path: str, part: str
+) -> None:
     execution = pipelines.run(condition("C", [equals(json_get(metrics, path), 1)], [model("A")], [model("B")]))
-    described = pipelines.describe(execution)
-    assert described["PipelineExecutionStatus"] == "Failed"
-    assert part in described["FailureReason"]
+    description = pipelines.describe(execution)
+    assert description["PipelineExecutionStatus"] == "Failed"
+    assert part in description["FailureReason"]
     assert set(pipelines.steps(execution)) == {"C"}
 
 
@@ -267,20 +287,24 @@ def test_a_property_file_that_cannot_be_read(pipelines: Pipelines, body: bytes, 
 
 
 def test_a_join_that_is_too_long(pipelines: Pipelines) -> None:
-    long = "x" * 1024
+    text = "x" * 1024
     execution = pipelines.run(
-        model("M", A=join(*[get("Parameters.P")] * 2000)), Parameters=[parameter("P", "String", long)]
+        model("M", A=join(*[get("Parameters.P")] * 2000)), Parameters=[parameter("P", "String", text)]
     )
     assert "more than 1048576 characters" in pipelines.describe(execution)["FailureReason"]
 
 
 def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
     """Steps in that branch, and all steps that depend on them, do not run; the other steps do."""
-    inner = condition("Inner", [equals(1, 2)], [model("A")], [model("B")])
-    outer = condition("Outer", [equals(1, 1)], [inner], [model("C")])
-    after = [model("AfterA", X=get("Steps.A.ModelName")), model("AfterB", X=get("Steps.B.ModelName"))]
-    after += [model("AfterC", "C"), model("AfterAfterA", "AfterA"), model("AfterOuter", X=get("Steps.Outer.Outcome"))]
-    execution = pipelines.run(*after, outer)
+    inner_step = condition("Inner", [equals(1, 2)], [model("A")], [model("B")])
+    outer_step = condition("Outer", [equals(1, 1)], [inner_step], [model("C")])
+    dependent_steps = [model("AfterA", X=get("Steps.A.ModelName")), model("AfterB", X=get("Steps.B.ModelName"))]
+    dependent_steps += [
+        model("AfterC", "C"),
+        model("AfterAfterA", "AfterA"),
+        model("AfterOuter", X=get("Steps.Outer.Outcome")),
+    ]
+    execution = pipelines.run(*dependent_steps, outer_step)
     assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Succeeded"
     assert set(pipelines.steps(execution)) == {"Outer", "Inner", "B", "AfterB", "AfterOuter"}
     assert pipelines.environment(execution, "AfterOuter") == {"X": "True"}
@@ -288,8 +312,8 @@ def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
 
 def test_independent_steps_run_at_the_same_time(pipelines: Pipelines) -> None:
     """Two jobs are created, although neither ends."""
-    two = [pipelines.processing(name, "import time\ntime.sleep(300)") for name in "AB"]
-    execution = pipelines.start(pipelines.create(*two, model("After", "A", "B")))
+    steps = [pipelines.processing(name, "import time\ntime.sleep(300)") for name in "AB"]
+    execution = pipelines.start(pipelines.create(*steps, model("After", "A", "B")))
     for name in "AB":
         pipelines.wait_for(execution, name)
     assert set(pipelines.statuses(execution)) == {"A", "B"}
@@ -297,9 +321,9 @@ def test_independent_steps_run_at_the_same_time(pipelines: Pipelines) -> None:
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
 
 
-def test_as_many_steps_at_a_time_as_configured(pipelines: Pipelines) -> None:
-    sleeping = "import time\ntime.sleep(300)"
-    name = pipelines.create(*(pipelines.processing(name, sleeping) for name in "ABC"))
+def test_the_configured_number_of_steps_runs_at_a_time(pipelines: Pipelines) -> None:
+    script = "import time\ntime.sleep(300)"
+    name = pipelines.create(*(pipelines.processing(name, script) for name in "ABC"))
     limit = {"MaxParallelExecutionSteps": 1}
     started = pipelines.sagemaker.start_pipeline_execution(PipelineName=name, ParallelismConfiguration=limit)
     execution = started["PipelineExecutionArn"]
@@ -315,30 +339,30 @@ def test_as_many_steps_at_a_time_as_configured(pipelines: Pipelines) -> None:
     assert pipelines.statuses(execution) == {"A": "Stopped", "B": "Stopped"}
 
 
-def test_lists_of_executions_and_of_steps(pipelines: Pipelines) -> None:
+def test_executions_and_steps_are_listed(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
     name = pipelines.create(model("A"), model("B", "A"), model("C", "B") | {"DisplayName": "shown", "Description": "d"})
     token = "x" * 40
     request = {"PipelineName": name, "PipelineExecutionDescription": "one", "ClientRequestToken": token}
-    first, second_execution = (sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"] for _ in range(2))
-    assert first == second_execution
+    first, same_execution = (sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"] for _ in range(2))
+    assert first == same_execution
     second = pipelines.start(name)
     for execution in (first, second):
         pipelines.wait(execution)
     pages = sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=name, MaxResults=1)
-    listed = [item for page in pages for item in page["PipelineExecutionSummaries"]]
-    assert [item["PipelineExecutionArn"] for item in listed] == [second, first]
-    assert {item["PipelineExecutionStatus"] for item in listed} == {"Succeeded"}
-    assert (listed[1]["PipelineExecutionDescription"], "StartTime" in listed[1]) == ("one", True)
+    summaries = [item for page in pages for item in page["PipelineExecutionSummaries"]]
+    assert [item["PipelineExecutionArn"] for item in summaries] == [second, first]
+    assert {item["PipelineExecutionStatus"] for item in summaries} == {"Succeeded"}
+    assert (summaries[1]["PipelineExecutionDescription"], "StartTime" in summaries[1]) == ("one", True)
     pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
         PipelineExecutionArn=first, PaginationConfig={"PageSize": 2}
     )
     steps = [item for page in pages for item in page["PipelineExecutionSteps"]]
     assert [item["StepName"] for item in steps] == ["C", "B", "A"]
     assert (steps[0]["StepDisplayName"], steps[0]["StepDescription"]) == ("shown", "d")
-    changed = {"PipelineExecutionDescription": "two", "PipelineExecutionDisplayName": "name"}
-    sagemaker.update_pipeline_execution(PipelineExecutionArn=first, **changed)
-    assert pipelines.describe(first).items() >= changed.items()
+    members = {"PipelineExecutionDescription": "two", "PipelineExecutionDisplayName": "name"}
+    sagemaker.update_pipeline_execution(PipelineExecutionArn=first, **members)
+    assert pipelines.describe(first).items() >= members.items()
     description = sagemaker.describe_pipeline(PipelineName=name)
     assert description["LastRunTime"] >= pipelines.describe(second)["CreationTime"]
 
@@ -346,24 +370,24 @@ def test_lists_of_executions_and_of_steps(pipelines: Pipelines) -> None:
 def test_other_requests_are_answered_while_a_definition_is_read(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reading a large definition takes seconds, both when an execution starts and when it is retried."""
+    """Reading a large definition takes seconds, when an execution starts or is retried, and blocks no other request."""
     name = pipelines.create(fail("F"))
     execution = pipelines.start(name)
     pipelines.wait(execution)
-    reads, may_continue, read_definition = threading.Event(), threading.Event(), pipeline_execution.read_definition
+    is_reading, may_continue, read_definition = threading.Event(), threading.Event(), pipeline_execution.read_definition
 
-    def slowly(*arguments: Any) -> Any:
-        reads.set()
+    def read_slowly(*arguments: Any) -> Any:
+        is_reading.set()
         assert may_continue.wait(60)
         return read_definition(*arguments)
 
-    monkeypatch.setattr(pipeline_execution, "read_definition", slowly)
+    monkeypatch.setattr(pipeline_execution, "read_definition", read_slowly)
     retry = partial(pipelines.sagemaker.retry_pipeline_execution, PipelineExecutionArn=execution)
     for request in (partial(pipelines.start, name), retry):
-        reads.clear(), may_continue.clear()
+        is_reading.clear(), may_continue.clear()
         thread = threading.Thread(target=request)
         thread.start()
-        assert reads.wait(60)
+        assert is_reading.wait(60)
         pipelines.create(model("M"))
         assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
         may_continue.set()
@@ -376,25 +400,25 @@ def test_an_execution_keeps_its_definition(pipelines: Pipelines) -> None:
     name = pipelines.create(model("A"))
     execution = pipelines.start(name)
     pipelines.sagemaker.update_pipeline(PipelineName=name, PipelineDefinition=definition(model("B")))
-    described = pipelines.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=execution)
-    assert described["PipelineDefinition"] == definition(model("A"))
+    response = pipelines.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=execution)
+    assert response["PipelineDefinition"] == definition(model("A"))
     pipelines.wait(execution)
     assert set(pipelines.steps(execution)) == {"A"}
-    later = pipelines.start(name)
-    pipelines.wait(later)
-    assert set(pipelines.steps(later)) == {"B"}
+    later_execution = pipelines.start(name)
+    pipelines.wait(later_execution)
+    assert set(pipelines.steps(later_execution)) == {"B"}
 
 
 def test_a_name_prefix_from_the_arguments(pipelines: Pipelines) -> None:
-    named = model("M")
-    named["Arguments"]["ModelName"] = join("mine", get("Parameters.P"), on="_")
-    execution = pipelines.run(named, Parameters=[parameter("P", "String", "x" * 70)])
+    model_step = model("M")
+    model_step["Arguments"]["ModelName"] = join("mine", get("Parameters.P"), on="_")
+    execution = pipelines.run(model_step, Parameters=[parameter("P", "String", "x" * 70)])
     name = pipelines.steps(execution)["M"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
     assert re.fullmatch("mine-x{47}-[A-Za-z0-9]{10}", name)
 
 
 @pytest.mark.slow
-def test_a_thousand_steps(pipelines: Pipelines) -> None:
+def test_a_thousand_steps_run_in_order(pipelines: Pipelines) -> None:
     """Each step depends on the previous one; no jobs run, so only the ordering takes time."""
     steps = [condition("C0", [equals(1, 1)], [], [])]
     steps += [condition(f"C{n}", [equals(get(f"Steps.C{n - 1}.Outcome"), "True")], [], []) for n in range(1, 1000)]

@@ -33,7 +33,7 @@ PARAMETERS = [
 NAMES = ["A", "B", "C", "D", "E"]
 PROPERTIES = ["ModelName", "ModelArn", "PrimaryContainer.Environment['x']", "CreationTime", "Outcome", "ErrorMessage"]
 DEFINITION = definition(model("A"), fail("F"))
-EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/abcdefghijkl"
+EXECUTION_ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/abcdefghijkl"
 
 paths = st.one_of(
     st.sampled_from([f"Parameters.{name}" for name in ("S", "I", "F", "B", "X")]),
@@ -56,8 +56,8 @@ comparisons = st.one_of(
 conditions = st.recursive(
     comparisons,
     lambda inner: (
-        inner.map(lambda one: {"Type": "Not", "Condition": one})
-        | st.lists(inner, min_size=1, max_size=3).map(lambda some: {"Type": "Or", "Conditions": some})
+        inner.map(lambda item: {"Type": "Not", "Condition": item})
+        | st.lists(inner, min_size=1, max_size=3).map(lambda items: {"Type": "Or", "Conditions": items})
     ),
     max_leaves=3,
 )
@@ -68,21 +68,23 @@ def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
     if not names:
         return st.just([])
     triggers = st.fixed_dictionaries({"Step": st.sampled_from(NAMES), "Trigger": st.sampled_from(list(TRIGGERS))})
-    needs = st.lists(st.sampled_from(NAMES) | triggers, max_size=1)
-    name, others = names[0], names[1:]
-    single = st.one_of(
-        st.tuples(values, needs).map(lambda parts: model(name, *parts[1], x=parts[0])),
-        st.tuples(values, needs).map(lambda parts: fail(name, parts[0], *parts[1])),
+    dependencies = st.lists(st.sampled_from(NAMES) | triggers, max_size=1)
+    name, other_names = names[0], names[1:]
+    single_step = st.one_of(
+        st.tuples(values, dependencies).map(lambda parts: model(name, *parts[1], x=parts[0])),
+        st.tuples(values, dependencies).map(lambda parts: fail(name, parts[0], *parts[1])),
     )
-    alone = st.tuples(single, st.deferred(lambda: steps(others))).map(lambda parts: [parts[0], *parts[1]])
-    outer = st.tuples(st.lists(conditions, min_size=1, max_size=2), st.deferred(lambda: steps(others)), st.booleans())
-    return alone | outer.map(
+    flat = st.tuples(single_step, st.deferred(lambda: steps(other_names))).map(lambda parts: [parts[0], *parts[1]])
+    nested = st.tuples(
+        st.lists(conditions, min_size=1, max_size=2), st.deferred(lambda: steps(other_names)), st.booleans()
+    )
+    return flat | nested.map(
         lambda parts: [condition(name, parts[0], *((parts[1], []) if parts[2] else ([], parts[1])))]
     )
 
 
 definitions = (
-    st.permutations(NAMES).flatmap(steps).map(lambda made: json.loads(definition(*made, Parameters=PARAMETERS)))
+    st.permutations(NAMES).flatmap(steps).map(lambda items: json.loads(definition(*items, Parameters=PARAMETERS)))
 )
 
 
@@ -100,27 +102,29 @@ def still_works(pipelines: Pipelines) -> Iterator[None]:
 
 
 def run_random_definition(pipelines: Pipelines, document: Any) -> str:
-    """Run a random definition and return how it ended: refused, or the status of its execution."""
+    """Run a random definition and return the status of its execution, or "Refused"."""
     request = {"PipelineName": "tried", "RoleArn": ROLE_ARN, "ClientRequestToken": uuid.uuid4().hex}
     request["PipelineDefinition"] = json.dumps(document)
-    status, answer = ask(pipelines.client, "SageMaker.CreatePipeline", json.dumps(request).encode())
+    status, response = ask(pipelines.client, "SageMaker.CreatePipeline", json.dumps(request).encode())
     if status != 200:
-        assert (status, answer["__type"]) == (400, "ValidationException"), answer
-        assert "PipelineDefinition" in answer["message"], answer
+        assert (status, response["__type"]) == (400, "ValidationException"), response
+        assert "PipelineDefinition" in response["message"], response
         return "Refused"
     try:
         body = json.dumps({"PipelineName": "tried", "ClientRequestToken": uuid.uuid4().hex}).encode()
-        status, answer = ask(pipelines.client, "SageMaker.StartPipelineExecution", body)
+        status, response = ask(pipelines.client, "SageMaker.StartPipelineExecution", body)
         if status != 200:  # a parameter has no default value
-            assert (status, answer["__type"]) == (400, "ValidationException"), answer
+            assert (status, response["__type"]) == (400, "ValidationException"), response
             return "Refused"
-        execution = answer["PipelineExecutionArn"]
-        described = pipelines.wait(execution)
-        assert described["PipelineExecutionStatus"] in ("Succeeded", "CompletedWithFailures", "Failed"), described
-        assert "InternalServerError" not in described.get("FailureReason", ""), described
-        failed = [name for name, step_status in pipelines.statuses(execution).items() if step_status != "Succeeded"]
-        assert bool(failed) == (described["PipelineExecutionStatus"] != "Succeeded")
-        return str(described["PipelineExecutionStatus"])
+        execution = response["PipelineExecutionArn"]
+        description = pipelines.wait(execution)
+        assert description["PipelineExecutionStatus"] in ("Succeeded", "CompletedWithFailures", "Failed"), description
+        assert "InternalServerError" not in description.get("FailureReason", ""), description
+        unsuccessful_steps = [
+            name for name, step_status in pipelines.statuses(execution).items() if step_status != "Succeeded"
+        ]
+        assert bool(unsuccessful_steps) == (description["PipelineExecutionStatus"] != "Succeeded")
+        return str(description["PipelineExecutionStatus"])
     finally:
         pipelines.sagemaker.delete_pipeline(PipelineName="tried")
 
@@ -131,7 +135,7 @@ def test_any_definition_is_refused_or_runs(pipelines: Pipelines, document: Any) 
     run_random_definition(pipelines, document)
 
 
-NAMED: dict[str, list[Any]] = {
+MEANINGFUL_VALUES: dict[str, list[Any]] = {
     "PipelineName": ["p", "q"],
     "PipelineDefinition": [DEFINITION, definition(step("S", "Model", {"ModelName": "m", "Containers": [IMAGE]}))],
     "PipelineParameters": [[], [{"Name": "S", "Value": "1"}]],
@@ -142,35 +146,39 @@ NAMED: dict[str, list[Any]] = {
 @examples(40)
 @given(data=st.data())
 def test_any_operation_is_answered(pipelines: Pipelines, data: st.DataObject) -> None:
-    """Send any request to any operation; requests often name existing resources."""
+    """Any request gets a response or a modelled error; many of the requests name existing resources."""
     name = data.draw(st.sampled_from(OPERATIONS))
-    listed = pipelines.sagemaker.list_pipelines(PipelineNamePrefix="p")["PipelineSummaries"]
-    if not any(item["PipelineName"] == "p" for item in listed):
+    existing_pipelines = pipelines.sagemaker.list_pipelines(PipelineNamePrefix="p")["PipelineSummaries"]
+    if not any(item["PipelineName"] == "p" for item in existing_pipelines):
         pipelines.sagemaker.create_pipeline(PipelineName="p", PipelineDefinition=DEFINITION, RoleArn=ROLE_ARN)
-    summaries = pipelines.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
-    arns = [EXECUTION, *(item["PipelineExecutionArn"] for item in summaries)]
+    executions = pipelines.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
+    arns = [EXECUTION_ARN, *(item["PipelineExecutionArn"] for item in executions)]
     document = data.draw(valid(operation_model(name).input_shape))
-    for member, choices in NAMED.items():
+    for member, choices in MEANINGFUL_VALUES.items():
         if member in document and data.draw(st.integers(0, 3)):
             document[member] = data.draw(st.sampled_from(choices))
     if "PipelineExecutionArn" in document and data.draw(st.integers(0, 3)):  # unlike names, these ARNs are random
         document["PipelineExecutionArn"] = arns[data.draw(st.integers(0, 5)) % len(arns)]
     if data.draw(st.booleans()):
-        optional = operation_model(name).input_shape.members.keys() - operation_model(name).input_shape.required_members
-        document = {member: value for member, value in document.items() if member not in optional}
+        optional_members = (
+            operation_model(name).input_shape.members.keys() - operation_model(name).input_shape.required_members
+        )
+        document = {member: value for member, value in document.items() if member not in optional_members}
         if "Definition" in str(operation_model(name).input_shape.members.keys()):
             document["PipelineDefinition"] = DEFINITION
     elif data.draw(st.booleans()):
         document = data.draw(modified(document))
-    status, answer = ask(pipelines.client, f"SageMaker.{name}", json.dumps(document).encode())
-    modelled = {error.name for error in operation_model(name).error_shapes}
-    allowed = {"ValidationException", "SerializationException"} | modelled
-    assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
+    status, response = ask(pipelines.client, f"SageMaker.{name}", json.dumps(document).encode())
+    modelled_errors = {error.name for error in operation_model(name).error_shapes}
+    allowed_errors = {"ValidationException", "SerializationException"} | modelled_errors
+    assert (status, response.get("__type")) == (200, None) or (
+        status == 400 and response["__type"] in allowed_errors
+    ), response
 
 
 @examples(40)
 @given(text=st.text(max_size=200) | ANYTHING.map(lambda value: json.dumps(value)))
 def test_any_text_is_refused(pipelines: Pipelines, text: str) -> None:
     request = {"PipelineName": "text", "RoleArn": ROLE_ARN, "ClientRequestToken": "y" * 32, "PipelineDefinition": text}
-    status, answer = ask(pipelines.client, "SageMaker.CreatePipeline", json.dumps(request).encode())
-    assert (status, answer["__type"]) == (400, "ValidationException")
+    status, response = ask(pipelines.client, "SageMaker.CreatePipeline", json.dumps(request).encode())
+    assert (status, response["__type"]) == (400, "ValidationException")

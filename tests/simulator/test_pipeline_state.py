@@ -16,7 +16,7 @@ SPECIFICATION = {
     "SupportedResponseMIMETypes": ["text/csv"],
 }
 # A script that sleeps until it finds that its copy of the object "go" contains "yes".
-UNTIL = """
+WAITING_SCRIPT = """
 import time
 from pathlib import Path
 while Path(__file__).with_name("go").read_text() != "yes":
@@ -24,30 +24,30 @@ while Path(__file__).with_name("go").read_text() != "yes":
 """
 
 
-def names(sagemaker: Any, kind: str) -> list[str]:
+def list_names(sagemaker: Any, kind: str) -> list[str]:
     """Return the names of all jobs, models or packages of a simulator."""
     if kind == "packages":
-        listed = sagemaker.list_model_packages(ModelPackageGroupName="group")["ModelPackageSummaryList"]
-        return [item["ModelPackageArn"] for item in listed]
+        summaries = sagemaker.list_model_packages(ModelPackageGroupName="group")["ModelPackageSummaryList"]
+        return [item["ModelPackageArn"] for item in summaries]
     if kind == "models":
         return [item["ModelName"] for item in sagemaker.list_models()["Models"]]
     return [item["ProcessingJobName"] for item in sagemaker.list_processing_jobs()["ProcessingJobSummaries"]]
 
 
 def waiting_steps(pipelines: Pipelines) -> list[dict[str, Any]]:
-    """Return two steps that end at once, a job that ends, one that does not, and a step that needs it."""
-    waits = pipelines.processing("Waits", UNTIL)
-    s3_input = waits["Arguments"]["ProcessingInputs"][0]["S3Input"]
+    """Return steps for a quick job, a model, a package, a job that waits, and a model that depends on both jobs."""
+    waiting_step = pipelines.processing("Waits", WAITING_SCRIPT)
+    s3_input = waiting_step["Arguments"]["ProcessingInputs"][0]["S3Input"]
     s3_input["S3Uri"] = s3_input["S3Uri"].rpartition("/")[0]
     pipelines.client.put(f"{s3_input['S3Uri'].removeprefix(f's3://{BUCKET}/')}/go", "no")
     arguments = {"ModelPackageGroupName": "group", "InferenceSpecification": SPECIFICATION}
-    register = step("Registered", "RegisterModel", arguments)
-    after = model("After", "Waits", A=get("Steps.Quick.ProcessingJobArn"), B=get("Steps.Waits.ProcessingJobName"))
-    return [pipelines.processing("Quick", "pass"), model("First"), register, waits, after]
+    register_step = step("Registered", "RegisterModel", arguments)
+    model_step = model("After", "Waits", A=get("Steps.Quick.ProcessingJobArn"), B=get("Steps.Waits.ProcessingJobName"))
+    return [pipelines.processing("Quick", "pass"), model("First"), register_step, waiting_step, model_step]
 
 
 @pytest.mark.slow
-def test_an_execution_goes_on_after_sigkill(tmp_path: Path) -> None:
+def test_an_execution_resumes_after_sigkill(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))
         steps = waiting_steps(pipelines)
@@ -61,14 +61,14 @@ def test_an_execution_goes_on_after_sigkill(tmp_path: Path) -> None:
         simulator.kill()
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))
-        described = pipelines.wait(execution)
-        assert described["PipelineExecutionStatus"] == "Succeeded", described.get("FailureReason")
+        description = pipelines.wait(execution)
+        assert description["PipelineExecutionStatus"] == "Succeeded", description.get("FailureReason")
         after = pipelines.steps(execution)
         assert [after[name] for name in ("Quick", "First", "Registered")] == [
             before[name] for name in ("Quick", "First", "Registered")
         ]
         assert (after["Waits"]["AttemptCount"], after["After"]["StepStatus"]) == (2, "Succeeded")
-        counts = {kind: len(names(pipelines.sagemaker, kind)) for kind in ("packages", "models", "jobs")}
+        counts = {kind: len(list_names(pipelines.sagemaker, kind)) for kind in ("packages", "models", "jobs")}
         assert counts == {"packages": 1, "models": 2, "jobs": 3}
         environment = pipelines.environment(execution, "After")
         assert environment["A"].endswith(before["Quick"]["Metadata"]["ProcessingJob"]["Arn"])
@@ -77,31 +77,31 @@ def test_an_execution_goes_on_after_sigkill(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))
         assert pipelines.steps(execution) == after
-        pipelines.sagemaker.delete_pipeline(PipelineName=described["PipelineArn"].rpartition("/")[2])
+        pipelines.sagemaker.delete_pipeline(PipelineName=description["PipelineArn"].rpartition("/")[2])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [True, False], ids=["killed", "ended"])
-def test_an_execution_that_was_stopping_or_failing(tmp_path: Path, kills: bool) -> None:
-    """Such an execution is not started again: it finishes stopping or failing. A waiting execution resumes."""
-    sleeps = "import time\ntime.sleep(300)"
+@pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "ended"])
+def test_a_stopping_a_failed_and_a_running_execution_after_a_restart(tmp_path: Path, is_killed: bool) -> None:
+    """After a restart, a stopping execution ends as stopped, a failed one remains failed, and a running one resumes."""
+    script = "import time\ntime.sleep(300)"
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))
-        waits = pipelines.start(pipelines.create(pipelines.processing("Sleeps", sleeps)))
-        pipelines.wait_for(waits, "Sleeps")
-        failed = pipelines.run(condition("C", [equals(1, 1)], [fail("Bad")], []))
-        if kills:
-            pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=waits)
+        execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", script)))
+        pipelines.wait_for(execution, "Sleeps")
+        failed_execution = pipelines.run(condition("C", [equals(1, 1)], [fail("Bad")], []))
+        if is_killed:
+            pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
             simulator.kill()
         else:
             assert simulator.end() == 0
     with running("--state", tmp_path) as simulator:
         pipelines = Pipelines(Client(simulator))
-        assert pipelines.describe(failed)["PipelineExecutionStatus"] == "Failed"
-        if kills:
-            assert pipelines.wait(waits)["PipelineExecutionStatus"] == "Stopped"
-            assert pipelines.statuses(waits) == {"Sleeps": "Stopped"}
+        assert pipelines.describe(failed_execution)["PipelineExecutionStatus"] == "Failed"
+        if is_killed:
+            assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
+            assert pipelines.statuses(execution) == {"Sleeps": "Stopped"}
         else:
-            assert pipelines.wait_for(waits, "Sleeps")["AttemptCount"] == 2
-            pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=waits)
-            assert pipelines.wait(waits)["PipelineExecutionStatus"] == "Stopped"
+            assert pipelines.wait_for(execution, "Sleeps")["AttemptCount"] == 2
+            pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
+            assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"

@@ -1,4 +1,4 @@
-"""Steps that run because another one failed, was stopped or ended, and how an execution with such steps ends."""
+"""Steps that run because another step failed, was stopped or ended, and how an execution with such steps ends."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from support.simulator_client import Client
 
 from recore.simulator.server import BUCKET
 
-FAILS = "raise ValueError('no luck')"
-SLEEPS = "import time\ntime.sleep(300)"
+FAILING_SCRIPT = "raise ValueError('no luck')"
+SLEEPING_SCRIPT = "import time\ntime.sleep(300)"
 # A script that fails unless its copy of the object "go" contains "yes".
-IF_THERE = """
+GATED_SCRIPT = """
 import sys
 from pathlib import Path
 sys.exit(0 if Path(__file__).with_name("go").read_text() == "yes" else 3)
@@ -28,84 +28,96 @@ def depends_on(trigger: str, *names: str) -> dict[str, list[Any]]:
     return {"DependsOn": [{"Step": name, "Trigger": trigger} for name in names]}
 
 
-def triggered(name: str, trigger: str, *names: str) -> Step:
+def triggered_step(name: str, trigger: str, *names: str) -> Step:
     return model(name) | depends_on(trigger, *names)
 
 
 def test_steps_that_run_after_a_failed_step(pipelines: Pipelines) -> None:
-    followed = [triggered("Failed", "Failed", "F"), triggered("Any", "Any", "F"), model("AfterFailed", "Failed")]
-    others = [triggered("Stopped", "Stopped", "F"), triggered("Completed", "Completed", "F"), model("After", "F")]
-    execution = pipelines.run(*followed, *others, pipelines.processing("F", FAILS))
-    described = pipelines.describe(execution)
-    assert described["PipelineExecutionStatus"] == "CompletedWithFailures"
-    assert described["FailureReason"].startswith("Step failure: step failed: F (AlgorithmError: ")
+    following_steps = [
+        triggered_step("Failed", "Failed", "F"),
+        triggered_step("Any", "Any", "F"),
+        model("AfterFailed", "Failed"),
+    ]
+    other_steps = [
+        triggered_step("Stopped", "Stopped", "F"),
+        triggered_step("Completed", "Completed", "F"),
+        model("After", "F"),
+    ]
+    execution = pipelines.run(*following_steps, *other_steps, pipelines.processing("F", FAILING_SCRIPT))
+    description = pipelines.describe(execution)
+    assert description["PipelineExecutionStatus"] == "CompletedWithFailures"
+    assert description["FailureReason"].startswith("Step failure: step failed: F (AlgorithmError: ")
     statuses = pipelines.statuses(execution)
     assert statuses == {"F": "Failed"} | dict.fromkeys(("Failed", "Any", "AfterFailed"), "Succeeded")
-    [listed] = pipelines.sagemaker.list_pipeline_executions(PipelineName=described["PipelineArn"])[
+    [summary] = pipelines.sagemaker.list_pipeline_executions(PipelineName=description["PipelineArn"])[
         "PipelineExecutionSummaries"
     ]
-    assert listed["PipelineExecutionStatus"] == "CompletedWithFailures"
+    assert summary["PipelineExecutionStatus"] == "CompletedWithFailures"
 
 
 def test_steps_that_run_after_a_successful_step(pipelines: Pipelines) -> None:
-    steps = [triggered(trigger, trigger, "M") for trigger in ("Completed", "Failed", "Stopped", "Any")]
+    steps = [triggered_step(trigger, trigger, "M") for trigger in ("Completed", "Failed", "Stopped", "Any")]
     execution = pipelines.run(*steps, model("M"))
     assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Succeeded"
     assert set(pipelines.statuses(execution)) == {"M", "Completed", "Any"}
 
 
 def test_steps_that_run_after_a_stopped_job(pipelines: Pipelines) -> None:
-    steps = [triggered(trigger, trigger, "S") for trigger in ("Failed", "Stopped", "Any")]
-    execution = pipelines.start(pipelines.create(pipelines.processing("S", SLEEPS), *steps))
+    steps = [triggered_step(trigger, trigger, "S") for trigger in ("Failed", "Stopped", "Any")]
+    execution = pipelines.start(pipelines.create(pipelines.processing("S", SLEEPING_SCRIPT), *steps))
     job = pipelines.wait_for(execution, "S")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     pipelines.sagemaker.stop_processing_job(ProcessingJobName=job)
-    described = pipelines.wait(execution)
-    assert described["PipelineExecutionStatus"] == "CompletedWithFailures"
-    assert f"S (ClientError: The ProcessingJob '{job}' was stopped" in described["FailureReason"]
+    description = pipelines.wait(execution)
+    assert description["PipelineExecutionStatus"] == "CompletedWithFailures"
+    assert f"S (ClientError: The ProcessingJob '{job}' was stopped" in description["FailureReason"]
     assert pipelines.statuses(execution) == {"S": "Stopped", "Stopped": "Succeeded", "Any": "Succeeded"}
 
 
-def test_nothing_follows_when_the_execution_is_stopped(pipelines: Pipelines) -> None:
-    steps = [triggered(trigger, trigger, "S") for trigger in ("Failed", "Stopped", "Any")]
-    execution = pipelines.start(pipelines.create(pipelines.processing("S", SLEEPS), *steps))
+def test_no_step_runs_after_the_execution_is_stopped(pipelines: Pipelines) -> None:
+    steps = [triggered_step(trigger, trigger, "S") for trigger in ("Failed", "Stopped", "Any")]
+    execution = pipelines.start(pipelines.create(pipelines.processing("S", SLEEPING_SCRIPT), *steps))
     pipelines.wait_for(execution, "S")
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
-    described = pipelines.wait(execution)
-    assert (described["PipelineExecutionStatus"], "FailureReason" in described) == ("Stopped", False)
+    description = pipelines.wait(execution)
+    assert (description["PipelineExecutionStatus"], "FailureReason" in description) == ("Stopped", False)
     assert pipelines.statuses(execution) == {"S": "Stopped"}
 
 
-@pytest.mark.parametrize("other", ["one that nothing follows", "the one that follows"])
-def test_a_failure_without_a_following_step(pipelines: Pipelines, other: str) -> None:
+@pytest.mark.parametrize("unhandled_failure", ["an independent step", "the following step"])
+def test_a_failure_without_a_following_step(pipelines: Pipelines, unhandled_failure: str) -> None:
     """The execution fails, although one of its two failures started a step."""
-    follows = pipelines.processing("Follows", FAILS) if other == "the one that follows" else model("Follows")
-    steps = [pipelines.processing("F", FAILS), follows | depends_on("Failed", "F")]
-    steps += [pipelines.processing("Alone", FAILS)] if other == "one that nothing follows" else []
+    following_step = (
+        pipelines.processing("Follows", FAILING_SCRIPT)
+        if unhandled_failure == "the following step"
+        else model("Follows")
+    )
+    steps = [pipelines.processing("F", FAILING_SCRIPT), following_step | depends_on("Failed", "F")]
+    steps += [pipelines.processing("Alone", FAILING_SCRIPT)] if unhandled_failure == "an independent step" else []
     execution = pipelines.run(*steps)
-    described = pipelines.describe(execution)
-    assert described["PipelineExecutionStatus"] == "Failed"
-    assert "2 steps failed: " in described["FailureReason"]
+    description = pipelines.describe(execution)
+    assert description["PipelineExecutionStatus"] == "Failed"
+    assert "2 steps failed: " in description["FailureReason"]
 
 
-def test_several_steps_have_to_fail(pipelines: Pipelines) -> None:
-    both = triggered("Both", "Failed", "F", "M")
-    execution = pipelines.run(pipelines.processing("F", FAILS), model("M"), both)
+def test_a_failure_trigger_on_two_steps_requires_both_to_fail(pipelines: Pipelines) -> None:
+    step = triggered_step("Both", "Failed", "F", "M")
+    execution = pipelines.run(pipelines.processing("F", FAILING_SCRIPT), model("M"), step)
     assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
     assert set(pipelines.statuses(execution)) == {"F", "M"}
 
 
 def test_retry_runs_the_failed_step_again_and_discards_later_steps(pipelines: Pipelines) -> None:
-    retried_step = pipelines.processing("Again", IF_THERE)
+    retried_step = pipelines.processing("Again", GATED_SCRIPT)
     source = retried_step["Arguments"]["ProcessingInputs"][0]["S3Input"]
     source["S3Uri"] = source["S3Uri"].rpartition("/")[0]
     key = f"{source['S3Uri'].removeprefix(f's3://{BUCKET}/')}/go"
     pipelines.client.put(key, "no")
-    followed = [
-        triggered("Failed", "Failed", "Again"),
+    following_steps = [
+        triggered_step("Failed", "Failed", "Again"),
         model("AfterFailed", "Failed"),
-        triggered("Any", "Any", "Again"),
+        triggered_step("Any", "Any", "Again"),
     ]
-    execution = pipelines.run(retried_step, *followed, model("After", "Again"), model("Alone"))
+    execution = pipelines.run(retried_step, *following_steps, model("After", "Again"), model("Alone"))
     assert pipelines.describe(execution)["PipelineExecutionStatus"] == "CompletedWithFailures"
     before = pipelines.steps(execution)
     assert set(before) == {"Again", "Failed", "AfterFailed", "Any", "Alone"}

@@ -1,4 +1,4 @@
-"""Pipelines are created, updated, listed and deleted; the refusal of a definition names the step and the reason."""
+"""Pipelines are created, updated, listed and deleted; errors in definitions name the step and the reason."""
 
 import contextlib
 import datetime
@@ -22,7 +22,7 @@ from recore.simulator.resources.registry import KINDS
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/"
-ONE = definition(model("M"))
+DEFINITION = definition(model("M"))
 TRAINING: dict[str, Any] = {
     "RoleArn": ROLE_ARN,
     "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
@@ -30,14 +30,14 @@ TRAINING: dict[str, Any] = {
     "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
     "StoppingCondition": {"MaxRuntimeInSeconds": 60},
 }
-PLACE = {"S3Uri": "s3://bucket/out", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob"}
+S3_OUTPUT = {"S3Uri": "s3://bucket/out", "LocalPath": "/opt/ml/processing/out", "S3UploadMode": "EndOfJob"}
 PROCESSING: dict[str, Any] = {
     "RoleArn": ROLE_ARN,
     "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]},
-    "ProcessingOutputConfig": {"Outputs": [{"OutputName": "out", "S3Output": PLACE}]},
+    "ProcessingOutputConfig": {"Outputs": [{"OutputName": "out", "S3Output": S3_OUTPUT}]},
     "ProcessingResources": {"ClusterConfig": TRAINING["ResourceConfig"]},
 }
-FILE = {"PropertyFileName": "f", "OutputName": "out", "FilePath": "f.json"}
+PROPERTY_FILE = {"PropertyFileName": "f", "OutputName": "out", "FilePath": "f.json"}
 
 
 def train(name: str = "T", *depends_on: str, **members: Any) -> dict[str, Any]:
@@ -56,32 +56,32 @@ def json_get(path: str, name: str = "f") -> dict[str, Any]:
     return {"Std:JsonGet": {"PropertyFile": get(f"Steps.P.PropertyFiles.{name}"), "Path": path}}
 
 
-def reader(value: Any) -> dict[str, Any]:
+def step_with(value: Any) -> dict[str, Any]:
     """Return a step that contains a value."""
     return model("M", A=value)
 
 
-def after(name: str, trigger: str, message: Any = "") -> dict[str, Any]:
+def fail_after(name: str, trigger: str, message: Any = "") -> dict[str, Any]:
     return fail("F", message) | {"DependsOn": [{"Step": name, "Trigger": trigger}]}
 
 
-def outputs(count: int) -> dict[str, Any]:
-    data_source = PLACE | {"S3Uri": get("Parameters.S")}
-    listed = [{"OutputName": f"o{number}", "S3Output": data_source} for number in range(count)]
-    return process() | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": listed}}}
+def step_with_outputs(count: int) -> dict[str, Any]:
+    s3_output = S3_OUTPUT | {"S3Uri": get("Parameters.S")}
+    items = [{"OutputName": f"o{number}", "S3Output": s3_output} for number in range(count)]
+    return process() | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": items}}}
 
 
 def compare(kind: str, **members: Any) -> dict[str, Any]:
     return condition("C", [{"Type": kind, **members}], [], [])
 
 
-TREE: Any = get("Parameters.S")
+NESTED_JOIN: Any = get("Parameters.S")
 for _ in range(70):
-    TREE = join(TREE)
-RETRY = {"ExceptionType": ["Step.THROTTLING"]}
-FILES = process(PropertyFiles=[FILE])
-# Invalid steps, and the message with which they are refused.
-REFUSED: dict[str, tuple[list[Any], str]] = {
+    NESTED_JOIN = join(NESTED_JOIN)
+RETRY_POLICY = {"ExceptionType": ["Step.THROTTLING"]}
+STEP_WITH_FILE = process(PropertyFiles=[PROPERTY_FILE])
+# Invalid steps, and a part of the message with which they are refused.
+INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "a cycle": ([train("A", "B"), train("B", "A")], "depend on each other in a cycle: "),
     "a step that needs itself": ([train("A", "A")], "Step A: the steps depend on each other in a cycle: A -> A"),
     "a cycle of references": (
@@ -92,162 +92,209 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
         [condition("C", [equals(get("Steps.M.ModelName"), "a")], [model("M")], [])],
         "depend on each other in a cycle",
     ),
-    "both branches": (
+    "a step that needs both branches": (
         [condition("C", [equals(1, 1)], [model("A")], [model("B", "A")])],
         "Step B: it can never run, because it needs steps of both branches of C",
     ),
     "an unknown step": ([train("A", "B")], "Step A: DependsOn: there is no step 'B'"),
-    "a reference to an unknown step": ([reader(get("Steps.B.ModelName"))], "Step M: Arguments.PrimaryContainer.Env"),
-    "an unknown parameter": ([reader(get("Parameters.X"))], "there is no parameter 'X'"),
-    "an unknown variable": ([reader(get("Execution.Name"))], "there is no execution variable 'Name'"),
-    "a job's name in another step": ([reader(get("Execution.TrainingJobName"))], "only in the arguments of Training"),
-    "an unknown root": ([reader(get("Nothing.X"))], "'Nothing.X' is not a valid reference"),
-    "an unknown property": ([train(), reader(get("Steps.T.Model"))], "there is no property 'Model'"),
+    "a reference to an unknown step": ([step_with(get("Steps.B.ModelName"))], "Step M: Arguments.PrimaryContainer.Env"),
+    "an unknown parameter": ([step_with(get("Parameters.X"))], "there is no parameter 'X'"),
+    "an unknown variable": ([step_with(get("Execution.Name"))], "there is no execution variable 'Name'"),
+    "a job's name in another step": (
+        [step_with(get("Execution.TrainingJobName"))],
+        "only in the arguments of Training",
+    ),
+    "an unknown root": ([step_with(get("Nothing.X"))], "'Nothing.X' is not a valid reference"),
+    "an unknown property": ([train(), step_with(get("Steps.T.Model"))], "there is no property 'Model'"),
     "an unknown inner property": (
-        [train(), reader(get("Steps.T.ModelArtifacts.S3"))],
+        [train(), step_with(get("Steps.T.ModelArtifacts.S3"))],
         "unknown property 'S3': choose from S3ModelArtifacts",
     ),
-    "a property below a text": ([train(), reader(get("Steps.T.RoleArn.X"))], "has no property or item"),
+    "a property of a string": ([train(), step_with(get("Steps.T.RoleArn.X"))], "has no property or item"),
     "a name in a list without names": (
-        [train(), reader(get("Steps.T.SecondaryStatusTransitions['a'].Status"))],
+        [train(), step_with(get("Steps.T.SecondaryStatusTransitions['a'].Status"))],
         "this list is indexed by number",
     ),
-    "an output that the step has not": (
-        [process(), reader(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
+    "an output that the step does not have": (
+        [process(), step_with(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
         "the step's arguments have no 'other' there",
     ),
-    "outputs of another type": (
-        [process(PropertyFiles=[FILE]) | {"Arguments": PROCESSING | {"ProcessingOutputConfig": "abc"}}],
+    "outputs of the wrong type": (
+        [process(PropertyFiles=[PROPERTY_FILE]) | {"Arguments": PROCESSING | {"ProcessingOutputConfig": "abc"}}],
         "Step P: PropertyFiles: the step has no output 'out'",
     ),
     "outputs that are a number": (
-        [process(PropertyFiles=[FILE]) | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": 5}}}],
+        [
+            process(PropertyFiles=[PROPERTY_FILE])
+            | {"Arguments": PROCESSING | {"ProcessingOutputConfig": {"Outputs": 5}}}
+        ],
         "Step P: PropertyFiles: the step has no output 'out'",
     ),
     "an output beyond the last": (
-        [process(), reader(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))],
+        [process(), step_with(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))],
         "have no '1' there",
     ),
-    "a hyperparameter that the step has not": (
-        [train(), reader(get("Steps.T.HyperParameters['a']"))],
+    "a hyperparameter that the step does not have": (
+        [train(), step_with(get("Steps.T.HyperParameters['a']"))],
         "have no 'a' there",
     ),
-    "no path": ([train(), reader(get("Steps.T.["))], "is not a path"),
-    "a property of another type": (
+    "an invalid path": ([train(), step_with(get("Steps.T.["))], "is not a path"),
+    "a property of the wrong type": (
         [train(), train("U", StoppingCondition={"MaxRuntimeInSeconds": get("Steps.T.RoleArn")})],
         "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds: a value of type integer is needed, not a "
         "string",
     ),
-    "a structure for a text": ([train(), reader(get("Steps.T.ModelArtifacts"))], "is needed, not a structure"),
+    "a structure instead of a string": (
+        [train(), step_with(get("Steps.T.ModelArtifacts"))],
+        "is needed, not a structure",
+    ),
     "an empty list that needs an item": (
         [step("R", "RegisterModel", {"InferenceSpecification": {"SupportedTransformInstanceTypes": []}})],
         "SupportedTransformInstanceTypes must have 1 or more items, not 0",
     ),
-    "too many outputs, and an expression": ([outputs(11)], "Outputs must have 0 to 10 items, not 11"),
-    "outputs by the thousand, and as many references": (  # looking items up one by one would take minutes
-        [reader(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
+    "too many outputs, and an expression": ([step_with_outputs(11)], "Outputs must have 0 to 10 items, not 11"),
+    "thousands of outputs": (  # looking items up one by one would take minutes
+        [step_with(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), step_with_outputs(4000)],
         "Step P: Arguments.ProcessingOutputConfig.Outputs must have 0 to 10 items, not 4000",
     ),
-    "a key of another pattern, with an expression": (
+    "a key that does not match its pattern, with an expression": (
         [process() | {"Arguments": PROCESSING | {"Environment": {"a b": get("Execution.PipelineName")}}}],
         "Arguments.Environment[a b]",
     ),
-    "a list of another kind": (
+    "a list of the wrong kind": (
         [process(), train("T", InputDataConfig=get("Steps.P.AppSpecification.ContainerEntrypoint"))],
         "Arguments.InputDataConfig: a InputDataConfig is needed, not a ContainerEntrypoint",
     ),
-    "an experiment that there is not": ([reader(get("PipelineExperimentConfig.TrialName"))], "no member 'TrialName'"),
+    "a missing member of the experiment": (
+        [step_with(get("PipelineExperimentConfig.TrialName"))],
+        "no member 'TrialName'",
+    ),
     "a step after a Fail step": ([fail("F"), model("M", "F")], "it can never run, because the step F ends"),
-    "a Fail step's property": ([fail("F"), reader(get("Steps.F.ErrorMessage"))], "no property 'ErrorMessage'"),
-    "a text for a structure": ([train(ResourceConfig=get("Execution.PipelineArn"))], "of type structure is needed"),
-    "two of one name": ([train(), train()], "Step T: two steps have this name"),
-    "two of one name, one inside": (
+    "a Fail step's property": ([fail("F"), step_with(get("Steps.F.ErrorMessage"))], "no property 'ErrorMessage'"),
+    "a string instead of a structure": (
+        [train(ResourceConfig=get("Execution.PipelineArn"))],
+        "of type structure is needed",
+    ),
+    "two steps with one name": ([train(), train()], "Step T: two steps have this name"),
+    "two steps with one name, one inside a branch": (
         [condition("C", [equals(1, 1)], [model("M")], []), model("M")],
         "Step M: two steps have this name",
     ),
     "no steps": ([], "at least one step"),
     "a step without a name": ([{"Type": "Fail", "Arguments": {}}], "A step's Name"),
-    "a step that is a text": (["step"], "A step's Name"),
+    "a step that is a string": (["step"], "A step's Name"),
     "no arguments": ([{"Name": "F", "Type": "Fail"}], "Step F: its members: Arguments is missing"),
     "an unknown member": ([fail("F") | {"When": 1}], "Step F: its members: When"),
     "an unknown argument": ([train(Color="red")], "Step T: Arguments: unknown parameter 'Color'"),
     "a missing argument": ([step("T", "Training", {"RoleArn": ROLE_ARN})], "OutputDataConfig is missing"),
-    "an argument of another type": ([train(RoleArn=3)], "Step T: Arguments.RoleArn"),
-    "an argument beyond its bounds": (
+    "an argument of the wrong type": ([train(RoleArn=3)], "Step T: Arguments.RoleArn"),
+    "an argument out of bounds": (
         [train(StoppingCondition={"MaxRuntimeInSeconds": 0})],
         "MaxRuntimeInSeconds: Invalid value for parameter input, value: 0, valid min value: 1",
     ),
-    "an argument of another pattern": ([train(RoleArn="a role of this account")], "regular expression"),
-    "a trigger": ([model("A"), after("A", "Late")], "the Trigger Late is not one of Completed, Failed, Stopped, Any"),
-    "a trigger of nothing": ([after("A", "Failed")], "Step F: DependsOn: there is no step 'A'"),
+    "an argument that does not match its pattern": ([train(RoleArn="a role of this account")], "regular expression"),
+    "an unknown trigger": (
+        [model("A"), fail_after("A", "Late")],
+        "the Trigger Late is not one of Completed, Failed, Stopped, Any",
+    ),
+    "a trigger on an unknown step": ([fail_after("A", "Failed")], "Step F: DependsOn: there is no step 'A'"),
     "a dependency without a trigger": ([fail("F") | {"DependsOn": [{"Step": "A"}]}], "DependsOn: Trigger is missing"),
     "a dependency that is a number": ([fail("F") | {"DependsOn": [3]}], "DependsOn must be an object"),
     "a failed step's results": (
-        [train(), after("T", "Failed", get("Steps.T.RoleArn"))],
+        [train(), fail_after("T", "Failed", get("Steps.T.RoleArn"))],
         "Step F: it can never run: it requires two different endings of the step 'T'",
     ),
-    "an unknown function": ([reader({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
-    "a join without values": ([reader({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
-    "a join of objects": ([train(), reader(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
-    "a join of lists": ([reader(join(["a"]))], "a value or one of Get"),
-    "joins too deep": ([reader(TREE)], "at most 64 levels"),
-    "a file that is not declared": ([FILES, reader(json_get("a", "g"))], "has no such property file"),
-    "a path that is not JSONPath": ([FILES, reader(json_get("a..b["))], "is not supported"),
-    "a path too long": ([FILES, reader(json_get("a" * 1000))], "at most 256 characters"),
-    "a file of a missing output": ([process(PropertyFiles=[FILE | {"OutputName": "x"}])], "the step has no output 'x'"),
-    "files of another type of step": ([train() | {"PropertyFiles": [FILE]}], "PropertyFiles is not simulated"),
+    "an unknown function": ([step_with({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
+    "a join without values": ([step_with({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
+    "a join of objects": ([train(), step_with(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
+    "a join of lists": ([step_with(join(["a"]))], "a value or one of Get"),
+    "joins too deep": ([step_with(NESTED_JOIN)], "at most 64 levels"),
+    "a property file that is not declared": (
+        [STEP_WITH_FILE, step_with(json_get("a", "g"))],
+        "has no such property file",
+    ),
+    "a path that is not JSONPath": ([STEP_WITH_FILE, step_with(json_get("a..b["))], "is not supported"),
+    "a path too long": ([STEP_WITH_FILE, step_with(json_get("a" * 1000))], "at most 256 characters"),
+    "a file of a missing output": (
+        [process(PropertyFiles=[PROPERTY_FILE | {"OutputName": "x"}])],
+        "the step has no output 'x'",
+    ),
+    "property files of a training step": (
+        [train() | {"PropertyFiles": [PROPERTY_FILE]}],
+        "PropertyFiles is not simulated",
+    ),
     "an unknown condition": ([compare("Matches", LeftValue=1, RightValue=1)], "condition type Matches is not one of"),
     "no condition": ([condition("C", [], [], [])], "Conditions is empty"),
-    "an empty or": ([compare("Or", Conditions=[])], "Or: Conditions is empty"),
-    "a text and a number": ([compare("GreaterThan", LeftValue="a", RightValue=1)], "cannot be compared with a number"),
-    "greater than true": ([compare("LessThan", LeftValue=True, RightValue=False)], "booleans have no order"),
-    "a list in a comparison": ([compare("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
+    "an empty Or": ([compare("Or", Conditions=[])], "Or: Conditions is empty"),
+    "a comparison of a string with a number": (
+        [compare("GreaterThan", LeftValue="a", RightValue=1)],
+        "cannot be compared with a number",
+    ),
+    "an order of booleans": ([compare("LessThan", LeftValue=True, RightValue=False)], "booleans have no order"),
+    "a comparison with a list": ([compare("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
     "a cached model": ([model("M") | {"CacheConfig": {"Enabled": True}}], "CacheConfig is not simulated"),
-    "a duration": ([train() | {"CacheConfig": {"Enabled": True, "ExpireAfter": "soon"}}], "not an ISO 8601 duration"),
-    "a cache that is a text": ([train() | {"CacheConfig": {"Enabled": "yes"}}], "Enabled must be true or false"),
-    "retries of nothing": ([train() | {"RetryPolicies": [{"ExceptionType": []}]}], "ExceptionType must be a list of"),
-    "retries of what is unknown": ([train() | {"RetryPolicies": [{"ExceptionType": ["X"]}]}], "Step.THROTTLING"),
-    "too many retries": ([train() | {"RetryPolicies": [RETRY | {"MaxAttempts": 21}]}], "from 1 to 20"),
-    "two limits of retries": (
-        [train() | {"RetryPolicies": [RETRY | {"MaxAttempts": 2, "ExpireAfterMin": 1}]}],
+    "an invalid duration": (
+        [train() | {"CacheConfig": {"Enabled": True, "ExpireAfter": "soon"}}],
+        "not an ISO 8601 duration",
+    ),
+    "a string instead of a boolean": ([train() | {"CacheConfig": {"Enabled": "yes"}}], "Enabled must be true or false"),
+    "retries of no exception": (
+        [train() | {"RetryPolicies": [{"ExceptionType": []}]}],
+        "ExceptionType must be a list of",
+    ),
+    "retries of an unknown exception": ([train() | {"RetryPolicies": [{"ExceptionType": ["X"]}]}], "Step.THROTTLING"),
+    "too many retries": ([train() | {"RetryPolicies": [RETRY_POLICY | {"MaxAttempts": 21}]}], "from 1 to 20"),
+    "two limits on retries": (
+        [train() | {"RetryPolicies": [RETRY_POLICY | {"MaxAttempts": 2, "ExpireAfterMin": 1}]}],
         "either MaxAttempts or ExpireAfterMin",
     ),
-    "a fail step without a text": ([train(), fail("F", get("Steps.T.ModelArtifacts"))], "is needed, not a structure"),
+    "a Fail step with a structure as its message": (
+        [train(), fail("F", get("Steps.T.ModelArtifacts"))],
+        "is needed, not a structure",
+    ),
 }  # fmt: skip
-# Invalid members of a definition, and the message with which they are refused.
-MEMBERS: dict[str, tuple[Any, str]] = {
+# Invalid members of a definition, and a part of the message with which they are refused.
+INVALID_MEMBERS: dict[str, tuple[Any, str]] = {
     "an unknown type of parameter": ({"Parameters": [parameter("List")]}, "the type List is not one of"),
     "two parameters of one name": ({"Parameters": [parameter("String")] * 2}, "the name is used twice"),
-    "a default of another type": ({"Parameters": [parameter("Integer", DefaultValue="1")]}, "is not of type Integer"),
+    "a default of the wrong type": ({"Parameters": [parameter("Integer", DefaultValue="1")]}, "is not of type Integer"),
     "true as an integer": ({"Parameters": [parameter("Integer", DefaultValue=True)]}, "is not of type Integer"),
-    "a default that may not be": (
+    "a default that is not in EnumValues": (
         {"Parameters": [parameter("Float", DefaultValue=2, EnumValues=[1.5])]},
         "2.0 is not one of 1.5",
     ),
-    "a choice of another type": ({"Parameters": [parameter("Boolean", EnumValues=["a"])]}, "not of type Boolean"),
-    "a parameter's name": ({"Parameters": [{"Name": "a b", "Type": "String"}]}, "not 1 to 256 letters"),
+    "an EnumValues item of the wrong type": (
+        {"Parameters": [parameter("Boolean", EnumValues=["a"])]},
+        "not of type Boolean",
+    ),
+    "an invalid parameter name": ({"Parameters": [{"Name": "a b", "Type": "String"}]}, "not 1 to 256 letters"),
     "another version": ({"Version": "2021-01-01"}, "Version must be 2020-12-01"),
     "MLflow": ({"MlflowConfig": {"MlflowResourceArn": "a"}}, "MlflowConfig is not simulated"),
     "an unknown member": ({"Stages": []}, "Stages is not simulated"),
-    "an experiment of a step": (
+    "an experiment that depends on a step": (
         {"PipelineExperimentConfig": {"ExperimentName": get("Steps.M.ModelName")}},
         "must not depend on a step",
     ),
-    "an experiment of nothing": ({"PipelineExperimentConfig": {"TrialName": get("Parameters.X")}}, "no parameter 'X'"),
+    "an experiment with an unknown parameter": (
+        {"PipelineExperimentConfig": {"TrialName": get("Parameters.X")}},
+        "no parameter 'X'",
+    ),
 }
-NOT_SIMULATED = "Callback Lambda QualityCheck ClarifyCheck EMR EMRServerless AutoML EndpointConfig Endpoint Lineage Job"
-TEXTS = {
+UNSUPPORTED_TYPES = (
+    "Callback Lambda QualityCheck ClarifyCheck EMR EMRServerless AutoML EndpointConfig Endpoint Lineage Job"
+)
+INVALID_TEXTS = {
     "empty": (" ", "not valid JSON"),
-    "cut off": (ONE[:-3], "not valid JSON"),
+    "cut off": (DEFINITION[:-3], "not valid JSON"),
     "a list": ("[]", "not a JSON object"),
     "too deep": ("[" * 100_000, "at most 64 levels"),
-    "deep": (f'{{"Version": {"[" * 70 + "]" * 70}}}', "at most 64 levels"),
-    "not a number": (ONE.replace('"2020-12-01"', "NaN"), "NaN is not valid JSON"),
-    "an endless number": (ONE.replace('"2020-12-01"', "1e999"), "a number that is too large"),
-    "a number of many digits": (ONE.replace('"2020-12-01"', "1" * 5000), "not valid JSON"),
-    "a member twice": (ONE.replace('"Steps"', '"Version": "", "Steps"'), "the member 'Version' twice"),
-    "half a character": (ONE.replace("2020", r"\ud800"), "not valid JSON"),
-    "many values": (json.dumps({"Version": [1] * 310_000}), "at most 300000 values"),
+    "too deep inside a member": (f'{{"Version": {"[" * 70 + "]" * 70}}}', "at most 64 levels"),
+    "NaN": (DEFINITION.replace('"2020-12-01"', "NaN"), "NaN is not valid JSON"),
+    "an infinite number": (DEFINITION.replace('"2020-12-01"', "1e999"), "a number that is too large"),
+    "a number of many digits": (DEFINITION.replace('"2020-12-01"', "1" * 5000), "not valid JSON"),
+    "a repeated member": (DEFINITION.replace('"Steps"', '"Version": "", "Steps"'), "the member 'Version' twice"),
+    "half of a surrogate pair": (DEFINITION.replace("2020", r"\ud800"), "not valid JSON"),
+    "too many values": (json.dumps({"Version": [1] * 310_000}), "at most 300000 values"),
 }
 
 
@@ -264,25 +311,25 @@ def assert_refused(part: str, code: str = "ValidationException") -> Iterator[Non
     assert part in str(caught.value)
 
 
-@pytest.mark.parametrize(("steps", "part"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("steps", "part"), INVALID_STEPS.values(), ids=INVALID_STEPS)
 def test_a_definition_that_cannot_run(pipelines: Pipelines, steps: list[Any], part: str) -> None:
     with assert_refused(part):
         pipelines.create(*steps, Parameters=[{"Name": "S", "Type": "String"}])
 
 
-@pytest.mark.parametrize(("members", "part"), MEMBERS.values(), ids=MEMBERS)
-def test_invalid_members(pipelines: Pipelines, members: Any, part: str) -> None:
+@pytest.mark.parametrize(("members", "part"), INVALID_MEMBERS.values(), ids=INVALID_MEMBERS)
+def test_invalid_members_of_a_definition(pipelines: Pipelines, members: Any, part: str) -> None:
     with assert_refused(part):
         pipelines.create(model("M"), **members)
 
 
-@pytest.mark.parametrize("kind", [*NOT_SIMULATED.split(), "ForEach", "Model2", "", 3, None])
+@pytest.mark.parametrize("kind", [*UNSUPPORTED_TYPES.split(), "ForEach", "Model2", "", 3, None])
 def test_types_of_steps_that_are_not_simulated(pipelines: Pipelines, kind: Any) -> None:
     with assert_refused(f"Step S: the type {kind} is not simulated; use one of Processing, Training"):
         pipelines.create(step("S", kind, {}))
 
 
-@pytest.mark.parametrize(("text", "part"), TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize(("text", "part"), INVALID_TEXTS.values(), ids=INVALID_TEXTS)
 def test_text_that_is_not_a_definition(pipelines: Pipelines, text: str, part: str) -> None:
     with assert_refused(part):
         pipelines.sagemaker.create_pipeline(PipelineName="text", PipelineDefinition=text, RoleArn=ROLE_ARN)
@@ -292,12 +339,12 @@ def test_requests_with_members_that_are_not_simulated(pipelines: Pipelines) -> N
     sagemaker, name = pipelines.sagemaker, pipelines.create(model("M"))
     create = {"PipelineName": "other", "RoleArn": ROLE_ARN}
     with assert_refused("PipelineVersionAliases is not simulated"):
-        sagemaker.create_pipeline(**create, PipelineDefinition=ONE, PipelineVersionAliases=["a"])
+        sagemaker.create_pipeline(**create, PipelineDefinition=DEFINITION, PipelineVersionAliases=["a"])
     with assert_refused("PipelineVersionId is not simulated"):
         sagemaker.describe_pipeline(PipelineName=name, PipelineVersionId=1)
-    chosen = {"SelectedSteps": [{"StepName": "M"}]}
+    selection = {"SelectedSteps": [{"StepName": "M"}]}
     with assert_refused("SelectiveExecutionConfig is not simulated"):
-        sagemaker.start_pipeline_execution(PipelineName=name, SelectiveExecutionConfig=chosen)
+        sagemaker.start_pipeline_execution(PipelineName=name, SelectiveExecutionConfig=selection)
     with assert_refused("must have either a PipelineDefinition or a PipelineDefinitionS3Location"):
         sagemaker.create_pipeline(**create)
     with assert_refused("Could not find pipeline", "ResourceNotFound"):
@@ -313,27 +360,27 @@ def test_the_life_of_a_pipeline(pipelines: Pipelines) -> None:
     request = {"PipelineName": "Life", "RoleArn": ROLE_ARN, "PipelineDescription": "first", "Tags": tags}
     token = "t" * 32
     arns = [
-        sagemaker.create_pipeline(**request, PipelineDefinition=ONE, ClientRequestToken=token)["PipelineArn"]
+        sagemaker.create_pipeline(**request, PipelineDefinition=DEFINITION, ClientRequestToken=token)["PipelineArn"]
         for _ in range(2)
     ]
     assert arns == [f"{ARN}Life"] * 2
     with assert_refused("already exists"):
-        sagemaker.create_pipeline(**request, PipelineDefinition=ONE)
+        sagemaker.create_pipeline(**request, PipelineDefinition=DEFINITION)
     with assert_refused("was used with another request", "ConflictException"):
         sagemaker.create_pipeline(**request, PipelineDefinition=definition(fail("F")), ClientRequestToken=token)
     assert sagemaker.list_tags(ResourceArn=arns[0])["Tags"] == tags
-    other = definition(fail("F"))
-    pipelines.client.put("definitions/life.json", other)
+    other_definition = definition(fail("F"))
+    pipelines.client.put("definitions/life.json", other_definition)
     location = {"Bucket": BUCKET, "ObjectKey": "definitions/life.json"}
-    changed = {"PipelineDefinitionS3Location": location, "PipelineDescription": "second"}
-    assert sagemaker.update_pipeline(PipelineName="Life", **changed)["PipelineArn"] == arns[0]
+    members = {"PipelineDefinitionS3Location": location, "PipelineDescription": "second"}
+    assert sagemaker.update_pipeline(PipelineName="Life", **members)["PipelineArn"] == arns[0]
     for name in ("Life", arns[0]):
-        described = sagemaker.describe_pipeline(PipelineName=name)
-        assert (described["PipelineDefinition"], described["PipelineStatus"]) == (other, "Active")
-        assert (described["PipelineDescription"], described["RoleArn"]) == ("second", ROLE_ARN)
+        description = sagemaker.describe_pipeline(PipelineName=name)
+        assert (description["PipelineDefinition"], description["PipelineStatus"]) == (other_definition, "Active")
+        assert (description["PipelineDescription"], description["RoleArn"]) == ("second", ROLE_ARN)
     with assert_refused("Step T"):
         sagemaker.update_pipeline(PipelineName="Life", PipelineDefinition=definition(step("T", "Lambda", {})))
-    assert sagemaker.describe_pipeline(PipelineName="Life")["PipelineDefinition"] == other
+    assert sagemaker.describe_pipeline(PipelineName="Life")["PipelineDefinition"] == other_definition
     assert sagemaker.delete_pipeline(PipelineName="Life")["PipelineArn"] == arns[0]
     with assert_refused("Could not find pipeline", "ResourceNotFound"):
         sagemaker.delete_pipeline(PipelineName="Life")
@@ -350,10 +397,10 @@ def test_a_missing_definition_on_s3(pipelines: Pipelines) -> None:
             pipelines.sagemaker.create_pipeline(**request, PipelineDefinitionS3Location=location)
 
 
-def test_lists(pipelines: Pipelines) -> None:
+def test_pipelines_are_listed(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
     for name in ("ListB", "ListA", "ListC"):
-        sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=ONE, RoleArn=ROLE_ARN)
+        sagemaker.create_pipeline(PipelineName=name, PipelineDefinition=DEFINITION, RoleArn=ROLE_ARN)
 
     def names(**request: Any) -> list[str]:
         pages = sagemaker.get_paginator("list_pipelines").paginate(PipelineNamePrefix="List", **request)
@@ -365,7 +412,7 @@ def test_lists(pipelines: Pipelines) -> None:
     assert names(ManagedBy="AWS") == []
 
 
-def test_a_thousand_steps(pipelines: Pipelines) -> None:
+def test_a_chain_of_a_thousand_steps(pipelines: Pipelines) -> None:
     """Each step refers to the previous one, so the definition contains a long chain of references."""
     steps = [model("M0"), *(model(f"M{n}", A=get(f"Steps.M{n - 1}.ModelName")) for n in range(1, 1000))]
     name = pipelines.create(*reversed(steps))
@@ -392,7 +439,7 @@ def test_paths_are_read_in_linear_time() -> None:
     ("text", "seconds"),
     [("P30D", 2_592_000), ("p30d", 2_592_000), ("T12H", 43_200), ("30dT5h", 2_610_000), ("PT1S", 1), ("P1Y2M1W", 0)],
 )
-def test_durations(text: str, seconds: int) -> None:
+def test_durations_are_read(text: str, seconds: int) -> None:
     expected = seconds or (365 + 60 + 7) * 86_400
     assert read_duration(text).total_seconds() == expected
 
@@ -404,5 +451,7 @@ def test_invalid_durations(text: str) -> None:
 
 
 def test_each_resource_that_a_step_creates_is_simulated() -> None:
-    created = {f"Create{each.kind}" for each in STEP_TYPES.values() if isinstance(each, RequestStepType)}
-    assert created <= {name for kind in KINDS for name in kind.operations()}
+    operations = {
+        f"Create{step_type.kind}" for step_type in STEP_TYPES.values() if isinstance(step_type, RequestStepType)
+    }
+    assert operations <= {name for kind in KINDS for name in kind.operations()}

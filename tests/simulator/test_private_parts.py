@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 RECORE = Path(__file__).parents[2] / "recore"
-# For each package, the version for which these files were written: they import or replace its private parts.
+# For each package, a version and the files that were written for that version: they import or replace private parts.
 PACKAGES = {
     "moto": (
         "5.2.5",
@@ -33,12 +33,14 @@ PACKAGES = {
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_files_are_written_for_the_installed_version(package: str) -> None:
     written_for, files = PACKAGES[package]
-    message = f"{package} has changed: check what these files use of it, then change the version here: {sorted(files)}"
+    message = f"{package} has a new version: check these files, then update the version in this test: {sorted(files)}"
     assert version(package) == written_for, message
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_all_files_that_import_a_package_are_listed(package: str) -> None:
     statement = re.compile(rf"^\s*(from|import) {package}\b", re.MULTILINE)
-    importing = {str(path.relative_to(RECORE)) for path in RECORE.rglob("*.py") if statement.search(path.read_text())}
-    assert importing == PACKAGES[package][1]
+    importing_files = {
+        str(path.relative_to(RECORE)) for path in RECORE.rglob("*.py") if statement.search(path.read_text())
+    }
+    assert importing_files == PACKAGES[package][1]

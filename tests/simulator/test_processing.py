@@ -20,7 +20,7 @@ from recore.simulator.server import BUCKET
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 INPUT = "/opt/ml/processing/input/data"
 OUTPUT = "/opt/ml/processing/output/o"
-BASE = "import os, sys\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\n"
+PRELUDE = "import os, sys\nml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')\n"
 
 
 def input_from(uri):
@@ -29,8 +29,8 @@ def input_from(uri):
 
 
 def output_to(uri):
-    s3_input = {"S3Uri": uri, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
-    return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_input}]}}
+    s3_output = {"S3Uri": uri, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
+    return {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_output}]}}
 
 
 def test_inputs_keep_their_names(any_client):
@@ -38,7 +38,8 @@ def test_inputs_keep_their_names(any_client):
     for key in ("a.txt", "deep/er/b.txt", "with space/\u00e9.txt"):
         any_client.put(f"{root}/{key}", key)
     script = (
-        BASE + "import pathlib\nprint(sorted(p.name for p in pathlib.Path(ml, 'processing/input/data').rglob('*.txt')))"
+        PRELUDE
+        + "import pathlib\nprint(sorted(p.name for p in pathlib.Path(ml, 'processing/input/data').rglob('*.txt')))"
     )
     job = any_client.process(script, **input_from(f"s3://{BUCKET}/{root}"))
     assert job["ProcessingJobStatus"] == "Completed", job
@@ -70,17 +71,19 @@ def test_a_missing_bucket(client):
     job = client.process("print('never')", **input_from("s3://no-such-bucket-here/data"))
     assert job["FailureReason"] == "ClientError: The bucket of 's3://no-such-bucket-here/data' does not exist"
     job = client.process(
-        BASE + "open(ml + '/processing/output/o/x', 'w').write('x')", **output_to("s3://no-such-bucket-here/o")
+        PRELUDE + "open(ml + '/processing/output/o/x', 'w').write('x')", **output_to("s3://no-such-bucket-here/o")
     )
     assert job["FailureReason"].startswith("ClientError: 's3://no-such-bucket-here/o' cannot be written to")
 
 
-@pytest.mark.parametrize(("end", "status"), [("", "Completed"), ("sys.exit(3)", "Failed"), ("os.abort()", "Failed")])
-def test_outputs_and_exit_message_are_uploaded_in_every_case(any_client, end, status):
+@pytest.mark.parametrize(
+    ("last_statement", "status"), [("", "Completed"), ("sys.exit(3)", "Failed"), ("os.abort()", "Failed")]
+)
+def test_outputs_and_exit_message_are_uploaded_however_the_job_ends(any_client, last_statement, status):
     target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
-    script = BASE + (
+    script = PRELUDE + (
         "open(ml + '/processing/output/o/x', 'w').write('done so far')\n"
-        f"open(ml + '/output/message', 'w').write('\u00e9' * 1000)\n{end}"
+        f"open(ml + '/output/message', 'w').write('\u00e9' * 1000)\n{last_statement}"
     )
     job = any_client.process(script, **output_to(target))
     assert job["ProcessingJobStatus"] == status
@@ -89,17 +92,17 @@ def test_outputs_and_exit_message_are_uploaded_in_every_case(any_client, end, st
 
 
 def test_an_exit_message_that_is_not_text(any_client):
-    job = any_client.process(BASE + "open(ml + '/output/message', 'wb').write(b'\\xff\\xfe\\xff')")
+    job = any_client.process(PRELUDE + "open(ml + '/output/message', 'wb').write(b'\\xff\\xfe\\xff')")
     assert job["FailureReason"] == "ClientError: /opt/ml/output/message is not encoded in UTF-8"
 
 
 def test_outputs_whose_folder_was_removed(any_client):
-    job = any_client.process(BASE + "os.rmdir(ml + '/processing/output/o')", **output_to(f"s3://{BUCKET}/gone"))
+    job = any_client.process(PRELUDE + "os.rmdir(ml + '/processing/output/o')", **output_to(f"s3://{BUCKET}/gone"))
     assert job["ProcessingJobStatus"] == "Completed"
 
 
 def test_a_folder_that_even_its_owner_may_not_read(any_client):
-    script = BASE + "os.makedirs(ml + '/processing/shut/in')\nos.chmod(ml + '/processing/shut', 0)"
+    script = PRELUDE + "os.makedirs(ml + '/processing/shut/in')\nos.chmod(ml + '/processing/shut', 0)"
     assert any_client.process(script)["ProcessingJobStatus"] == "Completed"
 
 
@@ -108,14 +111,14 @@ def test_a_folder_that_even_its_owner_may_not_read(any_client):
 
 
 def source(client, **files):
-    """Upload a source archive with `files`, the text of each by its path, and return its URI."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+    """Upload a source archive with `files`, which are texts by their paths, and return its URI."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, text in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
-    return client.put(f"source/{uuid.uuid4().hex}/source.tar.gz", packed.getvalue())
+    return client.put(f"source/{uuid.uuid4().hex}/source.tar.gz", buffer.getvalue())
 
 
 def train(client, requirements, script="print('trained')", **files):
@@ -125,24 +128,24 @@ def train(client, requirements, script="print('trained')", **files):
 
 PACKAGE = {
     "pkg/setup.py": "from setuptools import setup\n"
-    "setup(name='tiny-of-ours', version='1.0', py_modules=['tiny_of_ours'])",
-    "pkg/tiny_of_ours.py": "said = 'hello from the package'",
+    "setup(name='tiny-example', version='1.0', py_modules=['tiny_example'])",
+    "pkg/tiny_example.py": "text = 'hello from the package'",
 }
-USE = "import tiny_of_ours\nprint(tiny_of_ours.said)"
+USE_PACKAGE = "import tiny_example\nprint(tiny_example.text)"
 
 
-def libraries(client):
+def installed_libraries(client):
     return set((client.simulator.folder / "libraries").glob("*"))
 
 
 def test_requirements_that_are_already_installed(any_client, monkeypatch):
     monkeypatch.setattr(requirements_module, "_install_from_index", None)  # a call would fail
-    before = libraries(any_client)
+    before = installed_libraries(any_client)
     text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
     text += "nope; sys_platform == 'none'\n"
     job = train(any_client, text)
     assert job["TrainingJobStatus"] == "Completed", job
-    assert libraries(any_client) == before
+    assert installed_libraries(any_client) == before
 
 
 def test_the_requirements_of_a_framework_processor(any_client):
@@ -151,14 +154,14 @@ def test_the_requirements_of_a_framework_processor(any_client):
     uri = any_client.put(f"source/{uuid.uuid4().hex}/sourcedir.tar.gz", archive)
     s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
     job = any_client.process(
-        USE, ProcessingInputs=[{"InputName": "source", "S3Input": s3_input | {"S3InputMode": "File"}}]
+        USE_PACKAGE, ProcessingInputs=[{"InputName": "source", "S3Input": s3_input | {"S3InputMode": "File"}}]
     )
     assert job["ProcessingJobStatus"] == "Completed", job
     assert "hello from the package" in output(any_client, "ProcessingJob", job["ProcessingJobName"])
 
 
 def test_the_script_of_a_framework_processor(any_client):
-    """The script names /opt/ml, which does not exist without a sandbox; its program gets translated paths."""
+    """The script refers to /opt/ml, which does not exist without a sandbox, so its program gets translated paths."""
     program = "import pathlib, sys\npathlib.Path(sys.argv[1], 'x').write_text(open('beside.txt').read())"
     script = (
         '#!/bin/bash\ncd /opt/ml/processing/input/code/\ntar -xzf sourcedir.tar.gz\nset -e\npython3 program.py "$@"'
@@ -188,27 +191,27 @@ def test_an_invalid_archive_of_a_framework_processor(client):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("line", ["./pkg", "file:///opt/ml/code/pkg", "tiny-of-ours @ file:///opt/ml/code/pkg"])
+@pytest.mark.parametrize("line", ["./pkg", "file:///opt/ml/code/pkg", "tiny-example @ file:///opt/ml/code/pkg"])
 def test_a_package_in_the_source(any_client, line):
     if not any_client.simulator.enforced and "/opt/ml" in line:
-        pytest.skip("without a sandbox there is no /opt/ml, and the text of files is not translated")
-    before = libraries(any_client)
-    job = train(any_client, f"numpy\n{line}\n", USE, **PACKAGE)
+        pytest.skip("without a sandbox, /opt/ml does not exist, and paths inside files are not translated")
+    before = installed_libraries(any_client)
+    job = train(any_client, f"numpy\n{line}\n", USE_PACKAGE, **PACKAGE)
     assert job["TrainingJobStatus"] == "Completed", job
     assert "hello from the package" in output(any_client, "TrainingJob", job["TrainingJobName"])
-    assert len(libraries(any_client) - before) == 1
-    assert not list(Path(sys.prefix).rglob("tiny_of_ours*"))
+    assert len(installed_libraries(any_client) - before) == 1
+    assert not list(Path(sys.prefix).rglob("tiny_example*"))
 
 
 @pytest.mark.slow
 def test_an_installation_is_reused_only_for_the_same_content(client):
-    other = {"pkg/tiny_of_ours.py": "said = 'another text'"}
-    before = libraries(client)
+    other_content = {"pkg/tiny_example.py": "text = 'another text'"}
+    before = installed_libraries(client)
     logs = []
-    for files in (PACKAGE, PACKAGE | other, PACKAGE):
-        job = train(client, "./pkg  # kept", USE, **files)
+    for files in (PACKAGE, PACKAGE | other_content, PACKAGE):
+        job = train(client, "./pkg  # kept", USE_PACKAGE, **files)
         logs.append(output(client, "TrainingJob", job["TrainingJobName"]))
-    assert len(libraries(client) - before) == 2
+    assert len(installed_libraries(client) - before) == 2
     assert ["another text" in text for text in logs] == [False, True, False]
 
 
@@ -233,22 +236,22 @@ def test_lines_that_cannot_be_installed(any_client, line, reason):
 def test_code_of_a_package_runs_without_network_while_it_is_built(client):
     setup = f"""
 import json, os, socket
-said = {{"files": os.path.exists({str(Path(__file__))!r})}}
+access = {{"files": os.path.exists({str(Path(__file__))!r})}}
 try:
     socket.create_connection(("127.0.0.1", {client.simulator.port}), 3)
-    said["network"] = True
+    access["network"] = True
 except OSError:
-    said["network"] = False
-open("tiny_of_ours.py", "w").write("said = " + repr(json.dumps(said)))
+    access["network"] = False
+open("tiny_example.py", "w").write("text = " + repr(json.dumps(access)))
 {PACKAGE["pkg/setup.py"]}
 """
-    job = train(client, "./pkg", USE, **PACKAGE | {"pkg/setup.py": setup})
+    job = train(client, "./pkg", USE_PACKAGE, **PACKAGE | {"pkg/setup.py": setup})
     assert job["TrainingJobStatus"] == "Completed", job
     log = output(client, "TrainingJob", job["TrainingJobName"])
     assert json.dumps({"files": False, "network": False}) in log
 
 
-BUILDS = {
+FAILING_BUILDS = {
     "fills its disk": (
         "os.posix_fallocate(os.open('f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)\ntime.sleep(600)",
         "No space left on device: the job needs more than VolumeSizeInGB, 1",
@@ -261,7 +264,7 @@ BUILDS = {
 }
 
 
-@pytest.mark.parametrize(("script", "reason"), BUILDS.values(), ids=BUILDS.keys())
+@pytest.mark.parametrize(("script", "reason"), FAILING_BUILDS.values(), ids=FAILING_BUILDS.keys())
 def test_a_package_that_cannot_be_built(any_client, monkeypatch, script, reason):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     job = train(any_client, "./pkg", **PACKAGE | {"pkg/setup.py": f"import os, time\n{script}"})
@@ -279,8 +282,8 @@ def test_the_time_limit_applies_while_a_package_is_built(any_client):
 
 
 @pytest.mark.machine
-def test_a_package_of_the_index(any_client):
-    """This test needs a package index: the one that pip uses with this machine's settings."""
+def test_a_package_from_the_index(any_client):
+    """The package comes from the index that pip uses with this machine's settings."""
     job = train(any_client, "wheel==0.45.1", "import wheel\nprint('wheel', wheel.__version__)")
     assert job["TrainingJobStatus"] == "Completed", job
     assert "wheel 0.45.1" in output(any_client, "TrainingJob", job["TrainingJobName"])

@@ -1,4 +1,4 @@
-"""Valid and invalid HTTP requests: an error response is JSON with an error code."""
+"""Valid and invalid HTTP requests: every response is JSON, and an error response has an error code."""
 
 import http.client
 import json
@@ -18,9 +18,9 @@ from recore.simulator.protocol.service_model import operation_model, sagemaker_m
 from recore.simulator.resources.model import Models
 from recore.simulator.server import ROLE_ARN
 
-SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
+AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 OPERATIONS = sagemaker_model().operation_names
-ANSWERED = [
+OTHER_OPERATIONS = [
     *(
         f"{verb}{kind}Job"
         for verb in ("Create", "Describe", "Stop")
@@ -28,18 +28,18 @@ ANSWERED = [
     ),
     *("ListTrainingJobs", "ListProcessingJobs", "ListTransformJobs"),
     *("CreateModel", "DescribeModel", "ListModels", "DeleteModel", "AddTags", "ListTags", "DeleteTags"),
-    *(f"{verb}Endpoint{what}" for verb in ("Create", "Describe", "Delete") for what in ("", "Config")),
+    *(f"{verb}Endpoint{suffix}" for verb in ("Create", "Describe", "Delete") for suffix in ("", "Config")),
     *("ListEndpoints", "ListEndpointConfigs", "UpdateEndpoint", "UpdateEndpointWeightsAndCapacities"),
-    *(f"{verb}ModelPackage{what}" for verb in ("Create", "Describe", "Delete") for what in ("", "Group")),
+    *(f"{verb}ModelPackage{suffix}" for verb in ("Create", "Describe", "Delete") for suffix in ("", "Group")),
     *(f"{verb}ModelPackageGroupPolicy" for verb in ("Put", "Get", "Delete")),
     *("ListModelPackages", "ListModelPackageGroups", "UpdateModelPackage", "BatchDescribeModelPackage", "Search"),
 ]
-TUNING = [f"{verb}HyperParameterTuningJob" for verb in ("Create", "Describe", "Stop", "Delete")]
-TUNING += ["ListHyperParameterTuningJobs", "ListTrainingJobsForHyperParameterTuningJob"]
-PIPELINES = [f"{verb}Pipeline" for verb in ("Create", "Describe", "Update", "Delete")]
-PIPELINES += [f"{verb}PipelineExecution" for verb in ("Start", "Stop", "Retry", "Describe", "Update")]
-PIPELINES += ["ListPipelines", "ListPipelineExecutions", "ListPipelineExecutionSteps"]
-PIPELINES += ["ListPipelineParametersForExecution", "DescribePipelineDefinitionForExecution"]
+TUNING_OPERATIONS = [f"{verb}HyperParameterTuningJob" for verb in ("Create", "Describe", "Stop", "Delete")]
+TUNING_OPERATIONS += ["ListHyperParameterTuningJobs", "ListTrainingJobsForHyperParameterTuningJob"]
+PIPELINE_OPERATIONS = [f"{verb}Pipeline" for verb in ("Create", "Describe", "Update", "Delete")]
+PIPELINE_OPERATIONS += [f"{verb}PipelineExecution" for verb in ("Start", "Stop", "Retry", "Describe", "Update")]
+PIPELINE_OPERATIONS += ["ListPipelines", "ListPipelineExecutions", "ListPipelineExecutionSteps"]
+PIPELINE_OPERATIONS += ["ListPipelineParametersForExecution", "DescribePipelineDefinitionForExecution"]
 
 
 def ask(
@@ -53,20 +53,20 @@ def ask(
 ) -> tuple[int, Any]:
     """Send a request and return the status and the JSON of the response; an error response must have an error code."""
     headers |= {"X-Amz-Target": target} if target is not None else {}
-    headers |= {"Authorization": SIGNED.format(service)} if service else {}
+    headers |= {"Authorization": AUTHORIZATION.format(service)} if service else {}
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
     try:
         connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        text = answer.read()
+        response = connection.getresponse()
+        text = response.read()
     finally:
         connection.close()
-    assert answer.getheader("Content-Type") == "application/x-amz-json-1.1", text
-    assert answer.getheader("x-amzn-RequestId")
+    assert response.getheader("Content-Type") == "application/x-amz-json-1.1", text
+    assert response.getheader("x-amzn-RequestId")
     document = json.loads(text, parse_constant=pytest.fail)
     assert isinstance(document, dict)
-    assert answer.status == 200 or (document["__type"] and document["message"])
-    return answer.status, document
+    assert response.status == 200 or (document["__type"] and document["message"])
+    return response.status, document
 
 
 def test_a_request_needs_only_its_target_header(client: Client) -> None:
@@ -98,9 +98,9 @@ def test_a_request_needs_only_its_target_header(client: Client) -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_bodies_that_are_valid_and_invalid(client: Client, body: bytes, status: int, code: str | None) -> None:
-    answered, document = ask(client, body=body)
-    assert (answered, document.get("__type")) == (status, code)
+def test_valid_and_invalid_bodies(client: Client, body: bytes, status: int, code: str | None) -> None:
+    response_status, document = ask(client, body=body)
+    assert (response_status, document.get("__type")) == (status, code)
 
 
 @pytest.mark.parametrize(
@@ -129,15 +129,15 @@ def test_bodies_that_are_valid_and_invalid(client: Client, body: bytes, status: 
     ],
     ids=str,
 )
-def test_requests_of_other_services_and_methods(
+def test_requests_with_wrong_targets_methods_or_headers(
     client: Client, request_: dict[str, Any], status: int, code: str
 ) -> None:
-    answered, document = ask(client, **request_)
-    assert (answered, document["__type"]) == (status, code)
+    response_status, document = ask(client, **request_)
+    assert (response_status, document["__type"]) == (status, code)
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:5000", "bucket.s3.localhost:1", "127.0.0.1"])
-def test_names_of_this_machine(client: Client, host: str) -> None:
+def test_host_names_of_this_machine_are_accepted(client: Client, host: str) -> None:
     assert ask(client, Host=host)[0] == 200
 
 
@@ -145,8 +145,8 @@ def test_a_head_request_has_no_body(client: Client) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
     for _ in range(2):  # a body would be taken for the beginning of the next response
         connection.request("HEAD", "/", headers={"X-Amz-Target": "SageMaker.ListModels"})
-        answer = connection.getresponse()
-        assert (answer.status, answer.read()) == (405, b"")
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (405, b"")
     connection.close()
 
 
@@ -156,15 +156,15 @@ def test_bodies_in_chunks_and_without_a_length(client: Client) -> None:
     with socket.create_connection(("127.0.0.1", client.simulator.port), timeout=20) as connection:
         head = b"POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         connection.sendall(head + b"X-Amz-Target: SageMaker.DescribeModel\r\n\r\n")
-        answer = b"".join(iter(lambda: connection.recv(4096), b""))
-    assert b"ValidationException" in answer
-    assert b"ModelName" in answer
+        response = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert b"ValidationException" in response
+    assert b"ModelName" in response
 
 
 def test_a_silent_client_does_not_block_others(client: Client) -> None:
     address = ("127.0.0.1", client.simulator.port)
-    with socket.create_connection(address) as silent, socket.create_connection(address):
-        silent.sendall(b"POST / HTTP/1.1\r\nX-Amz-Target: SageMaker.ListModels\r\nContent-Length: 9\r\n\r\n{")
+    with socket.create_connection(address) as silent_client, socket.create_connection(address):
+        silent_client.sendall(b"POST / HTTP/1.1\r\nX-Amz-Target: SageMaker.ListModels\r\nContent-Length: 9\r\n\r\n{")
         assert ask(client)[0] == 200
 
 
@@ -192,8 +192,8 @@ def test_missing_resources_are_named(client: Client, operation: str, code: str) 
     assert (status, document["__type"]) == (400, code)
     assert "not found" in document["message"]
     assert "/nobody'" in document["message"]
-    modelled = {shape.name for shape in operation_model(operation).error_shapes}
-    assert code in modelled or not modelled
+    modelled_errors = {shape.name for shape in operation_model(operation).error_shapes}
+    assert code in modelled_errors or not modelled_errors
 
 
 def test_a_job_whose_name_exists_is_refused(client: Client) -> None:
@@ -209,20 +209,20 @@ def test_a_job_whose_name_exists_is_refused(client: Client) -> None:
 def test_every_operation_is_answered_or_not_implemented(client: Client) -> None:
     for name in OPERATIONS:
         status, document = ask(client, f"SageMaker.{name}")
-        answer = (status, document.get("__type"))
-        assert answer in {(200, None), (400, "ValidationException"), (501, "NotImplemented")}, name
-        assert (status == 501) == (name not in [*ANSWERED, *TUNING, *PIPELINES]), name
+        outcome = (status, document.get("__type"))
+        assert outcome in {(200, None), (400, "ValidationException"), (501, "NotImplemented")}, name
+        assert (status == 501) == (name not in [*OTHER_OPERATIONS, *TUNING_OPERATIONS, *PIPELINE_OPERATIONS]), name
 
 
 @examples(75)
 @given(data=st.data())
 def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
-    """Generated requests start no jobs, because no generated image belongs to the scikit-learn family."""
-    name = data.draw(st.sampled_from(ANSWERED))
+    """Any request gets a response. None starts a job, because no generated image belongs to the scikit-learn family."""
+    name = data.draw(st.sampled_from(OTHER_OPERATIONS))
     document = data.draw(valid(operation_model(name).input_shape))
     document = data.draw(st.just(document) | modified(document))
-    status, answer = ask(client, f"SageMaker.{name}", json.dumps(document).encode())
-    assert status in (200, 400), answer
+    status, response = ask(client, f"SageMaker.{name}", json.dumps(document).encode())
+    assert status in (200, 400), response
 
 
 @examples(100)
@@ -233,7 +233,7 @@ def test_any_bytes_are_answered(client: Client, body: bytes, target: str) -> Non
 
 
 def test_a_simulator_does_not_affect_the_random_numbers_of_python(client: Client) -> None:
-    """Programs and tests in the simulator's process may have seeded the generator."""
+    """Python's generator keeps its state, because a program in the simulator's process may have seeded it."""
     before = random.getstate()
     client.process("pass")
     client.sagemaker.list_models()

@@ -18,8 +18,10 @@ from support.training_jobs import ALGORITHM, train
 from recore.simulator.images import pytorch
 from recore.simulator.server import ROLE_ARN
 
-REGISTRY = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
-TRAINING, INFERENCE = (f"{REGISTRY}/pytorch-{name}:1.8.0-cpu-py3" for name in ("training", "inference"))
+IMAGE_REGISTRY = "763104351884.dkr.ecr.us-east-1.amazonaws.com"
+TRAINING_IMAGE, INFERENCE_IMAGE = (
+    f"{IMAGE_REGISTRY}/pytorch-{name}:1.8.0-cpu-py3" for name in ("training", "inference")
+)
 
 pytestmark = NEEDS_PYTORCH
 
@@ -61,9 +63,9 @@ if __name__ == "__main__":
 
 
 def train_slope(client: Client, slope: int) -> dict[str, Any]:
-    """Return a completed training job that fits a line with this slope."""
+    """Run a training job that saves a line with this slope, and return its description."""
     settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": client.source(job=SCRIPT)}
-    algorithm = ALGORITHM | {"TrainingImage": TRAINING}
+    algorithm = ALGORITHM | {"TrainingImage": TRAINING_IMAGE}
     job = train(client, AlgorithmSpecification=algorithm, HyperParameters=settings | {"slope": str(slope)})
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     return job
@@ -72,22 +74,22 @@ def train_slope(client: Client, slope: int) -> dict[str, Any]:
 def create_endpoint(client: Client, endpoints: Endpoints, uri: str, **variables: str) -> str:
     """Create an endpoint with a model from an archive and return its name."""
     name = f"pytorch-{next(numbers)}"
-    container = {"Image": INFERENCE, "ModelDataUrl": uri}
+    container = {"Image": INFERENCE_IMAGE, "ModelDataUrl": uri}
     container["Environment"] = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | variables
     client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
     return endpoints.create(endpoints.config(variant(name)), wait=False)
 
 
 def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpoints) -> None:
-    """JSON, CSV and NPY work in both directions. The environment is read-only in a sandbox, and the job's log names it.
+    """JSON, CSV and NPY work in both directions. The environment is read-only in a sandbox.
 
-    The SDK sets the variables that name a script to empty strings.
+    The log names the version of PyTorch. Like the SDK, the test sets the variables that name a script to empty strings.
     """
     job = train_slope(client, 3)
-    printed = output(client, "TrainingJob", job["TrainingJobName"])
-    assert f"versions {pytorch.FAMILY.version()} " in printed
-    assert "has PyTorch 1.8; the version differs" in printed
-    assert "read-only:" in printed or not client.simulator.enforced
+    log = output(client, "TrainingJob", job["TrainingJobName"])
+    assert f"versions {pytorch.FAMILY.version()} " in log
+    assert "has PyTorch 1.8; the version differs" in log
+    assert "read-only:" in log or not client.simulator.enforced
     variables = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}
     name = create_endpoint(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
@@ -95,14 +97,14 @@ def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpo
     npy = io.BytesIO()
     np.save(npy, rows)
     bodies = {"application/json": "[[1, 2], [3, 4]]", "text/csv": "1,2\n3,4\n", "application/x-npy": npy.getvalue()}
-    for kind, body in bodies.items():
-        answer = endpoints.invoke(name, body, ContentType=kind)["Body"].read()
-        assert json.loads(answer) == expected
+    for content_type, body in bodies.items():
+        response = endpoints.invoke(name, body, ContentType=content_type)["Body"].read()
+        assert json.loads(response) == expected
     assert (
         endpoints.invoke(name, "[[1, 2]]", ContentType="application/json", Accept="text/csv")["Body"].read() == b"5.5\n"
     )
-    answer = endpoints.invoke(name, "[[1, 2]]", ContentType="application/json", Accept="application/x-npy")
-    assert np.load(io.BytesIO(answer["Body"].read())).tolist() == [[5.5]]
+    response = endpoints.invoke(name, "[[1, 2]]", ContentType="application/json", Accept="application/x-npy")
+    assert np.load(io.BytesIO(response["Body"].read())).tolist() == [[5.5]]
     with pytest.raises(ClientError, match="image/png"):
         endpoints.invoke(name, b"\x00", ContentType="image/png")
 
@@ -138,7 +140,7 @@ def output_fn(prediction, accept):
 """
 
 
-def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
+def test_hooks_take_a_context_and_responses_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
     """Responses are like TorchServe's: without a charset, and with the status code of the error that a hook raised."""
     uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
     name = create_endpoint(client, endpoints, uri)
@@ -146,22 +148,22 @@ def test_hooks_take_a_context_and_answers_have_the_accepted_type(client: Client,
     for accept in ("application/json", "text/csv"):
         response = endpoints.invoke(name, "5", ContentType="text/csv", Accept=accept, CustomAttributes="hole=7")
         assert response["ContentType"] == accept
-        called = ["pre_model_fn", "model_fn None", "model_warmup_fn"]
-        assert json.loads(response["Body"].read()) == {"sum": 15.0, "attributes": "hole=7", "called": called}
-    with pytest.raises(ClientError) as raised:
+        calls = ["pre_model_fn", "model_fn None", "model_warmup_fn"]
+        assert json.loads(response["Body"].read()) == {"sum": 15.0, "attributes": "hole=7", "called": calls}
+    with pytest.raises(ClientError) as caught:
         endpoints.invoke(name, "refused", ContentType="text/csv")
-    assert raised.value.response["OriginalStatusCode"] == 422
-    assert raised.value.response["OriginalMessage"].startswith("cannot be read\n")
+    assert caught.value.response["OriginalStatusCode"] == 422
+    assert caught.value.response["OriginalMessage"].startswith("cannot be read\n")
     with pytest.raises(ClientError, match="could not convert string to float: 'deep'"):
         endpoints.invoke(name, "deep", ContentType="text/csv")
-    with pytest.raises(ClientError) as raised:
+    with pytest.raises(ClientError) as caught:
         endpoints.invoke(name, "unnamed", ContentType="text/csv")
-    assert raised.value.response["OriginalStatusCode"] == 500
-    assert raised.value.response["OriginalMessage"].startswith("日本 → ")
+    assert caught.value.response["OriginalStatusCode"] == 500
+    assert caught.value.response["OriginalMessage"].startswith("日本 → ")
 
 
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:
-    """The SDK's step adds the script to the model's archive, because the weights cannot be served without a script."""
+    """The SDK's repacking step adds the script to the model's archive: the weights cannot be served without one."""
     uri = train_slope(client, 2)["ModelArtifacts"]["S3ModelArtifacts"]
     weights_only = create_endpoint(client, endpoints, uri)
     job = repack(client, uri, SCRIPT)
@@ -169,8 +171,11 @@ def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: End
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
     name = create_endpoint(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
-    answer = endpoints.invoke(name, "[[1, 2]]", ContentType="application/json")["Body"].read()
-    assert json.loads(answer) == [[4.5]]
-    failed = endpoints.settle(weights_only)
-    assert failed["EndpointStatus"] == "Failed"
-    assert "weights.pth is not TorchScript: save it with torch.jit.save, or write a model_fn" in failed["FailureReason"]
+    response = endpoints.invoke(name, "[[1, 2]]", ContentType="application/json")["Body"].read()
+    assert json.loads(response) == [[4.5]]
+    description = endpoints.settle(weights_only)
+    assert description["EndpointStatus"] == "Failed"
+    assert (
+        "weights.pth is not TorchScript: save it with torch.jit.save, or write a model_fn"
+        in description["FailureReason"]
+    )

@@ -114,7 +114,7 @@ class StoreLikeDicts(RuleBasedStateMachine):
         assert self.store.delete(kind, key) == (self.records[kind].pop(key, None) is not None)
 
     @rule(kind=KINDS, key=KEYS)
-    def change_what_was_read(self, kind: str, key: str) -> None:
+    def change_returned_records(self, kind: str, key: str) -> None:
         for record in [self.store.get(kind, key) or {}, *self.store.all(kind)]:
             for value in record.values():
                 if isinstance(value, dict | list):
@@ -122,7 +122,7 @@ class StoreLikeDicts(RuleBasedStateMachine):
             record.clear()
 
     @invariant()
-    def are_equal(self) -> None:
+    def contents_are_equal(self) -> None:
         for kind, records in self.records.items():
             assert self.store.all(kind) == list(records.values())
             assert all(self.store.get(kind, key) == record for key, record in records.items())
@@ -135,21 +135,21 @@ TestStoreLikeDicts.settings = settings(examples(10), stateful_step_count=30)
 
 def test_the_second_of_two_requests_with_one_token_waits_for_the_first() -> None:
     models = Models(cast(Platform, SimpleNamespace(store=Store())))
-    both, runs = threading.Barrier(2), itertools.count(1)
+    barrier, run_numbers = threading.Barrier(2), itertools.count(1)
 
-    def act(request: Record) -> Record:
-        number = next(runs)
+    def create(request: Record) -> Record:
+        number = next(run_numbers)
         with contextlib.suppress(threading.BrokenBarrierError):
-            both.wait(1)
+            barrier.wait(1)
         return {"Number": number}
 
     with ThreadPoolExecutor(2) as pool:
-        answers = pool.map(lambda _: once(models, "CreateModel", {"ClientToken": "one"}, act), range(2))
-        assert [*answers] == [{"Number": 1}] * 2
+        responses = pool.map(lambda _: once(models, "CreateModel", {"ClientToken": "one"}, create), range(2))
+        assert [*responses] == [{"Number": 1}] * 2
 
 
-def test_a_change_in_a_file_is_on_the_disk_when_it_returns(tmp_path: Path) -> None:
-    """With synchronous = FULL, each change is flushed to the disk. Only a power failure would show that it was not."""
+def test_a_change_is_on_the_disk_when_its_call_returns(tmp_path: Path) -> None:
+    """Only a power failure would reveal that a change was not flushed, so the test checks that synchronous is FULL."""
     database = Database.open(tmp_path / "state.sqlite")
     with database.transaction() as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -184,8 +184,8 @@ def test_threads_do_not_disturb_each_other(steps_of_threads: list[list[tuple[str
         database = Database.open(Path(folder) / "state.sqlite")
         store = Store(database)
         with ThreadPoolExecutor(len(steps_of_threads)) as pool:
-            works = [pool.submit(work, *item, store) for item in enumerate(steps_of_threads)]
-        expected = {key: record for future in works for key, record in future.result().items()}
+            futures = [pool.submit(work, *item, store) for item in enumerate(steps_of_threads)]
+        expected = {key: record for future in futures for key, record in future.result().items()}
         assert sorted(map(str, store.all("Model"))) == sorted(map(str, expected.values()))
         counts = sum(step == "count" for steps in steps_of_threads for step, _ in steps)
         assert (store.get("Counter", "shared") or {"count": 0}) == {"count": counts}
@@ -196,12 +196,12 @@ def run_in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
     """Call a function in threads that start at the same moment, and return the results."""
     ready = threading.Barrier(count)
 
-    def begin(number: int) -> Any:
+    def work_when_ready(number: int) -> Any:
         ready.wait()
         return work(number)
 
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(begin, range(count)))
+        return list(pool.map(work_when_ready, range(count)))
 
 
 def test_no_change_is_lost_between_threads(store: Store) -> None:
@@ -215,7 +215,7 @@ def test_no_change_is_lost_between_threads(store: Store) -> None:
     assert sorted(store.all("Model")[0]["Threads"]) == sorted([*range(32)] * 5)
 
 
-def test_one_thread_adds_a_name(store: Store) -> None:
+def test_only_one_of_many_threads_adds_a_name(store: Store) -> None:
     assert sum(run_in_threads(32, lambda number: store.add("Model", "a", {"Thread": number}))) == 1
 
 
@@ -223,19 +223,19 @@ def test_reading_does_not_wait_for_a_change_that_is_being_written(tmp_path: Path
     database = Database.open(tmp_path / "state.sqlite")
     store = Store(database)
     store.add("Model", "a", {"Status": "before"})
-    changed, read = threading.Event(), threading.Event()
+    change_started, read_finished = threading.Event(), threading.Event()
 
     def change(record: Record) -> Record:
-        changed.set()
-        assert read.wait(60)
+        change_started.set()
+        assert read_finished.wait(60)
         return {"Status": "after"}
 
     with ThreadPoolExecutor(1) as pool:
-        changing = pool.submit(store.change, "Model", "a", change)
-        assert changed.wait(60)
+        future = pool.submit(store.change, "Model", "a", change)
+        assert change_started.wait(60)
         assert (store.get("Model", "a"), store.all("Model")) == ({"Status": "before"}, [{"Status": "before"}])
-        read.set()
-        changing.result()
+        read_finished.set()
+        future.result()
     assert store.get("Model", "a") == {"Status": "after"}
     database.close()
 
@@ -273,29 +273,29 @@ def test_a_file_of_an_earlier_version_gets_a_new_table(tmp_path: Path) -> None:
     database.close()
 
 
-def damage(path: Path, damaged: str) -> None:
+def damage(path: Path, kind: str) -> None:
     content = path.read_bytes()
-    if damaged == "sqlite of another program":
+    if kind == "a database of another program":
         path.unlink()
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE records (text)")
         connection.close()
-    elif damaged == "a later layout":
+    elif kind == "a later layout":
         with sqlite3.connect(path) as connection:
             connection.execute(f"PRAGMA user_version = {LAYOUT + 1}")
         connection.close()
-    elif damaged == "a folder":
+    elif kind == "a folder":
         path.unlink()
         path.mkdir()
-    elif damaged == "overwritten in the middle":
+    elif kind == "overwritten in the middle":
         path.write_bytes(content[:8192] + b"\xff" * 8192 + content[16384:])
-    elif damaged == "text":
+    elif kind == "text":
         path.write_text("This is no database. " * 100)
     else:
-        path.write_bytes(content[: int(float(damaged) * len(content))])
+        path.write_bytes(content[: int(float(kind) * len(content))])
 
 
-DAMAGED = {
+DAMAGE_ERRORS = {
     "0": "damaged",
     "0.0001": "damaged",
     "0.1": "damaged",
@@ -303,41 +303,41 @@ DAMAGED = {
     "0.99": "damaged",
     "overwritten in the middle": "damaged",
     "text": "not a database of the simulator",
-    "sqlite of another program": "not a database of the simulator",
+    "a database of another program": "not a database of the simulator",
     "a later layout": "it was written by a newer version of recore",
     "a folder": "cannot be opened",
 }
 
 
-@pytest.mark.parametrize("damaged", DAMAGED)
-def test_a_damaged_or_foreign_file_is_refused_and_not_changed(damaged: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", DAMAGE_ERRORS)
+def test_a_damaged_or_foreign_file_is_refused_and_not_changed(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     make_database(path)
-    damage(path, damaged)
+    damage(path, kind)
     before = content_of(tmp_path)
-    with pytest.raises(OSError, match=DAMAGED[damaged]) as refused:
+    with pytest.raises(OSError, match=DAMAGE_ERRORS[kind]) as caught:
         Database.open(path)
-    assert str(refused.value).startswith(f"{path}: ")
-    assert "use another folder" in str(refused.value) or "or another folder" in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "use another folder" in str(caught.value) or "or another folder" in str(caught.value)
+    assert "\n" not in str(caught.value)
     assert content_of(tmp_path).items() >= before.items()
 
 
-def test_the_log_beside_a_damaged_file_is_kept_too(tmp_path: Path) -> None:
+def test_the_write_ahead_log_of_a_damaged_file_is_kept(tmp_path: Path) -> None:
     make_database(tmp_path / "state.sqlite")
     database = Database.open(tmp_path / "state.sqlite")
     Store(database).add("Model", "the latest", {})
-    killed = tmp_path / "killed"  # the files that a kill at this moment would leave behind
-    killed.mkdir()
+    copied_folder = tmp_path / "copied"  # the files that a kill at this moment would leave behind
+    copied_folder.mkdir()
     for name in ("state.sqlite", "state.sqlite-wal"):
-        shutil.copy(tmp_path / name, killed)
+        shutil.copy(tmp_path / name, copied_folder)
     database.close()
-    damage(killed / "state.sqlite", "0.5")
-    before = content_of(killed)
-    assert len(before[killed / "state.sqlite-wal"]) > 0
+    damage(copied_folder / "state.sqlite", "0.5")
+    before = content_of(copied_folder)
+    assert len(before[copied_folder / "state.sqlite-wal"]) > 0
     with pytest.raises(OSError, match="it is damaged"):
-        Database.open(killed / "state.sqlite")
-    assert content_of(killed).items() >= before.items()
+        Database.open(copied_folder / "state.sqlite")
+    assert content_of(copied_folder).items() >= before.items()
 
 
 def test_a_file_that_was_cut_off_during_its_creation_is_created_again(tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ def test_tags_are_merged_and_deleted_with_their_model() -> None:
     run_in_threads(32, add)
     assert {tag["Key"] for tag in tags.ListTags({"ResourceArn": arn})["Tags"]} == set(map(str, range(32)))
 
-    def add_or_make_again(thread: int) -> None:
+    def add_or_recreate(thread: int) -> None:
         for _ in range(100):
             if thread:
                 with contextlib.suppress(ServiceError):  # the model does not exist at this moment
@@ -370,9 +370,9 @@ def test_tags_are_merged_and_deleted_with_their_model() -> None:
                 assert store.get("Tags", arn) is None
                 models.CreateModel(request)
 
-    before = sys.getswitchinterval()
+    switch_interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
-    run_in_threads(8, add_or_make_again)
-    sys.setswitchinterval(before)
+    run_in_threads(8, add_or_recreate)
+    sys.setswitchinterval(switch_interval)
     models.answer("DeleteModel", {"ModelName": "a"})
     assert store.all("Tags") == []

@@ -36,7 +36,7 @@ PROPERTIES = [
     "InferenceSpecification", "ModelPackageGroupName", "HyperParameters.a", "Metrics.a", "Metrics.", "..", "Tags",
     "EndpointName", "ProductionVariants.VariantName", "CertifyForMarketplace", "InputDataConfig.ChannelName",
 ]  # fmt: skip
-NAMED = {
+MEANINGFUL_VALUES = {
     "ModelPackageGroupName": GROUPS,
     "ModelPackageName": [*VERSIONS, "g/1", "alone", "g"],
     "ModelPackageArn": VERSIONS,
@@ -51,8 +51,8 @@ NAMED = {
     "ModelCardContent": ["{}", '{"model_overview": {"model_id": 1}}'],
     "Value": ["1", "-0.5", "true", "2026-01-01T00:00:00", "Approved", "a,b", "g", "nan", "1e999"],
 }
-# Members that make requests valid; None if the member must be absent.
-TYPICAL: dict[str, dict[str, Any]] = {
+# Members that make requests valid. None means that the member must be absent.
+TYPICAL_MEMBERS: dict[str, dict[str, Any]] = {
     "CreateModelPackage": {"ModelPackageGroupName": "g", "ModelPackageName": None, "Tags": None, "ModelCard": None}
     | dict.fromkeys(NOT_SIMULATED),
     "UpdateModelPackage": {"ModelPackageArn": VERSIONS[0]},
@@ -70,46 +70,46 @@ def packages() -> Iterator[Packages]:
 
 
 def create_resources(packages: Packages) -> None:
-    """Delete what earlier requests created, and create the resources that requests name."""
-    sagemaker, other = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
+    """Delete the resources of earlier requests, and create those that requests refer to."""
+    sagemaker, additional_specification = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
     members = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"a": "1"}}
     for group in ("g", "h"):
         for version in packages.listed(ModelPackageGroupName=group):
             sagemaker.delete_model_package(ModelPackageName=version)
-        with contextlib.suppress(sagemaker.exceptions.ClientError):  # it may have been deleted
+        with contextlib.suppress(sagemaker.exceptions.ClientError):  # the group may not exist
             sagemaker.delete_model_package_group(ModelPackageGroupName=group)
         sagemaker.create_model_package_group(ModelPackageGroupName=group)
         for _ in range(2):
-            packages.version(group, AdditionalInferenceSpecifications=[other], **members)
+            packages.version(group, AdditionalInferenceSpecifications=[additional_specification], **members)
     if not packages.listed(NameContains="alone"):
         sagemaker.create_model_package(ModelPackageName="alone", InferenceSpecification=UNVERSIONED)
 
 
 @pytest.fixture(autouse=True)
 def still_works(packages: Packages) -> Iterator[None]:
-    """Check that versions are still numbered, and that all can be listed and found."""
+    """Check that new versions are still numbered, and that all packages can be listed and found."""
     sagemaker = packages.sagemaker
     create_resources(packages)
     yield
     group = packages.group()
     assert [packages.version(group)[-2:] for _ in range(2)] == ["/1", "/2"]
-    listed = packages.listed(ModelPackageType="Both")
-    assert [packages.describe(arn)["ModelPackageArn"] for arn in listed] == listed
+    arns = packages.listed(ModelPackageType="Both")
+    assert [packages.describe(arn)["ModelPackageArn"] for arn in arns] == arns
     pages = sagemaker.get_paginator("search").paginate(Resource="ModelPackage", MaxResults=100)
-    assert {item["ModelPackage"]["ModelPackageArn"] for page in pages for item in page["Results"]} == {*listed}
+    assert {item["ModelPackage"]["ModelPackageArn"] for page in pages for item in page["Results"]} == {*arns}
 
 
-def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy for the document's values in which certain members often have a meaningful value."""
+def with_meaningful_values(document: Any) -> st.SearchStrategy[Any]:
+    """Return a strategy that gives many of a document's members a meaningful value."""
     if isinstance(document, list):
-        return st.tuples(*map(with_existing_names, document)).map(list)
+        return st.tuples(*map(with_meaningful_values, document)).map(list)
     if not isinstance(document, dict):
         return st.just(document)
     return st.fixed_dictionaries(
         {
-            name: st.one_of(*[st.sampled_from(NAMED[name])] * 3, with_existing_names(value))
-            if name in NAMED
-            else with_existing_names(value)
+            name: st.one_of(*[st.sampled_from(MEANINGFUL_VALUES[name])] * 3, with_meaningful_values(value))
+            if name in MEANINGFUL_VALUES
+            else with_meaningful_values(value)
             for name, value in document.items()
         }
     )
@@ -119,12 +119,14 @@ def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
-    requests = valid(operation_model(name).input_shape).flatmap(with_existing_names)
-    typical = requests.map(lambda document: document | TYPICAL.get(name, {}))
-    document = data.draw(typical | requests | typical.flatmap(modified))
-    status, answer = ask(packages.client, f"SageMaker.{name}", json.dumps(document).encode())
-    modelled = {error.name for error in operation_model(name).error_shapes}
-    allowed = {"ValidationException", "SerializationException"} | modelled
-    assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
+    requests = valid(operation_model(name).input_shape).flatmap(with_meaningful_values)
+    typical_requests = requests.map(lambda document: document | TYPICAL_MEMBERS.get(name, {}))
+    document = data.draw(typical_requests | requests | typical_requests.flatmap(modified))
+    status, response = ask(packages.client, f"SageMaker.{name}", json.dumps(document).encode())
+    modelled_errors = {error.name for error in operation_model(name).error_shapes}
+    allowed_errors = {"ValidationException", "SerializationException"} | modelled_errors
+    assert (status, response.get("__type")) == (200, None) or (
+        status == 400 and response["__type"] in allowed_errors
+    ), response
     if status == 200 and name.startswith("Delete"):
         create_resources(packages)

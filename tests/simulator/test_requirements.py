@@ -17,9 +17,9 @@ from recore.simulator.compute.scripts.requirements import LARGEST, RequirementsF
 from recore.simulator.compute.scripts.script_mode import find_requirements
 
 # A build that creates a file and ends once another file exists.
-WAITING = """
+WAITING_BACKEND = """
 import os, time
-open({begun!r}, "w").close()
+open({started!r}, "w").close()
 while not os.path.exists({go!r}):
     time.sleep(0.05)
 raise SystemExit("not built")
@@ -34,21 +34,21 @@ def any_endpoints(any_client: Client):
     endpoints.delete_all()
 
 
-def failed_endpoint(endpoints: Endpoints, model: str) -> str:
-    described = endpoints.settle(endpoints.create(endpoints.config(variant(model)), wait=False))
-    assert described["EndpointStatus"] == "Failed"
-    return described["FailureReason"].removeprefix("Production variant one ")
+def failure_reason(endpoints: Endpoints, model: str) -> str:
+    description = endpoints.settle(endpoints.create(endpoints.config(variant(model)), wait=False))
+    assert description["EndpointStatus"] == "Failed"
+    return description["FailureReason"].removeprefix("Production variant one ")
 
 
 @pytest.fixture
-def building(without_sandbox: Client, tmp_path: Path):
+def source_being_built(without_sandbox: Client, tmp_path: Path):
     """Return the source of an endpoint that is building a package during the test."""
-    started, go = tmp_path / "begun", tmp_path / "go"
+    started, go = tmp_path / "started", tmp_path / "go"
     files = {
         "inference.py": NAMED.format(name="m"),
         "requirements.txt": "./package\n",
         "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "waiting"\nbackend-path = ["."]\n',
-        "package/waiting.py": WAITING.format(begun=str(started), go=str(go)),
+        "package/waiting.py": WAITING_BACKEND.format(started=str(started), go=str(go)),
     }
     endpoints, source = Endpoints(without_sandbox), without_sandbox.source(**files)
     model = endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
@@ -61,14 +61,16 @@ def building(without_sandbox: Client, tmp_path: Path):
     endpoints.delete(name)
 
 
-def test_other_requirements_are_installed_at_the_same_time(without_sandbox: Client, building: str) -> None:
+def test_other_requirements_are_installed_at_the_same_time(without_sandbox: Client, source_being_built: str) -> None:
     source = without_sandbox.source(job="", **{"requirements.txt": "./not-there"})
     job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert "not-there" in job["FailureReason"]
 
 
-def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(without_sandbox: Client, building: str) -> None:
-    settings = {"sagemaker_submit_directory": building, "sagemaker_program": "inference.py"}
+def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(
+    without_sandbox: Client, source_being_built: str
+) -> None:
+    settings = {"sagemaker_submit_directory": source_being_built, "sagemaker_program": "inference.py"}
     name = without_sandbox.train("", wait=False, HyperParameters=settings)["TrainingJobName"]
     wait_until(lambda: list(without_sandbox.simulator.folder.glob("job-*/ml/input/source/package/waiting.py")) != [])
     without_sandbox.sagemaker.stop_training_job(TrainingJobName=name)
@@ -85,25 +87,25 @@ def test_a_large_file_is_refused(any_endpoints: Endpoints) -> None:
     job = client.process("", ProcessingInputs=[{"InputName": "source", "S3Input": s3_input | {"S3InputMode": "File"}}])
     assert job["FailureReason"] == TOO_LARGE
     model = any_endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
-    assert failed_endpoint(any_endpoints, model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
+    assert failure_reason(any_endpoints, model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
 
 
-def test_a_file_of_the_largest_size(any_client: Client) -> None:
+def test_a_file_of_the_largest_size_is_accepted(any_client: Client) -> None:
     source = any_client.source(job="", **{"requirements.txt": "#" * LARGEST})
     assert (
         any_client.train("", HyperParameters={"sagemaker_submit_directory": source})["TrainingJobStatus"] == "Completed"
     )
 
 
-def test_links_stay_in_the_source(tmp_path: Path) -> None:
-    source, outside = tmp_path / "source", tmp_path / "outside"
+def test_links_may_not_leave_the_source(tmp_path: Path) -> None:
+    source, outside_file = tmp_path / "source", tmp_path / "outside"
     (source / "inner").mkdir(parents=True)
-    outside.write_text("secret of the host")
+    outside_file.write_text("secret of the host")
     (source / "inner/needs.txt").write_text("numpy")
     file = source / "requirements.txt"
     file.symlink_to("inner/needs.txt")
     assert find_requirements(source) == RequirementsFile(source.resolve(), (source / "inner/needs.txt").resolve())
-    for target in (outside, tmp_path / "missing", Path("/etc/passwd")):
+    for target in (outside_file, tmp_path / "missing", Path("/etc/passwd")):
         file.unlink()
         file.symlink_to(target)
         with pytest.raises(JobFailed, match="is not in the source"):
@@ -124,7 +126,7 @@ def test_a_model_whose_requirements_are_in_another_folder(any_endpoints: Endpoin
     model = any_endpoints.model(
         "", {"SAGEMAKER_SUBMIT_DIRECTORY": ""}, ModelDataUrl=any_endpoints.client.put("m.tar.gz", body)
     )
-    reason = failed_endpoint(any_endpoints, model)
+    reason = failure_reason(any_endpoints, model)
     assert reason == "could not be started: the requirements file is not in the source"
 
 
@@ -137,7 +139,7 @@ def test_paths_are_relative_to_the_source_wherever_the_file_is(without_sandbox: 
 
 
 def test_different_sources_have_different_digests(tmp_path: Path) -> None:
-    """Otherwise a job could get packages that were built from another job's sources."""
+    """The digests differ, so that no job gets packages that were built from the sources of another job."""
     digests = [digest_of("image", b"./a", None, lambda: None), digest_of("image./a", b"", None, lambda: None)]
     for number in range(5):
         (source := tmp_path / f"{number}").mkdir()
@@ -160,12 +162,12 @@ def test_a_copy_of_a_source_can_be_stopped(tmp_path: Path) -> None:
     with open(source / "large", "wb") as file:
         file.truncate(8 << 30)
 
-    def stop_soon() -> None:
+    def stop_during_copy() -> None:
         if (copy / "large").exists():
             raise JobStopped
 
     with pytest.raises(JobStopped):
-        OutputFolder(source, "/opt/ml").copy(copy, stop_soon)
+        OutputFolder(source, "/opt/ml").copy(copy, stop_during_copy)
     assert (copy / "large").stat().st_size <= 1 << 20
 
 

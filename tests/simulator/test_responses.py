@@ -12,7 +12,7 @@ from recore.simulator.compute.servers.response import Disconnected, NoResponse, 
 
 LARGEST = 1 << 20
 OK = b"HTTP/1.1 200 OK\r\n"
-CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+CHUNKED_HEAD = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def read(*parts: bytes, largest: int = LARGEST) -> tuple[Response, bool]:
@@ -34,14 +34,14 @@ def read(*parts: bytes, largest: int = LARGEST) -> tuple[Response, bool]:
         sender.join()
 
 
-LONG = "its head, or a line between chunks, has more than 64 kB"
-REFUSED = {
-    "a version": (b"HTTP/2 200 OK\r\n\r\n", "illegal status line"),
+TOO_LONG = "its head, or a line between chunks, has more than 64 kB"
+INVALID_RESPONSES = {
+    "an unknown version": (b"HTTP/2 200 OK\r\n\r\n", "illegal status line"),
     "a status with a sign": (b"HTTP/1.1 +20 OK\r\n\r\n", "illegal status line"),
     "a status that is too long": (b"HTTP/1.1 2000 OK\r\n\r\n", "illegal status line"),
     "a status that is too small": (b"HTTP/1.1 099 OK\r\n\r\n", "InformationalResponse status_code"),
-    "a reason": (b"HTTP/1.1 200 \x1b[31m\r\n\r\n", "its head has control characters"),
-    "an endless first line": (b"HTTP/1.1 200 " + b"x" * 200_000, LONG),
+    "an invalid reason phrase": (b"HTTP/1.1 200 \x1b[31m\r\n\r\n", "its head has control characters"),
+    "an endless first line": (b"HTTP/1.1 200 " + b"x" * 200_000, TOO_LONG),
     "a folded header": (
         OK + b"Content-Type: text/csv\r\n x\r\n\r\n",
         "its head has a header that continues",
@@ -58,10 +58,13 @@ REFUSED = {
         )
         for byte in (b"\0", b"\x1b", b"\x7f", b"\r", b"\x0b")
     },
-    "many headers": (OK + b"A: b\r\n" * 20_000 + b"\r\n", LONG),
+    "too many headers": (OK + b"A: b\r\n" * 20_000 + b"\r\n", TOO_LONG),
     "endless interim responses": (b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "more than 10 interim responses"),
     "another protocol": (b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", "it switches to another protocol"),
-    "two lengths": (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", "conflicting Content-Length headers"),
+    "two different lengths": (
+        OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        "conflicting Content-Length headers",
+    ),
     **{
         f"the length {length!r}": (OK + b"Content-Length: " + length + b"\r\n\r\nhello", "bad Content-Length")
         for length in (b"-5", b"+5", b"5_0", b"0x5", b"", b"5" * 5000, b"\xb5")
@@ -74,53 +77,53 @@ REFUSED = {
         for coding in (b"gzip", b"gzip, chunked", b"chunked\r\nTransfer-Encoding: chunked", b"")
     },
     **{
-        f"the chunk {size[:9]!r}": (CHUNKED + size + b"\r\nhello\r\n0\r\n\r\n", "illegal chunk header")
+        f"the chunk {size[:9]!r}": (CHUNKED_HEAD + size + b"\r\nhello\r\n0\r\n\r\n", "illegal chunk header")
         for size in (b"-5", b"-1", b"+5", b"0x5", b"5_0", b" 5", b"", b"xyz", b";a=b", b"5" * 21, b"5\r")
     },
-    "an endless size": (CHUNKED + b"5" * 70_000, LONG),
-    "a chunk that is too short": (CHUNKED + b"4\r\nhello\r\n0\r\n\r\n", "malformed chunk footer"),
-    "a trailer": (CHUNKED + b"0\r\n\x1b: a\r\n\r\n", "illegal header line"),
+    "an endless chunk size": (CHUNKED_HEAD + b"5" * 70_000, TOO_LONG),
+    "a chunk that is too short": (CHUNKED_HEAD + b"4\r\nhello\r\n0\r\n\r\n", "malformed chunk footer"),
+    "an invalid trailer": (CHUNKED_HEAD + b"0\r\n\x1b: a\r\n\r\n", "illegal header line"),
     "an endless trailer": (
-        CHUNKED + b"0\r\n" + b"A: b\r\n" * 20_000,
-        LONG,
+        CHUNKED_HEAD + b"0\r\n" + b"A: b\r\n" * 20_000,
+        TOO_LONG,
     ),
 }
 
 
-@pytest.mark.parametrize(("sent", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_refused_requests(sent: bytes, reason: str) -> None:
+@pytest.mark.parametrize(("data", "reason"), INVALID_RESPONSES.values(), ids=INVALID_RESPONSES.keys())
+def test_invalid_responses_are_refused(data: bytes, reason: str) -> None:
     with pytest.raises(NoResponse, match=f"^the server's response is not HTTP: ({reason})") as caught:
-        read(sent)
+        read(data)
     assert type(caught.value) is NoResponse
     assert str(caught.value).isascii()
     assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "data",
     [
         OK + b"Content-Length: 1048577\r\n\r\n",
         OK + b"Content-Length: " + b"9" * 18 + b"\r\n\r\n",
         OK + b"\r\n" + b"x" * ((1 << 20) + 1),
-        CHUNKED + (b"80000\r\n" + b"x" * (1 << 19) + b"\r\n") * 2 + b"1\r\nx\r\n",
-        CHUNKED + b"f" * 15 + b"\r\n" + b"x" * ((1 << 20) + 1),
+        CHUNKED_HEAD + (b"80000\r\n" + b"x" * (1 << 19) + b"\r\n") * 2 + b"1\r\nx\r\n",
+        CHUNKED_HEAD + b"f" * 15 + b"\r\n" + b"x" * ((1 << 20) + 1),
     ],
-    ids=lambda sent: repr(sent[15:60]),
+    ids=lambda data: repr(data[15:60]),
 )
-def test_responses_that_are_too_large(sent: bytes) -> None:
+def test_responses_that_are_too_large(data: bytes) -> None:
     with pytest.raises(NoResponse, match=r"^the server's response has more than 1 MB$"):
-        read(sent)
+        read(data)
 
 
-ACCEPTED = {
+VALID_RESPONSES = {
     "a length": (OK + b"Content-Length: 5\r\n\r\nhello", b"hello", True),
     "the same length twice": (OK + b"Content-Length: 5\r\ncontent-length:5 \r\n\r\nhello", b"hello", True),
-    "nothing": (OK + b"Content-Length: 0\r\n\r\n", b"", True),
-    "no reason": (b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", b"hello", True),
-    "ends of lines without a return": (b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", b"hello", True),
-    "chunks": (CHUNKED + b'3;a="b"\r\nhel\r\n00002\r\nlo\r\n0\r\nA: b\r\n\r\n', b"hello", True),
-    "the end of the connection": (OK + b"\r\nhello", b"hello", False),
-    "close": (OK + b"Connection: x, Close\r\nContent-Length: 5\r\n\r\nhello", b"hello", False),
+    "no body": (OK + b"Content-Length: 0\r\n\r\n", b"", True),
+    "no reason phrase": (b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", b"hello", True),
+    "line endings without a carriage return": (b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", b"hello", True),
+    "a chunked body": (CHUNKED_HEAD + b'3;a="b"\r\nhel\r\n00002\r\nlo\r\n0\r\nA: b\r\n\r\n', b"hello", True),
+    "a body up to the end of the connection": (OK + b"\r\nhello", b"hello", False),
+    "Connection: close": (OK + b"Connection: x, Close\r\nContent-Length: 5\r\n\r\nhello", b"hello", False),
     "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"hello", False),
     "HTTP/1.0 that keeps the connection": (
         b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello",
@@ -141,38 +144,57 @@ ACCEPTED = {
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", b"", True),
     "204 with a body": (b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", b"", False),
     "304 with chunks": (b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"", False),
-    "as much as it may be": (OK + b"Content-Length: 1048576\r\n\r\n" + b"x" * LARGEST, b"x" * LARGEST, True),
+    "the largest body": (OK + b"Content-Length: 1048576\r\n\r\n" + b"x" * LARGEST, b"x" * LARGEST, True),
 }
 
 
-@pytest.mark.parametrize(("sent", "body", "keeps_connection"), ACCEPTED.values(), ids=ACCEPTED.keys())
-def test_accepted_responses(sent: bytes, body: bytes, keeps_connection: bool) -> None:
-    response, can_be_kept = read(sent)
+@pytest.mark.parametrize(("data", "body", "keeps_connection"), VALID_RESPONSES.values(), ids=VALID_RESPONSES.keys())
+def test_valid_responses_are_read(data: bytes, body: bytes, keeps_connection: bool) -> None:
+    response, can_be_kept = read(data)
     assert (response.body, can_be_kept) == (body, keeps_connection)
 
 
 @pytest.mark.parametrize(
-    "sent", [OK + b"A: b\r\nContent-Length: 5\r\n\r\nhello", CHUNKED + b"5\r\nhello\r\n0\r\nA: b\r\n\r\n"]
+    "data", [OK + b"A: b\r\nContent-Length: 5\r\n\r\nhello", CHUNKED_HEAD + b"5\r\nhello\r\n0\r\nA: b\r\n\r\n"]
 )
-def test_a_response_that_is_cut_off(sent: bytes) -> None:
+def test_a_response_that_is_cut_off(data: bytes) -> None:
     with pytest.raises(Disconnected, match=r"^the server did not respond: it closed the connection$"):
         read(b"")
-    for end in range(1, len(sent)):
+    for end in range(1, len(data)):
         with pytest.raises(NoResponse, match=r"^the server's response is cut off$"):
-            read(sent[:end])
+            read(data[:end])
 
 
-heads = [OK, b"HTTP/1.1 100 C\r\n", b"HTTP/1.0 204\r\n", b"\r\n", b"\n", b": ", b" a", b"abc", b"\0", b"-", b"\xff"]
-others = [b"Content-Length: 3", b"Transfer-Encoding: chunked", b"Connection: close", b"3\r\nabc\r\n", b"5", b"0\r\n"]
-pieces = st.sampled_from([*heads, *others])
+head_fragments = [
+    OK,
+    b"HTTP/1.1 100 C\r\n",
+    b"HTTP/1.0 204\r\n",
+    b"\r\n",
+    b"\n",
+    b": ",
+    b" a",
+    b"abc",
+    b"\0",
+    b"-",
+    b"\xff",
+]
+other_fragments = [
+    b"Content-Length: 3",
+    b"Transfer-Encoding: chunked",
+    b"Connection: close",
+    b"3\r\nabc\r\n",
+    b"5",
+    b"0\r\n",
+]
+fragment = st.sampled_from([*head_fragments, *other_fragments])
 
 
-@given(st.lists(pieces, max_size=12), st.booleans())
-def test_any_bytes_are_either_a_response_or_an_error(sent: list[bytes], begins: bool) -> None:
-    """The outcome does not depend on how the bytes are divided into parts; only the error's message may."""
+@given(st.lists(fragment, max_size=12), st.booleans())
+def test_any_bytes_are_either_a_response_or_an_error(fragments: list[bytes], has_status_line: bool) -> None:
+    """The outcome does not depend on how the bytes are divided into parts, except for the message of an error."""
     outcomes = []
-    whole = (OK if begins else b"") + b"".join(sent)
-    for parts in ([whole], [bytes([byte]) for byte in whole]):
+    data = (OK if has_status_line else b"") + b"".join(fragments)
+    for parts in ([data], [bytes([byte]) for byte in data]):
         try:
             response, _ = read(*parts)
         except NoResponse as error:

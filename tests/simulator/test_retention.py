@@ -24,11 +24,11 @@ class Metric:
 
     def put(self, data: list[dict[str, Any]]) -> None:
         for start in range(0, len(data), 1000):
-            named = [{"MetricName": "metric", **datum} for datum in data[start : start + 1000]]
-            self.cloudwatch.put_metric_data(Namespace=self.names["Namespace"], MetricData=named)
+            page = [{"MetricName": "metric", **datum} for datum in data[start : start + 1000]]
+            self.cloudwatch.put_metric_data(Namespace=self.names["Namespace"], MetricData=page)
 
     def points(self, period: int, **filters: Any) -> list[dict[str, Any]]:
-        answer = self.cloudwatch.get_metric_statistics(
+        response = self.cloudwatch.get_metric_statistics(
             **self.names,
             StartTime=NOW - datetime.timedelta(days=500),
             EndTime=NOW + datetime.timedelta(hours=1),
@@ -36,9 +36,9 @@ class Metric:
             Statistics=STATISTICS,
             **filters,
         )
-        return sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
+        return sorted(response["Datapoints"], key=lambda point: point["Timestamp"])
 
-    def kept(self) -> int:
+    def count_kept(self) -> int:
         data = cloudwatch_backends[ACCOUNT][REGION].metric_data
         return sum(datum.namespace == self.names["Namespace"] for datum in data)
 
@@ -46,22 +46,25 @@ class Metric:
 def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     metric = Metric(client)
     hour = NOW.replace(minute=0, second=0)
-    ages = {"hours": (4, 60), "days": (20, 300), "weeks": (12, 3600)}  # the age; the seconds merged into one value
-    begins = [hour - datetime.timedelta(**{unit: age}) for unit, (age, _) in ages.items()]
+    # for each unit, the age and the number of seconds whose values are merged into one
+    ages = {"hours": (4, 60), "days": (20, 300), "weeks": (12, 3600)}
+    starts = [hour - datetime.timedelta(**{unit: age}) for unit, (age, _) in ages.items()]
     second = datetime.timedelta(seconds=1)
     data = [
         {
-            "Timestamp": begin + number * second,
+            "Timestamp": start + number * second,
             "Value": float(number),
-            "Dimensions": [{"Name": "d", "Value": which}],
+            "Dimensions": [{"Name": "d", "Value": dimension}],
         }
-        for begin in begins
+        for start in starts
         for number in range(1200)
-        for which in ("a", "b")
+        for dimension in ("a", "b")
     ]
     data += [{"Timestamp": NOW - number * second, "Value": 1.0} for number in range(100)]
-    sets = {"SampleCount": 3, "Sum": 6.0, "Minimum": 0.5, "Maximum": 4.0}
-    data += [{"Timestamp": begins[0], "StatisticValues": sets, "Dimensions": [{"Name": "d", "Value": "a"}]}] * 2
+    statistic_values = {"SampleCount": 3, "Sum": 6.0, "Minimum": 0.5, "Maximum": 4.0}
+    data += [
+        {"Timestamp": starts[0], "StatisticValues": statistic_values, "Dimensions": [{"Name": "d", "Value": "a"}]}
+    ] * 2
     data += [{"Timestamp": NOW - datetime.timedelta(days=460), "Value": 7.0}]
     # once there is enough data, any request that puts data may trigger the clean-up
     metric.put(data)
@@ -71,21 +74,21 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     assert [{name: point[name] for name in STATISTICS} for point in after] == [
         {name: point[name] for name in STATISTICS} for point in before
     ]
-    assert metric.kept() == 2 * (20 + 4 + 1) + 100
+    assert metric.count_kept() == 2 * (20 + 4 + 1) + 100
     assert [point["SampleCount"] for point in after] == [1206.0, 1200.0, 1200.0][::-1]
 
 
-def test_values_with_counts_count_as_often(client: Client) -> None:
+def test_a_value_with_a_count_is_counted_that_many_times(client: Client) -> None:
     metric = Metric(client)
-    old = NOW.replace(second=0) - datetime.timedelta(hours=4)
-    metric.put([{"Timestamp": old, "Value": 1.0}] * 3)
+    time = NOW.replace(second=0) - datetime.timedelta(hours=4)
+    metric.put([{"Timestamp": time, "Value": 1.0}] * 3)
     metric.put([{"Values": [2.0, 3.0], "Counts": [retention.PUT_DATA / 2, retention.PUT_DATA / 2]}])
-    assert metric.kept() == 1 + retention.PUT_DATA
+    assert metric.count_kept() == 1 + retention.PUT_DATA
     point, *_ = metric.points(60)
     assert (point["SampleCount"], point["Sum"]) == (3.0, 3.0)
 
 
-def test_the_newest_of_too_many_data_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_data_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "MAX_DATA", 10)
     now = datetime.datetime(2026, 1, 1)
     data = [MetricDatum("n", "m", float(number), [], now, None) for number in range(25)]
@@ -99,46 +102,46 @@ class Stream:
         self.logs, self.names = client.logs, {"logGroupName": f"group-{uuid.uuid4().hex}", "logStreamName": "stream"}
         self.logs.create_log_group(logGroupName=self.names["logGroupName"])
         self.logs.create_log_stream(**self.names)
-        self.written = 0
+        self.event_count = 0
 
     def put(self, megabytes: int) -> None:
         for _ in range(megabytes):
             time = int(1000 * datetime.datetime.now(datetime.UTC).timestamp())
-            numbers = range(self.written, self.written + 10)
+            numbers = range(self.event_count, self.event_count + 10)
             events = [{"timestamp": time, "message": f"{number} {'x' * 100_000}"} for number in numbers]
             self.logs.put_log_events(**self.names, logEvents=events)
-            self.written += 10
+            self.event_count += 10
 
-    def kept(self) -> list[str]:
+    def first_words(self) -> list[str]:
         """Return the first word of each event."""
-        first_words, token = [], {}
+        words, token = [], {}
         while True:
             page = self.logs.get_log_events(**self.names, startFromHead=True, limit=1000, **token)
             if not page["events"]:
-                return first_words
-            first_words += [event["message"].split()[0] for event in page["events"]]
+                return words
+            words += [event["message"].split()[0] for event in page["events"]]
             token = {"nextToken": page["nextForwardToken"]}
 
 
 def test_the_newest_events_of_logs_are_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "STREAM", 10 << 20)
-    quiet, endless = Stream(client), Stream(client)
-    quiet.put(2)
-    endless.put(44)  # a clean-up runs every 32 MB, so one runs between 10 and 42 MB, wherever the count starts
-    note, *numbers = endless.kept()
+    quiet_stream, busy_stream = Stream(client), Stream(client)
+    quiet_stream.put(2)
+    busy_stream.put(44)  # a clean-up runs every 32 MB, so one runs between 10 and 42 MB, wherever the count starts
+    note, *numbers = busy_stream.first_words()
     assert note == retention.NOT_KEPT.split()[0]
     assert numbers == [str(number) for number in range(440 - len(numbers), 440)]
     assert 100 <= len(numbers) < 440
-    assert quiet.kept() == [str(number) for number in range(20)]
+    assert quiet_stream.first_words() == [str(number) for number in range(20)]
 
 
-def test_streams_that_were_written_last_are_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_most_recently_written_streams_are_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, last = Stream(client), Stream(client), Stream(client)
     first.put(4)
     second.put(4)
     monkeypatch.setattr(retention, "STREAMS", 20 << 20)
     last.put(70)  # enough for two clean-ups
-    assert first.kept() == second.kept() == ["[earlier"]
-    note, *numbers = last.kept()
+    assert first.first_words() == second.first_words() == ["[earlier"]
+    note, *numbers = last.first_words()
     assert note == "[earlier"
     assert numbers == [str(number) for number in range(700 - len(numbers), 700)]

@@ -1,4 +1,4 @@
-"""A new kind of resource that waits for jobs needs one file, tests/support/two_job_resource.py, and one line here."""
+"""A new kind of resource that waits for jobs needs one file (tests/support/two_job_resource.py) and one line here."""
 
 import subprocess
 import sys
@@ -44,27 +44,27 @@ def create(sagemaker: Any, name: str, script: str) -> None:
 
 def wait(sagemaker: Any, name: str) -> dict[str, Any]:
     deadline = time.monotonic() + 90
-    while (described := sagemaker.describe_auto_ml_job(AutoMLJobName=name))["AutoMLJobStatus"] == "InProgress":
-        assert time.monotonic() < deadline, described
+    while (description := sagemaker.describe_auto_ml_job(AutoMLJobName=name))["AutoMLJobStatus"] == "InProgress":
+        assert time.monotonic() < deadline, description
         time.sleep(0.05)
-    return described
+    return description
 
 
-def jobs(sagemaker: Any) -> dict[str, str]:
+def job_statuses(sagemaker: Any) -> dict[str, str]:
     """Return the status of each processing job by its name."""
-    listed = sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"]
-    return {job["ProcessingJobName"]: job["ProcessingJobStatus"] for job in listed}
+    summaries = sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"]
+    return {job["ProcessingJobName"]: job["ProcessingJobStatus"] for job in summaries}
 
 
 @contextmanager
-def simulator_to_kill(state: Path) -> Iterator[tuple[Any, subprocess.Popen[str]]]:
+def killable_simulator(state: Path) -> Iterator[tuple[Any, subprocess.Popen[str]]]:
     command = [sys.executable, "-c", PROGRAM, str(state)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, cwd=ROOT, env=environment(), text=True, **pipes) as process:
         try:
             endpoint = process.stdout.readline().strip()
-            keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
-            yield boto3.client("sagemaker", endpoint_url=endpoint, **keys), process
+            settings = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+            yield boto3.client("sagemaker", endpoint_url=endpoint, **settings), process
         finally:
             process.kill()
 
@@ -75,25 +75,25 @@ def test_a_resource_waits_for_two_jobs(monkeypatch: pytest.MonkeyPatch, script: 
     with Simulator(isolation="off") as simulator:
         sagemaker = simulator.client("sagemaker")
         create(sagemaker, "both", script)
-        described = wait(sagemaker, "both")
-        assert described["AutoMLJobStatus"] == status
+        description = wait(sagemaker, "both")
+        assert description["AutoMLJobStatus"] == status
         if status == "Completed":
-            assert jobs(sagemaker) == {"both-1-1": "Completed", "both-2-1": "Completed"}
+            assert job_statuses(sagemaker) == {"both-1-1": "Completed", "both-2-1": "Completed"}
         else:
-            assert "both-1-1 is Failed" in described["FailureReason"]
+            assert "both-1-1 is Failed" in description["FailureReason"]
 
 
 def test_a_resource_resumes_after_a_kill_and_replaces_the_interrupted_job(tmp_path: Path) -> None:
     state, go = tmp_path / "state", tmp_path / "go"
-    with simulator_to_kill(state) as (sagemaker, process):
+    with killable_simulator(state) as (sagemaker, process):
         script = f"import pathlib, time; [time.sleep(0.05) for _ in iter(pathlib.Path({str(go)!r}).exists, True)]"
         create(sagemaker, "both", script)
         deadline = time.monotonic() + 60
-        while jobs(sagemaker) != {"both-1-1": "InProgress"}:
+        while job_statuses(sagemaker) != {"both-1-1": "InProgress"}:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.kill()
-    with simulator_to_kill(state) as (sagemaker, _):
+    with killable_simulator(state) as (sagemaker, _):
         go.touch()
         assert wait(sagemaker, "both")["AutoMLJobStatus"] == "Completed"
-        assert jobs(sagemaker) == {"both-1-1": "Failed", "both-1-2": "Completed", "both-2-1": "Completed"}
+        assert job_statuses(sagemaker) == {"both-1-1": "Failed", "both-1-2": "Completed", "both-2-1": "Completed"}

@@ -1,4 +1,4 @@
-"""The interface of SageMaker's runtime: REST, errors as clients read them, and operations that a kind adds."""
+"""The API of SageMaker's runtime: addresses, errors as clients parse them, and operations that a new kind adds."""
 
 import contextlib
 import http.client
@@ -19,10 +19,12 @@ from recore.simulator.resources.resource import Resource
 from recore.simulator.server import Simulator
 from recore.simulator.state.records import Record
 
-SIGNED = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
+AUTHORIZATION = (
+    "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host, Signature=0"
+)
 
 
-class Echoes(Resource):
+class EchoKind(Resource):
     """A kind that the simulator does not have; it supports an operation that no other kind supports."""
 
     kind = "Echo"
@@ -35,31 +37,31 @@ class Echoes(Resource):
         return {"Body": json.dumps({"InferenceId": body.decode()}).encode(), "OutputLocation": json.dumps(request)}
 
 
-class Waits(Resource):
+class WaitingKind(Resource):
     """A kind that the simulator does not have; its invocations wait until they may end."""
 
     kind = "Wait"
     arn_type = "wait"
-    begun, may_end = threading.Semaphore(0), threading.Event()
+    started, may_end = threading.Semaphore(0), threading.Event()
 
     def InvokeEndpointAsync(self, request: Record) -> Record:
-        self.begun.release()
+        self.started.release()
         assert self.may_end.wait(60)
         return {}
 
 
 @contextlib.contextmanager
 def simulator_with(kind: type[Resource]) -> Iterator[Simulator]:
-    with contextlib.ExitStack() as ends:
+    with contextlib.ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(registry, "KINDS", (*KINDS, kind))
-            simulator = ends.enter_context(Simulator(isolation="off"))
+            simulator = stack.enter_context(Simulator(isolation="off"))
         yield simulator
 
 
 @pytest.fixture(scope="module")
 def runtime() -> Iterator[Any]:
-    with simulator_with(Echoes) as simulator:
+    with simulator_with(EchoKind) as simulator:
         yield simulator.client("sagemaker-runtime")
 
 
@@ -90,23 +92,23 @@ def test_an_async_invocation_is_not_simulated(client: Client) -> None:
         ("POST", "/x", "sagemaker-geospatial", 501, "NotImplemented"),
     ],
 )
-def test_addresses_and_methods(
+def test_wrong_addresses_and_methods_are_refused(
     client: Client, method: str, path: str, service: str | None, status: int, code: str
 ) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
     with contextlib.closing(connection):
-        headers = {"Authorization": SIGNED.replace("/sagemaker/", f"/{service}/")} if service else {}
+        headers = {"Authorization": AUTHORIZATION.replace("/sagemaker/", f"/{service}/")} if service else {}
         connection.request(method, path, b"x" if method == "POST" else None, headers)
-        answer = connection.getresponse()
-        assert (answer.status, answer.getheader("x-amzn-errortype")) == (status, code)
-        assert answer.getheader("Content-Type") == "application/json"
-        assert path in json.loads(answer.read())["Message"] or path.endswith("/invocations")
+        response = connection.getresponse()
+        assert (response.status, response.getheader("x-amzn-errortype")) == (status, code)
+        assert response.getheader("Content-Type") == "application/json"
+        assert path in json.loads(response.read())["Message"] or path.endswith("/invocations")
 
 
 def test_an_invocation_has_a_thread_whatever_the_form_of_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "WORKERS", 2)
-    monkeypatch.setattr(Waits, "begun", threading.Semaphore(0))
-    monkeypatch.setattr(Waits, "may_end", threading.Event())
+    monkeypatch.setattr(WaitingKind, "started", threading.Semaphore(0))
+    monkeypatch.setattr(WaitingKind, "may_end", threading.Event())
     addresses = [
         "//endpoints/x/async-invocations",
         "///endpoints/x/async-invocations?a=b",
@@ -117,45 +119,47 @@ def test_an_invocation_has_a_thread_whatever_the_form_of_its_address(monkeypatch
         "http://127.0.0.1/endpoints/x/async-invocations",
         "http://127.0.0.1//%65ndpoints/x/async-invocations#a",
     ]
-    with simulator_with(Waits) as simulator, contextlib.ExitStack() as stack:
-        stack.callback(Waits.may_end.set)
+    with simulator_with(WaitingKind) as simulator, contextlib.ExitStack() as stack:
+        stack.callback(WaitingKind.may_end.set)
         connections = []
         for address in addresses * 2:
-            for header in ("", f"Authorization: {SIGNED}\r\n"):
+            for header in ("", f"Authorization: {AUTHORIZATION}\r\n"):
                 request = f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Content-Length: 2\r\n\r\nok"
                 connection = stack.enter_context(socket.create_connection(("127.0.0.1", simulator.port), timeout=60))
                 connection.sendall(request.encode())
                 connections.append(connection)
         for _ in connections:
-            assert Waits.begun.acquire(timeout=30)
+            assert WaitingKind.started.acquire(timeout=30)
         assert simulator.client("sagemaker").list_models()["Models"] == []
-        Waits.may_end.set()
+        WaitingKind.may_end.set()
         assert {connection.recv(12) for connection in connections} == {b"HTTP/1.1 202"}
 
 
 def test_paths_that_only_resemble_an_invocation(client: Client) -> None:
     """Text before a colon belongs to the path unless an authority follows."""
     for address in ("x:/endpoints/x/invocations", "/endp\toints/x/invocations"):
-        head = f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {SIGNED}\r\nContent-Length: 0\r\n\r\n"
+        head = (
+            f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: 0\r\n\r\n"
+        )
         with socket.create_connection(("127.0.0.1", client.simulator.port), timeout=30) as connection:
             connection.sendall(head.encode())
             assert connection.recv(12) == b"HTTP/1.1 501"
 
 
 def test_a_kind_adds_its_invocations(runtime: Any) -> None:
-    sent = {"EndpointName": "echo", "ContentType": "text/csv", "Accept": "*/*", "RequestTTLSeconds": 60}
-    answer = runtime.invoke_endpoint_async(**sent, Body=b"one")
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 202
-    assert answer["InferenceId"] == "one"
-    assert json.loads(answer["OutputLocation"]) == sent
+    request = {"EndpointName": "echo", "ContentType": "text/csv", "Accept": "*/*", "RequestTTLSeconds": 60}
+    response = runtime.invoke_endpoint_async(**request, Body=b"one")
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert response["InferenceId"] == "one"
+    assert json.loads(response["OutputLocation"]) == request
 
 
-def test_an_error_in_a_kind(runtime: Any) -> None:
+def test_an_error_in_an_added_kind(runtime: Any) -> None:
     response = refusal(runtime.invoke_endpoint_async, EndpointName="breaks")
     assert response["Error"] == {"Code": "InternalFailure", "Message": "ZeroDivisionError()"}
 
 
-def test_members_are_checked(client: Client) -> None:
+def test_members_of_an_invocation_are_checked(client: Client) -> None:
     invoke = client.simulator.client("sagemaker-runtime").invoke_endpoint
     response = refusal(invoke, EndpointName="under_score", Body=b"")
     assert response["Error"]["Code"] == "ValidationError"

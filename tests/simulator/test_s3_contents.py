@@ -32,37 +32,37 @@ def test_contents_of_all_sizes_are_returned(client: Client, size: int) -> None:
 
 
 def test_many_large_objects_are_in_closed_files(client: Client) -> None:
-    def files() -> int:
+    def count_files() -> int:
         return len(list(contents.new_file().parent.iterdir()))
 
     process, content = psutil.Process(), bytes(5 << 20)
     client.s3.put_object(Bucket=BUCKET, Key="first", Body=content)
-    before, opened = files(), process.num_fds()
+    before, open_before = count_files(), process.num_fds()
     for number in range(100):
         client.s3.put_object(Bucket=BUCKET, Key=f"many/{number}", Body=content)
-    assert process.num_fds() <= opened + 5  # other connections may have been opened
-    assert files() == before + 100
+    assert process.num_fds() <= open_before + 5  # other connections may have been opened
+    assert count_files() == before + 100
     for number in range(100):
         client.s3.delete_object(Bucket=BUCKET, Key=f"many/{number}")
-    assert files() == before
+    assert count_files() == before
 
 
 def test_the_body_of_a_request_does_not_outlive_it(client: Client) -> None:
     body = os.urandom(1 << 20)
 
-    def requests() -> int:
-        alive = [request for request in gc.get_objects() if isinstance(request, BackendRequest)]
-        return sum(getattr(request, "_cached_data", None) == body for request in alive)
+    def count_requests() -> int:
+        live_requests = [request for request in gc.get_objects() if isinstance(request, BackendRequest)]
+        return sum(getattr(request, "_cached_data", None) == body for request in live_requests)
 
     gc.disable()  # the garbage collector must not be needed to free the request
     try:
         client.s3.put_object(Bucket=BUCKET, Key="large", Body=body)
-        wait_until(lambda: not requests())
+        wait_until(lambda: not count_requests())
     finally:
         gc.enable()
 
 
-TWO = """
+OVERLAPPING_SIMULATORS = """
 import os, tempfile
 from recore.simulator.server import BUCKET, Simulator
 def folders():
@@ -81,12 +81,12 @@ with Simulator() as third:
 
 
 def test_the_folder_lasts_as_long_as_any_simulator_of_the_process(tmp_path: Path) -> None:
-    result = run("-c", TWO, cwd=ROOT, TMPDIR=str(tmp_path))
+    result = run("-c", OVERLAPPING_SIMULATORS, cwd=ROOT, TMPDIR=str(tmp_path))
     assert result.returncode == 0, result.stderr
     assert not list(tmp_path.iterdir())
 
 
-LATE = """
+FAILING_STORE = """
 import sys
 from pathlib import Path
 from botocore.exceptions import ClientError
@@ -109,12 +109,12 @@ with Simulator(state=Path(sys.argv[1])) as simulator:
 """
 
 
-def test_a_content_that_reaches_the_state_folder_only_at_the_end(tmp_path: Path) -> None:
-    result = run("-c", LATE, tmp_path / "state", cwd=ROOT)
+def test_content_that_reaches_the_state_folder_only_at_the_end(tmp_path: Path) -> None:
+    result = run("-c", FAILING_STORE, tmp_path / "state", cwd=ROOT)
     assert result.returncode == 0, result.stderr
 
 
-def test_a_closed_content_is_not_read() -> None:
+def test_closed_content_cannot_be_read() -> None:
     content = Content()
     content.write(b"x")
     content.close()
@@ -123,12 +123,12 @@ def test_a_closed_content_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("size", [100, SMALL + 100])
-def test_threads_that_read_a_content_do_not_disturb_each_other(client: Client, size: int) -> None:
-    content, written = Content(), os.urandom(size)
-    content.write(written)
+def test_threads_that_read_the_same_content_do_not_disturb_each_other(client: Client, size: int) -> None:
+    content, data = Content(), os.urandom(size)
+    content.write(data)
     content.seek(0)
-    first = content.read(10)
+    beginning = content.read(10)
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(content.read).result() == written
-    assert first + content.read(20) + content.read() == written
+        assert pool.submit(content.read).result() == data
+    assert beginning + content.read(20) + content.read() == data
     content.close()

@@ -1,4 +1,4 @@
-"""Jobs run scripts that import sagemaker_containers, which AWS's image contains, unchanged."""
+"""Jobs can run scripts that import sagemaker_containers, a package in AWS's image, without any change."""
 
 import importlib.util
 import json
@@ -65,17 +65,17 @@ def output_fn(prediction, accept):
 CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
 
 
-def test_it_is_only_for_jobs() -> None:
+def test_the_package_is_only_for_jobs() -> None:
     assert importlib.util.find_spec("sagemaker_containers") is None
 
 
-def test_a_response_of_its_worker(any_client: Client) -> None:
+def test_a_script_can_return_a_response_of_a_worker(any_client: Client) -> None:
     model = create_model(any_client, FEATURES)
     assert completed(any_client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
 
 
 # The first two requests arrive at the same time: one must wait until the other has initialized the application.
-AT_ONCE = """
+SIMULTANEOUS_REQUESTS = """
 import threading
 from sagemaker_containers.beta.framework import worker
 
@@ -91,7 +91,7 @@ threads = [threading.Thread(target=lambda: application.test_client().get("/ping"
 for thread in threads:
     thread.start()
 assert entered.acquire(timeout=30)
-assert not entered.acquire(timeout=0.5), "it was initialized by both"
+assert not entered.acquire(timeout=0.5), "both requests initialized the application"
 go_on.set()
 for thread in threads:
     thread.join()
@@ -99,18 +99,18 @@ assert calls == [1]
 """
 
 
-def test_its_worker_is_initialized_once(tmp_path: Path) -> None:
-    result = run("-c", AT_ONCE, cwd=tmp_path, PYTHONPATH=LIBRARY)
+def test_a_worker_is_initialized_once(tmp_path: Path) -> None:
+    result = run("-c", SIMULTANEOUS_REQUESTS, cwd=tmp_path, PYTHONPATH=LIBRARY)
     assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.slow
-def test_a_pipeline_with_such_scripts(client: Client) -> None:
+def test_an_inference_pipeline_of_scripts_that_import_the_package(client: Client) -> None:
     model = create_model(client, FEATURES, LABELS)
     assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"30.0\n70.0\n"]
 
 
-def test_attributes_of_the_environment(client: Client) -> None:
+def test_attributes_of_the_serving_environment(client: Client) -> None:
     script = """
 import json
 from sagemaker_containers.beta.framework import env, server
@@ -124,13 +124,13 @@ def model_fn(model_dir):
 def transform_fn(model, data, content_type, accept):
     return json.dumps(model)
 """
-    [answer] = completed(client, create_model(client, script), {"a": "1"}, **CSV)
-    module, model, code, *others = json.loads(answer)
+    [response] = completed(client, create_model(client, script), {"a": "1"}, **CSV)
+    module, model, code, *settings = json.loads(response)
     assert (module, Path(model).name, Path(code).name) == ("serve_me", "model", "code")
-    assert others == ["application/json", 1, "8080", "5004"]
+    assert settings == ["application/json", 1, "8080", "5004"]
 
 
-def test_names_that_its_successor_lacks(client: Client) -> None:
+def test_names_that_the_successor_of_the_package_lacks(client: Client) -> None:
     script = """
 import inspect, json
 from sagemaker_containers.beta.framework import errors, modules, params
@@ -144,8 +144,8 @@ def model_fn(model_dir):
 def transform_fn(model, data, content_type, accept):
     return json.dumps(model + list(inspect.signature(modules.import_module).parameters))
 """
-    [answer] = completed(client, create_model(client, script), {"a": "1,2"}, **CSV)
-    assert json.loads(answer) == [
+    [response] = completed(client, create_model(client, script), {"a": "1,2"}, **CSV)
+    assert json.loads(response) == [
         "SAGEMAKER_MODEL_SERVER_WORKERS",
         "SAGEMAKER_MODEL_SERVER_TIMEOUT",
         "SAGEMAKER_USE_NGINX",
@@ -155,7 +155,7 @@ def transform_fn(model, data, content_type, accept):
     ]
 
 
-def test_a_request_of_its_worker_is_a_dictionary(client: Client) -> None:
+def test_a_request_of_a_worker_is_a_dictionary(client: Client) -> None:
     script = """
 import json
 from sagemaker_containers.beta.framework import worker
@@ -173,8 +173,8 @@ def transform_fn(model, data, content_type, accept):
     assert items["content"] == data == request["content"] and items["data"] == data.encode()
     return json.dumps([items[name] for name in ("content_type", "content_length", "accept")] + [request.values["x"]])
 """
-    [answer] = completed(client, create_model(client, script), {"a": "1,2"}, **CSV)
-    assert json.loads(answer) == ["text/csv", 3, "application/json", "1"]
+    [response] = completed(client, create_model(client, script), {"a": "1,2"}, **CSV)
+    assert json.loads(response) == ["text/csv", 3, "application/json", "1"]
 
 
 @pytest.mark.slow
@@ -193,8 +193,8 @@ with warnings.catch_warnings(record=True) as caught:
     except (errors.ImportModuleError, errors.InstallModuleError) as error:
         print(repr(error)[:300])
     else:
-        raise AssertionError("it was not imported")
-assert "the argument cache of import_module has no effect" in [str(warning.message) for warning in caught]
+        raise AssertionError("the module was not imported")
+assert "the argument `cache` of import_module has no effect" in [str(warning.message) for warning in caught]
 """
     job = client.train(script)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
@@ -214,7 +214,7 @@ for job in (sagemaker_containers.training_env(), training_env()):
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
 
 
-def test_a_processing_job_with_a_path_of_its_own_imports_it(client: Client) -> None:
+def test_a_processing_job_that_sets_its_own_python_path_imports_the_package(client: Client) -> None:
     script = (
         "from sagemaker_containers.beta.framework import encoders\nassert encoders.encode([1], 'text/csv') == '1\\n'"
     )

@@ -15,7 +15,7 @@ from recore.simulator.resources.paging import sortable
 from recore.simulator.server import BUCKET, Simulator
 
 SCORES = ("-2.5", "0.5", "0.5", "10")
-METRIC = 'print("loss={value}")'
+METRIC_SCRIPT = 'print("loss={value}")'
 
 
 @pytest.fixture(scope="module")
@@ -27,26 +27,30 @@ def packages() -> Any:
 
 @pytest.fixture(scope="module")
 def versions(packages: Packages) -> list[str]:
-    """Return the ARNs of eleven versions in one group, the first four with descriptions, and of one in another."""
+    """Create eleven versions, the first four with scores, and one in another group; return the ARNs of the eleven."""
     group = packages.group()
-    created = []
+    arns = []
     for number in range(11):
         properties = {"score": SCORES[number], "a.b": f"v{number}"} if number < len(SCORES) else {"other": "x"}
         containers = [{"Image": f"image-{number}", "Environment": {"NUMBER": str(number)}}, {"Image": "last"}]
         specification = {"Containers": containers, "SupportedContentTypes": ["text/csv", f"text/{number}"]}
-        created.append(
+        arns.append(
             packages.version(group, CustomerMetadataProperties=properties, InferenceSpecification=specification)
         )
-    packages.approve(created[1], ApprovalDescription="good")
+    packages.approve(arns[1], ApprovalDescription="good")
     packages.version(packages.group())
-    return created
+    return arns
 
 
 @pytest.fixture(scope="module")
 def jobs(packages: Packages) -> list[str]:
     """Return the names of three training jobs with the rates 0.1, 0.7 and 3, and the losses 1.5, -1 and none."""
     client, names = packages.client, []
-    for rate, script in (("0.1", METRIC.format(value=1.5)), ("0.7", METRIC.format(value=-1)), ("3", "print()")):
+    for rate, script in (
+        ("0.1", METRIC_SCRIPT.format(value=1.5)),
+        ("0.7", METRIC_SCRIPT.format(value=-1)),
+        ("3", "print()"),
+    ):
         algorithm = {
             "TrainingImage": client.image,
             "TrainingInputMode": "File",
@@ -71,7 +75,7 @@ def jobs(packages: Packages) -> list[str]:
 
 
 def search(packages: Packages, resource: str = "ModelPackage", *filters: Any, **request: Any) -> list[str]:
-    """Return the ARNs or names of all results, in pages of 3. filters: (name, operator) or (name, operator, value)."""
+    """Return the ARNs or names of all results, in pages of 3. A filter has a name, an operator and possibly a value."""
     conditions = [condition(*item) for item in filters]
     if conditions:
         request["SearchExpression"] = {"Filters": conditions}
@@ -81,8 +85,8 @@ def search(packages: Packages, resource: str = "ModelPackage", *filters: Any, **
     return [item.get("TrainingJobName") or item[f"{resource}Arn"] for item in results]
 
 
-def condition(name: str, comparison: str | None = None, value: str | None = None) -> dict[str, str]:
-    members = {"Name": name, "Operator": comparison, "Value": value}
+def condition(name: str, operator: str | None = None, value: str | None = None) -> dict[str, str]:
+    members = {"Name": name, "Operator": operator, "Value": value}
     return {key: text for key, text in members.items() if text is not None}
 
 
@@ -120,7 +124,9 @@ def refusal(packages: Packages, **request: Any) -> str:
     ],
     ids=str,
 )
-def test_filters(packages: Packages, versions: list[str], filters: list[Any], expected: list[int]) -> None:
+def test_filters_select_versions(
+    packages: Packages, versions: list[str], filters: list[Any], expected: list[int]
+) -> None:
     group = versions[0].split("/")[1]
     filters = [*filters, ("ModelPackageGroupName", "Equals", group)]
     result = search(packages, "ModelPackage", *filters, SortBy="ModelPackageVersion", SortOrder="Ascending")
@@ -135,23 +141,23 @@ def test_filter_by_a_time_from_a_response(packages: Packages, versions: list[str
         )
 
 
-def test_expressions(packages: Packages, versions: list[str]) -> None:
+def test_nested_expressions(packages: Packages, versions: list[str]) -> None:
     def version(number: int) -> dict[str, Any]:
         return condition("ModelPackageVersion", "Equals", str(number))
 
     group = {"Filters": [condition("ModelPackageGroupName", "Equals", versions[0].split("/")[1])]}
     inner = {"Operator": "Or", "Filters": [version(1), version(4)], "SubExpressions": [{"Filters": [version(9)]}]}
-    both = {"SubExpressions": [group, inner]}
-    assert search(packages, SearchExpression=both, SortBy="ModelPackageVersion") == [
+    expression = {"SubExpressions": [group, inner]}
+    assert search(packages, SearchExpression=expression, SortBy="ModelPackageVersion") == [
         versions[8],
         versions[3],
         versions[0],
     ]
-    assert search(packages, SearchExpression=both | {"Filters": [version(4)]}) == [versions[3]]
+    assert search(packages, SearchExpression=expression | {"Filters": [version(4)]}) == [versions[3]]
     assert search(packages, SearchExpression={"Filters": [version(1), version(4)]}) == []
 
 
-def test_training_jobs(packages: Packages, jobs: list[str]) -> None:
+def test_training_jobs_are_filtered_and_sorted(packages: Packages, jobs: list[str]) -> None:
     for filters, expected in (
         ([("TrainingJobStatus", "Equals", "Completed")], [0, 1, 2]),
         ([("HyperParameters.rate", "LessThan", "0.5")], [0]),
@@ -174,11 +180,11 @@ def test_training_jobs(packages: Packages, jobs: list[str]) -> None:
         assert search(packages, "TrainingJob", *filters, SortOrder="Ascending") == [
             jobs[index] for index in expected
         ], filters
-    by_metric = search(packages, "TrainingJob", SortBy="Metrics.loss", SortOrder="Ascending")
-    assert by_metric == [jobs[2], jobs[1], jobs[0]]
+    names = search(packages, "TrainingJob", SortBy="Metrics.loss", SortOrder="Ascending")
+    assert names == [jobs[2], jobs[1], jobs[0]]
     assert search(packages, "TrainingJob", SortBy="Metrics.loss") == [jobs[0], jobs[1], jobs[2]]
     assert search(packages, "TrainingJob", SortBy="TrainingJobName") == sorted(jobs, reverse=True)
-    assert search(packages, "TrainingJob") == jobs[::-1]  # the last modified comes first
+    assert search(packages, "TrainingJob") == jobs[::-1]  # the most recently modified job comes first
 
 
 def test_nested_filters_hold_for_one_item(packages: Packages, jobs: list[str]) -> None:
@@ -197,15 +203,15 @@ def test_nested_filters_hold_for_one_item(packages: Packages, jobs: list[str]) -
 def test_a_result_is_the_resource_with_its_tags(packages: Packages, jobs: list[str]) -> None:
     expression = {"Filters": [condition("TrainingJobName", "Equals", jobs[0])]}
     [result] = packages.sagemaker.search(Resource="TrainingJob", SearchExpression=expression)["Results"]
-    described = packages.sagemaker.describe_training_job(TrainingJobName=jobs[0])
+    description = packages.sagemaker.describe_training_job(TrainingJobName=jobs[0])
     tags = {"Tags": [{"Key": "team.name", "Value": "team-0.1"}]}
     assert result == {
-        "TrainingJob": {name: value for name, value in described.items() if name in result["TrainingJob"]} | tags
+        "TrainingJob": {name: value for name, value in description.items() if name in result["TrainingJob"]} | tags
     }
     assert result["TrainingJob"].keys() > {"SecondaryStatusTransitions", "FinalMetricDataList", "ModelArtifacts"}
 
 
-def test_groups(packages: Packages) -> None:
+def test_groups_are_found_by_their_tags(packages: Packages) -> None:
     word = f"team-{next(numbers)}"
     groups = [packages.group(Tags=[{"Key": "team", "Value": word}]) for _ in range(2)]
     arns = [f"arn:aws:sagemaker:us-east-1:123456789012:model-package-group/{name}" for name in groups]
@@ -217,7 +223,7 @@ def test_groups(packages: Packages) -> None:
     assert search(packages, "Endpoint") == []
 
 
-def test_pipelines_and_their_executions(packages: Packages) -> None:
+def test_pipelines_and_their_executions_are_found(packages: Packages) -> None:
     pipelines = Pipelines(packages.client)
     name = pipelines.create(model("M"))
     executions = [pipelines.start(name) for _ in range(2)]
@@ -225,13 +231,13 @@ def test_pipelines_and_their_executions(packages: Packages) -> None:
         pipelines.wait(execution)
     pipeline = pipelines.describe(executions[0])["PipelineArn"]
     assert search(packages, "Pipeline", ("PipelineName", "Equals", name)) == [pipeline]
-    ended = [("PipelineArn", "Equals", pipeline), ("PipelineExecutionStatus", "Equals", "Succeeded")]
-    assert search(packages, "PipelineExecution", *ended, SortBy="CreationTime") == executions[::-1]
+    filters = [("PipelineArn", "Equals", pipeline), ("PipelineExecutionStatus", "Equals", "Succeeded")]
+    assert search(packages, "PipelineExecution", *filters, SortBy="CreationTime") == executions[::-1]
     assert search(packages, "PipelineExecution", ("PipelineExecutionStatus", "Equals", "Failed")) == []
 
 
 def test_a_search_for_model_cards_finds_none(packages: Packages) -> None:
-    """Version 2 of the SDK asks whether a model package has a model card."""
+    """The search is accepted, because version 2 of the SDK asks whether a model package has a model card."""
     assert search(packages, "ModelCard", ("ModelCardName", "Contains", "a")) == []
     assert "does not have the property" in refusal(
         packages, Resource="ModelCard", SearchExpression={"Filters": [condition("Nothing", "Exists")]}
@@ -239,7 +245,7 @@ def test_a_search_for_model_cards_finds_none(packages: Packages) -> None:
 
 
 def test_pages_sorted_by_long_texts(packages: Packages) -> None:
-    """A NextToken may have at most 8,192 characters."""
+    """All pages are returned, although a NextToken may have at most 8,192 characters."""
     group, text = packages.group(), "\u77f3" * 1023
     versions = [packages.version(group, ModelPackageDescription=text) for _ in range(7)]
     results = search(
@@ -304,14 +310,14 @@ def test_expressions_that_are_refused(packages: Packages) -> None:
     assert "usage limit of 1" in reason(Filters=[contains], SubExpressions=[{"Filters": [contains]}])
     assert "at most 50" in reason(SubExpressions=[{"Filters": [exists] * 18}] * 3)
     assert "at least one filter" in reason(Filters=[exists], SubExpressions=[{}])
-    deep: dict[str, Any] = {"Filters": [exists]}
+    deep_expression: dict[str, Any] = {"Filters": [exists]}
     for _ in range(20):
-        deep = {"SubExpressions": [deep]}
-    packages.sagemaker.search(Resource="ModelPackage", SearchExpression=deep)
+        deep_expression = {"SubExpressions": [deep_expression]}
+    packages.sagemaker.search(Resource="ModelPackage", SearchExpression=deep_expression)
 
 
 @given(st.lists(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False), max_size=8))
-def test_numbers_sort_as_their_texts(values: list[float]) -> None:
+def test_sortable_texts_have_the_order_of_their_numbers(values: list[float]) -> None:
     texts = [sortable(value) for value in sorted(values)]
     assert texts == sorted(texts)
-    assert all((sortable(one) == sortable(other)) == (float(one) == float(other)) for one in values for other in values)
+    assert all((sortable(a) == sortable(b)) == (float(a) == float(b)) for a in values for b in values)

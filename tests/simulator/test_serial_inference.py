@@ -24,13 +24,13 @@ from support.simulator_client import Client
 
 from recore.simulator.server import ROLE_ARN, Simulator
 
-RECORDED = Path(__file__).parent / "recorded"
-RUN = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.tar.gz\npython3 features.py "$@"\n'
+RECORDINGS = Path(__file__).parent / "recorded"
+RUNPROC_SCRIPT = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.tar.gz\npython3 features.py "$@"\n'
 
 
 @dataclass(frozen=True)
 class Recording:
-    """The names in a notebook. cached: steps whose CacheConfig is enabled. image: the image that replaces PyTorch's."""
+    """The names in a notebook. cached_steps: those with a CacheConfig. image: the image that replaces PyTorch's."""
 
     file: str
     pipeline: str
@@ -38,11 +38,11 @@ class Recording:
     prefix: str
     group: str
     model: str
-    cached: tuple[str, ...]
+    cached_steps: tuple[str, ...]
     image: str | None = None
 
     def definition(self) -> str:
-        text = (RECORDED / self.file).read_text("utf-8")
+        text = (RECORDINGS / self.file).read_text("utf-8")
         return re.sub(r"[\w.-]+/pytorch-(training|inference):[\w.-]+", self.image, text) if self.image else text
 
 
@@ -53,7 +53,7 @@ SKLEARN = Recording(
     prefix="serial-inference-pipeline",
     group="PipelineSKLearnModelPackageGroup",
     model="PipelineModelCreation",
-    cached=("PreprocessData",),
+    cached_steps=("PreprocessData",),
 )
 PYTORCH = Recording(
     "pytorch-demo.json",
@@ -62,14 +62,14 @@ PYTORCH = Recording(
     prefix="pipeline-pytorch-example",
     group="PipelinePyTorchPackageGroup",
     model="PyTorch",
-    cached=("PreprocessData", "TrainPyTorchModel"),
+    cached_steps=("PreprocessData", "TrainPyTorchModel"),
 )
 PYTORCH_REPLACED = replace(
     PYTORCH, image="683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 )
 
 
-def create(client: Client, recording: Recording) -> None:
+def create_pipeline(client: Client, recording: Recording) -> None:
     """Upload the files that the definition refers to, and create the pipeline twice, as `upsert` does."""
     definition = recording.definition()
     client.s3.create_bucket(Bucket=recording.bucket)
@@ -77,21 +77,21 @@ def create(client: Client, recording: Recording) -> None:
     scripts = {"_repack_script_launcher.sh": LAUNCHER, "_repack_model.py": REPACK}
     sources = archive_of(**scripts, **{"features.py": FEATURES, "model.py": MODEL})
     for key in re.findall(rf's3://{recording.bucket}/([^"\\]+/(?:sourcedir\.tar\.gz|runproc\.sh))', definition):
-        objects[key] = RUN if key.endswith(".sh") else sources
+        objects[key] = RUNPROC_SCRIPT if key.endswith(".sh") else sources
     assert len(objects) == 8
     for key, body in objects.items():
         client.s3.put_object(Bucket=recording.bucket, Key=key, Body=body)
     request = {"PipelineName": recording.pipeline, "RoleArn": ROLE_ARN, "PipelineDefinition": definition}
     client.sagemaker.create_pipeline(**request, ClientRequestToken="first-request-of-the-notebook-000000")
-    with pytest.raises(ClientError, match="already exists") as refused:
+    with pytest.raises(ClientError, match="already exists") as caught:
         client.sagemaker.create_pipeline(**request, ClientRequestToken="second-request-of-the-notebook-00000")
-    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
     client.sagemaker.update_pipeline(**request)
-    described = client.sagemaker.describe_pipeline(PipelineName=recording.pipeline)["PipelineDefinition"]
-    assert json.loads(described) == json.loads(definition)
+    stored_definition = client.sagemaker.describe_pipeline(PipelineName=recording.pipeline)["PipelineDefinition"]
+    assert json.loads(stored_definition) == json.loads(definition)
 
 
-def execute(client: Client, recording: Recording) -> tuple[str, dict[str, Any]]:
+def run_execution(client: Client, recording: Recording) -> tuple[str, dict[str, Any]]:
     """Run an execution to its end; return its ARN and its steps by name."""
     arn = client.sagemaker.start_pipeline_execution(PipelineName=recording.pipeline)["PipelineExecutionArn"]
     deadline = time.monotonic() + 300
@@ -121,8 +121,8 @@ def client() -> Iterator[Client]:
     ],
 )
 def test_the_requests_of_a_notebook(client: Client, recording: Recording) -> None:
-    create(client, recording)
-    first, steps = execute(client, recording)
+    create_pipeline(client, recording)
+    first, steps = run_execution(client, recording)
     assert len(steps) == len(json.loads(recording.definition())["Steps"])
     assert not any("CacheHitResult" in step for step in steps.values())
 
@@ -155,9 +155,9 @@ def test_the_requests_of_a_notebook(client: Client, recording: Recording) -> Non
     )
     job = client.wait("TransformJob", name, 180)
     assert job["TransformJobStatus"] == "Completed", job
-    inputs, joined = client.get(f"{uri}/test/test.csv"), client.get(f"{uri}/batch-transform/output/test.csv.out")
-    check_joined(inputs.decode(), joined.decode())
+    inputs, results = client.get(f"{uri}/test/test.csv"), client.get(f"{uri}/batch-transform/output/test.csv.out")
+    check_joined(inputs.decode(), results.decode())
 
-    _, second_steps = execute(client, recording)
+    _, second_steps = run_execution(client, recording)
     hits = {name: step["CacheHitResult"] for name, step in second_steps.items() if "CacheHitResult" in step}
-    assert hits == {name: {"SourcePipelineExecutionArn": first} for name in recording.cached}
+    assert hits == {name: {"SourcePipelineExecutionArn": first} for name in recording.cached_steps}

@@ -14,7 +14,7 @@ from recore.simulator.compute.servers import chain
 
 MIB = 1 << 20
 # A script that takes up space in a folder and then waits.
-WRITING = """
+WRITING_SCRIPT = """
 import os, sys, time
 
 def model_fn(model_dir):
@@ -24,7 +24,7 @@ def model_fn(model_dir):
     os.posix_fallocate(file, 0, {size})
     time.sleep(600)
 """
-FORKING = """
+FORKING_SCRIPT = """
 import os, time
 
 def model_fn(model_dir):
@@ -33,7 +33,7 @@ def model_fn(model_dir):
     time.sleep(60)
 """
 # A script that ends its process without a message when it gets a request.
-ENDING = """
+ENDING_SCRIPT = """
 import os, signal, time
 
 def model_fn(model_dir):
@@ -50,14 +50,14 @@ def transform_fn(model, data, content_type, accept):
 def is_over(folders: list[Path], volume: int) -> bool:
     """Return whether the first complete count of the folders' files exceeds the volume's size."""
     use, results = DiskUse([str(folder) for folder in folders], volume), []
-    counts = []
+    states = []
 
-    def counted() -> bool:
+    def is_counted() -> bool:
         results.append(use.is_over([]))
-        counts.append(use._counting is not None)
-        return results[-1] or counts[-2:] == [True, False]
+        states.append(use._counting is not None)
+        return results[-1] or states[-2:] == [True, False]
 
-    wait_until(counted)
+    wait_until(is_counted)
     return results[-1]
 
 
@@ -79,10 +79,10 @@ def any_endpoints(any_client: Client):
     endpoints.delete_all()
 
 
-def failure_of(endpoints: Endpoints, model: str, **members: int) -> str:
-    described = endpoints.settle(endpoints.create(endpoints.config(variant(model, **members)), wait=False))
-    assert described["EndpointStatus"] == "Failed"
-    return described["FailureReason"]
+def failure_reason(endpoints: Endpoints, model: str, **members: int) -> str:
+    description = endpoints.settle(endpoints.create(endpoints.config(variant(model, **members)), wait=False))
+    assert description["EndpointStatus"] == "Failed"
+    return description["FailureReason"]
 
 
 @pytest.mark.parametrize("folder", ["sockets", "model", "temporary"])
@@ -90,20 +90,24 @@ def test_an_endpoint_without_a_volume_size_has_a_limit(
     any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
-    reason = failure_of(any_endpoints, any_endpoints.model(WRITING.format(place=folder, size=100 * MIB)))
+    reason = failure_reason(any_endpoints, any_endpoints.model(WRITING_SCRIPT.format(place=folder, size=100 * MIB)))
     expected = "No space left on device: the model needs more than VolumeSizeInGB, 0"
     assert reason == f"Production variant one did not pass the ping health check: {expected}"
 
 
 def test_the_folder_of_the_socket_is_on_the_volume_of_an_endpoint(any_endpoints: Endpoints) -> None:
-    model = any_endpoints.model(WRITING.format(place="sockets", size=1200 * MIB))
-    assert failure_of(any_endpoints, model, VolumeSizeInGB=1).endswith("the model needs more than VolumeSizeInGB, 1")
+    model = any_endpoints.model(WRITING_SCRIPT.format(place="sockets", size=1200 * MIB))
+    assert failure_reason(any_endpoints, model, VolumeSizeInGB=1).endswith(
+        "the model needs more than VolumeSizeInGB, 1"
+    )
 
 
 def test_the_containers_of_a_model_share_the_volume(any_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each container writes less than the available space."""
     monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
-    model = create_model(any_client, *(WRITING.format(place=folder, size=40 * MIB) for folder in ("model", "sockets")))
+    model = create_model(
+        any_client, *(WRITING_SCRIPT.format(place=folder, size=40 * MIB) for folder in ("model", "sockets"))
+    )
     job, _ = transform(any_client, model, {"a": "1"})
     reason = "No space left on device: the model needs more than VolumeSizeInGB, 0"
     assert (job["TransformJobStatus"], job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
@@ -111,23 +115,23 @@ def test_the_containers_of_a_model_share_the_volume(any_client: Client, monkeypa
 
 def test_an_endpoint_that_starts_too_many_processes(any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "PROCESSES", 30)
-    reason = failure_of(any_endpoints, any_endpoints.model(FORKING))
+    reason = failure_reason(any_endpoints, any_endpoints.model(FORKING_SCRIPT))
     assert reason.endswith("health check: The model's server started more processes than allowed")
 
 
-def test_servers_that_end_again_and_again(client: Client) -> None:
-    """The reason for each failure does not repeat that of the previous failure."""
+def test_servers_that_end_repeatedly(client: Client) -> None:
+    """The message about each restart does not contain the previous message."""
     endpoints = Endpoints(client)
-    name = endpoints.create(endpoints.config(variant(endpoints.model(ENDING))))
+    name = endpoints.create(endpoints.config(variant(endpoints.model(ENDING_SCRIPT))))
     with pytest.raises(endpoints.runtime.exceptions.ModelError):  # an invocation whose server ends is repeated once
         endpoints.invoke(name, "end", ContentType="text/csv")
-    wait_until(lambda: len(restarts(client, name)) == 2)
-    restart_message = "The servers ended and are being restarted. "
-    assert {message.count(restart_message) for message in restarts(client, name)} == {1}
+    wait_until(lambda: len(restart_messages(client, name)) == 2)
+    phrase = "The servers ended and are being restarted. "
+    assert {message.count(phrase) for message in restart_messages(client, name)} == {1}
     endpoints.delete(name)
 
 
-def restarts(client: Client, endpoint: str) -> list[str]:
+def restart_messages(client: Client, endpoint: str) -> list[str]:
     group = f"/aws/sagemaker/Endpoints/{endpoint}"
     streams = client.logs.describe_log_streams(logGroupName=group)["logStreams"]
     events = client.logs.get_log_events(logGroupName=group, logStreamName=streams[0]["logStreamName"])["events"]

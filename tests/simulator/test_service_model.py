@@ -1,4 +1,4 @@
-"""Requests and responses according to the service model: the values that are read or refused, and the messages."""
+"""Requests and responses are checked against the service model: accepted values, and error messages."""
 
 import datetime
 import json
@@ -30,8 +30,8 @@ def test_every_pattern_of_the_service_model_compiles() -> None:
     shapes = [sagemaker_model().shape_for(name) for name in sagemaker_model().shape_names]
     patterns = {shape.metadata["pattern"] for shape in shapes if "pattern" in shape.metadata}
     compiled = [service_model._pattern(pattern) for pattern in patterns]
-    matched = [any(pattern.fullmatch(text, timeout=5) for text in KNOWN) for pattern in compiled]
-    assert sum(matched) > len(patterns) / 2 > 100
+    matches = [any(pattern.fullmatch(text, timeout=5) for text in KNOWN) for pattern in compiled]
+    assert sum(matches) > len(patterns) / 2 > 100
 
 
 def model_of(**members: dict[str, Any]) -> OperationModel:
@@ -45,7 +45,7 @@ STRING, NUMBER = {"type": "string"}, {"type": "integer"}
 
 
 @pytest.mark.parametrize(
-    ("shape", "good", "bad"),
+    ("shape", "good_values", "bad_values"),
     [
         (STRING | {"min": 2, "max": 3}, ["ab", "abc", "éé", "😀😀😀"], ["a", "abcd", "", 1, True, [], {}]),
         (STRING | {"pattern": "[a-z]+"}, ["a"], ["A", "", "a\n", "a1"]),
@@ -73,13 +73,13 @@ STRING, NUMBER = {"type": "string"}, {"type": "integer"}
     ],
     ids=str,
 )
-def test_bounds_of_shapes(shape: dict[str, Any], good: list[Any], bad: list[Any]) -> None:
+def test_bounds_of_shapes(shape: dict[str, Any], good_values: list[Any], bad_values: list[Any]) -> None:
     operation = model_of(X=shape, Text=STRING | {"max": 3})
     assert read_request(operation, {"X": None}) == {}
-    for value in good:
-        (read,) = read_request(operation, {"X": value}).values()
-        assert (read.timestamp() if isinstance(read, datetime.datetime) else read) == value
-    for value in bad:
+    for value in good_values:
+        (result,) = read_request(operation, {"X": value}).values()
+        assert (result.timestamp() if isinstance(result, datetime.datetime) else result) == value
+    for value in bad_values:
         with pytest.raises(ServiceError) as caught:
             read_request(operation, {"X": value})
         assert caught.value.code == "ValidationException", value
@@ -114,7 +114,7 @@ def test_slow_patterns_stop_at_the_time_limit(pattern: str, monkeypatch: pytest.
         read_request(operation, {"X": ["https://" + "a" * 60 + "!"] * 1000 + ["a" * 60 + "!"] * 1000})
 
 
-def test_answers_have_only_members_of_the_shape_and_json_values() -> None:
+def test_responses_have_only_members_of_the_shape_and_json_values() -> None:
     shape = operation_model("DescribeTrainingJob").output_shape
     record = {
         "TrainingJobName": "x",
@@ -134,21 +134,21 @@ def as_json(value: Any) -> Any:
     return pytest.approx(value.timestamp(), abs=1e-3) if isinstance(value, datetime.datetime) else value
 
 
-def without_nones(shape: Shape | None, value: Any) -> Any:
-    """Return a request without the members that are None, which JSON's null omits."""
+def without_nulls(shape: Shape | None, value: Any) -> Any:
+    """Return a request without the members that are None, because a null in JSON means that the member is absent."""
     if shape is not None and shape.type_name == "structure":
         members = {name: item for name, item in value.items() if item is not None}
-        return {name: without_nones(shape.members[name], item) for name, item in members.items()}
+        return {name: without_nulls(shape.members[name], item) for name, item in members.items()}
     if shape is not None and shape.type_name == "list":
-        return [without_nones(shape.member, item) for item in value]
+        return [without_nulls(shape.member, item) for item in value]
     if shape is not None and shape.type_name == "map":
-        return {key: without_nones(shape.value, item) for key, item in value.items()}
+        return {key: without_nulls(shape.value, item) for key, item in value.items()}
     return value
 
 
-def assert_read(operation: OperationModel, document: Any) -> None:
+def assert_read_as_sent(operation: OperationModel, document: Any) -> None:
     """Check that a request is read as it was sent, or as an empty document if the operation has no members."""
-    expected = without_nones(operation.input_shape, document) if operation.input_shape else {}
+    expected = without_nulls(operation.input_shape, document) if operation.input_shape else {}
     assert expected == as_json(read_request(operation, document))
 
 
@@ -156,12 +156,12 @@ def assert_read(operation: OperationModel, document: Any) -> None:
 @given(st.data())
 def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
-    assert_read(operation, json.loads(json.dumps(data.draw(valid(operation.input_shape)))))
+    assert_read_as_sent(operation, json.loads(json.dumps(data.draw(valid(operation.input_shape)))))
 
 
 @examples(75)
 @given(st.data())
-def test_requests_with_one_change_are_refused_or_valid_still(data: st.DataObject) -> None:
+def test_requests_with_one_change_are_refused_or_still_valid(data: st.DataObject) -> None:
     """A request with one change is read as sent if it is still valid; otherwise the message names the invalid part."""
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
     document = data.draw(valid(operation.input_shape).flatmap(modified) | ANYTHING)
@@ -171,18 +171,18 @@ def test_requests_with_one_change_are_refused_or_valid_still(data: st.DataObject
         assert error.code in ("ValidationException", "SerializationException")  # noqa: PT017
         assert str(error)  # noqa: PT017
     else:
-        assert_read(operation, document)
+        assert_read_as_sent(operation, document)
 
 
 @examples(100)
 @given(st.data())
 def test_an_unknown_member_is_refused(data: st.DataObject) -> None:
-    operation = operation_model(data.draw(st.sampled_from([name for name in OPERATIONS if takes_members(name)])))
+    operation = operation_model(data.draw(st.sampled_from([name for name in OPERATIONS if has_members(name)])))
     document = data.draw(valid(operation.input_shape))
     with pytest.raises(ServiceError, match="Unknown parameter 'Unknown'"):
         read_request(operation, document | {"Unknown": data.draw(st.text() | st.none() | st.integers())})
 
 
-def takes_members(name: str) -> bool:
+def has_members(name: str) -> bool:
     shape = operation_model(name).input_shape
     return shape is not None and bool(shape.members)

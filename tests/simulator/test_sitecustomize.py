@@ -1,4 +1,4 @@
-"""The module sitecustomize, which the simulator's variables put on PYTHONPATH, in users' Python programs."""
+"""Effects of the module sitecustomize, which the simulator's variables put on PYTHONPATH, on users' Python programs."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from support.simulator_client import Client
 from recore.simulator.server import CLIENTS
 
 # Like the SDK, this program uses explicit regional addresses.
-IDENTITY = """
+IDENTITY_PROGRAM = """
 import boto3
 for address in {addresses}:
     client = boto3.Session().client("sts", endpoint_url=address)
@@ -21,7 +21,7 @@ for address in {addresses}:
         identity = client.get_caller_identity()
         print(identity["Account"], identity["Arn"])
 """
-STS = "https://sts.us-east-1.amazonaws.com"
+STS_ADDRESS = "https://sts.us-east-1.amazonaws.com"
 
 
 def run_program(text: str, **variables: str) -> tuple[list[str], str]:
@@ -34,8 +34,8 @@ def run_program(text: str, **variables: str) -> tuple[list[str], str]:
 
 
 def test_explicit_addresses_of_aws_lead_to_the_simulator(client: Client) -> None:
-    addresses = [STS, f"{STS}/", "https://sts.amazonaws.com", "https://sts.cn-north-1.amazonaws.com.cn"]
-    lines, _ = run_program(IDENTITY.format(addresses=addresses), **client.simulator.variables())
+    addresses = [STS_ADDRESS, f"{STS_ADDRESS}/", "https://sts.amazonaws.com", "https://sts.cn-north-1.amazonaws.com.cn"]
+    lines, _ = run_program(IDENTITY_PROGRAM.format(addresses=addresses), **client.simulator.variables())
     role = "arn:aws:sts::123456789012:assumed-role/SageMakerRole/simulate"
     assert lines == [client.simulator.endpoint, f"123456789012 {role}"] * 4
 
@@ -43,17 +43,17 @@ def test_explicit_addresses_of_aws_lead_to_the_simulator(client: Client) -> None
 def test_other_addresses_and_services_are_left_alone(client: Client) -> None:
     text = f"""
 import boto3
-for service, address in (("sts", "https://sts.example.com"), ("sts", None), ("iam", "{STS}")):
+for service, address in (("sts", "https://sts.example.com"), ("sts", None), ("iam", "{STS_ADDRESS}")):
     print(boto3.client(service, endpoint_url=address).meta.endpoint_url)
 """
     lines, _ = run_program(text, **client.simulator.variables())
-    assert lines == ["https://sts.example.com", client.simulator.endpoint, STS]
+    assert lines == ["https://sts.example.com", client.simulator.endpoint, STS_ADDRESS]
 
 
 def test_without_an_endpoint_nothing_is_redirected() -> None:
     variables = {"PYTHONPATH": str(CLIENTS), "AWS_DEFAULT_REGION": "us-east-1"}
-    lines, _ = run_program(IDENTITY.format(addresses=[STS]), **variables)
-    assert lines == [STS]
+    lines, _ = run_program(IDENTITY_PROGRAM.format(addresses=[STS_ADDRESS]), **variables)
+    assert lines == [STS_ADDRESS]
 
 
 def test_an_existing_sitecustomize_is_executed(tmp_path: Path) -> None:
@@ -65,14 +65,14 @@ def test_an_existing_sitecustomize_is_executed(tmp_path: Path) -> None:
     assert errors == ""
 
 
-def test_a_failing_sitecustomize_is_reported_as_by_python(tmp_path: Path) -> None:
+def test_a_failing_sitecustomize_is_reported_as_python_does(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("raise LookupError('theirs')\n")
-    reported = [
+    results = [
         run_program("print('started')", PYTHONPATH=os.pathsep.join(folders))
         for folders in ([str(tmp_path)], [str(CLIENTS), str(tmp_path)])
     ]
-    assert reported[0] == reported[1]
-    assert "LookupError: theirs" in reported[0][1]
+    assert results[0] == results[1]
+    assert "LookupError: theirs" in results[0][1]
 
 
 def test_the_variables_keep_the_callers_path(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from support.state import running, stored_objects
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 from recore.simulator.state.s3_folder import State
 
-LARGE = b"large " * 20_000
+LARGE_BODY = b"large " * 20_000
 MODEL = {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": {"Image": IMAGE}}
 CLUSTER = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
 
@@ -92,8 +92,8 @@ def test_a_state_touches_its_folder_only_while_it_is_open(tmp_path: Path) -> Non
 
 
 def test_a_failed_start_does_not_lock_the_folder(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
         with pytest.raises(OSError, match="Address already in use"), Simulator(port, state=tmp_path):
             pass
     with Simulator(state=tmp_path):
@@ -118,28 +118,28 @@ def replace_the_database(folder: Path) -> None:
     (folder / "state.sqlite").write_text("notes of mine\n" * 100)
 
 
-def delete_a_content(folder: Path) -> None:
+def delete_a_content_file(folder: Path) -> None:
     next((folder / "s3").iterdir()).unlink()
 
 
-def cut_off_a_content(folder: Path) -> None:
+def cut_off_a_content_file(folder: Path) -> None:
     os.truncate(next((folder / "s3").iterdir()), 10)
 
 
-UNUSABLE = {
+UNUSABLE_FOLDERS = {
     make_earlier_layout: ("{folder}/records: it was written by an earlier version of recore", "or another folder"),
     delete_the_database: ("{folder}/state.sqlite is missing", "restore it from a backup"),
     cut_off_the_database: ("{folder}/state.sqlite: it is damaged", "restore it from a backup, or use another folder"),
     replace_the_database: ("{folder}/state.sqlite: it is damaged or not", "or use another folder"),
-    delete_a_content: ("{folder}/s3/", "large could not be read (No such file or directory): restore the folder"),
-    cut_off_a_content: ("{folder}/s3/", "large has 10 of 120000 bytes: restore the folder"),
+    delete_a_content_file: ("{folder}/s3/", "large could not be read (No such file or directory): restore the folder"),
+    cut_off_a_content_file: ("{folder}/s3/", "large has 10 of 120000 bytes: restore the folder"),
 }
 
 
-def command_fails(folder: Path, *before: object) -> str:
+def error_line(folder: Path, *prefix: object) -> str:
     """Run `recore simulate` with a state folder, which must fail with one line, and return that line."""
     command = [
-        *map(str, before),
+        *map(str, prefix),
         sys.executable,
         "-m",
         "recore",
@@ -155,23 +155,23 @@ def command_fails(folder: Path, *before: object) -> str:
     return result.stderr
 
 
-@pytest.mark.parametrize("make_unusable", UNUSABLE, ids=lambda function: function.__name__)
+@pytest.mark.parametrize("make_unusable", UNUSABLE_FOLDERS, ids=lambda function: function.__name__)
 def test_an_unusable_folder_is_reported_in_one_line_and_not_changed(
     make_unusable: Callable[[Path], None], tmp_path: Path
 ) -> None:
     if make_unusable is not make_earlier_layout:
         with Simulator(state=tmp_path, isolation="off") as simulator:
-            simulator.client("s3").put_object(Bucket=BUCKET, Key="large", Body=LARGE)
+            simulator.client("s3").put_object(Bucket=BUCKET, Key="large", Body=LARGE_BODY)
     make_unusable(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    line = command_fails(tmp_path)
-    for part in UNUSABLE[make_unusable]:
+    line = error_line(tmp_path)
+    for part in UNUSABLE_FOLDERS[make_unusable]:
         assert part.format(folder=tmp_path) in line
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert after.items() >= before.items()
 
 
-def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file: the folder could not be used"), State(tmp_path / "file"):
         pass
@@ -179,11 +179,11 @@ def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
 
 @needs_sandbox
 @pytest.mark.parametrize("used_before", [False, True])
-def test_a_folder_that_may_not_be_written(used_before: bool, tmp_path: Path) -> None:
+def test_a_read_only_folder_is_reported(used_before: bool, tmp_path: Path) -> None:
     if used_before:
         with State(tmp_path):
             pass
-    line = command_fails(tmp_path, "bwrap", "--dev-bind", "/", "/", "--ro-bind", tmp_path, tmp_path)
+    line = error_line(tmp_path, "bwrap", "--dev-bind", "/", "/", "--ro-bind", tmp_path, tmp_path)
     assert f"{tmp_path}: the folder could not be used (Read-only file system)" in line
     assert "allow this user to write to it, or use another folder" in line
 
@@ -228,11 +228,23 @@ with Simulator(state=folder, isolation="off") as simulator:
 
 @needs_sandbox
 def test_a_full_disk_refuses_new_data_and_keeps_the_rest(tmp_path: Path) -> None:
-    small = tmp_path / "small"
-    small.mkdir()
-    command = ["bwrap", "--dev-bind", "/", "/", "--size", "2000000", "--tmpfs", small, sys.executable, "-c", FULL_DISK]
+    small_disk = tmp_path / "small"
+    small_disk.mkdir()
+    command = [
+        "bwrap",
+        "--dev-bind",
+        "/",
+        "/",
+        "--size",
+        "2000000",
+        "--tmpfs",
+        small_disk,
+        sys.executable,
+        "-c",
+        FULL_DISK,
+    ]
     result = subprocess.run(
-        [*map(str, command), str(small / "state"), str(tmp_path / "copied")],
+        [*map(str, command), str(small_disk / "state"), str(tmp_path / "copied")],
         cwd=ROOT,
         env=environment(),
         capture_output=True,
@@ -240,14 +252,14 @@ def test_a_full_disk_refuses_new_data_and_keeps_the_rest(tmp_path: Path) -> None
         timeout=120,
     )
     assert result.returncode == 0, result.stderr
-    acknowledged = {str(number): str(number).encode() for number in eval(result.stdout)}
-    assert len(acknowledged) > 5
+    acknowledged_objects = {str(number): str(number).encode() for number in eval(result.stdout)}
+    assert len(acknowledged_objects) > 5
     with running("--state", tmp_path / "copied") as simulator:
         s3 = simulator.client("s3")
         assert s3.get_object(Bucket=BUCKET, Key="overwritten")["Body"].read() == b"1"
-        for key, body in acknowledged.items():
+        for key, body in acknowledged_objects.items():
             assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().startswith(body)
-        s3.put_object(Bucket=BUCKET, Key="overwritten", Body=LARGE)
-    stored = stored_objects(tmp_path / "copied")[BUCKET]
-    assert stored.keys() == {"first", "overwritten", *acknowledged}
-    assert stored["overwritten"] == LARGE
+        s3.put_object(Bucket=BUCKET, Key="overwritten", Body=LARGE_BODY)
+    objects = stored_objects(tmp_path / "copied")[BUCKET]
+    assert objects.keys() == {"first", "overwritten", *acknowledged_objects}
+    assert objects["overwritten"] == LARGE_BODY

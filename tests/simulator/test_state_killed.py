@@ -1,4 +1,4 @@
-"""A simulator is killed at a random moment under load: everything that it acknowledged is there at the next start.
+"""A simulator is killed at a random moment under load: everything that it acknowledged exists after the next start.
 
 The moment differs from run to run even with the same seed.
 """
@@ -24,68 +24,68 @@ from recore.simulator.server import BUCKET, ROLE_ARN
 KILLS = max(10, TIMES)
 OBJECT, MODEL, JOB = "object", "model", "job"
 Key = tuple[str, str]
-KILLED = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
-ONCE = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=30)
+KILL_ERRORS = (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError)
+NO_RETRIES = botocore.config.Config(retries={"total_max_attempts": 1}, read_timeout=30)
 
 
 class Load:
-    """A client that changes its own resources and knows each one's possible values: one, or two during a request."""
+    """A client that changes its own resources and knows the possible values of each: one, or two during a request."""
 
     def __init__(self, number: int):
         self.number = number
         self.random = generator(f"load {number}")
-        self.may_be: dict[Key, set[bytes | None]] = {}
-        self.acknowledged = 0
+        self.possible_values: dict[Key, set[bytes | None]] = {}
+        self.acknowledged_count = 0
         self.jobs = 0
 
     def run(self, simulator: SimulatorProcess) -> None:
         """Send requests until one of them is not answered."""
-        self.s3, self.sagemaker = (simulator.client(service, config=ONCE) for service in ("s3", "sagemaker"))
-        self.jobs_left = 2
-        with contextlib.suppress(*KILLED):
+        self.s3, self.sagemaker = (simulator.client(service, config=NO_RETRIES) for service in ("s3", "sagemaker"))
+        self.remaining_jobs = 2
+        with contextlib.suppress(*KILL_ERRORS):
             while True:
                 self._step()
 
     def check(self, contents: dict[Key, bytes | None]) -> None:
         """Check that only possible values exist after a restart."""
-        for key, values in self.may_be.items():
+        for key, values in self.possible_values.items():
             assert contents.get(key) in values, f"{key} is {contents.get(key)!r:.60}, not one of {values!r:.200}"
         own_keys = {key for key in contents if key[1].startswith(f"{self.number}-")}
-        assert own_keys <= self.may_be.keys()
-        self.may_be = {key: {contents.get(key)} for key in self.may_be}
+        assert own_keys <= self.possible_values.keys()
+        self.possible_values = {key: {contents.get(key)} for key in self.possible_values}
 
     def _step(self) -> None:
         name, step = f"{self.number}-{self.random.randrange(12)}", self.random.random()
         if step < 0.5:
             body = f"{name} {self.random.random()} ".encode() * self.random.choice([1, 1, 1, 10_000])
-            with self._changing({(OBJECT, name): body}):
+            with self._change({(OBJECT, name): body}):
                 self.s3.put_object(Bucket=BUCKET, Key=name, Body=body)
         elif step < 0.6:
-            with self._changing({(OBJECT, name): None}):
+            with self._change({(OBJECT, name): None}):
                 self.s3.delete_object(Bucket=BUCKET, Key=name)
         elif step < 0.7:
             names = [f"{self.number}-{number}" for number in range(3)]
-            with self._changing({(OBJECT, name): None for name in names}):
+            with self._change({(OBJECT, name): None for name in names}):
                 self.s3.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": name} for name in names]})
         elif step < 0.95:
             self._create_or_delete_a_model(name)
-        elif self.jobs_left:
+        elif self.remaining_jobs:
             self._create_a_job()
 
     def _create_or_delete_a_model(self, name: str) -> None:
-        if self.may_be.get((MODEL, name), {None}) == {None}:
+        if self.possible_values.get((MODEL, name), {None}) == {None}:
             container = {"Image": IMAGE, "Environment": {"value": str(self.random.random())}}
-            with self._changing({(MODEL, name): container["Environment"]["value"].encode()}):
+            with self._change({(MODEL, name): container["Environment"]["value"].encode()}):
                 self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
         else:
-            with self._changing({(MODEL, name): None}):
+            with self._change({(MODEL, name): None}):
                 self.sagemaker.delete_model(ModelName=name)
 
     def _create_a_job(self) -> None:
-        self.jobs, self.jobs_left = self.jobs + 1, self.jobs_left - 1
+        self.jobs, self.remaining_jobs = self.jobs + 1, self.remaining_jobs - 1
         name = f"{self.number}-job-{self.jobs}"
         cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
-        with self._changing({(JOB, name): b""}):
+        with self._change({(JOB, name): b""}):
             self.sagemaker.create_processing_job(
                 ProcessingJobName=name,
                 RoleArn=ROLE_ARN,
@@ -94,12 +94,12 @@ class Load:
             )
 
     @contextlib.contextmanager
-    def _changing(self, changes: dict[Key, bytes | None]) -> Iterator[None]:
+    def _change(self, changes: dict[Key, bytes | None]) -> Iterator[None]:
         for key, value in changes.items():
-            self.may_be[key] = self.may_be.get(key, {None}) | {value}
+            self.possible_values[key] = self.possible_values.get(key, {None}) | {value}
         yield
-        self.may_be |= {key: {value} for key, value in changes.items()}
-        self.acknowledged += 1
+        self.possible_values |= {key: {value} for key, value in changes.items()}
+        self.acknowledged_count += 1
 
 
 def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
@@ -117,23 +117,23 @@ def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
     return contents
 
 
-def kill_and_check(folder: Path, before: dict[str, bytes], objects: Any) -> None:
-    """Kill a simulator at random moments under the load of four clients; after each start, `objects` reads S3."""
-    loads, delays = [Load(number) for number in range(4)], generator("moments")
+def kill_and_check(folder: Path, before: dict[str, bytes], read_objects: Any) -> None:
+    """Kill a simulator at random moments under the load of four clients; after each start, `read_objects` reads S3."""
+    loads, random = [Load(number) for number in range(4)], generator("moments")
     for kills in range(KILLS + 1):
         with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:
             contents = stored_resources(simulator)
-            object_contents = objects(simulator)
+            object_contents = read_objects(simulator)
             assert before.items() <= object_contents.items()
             contents |= {(OBJECT, key): body for key, body in object_contents.items() if key not in before}
             for load in loads:
                 load.check(contents)
             if kills == KILLS:
                 break
-            threading.Timer(delays.uniform(0.1, 1.0), simulator.kill).start()
+            threading.Timer(random.uniform(0.1, 1.0), simulator.kill).start()
             for work in [pool.submit(load.run, simulator) for load in loads]:
                 work.result()
-    assert sum(load.acknowledged for load in loads) > 100
+    assert sum(load.acknowledged_count for load in loads) > 100
 
 
 @pytest.mark.fuzz
@@ -153,15 +153,15 @@ def put_ten_thousand_objects(folder: Path) -> dict[str, bytes]:
 def test_acknowledged_changes_survive_kills_among_ten_thousand_objects(tmp_path: Path) -> None:
     before = put_ten_thousand_objects(tmp_path)
 
-    def objects(simulator: SimulatorProcess) -> dict[str, bytes]:
+    def read_objects(simulator: SimulatorProcess) -> dict[str, bytes]:
         """Read the objects' files and compare them with S3's list; downloading so many would take too long."""
-        stored = stored_objects(tmp_path)[BUCKET]
+        objects = stored_objects(tmp_path)[BUCKET]
         pages = simulator.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-        tags = {item["Key"]: item["ETag"] for page in pages for item in page["Contents"]}
-        assert tags == {key: f'"{hashlib.md5(body).hexdigest()}"' for key, body in stored.items()}
-        return stored
+        etags = {item["Key"]: item["ETag"] for page in pages for item in page["Contents"]}
+        assert etags == {key: f'"{hashlib.md5(body).hexdigest()}"' for key, body in objects.items()}
+        return objects
 
-    kill_and_check(tmp_path, before, objects)
+    kill_and_check(tmp_path, before, read_objects)
 
 
 @pytest.mark.timing

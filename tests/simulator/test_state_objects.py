@@ -24,8 +24,8 @@ from support.state import SimulatorProcess, objects_of, running, stored_objects
 from recore.simulator.server import BUCKET
 from recore.simulator.state.s3_folder import State
 
-LARGE = b"large " * 20_000  # large enough for a separate file
-ODD_KEYS = [
+LARGE_BODY = b"large " * 20_000  # large enough for a separate file
+UNUSUAL_KEYS = [
     " ",
     "a b",
     "a+b",
@@ -44,13 +44,15 @@ ODD_KEYS = [
     "..",
     "'\"<>&",
 ]
-ODD_KEYS += ["a\tb", "\x01", "\\", "?x=1#y", "a;b", "x" * 1024, "ü" * 512, "$time", "state.sqlite", "s3"]
-ODD_BUCKETS = ["a.b", "xn--a", "123", "b" * 63, "with-dash", "www.a"]
+UNUSUAL_KEYS += ["a\tb", "\x01", "\\", "?x=1#y", "a;b", "x" * 1024, "ü" * 512, "$time", "state.sqlite", "s3"]
+UNUSUAL_BUCKETS = ["a.b", "xn--a", "123", "b" * 63, "with-dash", "www.a"]
 
 
 @pytest.mark.slow
-def test_odd_keys_and_bucket_names(tmp_path: Path) -> None:
-    expected = {BUCKET: {key: key.encode() for key in ODD_KEYS}} | {name: {"../a": b"1"} for name in ODD_BUCKETS}
+def test_unusual_keys_and_bucket_names_are_kept(tmp_path: Path) -> None:
+    expected = {BUCKET: {key: key.encode() for key in UNUSUAL_KEYS}} | {
+        name: {"../a": b"1"} for name in UNUSUAL_BUCKETS
+    }
     with running("--state", tmp_path) as simulator:
         s3 = simulator.client("s3")
         for name, objects in expected.items():
@@ -66,8 +68,8 @@ def test_odd_keys_and_bucket_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_metadata_of_an_object_are_kept(tmp_path: Path) -> None:
-    described = {
+def test_the_metadata_of_objects_is_kept(tmp_path: Path) -> None:
+    properties = {
         "ContentType": "text/csv",
         "ContentEncoding": "gzip",
         "CacheControl": "no-cache",
@@ -78,14 +80,14 @@ def test_the_metadata_of_an_object_are_kept(tmp_path: Path) -> None:
     }
 
     def heads(s3: Any) -> list[dict[str, Any]]:
-        stored = [
+        responses = [
             s3.head_object(Bucket=BUCKET, Key=key, ChecksumMode="ENABLED") for key in ("described", "plain", "parts")
         ]
-        return [{name: value for name, value in head.items() if name != "ResponseMetadata"} for head in stored]
+        return [{name: value for name, value in head.items() if name != "ResponseMetadata"} for head in responses]
 
     with running("--state", tmp_path) as simulator:
         s3 = simulator.client("s3")
-        s3.put_object(Bucket=BUCKET, Key="described", Body=b"1", **described)
+        s3.put_object(Bucket=BUCKET, Key="described", Body=b"1", **properties)
         s3.put_object(Bucket=BUCKET, Key="plain", Body=b"1")
         upload = {"Bucket": BUCKET, "Key": "parts"}
         upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
@@ -98,13 +100,13 @@ def test_the_metadata_of_an_object_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SimulatorProcess, Path]]:
+def shared_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[SimulatorProcess, Path]]:
     folder = tmp_path_factory.mktemp("shared")
     with running("--state", folder) as simulator:
         yield simulator, folder
 
 
-BODIES = st.sampled_from([b"", b"1", b"22", LARGE, LARGE + b"!"])
+BODIES = st.sampled_from([b"", b"1", b"22", LARGE_BODY, LARGE_BODY + b"!"])
 KEYS = st.sampled_from(["a", "a/b", "ü "])
 STEPS = st.one_of(
     st.tuples(st.just("put"), KEYS, BODIES),
@@ -116,10 +118,10 @@ STEPS = st.one_of(
 
 @given(st.lists(STEPS, max_size=12))
 @examples(15)
-def test_s3_on_the_disk_is_like_a_dict(
-    shared: tuple[SimulatorProcess, Path], steps: list[tuple[str, Any, Any]]
+def test_s3_on_the_disk_behaves_like_a_dict(
+    shared_simulator: tuple[SimulatorProcess, Path], steps: list[tuple[str, Any, Any]]
 ) -> None:
-    simulator, folder = shared
+    simulator, folder = shared_simulator
     s3 = simulator.client("s3")
     s3.create_bucket(Bucket="like-a-dict")
     expected: dict[str, bytes] = {}
@@ -143,8 +145,8 @@ def test_s3_on_the_disk_is_like_a_dict(
 
 
 @pytest.mark.slow
-def test_threads_that_change_the_same_keys(shared: tuple[SimulatorProcess, Path]) -> None:
-    simulator, folder = shared
+def test_threads_that_change_the_same_keys(shared_simulator: tuple[SimulatorProcess, Path]) -> None:
+    simulator, folder = shared_simulator
 
     def work(thread: int) -> None:
         s3 = simulator.client("s3")
@@ -165,8 +167,8 @@ def test_threads_that_change_the_same_keys(shared: tuple[SimulatorProcess, Path]
 
 
 @pytest.mark.slow
-def test_buckets_come_and_go_while_others_put(shared: tuple[SimulatorProcess, Path]) -> None:
-    simulator, folder = shared
+def test_buckets_are_created_and_deleted_while_objects_are_put(shared_simulator: tuple[SimulatorProcess, Path]) -> None:
+    simulator, folder = shared_simulator
 
     def work(thread: int) -> None:
         s3 = simulator.client("s3")
@@ -187,10 +189,10 @@ def test_buckets_come_and_go_while_others_put(shared: tuple[SimulatorProcess, Pa
 @pytest.mark.slow
 def test_an_interrupted_request_leaves_no_file(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
-        simulator.client("s3").put_object(Bucket=BUCKET, Key="large", Body=LARGE)
-    (tmp_path / "s3" / ("0" * 32)).write_bytes(LARGE[:100])
+        simulator.client("s3").put_object(Bucket=BUCKET, Key="large", Body=LARGE_BODY)
+    (tmp_path / "s3" / ("0" * 32)).write_bytes(LARGE_BODY[:100])
     with running("--state", tmp_path) as simulator:
-        assert objects_of(simulator.client("s3")) == {BUCKET: {"large": LARGE}}
+        assert objects_of(simulator.client("s3")) == {BUCKET: {"large": LARGE_BODY}}
     assert len(list((tmp_path / "s3").iterdir())) == 1
 
 
@@ -201,21 +203,21 @@ def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None
     names = ("interrupted-1", "interrupted-2")
 
     def put(bucket: str, key: str, value: str) -> None:
-        stored = backend.put_object(bucket, key, value.encode() * int(value[-5:]))
-        stored.set_metadata({"x-amz-meta-value": value})
-        assert len(stored.etag) == 34
+        s3_object = backend.put_object(bucket, key, value.encode() * int(value[-5:]))
+        s3_object.set_metadata({"x-amz-meta-value": value})
+        assert len(s3_object.etag) == 34
 
     def delete(bucket: str, key: str, _: str) -> None:
         backend.delete_object(bucket, key)
 
-    def make_again(bucket: str, *_: str) -> None:
+    def recreate(bucket: str, *_: str) -> None:
         for key in "ab":
             backend.delete_object(bucket, key)
         backend.delete_bucket(bucket)
         backend.create_bucket(bucket, "us-east-1")
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        # Another thread may have deleted the bucket or content; for a bucket in deletion, moto calls itself endlessly.
+        # Another thread may have deleted the bucket or content. While a bucket is deleted, moto recurses endlessly.
         with contextlib.suppress(S3ClientError, ValueError, RecursionError):
             environ["change"]()
         start_response("200 OK", [])
@@ -225,26 +227,26 @@ def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None
         for number in range(20):
             value = f"{id(random)}-{number}-{random.choice([1, 1, 4000]):05}"
             change = partial(
-                random.choice([put] * 6 + [delete] * 3 + [make_again]), random.choice(names), random.choice("ab")
+                random.choice([put] * 6 + [delete] * 3 + [recreate]), random.choice(names), random.choice("ab")
             )
-            answer({"REQUEST_METHOD": "PUT", "change": partial(change, value)}, lambda *_: None)
+            stored_application({"REQUEST_METHOD": "PUT", "change": partial(change, value)}, lambda *_: None)
 
-    before = sys.getswitchinterval()
+    switch_interval = sys.getswitchinterval()
     with State(tmp_path) as state, ThreadPoolExecutor(8) as pool:
-        answer = state.write_through(application)
+        stored_application = state.write_through(application)
         try:
             sys.setswitchinterval(1e-6)
-            for rounds in range(30):
+            for round_number in range(30):
                 for name in names:
-                    answer(
+                    stored_application(
                         {"REQUEST_METHOD": "PUT", "change": partial(backend.create_bucket, name, "us-east-1")}, print
                     )
-                list(pool.map(work, [Random(8 * rounds + thread) for thread in range(8)]))
+                list(pool.map(work, [Random(8 * round_number + thread) for thread in range(8)]))
                 check_stored(tmp_path, {name: backend.buckets[name].keys for name in names if name in backend.buckets})
         finally:
-            sys.setswitchinterval(before)
+            sys.setswitchinterval(switch_interval)
             for name in {*names} & backend.buckets.keys():  # the last change may have deleted a bucket
-                make_again(name)
+                recreate(name)
                 backend.delete_bucket(name)
 
 

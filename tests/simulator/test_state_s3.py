@@ -8,7 +8,7 @@ from typing import Any
 
 from support.state import SimulatorProcess, Snapshot, objects_of, running, stored_objects
 
-LARGE = b"large " * 20_000  # large enough for a separate file
+LARGE_BODY = b"large " * 20_000  # large enough for a separate file
 
 
 class ChangeCase:
@@ -32,29 +32,29 @@ class ChangeCase:
 
 def put(case: ChangeCase) -> Snapshot:
     case.s3.put_object(Bucket=case.bucket, Key="a", Body=b"1")
-    case.s3.put_object(Bucket=case.bucket, Key="b", Body=LARGE)
-    return {case.bucket: {"a": b"1", "b": LARGE}}
+    case.s3.put_object(Bucket=case.bucket, Key="b", Body=LARGE_BODY)
+    return {case.bucket: {"a": b"1", "b": LARGE_BODY}}
 
 
 def overwrite(case: ChangeCase) -> Snapshot:
-    for body in (LARGE, b"small", b"", LARGE + b"!"):
+    for body in (LARGE_BODY, b"small", b"", LARGE_BODY + b"!"):
         case.s3.put_object(Bucket=case.bucket, Key="a", Body=body)
         assert stored_objects(case.folder)[case.bucket] == {"a": body}
-    return {case.bucket: {"a": LARGE + b"!"}}
+    return {case.bucket: {"a": LARGE_BODY + b"!"}}
 
 
 def delete(case: ChangeCase) -> Snapshot:
     put(case)
     case.s3.delete_object(Bucket=case.bucket, Key="a")
     case.s3.delete_object(Bucket=case.bucket, Key="never put")
-    return {case.bucket: {"b": LARGE}}
+    return {case.bucket: {"b": LARGE_BODY}}
 
 
 def delete_several(case: ChangeCase) -> Snapshot:
     for key in "abcd":
-        case.s3.put_object(Bucket=case.bucket, Key=key, Body=LARGE)
+        case.s3.put_object(Bucket=case.bucket, Key=key, Body=LARGE_BODY)
     case.s3.delete_objects(Bucket=case.bucket, Delete={"Objects": [{"Key": "a"}, {"Key": "c"}, {"Key": "x"}]})
-    return {case.bucket: {"b": LARGE, "d": LARGE}}
+    return {case.bucket: {"b": LARGE_BODY, "d": LARGE_BODY}}
 
 
 def copy(case: ChangeCase) -> Snapshot:
@@ -66,16 +66,16 @@ def copy(case: ChangeCase) -> Snapshot:
 
 def upload_in_parts(case: ChangeCase) -> Snapshot:
     case.s3.put_object(Bucket=case.bucket, Key="source", Body=b"s")
-    abandoned_upload = case.s3.create_multipart_upload(Bucket=case.bucket, Key="given up")["UploadId"]
-    case.s3.upload_part(Bucket=case.bucket, Key="given up", UploadId=abandoned_upload, PartNumber=1, Body=b"x")
-    case.s3.abort_multipart_upload(Bucket=case.bucket, Key="given up", UploadId=abandoned_upload)
+    abandoned_upload = case.s3.create_multipart_upload(Bucket=case.bucket, Key="abandoned")["UploadId"]
+    case.s3.upload_part(Bucket=case.bucket, Key="abandoned", UploadId=abandoned_upload, PartNumber=1, Body=b"x")
+    case.s3.abort_multipart_upload(Bucket=case.bucket, Key="abandoned", UploadId=abandoned_upload)
     upload = {"Bucket": case.bucket, "Key": "whole"}
     upload["UploadId"] = case.s3.create_multipart_upload(**upload)["UploadId"]
     parts = [case.s3.upload_part(**upload, PartNumber=1, Body=b"x" * (5 << 20))]
     source = {"Bucket": case.bucket, "Key": "source"}
     parts.append(case.s3.upload_part_copy(**upload, PartNumber=2, CopySource=source)["CopyPartResult"])
-    numbered = [{"ETag": part["ETag"], "PartNumber": number} for number, part in enumerate(parts, 1)]
-    case.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": numbered})
+    numbered_parts = [{"ETag": part["ETag"], "PartNumber": number} for number, part in enumerate(parts, 1)]
+    case.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": numbered_parts})
     return {case.bucket: {"source": b"s", "whole": b"x" * (5 << 20) + b"s"}}
 
 
@@ -117,14 +117,14 @@ def send_in_signed_chunks(case: ChangeCase) -> Snapshot:
 
 def delete_a_bucket(case: ChangeCase) -> Snapshot:
     case.s3.create_bucket(Bucket="gone")
-    case.s3.put_object(Bucket="gone", Key="a", Body=LARGE)
+    case.s3.put_object(Bucket="gone", Key="a", Body=LARGE_BODY)
     case.s3.delete_object(Bucket="gone", Key="a")
     case.s3.delete_bucket(Bucket="gone")
     case.s3.create_bucket(Bucket="empty")
     return {case.bucket: {}, "empty": {}}
 
 
-def make_a_bucket_again(case: ChangeCase) -> Snapshot:
+def recreate_a_bucket(case: ChangeCase) -> Snapshot:
     for body in (b"1", b"2"):
         case.s3.create_bucket(Bucket="again")
         case.s3.put_object(Bucket="again", Key=body.decode(), Body=body)
@@ -176,9 +176,9 @@ def export_logs(case: ChangeCase) -> Snapshot:
     logs = case.simulator.client("logs")
     logs.create_log_group(logGroupName="group")
     logs.create_export_task(logGroupName="group", fromTime=0, to=2_000_000_000_000, destination=case.bucket)
-    stored = stored_objects(case.folder)[case.bucket]
-    assert stored  # CloudWatch Logs stored it, without a request to S3
-    return {case.bucket: stored}
+    objects = stored_objects(case.folder)[case.bucket]
+    assert objects  # CloudWatch Logs stored it, without a request to S3
+    return {case.bucket: objects}
 
 
 def log_access(case: ChangeCase) -> Snapshot:
@@ -193,12 +193,12 @@ def log_access(case: ChangeCase) -> Snapshot:
     target = {"LoggingEnabled": {"TargetBucket": "access-logs", "TargetPrefix": "log-"}}
     case.s3.put_bucket_logging(Bucket=case.bucket, BucketLoggingStatus=target)
     case.s3.list_objects_v2(Bucket=case.bucket)
-    stored = stored_objects(case.folder)["access-logs"]
-    assert stored  # the request to list objects stored it
-    return {case.bucket: {}, "access-logs": stored}
+    objects = stored_objects(case.folder)["access-logs"]
+    assert objects  # the request to list objects stored it
+    return {case.bucket: {}, "access-logs": objects}
 
 
-WAYS = [
+CHANGES = [
     put,
     overwrite,
     delete,
@@ -210,7 +210,7 @@ WAYS = [
     address_the_bucket_by_host,
     send_in_signed_chunks,
     delete_a_bucket,
-    make_a_bucket_again,
+    recreate_a_bucket,
     keep_versions,
     use_a_bucket_of_another_region,
     use_another_account,
@@ -219,24 +219,24 @@ WAYS = [
 ]
 
 
-def test_every_way_to_change_s3_survives_a_kill(tmp_path: Path) -> None:
+def test_every_kind_of_change_to_s3_survives_a_kill(tmp_path: Path) -> None:
     expected: Snapshot = {}
     with running("--state", tmp_path) as simulator:
-        for number, way in enumerate(WAYS):
-            expected |= way(ChangeCase(simulator, tmp_path, f"way-{number}"))
-            assert stored_objects(tmp_path) == expected, way.__name__
-        large = sum(len(content) > 65536 for objects in expected.values() for content in objects.values())
-        assert len(list((tmp_path / "s3").iterdir())) == large
-        kept_elsewhere = expected.pop("of-another-account")
+        for number, change in enumerate(CHANGES):
+            expected |= change(ChangeCase(simulator, tmp_path, f"change-{number}"))
+            assert stored_objects(tmp_path) == expected, change.__name__
+        large_count = sum(len(content) > 65536 for objects in expected.values() for content in objects.values())
+        assert len(list((tmp_path / "s3").iterdir())) == large_count
+        objects_of_other_account = expected.pop("of-another-account")
     with running("--state", tmp_path) as simulator:
         assert objects_of(simulator.client("s3")) == expected
-        assert objects_of(client_of_another_account(simulator)) == {"of-another-account": kept_elsewhere}
+        assert objects_of(client_of_another_account(simulator)) == {"of-another-account": objects_of_other_account}
 
 
 def test_a_reset_of_moto_is_a_change_too(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         case = ChangeCase(simulator, tmp_path, "reset")
-        case.s3.put_object(Bucket="reset", Key="a", Body=LARGE)
+        case.s3.put_object(Bucket="reset", Key="a", Body=LARGE_BODY)
         assert case.send("POST", "/moto-api/reset") == 200
         assert stored_objects(tmp_path) == {}
     assert not list((tmp_path / "s3").iterdir())

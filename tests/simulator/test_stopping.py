@@ -1,4 +1,4 @@
-"""Jobs whose stop was acknowledged end as Stopped; work that waits for other jobs does not take up their processors."""
+"""Jobs whose stop was acknowledged end as Stopped; work that waits for other jobs does not take up a processor."""
 
 import threading
 import time
@@ -24,11 +24,11 @@ def fail():
     raise JobFailed("AlgorithmError: too late")
 
 
-def break_down():
+def raise_unexpected_error():
     raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("end", [dict, fail, break_down], ids=["completes", "fails", "breaks"])
+@pytest.mark.parametrize("end", [dict, fail, raise_unexpected_error], ids=["completes", "fails", "breaks"])
 @pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs])
 def test_a_stop_at_the_very_end(client, tmp_path, kind, end):
     """The stop is acknowledged after the work is done but before its end is recorded."""
@@ -64,11 +64,11 @@ def test_a_stop_at_the_very_end(client, tmp_path, kind, end):
 @pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs, TransformJobs])
 def test_a_stop_before_the_job_is_in_the_queue(client, tmp_path, kind):
     """The stop is acknowledged after the record is created but before the job is queued."""
-    executed, name = [], f"{kind.kind}Name"
+    executed_records, name = [], f"{kind.kind}Name"
 
     class Run(kind.job_run):
         def carry_out(self):
-            executed.append(self.record)
+            executed_records.append(self.record)
 
     class Jobs(kind):
         job_run = Run
@@ -83,10 +83,10 @@ def test_a_stop_before_the_job_is_in_the_queue(client, tmp_path, kind):
     resource.submit({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
     wait_until(lambda: resource.store.get(kind.kind, "j")[f"{kind.kind}Status"] == "Stopped")
     jobs.close()
-    assert not executed
+    assert not executed_records
 
 
-def test_every_acknowledged_stop_ends_stopped(client):
+def test_every_job_whose_stop_is_acknowledged_ends_as_stopped(client):
     """Jobs are stopped at random moments."""
     image = {"ImageUri": client.image, "ContainerEntrypoint": ["true"]}
     acknowledged = 0
@@ -107,21 +107,21 @@ def test_every_acknowledged_stop_ends_stopped(client):
 def test_work_that_waits_for_queued_jobs_does_not_deadlock(tmp_path, monkeypatch, processors):
     monkeypatch.setattr(queue_module.os, "cpu_count", lambda: processors)
     queue = JobQueue(tmp_path)
-    computed, waited = [], threading.Semaphore(0)
+    computed, finished = [], threading.Semaphore(0)
 
     def orchestrate(number):
         def work(job):
-            ends = [threading.Event() for _ in range(3)]
-            for index, end in enumerate(ends):
-                queue.submit(f"{number}-{index}", lambda job, end=end: (computed.append(1), end.set()))
-            assert all(end.wait(120) for end in ends)
-            waited.release()
+            events = [threading.Event() for _ in range(3)]
+            for index, event in enumerate(events):
+                queue.submit(f"{number}-{index}", lambda job, event=event: (computed.append(1), event.set()))
+            assert all(event.wait(120) for event in events)
+            finished.release()
 
         return work
 
     for number in range(8):  # more jobs than processors
         queue.submit(f"pipeline-{number}", orchestrate(number), computes=False)
     for _ in range(8):
-        assert waited.acquire(timeout=120)
+        assert finished.acquire(timeout=120)
     assert len(computed) == 24
     queue.close()

@@ -1,4 +1,4 @@
-"""Servers of models that send invalid responses cause clear errors without control characters."""
+"""Invalid responses of a model's server cause clear errors without control characters."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from support.simulator_client import Client
 from support.transform_jobs import create_model, transform
 
 # A script that sends the content of its request as the whole response and closes the connection.
-RAW = """
+RAW_SCRIPT = """
 import inspect, socket
 
 def model_fn(model_dir):
@@ -23,7 +23,7 @@ def transform_fn(model, data, content_type, accept):
     return b"", accept
 """
 # A replacement for the container's server that announces execution parameters.
-ANNOUNCING = """
+ANNOUNCING_SERVER = """
 import http.server, os, socketserver, sys
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -33,14 +33,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         if self.path == "/execution-parameters":
-            self.wfile.write(SAID)
+            self.wfile.write(PARAMETERS)
 
 path = sys.argv[sys.argv.index("--bind") + 1].removeprefix("unix:")
 os.unlink(path)
 socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
 """
 NOT_HTTP, NOT_ASCII = "the server's response is not HTTP: ", "that is not ASCII"
-REFUSED = {
+REFUSED_HEADERS = {
     "a negative size": ("Transfer-Encoding: chunked\r\n\r\n-5\r\nhello", NOT_HTTP),
     "a folded type": ("Content-Type: text/csv\r\n x\r\n", NOT_HTTP),
     "folded attributes": ("X-Amzn-SageMaker-Custom-Attributes: a\r\n\tb\r\n", NOT_HTTP),
@@ -58,9 +58,9 @@ def response_of(lines: str) -> bytes:
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["alone", "chain"])
-def raw(client: Client, endpoints: Endpoints, request: pytest.FixtureRequest) -> str:
-    """Create an endpoint with one or two containers; the second must not receive a refused response."""
-    return endpoints.create(endpoints.config(variant(create_model(client, *[RAW] * request.param))))
+def raw_endpoint(client: Client, endpoints: Endpoints, request: pytest.FixtureRequest) -> str:
+    """Return an endpoint with one or two containers; the second container must not receive a refused response."""
+    return endpoints.create(endpoints.config(variant(create_model(client, *[RAW_SCRIPT] * request.param))))
 
 
 def model_error(endpoints: Endpoints, name: str, body: bytes) -> dict[str, Any]:
@@ -70,38 +70,40 @@ def model_error(endpoints: Endpoints, name: str, body: bytes) -> dict[str, Any]:
     return caught.value.response
 
 
-@pytest.mark.parametrize(("lines", "reason"), REFUSED.values(), ids=REFUSED.keys())
-def test_an_invocation_reports_what_is_wrong(endpoints: Endpoints, raw: str, lines: str, reason: str) -> None:
-    response = model_error(endpoints, raw, response_of(lines))
+@pytest.mark.parametrize(("lines", "reason"), REFUSED_HEADERS.values(), ids=REFUSED_HEADERS.keys())
+def test_an_invocation_reports_an_invalid_response(
+    endpoints: Endpoints, raw_endpoint: str, lines: str, reason: str
+) -> None:
+    response = model_error(endpoints, raw_endpoint, response_of(lines))
     assert response["OriginalStatusCode"] == 0
     assert reason in response["OriginalMessage"]
     assert response["OriginalMessage"].isprintable()
 
 
-def test_the_body_of_an_error_is_text(endpoints: Endpoints, raw: str) -> None:
+def test_the_body_of_an_error_is_text(endpoints: Endpoints, raw_endpoint: str) -> None:
     body = "HTTP/1.1 400 Bad\r\n\r\n\x1b[31mré\x9bd\x7f\0\r\n\tnext\u202e".encode()
-    response = model_error(endpoints, raw, body)
+    response = model_error(endpoints, raw_endpoint, body)
     assert response["OriginalStatusCode"] == 400
     assert response["OriginalMessage"] == "?[31mré?d??\n\tnext?"
     assert response["Error"]["Message"].endswith('with message "?[31mré?d??\n\tnext?"')
 
 
-def failure(client: Client, model: str, body: bytes) -> str:
-    once = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
-    job, _ = transform(client, model, {"a": body}, Input=BINARY, **once)
+def failure_reason(client: Client, model: str, body: bytes) -> str:
+    no_retries = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
+    job, _ = transform(client, model, {"a": body}, Input=BINARY, **no_retries)
     assert job["TransformJobStatus"] == "Failed"
     reason: str = job["FailureReason"]
     return reason
 
 
-def test_a_transform_job_reports_what_is_wrong(client: Client) -> None:
-    model = create_model(client, RAW)
-    reason = failure(client, model, response_of(REFUSED["a negative size"][0]))
-    wrong = "illegal chunk header: bytearray(b'-5\\r\\n')"
-    assert reason == f"ClientError: The model's server failed a request: {NOT_HTTP}{wrong}"
-    reason = failure(client, model, b"HTTP/1.1 400 Bad\r\n\r\n\x1b[31mred")
+def test_a_transform_job_reports_an_invalid_response(client: Client) -> None:
+    model = create_model(client, RAW_SCRIPT)
+    reason = failure_reason(client, model, response_of(REFUSED_HEADERS["a negative size"][0]))
+    detail = "illegal chunk header: bytearray(b'-5\\r\\n')"
+    assert reason == f"ClientError: The model's server failed a request: {NOT_HTTP}{detail}"
+    reason = failure_reason(client, model, b"HTTP/1.1 400 Bad\r\n\r\n\x1b[31mred")
     assert reason == "ClientError: The model's server refused a request: status 400: ?[31mred"
-    reason = failure(client, model, b"HTTP/1.1 503 Busy\r\n\r\nlater")
+    reason = failure_reason(client, model, b"HTTP/1.1 503 Busy\r\n\r\nlater")
     assert reason == "ClientError: The model's server failed a request: status 503: later"
 
 
@@ -113,7 +115,7 @@ def test_a_transform_job_reports_what_is_wrong(client: Client) -> None:
     ],
 )
 def test_the_message_of_a_server_becomes_short_text(client: Client, message: str, reason: str) -> None:
-    failed = failure(client, create_model(client, ANNOUNCING.replace("SAID", message)), b"x")
-    assert failed.startswith("AlgorithmError: /execution-parameters")
-    assert reason in failed
-    assert failed.isprintable()
+    job_reason = failure_reason(client, create_model(client, ANNOUNCING_SERVER.replace("PARAMETERS", message)), b"x")
+    assert job_reason.startswith("AlgorithmError: /execution-parameters")
+    assert reason in job_reason
+    assert job_reason.isprintable()

@@ -22,11 +22,11 @@ from recore.simulator.server import Simulator
 
 pytestmark = pytest.mark.everywhere
 
-SPECIAL = "of spaces, quotes \"' and ü中"
-LONG = f"{SPECIAL} {'x' * 100}"
+SPECIAL_NAME = "of spaces, quotes \"' and ü中"
+LONG_NAME = f"{SPECIAL_NAME} {'x' * 100}"
 
 
-def use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def set_temporary_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Set this process's temporary folder."""
     folder.mkdir(exist_ok=True)
     monkeypatch.setenv("TMPDIR", str(folder))
@@ -42,13 +42,14 @@ def short_folder() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    ("isolation", "name"), [pytest.param("required", LONG, marks=SANDBOX), ("off", LONG), ("off", SPECIAL)]
+    ("isolation", "name"),
+    [pytest.param("required", LONG_NAME, marks=SANDBOX), ("off", LONG_NAME), ("off", SPECIAL_NAME)],
 )
-def test_each_kind_of_job(
+def test_each_kind_of_job_runs(
     isolation: str, name: str, short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # unless name is LONG, the folder's path is short enough for a socket
-    folder = use((tmp_path if name == LONG else short_folder) / name, monkeypatch)
+    # unless name is LONG_NAME, the folder's path is short enough for a socket
+    folder = set_temporary_folder((tmp_path if name == LONG_NAME else short_folder) / name, monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
     with Simulator(isolation=isolation) as simulator:
         run_each_kind(Client(simulator))
@@ -68,7 +69,7 @@ with Simulator(isolation="off"):
 def test_folders_of_a_killed_simulator_are_removed_by_the_next(
     tmp_path: Path, short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = use(tmp_path / LONG, monkeypatch)
+    folder = set_temporary_folder(tmp_path / LONG_NAME, monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
     command = [sys.executable, "-c", HOLDER]
     holder = subprocess.Popen(
@@ -88,7 +89,7 @@ def test_folders_of_a_killed_simulator_are_removed_by_the_next(
 
 
 def test_a_start_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = use(tmp_path / "t", monkeypatch)
+    folder = set_temporary_folder(tmp_path / "t", monkeypatch)
     with Simulator() as simulator:
         before = sorted(folder.iterdir())
         with pytest.raises(OSError, match="in use"):
@@ -96,17 +97,17 @@ def test_a_start_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         assert sorted(folder.iterdir()) == before
 
 
-def test_the_folder_is_created_where_its_path_is_short_enough(
+def test_the_socket_folder_is_created_where_its_path_is_short_enough(
     short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
-    longest = socket_folder.MAX_PATH - socket_folder.BELOW - len(os.fsencode(short_folder.resolve())) - 1
-    for name, fits in (("x" * longest, True), ("x" * (longest + 1), False), ("ü" * (longest // 2 + 1), False)):
-        parent = use(short_folder / name, monkeypatch)
+    max_length = socket_folder.MAX_PATH - socket_folder.BELOW - len(os.fsencode(short_folder.resolve())) - 1
+    for name, fits in (("x" * max_length, True), ("x" * (max_length + 1), False), ("ü" * (max_length // 2 + 1), False)):
+        parent = set_temporary_folder(short_folder / name, monkeypatch)
         folder, lock = socket_folder.make()
         assert folder.parent == (parent if fits else short_folder).resolve(), name
-        with_server = socket_folder.for_server(folder) / socket_folder.NAME
-        assert len(os.fsencode(with_server)) <= socket_folder.MAX_PATH
+        server_socket = socket_folder.for_server(folder) / socket_folder.NAME
+        assert len(os.fsencode(server_socket)) <= socket_folder.MAX_PATH
         lock.close()
 
 
@@ -114,7 +115,7 @@ def test_a_folder_that_others_may_change_is_skipped(short_folder: Path, monkeypa
     for name in ("open", "runtime"):
         (short_folder / name).mkdir()
     (short_folder / "open").chmod(0o777)
-    use(short_folder / "open", monkeypatch)
+    set_temporary_folder(short_folder / "open", monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder / "runtime"))
     folder, lock = socket_folder.make()
     lock.close()
@@ -130,7 +131,7 @@ def test_a_folder_that_others_may_change_is_skipped(short_folder: Path, monkeypa
         assert folder.parent == (short_folder / "runtime").resolve()
 
 
-def test_no_temporary_folder_with_a_short_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_folder_with_a_short_path_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket_folder, "parents", lambda: iter([tmp_path / ("x" * 120), tmp_path / "gone"]))
     monkeypatch.setattr(socket_folder, "BELOW", -500)
     with pytest.raises(OSError, match=r"^could not create a folder .*: No such file or directory.*: set TMPDIR"):
@@ -139,7 +140,7 @@ def test_no_temporary_folder_with_a_short_path(tmp_path: Path, monkeypatch: pyte
 
 def test_the_folders_of_another_user_are_left_alone(short_folder: Path) -> None:
     if os.geteuid():
-        pytest.skip("only root can make a folder of another user")
+        pytest.skip("only root can create a folder that belongs to another user")
     (short_folder / "recore-theirs").mkdir()
     os.chown(short_folder / "recore-theirs", 12345, 12345)
     (short_folder / "recore-mine").mkdir()
@@ -167,7 +168,7 @@ def test_translation_to_a_path_with_any_characters(text: str, expected: str) -> 
 
 
 def test_the_drivers_of_the_sdk_accept_a_folder_with_any_characters(tmp_path: Path) -> None:
-    ml = tmp_path / SPECIAL / "ml"
+    ml = tmp_path / SPECIAL_NAME / "ml"
     ml.mkdir(parents=True)
     (ml / "x y").write_text("read")
     drivers = tmp_path / "drivers"
@@ -178,7 +179,7 @@ def test_the_drivers_of_the_sdk_accept_a_folder_with_any_characters(tmp_path: Pa
     )
     (drivers / "run.py").write_text("print(open('/opt/ml/x y').read(), open(\"/opt/ml/x y\").read(), '''/opt/ml''')\n")
     script_mode.translate_scripts(drivers.iterdir(), ml)
-    shell = subprocess.check_output(["sh", drivers / "run.sh"], text=True)
-    assert shell == f"readreadreadreada {ml} {ml}\n"
-    python = subprocess.check_output([sys.executable, drivers / "run.py"], text=True, env=environment())
-    assert python == f"read read {ml}\n"
+    shell_output = subprocess.check_output(["sh", drivers / "run.sh"], text=True)
+    assert shell_output == f"readreadreadreada {ml} {ml}\n"
+    python_output = subprocess.check_output([sys.executable, drivers / "run.py"], text=True, env=environment())
+    assert python_output == f"read read {ml}\n"

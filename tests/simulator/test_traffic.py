@@ -14,7 +14,7 @@ from recore.simulator.compute.endpoints.fleet import Fleet
 from recore.simulator.compute.endpoints.traffic import SHIFTINGS, Parts, Share, Traffic, divide
 
 DRAWS = 10_000
-CHANCE = 1e-6  # the probability that a test fails although there is no defect
+ERROR_PROBABILITY = 1e-6  # the probability that a test fails although there is no defect
 
 
 def make_traffic(weights: dict[str, float]) -> Traffic:
@@ -24,7 +24,7 @@ def make_traffic(weights: dict[str, float]) -> Traffic:
 
 def binomial_bound(draws: int, share: float) -> float:
     """Return a bound that a count's distance from its mean practically never exceeds (Hoeffding's inequality)."""
-    return math.sqrt(draws * math.log(2 / CHANCE) / 2) if 0 < share < 1 else 0.0
+    return math.sqrt(draws * math.log(2 / ERROR_PROBABILITY) / 2) if 0 < share < 1 else 0.0
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -40,33 +40,37 @@ def binomial_bound(draws: int, share: float) -> float:
     ],
     ids=str,
 )
-def test_shares_of_draws(weights: dict[str, float], seed: int) -> None:
+def test_draws_follow_the_weights(weights: dict[str, float], seed: int) -> None:
     traffic, random = make_traffic(weights), Random(seed)
-    drawn = Counter(traffic.choose(random).variant for _ in range(DRAWS))
+    counts = Counter(traffic.choose(random).variant for _ in range(DRAWS))
     heaviest = max(weights.values())
     total = sum(weight / heaviest for weight in weights.values())
     for name, weight in weights.items():
         share = weight / heaviest / total
-        assert abs(drawn[name] - DRAWS * share) <= binomial_bound(DRAWS, share), (name, drawn)
+        assert abs(counts[name] - DRAWS * share) <= binomial_bound(DRAWS, share), (name, counts)
 
 
-def test_the_draws_of_a_seed_are_the_same() -> None:
+def test_draws_with_the_same_seed_are_the_same() -> None:
     traffic, same_seed = make_traffic({"a": 1.0, "b": 2.0}), make_traffic({"a": 1.0, "b": 2.0})
-    one, two = Random(5), Random(5)
-    assert [traffic.choose(one).variant for _ in range(50)] == [same_seed.choose(two).variant for _ in range(50)]
+    first_random, second_random = Random(5), Random(5)
+    assert [traffic.choose(first_random).variant for _ in range(50)] == [
+        same_seed.choose(second_random).variant for _ in range(50)
+    ]
 
 
 @given(
-    st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1e308), min_size=1).filter(lambda it: any(it.values())),
+    st.dictionaries(st.sampled_from("abcdef"), st.floats(0, 1e308), min_size=1).filter(
+        lambda weights: any(weights.values())
+    ),
     st.integers(),
 )
 def test_a_variant_without_weight_is_only_chosen_by_name(weights: dict[str, float], seed: int) -> None:
     traffic, random = make_traffic(weights), Random(seed)
     assert weights[traffic.choose(random).variant] > 0
     for name in weights:
-        named = traffic.of(name)
-        assert named is not None
-        assert named.choose(random).variant == name
+        named_traffic = traffic.of(name)
+        assert named_traffic is not None
+        assert named_traffic.choose(random).variant == name
     assert traffic.of("unknown") is None
 
 
@@ -88,7 +92,7 @@ THIRD = Fraction(33, 100)
         ),
     ],
 )
-def test_steps(routing: str, sizes: Parts, steps: list[Parts]) -> None:
+def test_steps_of_a_traffic_shift(routing: str, sizes: Parts, steps: list[Parts]) -> None:
     assert list(SHIFTINGS[routing](sizes)) == steps
 
 
@@ -98,15 +102,15 @@ def test_shares_during_an_update(seed: int) -> None:
     before, after = make_traffic({"a": 3.0, "old": 1.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     parts = {"a": Fraction(1, 5), "new": Fraction(1, 2), "idle": Fraction(1, 4)}
     traffic, random = divide(before, after, parts), Random(seed)
-    drawn = Counter(traffic.choose(random) for _ in range(DRAWS))
-    new = 0.5 * 0.2 + 0.5 * 0.5
-    expected = {before.fleets["a"]: 0.75 * (1 - new), before.fleets["old"]: 0.25 * (1 - new)}
+    counts = Counter(traffic.choose(random) for _ in range(DRAWS))
+    new_share = 0.5 * 0.2 + 0.5 * 0.5
+    expected = {before.fleets["a"]: 0.75 * (1 - new_share), before.fleets["old"]: 0.25 * (1 - new_share)}
     expected |= {after.fleets["a"]: 0.1, after.fleets["new"]: 0.25, after.fleets["idle"]: 0.0}
     for fleet, share in expected.items():
-        assert abs(drawn[fleet] - DRAWS * share) <= binomial_bound(DRAWS, share), (fleet.variant, drawn[fleet])
+        assert abs(counts[fleet] - DRAWS * share) <= binomial_bound(DRAWS, share), (fleet.variant, counts[fleet])
 
 
-def test_a_variant_by_its_name_during_an_update() -> None:
+def test_a_variant_is_invoked_by_name_during_an_update() -> None:
     """A variant's invocations are divided even if its weight is 0, unless only one configuration has the variant."""
     before, after = make_traffic({"a": 1.0, "old": 1.0, "idle": 0.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     traffic, random = divide(before, after, dict.fromkeys(("a", "new", "idle"), Fraction(1, 4))), Random(1)
@@ -116,12 +120,12 @@ def test_a_variant_by_its_name_during_an_update() -> None:
         "old": {before.fleets["old"]: 1.0},
         "new": {after.fleets["new"]: 1.0},
     }.items():
-        named = traffic.of(name)
-        assert named is not None
-        drawn = Counter(named.choose(random) for _ in range(DRAWS))
-        assert drawn.keys() == fleets.keys(), name
+        named_traffic = traffic.of(name)
+        assert named_traffic is not None
+        counts = Counter(named_traffic.choose(random) for _ in range(DRAWS))
+        assert counts.keys() == fleets.keys(), name
         for fleet, share in fleets.items():
-            assert abs(drawn[fleet] - DRAWS * share) <= binomial_bound(DRAWS, share), (name, drawn[fleet])
+            assert abs(counts[fleet] - DRAWS * share) <= binomial_bound(DRAWS, share), (name, counts[fleet])
     assert traffic.of("unknown") is None
 
 

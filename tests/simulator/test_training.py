@@ -26,8 +26,8 @@ pytestmark = pytest.mark.everywhere
 
 
 def test_arguments_variables_and_files_of_a_script(any_client) -> None:
-    several = upload_folder(any_client, **{"a.csv": "1", "deep/b.csv": "2"})
-    one = any_client.put(f"single/{next(numbers)}/c.csv", "3")
+    folder_uri = upload_folder(any_client, **{"a.csv": "1", "deep/b.csv": "2"})
+    file_uri = any_client.put(f"single/{next(numbers)}/c.csv", "3")
     values = {
         "alpha": "0.5",
         "n": "3",
@@ -56,7 +56,11 @@ def test_arguments_variables_and_files_of_a_script(any_client) -> None:
         },
         HyperParameters=values,
         Environment={"MY_OWN": "value"},
-        InputDataConfig=[channel("training", f"{several}/"), channel("bare", several), channel("single", one)],
+        InputDataConfig=[
+            channel("training", f"{folder_uri}/"),
+            channel("bare", folder_uri),
+            channel("single", file_uri),
+        ],
     )
     report = report_of(any_client, job)
     assert report["files"] == {
@@ -90,9 +94,9 @@ def test_arguments_variables_and_files_of_a_script(any_client) -> None:
     times = [transition["StartTime"] for transition in transitions]
     assert times == sorted(times)
     ends = [transition["EndTime"] for transition in transitions[:-1]]
-    assert [(later - end).total_seconds() for end, later in zip(ends, times[1:], strict=True)] == pytest.approx(
-        [0] * 4, abs=0.1
-    )
+    assert [
+        (next_start - end).total_seconds() for end, next_start in zip(ends, times[1:], strict=True)
+    ] == pytest.approx([0] * 4, abs=0.1)
     assert job["SecondaryStatus"] == "Completed"
     assert job["CreationTime"] <= job["TrainingStartTime"] <= job["TrainingEndTime"]
     artifacts = job["ModelArtifacts"]["S3ModelArtifacts"]
@@ -101,44 +105,44 @@ def test_arguments_variables_and_files_of_a_script(any_client) -> None:
     assert content(any_client.get(artifacts.replace("model.tar", "output.tar"))) == {"plot.svg": b"drawn"}
 
 
-def test_archive_on_s3_by_quoted_names(any_client) -> None:
+def test_a_source_archive_with_a_quoted_name(any_client) -> None:
     source = json.dumps(any_client.source(job=REPORT))
     job = train(any_client, HyperParameters={"sagemaker_program": '"job.py"', "sagemaker_submit_directory": source})
     assert report_of(any_client, job)["arguments"] == []
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_code_channel(any_client, packed: bool) -> None:
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_the_source_comes_from_a_code_channel(any_client, is_packed: bool) -> None:
     files = {
         "job.py": "import drilling\nassert drilling.depth == 77\n" + REPORT,
         "requirements.txt": REQUIREMENTS,
         **make_wheel(),
     }
-    uri = upload_folder(any_client, **({"sourcedir.tar.gz": archive_of(**files)} if packed else files))
+    uri = upload_folder(any_client, **({"sourcedir.tar.gz": archive_of(**files)} if is_packed else files))
     settings = {"sagemaker_program": "job.py", "n": "3"}
     job = train(any_client, HyperParameters=settings, InputDataConfig=[channel("code", uri)])
     assert report_of(any_client, job)["arguments"] == ["-n", "3"]
 
 
-def test_code_channel_named_as_a_path(any_client) -> None:
+def test_a_code_channel_is_named_by_its_path(any_client) -> None:
     uri = upload_folder(any_client, **{"source.tar.gz": archive_of(**{"job.py": REPORT})})
-    submitted = "/opt/ml/input/data/code/source.tar.gz"
-    settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": submitted}
+    directory = "/opt/ml/input/data/code/source.tar.gz"
+    settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": directory}
     job = train(any_client, HyperParameters=settings, InputDataConfig=[channel("code", uri)])
     assert list(report_of(any_client, job)["files"]) == ["code/source.tar.gz"]
 
 
-@pytest.mark.parametrize(("tag", "differs"), [("0.23-1-cpu-py3", True), ("1.4-2-cpu-py3", True), ("1.9-0", False)])
-def test_a_different_image_version_is_logged(client, tag: str, differs: bool) -> None:
+@pytest.mark.parametrize(("tag", "is_logged"), [("0.23-1-cpu-py3", True), ("1.4-2-cpu-py3", True), ("1.9-0", False)])
+def test_a_different_image_version_is_logged(client, tag: str, is_logged: bool) -> None:
     image = f"{IMAGE.rpartition(':')[0]}:{tag}"
     job = client.train("print('ran')", AlgorithmSpecification=ALGORITHM | {"TrainingImage": image})
     lines = output(client, "TrainingJob", job["TrainingJobName"]).splitlines()
     assert job["TrainingJobStatus"] == "Completed"
     assert "ran" in lines
-    assert ("the version differs" in lines[0]) is differs
+    assert ("the version differs" in lines[0]) is is_logged
 
 
-def test_model_as_loose_files(client) -> None:
+def test_a_model_is_saved_without_compression(client) -> None:
     output_config = {"S3OutputPath": f"s3://{BUCKET}/models/", "CompressionType": "NONE"}
     script = "import os; open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').write('fitted')"
     job = client.train(script, OutputDataConfig=output_config)
@@ -147,21 +151,21 @@ def test_model_as_loose_files(client) -> None:
     assert client.get(artifacts + "model.pkl") == b"fitted"
 
 
-@pytest.mark.parametrize("limit", [False, True])
-def test_a_model_saved_before_a_stop_is_kept(client, limit: bool) -> None:
+@pytest.mark.parametrize("reaches_limit", [False, True])
+def test_a_model_saved_before_a_stop_is_kept(client, reaches_limit: bool) -> None:
     script = "import os, time\nopen(os.environ['SM_MODEL_DIR'] + '/early', 'w').close()\n"
     script += "while True:\n    print('saved')\n    time.sleep(0.3)"
-    for seconds in (6, 20, 60) if limit else (600,):  # on a busy machine, the script may not start in time
-        name = client.train(script, wait=limit, seconds=seconds)["TrainingJobName"]
-        if limit and "saved" in output(client, "TrainingJob", name):
+    for seconds in (6, 20, 60) if reaches_limit else (600,):  # on a busy machine, the script may not start in time
+        name = client.train(script, wait=reaches_limit, seconds=seconds)["TrainingJobName"]
+        if reaches_limit and "saved" in output(client, "TrainingJob", name):
             break
-    if not limit:
+    if not reaches_limit:
         wait_until(lambda: "saved" in output(client, "TrainingJob", name))
         client.sagemaker.stop_training_job(TrainingJobName=name)
     job = client.wait("TrainingJob", name)
     assert job["TrainingJobStatus"] == "Stopped"
-    last = ["Uploading", "MaxRuntimeExceeded"] if limit else ["Stopping", "Stopped"]
-    assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*SUCCESS[:3], *last]
+    last_statuses = ["Uploading", "MaxRuntimeExceeded"] if reaches_limit else ["Stopping", "Stopped"]
+    assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*SUCCESS[:3], *last_statuses]
     assert list(content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) == ["early"]
 
 

@@ -50,10 +50,10 @@ except subprocess.CalledProcessError as error:
     sys.exit(error.returncode)
 """,
 }
-DRIVE = "/opt/ml/input/data/sm_drivers/sm_train.sh"
-DRIVEN = ALGORITHM | {
+DRIVER_SCRIPT = "/opt/ml/input/data/sm_drivers/sm_train.sh"
+ALGORITHM_WITH_ENTRYPOINT = ALGORITHM | {
     "ContainerEntrypoint": ["/bin/bash"],
-    "ContainerArguments": ["-c", f"chmod +x {DRIVE} && bash {DRIVE}"],
+    "ContainerArguments": ["-c", f"chmod +x {DRIVER_SCRIPT} && bash {DRIVER_SCRIPT}"],
 }
 
 
@@ -69,34 +69,40 @@ def test_an_entrypoint_with_absolute_paths(any_client) -> None:
         channel("sm_drivers", upload_folder(any_client, **DRIVERS)),
     ]
     job = train(
-        any_client, AlgorithmSpecification=DRIVEN, HyperParameters={"n": "3", "word": "abc"}, InputDataConfig=inputs
+        any_client,
+        AlgorithmSpecification=ALGORITHM_WITH_ENTRYPOINT,
+        HyperParameters={"n": "3", "word": "abc"},
+        InputDataConfig=inputs,
     )
     report = report_of(any_client, job)
     assert report["files"]["training/a.csv"] == "1"
     assert "code/job.py" in report["files"]
-    received = json.loads(report["variables"]["SM_SEEN"])
-    assert received["hyperparameters"] == {"n": "3", "word": "abc"}
-    assert list(received["inputdataconfig"]) == ["training", "code", "sm_drivers"]
-    assert received["resourceconfig"]["hosts"] == [received["resourceconfig"]["current_host"]]
+    configuration = json.loads(report["variables"]["SM_SEEN"])
+    assert configuration["hyperparameters"] == {"n": "3", "word": "abc"}
+    assert list(configuration["inputdataconfig"]) == ["training", "code", "sm_drivers"]
+    assert configuration["resourceconfig"]["hosts"] == [configuration["resourceconfig"]["current_host"]]
     assert content(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])) == {"model": b""}
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_the_requirements_of_an_entrypoint(any_client, packed: bool) -> None:
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_the_requirements_of_an_entrypoint(any_client, is_packed: bool) -> None:
     files = {
         "job.py": "import drilling\nassert drilling.depth == 77\n" + REPORT,
         "needs.txt": REQUIREMENTS,
         **make_wheel(),
     }
     inputs = [
-        channel("code", upload_folder(any_client, **({"archive.tar.gz": archive_of(**files)} if packed else files))),
+        channel("code", upload_folder(any_client, **({"archive.tar.gz": archive_of(**files)} if is_packed else files))),
         channel(
             "sm_drivers", upload_folder(any_client, **DRIVERS, **{"sourcecode.json": '{"requirements": "needs.txt"}'})
         ),
     ]
     variables = {"WITH_REQUIREMENTS": "yes"}
     report_of(
-        any_client, train(any_client, AlgorithmSpecification=DRIVEN, InputDataConfig=inputs, Environment=variables)
+        any_client,
+        train(
+            any_client, AlgorithmSpecification=ALGORITHM_WITH_ENTRYPOINT, InputDataConfig=inputs, Environment=variables
+        ),
     )
 
 
@@ -106,7 +112,7 @@ def test_the_failure_of_an_entrypoint_names_the_exception_of_the_script(any_clie
         channel("code", upload_folder(any_client, **{"job.py": script})),
         channel("sm_drivers", upload_folder(any_client, **DRIVERS)),
     ]
-    job = train(any_client, AlgorithmSpecification=DRIVEN, InputDataConfig=inputs)
+    job = train(any_client, AlgorithmSpecification=ALGORITHM_WITH_ENTRYPOINT, InputDataConfig=inputs)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: ")
     assert "ValueError: the spectra have no columns" in job["FailureReason"]
@@ -115,7 +121,7 @@ def test_the_failure_of_an_entrypoint_names_the_exception_of_the_script(any_clie
     assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*SUCCESS[:3], "Failed"]
 
 
-def test_a_missing_entrypoint(client) -> None:
+def test_a_missing_entrypoint_is_named(client) -> None:
     algorithm = ALGORITHM | {"ContainerEntrypoint": ["/opt/ml/no/such"]}
     job = train(client, AlgorithmSpecification=algorithm)
     assert job["TrainingJobStatus"] == "Failed"

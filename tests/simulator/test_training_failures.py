@@ -30,7 +30,7 @@ def test_failure_reasons(client, script: str, message: str) -> None:
         client.get(job["ModelArtifacts"]["S3ModelArtifacts"])
 
 
-def test_missing_program_or_source_is_named(client) -> None:
+def test_a_missing_program_or_source_is_named(client) -> None:
     source = client.source(other="")
     data = client.put(f"single/{next(numbers)}/a.csv", "1")
     cases = {

@@ -10,14 +10,14 @@ from botocore.exceptions import ClientError
 from support.job_traces import output, wait_until
 from support.simulator_client import IMAGE, Client, numbers
 from support.transform_jobs import create_model
-from support.transform_jobs import transform as transform_by
+from support.transform_jobs import transform as transform_with_model
 
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 pytestmark = pytest.mark.everywhere
 
-# A script that answers each request with one line: its number of lines and bytes, its type, and the requested type.
-COUNTING = """
+# A script that responds with one line: the numbers of lines and bytes of the request, its type, and the accepted type.
+COUNTING_SCRIPT = """
 import json, os
 
 def model_fn(model_dir):
@@ -32,8 +32,8 @@ def predict_fn(data, model):
 def output_fn(data, accept):
     return json.dumps([data[0].count(b"\\n"), len(data[0]), data[1], accept])
 """
-# A script that answers each line with that line twice.
-DOUBLING = """
+# A script that responds to each line with a line that contains it twice.
+DOUBLING_SCRIPT = """
 def model_fn(model_dir):
     return None
 
@@ -78,36 +78,36 @@ ROWS = "".join(f"{number},{number}\n" for number in range(1000))
 
 
 def test_a_whole_object_is_one_request(any_client: Client) -> None:
-    job, out = transform(any_client, COUNTING, {"a.csv": ROWS}, TransformInput={"ContentType": "text/csv"})
+    job, out = transform(any_client, COUNTING_SCRIPT, {"a.csv": ROWS}, TransformInput={"ContentType": "text/csv"})
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     assert json.loads(any_client.get(f"{out}/a.csv.out")) == [1000, len(ROWS), "text/csv", "application/json"]
     assert job["TransformStartTime"] <= job["TransformEndTime"]
 
 
-def test_lines_together_and_single(client: Client) -> None:
+def test_lines_are_sent_together_or_one_by_one(client: Client) -> None:
     transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
     transform_output = {"AssembleWith": "Line", "Accept": "text/csv"}
     for strategy, requests in (("MultiRecord", 1), ("SingleRecord", 20)):
         rows = "".join(ROWS.splitlines(keepends=True)[:20])
         job, out = transform(
             client,
-            COUNTING,
+            COUNTING_SCRIPT,
             {"a.csv": rows},
             TransformInput=transform_input,
             TransformOutput=transform_output,
             BatchStrategy=strategy,
         )
         assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
-        answers = [json.loads(line) for line in client.get(f"{out}/a.csv.out").splitlines()]
-        assert len(answers) == requests
-        assert sum(answer[0] for answer in answers) == 20
-        assert {tuple(answer[2:]) for answer in answers} == {("text/csv", "text/csv")}
+        responses = [json.loads(line) for line in client.get(f"{out}/a.csv.out").splitlines()]
+        assert len(responses) == requests
+        assert sum(response[0] for response in responses) == 20
+        assert {tuple(response[2:]) for response in responses} == {("text/csv", "text/csv")}
 
 
-def test_answers_keep_the_order_of_the_lines(any_client: Client) -> None:
+def test_responses_keep_the_order_of_the_lines(any_client: Client) -> None:
     job, out = transform(
         any_client,
-        DOUBLING,
+        DOUBLING_SCRIPT,
         {"a.csv": ROWS, "deep/er/b.csv": "x\ny"},
         TransformInput={"SplitType": "Line", "ContentType": "text/csv"},
         TransformOutput={"AssembleWith": "Line", "Accept": "text/csv"},
@@ -121,40 +121,46 @@ def test_answers_keep_the_order_of_the_lines(any_client: Client) -> None:
     assert any_client.get(f"{out}/deep/er/b.csv.out") == b"xx\nyy\n"
 
 
-def test_a_prefix_chooses_among_objects(client: Client) -> None:
+def test_a_prefix_selects_objects(client: Client) -> None:
     objects = {"part-1.csv": "a\n", "part-2.csv": "b\n", "other.csv": "c\n", "empty.csv": ""}
     transform_input = {"ContentType": "text/csv"}
-    job, out = transform(client, DOUBLING, objects, Prefix="part-", TransformInput=transform_input)
+    job, out = transform(client, DOUBLING_SCRIPT, objects, Prefix="part-", TransformInput=transform_input)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     prefix = out.removeprefix(f"s3://{BUCKET}/")
     keys = [item["Key"] for item in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]]
     assert keys == [f"{prefix}/part-1.csv.out", f"{prefix}/part-2.csv.out"]
 
 
-def test_a_file_above_the_payload_limit_fails(client: Client) -> None:
-    large = "x" * (1 << 20) + "\n"
-    job, _ = transform(client, COUNTING, {"a.csv": ROWS + large}, MaxPayloadInMB=1)
+def test_a_file_above_the_payload_limit_fails_the_job(client: Client) -> None:
+    large_line = "x" * (1 << 20) + "\n"
+    job, _ = transform(client, COUNTING_SCRIPT, {"a.csv": ROWS + large_line}, MaxPayloadInMB=1)
     assert job["TransformJobStatus"] == "Failed"
     assert "larger than MaxPayloadInMB, 1 MB" in job["FailureReason"]
     transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
-    job, _ = transform(client, COUNTING, {"a.csv": ROWS + large}, TransformInput=transform_input, MaxPayloadInMB=1)
+    job, _ = transform(
+        client, COUNTING_SCRIPT, {"a.csv": ROWS + large_line}, TransformInput=transform_input, MaxPayloadInMB=1
+    )
     assert "larger than MaxPayloadInMB, 1 MB" in job["FailureReason"]
 
 
 def test_payloads_above_the_default_reach_the_server(client: Client) -> None:
     body = "x" * (30 << 20)
     job, out = transform(
-        client, COUNTING, {"a.csv": body}, TransformInput={"ContentType": "text/csv"}, MaxPayloadInMB=100
+        client, COUNTING_SCRIPT, {"a.csv": body}, TransformInput={"ContentType": "text/csv"}, MaxPayloadInMB=100
     )
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     assert json.loads(client.get(f"{out}/a.csv.out"))[1] == len(body)
 
 
-def test_a_refused_row_is_the_reason(any_client: Client) -> None:
+def test_the_failure_reason_names_a_refused_row(any_client: Client) -> None:
     transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
     configuration = {"InvocationsMaxRetries": 1, "InvocationsTimeoutInSeconds": 20}
     job, out = transform(
-        any_client, DOUBLING, {"a.csv": "a\nrefuse\n"}, TransformInput=transform_input, ModelClientConfig=configuration
+        any_client,
+        DOUBLING_SCRIPT,
+        {"a.csv": "a\nrefuse\n"},
+        TransformInput=transform_input,
+        ModelClientConfig=configuration,
     )
     assert job["TransformJobStatus"] == "Failed"
     assert "this row is refused" in job["FailureReason"]
@@ -162,7 +168,7 @@ def test_a_refused_row_is_the_reason(any_client: Client) -> None:
     assert "Contents" not in any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
 
-def test_a_model_that_does_not_load_is_the_reason(any_client: Client) -> None:
+def test_the_failure_reason_names_the_error_of_a_model_that_does_not_load(any_client: Client) -> None:
     script = "def model_fn(model_dir):\n    raise OSError('no weights here')\n"
     job, _ = transform(any_client, script, {"a.csv": "a\n"})
     assert job["TransformJobStatus"] == "Failed"
@@ -170,8 +176,8 @@ def test_a_model_that_does_not_load_is_the_reason(any_client: Client) -> None:
     assert "no weights here" in output(any_client, "TransformJob", job["TransformJobName"])
 
 
-def test_an_answer_above_the_time_limit_fails(client: Client) -> None:
-    script = DOUBLING.replace('    if "refuse"', "    import time; time.sleep(60)\n    if ")
+def test_a_response_after_the_time_limit_fails_the_job(client: Client) -> None:
+    script = DOUBLING_SCRIPT.replace('    if "refuse"', "    import time; time.sleep(60)\n    if ")
     script = script.replace("if  in data", "if 'refuse' in data")
     configuration = {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": 1}
     job, _ = transform(
@@ -181,8 +187,8 @@ def test_an_answer_above_the_time_limit_fails(client: Client) -> None:
     assert "did not respond within 1 s" in job["FailureReason"]
 
 
-# A replacement for the container's server that is healthy and answers an invocation as HOW says.
-IMPOSTOR = """
+# A replacement for the container's server that is healthy and responds to an invocation as HOW says.
+IMPOSTOR_SERVER = """
 import contextlib, os, socket, sys, time
 
 path = sys.argv[sys.argv.index("--bind") + 1].removeprefix("unix:")
@@ -218,7 +224,9 @@ MISBEHAVIOURS = {
 def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviour: str, seconds: int) -> None:
     configuration = {"InvocationsMaxRetries": 0, "InvocationsTimeoutInSeconds": seconds}
     start = time.monotonic()
-    job, _ = transform(client, IMPOSTOR.replace("HOW", behaviour), {"a.csv": "a\n"}, ModelClientConfig=configuration)
+    job, _ = transform(
+        client, IMPOSTOR_SERVER.replace("HOW", behaviour), {"a.csv": "a\n"}, ModelClientConfig=configuration
+    )
     assert job["TransformJobStatus"] == "Failed"
     assert re.fullmatch(
         r"ClientError: The model's server failed a request: the server('s response is | did not respond).*",
@@ -229,17 +237,17 @@ def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviou
 
 def test_a_model_without_a_network_starts_only_if_it_would_on_aws(any_client: Client) -> None:
     transform_input = {"ContentType": "text/csv"}
-    isolated = {"EnableNetworkIsolation": True}
-    job, _ = transform(any_client, DOUBLING, {"a.csv": "a\n"}, TransformInput=transform_input, Model=isolated)
+    isolation = {"EnableNetworkIsolation": True}
+    job, _ = transform(any_client, DOUBLING_SCRIPT, {"a.csv": "a\n"}, TransformInput=transform_input, Model=isolation)
     assert job["TransformJobStatus"] == "Failed"
     assert "Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment" in job["FailureReason"]
     for value, status in (("1", "Failed"), ("0", "Completed")):
         job, _ = transform(
             any_client,
-            DOUBLING,
+            DOUBLING_SCRIPT,
             {"a.csv": "a\n"},
             TransformInput=transform_input,
-            Model=isolated,
+            Model=isolation,
             Variables={"PIP_NO_BUILD_ISOLATION": value},
         )
         assert job["TransformJobStatus"] == status, job.get("FailureReason")
@@ -247,15 +255,15 @@ def test_a_model_without_a_network_starts_only_if_it_would_on_aws(any_client: Cl
 
 @pytest.mark.parametrize("containers", [1, 2])
 def test_settings_without_effect_are_in_the_log_of_a_job_that_does_not_start(client: Client, containers: int) -> None:
-    model = create_model(client, *[DOUBLING] * containers, EnableNetworkIsolation=True)
-    job, _ = transform_by(client, model, {"a": "1\n"}, Output={"KmsKeyId": "key"})
+    model = create_model(client, *[DOUBLING_SCRIPT] * containers, EnableNetworkIsolation=True)
+    job, _ = transform_with_model(client, model, {"a": "1\n"}, Output={"KmsKeyId": "key"})
     assert "PIP_NO_BUILD_ISOLATION" in job["FailureReason"]
     lines = output(client, "TransformJob", job["TransformJobName"])
     assert "TransformOutput.KmsKeyId has no effect here" in lines
 
 
 def test_a_transform_job_can_be_stopped(any_client: Client) -> None:
-    script = DOUBLING.replace("def predict_fn", "import time\n\ndef predict_fn").replace(
+    script = DOUBLING_SCRIPT.replace("def predict_fn", "import time\n\ndef predict_fn").replace(
         '    if "refuse"', "    print('a row', flush=True)\n    time.sleep(0.5)\n    if 'refuse'"
     )
     transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
@@ -269,7 +277,7 @@ def test_a_transform_job_can_be_stopped(any_client: Client) -> None:
 
 
 def test_the_model_archive_is_in_the_model_folder(client: Client) -> None:
-    script = COUNTING.replace("return data\n\ndef output", "return [b'', b'', model]\n\ndef output", 1)
+    script = COUNTING_SCRIPT.replace("return data\n\ndef output", "return [b'', b'', model]\n\ndef output", 1)
     script = script.replace('json.dumps([data[0].count(b"\\n"), len(data[0]), data[1], accept])', "json.dumps(data[2])")
     container = {"ModelDataUrl": client.source(weights="x = 1", other="y = 2")}
     job, out = transform(
@@ -281,10 +289,10 @@ def test_the_model_archive_is_in_the_model_folder(client: Client) -> None:
 
 def test_invalid_requests_are_refused(client: Client) -> None:
     with pytest.raises(ClientError, match="cannot exceed 100 MB"):
-        transform(client, COUNTING, {"a.csv": "a"}, MaxPayloadInMB=30, MaxConcurrentTransforms=4)
+        transform(client, COUNTING_SCRIPT, {"a.csv": "a"}, MaxPayloadInMB=30, MaxConcurrentTransforms=4)
     with pytest.raises(ClientError, match="Only images of the scikit-learn, XGBoost and PyTorch families"):
-        transform(client, COUNTING, {"a.csv": "a"}, Container={"Image": "tensorflow:1"})
+        transform(client, COUNTING_SCRIPT, {"a.csv": "a"}, Container={"Image": "tensorflow:1"})
     with pytest.raises(ClientError, match="Could not find model 'nowhere'"):
-        transform(client, COUNTING, {"a.csv": "a"}, ModelName="nowhere")
-    job, _ = transform(client, COUNTING, {}, wait=True)
+        transform(client, COUNTING_SCRIPT, {"a.csv": "a"}, ModelName="nowhere")
+    job, _ = transform(client, COUNTING_SCRIPT, {}, wait=True)
     assert "No S3 objects found" in job["FailureReason"]

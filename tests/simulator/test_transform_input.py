@@ -12,8 +12,8 @@ from support.transform_jobs import completed, create_model, transform
 
 from recore.simulator.server import BUCKET
 
-# A script that answers each line with the sum of its numbers, or fails if a line contains a word.
-SUMMING = """
+# A script that responds to each line with the sum of its numbers, or fails if a line contains a word.
+SUMMING_SCRIPT = """
 def model_fn(model_dir):
     return None
 
@@ -21,19 +21,19 @@ def transform_fn(model, data, content_type, accept):
     sums = [sum(map(float, line.split(","))) for line in data.splitlines()]
     return "".join(f"{number:g}\\n" for number in sums), accept
 """
-LINES = {"ContentType": "text/csv", "SplitType": "Line"}
-CSV = {"Input": LINES, "Output": {"Accept": "text/csv", "AssembleWith": "Line"}}
+LINE_INPUT = {"ContentType": "text/csv", "SplitType": "Line"}
+CSV_LINES = {"Input": LINE_INPUT, "Output": {"Accept": "text/csv", "AssembleWith": "Line"}}
 
 
 @pytest.fixture(scope="module")
 def model(client: Client) -> str:
-    return create_model(client, SUMMING)
+    return create_model(client, SUMMING_SCRIPT)
 
 
-def failure(client: Client, model: str, objects: dict[str, Any], **members: Any) -> str:
+def failure_reason(client: Client, model: str, objects: dict[str, Any], **members: Any) -> str:
     """Return the reason why a transform job fails."""
-    once = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
-    job, _ = transform(client, model, objects, **once | members)
+    no_retries = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
+    job, _ = transform(client, model, objects, **no_retries | members)
     assert job["TransformJobStatus"] == "Failed"
     return job["FailureReason"]
 
@@ -43,34 +43,39 @@ def test_an_id_is_not_sent_to_the_model_and_is_joined_to_its_result(client: Clie
     body = "".join(f"id {number},{number},1\n" for number in range(300))
     for strategy in ("MultiRecord", "SingleRecord"):
         rows = body if strategy == "MultiRecord" else body[: body.index("id 5")]
-        [stored] = completed(client, model, {"a": rows}, DataProcessing=processing, BatchStrategy=strategy, **CSV)
+        [result] = completed(client, model, {"a": rows}, DataProcessing=processing, BatchStrategy=strategy, **CSV_LINES)
         expected = [f"{row.split(',')[0]},{int(row.split(',')[1]) + 1}" for row in rows.splitlines()]
-        assert stored.decode().splitlines() == expected
+        assert result.decode().splitlines() == expected
 
 
-def test_documents_are_joined(client: Client) -> None:
-    script = SUMMING.replace('line.split(",")', "json.loads(line)").replace("data.", "data.decode().")
+def test_json_documents_are_joined(client: Client) -> None:
+    script = SUMMING_SCRIPT.replace('line.split(",")', "json.loads(line)").replace("data.", "data.decode().")
     model = create_model(client, "import json\n" + script)
     processing = {"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"}
-    kind = "application/jsonlines"
-    members = {"Input": LINES | {"ContentType": kind}, "Output": {"Accept": kind, "AssembleWith": "Line"}}
+    content_type = "application/jsonlines"
+    members = {
+        "Input": LINE_INPUT | {"ContentType": content_type},
+        "Output": {"Accept": content_type, "AssembleWith": "Line"},
+    }
     lines = "".join(json.dumps({"id": f"é{number}", "x": [number, 1]}) + "\n" for number in range(3))
-    [stored] = completed(client, model, {"a": lines}, DataProcessing=processing, **members)
-    assert [json.loads(line) for line in stored.splitlines()] == [
+    [result] = completed(client, model, {"a": lines}, DataProcessing=processing, **members)
+    assert [json.loads(line) for line in result.splitlines()] == [
         {"id": f"é{number}", "SageMakerOutput": number + 1} for number in range(3)
     ]
 
 
 def test_a_filter_that_selects_too_much_fails_the_job(client: Client, model: str) -> None:
-    kind = "application/json"
-    members = {"Input": {"ContentType": kind}, "Output": {"Accept": kind}, "MaxPayloadInMB": 2}
+    content_type = "application/json"
+    members = {"Input": {"ContentType": content_type}, "Output": {"Accept": content_type}, "MaxPayloadInMB": 2}
     document = "[" * 8 + '"' + "x" * 1000 + '"' + "]" * 8
-    reason = failure(client, model, {"a": document}, DataProcessing={"InputFilter": "$" + "[:,:,:]" * 8}, **members)
+    reason = failure_reason(
+        client, model, {"a": document}, DataProcessing={"InputFilter": "$" + "[:,:,:]" * 8}, **members
+    )
     assert reason.endswith("selects more than 2 MB")
 
 
 def test_a_filter_that_selects_nothing_from_a_row_fails_the_job(client: Client, model: str) -> None:
-    reason = failure(client, model, {"a": "1,2\n3\n"}, DataProcessing={"InputFilter": "$[1]"}, **CSV)
+    reason = failure_reason(client, model, {"a": "1,2\n3\n"}, DataProcessing={"InputFilter": "$[1]"}, **CSV_LINES)
     assert reason == "ClientError: DataProcessing: InputFilter '$[1]': [1] selects nothing from an array of length 1"
 
 
@@ -89,13 +94,13 @@ def test_a_filter_that_selects_nothing_from_a_row_fails_the_job(client: Client, 
 )
 def test_requests_that_are_refused(client: Client, model: str, members: dict[str, Any], expected: str) -> None:
     with pytest.raises(ClientError, match=expected) as caught:
-        transform(client, model, {}, **CSV | members)
+        transform(client, model, {}, **CSV_LINES | members)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
 def test_encryption_and_experiments_have_no_effect(client: Client, model: str) -> None:
     members = {"Resources": {"VolumeKmsKeyId": "alias/mine"}, "ExperimentConfig": {"TrialName": "one"}}
-    members |= CSV | {"Output": CSV["Output"] | {"KmsKeyId": "alias/mine"}}
+    members |= CSV_LINES | {"Output": CSV_LINES["Output"] | {"KmsKeyId": "alias/mine"}}
     assert completed(client, model, {"a": "1,2\n"}, **members) == [b"3\n"]
 
 
@@ -105,14 +110,14 @@ def test_too_many_instances_are_refused(client: Client, model: str) -> None:
     assert caught.value.response["Error"]["Code"] == "ResourceLimitExceeded"
 
 
-def test_compressed_objects(client: Client, model: str) -> None:
-    compressed = {"CompressionType": "Gzip"}
+def test_compressed_objects_are_read(client: Client, model: str) -> None:
+    gzip_input = {"CompressionType": "Gzip"}
     two_members = gzip.compress(b"1,2\n") + gzip.compress(b"3,4\n")
     objects = {"a.csv.gz": gzip.compress(b"1,1\n2,2\n"), "b.gz": two_members}
-    assert completed(client, model, objects, **CSV | {"Input": LINES | compressed}) == [b"2\n4\n", b"3\n7\n"]
+    assert completed(client, model, objects, **CSV_LINES | {"Input": LINE_INPUT | gzip_input}) == [b"2\n4\n", b"3\n7\n"]
 
 
-def bomb() -> bytes:
+def gzip_bomb() -> bytes:
     """Return one line of 64 MiB, compressed to a thousandth of that size."""
     return gzip.compress(b"0" * (1 << 26))
 
@@ -130,14 +135,16 @@ def bomb() -> bytes:
     ],
     ids=["plain", "short", "checksum", "damaged"],
 )
-def test_broken_compressed_objects(client: Client, model: str, content: bytes, expected: str) -> None:
-    assert expected in failure(client, model, {"a.gz": content}, Input=LINES | {"CompressionType": "Gzip"})
+def test_broken_compressed_objects_fail_the_job(client: Client, model: str, content: bytes, expected: str) -> None:
+    assert expected in failure_reason(client, model, {"a.gz": content}, Input=LINE_INPUT | {"CompressionType": "Gzip"})
 
 
-@pytest.mark.parametrize("split", ["None", "Line"])
-def test_a_compressed_object_larger_than_a_request(client: Client, model: str, split: str) -> None:
-    source = {"ContentType": "text/csv", "SplitType": split, "CompressionType": "Gzip"}
-    assert "larger than MaxPayloadInMB, 6 MB" in failure(client, model, {"a.gz": bomb()}, Input=source)
+@pytest.mark.parametrize("split_type", ["None", "Line"])
+def test_a_compressed_object_larger_than_a_request(client: Client, model: str, split_type: str) -> None:
+    transform_input = {"ContentType": "text/csv", "SplitType": split_type, "CompressionType": "Gzip"}
+    assert "larger than MaxPayloadInMB, 6 MB" in failure_reason(
+        client, model, {"a.gz": gzip_bomb()}, Input=transform_input
+    )
 
 
 def manifest(client: Client, content: Any) -> dict[str, str]:
@@ -150,11 +157,11 @@ def test_a_manifest_names_the_objects(client: Client, model: str) -> None:
     for key in ("x/a.csv", "b.csv", "c.csv"):
         client.put(f"{folder}/{key}", "1,2\n")
     source = manifest(client, [{"prefix": f"s3://{BUCKET}/{folder}/"}, "x/a.csv", "c.csv"])
-    job, out = transform(client, model, {}, Source=source, **CSV)
+    job, out = transform(client, model, {}, Source=source, **CSV_LINES)
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     assert client.get(f"{out}/x/a.csv.out") == client.get(f"{out}/c.csv.out") == b"3\n"
-    listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=out.removeprefix(f"s3://{BUCKET}/"))
-    assert listed["KeyCount"] == 2
+    response = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=out.removeprefix(f"s3://{BUCKET}/"))
+    assert response["KeyCount"] == 2
 
 
 @pytest.mark.parametrize(
@@ -176,18 +183,18 @@ def test_a_manifest_names_the_objects(client: Client, model: str) -> None:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_broken_manifests(client: Client, model: str, content: Any, expected: str) -> None:
-    assert expected in failure(client, model, {}, Source=manifest(client, content))
+def test_broken_manifests_fail_the_job(client: Client, model: str, content: Any, expected: str) -> None:
+    assert expected in failure_reason(client, model, {}, Source=manifest(client, content))
 
 
-def test_a_missing_manifest(client: Client, model: str) -> None:
+def test_a_missing_manifest_fails_the_job(client: Client, model: str) -> None:
     source = {"S3DataType": "ManifestFile", "S3Uri": f"s3://{BUCKET}/manifests/none.json"}
-    assert "none.json' cannot be read" in failure(client, model, {}, Source=source)
+    assert "none.json' cannot be read" in failure_reason(client, model, {}, Source=source)
 
 
 def test_objects_are_divided_among_instances(without_sandbox: Client, tmp_path: Path) -> None:
     """Two instances work at the same time: each has its own server and log, and the servers wait for each other."""
-    meeting = f"""
+    script = f"""
 import os, time
 def model_fn(model_dir): return os.getpid()
 def transform_fn(model, data, content_type, accept):
@@ -198,32 +205,32 @@ def transform_fn(model, data, content_type, accept):
     return data
 """
     client, objects = without_sandbox, {f"{number}.csv": str(number) for number in range(4)}
-    model = create_model(client, meeting)
+    model = create_model(client, script)
     job, out = transform(client, model, objects, Resources={"InstanceCount": 2}, Input={"ContentType": "text/csv"})
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     assert [client.get(f"{out}/{key}.out").decode() for key in objects] == ["0", "1", "2", "3"]
     group, prefix = "/aws/sagemaker/TransformJobs", f"{job['TransformJobName']}/"
-    printed = []
+    counts = []
     for stream in client.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]:
         events = client.logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]
-        printed.append(sum(event["message"].startswith("object ") for event in events))
-    assert sum(printed) == 4
-    assert len(printed) == 2
-    assert all(printed)
+        counts.append(sum(event["message"].startswith("object ") for event in events))
+    assert sum(counts) == 4
+    assert len(counts) == 2
+    assert all(counts)
 
 
 def test_the_failure_of_one_instance_ends_the_others(client: Client, model: str) -> None:
     objects = {"a.csv": "1\n", "b.csv": "word\n", "c.csv": "1\n" * 2000, "d.csv": "2\n"}
-    reason = failure(
+    reason = failure_reason(
         client,
         model,
         objects,
-        **CSV,
+        **CSV_LINES,
         Resources={"InstanceCount": 3},
         BatchStrategy="SingleRecord",
     )
     assert "could not convert string to float: 'word'" in reason
 
 
-def test_more_instances_than_objects(client: Client, model: str) -> None:
-    assert completed(client, model, {"a.csv": "1,2\n"}, **CSV, Resources={"InstanceCount": 20}) == [b"3\n"]
+def test_there_may_be_more_instances_than_objects(client: Client, model: str) -> None:
+    assert completed(client, model, {"a.csv": "1,2\n"}, **CSV_LINES, Resources={"InstanceCount": 20}) == [b"3\n"]

@@ -20,14 +20,14 @@ from support.tuning_jobs import (
 
 NAME, STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
 # A script that prints x as the objective, or fails if x is not a number, and ends at once.
-PICKY = """
+PICKY_SCRIPT = """
 import sys
 settings = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 print("arguments", sorted(settings.items()))
 print(f"loss={float(settings['-x'])};")
 """
-# A script that prints several values of the objective; if they are bad, it prints until it is stopped.
-STEPS = """
+# A script that prints several values of the objective; if x is at least 100, it prints until it is stopped.
+STEPPING_SCRIPT = """
 import itertools, sys, time
 x = float(sys.argv[sys.argv.index("-x") + 1])
 for step in range(4) if x < 100 else itertools.count():
@@ -42,8 +42,8 @@ def tuning(client: Client) -> Tuning:
 
 
 @pytest.fixture(scope="module")
-def picky(client: Client) -> str:
-    return client.source(job=PICKY)
+def picky_source(client: Client) -> str:
+    return client.source(job=PICKY_SCRIPT)
 
 
 def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[str, Any]:
@@ -53,9 +53,9 @@ def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[st
 
 
 @pytest.fixture(scope="module")
-def grid_search(tuning: Tuning, picky: str) -> dict[str, Any]:
+def grid_search(tuning: Tuning, picky_source: str) -> dict[str, Any]:
     """Run a grid search and return its description: the third value is the best, and the second one fails."""
-    request = grid(picky, "4", "bad", "2", parallel=2)
+    request = grid(picky_source, "4", "bad", "2", parallel=2)
     request["Tags"] = [{"Key": "team", "Value": "rocks"}]
     return tuning.run(request)
 
@@ -71,8 +71,8 @@ def test_all_values_are_tried_and_the_best_one_is_found(grid_search: dict[str, A
     assert best == jobs[2]
     assert best["FinalHyperParameterTuningJobObjectiveMetric"] == OBJECTIVE | {"Value": 2.0}
     assert "OverallBestTrainingJob" not in grid_search
-    counted = {"Completed": 2, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 1, "Stopped": 0}
-    assert grid_search["TrainingJobStatusCounters"] == counted
+    counters = {"Completed": 2, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 1, "Stopped": 0}
+    assert grid_search["TrainingJobStatusCounters"] == counters
     assert grid_search["ObjectiveStatusCounters"] == {"Succeeded": 2, "Pending": 0, "Failed": 1}
     assert grid_search["CreationTime"] < grid_search["HyperParameterTuningEndTime"]
 
@@ -80,31 +80,33 @@ def test_all_values_are_tried_and_the_best_one_is_found(grid_search: dict[str, A
 def test_the_training_jobs_belong_to_their_tuning_job(
     grid_search: dict[str, Any], tuning: Tuning, client: Client
 ) -> None:
-    for number, listed in enumerate(tuning.jobs(grid_search[NAME]), 1):
-        assert listed["TrainingJobName"].startswith(f"{grid_search[NAME]}-{number:03}-")
-        job = client.describe("TrainingJob", listed["TrainingJobName"])
+    for number, summary in enumerate(tuning.jobs(grid_search[NAME]), 1):
+        assert summary["TrainingJobName"].startswith(f"{grid_search[NAME]}-{number:03}-")
+        job = client.describe("TrainingJob", summary["TrainingJobName"])
         assert job["TuningJobArn"] == grid_search["HyperParameterTuningJobArn"]
         static = {"sagemaker_program": "job.py", "_tuning_objective_metric": "loss"}
-        assert job["HyperParameters"].items() >= (static | listed["TunedHyperParameters"]).items()
+        assert job["HyperParameters"].items() >= (static | summary["TunedHyperParameters"]).items()
         assert client.sagemaker.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"][0]["Value"] == "rocks"
         if job["TrainingJobStatus"] == "Completed":
-            x = listed["TunedHyperParameters"]["x"]
-            printed = output(client, "TrainingJob", listed["TrainingJobName"])
-            assert f"arguments [('-x', '{x}')]" in printed  # hyperparameters that concern only tuning are not passed
+            x = summary["TunedHyperParameters"]["x"]
+            log = output(client, "TrainingJob", summary["TrainingJobName"])
+            assert f"arguments [('-x', '{x}')]" in log  # hyperparameters that concern only tuning are not passed
 
 
-def test_lists(grid_search: dict[str, Any], tuning: Tuning) -> None:
-    def xs(**settings: Any) -> list[str]:
+def test_lists_are_sorted_and_filtered(grid_search: dict[str, Any], tuning: Tuning) -> None:
+    def x_values(**settings: Any) -> list[str]:
         return [job["TunedHyperParameters"]["x"] for job in tuning.jobs(grid_search[NAME], **settings)]
 
-    assert xs(SortBy="FinalObjectiveMetricValue") == ["2", "4"]  # without the job that has no objective
-    assert xs(SortBy="FinalObjectiveMetricValue", SortOrder="Descending") == ["4", "2"]
-    assert xs(SortBy="Name", SortOrder="Descending") == xs(SortBy="CreationTime", SortOrder="Descending")
-    assert xs(SortBy="CreationTime", PaginationConfig={"PageSize": 1}) == ["4", "bad", "2"]
-    assert xs(SortBy="Status")[2] == "bad"
-    assert xs(StatusEquals="Failed") == ["bad"]
-    listed = tuning.sagemaker.list_hyper_parameter_tuning_jobs(NameContains=grid_search[NAME], StatusEquals="Completed")
-    [summary] = listed["HyperParameterTuningJobSummaries"]
+    assert x_values(SortBy="FinalObjectiveMetricValue") == ["2", "4"]  # without the job that has no objective
+    assert x_values(SortBy="FinalObjectiveMetricValue", SortOrder="Descending") == ["4", "2"]
+    assert x_values(SortBy="Name", SortOrder="Descending") == x_values(SortBy="CreationTime", SortOrder="Descending")
+    assert x_values(SortBy="CreationTime", PaginationConfig={"PageSize": 1}) == ["4", "bad", "2"]
+    assert x_values(SortBy="Status")[2] == "bad"
+    assert x_values(StatusEquals="Failed") == ["bad"]
+    response = tuning.sagemaker.list_hyper_parameter_tuning_jobs(
+        NameContains=grid_search[NAME], StatusEquals="Completed"
+    )
+    [summary] = response["HyperParameterTuningJobSummaries"]
     assert summary["Strategy"] == "Grid"
     assert summary["ResourceLimits"]["MaxParallelTrainingJobs"] == 2
     for name in ("TrainingJobStatusCounters", "ObjectiveStatusCounters"):
@@ -121,40 +123,45 @@ def test_search_finds_a_tuning_job_by_its_best_objective(grid_search: dict[str, 
 
 
 def test_a_warm_start_with_identical_data_compares_with_its_parents(
-    grid_search: dict[str, Any], tuning: Tuning, picky: str
+    grid_search: dict[str, Any], tuning: Tuning, picky_source: str
 ) -> None:
     parents = {
         "ParentHyperParameterTuningJobs": [{NAME: grid_search[NAME]}],
         "WarmStartType": "IdenticalDataAndAlgorithm",
     }
     ranges = {"CategoricalParameterRanges": [categorical("x", "3")]}
-    request = tuning_request(picky, 1, 1, ParameterRanges=ranges) | {"WarmStartConfig": parents}
+    request = tuning_request(picky_source, 1, 1, ParameterRanges=ranges) | {"WarmStartConfig": parents}
     job = tuning.run(request)
     assert objective(job["BestTrainingJob"]) == 3.0
     assert job["OverallBestTrainingJob"] == grid_search["BestTrainingJob"]
-    other = request | {NAME: "other", "TrainingJobDefinition": definition(picky, StaticHyperParameters={"a": "1"})}
+    other_request = request | {
+        NAME: "other",
+        "TrainingJobDefinition": definition(picky_source, StaticHyperParameters={"a": "1"}),
+    }
     with pytest.raises(botocore.exceptions.ClientError, match="a different number of hyperparameters, 4 instead of 5"):
-        tuning.create(other)
+        tuning.create(other_request)
 
 
 def test_a_warm_start_with_other_data_starts_with_the_best_values(
-    grid_search: dict[str, Any], tuning: Tuning, picky: str
+    grid_search: dict[str, Any], tuning: Tuning, picky_source: str
 ) -> None:
     parents = {"ParentHyperParameterTuningJobs": [{NAME: grid_search[NAME]}], "WarmStartType": "TransferLearning"}
     ranges = {"ContinuousParameterRanges": [continuous("x", "0", "3")]}
-    request = tuning_request(picky, 1, 1, Strategy="Bayesian", ParameterRanges=ranges) | {"WarmStartConfig": parents}
+    request = tuning_request(picky_source, 1, 1, Strategy="Bayesian", ParameterRanges=ranges) | {
+        "WarmStartConfig": parents
+    }
     job = tuning.run(request)
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "2.0"}
     assert "OverallBestTrainingJob" not in job
 
 
-def test_several_definitions_take_turns(tuning: Tuning, picky: str) -> None:
-    request = tuning_request(picky, 2, 1)
+def test_several_definitions_take_turns(tuning: Tuning, picky_source: str) -> None:
+    request = tuning_request(picky_source, 2, 1)
     config = request["HyperParameterTuningJobConfig"]
     del request["TrainingJobDefinition"], config["ParameterRanges"], config["HyperParameterTuningJobObjective"]
     request["TrainingJobDefinitions"] = [
         definition(
-            picky,
+            picky_source,
             DefinitionName=name,
             TuningObjective=OBJECTIVE,
             HyperParameterRanges={"CategoricalParameterRanges": [categorical("x", value)]},
@@ -174,16 +181,16 @@ def test_a_metric_that_never_appears_fails_the_tuning_job(tuning: Tuning, client
     assert "BestTrainingJob" not in job
 
 
-def test_a_tuning_job_fails_if_all_training_jobs_fail(tuning: Tuning, picky: str) -> None:
-    job = tuning.run(grid(picky, "a"))
+def test_a_tuning_job_fails_if_all_training_jobs_fail(tuning: Tuning, picky_source: str) -> None:
+    job = tuning.run(grid(picky_source, "a"))
     assert job[STATUS] == "Failed"
     assert "No training job succeeded after 1 attempts" in job["FailureReason"]
     assert "could not convert string to float: 'a'" in job["FailureReason"]
 
 
-def test_a_target_that_is_reached_completes_the_tuning_job(tuning: Tuning, picky: str) -> None:
+def test_a_target_that_is_reached_completes_the_tuning_job(tuning: Tuning, picky_source: str) -> None:
     criteria = {"TargetObjectiveMetricValue": 5.0}
-    job = tuning.run(grid(picky, "6", "5", "4", "3", TuningJobCompletionCriteria=criteria))
+    job = tuning.run(grid(picky_source, "6", "5", "4", "3", TuningJobCompletionCriteria=criteria))
     assert job[STATUS] == "Completed"
     assert [item["TunedHyperParameters"]["x"] for item in tuning.jobs(job[NAME])] == ["6", "5"]
 
@@ -191,7 +198,7 @@ def test_a_target_that_is_reached_completes_the_tuning_job(tuning: Tuning, picky
 @pytest.mark.slow
 def test_early_stopping_stops_a_job_that_is_worse_than_the_median(tuning: Tuning, client: Client) -> None:
     """The last training job prints forever, so the tuning job ends only if that job is stopped."""
-    request = grid(client.source(job=STEPS), "1", "2", "3", "200", TrainingJobEarlyStoppingType="Auto")
+    request = grid(client.source(job=STEPPING_SCRIPT), "1", "2", "3", "200", TrainingJobEarlyStoppingType="Auto")
     job = tuning.run(request)
     assert job[STATUS] == "Completed", job
     jobs = tuning.jobs(job[NAME])
@@ -205,7 +212,7 @@ def test_hyperband_ends_a_job_that_has_used_its_resource(tuning: Tuning, client:
     resources = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 3}}
     ranges = {"IntegerParameterRanges": [{"Name": "x", "MinValue": "200", "MaxValue": "300"}]}
     request = tuning_request(
-        client.source(job=STEPS), 2, 2, Strategy="Hyperband", StrategyConfig=resources, ParameterRanges=ranges
+        client.source(job=STEPPING_SCRIPT), 2, 2, Strategy="Hyperband", StrategyConfig=resources, ParameterRanges=ranges
     )
     job = tuning.run(request)
     assert job[STATUS] == "Completed", job
@@ -214,7 +221,7 @@ def test_hyperband_ends_a_job_that_has_used_its_resource(tuning: Tuning, client:
     assert job["BestTrainingJob"]["TunedHyperParameters"]["x"].isdecimal()
 
 
-LINEAR = """
+LINEAR_SCRIPT = """
 import argparse, os, pathlib
 import joblib
 from sklearn.datasets import make_regression
@@ -234,11 +241,11 @@ if __name__ == "__main__":
     parser.add_argument("--decay", type=float)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--loss", choices=["squared_error", "huber"])
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     rows, targets = make_regression(200, 4, noise=5, random_state=0)
     model = SGDRegressor(
-        loss=given.loss, penalty="elasticnet", alpha=given.alpha, l1_ratio=given.ratio, power_t=1 - given.decay,
-        max_iter=given.epochs, tol=None, random_state=0,
+        loss=arguments.loss, penalty="elasticnet", alpha=arguments.alpha, l1_ratio=arguments.ratio,
+        power_t=1 - arguments.decay, max_iter=arguments.epochs, tol=None, random_state=0,
     )
     model.fit(rows[:150], targets[:150])
     print(f"r2={r2_score(targets[150:], model.predict(rows[150:]))};")
@@ -249,7 +256,7 @@ if __name__ == "__main__":
 @pytest.mark.slow
 def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client: Client, endpoints: Endpoints) -> None:
     """A Bayesian search tunes a scikit-learn script; the deployed model has the best job's hyperparameters."""
-    source = client.source(job=LINEAR)
+    source = client.source(job=LINEAR_SCRIPT)
     ranges = {
         "IntegerParameterRanges": [continuous("epochs", "5", "200", "Logarithmic")],
         "ContinuousParameterRanges": [
@@ -259,9 +266,9 @@ def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client
         ],
         "CategoricalParameterRanges": [categorical("loss", "squared_error", "huber")],
     }
-    score = {"Type": "Maximize", "MetricName": "r2"}
+    objective_settings = {"Type": "Maximize", "MetricName": "r2"}
     request = tuning_request(
-        source, 4, 2, Strategy="Bayesian", ParameterRanges=ranges, HyperParameterTuningJobObjective=score
+        source, 4, 2, Strategy="Bayesian", ParameterRanges=ranges, HyperParameterTuningJobObjective=objective_settings
     )
     algorithm = request["TrainingJobDefinition"]["AlgorithmSpecification"]
     metrics = [{"Name": "r2", "Regex": "r2=(.*?);"}]
@@ -277,19 +284,21 @@ def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client
         assert 1e-5 <= float(values["alpha"]) <= 1
         assert 0 <= float(values["decay"]) <= 0.99
         assert values["loss"] in ("squared_error", "huber")
-    trained = client.describe("TrainingJob", best["TrainingJobName"])
-    model = {"ModelDataUrl": trained["ModelArtifacts"]["S3ModelArtifacts"]}
-    name = endpoints.model(LINEAR, **model)
+    training_job = client.describe("TrainingJob", best["TrainingJobName"])
+    model = {"ModelDataUrl": training_job["ModelArtifacts"]["S3ModelArtifacts"]}
+    name = endpoints.model(LINEAR_SCRIPT, **model)
     endpoint = endpoints.create(endpoints.config(variant(name)))
-    answer = endpoints.runtime.invoke_endpoint(
+    response = endpoints.runtime.invoke_endpoint(
         EndpointName=endpoint, Body="0,0,0,0\n1,1,1,1\n", ContentType="text/csv", Accept="application/json"
     )
-    alpha, *predictions = json.loads(answer["Body"].read())
+    alpha, *predictions = json.loads(response["Body"].read())
     assert alpha == float(best["TunedHyperParameters"]["alpha"])
     assert len(predictions) == 2
 
 
-def test_delete(tuning: Tuning, grid_search: dict[str, Any], client: Client) -> None:
+def test_a_deleted_tuning_job_leaves_its_training_jobs(
+    tuning: Tuning, grid_search: dict[str, Any], client: Client
+) -> None:
     """This test runs last, because it deletes a tuning job that other tests use. Its training jobs are kept."""
     jobs = tuning.jobs(grid_search[NAME])
     tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: grid_search[NAME]})

@@ -28,28 +28,37 @@ def refusal(client: Client, request: dict[str, Any], operation: str = "CreateHyp
     return f"{error['__type']}: {error['message']}"
 
 
-def numbers(member: str, *ends: str) -> dict[str, Any]:
+def number_range(member: str, *ends: str) -> dict[str, Any]:
     return {member: [continuous("x", *ends)]}
 
 
 @pytest.mark.parametrize(
     ("ranges", "reason"),
     [
-        (numbers("ContinuousParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1; swap them"),
-        (numbers("IntegerParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1"),
-        (numbers("IntegerParameterRanges", "1.5", "2"), "'x': MinValue '1.5' is not an integer"),
-        (numbers("IntegerParameterRanges", "1", "9" * 256), "has more than 15 digits"),
-        (numbers("IntegerParameterRanges", "1", "\u0661"), "MaxValue '\u0661' is not an integer"),
-        (numbers("ContinuousParameterRanges", "", "2"), "'x': MinValue '' is not a number"),
-        (numbers("ContinuousParameterRanges", "nan", "2"), "'x': MinValue 'nan' is not a number"),
-        (numbers("ContinuousParameterRanges", "0", "1e999"), "'x': MaxValue '1e999' is too large"),
-        (numbers("ContinuousParameterRanges", "-1e308", "1e308"), "too far apart"),
-        (numbers("ContinuousParameterRanges", "0", "1", "Logarithmic"), "Logarithmic scaling needs a MinValue above 0"),
-        (numbers("IntegerParameterRanges", "0", "1", "Logarithmic"), "Logarithmic scaling needs a MinValue above 0"),
-        (numbers("ContinuousParameterRanges", "0", "1", "ReverseLogarithmic"), "from at least 0 to less than 1"),
-        (numbers("ContinuousParameterRanges", "-0.1", "0.5", "ReverseLogarithmic"), "from at least 0 to less than 1"),
-        (numbers("IntegerParameterRanges", "0", "1", "ReverseLogarithmic"), "is for continuous ranges"),
-        (numbers("ContinuousParameterRanges", "0", "1", "Cubic"), "enum value set"),
+        (number_range("ContinuousParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1; swap them"),
+        (number_range("IntegerParameterRanges", "2", "1"), "'x': MinValue 2 is greater than MaxValue 1"),
+        (number_range("IntegerParameterRanges", "1.5", "2"), "'x': MinValue '1.5' is not an integer"),
+        (number_range("IntegerParameterRanges", "1", "9" * 256), "has more than 15 digits"),
+        (number_range("IntegerParameterRanges", "1", "\u0661"), "MaxValue '\u0661' is not an integer"),
+        (number_range("ContinuousParameterRanges", "", "2"), "'x': MinValue '' is not a number"),
+        (number_range("ContinuousParameterRanges", "nan", "2"), "'x': MinValue 'nan' is not a number"),
+        (number_range("ContinuousParameterRanges", "0", "1e999"), "'x': MaxValue '1e999' is too large"),
+        (number_range("ContinuousParameterRanges", "-1e308", "1e308"), "too far apart"),
+        (
+            number_range("ContinuousParameterRanges", "0", "1", "Logarithmic"),
+            "Logarithmic scaling needs a MinValue above 0",
+        ),
+        (
+            number_range("IntegerParameterRanges", "0", "1", "Logarithmic"),
+            "Logarithmic scaling needs a MinValue above 0",
+        ),
+        (number_range("ContinuousParameterRanges", "0", "1", "ReverseLogarithmic"), "from at least 0 to less than 1"),
+        (
+            number_range("ContinuousParameterRanges", "-0.1", "0.5", "ReverseLogarithmic"),
+            "from at least 0 to less than 1",
+        ),
+        (number_range("IntegerParameterRanges", "0", "1", "ReverseLogarithmic"), "is for continuous ranges"),
+        (number_range("ContinuousParameterRanges", "0", "1", "Cubic"), "enum value set"),
         ({"CategoricalParameterRanges": [categorical("x")]}, "length"),
         ({"CategoricalParameterRanges": [categorical("x", "a", "a")]}, "'x' has a value twice"),
         ({"CategoricalParameterRanges": [categorical("", "a")]}, "a range has an empty Name"),
@@ -60,15 +69,15 @@ def numbers(member: str, *ends: str) -> dict[str, Any]:
         ({}, "there is no range to search"),
     ],
 )
-def test_ranges(client: Client, ranges: dict[str, Any], reason: str) -> None:
+def test_invalid_ranges_are_refused(client: Client, ranges: dict[str, Any], reason: str) -> None:
     message = refusal(client, tuning_request(SOURCE, ParameterRanges=ranges))
     assert message.startswith("ValidationException: ")
     assert reason in message
 
 
 CRITERIA = {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 2}}
-HYPERBAND = {"HyperbandStrategyConfig": {"MinResource": 3, "MaxResource": 2}}
-LETTERS = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
+REVERSED_RESOURCES = {"HyperbandStrategyConfig": {"MinResource": 3, "MaxResource": 2}}
+LETTER_RANGES = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
 
 
 @pytest.mark.parametrize(
@@ -77,14 +86,14 @@ LETTERS = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
         ({"Strategy": "Genetic"}, "enum value set: [Bayesian, Random, Hyperband, Grid]"),
         ({"Strategy": "Grid"}, "the Grid strategy accepts only categorical ranges, not 'x'"),
         (
-            {"Strategy": "Grid", "ParameterRanges": LETTERS, "ResourceLimits": {"MaxNumberOfTrainingJobs": 2}},
+            {"Strategy": "Grid", "ParameterRanges": LETTER_RANGES, "ResourceLimits": {"MaxNumberOfTrainingJobs": 2}},
             "Parallel",
         ),
         ({"StrategyConfig": {"GeneticStrategyConfig": {}}}, "GeneticStrategyConfig"),
         ({"StrategyConfig": {"HyperbandStrategyConfig": {"Brackets": 1}}}, "Brackets"),
         ({"StrategyConfig": {"HyperbandStrategyConfig": {}}}, "is for the strategy Hyperband, not Random"),
         ({"Strategy": "Hyperband"}, "Hyperband needs a MaxResource"),
-        ({"Strategy": "Hyperband", "StrategyConfig": HYPERBAND}, "must be in order"),
+        ({"Strategy": "Hyperband", "StrategyConfig": REVERSED_RESOURCES}, "must be in order"),
         ({"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}, "must be Off with Hyperband"),
         ({"TrainingJobEarlyStoppingType": "On"}, "enum value set"),
         ({"TuningJobCompletionCriteria": CRITERIA}, "3"),
@@ -97,7 +106,7 @@ LETTERS = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]}
         ({"ResourceLimits": {"MaxParallelTrainingJobs": 1}}, "the Random strategy needs MaxNumberOfTrainingJobs"),
     ],
 )
-def test_settings(client: Client, config: dict[str, Any], reason: str) -> None:
+def test_invalid_settings_are_refused(client: Client, config: dict[str, Any], reason: str) -> None:
     request = tuning_request(SOURCE, **config)
     settings = request["HyperParameterTuningJobConfig"]
     request["HyperParameterTuningJobConfig"] = {name: value for name, value in settings.items() if value is not None}
@@ -118,43 +127,46 @@ def test_settings(client: Client, config: dict[str, Any], reason: str) -> None:
         ((1, 0), "ValidationException: "),
     ],
 )
-def test_limits(client: Client, limits: tuple[int, int], reason: str) -> None:
+def test_invalid_limits_are_refused(client: Client, limits: tuple[int, int], reason: str) -> None:
     assert refusal(client, tuning_request(SOURCE, *limits)).startswith(reason)
 
 
-def test_a_grid_has_as_many_jobs_as_combinations(client: Client) -> None:
-    request = tuning_request(SOURCE, 2, 1, Strategy="Grid", ParameterRanges=LETTERS)
+def test_a_grid_must_have_as_many_jobs_as_combinations(client: Client) -> None:
+    request = tuning_request(SOURCE, 2, 1, Strategy="Grid", ParameterRanges=LETTER_RANGES)
     assert "MaxNumberOfTrainingJobs 2 must be the number of combinations, 3" in refusal(client, request)
 
 
-def metric(regex: str) -> dict[str, Any]:
+def algorithm_with_metric(regex: str) -> dict[str, Any]:
     algorithm = definition(SOURCE)["AlgorithmSpecification"]
     return {"AlgorithmSpecification": algorithm | {"MetricDefinitions": [{"Name": "loss", "Regex": regex}]}}
 
 
-IMAGE = {"TrainingImage": "other:1", "TrainingInputMode": "File", "MetricDefinitions": METRICS}
-BY_NAME = {"AlgorithmName": "mine", "TrainingInputMode": "File", "MetricDefinitions": METRICS}
-SEVERAL = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}]
+UNSUPPORTED_ALGORITHM = {"TrainingImage": "other:1", "TrainingInputMode": "File", "MetricDefinitions": METRICS}
+NAMED_ALGORITHM = {"AlgorithmName": "mine", "TrainingInputMode": "File", "MetricDefinitions": METRICS}
+INSTANCE_CONFIGS = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}]
 
 
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
-        (metric("loss=.*"), "the Regex of 'loss' has no group; put parentheses around"),
-        (metric("loss=(.*"), "the Regex of 'loss' is invalid"),
-        ({"AlgorithmSpecification": IMAGE}, "Only images of the"),
-        ({"AlgorithmSpecification": BY_NAME}, "AlgorithmName is not simulated"),
+        (algorithm_with_metric("loss=.*"), "the Regex of 'loss' has no group; put parentheses around"),
+        (algorithm_with_metric("loss=(.*"), "the Regex of 'loss' is invalid"),
+        ({"AlgorithmSpecification": UNSUPPORTED_ALGORITHM}, "Only images of the"),
+        ({"AlgorithmSpecification": NAMED_ALGORITHM}, "AlgorithmName is not simulated"),
         ({"StaticHyperParameters": {"x": "1"}}, "'x' is a range and in StaticHyperParameters"),
         ({"HyperParameterRanges": X}, "HyperParameterRanges is also in HyperParameterTuningJobConfig"),
         ({"TuningObjective": OBJECTIVE}, "TuningObjective is also in HyperParameterTuningJobConfig"),
         ({"OutputDataConfig": {"S3OutputPath": "https://x/y"}}, "S3OutputPath must begin with s3://"),
-        ({"HyperParameterTuningResourceConfig": {"InstanceConfigs": SEVERAL}}, "InstanceConfigs is not simulated"),
-        ({"HyperParameterTuningResourceConfig": SEVERAL[0]}, "give either ResourceConfig or"),
-        ({"ResourceConfig": SEVERAL[0] | {"InstanceCount": 2}}, "one instance"),
+        (
+            {"HyperParameterTuningResourceConfig": {"InstanceConfigs": INSTANCE_CONFIGS}},
+            "InstanceConfigs is not simulated",
+        ),
+        ({"HyperParameterTuningResourceConfig": INSTANCE_CONFIGS[0]}, "give either ResourceConfig or"),
+        ({"ResourceConfig": INSTANCE_CONFIGS[0] | {"InstanceCount": 2}}, "one instance"),
         ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "VolumeSizeInGB is needed"),
     ],
 )
-def test_definitions(client: Client, members: dict[str, Any], reason: str) -> None:
+def test_invalid_definitions_are_refused(client: Client, members: dict[str, Any], reason: str) -> None:
     request = tuning_request(SOURCE)
     request["TrainingJobDefinition"] |= members
     message = refusal(client, request)
@@ -162,7 +174,7 @@ def test_definitions(client: Client, members: dict[str, Any], reason: str) -> No
     assert reason in message
 
 
-def several(*names: str, **members: Any) -> dict[str, Any]:
+def request_with_definitions(*names: str, **members: Any) -> dict[str, Any]:
     """Return a request with several training job definitions."""
     request = tuning_request(SOURCE)
     del request["TrainingJobDefinition"]
@@ -174,24 +186,24 @@ def several(*names: str, **members: Any) -> dict[str, Any]:
     return request | {"TrainingJobDefinitions": definitions}
 
 
-def test_several_definitions(client: Client) -> None:
-    assert "unique DefinitionName" in refusal(client, several("a", "a"))
-    other = OBJECTIVE | {"Type": "Maximize"}
-    assert "same TuningObjective Type" in refusal(client, several("a", "b", TuningObjective=other))
-    request = several("a", "b")
+def test_invalid_combinations_of_definitions_are_refused(client: Client) -> None:
+    assert "unique DefinitionName" in refusal(client, request_with_definitions("a", "a"))
+    maximize = OBJECTIVE | {"Type": "Maximize"}
+    assert "same TuningObjective Type" in refusal(client, request_with_definitions("a", "b", TuningObjective=maximize))
+    request = request_with_definitions("a", "b")
     request["HyperParameterTuningJobConfig"]["ParameterRanges"] = X
     assert "ParameterRanges must be in each one" in refusal(client, request)
-    request = several("a", "b", HyperParameterRanges=LETTERS)
+    request = request_with_definitions("a", "b", HyperParameterRanges=LETTER_RANGES)
     request["HyperParameterTuningJobConfig"] |= {"Strategy": "Grid"}
     assert "Grid strategy with several definitions is not simulated" in refusal(client, request)
-    both = several("a") | {"TrainingJobDefinition": definition(SOURCE)}
-    assert "either TrainingJobDefinition or TrainingJobDefinitions" in refusal(client, both)
-    del both["TrainingJobDefinition"], both["TrainingJobDefinitions"]
-    assert "either TrainingJobDefinition or TrainingJobDefinitions" in refusal(client, both)
+    request_with_both = request_with_definitions("a") | {"TrainingJobDefinition": definition(SOURCE)}
+    assert "either TrainingJobDefinition or TrainingJobDefinitions" in refusal(client, request_with_both)
+    del request_with_both["TrainingJobDefinition"], request_with_both["TrainingJobDefinitions"]
+    assert "either TrainingJobDefinition or TrainingJobDefinitions" in refusal(client, request_with_both)
     assert "Autotune is not simulated" in refusal(client, tuning_request(SOURCE) | {"Autotune": {"Mode": "Enabled"}})
 
 
-def test_warm_start_from_missing_parents(client: Client) -> None:
+def test_invalid_warm_starts_are_refused(client: Client) -> None:
     def warm_start_config(*names: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
         parents = [{NAME: name} for name in names]
         config = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": "TransferLearning"}
@@ -200,13 +212,13 @@ def test_warm_start_from_missing_parents(client: Client) -> None:
     assert "could not find hyper parameter tuning job 'absent'" in refusal(client, warm_start_config("absent"))
     assert "listed twice" in refusal(client, warm_start_config("a", "a"))
     assert "it is not simulated with several TrainingJobDefinitions" in refusal(
-        client, warm_start_config("a", request=several("a", "b"))
+        client, warm_start_config("a", request=request_with_definitions("a", "b"))
     )
-    request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges=LETTERS)
+    request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges=LETTER_RANGES)
     assert "it is not simulated with the strategy Grid" in refusal(client, warm_start_config("a", request=request))
 
 
-def test_names(client: Client) -> None:
+def test_unknown_and_invalid_names_are_refused(client: Client) -> None:
     for operation in ("Describe", "Stop", "Delete"):
         request = {NAME: "absent"}
         message = refusal(client, request, f"{operation}HyperParameterTuningJob")
@@ -217,13 +229,13 @@ def test_names(client: Client) -> None:
 
 
 def test_refused_requests_create_nothing(client: Client) -> None:
-    refused = tuning_request(SOURCE, ParameterRanges={})
-    refusal(client, refused)
-    assert "Could not find" in refusal(client, {NAME: refused[NAME]}, "DescribeHyperParameterTuningJob")
-    assert not client.sagemaker.list_training_jobs(NameContains=refused[NAME])["TrainingJobSummaries"]
+    request = tuning_request(SOURCE, ParameterRanges={})
+    refusal(client, request)
+    assert "Could not find" in refusal(client, {NAME: request[NAME]}, "DescribeHyperParameterTuningJob")
+    assert not client.sagemaker.list_training_jobs(NameContains=request[NAME])["TrainingJobSummaries"]
 
 
-def test_a_grid_with_more_combinations_than_a_tuning_job_may_have(client: Client) -> None:
+def test_a_grid_with_too_many_combinations_is_refused(client: Client) -> None:
     ranges = [categorical(f"x{number}", *map(str, range(30))) for number in range(30)]
     request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges={"CategoricalParameterRanges": ranges})
     del request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxNumberOfTrainingJobs"]

@@ -36,25 +36,27 @@ def loss(values: dict[str, str]) -> float:
     return rate + ((int(values["depth"]) - 7) / 10) ** 2 + momentum + 0.3 * (values["kind"] != "b")
 
 
-def run(search: Search, trials: int) -> list[dict[str, str]]:
+def run_trials(search: Search, trials: int) -> list[dict[str, str]]:
     """Run a number of trials one after another; return their values."""
-    tried = []
+    suggestions = []
     for _ in range(trials):
         number, values = search.suggest()
         search.finish(number, loss(values))
-        tried.append(values)
-    return tried
+        suggestions.append(values)
+    return suggestions
 
 
 @pytest.mark.slow
 def test_bayesian_beats_random_search_with_equal_numbers_of_jobs() -> None:
     """With 30 seeds and equal numbers of trials, Bayesian search is better on average and for most seeds."""
-    best = {
-        strategy: [min(map(loss, run(Search(strategy, RANGES, maximize=False, seed=seed), 25))) for seed in range(30)]
+    best_losses = {
+        strategy: [
+            min(map(loss, run_trials(Search(strategy, RANGES, maximize=False, seed=seed), 25))) for seed in range(30)
+        ]
         for strategy in ("Bayesian", "Random")
     }
-    pairs = list(zip(best["Bayesian"], best["Random"], strict=True))
-    assert statistics.fmean(best["Bayesian"]) < 0.75 * statistics.fmean(best["Random"])
+    pairs = list(zip(best_losses["Bayesian"], best_losses["Random"], strict=True))
+    assert statistics.fmean(best_losses["Bayesian"]) < 0.75 * statistics.fmean(best_losses["Random"])
     assert sum(bayesian < random for bayesian, random in pairs) >= 20  # the probability of this by chance is below 5 %
 
 
@@ -68,26 +70,27 @@ def test_a_grid_covers_all_combinations_once() -> None:
 
 @pytest.mark.parametrize("strategy", ["Random", "Bayesian", "Hyperband"])
 def test_suggestions_depend_only_on_the_seed_and_the_results(strategy: str) -> None:
-    def search(seed: int) -> Search:
+    def create_search(seed: int) -> Search:
         return Search(
             strategy, RANGES, maximize=False, seed=seed, resources=(1, 9) if strategy == "Hyperband" else None
         )
 
-    tried = run(search(3), 14)
-    assert run(search(3), 14) == tried
-    assert run(search(4), 14)[0] != tried[0]
-    restarted = search(3)  # as after a restart: the known results are added, then the search continues unchanged
-    for values in tried[:12]:
-        number, same = restarted.add(values)
-        assert same == values
-        restarted.finish(number, loss(values))
-    assert run(restarted, 2) == tried[12:]
-    assert len({tuple(values.values()) for values in tried}) == 14
+    suggestions = run_trials(create_search(3), 14)
+    assert run_trials(create_search(3), 14) == suggestions
+    assert run_trials(create_search(4), 14)[0] != suggestions[0]
+    # as after a restart: the known results are added, then the search continues unchanged
+    restarted_search = create_search(3)
+    for values in suggestions[:12]:
+        number, added_values = restarted_search.add(values)
+        assert added_values == values
+        restarted_search.finish(number, loss(values))
+    assert run_trials(restarted_search, 2) == suggestions[12:]
+    assert len({tuple(values.values()) for values in suggestions}) == 14
 
 
 def test_parallel_trials_differ_before_any_has_ended() -> None:
     search = Search("Bayesian", RANGES, maximize=False, seed=1)
-    run(search, 12)
+    run_trials(search, 12)
     parallel_trials = [tuple(search.suggest()[1].values()) for _ in range(4)]
     assert len(set(parallel_trials)) == 4
 
@@ -102,10 +105,12 @@ def test_a_failed_trial_does_not_end_the_search() -> None:
 def test_results_of_other_searches_are_used() -> None:
     """After 40 results of a random search, the first suggestions are better than random ones."""
     new_search, informed_search = (Search("Bayesian", RANGES, maximize=False, seed=2) for _ in range(2))
-    for values in run(Search("Random", RANGES, maximize=False, seed=5), 40):
+    for values in run_trials(Search("Random", RANGES, maximize=False, seed=5), 40):
         assert informed_search.learn(values, loss(values))
-    first, random = ([loss(values) for values in run(search, 8)] for search in (informed_search, new_search))
-    assert statistics.fmean(first) < statistics.fmean(random)
+    informed_losses, new_losses = (
+        [loss(values) for values in run_trials(search, 8)] for search in (informed_search, new_search)
+    )
+    assert statistics.fmean(informed_losses) < statistics.fmean(new_losses)
     assert not informed_search.learn({"rate": "0.1", "depth": "21", "momentum": "0.5", "kind": "a"}, 0.0)
     assert not informed_search.learn({"rate": "0.1"}, 0.0)
 
@@ -122,31 +127,31 @@ def test_hyperband_stops_worse_trials_and_those_that_used_their_share() -> None:
     assert max(steps.values()) == 9
 
 
-numeric = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
+range_ends = st.floats(-1e6, 1e6).map(lambda value: round(value, 6))
 
 
 @examples(60)
 @given(
-    ends=st.tuples(numeric, numeric).map(sorted),
+    ends=st.tuples(range_ends, range_ends).map(sorted),
     scaling=st.sampled_from(["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]),
-    integer=st.booleans(),
+    is_integer=st.booleans(),
     seed=st.integers(0, 2**31 - 1),
 )
 def test_values_have_the_type_and_bounds_of_their_range(
-    ends: list[float], scaling: str, integer: bool, seed: int
+    ends: list[float], scaling: str, is_integer: bool, seed: int
 ) -> None:
     if scaling == "Logarithmic":
         ends = sorted(abs(end) + 1 for end in ends)
     if scaling == "ReverseLogarithmic":
-        integer, ends = False, [abs(end) / 1e6 * 0.99999 for end in sorted(ends, key=abs)]
-    low, high = sorted(map(int, ends)) if integer else ends
-    member = "IntegerParameterRanges" if integer else "ContinuousParameterRanges"
+        is_integer, ends = False, [abs(end) / 1e6 * 0.99999 for end in sorted(ends, key=abs)]
+    low, high = sorted(map(int, ends)) if is_integer else ends
+    member = "IntegerParameterRanges" if is_integer else "ContinuousParameterRanges"
     [item] = read_ranges({member: [continuous("x", str(low), str(high), scaling)]})
     search = Search("Random", [item], maximize=False, seed=seed)
     for _ in range(3):
         number, values = search.suggest()
         assert low <= float(values["x"]) <= high
-        assert not integer or str(int(values["x"])) == values["x"]
+        assert not is_integer or str(int(values["x"])) == values["x"]
         assert search.add(values)[1].keys() == values.keys()
         assert item.value(values["x"]) is not None
         search.finish(number, None)
@@ -165,8 +170,8 @@ def test_values_have_the_type_and_bounds_of_their_range(
 def test_scaling_determines_the_middle_of_a_range(scaling: str, ends: tuple[str, str], middle: float) -> None:
     ranges = read_ranges({"ContinuousParameterRanges": [continuous("x", *ends, scaling)]})
     search = Search("Random", ranges, maximize=False, seed=1)
-    below = [float(search.suggest()[1]["x"]) < middle for _ in range(200)]
-    assert 75 < sum(below) < 125  # out of 200 values
+    is_below = [float(search.suggest()[1]["x"]) < middle for _ in range(200)]
+    assert 75 < sum(is_below) < 125  # out of 200 values
 
 
 def test_categories_are_passed_on_unchanged() -> None:
@@ -176,33 +181,33 @@ def test_categories_are_passed_on_unchanged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "maximize", "worse"), [(5.0, False, True), (1.0, False, False), (1.0, True, True), (5.0, True, False)]
+    ("value", "maximize", "is_worse"), [(5.0, False, True), (1.0, False, False), (1.0, True, True), (5.0, True, False)]
 )
-def test_the_median_rule(value: float, maximize: bool, worse: bool) -> None:
-    others = [running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
-    assert others[0] == [4.0, 3.0]
-    assert is_worse_than_median(2, value, others, maximize) is worse
-    assert not is_worse_than_median(2, 3.0, others, maximize)  # as good as the median
-    assert not is_worse_than_median(3, value, others, maximize)  # no other job has reached this step
-    assert not is_worse_than_median(2, value, others[:2], maximize)
+def test_the_median_rule(value: float, maximize: bool, is_worse: bool) -> None:
+    other_averages = [running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
+    assert other_averages[0] == [4.0, 3.0]
+    assert is_worse_than_median(2, value, other_averages, maximize) is is_worse
+    assert not is_worse_than_median(2, 3.0, other_averages, maximize)  # as good as the median
+    assert not is_worse_than_median(3, value, other_averages, maximize)  # no other job has reached this step
+    assert not is_worse_than_median(2, value, other_averages[:2], maximize)
 
 
-def test_completion() -> None:
+def test_completion_criteria() -> None:
     assert not_improving([1.0, 1.005, 2.0, 2.01, 2.03], maximize=True) == [0, 1, 0, 1, 0]
     assert not_improving([1.0, 2.0, 0.5], maximize=False) == [0, 1, 0]
     assert not_improving([0.0, -1.0, 0.1], maximize=True) == [0, 1, 0]
     assert convergence([5.0, *[4.0] * 11], maximize=False) == 11
     assert convergence([5.0, *[4.0] * 10], maximize=False) is None
 
-    def complete(objectives: list[float], **criteria: Any) -> bool:
+    def completes(objectives: list[float], **criteria: Any) -> bool:
         return is_complete(criteria, objectives, maximize=True)
 
-    assert not complete([])
-    assert not complete([1.0] * 20)
-    assert complete([1.0, 3.0, 2.0], TargetObjectiveMetricValue=3.0)
-    assert not complete([1.0, 2.0], TargetObjectiveMetricValue=3.0)
-    assert complete([1.0] * 4, BestObjectiveNotImproving={"MaxNumberOfTrainingJobsNotImproving": 3})
-    assert not complete([1.0] * 3, BestObjectiveNotImproving={"MaxNumberOfTrainingJobsNotImproving": 3})
-    assert complete([1.0] * 11, ConvergenceDetected={"CompleteOnConvergence": "Enabled"})
-    assert not complete([1.0] * 11, ConvergenceDetected={"CompleteOnConvergence": "Disabled"})
+    assert not completes([])
+    assert not completes([1.0] * 20)
+    assert completes([1.0, 3.0, 2.0], TargetObjectiveMetricValue=3.0)
+    assert not completes([1.0, 2.0], TargetObjectiveMetricValue=3.0)
+    assert completes([1.0] * 4, BestObjectiveNotImproving={"MaxNumberOfTrainingJobsNotImproving": 3})
+    assert not completes([1.0] * 3, BestObjectiveNotImproving={"MaxNumberOfTrainingJobsNotImproving": 3})
+    assert completes([1.0] * 11, ConvergenceDetected={"CompleteOnConvergence": "Enabled"})
+    assert not completes([1.0] * 11, ConvergenceDetected={"CompleteOnConvergence": "Disabled"})
     assert is_complete({"TargetObjectiveMetricValue": 0.5}, [0.4], maximize=False)

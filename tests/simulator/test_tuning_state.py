@@ -18,7 +18,7 @@ from support.tuning_jobs import SCRIPT, Tuning, categorical, tuning_request
 from recore.simulator.server import BUCKET
 
 NAME, STATUS = "HyperParameterTuningJobName", "HyperParameterTuningJobStatus"
-ENDLESS = "import time\nprint('loss=1;', flush=True)\nwhile True:\n    time.sleep(0.1)\n"
+ENDLESS_SCRIPT = "import time\nprint('loss=1;', flush=True)\nwhile True:\n    time.sleep(0.1)\n"
 
 
 def statuses(tuning: Tuning, name: str) -> list[str]:
@@ -26,17 +26,17 @@ def statuses(tuning: Tuning, name: str) -> list[str]:
 
 
 def test_parallel_jobs_are_limited_and_a_stop_ends_all(client: Client) -> None:
-    """Four of eight jobs exist, and none ends by itself; only as many run at a time as there are processors."""
+    """Four of eight jobs exist, and none of them ends until it is stopped; each processor runs only one at a time."""
     tuning = Tuning(client.sagemaker)
-    name = tuning.create(tuning_request(client.source(job=ENDLESS), 8, 4))
+    name = tuning.create(tuning_request(client.source(job=ENDLESS_SCRIPT), 8, 4))
     tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) >= 4)
     job = tuning.describe(name)
     assert job["TrainingJobStatusCounters"]["InProgress"] == job["ObjectiveStatusCounters"]["Pending"] == 4
     with pytest.raises(botocore.exceptions.ClientError, match="is in status InProgress: stop it before"):
         tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: name})
 
-    first = tuning.jobs(name)[0]["TrainingJobName"]  # once it has ended, another job takes its place
-    client.sagemaker.stop_training_job(TrainingJobName=first)
+    first_job = tuning.jobs(name)[0]["TrainingJobName"]  # once it has ended, another job takes its place
+    client.sagemaker.stop_training_job(TrainingJobName=first_job)
     tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) == 5)
     assert tuning.describe(name)["TrainingJobStatusCounters"]["InProgress"] == 4
 
@@ -88,10 +88,10 @@ def test_a_kill_loses_no_values_and_repeats_no_completed_ones(restartable: Resta
     name = restartable.tuning.create(
         tuning_request(restartable.source(SCRIPT), 5, 2, Strategy="Grid", ParameterRanges=ranges)
     )
-    for ended in (1, 3):
+    for count in (1, 3):
         job_statuses = restartable.tuning.until(
             lambda: statuses(restartable.tuning, name),
-            lambda job_statuses, ended=ended: job_statuses.count("Completed") >= ended and "InProgress" in job_statuses,
+            lambda job_statuses, count=count: job_statuses.count("Completed") >= count and "InProgress" in job_statuses,
         )
         assert job_statuses.count("InProgress") <= 2
         restartable.kill()
@@ -99,32 +99,32 @@ def test_a_kill_loses_no_values_and_repeats_no_completed_ones(restartable: Resta
     job = restartable.tuning.wait(name)
     assert job[STATUS] == "Completed"
     jobs = restartable.tuning.jobs(name)
-    completed = [item["TunedHyperParameters"]["x"] for item in jobs if item["TrainingJobStatus"] == "Completed"]
-    assert sorted(completed) == values
-    failed = [item for item in jobs if item["TrainingJobStatus"] != "Completed"]
-    assert {item["TrainingJobStatus"] for item in failed} <= {"Failed"}
-    assert all("The simulator ended before the job did" in item["FailureReason"] for item in failed)
-    assert 1 <= len(failed) <= 4
-    assert job["TrainingJobStatusCounters"]["RetryableError"] == len(failed)
-    listed = restartable.tuning.sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
-    assert sorted(item["TrainingJobName"] for item in listed) == [item["TrainingJobName"] for item in jobs]
+    completed_values = [item["TunedHyperParameters"]["x"] for item in jobs if item["TrainingJobStatus"] == "Completed"]
+    assert sorted(completed_values) == values
+    failed_jobs = [item for item in jobs if item["TrainingJobStatus"] != "Completed"]
+    assert {item["TrainingJobStatus"] for item in failed_jobs} <= {"Failed"}
+    assert all("The simulator ended before the job did" in item["FailureReason"] for item in failed_jobs)
+    assert 1 <= len(failed_jobs) <= 4
+    assert job["TrainingJobStatusCounters"]["RetryableError"] == len(failed_jobs)
+    summaries = restartable.tuning.sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
+    assert sorted(item["TrainingJobName"] for item in summaries) == [item["TrainingJobName"] for item in jobs]
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "3"}
 
 
 @pytest.mark.slow
 def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(restartable: RestartableSimulator) -> None:
-    """One job's time limit passes while no simulator runs; a kill interrupts another's stop; a third one goes on."""
-    source = restartable.source(ENDLESS)
-    late, stopped, kept = (tuning_request(source, 2, 1) for _ in range(3))
-    late["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600
-    names = [restartable.tuning.create(request) for request in (late, stopped, kept)]
+    """One job's time limit passes while no simulator runs; a kill interrupts another's stop; a third job continues."""
+    source = restartable.source(ENDLESS_SCRIPT)
+    late_request, stopped_request, continued_request = (tuning_request(source, 2, 1) for _ in range(3))
+    late_request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600
+    names = [restartable.tuning.create(request) for request in (late_request, stopped_request, continued_request)]
     for name in names:
         restartable.tuning.until(
             lambda name=name: statuses(restartable.tuning, name), lambda job_statuses: job_statuses != []
         )
     restartable.tuning.sagemaker.stop_hyper_parameter_tuning_job(**{NAME: names[1]})
     restartable.kill()
-    move_back(restartable.folder, names[0], hours=2)
+    move_start_back(restartable.folder, names[0], hours=2)
     restartable.start()
     assert restartable.tuning.wait(names[1])[STATUS] == "Stopped"
     job = restartable.tuning.wait(names[0])
@@ -143,13 +143,13 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
     assert restartable.tuning.describe(names[2])[STATUS] == "InProgress"
 
 
-def move_back(folder: Path, name: str, hours: int) -> None:
+def move_start_back(folder: Path, name: str, hours: int) -> None:
     """Move the start of a tuning job in a state folder back by some hours."""
     key = ("HyperParameterTuningJob", name)
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection, connection:
         [(text,)] = connection.execute("SELECT record FROM records WHERE kind = ? AND key = ?", key)
         record: dict[str, Any] = json.loads(text)
-        started = datetime.datetime.fromisoformat(record["CreationTime"]["$time"]) - datetime.timedelta(hours=hours)
-        record["CreationTime"]["$time"] = started.isoformat()
-        changed = (json.dumps(record), *key)
-        connection.execute("UPDATE records SET record = ? WHERE kind = ? AND key = ?", changed)
+        start = datetime.datetime.fromisoformat(record["CreationTime"]["$time"]) - datetime.timedelta(hours=hours)
+        record["CreationTime"]["$time"] = start.isoformat()
+        parameters = (json.dumps(record), *key)
+        connection.execute("UPDATE records SET record = ? WHERE kind = ? AND key = ?", parameters)

@@ -1,4 +1,4 @@
-"""A pipeline's Tuning step: later steps refer to its best training job and to the models of the best ones."""
+"""Later steps of a pipeline refer to the best training jobs of a Tuning step, and to their models."""
 
 import re
 
@@ -26,7 +26,7 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
         "SECOND": names[1],
         "STATUS": get("Steps.Tune.HyperParameterTuningJobStatus"),
     }
-    create = [
+    model_steps = [
         step(
             f"Create{index}",
             "Model",
@@ -38,9 +38,9 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
         for index, address in enumerate(addresses)
     ]
     parameters = [{"Name": "Word", "Type": "String", "DefaultValue": "rock"}]
-    execution = pipelines.run(step("Tune", "Tuning", request), *create, Parameters=parameters)
-    described = pipelines.describe(execution)
-    assert described["PipelineExecutionStatus"] == "Succeeded", described
+    execution = pipelines.run(step("Tune", "Tuning", request), *model_steps, Parameters=parameters)
+    description = pipelines.describe(execution)
+    assert description["PipelineExecutionStatus"] == "Succeeded", description
     metadata = {name: item["Metadata"] for name, item in pipelines.steps(execution).items()}
     name = metadata["Tune"]["TuningJob"]["Arn"].rpartition("/")[2]
     jobs = tuning.jobs(name, SortBy="FinalObjectiveMetricValue")
@@ -48,10 +48,10 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
     best = client.describe("TrainingJob", jobs[0]["TrainingJobName"])
     assert best["HyperParameters"]["word"] == "rock"
     for index, job in enumerate(jobs):
-        created = metadata[f"Create{index}"]["Model"]["Arn"].rpartition("/")[2]
-        container = client.sagemaker.describe_model(ModelName=created)["PrimaryContainer"]
-        trained = client.describe("TrainingJob", job["TrainingJobName"])
-        assert container["ModelDataUrl"] == trained["ModelArtifacts"]["S3ModelArtifacts"]
+        model_name = metadata[f"Create{index}"]["Model"]["Arn"].rpartition("/")[2]
+        container = client.sagemaker.describe_model(ModelName=model_name)["PrimaryContainer"]
+        training_job = client.describe("TrainingJob", job["TrainingJobName"])
+        assert container["ModelDataUrl"] == training_job["ModelArtifacts"]["S3ModelArtifacts"]
         assert client.get(container["ModelDataUrl"])
         assert container["Environment"] == {
             "BEST": jobs[0]["TrainingJobName"],

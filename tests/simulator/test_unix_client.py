@@ -34,18 +34,18 @@ def serve(path: Path, respond: Callable[[socket.socket], None]) -> Iterator[list
     def accept() -> None:
         while True:
             try:
-                connection, _ = listening.accept()
+                connection, _ = server.accept()
             except OSError:
                 return
             connections.append(connection)
             threading.Thread(target=_ignoring_errors(respond), args=(connection,), daemon=True).start()
 
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(path))
-        listening.listen()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
         threading.Thread(target=accept, daemon=True).start()
         yield connections
-        listening.shutdown(socket.SHUT_RDWR)
+        server.shutdown(socket.SHUT_RDWR)
     for connection in connections:
         connection.close()
 
@@ -61,7 +61,7 @@ def _ignoring_errors(respond: Callable[[socket.socket], None]) -> Callable[[sock
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """Return the head of a request, or an empty string if the client has closed the connection."""
+    """Return the head of a request, or empty bytes if the client has closed the connection."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         if not (part := connection.recv(1)):
@@ -103,20 +103,20 @@ def test_a_request_has_one_deadline(socket_path: Path, respond: Callable[[socket
         assert time.monotonic() - start < 30  # each server would take longer than this
 
 
-MALFORMED = {
-    "no HTTP": b"hello\r\n\r\n",
+MALFORMED_RESPONSES = {
+    "not HTTP": b"hello\r\n\r\n",
     "a cut-off chunk": OK + b"Transfer-Encoding: chunked\r\n\r\n400000\r\nabc",
     "a cut-off body": OK + b"Content-Length: 100\r\n\r\nabc",
     "two lengths": OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nabc",
-    "a status": b"HTTP/1.1 999999 What\r\n\r\n",
+    "an invalid status": b"HTTP/1.1 999999 What\r\n\r\n",
     "an endless head": OK + b"X: " + b"x" * 500_000,
     "a cut-off status": OK[:9],
     "nothing": b"",
 }
 
 
-@pytest.mark.parametrize("response", MALFORMED.values(), ids=MALFORMED.keys())
-def test_a_malformed_response_is_named(socket_path: Path, response: bytes) -> None:
+@pytest.mark.parametrize("response", MALFORMED_RESPONSES.values(), ids=MALFORMED_RESPONSES.keys())
+def test_a_malformed_response_is_reported(socket_path: Path, response: bytes) -> None:
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(response)
@@ -153,9 +153,9 @@ def test_a_response_before_the_end_of_the_request(socket_path: Path) -> None:
         connection.close()
 
     with serve(socket_path, respond):
-        unix = UnixClient(socket_path)
+        client = UnixClient(socket_path)
         for _ in range(3):
-            response = unix.request("POST", "/invocations", b"x" * (5 << 20), deadline=Deadline(5))
+            response = client.request("POST", "/invocations", b"x" * (5 << 20), deadline=Deadline(5))
             assert (response.status, response.text) == (413, "too large")
 
 
@@ -189,40 +189,40 @@ def test_status_headers_and_body_are_returned_and_connections_are_kept(socket_pa
             connection.sendall(b"HTTP/1.1 404 Not Found\r\nX-Amzn-Custom: a b\r\nContent-Length: 4\r\n\r\ngone")
 
     with serve(socket_path, respond) as connections:
-        unix = UnixClient(socket_path)
+        client = UnixClient(socket_path)
         for _ in range(5):
-            response = unix.request("GET", "/nowhere", headers={"Accept": "text/csv"}, deadline=Deadline(5))
+            response = client.request("GET", "/nowhere", headers={"Accept": "text/csv"}, deadline=Deadline(5))
             assert (response.status, response.headers["x-amzn-custom"], response.body) == (404, "a b", b"gone")
         assert len(connections) == 1
-        unix.close()
+        client.close()
         assert connections[0].recv(1) == b""
 
 
-def test_a_server_that_closes_its_connections_is_connected_to_again(socket_path: Path) -> None:
+def test_the_client_reconnects_to_a_server_that_closes_its_connections(socket_path: Path) -> None:
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(OK + b"Content-Length: 2\r\n\r\nok")
         connection.close()
 
     with serve(socket_path, respond):
-        unix = UnixClient(socket_path)
+        client = UnixClient(socket_path)
         for _ in range(5):
-            assert unix.request("GET", "/ping", deadline=Deadline(5)).body == b"ok"
+            assert client.request("GET", "/ping", deadline=Deadline(5)).body == b"ok"
             time.sleep(0.05)
 
 
-def test_no_server(socket_path: Path) -> None:
+def test_a_missing_server_is_reported(socket_path: Path) -> None:
     with pytest.raises(NoResponse, match=r"did not respond: .*No such file"):
         UnixClient(socket_path).request("GET", "/ping", deadline=Deadline(5))
 
 
 def test_a_link_in_place_of_the_socket_is_not_followed(sockets: Path, tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as another:
-        another.bind(str(sockets / "another"))
-        another.listen()
+    with socket.socket(socket.AF_UNIX) as other_server:
+        other_server.bind(str(sockets / "another"))
+        other_server.listen()
         (tmp_path / "http").symlink_to(sockets / "another")
         with pytest.raises(NoResponse, match="did not respond"):
             UnixClient(tmp_path / "http").request("GET", "/ping", deadline=Deadline(2))
-        another.setblocking(False)
+        other_server.setblocking(False)
         with pytest.raises(BlockingIOError):
-            another.accept()
+            other_server.accept()

@@ -78,42 +78,44 @@ def model(client: Client, job: dict[str, Any]) -> str:
     return name
 
 
-def test_the_model_the_log_and_the_metrics(client: Client, job: dict[str, Any], expected: xgb.Booster) -> None:
+def test_the_model_log_and_metrics_of_a_training_job(
+    client: Client, job: dict[str, Any], expected: xgb.Booster
+) -> None:
     """Metrics need no definitions, even for tuning jobs with this image. The log has the same lines as on AWS."""
-    [(name, packed)] = content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"])).items()
+    [(name, model)] = content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"])).items()
     assert name == "xgboost-model"
     booster = xgb.Booster()
-    booster.load_model(bytearray(packed))
+    booster.load_model(bytearray(model))
     np.testing.assert_array_equal(booster.predict(matrix(TEST)), expected.predict(matrix(TEST)))
-    printed = output(client, "TrainingJob", job["TrainingJobName"])
-    last = next(line for line in printed.splitlines() if line.startswith(f"[{ROUNDS - 1}]"))
-    _, trained, validated = last.split("#011")
-    assert trained.startswith("train-rmse:")
-    assert "The image " in printed
-    assert "has XGBoost 1.7; the version differs" in printed
-    final = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
+    log = output(client, "TrainingJob", job["TrainingJobName"])
+    last_line = next(line for line in log.splitlines() if line.startswith(f"[{ROUNDS - 1}]"))
+    _, train_metric, validation_metric = last_line.split("#011")
+    assert train_metric.startswith("train-rmse:")
+    assert "The image " in log
+    assert "has XGBoost 1.7; the version differs" in log
+    final_metrics = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
     definitions = {item["Name"]: item["Regex"] for item in job["AlgorithmSpecification"]["MetricDefinitions"]}
-    assert float(re.search(definitions["train:rmse"], last)[1]) == float(trained.partition(":")[2])
-    assert final == {
-        "train:rmse": pytest.approx(float(trained.partition(":")[2])),
-        "validation:rmse": pytest.approx(float(validated.partition(":")[2])),
+    assert float(re.search(definitions["train:rmse"], last_line)[1]) == float(train_metric.partition(":")[2])
+    assert final_metrics == {
+        "train:rmse": pytest.approx(float(train_metric.partition(":")[2])),
+        "validation:rmse": pytest.approx(float(validation_metric.partition(":")[2])),
     }
 
 
 def test_batch_transform_has_a_prediction_in_each_line(client: Client, model: str, expected: xgb.Booster) -> None:
     body = csv_of(TEST[:, 1:])
-    [answer] = completed(
+    [result] = completed(
         client,
         model,
         {"test.csv": body},
         Input={"ContentType": "text/csv", "SplitType": "Line"},
         Output={"AssembleWith": "Line"},
     )
-    lines = [line for line in answer.decode().splitlines() if line]
+    lines = [line for line in result.decode().splitlines() if line]
     np.testing.assert_array_equal(np.array(lines, dtype=np.float32), expected.predict(matrix(TEST)))
 
 
-def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) -> None:
+def test_an_endpoint_accepts_csv_and_libsvm(endpoints: Endpoints, model: str, expected: xgb.Booster) -> None:
     """CSV and libsvm are answered with CSV or JSON; other types and input that does not fit the model are errors."""
     name = endpoints.create(endpoints.config(variant(model)))
     predictions = expected.predict(matrix(TEST))
@@ -130,17 +132,17 @@ def test_an_endpoint(endpoints: Endpoints, model: str, expected: xgb.Booster) ->
     with pytest.raises(ClientError, match="Accept application/x-npy is not simulated"):
         endpoints.invoke(name, csv_of(features), ContentType="text/csv", Accept="application/x-npy")
     for body, kind, status, reason in (
-        ("1,2,3,4,5,6", "text/csv", 400, "the rows have 6 features, but the model was trained with 5"),
+        ("1,2,3,4,5,6", "text/csv", 400, "the number of features is 6, but the model was trained with 5"),
         ("1,2,3,4,deep", "text/csv", 415, "invalid value 'deep'"),
         (b"\xce\xfa", "application/x-recordio-protobuf", 415, "application/x-recordio-protobuf is not simulated"),
     ):
-        with pytest.raises(ClientError) as raised:
+        with pytest.raises(ClientError) as caught:
             endpoints.invoke(name, body, ContentType=kind)
-        assert raised.value.response["OriginalStatusCode"] == status
-        assert reason in raised.value.response["OriginalMessage"]
+        assert caught.value.response["OriginalStatusCode"] == status
+        assert reason in caught.value.response["OriginalMessage"]
 
 
-def test_an_endpoint_of_an_older_image(
+def test_an_endpoint_with_an_older_image(
     client: Client, endpoints: Endpoints, job: dict[str, Any], expected: xgb.Booster
 ) -> None:
     """Before version 1.2-2, predictions are on one line whatever the Accept header is."""
@@ -170,7 +172,7 @@ def test_a_model_that_cannot_be_loaded(client: Client, endpoints: Endpoints, mod
 
 
 def test_tuning_by_the_metric_of_the_image(client: Client) -> None:
-    """There are no metric definitions. The best model equals that of xgboost in this process with the best values."""
+    """The request defines no metrics. The best depth is the one with which xgboost is most accurate in this process."""
     data = {"train": TRAIN, "validation": VALIDATION}
     channels = [
         channel(name, client.put(f"tune/{next(numbers)}/{name}.csv", csv_of(values)), ContentType="text/csv")
@@ -190,22 +192,22 @@ def test_tuning_by_the_metric_of_the_image(client: Client) -> None:
         "AlgorithmSpecification": ALGORITHM,
         "InputDataConfig": channels,
     }
-    tuned = tuning.run(request)
-    assert tuned["HyperParameterTuningJobStatus"] == "Completed", tuned.get("FailureReason")
-    jobs = tuning.jobs(tuned["HyperParameterTuningJobName"])
+    tuning_job = tuning.run(request)
+    assert tuning_job["HyperParameterTuningJobStatus"] == "Completed", tuning_job.get("FailureReason")
+    jobs = tuning.jobs(tuning_job["HyperParameterTuningJobName"])
     errors = {}
     for depth in (int(item["TunedHyperParameters"]["max_depth"]) for item in jobs):
         predictions = xgb.train(SETTINGS | {"max_depth": depth}, matrix(TRAIN), ROUNDS).predict(matrix(VALIDATION))
         errors[depth] = float(np.sqrt(np.mean((predictions - VALIDATION[:, 0]) ** 2)))
-    best = tuned["BestTrainingJob"]
+    best = tuning_job["BestTrainingJob"]
     assert int(best["TunedHyperParameters"]["max_depth"]) == min(errors, key=errors.__getitem__)
     metric = best["FinalHyperParameterTuningJobObjectiveMetric"]
     assert metric["MetricName"] == "validation:rmse"
     assert metric["Value"] == pytest.approx(min(errors.values()), abs=1e-4)
 
 
-def test_script_mode(client: Client, endpoints: Endpoints) -> None:
-    """A script trains with the image's own functions, its metrics are found, and it may omit its hooks."""
+def test_a_script_trains_and_serves_a_model(client: Client, endpoints: Endpoints) -> None:
+    """A script may use the functions of the image and omit hooks; its metrics are found."""
     source = client.source(abalone=SCRIPT)
     settings = {"sagemaker_program": "abalone.py", "sagemaker_submit_directory": source, "num_round": "4"}
     data = channel("train", client.put(f"abalone/{next(numbers)}/train.csv", csv_of(TRAIN)), ContentType="text/csv")
@@ -226,7 +228,7 @@ def test_script_mode(client: Client, endpoints: Endpoints) -> None:
     np.testing.assert_array_equal(np.array(json.loads(response["Body"].read()), dtype=np.float32), expected)
 
 
-def test_a_job_that_fails_names_the_hyperparameter(client: Client) -> None:
+def test_a_failed_job_names_the_unknown_hyperparameter(client: Client) -> None:
     data = channel("train", client.put(f"fails/{next(numbers)}/train.csv", csv_of(TRAIN)), ContentType="text/csv")
     settings = hyperparameters(num_round=2, max_dept=3)
     job = train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=[data])
