@@ -38,7 +38,7 @@ def test_the_board_ranks_by_the_score_on_other_holes(tmp_path: Path) -> None:
     make_sample(tmp_path / "data", Plan(rows=600, holes=12, channels=120))
     files = {
         "with": file_options(tmp_path / "data"),
-        "without": file_options(tmp_path / "data", "public", anywhere=False),
+        "without": file_options(tmp_path / "data", "public", allow_unsandboxed=False),
     }
     for model, estimator in MODELS.items():
         write_submission(tmp_path / model)

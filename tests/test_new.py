@@ -12,7 +12,7 @@ import pytest
 import yaml
 from support.checkout import ROOT, UPLOADED, copy_checkout, environment
 from support.command import recore, recore_process
-from support.contract import keeps_the_contract
+from support.contract import assert_contract_kept
 from support.template import template_only
 
 from recore.evaluation.submission import read_submission
@@ -98,7 +98,7 @@ def test_an_empty_folder_is_filled_and_an_unknown_model_refused(tmp_path: Path) 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["good", "random_numbers"])
 def test_good_submissions_follow_the_contract(name: str) -> None:
-    keeps_the_contract(ROOT / "tests/submissions" / name)
+    assert_contract_kept(ROOT / "tests/submissions" / name)
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
     assert text.count("not is_target(name)") == 1
     script.write_text(text.replace("not is_target(name)", "(name == 'CuPPM' or not is_target(name))"))
     with pytest.raises(AssertionError, match="test_assays_are_not_among_the_inputs"):
-        keeps_the_contract(tmp_path / "leak")
+        assert_contract_kept(tmp_path / "leak")
 
 
 @pytest.mark.slow
@@ -165,7 +165,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
         "validate", folder, "--public", public, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0
     )
     assert result.returncode == 0, result.stderr
-    keeps_the_contract(folder, tests=folder)
+    assert_contract_kept(folder, folder=folder)
 
 
 def prepared(folder: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from support.checkout import ROOT, run
 from support.command import recore, recore_process
-from support.contract import keeps_the_contract
+from support.contract import assert_contract_kept
 from support.scripts import modules_of
 
 from recore.template.new_submission import write_submission
@@ -82,7 +82,7 @@ def test_it_runs_validates_passes_the_check_and_follows_the_contract(
     result = recore_process("check", submission, "--json")
     assert json.loads(result.stdout)["findings"] == []
     assert result.returncode == 0, result.stderr
-    keeps_the_contract(submission, tests=submission)
+    assert_contract_kept(submission, folder=submission)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.docker_engine import containers, engine, left_behind
+from support.docker_engine import containers, engine, orphaned_containers
 from support.job_traces import wait_until
 from support.run_command import file_options, run_recore, start
 from support.tiny_submission import PREPROCESS, TRAIN, tiny
@@ -39,7 +39,7 @@ def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_p
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["isolation"] == "Docker"
     assert record["arguments"]["engine"] == "docker"
-    assert not left_behind()
+    assert not orphaned_containers()
 
 
 @pytest.mark.machine

@@ -77,7 +77,7 @@ def test_any_temporary_folder(isolation: str, tmp_path: Path, sample: Path) -> N
     folder = tmp_path / f"long, of spaces, quotes \"' and ü中 {'x' * 100}"
     folder.mkdir()
     options = [
-        *file_options(sample, anywhere=False),
+        *file_options(sample, allow_unsandboxed=False),
         "--isolation",
         isolation,
         "--no-report",

@@ -116,7 +116,7 @@ def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
 ) -> None:
     """This runs in a new process, which has not yet tried bubblewrap; other refusals run in this process."""
     path = without_bubblewrap(tmp_path / "bin")
-    options = [*file_options(sample, anywhere=False), "--out", "run"]
+    options = [*file_options(sample, allow_unsandboxed=False), "--out", "run"]
     result = run_recore(submission, *options, cwd=tmp_path, PATH=path)
     assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
     assert "isolation is required, and bubblewrap does not work here: install it" in result.stderr

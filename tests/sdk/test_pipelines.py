@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.sdk_executions import finished, statuses, steps_of
+from support.sdk_executions import statuses, steps_of, wait_for_end
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
@@ -212,7 +212,7 @@ def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any
     parameters = [word, depth, least, unused]
     made = pipeline(session, [evaluate, train, check], parameters=parameters)
     first = made.start(parameters={"Word": "bye"})
-    assert finished(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
+    assert wait_for_end(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
     assert set(statuses(first)) == {"Evaluate", "Train", "Check", "Create", "Register", "Transform"}
     key = f"transformed/{first.arn.rpartition('/')[2]}/lines.csv.out"
     assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"bye 3 1\n"
@@ -220,7 +220,7 @@ def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any
     assert listed == {"Word": "bye", "Depth": "3", "Least": "0.5", "Flag": "true"}
     made.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
     second = made.start(parameters={"Word": "bye", "Least": 0.8})
-    assert finished(second)["PipelineExecutionStatus"] == "Failed"
+    assert wait_for_end(second)["PipelineExecutionStatus"] == "Failed"
     steps = steps_of(second)
     assert steps["Bad"]["FailureReason"] == "accuracy 0.75"
     hits = {name: item["CacheHitResult"] for name, item in steps.items() if "CacheHitResult" in item}
@@ -260,7 +260,7 @@ def test_conditions(session: Any) -> None:
         ConditionStep(name=name, conditions=[case], if_steps=[], else_steps=[]) for name, (case, _) in cases.items()
     ]
     execution = pipeline(session, steps, parameters=[number, text]).start()
-    assert finished(execution)["PipelineExecutionStatus"] == "Succeeded"
+    assert wait_for_end(execution)["PipelineExecutionStatus"] == "Succeeded"
     outcomes = {item["StepName"]: item["Metadata"]["Condition"]["Outcome"] for item in execution.list_steps()}
     assert outcomes == {name: str(expected) for name, (_, expected) in cases.items()}
 
@@ -282,7 +282,7 @@ def test_retry_policies(sources: Sources, session: Any) -> None:
         ),
     ]
     failed = pipeline(session, [sources.evaluate("not a number", retry_policies=policies)]).start()
-    assert "Evaluate (AlgorithmError: " in finished(failed)["FailureReason"]
+    assert "Evaluate (AlgorithmError: " in wait_for_end(failed)["FailureReason"]
     assert [item["AttemptCount"] for item in failed.list_steps()] == [1]
 
 
@@ -325,7 +325,7 @@ def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
     ]
     made = pipeline(session, [*checks, *creates, tune, train, evaluate], name="references")
     first = made.start()
-    assert finished(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
+    assert wait_for_end(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
     steps = steps_of(first)
     outcomes = {name: steps[name]["Metadata"]["Condition"]["Outcome"] for name in pairs}
     assert outcomes == dict.fromkeys(pairs, "True")
@@ -337,7 +337,7 @@ def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
         assert (job["ModelArtifacts"]["S3ModelArtifacts"], job["HyperParameters"]["depth"]) == (uri, depth)
     made.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
     second = made.start()
-    assert finished(second)["PipelineExecutionStatus"] == "Succeeded"
+    assert wait_for_end(second)["PipelineExecutionStatus"] == "Succeeded"
     hits = {name for name, item in steps_of(second).items() if "CacheHitResult" in item}
     assert hits == {"Evaluate", "Tune"}  # Train depends on the execution, so it has no hit
 
@@ -352,7 +352,7 @@ def test_resources(session: Any) -> None:
 
     made = pipeline(session, [FailStep(name="Ends", error_message="wanted")])
     execution = made.start()
-    finished(execution)
+    wait_for_end(execution)
     found = PipelineExecution.get(pipeline_execution_arn=execution.arn)
     assert found.pipeline_execution_status == "Failed"
     assert [step.step_name for step in found.get_all_steps()] == ["Ends"]
@@ -375,7 +375,7 @@ def test_a_step_that_runs_because_another_one_failed(sources: Sources, session: 
         for trigger in TriggerCondition
     }
     execution = pipeline(session, [*follows.values(), fails]).start()
-    described = finished(execution)
+    described = wait_for_end(execution)
     assert described["PipelineExecutionStatus"] == "CompletedWithFailures"
     assert "Evaluate (AlgorithmError: " in described["FailureReason"]
     assert statuses(execution) == {"Evaluate": "Failed", "Failed": "Succeeded", "Any": "Succeeded"}

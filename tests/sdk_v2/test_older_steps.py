@@ -12,7 +12,7 @@ from sagemaker.transformer import Transformer
 from sagemaker.workflow.pipeline import Pipeline
 from sagemaker.workflow.step_collections import EstimatorTransformer, RegisterModel
 from sagemaker.workflow.steps import CreateModelStep, ProcessingStep, TrainingStep, TransformStep
-from support.sdk_executions import finished, steps_of
+from support.sdk_executions import steps_of, wait_for_end
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"
@@ -81,7 +81,7 @@ def test_a_pipeline_of_older_classes(tmp_path: Path, s3: Any) -> None:
     pipeline = Pipeline("older", steps=steps, sagemaker_session=session)
     pipeline.upsert(ROLE)
     execution = pipeline.start()
-    described = finished(execution)
+    described = wait_for_end(execution)
     assert described["PipelineExecutionStatus"] == "Succeeded", described["FailureReason"]
     types = {name: next(iter(step["Metadata"])) for name, step in steps_of(execution).items()}
     assert types["Register-RegisterModel"] == "RegisterModel"

@@ -24,7 +24,7 @@ def csv_of(values: np.ndarray) -> str:
 
 
 def libsvm_of(values: np.ndarray) -> str:
-    """Return the table in libsvm format, without the missing values."""
+    """Return the table in libsvm format, from which missing values are omitted."""
     lines = []
     for label, *features in values:
         cells = (f"{index}:{float(cell)!r}" for index, cell in enumerate(features) if not np.isnan(cell))
@@ -37,5 +37,5 @@ def matrix(values: np.ndarray, **members: Any) -> xgb.DMatrix:
 
 
 def hyperparameters(**more: Any) -> dict[str, str]:
-    """Return hyperparameters as a request has them: all are strings."""
+    """Return hyperparameters as a request contains them, all as strings."""
     return {name: str(value) for name, value in (SETTINGS | {"objective": "reg:squarederror"} | more).items()}
