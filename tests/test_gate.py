@@ -56,7 +56,7 @@ def test_a_test_that_passes_alone_is_listed_with_its_first_failure(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("contents", "workers", "status", "repeated"),
+    ("contents", "workers", "status", "is_repeated"),
     [
         ({"a": FAILING}, 0, 1, True),
         ({"a": FAILING, "b": UNSTABLE}, 2, 1, True),

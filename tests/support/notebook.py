@@ -1,6 +1,7 @@
 """Run the code cells of a notebook in IPython, in order: `python notebook.py FILE [NUMBER=TEXT ...]`.
 
-NUMBER=TEXT replaces the text of a cell; all cells are numbered, starting with 0. The first cell that fails ends the run.
+NUMBER=TEXT replaces the text of a cell; all cells are numbered, starting with 0. The run ends at the first cell that
+fails.
 """
 
 import json
