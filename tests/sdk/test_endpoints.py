@@ -93,7 +93,7 @@ def create_endpoint(config: EndpointConfig) -> Endpoint:
     return Endpoint.create(endpoint_name=f"endpoint-{next(numbers)}", endpoint_config_name=config.endpoint_config_name)
 
 
-def answer(endpoint: Endpoint, **members: Any) -> tuple[str, list[float]]:
+def invoke_endpoint(endpoint: Endpoint, **members: Any) -> tuple[str, list[float]]:
     """Invoke an endpoint with the numbers 1 and 2; return the variant that answered, and its result."""
     response = endpoint.invoke(body="1\n2\n", content_type="text/csv", accept="application/json", **members)
     assert response.content_type == "application/json"
@@ -113,8 +113,11 @@ def test_an_endpoint_resource_from_creation_to_deletion(source: str) -> None:
     endpoint.wait_for_status("InService", poll=1, timeout=60)
     assert [variant.current_weight for variant in endpoint.production_variants] == [1, 1]
     assert [item.endpoint_name for item in Endpoint.get_all(status_equals="InService")] == [endpoint.endpoint_name]
-    assert answer(endpoint, target_variant="one") == ("one", [11, 12])
-    assert answer(endpoint, target_variant="two", inference_id="id", custom_attributes="a") == ("two", [21, 22])
+    assert invoke_endpoint(endpoint, target_variant="one") == ("one", [11, 12])
+    assert invoke_endpoint(endpoint, target_variant="two", inference_id="id", custom_attributes="a") == (
+        "two",
+        [21, 22],
+    )
 
     larger_capacity = DesiredWeightAndCapacity(variant_name="one", desired_weight=99, desired_instance_count=2)
     endpoint.update_weights_and_capacities(desired_weights_and_capacities=[larger_capacity])
@@ -128,7 +131,7 @@ def test_an_endpoint_resource_from_creation_to_deletion(source: str) -> None:
     assert endpoint.endpoint_status == "Updating"
     endpoint.wait_for_status("InService", poll=1, timeout=60)
     assert endpoint.endpoint_config_name == larger_config.endpoint_config_name
-    assert answer(endpoint) == ("three", [31, 32])
+    assert invoke_endpoint(endpoint) == ("three", [31, 32])
     delete(endpoint)
     for deleted_config in (config, larger_config):
         deleted_config.delete()

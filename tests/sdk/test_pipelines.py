@@ -126,9 +126,9 @@ def create_pipeline(session: Any, steps: list[Any], name: str = "", **members: A
     from sagemaker.mlops.workflow.pipeline import Pipeline
 
     name = name or f"pipeline-{next(numbers)}"
-    made = Pipeline(name=name, steps=steps, sagemaker_session=session, **members)
-    made.upsert(role_arn=ROLE)
-    return made
+    pipeline = Pipeline(name=name, steps=steps, sagemaker_session=session, **members)
+    pipeline.upsert(role_arn=ROLE)
+    return pipeline
 
 
 def make_builder(s3: Any, session: Any, data: Any) -> Any:
@@ -210,23 +210,23 @@ def test_a_pipeline_from_data_to_a_registered_model(sources: Sources, session: A
         else_steps=[FailStep(name="Bad", error_message=Join(on=" ", values=["accuracy", accuracy]))],
     )
     parameters = [word, depth, minimum, unused]
-    made = create_pipeline(session, [evaluate, train, check], parameters=parameters)
-    first = made.start(parameters={"Word": "bye"})
+    pipeline = create_pipeline(session, [evaluate, train, check], parameters=parameters)
+    first = pipeline.start(parameters={"Word": "bye"})
     assert wait_for_end(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
     assert set(statuses(first)) == {"Evaluate", "Train", "Check", "Create", "Register", "Transform"}
     key = f"transformed/{first.arn.rpartition('/')[2]}/lines.csv.out"
     assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"bye 3 1\n"
-    listed = {item["Name"]: item["Value"] for item in first.list_parameters()["PipelineParameters"]}
-    assert listed == {"Word": "bye", "Depth": "3", "Least": "0.5", "Flag": "true"}
-    made.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
-    second = made.start(parameters={"Word": "bye", "Least": 0.8})
+    parameter_values = {item["Name"]: item["Value"] for item in first.list_parameters()["PipelineParameters"]}
+    assert parameter_values == {"Word": "bye", "Depth": "3", "Least": "0.5", "Flag": "true"}
+    pipeline.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
+    second = pipeline.start(parameters={"Word": "bye", "Least": 0.8})
     assert wait_for_end(second)["PipelineExecutionStatus"] == "Failed"
     steps = steps_of(second)
     assert steps["Bad"]["FailureReason"] == "accuracy 0.75"
     hits = {name: item["CacheHitResult"] for name, item in steps.items() if "CacheHitResult" in item}
     assert set(hits) == {"Evaluate", "Train"}
     assert {hit["SourcePipelineExecutionArn"] for hit in hits.values()} == {first.arn}
-    assert len(made.list_executions()["PipelineExecutionSummaries"]) == 2
+    assert len(pipeline.list_executions()["PipelineExecutionSummaries"]) == 2
 
 
 def test_every_condition_has_its_outcome(session: Any) -> None:
@@ -323,8 +323,8 @@ def test_tuning_steps_and_references(sources: Sources, session: Any, s3: Any) ->
         ConditionStep(name=name, conditions=[ConditionEquals(left=left, right=right)], if_steps=[], else_steps=[])
         for name, (left, right) in pairs.items()
     ]
-    made = create_pipeline(session, [*checks, *creates, tune, train, evaluate], name="references")
-    first = made.start()
+    pipeline = create_pipeline(session, [*checks, *creates, tune, train, evaluate], name="references")
+    first = pipeline.start()
     assert wait_for_end(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
     steps = steps_of(first)
     outcomes = {name: steps[name]["Metadata"]["Condition"]["Outcome"] for name in pairs}
@@ -335,8 +335,8 @@ def test_tuning_steps_and_references(sources: Sources, session: Any, s3: Any) ->
         uri = client.describe_model(ModelName=model)["PrimaryContainer"]["ModelDataUrl"]
         job = client.describe_training_job(TrainingJobName=uri.split("/")[-3])
         assert (job["ModelArtifacts"]["S3ModelArtifacts"], job["HyperParameters"]["depth"]) == (uri, depth)
-    made.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
-    second = made.start()
+    pipeline.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
+    second = pipeline.start()
     assert wait_for_end(second)["PipelineExecutionStatus"] == "Succeeded"
     hits = {name for name, item in steps_of(second).items() if "CacheHitResult" in item}
     assert hits == {"Evaluate", "Tune"}  # Train depends on the execution, so it has no hit
@@ -350,19 +350,19 @@ def test_pipeline_resources_of_sagemaker_core(session: Any) -> None:
     from sagemaker.mlops.workflow.condition_step import ConditionStep
     from sagemaker.mlops.workflow.fail_step import FailStep
 
-    made = create_pipeline(session, [FailStep(name="Ends", error_message="wanted")])
-    execution = made.start()
+    pipeline = create_pipeline(session, [FailStep(name="Ends", error_message="wanted")])
+    execution = pipeline.start()
     wait_for_end(execution)
     resource = PipelineExecution.get(pipeline_execution_arn=execution.arn)
     assert resource.pipeline_execution_status == "Failed"
     assert [step.step_name for step in resource.get_all_steps()] == ["Ends"]
-    assert json.loads(Pipeline.get(pipeline_name=made.name).pipeline_definition)["Version"] == "2020-12-01"
+    assert json.loads(Pipeline.get(pipeline_name=pipeline.name).pipeline_definition)["Version"] == "2020-12-01"
     text = ParameterString("Text", default_value="a")
-    compares = ConditionStep(
+    invalid_step = ConditionStep(
         name="Compares", conditions=[ConditionLessThan(left=text, right=1)], if_steps=[], else_steps=[]
     )
     with pytest.raises(ClientError, match="Step Compares: LessThan: a string cannot be compared with a number"):
-        create_pipeline(session, [compares], parameters=[text])
+        create_pipeline(session, [invalid_step], parameters=[text])
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -29,8 +29,8 @@ print(f"score={score(arguments, best)};")
 pathlib.Path(os.environ["SM_MODEL_DIR"], "depth").write_text(str(arguments.depth))
 """
 HELPER = """
-def score(arguments, best):
-    return arguments.offset - abs(arguments.depth - best) - arguments.rate - arguments.momentum - (arguments.kernel == "flat")
+def score(values, best):
+    return values.offset - abs(values.depth - best) - values.rate - values.momentum - (values.kernel == "flat")
 """
 RANGES = {
     "rate": ContinuousParameter(0.0001, 1.0, scaling_type="Logarithmic"),
