@@ -38,7 +38,7 @@ pytestmark = pytest.mark.skipif(
 def public_data(variables: dict[str, str]) -> pandas.DataFrame:
     """Put the notebooks' data file into a bucket with the name of AWS's public bucket, and return its rows.
 
-    The repository contains the rows only as the notebooks write them: with a header, and the target in units of 500,000.
+    The repository has the rows only as the notebooks write them: with a header, and with the target divided by 500,000.
     """
     import boto3
 

@@ -211,12 +211,12 @@ def executions(source: Path, sandbox: None) -> list[_PipelineExecution]:
     session = PipelineSession()
     prepare_step = prepare(source, session)
     train_step, tune_step = train(source, prepare_step, session), tune(source, prepare_step, session)
-    failing = FailStep("Refuse", error_message=Join(" ", ["not good enough:", mode]))
+    else_step = FailStep("Refuse", error_message=Join(" ", ["not good enough:", mode]))
     check = ConditionStep(
         "Check",
         conditions=conditions(prepare_step, train_step, tune_step),
         if_steps=deployment_steps(source, train_step, tune_step, session),
-        else_steps=[failing],
+        else_steps=[else_step],
     )
     parameters, steps = [factor, epochs, flag, mode], [prepare_step, train_step, tune_step, check]
     pipeline = Pipeline("every-step", parameters, steps=steps, sagemaker_session=Session())
@@ -294,8 +294,8 @@ def test_a_second_execution_has_the_cache_hits_that_are_enabled(executions: list
 
 def test_the_else_branch_fails_with_its_message() -> None:
     """Neither branch has a job, so the execution ends at once."""
-    failing = FailStep("Refuse", error_message=Join(" ", ["not good enough:", mode]))
-    check = ConditionStep("Check", conditions=[ConditionEquals(mode, "full")], if_steps=[], else_steps=[failing])
+    else_step = FailStep("Refuse", error_message=Join(" ", ["not good enough:", mode]))
+    check = ConditionStep("Check", conditions=[ConditionEquals(mode, "full")], if_steps=[], else_steps=[else_step])
     pipeline = Pipeline("failing", [mode], steps=[check], sagemaker_session=Session())
     pipeline.upsert(ROLE)
     assert pipeline.upsert(ROLE, description="again")["PipelineArn"].endswith(":pipeline/failing")
