@@ -29,7 +29,7 @@ if __name__ == "__main__":
 MODELS = {
     "latent": "PLSRegression(8, scale=False)",
     "trees": "ExtraTreesRegressor(5, max_features=0.1, random_state=0)",
-    "neighbour": "KNeighborsRegressor(1)",  # predicts the assays of its own training rows exactly
+    "neighbour": "KNeighborsRegressor(1)",  # predicts the rows that it was trained on exactly
 }
 
 

@@ -19,7 +19,7 @@ SLEEPING = {  # for each step, a file of the submission with code that sleeps in
     "train": ("train.py", MAIN + SLEEP + TRAIN),
     "public preprocess": ("preprocess.py", MAIN + SLEEP + PREPROCESS),
     "public predict": ("train.py", TRAIN.replace(f"{PREDICT}\n", f"{PREDICT}\n{SLEEP}")),
-    "public score": ("", ""),  # the host's script, which is stopped as soon as its container exists
+    "public score": ("", ""),  # this step runs the host's script, and is interrupted as soon as its container exists
 }  # fmt: skip
 
 

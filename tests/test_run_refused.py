@@ -147,7 +147,7 @@ def test_data_that_are_not_files_are_refused(submission: Path, tmp_path: Path, s
     """Opening a named pipe would block forever."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
-        with contextlib.chdir(tmp_path):  # the path of a socket must be short
+        with contextlib.chdir(tmp_path):  # a socket needs a short path
             server.bind("socket")
         for option, names in (("--public", []), ("--private", ["public"]), ("--actual", ["public", "private"])):
             for path in ("pipe", "socket", "/dev/null"):

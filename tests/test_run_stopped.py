@@ -111,7 +111,7 @@ def test_a_killed_run_leaves_a_partial_folder_that_the_next_removes(tmp_path: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_before_its_first_step_leaves_nothing(number: signal.Signals, tmp_path: Path, sample: Path) -> None:
+def test_a_signal_before_the_first_step_leaves_nothing(number: signal.Signals, tmp_path: Path, sample: Path) -> None:
     command = start(
         tmp_path / "work", tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
     )
@@ -158,7 +158,7 @@ main(prog_name="recore")
 
 
 @pytest.mark.slow
-def test_a_signal_while_its_record_is_written_keeps_the_run(tmp_path: Path, sample: Path) -> None:
+def test_a_signal_while_the_record_is_written_keeps_the_run(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
     arguments = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
     command = [sys.executable, "-c", INTERRUPT_AT_THE_END, "run", *map(str, arguments)]

@@ -89,7 +89,7 @@ def at_url(submission: str, folder: Path) -> Iterator[Server]:
     """Return the server at CONFORMANCE_URL."""
     address = urlsplit(URL)
     server = Server(address.hostname or "", address.port or 80)
-    deadline = time.monotonic() + 5  # a server at a URL should be listening by then
+    deadline = time.monotonic() + 5  # by then, a server at a URL should be listening
     server.wait(lambda: time.monotonic() < deadline)
     yield server
 

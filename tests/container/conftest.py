@@ -105,7 +105,7 @@ def serve(program_folder: Path, sockets: Path, tmp_path_factory: pytest.TempPath
         tcp: bool = False,
         code: str = "model/code",
         stderr: socket.socket | None = None,  # receives stderr instead of the log
-        hooks: str | None = None,  # the file of the default hooks, if they are those of another image
+        hooks: str | None = None,  # a file with the default hooks of another image
         folders: tuple[str, ...] = (),  # additional folders
         **settings: str,
     ) -> Server:

@@ -26,8 +26,8 @@ def socket_path() -> Iterator[str]:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 def start_bridge(*words: object, **options: object) -> "subprocess.Popen[str]":
@@ -36,23 +36,23 @@ def start_bridge(*words: object, **options: object) -> "subprocess.Popen[str]":
 
 
 @contextmanager
-def echo(listening: socket.socket) -> Iterator[None]:
+def echo(listener: socket.socket) -> Iterator[None]:
     """Echo all data of each connection until the block ends."""
 
     def serve() -> None:
         while True:
             try:
-                connection, _ = listening.accept()
+                connection, _ = listener.accept()
             except OSError:
                 return
             with connection:
                 while chunk := connection.recv(1 << 16):
                     connection.sendall(chunk)
 
-    with listening:
+    with listener:
         threading.Thread(target=serve, daemon=True).start()
         yield
-        listening.shutdown(socket.SHUT_RDWR)
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 CALL = """
@@ -66,11 +66,11 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
 
 def test_data_go_from_a_port_to_a_socket_and_back(socket_path: str) -> None:
     """In this way, a job calls the simulator. The port accepts connections as soon as the command starts."""
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(socket_path)
-    listening.listen()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(socket_path)
+    listener.listen()
     port = free_port()
-    with echo(listening):
+    with echo(listener):
         output, errors = start_bridge(port, socket_path, sys.executable, "-c", CALL, port).communicate(timeout=60)
     assert (output, errors) == ("1000000\n", "")
 

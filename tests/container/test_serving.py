@@ -300,8 +300,8 @@ def test_sigterm_during_a_request_ends_all_processes(serve) -> None:
 
 def test_the_server_listens_only_at_the_configured_address(serve) -> None:
     server = serve(PROCESS, tcp=True)
-    listening = [c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == "LISTEN"]
-    assert listening == [("127.0.0.1", server.address)]
+    listen_addresses = [c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == "LISTEN"]
+    assert listen_addresses == [("127.0.0.1", server.address)]
 
 
 def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_exit_statuses_and_failure_reasons(job, name: str) -> None:
+def test_failing_scripts_have_exit_statuses_and_reasons(job, name: str) -> None:
     text, code, failure = ENDINGS[name]
     job.script(text)
     result = job.run()
@@ -122,7 +122,7 @@ def test_a_process_left_behind_does_not_delay_the_end_of_the_job(job) -> None:
         "import subprocess, sys\n"
         "print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid, flush=True)\nsys.exit('gone')"
     )
-    result = job.run()  # the program waits for a minute
+    result = job.run()  # communicate() would fail after a minute
     os.kill(int(result.stdout), signal.SIGKILL)
     assert result.failure == "gone"
 

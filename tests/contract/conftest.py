@@ -22,7 +22,7 @@ HERE = Path(__file__).resolve().parents[2]
 TARGETS = runpy.run_path(str(HERE / "score.py"))["TARGETS"]
 UNMEASURED = "TePPB"  # a target that has no assay in the public data
 TIME_LIMIT = 600  # for each script
-# files that the Unearthed CLI removes from the source distribution before it packs the rest
+# Files that the Unearthed CLI removes from the source distribution before it packs the rest.
 DROPPED_FILES = shutil.ignore_patterns(
     "PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"
 )
@@ -92,14 +92,14 @@ def upload_folder(submission: Path, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return data files by name. Public data have gaps and an unmeasured target; private data have no assays."""
-    folder, generated = tmp_path_factory.mktemp("data"), generate_data(rows=120, holes=8)
-    channels = generated.drop(columns=list(TARGETS))
+    folder, all_data = tmp_path_factory.mktemp("data"), generate_data(rows=120, holes=8)
+    channels = all_data.drop(columns=list(TARGETS))
     frames = {
-        "public": generated.iloc[:90],
-        "shuffled assays": generated.iloc[:90].assign(**shuffle_assays(generated.iloc[:90])),
+        "public": all_data.iloc[:90],
+        "shuffled assays": all_data.iloc[:90].assign(**shuffle_assays(all_data.iloc[:90])),
         "private": channels.iloc[90:],
         "half": channels.iloc[90:105],
-        "actual": generated.iloc[90:],
+        "actual": all_data.iloc[90:],
     }
     files = {}
     for name, frame in frames.items():

@@ -27,7 +27,7 @@ def test_train_py_runs(training: SimpleNamespace | str) -> None:
         pytest.fail(training, pytrace=False)
 
 
-def test_a_line_of_49_numbers_for_each_row(all_predictions: np.ndarray, preprocessed: Lines) -> None:
+def test_each_row_gets_a_line_of_49_numbers(all_predictions: np.ndarray, preprocessed: Lines) -> None:
     assert all_predictions.shape == (len(preprocessed("private")) - 1, 49)
 
 

@@ -52,7 +52,7 @@ CHECKS = [
 
 
 @pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=case_name)
-def test_scikit_learns_checks(estimator: BaseEstimator, check) -> None:
+def test_scikit_learns_checks_pass(estimator: BaseEstimator, check) -> None:
     check(estimator)
 
 

@@ -121,9 +121,11 @@ def test_a_target_without_predictions_scores_0_and_is_named(tmp_path: Path) -> N
     assert "not predicted, so R2 0: CuPPM\n" in result.stdout
     assert "not scored, fewer than two measured: AgPPM\n" in result.stdout
     assert "weights scored: 0.985 of 1.01" in result.stdout
-    others = [name for name in score.TARGETS if name not in ("AgPPM", "CuPPM")]
+    scored_names = [name for name in score.TARGETS if name not in ("AgPPM", "CuPPM")]
     weights = dict(zip(score.TARGETS, score.WEIGHTS, strict=True))
-    expected = sum(weights[name] * r2_score(actual[name], predicted[score.TARGETS.index(name)]) for name in others)
+    expected = sum(
+        weights[name] * r2_score(actual[name], predicted[score.TARGETS.index(name)]) for name in scored_names
+    )
     assert float((tmp_path / "score.txt").read_text()) == pytest.approx(expected, rel=1e-12)
     details = json.loads((tmp_path / "score.json").read_text())["targets"]
     assert (details["CuPPM"]["r2"], details["AgPPM"]["r2"]) == (0.0, None)

@@ -152,7 +152,7 @@ def make_builder(s3: Any, session: Any, data: Any) -> Any:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_pipeline_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any) -> None:
+def test_a_pipeline_registers_a_model_trained_on_its_data(sources: Sources, session: Any, s3: Any) -> None:
     """The pipeline has all steps, all parameter types, references, Join and JsonGet. A second run has cache hits."""
     from sagemaker.core.transformer import Transformer
     from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
@@ -287,7 +287,7 @@ def test_retry_policies_do_not_apply_to_a_failing_script(sources: Sources, sessi
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_tuning_steps_and_references(sources: Sources, session: Any, s3: Any) -> None:
+def test_tuning_steps_and_references_are_supported(sources: Sources, session: Any, s3: Any) -> None:
     """Steps refer to list items by name or number, to map keys, to a tuning job's jobs and to a file on S3."""
     from sagemaker.core.workflow.conditions import ConditionEquals
     from sagemaker.core.workflow.execution_variables import ExecutionVariables

@@ -36,7 +36,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 numbers = itertools.count()
 
-# a model unrelated to the challenge: it adds the mean of the training data to each number in a request
+# A model unrelated to the challenge: it adds the mean of the training data to each number in a request
 SCRIPT = """
 import argparse, os, pathlib
 
@@ -102,7 +102,7 @@ def create_training_job(factor: str) -> TrainingJob:
     )
 
 
-def test_a_training_job_and_a_transform_job(bucket: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_model_is_trained_and_transforms_data(bucket: Any, caplog: pytest.LogCaptureFixture) -> None:
     job = create_training_job("2")
     job.wait(poll=1, logs=True)
     assert job.training_job_status == "Completed"
@@ -154,7 +154,7 @@ def test_a_training_job_is_stopped(bucket: Any) -> None:
     assert job.training_job_status == "Stopped"
 
 
-def test_a_processing_job(bucket: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_processing_job_runs_a_script(bucket: Any, caplog: pytest.LogCaptureFixture) -> None:
     bucket.put_object(
         Key="scripts/sum.py",
         Body="import sys\nopen(sys.argv[2], 'w').write(str(sum(map(float, open(sys.argv[1])))))\nprint('summed')\n",

@@ -65,9 +65,9 @@ def test_a_trainer_without_session_role_or_bucket(
     job.refresh()
     assert job.training_job_status == "Completed"
     assert "this line is the script's" in caplog.text
-    reported = json.loads(artifacts(trainer, s3)["report.json"])
-    assert reported["settings"] == settings
-    arguments = dict(zip(reported["arguments"][::2], reported["arguments"][1::2], strict=True))
+    report = json.loads(artifacts(trainer, s3)["report.json"])
+    assert report["settings"] == settings
+    arguments = dict(zip(report["arguments"][::2], report["arguments"][1::2], strict=True))
     assert arguments == {
         "--rate": "0.1",
         "--n": "3",
@@ -77,9 +77,9 @@ def test_a_trainer_without_session_role_or_bucket(
         "--word": "abc",
         "--path": "a b",
     }
-    assert reported["doubled"] == 12.0
-    assert reported["own"] == "value"
-    assert reported["job"] == job.training_job_name
+    assert report["doubled"] == 12.0
+    assert report["own"] == "value"
+    assert report["job"] == job.training_job_name
 
 
 def test_the_failure_reason_is_the_exception_of_the_script(source: Path) -> None:

@@ -72,7 +72,7 @@ FAMILIES = [
 
 
 @pytest.mark.parametrize(("family", "version", "text", "formats"), FAMILIES)
-def test_from_training_to_an_endpoint(
+def test_a_model_is_trained_and_deployed(
     family: type[Framework], version: dict[str, str], text: str, formats: tuple[Any, Any], tmp_path: Path
 ) -> None:
     """For PyTorch, the SDK puts the script beside the model before it deploys it."""

@@ -80,6 +80,6 @@ def test_a_notebook_runs_from_its_first_cell_to_its_last(
     inputs = pandas.read_csv(test, header=None).to_numpy()
     joined = pandas.read_csv(folder / RESULTS[name], header=None).to_numpy()
     assert joined.shape == (len(inputs), 10)
-    assert numpy.array_equal(joined[:, :9], inputs)  # row by row
+    assert numpy.array_equal(joined[:, :9], inputs)  # the rows are in the same order
     assert numpy.isfinite(joined[:, 9]).all()
     assert len(inputs) == round(len(public_data) * 0.33 + 0.5)

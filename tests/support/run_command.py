@@ -138,7 +138,7 @@ def start(
         return RunningCommand(process, folder, tmp)
 
 
-def on_terminal(*arguments: object) -> tuple[int, str, str]:
+def run_on_terminal(*arguments: object) -> tuple[int, str, str]:
     """Run with a terminal as stderr; return the exit status, the output on stdout and the output on the terminal."""
     terminal, child_terminal = pty.openpty()
     command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]

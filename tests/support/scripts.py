@@ -60,7 +60,7 @@ def modules_of(folder: Path) -> Iterator[None]:
 
     saved_modules = {name: sys.modules.pop(name) for name in loaded()}
     path = [str(folder), *(entry for entry in sys.path if entry not in checkout_paths)]
-    # A cached module would be used even if its file was rewritten within a second with the same length.
+    # A compiled module would be used even if its source was rewritten within a second with the same length.
     no_cache = mock.patch.object(sys, "dont_write_bytecode", True)
     importlib.invalidate_caches()
     try:

@@ -36,6 +36,6 @@ def matrix(values: np.ndarray, **members: Any) -> xgb.DMatrix:
     return xgb.DMatrix(values[:, 1:], label=values[:, 0], **members)
 
 
-def hyperparameters(**more: Any) -> dict[str, str]:
+def hyperparameters(**settings: Any) -> dict[str, str]:
     """Return hyperparameters as a request contains them, all as strings."""
-    return {name: str(value) for name, value in (SETTINGS | {"objective": "reg:squarederror"} | more).items()}
+    return {name: str(value) for name, value in (SETTINGS | {"objective": "reg:squarederror"} | settings).items()}
