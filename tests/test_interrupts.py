@@ -234,7 +234,7 @@ except KeyboardInterrupt:
 def test_an_interrupt_leaves_no_temporary_file_or_folder_that_was_just_made(
     command: str, function: str, prefix: str, tmp_path: Path, sample: Path
 ) -> None:
-    """These are the command's own folder, and the file with which Python tests that the temporary folder is writable."""
+    """It is the command's own folder, or the file with which Python tests whether the temporary folder is writable."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     program = f"""
