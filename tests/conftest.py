@@ -73,10 +73,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Runs:
 
 
 @pytest.fixture
-def refused(tmp_path: Path) -> Callable[..., str]:
+def script_error(tmp_path: Path) -> Callable[..., str]:
     """Return a function that runs a script, which must fail without output, and returns its one error line."""
 
-    def run_it(*command: object, output: Path | None = None) -> str:
+    def run_script(*command: object, output: Path | None = None) -> str:
         return reason_of(run(*command, cwd=tmp_path, **ONE_THREAD), output)
 
-    return run_it
+    return run_script

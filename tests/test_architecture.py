@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs/architecture.md").read_text("utf-8")
 
 
 SECTIONS = {"recore": "# Architecture", "recore/simulator": "## Inside the simulator"}  # each has a table of packages
-NAME = "{http://www.w3.org/2000/svg}text[@class='t']"  # the name in a box of the drawing
+BOX_NAME = "{http://www.w3.org/2000/svg}text[@class='t']"  # the name in a box of the drawing
 
 
 def packages_in(folder: str) -> set[str]:
@@ -33,26 +33,28 @@ def listed_packages(folder: str) -> list[str]:
     return re.findall(r"^\| `(\w+)` \|", section(folder), re.MULTILINE)
 
 
-def imports(package: str) -> set[str]:
+def imported_modules(package: str) -> set[str]:
     """Return the full names of recore's modules that the files of a package import."""
     names = set()
     for path in (ROOT / package).rglob("*.py"):
-        within = ".".join(path.relative_to(ROOT).parent.parts)
+        package_name = ".".join(path.relative_to(ROOT).parent.parts)
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
-                module = resolve_name("." * node.level + (node.module or ""), within)
+                module = resolve_name("." * node.level + (node.module or ""), package_name)
                 names |= {f"{module}.{alias.name}" for alias in node.names}
     return {name for name in names if name.startswith("recore.")}
 
 
-def differences(folder: str, listed: list[str], where: str) -> list[str]:
-    """Return which packages a list has in excess, twice or not at all. files: names that may also be listed."""
-    names, packages = [name for name in listed if not name.endswith(".py")], packages_in(folder)
-    problems = [f"{folder}/{name}/ is missing in {where}: add it" for name in sorted(packages - set(names))]
-    problems += [f"{where} has `{name}`, and there is no {folder}/{name}/" for name in sorted(set(names) - packages)]
-    return problems + [f"{where} has `{name}` twice" for name in sorted({n for n in names if names.count(n) > 1})]
+def differences(folder: str, listed_names: list[str], location: str) -> list[str]:
+    """Return a problem for each package that is listed in excess, twice or not at all. Files may be listed too."""
+    names, packages = [name for name in listed_names if not name.endswith(".py")], packages_in(folder)
+    problems = [f"{folder}/{name}/ is missing from {location}: add it" for name in sorted(packages - set(names))]
+    problems += [
+        f"{location} lists `{name}`, but there is no {folder}/{name}/" for name in sorted(set(names) - packages)
+    ]
+    return problems + [f"{location} lists `{name}` twice" for name in sorted({n for n in names if names.count(n) > 1})]
 
 
 @pytest.mark.parametrize("folder", SECTIONS)
@@ -64,17 +66,19 @@ def test_the_table_lists_every_package(folder: str) -> None:
 def test_the_table_names_the_packages_that_each_imports() -> None:
     """In the last cell, text after a semicolon does not name imports."""
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", section("recore"), re.MULTILINE)
-    named = {package: set(re.findall(r"`(\w+)`", cell.partition(";")[0])) for package, cell in rows}
+    documented = {package: set(re.findall(r"`(\w+)`", cell.partition(";")[0])) for package, cell in rows}
     packages = packages_in("recore")
-    actual = {package: {name.split(".")[1] for name in imports(f"recore/{package}")} for package in packages}
-    assert named == {package: names & packages - {package} for package, names in actual.items()}
+    actual = {package: {name.split(".")[1] for name in imported_modules(f"recore/{package}")} for package in packages}
+    assert documented == {package: names & packages - {package} for package, names in actual.items()}
 
 
 def test_packages_of_the_simulator_import_only_those_below() -> None:
-    folder, listed = "recore/simulator", listed_packages("recore/simulator")
-    for number, package in enumerate(listed):
-        above = tuple(f"recore.simulator.{name}." for name in listed[:number])
-        assert not {name for name in imports(f"{folder}/{package}") if f"{name}.".startswith(above)}, package
+    folder, listed_names = "recore/simulator", listed_packages("recore/simulator")
+    for number, package in enumerate(listed_names):
+        higher_packages = tuple(f"recore.simulator.{name}." for name in listed_names[:number])
+        assert not {
+            name for name in imported_modules(f"{folder}/{package}") if f"{name}.".startswith(higher_packages)
+        }, package
 
 
 def test_the_region_and_account_of_the_simulator_are_defined_once() -> None:
@@ -83,7 +87,9 @@ def test_the_region_and_account_of_the_simulator_are_defined_once() -> None:
 
 
 def test_the_drawing_shows_every_package() -> None:
-    names = [element.text or "" for element in ElementTree.parse(ROOT / "docs/architecture.svg").iterfind(f".//{NAME}")]
+    names = [
+        element.text or "" for element in ElementTree.parse(ROOT / "docs/architecture.svg").iterfind(f".//{BOX_NAME}")
+    ]
     assert not differences("recore", names, "the drawing docs/architecture.svg")
     scripts = [name for name in names if name.endswith(".py")]
     assert scripts
@@ -91,8 +97,8 @@ def test_the_drawing_shows_every_package() -> None:
 
 
 def test_every_mentioned_file_exists() -> None:
-    part = PAGE.partition("## Inside the simulator\n")[2].partition("\n## Design decisions")[0]
-    names = set(re.findall(r"`([\w/]+\.py)`", part))
+    section_text = PAGE.partition("## Inside the simulator\n")[2].partition("\n## Design decisions")[0]
+    names = set(re.findall(r"`([\w/]+\.py)`", section_text))
     assert len(names) > 10
     paths = [*ROOT.glob("recore/**/*.py"), *ROOT.glob("challenge/*.py"), *ROOT.glob("*.py")]
     files = {path.relative_to(ROOT).as_posix() for path in paths}

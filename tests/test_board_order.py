@@ -29,7 +29,7 @@ if __name__ == "__main__":
 MODELS = {
     "latent": "PLSRegression(8, scale=False)",
     "trees": "ExtraTreesRegressor(5, max_features=0.1, random_state=0)",
-    "neighbour": "KNeighborsRegressor(1)",  # returns the rows that it was trained on
+    "neighbour": "KNeighborsRegressor(1)",  # predicts the rows that it was trained on exactly
 }
 
 
@@ -38,24 +38,24 @@ def test_the_board_ranks_by_the_score_on_other_holes(tmp_path: Path) -> None:
     make_sample(tmp_path / "data", Plan(rows=600, holes=12, channels=120))
     files = {
         "with": file_options(tmp_path / "data"),
-        "without": file_options(tmp_path / "data", "public", anywhere=False),
+        "without": file_options(tmp_path / "data", "public", allow_unsandboxed=False),
     }
     for model, estimator in MODELS.items():
         write_submission(tmp_path / model)
         (tmp_path / model / "train.py").write_text(TRAIN.replace("{estimator}", estimator))
-        for side, options in files.items():
-            result = recore("run", tmp_path / model, *options, "--out", tmp_path / side / model, "--no-report")
+        for variant, options in files.items():
+            result = recore("run", tmp_path / model, *options, "--out", tmp_path / variant / model, "--no-report")
             assert result.returncode == 0, result.stderr
-    ranked, scores = {}, {}
-    for side in files:
-        runs = json.loads(recore("board", tmp_path / side, "--json").stdout)
-        ranked[side] = [run["folder"] for run in runs]
-        scores[side] = {run["folder"]: run["scores"] for run in runs}
+    rankings, scores = {}, {}
+    for variant in files:
+        runs = json.loads(recore("board", tmp_path / variant, "--json").stdout)
+        rankings[variant] = [run["folder"] for run in runs]
+        scores[variant] = {run["folder"]: run["scores"] for run in runs}
 
     def best_first(name: str) -> list[str]:
         return sorted(MODELS, key=lambda model: scores["with"][model][name], reverse=True)
 
-    assert ranked["with"] == best_first("private")
-    assert ranked["without"] == best_first("held-out") == best_first("private")
-    assert best_first("public") != best_first("private"), "a ranking by the public score would be different"
-    assert not any("private" in each for each in scores["without"].values())
+    assert rankings["with"] == best_first("private")
+    assert rankings["without"] == best_first("held-out") == best_first("private")
+    assert best_first("public") != best_first("private"), "the ranking by the public score should be different"
+    assert not any("private" in model_scores for model_scores in scores["without"].values())

@@ -36,9 +36,9 @@ def test_help_names_every_command_with_a_whole_sentence(columns: dict[str, str])
     assert result.returncode == 0
     assert "Example:" in result.stdout
     assert [line for line in result.stdout.splitlines() if len(line) > 80] == []
-    listed = [line.split(maxsplit=1) for line in result.stdout.partition("Commands:\n")[2].splitlines()]
-    assert [name for name, _ in listed] == COMMANDS
-    assert [name for name, sentence in listed if sentence.endswith("...")] == []
+    entries = [line.split(maxsplit=1) for line in result.stdout.partition("Commands:\n")[2].splitlines()]
+    assert [name for name, _ in entries] == COMMANDS
+    assert [name for name, sentence in entries if sentence.endswith("...")] == []
 
 
 def test_files_of_the_working_directory_are_never_imported(tmp_path: Path) -> None:
@@ -55,7 +55,9 @@ def test_files_of_the_working_directory_are_never_imported(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_working_directory_that_was_removed(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_working_directory_that_was_removed_is_reported(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
@@ -82,18 +84,18 @@ def test_a_working_directory_that_was_removed(command: str, tmp_path: Path, monk
     ],
 )
 def test_wrong_usage_is_reported_in_one_line_with_the_correct_usage(arguments: list[str], reason: str) -> None:
-    refused(recore(*arguments), reason)
+    assert_refused(recore(*arguments), reason)
 
 
-def refused(result: subprocess.CompletedProcess[str], reason: str) -> None:
+def assert_refused(result: subprocess.CompletedProcess[str], reason: str) -> None:
     assert (result.returncode, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith("recore: ")
     assert reason in result.stderr
 
 
-def test_wrong_usage_of_a_process() -> None:
-    refused(recore_process("vaildate"), "did you mean 'validate'?")
+def test_a_process_reports_wrong_usage() -> None:
+    assert_refused(recore_process("vaildate"), "did you mean 'validate'?")
 
 
 def test_sample_prints_what_it_wrote(tmp_path: Path) -> None:
@@ -135,13 +137,13 @@ def test_debug_shows_the_traceback() -> None:
     assert "Traceback" in result.stderr
 
 
-def test_scores_of_a_project(project: Path) -> None:
+def test_scores_prints_the_scores_of_a_project(project: Path) -> None:
     result = recore("scores", project / "data/scores")
     assert result.returncode == 0
     value = float((project / "data/scores/public.txt").read_text())
     assert ["score", f"{value:.4f}"] in [line.split() for line in result.stdout.splitlines()]
-    as_json = json.loads(recore("scores", project / "data/scores", "--json").stdout)
-    assert as_json["public"]["value"] == value
+    printed_scores = json.loads(recore("scores", project / "data/scores", "--json").stdout)
+    assert printed_scores["public"]["value"] == value
 
 
 def test_the_command_imports_no_slow_packages() -> None:

@@ -15,7 +15,7 @@ from recore.template.new_submission import EXAMPLES, FILES, PACKAGE, TESTS, list
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 HATCH = PROJECT["tool"]["hatch"]
-COPIED = HATCH["build"]["targets"]["wheel"]["force-include"]
+COPIED_FILES = HATCH["build"]["targets"]["wheel"]["force-include"]
 REMOTES = [
     ("https://example.org/owner/name.git", "git+https://example.org/owner/name.git"),
     ("https://user:secret@example.org/owner/name", "git+https://example.org/owner/name"),
@@ -25,7 +25,7 @@ REMOTES = [
     ("../name", None),
     (None, None),
 ]
-RECORDED = [
+DIRECT_URLS = [
     (
         {"url": "https://example.org/o/n.git", "vcs_info": {"vcs": "git", "commit_id": "a1b2"}},
         "git+https://example.org/o/n.git@a1b2",
@@ -37,51 +37,51 @@ RECORDED = [
 ]
 
 
-def included(path: Path) -> set[Path]:
-    """Return a requirements file and those that it includes."""
+def included_files(path: Path) -> set[Path]:
+    """Return a requirements file and the files that it includes."""
     names = re.findall(r"^-r (\S+)", path.read_text(), re.MULTILINE)
-    return {path.resolve()}.union(*(included(path.parent / name) for name in names))
+    return {path.resolve()}.union(*(included_files(path.parent / name) for name in names))
 
 
-def test_the_package_needs_what_a_checkout_installs() -> None:
+def test_the_package_requires_what_a_checkout_installs() -> None:
     files = HATCH["metadata"]["hooks"]["requirements_txt"]["files"]
-    assert {ROOT / name for name in files} == included(ROOT / "requirements/recore.txt")
+    assert {ROOT / name for name in files} == included_files(ROOT / "requirements/recore.txt")
 
 
 def test_the_package_contains_each_file_of_the_template_that_recore_uses() -> None:
     examples = {f"examples/{name}" for name in list_models() if (EXAMPLES / name).is_dir()}
-    used = {*FILES, str(PACKAGE), str(TESTS), *examples, "Dockerfile", ".dockerignore", "recore/container"}
+    used_names = {*FILES, str(PACKAGE), str(TESTS), *examples, "Dockerfile", ".dockerignore", "recore/container"}
     for path in (ROOT / "recore").rglob("*.py"):
-        used |= set(re.findall(r'TEMPLATE / "([^"]+)"', path.read_text()))
-    used = {name if name in COPIED else name.partition("/")[0] for name in used - {"examples"}}
-    assert used - COPIED.keys() == set()
-    assert {name: f"recore/template_files/{name}" for name in COPIED} == COPIED
-    assert [name for name in COPIED if not (ROOT / name).exists()] == []
+        used_names |= set(re.findall(r'TEMPLATE / "([^"]+)"', path.read_text()))
+    used_names = {name if name in COPIED_FILES else name.partition("/")[0] for name in used_names - {"examples"}}
+    assert used_names - COPIED_FILES.keys() == set()
+    assert {name: f"recore/template_files/{name}" for name in COPIED_FILES} == COPIED_FILES
+    assert [name for name in COPIED_FILES if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize(("remote", "origin"), REMOTES)
-def test_a_checkout_is_installed_from_its_remote(remote: str | None, origin: str | None, tmp_path: Path) -> None:
+def test_the_origin_of_a_checkout_is_its_remote(remote: str | None, origin: str | None, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     if remote:
         subprocess.run(["git", "-C", tmp_path, "remote", "add", "origin", remote], check=True)
     assert find_origin(tmp_path) == origin
 
 
-@pytest.mark.parametrize(("recorded", "origin"), RECORDED)
-def test_an_installed_package_is_installed_from_where_pip_got_it(
-    recorded: dict[str, object] | None, origin: str | None, tmp_path: Path
+@pytest.mark.parametrize(("direct_url", "origin"), DIRECT_URLS)
+def test_the_origin_of_an_installed_package_is_the_one_that_pip_recorded(
+    direct_url: dict[str, object] | None, origin: str | None, tmp_path: Path
 ) -> None:
     (tmp_path / "recore/template_files").mkdir(parents=True)
     metadata = tmp_path / "recore-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: recore\nVersion: 1.0\n")
-    if recorded:
-        (metadata / "direct_url.json").write_text(json.dumps(recorded))
+    if direct_url:
+        (metadata / "direct_url.json").write_text(json.dumps(direct_url))
     assert find_origin(tmp_path) == origin
 
 
 def find_origin(folder: Path) -> str | None:
-    """Return what find_origin finds for a recore that is installed in a folder."""
+    """Return the result of find_origin() in a copy of recore that is installed in a folder."""
     (folder / "recore").mkdir(exist_ok=True)
     for name in ("__init__.py", "distribution.py"):
         shutil.copy(ROOT / "recore" / name, folder / "recore")

@@ -1,4 +1,4 @@
-"""`recore doctor` on machines that lack something: each check tries out what it reports on."""
+"""`recore doctor` on machines that lack something. Each check tries whatever it reports on."""
 
 import contextlib
 import http.server
@@ -37,14 +37,14 @@ LEVELS = {"ok", "note", "fail"}
 
 
 def doctor(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process. PYTHONPATH is set, so it may be started anywhere."""
+    """Run the command as a process. PYTHONPATH is set, so that it may be started in any folder."""
     command = [sys.executable, "-m", "recore", "doctor", *arguments]
-    chosen = environment() | {"PYTHONPATH": str(ROOT)} | variables
-    return subprocess.run(command, cwd=cwd, env=chosen, capture_output=True, text=True, timeout=120)
+    full_environment = environment() | {"PYTHONPATH": str(ROOT)} | variables
+    return subprocess.run(command, cwd=cwd, env=full_environment, capture_output=True, text=True, timeout=120)
 
 
-def checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
-    """Return the checks by name."""
+def run_checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
+    """Run `recore doctor --json` and return its checks by name."""
     result = doctor("--json", cwd=cwd, **variables)
     assert result.stderr == ""
     results = {check["name"]: check for check in json.loads(result.stdout)}
@@ -66,7 +66,7 @@ def bare_machine(tmp_path: Path) -> dict[str, str]:
 def test_everything_missing_is_listed_with_its_consequence_and_its_fix(
     bare_machine: dict[str, str], tmp_path: Path
 ) -> None:
-    results = checks(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
+    results = run_checks(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
     assert {check["level"] for check in results.values()} <= LEVELS
     for name in ("sandbox", "Docker", "C compiler", "browser", "data", "AWS"):
         assert results[name]["level"] == "note", results[name]
@@ -77,8 +77,8 @@ def test_everything_missing_is_listed_with_its_consequence_and_its_fix(
     assert "no-such-socket" in results["Docker"]["result"]
 
 
-def test_missing_programs(tmp_path: Path) -> None:
-    results = checks(PATH=str(tmp_path), DOCKER_HOST=f"unix://{tmp_path}/none")
+def test_missing_programs_are_named(tmp_path: Path) -> None:
+    results = run_checks(PATH=str(tmp_path), DOCKER_HOST=f"unix://{tmp_path}/none")
     assert results["sandbox"]["result"] == "bubblewrap is not installed"
     assert results["C compiler"]["result"] == "not found"
     assert results["browser"]["result"] == "no Chromium or Chrome"
@@ -93,11 +93,11 @@ def test_lines_fit_in_80_columns(bare_machine: dict[str, str], tmp_path: Path) -
     assert result.stdout.splitlines()[-1].startswith("doctor: ")
 
 
-def test_existing_data_files_and_credentials(tmp_path: Path) -> None:
+def test_data_files_and_credentials_are_found(tmp_path: Path) -> None:
     for name in ("public/public.csv.gz", "private/private.csv.gz"):
         (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "data" / name).touch()
-    results = checks(cwd=tmp_path, AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="do not print this")
+    results = run_checks(cwd=tmp_path, AWS_ACCESS_KEY_ID="AKIAEXAMPLE", AWS_SECRET_ACCESS_KEY="do not print this")
     assert results["data"]["result"] == "no data/private/actual.csv.gz"
     assert results["AWS"]["level"] == "ok"
     assert "AWS_ACCESS_KEY_ID" in results["AWS"]["result"]
@@ -106,16 +106,16 @@ def test_existing_data_files_and_credentials(tmp_path: Path) -> None:
 
 
 def test_a_missing_temporary_folder_is_named(tmp_path: Path) -> None:
-    results = checks(TMPDIR=str(tmp_path / "nowhere"))
+    results = run_checks(TMPDIR=str(tmp_path / "nowhere"))
     assert results["temporary"]["level"] == "note"
     assert "nowhere, is not writable" in results["temporary"]["result"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="mounting a small disk needs root on Linux")
 @pytest.mark.parametrize(("size", "level"), [("64k", "fail"), ("20m", "fail"), ("200m", "note")])
-def test_a_small_disk(size: str, level: str, tmp_path: Path) -> None:
-    with mounted(tmp_path / "small", size) as folder:
-        results = checks(cwd=folder, TMPDIR=str(folder))
+def test_a_small_disk_is_reported(size: str, level: str, tmp_path: Path) -> None:
+    with mount_disk(tmp_path / "small", size) as folder:
+        results = run_checks(cwd=folder, TMPDIR=str(folder))
         assert results["disk"]["level"] == level
         assert results["temporary"]["level"] == level
         assert str(folder) in results["disk"]["result"]
@@ -126,8 +126,8 @@ def test_a_small_disk(size: str, level: str, tmp_path: Path) -> None:
 
 
 @contextlib.contextmanager
-def mounted(folder: Path, size: str) -> Iterator[Path]:
-    """Return a folder on a separate disk."""
+def mount_disk(folder: Path, size: str) -> Iterator[Path]:
+    """Mount a small disk at a new folder, and return the folder."""
     folder.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder], capture_output=True).returncode:
         pytest.skip("mounting is not allowed here")
@@ -137,14 +137,14 @@ def mounted(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", folder], check=True)
 
 
-def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
+def test_other_versions_and_missing_packages_are_reported(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     shutil.copytree(ROOT / "recore", checkout / "recore", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "requirements.txt", checkout)
     shutil.copytree(ROOT / "requirements", checkout / "requirements")
     lines = (checkout / "requirements.txt").read_text().replace("numpy==", "numpy==0.")
     (checkout / "requirements.txt").write_text(lines)
-    results = checks(cwd=checkout, PYTHONPATH=str(checkout))
+    results = run_checks(cwd=checkout, PYTHONPATH=str(checkout))
     assert results["container"]["level"] == "note"
     assert "numpy" in results["container"]["result"]
     assert "not the environment" in results["Python"]["result"]
@@ -152,7 +152,7 @@ def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
         file.write("no-such-package==1.0\n")
     with open(checkout / "requirements/recore.txt", "a") as file:
         file.write("no-such-package[extra]==1.0\n")
-    results = checks(cwd=checkout, PYTHONPATH=str(checkout))
+    results = run_checks(cwd=checkout, PYTHONPATH=str(checkout))
     for name in ("container", "packages"):
         assert results[name]["level"] == "fail"
         assert results[name]["result"] == "not installed: no-such-package"
@@ -160,7 +160,7 @@ def test_packages_of_another_version_and_missing_ones(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def incomplete(tmp_path: Path) -> Path:
+def incomplete_python(tmp_path: Path) -> Path:
     """Return the path of a Python that has click and no other package."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     target = next((tmp_path / "venv/lib").iterdir()) / "site-packages"
@@ -170,8 +170,8 @@ def incomplete(tmp_path: Path) -> Path:
     return tmp_path / "venv/bin/python"
 
 
-def test_it_starts_if_packages_are_missing(incomplete: Path) -> None:
-    command = [incomplete, "-m", "recore", "doctor"]
+def test_doctor_starts_if_packages_are_missing(incomplete_python: Path) -> None:
+    command = [incomplete_python, "-m", "recore", "doctor"]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     assert result.returncode == 1, result.stderr
     assert result.stderr == ""
@@ -179,14 +179,16 @@ def test_it_starts_if_packages_are_missing(incomplete: Path) -> None:
     assert "moto" in result.stdout
 
 
-def test_a_missing_package_is_reported_in_one_line(incomplete: Path, tmp_path: Path) -> None:
-    command = [incomplete, "-m", "recore", "sample", "--out", tmp_path / "data"]
+def test_a_missing_package_is_reported_in_one_line(incomplete_python: Path, tmp_path: Path) -> None:
+    command = [incomplete_python, "-m", "recore", "sample", "--out", tmp_path / "data"]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert "`make setup` installs it" in result.stderr
-    shutil.rmtree(next((incomplete.parents[1] / "lib").glob("*/site-packages/click")))
-    result = subprocess.run([incomplete, "-m", "recore"], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    shutil.rmtree(next((incomplete_python.parents[1] / "lib").glob("*/site-packages/click")))
+    result = subprocess.run(
+        [incomplete_python, "-m", "recore"], cwd=ROOT, env=environment(), capture_output=True, text=True
+    )
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert "`click` is not installed" in result.stderr
@@ -202,7 +204,7 @@ def test_docker_without_its_package_is_reported_in_one_line(tmp_path: Path) -> N
 
 
 class Engine(http.server.BaseHTTPRequestHandler):
-    """An engine that gives the configured answer."""
+    """A Docker engine that gives the same answer to every request."""
 
     answer = b'{"Version": "28.1.2"}'
 
@@ -229,18 +231,19 @@ def engine_at(path: Path, answer: bytes) -> Iterator[None]:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """Return a folder with a path short enough for sockets, wherever the temporary folder is."""
+    """Return a folder whose path is short enough for sockets, wherever the temporary folder is."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 
 
-def test_a_docker_engine_that_answers(short_folder: Path) -> None:
+def test_a_docker_engine_that_answers_is_reported(short_folder: Path) -> None:
     with engine_at(short_folder / "engine", b'{"Version": "28.1.2"}'):
-        results = checks(DOCKER_HOST=f"unix://{short_folder}/engine")["Docker"]
+        results = run_checks(DOCKER_HOST=f"unix://{short_folder}/engine")["Docker"]
         assert "engine 28.1.2 answers" in results["result"]
     with engine_at(short_folder / "other", b"hello"):
         assert (
-            "does not answer as Docker does" in checks(DOCKER_HOST=f"unix://{short_folder}/other")["Docker"]["result"]
+            "does not answer as Docker does"
+            in run_checks(DOCKER_HOST=f"unix://{short_folder}/other")["Docker"]["result"]
         )
 
 
@@ -262,13 +265,13 @@ def test_a_fix_names_the_package_manager_of_the_system(
     assert system.install_command("bubblewrap").startswith(command)
 
 
-def test_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fixes_on_macos_use_its_own_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert system.install_command("python") == "brew install python@3.12"
     assert system.install_command("compiler").startswith("xcode-select")
 
 
-def test_lines_of_a_requirements_file(tmp_path: Path) -> None:
+def test_requirements_are_read_with_their_versions(tmp_path: Path) -> None:
     path = tmp_path / "requirements.txt"
     path.write_text(
         "# a comment\n-r other.txt\nplain\nmoto[s3]==5.2.5\nlightgbm>=4\nx==1; python_version<'3'\na @ file:///a\n"

@@ -64,13 +64,13 @@ def examples_in(output: str) -> list[str]:
 
 
 def test_the_examples_of_the_gate_are_always_the_same(tmp_path: Path) -> None:
-    """This holds whatever was imported before."""
+    """The modules that were imported before make no difference."""
     first = examples_in(run(tmp_path))
     assert len(first) == 60 + 1 + 5
     assert examples_in(run(tmp_path, LOADED="yes")) == first
 
 
-def test_more_examples_at_random_find_a_failure(tmp_path: Path) -> None:
+def test_more_random_examples_find_a_failure(tmp_path: Path) -> None:
     first, second = (run(tmp_path, "-k", "not test_prints_examples", RECORE_FUZZ="20") for _ in range(2))
     assert examples_in(first) != examples_in(second)
     for output in (first, second):

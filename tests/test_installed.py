@@ -45,8 +45,8 @@ def run(command: str, folder: Path, variables: dict[str, str], timeout: int = 90
 
 @template_only
 def test_a_new_folder_works_as_its_readme_and_its_workflow_describe(variables: dict[str, str], tmp_path: Path) -> None:
-    printed = run("recore new mine --model pls", tmp_path, variables)
-    assert "next: cd mine; then `recore run`" in printed
+    output = run("recore new mine --model pls", tmp_path, variables)
+    assert "next: cd mine; then `recore run`" in output
     folder = tmp_path / "mine"
     readme = (folder / "README.md").read_text()
     assert f"`pip install git+{ORIGIN}`" in readme
@@ -58,11 +58,13 @@ def test_a_new_folder_works_as_its_readme_and_its_workflow_describe(variables: d
     assert "held-out" in outputs["run"]
     assert "check: no findings" in outputs["check"]
     assert "as it was made" in outputs["board"]
-    assert outputs["board"].split("completed")[1].split()[0] == outputs["pack"].split()[-1][:8]  # the same files
-    ignored = run("git init --quiet && git status --short --untracked-files=all", folder, variables)
+    assert (
+        outputs["board"].split("completed")[1].split()[0] == outputs["pack"].split()[-1][:8]
+    )  # the files are the same
+    status = run("git init --quiet && git status --short --untracked-files=all", folder, variables)
     for name in ("data", "runs", "validate", "src.tar.gz", "model"):
-        assert f"?? {name}" not in ignored
-    (folder / ".venv").symlink_to(sys.prefix)  # otherwise `make test` would take minutes to install one
+        assert f"?? {name}" not in status
+    (folder / ".venv").symlink_to(sys.prefix)  # otherwise, `make test` would take minutes to create one
     os.utime(folder / "requirements.txt", (0, 0))
     workflow = yaml.safe_load((folder / ".github/workflows/check.yml").read_text())
     assert workflow["env"] == {"RECORE": f"git+{ORIGIN}"}

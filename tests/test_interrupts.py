@@ -1,4 +1,4 @@
-"""SIGINT, SIGTERM or SIGHUP ends any command, even during its imports: one line, status 130, nothing left."""
+"""SIGINT, SIGTERM or SIGHUP ends any command, even during imports, with one line and status 130; no files remain."""
 
 import contextlib
 import itertools
@@ -22,15 +22,15 @@ SLEEP = "import time\ntime.sleep(600)\n"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended. lines: on stderr. left: files in its folder, and all temporary files."""
+    """How a command ended. lines: those on stderr. remaining_files: those in its folder, and all temporary files."""
 
     status: int
     lines: tuple[str, ...]
-    left: tuple[str, ...]
+    remaining_files: tuple[str, ...]
 
 
 def arguments(command: str, folder: Path, sample: Path) -> list[object]:
-    """Return arguments with which a command takes some time."""
+    """Return arguments with which a command runs for some time."""
     public = sample / "public/public.csv.gz"
     submission = tiny(folder / "given/mine", {"train.py": SLEEP} if command == "run" else {})
     (folder / "given/spectrum.0.csv").write_text("".join(f"{4000 - 4 * n},0.{n}\n" for n in range(400)))
@@ -65,15 +65,17 @@ def start(command: str, folder: Path, sample: Path, *options: str) -> subprocess
 
 def outcome(process: subprocess.Popen[str], folder: Path, lines: list[str]) -> Outcome:
     try:
-        rest = process.communicate(timeout=60)[1].splitlines()
+        remaining_lines = process.communicate(timeout=60)[1].splitlines()
     except subprocess.TimeoutExpired:
         process.kill()
         raise
-    lines = [line for line in [*lines, *rest] if not line.startswith("import time:")]
+    lines = [line for line in [*lines, *remaining_lines] if not line.startswith("import time:")]
     paths = [path for path in folder.rglob("*") if path.is_file() or path.name.startswith(".")]
     paths += (folder / "tmp").rglob("*")
-    left = sorted({path.relative_to(folder).as_posix() for path in paths if folder / "given" not in path.parents})
-    return Outcome(process.returncode, tuple(lines), tuple(left))
+    remaining_files = sorted(
+        {path.relative_to(folder).as_posix() for path in paths if folder / "given" not in path.parents}
+    )
+    return Outcome(process.returncode, tuple(lines), tuple(remaining_files))
 
 
 def interrupt_at_import(
@@ -81,7 +83,7 @@ def interrupt_at_import(
 ) -> tuple[Outcome, int]:
     """Run a command, and send a signal once it has imported `count` modules after recore.interrupts.
 
-    Returns the outcome, and how many of these modules the command has imported.
+    Return the outcome, and how many of these modules the command has imported.
     """
     process = start(command, folder, sample, "-X", "importtime")
     imported, lines = -1, []
@@ -99,16 +101,17 @@ def interrupt_at_import(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", sorted(main.commands))
-def test_a_signal_during_imports(command: str, tmp_path: Path, sample: Path) -> None:
-    whole, last = interrupt_at_import(command, tmp_path / "whole", sample, signal.SIGINT, 1_000_000)
+def test_a_signal_during_imports_ends_a_command(command: str, tmp_path: Path, sample: Path) -> None:
+    uninterrupted_run, last = interrupt_at_import(command, tmp_path / "whole", sample, signal.SIGINT, 1_000_000)
     assert last > 50
     interrupted = 0
     for number, count in zip(itertools.cycle(SIGNALS), (1, last // 3, 2 * last // 3, last - 20), strict=False):
-        ended, _ = interrupt_at_import(command, tmp_path / f"{count}", sample, number, count)
-        if ended.status != whole.status:  # it may have ended before the signal arrived
-            *lines, line = ended.lines  # on a busy machine, it may already have printed lines
-            assert (ended.status, line, lines) == (130, LINE, list(whole.lines[: len(lines)])), (number, count)
-            assert ended.left in ((), whole.left), (number, count)
+        result, _ = interrupt_at_import(command, tmp_path / f"{count}", sample, number, count)
+        if result.status != uninterrupted_run.status:  # otherwise, the command had ended before the signal arrived
+            *lines, line = result.lines  # on a busy machine, the command may already have printed lines
+            earlier_lines = list(uninterrupted_run.lines[: len(lines)])
+            assert (result.status, line, lines) == (130, LINE, earlier_lines), (number, count)
+            assert result.remaining_files in ((), uninterrupted_run.remaining_files), (number, count)
             interrupted += 1
     assert interrupted >= 1
 
@@ -117,26 +120,26 @@ def wait_for_handlers(process: subprocess.Popen[str]) -> None:
     """Wait until a command handles SIGTERM, which Python itself does not, or has ended."""
     while process.poll() is None:
         status = Path(f"/proc/{process.pid}/status").read_text()
-        caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
-        if int(caught, 16) & 1 << signal.SIGTERM - 1:
+        handled_signals = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+        if int(handled_signals, 16) & 1 << signal.SIGTERM - 1:
             return
         time.sleep(0.001)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", sorted(main.commands))
-def test_a_signal_at_any_time(command: str, tmp_path: Path, sample: Path) -> None:
-    whole = start(command, tmp_path / "whole", sample)
-    wait_for_handlers(whole)
-    began = time.monotonic()
+def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sample: Path) -> None:
+    uninterrupted_run = start(command, tmp_path / "whole", sample)
+    wait_for_handlers(uninterrupted_run)
+    start_time = time.monotonic()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        whole.wait(2)
-    seconds = time.monotonic() - began
+        uninterrupted_run.wait(2)
+    seconds = time.monotonic() - start_time
     if command == "simulate":  # simulate ends only by a signal
-        whole.terminate()
+        uninterrupted_run.terminate()
     if command == "run":  # its job would sleep for too long
-        whole.kill()
-    uninterrupted = outcome(whole, tmp_path / "whole", [])
+        uninterrupted_run.kill()
+    uninterrupted = outcome(uninterrupted_run, tmp_path / "whole", [])
     interrupted = 0
     for count in range(20):
         folder = tmp_path / str(count)
@@ -146,24 +149,26 @@ def test_a_signal_at_any_time(command: str, tmp_path: Path, sample: Path) -> Non
         if process.poll() is not None:
             break
         process.send_signal(SIGNALS[count % 3])
-        ended = outcome(process, folder, [])
-        if ended.lines and ended.lines[-1].startswith(LINE):
-            assert ended.status == 130, ended
+        result = outcome(process, folder, [])
+        if result.lines and result.lines[-1].startswith(LINE):
+            assert result.status == 130, result
             interrupted += 1
-        else:  # its work had already ended
-            assert (ended.status, len(ended.lines)) == (uninterrupted.status, len(uninterrupted.lines)), ended
-        assert not any("Traceback" in line or "Aborted" in line for line in ended.lines), ended
-        assert not [name for name in ended.left if name.startswith(("tmp/", ".run-")) or name.endswith(".part")], ended
+        else:  # the command's work had already ended
+            assert (result.status, len(result.lines)) == (uninterrupted.status, len(uninterrupted.lines)), result
+        assert not any("Traceback" in line or "Aborted" in line for line in result.lines), result
+        assert not [
+            name for name in result.remaining_files if name.startswith(("tmp/", ".run-")) or name.endswith(".part")
+        ], result
     assert interrupted >= 1
 
 
 def test_an_ignored_signal_stays_ignored(tmp_path: Path, sample: Path) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
     try:
-        ended, _ = interrupt_at_import("board", tmp_path / "board", sample, signal.SIGHUP, 50)
+        result, _ = interrupt_at_import("board", tmp_path / "board", sample, signal.SIGHUP, 50)
     finally:
-        signal.signal(signal.SIGHUP, before)
-    assert ended.status == 0
+        signal.signal(signal.SIGHUP, handler)
+    assert result.status == 0
 
 
 def test_an_interrupt_during_an_import_or_a_destructor_is_not_lost(tmp_path: Path) -> None:
@@ -226,10 +231,10 @@ except KeyboardInterrupt:
     ("command", "function", "prefix"),
     [("check", "open", ""), ("check", "mkdir", "recore-check-"), ("validate", "mkdir", "recore-validate-")],
 )
-def test_an_interrupt_just_after_something_temporary_was_made(
+def test_an_interrupt_leaves_no_temporary_file_or_folder_that_was_just_made(
     command: str, function: str, prefix: str, tmp_path: Path, sample: Path
 ) -> None:
-    """This is the command's own folder, or the file by which Python tests whether the temporary folder is writable."""
+    """It is the command's own folder, or the file with which Python tests whether the temporary folder is writable."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     program = f"""

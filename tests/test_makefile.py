@@ -1,7 +1,7 @@
 """The Makefile: bare `make` prints help, a missing prerequisite is named with its fix, environments are updated.
 
-Environments are made by the real Makefile, pip and uv in a project whose packages are small wheels in a folder. Only
-pip's configuration names that folder, and no index, so every installed package shows that the configuration was used.
+The real Makefile, pip and uv make the environments of a project whose packages are small wheels in a folder. Only pip's
+configuration names that folder, and it names no index, so each installed package shows that the configuration was used.
 """
 
 import contextlib
@@ -59,7 +59,7 @@ def test_bare_make_prints_help() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tools", "named"),
+    ("tools", "message"),
     [
         ({}, "Python 3.12 with venv is needed"),
         ({"python3.12": 1, "python3": 1}, "Python 3.12 with venv is needed"),
@@ -68,29 +68,29 @@ def test_bare_make_prints_help() -> None:
         ({"python": 0}, "A C compiler is needed"),
     ],
 )
-def test_missing_tools_are_named(tools: dict[str, int], named: str, tmp_path: Path) -> None:
-    """tools: exit statuses of programs by name: 0 for a Python 3.12 with venv, 1 for any other."""
+def test_missing_tools_are_named(tools: dict[str, int], message: str, tmp_path: Path) -> None:
+    """tools: the exit statuses of programs by name, 0 for a Python 3.12 with venv and 1 for any other."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name in ("sh", "test"):
         (folder / name).symlink_to(shutil.which(name))
     for name, status in tools.items():
-        program(folder / name, f"exit {status}")
+        write_program(folder / name, f"exit {status}")
     result = make("setup", f"VENV={tmp_path / 'venv'}", path=str(folder))
     assert result.returncode == 2
-    assert named in result.stderr
+    assert message in result.stderr
     assert "Debian" in result.stderr
     assert not (tmp_path / "venv").exists()
 
 
-def program(path: Path, script: str) -> None:
+def write_program(path: Path, script: str) -> None:
     path.unlink(missing_ok=True)
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
 
 
-def wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> None:
-    """Write a wheel of files, all of them executable."""
+def write_wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> None:
+    """Write a wheel of files, all of which are executable."""
     info = f"{name}-{version}.dist-info"
     files = files | {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
@@ -109,9 +109,9 @@ def uv_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a wheel made from this environment's uv."""
     uv = Path(sys.prefix, "bin/uv")
     if not uv.exists():
-        pytest.skip("no uv in this environment: `make setup-dev` brings it")
+        pytest.skip("uv is missing in this environment: `make setup-dev` installs it")
     folder = tmp_path_factory.mktemp("uv")
-    wheel(folder, "uv", UV, {f"uv-{UV}.data/scripts/uv": uv.read_bytes()})
+    write_wheel(folder, "uv", UV, {f"uv-{UV}.data/scripts/uv": uv.read_bytes()})
     return folder
 
 
@@ -134,7 +134,7 @@ class Project:
         (folder / "requirements/recore.txt").write_text("-r ../requirements.txt\n")
         (folder / "requirements/dev.txt").write_text("-r recore.txt\ngamma==1.0\n")
         for name, version in (("alpha", "1.0"), ("alpha", "2.0"), ("beta", "1.0"), ("gamma", "1.0")):
-            wheel(self.wheels, name, version, {f"{name}.py": f"version = '{version}'\n".encode()})
+            write_wheel(self.wheels, name, version, {f"{name}.py": f"version = '{version}'\n".encode()})
         self.pip = folder / "pip.conf"
         self.pip.write_text(f"[global]\nno-index = true\nfind-links = {self.wheels}\n")
         self.require("alpha==1.0")
@@ -146,7 +146,7 @@ class Project:
             os.utime(stamp, (earlier, earlier))
         (self.folder / "requirements.txt").write_text("".join(f"{line}\n" for line in lines))
 
-    def begin(self, target: str = "setup") -> "subprocess.Popen[str]":
+    def start(self, target: str = "setup") -> "subprocess.Popen[str]":
         """Start make in a separate process group."""
         variables = {name: value for name, value in environment().items() if not name.startswith(("PIP_", "UV_"))}
         variables["PATH"] = f"{sys.base_prefix}/bin:{variables['PATH']}"
@@ -164,9 +164,9 @@ class Project:
 
     def make(self, target: str = "setup") -> tuple[int, str]:
         """Run make to its end; return its exit status and output."""
-        process = self.begin(target)
-        printed, _ = process.communicate(timeout=240)
-        return process.returncode, printed
+        process = self.start(target)
+        output, _ = process.communicate(timeout=240)
+        return process.returncode, output
 
     def versions(self) -> dict[str, str]:
         """Return the installed versions of the test's own packages."""
@@ -193,14 +193,14 @@ def project_with_uv(project: Project, uv_wheel: Path) -> Project:
 @pytest.mark.machine
 def test_an_edit_updates_the_environment(project_with_uv: Project) -> None:
     project = project_with_uv
-    status, printed = project.make()
-    assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
-    assert "pip instead" not in printed
+    status, output = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "1.0"}), output
+    assert "pip instead" not in output
     assert "is up to date" in project.make(".venv/ready")[1]
     created = project.creation_time()
     project.require("alpha==2.0", "beta==1.0")
-    status, printed = project.make()
-    assert (status, project.versions()) == (0, {"alpha": "2.0", "beta": "1.0"}), printed
+    status, output = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "2.0", "beta": "1.0"}), output
     project.require("alpha==2.0")
     assert project.make()[0] == 0
     assert project.make("setup-dev")[0] == 0
@@ -215,11 +215,11 @@ def test_a_package_that_does_not_exist_is_named_and_changes_nothing(project_with
     project = project_with_uv
     assert project.make()[0] == 0
     project.require("alpha==1.0", "beta==7.0")
-    status, printed = project.make()
+    status, output = project.make()
     assert status == 2
-    assert "beta==7.0" in printed
-    assert "the packages in requirements/recore.txt could not be installed; the reason is above" in printed
-    assert "pip instead" not in printed
+    assert "beta==7.0" in output
+    assert "the packages in requirements/recore.txt could not be installed; the reason is above" in output
+    assert "pip instead" not in output
     assert project.versions() == {"alpha": "1.0"}
     created = project.creation_time()
     project.require("alpha==1.0", "beta==1.0")
@@ -231,27 +231,27 @@ def test_a_package_that_does_not_exist_is_named_and_changes_nothing(project_with
 def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
     project = project_with_uv
     for seconds, number in ((0.3, signal.SIGINT), (1.0, signal.SIGKILL), (2.0, signal.SIGINT), (3.0, signal.SIGKILL)):
-        process = project.begin()
+        process = project.start()
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(seconds)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         process.communicate(timeout=60)
-    status, printed = project.make()
-    assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
+    status, output = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "1.0"}), output
     assert subprocess.run([project.python, "-c", "import alpha, pip"]).returncode == 0
 
 
 @pytest.mark.machine
 def test_an_incomplete_pip_is_not_used(project_with_uv: Project) -> None:
     project = project_with_uv
-    process = project.begin()
+    process = project.start()
     while not list(project.folder.glob(".venv/lib/*/site-packages/pip/__init__.py")):
         assert process.poll() is None
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    status, printed = project.make()
-    assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
+    status, output = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "1.0"}), output
 
 
 @pytest.mark.machine
@@ -263,7 +263,7 @@ def test_a_broken_environment_or_one_of_another_python_is_made_again(project_wit
     project.python.symlink_to("/no/such/python")  # the stamp is newer than the requirements
     assert project.make()[0] == 0
     creation_times.add(project.creation_time())
-    program(project.python, "echo 3.11")
+    write_program(project.python, "echo 3.11")
     project.require("alpha==1.0")
     assert project.make()[0] == 0
     creation_times.add(project.creation_time())
@@ -277,33 +277,33 @@ def test_a_broken_environment_or_one_of_another_python_is_made_again(project_wit
 
 def test_two_set_ups_take_turns(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "recore.installing", tmp_path / "environment", tmp_path / "requirements.txt"]
-    other = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(other, fcntl.LOCK_EX)  # held by another installation
+    lock = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # held by another installation
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE) as process:
         assert select.select([process.stderr], [], [], 2)[0] == []
-        os.close(other)
+        os.close(lock)
         assert select.select([process.stderr], [], [], 60)[0] == [process.stderr]
         process.terminate()
 
 
 @pytest.mark.machine
 def test_without_uv_pip_installs_and_a_line_reports_it(project: Project) -> None:
-    status, printed = project.make()
-    assert (status, project.versions()) == (0, {"alpha": "1.0"}), printed
-    assert "installing with pip instead" in printed
+    status, output = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "1.0"}), output
+    assert "installing with pip instead" in output
 
 
 @pytest.mark.machine
 def test_pip_installs_if_uv_cannot_work_and_a_line_reports_it(project: Project) -> None:
     assert project.make()[0] == 0
-    program(
+    write_program(
         project.folder / ".venv/bin/uv", f'test "$1" = --version && echo "uv {UV}" && exit 0; echo "no TLS"; exit 2'
     )
     project.require("alpha==2.0")
-    status, printed = project.make()
-    assert (status, project.versions()) == (0, {"alpha": "2.0"}), printed
-    assert "no TLS" in printed
-    assert "installing with pip instead" in printed
+    status, output = project.make()
+    assert (status, project.versions()) == (0, {"alpha": "2.0"}), output
+    assert "no TLS" in output
+    assert "installing with pip instead" in output
 
 
 @pytest.mark.machine
@@ -312,8 +312,8 @@ def test_the_sdks_environments_are_made_once_and_again_when_their_requirements_c
     cache = project.home / ".cache/recore"
     for name, line in {"sdk": "alpha==1.0", "sdk-v2": "beta==1.0"}.items():
         (project.folder / f"requirements/{name}.txt").write_text(f"{line}\n")
-    status, printed = project.make("setup-sdk")
-    assert status == 0, printed
+    status, output = project.make("setup-sdk")
+    assert status == 0, output
     digests = [sha256(f"{line}\n".encode()).hexdigest()[:12] for line in ("alpha==1.0", "beta==1.0")]
     first, second = cache / f"sdk-{digests[0]}", cache / f"sdk-v2-{digests[1]}"
     assert sorted(path.name for path in cache.iterdir()) == [first.name, second.name]
@@ -333,9 +333,9 @@ def test_the_sdks_environments_are_made_once_and_again_when_their_requirements_c
 def test_a_linked_environment_is_not_changed(project: Project) -> None:
     (project.folder / "theirs").mkdir()
     (project.folder / ".venv").symlink_to("theirs")
-    status, printed = project.make()
+    status, output = project.make()
     assert status == 2
-    assert "is a link to an environment that is older" in printed
+    assert "is a link to an environment that is older" in output
     assert not list((project.folder / "theirs").iterdir())
 
 

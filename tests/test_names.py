@@ -1,4 +1,4 @@
-"""Names in recore/: class names are unique, and no file is named like one in a room (top folder) that it imports."""
+"""Names in recore/: class names are unique, and a room (top folder) shares no file name with a room that it imports."""
 
 import ast
 from collections import defaultdict
@@ -31,29 +31,31 @@ def imported_rooms(path: Path) -> set[str]:
     }
 
 
-def test_no_two_classes_have_one_name() -> None:
+def test_no_two_classes_have_the_same_name() -> None:
     locations = defaultdict(list)
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ClassDef):
                 locations[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert len(locations) > 50
-    repeated = [f"{name}: {', '.join(lines)}" for name, lines in sorted(locations.items()) if len(lines) > 1]
-    assert not repeated, "\n".join(repeated)
+    duplicates = [f"{name}: {', '.join(lines)}" for name, lines in sorted(locations.items()) if len(lines) > 1]
+    assert not duplicates, "\n".join(duplicates)
 
 
-def test_no_two_files_have_one_name_if_one_room_imports_the_other() -> None:
+def test_no_two_files_have_the_same_name_if_one_room_imports_the_other() -> None:
     imports, paths = defaultdict(set), defaultdict(list)
     for path in FILES:
         imports[room_of(path)] |= imported_rooms(path) - {room_of(path)}
         if path.name != "__init__.py" and path.parent != RECORE:
             paths[path.name].append(path)
-    assert "evaluation" in imports["report"]  # the search does find imports
-    repeated = []
+    assert "evaluation" in imports["report"]  # this shows that imports are found
+    duplicates = []
     for name, files in sorted(paths.items()):
         rooms = {room_of(path) for path in files}
-        related = {room for room in rooms if any(room in imports[other] or other in imports[room] for other in rooms)}
-        if related:
-            locations = [str(path.relative_to(ROOT)) for path in files if room_of(path) in related]
-            repeated.append(f"{name}: {', '.join(locations)}")
-    assert not repeated, "\n".join(repeated)
+        related_rooms = {
+            room for room in rooms if any(room in imports[other] or other in imports[room] for other in rooms)
+        }
+        if related_rooms:
+            locations = [str(path.relative_to(ROOT)) for path in files if room_of(path) in related_rooms]
+            duplicates.append(f"{name}: {', '.join(locations)}")
+    assert not duplicates, "\n".join(duplicates)

@@ -12,13 +12,13 @@ import pytest
 import yaml
 from support.checkout import ROOT, UPLOADED, copy_checkout, environment
 from support.command import recore, recore_process
-from support.contract import keeps_the_contract
+from support.contract import assert_contract_kept
 from support.template import template_only
 
 from recore.evaluation.submission import read_submission
 from recore.template.new_submission import list_models, write_submission
 
-STARTS = ("ridge", "pls", "xgboost")
+MODELS = ("ridge", "pls", "xgboost")
 PLS = """
 import numpy as np
 from sklearn.cross_decomposition import PLSRegression
@@ -37,15 +37,15 @@ if __name__ == "__main__":
 
 
 @template_only
-@pytest.mark.parametrize("model", STARTS)
+@pytest.mark.parametrize("model", MODELS)
 def test_a_new_submission_contains_the_uploaded_files_and_none_of_the_machinery(model: str, tmp_path: Path) -> None:
-    assert set(list_models()) == set(STARTS)
+    assert set(list_models()) == set(MODELS)
     result = recore("new", tmp_path / "mine", "--model", model)
     assert result.returncode == 0, result.stderr
     folder = tmp_path / "mine"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     modules = set(UPLOADED)
-    others = {
+    other_files = {
         "predict.py",
         "score.py",
         "setup.py",
@@ -55,9 +55,9 @@ def test_a_new_submission_contains_the_uploaded_files_and_none_of_the_machinery(
         "Makefile",
         "README.md",
     }
-    hidden = {".gitignore", ".python-version", ".unearthed_challenge.json", ".github/workflows/check.yml"}
-    contract = {f"tests/contract/{path.name}" for path in (ROOT / "tests/contract").glob("*.py")}
-    assert names == modules | others | hidden | contract
+    hidden_files = {".gitignore", ".python-version", ".unearthed_challenge.json", ".github/workflows/check.yml"}
+    contract_files = {f"tests/contract/{path.name}" for path in (ROOT / "tests/contract").glob("*.py")}
+    assert names == modules | other_files | hidden_files | contract_files
     assert set(read_submission(folder).files) == modules | {"requirements.txt"}
     assert ("xgboost-cpu==" in (folder / "requirements.txt").read_text()) == (model == "xgboost")
     assert os.listdir(tmp_path) == ["mine"]
@@ -88,7 +88,7 @@ def test_a_link_is_not_replaced(tmp_path: Path) -> None:
     assert not list((tmp_path / "empty").iterdir())
 
 
-def test_an_empty_folder_is_filled_and_an_unknown_model_refused(tmp_path: Path) -> None:
+def test_an_empty_folder_is_filled_and_an_unknown_model_is_refused(tmp_path: Path) -> None:
     assert "train.py" in write_submission(tmp_path)
     with pytest.raises(ValueError, match="no model 'forest': ridge, pls"):
         write_submission(tmp_path / "other", "forest")
@@ -98,7 +98,7 @@ def test_an_empty_folder_is_filled_and_an_unknown_model_refused(tmp_path: Path) 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["good", "random_numbers"])
 def test_good_submissions_follow_the_contract(name: str) -> None:
-    keeps_the_contract(ROOT / "tests/submissions" / name)
+    assert_contract_kept(ROOT / "tests/submissions" / name)
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_a_bad_submission_does_not_follow_the_contract(tmp_path: Path) -> None:
     assert text.count("not is_target(name)") == 1
     script.write_text(text.replace("not is_target(name)", "(name == 'CuPPM' or not is_target(name))"))
     with pytest.raises(AssertionError, match="test_assays_are_not_among_the_inputs"):
-        keeps_the_contract(tmp_path / "leak")
+        assert_contract_kept(tmp_path / "leak")
 
 
 @pytest.mark.slow
@@ -119,9 +119,9 @@ def test_a_fork_with_another_model_and_other_bins_follows_the_contract(tmp_path:
     fork = copy_checkout(tmp_path / "fork")
     (fork / "train.py").write_text(PLS)
     source = (ROOT / "preprocess.py").read_text()
-    changed = source.replace("BIN = 7 ", "BIN = 11 ").replace("MAXIMUM_ABOVE = 1110.0", "MAXIMUM_ABOVE = 1500.0")
-    assert changed.count("BIN = 11 ") == changed.count("= 1500.0") == 1
-    (fork / "preprocess.py").write_text(changed)
+    changed_source = source.replace("BIN = 7 ", "BIN = 11 ").replace("MAXIMUM_ABOVE = 1110.0", "MAXIMUM_ABOVE = 1500.0")
+    assert changed_source.count("BIN = 11 ") == changed_source.count("= 1500.0") == 1
+    (fork / "preprocess.py").write_text(changed_source)
     command = ["make", "test-submission", f"VENV={sys.prefix}"]
     result = subprocess.run(command, cwd=fork, env=environment(), capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stdout[-5000:] + result.stderr[-2000:]
@@ -130,9 +130,9 @@ def test_a_fork_with_another_model_and_other_bins_follows_the_contract(tmp_path:
 
 @pytest.mark.slow
 @template_only
-@pytest.mark.parametrize("model", STARTS)
+@pytest.mark.parametrize("model", MODELS)
 def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sample: Path, tmp_path: Path) -> None:
-    """It also passes its own tests."""
+    """The new submission also passes its own tests."""
     folder = tmp_path / "mine"
     write_submission(folder, model)
     public, private, actual = (
@@ -141,7 +141,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
     (folder / "data/public").mkdir(parents=True)
     shutil.copy(public, folder / "data/public")
     result = subprocess.run(
-        ["make", "by-hand"], cwd=folder, env=prepared(folder), capture_output=True, text=True, timeout=900
+        ["make", "by-hand"], cwd=folder, env=prepare_environment(folder), capture_output=True, text=True, timeout=900
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert float((folder / "data/scores/public.txt").read_text()) > 0.3
@@ -165,11 +165,11 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
         "validate", folder, "--public", public, "--out", tmp_path / "v.html", "--repeats", 1, "--minutes", 0
     )
     assert result.returncode == 0, result.stderr
-    keeps_the_contract(folder, tests=folder)
+    assert_contract_kept(folder, folder=folder)
 
 
-def prepared(folder: Path) -> dict[str, str]:
-    """Use this environment in the folder, because installing another would take minutes; return its variables."""
+def prepare_environment(folder: Path) -> dict[str, str]:
+    """Link this environment to the folder, because installing another would take minutes; return the variables."""
     (folder / ".venv").symlink_to(sys.prefix)
     os.utime(folder / "requirements.txt", (0, 0))
     return environment()

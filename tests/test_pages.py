@@ -1,9 +1,9 @@
 """Every fenced command of README.md and docs/ runs as printed, and prints what is printed there.
 
 A block tagged `console` is a session: bash runs the lines after `$ ` (`> ` continues a command), and the other lines
-are their output, in which `...` stands for any text. More tags: `self`, the commands that run these tests; `login` and
-`aws`, commands that need an account; `docker`, commands that need an engine; `sandbox`, commands that need bubblewrap.
-A block tagged `diff` is applied.
+are their output, in which `...` stands for any text. There are more tags: `self`, the commands that run these tests;
+`login` and `aws`, commands that need an account; `docker`, commands that need an engine; `sandbox`, commands that need
+bubblewrap. A block tagged `diff` is applied.
 
 Output is checked only if the submission is the template's, because the pages show its figures.
 """
@@ -22,7 +22,7 @@ from support.sandbox import SANDBOX
 from support.template import IS_TEMPLATE, template_only
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-CHANGED = ROOT / "docs/your-model.md"  # replaces the template's model
+MODEL_PAGE = ROOT / "docs/your-model.md"  # replaces the template's model
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {"self", "login", "aws"}
 ENGINE = {"docker"}
@@ -53,7 +53,7 @@ def page_marks(page: Path) -> list[pytest.MarkDecorator]:
 
 @pytest.mark.parametrize(
     "page",
-    [pytest.param(page, marks=page_marks(page)) for page in PAGES if blocks(page) and page != CHANGED],
+    [pytest.param(page, marks=page_marks(page)) for page in PAGES if blocks(page) and page != MODEL_PAGE],
     ids=lambda page: page.name,
 )
 def test_the_commands_run_as_printed(page: Path, checkout: Path) -> None:
@@ -63,7 +63,7 @@ def test_the_commands_run_as_printed(page: Path, checkout: Path) -> None:
 @pytest.mark.slow
 @template_only
 def test_a_model_is_replaced_as_printed(checkout: Path) -> None:
-    run_blocks(CHANGED, checkout, lambda tags: not (NOT_RUN | ENGINE) & tags)
+    run_blocks(MODEL_PAGE, checkout, lambda tags: not (NOT_RUN | ENGINE) & tags)
 
 
 @pytest.mark.machine
@@ -74,14 +74,14 @@ def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None
         run_blocks(page, checkout, lambda tags: bool(ENGINE & tags))
 
 
-def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -> None:
-    """Run the page's blocks with the chosen tags in order, and check their output."""
+def run_blocks(page: Path, checkout: Path, is_selected: Callable[[set[str]], bool]) -> None:
+    """Run the blocks of a page whose tags are selected, in order, and check their output."""
     assert (Path(sys.prefix) / "ready").exists(), "`make test` creates the environment for these commands"
     if not (checkout / ".venv").exists():
         (checkout / ".venv").symlink_to(sys.prefix)
     variables = {"PATH": f"{checkout / '.venv/bin'}{os.pathsep}{os.environ['PATH']}", "MAKEFLAGS": "", "VENV": ".venv"}
     for tags, text in blocks(page):
-        if not chosen(set(tags)):
+        if not is_selected(set(tags)):
             continue
         lines = text.splitlines()
         script = "\n".join(line[2:] for line in lines if line.startswith(("$ ", "> ")))
@@ -96,13 +96,15 @@ def run_blocks(page: Path, checkout: Path, chosen: Callable[[set[str]], bool]) -
             timeout=600,
         )
         assert result.returncode == 0, result.stdout + result.stderr
-        printed = [line.rstrip() for line in result.stdout.splitlines()]
+        output_lines = [line.rstrip() for line in result.stdout.splitlines()]
         for line in lines if IS_TEMPLATE and tags != ["diff"] else ():
             if not line.startswith(("$ ", "> ", "...")):
-                assert line.rstrip() in printed, f"{page.name} expects {line!r}; the output was:\n{result.stdout}"
+                assert line.rstrip() in output_lines, f"{page.name} expects {line!r}; the output was:\n{result.stdout}"
 
 
 def test_links_lead_to_existing_files() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
-            assert "//" in target or (page.parent / target).exists(), f"{page.name}: {target}"
+            assert "//" in target or (page.parent / target).exists(), (
+                f"{page.name} links to {target}, which does not exist"
+            )

@@ -1,4 +1,4 @@
-"""Progress on stderr if it is not a terminal: whole lines in ASCII, and few of them however long the work takes."""
+"""Progress on a stderr that is not a terminal: whole lines in ASCII, and few of them however long the work takes."""
 
 import re
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.checkout import ROOT, environment
 
-# the command with a given shortest pause between its lines, in seconds
+# The command, with a different shortest pause, in seconds, between its lines.
 IMPATIENT = "from recore.cli import progress; progress.SHORTEST_PAUSE = {}; from recore.cli import main; main()"
 SAMPLE = ("--rows", "1500", "--holes", "4", "--channels", "200")
 
@@ -17,24 +17,24 @@ def sample(folder: Path, pause: float, **variables: str) -> subprocess.Completed
     return subprocess.run(command, cwd=ROOT, env=environment() | variables, capture_output=True, timeout=120)
 
 
-def test_lines_about_work_that_goes_on(tmp_path: Path) -> None:
-    """Forcing colours, as CI does, does not make a pipe a terminal."""
+def test_lines_are_printed_while_work_goes_on(tmp_path: Path) -> None:
+    """A pipe does not count as a terminal even if colours are forced, as on CI."""
     result = sample(tmp_path, 0.001, FORCE_COLOR="1", TERM="xterm-256color")
     assert result.returncode == 0, result.stderr
-    first, *others = result.stderr.decode("ascii").split("\n")
+    first, *progress_lines = result.stderr.decode("ascii").split("\n")
     assert first == "sample: writing rows"
-    assert others.pop() == ""
-    assert others
-    for line in others:
+    assert progress_lines.pop() == ""
+    assert progress_lines
+    for line in progress_lines:
         assert re.fullmatch(r"sample: writing rows, [\d,]+ of 1,500; \d+ s so far", line), line
     assert [line.partition(" rows in ")[0][:8] for line in result.stdout.decode().splitlines()] == ["sample: "] * 3
 
 
-def test_a_long_pause_leaves_the_stages_alone(tmp_path: Path) -> None:
+def test_with_a_long_pause_only_the_stages_are_printed(tmp_path: Path) -> None:
     assert sample(tmp_path, 600).stderr == b"sample: writing rows\n"
 
 
-def test_lines_become_rare_with_time() -> None:
+def test_lines_become_rarer_with_time() -> None:
     from recore.cli.progress import SHARE_OF_TIME, SHORTEST_PAUSE
 
     seconds, lines = 0.0, 0
@@ -45,7 +45,7 @@ def test_lines_become_rare_with_time() -> None:
     assert lines < 80
 
 
-def test_work_goes_on_when_nobody_reads_its_progress(tmp_path: Path) -> None:
+def test_work_continues_when_nobody_reads_its_progress(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "recore", "sample", "--out", str(tmp_path), *SAMPLE]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stderr.close()

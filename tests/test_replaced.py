@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from support.checkout import ROOT, run
 from support.command import recore, recore_process
-from support.contract import keeps_the_contract
+from support.contract import assert_contract_kept
 from support.scripts import modules_of
 
 from recore.template.new_submission import write_submission
 
-REPLACED = ROOT / "tests/submissions/replaced"
+SUBMISSIONS = ROOT / "tests/submissions/replaced"
 MODELS = ("pls", "forest", "own_class")
 
 
@@ -26,9 +26,9 @@ def submission(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Return a folder made by `recore new`, with preprocess.py in pandas, one of the models, and the sample's data."""
     folder = tmp_path / "mine"
     write_submission(folder)
-    shutil.copy(REPLACED / "preprocess.py", folder)
+    shutil.copy(SUBMISSIONS / "preprocess.py", folder)
     if request.param != "template":
-        shutil.copytree(REPLACED / request.param, folder, dirs_exist_ok=True)
+        shutil.copytree(SUBMISSIONS / request.param, folder, dirs_exist_ok=True)
     if request.param == "forest":
         setup = (folder / "setup.py").read_text()
         assert setup.count('packages=["challenge"]') == 1
@@ -42,7 +42,7 @@ def put_data(folder: Path, sample: Path) -> None:
         shutil.copytree(sample / name, folder / "data" / name)
 
 
-def test_predictions_by_hand_and_from_the_hooks_of_a_server(submission: Path, sample: Path) -> None:
+def test_predictions_by_hand_equal_those_of_the_hooks(submission: Path, sample: Path) -> None:
     put_data(submission, sample)
     for script in ("train.py", "predict.py"):
         result = run(script, cwd=submission)
@@ -58,19 +58,19 @@ def test_predictions_by_hand_and_from_the_hooks_of_a_server(submission: Path, sa
 
         model = train.model_fn(str(submission / "model"))
 
-        def answer(body: str) -> np.ndarray:
+        def predict(body: str) -> np.ndarray:
             return train.predict_fn(train.input_fn(body, "text/csv"), model)
 
-        np.testing.assert_allclose(answer("".join(lines)), predicted, rtol=1e-6)
-        np.testing.assert_allclose(answer(lines[3]), predicted[2:3], rtol=1e-6)
+        np.testing.assert_allclose(predict("".join(lines)), predicted, rtol=1e-6)
+        np.testing.assert_allclose(predict(lines[3]), predicted[2:3], rtol=1e-6)
         table = pd.read_csv(submission / "data/preprocess/public.csv", index_col=0).iloc[:5, ::-1]
-        np.testing.assert_allclose(answer(table.to_csv()), predicted[:5], rtol=1e-6)
+        np.testing.assert_allclose(predict(table.to_csv()), predicted[:5], rtol=1e-6)
         with pytest.raises(ValueError, match="not the columns that the model was trained on"):
-            answer(table.iloc[:, 1:].to_csv())
+            predict(table.iloc[:, 1:].to_csv())
 
 
 @pytest.mark.slow
-def test_it_runs_validates_passes_the_check_and_follows_the_contract(
+def test_a_submission_runs_validates_passes_the_check_and_follows_the_contract(
     submission: Path, sample: Path, tmp_path: Path
 ) -> None:
     put_data(submission, sample)
@@ -82,11 +82,11 @@ def test_it_runs_validates_passes_the_check_and_follows_the_contract(
     result = recore_process("check", submission, "--json")
     assert json.loads(result.stdout)["findings"] == []
     assert result.returncode == 0, result.stderr
-    keeps_the_contract(submission, tests=submission)
+    assert_contract_kept(submission, folder=submission)
 
 
 @pytest.mark.parametrize(
-    ("returned", "reason"),
+    ("return_value", "reason"),
     [
         ("inputs", "preprocess() must return a pair, inputs and targets; it returned DataFrame"),
         ("inputs.to_numpy(), data[assays]", "preprocess() returned ndarray for the inputs; a DataFrame is needed"),
@@ -98,14 +98,14 @@ def test_it_runs_validates_passes_the_check_and_follows_the_contract(
     ],
 )
 def test_a_violation_of_the_contract_by_preprocess_is_reported_in_one_line(
-    returned: str, reason: str, sample: Path, tmp_path: Path
+    return_value: str, reason: str, sample: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "mine"
     write_submission(folder)
-    text = (REPLACED / "preprocess.py").read_text()
+    text = (SUBMISSIONS / "preprocess.py").read_text()
     old = "return inputs, data[assays] if assays else None"
     assert text.count(old) == 1
-    (folder / "preprocess.py").write_text(text.replace(old, f"return {returned}"))
+    (folder / "preprocess.py").write_text(text.replace(old, f"return {return_value}"))
     result = run("train.py", "--data_dir", sample / "public", cwd=folder)
     assert result.returncode == 1
     assert result.stderr.startswith("train.py: ")

@@ -45,15 +45,20 @@ def predictions(folder: Path, side: str) -> np.ndarray:
     return pd.read_csv(folder / f"predictions/{side}.csv.out", header=None, float_precision="round_trip").to_numpy()
 
 
-def test_files_in_the_folder_of_a_run(good_run: Path, sample: Path) -> None:
+def test_the_folder_of_a_run_contains_all_its_files(good_run: Path, sample: Path) -> None:
     assert sorted(path.name for path in good_run.parent.iterdir()) == ["failed", "good"]  # and no temporary folders
-    left = sorted(str(path.relative_to(good_run)) for path in good_run.rglob("*") if path.is_file())
+    paths = sorted(str(path.relative_to(good_run)) for path in good_run.rglob("*") if path.is_file())
     logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]
-    others = [f"{name}/{side}.{end}" for side in ("public", "private") for name, end in [("scores", "txt")]]
-    others += ["scores/public.json", "scores/private.json", "predictions/public.csv.out", "predictions/private.csv.out"]
-    reported = [name for name in left if name.startswith("report/")]
-    assert "report/contents.json" in reported
-    assert left == sorted([*logs, *others, *reported, "model.tar.gz", "report.html", "run.json"])
+    result_files = [f"{name}/{side}.{end}" for side in ("public", "private") for name, end in [("scores", "txt")]]
+    result_files += [
+        "scores/public.json",
+        "scores/private.json",
+        "predictions/public.csv.out",
+        "predictions/private.csv.out",
+    ]
+    report_files = [name for name in paths if name.startswith("report/")]
+    assert "report/contents.json" in report_files
+    assert paths == sorted([*logs, *result_files, *report_files, "model.tar.gz", "report.html", "run.json"])
     files = content(good_run / "model.tar.gz")
     assert set(files) == {"means.json", "code/train.py", "code/preprocess.py"}
     for side, script in (("public", "public/public"), ("private", "private/private")):
@@ -128,9 +133,9 @@ def test_a_run_prints_plain_lines_without_a_terminal(runs: Runs) -> None:
 
 @pytest.fixture(scope="module")
 def template_run(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path:
-    """Run this repository's own submission on all data, and return the output of --json.
+    """Run this repository's own submission on all data, with --json and a broken plotly, which prevents the report.
 
-    Its report cannot be drawn.
+    Return the folder that contains the run and its output.
     """
 
     def make(folder: Path) -> None:
@@ -182,12 +187,12 @@ def test_a_report_that_fails_does_not_fail_the_run(template_run: Path) -> None:
 def test_inputs_above_the_payload_limit_are_sent_by_lines_with_the_same_predictions(
     good_run: Path, sample: Path, tmp_path: Path
 ) -> None:
-    wide = tiny(tmp_path / "wide", {"preprocess.py": PREPROCESS.replace("TIMES = 1", "TIMES = 14")})
+    wide_submission = tiny(tmp_path / "wide", {"preprocess.py": PREPROCESS.replace("TIMES = 1", "TIMES = 14")})
     options = [*file_options(sample, "public"), "--max-payload", 1, "--out", tmp_path / "run"]
-    result = run_recore(wide, *options)
+    result = run_recore(wide_submission, *options)
     assert result.returncode == 0, result.stderr
-    asked = (tmp_path / "run/logs/public-predict.log").read_text().count("a request of")
-    assert asked > 1, "the inputs were sent in one request: make them larger"
+    requests = (tmp_path / "run/logs/public-predict.log").read_text().count("a request of")
+    assert requests > 1, "the inputs were sent in one request: make them larger"
     np.testing.assert_allclose(predictions(tmp_path / "run", "public"), predictions(good_run, "public"), rtol=1e-9)
     record = record_of(tmp_path / "run")
     assert [step["name"] for step in record["steps"]] == [*STEPS[:5], *STEPS[-2:]]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.docker_engine import containers, engine, left_behind
+from support.docker_engine import containers, engine, orphaned_containers
 from support.job_traces import wait_until
 from support.run_command import file_options, run_recore, start
 from support.tiny_submission import PREPROCESS, TRAIN, tiny
@@ -19,7 +19,7 @@ SLEEPING = {  # for each step, a file of the submission with code that sleeps in
     "train": ("train.py", MAIN + SLEEP + TRAIN),
     "public preprocess": ("preprocess.py", MAIN + SLEEP + PREPROCESS),
     "public predict": ("train.py", TRAIN.replace(f"{PREDICT}\n", f"{PREDICT}\n{SLEEP}")),
-    "public score": ("", ""),  # the host's script, which is stopped as soon as its container exists
+    "public score": ("", ""),  # this step runs the host's script, and is interrupted as soon as its container exists
 }  # fmt: skip
 
 
@@ -39,7 +39,7 @@ def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_p
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["isolation"] == "Docker"
     assert record["arguments"]["engine"] == "docker"
-    assert not left_behind()
+    assert not orphaned_containers()
 
 
 @pytest.mark.machine
@@ -56,8 +56,10 @@ def test_real_spectra_give_the_same_predictions(tmp_path: Path) -> None:
         result = run_recore("--engine", kind, *files, "--out", tmp_path / kind)
         assert result.returncode == 0, result.stderr
     for side in ("public", "private"):
-        one, other = (read(tmp_path / kind / f"predictions/{side}.csv.out") for kind in ("docker", "process"))
-        np.testing.assert_allclose(one, other, rtol=1e-9)
+        docker_predictions, process_predictions = (
+            read(tmp_path / kind / f"predictions/{side}.csv.out") for kind in ("docker", "process")
+        )
+        np.testing.assert_allclose(docker_predictions, process_predictions, rtol=1e-9)
 
 
 @pytest.mark.machine
@@ -71,12 +73,12 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
     file, text = SLEEPING[step]
     submission = tiny(tmp_path / "mine", {file: text} if file else {})
     out = tmp_path / "runs/run"
-    started = start(tmp_path / "work", submission, "--engine", "docker", *file_options(sample, "public"), "--out", out)
-    wait_until(lambda: f"{step}: started" in started.stderr, 60)
-    wait_until(lambda: running(started.process.pid), 30)
-    started.process.send_signal(number)
-    status, temporary_files = started.end()
-    wait_until(lambda: not containers(started.process.pid))
+    command = start(tmp_path / "work", submission, "--engine", "docker", *file_options(sample, "public"), "--out", out)
+    wait_until(lambda: f"{step}: started" in command.stderr, 60)
+    wait_until(lambda: running_containers(command.process.pid), 30)
+    command.process.send_signal(number)
+    status, temporary_files = command.end()
+    wait_until(lambda: not containers(command.process.pid))
     if number == signal.SIGINT:
         assert (status, temporary_files) == (130, [])
         assert json.loads((out / "run.json").read_text())["state"] == "Stopped"
@@ -87,14 +89,14 @@ def test_a_signal_leaves_no_container_and_no_partial_folder(
     assert sorted(os.listdir(tmp_path / "runs")) == (["next", "run"] if number == signal.SIGINT else ["next"])
 
 
-def running(pid: int) -> list[str]:
+def running_containers(pid: int) -> list[str]:
     """Return the names of a process's containers that are running."""
     return sorted({container.name for container in engine().containers.list(ignore_removed=True)} & {*containers(pid)})
 
 
 def test_a_missing_engine_is_reported_in_one_line(sample: Path, tmp_path: Path) -> None:
-    where = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
-    result = run_recore("--engine", "docker", *file_options(sample, "public"), "--out", tmp_path / "run", **where)
+    variables = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    result = run_recore("--engine", "docker", *file_options(sample, "public"), "--out", tmp_path / "run", **variables)
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 1
     assert "no Docker engine responds" in result.stderr

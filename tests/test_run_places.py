@@ -25,7 +25,7 @@ from recore.places.place import PlaceSettings
 pytestmark = pytest.mark.everywhere
 
 # Fills the disk, except for a few bytes, as soon as the last scores exist.
-FULL_IN_THE_END = """
+FILL_DISK_AT_THE_END = """
 import threading, time
 from pathlib import Path
 
@@ -59,25 +59,25 @@ def test_an_error_reaches_the_terminal_without_escape_sequences(tmp_path: Path, 
 @pytest.mark.slow
 def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path, sample: Path) -> None:
     submission = tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN})
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
+    original = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # like nohup; child processes inherit ignored signals
     try:
-        started = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", tmp_path / "out")
+        command = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", tmp_path / "out")
     finally:
-        signal.signal(signal.SIGHUP, before)
-    group = os.getpgid(started.process.pid)  # closing a terminal signals this whole process group, and no other
-    reached = [process for process in started.wait_for("train.py") if os.getpgid(process.pid) == group]
-    for process in (started.process, *reached):
+        signal.signal(signal.SIGHUP, original)
+    group = os.getpgid(command.process.pid)  # closing a terminal signals this whole process group, and no other
+    group_members = [process for process in command.wait_for("train.py") if os.getpgid(process.pid) == group]
+    for process in (command.process, *group_members):
         process.send_signal(signal.SIGHUP)
-    assert started.end() == (0, []), started.stderr
+    assert command.end() == (0, []), command.stderr
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("isolation", ISOLATIONS)
-def test_any_temporary_folder(isolation: str, tmp_path: Path, sample: Path) -> None:
-    folder = tmp_path / f"long, of spaces, quotes \"' and ü中 {'x' * 100}"
+def test_any_temporary_folder_can_be_used(isolation: str, tmp_path: Path, sample: Path) -> None:
+    folder = tmp_path / f"long, with spaces, quotes \"' and ü中 {'x' * 100}"
     folder.mkdir()
     options = [
-        *file_options(sample, anywhere=False),
+        *file_options(sample, allow_unsandboxed=False),
         "--isolation",
         isolation,
         "--no-report",
@@ -96,8 +96,8 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     for name in list(os.environ):
         if name.startswith("AWS_"):
             monkeypatch.delenv(name)
-    listening = socket.create_server(("127.0.0.1", 0))  # stands for a simulator
-    endpoint = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    listener = socket.create_server(("127.0.0.1", 0))  # stands for a simulator
+    endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
     (tmp_path / "config").write_text(f"[default]\nregion = us-east-1\nendpoint_url = {endpoint}\n")
     variables = {"AWS_CONFIG_FILE": str(tmp_path / "config")}
     variables |= {"AWS_ACCESS_KEY_ID": "some", "AWS_SECRET_ACCESS_KEY": "one"}
@@ -105,9 +105,9 @@ def test_a_profile_with_another_endpoint_is_not_aws(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     settings = PlaceSettings("aws", role="arn:aws:iam::111122223333:role/Jobs", bucket="b")
-    with listening, open_place(settings, print) as opened:
-        assert (opened.endpoint, opened.isolation) == (endpoint, "that of the simulator there")
-        assert opened.services.log_delay == 0
+    with listener, open_place(settings, print) as opened_place:
+        assert (opened_place.endpoint, opened_place.isolation) == (endpoint, "that of the simulator there")
+        assert opened_place.services.log_delay == 0
     command = [
         "run",
         str(tiny(tmp_path / "mine")),
@@ -134,14 +134,14 @@ def test_a_narrow_terminal_cuts_no_number(tmp_path: Path) -> None:
 
 
 def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
-    before = os.umask(0o077)
+    original = os.umask(0o077)
     try:
         with RunFolder(tmp_path / "mine") as folder:
-            kept = folder.keep()
+            run_folder = folder.keep()
         assert os.umask(0o077) == 0o077
     finally:
-        os.umask(before)
-    assert kept.stat().st_mode & 0o777 == 0o700
+        os.umask(original)
+    assert run_folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_dangling_link_counts_as_an_existing_name(tmp_path: Path, sample: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_link_created_during_the_run_does_not_fail_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_working_directory_is_removed_during_the_run(tmp_path: Path, sample: Path) -> None:
+def test_the_working_directory_may_be_removed_during_the_run(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "here").mkdir()
     command = start(
         tmp_path / "started",
@@ -181,16 +181,16 @@ def test_the_working_directory_is_removed_during_the_run(tmp_path: Path, sample:
 @pytest.mark.parametrize("bytes_left", [0, 2000, 5000], ids=lambda bytes_left: f"{bytes_left} bytes left")
 def test_a_disk_that_is_full_at_the_end_loses_no_result(tmp_path: Path, sample: Path, bytes_left: int) -> None:
     """The submission's last file fills the disk of --out, so that there is no space for run.json."""
-    small, kept = tmp_path / "small", tmp_path / "kept"
+    small, copy = tmp_path / "small", tmp_path / "kept"
     small.mkdir()
-    program = FULL_IN_THE_END.format(small=str(small), left=bytes_left)
+    program = FILL_DISK_AT_THE_END.format(small=str(small), left=bytes_left)
     options = [tiny(tmp_path / "mine"), *file_options(sample), "--out", small / "run", "--no-report"]
     command = shlex.join([sys.executable, "-c", program, "run", *map(str, options)])
-    script = f"{command}; status=$?; cp -r {small} {kept}; exit $status"
+    script = f"{command}; status=$?; cp -r {small} {copy}; exit $status"
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", "3000000", "--tmpfs", str(small), "sh", "-c", script]
     result = subprocess.run(sandbox, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     assert result.returncode == 2, result.stderr
     line = f"recore: {small}/run: run.json could not be written (No space left on device); "
     assert result.stderr.splitlines()[-1] == f"{line}the run's other files are kept"
-    assert {"model.tar.gz", "predictions", "scores", "logs"} <= set(os.listdir(kept / "run"))
-    assert float((kept / "run/scores/private.txt").read_text()) < 1.02
+    assert {"model.tar.gz", "predictions", "scores", "logs"} <= set(os.listdir(copy / "run"))
+    assert float((copy / "run/scores/private.txt").read_text()) < 1.02

@@ -26,7 +26,7 @@ class Proxy:
 
     def __init__(self) -> None:
         self.requests: list[str] = []
-        self.asked = threading.Event()
+        self.received_request = threading.Event()
         self._server = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -46,7 +46,7 @@ class Proxy:
                 client, _ = self._server.accept()
                 with client, contextlib.suppress(ConnectionError):
                     self.requests.append(client.recv(1000).decode().partition("\r\n")[0])
-                    self.asked.set()
+                    self.received_request.set()
                     client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
 
 
@@ -90,7 +90,7 @@ def test_aws_is_reached_through_the_proxy(proxy: Proxy, tmp_path: Path, sample: 
         list(map(str, command)), cwd=ROOT, env=variables | proxy.variables, stderr=subprocess.DEVNULL
     )
     try:
-        assert proxy.asked.wait(60)
+        assert proxy.received_request.wait(60)
     finally:
         process.kill()
         process.wait()

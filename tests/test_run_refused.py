@@ -1,4 +1,4 @@
-"""`python -m recore run` if it cannot start: exit status 2, one line that says how to fix it, and no files."""
+"""`python -m recore run` if it cannot start: exit status 2, one line that says what to do, and no files."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ def submission(tmp_path: Path) -> Path:
     return tiny(tmp_path / "mine")
 
 
-def test_an_existing_folder(submission: Path, tmp_path: Path, sample: Path) -> None:
+def test_an_existing_folder_is_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
     line = refused_run(submission, *file_options(sample), "--out", "runs", cwd=tmp_path)
@@ -29,7 +29,7 @@ def test_an_existing_folder(submission: Path, tmp_path: Path, sample: Path) -> N
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 
 
-def test_no_data(submission: Path, tmp_path: Path) -> None:
+def test_missing_data_are_refused(submission: Path, tmp_path: Path) -> None:
     line = refused_run(submission, cwd=tmp_path)
     assert "data/public/public.csv.gz: there is no such file" in line
     assert "`python -m recore sample`" in line
@@ -37,7 +37,7 @@ def test_no_data(submission: Path, tmp_path: Path) -> None:
     assert line.startswith("recore: gone.csv.gz: there is no such file")
 
 
-def test_private_data_without_public(submission: Path, tmp_path: Path, sample: Path) -> None:
+def test_private_data_without_public_data_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
     for names in (["private"], ["private", "actual"]):
         line = refused_run(submission, *file_options(sample, *names), cwd=tmp_path)
         assert "--private and --actual need --public" in line
@@ -79,13 +79,13 @@ def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
         assert f"{folder / name}: more than 1 MB" in refused_run(folder, *public, cwd=tmp_path)
 
 
-def test_incompatible_options(submission: Path, tmp_path: Path, sample: Path) -> None:
+def test_incompatible_options_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
     files = file_options(sample, "public")
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
     line = refused_run(submission, *files, "--engine", "aws", cwd=tmp_path, **aws)
     assert "export AWS_DEFAULT_REGION" in line
-    in_a_process = run_recore(submission, *files, "--engine", "aws", cwd=tmp_path, **aws)
-    assert (in_a_process.returncode, in_a_process.stdout, in_a_process.stderr) == (2, "", f"{line}\n")
+    process_result = run_recore(submission, *files, "--engine", "aws", cwd=tmp_path, **aws)
+    assert (process_result.returncode, process_result.stdout, process_result.stderr) == (2, "", f"{line}\n")
     aws |= {"AWS_DEFAULT_REGION": "us-east-1"}
     line = refused_run(submission, *files, "--engine", "aws", cwd=tmp_path, **aws)
     assert "--role" in line
@@ -114,9 +114,9 @@ def without_bubblewrap(folder: Path) -> str:
 def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
     submission: Path, tmp_path: Path, sample: Path
 ) -> None:
-    """This runs in a new process, which has not yet tried bubblewrap; other refusals run in this process."""
+    """The first run is in a new process, which has not yet tried bubblewrap. The other runs are in this process."""
     path = without_bubblewrap(tmp_path / "bin")
-    options = [*file_options(sample, anywhere=False), "--out", "run"]
+    options = [*file_options(sample, allow_unsandboxed=False), "--out", "run"]
     result = run_recore(submission, *options, cwd=tmp_path, PATH=path)
     assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
     assert "isolation is required, and bubblewrap does not work here: install it" in result.stderr
@@ -129,16 +129,16 @@ def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [[ROOT], ["mine", "--isolation", "off"]], ids=["own", "isolation off"])
-def test_own_submissions_and_allowed_ones_start_without_isolation(
+def test_ones_own_and_allowed_submissions_start_without_isolation(
     options: list[object], submission: Path, tmp_path: Path, sample: Path
 ) -> None:
     path = without_bubblewrap(tmp_path / "bin")
     options = [submission if option == "mine" else option for option in options]
-    started = start(tmp_path / "work", *options, *file_options(sample), "--out", tmp_path / "run", PATH=path)
-    started.wait_for("train.py")
-    started.process.send_signal(signal.SIGINT)
-    assert started.end() == (130, [])
-    first = started.stderr.splitlines()[0]
+    command = start(tmp_path / "work", *options, *file_options(sample), "--out", tmp_path / "run", PATH=path)
+    command.wait_for("train.py")
+    command.process.send_signal(signal.SIGINT)
+    assert command.end() == (130, [])
+    first = command.stderr.splitlines()[0]
     assert first.endswith("isolation: none (jobs can read this user's files and use the network)")
     assert '"isolation": "none (jobs can read' in (tmp_path / "run/run.json").read_text()
 
@@ -147,7 +147,7 @@ def test_data_that_are_not_files_are_refused(submission: Path, tmp_path: Path, s
     """Opening a named pipe would block forever."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:
-        with contextlib.chdir(tmp_path):  # the path of a socket must be short
+        with contextlib.chdir(tmp_path):  # a socket needs a short path
             server.bind("socket")
         for option, names in (("--public", []), ("--private", ["public"]), ("--actual", ["public", "private"])):
             for path in ("pipe", "socket", "/dev/null"):

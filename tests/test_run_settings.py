@@ -13,8 +13,12 @@ from test_simulate import start as start_simulator
 from recore.simulator.server import ROLE_ARN
 
 # well-formed credentials, and none of this machine's settings
-NONE = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_EC2_METADATA_DISABLED": "true"}
-VALID = NONE | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
+NO_SETTINGS = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+VALID = NO_SETTINGS | {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
 INVALID = {  # environment variables, and the reason that is printed for each
     "profile": ({"AWS_PROFILE": "nope"}, "The config profile (nope) could not be found"),
     "config file": ({"AWS_CONFIG_FILE": "broken"}, "Unable to parse config file: {folder}/broken"),
@@ -68,7 +72,7 @@ def test_an_invalid_setting_is_reported_in_one_line(
     assert not list((tmp_path / "tmp").iterdir())
 
 
-def test_missing_settings(tmp_path: Path, sample: Path) -> None:
+def test_missing_settings_are_reported(tmp_path: Path, sample: Path) -> None:
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
     options += ["--engine", "aws", "--bucket", "some", "--role", ROLE_ARN]
     line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_DEFAULT_REGION": ""})

@@ -1,4 +1,4 @@
-"""`python -m recore run` when a signal ends it: its jobs end too, and completed results are kept."""
+"""`python -m recore run` when a signal ends it: its jobs end too, and its results so far are kept."""
 
 import json
 import os
@@ -22,26 +22,26 @@ SLEEP = """
 import time
 if __name__ == "__main__":
     print("asleep", flush=True)
-    with open("/proc/self/comm", "w") as name:  # of the process: it is seen from outside that it has come this far
+    with open("/proc/self/comm", "w") as name:  # the process's name, which tests can see
         name.write("asleep")
     time.sleep(600)
 """
-TRAINING, PIPELINES = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 2)
+TRAINING, PREPROCESSING = ("train.py", TRAIN, 1), ("preprocess.py", PREPROCESS, 2)
 
 
 def start_sleeping_run(
-    folder: Path, sample: Path, sleeping: tuple[str, str, int], out: Path, *options: object
+    folder: Path, sample: Path, sleeping_step: tuple[str, str, int], out: Path, *options: object
 ) -> RunningCommand:
-    """Start a run whose jobs sleep, in training or in both pipelines."""
-    script, text, _ = sleeping
+    """Start a run whose jobs sleep in a step: the training job, or both preprocessing jobs."""
+    script, text, _ = sleeping_step
     submission = tiny(folder / "mine", {script: SLEEP + text})
     return start(folder / "work", submission, *file_options(sample, "public", "private"), "--out", out, *options)
 
 
-def wait_until_asleep(started: RunningCommand, script: str, jobs: int = 1) -> list[psutil.Process]:
-    """Wait until jobs sleep in a script; return all processes below the command."""
-    processes = started.wait_for(script, jobs)
-    wait_until(lambda: [process.name() for process in started.jobs(script)].count("asleep") >= jobs)
+def wait_until_asleep(command: RunningCommand, script: str, jobs: int = 1) -> list[psutil.Process]:
+    """Wait until a number of jobs sleep in a script; return all child processes of the command."""
+    processes = command.wait_for(script, jobs)
+    wait_until(lambda: [process.name() for process in command.jobs(script)].count("asleep") >= jobs)
     return processes
 
 
@@ -49,57 +49,59 @@ def states(record: dict[str, Any]) -> dict[str, str]:
     return {step["name"]: step["state"] for step in record["steps"]}
 
 
-def gone(processes: list[psutil.Process]) -> bool:
+def have_ended(processes: list[psutil.Process]) -> bool:
     return not psutil.wait_procs(processes, timeout=60)[1]
 
 
 @pytest.mark.parametrize(
-    ("number", "sleeping"),
+    ("number", "sleeping_step"),
     [
         (signal.SIGINT, TRAINING),
-        (signal.SIGTERM, PIPELINES),
+        (signal.SIGTERM, PREPROCESSING),
         pytest.param(signal.SIGTERM, TRAINING, marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, PIPELINES, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, PREPROCESSING, marks=pytest.mark.slow),
     ],
     ids=["SIGINT in training", "SIGTERM in pipelines", "SIGTERM in training", "SIGINT in pipelines"],
 )
 def test_a_signal_stops_the_jobs_and_keeps_the_results(
-    number: signal.Signals, sleeping: tuple[str, str, int], tmp_path: Path, sample: Path
+    number: signal.Signals, sleeping_step: tuple[str, str, int], tmp_path: Path, sample: Path
 ) -> None:
     out = tmp_path / "runs/mine"
-    started = start_sleeping_run(tmp_path, sample, sleeping, out)
-    processes = wait_until_asleep(started, sleeping[0], sleeping[2])
-    started.process.send_signal(number)
-    assert started.end() == (130, [])
-    assert gone(processes)
+    command = start_sleeping_run(tmp_path, sample, sleeping_step, out)
+    processes = wait_until_asleep(command, sleeping_step[0], sleeping_step[2])
+    command.process.send_signal(number)
+    assert command.end() == (130, [])
+    assert have_ended(processes)
     assert os.listdir(tmp_path / "runs") == ["mine"]
     record = json.loads((out / "run.json").read_text())
     assert record["state"] == "Stopped"
     final_states = states(record)
     assert (final_states["upload"], final_states["clean up"]) == ("Completed", "Completed")
-    if sleeping == TRAINING:
+    if sleeping_step == TRAINING:
         assert final_states["train"] == "Stopped"
         assert set(final_states.values()) == {"Completed", "Stopped", "Waiting"}
     else:
         assert final_states["train"] == "Completed"
         assert final_states["public preprocess"] == final_states["private preprocess"] == "Stopped"
         assert (out / "model.tar.gz").exists()
-    assert "asleep" in (out / "logs" / ("train.log" if sleeping == TRAINING else "public-preprocess.log")).read_text()
-    lines = started.stderr.splitlines()
+    assert (
+        "asleep" in (out / "logs" / ("train.log" if sleeping_step == TRAINING else "public-preprocess.log")).read_text()
+    )
+    lines = command.stderr.splitlines()
     assert lines[-1] == f"recore: interrupted, its jobs are stopped; its results so far are in {out}"
-    assert ("train: stopping" if sleeping == TRAINING else "public preprocess: stopping") in lines
-    assert "Traceback" not in started.stderr
-    assert started.stdout.startswith(f"run: {out} holds logs, ")
+    assert ("train: stopping" if sleeping_step == TRAINING else "public preprocess: stopping") in lines
+    assert "Traceback" not in command.stderr
+    assert command.stdout.startswith(f"run: {out} holds logs, ")
 
 
 @pytest.mark.slow
 def test_a_killed_run_leaves_a_partial_folder_that_the_next_removes(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
-    killed = start_sleeping_run(tmp_path, sample, TRAINING, out)
-    processes = killed.wait_for("train.py")
-    killed.process.kill()
-    assert killed.end()[0] == -signal.SIGKILL
-    assert gone(processes)
+    command = start_sleeping_run(tmp_path, sample, TRAINING, out)
+    processes = command.wait_for("train.py")
+    command.process.kill()
+    assert command.end()[0] == -signal.SIGKILL
+    assert have_ended(processes)
     assert not out.exists()
     assert [name.startswith(".run-") for name in os.listdir(out.parent)] == [True]
     result = run_recore(tiny(tmp_path / "good"), *file_options(sample, "public"), "--out", out)
@@ -109,16 +111,16 @@ def test_a_killed_run_leaves_a_partial_folder_that_the_next_removes(tmp_path: Pa
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_before_its_first_step_leaves_nothing(number: signal.Signals, tmp_path: Path, sample: Path) -> None:
-    started = start(
+def test_a_signal_before_the_first_step_leaves_nothing(number: signal.Signals, tmp_path: Path, sample: Path) -> None:
+    command = start(
         tmp_path / "work", tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "mine-1"
     )
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(".run-*")):  # the run's unfinished folder
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    started.process.send_signal(number)
-    assert started.end() == (130, []), started.stderr
+    command.process.send_signal(number)
+    assert command.end() == (130, []), command.stderr
     assert not list(tmp_path.glob(".run-*"))
 
 
@@ -129,19 +131,19 @@ STUBBORN = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SL
 def test_a_second_signal_does_not_wait_for_a_job_that_ignores_the_first(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
     submission = tiny(tmp_path / "mine", {"train.py": STUBBORN + TRAIN})
-    started = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, patient=True)
-    processes = wait_until_asleep(started, "train.py")
-    started.process.send_signal(signal.SIGINT)
+    command = start(tmp_path / "work", submission, *file_options(sample, "public"), "--out", out, patient=True)
+    processes = wait_until_asleep(command, "train.py")
+    command.process.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
-        started.process.wait(1)
-    started.process.send_signal(signal.SIGINT)
-    assert started.end()[0] == 130  # end() waits for two minutes at most
-    assert gone(processes)
-    assert "Traceback" not in started.stderr
+        command.process.wait(1)
+    command.process.send_signal(signal.SIGINT)
+    assert command.end()[0] == 130  # end() waits for two minutes at most
+    assert have_ended(processes)
+    assert "Traceback" not in command.stderr
 
 
-# Interrupts itself when each of these functions begins; all steps are completed by then.
-INTERRUPTED_IN_THE_END = """
+# Interrupts itself at the start of each of these functions, after all steps have been completed.
+INTERRUPT_AT_THE_END = """
 import signal, sys
 
 def interrupt(frame, event, argument):
@@ -156,10 +158,10 @@ main(prog_name="recore")
 
 
 @pytest.mark.slow
-def test_a_signal_while_its_record_is_written_keeps_the_run(tmp_path: Path, sample: Path) -> None:
+def test_a_signal_while_the_record_is_written_keeps_the_run(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
     arguments = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", out]
-    command = [sys.executable, "-c", INTERRUPTED_IN_THE_END, "run", *map(str, arguments)]
+    command = [sys.executable, "-c", INTERRUPT_AT_THE_END, "run", *map(str, arguments)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     lines = result.stderr.splitlines()
     assert {"make_record", "write_record", "keep"} <= set(lines)

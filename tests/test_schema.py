@@ -1,4 +1,4 @@
-"""recore/schema.py: columns mean the same to all readers of a data file, including the scripts' own copies."""
+"""recore/schema.py: the columns of a data file mean the same to all its readers, including copies in the scripts."""
 
 import subprocess
 import sys
@@ -130,9 +130,9 @@ def test_the_sample_has_the_columns_of_the_schema(sample: Path) -> None:
     assert {*schema.IDS, *schema.TARGETS} < set(names)
 
 
-def test_it_imports_nothing_of_recore_and_nothing_slow() -> None:
+def test_the_schema_imports_no_other_module_of_recore_and_nothing_slow() -> None:
     command = "import sys; import recore.schema; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
-    modules = set(loaded.stdout.split())
+    result = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+    modules = set(result.stdout.split())
     assert {name for name in modules if name.startswith("recore")} == {"recore", "recore.schema"}
     assert modules.isdisjoint({"numpy", "pandas", "pyarrow", "tomllib"})

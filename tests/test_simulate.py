@@ -28,7 +28,7 @@ def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.
     return process, json.loads(process.stdout.readline())
 
 
-def test_a_signal_that_another_thread_gets_ends_it(tmp_path: Path) -> None:
+def test_a_signal_that_another_thread_gets_ends_the_simulator(tmp_path: Path) -> None:
     """The kernel chooses which thread gets the signal, and the main thread may be asleep."""
     process, _ = start(folder=tmp_path)
     threads = {thread.id for thread in psutil.Process(process.pid).threads()} - {process.pid}
@@ -38,7 +38,7 @@ def test_a_signal_that_another_thread_gets_ends_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_with_every_job_and_folder(number: int, tmp_path: Path) -> None:
+def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_path: Path) -> None:
     process, variables = start(folder=tmp_path)
     session = boto3.Session("x", "x", region_name=variables["AWS_DEFAULT_REGION"])
     clients = {name: session.client(name, endpoint_url=variables["AWS_ENDPOINT_URL"]) for name in ("sagemaker", "iam")}
@@ -91,10 +91,10 @@ def test_a_shell_can_read_the_exports_and_sigint_ends_the_simulator(tmp_path: Pa
     process = subprocess.Popen(COMMAND, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     lines = [process.stdout.readline().decode() for _ in range(7)]
     script = "".join(lines) + "env"
-    shown = subprocess.check_output(["bash", "-c", script], text=True)
+    output = subprocess.check_output(["bash", "-c", script], text=True)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
     assert process.returncode == 0
     assert not list(tmp_path.iterdir())
     for line in lines:
-        assert line.removeprefix("export ").strip() in shown
+        assert line.removeprefix("export ").strip() in output

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.accuracy_data import MEASURED, PRIVATE
+from support.accuracy_data import MEASURED_TARGETS, PRIVATE_ROWS
 from support.data_files import write_csv
 
 from benchmarks.comparison import data as comparison_data
@@ -25,7 +25,7 @@ def frame() -> pd.DataFrame:
     data = pd.DataFrame(
         {"SiteID": holes, "DepthFrom": 0.0, "DepthTo": 1.0} | dict(zip(channels, spectra.T, strict=True))
     )
-    for name, amount in zip(MEASURED, amounts.T[:3], strict=True):
+    for name, amount in zip(MEASURED_TARGETS, amounts.T[:3], strict=True):
         data[name] = 100 * amount + 5 * random.normal(size=60)
     data.loc[random.choice(60, 9, replace=False), "CuPPM"] = np.nan
     data.loc[holes != "b", "FePCT"] = np.nan
@@ -35,8 +35,8 @@ def frame() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def files(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Write the frame as public, private and actual files; hole d is private."""
-    folder, assays = tmp_path_factory.mktemp("accuracy"), list(MEASURED)
-    public, private = frame[:-PRIVATE], frame[-PRIVATE:]
+    folder, assays = tmp_path_factory.mktemp("accuracy"), list(MEASURED_TARGETS)
+    public, private = frame[:-PRIVATE_ROWS], frame[-PRIVATE_ROWS:]
     parts = {"public.csv.gz": public, "private.csv.gz": private.drop(columns=assays), "actual.csv.gz": private[assays]}
     return [write_csv(folder / name, part) for name, part in parts.items()]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.accuracy_data import COMMAND, PRIVATE, options
+from support.accuracy_data import COMMAND, PRIVATE_ROWS, options
 from support.checkout import run
 from support.data_files import write_csv
 
@@ -23,7 +23,7 @@ def test_the_command_prints_the_tables_that_it_writes(files: list[Path], tmp_pat
     assert completed.returncode == 0, completed.stderr
     assert completed.stderr == ""
     result = json.loads(written.read_text())
-    assert (result["rows"], result["private_rows"], result["sites"], result["channels"]) == (60, PRIVATE, 4, 320)
+    assert (result["rows"], result["private_rows"], result["sites"], result["channels"]) == (60, PRIVATE_ROWS, 4, 320)
     assert [column["name"] for column in result["columns"]] == ["by site", "shuffled", "public to private"]
     by_site, shuffled, to_private = (column["methods"] for column in result["columns"])
     assert list(by_site) == ["ours", "mean", "randomnumbers", "pls"]
@@ -89,7 +89,7 @@ def test_several_data_sets_each_with_two_groups(
     assert [(result["rows"], result["sites"], result["private_rows"]) for result in results] == [
         (45, 3, 0),
         (30, 2, 0),
-        (60, 4, PRIVATE),
+        (60, 4, PRIVATE_ROWS),
         (30, 2, 0),
     ]
     assert [len(result["columns"]) for result in results] == [2, 2, 3, 2]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from support.accuracy_data import MEASURED, PRIVATE
+from support.accuracy_data import MEASURED_TARGETS, PRIVATE_ROWS
 from support.data_files import write_csv
 
 from benchmarks.comparison import data as comparison_data
@@ -16,7 +16,7 @@ from challenge.targets import TARGETS
 
 
 def test_the_largest_groups_are_public_ones(data: comparison_data.Data) -> None:
-    sites = np.array(["d"] * 5 + ["a"] * 11 + ["c"] * 19 + ["b"] * 10 + ["p"] * PRIVATE)
+    sites = np.array(["d"] * 5 + ["a"] * 11 + ["c"] * 19 + ["b"] * 10 + ["p"] * PRIVATE_ROWS)
     largest = replace(data, sites=sites).with_largest_groups(2)
     assert largest.sites.tolist() == ["a"] * 11 + ["c"] * 19
     assert not largest.private.any()
@@ -31,8 +31,8 @@ def test_the_largest_groups_are_public_ones(data: comparison_data.Data) -> None:
     [
         (lambda frame: frame.drop(columns="SiteID"), "no column 'SiteID'"),
         (lambda frame: frame[:0], "a header but no rows"),
-        (lambda frame: frame.drop(columns=list(MEASURED)), "not one column of assays"),
-        (lambda frame: frame.assign(**dict.fromkeys(MEASURED)), "no target was measured twice"),
+        (lambda frame: frame.drop(columns=list(MEASURED_TARGETS)), "not one column of assays"),
+        (lambda frame: frame.assign(**dict.fromkeys(MEASURED_TARGETS)), "no target was measured twice"),
         (lambda frame: frame.assign(CuPPM=np.inf), "column 'CuPPM': an infinite value"),
         (lambda frame: frame[:19], "19 rows; 20 or more"),
     ],
@@ -54,11 +54,11 @@ def test_files_that_do_not_match_are_reported(frame: pd.DataFrame, files: list[P
 
 
 def test_private_rows_follow_the_public_ones(frame: pd.DataFrame, data: comparison_data.Data) -> None:
-    assert data.private.tolist() == [False] * 45 + [True] * PRIVATE
+    assert data.private.tolist() == [False] * 45 + [True] * PRIVATE_ROWS
     assert data.sites.tolist() == frame["SiteID"].tolist()
     np.testing.assert_array_equal(data.spectra, frame.filter(regex=r"^\d").to_numpy())
     for name in TARGETS:
-        expected = frame[name] if name in MEASURED else np.nan
+        expected = frame[name] if name in MEASURED_TARGETS else np.nan
         np.testing.assert_allclose(data.targets[:, TARGETS.index(name)], expected, rtol=1e-14)
 
 

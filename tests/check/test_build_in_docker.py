@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from support.checking import SUBMISSIONS
 from support.checkout import ROOT, run
-from support.docker_engine import engine, left_behind
+from support.docker_engine import engine, orphaned_containers
 
 from recore.check.own_simulator import BUILD_IMAGE
 from recore.dataset.sample_files import Plan, make_sample
@@ -36,4 +36,4 @@ def test_setup_py_runs_in_the_clients_python(added: str, flagged: bool, public: 
     assert result.returncode == int(flagged), result.stdout + result.stderr
     assert ("RC251 error: `python setup.py sdist` fails" in result.stdout) == flagged
     assert ("has no attribute 'removesuffix'" in result.stdout) == flagged
-    assert not left_behind()
+    assert not orphaned_containers()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.broken_submissions import BROKEN, make_broken
+from support.broken_submissions import DEFECTS, make_broken
 from support.checking import SUBMISSIONS, all_rules, check
 from support.checkout import ROOT, run
 from support.data_files import write_csv
@@ -51,7 +51,7 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_rule_has_a_broken_submission() -> None:
-    flagging = {broken.code for broken in BROKEN.values()}
+    flagging = {broken.code for broken in DEFECTS.values()}
     assert {code for code in all_rules() if not code.startswith("RC8")} - flagging == {
         "RC406",
         "RC610",
@@ -61,15 +61,15 @@ def test_every_rule_has_a_broken_submission() -> None:
 def _marks(name: str) -> list[pytest.MarkDecorator]:
     if name in QUICK:
         return []
-    return [pytest.mark.timing if BROKEN[name].code in MEASURING else pytest.mark.slow]
+    return [pytest.mark.timing if DEFECTS[name].code in MEASURING else pytest.mark.slow]
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in BROKEN])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in DEFECTS])
 def test_a_broken_submission_is_flagged_by_its_rule_alone(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path
 ) -> None:
     """Only the rules of its group run: running all rules on each of these submissions would take half an hour."""
-    broken = BROKEN[name]
+    broken = DEFECTS[name]
     submission = make_broken(broken, tmp_path / name)
     group = tuple(code for code in all_rules() if code[:3] == broken.code[:3])
     findings = check(simulator, submission, small_data, group)

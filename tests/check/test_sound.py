@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.checking import SUBMISSIONS, check
 from support.checkout import ROOT
-from support.contract import keeps_the_contract
+from support.contract import assert_contract_kept
 from support.run_command import make_once
 
 from recore.check.rule import Level
@@ -68,7 +68,7 @@ def test_a_sound_submission_has_neither_errors_nor_warnings(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", INDEPENDENT)
 def test_an_independent_submission_follows_the_contract(name: str) -> None:
-    keeps_the_contract(SUBMISSIONS / "independent" / name)
+    assert_contract_kept(SUBMISSIONS / "independent" / name)
 
 
 def test_independent_submissions_share_no_file_with_the_template() -> None:

@@ -1,8 +1,8 @@
-"""Each case runs against servers of its module's submission: ours, as a process and as a container, or one at a URL.
+"""Run each case against servers of its module's submission: our process and container, or a server at a URL.
+
+This command runs the cases of one submission against a server that already serves it:
 
     CONFORMANCE_URL=http://127.0.0.1:8080 CONFORMANCE_SUBMISSION=echo python -m pytest tests/conformance
-
-runs the cases of one submission against a server that already serves it.
 """
 
 from collections.abc import Iterator
@@ -28,17 +28,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """If a URL is set, keep only the cases for its submission."""
 
-    def other(item: pytest.Item) -> bool:
+    def is_of_other_submission(item: pytest.Item) -> bool:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         return "/conformance/" in item.path.as_posix() and parameters["server"][0] != SUBMISSION
 
     if URL:
-        config.hook.pytest_deselected(items=[item for item in items if other(item)])
-        items[:] = [item for item in items if not other(item)]
+        config.hook.pytest_deselected(items=[item for item in items if is_of_other_submission(item)])
+        items[:] = [item for item in items if not is_of_other_submission(item)]
 
 
 @pytest.fixture(scope="module")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     submission, kind = request.param
-    with STARTERS[kind](submission, tmp_path_factory.mktemp(submission)) as running:
-        yield running
+    with STARTERS[kind](submission, tmp_path_factory.mktemp(submission)) as running_server:
+        yield running_server

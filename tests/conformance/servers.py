@@ -1,4 +1,4 @@
-"""Servers of a submission: one that is already running, one as a process, and one in our container image."""
+"""Servers of a submission: one that is already running, our serving program as a process, and our container image."""
 
 import http.client
 import os
@@ -20,7 +20,7 @@ from support.checkout import ROOT, environment
 SUBMISSIONS = Path(__file__).parent / "submissions"
 IMAGE = "recore/sagemaker-scikit-learn:1.9-0-cpu-py3"
 URL = os.environ.get("CONFORMANCE_URL", "")  # the address of a server that is already running
-SUBMISSION = os.environ.get("CONFORMANCE_SUBMISSION", "")  # the submission that it serves
+SUBMISSION = os.environ.get("CONFORMANCE_SUBMISSION", "")  # the submission that this server serves
 
 # Marks a case that our own servers must fail and any other server must pass.
 differs = partial(pytest.mark.xfail, not URL, strict=True)
@@ -59,16 +59,16 @@ class Server:
     def post(self, body: object, content_type: str = "text/csv", **headers: str) -> Answer:
         return self.request("POST", "/invocations", body, Content_Type=content_type, **headers)
 
-    def wait(self, runs: Callable[[], bool]) -> None:
-        """Wait until the server itself (not a proxy in front of it) responds, or until it has ended, as some should."""
+    def wait(self, is_running: Callable[[], bool]) -> None:
+        """Wait until the server itself (not a proxy in front of it) responds, or has ended, as some servers should."""
         deadline = time.monotonic() + 120
-        while runs():
+        while is_running():
             try:
                 if self.request("GET", "/ping").status != 502:
                     return
             except (OSError, http.client.HTTPException):
                 pass
-            assert time.monotonic() < deadline, "the server does not answer"
+            assert time.monotonic() < deadline, "the server did not answer in time"
             time.sleep(0.05)
 
 
@@ -89,14 +89,14 @@ def at_url(submission: str, folder: Path) -> Iterator[Server]:
     """Return the server at CONFORMANCE_URL."""
     address = urlsplit(URL)
     server = Server(address.hostname or "", address.port or 80)
-    until = time.monotonic() + 5  # a server at a URL should be listening by then
-    server.wait(lambda: time.monotonic() < until)
+    deadline = time.monotonic() + 5  # by then, a server at a URL should be listening
+    server.wait(lambda: time.monotonic() < deadline)
     yield server
 
 
 @contextmanager
 def process(submission: str, folder: Path) -> Iterator[Server]:
-    """Start the serving program as a process. folder: used as its /opt/ml."""
+    """Start the serving program as a process. folder: the folder that it uses as /opt/ml."""
     shutil.copytree(SUBMISSIONS / submission, folder / "model/code")
     settings = {name: value.replace("/opt/ml", str(folder)) for name, value in variables(submission).items()}
     server = Server("127.0.0.1", free_port())
@@ -130,9 +130,9 @@ def container(submission: str, folder: Path) -> Iterator[Server]:
         try:
             engine.images.get(IMAGE)
         except docker.errors.ImageNotFound:
-            pytest.skip(f"no image {IMAGE}: see the Dockerfile for how to build it")
+            pytest.skip(f"the image {IMAGE} is missing: see the Dockerfile for how to build it")
         server = Server("127.0.0.1", free_port())
-        running = engine.containers.create(
+        docker_container = engine.containers.create(
             IMAGE,
             "serve",
             environment=variables(submission),
@@ -140,16 +140,16 @@ def container(submission: str, folder: Path) -> Iterator[Server]:
             volumes={str(SUBMISSIONS / submission): {"bind": "/opt/ml/model/code", "mode": "ro"}},
         )
 
-        def runs() -> bool:
-            running.reload()
-            return running.status in ("created", "running")
+        def is_running() -> bool:
+            docker_container.reload()
+            return docker_container.status in ("created", "running")
 
         try:
-            running.start()
-            server.wait(runs)
+            docker_container.start()
+            server.wait(is_running)
             yield server
         finally:
-            running.remove(force=True, v=True)
+            docker_container.remove(force=True, v=True)
 
 
 STARTERS = {"url": at_url, "process": process, "docker": container}

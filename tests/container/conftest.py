@@ -1,4 +1,4 @@
-"""A copy of recore/container alone, as in an image, and servers and training jobs that run from it."""
+"""A copy of recore/container by itself, as in an image, and servers and training jobs that run from it."""
 
 import http.client
 import json
@@ -58,7 +58,7 @@ class Answer:
 
 @dataclass
 class Server:
-    """A running serving program; `base` is its /opt/ml, `log` the file with its stderr and stdout."""
+    """A running serving program. base: its /opt/ml. log: the file with its stdout and stderr."""
 
     process: subprocess.Popen[bytes]
     address: Path | int
@@ -96,7 +96,7 @@ Serve = Callable[..., Server]
 
 @pytest.fixture(scope="module")
 def serve(program_folder: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Start a server for the user's files, on a Unix socket or a port, and wait until it answers pings."""
+    """Return a function that starts a server, on a Unix socket or a port, and waits until it answers pings."""
     running = []
 
     def start(
@@ -105,9 +105,9 @@ def serve(program_folder: Path, sockets: Path, tmp_path_factory: pytest.TempPath
         tcp: bool = False,
         code: str = "model/code",
         stderr: socket.socket | None = None,  # receives stderr instead of the log
-        hooks: str | None = None,  # the default hooks, if not this image's
+        hooks: str | None = None,  # a file with the default hooks of another image
         folders: tuple[str, ...] = (),  # additional folders
-        **set_: str,
+        **settings: str,
     ) -> Server:
         base = tmp_path_factory.mktemp("ml")
         write_files(base / code, ({"inference.py": module} if module else {}) | (files or {}))
@@ -115,7 +115,7 @@ def serve(program_folder: Path, sockets: Path, tmp_path_factory: pytest.TempPath
             (base / name).mkdir(exist_ok=True)
         address = free_port() if tcp else Path(tempfile.mkdtemp(dir=sockets)) / "socket"
         bind = f"127.0.0.1:{address}" if tcp else f"unix:{address}"
-        variables = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | set_
+        variables = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | settings
         log = base.with_suffix(".log")
         with open(log, "wb") as output:
             process = subprocess.Popen(
@@ -157,7 +157,7 @@ class JobResult:
 
 @dataclass
 class Job:
-    """A training job's folders; `run` starts the training program in them."""
+    """A training job's folders, in which `run` runs the training program."""
 
     program_folder: Path
     base: Path
@@ -176,8 +176,8 @@ class Job:
     def script(self, text: str, **hyperparameters: str) -> None:
         """Write a submission with a single script, and name its folder in the hyperparameters."""
         source = write_files(self.base.parent / "source", {"script.py": text})
-        named = {"sagemaker_program": "script.py", "sagemaker_submit_directory": str(source)}
-        self.configure(named | hyperparameters)
+        program = {"sagemaker_program": "script.py", "sagemaker_submit_directory": str(source)}
+        self.configure(program | hyperparameters)
 
     def start(self, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -19,15 +19,15 @@ BRIDGE = str(ROOT / "recore/container/bridge.py")
 
 
 @pytest.fixture
-def path() -> Iterator[str]:
-    """Return a short path, as a Unix socket requires."""
+def socket_path() -> Iterator[str]:
+    """Return a path that is short enough for a Unix socket."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield f"{folder}/s"
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return listening.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 def start_bridge(*words: object, **options: object) -> "subprocess.Popen[str]":
@@ -36,23 +36,23 @@ def start_bridge(*words: object, **options: object) -> "subprocess.Popen[str]":
 
 
 @contextmanager
-def echo(listening: socket.socket) -> Iterator[None]:
+def echo(listener: socket.socket) -> Iterator[None]:
     """Echo all data of each connection until the block ends."""
 
     def serve() -> None:
         while True:
             try:
-                connection, _ = listening.accept()
+                connection, _ = listener.accept()
             except OSError:
                 return
             with connection:
                 while chunk := connection.recv(1 << 16):
                     connection.sendall(chunk)
 
-    with listening:
+    with listener:
         threading.Thread(target=serve, daemon=True).start()
         yield
-        listening.shutdown(socket.SHUT_RDWR)
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 CALL = """
@@ -64,36 +64,36 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
 """
 
 
-def test_from_a_port_to_a_socket(path: str) -> None:
-    """A job calls the simulator in this way. The port accepts connections as soon as the command starts."""
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(path)
-    listening.listen()
+def test_data_go_from_a_port_to_a_socket_and_back(socket_path: str) -> None:
+    """In this way, a job calls the simulator. The port accepts connections as soon as the command starts."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(socket_path)
+    listener.listen()
     port = free_port()
-    with echo(listening):
-        printed, errors = start_bridge(port, path, sys.executable, "-c", CALL, port).communicate(timeout=60)
-    assert (printed, errors) == ("1000000\n", "")
+    with echo(listener):
+        output, errors = start_bridge(port, socket_path, sys.executable, "-c", CALL, port).communicate(timeout=60)
+    assert (output, errors) == ("1000000\n", "")
 
 
-def test_from_a_socket_to_a_port(path: str) -> None:
-    """The simulator calls a model's server in a container in this way."""
+def test_requests_go_from_a_socket_to_a_port(socket_path: str) -> None:
+    """In this way, the simulator calls a model's server in a container."""
     port = free_port()
     process = start_bridge(
-        path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT / "data"
+        socket_path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT / "data"
     )
     try:
-        wait_until(lambda: status_of(path) == 200)
+        wait_until(lambda: status_of(socket_path) == 200)
     finally:
         process.kill()
         process.communicate()
 
 
-def status_of(path: str) -> int | None:
+def status_of(socket_path: str) -> int | None:
     """Return the status of a response received through the socket, or None if the connection closes without one."""
     connection = http.client.HTTPConnection("localhost")
     connection.sock = socket.socket(socket.AF_UNIX)
     try:
-        connection.sock.connect(path)
+        connection.sock.connect(socket_path)
         connection.request("GET", "/README.md")
         return connection.getresponse().status
     except (OSError, http.client.HTTPException):
@@ -102,22 +102,22 @@ def status_of(path: str) -> int | None:
         connection.close()
 
 
-def test_the_command_has_no_child_processes_and_its_status_is_returned(path: str) -> None:
+def test_the_command_has_no_child_processes_and_its_status_is_returned(socket_path: str) -> None:
     script = "import os, sys\ntry: os.waitpid(-1, 0)\nexcept ChildProcessError: sys.exit(7)"
-    process = start_bridge(path, free_port(), sys.executable, "-c", script)
+    process = start_bridge(socket_path, free_port(), sys.executable, "-c", script)
     process.communicate(timeout=60)
     assert process.returncode == 7
 
 
-def test_signals_reach_the_command(path: str) -> None:
-    process = start_bridge(path, free_port(), "sleep", "60")
+def test_signals_reach_the_command(socket_path: str) -> None:
+    process = start_bridge(socket_path, free_port(), "sleep", "60")
     wait_until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == -signal.SIGTERM
     process.communicate()
 
 
-def test_no_such_command(path: str) -> None:
-    process = start_bridge(path, free_port(), "no-such-command")
+def test_a_command_that_does_not_exist_is_reported(socket_path: str) -> None:
+    process = start_bridge(socket_path, free_port(), "no-such-command")
     assert process.communicate(timeout=60)[1] == "no-such-command: No such file or directory\n"
     assert process.returncode == 1

@@ -1,4 +1,4 @@
-"""What the server reports if hooks refuse a request or fail, and that it keeps running.
+"""If hooks refuse a request or fail, the server reports the reason and keeps running.
 
 The conformance cases (tests/conformance/cases) apply to any server, so they check only the status. The reason in the
 response is specific to our server.
@@ -55,7 +55,9 @@ def fragile(serve):
         ("1,2", "text/csv", "image/png", "image/png is not supported"),
     ],
 )
-def test_the_reason_why_the_defaults_refuse(defaults, body: str, content_type: str, accept: str, reason: str) -> None:
+def test_the_default_hooks_give_the_reason_for_a_refusal(
+    defaults, body: str, content_type: str, accept: str, reason: str
+) -> None:
     answer = defaults.post(body, content_type, Accept=accept)
     assert (answer.status, answer.content_type) == (500, "text/plain; charset=utf-8")
     assert reason in answer.text

@@ -42,9 +42,9 @@ def address(program_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """Return the address of the application that `server.start` serves."""
     folder = tmp_path_factory.mktemp("framework")
     (folder / "application.py").write_text(APPLICATION)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     environment = dict(
         os.environ, PYTHONPATH=f"{program_folder / 'library'}:{folder}", SAGEMAKER_BIND_TO_PORT=str(port)
     )
@@ -69,8 +69,8 @@ def address(program_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def post(address: str, body: str, **headers: str) -> tuple[int, str, str]:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(f"{address}/invocations", body.encode(), named)
+    header_names = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(f"{address}/invocations", body.encode(), header_names)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
@@ -78,21 +78,21 @@ def post(address: str, body: str, **headers: str) -> tuple[int, str, str]:
         return error.code, error.headers["Content-Type"], error.read().decode()
 
 
-def test_default_hooks(address: str) -> None:
+def test_the_default_hooks_read_and_write_formats(address: str) -> None:
     assert post(address, "[1, 2]", Content_Type="application/json") == (200, "application/json", "[2, 4]")
     csv = post(address, "1,2\n", Content_Type="text/csv", Accept="text/csv")
     assert csv == (200, "text/csv; charset=utf-8", "2.0\n4.0\n")
     assert post(address, "[1]", ContentType="application/json", Content_Type="image/png")[2] == "[2]"
 
 
-def test_unsupported_formats(address: str) -> None:
+def test_unsupported_formats_are_refused(address: str) -> None:
     status, kind, body = post(address, "1", Content_Type="image/png")
     assert (status, kind) == (415, "application/json")
     assert json.loads(body)["error"] == "UnsupportedFormatError"
     assert post(address, "[1]", Content_Type="application/json", Accept="image/png")[0] == 406
 
 
-def test_an_error_of_a_hook(address: str) -> None:
+def test_an_error_in_a_hook_has_status_500(address: str) -> None:
     assert post(address, "[1, 2, 3, 4]", Content_Type="application/json")[0] == 500
 
 
@@ -104,23 +104,23 @@ import sagemaker_containers.beta.framework as framework
 for name in dir(framework):
     print(name, getattr(framework, name))
 """
-    ended = run(program_folder, script)
-    assert ended.returncode == 0, ended.stderr
-    names = {line.split()[0] for line in ended.stdout.splitlines()}
+    result = run(program_folder, script)
+    assert result.returncode == 0, result.stderr
+    names = {line.split()[0] for line in result.stdout.splitlines()}
     assert names >= {"content_types", "encoders", "env", "modules", "transformer", "worker", "server", "training_env"}
 
 
-def test_the_module_that_multi_instance_examples_import(program_folder: Path) -> None:
+def test_the_module_that_multi_instance_examples_import_exists(program_folder: Path) -> None:
     script = (
         "from sagemaker_containers import entry_point; print(entry_point.run, entry_point._wait_hostname_resolution)"
     )
-    ended = run(program_folder, script)
-    assert ended.returncode == 0, ended.stderr
+    result = run(program_folder, script)
+    assert result.returncode == 0, result.stderr
 
 
-def test_an_unknown_name(program_folder: Path) -> None:
-    ended = run(program_folder, "from sagemaker_containers.beta.framework import nothing")
-    assert "ImportError: cannot import name 'nothing'" in ended.stderr
+def test_an_unknown_name_cannot_be_imported(program_folder: Path) -> None:
+    result = run(program_folder, "from sagemaker_containers.beta.framework import nothing")
+    assert "ImportError: cannot import name 'nothing'" in result.stderr
 
 
 def test_transform_fn_replaces_the_other_hooks(program_folder: Path) -> None:
@@ -129,6 +129,6 @@ def test_transform_fn_replaces_the_other_hooks(program_folder: Path) -> None:
     assert "ValueError: transform_fn cannot be combined" in run(program_folder, script).stderr
 
 
-def test_ports_outside_the_range(program_folder: Path) -> None:
+def test_ports_outside_the_range_are_refused(program_folder: Path) -> None:
     script = "from sagemaker_containers.beta.framework import server; server.next_safe_port('5000-5001', '5001')"
     assert "ValueError: the port 5002 is outside the range 5000-5001" in run(program_folder, script).stderr

@@ -1,4 +1,4 @@
-"""The server around the hooks: loading, paths, limits, workers, shutdown."""
+"""The server around the hooks: loading, paths, limits, workers and shutdown."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ def server(serve):
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_largest_request(server, chunked: bool) -> None:
+def test_requests_above_the_limit_are_refused(server, chunked: bool) -> None:
     def post_status(size: int) -> int:
         body = b"1" * size
         return server.post(iter([body]) if chunked else body).status
@@ -41,13 +41,13 @@ def test_largest_request(server, chunked: bool) -> None:
     assert [post_status(1000), post_status(1001), post_status(8_000_000), post_status(1)] == [200, 413, 413, 200]
 
 
-def test_large_request_by_default(serve) -> None:
+def test_large_requests_are_accepted_by_default(serve) -> None:
     server = serve(MODEL + "def transform_fn(model, data, content_type, accept): return str(len(data))\n")
     size = 50 * 2**20
     assert server.post(b"1" * size, "application/octet-stream").text == str(size)
 
 
-def test_request_that_ends_early(server) -> None:
+def test_a_request_that_ends_early_is_refused(server) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(str(server.address))
@@ -66,7 +66,7 @@ UNLOADABLE = {
     "no model_fn": ("def predict_fn(data, model): ...", "Please provide a model_fn implementation"),
     "exits": ("import sys; sys.exit('not to be imported')", "SystemExit: not to be imported"),
     "no module": ("", "no module 'inference' in "),
-    "its import": ("import no_such_rock", "No module named 'no_such_rock'"),
+    "failed import": ("import no_such_rock", "No module named 'no_such_rock'"),
     "class of the script": (
         "import pickle\ndef model_fn(model_dir): return pickle.loads(b'c__main__\\nModel\\n.')",
         "AttributeError: Can't get attribute 'Model' on <module '__main__'",
@@ -75,7 +75,7 @@ UNLOADABLE = {
 
 
 @pytest.mark.parametrize("name", UNLOADABLE)
-def test_model_that_does_not_load(serve, name: str) -> None:
+def test_a_model_that_does_not_load_is_reported(serve, name: str) -> None:
     module, reason = UNLOADABLE[name]
     server = serve(module, {"other.py": ""})
     for answer in (server.request("GET", "/ping"), server.post("1")):
@@ -92,7 +92,7 @@ def test_model_that_does_not_load(serve, name: str) -> None:
 def loading_server(
     program_folder: Path, sockets: Path, base: Path, module: str, workers: int = 2
 ) -> Iterator[subprocess.Popen[str]]:
-    """Start a server that has a folder for its failure reason; yield its process while it loads."""
+    """Start a server that has a folder for its failure reason, and yield its process while it loads the model."""
     (base / "model/code").mkdir(parents=True)
     (base / "model/code/inference.py").write_text(module)
     (base / "output").mkdir()
@@ -108,7 +108,7 @@ def loading_server(
         yield process
 
 
-def test_model_that_does_not_load_leaves_the_reason(program_folder: Path, sockets: Path, tmp_path: Path) -> None:
+def test_a_model_that_does_not_load_leaves_the_reason(program_folder: Path, sockets: Path, tmp_path: Path) -> None:
     failure = tmp_path / "output/failure"
     with loading_server(
         program_folder, sockets, tmp_path, "def model_fn(model_dir): raise OSError('torn ' * 1000)"
@@ -123,31 +123,33 @@ def test_model_that_does_not_load_leaves_the_reason(program_folder: Path, socket
 
 
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)"])
-def test_a_process_that_ends_while_it_loads_the_model(
+def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(
     program_folder: Path, sockets: Path, tmp_path: Path, end: str
 ) -> None:
-    """The server also ends, and leaves the reason, because the next process would end in the same way."""
+    """The server ends too, and leaves the reason, because the next process would end in the same way."""
     module = f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}"
     with loading_server(program_folder, sockets, tmp_path, module) as process:
-        _, printed = process.communicate(timeout=120)
+        _, stderr = process.communicate(timeout=120)
     assert process.returncode == 3
     reason = "the model did not load: the process that loaded it ended abruptly; see the log"
     assert (tmp_path / "output/failure").read_text() == reason
-    assert "Traceback" not in printed
-    assert ("was sent SIGSEGV" in printed) == ("SIGSEGV" in end)
+    assert "Traceback" not in stderr
+    assert ("was sent SIGSEGV" in stderr) == ("SIGSEGV" in end)
 
 
-def test_a_server_that_is_stopped_while_it_loads_the_model(program_folder: Path, sockets: Path, tmp_path: Path) -> None:
-    """This is not a failure, even if a process has to be killed."""
+def test_a_server_that_is_stopped_while_it_loads_the_model_has_not_failed(
+    program_folder: Path, sockets: Path, tmp_path: Path
+) -> None:
+    """No failure is reported, even if a process has to be killed."""
     block_sigterm = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
     module = f"import signal, time\ndef model_fn(folder): {block_sigterm}; print('in'); time.sleep(99)"
     with loading_server(program_folder, sockets, tmp_path, module, workers=1) as process:
         assert process.stdout
         assert process.stdout.readline() == "in\n"
         process.terminate()
-        _, printed = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert "Traceback" not in printed
+    assert "Traceback" not in stderr
     assert not (tmp_path / "output/failure").exists()
 
 
@@ -175,7 +177,7 @@ def test_a_process_that_ends_after_the_model_was_loaded_is_replaced(serve) -> No
 
 
 def test_a_server_that_ends_when_it_is_stopped_has_not_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes that are loading the model are killed; gunicorn reports their end if it notices in time."""
+    """Processes that are loading the model are killed, and gunicorn may or may not report their end."""
     monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path))
     (tmp_path / "output").mkdir()
     server = ModelServer("unix:socket")
@@ -203,9 +205,9 @@ def test_a_traceback_is_one_write(serve, module: str) -> None:
     assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', text), text
 
 
-# These are also names of files in recore/container.
+# The program and its module have the names of files in recore/container.
 @pytest.mark.parametrize("code", ["model/code", "code"])
-def test_program_and_modules_beside_it(serve, code: str) -> None:
+def test_the_program_imports_modules_beside_it(serve, code: str) -> None:
     files = {
         "serving.py": "import training\nfrom helpers_of_mine import model_fn\n"
         "def transform_fn(*_): return training.X + open(model_fn(None)).read()",
@@ -217,7 +219,7 @@ def test_program_and_modules_beside_it(serve, code: str) -> None:
     assert server.post("1").text == "mine too"
 
 
-def test_folders_from_the_environment(serve, tmp_path: Path) -> None:
+def test_the_environment_names_the_folders(serve, tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source/main.py").write_text(
         "def model_fn(model_dir): return model_dir\ndef transform_fn(model, *_): return model"
@@ -253,7 +255,7 @@ def test_two_workers_answer_at_the_same_time(serve) -> None:
     assert (server.base / "model/loaded").read_text() == "xx"
 
 
-def test_request_that_takes_too_long(serve) -> None:
+def test_a_request_that_takes_too_long_is_ended(serve) -> None:
     server = serve(
         "import time\ndef model_fn(model_dir): time.sleep(2.5)\n"  # loading a model may take longer than a request
         "def transform_fn(model, data, content_type, accept): time.sleep(float(data)); return 'done'\n",
@@ -265,7 +267,7 @@ def test_request_that_takes_too_long(serve) -> None:
     assert server.post("0").text == "done"
 
 
-def test_what_hooks_print_is_in_the_log_at_once(serve) -> None:
+def test_output_of_hooks_is_in_the_log_at_once(serve) -> None:
     server = serve(MODEL + "def transform_fn(*_): print('a word'); return ''\n")
     server.post("1")
     assert "a word\n" in server.log.read_text()
@@ -292,14 +294,14 @@ def test_sigterm_during_a_request_ends_all_processes(serve) -> None:
         children = psutil.Process(server.process.pid).children(recursive=True)
         assert children
         assert server.stop() == 0
-    _, running = psutil.wait_procs(children, timeout=60)
-    assert running == []
+    _, remaining = psutil.wait_procs(children, timeout=60)
+    assert remaining == []
 
 
-def test_listens_at_the_configured_address(serve) -> None:
+def test_the_server_listens_only_at_the_configured_address(serve) -> None:
     server = serve(PROCESS, tcp=True)
-    listening = [c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == "LISTEN"]
-    assert listening == [("127.0.0.1", server.address)]
+    listen_addresses = [c.laddr for c in psutil.Process(server.process.pid).net_connections() if c.status == "LISTEN"]
+    assert listen_addresses == [("127.0.0.1", server.address)]
 
 
 def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
@@ -308,7 +310,7 @@ def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
         folder.mkdir()
     server = serve(PROCESS, **{name: str(folder) for name, folder in folders.items()}, PYTHONDONTWRITEBYTECODE="1")
     server.post("1")
-    time.sleep(0.5)  # gunicorn creates its temporary files in a thread
+    time.sleep(0.5)  # gunicorn would create its temporary files in a thread
     assert sorted(tmp_path.rglob("*")) == sorted(folders.values())
     assert {path.name for path in server.base.rglob("*")} == {"model", "code", "inference.py"}
     assert os.listdir(server.address.parent) == ["socket"]
@@ -323,7 +325,9 @@ def test_the_server_itself_writes_no_files(serve, tmp_path: Path) -> None:
         ("MAX_CONTENT_LENGTH", "-1"),
     ],
 )
-def test_settings_that_are_not_numbers(program_folder: Path, variable: str, value: str) -> None:
+def test_settings_that_are_not_positive_whole_numbers_are_refused(
+    program_folder: Path, variable: str, value: str
+) -> None:
     result = subprocess.run(
         [sys.executable, "-P", str(program_folder / "serving.py"), "--bind", "127.0.0.1:0"],
         env=environment() | {variable: value},

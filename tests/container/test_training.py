@@ -1,4 +1,4 @@
-"""Training jobs, from configuration files to exit code and failure reason, with scripts that end in many ways."""
+"""Training jobs, from configuration files to exit code and failure reason, with scripts that end in various ways."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.everywhere
 
-TELL = """
+REPORT = """
 import json, os, sys
 print(json.dumps({"arguments": sys.argv[1:], "variables": dict(os.environ), "folder": os.getcwd()}))
 """
@@ -23,16 +23,16 @@ def report_of(stdout: str) -> dict:
 
 def test_a_successful_job_needs_no_system_programs(job) -> None:
     (job.base / "input/data/training").mkdir(parents=True)
-    job.script(TELL + "open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').close()")
-    ended = job.run(PATH="/no/such/folder")
-    variables = report_of(ended.stdout)["variables"]
-    assert (ended.code, ended.failure) == (0, None)
+    job.script(REPORT + "open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').close()")
+    result = job.run(PATH="/no/such/folder")
+    variables = report_of(result.stdout)["variables"]
+    assert (result.code, result.failure) == (0, None)
     assert variables["SM_CHANNEL_TRAINING"] == str(job.base / "input/data/training")
     assert variables["SM_OUTPUT_DATA_DIR"] == str(job.base / "output/data")
     assert Path(variables["SM_OUTPUT_DATA_DIR"]).is_dir()
     assert (job.base / "model/model.pkl").exists()
     assert "SM_STUDIO_LOCAL_MODE" not in variables
-    assert report_of(ended.stdout)["folder"] == str(job.base / "code")
+    assert report_of(result.stdout)["folder"] == str(job.base / "code")
 
 
 def test_modules_beside_the_script_may_have_the_names_of_the_containers_own_files(job) -> None:
@@ -42,17 +42,17 @@ def test_modules_beside_the_script_may_have_the_names_of_the_containers_own_file
     (source / "training.py").write_text("X = 'a'")
     (source / "serving.py").write_text("X = 'b'")
     job.configure({"sagemaker_program": "train.py", "sagemaker_submit_directory": str(source)})
-    ended = job.run()
-    assert (ended.code, ended.stdout) == (0, "ab\n"), ended.stderr
+    result = job.run()
+    assert (result.code, result.stdout) == (0, "ab\n"), result.stderr
 
 
-def test_shell_script(job) -> None:
+def test_a_shell_script_gets_arguments_and_its_error_is_the_reason(job) -> None:
     job.script("")
     source = job.base.parent / "source"
     (source / "go.sh").write_text('#!/bin/sh\necho "got $*"\necho "no such rock" >&2\nexit 5\n')
     job.configure({"sagemaker_program": "go.sh", "sagemaker_submit_directory": str(source), "rock": "two words"})
-    ended = job.run()
-    assert (ended.code, ended.stdout, ended.failure) == (5, "got --rock two words\n", "no such rock")
+    result = job.run()
+    assert (result.code, result.stdout, result.failure) == (5, "got --rock two words\n", "no such rock")
 
 
 ENDINGS = {
@@ -71,22 +71,22 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_exit_statuses_and_failure_reasons(job, name: str) -> None:
+def test_failing_scripts_have_exit_statuses_and_reasons(job, name: str) -> None:
     text, code, failure = ENDINGS[name]
     job.script(text)
-    ended = job.run()
-    assert (ended.code, ended.failure) == (code, failure)
+    result = job.run()
+    assert (result.code, result.failure) == (code, failure)
     assert not (job.base / "output/success").exists()
 
 
-def test_syntax_error(job) -> None:
+def test_a_syntax_error_is_the_reason(job) -> None:
     job.script("print('open'")
-    ended = job.run()
-    assert ended.code == 1
-    assert "SyntaxError: '(' was never closed" in ended.failure
+    result = job.run()
+    assert result.code == 1
+    assert "SyntaxError: '(' was never closed" in result.failure
 
 
-def test_long_message_shows_both_ends(job) -> None:
+def test_a_long_message_is_shortened_in_the_middle(job) -> None:
     job.script("raise ValueError('first ' + 'x' * 5000 + ' last')")
     failure = job.run().failure
     assert len(failure) <= 1024
@@ -94,7 +94,7 @@ def test_long_message_shows_both_ends(job) -> None:
     assert failure.endswith("x last")
 
 
-def test_last_lines_take_precedence_over_an_earlier_exception(job) -> None:
+def test_the_last_lines_take_precedence_over_an_earlier_exception(job) -> None:
     job.script(
         "import logging, sys\ntry: 1 / 0\nexcept ZeroDivisionError: logging.exception('went on')\n"
         "for n in range(300): print('line', n, file=sys.stderr)\nsys.exit('the real reason')"
@@ -104,14 +104,14 @@ def test_last_lines_take_precedence_over_an_earlier_exception(job) -> None:
     assert failure.endswith("line 299\nthe real reason")
 
 
-def test_last_lines_are_complete(job) -> None:
+def test_the_last_lines_are_complete(job) -> None:
     job.script("import sys\nfor n in range(300): print('row', n, file=sys.stderr)\nsys.exit('the real reason')")
     lines = job.run().failure.splitlines()
     assert lines[-1] == "the real reason"
     assert all(line.startswith("row ") for line in lines[:-1])
 
 
-def test_stderr_passes_unchanged(job) -> None:
+def test_stderr_is_passed_on_unchanged(job) -> None:
     job.script("import sys\nfor n in range(100_000): print(f'{n:060}', file=sys.stderr)")
     lines = [line for line in job.run().stderr.splitlines() if len(line) == 60 and line.isdecimal()]
     assert lines == [f"{n:060}" for n in range(100_000)]
@@ -122,9 +122,9 @@ def test_a_process_left_behind_does_not_delay_the_end_of_the_job(job) -> None:
         "import subprocess, sys\n"
         "print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid, flush=True)\nsys.exit('gone')"
     )
-    ended = job.run()  # the program waits for a minute
-    os.kill(int(ended.stdout), signal.SIGKILL)
-    assert ended.failure == "gone"
+    result = job.run()  # communicate() would fail after a minute
+    os.kill(int(result.stdout), signal.SIGKILL)
+    assert result.failure == "gone"
 
 
 def test_output_is_not_held_back(job) -> None:
@@ -144,51 +144,53 @@ def test_sigterm_reaches_the_script(job) -> None:
     with job.start() as process:
         assert process.stdout.readline() == "ready\n"
         process.terminate()
-        ended = job.end(process)
-    assert (ended.code, ended.failure) == (7, "the script ended with exit code 7 and wrote no error")
+        result = job.end(process)
+    assert (result.code, result.failure) == (7, "the script ended with exit code 7 and wrote no error")
 
 
-def test_sigterm_that_the_script_does_not_handle(job) -> None:
+def test_sigterm_ends_a_script_that_does_not_handle_it(job) -> None:
     job.script("import time\nprint('ready')\ntime.sleep(60)")
     with job.start() as process:
         assert process.stdout.readline() == "ready\n"
         process.terminate()
-        ended = job.end(process)
-    assert (ended.code, ended.failure) == (143, "the script was ended by SIGTERM")
+        result = job.end(process)
+    assert (result.code, result.failure) == (143, "the script was ended by SIGTERM")
 
 
-def test_sigterm_before_the_script(job) -> None:
-    job.script(TELL)
-    named = json.loads((job.base / "input/config/hyperparameters.json").read_text())
-    job.configure(named, hosts=("algo-1.invalid", "algo-2.invalid"))  # waits for a host without an address
+def test_sigterm_before_the_script_starts_ends_the_job(job) -> None:
+    job.script(REPORT)
+    hyperparameters = json.loads((job.base / "input/config/hyperparameters.json").read_text())
+    job.configure(
+        hyperparameters, hosts=("algo-1.invalid", "algo-2.invalid")
+    )  # the job waits for a host without an address
     with job.start() as process:
         assert "Imported framework" in process.stderr.readline()
         time.sleep(0.5)
         process.terminate()
-        ended = job.end(process)
-    assert (ended.code, ended.stdout) == (143, "")
+        result = job.end(process)
+    assert (result.code, result.stdout) == (143, "")
 
 
-def test_requirements_that_do_not_exist(job) -> None:
+def test_requirements_that_do_not_exist_are_the_reason(job) -> None:
     job.script("print('ran')")
     (job.base.parent / "source/requirements.txt").write_text("no-such-mineral==1\n")
-    ended = job.run(PIP_NO_INDEX="1")
-    assert ended.code == 1
-    assert "No matching distribution found for no-such-mineral==1" in ended.failure
-    assert "ran" not in ended.stdout
+    result = job.run(PIP_NO_INDEX="1")
+    assert result.code == 1
+    assert "No matching distribution found for no-such-mineral==1" in result.failure
+    assert "ran" not in result.stdout
 
 
-def test_missing_source(job) -> None:
+def test_a_missing_source_is_the_reason(job) -> None:
     job.configure({"sagemaker_program": "script.py", "sagemaker_submit_directory": "/no/such/folder"})
-    ended = job.run()
-    assert ended.code != 0
-    assert ended.failure == "FileNotFoundError: [Errno 2] No such file or directory: '/no/such/folder'"
+    result = job.run()
+    assert result.code != 0
+    assert result.failure == "FileNotFoundError: [Errno 2] No such file or directory: '/no/such/folder'"
 
 
-def test_missing_configuration(job) -> None:
+def test_a_missing_configuration_file_is_the_reason(job) -> None:
     job.script("")
     (job.base / "input/config/resourceconfig.json").unlink()
-    ended = job.run()
-    assert ended.code != 0
-    assert ended.failure.startswith("FileNotFoundError: ")
-    assert "resourceconfig.json" in ended.failure
+    result = job.run()
+    assert result.code != 0
+    assert result.failure.startswith("FileNotFoundError: ")
+    assert "resourceconfig.json" in result.failure

@@ -24,7 +24,7 @@ from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions imp
         (b"3.5e38", "file: column 1 of row 1 is infinite, or too large for a 32-bit number"),
     ],
 )
-def test_csv_that_is_not_a_table_of_numbers(content: bytes, reason: str) -> None:
+def test_csv_that_is_not_a_table_of_numbers_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(UserError, match=reason):
         parse_csv(content, "file")
 
@@ -39,8 +39,8 @@ def test_invalid_libsvm_is_reported_with_its_line(line: str) -> None:
         parse_libsvm(f"1 0:1\n{line}\n", labelled=True)
 
 
-def test_formats_have_the_same_content(tmp_path: Path) -> None:
-    """Files differ in delimiters, weights, features that only a later line has, and labels, which requests lack."""
+def test_both_formats_have_variants(tmp_path: Path) -> None:
+    """CSV may have other delimiters. In libsvm, weights, queries, comments and a request's labels are optional."""
     assert parse_csv(b"1;2\n;4\n").tolist()[0] == [1, 2]
     assert parse_csv(b"1\t2\t").shape == (1, 3)
     parsed = parse_libsvm("1:0.5 qid:7 0:1\n\n0:2 qid:8 4:3 # a comment\n\n", labelled=True)
@@ -52,12 +52,12 @@ def test_formats_have_the_same_content(tmp_path: Path) -> None:
     assert read_dmatrix(data_files(tmp_path), "libsvm").num_col() == 4
     with pytest.raises(UserError, match="application/x-recordio-protobuf is not simulated"):
         decode(b"", "application/x-recordio-protobuf")
-    for refused in ("application/x-recordio-protobuf", "text/csv;label_size=2", "image/png"):
+    for content_type in ("application/x-recordio-protobuf", "text/csv;label_size=2", "image/png"):
         with pytest.raises(UserError, match="ContentType"):
-            get_content_type(refused)
+            get_content_type(content_type)
 
 
-def test_lines_of_csv_may_be_long() -> None:
+def test_csv_may_have_long_lines() -> None:
     """The line is too long to be read in one piece; its numbers have 32 bits."""
     values = np.random.default_rng(4).random((3, 150_000))
     content = "\n".join(",".join(map(repr, row.tolist())) for row in values).encode()
@@ -79,14 +79,14 @@ def test_lines_of_csv_may_be_long() -> None:
         (["nan 0:1\n"], "XGBoost cannot use these data: .*Label contains NaN"),
     ],
 )
-def test_inconsistent_libsvm_files(tmp_path: Path, files: list[str], reason: str) -> None:
+def test_inconsistent_libsvm_files_are_refused(tmp_path: Path, files: list[str], reason: str) -> None:
     for number, text in enumerate(files):
         (tmp_path / f"part-{number}").write_text(text)
     with pytest.raises(UserError, match=reason):
         read_dmatrix(data_files(tmp_path), "libsvm")
 
 
-def test_queries_of_several_files(tmp_path: Path) -> None:
+def test_a_query_may_span_several_files(tmp_path: Path) -> None:
     """A query is a run of consecutive rows with the same ID, even across the ends of files."""
     (tmp_path / "part-0").write_text("1 qid:9 0:1\n0 qid:9 0:2\n1 qid:2 0:1\n")
     (tmp_path / "part-1").write_text("0 qid:2 0:1\n1 qid:9 0:1\n")

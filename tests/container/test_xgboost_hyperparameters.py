@@ -11,7 +11,7 @@ from recore.container.xgboost_library.sagemaker_xgboost_container.exceptions imp
 
 
 @pytest.mark.parametrize("name", [*ALIASES])
-def test_alternative_names_of_hyperparameters(name: str) -> None:
+def test_hyperparameters_have_alternative_names(name: str) -> None:
     assert validate({"num_round": "1", name: "0.5"}) == {"num_round": 1, ALIASES[name]: 0.5}
 
 
@@ -84,7 +84,7 @@ def test_hyperparameters_are_refused_by_name(name: str, value: str, reason: str)
         ({"process_type": "update", "updater": "grow_colmaker"}, "updater grow_colmaker cannot be used here: use "),
     ],
 )
-def test_incompatible_hyperparameters(settings: dict[str, str], reason: str) -> None:
+def test_incompatible_hyperparameters_are_refused(settings: dict[str, str], reason: str) -> None:
     with pytest.raises(UserError) as raised:
         validate({"num_round": "10"} | settings)
     assert str(raised.value).startswith(reason)
@@ -104,12 +104,12 @@ def test_incompatible_hyperparameters(settings: dict[str, str], reason: str) -> 
         ({"num_parallel_tree": " 3 "}, "num_parallel_tree", 3),
     ],
 )
-def test_valid_hyperparameters(settings: dict[str, str], name: str, value: object) -> None:
+def test_valid_hyperparameters_are_accepted(settings: dict[str, str], name: str, value: object) -> None:
     assert validate(hyperparameters(num_round=7) | settings)[name] == value
 
 
 @pytest.mark.parametrize("settings", [{"silent": "1"}, {"eval_metric": "rmse"}])
-def test_hyperparameters_that_earlier_images_accepted(
+def test_earlier_images_accept_hyperparameters_that_were_removed_later(
     settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.0-1-cpu-py3")

@@ -23,8 +23,8 @@ def respond(folder: Path, accept: str = "text/csv", rows: np.ndarray = VALIDATIO
     return response.get_data(as_text=True)
 
 
-def test_probabilities_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each line contains one row's predictions; older versions and Batch Transform write them as lists."""
+def test_each_line_contains_the_probabilities_of_the_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older versions, and Batch Transform, write the predictions for each row as a list."""
     classes = np.digitize(TRAIN[:, 0], [-1, 1])
     data = xgb.DMatrix(TRAIN[:, 1:], label=classes)
     booster = xgb.train({"objective": "multi:softprob", "num_class": 3, "nthread": 1}, data, 3)
@@ -43,7 +43,7 @@ def test_probabilities_of_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [json.loads(line) for line in respond(tmp_path, rows=VALIDATION[:2]).splitlines()] == expected
 
 
-def test_absent_features_are_missing(
+def test_absent_features_are_missing_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before version 1.3, at most one feature may be absent."""
@@ -57,13 +57,13 @@ def test_absent_features_are_missing(
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     assert len(respond(tmp_path, rows=VALIDATION[:, :5]).splitlines()) == len(VALIDATION)
     hooks = XGBoostAlgorithmHooks()
-    refused = hooks.transform(hooks.default_model_fn(str(tmp_path)), "1,2,3", "text/csv", "text/csv")
-    assert refused.status_code == 400
-    assert "the number of features is 3, but the model was trained with 5" in refused.get_data(as_text=True)
+    refusal = hooks.transform(hooks.default_model_fn(str(tmp_path)), "1,2,3", "text/csv", "text/csv")
+    assert refusal.status_code == 400
+    assert "the number of features is 3, but the model was trained with 5" in refusal.get_data(as_text=True)
 
 
 def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The models vote unless the environment selects only the first one, which versions before 1.2-2 always serve."""
+    """The environment can select the first model alone. Versions before 1.2-2 always serve only the first one."""
     labels = (TRAIN[:, 0] > 0).astype(int)
     data = xgb.DMatrix(TRAIN[:, 1:], label=labels)
     opposite = xgb.DMatrix(TRAIN[:, 1:], label=1 - labels)
@@ -97,7 +97,7 @@ def test_several_models_are_an_ensemble(tmp_path: Path) -> None:
 
 
 def test_an_empty_model_is_refused(tmp_path: Path) -> None:
-    """XGBoost itself would end the process."""
+    """Otherwise XGBoost would end the process."""
     (tmp_path / "xgboost-model").touch()
     with pytest.raises(ValueError, match="the model xgboost-model is empty"):
         XGBoostAlgorithmHooks().default_model_fn(str(tmp_path))
@@ -146,7 +146,7 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
         ("\r\n\n", "text/csv", "the request is empty"),
     ],
 )
-def test_requests_that_are_not_32_bit_numbers(tmp_path: Path, data: str, content_type: str, reason: str) -> None:
+def test_invalid_requests_are_refused(tmp_path: Path, data: str, content_type: str, reason: str) -> None:
     (tmp_path / "xgboost-model").write_bytes(xgb.train(SETTINGS, matrix(TRAIN), 1).save_raw("ubj"))
     hooks = XGBoostAlgorithmHooks()
     response = hooks.transform(hooks.default_model_fn(str(tmp_path)), data, content_type, "text/csv")
@@ -154,7 +154,7 @@ def test_requests_that_are_not_32_bit_numbers(tmp_path: Path, data: str, content
     assert response.get_data(as_text=True).startswith(reason)
 
 
-def test_a_request_without_a_type_is_csv(serve: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_request_without_a_content_type_is_read_as_csv(serve: Callable[..., Any], tmp_path: Path) -> None:
     booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
     (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
     server = serve(hooks="xgboost_hooks.py", SM_MODEL_DIR=str(tmp_path))

@@ -31,7 +31,7 @@ class TrainedJob:
     """A job that has ended: its status, its output, and its folder /opt/ml."""
 
     status: int
-    printed: str
+    output: str
     base: Path
 
     def booster(self) -> xgb.Booster:
@@ -46,8 +46,8 @@ def make_job_folder(
     """Create a job's /opt/ml."""
     (base / "input/config").mkdir(parents=True)
     (base / "input/config/hyperparameters.json").write_text(json.dumps(settings))
-    described = {name: {"ContentType": content_type} if content_type else {} for name in channels}
-    (base / "input/config/inputdataconfig.json").write_text(json.dumps(described))
+    configuration = {name: {"ContentType": content_type} if content_type else {} for name in channels}
+    (base / "input/config/inputdataconfig.json").write_text(json.dumps(configuration))
     for name, content in channels.items():
         (base / "input/data" / name).mkdir(parents=True)
         (base / "input/data" / name / "part-0").write_bytes(content.encode() if isinstance(content, str) else content)
@@ -77,10 +77,10 @@ def train(tmp_path: Path) -> Callable[..., TrainedJob]:
 
 
 def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., TrainedJob]) -> None:
-    """A channel without a ContentType is read as libsvm; the model keeps the trees of its best rounds."""
+    """A channel without a ContentType is read as libsvm. The model keeps the trees up to its best round."""
     settings = hyperparameters(num_round=200, early_stopping_rounds=3, eval_metric="rmse,mae", eta=0.5)
-    trained = train(settings, {"train": libsvm_of(TRAIN), "validation": libsvm_of(VALIDATION)})
-    assert trained.status == 0, trained.printed
+    job = train(settings, {"train": libsvm_of(TRAIN), "validation": libsvm_of(VALIDATION)})
+    assert job.status == 0, job.output
     expected = xgb.train(
         SETTINGS | {"eta": 0.5, "eval_metric": ["rmse", "mae"]},
         matrix(TRAIN),
@@ -89,10 +89,10 @@ def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., TrainedJob]
         callbacks=[xgb.callback.EarlyStopping(rounds=3, save_best=True)],
         verbose_eval=False,
     )
-    booster = trained.booster()
+    booster = job.booster()
     assert 1 < booster.num_boosted_rounds() == expected.num_boosted_rounds() < 100
     np.testing.assert_array_equal(booster.predict(matrix(VALIDATION)), expected.predict(matrix(VALIDATION)))
-    line = next(line for line in trained.printed.splitlines() if line.startswith("[2]"))
+    line = next(line for line in job.output.splitlines() if line.startswith("[2]"))
     assert [part.partition(":")[0] for part in line.split("#011")] == [
         "[2]",
         "train-rmse",
@@ -102,22 +102,21 @@ def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., TrainedJob]
     ]
 
 
-def test_csv_is_read_instead_of_libsvm_and_weights_count(train: Callable[..., TrainedJob]) -> None:
+def test_csv_without_a_content_type_is_recognised_and_its_weights_are_used(train: Callable[..., TrainedJob]) -> None:
     weights = np.random.default_rng(3).random(len(TRAIN)).round(3) + 0.1
     weighted = np.insert(TRAIN, 1, weights, axis=1)
-    checked = np.insert(VALIDATION, 1, np.arange(len(VALIDATION)), axis=1)
+    weighted_validation = np.insert(VALIDATION, 1, np.arange(len(VALIDATION)), axis=1)
     settings = hyperparameters(num_round=5, csv_weights=1, eval_metric="r2,rmse", dsplit="row", objective="reg:linear")
-    trained = train(settings, {"train": csv_of(weighted), "validation": csv_of(checked)})
-    assert trained.status == 0, trained.printed
+    job = train(settings, {"train": csv_of(weighted), "validation": csv_of(weighted_validation)})
+    assert job.status == 0, job.output
     assert (
-        "The channel train has no ContentType: its data are read as CSV. AWS would read them as libsvm."
-        in trained.printed
+        "The channel train has no ContentType: its data are read as CSV. AWS would read them as libsvm." in job.output
     )
-    assert "dsplit has no effect" in trained.printed
+    assert "dsplit has no effect" in job.output
     expected = xgb.train(SETTINGS, matrix(TRAIN, weight=weights), 5)
-    predictions = trained.booster().predict(matrix(VALIDATION))
+    predictions = job.booster().predict(matrix(VALIDATION))
     np.testing.assert_array_equal(predictions, expected.predict(matrix(VALIDATION)))
-    last = next(line for line in trained.printed.splitlines() if line.startswith("[4]"))
+    last = next(line for line in job.output.splitlines() if line.startswith("[4]"))
     error = float(last.partition("validation-rmse:")[2].partition("#")[0])
     weighted_error = np.average((predictions - VALIDATION[:, 0]) ** 2, weights=np.arange(len(VALIDATION)))
     assert error == pytest.approx(np.sqrt(weighted_error), abs=1e-4)
@@ -130,7 +129,7 @@ def make_parquet(**columns: Any) -> bytes:
 
 
 def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
-    """The label is the first column, of any numeric type; features may be missing."""
+    """The label is the first column and has any numeric type. Features may be missing."""
     labels, *features = TRAIN.T
     columns = {f"f{number}": pa.array(values, from_pandas=True) for number, values in enumerate(features)}
     data = make_parquet(label=labels, **columns)
@@ -141,7 +140,7 @@ def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
     np.testing.assert_array_equal(predictions, xgb.train(SETTINGS, matrix(TRAIN), 5).predict(matrix(VALIDATION)))
 
 
-WHOLE = make_parquet(label=[1, 2], depth=[3.5, 4.5])
+COMPLETE_FILE = make_parquet(label=[1, 2], depth=[3.5, 4.5])
 
 
 @pytest.mark.parametrize(
@@ -149,7 +148,7 @@ WHOLE = make_parquet(label=[1, 2], depth=[3.5, 4.5])
     [
         (b"", "part-0 is not a Parquet file of numbers"),
         (b"1,2\n", "part-0 is not a Parquet file of numbers"),
-        (WHOLE[:-20], "part-0 is not a Parquet file of numbers"),
+        (COMPLETE_FILE[:-20], "part-0 is not a Parquet file of numbers"),
         (make_parquet(label=[1], name=["deep"]), "part-0 is not a Parquet file of numbers"),
         (make_parquet(label=[1], depths=[[1, 2]]), "part-0 is not a Parquet file of numbers"),
         (make_parquet(label=[1.0], depth=[-1e300]), "part-0: column 2 of row 1 is infinite, or too large for a 32-bit"),
@@ -157,9 +156,9 @@ WHOLE = make_parquet(label=[1, 2], depth=[3.5, 4.5])
         (make_parquet(label=[1, None], depth=[1, 2]), "row 2 of the channel has no label"),
         (make_parquet(label=pa.array([], "f8"), depth=pa.array([], "f8")), "part-0 is empty"),
     ],
-    ids=["nothing", "CSV", "cut off", "text", "lists", "too large", "one column", "no label", "no rows"],
+    ids=["empty", "CSV", "cut off", "text", "lists", "too large", "one column", "no label", "no rows"],
 )
-def test_parquet_that_is_not_a_table_of_numbers(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_invalid_parquet_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     make_job_folder(tmp_path, hyperparameters(num_round=5), {"train": content}, "parquet")
     with pytest.raises(UserError) as raised:
         algorithm.train(tmp_path)
@@ -178,7 +177,7 @@ def test_parquet_that_is_not_a_table_of_numbers(tmp_path: Path, content: bytes, 
         ("0.72", {}, ["validation"], True),
     ],
 )
-def test_when_training_stops_early(
+def test_the_version_and_the_request_decide_whether_training_stops_early(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -193,10 +192,10 @@ def test_when_training_stops_early(
     make_job_folder(
         tmp_path, hyperparameters(num_round=60, early_stopping_rounds=2, eta=0.5) | settings, data, "text/csv"
     )
-    printed = training_output(tmp_path, capsys)
+    output = training_output(tmp_path, capsys)
     rounds = TrainedJob(0, "", tmp_path).booster().num_boosted_rounds()
     assert rounds < 60 if stops else rounds == 60
-    assert ("early_stopping_rounds has no effect: " in printed) is not stops
+    assert ("early_stopping_rounds has no effect: " in output) is not stops
 
 
 @pytest.mark.parametrize(
@@ -213,7 +212,7 @@ def test_when_training_stops_early(
         ("1.2-1", "reg:logistic", "rmse"),
     ],
 )
-def test_the_metric_of_a_version(
+def test_the_default_metric_depends_on_the_version(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -221,7 +220,7 @@ def test_the_metric_of_a_version(
     objective: str,
     metric: str,
 ) -> None:
-    """Without an eval_metric XGBoost uses the objective's default, which changed; early stopping uses it too."""
+    """Without an eval_metric, XGBoost uses the objective's default, which has changed. So does early stopping."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     settings = {"num_round": "3", "objective": objective} | ({"num_class": "2"} if "multi" in objective else {})
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
@@ -240,35 +239,35 @@ def test_earlier_versions_weight_only_the_training_data(
     assert "The channel validation has 80 rows and 5 features." in training_output(tmp_path, capsys)
 
 
-def grades(values: np.ndarray) -> np.ndarray:
+def relevance_grades(values: np.ndarray) -> np.ndarray:
     return np.digitize(values[:, 0], [-1, 1])
 
 
 def with_queries(values: np.ndarray, rows: int) -> str:
     """Return libsvm data with grades from 0 to 2, in queries of `rows` rows each."""
-    labelled = np.column_stack([grades(values), values[:, 1:]])
+    labelled = np.column_stack([relevance_grades(values), values[:, 1:]])
     lines = [line.split(" ", 1) for line in libsvm_of(labelled).splitlines()]
     return "".join(f"{label} qid:{number // rows} {cells}\n" for number, (label, cells) in enumerate(lines))
 
 
-def test_ranking_by_the_queries_of_libsvm(
+def test_ranking_uses_the_queries_of_libsvm(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Labels may be grades of relevance."""
+    """The labels may be grades of relevance."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.7-1")
     make_job_folder(
         tmp_path, hyperparameters(num_round=5, objective="rank:ndcg"), {"train": with_queries(TRAIN, 10)}, "libsvm"
     )
     assert "no groups" not in training_output(tmp_path, capsys)
-    data = xgb.DMatrix(TRAIN[:, 1:], label=grades(TRAIN), group=[10] * 30)
+    data = xgb.DMatrix(TRAIN[:, 1:], label=relevance_grades(TRAIN), group=[10] * 30)
     expected = xgb.train(SETTINGS | {"objective": "rank:ndcg"}, data, 5).predict(matrix(VALIDATION))
     np.testing.assert_array_equal(TrainedJob(0, "", tmp_path).booster().predict(matrix(VALIDATION)), expected)
 
 
-def test_early_stopping_before_1_3_is_by_the_last_metric(
+def test_early_stopping_before_1_3_uses_the_last_metric(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """This also holds for a booster that XGBoost cannot cut down to its best rounds."""
+    """This also holds for a booster that XGBoost cannot shorten to its best rounds."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     settings = {"num_round": "60", "early_stopping_rounds": "2", "booster": "gblinear"}
     settings |= {"objective": "reg:squarederror", "eval_metric": "mse,rmse", "verbosity": "0"}
@@ -279,7 +278,7 @@ def test_early_stopping_before_1_3_is_by_the_last_metric(
 
 
 @pytest.mark.parametrize(("metric", "direction"), [("ndcg", "maximises"), ("ndcg@5", "minimises")])
-def test_early_stopping_uses_the_direction_of_the_image(
+def test_early_stopping_has_the_same_direction_as_on_aws(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], metric: str, direction: str
 ) -> None:
     settings = hyperparameters(num_round=9, early_stopping_rounds=2, objective="rank:ndcg", eval_metric=metric)
@@ -323,22 +322,22 @@ def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.Capt
         ({"num_round": "2", "objective": "binary:logistic"}, {"train": "7,2\n1,3\n"}, "XGBoost cannot train"),
     ],
 )
-def test_invalid_training_inputs(tmp_path: Path, settings: dict, channels: dict, reason: str) -> None:
+def test_invalid_training_inputs_are_refused(tmp_path: Path, settings: dict, channels: dict, reason: str) -> None:
     make_job_folder(tmp_path, settings, channels, "text/csv")
     with pytest.raises(UserError) as raised:
         algorithm.train(tmp_path)
     assert reason in str(raised.value)
 
 
-def test_the_reason_of_a_failure_is_the_jobs(train: Callable[..., TrainedJob]) -> None:
-    trained = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
-    assert trained.status == 1
-    assert (trained.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: the hyperparam")
-    assert "Training failed: unknown hyperparameter max_dept" in trained.printed
-    assert not (trained.base / "model/xgboost-model").exists()
+def test_an_error_is_the_failure_reason_of_the_job(train: Callable[..., TrainedJob]) -> None:
+    job = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
+    assert job.status == 1
+    assert (job.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: the hyperparam")
+    assert "Training failed: unknown hyperparameter max_dept" in job.output
+    assert not (job.base / "model/xgboost-model").exists()
 
 
-def test_several_instances_are_refused_when_they_are_used() -> None:
+def test_functions_for_several_instances_are_refused_when_they_are_called() -> None:
     """The module must be importable: AWS's own script mode example imports it even for a single instance."""
     with pytest.raises(NotImplementedError, match=r"distributed\.wait_hostname_resolution is not simulated: a job has"):
         distributed.wait_hostname_resolution(["algo-1"])

@@ -1,7 +1,7 @@
-"""Fixtures for tests of any submission: it is packed as for the platform, and trained once on generated data.
+"""Fixtures for tests of any submission, which is packed as for the platform and trained once on generated data.
 
-The submission is the folder above tests/, or the one that the variable SUBMISSION names. Only pytest and what the
-submission itself needs are imported, so these tests run wherever the submission does.
+The submission is the folder above tests/, or the one that the variable SUBMISSION names. Only pytest and packages
+that the submission itself needs are imported, so these tests run wherever the submission runs.
 """
 
 import os
@@ -20,10 +20,12 @@ import pytest
 
 HERE = Path(__file__).resolve().parents[2]
 TARGETS = runpy.run_path(str(HERE / "score.py"))["TARGETS"]
-NEVER = "TePPB"  # a target that has no assay in the public data
-SECONDS = 600  # the time limit of each script
-# files that the Unearthed CLI removes from the source distribution before it packs the rest
-DROPPED = shutil.ignore_patterns("PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in")
+UNMEASURED = "TePPB"  # a target that has no assay in the public data
+TIME_LIMIT = 600  # for each script
+# Files that the Unearthed CLI removes from the source distribution before it packs the rest.
+DROPPED_FILES = shutil.ignore_patterns(
+    "PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"
+)
 # Calls the hooks as a server does: imports the module by name, loads the model once, and answers one request after
 # another.
 SERVER = """
@@ -49,7 +51,7 @@ for request in map(pathlib.Path, requests):
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedSubmission:
     """A trained submission. code: its files. model: the folder that train.py filled. data: data files by name."""
 
     code: Path
@@ -61,7 +63,9 @@ class Trained:
 def submission() -> Path:
     """Return the folder of the submission. Do not write to it."""
     folder = Path(os.environ.get("SUBMISSION") or HERE).resolve()
-    assert (folder / "train.py").is_file(), f"{folder} contains no train.py: SUBMISSION must name a submission's folder"
+    assert (folder / "train.py").is_file(), (
+        f"{folder} contains no train.py: SUBMISSION must name the folder of a submission"
+    )
     return folder
 
 
@@ -72,30 +76,30 @@ def host() -> Path:
 
 
 @pytest.fixture(scope="session")
-def shipped(submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def upload_folder(submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with only the uploaded files: setup.py is run as the Unearthed CLI runs it."""
     project = tmp_path_factory.mktemp("project") / "submission"
-    left_out = shutil.ignore_patterns(".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
-    shutil.copytree(submission, project, ignore=left_out)
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "data", "model", "runs", "dist", "build", "*.egg-info")
+    shutil.copytree(submission, project, ignore=ignored)
     run(project, "setup.py", "--quiet", "sdist")
     [archive] = (project / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as tar:
         tar.extractall(project / "dist", filter="data")
     [unpacked] = (path for path in (project / "dist").iterdir() if path.is_dir())
-    return Path(shutil.copytree(unpacked, tmp_path_factory.mktemp("shipped") / "code", ignore=DROPPED))
+    return Path(shutil.copytree(unpacked, tmp_path_factory.mktemp("shipped") / "code", ignore=DROPPED_FILES))
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return data files by name: public has gaps and a target that was never measured, private has no assays."""
-    folder, everything = tmp_path_factory.mktemp("data"), generate_data(rows=120, holes=8)
-    channels = everything.drop(columns=list(TARGETS))
+    """Return data files by name. Public data have gaps and an unmeasured target; private data have no assays."""
+    folder, all_data = tmp_path_factory.mktemp("data"), generate_data(rows=120, holes=8)
+    channels = all_data.drop(columns=list(TARGETS))
     frames = {
-        "public": everything.iloc[:90],
-        "shuffled assays": everything.iloc[:90].assign(**shuffled(everything.iloc[:90])),
+        "public": all_data.iloc[:90],
+        "shuffled assays": all_data.iloc[:90].assign(**shuffle_assays(all_data.iloc[:90])),
         "private": channels.iloc[90:],
         "half": channels.iloc[90:105],
-        "actual": everything.iloc[90:],
+        "actual": all_data.iloc[90:],
     }
     files = {}
     for name, frame in frames.items():
@@ -106,20 +110,22 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def training(shipped: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Trained | str:
-    """Return the submission after its training job, or the error with which training failed."""
-    base = platform(tmp_path_factory.mktemp("training"), shipped)
+def training(
+    upload_folder: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> TrainedSubmission | str:
+    """Return the submission after its training job, or the error if training failed."""
+    base = platform(tmp_path_factory.mktemp("training"), upload_folder)
     variables = {"SM_CHANNEL_TRAINING": str(data["public"].parent), "SM_MODEL_DIR": str(base / "ml/model")}
     arguments = ("--data_dir", data["public"].parent, "--model_dir", base / "ml/model", "--not-a-parameter", "1")
     try:
         run(base, base / "ml/code/train.py", *arguments, SAGEMAKER_BASE_DIR=str(base / "ml"), **variables)
     except pytest.fail.Exception as failure:
         return str(failure)
-    return Trained(base / "ml/code", base / "ml/model", data)
+    return TrainedSubmission(base / "ml/code", base / "ml/model", data)
 
 
 @pytest.fixture(scope="session")
-def trained(training: Trained | str) -> Trained:
+def trained(training: TrainedSubmission | str) -> TrainedSubmission:
     """Return the trained submission; tests that need it are skipped if training failed."""
     if isinstance(training, str):
         pytest.skip("train.py failed: see test_train_py_runs")
@@ -128,13 +134,13 @@ def trained(training: Trained | str) -> Trained:
 
 @pytest.fixture(scope="session")
 def preprocessed(
-    shipped: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    upload_folder: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], list[str]]:
-    """Return the lines, header first, that preprocess.py writes for a data file if it is alone in its folder."""
-    done: dict[str, list[str]] = {}
+    """Return a function that runs preprocess.py, alone in its folder, on data and returns the lines of the output."""
+    lines_by_name: dict[str, list[str]] = {}
 
     def lines_of(name: str) -> list[str]:
-        if name not in done:
+        if name not in lines_by_name:
             base = platform(tmp_path_factory.mktemp("preprocessing"))
             source = base / "ml/processing/input/public/public.csv.gz"
             output = base / "ml/processing/output/preprocess/public.csv"
@@ -142,17 +148,19 @@ def preprocessed(
             for path in (source, output, script):
                 path.parent.mkdir(parents=True)
             shutil.copy(data[name], source)
-            shutil.copy(shipped / "preprocess.py", script)
+            shutil.copy(upload_folder / "preprocess.py", script)
             run(base, script, "--input", source, "--output", output, SAGEMAKER_BASE_DIR=str(base / "ml"))
-            done[name] = output.read_text().splitlines(keepends=True)
-        return done[name]
+            lines_by_name[name] = output.read_text().splitlines(keepends=True)
+        return lines_by_name[name]
 
     return lines_of
 
 
 @pytest.fixture(scope="session")
-def served(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], list[np.ndarray]]:
-    """Return the hooks' responses, (rows, 49) each, from a process that did not train. An empty cell is NaN."""
+def served(
+    trained: TrainedSubmission, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[list[str]], list[np.ndarray]]:
+    """Return a function that sends requests to the hooks in a new process, and returns an array (rows, 49) for each."""
 
     def answers(requests: list[str]) -> list[np.ndarray]:
         folder = tmp_path_factory.mktemp("serving")
@@ -179,14 +187,14 @@ def run(folder: Path, *command: object, **variables: str) -> str:
         name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))
     }
     arguments = [sys.executable, *map(str, command)]
-    done = subprocess.run(
-        arguments, cwd=folder, env=environment | variables, capture_output=True, text=True, timeout=SECONDS
+    result = subprocess.run(
+        arguments, cwd=folder, env=environment | variables, capture_output=True, text=True, timeout=TIME_LIMIT
     )
-    if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
+    if result.returncode != 0:
+        last = result.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
         name = "the hooks of train.py" if command[0] == "-c" else Path(str(command[0])).name
-        pytest.fail(f"{name} failed: {last[0]}\n\n{done.stdout[-2000:]}{done.stderr[-5000:]}", pytrace=False)
-    return done.stdout
+        pytest.fail(f"{name} failed: {last[0]}\n\n{result.stdout[-2000:]}{result.stderr[-5000:]}", pytrace=False)
+    return result.stdout
 
 
 def generate_data(rows: int, holes: int) -> pd.DataFrame:
@@ -198,16 +206,18 @@ def generate_data(rows: int, holes: int) -> pd.DataFrame:
     wavenumbers = np.round(3998.0 - 2.0 * np.arange(1700), 1)
     centres, widths = random.uniform(700, 3900, (12, 6)), random.uniform(15, 90, (12, 6))
     bands = np.exp(-(((wavenumbers - centres[..., None]) / widths[..., None]) ** 2)).sum(axis=1)
-    of_hole = np.sort(random.integers(0, holes, rows))
-    amounts = random.gamma(1.5, 0.2, (holes, 12))[of_hole] * random.gamma(4.0, 0.25, (rows, 12))
+    row_holes = np.sort(random.integers(0, holes, rows))
+    amounts = random.gamma(1.5, 0.2, (holes, 12))[row_holes] * random.gamma(4.0, 0.25, (rows, 12))
     spectra = 0.1 + amounts @ bands + random.normal(0, 0.002, (rows, len(wavenumbers)))
     assays = amounts**3 @ random.gamma(0.5, 20.0, (12, len(TARGETS))) * random.lognormal(0, 0.1, (rows, len(TARGETS)))
     assays[random.random(assays.shape) < 0.03] = np.nan
-    assays[: rows * 3 // 4, TARGETS.index(NEVER)] = np.nan
-    depth = np.arange(rows) - np.searchsorted(of_hole, of_hole)
+    assays[: rows * 3 // 4, TARGETS.index(UNMEASURED)] = np.nan
+    depth = np.arange(rows) - np.searchsorted(row_holes, row_holes)
     return pd.concat(
         [
-            pd.DataFrame({"DepthTo": depth + 1.0, "SiteID": [f"DD{hole:03}" for hole in of_hole], "DepthFrom": depth}),
+            pd.DataFrame(
+                {"DepthTo": depth + 1.0, "SiteID": [f"DD{hole:03}" for hole in row_holes], "DepthFrom": depth}
+            ),
             pd.DataFrame(spectra.round(6), columns=[str(value) for value in wavenumbers]),
             pd.DataFrame(assays.round(3), columns=list(TARGETS)),
         ],
@@ -215,7 +225,7 @@ def generate_data(rows: int, holes: int) -> pd.DataFrame:
     )
 
 
-def shuffled(data: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Shuffle the assays of each target."""
+def shuffle_assays(data: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return the assays of each target, shuffled."""
     random = np.random.default_rng(1)
     return {name: random.permutation(data[name].to_numpy()) for name in TARGETS}

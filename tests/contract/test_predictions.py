@@ -22,12 +22,12 @@ def all_predictions(served: Served, preprocessed: Lines) -> np.ndarray:
 
 
 def test_train_py_runs(training: SimpleNamespace | str) -> None:
-    """train.py accepts assays with gaps and a target that was never measured, and ignores an unknown argument."""
+    """train.py accepts gaps in the assays and a target that was never measured, and ignores an unknown argument."""
     if isinstance(training, str):
         pytest.fail(training, pytrace=False)
 
 
-def test_a_line_of_49_numbers_for_each_row(all_predictions: np.ndarray, preprocessed: Lines) -> None:
+def test_each_row_gets_a_line_of_49_numbers(all_predictions: np.ndarray, preprocessed: Lines) -> None:
     assert all_predictions.shape == (len(preprocessed("private")) - 1, 49)
 
 
@@ -37,13 +37,13 @@ def test_every_measured_target_is_predicted_and_never_below_zero(
     public = pd.read_csv(data["public"])
     names, measured = public.columns[-49:], public.iloc[:, -49:].notna().any().to_numpy()
     assert measured.sum() == 48
-    wrong = np.argwhere(measured & ~(np.isfinite(all_predictions) & (all_predictions >= 0)))
-    if len(wrong):
-        row, column = wrong[0]
+    invalid_cells = np.argwhere(measured & ~(np.isfinite(all_predictions) & (all_predictions >= 0)))
+    if len(invalid_cells):
+        row, column = invalid_cells[0]
         pytest.fail(
-            f"{len(set(wrong[:, 1]))} of 48 targets have predictions that are negative or not finite, such as "
+            f"{len(set(invalid_cells[:, 1]))} of 48 targets have predictions that are negative or not finite, such as "
             f"{all_predictions[row, column]:.4g} for {names[column]}. Predictions must be finite and at least zero "
-            "(the rule for fit in docs/your-model.md): LimitedRegressor of challenge/meta_estimators.py limits them",
+            "(the rule for fit in docs/your-model.md). LimitedRegressor of challenge/meta_estimators.py limits them",
             pytrace=False,
         )
 
@@ -52,8 +52,8 @@ def test_parts_of_a_file_give_the_same_predictions_as_the_whole_file(
     all_predictions: np.ndarray, served: Served, preprocessed: Lines
 ) -> None:
     header, *lines = preprocessed("private")
-    pieces = [header + "".join(lines[:11]), header + "".join(lines[11:])]
-    np.testing.assert_allclose(np.concatenate(served(pieces)), all_predictions, **TOLERANCE)
+    requests = [header + "".join(lines[:11]), header + "".join(lines[11:])]
+    np.testing.assert_allclose(np.concatenate(served(requests)), all_predictions, **TOLERANCE)
 
 
 def test_single_rows_give_the_same_predictions_as_the_whole_file(

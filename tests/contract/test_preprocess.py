@@ -14,7 +14,7 @@ def read(lines: list[str]) -> pd.DataFrame:
     return pd.read_csv(io.StringIO("".join(lines)), index_col=0)
 
 
-def test_rows_are_those_of_the_file_in_order(preprocessed: Lines, data: dict[str, Path]) -> None:
+def test_rows_are_in_the_order_of_the_file(preprocessed: Lines, data: dict[str, Path]) -> None:
     for name in ("public", "private"):
         index = pd.read_csv(data[name], usecols=[0], index_col=0).index
         assert list(read(preprocessed(name)).index) == list(index)
@@ -30,7 +30,7 @@ def test_private_data_give_the_same_columns_as_public_data(preprocessed: Lines) 
 
 
 def test_a_row_depends_on_that_row_alone(preprocessed: Lines) -> None:
-    """In production, a few rows arrive at a time."""
+    """In production, only a few rows arrive at a time."""
     half = preprocessed("half")
     assert half == preprocessed("private")[: len(half)]
 

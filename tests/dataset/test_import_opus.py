@@ -158,7 +158,7 @@ def test_derivatives_interferograms_and_series_are_not_absorbance(tmp_path: Path
 def endless_series() -> bytes:
     """Return a file with a spectrum and a series that claims to have two billion spectra."""
     endless = struct.pack("<6i", 0, 2**31 - 1, 24, 0, 0, 0) + bytes(4000)
-    return opus_bytes(block("absorbance", ABSORBANCE), more=((SERIES, endless),))
+    return opus_bytes(block("absorbance", ABSORBANCE), additional=((SERIES, endless),))
 
 
 @pytest.mark.timing

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from support.checkout import ROOT, environment
-from support.orphans import left_running
+from support.orphans import watch_orphans
 from support.run_command import file_options
 from support.sandbox import needs_sandbox
 from support.submission_runs import SUBMISSIONS, FinishedRun, other_entries
@@ -194,7 +194,7 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
         options = [submission, "--out", out, *file_options(secret_sample), "--isolation", isolation]
         options += [] if name in REPORTED else ["--no-report"]
         program = PROGRAM.format(seconds=OUTCOMES[name].seconds)
-        with left_running() as running:
+        with watch_orphans() as running:
             result = subprocess.run(
                 [sys.executable, "-c", program, "run", *map(str, options)],
                 cwd=ROOT,

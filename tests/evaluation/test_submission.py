@@ -6,7 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from scripts.test_archive import DROPPED
+from scripts.test_archive import DROPPED_FILES
 from support.archives import content, packed
 from support.checkout import ROOT, UPLOADED, run
 from support.tiny_submission import SETUP, tiny, write
@@ -82,7 +82,7 @@ def packed_by_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict
         [archive] = (copy / "dist").glob("*.tar.gz")
         files = {path.partition("/")[2]: text for path, text in content(archive).items()}
         packed_files[name] = {
-            path: text for path, text in files.items() if path not in DROPPED and ".egg-info/" not in path
+            path: text for path, text in files.items() if path not in DROPPED_FILES and ".egg-info/" not in path
         }
     return packed_files
 

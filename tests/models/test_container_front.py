@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from support.job_traces import wait_until
-from support.models import HOUSES, front_command, front_environment, ml_folder, run_front, write_house_prices
+from support.models import HOUSES, ml_folder, program_command, program_environment, run_program, write_house_prices
 from support.simulator_client import Client
 
 from recore.model.docker import ml2p_docker
@@ -116,7 +116,7 @@ def failure(ml: Path) -> str:
 def test_a_training_job(tmp_path: Path) -> None:
     """Training runs in a separate process, with the class that a variable names, and stores its validation output."""
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
-    result = run_front(code, ml, "train", ML2P_TRAINING_JOB="houses-1", ML2P_MODEL_CLS="house_prices.HousePrices")
+    result = run_program(code, ml, "train", ML2P_TRAINING_JOB="houses-1", ML2P_MODEL_CLS="house_prices.HousePrices")
     assert (result.returncode, result.stdout, result.stderr) == (0, "Starting training job houses-1.\nDone.\n", "")
     assert sorted(path.name for path in (ml / "model").iterdir()) == ["house.json", "validation.json"]
 
@@ -125,7 +125,7 @@ def test_a_dataset(tmp_path: Path, connected: Client) -> None:
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     url = f"s3://{BUCKET}/front"
     arguments = ("--model", "house_prices.HousePrices", "generate-dataset")
-    result = run_front(code, ml, *arguments, ML2P_DATASET="2026", ML2P_S3_URL=url)
+    result = run_program(code, ml, *arguments, ML2P_DATASET="2026", ML2P_S3_URL=url)
     assert (result.returncode, result.stdout, result.stderr) == (0, "Starting generation of dataset 2026.\nDone.\n", "")
     assert connected.get(f"{url}/datasets/2026/houses.csv").decode() == HOUSES
 
@@ -218,7 +218,7 @@ def test_an_address_that_is_not_on_s3(ml: Path, command: str) -> None:
 def test_records_without_an_address(tmp_path: Path) -> None:
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     variables = {"ML2P_MODEL_VERSION": "1", "ML2P_RECORD_INVOKES": "true", "SAGEMAKER_BIND_TO_PORT": "0"}
-    result = run_front(code, ml, "--model", "house_prices.HousePrices", "serve", **variables)
+    result = run_program(code, ml, "--model", "house_prices.HousePrices", "serve", **variables)
     assert result.returncode == 1
     assert result.stderr == "Error: invocations cannot be recorded: set the variable ML2P_S3_URL\n"
     assert result.stdout.splitlines()[-1] == "torn down"
@@ -246,8 +246,8 @@ def test_a_folder_that_cannot_be_written(ml: Path) -> None:
 def test_sigterm_before_a_server_listens(tmp_path: Path, command: str) -> None:
     """The program has its own handler: a container's first process would otherwise ignore SIGTERM."""
     (tmp_path / "waiting.py").write_text(WAITING)
-    arguments = front_command(ml_folder(tmp_path / "ml"), "--model", "waiting.WaitingModel", command)
-    with subprocess.Popen(arguments, cwd=tmp_path, env=front_environment(tmp_path, {})) as process:
+    arguments = program_command(ml_folder(tmp_path / "ml"), "--model", "waiting.WaitingModel", command)
+    with subprocess.Popen(arguments, cwd=tmp_path, env=program_environment(tmp_path, {})) as process:
         wait_until(lambda: (tmp_path / "begun").exists() or process.poll() is not None)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 128 + signal.SIGTERM

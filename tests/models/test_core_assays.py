@@ -20,10 +20,10 @@ import pandas as pd
 import pytest
 from support import core_assays as support
 from support.checkout import ONE_THREAD, ROOT, run
-from support.core_assays import NEVER, spectra_of, training_folder, values_of
+from support.core_assays import UNMEASURED, make_training_folder, spectra_of, values_of
 from support.endpoints import Endpoints, variant
-from support.model_jobs import code_archive, create_model, generate_dataset, invoke, train
-from support.models import front_environment, run_front, url_of
+from support.model_jobs import create_model, generate_dataset, invoke, train, upload_code_archive
+from support.models import program_environment, run_program, url_of
 from support.simulator_client import Client
 
 from recore.model import SageMakerEnv
@@ -37,7 +37,7 @@ HYPERPARAMETERS = {"alphas": 5, "alpha_min": 1e-4, "cv": 3}
 @pytest.fixture(scope="module")
 def env(tmp_path_factory: pytest.TempPathFactory, core_data_file: bytes) -> SageMakerEnv:
     """Return the environment of a training job whose trainer has run. Do not write to its files."""
-    env = training_folder(tmp_path_factory.mktemp("job") / "ml", core_data_file, encode(HYPERPARAMETERS))
+    env = make_training_folder(tmp_path_factory.mktemp("job") / "ml", core_data_file, encode(HYPERPARAMETERS))
     support.core_assays().CoreAssays().trainer(env).train()
     return env
 
@@ -90,10 +90,10 @@ def test_the_model_is_the_one_that_train_py_makes(env: SageMakerEnv, tmp_path: P
 def test_the_expected_error_is_that_of_held_out_predictions(env: SageMakerEnv) -> None:
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
     assert list(errors) == list(TARGETS)
-    assert errors[NEVER] is None
+    assert errors[UNMEASURED] is None
     assays = pd.read_csv(env.dataset_folder() / "public.csv.gz", index_col=0)
     held_out = pd.read_csv(env.model_folder() / "held_out.csv", index_col=0)
-    for name in set(TARGETS) - {NEVER}:
+    for name in set(TARGETS) - {UNMEASURED}:
         rows = assays[name].notna()
         assert rows.sum() > 10
         rmse = math.sqrt(((assays[name] - held_out[name])[rows] ** 2).mean())
@@ -118,7 +118,7 @@ def test_the_expected_error_is_that_of_held_out_predictions(env: SageMakerEnv) -
 def test_hyperparameters_that_are_invalid(
     tmp_path: Path, core_data_file: bytes, hyperparameters: dict[str, Any], error: type[Exception], reason: str
 ) -> None:
-    env = training_folder(tmp_path, core_data_file, encode(hyperparameters))
+    env = make_training_folder(tmp_path, core_data_file, encode(hyperparameters))
     with pytest.raises(error, match=reason):
         support.core_assays().CoreAssays().trainer(env).train()
     assert not (env.model_folder() / "model.pkl").exists()
@@ -152,7 +152,7 @@ def test_one_spectrum(predictor: Any, spectra: list[dict[str, Any]], expected: n
     assert {name: assays[name]["unit"] for name in units} == units
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
     assert {name: one["expected_error"] for name, one in assays.items()} == errors
-    assert assays[NEVER] == {"value": None, "unit": "ppb", "expected_error": None}
+    assert assays[UNMEASURED] == {"value": None, "unit": "ppb", "expected_error": None}
 
 
 def test_a_batch_and_each_of_its_spectra(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray) -> None:
@@ -315,14 +315,14 @@ print(json.dumps([results, model_fn(sys.argv[1] + "/model").predict(inputs).toli
 def test_another_submission(core_data_file: bytes, tmp_path: Path) -> None:
     """The submission's functions return other types, and its only modules are train.py and preprocess.py."""
     support.write_code(tmp_path / "code", {"train.py": support.OTHER_TRAIN, "preprocess.py": support.OTHER_PREPROCESS})
-    env = training_folder(tmp_path / "ml", core_data_file, encode({"scale": 0.5}))
-    result = run_front(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")
+    env = make_training_folder(tmp_path / "ml", core_data_file, encode({"scale": 0.5}))
+    result = run_program(tmp_path / "code", tmp_path / "ml", "--model", "core_assays.CoreAssays", "train")
     assert result.returncode == 0, result.stderr
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
     result = subprocess.run(
         [sys.executable, "-c", ANOTHER, str(tmp_path / "ml")],
         cwd=tmp_path / "code",
-        env=front_environment(tmp_path / "code", {}),
+        env=program_environment(tmp_path / "code", {}),
         input=json.dumps(spectra_of(env.dataset_folder() / "public.csv.gz")),
         capture_output=True,
         text=True,
@@ -349,7 +349,7 @@ def test_from_instrument_files_to_an_endpoint(
     assert job["ProcessingJobStatus"] == "Completed", job
     data = client.get(f"{url_of(project)}/datasets/first/public.csv.gz")
 
-    source = code_archive(client, core_code, project, packages)
+    source = upload_code_archive(client, core_code, project, packages)
     job = train(client, source, project, f"{url_of(project)}/datasets/first/", **encode(HYPERPARAMETERS))
     archive = job["ModelArtifacts"]["S3ModelArtifacts"]
     (tmp_path / "model.tar.gz").write_bytes(client.get(archive))
@@ -369,7 +369,7 @@ def test_from_instrument_files_to_an_endpoint(
     assert one["metadata"]["model_version"] == "core-1.0"
     np.testing.assert_allclose(values_of([one["result"]]), expected[:1], rtol=1e-9)
     assert one["result"]["assays"]["CuPPM"]["expected_error"] == errors["CuPPM"] > 0
-    assert one["result"]["assays"][NEVER]["value"] is None
+    assert one["result"]["assays"][UNMEASURED]["value"] is None
     answers = invoke(endpoints, endpoint, {"instances": spectra})["predictions"]
     np.testing.assert_allclose(values_of([each["result"] for each in answers]), expected, rtol=1e-9)
     with pytest.raises(client.simulator.client("sagemaker-runtime").exceptions.ClientError, match="has no 'absorb"):

@@ -7,8 +7,8 @@ import boto3
 import pytest
 from support.endpoints import Endpoints, variant
 from support.job_traces import output, wait_until
-from support.model_jobs import code_archive, create_model, generate_dataset, invoke, train
-from support.models import HOUSES, SLOPE, recorded, records, s3_variables, url_of, write_house_prices
+from support.model_jobs import create_model, generate_dataset, invoke, train, upload_code_archive
+from support.models import HOUSES, SLOPE, recording_variables, records, s3_variables, url_of, write_house_prices
 from support.sandbox import ISOLATIONS, needs_sandbox
 from support.simulator_client import Client
 from support.transform_jobs import completed
@@ -37,13 +37,13 @@ def from_the_dataset_to_the_records(
     assert job["ProcessingJobStatus"] == "Completed", job
     assert client.get(f"{url_of(project)}/datasets/first/houses.csv").decode() == HOUSES
 
-    source = code_archive(client, folder, project)
+    source = upload_code_archive(client, folder, project)
     job = train(client, source, project, f"{url_of(project)}/datasets/first/")
     assert f"Starting training job {project}-1." in output(client, "TrainingJob", f"{project}-1")
 
     endpoints = Endpoints(client)
     data = job["ModelArtifacts"]["S3ModelArtifacts"]
-    model = create_model(client, source, data, recorded(project), f"{project}-1-0")
+    model = create_model(client, source, data, recording_variables(project), f"{project}-1-0")
     endpoint = endpoints.create(endpoints.config(variant(model)))
     one = invoke(endpoints, endpoint, {"area": 10})
     assert one["metadata"]["model_version"] == f"{project}-1.0"
@@ -76,7 +76,7 @@ def test_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
     """Only the archive's files are available, not this checkout. The model is served by Batch Transform."""
     with Simulator(isolation="required") as simulator:
         client, project = Client(simulator), "kept"
-        source = code_archive(client, write_house_prices(tmp_path / "code"), project)
+        source = upload_code_archive(client, write_house_prices(tmp_path / "code"), project)
         job = train(client, source, project, client.put(f"{project}/data/houses.csv", HOUSES))
         data = job["ModelArtifacts"]["S3ModelArtifacts"]
         model = create_model(client, source, data, {"ML2P_MODEL_VERSION": "kept-1.0"}, "kept-1-0")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.job_traces import wait_until
-from support.models import SLOPE, recording, records, served_script
+from support.models import SLOPE, records, served_script, server_recording_variables
 from support.simulator_client import Client
 
 from recore.container import serving
@@ -98,7 +98,9 @@ def test_the_environment_of_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.slow
 def test_records_of_the_plain_container(client: Client, tmp_path: Path) -> None:
     """Each worker has a predictor and calls its teardown. A worker may end before all records are written."""
-    with served_script(tmp_path, **recording(client, "plain"), SAGEMAKER_MODEL_SERVER_WORKERS="2") as server:
+    with served_script(
+        tmp_path, **server_recording_variables(client, "plain"), SAGEMAKER_MODEL_SERVER_WORKERS="2"
+    ) as server:
         for number in range(30):
             server.invoke({"instances": [{"area": number}, {"area": -number}]})
         assert server.invoke({"area": 1})["result"]["price"] == pytest.approx(SLOPE)

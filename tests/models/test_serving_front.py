@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.job_traces import wait_until
-from support.models import SLOPE, ServedModel, recording, records, served_model, write_house_prices
+from support.models import SLOPE, ServedModel, records, served_model, server_recording_variables, write_house_prices
 from support.simulator_client import Client
 
 # This server would wait an hour before closing an idle connection.
@@ -31,7 +31,7 @@ class PatientPrices(HousePrices):
 @pytest.fixture(scope="module")
 def server(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedModel]:
     with served_model(
-        tmp_path_factory.mktemp("served"), **recording(client, "answers"), MAX_CONTENT_LENGTH="300000"
+        tmp_path_factory.mktemp("served"), **server_recording_variables(client, "answers"), MAX_CONTENT_LENGTH="300000"
     ) as server:
         yield server
 
@@ -116,7 +116,7 @@ def test_the_traceback_of_a_prediction_is_in_the_log(server: ServedModel) -> Non
 
 @pytest.mark.slow
 def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
-    with served_model(tmp_path, **recording(client, "stopped")) as server:
+    with served_model(tmp_path, **server_recording_variables(client, "stopped")) as server:
         server.invoke({"area": 30})
         wait_until(lambda: len(records(client, "stopped")) == 1)  # the uploader is working
         with ThreadPoolExecutor(4) as pool:
@@ -136,7 +136,7 @@ def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, t
     """The server does not wait for an idle connection."""
     started, until = tmp_path / "begun", tmp_path / "until"
     (write_house_prices(tmp_path / "code") / "patient.py").write_text(PATIENT)
-    variables = recording(client, "busy") | {"ML2P_MODEL_CLS": "patient.PatientPrices"}
+    variables = server_recording_variables(client, "busy") | {"ML2P_MODEL_CLS": "patient.PatientPrices"}
     datum = {"area": "later", "begun": str(started), "until": str(until)}
     with (
         served_model(tmp_path, **variables) as server,
@@ -155,7 +155,7 @@ def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, t
 
 @pytest.mark.slow
 def test_the_uploader_writes_the_records_of_a_killed_server(client: Client, tmp_path: Path) -> None:
-    with served_model(tmp_path, **recording(client, "killed")) as server:
+    with served_model(tmp_path, **server_recording_variables(client, "killed")) as server:
         server.invoke({"area": 0})
         wait_until(lambda: len(records(client, "killed")) == 1)  # the uploader is working
         for number in range(29):

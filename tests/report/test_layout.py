@@ -142,7 +142,7 @@ def test_a_print_is_small_and_shows_the_chosen_target(chromium: Any, page: Path)
         assert len(printed) < LARGEST_PRINT
         assert chosen_on_paper(report) <= {3}
         assert not report.tab.query_selector("[data-chooses]") or chosen_on_paper(report) == {3}
-        assert report.troubles == []
+        assert report.problems == []
 
 
 def test_empty_targets_take_one_line(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:

@@ -192,7 +192,7 @@ def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
     empty = Figure("empty", "Empty", "Nothing.", new_figure(200), pd.DataFrame({"x": [1]}))
     write_page(Page("t", "", {}, [], [Section("s", "s", "", [*example.items[:2], empty])]), tmp_path / "r.html")
     with open_report(chromium, tmp_path / "r.html") as report:
-        assert report.empty() == ["empty"]
+        assert report.empty_figures() == ["empty"]
         assert report.hover("empty") == ""
 
 
@@ -209,4 +209,4 @@ def test_the_policy_allows_no_outside_requests(chromium: Any, tmp_path: Path) ->
         report.tab.evaluate(refused("new Image().src = 'https://example.com/i.png'"), "")
         report.tab.wait_for_timeout(100)
         assert report.tab.evaluate("window.x") is None
-        assert sum("Content Security Policy" in trouble for trouble in report.troubles) >= 3
+        assert sum("Content Security Policy" in problem for problem in report.problems) >= 3

@@ -78,8 +78,8 @@ def test_a_target_is_chosen_by_keyboard(chromium: Any, run: Path) -> None:
         tab.wait_for_timeout(500)
         assert tab.evaluate(drawn) == [2, 2, 2]
         assert tab.locator("#predicted-measured .xtick").all_text_contents() != first
-        assert "measured" in report.by_keyboard("predicted-measured")
-        assert report.troubles == []
+        assert "measured" in report.read_by_keyboard("predicted-measured")
+        assert report.problems == []
 
 
 @pytest.mark.timing

@@ -52,7 +52,7 @@ def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbe
         assert tab.evaluate(f"{series}.map(one => one.name)") == ["CuPPM"]
         points = tab.evaluate(count)
         assert f"RMSE {table.loc['CuPPM', 'RMSE']:.4g} ppm" in tab.text_content("[data-detail-of=predicted]")
-        assert "DD" in report.by_keyboard("predicted")
+        assert "DD" in report.read_by_keyboard("predicted")
         tab.locator("[data-chooses=predicted]").focus()
         tab.keyboard.press("ArrowDown")
         tab.locator("[data-groups=predicted]").focus()
@@ -70,7 +70,7 @@ def test_targets_are_chosen_and_points_are_coloured_by_hole(chromium: Any, numbe
         tab.keyboard.press("ArrowUp")
         tab.wait_for_timeout(500)
         assert tab.evaluate(f"{series}.map(one => one.name)") == ["AuPPM"]
-        assert report.troubles == []
+        assert report.problems == []
 
 
 @pytest.mark.timing

@@ -1,4 +1,4 @@
-"""The files that are uploaded, and those that the Unearthed CLI reads."""
+"""The files that are uploaded, and the files that the Unearthed CLI reads."""
 
 import ast
 import json
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from support.checkout import ROOT, SCRIPTS, UPLOADED, run
 
-# These files are removed by the client from the source distribution's top level before it packs the rest.
-DROPPED = {"PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"}
+# The client removes these files from the top level of the source distribution before it packs the rest.
+DROPPED_FILES = {"PKG-INFO", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"}
 
 
 def test_the_archive_contains_what_the_pipeline_needs_and_nothing_else(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_the_archive_contains_what_the_pipeline_needs_and_nothing_else(tmp_path:
     with tarfile.open(archive) as tar:
         names = {member.name.partition("/")[2] for member in tar.getmembers() if member.isfile()}
     names = {name for name in names if ".egg-info/" not in name}
-    assert names - DROPPED == {*UPLOADED, "requirements.txt"}
+    assert names - DROPPED_FILES == {*UPLOADED, "requirements.txt"}
 
 
 def test_setup_py_is_python_3_8_and_imports_setuptools_alone() -> None:
@@ -54,7 +54,7 @@ def test_the_docker_image_has_no_entrypoint_and_names_the_model_folder() -> None
     assert "ARG BASE_IMAGE=" in text
 
 
-def test_the_scripts_import_nothing_of_recore_and_preprocess_and_score_nothing_of_the_others() -> None:
+def test_no_script_imports_recore_and_preprocess_and_score_import_no_other_script() -> None:
     modules = {name.removesuffix(".py").replace("/", ".") for name in SCRIPTS}
     allowed = {"preprocess.py": set(), "score.py": set()}
     for script in SCRIPTS:

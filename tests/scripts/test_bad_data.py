@@ -22,7 +22,7 @@ import train
 from challenge.files import DataError
 
 
-def changed(data: pd.DataFrame, row: int, column: str, value: object) -> pd.DataFrame:
+def with_cell(data: pd.DataFrame, row: int, column: str, value: object) -> pd.DataFrame:
     copy = data.astype({column: object})
     copy.loc[row, column] = value
     return copy
@@ -35,11 +35,11 @@ def channels(data: pd.DataFrame) -> list[str]:
 # Each message gives the location and the reason; pyarrow adds the row between the two if it uses only one thread.
 EMPTY = ("index 17, channel {}:", "empty or not finite")
 CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], tuple[str, ...]]] = {
-    "text in a channel": (lambda d, c: changed(d, 17, c, "abc"), ("column '{}':", "not a number: 'abc'")),
-    "empty cell in a channel": (lambda d, c: changed(d, 17, c, None), EMPTY),
-    "nan in a channel": (lambda d, c: changed(d, 17, c, "nan"), EMPTY),
-    "infinity in a channel": (lambda d, c: changed(d, 17, c, np.inf), EMPTY),
-    "huge number in a channel": (lambda d, c: changed(d, 17, c, "1e999"), EMPTY),
+    "text in a channel": (lambda d, c: with_cell(d, 17, c, "abc"), ("column '{}':", "not a number: 'abc'")),
+    "empty cell in a channel": (lambda d, c: with_cell(d, 17, c, None), EMPTY),
+    "nan in a channel": (lambda d, c: with_cell(d, 17, c, "nan"), EMPTY),
+    "infinity in a channel": (lambda d, c: with_cell(d, 17, c, np.inf), EMPTY),
+    "huge number in a channel": (lambda d, c: with_cell(d, 17, c, "1e999"), EMPTY),
     "an unknown column": (lambda d, c: d.assign(Colour="red"), ("column 'Colour'", "neither an ID, a target")),
     "one wavenumber twice": (lambda d, c: d.assign(**{c + "0": 1.0}), ("of different wavenumbers",)),
     "few channels": (lambda d, c: d[["SiteID", c, "CuPPM"]], (f"1 channels; {preprocess.BIN} or more",)),
@@ -54,7 +54,9 @@ CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], tuple[str,
 
 @pytest.mark.parametrize("name", CHANGES)
 @pytest.mark.parametrize("script", ["preprocess.py", "train.py"])
-def test_a_file_with(name: str, script: str, public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
+def test_a_file_with_invalid_data_is_refused(
+    name: str, script: str, public: pd.DataFrame, tmp_path: Path, script_error_here
+) -> None:
     channel = public.columns[40]
     change, parts = CHANGES[name]
     source = write_csv(tmp_path / "in/public.csv.gz", change(public.iloc[:40].copy(), channel))
@@ -63,25 +65,25 @@ def test_a_file_with(name: str, script: str, public: pd.DataFrame, tmp_path: Pat
         "preprocess.py": ("--input", source, "--output", output),
         "train.py": ("--data_dir", source.parent, "--model_dir", output.parent),
     }[script]
-    message = refused_here(ROOT / script, *arguments, output=output)
+    message = script_error_here(ROOT / script, *arguments, output=output)
     assert message.startswith(f"{script}: ")
     for part in parts:
         assert part.format(channel) in message
 
 
-def test_an_all_zero_spectrum(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
+def test_an_all_zero_spectrum_is_refused(public: pd.DataFrame, tmp_path: Path, script_error_here) -> None:
     flat = public.iloc[:20].copy()
     flat.loc[flat.index[9], channels(flat)] = 0.0
     source = write_csv(tmp_path / "in/public.csv.gz", flat)
-    message = refused_here(
+    message = script_error_here(
         ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
     )
     assert f"index {flat.index[9]}: no finite bins; is the spectrum zero or flat?" in message
 
 
-def test_a_repeated_column(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
+def test_a_repeated_column_is_refused(public: pd.DataFrame, tmp_path: Path, script_error_here) -> None:
     source = write_csv(tmp_path / "in/public.csv.gz", public[[*public.columns, public.columns[40]]])
-    message = refused_here(
+    message = script_error_here(
         ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv", output=tmp_path / "o.csv"
     )
     assert f"the column '{public.columns[40]}' appears more than once" in message
@@ -97,26 +99,28 @@ def test_a_repeated_column(public: pd.DataFrame, tmp_path: Path, refused_here) -
         (gzip.compress(b",4000.0,3998.0\n0,1.0\n", mtime=0), "Expected 3 columns, got 2"),
     ],
 )
-def test_a_file_that_is_not_gzipped_csv(content: bytes, reason: str, tmp_path: Path, refused_here) -> None:
+def test_a_file_that_is_not_gzipped_csv_is_refused(
+    content: bytes, reason: str, tmp_path: Path, script_error_here
+) -> None:
     source = tmp_path / "public.csv.gz"
     source.write_bytes(content)
     for arguments in (("preprocess.py", "--input", source), ("train.py", "--data_dir", tmp_path)):
-        assert reason in refused_here(ROOT / arguments[0], *arguments[1:], "--output", "o", "--model_dir", "o")
+        assert reason in script_error_here(ROOT / arguments[0], *arguments[1:], "--output", "o", "--model_dir", "o")
 
 
 @examples(10)
 @given(share=st.floats(0.01, 0.99))
-def test_a_truncated_gzip(share: float, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    whole = (sample / "private/private.csv.gz").read_bytes()
+def test_a_truncated_gzip_file_is_refused(share: float, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    content = (sample / "private/private.csv.gz").read_bytes()
     path = tmp_path_factory.mktemp("cut") / "private.csv.gz"
-    path.write_bytes(whole[: int(share * len(whole))])
+    path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(preprocess.DataError, match=r"private\.csv\.gz: .*[Tt]runcated"):
         preprocess.preprocess(path)
 
 
 @examples(50)
 @given(text=st.text(st.sampled_from(',"\n\r;.x0159e-+\0é') | st.characters(codec="utf-8"), max_size=80))
-def test_any_text_is_data_or_a_data_error(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_any_text_is_read_or_raises_a_data_error(text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     header = "".join(f",{4000 - number}" for number in range(preprocess.BIN))
     for content in (text, f"{header}\n{text}"):
         path = write_gz(tmp_path_factory.getbasetemp() / "any.csv.gz", content)
@@ -135,7 +139,7 @@ def model(project: Path) -> object:
 
 @examples(50)
 @given(body=st.binary(max_size=80) | st.text(max_size=80))
-def test_a_request_of_any_text_is_a_data_error_with_a_reason(body: bytes | str, model: object) -> None:
+def test_a_request_of_any_text_raises_a_data_error_with_a_reason(body: bytes | str, model: object) -> None:
     """No text of this length contains the model's bins."""
     with pytest.raises(DataError, match=r"\w"):
         train.predict_fn(train.input_fn(body, "text/csv"), model)
@@ -146,11 +150,11 @@ CELLS = st.floats(0, 1) | st.integers(0, 9) | st.sampled_from(["", "nan", "inf",
 
 @examples(50)
 @given(rows=st.lists(st.tuples(st.integers(0, 59), CELLS), min_size=1, max_size=4))
-def test_any_cells_are_predicted_or_a_data_error(rows: list[tuple[int, object]], model: object) -> None:
-    """Each row has one cell from the examples; all other cells are numbers."""
+def test_any_cells_are_predicted_or_raise_a_data_error(rows: list[tuple[int, object]], model: object) -> None:
+    """One cell of each row is an example. All other cells are numbers."""
     lines = [",".join(["7", *["0.5"] * position, str(cell), *["0.5"] * (59 - position)]) for position, cell in rows]
-    finite = all(not isinstance(cell, str) for _, cell in rows)
-    if finite:
+    is_finite = all(not isinstance(cell, str) for _, cell in rows)
+    if is_finite:
         predicted = train.predict_fn(train.input_fn("\n".join(lines), "text/csv"), model)
         assert predicted.shape == (len(rows), len(preprocess.TARGETS))
         assert (predicted >= 0).all()
@@ -159,16 +163,16 @@ def test_any_cells_are_predicted_or_a_data_error(rows: list[tuple[int, object]],
             train.predict_fn(train.input_fn("\n".join(lines), "text/csv"), model)
 
 
-def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
+def test_a_missing_file_and_missing_assays_are_refused(public: pd.DataFrame, tmp_path: Path, script_error_here) -> None:
     arguments = ("--data_dir", tmp_path, "--model_dir", tmp_path / "model")
-    assert "public.csv.gz" in refused_here(ROOT / "train.py", *arguments)
-    assert "public.csv.gz" in refused_here(
+    assert "public.csv.gz" in script_error_here(ROOT / "train.py", *arguments)
+    assert "public.csv.gz" in script_error_here(
         ROOT / "preprocess.py", "--input", tmp_path / "public.csv.gz", "--output", "o"
     )
     targets = list(preprocess.TARGETS)
     for data in (public.drop(columns=targets), public.assign(**dict.fromkeys(targets))):
         write_csv(tmp_path / "public.csv.gz", data)
-        assert "not one assay to learn from" in refused_here(ROOT / "train.py", *arguments)
+        assert "not one assay to learn from" in script_error_here(ROOT / "train.py", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -179,41 +183,43 @@ def test_no_file_and_no_assays(public: pd.DataFrame, tmp_path: Path, refused_her
         ("<0.5", "not a number: '<0.5'"),
     ],
 )
-def test_an_assay_that_is_not_a_number(
-    value: str, reason: str, public: pd.DataFrame, tmp_path: Path, refused_here
+def test_an_assay_that_is_not_a_number_is_refused(
+    value: str, reason: str, public: pd.DataFrame, tmp_path: Path, script_error_here
 ) -> None:
-    write_csv(tmp_path / "public.csv.gz", changed(public, 17, "CuPPM", value))
-    message = refused_here(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
+    write_csv(tmp_path / "public.csv.gz", with_cell(public, 17, "CuPPM", value))
+    message = script_error_here(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
     assert "column 'CuPPM': " in message
     assert reason in message
 
 
-def test_no_drill_holes(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
+def test_missing_drill_holes_are_refused(public: pd.DataFrame, tmp_path: Path, script_error_here) -> None:
     write_csv(tmp_path / "public.csv.gz", public.drop(columns="SiteID"))
-    assert "'SiteID'" in refused_here(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
+    assert "'SiteID'" in script_error_here(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage", b"\x80\x04\x95", b"cnowhere\nnothing\n."])
 def test_a_model_that_does_not_load_is_reported(
-    content: bytes | None, sample: Path, tmp_path: Path, refused_here
+    content: bytes | None, sample: Path, tmp_path: Path, script_error_here
 ) -> None:
     if content is not None:
         (tmp_path / "model.pkl").write_bytes(content)
     arguments = ("--input", sample / "private/private.csv.gz", "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
-    message = refused_here(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
+    message = script_error_here(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
     assert "no model loads from" in message
     assert "run train.py first" in message
 
 
 @pytest.mark.parametrize("position", [0, 1, 3, 6, 7, 40, 413, 416, 419])
-def test_a_missing_channel_anywhere(
-    position: int, project: Path, public: pd.DataFrame, tmp_path: Path, refused_here
+def test_a_missing_channel_is_refused(
+    position: int, project: Path, public: pd.DataFrame, tmp_path: Path, script_error_here
 ) -> None:
     names = channels(public)
     position = min(position, len(names) // preprocess.BIN * preprocess.BIN - 1)  # later channels are in no bin
     source = write_csv(tmp_path / "in.csv.gz", public.drop(columns=names[position]).iloc[:5])
     arguments = ("--input", source, "--model_dir", project / "model", "--output", tmp_path / "o.csv")
-    assert "has the file other channels?" in refused_here(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
+    assert "has the file other channels?" in script_error_here(
+        ROOT / "predict.py", *arguments, output=tmp_path / "o.csv"
+    )
 
 
 def test_a_missing_channel_that_no_bin_uses_changes_nothing(
@@ -231,25 +237,25 @@ def test_a_missing_channel_that_no_bin_uses_changes_nothing(
 
 
 @pytest.mark.parametrize("name", ["3997.4", "CuPPM", "SiteID"])
-def test_a_file_without_an_index(name: str, public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
+def test_a_file_without_an_index_is_refused(name: str, public: pd.DataFrame, tmp_path: Path, script_error_here) -> None:
     source = write_csv(tmp_path / "in.csv.gz", public.rename_axis(name))
-    message = refused_here(ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv")
+    message = script_error_here(ROOT / "preprocess.py", "--input", source, "--output", tmp_path / "o.csv")
     assert "the first column must be the index" in message or "more than once" in message
 
 
-def test_the_output_never_replaces_the_input(project: Path, sample: Path, tmp_path: Path, refused_here) -> None:
+def test_the_output_never_replaces_the_input(project: Path, sample: Path, tmp_path: Path, script_error_here) -> None:
     source = tmp_path / "private.csv.gz"
     source.write_bytes((sample / "private/private.csv.gz").read_bytes())
     arguments = ("--input", source, "--output", tmp_path / "." / source.name)
     for script in (("preprocess.py",), ("predict.py", "--model_dir", project / "model")):
-        assert "the output would replace the input" in refused_here(ROOT / script[0], *script[1:], *arguments)
+        assert "the output would replace the input" in script_error_here(ROOT / script[0], *script[1:], *arguments)
         assert source.read_bytes() == (sample / "private/private.csv.gz").read_bytes()
 
 
-def test_a_drill_hole_that_is_not_utf_8(public: pd.DataFrame, tmp_path: Path, refused_here) -> None:
+def test_a_drill_hole_that_is_not_utf_8_is_refused(public: pd.DataFrame, tmp_path: Path, script_error_here) -> None:
     text = public.assign(SiteID="Schächt").to_csv().encode("latin-1")
     write_gz(tmp_path / "public.csv.gz", text)
-    message = refused_here(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
+    message = script_error_here(ROOT / "train.py", "--data_dir", tmp_path, "--model_dir", tmp_path / "model")
     assert "column 'SiteID'" in message
 
 
@@ -260,33 +266,33 @@ def test_a_single_row_is_predicted(project: Path, public: pd.DataFrame, tmp_path
     assert (tmp_path / "o.csv").read_text().count(",") == 48
 
 
-def test_an_error_after_the_first_batch_leaves_no_output(tmp_path: Path, refused_here) -> None:
+def test_an_error_after_the_first_batch_leaves_no_output(tmp_path: Path, script_error_here) -> None:
     header = ",".join(["", "SiteID", *(f"{4000 - 2 * channel}.0" for channel in range(424))])
     row = "7,DD001," + ",".join(["0.123456"] * 424) + "\n"
     source = write_gz(tmp_path / "long.csv.gz", f"{header}\n{row * 2500}{row.replace('0.123456', 'abc', 1)}")
     output = tmp_path / "out.csv"
-    assert "not a number: 'abc'" in refused_here(
+    assert "not a number: 'abc'" in script_error_here(
         ROOT / "preprocess.py", "--input", source, "--output", output, output=output
     )
 
 
 @pytest.mark.parametrize("script", ["preprocess.py", "train.py", "predict.py"])
 def test_a_process_ends_with_one_line_and_without_output(
-    script: str, project: Path, public: pd.DataFrame, tmp_path: Path, refused
+    script: str, project: Path, public: pd.DataFrame, tmp_path: Path, script_error
 ) -> None:
     channel, output = public.columns[40], tmp_path / "out" / ("model.pkl" if script == "train.py" else "public.csv")
-    source = write_csv(tmp_path / "in/public.csv.gz", changed(public.iloc[:20], 17, channel, "abc"))
+    source = write_csv(tmp_path / "in/public.csv.gz", with_cell(public.iloc[:20], 17, channel, "abc"))
     arguments = {
         "preprocess.py": ("--input", source, "--output", output),
         "train.py": ("--data_dir", source.parent, "--model_dir", output.parent),
         "predict.py": ("--input", source, "--output", output, "--model_dir", project / "model"),
     }[script]
-    message = refused(ROOT / script, *arguments, output=output)
+    message = script_error(ROOT / script, *arguments, output=output)
     assert message.startswith(f"{script}: {source}: column '{channel}': ")
     assert "not a number: 'abc'" in message
 
 
-def test_a_process_without_a_model_ends_with_one_line(sample: Path, tmp_path: Path, refused) -> None:
+def test_a_process_without_a_model_ends_with_one_line(sample: Path, tmp_path: Path, script_error) -> None:
     arguments = ("--input", sample / "private/private.csv.gz", "--model_dir", tmp_path, "--output", tmp_path / "o.csv")
-    message = refused(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
+    message = script_error(ROOT / "predict.py", *arguments, output=tmp_path / "o.csv")
     assert message.startswith(f"predict.py: no model loads from {tmp_path}, run train.py first")

@@ -1,4 +1,4 @@
-"""The scripts' default folders: those that the Unearthed CLI mounts, or this repository's."""
+"""The scripts' default folders: the folders that the Unearthed CLI mounts, or those of this repository."""
 
 import os
 import shutil
@@ -44,15 +44,15 @@ STEPS = {
 
 
 def run_in_container(project: Path, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a project's script without arguments where /opt/ml contains only what the client mounts for that script."""
+    """Run a project's script without arguments, with only the folders in /opt/ml that the client mounts for it."""
     mounts, variables = STEPS[script]
     command = ["bwrap", "--dev-bind", "/", "/", "--tmpfs", "/opt/ml", "--bind", str(project), "/opt/ml/code"]
-    for host, inside in mounts.items():
+    for host, container_folder in mounts.items():
         (project / host).mkdir(parents=True, exist_ok=True)
-        command += ["--bind", str(project / host), inside]
+        command += ["--bind", str(project / host), container_folder]
     command += ["--chdir", "/opt/ml/code", sys.executable, "-B", script]
-    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
-    return subprocess.run(command, env=kept | variables, capture_output=True, text=True, timeout=120)
+    inherited = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    return subprocess.run(command, env=inherited | variables, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,9 @@ def bubblewrap() -> None:
 
 
 @pytest.mark.machine
-def test_in_the_container(bubblewrap: None, project: Path, sample: Path, tmp_path: Path) -> None:
+def test_the_default_folders_in_the_container_give_the_same_results(
+    bubblewrap: None, project: Path, sample: Path, tmp_path: Path
+) -> None:
     folder = copy_scripts(tmp_path / "project")
     shutil.copytree(sample / "public", folder / "data/public")
     for script in STEPS:
@@ -76,10 +78,8 @@ def test_in_the_container(bubblewrap: None, project: Path, sample: Path, tmp_pat
         pd.read_csv(base / "data/predictions/public.csv.out", header=None) for base in (project, folder)
     )
     np.testing.assert_allclose(container_predictions, local_predictions, rtol=1e-9)
-    local_predictions, container_predictions = (
-        float((base / "data/scores/public.txt").read_text()) for base in (project, folder)
-    )
-    assert container_predictions == pytest.approx(local_predictions)
+    local_score, container_score = (float((base / "data/scores/public.txt").read_text()) for base in (project, folder))
+    assert container_score == pytest.approx(local_score)
 
 
 def test_both_files_choose_the_same_default_folder() -> None:

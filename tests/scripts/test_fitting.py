@@ -29,7 +29,7 @@ def linear(inputs, targets, holes):
 
 def test_hyperparameters_are_the_parameters_after_the_data() -> None:
     def fit(x, y, sites, depth: int = 3, *, rate=0.5, **others):
-        """Fit a model. The data may have any names, as here; **others receives nothing."""
+        """Fit a model. The data may have any names, as here. **others receives nothing."""
 
     assert hyperparameters(fit) == {"depth": 3, "rate": 0.5}
 
@@ -44,9 +44,9 @@ def test_hyperparameters_without_a_default_or_a_place_for_the_data_are_refused()
     def alpha_for_holes(inputs, targets, alpha=1.0): ...
     def optional_holes(inputs, targets, holes=None, alpha=1.0): ...
 
-    for wrong in (without_holes, alpha_for_holes):
+    for invalid_fit in (without_holes, alpha_for_holes):
         with pytest.raises(FitError, match="inputs, targets and holes"):
-            hyperparameters(wrong)
+            hyperparameters(invalid_fit)
     assert hyperparameters(optional_holes) == {"alpha": 1.0}
 
 
@@ -56,8 +56,8 @@ def test_arguments_have_the_name_and_the_type_of_the_default() -> None:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     add_arguments(parser, fit)
     assert vars(parser.parse_args([])) == {"depth": 3, "rate": 0.5, "kernel": "rbf", "warm": False}
-    chosen = parser.parse_args("--depth 4 --rate 1e-3 --kernel linear --warm true".split())
-    assert vars(chosen) == {"depth": 4, "rate": 0.001, "kernel": "linear", "warm": True}
+    arguments = parser.parse_args("--depth 4 --rate 1e-3 --kernel linear --warm true".split())
+    assert vars(arguments) == {"depth": 4, "rate": 0.001, "kernel": "linear", "warm": True}
     assert parser.parse_args(["--warm", "False"]).warm is False
 
 
@@ -86,15 +86,15 @@ def test_fit_returns_a_model_or_a_model_and_held_out_predictions(data) -> None:
     model, held_out = fit_model(linear, *data, {})
     assert isinstance(model, LinearRegression)
     assert held_out is None
-    array = np.ones(targets.shape)
-    model, held_out = fit_model(lambda *some: (linear(*some), array), *data, {})
+    expected = np.ones(targets.shape)
+    model, held_out = fit_model(lambda *arguments: (linear(*arguments), expected), *data, {})
     assert isinstance(model, LinearRegression)
-    np.testing.assert_array_equal(held_out, array)
-    assert fit_model(lambda *some: (linear(*some), None), *data, {})[1] is None
+    np.testing.assert_array_equal(held_out, expected)
+    assert fit_model(lambda *arguments: (linear(*arguments), None), *data, {})[1] is None
 
 
 @pytest.mark.parametrize(
-    ("returned", "reason"),
+    ("make_result", "reason"),
     [
         (lambda model: None, "it returned NoneType"),
         (lambda model: (model, None, None), "it returned tuple"),
@@ -104,13 +104,13 @@ def test_fit_returns_a_model_or_a_model_and_held_out_predictions(data) -> None:
         (lambda model: DummyRegressor().fit([[0]], [0.0]), r"model.predict\(\) gives the shape \(30,\)"),
     ],
 )
-def test_other_results_of_fit_are_refused(data, returned, reason: str) -> None:
+def test_other_results_of_fit_are_refused(data, make_result, reason: str) -> None:
     with pytest.raises((FitError, TypeError), match=reason):
-        fit_model(lambda *some: returned(linear(*some)), *data, {})
+        fit_model(lambda *arguments: make_result(linear(*arguments)), *data, {})
 
 
-class Spoiled(LinearRegression):
-    """A model that passes good predictions through `convert`."""
+class ConvertedRegression(LinearRegression):
+    """A linear regression whose predictions are passed through `convert`."""
 
     def __init__(self, convert):
         super().__init__()
@@ -123,23 +123,25 @@ class Spoiled(LinearRegression):
 def test_predictions_that_can_be_converted_to_arrays_are_accepted(data) -> None:
     for convert in (pd.DataFrame, lambda predicted: predicted.tolist()):
         held_out = hold_out(
-            lambda x, y, holes, convert=convert: Spoiled(convert).fit(x, y), *data, {}, folds=3, seconds=1.0
+            lambda x, y, holes, convert=convert: ConvertedRegression(convert).fit(x, y), *data, {}, folds=3, seconds=1.0
         )
         np.testing.assert_allclose(held_out, hold_out(linear, *data, {}, folds=3, seconds=1.0))
     with pytest.raises(FitError, match=r"model.predict\(\) gives generator"):
-        fit_model(lambda x, y, holes: Spoiled(lambda predicted: (row for row in predicted)).fit(x, y), *data, {})
+        fit_model(
+            lambda x, y, holes: ConvertedRegression(lambda predicted: (row for row in predicted)).fit(x, y), *data, {}
+        )
 
 
 def test_a_measured_target_must_be_predicted(data) -> None:
-    def missing(predicted):
+    def remove_one(predicted):
         predicted[4, 7] = np.nan
         return predicted
 
     with pytest.raises(FitError, match="predicts nan for CuPPM, which was measured"):
-        fit_model(lambda x, y, holes: Spoiled(missing).fit(x, y), *data, {})
+        fit_model(lambda x, y, holes: ConvertedRegression(remove_one).fit(x, y), *data, {})
     inputs, targets, holes = data
-    never_measured = targets.assign(CuPPM=np.nan)
-    fit_model(lambda x, y, holes: Spoiled(missing).fit(x, y.fillna(0.0)), inputs, never_measured, holes, {})
+    unmeasured = targets.assign(CuPPM=np.nan)
+    fit_model(lambda x, y, holes: ConvertedRegression(remove_one).fit(x, y.fillna(0.0)), inputs, unmeasured, holes, {})
 
 
 def test_an_estimator_that_does_not_support_gaps_gets_a_hint(data) -> None:
@@ -161,8 +163,8 @@ def test_each_row_is_predicted_by_a_model_that_was_not_trained_on_its_hole(data)
     held_out = hold_out(fit, *data, {"shift": 2.0}, folds=3, seconds=1.0)
     assert sorted(map(len, calls)) == [4, 4, 4]
     for hole in "abcdef":
-        [others] = [rest for rest in calls if hole not in rest]
-        expected = targets[np.isin(holes, list(others))].mean() + 2.0
+        [other_holes] = [training_holes for training_holes in calls if hole not in training_holes]
+        expected = targets[np.isin(holes, list(other_holes))].mean() + 2.0
         np.testing.assert_allclose(held_out[holes == hole], np.tile(expected, (5, 1)))
 
 

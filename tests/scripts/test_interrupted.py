@@ -12,7 +12,7 @@ from support.checkout import ROOT, environment, environment_of_a_full_disk
 
 
 @pytest.fixture
-def endless(tmp_path: Path) -> subprocess.Popen:
+def endless_run(tmp_path: Path) -> subprocess.Popen:
     """Start preprocess.py on gigabytes of data (one gzip member repeated), with an older output in place."""
     source, output = tmp_path / "endless.csv.gz", tmp_path / "public.csv"
     output.write_text("older\n")
@@ -27,18 +27,20 @@ def endless(tmp_path: Path) -> subprocess.Popen:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_while_writing(endless: subprocess.Popen, number: signal.Signals, tmp_path: Path) -> None:
-    part, deadline = tmp_path / "public.csv.part", time.monotonic() + 60
-    while not (part.exists() and part.stat().st_size > 1_000_000):
+def test_a_signal_while_writing_keeps_the_older_output(
+    endless_run: subprocess.Popen, number: signal.Signals, tmp_path: Path
+) -> None:
+    partial_output, deadline = tmp_path / "public.csv.part", time.monotonic() + 60
+    while not (partial_output.exists() and partial_output.stat().st_size > 1_000_000):
         assert time.monotonic() < deadline
-        assert endless.poll() is None
+        assert endless_run.poll() is None
         time.sleep(0.02)
-    endless.send_signal(number)
-    assert endless.wait(timeout=30) != 0
+    endless_run.send_signal(number)
+    assert endless_run.wait(timeout=30) != 0
     assert (tmp_path / "public.csv").read_text() == "older\n"
     if number == signal.SIGINT:
-        assert endless.stderr.read() == "preprocess.py: interrupted\n"
-        assert not part.exists()
+        assert endless_run.stderr.read() == "preprocess.py: interrupted\n"
+        assert not partial_output.exists()
 
 
 def test_a_full_disk_is_reported_in_one_line(sample: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""challenge/meta_estimators.py: scikit-learn's checks, gaps, targets without any assay, limits."""
+"""challenge/meta_estimators.py: scikit-learn's checks, gaps, targets without any assay, and limits."""
 
 import pickle
 
@@ -19,7 +19,7 @@ from support.fuzzing import examples
 
 from challenge.meta_estimators import LimitedRegressor, PerTargetRegressor
 
-CHECKED = [
+ESTIMATORS = [
     PerTargetRegressor(Ridge()),
     PerTargetRegressor(HistGradientBoostingRegressor(max_iter=5)),
     LimitedRegressor(Ridge()),
@@ -30,11 +30,11 @@ GAPS = {"check_supervised_y_no_nan": "a missing assay is NaN"}
 POSITIVE = {"check_regressors_train": "the check's targets are negative, which assays are not"}
 
 
-def checked(value: object) -> str:
+def case_name(value: object) -> str:
     """Return the name of a check's case: the estimator, or the check with its arguments."""
     if isinstance(value, BaseEstimator):
         return " ".join(repr(value).split())
-    return value.func.__name__ + ",".join(f"{name}={chosen}" for name, chosen in value.keywords.items())
+    return value.func.__name__ + ",".join(f"{name}={argument}" for name, argument in value.keywords.items())
 
 
 def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
@@ -44,21 +44,21 @@ def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
 
 CHECKS = [
     case
-    for estimator in CHECKED
+    for estimator in ESTIMATORS
     for case in estimator_checks_generator(
         estimator, expected_failed_checks=expected_failures(estimator), mark="xfail", xfail_strict=True
     )
 ]
 
 
-@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=checked)
-def test_scikit_learns_checks(estimator: BaseEstimator, check) -> None:
+@pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=case_name)
+def test_scikit_learns_checks_pass(estimator: BaseEstimator, check) -> None:
     check(estimator)
 
 
 @pytest.fixture
 def data() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return inputs (40, 3) and targets (40, 3): with gaps, never measured, complete."""
+    """Return inputs (40, 3) and targets (40, 3): one with gaps, one never measured, and one complete."""
     random = np.random.default_rng(2)
     inputs = pd.DataFrame(random.normal(size=(40, 3)), columns=["a", "b", "c"])
     targets = pd.DataFrame(9 + inputs.to_numpy() @ random.normal(size=(3, 3)), columns=["gaps", "never", "all"])
@@ -72,8 +72,8 @@ def test_each_target_is_fitted_to_its_own_measured_rows(data) -> None:
     for column in ("gaps", "all"):
         rows = targets[column].notna()
         separate = Ridge(0.1).fit(inputs[rows], targets[column][rows])
-        measured_rows = predicted[:, targets.columns.get_loc(column)]
-        np.testing.assert_allclose(measured_rows, separate.predict(inputs), rtol=1e-12)
+        column_predictions = predicted[:, targets.columns.get_loc(column)]
+        np.testing.assert_allclose(column_predictions, separate.predict(inputs), rtol=1e-12)
     assert np.isnan(predicted[:, 1]).all()
 
 
@@ -130,7 +130,7 @@ def test_a_grid_search_over_drill_holes_works_outside_and_inside(data) -> None:
     holes = np.repeat(list("abcd"), 10)
     grid = {"alpha": [0.1, 1e6]}
     inside = PerTargetRegressor(GridSearchCV(Ridge(), grid, cv=GroupKFold(3))).fit(inputs, targets, groups=holes)
-    assert [each and each.best_params_["alpha"] for each in inside.regressors_] == [0.1, None, 0.1]
+    assert [search and search.best_params_["alpha"] for search in inside.regressors_] == [0.1, None, 0.1]
     outside = GridSearchCV(PerTargetRegressor(Ridge()), {"regressor__alpha": [0.1, 1e6]}, cv=GroupKFold(3))
     assert outside.fit(inputs, targets, groups=holes).best_params_ == {"regressor__alpha": 0.1}
 
@@ -141,7 +141,7 @@ def test_a_grid_search_over_drill_holes_works_outside_and_inside(data) -> None:
     beyond=st.floats(0, 2),
 )
 def test_predictions_stay_within_the_limits(assays: np.ndarray, beyond: float) -> None:
-    class Anything(RegressorMixin, BaseEstimator):
+    class ExtremeRegressor(RegressorMixin, BaseEstimator):
         """A regressor that predicts far beyond all assays."""
 
         def fit(self, X, Y):
@@ -150,7 +150,7 @@ def test_predictions_stay_within_the_limits(assays: np.ndarray, beyond: float) -
         def predict(self, X):
             return np.tile([[-1e9], [1e9]], (1, 2))
 
-    model = LimitedRegressor(Anything(), beyond=beyond).fit(np.zeros((6, 1)), assays)
+    model = LimitedRegressor(ExtremeRegressor(), beyond=beyond).fit(np.zeros((6, 1)), assays)
     for column, (low, high) in enumerate(model.predict(np.zeros((2, 1))).T):
         measured_rows = assays[:, column][~np.isnan(assays[:, column])]
         if not len(measured_rows):

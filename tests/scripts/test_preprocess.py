@@ -1,4 +1,4 @@
-"""preprocess.py and its inputs, row by row."""
+"""preprocess.py, and the inputs that it makes from each row."""
 
 import csv
 import subprocess
@@ -29,7 +29,7 @@ def lines_of(data: pd.DataFrame, folder: Path, name: str) -> list[str]:
     return output.read_text().splitlines()
 
 
-def test_inputs_are_bins_alone_and_targets_the_49_in_order(sample: Path, public: pd.DataFrame) -> None:
+def test_inputs_are_only_bins_and_targets_are_the_49_in_order(sample: Path, public: pd.DataFrame) -> None:
     inputs, targets = preprocess.preprocess(sample / "public/public.csv.gz")
     assert inputs.shape == (len(public), 424 // preprocess.BIN)
     assert all(name.startswith("bin_") for name in inputs.columns)
@@ -75,8 +75,8 @@ def test_bins_of_a_row_do_not_depend_on_other_rows(spectra: np.ndarray, row: int
     spectra, wavenumbers = spectra / 1e6, np.linspace(4000, 600, len(spectra))
     row %= spectra.shape[1]
     _, single_bins = preprocess.to_bins(np.ascontiguousarray(spectra[:, [row]]), wavenumbers)
-    names, together = preprocess.to_bins(spectra, wavenumbers)
-    np.testing.assert_array_equal(together[:, row], single_bins[:, 0])
+    names, all_bins = preprocess.to_bins(spectra, wavenumbers)
+    np.testing.assert_array_equal(all_bins[:, row], single_bins[:, 0])
     assert len(single_bins) == len(names) == len(spectra) // preprocess.BIN
 
 
@@ -94,17 +94,17 @@ def test_any_rows_in_any_order_and_any_columns_give_the_same_bytes(
     folder, random = tmp_path_factory.mktemp("subset"), np.random.default_rng(seed)
     rows = random.permutation(len(public))[: random.integers(1, 60)]
     columns = random.permutation(public.shape[1])
-    part = lines_of(public.iloc[rows, columns], folder, "part")
-    assert part[0] == all_lines[0]
-    assert part[1:] == [all_lines[1 + row] for row in rows]
+    subset_lines = lines_of(public.iloc[rows, columns], folder, "part")
+    assert subset_lines[0] == all_lines[0]
+    assert subset_lines[1:] == [all_lines[1 + row] for row in rows]
 
 
-def test_file_and_memory_hold_the_same_numbers(project: Path) -> None:
+def test_the_file_contains_the_same_numbers_as_the_inputs_in_memory(project: Path) -> None:
     inputs, _ = preprocess.preprocess(project / "data/public/public.csv.gz")
     file = pd.read_csv(project / "data/preprocess/public.csv", index_col=0, float_precision="round_trip")
     pd.testing.assert_frame_equal(file, inputs, check_exact=True, check_names=False)
-    by_default = pd.read_csv(project / "data/preprocess/public.csv", index_col=0)
-    pd.testing.assert_frame_equal(by_default, inputs, check_exact=True, check_names=False)
+    read_by_default = pd.read_csv(project / "data/preprocess/public.csv", index_col=0)
+    pd.testing.assert_frame_equal(read_by_default, inputs, check_exact=True, check_names=False)
 
 
 def test_column_names_are_not_numbers(project: Path) -> None:
@@ -125,11 +125,11 @@ def test_an_index_of_text_is_kept(public: pd.DataFrame, tmp_path: Path) -> None:
 def test_an_index_becomes_numbers_only_if_its_text_stays_the_same() -> None:
     for labels, kind in ((["3", "-4"], "int64"), (["0007", "8"], "object"), (["9" * 30, "8"], "object")):
         index = pd.Index(labels)
-        assert str(as_read(index).dtype) == kind
-        assert list(as_read(index).astype(str)) == labels
+        assert str(read_index(index).dtype) == kind
+        assert list(read_index(index).astype(str)) == labels
 
 
-def as_read(index: pd.Index) -> pd.Index:
+def read_index(index: pd.Index) -> pd.Index:
     """Return an index as preprocess() returns it."""
     columns = {"": index, **{f"{4000 - number}": 1.0 for number in range(preprocess.BIN)}}
     with tempfile.TemporaryDirectory() as folder:
@@ -140,12 +140,12 @@ def as_read(index: pd.Index) -> pd.Index:
 
 def test_targets_in_private_data_change_nothing(public: pd.DataFrame, tmp_path: Path) -> None:
     subset = public.iloc[:20]
-    without, other = subset.drop(columns=list(score.TARGETS)), subset.assign(CuPPM="assayed twice")
-    expected = lines_of(without, tmp_path, "without")
-    assert lines_of(subset, tmp_path, "with") == lines_of(other, tmp_path, "spoilt") == expected
+    private, changed = subset.drop(columns=list(score.TARGETS)), subset.assign(CuPPM="assayed twice")
+    expected = lines_of(private, tmp_path, "without")
+    assert lines_of(subset, tmp_path, "with") == lines_of(changed, tmp_path, "spoilt") == expected
 
 
-def test_runs_alone_in_an_empty_folder(sample: Path, tmp_path: Path) -> None:
+def test_preprocess_py_runs_alone_in_an_empty_folder(sample: Path, tmp_path: Path) -> None:
     folder = copy_scripts(tmp_path / "job", "preprocess.py")
     output = tmp_path / "deep" / "er" / "public.csv"
     arguments = ("--input", sample / "private/private.csv.gz", "--output", output, "--epochs", 3)

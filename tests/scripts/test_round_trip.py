@@ -40,7 +40,7 @@ def lines(project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return output.read_text().splitlines(keepends=True)
 
 
-def served(model: object, body: str | bytes, content_type: str = "text/csv") -> np.ndarray:
+def request_predictions(model: object, body: str | bytes, content_type: str = "text/csv") -> np.ndarray:
     """Send a request to a server and return the parsed response: (rows, 49)."""
     text = train.output_fn(train.predict_fn(train.input_fn(body, content_type), model), "text/csv")
     return pd.read_csv(io.StringIO(text), header=None).to_numpy()
@@ -48,49 +48,58 @@ def served(model: object, body: str | bytes, content_type: str = "text/csv") -> 
 
 @pytest.mark.parametrize("content_type", ["text/csv", "text/csv; charset=utf-8", "Text/CSV;header=present"])
 @pytest.mark.parametrize("kind", [str, bytes, bytearray])
-def test_whole_file(model: object, lines: list[str], expected: np.ndarray, kind: type, content_type: str) -> None:
+def test_a_whole_file_gives_the_same_predictions(
+    model: object, lines: list[str], expected: np.ndarray, kind: type, content_type: str
+) -> None:
     text = "".join(lines)
     body = text if kind is str else kind(text.encode())
-    np.testing.assert_allclose(served(model, body, content_type), expected, rtol=TOLERANCE)
+    np.testing.assert_allclose(request_predictions(model, body, content_type), expected, rtol=TOLERANCE)
 
 
-def test_halves_without_header(model: object, lines: list[str], expected: np.ndarray) -> None:
+def test_halves_without_a_header_give_the_same_predictions(
+    model: object, lines: list[str], expected: np.ndarray
+) -> None:
     middle = len(lines) // 2
-    first, second = served(model, "".join(lines[:middle])), served(model, "".join(lines[middle:]))
+    first, second = (
+        request_predictions(model, "".join(lines[:middle])),
+        request_predictions(model, "".join(lines[middle:])),
+    )
     np.testing.assert_allclose(np.concatenate([first, second]), expected, rtol=TOLERANCE)
 
 
-def test_single_rows(model: object, lines: list[str], expected: np.ndarray) -> None:
-    rows = np.concatenate([served(model, line) for line in lines[1:]])
+def test_single_rows_give_the_same_predictions(model: object, lines: list[str], expected: np.ndarray) -> None:
+    rows = np.concatenate([request_predictions(model, line) for line in lines[1:]])
     np.testing.assert_allclose(rows, expected, rtol=TOLERANCE)
 
 
-def test_a_line_without_an_end(model: object, lines: list[str], expected: np.ndarray) -> None:
-    """The request has the form in which curl --data sends it."""
-    np.testing.assert_allclose(served(model, lines[1].strip()), expected[:1], rtol=TOLERANCE)
+def test_a_line_without_a_line_end_is_predicted(model: object, lines: list[str], expected: np.ndarray) -> None:
+    """This is the form in which curl --data sends a request."""
+    np.testing.assert_allclose(request_predictions(model, lines[1].strip()), expected[:1], rtol=TOLERANCE)
     assert train.input_fn(lines[0].strip(), "text/csv").shape == (0, len(lines[0].split(",")) - 1)
 
 
-def test_shuffled_rows(model: object, lines: list[str], expected: np.ndarray) -> None:
+def test_shuffled_rows_are_predicted_in_their_order(model: object, lines: list[str], expected: np.ndarray) -> None:
     order = np.random.default_rng(1).permutation(len(expected))
     body = lines[0] + "".join(lines[1 + row] for row in order)
-    np.testing.assert_allclose(served(model, body), expected[order], rtol=TOLERANCE)
+    np.testing.assert_allclose(request_predictions(model, body), expected[order], rtol=TOLERANCE)
 
 
-def test_columns_in_another_order(model: object, lines: list[str], expected: np.ndarray) -> None:
+def test_columns_may_be_in_another_order(model: object, lines: list[str], expected: np.ndarray) -> None:
     frame = pd.read_csv(io.StringIO("".join(lines)), dtype=str, keep_default_na=False).rename(
         columns={"Unnamed: 0": ""}
     )
     shuffled = frame.iloc[:, np.random.default_rng(2).permutation(frame.shape[1])]
-    np.testing.assert_allclose(served(model, shuffled.to_csv(index=False)), expected, rtol=TOLERANCE)
+    np.testing.assert_allclose(request_predictions(model, shuffled.to_csv(index=False)), expected, rtol=TOLERANCE)
 
 
-def test_windows_line_ends_and_byte_order_mark(model: object, lines: list[str], expected: np.ndarray) -> None:
+def test_windows_line_ends_and_a_byte_order_mark_are_accepted(
+    model: object, lines: list[str], expected: np.ndarray
+) -> None:
     body = b"\xef\xbb\xbf" + "".join(lines).replace("\n", "\r\n").encode()
-    np.testing.assert_allclose(served(model, body), expected, rtol=TOLERANCE)
+    np.testing.assert_allclose(request_predictions(model, body), expected, rtol=TOLERANCE)
 
 
-def test_predict_by_hand(project: Path, expected: np.ndarray, tmp_path: Path) -> None:
+def test_predict_py_gives_the_same_predictions(project: Path, expected: np.ndarray, tmp_path: Path) -> None:
     output = tmp_path / "private.csv.out"
     data = project / "data/private/private.csv.gz"
     arguments = ("--model_dir", project / "model", "--input", data, "--output", output)
@@ -108,13 +117,13 @@ def test_predict_writes_the_same_text_as_a_server(project: Path, model: object) 
     np.testing.assert_allclose(read, expected, rtol=TOLERANCE)  # predict.py may have used other batches
 
 
-def test_a_request_with_a_header_only_has_an_empty_answer(model: object, lines: list[str]) -> None:
+def test_a_request_with_only_a_header_has_an_empty_answer(model: object, lines: list[str]) -> None:
     prediction = train.predict_fn(train.input_fn(lines[0], "text/csv"), model)
     assert prediction.shape == (0, 49)
     assert train.output_fn(prediction, "text/csv") == ""
 
 
-def test_missing_targets_are_empty_cells() -> None:
+def test_predictions_that_are_nan_are_empty_cells() -> None:
     prediction = np.full((2, 49), 1.5)
     prediction[:, 3] = np.nan
     assert train.output_fn(prediction, "application/json").splitlines()[1].split(",")[2:5] == ["1.5", "", "1.5"]
@@ -171,7 +180,7 @@ class Request:
         self.content_type = content_type
 
 
-def test_the_inference_toolkit_serves_it(
+def test_the_inference_toolkit_serves_the_model(
     project: Path, lines: list[str], expected: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SAGEMAKER_PROGRAM", "train.py")
@@ -181,7 +190,7 @@ def test_the_inference_toolkit_serves_it(
         [answer] = transformer.transform([{"body": "".join(lines).encode()}], request)
         assert (request.status, request.content_type) == (200, "text/csv")
         np.testing.assert_allclose(pd.read_csv(io.StringIO(answer), header=None), expected, rtol=TOLERANCE)
-    refused = Request("application/json", "text/csv", project / "model")
-    [answer] = transformer.transform([{"body": b"[]"}], refused)
-    assert refused.status == 500
+    invalid_request = Request("application/json", "text/csv", project / "model")
+    [answer] = transformer.transform([{"body": b"[]"}], invalid_request)
+    assert invalid_request.status == 500
     assert "send text/csv" in answer

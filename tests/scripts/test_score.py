@@ -1,4 +1,4 @@
-"""score.py: equal to the official score to the last digit, and compared with exact arithmetic."""
+"""score.py: the result equals the official score to the last digit, and is compared with exact arithmetic."""
 
 import json
 from fractions import Fraction
@@ -26,7 +26,7 @@ def frames(seed: int, rows: int, missing: float) -> tuple[pd.DataFrame, pd.DataF
 
 
 def exact_score(actual: pd.DataFrame, predicted: pd.DataFrame) -> Fraction:
-    """Return the score computed with fractions, without rounding: sums over all targets, row by row from the last."""
+    """Return the score, computed with fractions and thus without rounding, from the last row to the first."""
     squares, sums, residuals, counts = ([Fraction(0)] * 49 for _ in range(4))
     for row in reversed(range(len(actual))):
         for column in range(49):
@@ -121,21 +121,23 @@ def test_a_target_without_predictions_scores_0_and_is_named(tmp_path: Path) -> N
     assert "not predicted, so R2 0: CuPPM\n" in result.stdout
     assert "not scored, fewer than two measured: AgPPM\n" in result.stdout
     assert "weights scored: 0.985 of 1.01" in result.stdout
-    others = [name for name in score.TARGETS if name not in ("AgPPM", "CuPPM")]
+    scored_names = [name for name in score.TARGETS if name not in ("AgPPM", "CuPPM")]
     weights = dict(zip(score.TARGETS, score.WEIGHTS, strict=True))
-    expected = sum(weights[name] * r2_score(actual[name], predicted[score.TARGETS.index(name)]) for name in others)
+    expected = sum(
+        weights[name] * r2_score(actual[name], predicted[score.TARGETS.index(name)]) for name in scored_names
+    )
     assert float((tmp_path / "score.txt").read_text()) == pytest.approx(expected, rel=1e-12)
     details = json.loads((tmp_path / "score.json").read_text())["targets"]
     assert (details["CuPPM"]["r2"], details["AgPPM"]["r2"]) == (0.0, None)
 
 
 @pytest.fixture
-def good(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
+def valid_data(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
     actual, predicted = frames(2, 6, 0)
     return write_csv(tmp_path / "in/actual.csv.gz", actual), predicted
 
 
-def cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
+def with_cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
     changed = predicted.astype(object)
     changed.iloc[3, 7] = value
     return changed
@@ -144,13 +146,13 @@ def cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda p: cell(p, None), "row 4, column 8 (CuPPM): empty"),
+        (lambda p: with_cell(p, None), "row 4, column 8 (CuPPM): empty"),
         (lambda p: p.astype(object).where(p < -1e300), "every prediction is empty"),
-        (lambda p: cell(p, "inf"), "row 4, column 8 (CuPPM): 'inf'"),
-        (lambda p: cell(p, "-inf"), "row 4, column 8 (CuPPM): '-inf'"),
-        (lambda p: cell(p, "high"), "row 4, column 8 (CuPPM): 'high'"),
-        (lambda p: cell(p, "nan"), "row 4, column 8 (CuPPM): empty"),
-        (lambda p: cell(p, 1e200), "column 8 (CuPPM): too large"),
+        (lambda p: with_cell(p, "inf"), "row 4, column 8 (CuPPM): 'inf'"),
+        (lambda p: with_cell(p, "-inf"), "row 4, column 8 (CuPPM): '-inf'"),
+        (lambda p: with_cell(p, "high"), "row 4, column 8 (CuPPM): 'high'"),
+        (lambda p: with_cell(p, "nan"), "row 4, column 8 (CuPPM): empty"),
+        (lambda p: with_cell(p, 1e200), "column 8 (CuPPM): too large"),
         (lambda p: p.assign(**{"7": True}).iloc[:, [*range(7), 49, *range(8, 49)]], "column 8 (CuPPM): 'True'"),
         (lambda p: p.iloc[:5], "5 lines of 49 columns; 6 of 49 are needed"),
         (lambda p: pd.concat([p, p]), "12 lines of 49 columns"),
@@ -158,14 +160,14 @@ def cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
         (lambda p: p.assign(more=1.0), "6 lines of 50 columns"),
     ],
 )
-def test_wrong_predictions_are_refused_by_row_and_column(
-    change, reason: str, good, refused_here, tmp_path: Path
+def test_invalid_predictions_are_refused_with_their_row_and_column(
+    change, reason: str, valid_data, script_error_here, tmp_path: Path
 ) -> None:
-    actual, predicted = good
+    actual, predicted = valid_data
     change(predicted).to_csv(tmp_path / "in/predicted.csv", header=False, index=False)
     output = tmp_path / "out.txt"
     arguments = ("--actual", actual, "--predicted", tmp_path / "in/predicted.csv", "--output", output)
-    assert reason in refused_here(ROOT / "score.py", *arguments, output=output)
+    assert reason in script_error_here(ROOT / "score.py", *arguments, output=output)
 
 
 @pytest.mark.parametrize(
@@ -177,11 +179,18 @@ def test_wrong_predictions_are_refused_by_row_and_column(
     ],
 )
 def test_invalid_tables_of_predictions_are_refused(
-    text: str | bytes, reason: str, good, refused_here, tmp_path: Path
+    text: str | bytes, reason: str, valid_data, script_error_here, tmp_path: Path
 ) -> None:
     (tmp_path / "in/predicted.csv").write_bytes(text.encode() if isinstance(text, str) else text)
-    arguments = ("--actual", good[0], "--predicted", tmp_path / "in/predicted.csv", "--output", tmp_path / "out.txt")
-    assert reason in refused_here(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
+    arguments = (
+        "--actual",
+        valid_data[0],
+        "--predicted",
+        tmp_path / "in/predicted.csv",
+        "--output",
+        tmp_path / "out.txt",
+    )
+    assert reason in script_error_here(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
 
 
 @pytest.mark.parametrize(
@@ -194,11 +203,11 @@ def test_invalid_tables_of_predictions_are_refused(
         ("", "Empty CSV file"),
     ],
 )
-def test_invalid_assays_are_refused(text: str, reason: str, good, refused_here, tmp_path: Path) -> None:
-    good[1].to_csv(tmp_path / "in/predicted.csv", header=False, index=False)
+def test_invalid_assays_are_refused(text: str, reason: str, valid_data, script_error_here, tmp_path: Path) -> None:
+    valid_data[1].to_csv(tmp_path / "in/predicted.csv", header=False, index=False)
     actual = write_gz(tmp_path / "in/wrong.csv.gz", text)
     arguments = ("--actual", actual, "--predicted", tmp_path / "in/predicted.csv", "--output", tmp_path / "out.txt")
-    assert reason in refused_here(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
+    assert reason in script_error_here(ROOT / "score.py", *arguments, output=tmp_path / "out.txt")
 
 
 def test_score_py_does_not_import_scikit_learn() -> None:
@@ -206,14 +215,16 @@ def test_score_py_does_not_import_scikit_learn() -> None:
     assert result.stdout == "False\n", result.stderr
 
 
-def test_missing_files_and_unknown_arguments(refused, tmp_path: Path) -> None:
-    """The first error is tested in a separate process, which ends as it does for other errors."""
-    assert "none.csv.gz" in refused(ROOT / "score.py", "--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o")
+def test_missing_files_and_unknown_arguments_are_refused(script_error, tmp_path: Path) -> None:
+    """The missing file is tested in a separate process, and the arguments in this one."""
+    assert "none.csv.gz" in script_error(
+        ROOT / "score.py", "--actual", tmp_path / "none.csv.gz", "--output", tmp_path / "o"
+    )
     for arguments in (("--unknown", "y"), ("--predicte", "x"), ("--output", "details.json")):
         assert run_here(ROOT / "score.py", *arguments, cwd=tmp_path).returncode == 2
 
 
-def test_runs_alone_in_an_empty_folder(project: Path, tmp_path: Path) -> None:
+def test_score_py_runs_alone_in_an_empty_folder(project: Path, tmp_path: Path) -> None:
     folder = copy_scripts(tmp_path / "job", "score.py")
     actual, predicted = project / "data/public/public.csv.gz", project / "data/predictions/public.csv.out"
     result = run("-P", folder / "score.py", "--actual", actual, "--predicted", predicted, cwd=tmp_path)

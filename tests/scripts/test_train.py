@@ -1,6 +1,6 @@
 """`python train.py`: its arguments, its output and the files that it writes.
 
-The scripts of the fixture `project` ran in separate processes; a fork, whose fit() is fast, is trained in this one.
+The scripts of the fixture `project` ran in separate processes. A fork, whose fit() is fast, is trained in this process.
 """
 
 import json
@@ -19,7 +19,7 @@ from support.scripts import modules_of, reason_of, run_here
 import score
 from train import model_fn
 
-# fit() in plain scikit-learn; the rest of train.py is the template's
+# a train.py with fit() in plain scikit-learn; the rest is the template's
 FIT = '''
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -58,7 +58,7 @@ def fork(tmp_path: Path) -> Path:
     return folder
 
 
-def trained(folder: Path, data: pd.DataFrame, *arguments: object) -> str:
+def train_fork(folder: Path, data: pd.DataFrame, *arguments: object) -> str:
     """Run `python train.py`, which writes the model to folder/model, and return its output."""
     write_csv(folder / "data/public/public.csv.gz", data)
     return run_script(folder / "train.py", *arguments)
@@ -71,12 +71,12 @@ def run_script(script: Path, *arguments: object) -> str:
     return result.stdout
 
 
-def logged(text: str) -> dict[str, float]:
+def logged_metrics(text: str) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r"validation:(\w+)=([-.0-9]+)", text)}
 
 
 def test_the_log_has_metrics_that_a_regex_reads(project: Path) -> None:
-    values = logged((project / "train.py.log").read_text())
+    values = logged_metrics((project / "train.py.log").read_text())
     assert set(values) == {*score.TARGETS, "score"}
     expected = sum(values[name] * weight for name, weight in zip(score.TARGETS, score.WEIGHTS, strict=True))
     assert values["score"] == pytest.approx(expected, abs=1e-5)
@@ -86,7 +86,7 @@ def test_held_out_predictions_are_left_beside_the_model(project: Path, public: p
     held_out = pd.read_csv(project / "model/held_out.csv", index_col=0)
     assert tuple(held_out.columns) == score.TARGETS
     assert list(held_out.index) == list(public.index)
-    values = logged((project / "train.py.log").read_text())
+    values = logged_metrics((project / "train.py.log").read_text())
     for name in score.TARGETS:
         rows = public[name].notna().to_numpy() & held_out[name].notna().to_numpy()
         assert values[name] == pytest.approx(r2_score(public[name][rows], held_out[name][rows]), abs=2e-6)
@@ -95,7 +95,7 @@ def test_held_out_predictions_are_left_beside_the_model(project: Path, public: p
 def test_a_model_without_held_out_predictions_is_fitted_again_for_each_fold(
     fork: Path, some_rows: pd.DataFrame
 ) -> None:
-    text = trained(fork, some_rows, "--folds", 4)
+    text = train_fork(fork, some_rows, "--folds", 4)
     assert text.count("fitting without fold") == 4
     held_out = pd.read_csv(fork / "model/held_out.csv", index_col=0)
     for _, rows in some_rows.groupby("SiteID"):
@@ -106,25 +106,25 @@ def test_a_model_without_held_out_predictions_is_fitted_again_for_each_fold(
 
 
 def test_folds_0_holds_nothing_out(fork: Path, some_rows: pd.DataFrame) -> None:
-    text = trained(fork, some_rows, "--folds", 0)
+    text = train_fork(fork, some_rows, "--folds", 0)
     assert "no drill hole is held out: --folds 0" in text
     assert "no validation score" in text
     assert "validation:" not in text
     assert pd.read_csv(fork / "model/held_out.csv", index_col=0).isna().all(axis=None)
-    wrong = run_here(fork / "train.py", "--folds", 1, cwd=fork)
-    assert wrong.returncode == 2
-    assert "--folds: 0, or from 2" in wrong.stderr
+    refusal = run_here(fork / "train.py", "--folds", 1, cwd=fork)
+    assert refusal.returncode == 2
+    assert "--folds: 0, or from 2" in refusal.stderr
 
 
 def test_hyperparameters_are_arguments(fork: Path, some_rows: pd.DataFrame) -> None:
-    text = trained(fork, some_rows, "--factor", 2, "--unknown", "x", "--folds", 0)
+    text = train_fork(fork, some_rows, "--factor", 2, "--unknown", "x", "--folds", 0)
     assert "; ignored arguments: --unknown x\n" in text
     run_script(fork / "predict.py")
     predicted = pd.read_csv(fork / "data/predictions/public.csv.out", header=None)
     np.testing.assert_allclose(predicted[score.TARGETS.index("CuPPM")], 2 * some_rows["CuPPM"].mean())
     assert len(predicted) == len(some_rows)
-    wrong = run_here(fork / "train.py", "--factor", "big", cwd=fork)
-    assert (wrong.returncode, "--factor" in wrong.stderr) == (2, True)
+    refusal = run_here(fork / "train.py", "--factor", "big", cwd=fork)
+    assert (refusal.returncode, "--factor" in refusal.stderr) == (2, True)
 
 
 def test_known_arguments_are_not_reported_as_ignored(project: Path) -> None:
@@ -134,7 +134,7 @@ def test_known_arguments_are_not_reported_as_ignored(project: Path) -> None:
 
 def test_a_class_of_train_py_can_be_loaded_if_the_module_is_imported(fork: Path, some_rows: pd.DataFrame) -> None:
     """If train.py is run as a script, its module is __main__, which is another module in the server."""
-    trained(fork, some_rows, "--folds", 0)
+    train_fork(fork, some_rows, "--folds", 0)
     model = (fork / "model/model.pkl").read_bytes()
     assert b"__main__" not in model
     with modules_of(fork):
@@ -164,7 +164,7 @@ def test_an_invalid_fit_is_reported_in_one_line(fork: Path, some_rows: pd.DataFr
 def test_a_changed_preprocess_py_is_noticed_until_the_model_is_trained_again(
     fork: Path, some_rows: pd.DataFrame
 ) -> None:
-    trained(fork, some_rows, "--folds", 0)
+    train_fork(fork, some_rows, "--folds", 0)
     source = (fork / "preprocess.py").read_text()
     assert "DECIMALS = " in source
     (fork / "preprocess.py").write_text("# a comment\n" + source.replace('"""Step 2:', '"""Another docstring:'))
@@ -194,10 +194,10 @@ def preprocess(data_file):
 """
 
 
-def test_a_preprocess_that_does_not_return_holes(fork: Path, some_rows: pd.DataFrame) -> None:
+def test_a_preprocess_need_not_return_holes(fork: Path, some_rows: pd.DataFrame) -> None:
     (fork / "preprocess.py").rename(fork / "preprocess_of_the_template.py")
     (fork / "preprocess.py").write_text(PANDAS)
-    text = trained(fork, some_rows, "--folds", 3)
+    text = train_fork(fork, some_rows, "--folds", 3)
     assert text.count("fitting without fold") == 3
     run_script(fork / "predict.py")
 
@@ -208,7 +208,7 @@ def test_empty_drill_holes_are_refused(fork: Path, some_rows: pd.DataFrame) -> N
 
 
 def test_never_measured_targets_and_a_single_hole_are_reported(some_rows: pd.DataFrame, fork: Path) -> None:
-    text = trained(fork, some_rows.assign(SiteID="DD001", AgPPM=np.nan))
+    text = train_fork(fork, some_rows.assign(SiteID="DD001", AgPPM=np.nan))
     assert "never measured, so not predicted: AgPPM\n" in text
     assert "rows were held out, so the validation score is optimistic" in text
     run_script(fork / "predict.py")
@@ -217,7 +217,7 @@ def test_never_measured_targets_and_a_single_hole_are_reported(some_rows: pd.Dat
 
 @pytest.mark.slow
 @pytest.mark.skipif(" " in sys.executable, reason="the toolkit cannot start an interpreter whose path has a space")
-def test_the_training_toolkit_runs_it_in_script_mode(project: Path, tmp_path: Path) -> None:
+def test_the_training_toolkit_runs_train_py_in_script_mode(project: Path, tmp_path: Path) -> None:
     code = copy_scripts(tmp_path / "code", *UPLOADED, "requirements.txt")
     base = tmp_path / "ml"
     for folder in ("input/config", "input/data", "model", "output/data", "code"):

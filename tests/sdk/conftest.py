@@ -2,8 +2,8 @@
 
 from importlib.util import find_spec
 
-from support.sdk import nothing_leaves, restartable_simulator, s3, sandbox, variables
+from support.sdk import no_outside_lookups, restartable_simulator, s3, sandbox, variables
 
-__all__ = ["nothing_leaves", "restartable_simulator", "s3", "sandbox", "variables"]  # fixtures
+__all__ = ["no_outside_lookups", "restartable_simulator", "s3", "sandbox", "variables"]  # fixtures
 
 collect_ignore_glob = [] if find_spec("sagemaker") and find_spec("sagemaker.train") else ["test_*.py"]

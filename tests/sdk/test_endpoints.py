@@ -1,4 +1,4 @@
-"""Endpoint resources and ModelBuilder: created, waited for, invoked, updated, rescaled, deleted."""
+"""Endpoint resources and ModelBuilder: endpoints are created, invoked, updated, rescaled and deleted."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ INSTANCE = "ml.m5.large"
 numbers = itertools.count()
 
 # Adds the number in its environment to each number in the request.
-ADDING = """
+ADD_SCRIPT = """
 import json, os
 
 def model_fn(model_dir):
@@ -33,13 +33,13 @@ def input_fn(body, content_type):
 def predict_fn(values, number):
     return [value + number for value in values]
 """
-# The ModelBuilder's script, which serves the model that the trainer's script writes.
-TRAINING = """
+# The trainer's script writes a model, which the ModelBuilder's script serves.
+TRAINING_SCRIPT = """
 import os, pathlib
 data = pathlib.Path(os.environ["SM_CHANNEL_TRAINING"], "numbers.csv").read_text().split(",")
 pathlib.Path(os.environ["SM_MODEL_DIR"], "sum").write_text(str(sum(map(float, data))))
 """
-SERVING = """
+SERVING_SCRIPT = """
 import pathlib
 from helper import times
 
@@ -58,14 +58,14 @@ def source(variables: dict[str, str]) -> str:
 
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    s3.put_object(Bucket=BUCKET, Key="source.tar.gz", Body=archive_of(**{"add.py": ADDING}))
+    s3.put_object(Bucket=BUCKET, Key="source.tar.gz", Body=archive_of(**{"add.py": ADD_SCRIPT}))
     return f"s3://{BUCKET}/source.tar.gz"
 
 
-def create_config(source: str, **added: str) -> EndpointConfig:
-    """Create a configuration with variants that each add a number, given as name=number."""
+def create_config(source: str, **added_numbers: str) -> EndpointConfig:
+    """Create a configuration with variants (name=number) that each add a number."""
     variants = []
-    for name, number in added.items():
+    for name, number in added_numbers.items():
         environment = {
             "SAGEMAKER_PROGRAM": "add.py",
             "SAGEMAKER_SUBMIT_DIRECTORY": source,
@@ -93,8 +93,8 @@ def create_endpoint(config: EndpointConfig) -> Endpoint:
     return Endpoint.create(endpoint_name=f"endpoint-{next(numbers)}", endpoint_config_name=config.endpoint_config_name)
 
 
-def answer(endpoint: Endpoint, **members: Any) -> tuple[str, list[float]]:
-    """Return the variant that answered, and its result for 1 and 2."""
+def invoke_endpoint(endpoint: Endpoint, **members: Any) -> tuple[str, list[float]]:
+    """Invoke an endpoint with the numbers 1 and 2; return the variant that answered, and its result."""
     response = endpoint.invoke(body="1\n2\n", content_type="text/csv", accept="application/json", **members)
     assert response.content_type == "application/json"
     return response.invoked_production_variant, json.loads(response.body.read())
@@ -103,40 +103,43 @@ def answer(endpoint: Endpoint, **members: Any) -> tuple[str, list[float]]:
 def delete(endpoint: Endpoint) -> None:
     endpoint.delete()
     endpoint.wait_for_delete(poll=1, timeout=60)
-    assert endpoint.endpoint_name not in [listed.endpoint_name for listed in Endpoint.get_all()]
+    assert endpoint.endpoint_name not in [item.endpoint_name for item in Endpoint.get_all()]
 
 
-def test_the_life_of_an_endpoint_resource(source: str) -> None:
+def test_an_endpoint_resource_from_creation_to_deletion(source: str) -> None:
     config = create_config(source, one="10", two="20")
     endpoint = create_endpoint(config)
     assert endpoint.endpoint_status == "Creating"
     endpoint.wait_for_status("InService", poll=1, timeout=60)
     assert [variant.current_weight for variant in endpoint.production_variants] == [1, 1]
-    assert [listed.endpoint_name for listed in Endpoint.get_all(status_equals="InService")] == [endpoint.endpoint_name]
-    assert answer(endpoint, target_variant="one") == ("one", [11, 12])
-    assert answer(endpoint, target_variant="two", inference_id="id", custom_attributes="a") == ("two", [21, 22])
+    assert [item.endpoint_name for item in Endpoint.get_all(status_equals="InService")] == [endpoint.endpoint_name]
+    assert invoke_endpoint(endpoint, target_variant="one") == ("one", [11, 12])
+    assert invoke_endpoint(endpoint, target_variant="two", inference_id="id", custom_attributes="a") == (
+        "two",
+        [21, 22],
+    )
 
     larger_capacity = DesiredWeightAndCapacity(variant_name="one", desired_weight=99, desired_instance_count=2)
     endpoint.update_weights_and_capacities(desired_weights_and_capacities=[larger_capacity])
     endpoint.wait_for_status("InService", poll=1, timeout=60)
-    described = [(variant.current_weight, variant.current_instance_count) for variant in endpoint.production_variants]
-    assert described == [(99, 2), (1, 1)]
+    states = [(variant.current_weight, variant.current_instance_count) for variant in endpoint.production_variants]
+    assert states == [(99, 2), (1, 1)]
 
-    larger = create_config(source, three="30")
-    endpoint.endpoint_config_name = larger.endpoint_config_name
+    larger_config = create_config(source, three="30")
+    endpoint.endpoint_config_name = larger_config.endpoint_config_name
     endpoint.update()
     assert endpoint.endpoint_status == "Updating"
     endpoint.wait_for_status("InService", poll=1, timeout=60)
-    assert endpoint.endpoint_config_name == larger.endpoint_config_name
-    assert answer(endpoint) == ("three", [31, 32])
+    assert endpoint.endpoint_config_name == larger_config.endpoint_config_name
+    assert invoke_endpoint(endpoint) == ("three", [31, 32])
     delete(endpoint)
-    for one in (config, larger):
-        one.delete()
+    for deleted_config in (config, larger_config):
+        deleted_config.delete()
         with pytest.raises(ClientError, match="Could not find"):
-            one.refresh()
+            deleted_config.refresh()
 
 
-def test_a_model_that_does_not_load_is_the_reason(source: str) -> None:
+def test_the_failure_reason_names_a_model_that_does_not_load(source: str) -> None:
     endpoint = create_endpoint(create_config(source, one="much"))
     with pytest.raises(FailedStatusError, match="could not convert string to float: 'much'"):
         endpoint.wait_for_status("InService", poll=1, timeout=60)
@@ -144,11 +147,15 @@ def test_a_model_that_does_not_load_is_the_reason(source: str) -> None:
     delete(endpoint)
 
 
-def test_a_trained_model_is_built_and_deployed(tmp_path: Path) -> None:
-    """ModelBuilder needs a role, but no session or bucket; the test waits as long as the SDK does by default."""
-    from sagemaker.serve import ModelBuilder  # importing it creates a client, which needs the variables
+def test_model_builder_deploys_a_trained_model(tmp_path: Path) -> None:
+    """ModelBuilder needs a role, but no session or bucket. The test waits as long as the SDK does by default."""
+    from sagemaker.serve import ModelBuilder  # the import creates a client, which needs the variables
 
-    for name, text in {"train": TRAINING, "serve": SERVING, "helper": "def times(a, b):\n    return a * b\n"}.items():
+    for name, text in {
+        "train": TRAINING_SCRIPT,
+        "serve": SERVING_SCRIPT,
+        "helper": "def times(a, b):\n    return a * b\n",
+    }.items():
         (tmp_path / "source").mkdir(exist_ok=True)
         (tmp_path / f"source/{name}.py").write_text(text)
     (tmp_path / "data").mkdir()

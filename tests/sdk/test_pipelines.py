@@ -1,4 +1,4 @@
-"""Pipelines whose definitions the SDK's classes write: every type of step that runs here, conditions, functions."""
+"""Pipelines whose definitions the SDK's classes write: all types of steps that are simulated, conditions, functions."""
 
 import itertools
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from support.sdk_executions import finished, statuses, steps_of
+from support.sdk_executions import statuses, steps_of, wait_for_end
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
@@ -26,9 +26,9 @@ import argparse, os, pathlib
 parser = argparse.ArgumentParser()
 parser.add_argument("--word")
 parser.add_argument("--depth", type=int)
-given = parser.parse_args()
-print(f"depth={given.depth};")
-pathlib.Path(os.environ["SM_MODEL_DIR"], "name").write_text(f"{given.word} {given.depth} ")
+arguments = parser.parse_args()
+print(f"depth={arguments.depth};")
+pathlib.Path(os.environ["SM_MODEL_DIR"], "name").write_text(f"{arguments.word} {arguments.depth} ")
 """
 SERVE = """
 def model_fn(model_dir): return open(model_dir + "/name").read()
@@ -122,28 +122,28 @@ def sources(tmp_path: Path, session: Any) -> Sources:
     return Sources(tmp_path, session)
 
 
-def pipeline(session: Any, steps: list[Any], name: str = "", **members: Any) -> Any:
+def create_pipeline(session: Any, steps: list[Any], name: str = "", **members: Any) -> Any:
     from sagemaker.mlops.workflow.pipeline import Pipeline
 
     name = name or f"pipeline-{next(numbers)}"
-    made = Pipeline(name=name, steps=steps, sagemaker_session=session, **members)
-    made.upsert(role_arn=ROLE)
-    return made
+    pipeline = Pipeline(name=name, steps=steps, sagemaker_session=session, **members)
+    pipeline.upsert(role_arn=ROLE)
+    return pipeline
 
 
-def serving(s3: Any, session: Any, data: Any) -> Any:
+def make_builder(s3: Any, session: Any, data: Any) -> Any:
     """Return a ModelBuilder for a model that a step creates."""
     import io
     import tarfile
 
     from sagemaker.serve import ModelBuilder
 
-    packed, key = io.BytesIO(), f"serving-{next(numbers)}.tar.gz"
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+    archive, key = io.BytesIO(), f"serving-{next(numbers)}.tar.gz"
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         member = tarfile.TarInfo("inference.py")
         member.size = len(SERVE)
         tar.addfile(member, io.BytesIO(SERVE.encode()))
-    s3.put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
+    s3.put_object(Bucket=BUCKET, Key=key, Body=archive.getvalue())
     environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
     environment["SAGEMAKER_SUBMIT_DIRECTORY"] = f"s3://{BUCKET}/{key}"
     return ModelBuilder(
@@ -152,8 +152,8 @@ def serving(s3: Any, session: Any, data: Any) -> Any:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any) -> None:
-    """The pipeline has all steps, all parameter types, references, Join and JsonGet; a second run has cache hits."""
+def test_a_pipeline_registers_a_model_trained_on_its_data(sources: Sources, session: Any, s3: Any) -> None:
+    """The pipeline has all steps, all parameter types, references, Join and JsonGet. A second run has cache hits."""
     from sagemaker.core.transformer import Transformer
     from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo
     from sagemaker.core.workflow.execution_variables import ExecutionVariables
@@ -171,18 +171,18 @@ def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any
     from sagemaker.mlops.workflow.steps import CacheConfig, TransformStep
 
     word = ParameterString("Word", default_value="hello", enum_values=["hello", "bye"])
-    depth, least = ParameterInteger("Depth", default_value=3), ParameterFloat("Least", default_value=0.5)
+    depth, minimum = ParameterInteger("Depth", default_value=3), ParameterFloat("Least", default_value=0.5)
     unused, cache = ParameterBoolean("Flag", default_value=True), CacheConfig(enable_caching=True, expire_after="P1D")
     file = PropertyFile(name="metrics", output_name="out", path="metrics.json")
     evaluate = sources.evaluate("0.75", property_files=[file], cache_config=cache)
     train = sources.train(word, depth, cache_config=cache, depends_on=[evaluate])
     data = train.properties.ModelArtifacts.S3ModelArtifacts
-    create = ModelStep(name="Create", step_args=serving(s3, session, data).build())
+    create = ModelStep(name="Create", step_args=make_builder(s3, session, data).build())
     group = f"group-{next(numbers)}"
-    registering = serving(s3, session, data)
+    builder = make_builder(s3, session, data)
     register = ModelStep(
         name="Register",
-        step_args=registering.register(
+        step_args=builder.register(
             model_package_group_name=group,
             content_types=["text/csv"],
             response_types=["text/csv"],
@@ -190,12 +190,12 @@ def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any
         ),
     )
     s3.put_object(Bucket=BUCKET, Key="lines/lines.csv", Body=b"1\n")
-    target = Join(on="/", values=[f"s3://{BUCKET}", "transformed", ExecutionVariables.PIPELINE_EXECUTION_ID])
+    output_path = Join(on="/", values=[f"s3://{BUCKET}", "transformed", ExecutionVariables.PIPELINE_EXECUTION_ID])
     transformer = Transformer(
         model_name=create.properties.ModelName,
         instance_count=1,
         instance_type="ml.m5.large",
-        output_path=target,
+        output_path=output_path,
         sagemaker_session=session,
     )
     transform = TransformStep(
@@ -205,31 +205,31 @@ def test_from_data_to_a_registered_model(sources: Sources, session: Any, s3: Any
     accuracy = JsonGet(step_name="Evaluate", property_file=file, json_path="metrics.acc.value")
     check = ConditionStep(
         name="Check",
-        conditions=[ConditionGreaterThanOrEqualTo(left=accuracy, right=least)],
+        conditions=[ConditionGreaterThanOrEqualTo(left=accuracy, right=minimum)],
         if_steps=[create, register, transform],
         else_steps=[FailStep(name="Bad", error_message=Join(on=" ", values=["accuracy", accuracy]))],
     )
-    parameters = [word, depth, least, unused]
-    made = pipeline(session, [evaluate, train, check], parameters=parameters)
-    first = made.start(parameters={"Word": "bye"})
-    assert finished(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
+    parameters = [word, depth, minimum, unused]
+    pipeline = create_pipeline(session, [evaluate, train, check], parameters=parameters)
+    first = pipeline.start(parameters={"Word": "bye"})
+    assert wait_for_end(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
     assert set(statuses(first)) == {"Evaluate", "Train", "Check", "Create", "Register", "Transform"}
     key = f"transformed/{first.arn.rpartition('/')[2]}/lines.csv.out"
     assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"bye 3 1\n"
-    listed = {item["Name"]: item["Value"] for item in first.list_parameters()["PipelineParameters"]}
-    assert listed == {"Word": "bye", "Depth": "3", "Least": "0.5", "Flag": "true"}
-    made.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
-    second = made.start(parameters={"Word": "bye", "Least": 0.8})
-    assert finished(second)["PipelineExecutionStatus"] == "Failed"
+    parameter_values = {item["Name"]: item["Value"] for item in first.list_parameters()["PipelineParameters"]}
+    assert parameter_values == {"Word": "bye", "Depth": "3", "Least": "0.5", "Flag": "true"}
+    pipeline.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
+    second = pipeline.start(parameters={"Word": "bye", "Least": 0.8})
+    assert wait_for_end(second)["PipelineExecutionStatus"] == "Failed"
     steps = steps_of(second)
     assert steps["Bad"]["FailureReason"] == "accuracy 0.75"
     hits = {name: item["CacheHitResult"] for name, item in steps.items() if "CacheHitResult" in item}
     assert set(hits) == {"Evaluate", "Train"}
     assert {hit["SourcePipelineExecutionArn"] for hit in hits.values()} == {first.arn}
-    assert len(made.list_executions()["PipelineExecutionSummaries"]) == 2
+    assert len(pipeline.list_executions()["PipelineExecutionSummaries"]) == 2
 
 
-def test_conditions(session: Any) -> None:
+def test_every_condition_has_its_outcome(session: Any) -> None:
     from sagemaker.core.workflow.conditions import (
         ConditionEquals,
         ConditionGreaterThan,
@@ -259,14 +259,14 @@ def test_conditions(session: Any) -> None:
     steps = [
         ConditionStep(name=name, conditions=[case], if_steps=[], else_steps=[]) for name, (case, _) in cases.items()
     ]
-    execution = pipeline(session, steps, parameters=[number, text]).start()
-    assert finished(execution)["PipelineExecutionStatus"] == "Succeeded"
+    execution = create_pipeline(session, steps, parameters=[number, text]).start()
+    assert wait_for_end(execution)["PipelineExecutionStatus"] == "Succeeded"
     outcomes = {item["StepName"]: item["Metadata"]["Condition"]["Outcome"] for item in execution.list_steps()}
     assert outcomes == {name: str(expected) for name, (_, expected) in cases.items()}
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_retry_policies(sources: Sources, session: Any) -> None:
+def test_retry_policies_do_not_apply_to_a_failing_script(sources: Sources, session: Any) -> None:
     """The step has policies of both classes, but neither applies to a script that fails."""
     from sagemaker.mlops.workflow.retry import (
         SageMakerJobExceptionTypeEnum,
@@ -281,14 +281,14 @@ def test_retry_policies(sources: Sources, session: Any) -> None:
             exception_types=[SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT], interval_seconds=1, max_attempts=2
         ),
     ]
-    failed = pipeline(session, [sources.evaluate("not a number", retry_policies=policies)]).start()
-    assert "Evaluate (AlgorithmError: " in finished(failed)["FailureReason"]
+    failed = create_pipeline(session, [sources.evaluate("not a number", retry_policies=policies)]).start()
+    assert "Evaluate (AlgorithmError: " in wait_for_end(failed)["FailureReason"]
     assert [item["AttemptCount"] for item in failed.list_steps()] == [1]
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
-    """Steps refer to list items by name or number, map keys, a tuning job's jobs and a file on S3; then caches hit."""
+def test_tuning_steps_and_references_are_supported(sources: Sources, session: Any, s3: Any) -> None:
+    """Steps refer to list items by name or number, to map keys, to a tuning job's jobs and to a file on S3."""
     from sagemaker.core.workflow.conditions import ConditionEquals
     from sagemaker.core.workflow.execution_variables import ExecutionVariables
     from sagemaker.core.workflow.functions import Join, JsonGet
@@ -304,7 +304,7 @@ def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
     tune = sources.tune(cache_config=cache)
     models = [tune.get_top_model_s3_uri(output, BUCKET, "tuned") for output in (0, 1)]
     creates = [
-        ModelStep(name=f"Create{output}", step_args=serving(s3, session, uri).build())
+        ModelStep(name=f"Create{output}", step_args=make_builder(s3, session, uri).build())
         for output, uri in enumerate(models)
     ]
     best, settings = tune.properties.BestTrainingJob, train.properties.HyperParameters
@@ -323,9 +323,9 @@ def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
         ConditionStep(name=name, conditions=[ConditionEquals(left=left, right=right)], if_steps=[], else_steps=[])
         for name, (left, right) in pairs.items()
     ]
-    made = pipeline(session, [*checks, *creates, tune, train, evaluate], name="references")
-    first = made.start()
-    assert finished(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
+    pipeline = create_pipeline(session, [*checks, *creates, tune, train, evaluate], name="references")
+    first = pipeline.start()
+    assert wait_for_end(first)["PipelineExecutionStatus"] == "Succeeded", first.list_steps()
     steps = steps_of(first)
     outcomes = {name: steps[name]["Metadata"]["Condition"]["Outcome"] for name in pairs}
     assert outcomes == dict.fromkeys(pairs, "True")
@@ -335,14 +335,14 @@ def test_tuning_and_references(sources: Sources, session: Any, s3: Any) -> None:
         uri = client.describe_model(ModelName=model)["PrimaryContainer"]["ModelDataUrl"]
         job = client.describe_training_job(TrainingJobName=uri.split("/")[-3])
         assert (job["ModelArtifacts"]["S3ModelArtifacts"], job["HyperParameters"]["depth"]) == (uri, depth)
-    made.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
-    second = made.start()
-    assert finished(second)["PipelineExecutionStatus"] == "Succeeded"
+    pipeline.upsert(role_arn=ROLE)  # uploads the sources again, to other addresses
+    second = pipeline.start()
+    assert wait_for_end(second)["PipelineExecutionStatus"] == "Succeeded"
     hits = {name for name, item in steps_of(second).items() if "CacheHitResult" in item}
     assert hits == {"Evaluate", "Tune"}  # Train depends on the execution, so it has no hit
 
 
-def test_resources(session: Any) -> None:
+def test_pipeline_resources_of_sagemaker_core(session: Any) -> None:
     """sagemaker-core's resources work, and an invalid definition is refused with the step and the reason."""
     from sagemaker.core.resources import Pipeline, PipelineExecution
     from sagemaker.core.workflow.conditions import ConditionLessThan
@@ -350,34 +350,34 @@ def test_resources(session: Any) -> None:
     from sagemaker.mlops.workflow.condition_step import ConditionStep
     from sagemaker.mlops.workflow.fail_step import FailStep
 
-    made = pipeline(session, [FailStep(name="Ends", error_message="wanted")])
-    execution = made.start()
-    finished(execution)
-    found = PipelineExecution.get(pipeline_execution_arn=execution.arn)
-    assert found.pipeline_execution_status == "Failed"
-    assert [step.step_name for step in found.get_all_steps()] == ["Ends"]
-    assert json.loads(Pipeline.get(pipeline_name=made.name).pipeline_definition)["Version"] == "2020-12-01"
+    pipeline = create_pipeline(session, [FailStep(name="Ends", error_message="wanted")])
+    execution = pipeline.start()
+    wait_for_end(execution)
+    resource = PipelineExecution.get(pipeline_execution_arn=execution.arn)
+    assert resource.pipeline_execution_status == "Failed"
+    assert [step.step_name for step in resource.get_all_steps()] == ["Ends"]
+    assert json.loads(Pipeline.get(pipeline_name=pipeline.name).pipeline_definition)["Version"] == "2020-12-01"
     text = ParameterString("Text", default_value="a")
-    compares = ConditionStep(
+    invalid_step = ConditionStep(
         name="Compares", conditions=[ConditionLessThan(left=text, right=1)], if_steps=[], else_steps=[]
     )
     with pytest.raises(ClientError, match="Step Compares: LessThan: a string cannot be compared with a number"):
-        pipeline(session, [compares], parameters=[text])
+        create_pipeline(session, [invalid_step], parameters=[text])
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_step_that_runs_because_another_one_failed(sources: Sources, session: Any) -> None:
+def test_a_step_can_run_because_another_one_failed(sources: Sources, session: Any) -> None:
     from sagemaker.mlops.workflow.step_dependency import StepDependency, TriggerCondition
 
-    fails = sources.evaluate("not a number")
-    follows = {
-        trigger.value: sources.evaluate("1", name=trigger.value, depends_on=[StepDependency(fails, trigger)])
+    failing_step = sources.evaluate("not a number")
+    following_steps = {
+        trigger.value: sources.evaluate("1", name=trigger.value, depends_on=[StepDependency(failing_step, trigger)])
         for trigger in TriggerCondition
     }
-    execution = pipeline(session, [*follows.values(), fails]).start()
-    described = finished(execution)
-    assert described["PipelineExecutionStatus"] == "CompletedWithFailures"
-    assert "Evaluate (AlgorithmError: " in described["FailureReason"]
+    execution = create_pipeline(session, [*following_steps.values(), failing_step]).start()
+    description = wait_for_end(execution)
+    assert description["PipelineExecutionStatus"] == "CompletedWithFailures"
+    assert "Evaluate (AlgorithmError: " in description["FailureReason"]
     assert statuses(execution) == {"Evaluate": "Failed", "Failed": "Succeeded", "Any": "Succeeded"}
 
 
@@ -403,4 +403,4 @@ def lambda_function() -> Any:
 @pytest.mark.parametrize(("kind", "make"), [("Callback", callback), ("EMR", emr), ("Lambda", lambda_function)])
 def test_a_step_of_another_type_is_refused_by_name(session: Any, kind: str, make: Callable[[], Any]) -> None:
     with pytest.raises(ClientError, match=f"Step Ask: the type {kind} is not simulated"):
-        pipeline(session, [make()])
+        create_pipeline(session, [make()])

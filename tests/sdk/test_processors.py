@@ -16,12 +16,12 @@ pathlib.Path("/opt/ml/processing/output/sum.txt").write_text(str(int(sys.argv[2]
 
 
 @pytest.mark.usefixtures("sandbox")
-@pytest.mark.parametrize("kind", [ScriptProcessor, FrameworkProcessor])
-def test_run(kind: type, tmp_path: Path, s3: Any) -> None:
+@pytest.mark.parametrize("processor_class", [ScriptProcessor, FrameworkProcessor])
+def test_a_processor_runs_a_script(processor_class: type, tmp_path: Path, s3: Any) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source/sum.py").write_text(SCRIPT)
     (tmp_path / "numbers.csv").write_text("1,2,3")
-    bucket, prefix = "sagemaker-us-east-1-123456789012", f"sums/{kind.__name__}"
+    bucket, prefix = "sagemaker-us-east-1-123456789012", f"sums/{processor_class.__name__}"
     data = ProcessingS3Input(
         s3_uri=str(tmp_path / "numbers.csv"),
         local_path="/opt/ml/processing/input/data",
@@ -32,9 +32,9 @@ def test_run(kind: type, tmp_path: Path, s3: Any) -> None:
         s3_uri=f"s3://{bucket}/{prefix}", local_path="/opt/ml/processing/output", s3_upload_mode="EndOfJob"
     )
     code = {"code": str(tmp_path / "source/sum.py")}
-    if kind is FrameworkProcessor:
+    if processor_class is FrameworkProcessor:
         code = {"code": "sum.py", "source_dir": str(tmp_path / "source")}
-    processor = kind(image_uri=IMAGE, command=["python3"], instance_count=1, instance_type="ml.m5.large")
+    processor = processor_class(image_uri=IMAGE, command=["python3"], instance_count=1, instance_type="ml.m5.large")
     processor.run(
         **code,
         inputs=[ProcessingInput(input_name="data", s3_input=data)],

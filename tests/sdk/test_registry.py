@@ -1,4 +1,4 @@
-"""The model registry through the SDK's own classes: groups, versions, approval."""
+"""The model registry through the SDK's own classes: groups, versions and approval."""
 
 import io
 import itertools
@@ -18,36 +18,36 @@ def transform_fn(model, data, content_type, accept): return model, "text/csv"
 """
 
 
-def archive(s3: Any, **files: str) -> str:
+def upload_archive(s3: Any, **files: str) -> str:
     """Upload an archive to S3 and return its URI."""
-    packed, key = io.BytesIO(), f"{next(numbers)}.tar.gz"
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+    archive, key = io.BytesIO(), f"{next(numbers)}.tar.gz"
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         for name, text in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
-    s3.put_object(Bucket=BUCKET, Key=key, Body=packed.getvalue())
+    s3.put_object(Bucket=BUCKET, Key=key, Body=archive.getvalue())
     return f"s3://{BUCKET}/{key}"
 
 
-def builder(s3: Any, name: str) -> Any:
+def make_builder(s3: Any, name: str) -> Any:
     """Return a ModelBuilder for a model that answers with its name."""
-    from sagemaker.serve import ModelBuilder  # importing it creates clients, which need the variables
+    from sagemaker.serve import ModelBuilder  # the import creates clients, which need the variables
 
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
-    variables["SAGEMAKER_SUBMIT_DIRECTORY"] = archive(s3, **{"inference.py": SCRIPT})
+    variables["SAGEMAKER_SUBMIT_DIRECTORY"] = upload_archive(s3, **{"inference.py": SCRIPT})
     model_builder = ModelBuilder(
-        s3_model_data_url=archive(s3, name=name), image_uri=IMAGE, role_arn=ROLE, env_vars=variables
+        s3_model_data_url=upload_archive(s3, name=name), image_uri=IMAGE, role_arn=ROLE, env_vars=variables
     )
     model_builder.build(model_name=f"built-{next(numbers)}")
     return model_builder
 
 
-def test_registered_versions(s3: Any) -> None:
+def test_model_builder_registers_versions(s3: Any) -> None:
     """ModelBuilder.register searches for the group, creates it once, and registers the model that it built."""
     group = f"group-{next(numbers)}"
     arns = [
-        builder(s3, name).register(
+        make_builder(s3, name).register(
             model_package_group_name=group,
             content_types=["text/csv"],
             response_types=["text/csv"],
@@ -64,20 +64,20 @@ def test_registered_versions(s3: Any) -> None:
         package.update(model_approval_status="Approved", approval_description="fine")
         package.refresh()
         assert (package.model_approval_status, package.approval_description) == ("Approved", "fine")
-    listed = ModelPackage.get_all(model_package_group_name=group, model_approval_status="Approved")
-    assert [package.model_package_version for package in listed] == [2, 1]
+    packages = ModelPackage.get_all(model_package_group_name=group, model_approval_status="Approved")
+    assert [package.model_package_version for package in packages] == [2, 1]
 
 
-def test_the_latest_approved_version_and_the_one_before(s3: Any) -> None:
-    """A model is created from the latest approved version or, once that one is rejected, from the one before it."""
+def test_the_latest_approved_version_is_deployed(s3: Any) -> None:
+    """Once that version is rejected, the version before it is deployed."""
     group = f"group-{next(numbers)}"
     formats = {"content_types": ["text/csv"], "response_types": ["text/csv"]}
     arns = [
-        builder(s3, name).register(model_package_group_name=group, approval_status=status, **formats)
+        make_builder(s3, name).register(model_package_group_name=group, approval_status=status, **formats)
         for name, status in (("one", "Approved"), ("two", "Approved"), ("three", "PendingManualApproval"))
     ]
 
-    def deployed() -> str:
+    def deploy_latest() -> str:
         approved = {"model_package_group_name": group, "model_approval_status": "Approved"}
         latest = next(iter(ModelPackage.get_all(**approved, sort_by="CreationTime", sort_order="Descending")))
         container = ContainerDefinition(model_package_name=latest.model_package_arn)
@@ -85,17 +85,17 @@ def test_the_latest_approved_version_and_the_one_before(s3: Any) -> None:
         model = Model.create(model_name=name, execution_role_arn=ROLE, primary_container=container)
         return str(model.primary_container.model_package_name)
 
-    assert deployed() == arns[1]
+    assert deploy_latest() == arns[1]
     ModelPackage.get(model_package_name=arns[2]).update(model_approval_status="Approved")
-    assert deployed() == arns[2]
+    assert deploy_latest() == arns[2]
     ModelPackage.get(model_package_name=arns[2]).update(model_approval_status="Rejected")
-    assert deployed() == arns[1]
+    assert deploy_latest() == arns[1]
 
 
-def test_a_package_without_a_group(s3: Any) -> None:
+def test_a_package_can_be_registered_without_a_group(s3: Any) -> None:
     """The SDK sends an approval status even for such a package."""
     name = f"package-{next(numbers)}"
-    arn = builder(s3, "alone").register(
+    arn = make_builder(s3, "alone").register(
         model_package_name=name,
         content_types=["text/csv"],
         response_types=["text/csv"],

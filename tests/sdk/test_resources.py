@@ -1,4 +1,4 @@
-"""The SDK's resources, one class for each kind of job: created, waited for with logs, described and listed."""
+"""The SDK's resources, one class for each kind of job: jobs are created, waited for, described and listed."""
 
 import io
 import itertools
@@ -36,7 +36,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 numbers = itertools.count()
 
-# a model unrelated to the challenge: it adds the mean of the training data to each number in a request
+# A model unrelated to the challenge: it adds the mean of the training data to each number in a request
 SCRIPT = """
 import argparse, os, pathlib
 
@@ -69,18 +69,18 @@ def bucket(variables: dict[str, str]) -> Any:
 
     bucket = boto3.resource("s3").Bucket("sdk-resources")
     bucket.create()
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         member = tarfile.TarInfo("fit.py")
         member.size = len(SCRIPT)
         tar.addfile(member, io.BytesIO(SCRIPT.encode()))
-    bucket.put_object(Key="source/sourcedir.tar.gz", Body=packed.getvalue())
+    bucket.put_object(Key="source/sourcedir.tar.gz", Body=archive.getvalue())
     bucket.put_object(Key="numbers/numbers.csv", Body="1\n2\n6\n")
-    bucket.put_object(Key="asked/a.csv", Body="1\n2\n")
+    bucket.put_object(Key="requests/a.csv", Body="1\n2\n")
     return bucket
 
 
-def create(factor: str) -> TrainingJob:
+def create_training_job(factor: str) -> TrainingJob:
     source = S3DataSource(s3_data_type="S3Prefix", s3_uri="s3://sdk-resources/numbers/")
     return TrainingJob.create(
         training_job_name=f"fit-{next(numbers)}",
@@ -102,13 +102,13 @@ def create(factor: str) -> TrainingJob:
     )
 
 
-def test_train_and_transform(bucket: Any, caplog: pytest.LogCaptureFixture) -> None:
-    job = create("2")
+def test_a_model_is_trained_and_transforms_data(bucket: Any, caplog: pytest.LogCaptureFixture) -> None:
+    job = create_training_job("2")
     job.wait(poll=1, logs=True)
     assert job.training_job_status == "Completed"
     assert "mean=6.0" in caplog.text
     assert [metric.value for metric in job.final_metric_data_list] == [6.0]
-    assert job.training_job_name in [listed.training_job_name for listed in TrainingJob.get_all()]
+    assert job.training_job_name in [item.training_job_name for item in TrainingJob.get_all()]
     assert TrainingJob.get(job.training_job_name).hyper_parameters["factor"] == "2"
 
     model = Model.create(
@@ -123,9 +123,9 @@ def test_train_and_transform(bucket: Any, caplog: pytest.LogCaptureFixture) -> N
             },
         ),
     )
-    source = TransformS3DataSource(s3_data_type="S3Prefix", s3_uri="s3://sdk-resources/asked/")
+    source = TransformS3DataSource(s3_data_type="S3Prefix", s3_uri="s3://sdk-resources/requests/")
     transform = TransformJob.create(
-        transform_job_name="ask",
+        transform_job_name="add",
         model_name=model.model_name,
         transform_input=TransformInput(
             data_source=TransformDataSource(s3_data_source=source), content_type="text/csv", split_type="Line"
@@ -138,23 +138,23 @@ def test_train_and_transform(bucket: Any, caplog: pytest.LogCaptureFixture) -> N
     answer = bucket.Object("answers/a.csv.out").get()["Body"].read().decode()
     assert answer.split() == ["7.0", "8.0"]
     model.delete()
-    assert "mean" not in [listed.model_name for listed in Model.get_all()]
+    assert "mean" not in [item.model_name for item in Model.get_all()]
 
 
 def test_a_failure_is_an_exception_with_its_reason(bucket: Any) -> None:
-    job = create("much")
+    job = create_training_job("much")
     with pytest.raises(FailedStatusError, match="argument --factor: invalid float value: 'much'"):
         job.wait(poll=1)
 
 
-def test_stop(bucket: Any) -> None:
-    job = create("2")
+def test_a_training_job_is_stopped(bucket: Any) -> None:
+    job = create_training_job("2")
     job.stop()
     job.wait(poll=1)
     assert job.training_job_status == "Stopped"
 
 
-def test_process(bucket: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_processing_job_runs_a_script(bucket: Any, caplog: pytest.LogCaptureFixture) -> None:
     bucket.put_object(
         Key="scripts/sum.py",
         Body="import sys\nopen(sys.argv[2], 'w').write(str(sum(map(float, open(sys.argv[1])))))\nprint('summed')\n",

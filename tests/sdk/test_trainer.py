@@ -18,14 +18,14 @@ import json, os, pathlib, sys
 import drilling, numpy
 from helper import doubled
 data = pathlib.Path(os.environ["SM_CHANNEL_TRAINING"], "numbers.csv").read_text()
-told = {"arguments": sys.argv[1:], "settings": json.loads(os.environ["SM_HPS"]), "own": os.environ["OWN"]}
-told |= {"doubled": doubled(numpy.fromstring(data, sep=",").sum()), "job": os.environ["TRAINING_JOB_NAME"]}
-pathlib.Path(os.environ["SM_MODEL_DIR"], "told.json").write_text(json.dumps(told))
+report = {"arguments": sys.argv[1:], "settings": json.loads(os.environ["SM_HPS"]), "own": os.environ["OWN"]}
+report |= {"doubled": doubled(numpy.fromstring(data, sep=",").sum()), "job": os.environ["TRAINING_JOB_NAME"]}
+pathlib.Path(os.environ["SM_MODEL_DIR"], "report.json").write_text(json.dumps(report))
 print("this line is the script's")
 """
 
 
-def bare(source: Path, **members: Any) -> ModelTrainer:
+def make_trainer(source: Path, **members: Any) -> ModelTrainer:
     code = SourceCode(source_dir=str(source), entry_script="fit.py", requirements="needs.txt")
     return ModelTrainer(training_image=IMAGE, source_code=code, **members)
 
@@ -53,19 +53,21 @@ def artifacts(trainer: ModelTrainer, s3: Any) -> dict[str, bytes]:
         return {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}
 
 
-def test_bare_trainer(source: Path, tmp_path: Path, s3: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_trainer_without_session_role_or_bucket(
+    source: Path, tmp_path: Path, s3: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/numbers.csv").write_text("1,2,3")
     settings = {"rate": 0.1, "n": 3, "on": True, "list": [1, 2], "deep": {"a": 1}, "word": "abc", "path": "a b"}
-    trainer = bare(source, hyperparameters=settings, environment={"OWN": "value"})
+    trainer = make_trainer(source, hyperparameters=settings, environment={"OWN": "value"})
     trainer.train(input_data_config=[InputData(channel_name="training", data_source=str(tmp_path / "data"))])
     job = trainer._latest_training_job
     job.refresh()
     assert job.training_job_status == "Completed"
     assert "this line is the script's" in caplog.text
-    reported = json.loads(artifacts(trainer, s3)["told.json"])
-    assert reported["settings"] == settings
-    arguments = dict(zip(reported["arguments"][::2], reported["arguments"][1::2], strict=True))
+    report = json.loads(artifacts(trainer, s3)["report.json"])
+    assert report["settings"] == settings
+    arguments = dict(zip(report["arguments"][::2], report["arguments"][1::2], strict=True))
     assert arguments == {
         "--rate": "0.1",
         "--n": "3",
@@ -75,28 +77,28 @@ def test_bare_trainer(source: Path, tmp_path: Path, s3: Any, caplog: pytest.LogC
         "--word": "abc",
         "--path": "a b",
     }
-    assert reported["doubled"] == 12.0
-    assert reported["own"] == "value"
-    assert reported["job"] == job.training_job_name
+    assert report["doubled"] == 12.0
+    assert report["own"] == "value"
+    assert report["job"] == job.training_job_name
 
 
-def test_the_exception_of_a_failing_script_is_the_reason(source: Path) -> None:
+def test_the_failure_reason_is_the_exception_of_the_script(source: Path) -> None:
     (source / "fit.py").write_text("print('fitting')\nraise ValueError('the spectra have no columns')\n")
     with pytest.raises(FailedStatusError, match="ValueError: the spectra have no columns"):
-        bare(source).train()
+        make_trainer(source).train()
 
 
-def test_source_as_an_archive(source: Path, tmp_path: Path, s3: Any) -> None:
+def test_the_source_may_be_an_archive(source: Path, tmp_path: Path, s3: Any) -> None:
     (source / "fit.py").write_text("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model', 'w').close()\n")
     with tarfile.open(tmp_path / "source.tar.gz", "w:gz") as tar:
         for path in source.iterdir():
             tar.add(path, path.name)
-    trainer = bare(tmp_path / "source.tar.gz")
+    trainer = make_trainer(tmp_path / "source.tar.gz")
     trainer.train()
     assert artifacts(trainer, s3) == {"model": b""}
 
 
-def test_a_command(source: Path, s3: Any) -> None:
+def test_a_command_may_replace_the_script(source: Path, s3: Any) -> None:
     code = SourceCode(source_dir=str(source), command="python -c \"open('/opt/ml/model/made','w')\"")
     trainer = ModelTrainer(training_image=IMAGE, source_code=code)
     trainer.train()

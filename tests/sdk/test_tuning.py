@@ -1,4 +1,4 @@
-"""The SDK's tuner and its tuning job resource: created, waited for, listed, stopped; the best model is created."""
+"""The SDK's tuner and its tuning job resource: jobs are created, listed and stopped, and the best model is created."""
 
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,14 @@ parser.add_argument("--momentum", type=float)
 parser.add_argument("--depth", type=int)
 parser.add_argument("--kernel", choices=["flat", "round"])
 parser.add_argument("--offset", type=float)
-given = parser.parse_args()
+arguments = parser.parse_args()
 best = float(pathlib.Path(os.environ["SM_CHANNEL_TRAINING"], "best.txt").read_text())
-print(f"score={score(given, best)};")
-pathlib.Path(os.environ["SM_MODEL_DIR"], "depth").write_text(str(given.depth))
+print(f"score={score(arguments, best)};")
+pathlib.Path(os.environ["SM_MODEL_DIR"], "depth").write_text(str(arguments.depth))
 """
 HELPER = """
-def score(given, best):
-    return given.offset - abs(given.depth - best) - given.rate - given.momentum - (given.kernel == "flat")
+def score(values, best):
+    return values.offset - abs(values.depth - best) - values.rate - values.momentum - (values.kernel == "flat")
 """
 RANGES = {
     "rate": ContinuousParameter(0.0001, 1.0, scaling_type="Logarithmic"),
@@ -52,7 +52,7 @@ def data(variables: dict[str, str]) -> str:
 
 
 def make_tuner(folder: Path, name: str, **members: Any) -> HyperparameterTuner:
-    """Return a tuner. name: how the tuning job's name begins; the SDK adds the time."""
+    """Return a tuner. name: the beginning of the tuning job's name, to which the SDK adds the time."""
     (folder / "fit.py").write_text(SCRIPT)
     (folder / "helper.py").write_text(HELPER)
     trainer = ModelTrainer(
@@ -64,7 +64,7 @@ def make_tuner(folder: Path, name: str, **members: Any) -> HyperparameterTuner:
     return HyperparameterTuner(trainer, "score", RANGES, METRICS, base_tuning_job_name=name, **members)
 
 
-def test_the_best_job_is_found_and_its_model_created(tmp_path: Path, data: str, s3: Any) -> None:
+def test_the_best_job_is_found_and_its_model_is_created(tmp_path: Path, data: str, s3: Any) -> None:
     tuner = make_tuner(tmp_path, "v3-best", max_jobs=4, max_parallel_jobs=2, random_seed=3)
     tuner.tune([InputData(channel_name="training", data_source=data)], wait=False)
     job = tuner.latest_tuning_job
@@ -88,11 +88,11 @@ def test_the_best_job_is_found_and_its_model_created(tmp_path: Path, data: str, 
     model = Model.create(model_name="v3-best", execution_role_arn=ROLE, primary_container=container)
     assert model.primary_container.model_data_url == uri
     assert job.hyper_parameter_tuning_job_name in [
-        listed.hyper_parameter_tuning_job_name for listed in HyperParameterTuningJob.get_all()
+        item.hyper_parameter_tuning_job_name for item in HyperParameterTuningJob.get_all()
     ]
 
 
-def test_stop(tmp_path: Path, data: str) -> None:
+def test_a_tuning_job_is_stopped(tmp_path: Path, data: str) -> None:
     tuner = make_tuner(tmp_path, "v3-stopped", max_jobs=50, max_parallel_jobs=1)
     tuner.tune([InputData(channel_name="training", data_source=data)], wait=False)
     tuner.stop_tuning_job()

@@ -1,4 +1,4 @@
-"""Estimators from training to batch transform, and the helpers around them, in programs that pass no role."""
+"""Estimators from training to batch transform, and the SDK's helpers, in programs that pass no role."""
 
 import json
 import subprocess
@@ -82,7 +82,7 @@ def run(text: str, folder: Path) -> Any:
     return json.loads(process.stdout.splitlines()[-1])
 
 
-def test_role_account_and_bucket_of_a_program(tmp_path: Path) -> None:
+def test_a_program_gets_its_role_account_and_bucket(tmp_path: Path) -> None:
     assert run(IDENTITY, tmp_path) == {
         "role": ROLE,
         "default": ROLE,
@@ -93,7 +93,7 @@ def test_role_account_and_bucket_of_a_program(tmp_path: Path) -> None:
     }
 
 
-def test_a_separate_bucket_and_files_in_it(tmp_path: Path) -> None:
+def test_files_are_stored_in_a_separate_bucket(tmp_path: Path) -> None:
     session = Session(default_bucket="sdk-v2-own")
     (tmp_path / "rows.csv").write_text("1,2\n")
     uri = session.upload_data(str(tmp_path / "rows.csv"), key_prefix="rows")
@@ -108,17 +108,17 @@ def test_a_separate_bucket_and_files_in_it(tmp_path: Path) -> None:
     assert (tmp_path / "copy/more.csv").read_text() == session.read_s3_file("sdk-v2-own", "rows/more.csv") == "3,4\n"
 
 
-def test_metrics_of_a_training_job(estimator: SKLearn) -> None:
+def test_analytics_return_the_metrics_of_a_training_job(estimator: SKLearn) -> None:
     name = estimator.latest_training_job.name
     for analytics in (estimator.training_job_analytics, TrainingJobAnalytics(name, ["loss"])):
         frame = analytics.dataframe(force_refresh=True)
         assert set(frame["metric_name"]) == {"loss"}
         assert frame["value"].min() >= 1.0
-    described = estimator.sagemaker_session.describe_training_job(name)
-    assert described["FinalMetricDataList"][0]["Value"] == 1.0
+    description = estimator.sagemaker_session.describe_training_job(name)
+    assert description["FinalMetricDataList"][0]["Value"] == 1.0
 
 
-def test_an_estimator_is_attached(estimator: SKLearn) -> None:
+def test_an_estimator_is_attached_to_a_training_job(estimator: SKLearn) -> None:
     attached = SKLearn.attach(estimator.latest_training_job.name)
     assert attached.model_data == estimator.model_data
     assert attached.hyperparameters()["factor"] == "3.0"
@@ -143,7 +143,7 @@ def rows(estimator: SKLearn) -> str:
     return S3Uploader.upload_string_as_file_body("1,2\n3,4\n5,6\n", uri, sagemaker_session=session)
 
 
-def test_the_transformer_of_an_estimator(estimator: SKLearn, rows: str) -> None:
+def test_an_estimator_creates_a_transformer(estimator: SKLearn, rows: str) -> None:
     session = estimator.sagemaker_session
     output = f"s3://{BUCKET}/sdk-v2-clients/out"
     transformer = estimator.transformer(

@@ -1,4 +1,4 @@
-"""Estimators, models, predictors and pipelines of models: trained, deployed, invoked, updated and deleted."""
+"""Estimators, models, predictors and pipelines of models are trained, deployed, invoked, updated and deleted."""
 
 import io
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ if __name__ == "__main__":
     joblib.dump(model, pathlib.Path(os.environ["SM_MODEL_DIR"], "model.joblib"))
 """
 # The first container of a pipeline, which answers with JSON, the default between containers.
-DOUBLING = """
+DOUBLE_SCRIPT = """
 def model_fn(model_dir):
     return 2
 
@@ -48,7 +48,7 @@ def predict_fn(rows, factor):
     return factor * rows
 """
 # The same model with weights ten times as large.
-LARGER = """
+LARGER_SCRIPT = """
 import train
 
 def model_fn(model_dir):
@@ -56,10 +56,10 @@ def model_fn(model_dir):
     model.coef_, model.intercept_ = 10 * model.coef_, 10 * model.intercept_
     return model
 """
-FAILING = "def model_fn(model_dir):\n    raise LookupError('no weights here')\n"
+FAILING_SCRIPT = "def model_fn(model_dir):\n    raise LookupError('no weights here')\n"
 
 
-def predicted(rows: Any) -> numpy.ndarray:
+def expected_predictions(rows: Any) -> numpy.ndarray:
     """Return the trained model's predictions, which are exact because its training data have no noise."""
     return 4 * (3 * rows[:, 0] - rows[:, 1] + 2)
 
@@ -72,7 +72,12 @@ def session() -> Session:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
-    for name, text in {"train": SCRIPT, "double": DOUBLING, "larger": LARGER, "fail": FAILING}.items():
+    for name, text in {
+        "train": SCRIPT,
+        "double": DOUBLE_SCRIPT,
+        "larger": LARGER_SCRIPT,
+        "fail": FAILING_SCRIPT,
+    }.items():
         (folder / f"{name}.py").write_text(text)
     return folder
 
@@ -81,7 +86,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def estimator(session: Session, source: Path, tmp_path_factory: pytest.TempPathFactory) -> SKLearn:
     rows = numpy.random.default_rng(0).normal(size=(20, 2))
     data = tmp_path_factory.mktemp("data") / "train.csv"
-    numpy.savetxt(data, numpy.column_stack([predicted(rows) / 4, rows]), delimiter=",")
+    numpy.savetxt(data, numpy.column_stack([expected_predictions(rows) / 4, rows]), delimiter=",")
     channel = session.upload_data(str(data), key_prefix="sdk-v2/train")
     estimator = SKLearn(
         "train.py",
@@ -139,9 +144,9 @@ def test_an_estimator_is_deployed(estimator: SKLearn, session: Session, predicto
     predictors.append(predictor)
     session.wait_for_endpoint(predictor.endpoint_name, poll=1)
     assert isinstance(predictor, SKLearnPredictor)
-    answer = predictor.predict(ROWS)  # numpy's format in both directions
-    assert isinstance(answer, numpy.ndarray)
-    assert numpy.allclose(answer, predicted(ROWS))
+    predictions = predictor.predict(ROWS)  # numpy's format in both directions
+    assert isinstance(predictions, numpy.ndarray)
+    assert numpy.allclose(predictions, expected_predictions(ROWS))
     delete(predictor)
 
 
@@ -153,19 +158,19 @@ def test_a_model_is_deployed_and_updated(
     )
     predictors.append(predictor)
     assert session.describe_endpoint("v2-updated")["EndpointStatus"] == "InService"
-    assert numpy.allclose(predictor.predict(ROWS.tolist()), predicted(ROWS))
+    assert numpy.allclose(predictor.predict(ROWS.tolist()), expected_predictions(ROWS))
 
-    larger = make_model(estimator, source, "larger.py", name="v2-larger")
-    larger.create(instance_type=INSTANCE)
+    larger_model = make_model(estimator, source, "larger.py", name="v2-larger")
+    larger_model.create(instance_type=INSTANCE)
     predictor.update_endpoint(initial_instance_count=2, instance_type=INSTANCE, model_name="v2-larger")
     [variant] = session.describe_endpoint("v2-updated")["ProductionVariants"]
     assert (variant["VariantName"], variant["CurrentInstanceCount"]) == ("AllTraffic", 2)
     for _ in range(4):
-        assert numpy.allclose(predictor.predict(ROWS), 10 * predicted(ROWS))
+        assert numpy.allclose(predictor.predict(ROWS), 10 * expected_predictions(ROWS))
     delete(predictor)
 
 
-def test_serializers_and_request_attributes(
+def test_serializers_and_request_attributes_are_supported(
     estimator: SKLearn, source: Path, session: Session, predictors: list[Predictor]
 ) -> None:
     name = make_model(estimator, source, "train.py").deploy(1, INSTANCE, wait=False).endpoint_name
@@ -173,7 +178,7 @@ def test_serializers_and_request_attributes(
     json = Predictor(name, session, serializer=JSONSerializer(), deserializer=JSONDeserializer())
     predictors.append(csv)
     session.wait_for_endpoint(name, poll=1)
-    expected = predicted(ROWS)
+    expected = expected_predictions(ROWS)
     assert numpy.allclose(numpy.array(csv.predict(ROWS), dtype=float).ravel(), expected)
     assert numpy.allclose(numpy.array(csv.predict("1,2\n3,4\n"), dtype=float).ravel(), expected[:2])
     assert numpy.allclose(json.predict(ROWS.tolist(), target_variant="AllTraffic", inference_id="one"), expected)
@@ -192,17 +197,17 @@ def test_a_pipeline_is_deployed(
     )
     predictors.append(predictor)
     session.wait_for_endpoint("v2-pipe", poll=1)
-    answer = numpy.array(predictor.predict(ROWS), dtype=float).ravel()
-    assert numpy.allclose(answer, predicted(2 * ROWS))
+    predictions = numpy.array(predictor.predict(ROWS), dtype=float).ravel()
+    assert numpy.allclose(predictions, expected_predictions(2 * ROWS))
     predictor.delete_endpoint()
     pipeline.delete_model()
     with pytest.raises(ClientError, match="Could not find model"):
         session.describe_model("v2-pipeline")
 
 
-def test_a_pipeline_transforms(estimator: SKLearn, source: Path, session: Session, s3: Any) -> None:
+def test_a_pipeline_runs_a_batch_transform(estimator: SKLearn, source: Path, session: Session, s3: Any) -> None:
     models = [make_model(estimator, source, entry_point) for entry_point in ("double.py", "train.py")]
-    text = "".join(f"{one},{two}\n" for one, two in ROWS)
+    text = "".join(f"{first},{second}\n" for first, second in ROWS)
     s3.put_object(Bucket=session.default_bucket(), Key="sdk-v2/in/rows.csv", Body=text)
     transformer = PipelineModel(models, name="v2-transformed").transformer(
         1,
@@ -216,11 +221,11 @@ def test_a_pipeline_transforms(estimator: SKLearn, source: Path, session: Sessio
     transformer.transform(source_uri, content_type="text/csv", split_type="Line", join_source="Input", logs=False)
     body = s3.get_object(Bucket=session.default_bucket(), Key="sdk-v2/out/rows.csv.out")["Body"].read()
     joined = numpy.loadtxt(io.BytesIO(body), delimiter=",")
-    assert numpy.allclose(joined, numpy.column_stack([ROWS, predicted(2 * ROWS)]))
+    assert numpy.allclose(joined, numpy.column_stack([ROWS, expected_predictions(2 * ROWS)]))
     transformer.delete_model()
 
 
-def test_a_model_that_does_not_load_is_the_reason(
+def test_the_failure_reason_names_a_model_that_does_not_load(
     estimator: SKLearn, source: Path, session: Session, predictors: list[Predictor]
 ) -> None:
     predictor = make_model(estimator, source, "fail.py").deploy(1, INSTANCE, wait=False)

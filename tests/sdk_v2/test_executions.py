@@ -12,23 +12,27 @@ from sagemaker.workflow.steps import ProcessingStep
 from support.sdk_executions import (
     IN,
     MIDDLE,
-    OTHERS,
+    OTHER_SCRIPT,
     OUT,
     WORD,
-    Write,
-    test_failed_in_the_middle,
-    test_killed_in_the_middle,
-    test_stopped_in_the_middle,
+    WritePipeline,
+    test_an_execution_that_failed_is_retried,
+    test_an_execution_that_was_killed_continues,
+    test_an_execution_that_was_stopped_is_retried,
 )
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
-__all__ = ["test_failed_in_the_middle", "test_killed_in_the_middle", "test_stopped_in_the_middle"]
+__all__ = [
+    "test_an_execution_that_failed_is_retried",
+    "test_an_execution_that_was_killed_continues",
+    "test_an_execution_that_was_stopped_is_retried",
+]
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Write:
+def write(tmp_path: Path) -> WritePipeline:
     (tmp_path / "middle.py").write_text(MIDDLE)
-    (tmp_path / "others.py").write_text(OTHERS)
+    (tmp_path / "others.py").write_text(OTHER_SCRIPT)
 
     def write() -> Pipeline:
         session = PipelineSession()

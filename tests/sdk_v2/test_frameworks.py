@@ -51,7 +51,7 @@ if __name__ == "__main__":
 """
 
 
-def fitted(estimator: Framework) -> Framework:
+def fit(estimator: Framework) -> Framework:
     """Return the estimator after its training job, or skip the test if jobs with its image cannot run."""
     try:
         estimator.fit(wait=False)
@@ -72,16 +72,16 @@ FAMILIES = [
 
 
 @pytest.mark.parametrize(("family", "version", "text", "formats"), FAMILIES)
-def test_from_training_to_an_endpoint(
+def test_a_model_is_trained_and_deployed(
     family: type[Framework], version: dict[str, str], text: str, formats: tuple[Any, Any], tmp_path: Path
 ) -> None:
     """For PyTorch, the SDK puts the script beside the model before it deploys it."""
     (tmp_path / "job.py").write_text(text)
     members = {"entry_point": str(tmp_path / "job.py"), "role": ROLE, "hyperparameters": {"slope": 2.0}}
-    estimator = fitted(family(instance_count=1, instance_type=INSTANCE, **version, **members))
+    estimator = fit(family(instance_count=1, instance_type=INSTANCE, **version, **members))
     serializer, deserializer = formats
     predictor = estimator.deploy(1, INSTANCE, wait=False, serializer=serializer, deserializer=deserializer)
     estimator.sagemaker_session.wait_for_endpoint(predictor.endpoint_name, poll=1)
-    answer = numpy.array(predictor.predict(ROWS), dtype=float).ravel()
-    assert answer == pytest.approx([4.5, 10.5], abs=1e-3)
+    predictions = numpy.array(predictor.predict(ROWS), dtype=float).ravel()
+    assert predictions == pytest.approx([4.5, 10.5], abs=1e-3)
     predictor.delete_endpoint()

@@ -1,4 +1,4 @@
-"""A pipeline of classes that version 2 of the SDK calls deprecated, and that many programs still use."""
+"""A pipeline of classes that version 2 of the SDK calls deprecated but many programs still use."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from sagemaker.transformer import Transformer
 from sagemaker.workflow.pipeline import Pipeline
 from sagemaker.workflow.step_collections import EstimatorTransformer, RegisterModel
 from sagemaker.workflow.steps import CreateModelStep, ProcessingStep, TrainingStep, TransformStep
-from support.sdk_executions import finished, steps_of
+from support.sdk_executions import steps_of, wait_for_end
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 BUCKET = "sagemaker-us-east-1-123456789012"
@@ -37,35 +37,35 @@ INSTANCES = {"inference_instances": [INSTANCE], "transform_instances": [INSTANCE
 
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_pipeline_of_older_classes(tmp_path: Path, s3: Any) -> None:
+def test_a_pipeline_of_older_classes_succeeds(tmp_path: Path, s3: Any) -> None:
     (tmp_path / "prepare.py").write_text(PREPARE)
     (tmp_path / "train.py").write_text(TRAIN)
     (tmp_path / "inference.py").write_text(TRAIN)
     session = Session()
     processor = SKLearnProcessor(VERSION, ROLE, instance_type=INSTANCE, instance_count=1, sagemaker_session=session)
-    prepared = ProcessingStep(
+    prepare = ProcessingStep(
         "Prepare",
         processor=processor,
         outputs=[ProcessingOutput(output_name="rows", source=ROWS)],
         code=str(tmp_path / "prepare.py"),
     )
-    rows = prepared.properties.ProcessingOutputConfig.Outputs["rows"].S3Output.S3Uri
+    rows = prepare.properties.ProcessingOutputConfig.Outputs["rows"].S3Output.S3Uri
     source = {"entry_point": str(tmp_path / "train.py"), "role": ROLE, "sagemaker_session": session}
     estimator = SKLearn(framework_version=VERSION, instance_type=INSTANCE, **source)
-    trained = TrainingStep("Train", estimator=estimator, inputs={"rows": TrainingInput(rows)})
-    data = trained.properties.ModelArtifacts.S3ModelArtifacts
+    train = TrainingStep("Train", estimator=estimator, inputs={"rows": TrainingInput(rows)})
+    data = train.properties.ModelArtifacts.S3ModelArtifacts
     register = RegisterModel(
         "Register", estimator=estimator, model_data=data, model_package_group_name="older", **FORMATS, **INSTANCES
     )
     model = SKLearnModel(data, framework_version=VERSION, **source)
-    created = CreateModelStep("Create", model=model, inputs=CreateModelInput(INSTANCE))
+    create = CreateModelStep("Create", model=model, inputs=CreateModelInput(INSTANCE))
     output = f"s3://{BUCKET}/older/transformed"
     transformer = Transformer(
-        created.properties.ModelName, 1, INSTANCE, accept="text/csv", output_path=output, sagemaker_session=session
+        create.properties.ModelName, 1, INSTANCE, accept="text/csv", output_path=output, sagemaker_session=session
     )
     transform_input = TransformInput(rows, content_type="text/csv", split_type="Line")
-    transformed = TransformStep("Transform", transformer=transformer, inputs=transform_input)
-    both = EstimatorTransformer(
+    transform = TransformStep("Transform", transformer=transformer, inputs=transform_input)
+    repack_and_transform = EstimatorTransformer(
         "Both",
         estimator=estimator,
         model_data=data,
@@ -77,17 +77,17 @@ def test_a_pipeline_of_older_classes(tmp_path: Path, s3: Any) -> None:
         output_path=f"s3://{BUCKET}/older/both",
         entry_point=str(tmp_path / "inference.py"),  # a step puts this script beside the model
     )
-    steps = [prepared, trained, register, created, transformed, both]
+    steps = [prepare, train, register, create, transform, repack_and_transform]
     pipeline = Pipeline("older", steps=steps, sagemaker_session=session)
     pipeline.upsert(ROLE)
     execution = pipeline.start()
-    described = finished(execution)
-    assert described["PipelineExecutionStatus"] == "Succeeded", described["FailureReason"]
+    description = wait_for_end(execution)
+    assert description["PipelineExecutionStatus"] == "Succeeded", description["FailureReason"]
     types = {name: next(iter(step["Metadata"])) for name, step in steps_of(execution).items()}
     assert types["Register-RegisterModel"] == "RegisterModel"
     assert types["BothRepackModel"] == "TrainingJob"
-    for place in ("transformed", "both"):
-        text = s3.get_object(Bucket=BUCKET, Key=f"older/{place}/rows.csv.out")["Body"].read().decode()
+    for folder in ("transformed", "both"):
+        text = s3.get_object(Bucket=BUCKET, Key=f"older/{folder}/rows.csv.out")["Body"].read().decode()
         assert [float(value) for value in text.split()] == [6.0, 14.0]
     [package] = session.sagemaker_client.list_model_packages(ModelPackageGroupName="older")["ModelPackageSummaryList"]
     assert package["ModelPackageVersion"] == 1

@@ -1,4 +1,4 @@
-"""Pipelines of all step types, conditions, functions and references that version 2 of the SDK writes."""
+"""Pipelines with all types of steps, conditions, functions and references that version 2 of the SDK writes."""
 
 import json
 from collections.abc import Callable
@@ -107,7 +107,7 @@ def make_estimator(source: Path, session: PipelineSession, **members: Any) -> SK
     )
 
 
-def train(source: Path, prepared: ProcessingStep, session: PipelineSession) -> TrainingStep:
+def train(source: Path, prepare_step: ProcessingStep, session: PipelineSession) -> TrainingStep:
     """Return a step that never has a cache hit, because its arguments differ in each execution."""
     settings = {
         "factor": factor,
@@ -117,14 +117,14 @@ def train(source: Path, prepared: ProcessingStep, session: PipelineSession) -> T
         "execution": ExecutionVariables.PIPELINE_EXECUTION_ID,
     }
     estimator = make_estimator(source, session, hyperparameters=settings, metric_definitions=LOSS)
-    outputs = prepared.properties.ProcessingOutputConfig.Outputs
+    outputs = prepare_step.properties.ProcessingOutputConfig.Outputs
     channels = {"named": outputs["rows"], "counted": outputs[1]}
     inputs = {name: TrainingInput(output.S3Output.S3Uri) for name, output in channels.items()}
     retries = StepRetryPolicy([StepExceptionTypeEnum.THROTTLING], interval_seconds=1, max_attempts=2)
     return TrainingStep("Train", step_args=estimator.fit(inputs), retry_policies=[retries], cache_config=CACHE)
 
 
-def tune(source: Path, prepared: ProcessingStep, session: PipelineSession) -> TuningStep:
+def tune(source: Path, prepare_step: ProcessingStep, session: PipelineSession) -> TuningStep:
     estimator = make_estimator(source, session, hyperparameters={"mode": mode}, output_path=f"s3://{BUCKET}/tuned")
     tuner = HyperparameterTuner(
         estimator,
@@ -135,18 +135,18 @@ def tune(source: Path, prepared: ProcessingStep, session: PipelineSession) -> Tu
         max_jobs=2,
         max_parallel_jobs=2,
     )
-    rows = prepared.properties.ProcessingOutputConfig.Outputs["rows"].S3Output.S3Uri
+    rows = prepare_step.properties.ProcessingOutputConfig.Outputs["rows"].S3Output.S3Uri
     return TuningStep("Tune", step_args=tuner.fit({"rows": TrainingInput(rows)}), cache_config=CACHE)
 
 
-def conditions(prepared: ProcessingStep, trained: TrainingStep, tuned: TuningStep) -> list[Condition]:
-    """Return one condition of every class; all of them are true."""
+def conditions(prepare_step: ProcessingStep, train_step: TrainingStep, tune_step: TuningStep) -> list[Condition]:
+    """Return conditions of every class, all of which are true."""
     rows = JsonGet(step_name="Prepare", property_file=METRICS, json_path="rows")
     share = JsonGet(step_name="Prepare", property_file="Metrics", json_path="parts[0].share")
-    metrics = prepared.properties.ProcessingOutputConfig.Outputs["metrics"].S3Output.S3Uri
-    name = JsonGet(s3_uri=Join("/", [metrics, "metrics.json"]), json_path="parts[0].name", step=prepared)
-    loss = trained.properties.FinalMetricDataList["loss"].Value
-    best = tuned.properties.BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value
+    metrics = prepare_step.properties.ProcessingOutputConfig.Outputs["metrics"].S3Output.S3Uri
+    name = JsonGet(s3_uri=Join("/", [metrics, "metrics.json"]), json_path="parts[0].name", step=prepare_step)
+    loss = train_step.properties.FinalMetricDataList["loss"].Value
+    best = tune_step.properties.BestTrainingJob.FinalHyperParameterTuningJobObjectiveMetric.Value
     return [
         ConditionEquals(rows, 2),
         ConditionGreaterThan(share, 0.2),
@@ -156,19 +156,21 @@ def conditions(prepared: ProcessingStep, trained: TrainingStep, tuned: TuningSte
         ConditionEquals(flag, True),
         ConditionLessThanOrEqualTo(epochs, 3),
         ConditionIn(name, ["first", "second"]),
-        ConditionNot(ConditionEquals(trained.properties.TrainingJobStatus, "Failed")),
+        ConditionNot(ConditionEquals(train_step.properties.TrainingJobStatus, "Failed")),
         ConditionOr(
-            [ConditionEquals(mode, "full"), ConditionEquals(trained.properties.HyperParameters["epochs"], "3")]
+            [ConditionEquals(mode, "full"), ConditionEquals(train_step.properties.HyperParameters["epochs"], "3")]
         ),
     ]
 
 
-def deployment(source: Path, trained: TrainingStep, tuned: TuningStep, session: PipelineSession) -> list[Any]:
-    """Return steps that create and register a model, and transform with it and with the tuning job's best one."""
-    data = trained.properties.ModelArtifacts.S3ModelArtifacts
+def deployment_steps(
+    source: Path, train_step: TrainingStep, tune_step: TuningStep, session: PipelineSession
+) -> list[Any]:
+    """Return steps that create and register a model, and that transform with this and the tuning job's best model."""
+    data = train_step.properties.ModelArtifacts.S3ModelArtifacts
     model, best = (
         SKLearnModel(destination, ROLE, str(source / "train.py"), VERSION, sagemaker_session=session)
-        for destination in (data, tuned.get_top_model_s3_uri(0, BUCKET, "tuned"))
+        for destination in (data, tune_step.get_top_model_s3_uri(0, BUCKET, "tuned"))
     )
     create, create_best = (
         ModelStep(name, step_args=source_model.create(INSTANCE))
@@ -186,35 +188,37 @@ def deployment(source: Path, trained: TrainingStep, tuned: TuningStep, session: 
             customer_metadata_properties={"mode": mode, "run": ExecutionVariables.PIPELINE_EXECUTION_ID},
         ),
     )
-    rows = trained.properties.InputDataConfig[0].DataSource.S3DataSource.S3Uri
+    rows = train_step.properties.InputDataConfig[0].DataSource.S3DataSource.S3Uri
     transforms = [
-        transform(name, source_model.properties.ModelName, rows, session, cached)
-        for name, source_model, cached in (("Transform", create, None), ("TransformBest", create_best, CACHE))
+        transform(name, source_model.properties.ModelName, rows, session, cache_config)
+        for name, source_model, cache_config in (("Transform", create, None), ("TransformBest", create_best, CACHE))
     ]
     return [create, create_best, register, *transforms]
 
 
-def transform(name: str, model: Any, rows: Any, session: PipelineSession, cached: CacheConfig | None) -> TransformStep:
+def transform(
+    name: str, model: Any, rows: Any, session: PipelineSession, cache_config: CacheConfig | None
+) -> TransformStep:
     output = f"s3://{BUCKET}/every-step/{name}"
     transformer = Transformer(model, 1, INSTANCE, accept="text/csv", output_path=output, sagemaker_session=session)
     step_args = transformer.transform(rows, content_type="text/csv", split_type="Line")
-    return TransformStep(name, step_args=step_args, cache_config=cached)
+    return TransformStep(name, step_args=step_args, cache_config=cache_config)
 
 
 @pytest.fixture(scope="module")
 def executions(source: Path, sandbox: None) -> list[_PipelineExecution]:
-    """Run two executions, with separate sources, of a pipeline with all steps that create a resource, to the end."""
+    """Run two executions, with separate sources, of a pipeline with all steps that create a resource; return both."""
     session = PipelineSession()
-    prepared = prepare(source, session)
-    trained, tuned = train(source, prepared, session), tune(source, prepared, session)
-    failing = FailStep("Refuse", error_message=Join(" ", ["not good enough:", mode]))
+    prepare_step = prepare(source, session)
+    train_step, tune_step = train(source, prepare_step, session), tune(source, prepare_step, session)
+    else_step = FailStep("Refuse", error_message=Join(" ", ["not good enough:", mode]))
     check = ConditionStep(
         "Check",
-        conditions=conditions(prepared, trained, tuned),
-        if_steps=deployment(source, trained, tuned, session),
-        else_steps=[failing],
+        conditions=conditions(prepare_step, train_step, tune_step),
+        if_steps=deployment_steps(source, train_step, tune_step, session),
+        else_steps=[else_step],
     )
-    parameters, steps = [factor, epochs, flag, mode], [prepared, trained, tuned, check]
+    parameters, steps = [factor, epochs, flag, mode], [prepare_step, train_step, tune_step, check]
     pipeline = Pipeline("every-step", parameters, steps=steps, sagemaker_session=Session())
     executions = []
     for _ in range(2):
@@ -239,13 +243,15 @@ def test_every_step_runs_to_its_end(execution: _PipelineExecution) -> None:
     assert values == {"Factor": "4.0", "Epochs": "3", "Flag": "true", "Mode": "quick"}
 
 
-def test_expressions_have_their_values(execution: _PipelineExecution) -> None:
+def test_expressions_are_replaced_by_their_values(execution: _PipelineExecution) -> None:
     client = execution.sagemaker_session.sagemaker_client
     steps = {name: step["Metadata"] for name, step in steps_of(execution).items()}
     job = client.describe_training_job(TrainingJobName=steps["Train"]["TrainingJob"]["Arn"].rpartition("/")[2])
     identifier = execution.arn.rpartition("/")[2]
-    passed = {name: value for name, value in job["HyperParameters"].items() if not name.startswith("sagemaker_")}
-    assert passed == {
+    hyperparameters = {
+        name: value for name, value in job["HyperParameters"].items() if not name.startswith("sagemaker_")
+    }
+    assert hyperparameters == {
         "factor": "4.0",
         "epochs": "3",
         "mode": "quick-n3",
@@ -263,7 +269,7 @@ def test_expressions_have_their_values(execution: _PipelineExecution) -> None:
     assert [float(line) for line in text.split()] == [12.0, 28.0]
 
 
-def test_the_best_model_of_a_tuning_job(execution: _PipelineExecution) -> None:
+def test_the_best_model_of_a_tuning_job_is_used(execution: _PipelineExecution) -> None:
     client = execution.sagemaker_session.sagemaker_client
     steps = {name: step["Metadata"] for name, step in steps_of(execution).items()}
     tuning = steps["Tune"]["TuningJob"]["Arn"].rpartition("/")[2]
@@ -276,7 +282,7 @@ def test_the_best_model_of_a_tuning_job(execution: _PipelineExecution) -> None:
     assert [float(line) for line in text.split()] == pytest.approx([3 * best_factor, 7 * best_factor])
 
 
-def test_a_second_execution_has_the_hits_that_are_enabled(executions: list[_PipelineExecution]) -> None:
+def test_a_second_execution_has_the_cache_hits_that_are_enabled(executions: list[_PipelineExecution]) -> None:
     """Caching is also enabled for Train, but its hyperparameters contain the execution's ID."""
     first, second = map(steps_of, executions)
     assert not any("CacheHitResult" in step for step in first.values())
@@ -286,10 +292,10 @@ def test_a_second_execution_has_the_hits_that_are_enabled(executions: list[_Pipe
     assert second["Tune"]["Metadata"] == first["Tune"]["Metadata"]
 
 
-def test_the_other_branch_fails_with_its_message() -> None:
+def test_the_else_branch_fails_with_its_message() -> None:
     """Neither branch has a job, so the execution ends at once."""
-    failing = FailStep("Refuse", error_message=Join(" ", ["not good enough:", mode]))
-    check = ConditionStep("Check", conditions=[ConditionEquals(mode, "full")], if_steps=[], else_steps=[failing])
+    else_step = FailStep("Refuse", error_message=Join(" ", ["not good enough:", mode]))
+    check = ConditionStep("Check", conditions=[ConditionEquals(mode, "full")], if_steps=[], else_steps=[else_step])
     pipeline = Pipeline("failing", [mode], steps=[check], sagemaker_session=Session())
     pipeline.upsert(ROLE)
     assert pipeline.upsert(ROLE, description="again")["PipelineArn"].endswith(":pipeline/failing")
@@ -298,22 +304,22 @@ def test_the_other_branch_fails_with_its_message() -> None:
         execution.wait(delay=1, max_attempts=60)
     steps = {step["StepName"]: step for step in execution.list_steps()}
     assert steps["Refuse"]["FailureReason"] == "not good enough: quick"
-    passing = pipeline.start({"Mode": "full"})
-    passing.wait(delay=1, max_attempts=60)
-    assert [step["StepName"] for step in passing.list_steps()] == ["Check"]
+    second_execution = pipeline.start({"Mode": "full"})
+    second_execution.wait(delay=1, max_attempts=60)
+    assert [step["StepName"] for step in second_execution.list_steps()] == ["Check"]
     pipeline.delete()
     with pytest.raises(ClientError, match="ResourceNotFound"):
         pipeline.describe()
 
 
-OTHERS = {
+UNSUPPORTED_STEPS = {
     "Callback": lambda: CallbackStep("Ask", sqs_queue_url="https://example.com/queue", inputs={}, outputs=[]),
     "EMR": lambda: EMRStep("Ask", "", "", "j-1", EMRStepConfig("s3://bucket/a.jar")),
     "Lambda": lambda: LambdaStep("Ask", Lambda(function_arn="arn:aws:lambda:us-east-1:123456789012:function:f")),
 }
 
 
-@pytest.mark.parametrize(("kind", "make"), OTHERS.items(), ids=OTHERS)
+@pytest.mark.parametrize(("kind", "make"), UNSUPPORTED_STEPS.items(), ids=UNSUPPORTED_STEPS)
 def test_a_step_of_another_type_is_refused_by_name(kind: str, make: Callable[[], Any]) -> None:
     pipeline = Pipeline("refused", steps=[make()], sagemaker_session=Session())
     with pytest.raises(ClientError, match=f"Step Ask: the type {kind} is not simulated"):

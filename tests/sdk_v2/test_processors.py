@@ -1,4 +1,4 @@
-"""Processors: a script, a source folder with requirements, local data, and outputs on S3."""
+"""Processors with a script, a source folder with requirements, local data, and outputs on S3."""
 
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,15 @@ def process(processor: Processor, numbers: str, prefix: str, **members: Any) -> 
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_script(tmp_path: Path, numbers: str, s3: Any) -> None:
+def test_a_processor_runs_a_script(tmp_path: Path, numbers: str, s3: Any) -> None:
     (tmp_path / "sum.py").write_text(SCRIPT)
     process(SKLearnProcessor("1.2-1", **INSTANCE), numbers, "v2-script", code=str(tmp_path / "sum.py"))
     assert s3.get_object(Bucket=BUCKET, Key="v2-script/sum.txt")["Body"].read() == b"42"
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_source_folder_with_requirements(tmp_path: Path, numbers: str, s3: Any) -> None:
-    """The requirements name a package that is on no index, and the job has no network."""
+def test_a_processor_runs_a_source_folder_with_requirements(tmp_path: Path, numbers: str, s3: Any) -> None:
+    """The requirements name a package that no index has, and the job has no network."""
     source = tmp_path / "source"
     source.mkdir()
     (source / "sum.py").write_text("import drilling" + SCRIPT.replace("factor *", "drilling.depth *"))

@@ -37,7 +37,7 @@ def register(folder: Path, session: Session, answer: str = "registered", **membe
     )
 
 
-def test_register_approve_and_deploy(tmp_path: Path) -> None:
+def test_a_model_is_registered_approved_and_deployed(tmp_path: Path) -> None:
     session = Session()
     (tmp_path / "data").write_text("1")
     model_data = session.upload_data(str(tmp_path / "data"), key_prefix="registry")
@@ -50,47 +50,47 @@ def test_register_approve_and_deploy(tmp_path: Path) -> None:
     )
     arn = package.model_package_arn
     assert arn.endswith("model-package/sdk-v2/1")
-    registered = ModelPackage(role=ROLE, model_package_arn=arn, sagemaker_session=session)
+    model_package = ModelPackage(role=ROLE, model_package_arn=arn, sagemaker_session=session)
     package.update_approval_status("Rejected", approval_description="not yet")
     package.update_customer_metadata({"score": "0.8"})
     package.remove_customer_metadata_properties(["team"])
-    described = session.sagemaker_client.describe_model_package(ModelPackageName=arn)
-    assert described["CustomerMetadataProperties"] == {"score": "0.8"}
-    assert (described["ModelApprovalStatus"], described["ApprovalDescription"]) == ("Rejected", "not yet")
-    assert described["SourceUri"] == model_data
-    registered.deploy(1, INSTANCE, endpoint_name="sdk-v2-registry")  # deploying approves it
+    description = session.sagemaker_client.describe_model_package(ModelPackageName=arn)
+    assert description["CustomerMetadataProperties"] == {"score": "0.8"}
+    assert (description["ModelApprovalStatus"], description["ApprovalDescription"]) == ("Rejected", "not yet")
+    assert description["SourceUri"] == model_data
+    model_package.deploy(1, INSTANCE, endpoint_name="sdk-v2-registry")  # this also approves the package
     assert session.sagemaker_client.describe_model_package(ModelPackageName=arn)["ModelApprovalStatus"] == "Approved"
     predictor = Predictor("sdk-v2-registry", session)
     assert predictor.predict("1") == b"registered"
     predictor.delete_endpoint()
 
 
-def test_the_latest_approved_version_and_the_one_before(tmp_path: Path) -> None:
-    """An endpoint serves the latest approved version or, once that one is rejected, the one before it."""
+def test_the_latest_approved_version_is_deployed(tmp_path: Path) -> None:
+    """Once that version is rejected, the endpoint is updated to the version before it."""
     session, group = Session(), "sdk-v2-versions"
     packages = [register(tmp_path, session, answer, model_package_group_name=group) for answer in ("one", "two")]
     client = session.sagemaker_client
     for package in packages:
         package.update_approval_status("Approved")
-    served = []
+    answers = []
     for status in ("Approved", "Rejected"):
         packages[1].update_approval_status(status)
-        listed = client.list_model_packages(ModelPackageGroupName=group, ModelApprovalStatus="Approved")
-        arn = listed["ModelPackageSummaryList"][0]["ModelPackageArn"]
+        response = client.list_model_packages(ModelPackageGroupName=group, ModelApprovalStatus="Approved")
+        arn = response["ModelPackageSummaryList"][0]["ModelPackageArn"]
         model = ModelPackage(role=ROLE, model_package_arn=arn, sagemaker_session=session)
-        if not served:
+        if not answers:
             model.deploy(1, INSTANCE, endpoint_name=group, wait=False)
             session.wait_for_endpoint(group, poll=1)
         else:
             model.create(INSTANCE)
             Predictor(group, session).update_endpoint(1, INSTANCE, model_name=model.name, wait=False)
             session.wait_for_endpoint(group, poll=1)
-        served.append(Predictor(group, session).predict("1").decode())
-    assert served == ["two", "one"]
+        answers.append(Predictor(group, session).predict("1").decode())
+    assert answers == ["two", "one"]
     Predictor(group, session).delete_endpoint()
 
 
-def test_changes_of_a_version(tmp_path: Path) -> None:
+def test_a_version_can_be_changed(tmp_path: Path) -> None:
     session = Session()
     package = register(tmp_path, session, model_package_group_name="sdk-v2-changes")
     arn = package.model_package_arn
@@ -99,28 +99,28 @@ def test_changes_of_a_version(tmp_path: Path) -> None:
     package.update_inference_specification(image_uris=[image], content_types=["text/csv", "text/plain"])
     package.add_inference_specification("other", image_uris=[image])
     package.update_source_uri(arn)
-    life = {"Stage": "Development", "StageStatus": "Pending", "StageDescription": "first"}
-    package.update_model_life_cycle(life)
-    described = session.sagemaker_client.describe_model_package(ModelPackageName=arn)
-    assert described["InferenceSpecification"]["SupportedContentTypes"] == ["text/csv", "text/plain"]
-    assert [item["Name"] for item in described["AdditionalInferenceSpecifications"]] == ["other"]
-    assert (described["SourceUri"], described["ModelLifeCycle"]) == (arn, life)
+    life_cycle = {"Stage": "Development", "StageStatus": "Pending", "StageDescription": "first"}
+    package.update_model_life_cycle(life_cycle)
+    description = session.sagemaker_client.describe_model_package(ModelPackageName=arn)
+    assert description["InferenceSpecification"]["SupportedContentTypes"] == ["text/csv", "text/plain"]
+    assert [item["Name"] for item in description["AdditionalInferenceSpecifications"]] == ["other"]
+    assert (description["SourceUri"], description["ModelLifeCycle"]) == (arn, life_cycle)
 
 
-def test_a_package_without_a_group(tmp_path: Path) -> None:
+def test_a_package_can_be_registered_without_a_group(tmp_path: Path) -> None:
     """The SDK sends an approval status even for such a package."""
     session = Session()
     package = register(tmp_path, session, model_package_name="sdk-v2-alone")
     assert package.model_package_arn.endswith("model-package/sdk-v2-alone")
-    described = session.sagemaker_client.describe_model_package(ModelPackageName="sdk-v2-alone")
-    assert "ModelApprovalStatus" not in described
+    description = session.sagemaker_client.describe_model_package(ModelPackageName="sdk-v2-alone")
+    assert "ModelApprovalStatus" not in description
 
 
-def test_the_model_card_of_a_package(tmp_path: Path) -> None:
+def test_the_model_card_describes_a_package(tmp_path: Path) -> None:
     """The SDK asks whether the package exists and whether it already has a card."""
     session = Session()
     package = register(tmp_path, session, model_package_group_name="sdk-v2-cards")
-    described = model_card.ModelPackage.from_model_package_arn(package.model_package_arn, session)
-    assert described.model_package_version == 1
+    description = model_card.ModelPackage.from_model_package_arn(package.model_package_arn, session)
+    assert description.model_package_version == 1
     with pytest.raises(ValueError, match="could not be found"):
         model_card.ModelPackage.from_model_package_arn(f"{package.model_package_arn}0", session)

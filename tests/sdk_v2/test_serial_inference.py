@@ -35,8 +35,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def preprocessing(source: Path, data: Any, count: Any, session: PipelineSession) -> ProcessingStep:
-    """Return the only step with a cache."""
+def preprocessing_step(source: Path, data: Any, count: Any, session: PipelineSession) -> ProcessingStep:
+    """Return the preprocessing step, which is the only step with a cache."""
     processor = FrameworkProcessor(
         SKLearn,
         VERSION,
@@ -61,7 +61,7 @@ def preprocessing(source: Path, data: Any, count: Any, session: PipelineSession)
     return ProcessingStep("Preprocess", step_args=step_args, cache_config=CacheConfig(True, "30d"))
 
 
-def training(source: Path, process: ProcessingStep, session: PipelineSession) -> TrainingStep:
+def training_step(source: Path, process: ProcessingStep, session: PipelineSession) -> TrainingStep:
     estimator = SKLearn(
         str(source / "model.py"),
         framework_version=VERSION,
@@ -80,8 +80,8 @@ def pipeline(session: Session, source: Path) -> Pipeline:
     data = ParameterString("InputData", default_value=session.upload_data(str(source / "rows.csv"), key_prefix="raw"))
     count = ParameterInteger("ProcessingInstanceCount", default_value=1)
     approval = ParameterString("ModelApprovalStatus", default_value="Approved")
-    process = preprocessing(source, data, count, pipeline_session)
-    train = training(source, process, pipeline_session)
+    process = preprocessing_step(source, data, count, pipeline_session)
+    train = training_step(source, process, pipeline_session)
     scaler = process.arguments["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"] + "/model.tar.gz"
     sources = {"features.py": scaler, "model.py": train.properties.ModelArtifacts.S3ModelArtifacts}
     models = [
@@ -107,7 +107,7 @@ def pipeline(session: Session, source: Path) -> Pipeline:
 
 @pytest.fixture(scope="module")
 def executions(pipeline: Pipeline) -> list[_PipelineExecution]:
-    """Run two executions, one after the other, of a pipeline with the role from the settings."""
+    """Run two executions of the pipeline, one after the other, with the role from the settings."""
     pipeline.upsert()
     executions = []
     for _ in range(2):
@@ -116,7 +116,7 @@ def executions(pipeline: Pipeline) -> list[_PipelineExecution]:
     return executions
 
 
-def test_a_second_execution_has_the_hits_that_are_enabled(executions: list[_PipelineExecution]) -> None:
+def test_a_second_execution_has_the_cache_hit_that_is_enabled(executions: list[_PipelineExecution]) -> None:
     first, second = ({step["StepName"]: step for step in execution.list_steps()} for execution in executions)
     assert len(first) == len(second) == 4
     assert {step["StepStatus"] for step in [*first.values(), *second.values()]} == {"Succeeded"}

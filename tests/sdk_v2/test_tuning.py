@@ -1,4 +1,4 @@
-"""HyperparameterTuner: fit, deploy the best job's model, attach, analyse, warm start, stop."""
+"""HyperparameterTuner: tuning jobs are run, deployed, attached, analysed, warm-started and stopped."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from sagemaker.tuner import CategoricalParameter, ContinuousParameter, Hyperpara
 
 ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 
-# the result depends only on the hyperparameters, so that jobs are quick; the model is its objective's value
+# The result depends only on the hyperparameters, so that jobs are quick. The model is the value of its objective.
 SCRIPT = """
 import argparse, os, pathlib
 
@@ -31,8 +31,9 @@ if __name__ == "__main__":
     parser.add_argument("--depth", type=int)
     parser.add_argument("--kernel", choices=["flat", "round"])
     parser.add_argument("--offset", type=float)
-    given = parser.parse_args()
-    score = given.offset - abs(given.rate - 0.01) - given.momentum - abs(given.depth - 4) - (given.kernel == "flat")
+    values = parser.parse_args()
+    score = values.offset - abs(values.rate - 0.01) - values.momentum - abs(values.depth - 4)
+    score -= values.kernel == "flat"
     print(f"score={score};")
     pathlib.Path(os.environ["SM_MODEL_DIR"], "score").write_text(str(score))
 """
@@ -91,7 +92,7 @@ def test_the_best_job_is_deployed(tuner: HyperparameterTuner, session: Session) 
     predictor.delete_endpoint()
 
 
-def test_attach(tuner: HyperparameterTuner, session: Session) -> None:
+def test_a_tuner_is_attached_to_a_tuning_job(tuner: HyperparameterTuner, session: Session) -> None:
     name = tuner.latest_tuning_job.name
     attached = HyperparameterTuner.attach(name, sagemaker_session=session, estimator_cls="sagemaker.sklearn.SKLearn")
     assert attached.best_training_job() == tuner.best_training_job()
@@ -103,22 +104,22 @@ def test_attach(tuner: HyperparameterTuner, session: Session) -> None:
     assert len(analytics.training_job_summaries()) == 2
 
 
-def test_a_warm_start_and_a_stop(tuner: HyperparameterTuner, session: Session) -> None:
-    child = tuner.identical_dataset_and_algorithm_tuner()
-    child.max_jobs, child.max_parallel_jobs = 1, 1
-    child.metric_definitions = METRICS  # the SDK does not copy them
-    child.fit(wait=False)
-    child.wait()
-    described = child.describe()
-    names = {tuner.best_training_job(), child.best_training_job()}
-    assert described["OverallBestTrainingJob"]["TrainingJobName"] in names
-    child.fit(wait=False, job_name="v2-stopped")  # the SDK's default name changes only once a minute
-    child.stop_tuning_job()
-    child.wait()
-    assert child.describe()["HyperParameterTuningJobStatus"] == "Stopped"
+def test_a_tuner_is_warm_started_and_stopped(tuner: HyperparameterTuner, session: Session) -> None:
+    child_tuner = tuner.identical_dataset_and_algorithm_tuner()
+    child_tuner.max_jobs, child_tuner.max_parallel_jobs = 1, 1
+    child_tuner.metric_definitions = METRICS  # the SDK does not copy them
+    child_tuner.fit(wait=False)
+    child_tuner.wait()
+    description = child_tuner.describe()
+    names = {tuner.best_training_job(), child_tuner.best_training_job()}
+    assert description["OverallBestTrainingJob"]["TrainingJobName"] in names
+    child_tuner.fit(wait=False, job_name="v2-stopped")  # the SDK's default name changes only once a minute
+    child_tuner.stop_tuning_job()
+    child_tuner.wait()
+    assert child_tuner.describe()["HyperParameterTuningJobStatus"] == "Stopped"
 
 
-def test_a_metric_that_never_appears_is_the_reason(estimator: SKLearn) -> None:
+def test_the_failure_reason_names_a_metric_that_never_appears(estimator: SKLearn) -> None:
     metrics: list[dict[str, Any]] = [{"Name": "other", "Regex": "other=(.*?);"}]
     tuner = HyperparameterTuner(estimator, "other", RANGES, metrics, max_jobs=1, base_tuning_job_name="v2-never")
     with pytest.raises(UnexpectedStatusException, match="No objective metric 'other' was found"):

@@ -1,6 +1,6 @@
-"""The life of a model of SageMaker's XGBoost image, whose Estimator has no script, from data to an update.
+"""A model of SageMaker's XGBoost image, whose Estimator has no script, from its data to the update of its endpoint.
 
-Predictions equal those of xgboost in a separate process with the same hyperparameters, to the last digit.
+The predictions equal those of xgboost, in a separate process with the same hyperparameters, to the last digit.
 """
 
 import json
@@ -24,7 +24,7 @@ ROLE = "arn:aws:iam::123456789012:role/SageMakerRole"
 PREFIX, INSTANCE = "houses-xgboost", "ml.m4.xlarge"
 SETTINGS = {"max_depth": 5, "eta": 0.2, "gamma": 4, "min_child_weight": 6, "subsample": 0.8}
 ROUNDS, PATIENCE = 100, 10
-EXPECTED = """
+XGBOOST_PROGRAM = """
 import json, sys
 import numpy, xgboost
 folder, settings, rounds, patience = sys.argv[1], *map(json.loads, sys.argv[2:])
@@ -45,7 +45,7 @@ def session() -> Session:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write files without a header: train.csv and validation.csv with the label first, test.csv without labels."""
+    """Return a folder with CSV files without headers: train and validation have labels first; test has no labels."""
     folder, rng = tmp_path_factory.mktemp("houses"), numpy.random.default_rng(0)
     for name, rows in (("train", 300), ("validation", 100), ("test", 40)):
         features = rng.normal(size=(rows, 5)).round(5)
@@ -69,12 +69,12 @@ def test_location(session: Session, folder: Path) -> str:
 
 
 def predictions(folder: Path, **settings: Any) -> list[float]:
-    """Return what xgboost, in the project's environment, predicts for test.csv with these settings."""
-    command = [PYTHON, "-c", EXPECTED, folder, *map(json.dumps, (SETTINGS | settings, ROUNDS, PATIENCE))]
+    """Return the predictions of xgboost, in the project's environment, for test.csv with these settings."""
+    command = [PYTHON, "-c", XGBOOST_PROGRAM, folder, *map(json.dumps, (SETTINGS | settings, ROUNDS, PATIENCE))]
     return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 
-def new_estimator(session: Session, **settings: Any) -> Estimator:
+def make_estimator(session: Session, **settings: Any) -> Estimator:
     estimator = Estimator(
         image_uris.retrieve("xgboost", session.boto_region_name, "1"),
         ROLE,
@@ -90,13 +90,13 @@ def new_estimator(session: Session, **settings: Any) -> Estimator:
 
 @pytest.fixture(scope="module")
 def estimator(session: Session, channels: dict[str, TrainingInput]) -> Estimator:
-    estimator = new_estimator(session)
+    estimator = make_estimator(session)
     estimator.fit(channels)
     return estimator
 
 
-def transformed(estimator: Estimator, test_location: str, session: Session) -> list[float]:
-    """Return what a transform job predicts with the estimator's model."""
+def transform_predictions(estimator: Estimator, test_location: str, session: Session) -> list[float]:
+    """Return the predictions of a transform job with the estimator's model."""
     transformer = estimator.transformer(instance_count=1, instance_type=INSTANCE)
     transformer.transform(test_location, content_type="text/csv", split_type="Line")
     transformer.wait()
@@ -104,16 +104,20 @@ def transformed(estimator: Estimator, test_location: str, session: Session) -> l
     return [float(line) for line in text.split()]
 
 
-def test_metrics_without_definitions(estimator: Estimator) -> None:
+def test_metrics_need_no_definitions(estimator: Estimator) -> None:
     frame = estimator.training_job_analytics.dataframe()
     assert {"train:rmse", "validation:rmse"} <= set(frame["metric_name"])
 
 
-def test_batch_transform(estimator: Estimator, folder: Path, test_location: str, session: Session) -> None:
-    assert transformed(estimator, test_location, session) == predictions(folder)
+def test_a_batch_transform_gives_the_expected_predictions(
+    estimator: Estimator, folder: Path, test_location: str, session: Session
+) -> None:
+    assert transform_predictions(estimator, test_location, session) == predictions(folder)
 
 
-def test_an_endpoint_and_the_requests_of_a_web_function(estimator: Estimator, folder: Path, session: Session) -> None:
+def test_an_endpoint_answers_the_requests_of_a_web_function(
+    estimator: Estimator, folder: Path, session: Session
+) -> None:
     predictor = estimator.deploy(initial_instance_count=1, instance_type=INSTANCE, wait=False)
     session.wait_for_endpoint(predictor.endpoint_name, poll=1)
     predictor.serializer = CSVSerializer()
@@ -126,11 +130,11 @@ def test_an_endpoint_and_the_requests_of_a_web_function(estimator: Estimator, fo
     predictor.delete_endpoint()
 
 
-def test_tuning_by_the_metric_of_the_image(
+def test_tuning_uses_a_metric_of_the_image(
     session: Session, channels: dict[str, TrainingInput], folder: Path, test_location: str
 ) -> None:
     tuner = HyperparameterTuner(
-        new_estimator(session),
+        make_estimator(session),
         objective_metric_name="validation:rmse",
         objective_type="Minimize",
         max_jobs=4,
@@ -151,20 +155,20 @@ def test_tuning_by_the_metric_of_the_image(
     assert tuner.best_training_job() == best["TrainingJobName"]
     assert HyperparameterTuner.attach(tuner.latest_tuning_job.name).best_training_job() == best["TrainingJobName"]
     attached = Estimator.attach(tuner.best_training_job())
-    tuned = {name: float(best[name]) for name in ("eta", "subsample", "gamma")}
-    tuned |= {name: int(best[name]) for name in ("max_depth", "min_child_weight")}
-    assert transformed(attached, test_location, session) == predictions(folder, **tuned)
+    best_settings = {name: float(best[name]) for name in ("eta", "subsample", "gamma")}
+    best_settings |= {name: int(best[name]) for name in ("max_depth", "min_child_weight")}
+    assert transform_predictions(attached, test_location, session) == predictions(folder, **best_settings)
 
 
-def test_an_ab_test_and_an_update(
+def test_an_endpoint_serves_an_ab_test_and_is_updated(
     estimator: Estimator, channels: dict[str, TrainingInput], folder: Path, session: Session
 ) -> None:
-    """SageMaker's Linear Learner is refused by name, so the linear model is XGBoost's."""
-    linear = new_estimator(session, booster="gblinear")
+    """SageMaker's Linear Learner is not simulated, so the linear model is one of XGBoost."""
+    linear = make_estimator(session, booster="gblinear")
     linear.fit(channels, logs=False)
     client, variants = session.sagemaker_client, []
-    for name, trained in (("Linear-Model", linear), ("XGB-Model", estimator)):
-        model = trained.create_model()
+    for name, model_estimator in (("Linear-Model", linear), ("XGB-Model", estimator)):
+        model = model_estimator.create_model()
         model.name = f"houses-{name.lower()}"
         model._create_sagemaker_model(INSTANCE)
         variants.append(

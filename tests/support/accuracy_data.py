@@ -1,12 +1,12 @@
-"""Constants and options of the accuracy benchmark's tests."""
+"""Constants for the tests of the accuracy benchmark, and its command-line options."""
 
 from pathlib import Path
 
 from support.checkout import ROOT
 
 COMMAND = ROOT / "benchmarks/accuracy.py"
-MEASURED = ("CuPPM", "FePCT", "AlPPM")
-PRIVATE = 15  # rows
+MEASURED_TARGETS = ("CuPPM", "FePCT", "AlPPM")
+PRIVATE_ROWS = 15
 
 
 def options(files: list[Path]) -> list[object]:

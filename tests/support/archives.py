@@ -1,4 +1,4 @@
-"""tar.gz archives for tests, valid and malicious ones, and a wheel."""
+"""Valid and malicious tar.gz archives for tests, and a wheel."""
 
 import gzip
 import io
@@ -14,26 +14,29 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, to: str = "", size: int = 0
 
 
 def packed(*members: tarfile.TarInfo, **contents: bytes) -> bytes:
-    """Return a tar.gz of members without content, whatever their headers claim, and Python files (name=content)."""
-    raw = b"".join(one.tobuf(tarfile.GNU_FORMAT) for one in members)
+    """Return a tar.gz of members and of Python files (name=content).
+
+    The members have no content, whatever size their headers claim.
+    """
+    raw = b"".join(header.tobuf(tarfile.GNU_FORMAT) for header in members)
     for name, content in contents.items():
         raw += member(f"{name}.py", size=len(content)).tobuf() + content + b"\0" * (-len(content) % 512)
     return gzip.compress(raw + b"\0" * 1024, 1, mtime=0)
 
 
-def with_header(archive: bytes, offset: int, bytes_: bytes) -> bytes:
-    """Return an uncompressed archive with bytes changed in its first member's header, and a valid checksum."""
+def with_header(archive: bytes, offset: int, replacement: bytes) -> bytes:
+    """Return the archive uncompressed, with changed bytes and a valid checksum in its first member's header."""
     raw = bytearray(gzip.decompress(archive))
-    raw[offset : offset + len(bytes_)] = bytes_
+    raw[offset : offset + len(replacement)] = replacement
     raw[148:156] = b" " * 8
     raw[148:156] = b"%06o\0 " % sum(raw[:512])
     return bytes(raw)
 
 
 def content(archive: Path | bytes) -> dict[str, bytes]:
-    """Return the files of an archive by name."""
+    """Return the contents of an archive's files by name."""
     with tarfile.open(fileobj=io.BytesIO(archive if isinstance(archive, bytes) else archive.read_bytes())) as tar:
-        return {one.name: tar.extractfile(one).read() for one in tar if one.isfile()}
+        return {entry.name: tar.extractfile(entry).read() for entry in tar if entry.isfile()}
 
 
 def archive_of(**files: str | bytes) -> bytes:
@@ -47,7 +50,7 @@ def archive_of(**files: str | bytes) -> bytes:
 
 
 def make_wheel() -> dict[str, bytes]:
-    """Return the files of a package's source; the package is on no index."""
+    """Return a wheel, as {file name: content}, of a package that no package index has."""
     wheel = io.BytesIO()
     with zipfile.ZipFile(wheel, "w") as file:
         file.writestr("drilling.py", "depth = 77")

@@ -3,7 +3,7 @@
     python tests/support/bare_machine.py COMMAND [ARGUMENT...]
 
 The programs that such a machine lacks are replaced by ones that fail; TMPDIR has more than 107 bytes, including spaces
-and letters beyond ASCII. The exit status is the command's.
+and non-ASCII letters. The exit status is that of the command.
 """
 
 import os

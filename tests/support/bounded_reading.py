@@ -1,4 +1,4 @@
-"""Reads a submission in a process with little memory and processor time, which ends if it needs more."""
+"""Read a submission in a process with limited memory and processor time."""
 
 import subprocess
 import sys
@@ -20,7 +20,7 @@ except ValueError as error:
 
 
 def read_within(seconds: int, path: Path) -> str:
-    """Read a submission in a process with 1 GB of memory and a few seconds of processor time; return the result."""
+    """Read a submission, which must fail, with 1 GB of memory and a few seconds of processor time; return the error."""
     command = [sys.executable, "-c", READ, str(path), str(seconds)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
     assert result.returncode == 1

@@ -1,4 +1,4 @@
-"""Submissions that break one rule each: edits of tests/submissions/sound, by the rule that must find them.
+"""Submissions that break one rule each: edits of tests/submissions/sound, with the rule that must report each edit.
 
 As in benchmarks/mutants, it is an error if an edit's text does not appear exactly once in its file.
 """
@@ -27,8 +27,8 @@ OWN_CLASS = both(
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A broken submission. code: the rule that finds it. text: part of the message. file: the finding's, if known."""
+class Defect:
+    """A defect. code: the rule that reports it. text: part of the message. file: the file named there, if known."""
 
     code: str
     text: str
@@ -36,10 +36,10 @@ class Broken:
     file: str = ""
 
 
-def make_broken(broken: Broken, folder: Path) -> Path:
-    """Write a broken submission to a new folder."""
+def make_broken(defect: Defect, folder: Path) -> Path:
+    """Write the sound submission, with a defect, to a new folder."""
     shutil.copytree(SOUND, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    broken.change(folder)
+    defect.change(folder)
     return folder
 
 
@@ -48,7 +48,7 @@ def import_in_training(name: str) -> Change:
 
 
 UPLOAD = {
-    "archive_differs": Broken(
+    "archive_differs": Defect(
         "RC251",
         "holds also NOTES.txt",
         both(
@@ -57,19 +57,19 @@ UPLOAD = {
             write("NOTES.txt", "Notes.\n"),
         ),
     ),
-    "setup_fails": Broken(
+    "setup_fails": Defect(
         "RC251",
         "setup.py: run me at home",
         replace("setup.py", "\nsetup(", '\nraise SystemExit("setup.py: run me at home")\nsetup('),
     ),
-    "requirements_invalid": Broken("RC252", "'numpy=2.5.1'", replace("requirements.txt", "==", "=")),
-    "version_missing": Broken(
+    "requirements_invalid": Defect("RC252", "'numpy=2.5.1'", replace("requirements.txt", "==", "=")),
+    "version_missing": Defect(
         "RC252", "tabulate==0.9.99", replace("requirements.txt", "numpy==2.5.1", "tabulate==0.9.99")
     ),
 }
 
 TRAINING = {
-    "helper_not_packed": Broken(
+    "helper_not_packed": Defect(
         "RC301",
         "No module named 'helpers'",
         both(
@@ -78,12 +78,12 @@ TRAINING = {
             replace("train.py", "repr(cell) for", 'repr(cell) if finite(cell) else "" for'),
         ),
     ),
-    "fixed_rows": Broken(
+    "fixed_rows": Defect(
         "RC302",
         "these are not my data",
         replace("train.py", "    targets =", '    assert len(rows) == 88, "these are not my data"\n    targets ='),
     ),
-    "not_repeatable": Broken(
+    "not_repeatable": Defect(
         "RC303",
         "predict differently",
         replace(
@@ -93,7 +93,7 @@ TRAINING = {
             "    return Linear().fit(inputs + noise, targets)",
         ),
     ),
-    "slow_training": Broken(
+    "slow_training": Defect(
         "RC304",
         "minutes for 18000 rows",
         both(
@@ -101,7 +101,7 @@ TRAINING = {
             replace("train.py", FIT, f"while time.process_time() < len(inputs) * 0.2:\n        pass\n    {FIT}"),
         ),
     ),
-    "much_memory": Broken(
+    "much_memory": Defect(
         "RC305",
         "% for 18000 rows",
         both(
@@ -115,8 +115,8 @@ TRAINING = {
             ),
         ),
     ),
-    "class_in_train": Broken("RC401", "__main__.Limited", OWN_CLASS),
-    "module_in_temporary_folder": Broken(
+    "class_in_train": Defect("RC401", "__main__.Limited", OWN_CLASS),
+    "module_in_temporary_folder": Defect(
         "RC402",
         "the module made_here",
         replace(
@@ -131,7 +131,7 @@ TRAINING = {
             "    return Made().fit(inputs, targets)",
         ),
     ),
-    "cloudpickle_model": Broken(
+    "cloudpickle_model": Defect(
         "RC403",
         "made with cloudpickle",
         both(
@@ -140,7 +140,7 @@ TRAINING = {
             replace("train.py", "pickle.dump(model, file)", "cloudpickle.dump(model, file)"),
         ),
     ),
-    "command_in_pickle": Broken(
+    "command_in_pickle": Defect(
         "RC404",
         "posix.getcwd",
         both(
@@ -156,16 +156,16 @@ TRAINING = {
             ),
         ),
     ),
-    "other_model_file": Broken(
+    "other_model_file": Defect(
         "RC405", "model.pickle", replace("train.py", '"model.pkl"), "rb"', '"model.pickle"), "rb"')
     ),
-    "slow_import": Broken(
+    "slow_import": Defect(
         "RC407",
         "train alone 1",
         both(import_in_training("time"), insert("train.py", "time.sleep(11)\n\n\n", before="def fit(")),
         "train.py",
     ),
-    "held_out_poor": Broken(
+    "held_out_poor": Defect(
         "RC701",
         "held-out drill holes",
         replace(
@@ -179,7 +179,7 @@ TRAINING = {
             '        table.writerows([row[""], *means] for row, means in zip(rows, targets[::-1], strict=True))',
         ),
     ),
-    "assays_of_other_rows": Broken(
+    "assays_of_other_rows": Defect(
         "RC702",
         "worse than the mean of each assay",
         replace("train.py", FIT, "return Linear().fit(np.roll(inputs, 44, axis=0), targets)"),
@@ -187,17 +187,17 @@ TRAINING = {
 }
 
 PREPROCESSING = {
-    "preprocess_imports_module": Broken(
+    "preprocess_imports_module": Defect(
         "RC501",
         "No module named 'linear'",
         insert("preprocess.py", "from linear import Linear  # noqa: F401\n", before="BASE"),
     ),
-    "row_dropped": Broken(
+    "row_dropped": Defect(
         "RC502",
         "87 rows for 88",
         replace("preprocess.py", "zip(index, inputs.tolist()", "zip(index[1:], inputs[1:].tolist()"),
     ),
-    "rows_sorted": Broken(
+    "rows_sorted": Defect(
         "RC502",
         "another order",
         replace(
@@ -206,7 +206,7 @@ PREPROCESSING = {
             "for name, row in sorted(zip(index, inputs.tolist(), strict=True), key=lambda row: row[1]):",
         ),
     ),
-    "index_replaced": Broken(
+    "index_replaced": Defect(
         "RC502",
         "'row0'",
         both(
@@ -214,12 +214,12 @@ PREPROCESSING = {
             replace("preprocess.py", WRITE_ROW, '[f"row{number}", *map(repr, row)]'),
         ),
     ),
-    "needs_assays": Broken(
+    "needs_assays": Defect(
         "RC503",
         "KeyError: 'CuPPM'",
         insert("preprocess.py", '    assert all(row["CuPPM"] is not None for row in rows)\n', before="    channels ="),
     ),
-    "assay_in_inputs": Broken(
+    "assay_in_inputs": Defect(
         "RC504",
         "bin_11",
         insert(
@@ -228,24 +228,24 @@ PREPROCESSING = {
             before="    return [",
         ),
     ),
-    "mean_of_file": Broken(
+    "mean_of_file": Defect(
         "RC505",
         "only 24 of its rows",
         insert("preprocess.py", "    spectra = spectra - spectra.mean(axis=0)\n", before="    bins ="),
     ),
-    "many_digits": Broken(
+    "many_digits": Defect(
         "RC506", "130 MB", replace("preprocess.py", WRITE_ROW, '[name, *(f"{cell:.600f}" for cell in row)]')
     ),
 }
 
 SERVING = {
-    "index_as_input": Broken("RC601", "(88,13)", replace("train.py", "for cell in line[1:]]", "for cell in line]")),
-    "header_in_answer": Broken(
+    "index_as_input": Defect("RC601", "(88,13)", replace("train.py", "for cell in line[1:]]", "for cell in line]")),
+    "header_in_answer": Defect(
         "RC602",
         "'AgPPM' is not a number",
         replace("train.py", ANSWER, ANSWER.replace("return ", 'return ",".join(TARGETS) + "\\n" + ')),
     ),
-    "index_in_answer": Broken(
+    "index_in_answer": Defect(
         "RC602",
         "seems to be an index",
         replace(
@@ -254,10 +254,10 @@ SERVING = {
             f'return "".join(f"{{number}}," + {ROW_TEXT} + "\\n" for number, row in enumerate(prediction.tolist()))',
         ),
     ),
-    "column_missing": Broken(
+    "column_missing": Defect(
         "RC602", "48 columns", replace("train.py", "in prediction.tolist()", "in prediction[:, :48].tolist()")
     ),
-    "not_finite": Broken(
+    "not_finite": Defect(
         "RC602",
         "is inf",
         replace(
@@ -266,7 +266,7 @@ SERVING = {
             "return np.where(inputs[:, :1] > np.median(inputs[:, 0]), np.inf, model.predict(inputs))",
         ),
     ),
-    "columns_swapped": Broken(
+    "columns_swapped": Defect(
         "RC603",
         "CuPPM, fits FePCT",
         replace(
@@ -275,13 +275,13 @@ SERVING = {
             "predicted = model.predict(inputs)\n    predicted[:, [7, 8]] = predicted[:, [8, 7]]\n    return predicted",
         ),
     ),
-    "constant": Broken(
+    "constant": Defect(
         "RC604",
         "the same for all rows",
         replace("linear.py", LIMIT, "raw[:] = (self.low + self.high) / 2\n        return raw"),
     ),
-    "negative": Broken("RC604", "negative", replace("linear.py", LIMIT, f"{LIMIT} - 0.1 * (self.high - self.low)")),
-    "far_outside": Broken(
+    "negative": Defect("RC604", "negative", replace("linear.py", LIMIT, f"{LIMIT} - 0.1 * (self.high - self.low)")),
+    "far_outside": Defect(
         "RC604",
         "far outside",
         replace(
@@ -290,17 +290,17 @@ SERVING = {
             "return np.where(raw > self.high, 20 * self.high, np.clip(raw, self.low, self.high))",
         ),
     ),
-    "first_line_dropped": Broken(
+    "first_line_dropped": Defect(
         "RC605",
         "two batches of lines",
         replace("train.py", 'text.splitlines() if not line.startswith("index,")', "text.splitlines()[1:]"),
     ),
-    "mean_of_request": Broken(
+    "mean_of_request": Defect(
         "RC605",
         "Sent as some of the rows",
         replace("train.py", PREDICT, "return model.predict(inputs - inputs.mean(axis=0) + model.mean)"),
     ),
-    "counts_requests": Broken(
+    "counts_requests": Defect(
         "RC605",
         "the same request differently",
         both(
@@ -308,12 +308,12 @@ SERVING = {
             replace("train.py", PREDICT, f"counted.append(1)\n    {PREDICT} * (1 + 0.01 * len(counted))"),
         ),
     ),
-    "exact_content_type": Broken(
+    "exact_content_type": Defect(
         "RC606",
         "charset=utf-8",
         replace("train.py", 'content_type.split(";")[0].strip().lower() != "text/csv"', 'content_type != "text/csv"'),
     ),
-    "coerced_cells": Broken(
+    "coerced_cells": Defect(
         "RC607",
         "the text abc",
         both(
@@ -326,14 +326,14 @@ SERVING = {
             ),
         ),
     ),
-    "silent_error": Broken("RC607", "does not name the reason", replace("train.py", TOO_SHORT, "raise ValueError")),
-    "type_not_named": Broken(
+    "silent_error": Defect("RC607", "does not name the reason", replace("train.py", TOO_SHORT, "raise ValueError")),
+    "type_not_named": Defect(
         "RC607",
         "does not name the content type",
         replace("train.py", 'f"the content type is {content_type}: text/csv is needed"', '"this cannot be read"'),
     ),
-    "exits_on_request": Broken("RC608", "does not answer", replace("train.py", TOO_SHORT, "os._exit(1)")),
-    "state_of_server": Broken(
+    "exits_on_request": Defect("RC608", "does not answer", replace("train.py", TOO_SHORT, "os._exit(1)")),
+    "state_of_server": Defect(
         "RC608",
         "answers differently",
         both(
@@ -342,16 +342,16 @@ SERVING = {
             replace("train.py", PREDICT, f"{PREDICT} * (2 if refused else 1)"),
         ),
     ),
-    "predict_clips": Broken(
+    "predict_clips": Defect(
         "RC609",
         "something else than the server",
         replace("predict.py", "predict_fn(inputs, model)", "predict_fn(inputs, model) * 0.9"),
     ),
-    "predict_fails": Broken(
+    "predict_fails": Defect(
         "RC609",
         "cannot import name 'TARGETS'",
         replace("predict.py", "from preprocess import", "from preprocess import TARGETS,"),
     ),
 }
 
-BROKEN = UPLOAD | TRAINING | PREPROCESSING | SERVING
+DEFECTS = UPLOAD | TRAINING | PREPROCESSING | SERVING

@@ -1,6 +1,6 @@
 """Reports in headless Chromium.
 
-The system's Chromium or Chrome is found by its name; if there is none, these tests are skipped with a reason.
+The system's Chromium or Chrome is found by the name of its program. Without one, the tests are skipped with a reason.
 """
 
 import contextlib
@@ -19,17 +19,19 @@ PATIENCE = 60_000  # milliseconds for all figures of a page
 
 @dataclass
 class OpenReport:
-    """An open report, and the browser's messages and requests. tab: playwright's page."""
+    """An open report, the problems that the browser reports, and its requests. tab: playwright's page."""
 
     tab: Any
-    troubles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
     def figures(self) -> list[str]:
         """Return the names of the figures that the page contains."""
-        return self.tab.eval_on_selector_all("[data-figure]", "all => all.map(one => one.dataset.figure)")
+        return self.tab.eval_on_selector_all(
+            "[data-figure]", "elements => elements.map(element => element.dataset.figure)"
+        )
 
-    def empty(self) -> list[str]:
+    def empty_figures(self) -> list[str]:
         """Return the figures in which nothing was drawn: no line, bar, box, point or image."""
         marks = ".plot path.js-line, .bars path, .boxes path, .points path, .hm image, .points text, .violins path"
         return [name for name in self.figures() if not self.tab.query_selector(f"#{name} :is({marks})")]
@@ -55,8 +57,8 @@ class OpenReport:
                 return " ".join(label)
         return ""
 
-    def by_keyboard(self, name: str) -> str:
-        """Go through a figure's points and series by keyboard; return what a screen reader would say."""
+    def read_by_keyboard(self, name: str) -> str:
+        """Go through a figure's points and series with the keyboard; return what a screen reader would say."""
         self.tab.locator(f"#{name} .plot").first.focus()
         spoken = []
         for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowRight", "PageDown"):
@@ -68,10 +70,12 @@ class OpenReport:
     def toggle(self, name: str, entry: int = 0) -> tuple[str, str]:
         """Click on an entry of a figure's legend; return its opacity before and after."""
         item = self.tab.locator(f"#{name} .legend .traces").nth(entry)
-        before = item.evaluate("one => one.style.opacity")
+        before = item.evaluate("element => element.style.opacity")
         self.tab.locator(f"#{name} .legendtoggle").nth(entry).click()
         self.tab.wait_for_timeout(700)  # plotly waits in case of a double click
-        return before, self.tab.locator(f"#{name} .legend .traces").nth(entry).evaluate("one => one.style.opacity")
+        return before, self.tab.locator(f"#{name} .legend .traces").nth(entry).evaluate(
+            "element => element.style.opacity"
+        )
 
 
 @pytest.fixture(scope="module")  # with a longer scope, its driver process and event loop would affect all other tests
@@ -79,7 +83,7 @@ def chromium() -> Iterator[Any]:
     """Return a running headless browser."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if not program:
-        pytest.skip(f"none of {', '.join(NAMES)} is installed: no page can be opened")
+        pytest.skip(f"none of {', '.join(NAMES)} is installed, so no page can be opened")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -96,8 +100,8 @@ def open_report(browser: Any, page: Path, scheme: str = "light", width: int = 11
     ) as context:
         context.set_offline(True)
         report = OpenReport(context.new_page())
-        report.tab.on("console", lambda message: report.troubles.append(f"{message.type}: {message.text}"))
-        report.tab.on("pageerror", lambda error: report.troubles.append(str(error)))
+        report.tab.on("console", lambda message: report.problems.append(f"{message.type}: {message.text}"))
+        report.tab.on("pageerror", lambda error: report.problems.append(str(error)))
         report.tab.on("request", lambda request: report.requests.append(request.url))
         report.tab.goto(page.as_uri())
         report.tab.wait_for_selector("html[data-ready]", state="attached", timeout=PATIENCE)
@@ -106,9 +110,9 @@ def open_report(browser: Any, page: Path, scheme: str = "light", width: int = 11
 
 def assert_sound(report: OpenReport, page: Path) -> None:
     """Check that the browser reports no error, every figure is drawn, and only the file itself is requested."""
-    assert report.troubles == []
+    assert report.problems == []
     assert report.figures()
-    assert report.empty() == []
+    assert report.empty_figures() == []
     outside_requests = [url for url in report.requests if not url.startswith(("data:", "blob:"))]
     assert outside_requests == [page.as_uri()]
 
@@ -119,12 +123,12 @@ def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[
     assert_printable(report)
     assert report.tab.title().startswith(title)
     for name in report.figures():
-        assert report.hover(name), f"{name}: no label under the mouse pointer"
-        assert report.by_keyboard(name), f"{name}: no text at the keyboard position"
+        assert report.hover(name), f"{name} shows no label under the mouse pointer"
+        assert report.read_by_keyboard(name), f"{name} has no text at the keyboard position"
     for name in legends:
         before, after = report.toggle(name)
         assert {before, after} == {"1", "0.5"}, name
-    assert report.troubles == []
+    assert report.problems == []
 
 
 def assert_printable(report: OpenReport) -> None:
@@ -132,8 +136,8 @@ def assert_printable(report: OpenReport) -> None:
     report.tab.emulate_media(media="print")
     for name in report.figures():
         box = report.tab.locator(f"#{name} .plot").first.bounding_box()
-        assert box, f"{name}: not in print"
-        assert box["width"] > 200, f"{name}: {box['width']} pixels wide in print"
-    assert report.empty() == []
+        assert box, f"{name} is missing in print"
+        assert box["width"] > 200, f"{name} is only {box['width']} pixels wide in print"
+    assert report.empty_figures() == []
     assert len(re.findall(rb"/Type\s*/Page\b", report.tab.pdf(format="A4"))) > 1
     report.tab.emulate_media(media="screen")

@@ -16,7 +16,7 @@ PAGE = ROOT / "docs/reference/check-rules.md"
 
 
 def page() -> str:
-    """Return the page as it should be: its present introduction, and the current rules."""
+    """Return the page as it should be: its present introduction, followed by the current rules."""
     return PAGE.read_text("utf-8").partition(BEGIN)[0] + describe_rules(load_catalogue())
 
 

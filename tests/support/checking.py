@@ -1,4 +1,4 @@
-"""Runs the rules that run a submission, each after those that it needs, and reports their findings."""
+"""Apply the rules that run a submission, each after the rules that it depends on, and return their findings."""
 
 import graphlib
 import itertools
@@ -22,7 +22,7 @@ numbers = itertools.count()
 
 
 def all_rules() -> dict[str, Rule]:
-    """Return the running rules by code."""
+    """Return the rules that run a submission, by code."""
     return {rule.code: rule for rule in load_catalogue() if rule.runs}
 
 
@@ -38,11 +38,11 @@ def open_experiments(simulator: Simulator, submission: Path, public: Path, folde
 def check(
     simulator: Simulator, submission: Path, public: Path, codes: tuple[str, ...] = ()
 ) -> dict[str, list[Finding]]:
-    """Return the findings by rule, for rules that found something. codes: the rules to run; by default all but RC8."""
+    """Return the findings by rule, for rules that have any. codes: the rules to apply, by default all but RC8."""
     rules = all_rules()
-    chosen = set(codes) or {code for code in rules if not code.startswith("RC8")}
+    selected_codes = set(codes) or {code for code in rules if not code.startswith("RC8")}
     findings_by_code: dict[str, list[Finding]] = {}
-    blocked: set[str] = set()
+    blocked_codes: set[str] = set()
     with (
         tempfile.TemporaryDirectory() as folder,
         open_experiments(simulator, submission, public, Path(folder)) as experiments,
@@ -50,12 +50,12 @@ def check(
         if not codes:
             experiments.start_all()
         for code in graphlib.TopologicalSorter({code: rules[code].needs for code in sorted(rules)}).static_order():
-            if code not in chosen or blocked & set(rules[code].needs):
-                blocked |= {code} & chosen
+            if code not in selected_codes or blocked_codes & set(rules[code].needs):
+                blocked_codes |= {code} & selected_codes
                 continue
             findings = list(rules[code].inspect(experiments))
             if findings:
                 findings_by_code[code] = findings
             if any(finding.level is Level.ERROR for finding in findings):
-                blocked.add(code)
+                blocked_codes.add(code)
     return findings_by_code

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 _SETUP = (ROOT / "setup.py").read_text()
 MODULES, PACKAGES = (
-    ast.literal_eval(found[1]) if (found := re.search(rf"{name}=(\[.*?\])", _SETUP, re.DOTALL)) else []
+    ast.literal_eval(match[1]) if (match := re.search(rf"{name}=(\[.*?\])", _SETUP, re.DOTALL)) else []
     for name in ("py_modules", "packages")
 )
 UPLOADED = (
@@ -25,20 +25,20 @@ SCRIPTS = (*UPLOADED, "predict.py", "score.py")
 
 def environment() -> dict[str, str]:
     """Return this process's environment without variables that set folders, Python options or the number of threads."""
-    removed = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-    return {name: value for name, value in os.environ.items() if not name.startswith(removed)}
+    removed_prefixes = ("SM_", "PYTHON", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
+    return {name: value for name, value in os.environ.items() if not name.startswith(removed_prefixes)}
 
 
 def environment_of_a_full_disk() -> dict[str, str]:
     """Return an environment for a process on a full disk, in which Python writes no compiled modules.
 
-    Python would keep a partly written one, which no later process could import.
+    Python would keep a partly written module, which no later process could import.
     """
     return environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run Python with arguments in a folder. variables: additional ones for its environment."""
+    """Run Python with arguments in a folder. variables: additional environment variables."""
     arguments = [sys.executable, *map(str, command)]
     return subprocess.run(
         arguments, cwd=cwd, env=environment() | variables, capture_output=True, text=True, timeout=120
@@ -54,9 +54,9 @@ def copy_scripts(folder: Path, *names: str) -> Path:
 
 
 def copy_checkout(folder: Path) -> Path:
-    """Copy the files that are under version control, or would be if added, with their times."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    for name in subprocess.check_output(listed, cwd=ROOT, text=True).split("\0"):
+    """Copy the files that are or could be under version control, with their modification times."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in subprocess.check_output(command, cwd=ROOT, text=True).split("\0"):
         if name and (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)

@@ -1,6 +1,6 @@
-"""`python -m recore` in this process, which takes milliseconds, or in a separate one, which takes seconds to import.
+"""`python -m recore` in this process, which takes milliseconds, or in a separate one, whose imports take seconds.
 
-At least one test of each command runs it in a separate process, where nothing is imported yet.
+At least one test of each command runs it in a separate process, in which nothing has been imported yet.
 """
 
 import contextlib
@@ -31,5 +31,5 @@ def recore(*arguments: object, cwd: Path = ROOT, **variables: str | None) -> sub
 def recore_process(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a separate process, in the checkout, without COLUMNS in its environment."""
     command = [sys.executable, "-m", "recore", *map(str, arguments)]
-    chosen = {name: value for name, value in environment().items() if name != "COLUMNS"} | variables
-    return subprocess.run(command, cwd=ROOT, env=chosen, capture_output=True, text=True, timeout=600)
+    full_environment = {name: value for name, value in environment().items() if name != "COLUMNS"} | variables
+    return subprocess.run(command, cwd=ROOT, env=full_environment, capture_output=True, text=True, timeout=600)

@@ -1,4 +1,4 @@
-"""Runs the contract tests (tests/contract) on a submission."""
+"""The contract tests (tests/contract), run on any submission."""
 
 import subprocess
 import sys
@@ -7,11 +7,11 @@ from pathlib import Path
 from support.checkout import ROOT, environment
 
 
-def keeps_the_contract(submission: Path, tests: Path = ROOT, **variables: str) -> None:
-    """Run tests/contract in a folder on a submission, and assert that it passes."""
+def assert_contract_kept(submission: Path, folder: Path = ROOT, **variables: str) -> None:
+    """Run the contract tests in a folder on a submission, and assert that they pass."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract"]
     variables = environment() | {"SUBMISSION": str(submission)} | variables
-    result = subprocess.run(command, cwd=tests, env=variables, capture_output=True, text=True, timeout=900)
+    result = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=900)
     # pytest prints whole data files if the variable CI is set
-    shown = "\n".join(line[:200] for line in result.stdout.splitlines())
-    assert result.returncode == 0, shown + result.stderr[-2000:]
+    output = "\n".join(line[:200] for line in result.stdout.splitlines())
+    assert result.returncode == 0, output + result.stderr[-2000:]

@@ -1,4 +1,4 @@
-"""Instrument files and an assay table for examples/model_class, and the class beside the submission's scripts."""
+"""Instrument files, an assay table and a code folder for the model class in examples/model_class."""
 
 import functools
 import gzip
@@ -23,7 +23,7 @@ from support.simulator_client import Client
 from support.tiny_submission import write
 
 EXAMPLE = ROOT / "examples/model_class"
-NEVER = "TePPB"  # a target that was never measured
+UNMEASURED = "TePPB"  # a target that was never measured
 # A different submission that follows the contract and shares nothing else with the template.
 OTHER_PREPROCESS = f"""
 import pandas as pd
@@ -97,14 +97,14 @@ PLAN = Plan(rows=48, holes=4, channels=171, seed=5)
 
 @functools.cache
 def core_assays() -> Any:
-    """Import and return the example's module. It later imports the submission's modules from this checkout."""
+    """Import and return the example's module, which later imports the submission's modules from this checkout."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(EXAMPLE)
         return importlib.import_module("core_assays")
 
 
 def write_code(folder: Path, submission: dict[str, str] | None = None) -> Path:
-    """Copy the class, its script and a submission's files, by default this checkout's, to a folder; return it."""
+    """Copy the class, its script and a submission's files (by default, this checkout's) to a folder; return it."""
     if submission is None:
         copy_scripts(folder, *UPLOADED)
     else:
@@ -123,13 +123,13 @@ def write_sources(folder: Path) -> Path:
     folder.mkdir()
     for name, spectrum in zip(public.index, public[channels].to_numpy(), strict=True):
         (folder / f"core_{name}.0").write_bytes(opus_bytes(block("absorbance", spectrum, first, last)))
-    table = public.drop(columns=[*channels, NEVER]).set_axis([f"core_{name}" for name in public.index])
+    table = public.drop(columns=[*channels, UNMEASURED]).set_axis([f"core_{name}" for name in public.index])
     table.to_csv(folder / "assays.csv", index_label="sample")
     return folder
 
 
 def upload_sources(client: Client, folder: Path, project: str) -> None:
-    """Upload the sources of the dataset `first` of a project."""
+    """Upload the source files of a project's dataset `first`."""
     for path in folder.iterdir():
         client.put(f"{project}/sources/first/{path.name}", path.read_bytes())
 
@@ -148,7 +148,7 @@ def generate(client: Client, project: str) -> bytes:
     return client.get(f"{url_of(project)}/datasets/first/public.csv.gz")
 
 
-def training_folder(folder: Path, data_file: bytes, hyperparameters: dict[str, str] | None = None) -> SageMakerEnv:
+def make_training_folder(folder: Path, data_file: bytes, hyperparameters: dict[str, str] | None = None) -> SageMakerEnv:
     """Make SageMaker's folders for a training job and return its environment."""
     files = {
         "input/data/training/public.csv.gz": data_file,
@@ -170,7 +170,7 @@ def spectra_of(data_file: Path) -> list[dict[str, Any]]:
 
 
 def values_of(results: list[dict[str, Any]]) -> np.ndarray:
-    """Return the predicted values (rows, 49) in the challenge's order, NaN for null."""
+    """Return the predicted values (rows, 49) in the challenge's order, with NaN for null."""
     for result in results:
         assert list(result["assays"]) == list(TARGETS)
-    return np.array([[one["value"] for one in result["assays"].values()] for result in results], dtype=float)
+    return np.array([[assay["value"] for assay in result["assays"].values()] for result in results], dtype=float)

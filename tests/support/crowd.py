@@ -14,18 +14,18 @@ from botocore.exceptions import ClientError
 from support.endpoints import Endpoints
 
 CLIENTS = 32
-MODEL_ERROR = "model error"  # the answer under which a model's failed invocations are counted
+MODEL_ERROR = "model error"  # counts as the answer of an invocation that failed in the model
 
 
 class Crowd:
-    """Clients that invoke an endpoint without a pause. answers: counts by variant and the model's answer.
+    """Clients that invoke an endpoint without a pause. answers: the number of answers by variant and by text.
 
     model_errors: whether a ModelError also counts as an answer.
     """
 
     def __init__(self, endpoints: Endpoints, name: str, clients: int = CLIENTS, model_errors: bool = False):
         self._endpoints, self._name, self._clients, self._model_errors = endpoints, name, clients, model_errors
-        self._over, self._lock = threading.Event(), threading.Lock()
+        self._stopping, self._lock = threading.Event(), threading.Lock()
         self._tickets = 0
         self._sampled: Counter[str] = Counter()
         self.answers: Counter[tuple[str, str]] = Counter()
@@ -37,7 +37,7 @@ class Crowd:
         self._wait(lambda: self.answers.total() >= total)
 
     def sample(self, count: int) -> Counter[str]:
-        """Count the models' answers to the next requests, once all of them have been answered."""
+        """Return how often each model answered the next `count` requests, once all of them have been answered."""
         with self._lock:
             self._sampled, self._tickets = Counter(), count
         self._wait(lambda: self._sampled.total() == count)
@@ -52,21 +52,21 @@ class Crowd:
 
     @contextmanager
     def invoking(self) -> Iterator["Crowd"]:
-        threads = [threading.Thread(target=self._invoke_on_and_on, args=(number,)) for number in range(self._clients)]
+        threads = [threading.Thread(target=self._invoke_repeatedly, args=(number,)) for number in range(self._clients)]
         for thread in threads:
             thread.start()
         try:
             yield self
         finally:
-            self._over.set()
+            self._stopping.set()
             for thread in threads:
                 thread.join()
         assert not self.failures, (len(self.failures), self.failures[:3])
 
-    def _invoke_on_and_on(self, number: int) -> None:
+    def _invoke_repeatedly(self, number: int) -> None:
         runtime = self._client()
         count = 0
-        while not self._over.is_set():
+        while not self._stopping.is_set():
             count += 1
             with self._lock:
                 has_ticket = self._tickets > 0

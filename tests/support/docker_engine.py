@@ -1,4 +1,4 @@
-"""The Docker engine of this machine; tests that need one are skipped with a reason if there is none."""
+"""The Docker engine of this machine. Without one, the tests that need it are skipped with a reason."""
 
 import atexit
 import contextlib
@@ -18,10 +18,10 @@ IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImag
 @functools.cache
 def engine() -> docker.DockerClient:
     """Return a client of the engine, shared by all tests in a process, or skip the test if there is no engine."""
-    ends = contextlib.ExitStack()
-    atexit.register(ends.close)
+    cleanup = contextlib.ExitStack()
+    atexit.register(cleanup.close)
     try:
-        return ends.enter_context(connected())
+        return cleanup.enter_context(connected())
     except OSError as error:
         pytest.skip(str(error))
 
@@ -31,7 +31,7 @@ def containers(pid: int | None = None) -> list[str]:
     return [name for name, starter in _containers() if pid in (None, starter)]
 
 
-def left_behind() -> list[str]:
+def orphaned_containers() -> list[str]:
     """Return the names of the containers that were started by simulators whose processes have ended."""
     return [name for name, starter in _containers() if not psutil.pid_exists(starter)]
 

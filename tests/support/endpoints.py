@@ -6,7 +6,7 @@ from typing import Any
 from recore.simulator.server import ROLE_ARN
 from support.simulator_client import IMAGE, Client, numbers
 
-# Answers with its name, the request, the request's type and the type that it asks for.
+# Answers with its name, the request, the request's content type and the type that the request accepts.
 NAMED = """
 import json
 
@@ -16,7 +16,7 @@ def model_fn(model_dir):
 def transform_fn(model, data, content_type, accept):
     return json.dumps([model, data if isinstance(data, str) else data.hex(), content_type, accept]), "application/json"
 """
-# Answers "wait" once a file exists, and anything else at once.
+# Answers the request "wait" once a file exists, and any other request at once.
 WAITING = """
 import json, os, time
 
@@ -34,14 +34,14 @@ TRANSITIONAL = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleti
 
 
 class Endpoints:
-    """The endpoints of one simulator, with generated names unless a test passes one. client: its boto3 clients."""
+    """The endpoints of one simulator, with generated names. client: the simulator's boto3 clients."""
 
     def __init__(self, client: Client):
         self.client, self.sagemaker = client, client.sagemaker
         self.runtime = client.simulator.client("sagemaker-runtime")
 
     def model(self, script: str, variables: dict[str, str] | None = None, **container: Any) -> str:
-        """Create a model that one server process serves, and return its name."""
+        """Create a model that is served by one process, and return its name."""
         name = f"model-{next(numbers)}"
         environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         environment["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=script)
@@ -50,7 +50,7 @@ class Endpoints:
         return name
 
     def named(self, name: str) -> str:
-        """Create a model that answers with this name, and return the model's name."""
+        """Create a model that answers with the given name, and return the model's own name."""
         return self.model(NAMED.format(name=name))
 
     def config(self, *variants: dict[str, Any], **members: Any) -> str:
@@ -64,7 +64,7 @@ class Endpoints:
         name = f"endpoint-{next(numbers)}"
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config, **members)
         if wait:
-            assert (described := self.settle(name))["EndpointStatus"] == "InService", described
+            assert (description := self.settle(name))["EndpointStatus"] == "InService", description
         return name
 
     def describe(self, name: str) -> dict[str, Any]:
@@ -73,10 +73,10 @@ class Endpoints:
     def settle(self, name: str, seconds: float = 120) -> dict[str, Any]:
         """Wait until an endpoint's operation has ended, and return its description."""
         deadline = time.monotonic() + seconds
-        while (described := self.describe(name))["EndpointStatus"] in TRANSITIONAL:
-            assert time.monotonic() < deadline, described
+        while (description := self.describe(name))["EndpointStatus"] in TRANSITIONAL:
+            assert time.monotonic() < deadline, description
             time.sleep(0.05)
-        return described
+        return description
 
     def delete(self, *names: str) -> None:
         """Delete endpoints and wait until they are gone."""

@@ -1,4 +1,4 @@
-"""Runs for tests: a good one, one whose private score failed, and one full of markup."""
+"""Runs for tests: a good run, a run whose private score fails, and a run full of markup."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ HOSTILE = "</script><script>document.title='broken'</script><a href='http://exam
 
 
 class Runs:
-    """The folder that make_runs filled: the submission, the private assays, the runs, and the good one's output."""
+    """The paths in a folder that make_runs filled: submission, private assays, both runs, and the good run's output."""
 
     def __init__(self, folder: Path):
         self.submission, self.actual = folder / "mine", folder / "actual.csv.gz"
@@ -43,9 +43,9 @@ def make_runs(folder: Path, sample: Path) -> None:
     assert result.returncode == 0, result.stderr
     (folder / "stdout").write_text(result.stdout)
     (folder / "stderr").write_text(result.stderr)
-    wrong = actual.astype({"CuPPM": object})
-    wrong.iloc[3, wrong.columns.get_loc("CuPPM")] = "7731.n.d."
-    options[-1] = write_csv(folder / "wrong.csv.gz", wrong)
+    invalid_assays = actual.astype({"CuPPM": object})
+    invalid_assays.iloc[3, invalid_assays.columns.get_loc("CuPPM")] = "7731.n.d."
+    options[-1] = write_csv(folder / "wrong.csv.gz", invalid_assays)
     result = run_recore(submission, *options, "--out", folder / "runs/failed")
     assert result.returncode == 1, result.stderr
 
@@ -79,7 +79,7 @@ def make_hostile(run: Path, sample: Path) -> Path:
 
     change_record(run, change)
     (run / "logs/private-preprocess.log").write_text(f"{HOSTILE}\n\x1b[31m{HOSTILE}\n")
-    for beside in (name, f"{name}\x1b[31m"):
-        shutil.copytree(run, run.parent / beside)
-        change_record(run.parent / beside, lambda record: record["scores"]["private"]["r2"].update(CuPPM=0.9))
+    for neighbour in (name, f"{name}\x1b[31m"):
+        shutil.copytree(run, run.parent / neighbour)
+        change_record(run.parent / neighbour, lambda record: record["scores"]["private"]["r2"].update(CuPPM=0.9))
     return run

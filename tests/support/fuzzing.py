@@ -1,4 +1,4 @@
-"""How much random search a test run does: a little that is always the same, or RECORE_FUZZ times as much at random.
+"""The amount of random search in a test run: a little that is always the same, or RECORE_FUZZ times as much at random.
 
 The project's gate must give the same result every time, so its examples depend on the tests alone. `make test-fuzz`
 sets RECORE_FUZZ and searches further; a failure is printed with the setting that reproduces it.
@@ -12,7 +12,7 @@ from hypothesis.internal.conjecture import providers
 
 TIMES = int(os.environ.get("RECORE_FUZZ", "1"))
 
-# There is no deadline and no health check: how long an example takes says more about the machine than about the test.
+# No deadline or health check is set: the time that an example takes says more about the machine than about the test.
 settings.register_profile(
     "recore",
     max_examples=100 * TIMES,
@@ -36,7 +36,7 @@ def examples(number: int) -> settings:
 
 
 def generator(name: str) -> Random:
-    """Return a random generator that is the same in each run of the gate, and differs with RECORE_FUZZ (printed)."""
+    """Return a random generator and print its seed, which is constant unless RECORE_FUZZ is set."""
     seed = name if TIMES == 1 else f"{name} {Random().getrandbits(64)}"
     print(f"random numbers: Random({seed!r})")
     return Random(seed)

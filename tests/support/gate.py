@@ -3,8 +3,8 @@
     python tests/support/gate.py [ARGUMENT OF PYTEST ...]
 
 If at most three tests fail, they run once more, alone. A test that then passes is listed as unstable with its first
-failure: a defect to be explained, but no reason to lose a day's work. In every other case that pytest does not
-call a success, its exit status is kept. At the end, the gate prints how long the tests of each folder took.
+failure. Its cause must still be found, but the gate passes. In every other case, the exit status is that of pytest.
+At the end, the gate prints how long the tests of each folder took.
 """
 
 import json
@@ -16,9 +16,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 MARKERS = "not (slow or timing or fuzz or machine)"
-FAILED = 1  # pytest's exit status if tests ran and some failed; other positive ones mean that the run itself failed
-REPEATED = 3  # the most failed tests that are repeated; if more fail, the change is at fault
-HANGING = 600  # seconds for one test, after which its worker ends with a traceback of each thread
+FAILED = (
+    1  # pytest's exit status if tests ran and some failed; any other positive status means that the run itself failed
+)
+MAX_REPEATED = 3  # the largest number of failed tests that are repeated; if more fail, the change is at fault
+HANG_SECONDS = 600  # after this time, a test's worker ends with a traceback of each thread
 
 
 def main(arguments: list[str]) -> int:
@@ -26,15 +28,15 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder, "results.xml")
         command = [sys.executable, "-m", "pytest", "-m", MARKERS, "-o", f"cache_dir={folder}/cache"]
-        command += ["-o", f"faulthandler_timeout={HANGING}", "-o", "faulthandler_exit_on_timeout=true", *arguments]
+        command += ["-o", f"faulthandler_timeout={HANG_SECONDS}", "-o", "faulthandler_exit_on_timeout=true", *arguments]
         status = subprocess.run([*command, f"--junitxml={results}"], check=False).returncode
         if results.exists():
             print_seconds(results)
         failed = failures(Path(folder, "cache"))
-        is_repeated = status == FAILED and 0 < len(failed) <= REPEATED
+        is_repeated = status == FAILED and 0 < len(failed) <= MAX_REPEATED
         if not is_repeated or not all("::" in test for test in failed):  # a module that cannot be imported has no tests
             return status
-        print(f"\nonce more, alone: {', '.join(failed)}", flush=True)
+        print(f"\nrunning again, alone: {', '.join(failed)}", flush=True)
         second_run = subprocess.run(
             [*command, "--last-failed", "--last-failed-no-failures", "none", "-n", "0"], check=False
         )
@@ -50,19 +52,19 @@ def failures(cache: Path) -> list[str]:
 
 
 def print_seconds(results: Path) -> None:
-    """Print how long the tests of each folder took. The workers' seconds add up to more than the clock's."""
+    """Print how long the tests of each folder took. With several workers, the sum exceeds the elapsed time."""
     seconds: Counter[str] = Counter()
     for case in ElementTree.parse(results).iter("testcase"):
         module = case.get("classname", "").split(".")  # tests.simulator.test_chains, or tests.test_cli
         seconds["/".join(module[:2] if len(module) > 2 else module[:1])] += float(case.get("time", 0))
-    print("\nseconds of tests, by folder:")
+    print("\nseconds that the tests took, by folder:")
     for folder, total in seconds.most_common():
         print(f"{total:8.1f}  {folder}")
 
 
 def print_unstable(results: Path, number: int) -> None:
     """Print the first failures of tests that passed when they ran alone."""
-    print(f"\n{number} unstable: failed first, then passed alone. Find the cause:")
+    print(f"\nunstable tests: {number} failed at first and then passed alone. Find the cause:")
     for case in ElementTree.parse(results).iter("testcase"):
         for failure in [*case.iter("failure"), *case.iter("error")]:
             print(f"\nunstable {case.get('classname')}.{case.get('name')}\n{failure.text}")

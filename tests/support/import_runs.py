@@ -1,4 +1,4 @@
-"""Imports for tests: spectra written as OPUS files, and `recore import` run on them."""
+"""Spectra written as OPUS files, and `recore import` run on them."""
 
 from pathlib import Path
 

@@ -28,7 +28,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "the condition never became true"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.05)
 
 
@@ -41,7 +41,7 @@ def assert_no_trace(client, mark: Mark) -> None:
 
 
 def output(client, kind: str, name: str) -> str:
-    """Return all that a job has printed so far, from its log streams; an empty string if it has none yet."""
+    """Return all that a job has printed so far, from its log streams, or an empty string if it has none yet."""
     group = f"/aws/sagemaker/{kind}s"
     lines = []
     try:

@@ -1,4 +1,4 @@
-"""Processor time, for tests that compare it with that of other work in the same test."""
+"""Processor time, for tests that compare the time of one piece of work with that of another."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def processor_seconds(function: Callable[[], object], repeats: int = 3) -> float:
-    """Call a function several times and return the fewest processor seconds that a call took in this process."""
+    """Call a function several times; return the fewest seconds of processor time that a call took in this process."""
     seconds = []
     for _ in range(repeats):
         start = time.process_time()

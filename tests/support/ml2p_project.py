@@ -14,13 +14,13 @@ from support.models import url_of
 TUTORIAL = ROOT / "examples/house_prices"
 
 
-def write_project(folder: Path, name: str, **replaced: str) -> Path:
+def write_project(folder: Path, name: str, **replacements: str) -> Path:
     """Copy the tutorial's project to a folder under a new name, with strings replaced; return its project file."""
     shutil.copytree(TUTORIAL, folder, dirs_exist_ok=True)
     file = folder / "ml2p.yml"
     text = file.read_text().replace("project: house-prices", f"project: {name}")
     text = text.replace("s3://sagemaker-us-east-1-123456789012/house-prices", url_of(name))
-    for old, new in replaced.items():
+    for old, new in replacements.items():
         assert old in text
         text = text.replace(old, new)
     file.write_text(text)
@@ -28,7 +28,7 @@ def write_project(folder: Path, name: str, **replaced: str) -> Path:
 
 
 class ProjectCommands:
-    """Runs `recore ml2p` for the project in a folder. variables: the ones by which boto3 finds the simulator."""
+    """Runs `recore ml2p` for the project in a folder. variables: those with which boto3 finds the simulator."""
 
     def __init__(self, folder: Path, name: str, variables: Mapping[str, str]):
         self.folder, self.name, self._variables = folder, name, variables

@@ -15,7 +15,7 @@ from support.training_jobs import channel, submit
 CODE = "/opt/ml/processing/input/code"
 
 
-def code_archive(client: Client, folder: Path, project: str, packages: Sequence[str] = ()) -> str:
+def upload_code_archive(client: Client, folder: Path, project: str, packages: Sequence[str] = ()) -> str:
     """Upload an archive of a folder of code and return its URI."""
     write_code_archive(folder.parent / "code.tar.gz", folder, packages)
     return client.put(f"{project}/code.tar.gz", (folder.parent / "code.tar.gz").read_bytes())

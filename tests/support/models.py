@@ -96,12 +96,14 @@ if __name__ == "__main__":
 """
 HOUSES = "area,price\n50,101\n100,199\n150,301\n"
 S3_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "NO_PROXY")
-LISTENING = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")  # our server's, and the plain one's
+LISTENING = re.compile(
+    r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)"
+)  # the log line of our server, or of the plain one
 SLOPE = 2.002857142857143  # least squares through the origin
 
 
 def write_house_prices(folder: Path) -> Path:
-    """Write the model's module and its script to a folder; return the folder."""
+    """Write the model's module and its script to a folder, and return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "house_prices.py").write_text(HOUSE_PRICES)
     (folder / "job.py").write_text(SCRIPT)
@@ -109,7 +111,7 @@ def write_house_prices(folder: Path) -> Path:
 
 
 def ml_folder(folder: Path) -> Path:
-    """Create SageMaker's folder with a dataset and a trained model; return it."""
+    """Create SageMaker's folder with a dataset and a trained model, and return it."""
     for name in ("model", "output", "input/data/training"):
         (folder / name).mkdir(parents=True)
     (folder / "input/data/training/houses.csv").write_text(HOUSES)
@@ -117,20 +119,20 @@ def ml_folder(folder: Path) -> Path:
     return folder
 
 
-def front_command(ml: Path, *arguments: str) -> list[str]:
+def program_command(ml: Path, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "recore.model", "--ml-folder", str(ml), *arguments]
 
 
-def front_environment(code: Path, variables: dict[str, str]) -> dict[str, str]:
+def program_environment(code: Path, variables: dict[str, str]) -> dict[str, str]:
     return environment() | {"PYTHONPATH": f"{code}{os.pathsep}{ROOT}"} | variables
 
 
-def run_front(code: Path, ml: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+def run_program(code: Path, ml: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     """Run a command of the container's program to its end."""
     return subprocess.run(
-        front_command(ml, *arguments),
+        program_command(ml, *arguments),
         cwd=code,
-        env=front_environment(code, variables),
+        env=program_environment(code, variables),
         capture_output=True,
         text=True,
         timeout=60,
@@ -182,8 +184,8 @@ class ServedModel:
 def served_model(folder: Path, **variables: str) -> Iterator[ServedModel]:
     """Serve HousePrices with the container's program on a free port until the block ends."""
     code, ml = write_house_prices(folder / "code"), ml_folder(folder / "ml")
-    named = {"ML2P_MODEL_CLS": "house_prices.HousePrices", "SAGEMAKER_BIND_TO_PORT": "0"}
-    with _server(front_command(ml, "serve"), code, named | variables, folder / "log.txt") as server:
+    defaults = {"ML2P_MODEL_CLS": "house_prices.HousePrices", "SAGEMAKER_BIND_TO_PORT": "0"}
+    with _server(program_command(ml, "serve"), code, defaults | variables, folder / "log.txt") as server:
         yield server
 
 
@@ -191,13 +193,13 @@ def served_model(folder: Path, **variables: str) -> Iterator[ServedModel]:
 def served_script(folder: Path, **variables: str) -> Iterator[ServedModel]:
     """Serve HousePrices with its script in the plain container's server."""
     code, ml = write_house_prices(folder / "code"), ml_folder(folder / "ml")
-    named = {
+    defaults = {
         "SAGEMAKER_BASE_DIR": str(ml),
         "SAGEMAKER_PROGRAM": "job.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": str(code),
     }
     command = [sys.executable, "-P", str(ROOT / "recore/container/serving.py"), "--bind", "127.0.0.1:0"]
-    with _server(command, code, named | variables, folder / "log.txt") as server:
+    with _server(command, code, defaults | variables, folder / "log.txt") as server:
         yield server
 
 
@@ -205,7 +207,7 @@ def served_script(folder: Path, **variables: str) -> Iterator[ServedModel]:
 def _server(command: list[str], code: Path, variables: dict[str, str], log: Path) -> Iterator[ServedModel]:
     with log.open("w") as output:
         process = subprocess.Popen(
-            command, cwd=code, env=front_environment(code, variables), stdout=output, stderr=subprocess.STDOUT
+            command, cwd=code, env=program_environment(code, variables), stdout=output, stderr=subprocess.STDOUT
         )
     server = ServedModel(process, log)
     try:
@@ -227,14 +229,14 @@ def s3_variables(client: Client) -> dict[str, str]:
     return {name: variables[name] for name in S3_VARIABLES}
 
 
-def recorded(project: str) -> dict[str, str]:
-    """Return the variables of a model whose invocations are recorded."""
+def recording_variables(project: str) -> dict[str, str]:
+    """Return the environment variables of a model whose invocations are recorded."""
     return {"ML2P_S3_URL": url_of(project), "ML2P_MODEL_VERSION": f"{project}-1.0", "ML2P_RECORD_INVOKES": "true"}
 
 
-def recording(client: Client, project: str) -> dict[str, str]:
-    """Return the variables of a server outside the simulator for a model whose invocations are recorded."""
-    return s3_variables(client) | recorded(project)
+def server_recording_variables(client: Client, project: str) -> dict[str, str]:
+    """Return the environment variables with which a server outside the simulator records a model's invocations."""
+    return s3_variables(client) | recording_variables(project)
 
 
 def records(client: Client, project: str) -> dict[str, Any]:

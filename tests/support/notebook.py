@@ -1,6 +1,7 @@
-"""Runs the code cells of a notebook in IPython, one after another: `python notebook.py FILE [NUMBER=TEXT]`.
+"""Run the code cells of a notebook in IPython, in order: `python notebook.py FILE [NUMBER=TEXT ...]`.
 
-NUMBER=TEXT replaces the text of a cell; all cells are numbered, from 0. The first cell that fails ends the run.
+NUMBER=TEXT replaces the text of a cell; all cells are numbered, starting with 0. The run ends at the first cell that
+fails.
 """
 
 import json
@@ -11,14 +12,14 @@ from IPython.core.interactiveshell import InteractiveShell
 
 
 def main(path: str, *replacements: str) -> int | str:
-    replaced = dict(replacement.split("=", 1) for replacement in replacements)
+    new_texts = dict(replacement.split("=", 1) for replacement in replacements)
     cells = json.loads(Path(path).read_text("utf-8"))["cells"]
-    sys.path[0] = ""  # as in a notebook, modules beside it can be imported
+    sys.path[0] = ""  # so that modules beside the notebook can be imported, as in Jupyter
     shell = InteractiveShell.instance()
     for number, cell in enumerate(cells):
         if cell["cell_type"] == "code":
             print(f"cell {number}", flush=True)
-            text = replaced.get(str(number), "".join(cell["source"]))
+            text = new_texts.get(str(number), "".join(cell["source"]))
             if not shell.run_cell(text, store_history=True).success:
                 return f"cell {number} failed"
     return 0

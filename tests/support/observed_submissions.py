@@ -1,13 +1,13 @@
-"""Edits of the sound submission that a host must be told about, or that make it impossible to observe."""
+"""Edits of the sound submission whose behaviour the host must be told about, or that prevent its observation."""
 
 from benchmarks.mutants.editing import both, insert, replace
-from support.broken_submissions import FIT, PREDICT, Broken, import_in_training
+from support.broken_submissions import FIT, PREDICT, Defect, import_in_training
 
 END = '    print("train: a model of", len(rows), "rows")\n'
 MAIN = "def main():\n"
 
 FOR_HOST = {
-    "telemetry": Broken(
+    "telemetry": Defect(
         "RC801",
         "example.org",
         replace(
@@ -22,26 +22,26 @@ FOR_HOST = {
         ),
         "train.py",
     ),
-    "looks_around": Broken(
+    "looks_around": Defect(
         "RC802",
         "/etc/passwd",
         insert("preprocess.py", '    with open("/etc/passwd") as file:\n        file.read()\n', before="    return ["),
         "preprocess.py",
     ),
-    "runs_shell": Broken(
+    "runs_shell": Defect(
         "RC803", "os.system true", replace("train.py", PREDICT, f'os.system("true")\n    {PREDICT}'), "train.py"
     ),
-    "kills_parent": Broken(
+    "kills_parent": Defect(
         "RC804",
         "cannot be observed",
         replace("train.py", END, f'    if "RECORE_AUDIT" in os.environ:\n        os.kill(os.getppid(), 9)\n{END}'),
     ),
-    "fails_observed": Broken(
+    "fails_observed": Defect(
         "RC804",
         "Step train fails while it is observed",
         replace("train.py", MAIN, f'{MAIN}    assert "RECORE_AUDIT" not in os.environ\n'),
     ),
-    "forks": Broken(
+    "forks": Defect(
         "RC804",
         "more processes",
         both(
@@ -51,7 +51,7 @@ FOR_HOST = {
             ),
         ),
     ),
-    "fills_the_disk": Broken(
+    "fills_the_disk": Defect(
         "RC804",
         "No space left on device",
         replace(
@@ -60,7 +60,7 @@ FOR_HOST = {
             f'    os.truncate(os.open(os.environ["SM_MODEL_DIR"] + "/m", os.O_CREAT | os.O_WRONLY), 1 << 40)\n{END}',
         ),
     ),
-    "never_ends": Broken(
+    "never_ends": Defect(
         "RC804",
         "exceeded its time limit",
         both(
@@ -68,7 +68,7 @@ FOR_HOST = {
             replace("train.py", MAIN, f"{MAIN}    while True:\n        time.sleep(600)\n"),
         ),
     ),
-    "native_code": Broken(
+    "native_code": Defect(
         "RC805",
         "libc.so.6",
         both(

@@ -35,9 +35,9 @@ class Block:
 
     def status(self) -> bytes:
         floats = self.values.astype("<f4")
-        usual = {"DPF": 1, "NPT": len(floats), "FXV": float(self.first), "LXV": float(self.last), "CSF": 1.0}
-        usual |= {"MXY": float(floats.max()), "MNY": float(floats.min()), "DXU": "WN"}
-        return parameters(usual | self.parameters)
+        defaults = {"DPF": 1, "NPT": len(floats), "FXV": float(self.first), "LXV": float(self.last), "CSF": 1.0}
+        defaults |= {"MXY": float(floats.max()), "MNY": float(floats.min()), "DXU": "WN"}
+        return parameters(defaults | self.parameters)
 
 
 def block(kind: str, values: np.ndarray, first: float = 4000.0, last: float = 600.0, **parameters: object) -> Block:
@@ -59,23 +59,23 @@ def parameters(values: dict[str, int | float | str]) -> bytes:
     return content + bytes(-len(content) % 4)
 
 
-def opus_bytes(*blocks: Block, more: tuple[tuple[tuple[int, ...], bytes], ...] = ()) -> bytes:
-    """Return an OPUS file of these blocks and a history. more: additional blocks of any kind and content."""
+def opus_bytes(*blocks: Block, additional: tuple[tuple[tuple[int, ...], bytes], ...] = ()) -> bytes:
+    """Return an OPUS file of these blocks and a history. additional: other blocks, of any kind and content."""
     contents: list[tuple[tuple[int, ...], bytes]] = []
-    for one in blocks:
-        kind = KINDS[one.kind]
-        contents.append((kind, one.values.astype("<f4").tobytes()))
-        contents.append(((*kind[:2], 1, *kind[3:]), one.status()))
-    contents += [*more, (HISTORY, b"measured for a test\0")]
-    room = len(contents) + 5
-    start = 24 + 12 * room
-    directory = [(DIRECTORY, 12 * room, 24)]
+    for spectrum in blocks:
+        kind = KINDS[spectrum.kind]
+        contents.append((kind, spectrum.values.astype("<f4").tobytes()))
+        contents.append(((*kind[:2], 1, *kind[3:]), spectrum.status()))
+    contents += [*additional, (HISTORY, b"measured for a test\0")]
+    capacity = len(contents) + 5
+    start = 24 + 12 * capacity
+    directory = [(DIRECTORY, 12 * capacity, 24)]
     for kind, content in contents:
         directory.append((kind, len(content), start))
         start += len(content)
-    entries = b"".join(struct.pack("<3i", number(kind), size // 4, begin) for kind, size, begin in directory)
-    header = b"\n\n\xfe\xfe" + struct.pack("<d3i", 920622.0, 24, room, len(directory))
-    return header + entries.ljust(12 * room, b"\0") + b"".join(content for _, content in contents)
+    entries = b"".join(struct.pack("<3i", number(kind), size // 4, offset) for kind, size, offset in directory)
+    header = b"\n\n\xfe\xfe" + struct.pack("<d3i", 920622.0, 24, capacity, len(directory))
+    return header + entries.ljust(12 * capacity, b"\0") + b"".join(content for _, content in contents)
 
 
 def number(kind: tuple[int, ...]) -> int:

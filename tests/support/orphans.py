@@ -1,4 +1,4 @@
-"""Finds processes that a command leaves running, however well they hide."""
+"""Find processes that a command leaves running, however well they hide."""
 
 import contextlib
 import ctypes
@@ -13,10 +13,10 @@ SECONDS = 20.0  # the time within which killed processes must be gone
 
 
 @contextlib.contextmanager
-def left_running() -> Iterator[list[str]]:
-    """When the block ends, fill a list with the commands of processes that began in it and still run; then kill them.
+def watch_orphans() -> Iterator[list[str]]:
+    """When the block ends, list the commands of processes that were started in it and still run, and kill them.
 
-    In the block, each process whose parent ends becomes this process's child, even in its own session. Linux only.
+    In the block, a process whose parent ends becomes a child of this process, even in its own session. Linux only.
     """
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     if prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):

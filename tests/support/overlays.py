@@ -12,9 +12,9 @@ SUBMISSIONS = ROOT / "tests/submissions"
 
 
 def overlay(folder: Path, name: str) -> Path:
-    """Write a complete submission to a new folder. name: its folder in tests/submissions, such as passing/hooks."""
+    """Write the complete submission to a new folder. name: its folder in tests/submissions, such as passing/hooks."""
     differences = SUBMISSIONS / name
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(SUBMISSIONS / "good", folder, ignore=ignored)
-    shutil.copytree(differences, folder, ignore=ignored, dirs_exist_ok=True)
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(SUBMISSIONS / "good", folder, ignore=ignore)
+    shutil.copytree(differences, folder, ignore=ignore, dirs_exist_ok=True)
     return folder

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-CHANNELS = {2: 3, 3: 1, 6: 4}  # for each colour type: RGB, palette, RGB with transparency
+CHANNELS = {2: 3, 3: 1, 6: 4}  # the number of channels by colour type: RGB, palette, RGB with transparency
 
 
 def read_png(path: Path) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pipelines of a simulator: definitions of tiny steps, and executions run to their end."""
+"""Pipelines of a simulator: definitions with tiny steps, and executions that run to their end."""
 
 import itertools
 import json
@@ -24,8 +24,8 @@ def join(*values: Any, on: str = "") -> Document:
 
 
 def step(name: str, kind: str, arguments: Document, *depends_on: str, **members: Any) -> Document:
-    needs = {"DependsOn": list(depends_on)} if depends_on else {}
-    return {"Name": name, "Type": kind, "Arguments": arguments, **needs, **members}
+    dependencies = {"DependsOn": list(depends_on)} if depends_on else {}
+    return {"Name": name, "Type": kind, "Arguments": arguments, **dependencies, **members}
 
 
 def fail(name: str, message: Any = "wanted", *depends_on: str) -> Document:
@@ -36,13 +36,15 @@ def equals(left: Any, right: Any) -> Document:
     return {"Type": "Equals", "LeftValue": left, "RightValue": right}
 
 
-def condition(name: str, conditions: list[Any], then: list[Any], otherwise: list[Any], *depends_on: str) -> Document:
-    arguments = {"Conditions": conditions, "IfSteps": then, "ElseSteps": otherwise}
+def condition(
+    name: str, conditions: list[Any], if_steps: list[Any], else_steps: list[Any], *depends_on: str
+) -> Document:
+    arguments = {"Conditions": conditions, "IfSteps": if_steps, "ElseSteps": else_steps}
     return step(name, "Condition", arguments, *depends_on)
 
 
 def model(name: str, *depends_on: str, **environment: Any) -> Document:
-    """Return a step that ends at once. environment: the model container's variables, which show expressions' values."""
+    """Return a step that ends at once. environment: the container's variables, which show the values of expressions."""
     container = {"Image": IMAGE, "Environment": environment}
     return step(name, "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container}, *depends_on)
 
@@ -68,8 +70,8 @@ class Pipelines:
     def start(self, pipeline: str, **parameters: str) -> str:
         """Start an execution and return its ARN."""
         values = [{"Name": name, "Value": value} for name, value in parameters.items()]
-        started = self.sagemaker.start_pipeline_execution(PipelineName=pipeline, PipelineParameters=values)
-        return started["PipelineExecutionArn"]
+        response = self.sagemaker.start_pipeline_execution(PipelineName=pipeline, PipelineParameters=values)
+        return response["PipelineExecutionArn"]
 
     def run(self, *steps: Document, **members: Any) -> str:
         """Create a pipeline, run an execution of it to its end, and return the execution's ARN."""
@@ -83,10 +85,10 @@ class Pipelines:
     def wait(self, execution: str, seconds: float = 120) -> Document:
         """Wait until an execution has ended and return its description."""
         deadline = time.monotonic() + seconds
-        while (described := self.describe(execution))["PipelineExecutionStatus"] in RUNNING:
-            assert time.monotonic() < deadline, (described, self.steps(execution))
+        while (description := self.describe(execution))["PipelineExecutionStatus"] in RUNNING:
+            assert time.monotonic() < deadline, (description, self.steps(execution))
             time.sleep(0.05)
-        return described
+        return description
 
     def wait_for(self, execution: str, name: str, status: str = "Executing", seconds: float = 60) -> Document:
         """Wait until a step has reached a status and return the step."""
@@ -109,11 +111,11 @@ class Pipelines:
     def environment(self, execution: str, name: str) -> dict[str, str]:
         """Return the environment of the model that a Model step created."""
         arn = self.steps(execution)[name]["Metadata"]["Model"]["Arn"]
-        described = self.sagemaker.describe_model(ModelName=arn.rpartition("/")[2])
-        return described["PrimaryContainer"]["Environment"]
+        description = self.sagemaker.describe_model(ModelName=arn.rpartition("/")[2])
+        return description["PrimaryContainer"]["Environment"]
 
     def processing(self, name: str, script: str, *depends_on: str, outputs: Any = (), **members: Any) -> Document:
-        """Return a step that runs a script. outputs: names of folders below /opt/ml/processing."""
+        """Return a step that runs a script. outputs: names of output folders in /opt/ml/processing."""
         prefix = f"s3://{BUCKET}/pipelines/{next(numbers)}"
         arguments = {
             "RoleArn": ROLE_ARN,

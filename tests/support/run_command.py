@@ -1,4 +1,4 @@
-"""`python -m recore run` as a process: run to its end, watched while it runs, or on a terminal."""
+"""`python -m recore run` as a process that runs to its end, is watched while it runs, or has a terminal."""
 
 import fcntl
 import os
@@ -20,13 +20,13 @@ from support.checkout import ROOT, environment
 from support.command import recore
 
 
-def file_options(sample: Path, *names: str, anywhere: bool = True) -> list[object]:
+def file_options(sample: Path, *names: str, allow_unsandboxed: bool = True) -> list[object]:
     """Return the options that name the sample's files. names: which ones, by default all three.
 
-    anywhere: without bubblewrap, add the option that allows private assays all the same.
+    allow_unsandboxed: if bubblewrap does not work, add the option that allows private assays without it.
     """
     paths = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
-    isolation = ["--isolation", "off"] if anywhere and not bubblewrap_works() else []
+    isolation = ["--isolation", "off"] if allow_unsandboxed and not bubblewrap_works() else []
     return [word for name in names or paths for word in (f"--{name}", sample / paths[name])] + isolation
 
 
@@ -37,7 +37,7 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
 
 
 def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:
-    """Return the error line of a run that is refused in this process, without writing a file or starting a job."""
+    """Return the error line of a run, in this process, that is refused before it writes a file or starts a job."""
     before = sorted(os.listdir(cwd))
     result = recore("run", *arguments, cwd=cwd, **variables)
     assert result.returncode == 2, result.stderr
@@ -66,7 +66,7 @@ def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 @dataclass
 class RunningCommand:
-    """A run in another process, whose output is in files. tmp: the folder for its temporary files."""
+    """A run in another process whose output goes to files in a folder. tmp: the folder for its temporary files."""
 
     process: subprocess.Popen[bytes]
     folder: Path
@@ -93,7 +93,7 @@ class RunningCommand:
         return result
 
     def wait_for(self, script: str, jobs: int = 1) -> list[psutil.Process]:
-        """Wait until jobs run a script; return all processes below the command."""
+        """Wait until a number of jobs run a script; return all child processes of the command."""
         deadline = time.monotonic() + 120
         while len(self.jobs(script)) < jobs:
             assert self.process.poll() is None, self.stderr
@@ -102,21 +102,21 @@ class RunningCommand:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(self) -> tuple[int, list[str]]:
-        """Wait for the end; return the exit status and leftover temporary files. Print stacks if the run hangs."""
+        """Wait for the end; return the exit status and remaining temporary files. Print stacks if the run hangs."""
         try:
             status = self.process.wait(120)
             return status, os.listdir(self.tmp)
         except subprocess.TimeoutExpired:
-            below = [child.cmdline() for child in psutil.Process(self.process.pid).children(recursive=True)]
+            children = [child.cmdline() for child in psutil.Process(self.process.pid).children(recursive=True)]
             self.process.send_signal(signal.SIGABRT)  # Python's faulthandler prints every thread's stack
             self.process.wait(10)
-            pytest.fail(f"it did not end; processes below it: {below}; stderr:\n{self.stderr}")
+            pytest.fail(f"the run did not end; its child processes: {children}; stderr:\n{self.stderr}")
         finally:
             self.process.kill()
             shutil.rmtree(self.tmp)
 
 
-PATIENT = """
+PATIENT_PROGRAM = """
 from recore.simulator.compute.processes import process
 process.GRACE = 600
 from recore.cli import main
@@ -130,7 +130,7 @@ def start(
     """Start a run whose output goes to a folder. patient: give jobs ten minutes between SIGTERM and SIGKILL."""
     tmp = folder / "tmp"
     tmp.mkdir(parents=True)
-    program = ["-c", PATIENT] if patient else ["-m", "recore"]
+    program = ["-c", PATIENT_PROGRAM] if patient else ["-m", "recore"]
     command = [sys.executable, *program, "run", *map(str, arguments)]
     variables = environment() | {"TMPDIR": str(tmp), "PYTHONFAULTHANDLER": "1", "PYTHONPATH": str(ROOT)} | variables
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
@@ -138,8 +138,8 @@ def start(
         return RunningCommand(process, folder, tmp)
 
 
-def on_terminal(*arguments: object) -> tuple[int, str, str]:
-    """Run with a terminal as stderr; return the exit status, the output on stdout and what the terminal received."""
+def run_on_terminal(*arguments: object) -> tuple[int, str, str]:
+    """Run with a terminal as stderr; return the exit status, the output on stdout and the output on the terminal."""
     terminal, child_terminal = pty.openpty()
     command = [sys.executable, "-m", "recore", "run", *map(str, arguments)]
     variables = environment() | {"TERM": "xterm-256color", "COLUMNS": "100"}
@@ -147,12 +147,12 @@ def on_terminal(*arguments: object) -> tuple[int, str, str]:
         command, cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=child_terminal
     )
     os.close(child_terminal)
-    shown = b""
+    terminal_output = b""
     try:
-        while piece := os.read(terminal, 65536):
-            shown += piece
+        while chunk := os.read(terminal, 65536):
+            terminal_output += chunk
     except OSError:  # on Linux this means that no process has the terminal open any more
         pass
     os.close(terminal)
     out, _ = process.communicate(timeout=60)
-    return process.returncode, out.decode(), shown.decode()
+    return process.returncode, out.decode(), terminal_output.decode()

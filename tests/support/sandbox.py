@@ -13,7 +13,7 @@ ISOLATIONS = ["off", pytest.param("required", marks=SANDBOX)]
 
 
 def needs_sandbox[T: Callable[..., Any] | type](test: T) -> T:
-    """Mark a test that is skipped if there is no sandbox."""
+    """Mark a test so that it is skipped if there is no sandbox."""
     for mark in SANDBOX:
         test = mark(test)
     return test

@@ -1,4 +1,4 @@
-"""The submission's scripts, run in this process as by `python SCRIPT`, but without the seconds that imports take.
+"""The submission's scripts, run in this process as by `python SCRIPT`, but without waiting for imports.
 
 Behaviour that only a process shows, such as signals, is tested with `run` in support/checkout.py.
 """
@@ -51,16 +51,16 @@ def exit_status(script: Path) -> int:
 
 @contextlib.contextmanager
 def modules_of(folder: Path) -> Iterator[None]:
-    """Import a submission's modules afresh; earlier modules of the same names are restored afterwards."""
+    """Let a submission's modules be imported afresh in the block, and restore earlier modules of the same names."""
     checkout_paths = {str(ROOT), str(ROOT / "tests"), ""}
     names = {path.stem for path in folder.glob("*.py")} | {Path(name).parts[0].removesuffix(".py") for name in SCRIPTS}
 
     def loaded() -> list[str]:
         return [name for name in sys.modules if name.partition(".")[0] in names]
 
-    kept = {name: sys.modules.pop(name) for name in loaded()}
+    saved_modules = {name: sys.modules.pop(name) for name in loaded()}
     path = [str(folder), *(entry for entry in sys.path if entry not in checkout_paths)]
-    # A cached module would be used even if its file was rewritten within a second with the same length.
+    # A compiled module would be used even if its source was rewritten within a second with the same length.
     no_cache = mock.patch.object(sys, "dont_write_bytecode", True)
     importlib.invalidate_caches()
     try:
@@ -69,11 +69,11 @@ def modules_of(folder: Path) -> Iterator[None]:
     finally:
         for name in loaded():
             del sys.modules[name]
-        sys.modules.update(kept)
+        sys.modules.update(saved_modules)
 
 
 def reason_of(result: subprocess.CompletedProcess[str], output: Path | None = None) -> str:
-    """Return the one line with which a script refused to work, and check that it left no output."""
+    """Return the only line on stderr of a script that failed, and check that it left no output."""
     assert result.returncode == 1, result.stdout + result.stderr
     assert len(result.stderr.splitlines()) == 1, result.stderr
     assert output is None or not list(output.parent.glob(output.name + "*"))

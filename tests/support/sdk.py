@@ -22,25 +22,25 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def simulate(*options: object) -> tuple[subprocess.Popen[str], dict[str, str]]:
-    """Run a simulator in a separate process, and yield the variables that it prints."""
+    """Start a simulator in a separate process; return the process and the variables that it prints."""
     process = subprocess.Popen([*SIMULATE, *map(str, options)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     return process, json.loads(process.stdout.readline())
 
 
 @pytest.fixture(scope="session", autouse=True)
 def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Export a simulator's variables. No other AWS variables are set, and the home folder has no settings."""
-    process, printed = simulate()
+    """Export a simulator's variables. No other AWS variables are set, and the home folder contains no settings."""
+    process, exported = simulate()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("AWS_", "SAGEMAKER_", "SM_")):
                 patch.delenv(name)
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        for name, value in printed.items():
+        for name, value in exported.items():
             patch.setenv(name, value)
         try:
-            yield printed
-            assert process.poll() is None, f"the simulator ended by itself: {process.returncode}"
+            yield exported
+            assert process.poll() is None, f"the simulator ended unexpectedly, with exit status {process.returncode}"
         finally:
             process.terminate()
             process.wait(60)
@@ -53,9 +53,9 @@ class RestartableSimulator:
         self._options, self._patch, self._port = ("--state", state), patch, 0
 
     def start(self) -> None:
-        self._process, printed = simulate(*self._options, "--port", self._port)
-        self._port = urllib.parse.urlsplit(printed["AWS_ENDPOINT_URL"]).port
-        for name, value in printed.items():
+        self._process, exported = simulate(*self._options, "--port", self._port)
+        self._port = urllib.parse.urlsplit(exported["AWS_ENDPOINT_URL"]).port
+        for name, value in exported.items():
             self._patch.setenv(name, value)
 
     def kill(self) -> None:
@@ -80,7 +80,7 @@ def sandbox() -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_leaves(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_outside_lookups(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test in which anything, including telemetry, looks up another host."""
     look_up, hosts = socket.getaddrinfo, []
 

@@ -1,7 +1,7 @@
 """Executions of a pipeline written by an SDK's classes, in which the middle step fails, is stopped or is killed.
 
-The tests are the same for both versions: a module imports them and defines the fixture `write`, a function that makes
-the pipeline with its version's classes, for the simulator that the environment variables name.
+The tests are the same for both versions of the SDK. A module imports them and defines the fixture `write`: a function
+that makes the pipeline with its version's classes, for the simulator that the environment variables name.
 """
 
 import time
@@ -28,39 +28,42 @@ if word == "fail":
     sys.exit("no luck")
 pathlib.Path("{OUT}/result").write_text("done")
 """
-OTHERS = "print('done')"
-Write = Callable[[], Any]
+OTHER_SCRIPT = "print('done')"
+WritePipeline = Callable[[], Any]
 
 
-def finished(execution: Any, seconds: float = 180) -> dict[str, Any]:
-    """Return an execution's final description. The SDK's own wait polls every 30 s and does not know Stopped."""
+def wait_for_end(execution: Any, seconds: float = 180) -> dict[str, Any]:
+    """Wait until an execution has ended, and return its description.
+
+    The SDK's own wait polls only every 30 seconds and does not recognise the status Stopped.
+    """
     deadline = time.monotonic() + seconds
-    while (described := execution.describe())["PipelineExecutionStatus"] in ("Executing", "Stopping"):
-        assert time.monotonic() < deadline, described
+    while (description := execution.describe())["PipelineExecutionStatus"] in ("Executing", "Stopping"):
+        assert time.monotonic() < deadline, description
         time.sleep(0.2)
-    return described
+    return description
 
 
 def steps_of(execution: Any) -> dict[str, dict[str, Any]]:
-    """Return all steps of an execution by name; the SDK's own method returns only ten."""
-    pages = boto3.client("sagemaker").get_paginator("list_pipeline_execution_steps")
-    listed = pages.paginate(PipelineExecutionArn=execution.arn)
-    return {item["StepName"]: item for page in listed for item in page["PipelineExecutionSteps"]}
+    """Return all steps of an execution by name. The SDK's own method returns only ten."""
+    paginator = boto3.client("sagemaker").get_paginator("list_pipeline_execution_steps")
+    pages = paginator.paginate(PipelineExecutionArn=execution.arn)
+    return {item["StepName"]: item for page in pages for item in page["PipelineExecutionSteps"]}
 
 
 def statuses(execution: Any) -> dict[str, str]:
     return {name: item["StepStatus"] for name, item in steps_of(execution).items()}
 
 
-def start(write: Write, word: str) -> Any:
-    """Start an execution in which Middle reads a word."""
-    put(word)
+def start(write: WritePipeline, word: str) -> Any:
+    """Start an execution in which the step Middle reads a word."""
+    put_word(word)
     pipeline = write()
     pipeline.upsert(role_arn=ROLE)
     return pipeline.start()
 
 
-def put(word: str) -> None:
+def put_word(word: str) -> None:
     boto3.client("s3").put_object(Bucket=BUCKET, Key="endings/word", Body=word.encode())
 
 
@@ -77,11 +80,11 @@ def wait_for_middle(execution: Any, attempt: int = 1) -> None:
 
 
 def check_retry(execution: Any, attempts: int) -> None:
-    """Retry an execution, and check that steps that have not succeeded run again, with the current objects on S3."""
+    """Retry an execution, and check that the steps that have not succeeded run again, on the current objects in S3."""
     before = steps_of(execution)
-    put("go")
+    put_word("go")
     boto3.client("sagemaker").retry_pipeline_execution(PipelineExecutionArn=execution.arn)
-    assert finished(execution)["PipelineExecutionStatus"] == "Succeeded"
+    assert wait_for_end(execution)["PipelineExecutionStatus"] == "Succeeded"
     after = steps_of(execution)
     assert statuses(execution) == dict.fromkeys(("First", "Middle", "After"), "Succeeded")
     assert after["First"] == before["First"]
@@ -89,28 +92,30 @@ def check_retry(execution: Any, attempts: int) -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_failed_in_the_middle(write: Write) -> None:
+def test_an_execution_that_failed_is_retried(write: WritePipeline) -> None:
     execution = start(write, "fail")
-    described = finished(execution)
-    assert described["PipelineExecutionStatus"] == "Failed"
-    assert "Middle (AlgorithmError: " in described["FailureReason"]
-    assert "no luck" in described["FailureReason"]
+    description = wait_for_end(execution)
+    assert description["PipelineExecutionStatus"] == "Failed"
+    assert "Middle (AlgorithmError: " in description["FailureReason"]
+    assert "no luck" in description["FailureReason"]
     assert statuses(execution) == {"First": "Succeeded", "Middle": "Failed"}
     check_retry(execution, attempts=2)
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_stopped_in_the_middle(write: Write) -> None:
+def test_an_execution_that_was_stopped_is_retried(write: WritePipeline) -> None:
     execution = start(write, "wait")
     wait_for_middle(execution)
     execution.stop()
-    assert finished(execution)["PipelineExecutionStatus"] == "Stopped"
+    assert wait_for_end(execution)["PipelineExecutionStatus"] == "Stopped"
     assert statuses(execution) == {"First": "Succeeded", "Middle": "Stopped"}
     check_retry(execution, attempts=2)
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_killed_in_the_middle(write: Write, restartable_simulator: RestartableSimulator) -> None:
+def test_an_execution_that_was_killed_continues(
+    write: WritePipeline, restartable_simulator: RestartableSimulator
+) -> None:
     """The next simulator makes another attempt at the interrupted step, and keeps the steps that had ended."""
     execution = start(write, "wait")
     wait_for_middle(execution)
@@ -120,5 +125,5 @@ def test_killed_in_the_middle(write: Write, restartable_simulator: RestartableSi
     wait_for_middle(execution, attempt=2)
     assert steps_of(execution)["First"] == first
     execution.stop()
-    assert finished(execution)["PipelineExecutionStatus"] == "Stopped"
+    assert wait_for_end(execution)["PipelineExecutionStatus"] == "Stopped"
     check_retry(execution, attempts=3)

@@ -1,7 +1,7 @@
 """Scripts and data for serial inference: a processing step that prepares rows, and two models in series.
 
 The target is an exact function of the features, so that each prediction is known: a row and its prediction are joined
-correctly if and only if the prediction is the row's target.
+correctly if and only if the prediction equals the row's target.
 """
 
 import io
@@ -9,7 +9,7 @@ import random
 
 COLUMNS = 3  # the number of features; the target comes after them
 
-# The processing step's program, and the first model's hooks: it scales rows, and answers with JSON for the second.
+# The processing step's program, and the hooks of the first model, which scales rows and sends JSON to the second.
 FEATURES = """
 import json, os, pathlib, tarfile
 from io import StringIO

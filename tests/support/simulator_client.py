@@ -30,13 +30,13 @@ class Client:
 
     def source(self, **files: str) -> str:
         """Upload a source archive of Python files (name=text) and return its URI."""
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
             for name, text in files.items():
                 member = tarfile.TarInfo(name if "." in name else f"{name}.py")
                 member.size = len(text.encode())
                 tar.addfile(member, io.BytesIO(text.encode()))
-        return self.put(f"source/{next(numbers)}/source.tar.gz", packed.getvalue())
+        return self.put(f"source/{next(numbers)}/source.tar.gz", archive.getvalue())
 
     def train(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
         """Run a script as a training job; return its description, by default once it has ended."""

@@ -23,7 +23,7 @@ with Simulator(isolation="off", state=Path(sys.argv[1]) if len(sys.argv) > 1 els
 
 
 class SimulatorProcess:
-    """A simulator in a separate process. port: the one on which it listens."""
+    """A simulator in a separate process. port: the port on which it listens."""
 
     def __init__(self, process: subprocess.Popen[str], port: int):
         self.process, self.port = process, port
@@ -42,7 +42,7 @@ class SimulatorProcess:
 
 @contextmanager
 def simulator_process(state: Path | None = None, **variables: str) -> Iterator[SimulatorProcess]:
-    """Run a simulator that ends when its stdin is closed; raise AssertionError if it ends earlier or with an error."""
+    """Run a simulator until its stdin is closed; raise AssertionError if it ends earlier or with an error."""
     command = [sys.executable, "-X", "faulthandler", "-c", PROGRAM, *([str(state)] if state else [])]
     process = subprocess.Popen(
         command,
@@ -54,10 +54,10 @@ def simulator_process(state: Path | None = None, **variables: str) -> Iterator[S
     )
     with process:
         try:
-            printed = process.stdout.readline()
-            assert printed, f"the simulator did not start: {process.wait()}"
-            yield SimulatorProcess(process, int(json.loads(printed)["AWS_ENDPOINT_URL"].rpartition(":")[2]))
-            assert process.poll() is None, f"the simulator ended: {process.returncode}"
+            line = process.stdout.readline()
+            assert line, f"the simulator did not start: it ended with exit status {process.wait()}"
+            yield SimulatorProcess(process, int(json.loads(line)["AWS_ENDPOINT_URL"].rpartition(":")[2]))
+            assert process.poll() is None, f"the simulator ended early, with exit status {process.returncode}"
             process.stdin.close()
             assert process.wait(timeout=60) == 0
         finally:

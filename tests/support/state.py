@@ -15,7 +15,7 @@ import boto3
 from recore.simulator.server import BUCKET
 from support.checkout import ROOT, environment_of_a_full_disk
 
-Snapshot = dict[str, dict[str, bytes]]  # bucket, key, content
+Snapshot = dict[str, dict[str, bytes]]  # contents of objects by bucket and key
 
 
 class SimulatorProcess:
@@ -26,7 +26,7 @@ class SimulatorProcess:
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment_of_a_full_disk(),  # some tests limit how much it may write
+            env=environment_of_a_full_disk(),  # some tests limit how much the process may write
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

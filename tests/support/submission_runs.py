@@ -16,9 +16,9 @@ SUBMISSIONS = ROOT / "tests/submissions"
 
 
 def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:
-    """Copy the good submission with changes. changes: by file name, a string in the file and its replacement.
+    """Copy the good submission with changes: by file name, a string in the file and its replacement.
 
-    files: whole files by name, which may omit .py.
+    files: the texts of whole files by name, which may omit `.py`.
     """
     shutil.copytree(SUBMISSIONS / "good", folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name, (old, new) in (changes or {}).items():
@@ -29,7 +29,7 @@ def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **f
 
 
 def command(*arguments: object) -> list[str]:
-    """Return the command for a run without a report, which these tests do not need."""
+    """Return the command of a run without a report, which these tests do not need."""
     return [sys.executable, "-m", "recore", "run", *map(str, arguments), "--no-report"]
 
 
@@ -51,7 +51,7 @@ class FinishedRun:
         return {step["name"]: step["state"] for step in self.record["steps"]}
 
     def reason(self, step: str) -> str:
-        return next(other["reason"] for other in self.record["steps"] if other["name"] == step)
+        return next(item["reason"] for item in self.record["steps"] if item["name"] == step)
 
     def log(self, step: str) -> Path:
         return self.folder / "logs" / f"{step.replace(' ', '-')}.log"

@@ -1,7 +1,7 @@
-"""Whether this folder's submission is the template's, or its files have been changed, as in a fork.
+"""Whether the submission in this checkout is the template's, or its files have been changed, as in a fork.
 
 Tests of the default model, and figures printed in the README, apply only to the template's submission: with another
-one they are skipped, and tests/contract/ applies. After changing the template itself, run:
+one, they are skipped, and tests/contract/ applies. After changing the template itself, run:
 
     python tests/support/template.py
 """
@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("preprocess.py", "train.py", *sorted(f"challenge/{path.name}" for path in (ROOT / "challenge").glob("*.py")))
-RECORDED = Path(__file__).with_suffix(".sha256")
+DIGEST_FILE = Path(__file__).with_suffix(".sha256")
 
 
 def digest() -> str:
@@ -23,10 +23,10 @@ def digest() -> str:
     return hashlib.sha256("\n".join(code).encode()).hexdigest()
 
 
-IS_TEMPLATE = digest() == RECORDED.read_text().strip() if RECORDED.is_file() else False
+IS_TEMPLATE = digest() == DIGEST_FILE.read_text().strip() if DIGEST_FILE.is_file() else False
 template_only = pytest.mark.skipif(
-    not IS_TEMPLATE, reason="the submission is not the template's: tests/support/template.py"
+    not IS_TEMPLATE, reason="the submission is not the template's (see tests/support/template.py)"
 )
 
 if __name__ == "__main__":
-    RECORDED.write_text(digest() + "\n")
+    DIGEST_FILE.write_text(digest() + "\n")

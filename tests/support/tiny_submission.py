@@ -39,7 +39,7 @@ if __name__ == "__main__":
         rows = list(csv.DictReader(file))
     measured = [[float(row[name]) for row in rows if row[name]] for name in TARGETS]
     with open(os.environ["SM_MODEL_DIR"] + "/means.json", "w") as file:
-        json.dump([sum(some) / len(some) for some in measured], file)
+        json.dump([sum(values) / len(values) for values in measured], file)
 """
 # Writes the first channels of each row; repeats the output TIMES times.
 PREPROCESS = """

@@ -1,4 +1,4 @@
-"""Training jobs for tests: requests, channels and sources, and a script that reports what its job contains."""
+"""Training jobs for tests: requests, channels and sources, and a script that reports what its job receives."""
 
 import itertools
 import json
@@ -43,13 +43,13 @@ def train(client, **members: Any) -> dict[str, Any]:
 
 
 def channel(name: str, uri: str, **members: Any) -> dict[str, Any]:
-    """Return a channel of a request."""
+    """Return a channel for a request."""
     source = {"S3DataType": "S3Prefix", "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}, **members}
 
 
 def upload_folder(client, **files: str | bytes) -> str:
-    """Upload files below a new prefix; return the prefix without a slash at its end."""
+    """Upload files below a new prefix, and return its URI without a slash at the end."""
     prefix = f"folders/{next(numbers)}"
     for name, body in files.items():
         client.put(f"{prefix}/{name}", body)
@@ -57,7 +57,7 @@ def upload_folder(client, **files: str | bytes) -> str:
 
 
 def report_of(client, job: dict[str, Any]) -> dict[str, Any]:
-    """Return the output of the script REPORT from a job that must have completed."""
-    printed = output(client, "TrainingJob", job["TrainingJobName"])
-    assert job["TrainingJobStatus"] == "Completed", (job, printed)
-    return json.loads(next(line for line in printed.splitlines() if line.startswith("REPORT "))[7:])
+    """Return what the script REPORT printed in a job, which must have completed."""
+    log = output(client, "TrainingJob", job["TrainingJobName"])
+    assert job["TrainingJobStatus"] == "Completed", (job, log)
+    return json.loads(next(line for line in log.splitlines() if line.startswith("REPORT "))[7:])

@@ -1,4 +1,4 @@
-"""Models and transform jobs for tests: a model with one script or a chain of scripts, and a job over some objects."""
+"""Models and transform jobs for tests: a model with one script or a chain of scripts, and a job on several objects."""
 
 from typing import Any
 
@@ -7,23 +7,23 @@ from support.simulator_client import Client, numbers
 
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
-    """Return a container that serves a script. variables: added to its environment."""
+    """Return a container that serves a script. Variables: additional variables for its environment."""
     variables = {"SAGEMAKER_PROGRAM": "serve_me.py", "SAGEMAKER_SUBMIT_DIRECTORY": client.source(serve_me=script)}
     variables |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | members.pop("Variables", {})
     return {"Image": client.image, "Environment": variables} | members
 
 
 def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any) -> str:
-    """Create a model and return its name. Each container is given as a script to serve or as a definition."""
+    """Create a model and return its name. Each container is passed as a script to serve, or as a definition."""
     name = f"chain-{next(numbers)}"
     containers = [container(client, script) if isinstance(script, str) else script for script in scripts]
-    described = {"PrimaryContainer": containers[0]} if len(containers) == 1 else {"Containers": containers}
-    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, **described | members)
+    containers_member = {"PrimaryContainer": containers[0]} if len(containers) == 1 else {"Containers": containers}
+    client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, **containers_member | members)
     return name
 
 
 def transform(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> tuple[dict, str]:
-    """Run a transform job over objects; return its description and the address of the output.
+    """Run a transform job on objects; return its description and the address of its output.
 
     Source, Input, Output, Resources: members of S3DataSource, TransformInput, TransformOutput and TransformResources.
     """

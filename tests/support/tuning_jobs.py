@@ -49,7 +49,7 @@ def definition(source: str, **members: Any) -> dict[str, Any]:
 def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any) -> dict[str, Any]:
     """Return the request for a random search over x. config: members of HyperParameterTuningJobConfig."""
     limits = {"MaxNumberOfTrainingJobs": jobs, "MaxParallelTrainingJobs": parallel}
-    standard = {
+    defaults = {
         "Strategy": "Random",
         "HyperParameterTuningJobObjective": OBJECTIVE,
         "ResourceLimits": limits,
@@ -58,7 +58,7 @@ def tuning_request(source: str, jobs: int = 3, parallel: int = 2, **config: Any)
     }
     return {
         "HyperParameterTuningJobName": f"tune-{next(numbers)}",
-        "HyperParameterTuningJobConfig": standard | config,
+        "HyperParameterTuningJobConfig": defaults | config,
         "TrainingJobDefinition": definition(source),
     }
 
@@ -83,22 +83,22 @@ class Tuning:
 
     def wait(self, name: str, seconds: float = 240) -> dict[str, Any]:
         """Wait until a tuning job has ended and return its description."""
-        ended = ("Completed", "Failed", "Stopped")
+        final_statuses = ("Completed", "Failed", "Stopped")
         return self.until(
-            lambda: self.describe(name), lambda job: job["HyperParameterTuningJobStatus"] in ended, seconds
+            lambda: self.describe(name), lambda job: job["HyperParameterTuningJobStatus"] in final_statuses, seconds
         )
 
     def jobs(self, name: str, **settings: Any) -> list[dict[str, Any]]:
         """Return the training jobs of a tuning job, by default sorted by name."""
-        pages = self.sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
-        listed = pages.paginate(HyperParameterTuningJobName=name, **settings)
-        return [job for part in listed for job in part["TrainingJobSummaries"]]
+        paginator = self.sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
+        pages = paginator.paginate(HyperParameterTuningJobName=name, **settings)
+        return [job for page in pages for job in page["TrainingJobSummaries"]]
 
     @staticmethod
-    def until[T](look: Callable[[], T], good: Callable[[T], bool], seconds: float = 60) -> T:
-        """Call `look` until `good` accepts its result, and return that result."""
+    def until[T](look: Callable[[], T], accepts: Callable[[T], bool], seconds: float = 60) -> T:
+        """Call `look` until `accepts` is true for its result, and return that result."""
         deadline = time.monotonic() + seconds
-        while not good(value := look()):
+        while not accepts(value := look()):
             assert time.monotonic() < deadline, value
             time.sleep(0.05)
         return value

@@ -22,7 +22,7 @@ class AutoMLWork(Work):
         self.store.update(KIND, self.key, AutoMLJobStatus="Failed", FailureReason=reason)
 
     def _finish(self, number: int) -> None:
-        """Run one job to its end; replace a job that an earlier simulator left in progress."""
+        """Run a job to its end, and replace a job that an earlier simulator left in progress."""
         attempt = 1
         while True:
             name = f"{self.key}-{number}-{attempt}"

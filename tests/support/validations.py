@@ -1,4 +1,4 @@
-"""A small data file, a simple submission and the report of its validation, for the tests of validation."""
+"""A small data file, a simple submission and the report of its validation."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,24 +27,24 @@ from sklearn.linear_model import Ridge
 
 
 def fit(inputs, targets, holes, alpha_min=0.001, alpha_max=10.0, alphas=3):
-    tried = np.geomspace(alpha_min, alpha_max, alphas)
-    return Ridge(tried[len(tried) // 2]).fit(inputs, targets.fillna(targets.mean()).fillna(0))
+    strengths = np.geomspace(alpha_min, alpha_max, alphas)
+    return Ridge(strengths[len(strengths) // 2]).fit(inputs, targets.fillna(targets.mean()).fillna(0))
 """
-ALPHA = 0.1  # the middle value of its regularisation strengths
+ALPHA = 0.1  # the middle one of that submission's regularisation strengths
 
 
 def item(page: Page, name: str) -> pd.DataFrame:
     """Return the numbers of a figure or table."""
-    return next(one.numbers for one in page.items if one.name == name)
+    return next(item.numbers for item in page.items if item.name == name)
 
 
 def figure(page: Page, name: str) -> Figure:
-    return next(one for one in page.items if isinstance(one, Figure) and one.name == name)
+    return next(item for item in page.items if isinstance(item, Figure) and item.name == name)
 
 
 @pytest.fixture(scope="session")
 def small_file(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a data file with 160 rows, 7 holes and 147 channels; one hole has no tin."""
+    """Return a data file with 160 rows, 7 holes and 147 channels, in which one hole has no assays of tin."""
     return make_once(tmp_path_factory, "validated", lambda folder: write_small(folder, sample)) / "public.csv.gz"
 
 
@@ -59,7 +59,7 @@ def write_small(folder: Path, sample: Path) -> None:
 
 @pytest.fixture(scope="session")
 def linear_submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a folder with the template's preprocess.py and the linear model above."""
+    """Return a folder with the template's preprocess.py and the linear model above."""
 
     def make(folder: Path) -> None:
         copy_scripts(folder, "preprocess.py")
@@ -70,7 +70,7 @@ def linear_submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder beside the report of the linear submission."""
+    """Return the folder of numbers that belongs to the report of the linear submission."""
 
     def make(folder: Path) -> None:
         page = validate_submission(linear_submission, small_file, ValidationSettings(repeats=2, minutes=10))

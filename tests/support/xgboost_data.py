@@ -24,7 +24,7 @@ def csv_of(values: np.ndarray) -> str:
 
 
 def libsvm_of(values: np.ndarray) -> str:
-    """Return the table in libsvm format, without the missing values."""
+    """Return the table in libsvm format, from which missing values are omitted."""
     lines = []
     for label, *features in values:
         cells = (f"{index}:{float(cell)!r}" for index, cell in enumerate(features) if not np.isnan(cell))
@@ -36,6 +36,6 @@ def matrix(values: np.ndarray, **members: Any) -> xgb.DMatrix:
     return xgb.DMatrix(values[:, 1:], label=values[:, 0], **members)
 
 
-def hyperparameters(**more: Any) -> dict[str, str]:
-    """Return hyperparameters as a request has them: all are strings."""
-    return {name: str(value) for name, value in (SETTINGS | {"objective": "reg:squarederror"} | more).items()}
+def hyperparameters(**settings: Any) -> dict[str, str]:
+    """Return hyperparameters as a request contains them, all as strings."""
+    return {name: str(value) for name, value in (SETTINGS | {"objective": "reg:squarederror"} | settings).items()}

@@ -20,9 +20,9 @@ def engine() -> Iterator[docker.DockerClient]:
     try:
         engine = docker.from_env()
     except docker.errors.DockerException as error:
-        pytest.skip(f"no Docker engine responds, install or start one: {error}")
+        pytest.skip(f"no Docker engine responds ({error}): install or start one")
     try:
-        needs(engine, IMAGE, f"docker build --target equivalent -t {IMAGE} .")
+        require_image(engine, IMAGE, f"docker build --target equivalent -t {IMAGE} .")
         yield engine
     finally:
         engine.close()
@@ -31,7 +31,7 @@ def engine() -> Iterator[docker.DockerClient]:
 @pytest.fixture(scope="session")
 def client(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the `unearthed` command, installed from the package index."""
-    needs(engine, "python:3.8-slim", "docker pull python:3.8-slim")  # `unearthed build` runs in this image
+    require_image(engine, "python:3.8-slim", "docker pull python:3.8-slim")  # `unearthed build` runs in this image
     oldest = engine.version()["MinAPIVersion"]
     if Version(oldest) > Version("1.39"):
         pytest.skip(
@@ -46,8 +46,8 @@ def client(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
     return folder / "bin/unearthed"
 
 
-def needs(engine: docker.DockerClient, image: str, remedy: str) -> None:
+def require_image(engine: docker.DockerClient, image: str, remedy: str) -> None:
     try:
         engine.images.get(image)
     except docker.errors.ImageNotFound:
-        pytest.skip(f"no image {image} here: {remedy}")
+        pytest.skip(f"the image {image} is missing: run `{remedy}`")

@@ -1,8 +1,8 @@
-"""The client's five commands in a fresh clone, and in one that has been worked in before.
+"""The client's five commands in a fresh clone, and in a clone with the files of earlier work.
 
-The client's own results are not checked: it exits with 0 whatever happened in a container, and sometimes with 1 after a
-good build, if the container, which removes itself, is gone before the client asks how it ended. So the tests check the
-files that the commands left, and how the containers ended; the client removes only the container of `build`.
+The tests do not check the client's exit status. It is 0 whatever happened in a container. After a good build it is
+sometimes 1, because the container removes itself and may be gone before the client asks for its exit code. The tests
+check the files that the commands leave, and the exit codes of the containers, except the one that `build` removes.
 """
 
 import shutil
@@ -39,14 +39,14 @@ class ClientRun:
     """
 
     folder: Path
-    printed: dict[str, str] = field(default_factory=dict)
-    changed: dict[str, set[str]] = field(default_factory=dict)
-    ended: dict[str, list[int]] = field(default_factory=dict)
+    output: dict[str, str] = field(default_factory=dict)
+    changed_files: dict[str, set[str]] = field(default_factory=dict)
+    exit_codes: dict[str, list[int]] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
 
 
-def times(folder: Path) -> dict[str, int]:
-    """Return the time at which each file was last written."""
+def modification_times(folder: Path) -> dict[str, int]:
+    """Return the time at which each file was last modified."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.parent.name != "__pycache__"]
     return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in files}
 
@@ -55,8 +55,8 @@ def containers(engine: docker.DockerClient, folder: Path) -> list[docker.models.
     return engine.containers.list(all=True, filters={"volume": str(folder)}, ignore_removed=True)
 
 
-def work_by_hand(folder: Path) -> None:
-    """Leave the files of someone who had other data, ran the scripts by hand and packed another submission."""
+def leave_older_work(folder: Path) -> None:
+    """Leave the files of a user who had other data, ran the scripts by hand and packed another submission."""
     make_sample(folder / "data", Plan(rows=120, holes=4, channels=70, seed=8))
     for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
         result = run(script, cwd=folder)
@@ -75,14 +75,14 @@ def client_run(
 ) -> Iterator[ClientRun]:
     folder = copy_checkout(tmp_path_factory.mktemp(request.param))
     if request.param == "worked-in":
-        work_by_hand(folder)
+        leave_older_work(folder)
     shutil.copytree(sample / "public", folder / "data/public")
     # None of this machine's settings are used: no login, and no check on the package index for a newer client.
     variables = environment() | {"HOME": str(tmp_path_factory.mktemp("home")), "OUTDATED_IGNORE": "1"}
     client_run = ClientRun(folder)
     try:
         for command in OUTPUTS:
-            before = times(folder)
+            before = modification_times(folder)
             result = subprocess.run(
                 [client, command],
                 cwd=folder,
@@ -92,17 +92,19 @@ def client_run(
                 text=True,
                 timeout=300,
             )
-            client_run.printed[command] = result.stdout
+            client_run.output[command] = result.stdout
             remaining = [] if command == "build" else containers(engine, folder)
-            client_run.ended[command] = [container.wait(timeout=60)["StatusCode"] for container in remaining]
+            client_run.exit_codes[command] = [container.wait(timeout=60)["StatusCode"] for container in remaining]
             client_run.logs[command] = "".join(container.logs().decode() for container in remaining)
             for container in remaining:
                 container.remove(v=True)
             deadline = time.monotonic() + 60
             while containers(engine, folder):  # the engine removes build's container, which takes a moment
-                assert time.monotonic() < deadline, f"{command}: its container is still there\n{result.stdout}"
+                assert time.monotonic() < deadline, f"the container of {command} still exists\n{result.stdout}"
                 time.sleep(0.1)
-            client_run.changed[command] = {name for name, _ in before.items() ^ times(folder).items()}
+            client_run.changed_files[command] = {
+                name for name, _ in before.items() ^ modification_times(folder).items()
+            }
         yield client_run
     finally:
         # If a client is stopped, its container keeps running.
@@ -112,12 +114,12 @@ def client_run(
 
 @pytest.mark.parametrize("command", OUTPUTS)
 def test_a_command_leaves_what_it_should_and_nothing_else(command: str, client_run: ClientRun) -> None:
-    assert client_run.changed[command] == OUTPUTS[command], client_run.printed[command]
+    assert client_run.changed_files[command] == OUTPUTS[command], client_run.output[command]
 
 
 @pytest.mark.parametrize("command", [command for command in OUTPUTS if command != "build"])
 def test_a_step_succeeds_with_the_packages_of_its_image(command: str, client_run: ClientRun) -> None:
-    assert client_run.ended[command] == [0], client_run.printed[command]
+    assert client_run.exit_codes[command] == [0], client_run.output[command]
     assert "Requirement already satisfied: scikit-learn" in client_run.logs[command]
     for word in ("Collecting", "Downloading", "Using cached", "Installing", "ERROR"):
         assert word not in client_run.logs[command]
@@ -126,15 +128,15 @@ def test_a_step_succeeds_with_the_packages_of_its_image(command: str, client_run
 def test_the_archive_contains_what_the_pipeline_needs_and_nothing_else(client_run: ClientRun) -> None:
     with tarfile.open(client_run.folder / "src.tar.gz") as tar:
         members = {member.name.removeprefix("./"): tar.extractfile(member) for member in tar if not member.isdir()}
-        packed = {name: file.read() for name, file in members.items()}
-    assert set(packed) == {*UPLOADED, "requirements.txt"}
-    assert packed == {name: (client_run.folder / name).read_bytes() for name in packed}
+        contents = {name: file.read() for name, file in members.items()}
+    assert set(contents) == {*UPLOADED, "requirements.txt"}
+    assert contents == {name: (client_run.folder / name).read_bytes() for name in contents}
 
 
 def test_the_score_equals_the_one_computed_by_hand(client_run: ClientRun, project: Path) -> None:
     for name in ("data/preprocess/public.csv", "data/predictions/public.csv.out", "data/scores/public.txt"):
-        same = (client_run.folder / name).read_bytes() == (project / name).read_bytes()
-        assert same, name  # pytest would take minutes to show the difference between large files
+        is_same = (client_run.folder / name).read_bytes() == (project / name).read_bytes()
+        assert is_same, name  # pytest would take minutes to show the difference between large files
 
 
 def test_the_install_before_each_step_needs_no_network(client_run: ClientRun, engine: docker.DockerClient) -> None:

@@ -24,7 +24,7 @@ def compose_command() -> list[str]:
 
 
 @pytest.fixture
-def served(engine: docker.DockerClient, project: Path, tmp_path: Path) -> Iterator[Server]:
+def served_model(engine: docker.DockerClient, project: Path, tmp_path: Path) -> Iterator[Server]:
     """Serve the model of a clone in which the steps were run by hand."""
     command = [*compose_command(), "--project-name", "recore-test"]
     with socket.socket() as probe:
@@ -51,8 +51,8 @@ def served(engine: docker.DockerClient, project: Path, tmp_path: Path) -> Iterat
     assert down.returncode == 0, down.stderr
 
 
-def test_compose_serves_the_trained_model(served: Server, engine: docker.DockerClient, project: Path) -> None:
-    answer = served.post((project / "data/preprocess/public.csv").read_bytes())
+def test_compose_serves_the_trained_model(served_model: Server, engine: docker.DockerClient, project: Path) -> None:
+    answer = served_model.post((project / "data/preprocess/public.csv").read_bytes())
     assert answer.status == 200, answer.text
     assert answer.body == (project / "data/predictions/public.csv.out").read_bytes()
     [container] = engine.containers.list(filters={"label": "com.docker.compose.project=recore-test"})

@@ -8,27 +8,27 @@ import pytest
 from conformance.servers import Server, differs
 
 SUBMISSIONS = ("answers",)
-RAISING = ["input_fn raises", "predict_fn raises", "output_fn raises"]
+RAISING_HOOKS = ["input_fn raises", "predict_fn raises", "output_fn raises"]
 
 
 @pytest.mark.parametrize(
     ("name", "body"),
     [("text", "copper é".encode()), ("empty text", b""), ("bytes", b"\xff\x00")],
 )
-def test_bare_text_or_bytes(server: Server, name: str, body: bytes) -> None:
+def test_bare_text_or_bytes_are_the_body(server: Server, name: str, body: bytes) -> None:
     answer = server.post(name, Accept="text/csv")
     assert (answer.status, answer.body) == (200, body)
 
 
 @pytest.mark.parametrize("name", ["text", "bytes"])
-def test_bare_text_or_bytes_is_declared_as_html(server: Server, name: str) -> None:
-    """Flask's default applies and Accept is ignored; a hook that needs another type must return it as well."""
+def test_bare_text_or_bytes_are_declared_as_html(server: Server, name: str) -> None:
+    """Flask's default applies and Accept is ignored, so a hook that needs another type must return it too."""
     assert server.post(name, Accept="text/csv").content_type == "text/html; charset=utf-8"
 
 
-@differs(reason="ours refuses it, and says so: 500")
-def test_bytearray_has_headers_but_no_body(server: Server) -> None:
-    """The framework accepts the value, but the server under it does not send it."""
+@differs(reason="our server refuses the value with status 500")
+def test_a_bytearray_has_headers_but_no_body(server: Server) -> None:
+    """The framework accepts the value, but the server below the framework does not send it."""
     with pytest.raises(http.client.IncompleteRead):
         server.post("bytearray")
 
@@ -41,69 +41,71 @@ def test_bytearray_has_headers_but_no_body(server: Server) -> None:
         ("typed bytes", "application/x-rock", b"\xff\x00"),
     ],
 )
-def test_body_and_content_type(server: Server, name: str, content_type: str, body: bytes) -> None:
+def test_a_hook_can_return_a_body_and_its_content_type(
+    server: Server, name: str, content_type: str, body: bytes
+) -> None:
     answer = server.post(name)
     assert (answer.status, answer.content_type, answer.body) == (200, content_type, body)
 
 
 @pytest.mark.parametrize(("name", "value"), [("dictionary", {"Cu": 1.5, "Ag": None}), ("list", [1, 2.5])])
-def test_dictionary_or_list_is_written_as_json(server: Server, name: str, value: object) -> None:
+def test_a_dictionary_or_list_is_written_as_json(server: Server, name: str, value: object) -> None:
     answer = server.post(name, Accept="text/csv")
     assert (answer.status, answer.content_type, json.loads(answer.text)) == (200, "application/json", value)
 
 
-def test_response_object_is_the_whole_answer(server: Server) -> None:
+def test_a_response_object_is_the_whole_answer(server: Server) -> None:
     answer = server.post("response")
     assert (answer.status, answer.content_type, answer.text) == (202, "text/x-rock", "from a response")
     assert answer.headers["X-Rock"] == "basalt"
 
 
-def test_iterator_is_sent_in_parts(server: Server) -> None:
+def test_an_iterator_is_sent_in_parts(server: Server) -> None:
     answer = server.post("parts")
     assert (answer.status, answer.text) == (200, "1,2\n3,4\n")
 
 
 @pytest.mark.parametrize("name", ["none", "number"])
-def test_invalid_answers_of_the_hooks(server: Server, name: str) -> None:
+def test_invalid_answers_of_hooks_have_status_500(server: Server, name: str) -> None:
     assert server.post(name).status == 500
 
 
-@pytest.mark.parametrize("name", RAISING)
-def test_exception_in_a_hook(server: Server, name: str) -> None:
-    before = server.post("process").text
+@pytest.mark.parametrize("name", RAISING_HOOKS)
+def test_the_server_survives_an_exception_in_a_hook(server: Server, name: str) -> None:
+    process_id = server.post("process").text
     assert server.post(name).status == 500
     assert server.request("GET", "/ping").status == 200
-    assert server.post("process").text == before
+    assert server.post("process").text == process_id
 
 
-@pytest.mark.parametrize("name", RAISING)
-@differs(reason="ours tells the reason, as text")
-def test_body_of_an_error_is_a_page_without_the_reason(server: Server, name: str) -> None:
+@pytest.mark.parametrize("name", RAISING_HOOKS)
+@differs(reason="our server gives the reason as plain text")
+def test_the_body_of_an_error_is_a_page_without_the_reason(server: Server, name: str) -> None:
     answer = server.post(name)
     assert answer.content_type == "text/html; charset=utf-8"
     assert "Internal Server Error" in answer.text
     assert "Traceback" not in answer.text
 
 
-def test_the_inference_toolkits_error_is_like_any_other(server: Server) -> None:
+def test_an_error_of_the_inference_toolkit_has_status_500(server: Server) -> None:
     assert server.post("the toolkit's own error").status == 500
 
 
-def test_hook_that_exits(server: Server) -> None:
+def test_the_server_survives_a_hook_that_exits(server: Server) -> None:
     """The client gets an error, and the next request is answered."""
     assert server.post("exit").status >= 500
     assert server.post("text").status == 200
 
 
-@differs(reason="ours treats it as any exception: 500")
-def test_status_of_a_hook_that_exits(server: Server) -> None:
-    """The server closes the connection without a response, which the proxy in front of it turns into a status."""
+@differs(reason="our server treats this like any other exception, with status 500")
+def test_a_hook_that_exits_has_status_502(server: Server) -> None:
+    """The server closes the connection without a response, and the proxy in front of it responds with a status."""
     assert server.post("exit").status == 502
 
 
-@differs(reason="ours runs one request after the other in a worker")
+@differs(reason="a worker of our server runs one request at a time")
 def test_one_worker_runs_requests_at_the_same_time(server: Server) -> None:
-    """While a request's hook waits, another request's hook runs in the same process: the worker is a gevent worker."""
+    """While one request's hook waits, another request's hook runs in the same process, which is a gevent worker."""
     with ExitStack() as stack:
         connections = [stack.enter_context(closing(server.connection())) for _ in range(2)]
         for connection, name in zip(connections, ("first", "second"), strict=True):

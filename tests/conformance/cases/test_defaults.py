@@ -35,10 +35,10 @@ def npy(values: object) -> bytes:
         (NPY, npy(["a", "b"]), "<U1", (2,)),
     ],
 )
-def test_input_formats(
+def test_input_formats_are_read(
     server: Server, content_type: str, body: str | bytes, dtype: str, shape: tuple[int, ...]
 ) -> None:
-    """Text is converted to float32, and CSV loses dimensions of size 1; arrays are unchanged."""
+    """Text is converted to float32, and CSV loses dimensions of size 1. Arrays are unchanged."""
     answer = server.post(body, content_type, Accept=NPY)
     assert answer.status == 200, answer.body
     array = np.load(io.BytesIO(answer.body))
@@ -65,7 +65,7 @@ def test_input_formats(
         ("application/x-recordio-protobuf", b""),
     ],
 )
-def test_input_that_is_refused(server: Server, content_type: str, body: str | bytes) -> None:
+def test_invalid_input_is_refused(server: Server, content_type: str, body: str | bytes) -> None:
     """The status is always 500, even for an unsupported type: the package returns 415 only from its own input_fn."""
     assert server.post(body, content_type).status == 500
     assert server.post("1,2").status == 200
@@ -96,7 +96,7 @@ def test_output_is_json_by_default(server: Server) -> None:
         ("7", "[[1.0, NaN]]"),
     ],
 )
-def test_output_json(server: Server, prediction: str, text: str) -> None:
+def test_predictions_are_written_as_json(server: Server, prediction: str, text: str) -> None:
     answer = server.post(prediction, Accept="application/json")
     assert (answer.status, answer.text) == (200, text)
 
@@ -115,23 +115,23 @@ def test_output_json(server: Server, prediction: str, text: str) -> None:
         ("2", "[0. 1.],[2. 3.]\n[4. 5.],[6. 7.]\n"),
     ],
 )
-def test_output_csv(server: Server, body: str, text: str) -> None:
+def test_predictions_are_written_as_csv(server: Server, body: str, text: str) -> None:
     """The output has a line for each prediction and no header."""
     answer = server.post(body, Accept="text/csv")
     assert (answer.status, answer.text) == (200, text)
     assert answer.content_type.partition(";")[0] == "text/csv"
 
 
-def test_output_csv_names_its_character_set(server: Server) -> None:
+def test_csv_output_names_its_character_set(server: Server) -> None:
     assert server.post("1,2", Accept="text/csv").content_type == "text/csv; charset=utf-8"
 
 
 @pytest.mark.parametrize("prediction", ["1", "6"])
-def test_single_value_is_not_csv(server: Server, prediction: str) -> None:
+def test_a_single_value_cannot_be_written_as_csv(server: Server, prediction: str) -> None:
     assert server.post(prediction, Accept="text/csv").status == 500
 
 
-def test_output_npy(server: Server) -> None:
+def test_predictions_are_written_as_npy(server: Server) -> None:
     answer = server.post("4", Accept=NPY)
     assert (answer.status, answer.content_type) == (200, NPY)
     np.testing.assert_array_equal(np.load(io.BytesIO(answer.body)), np.array([0.1, 1 / 3], np.float32))
@@ -147,8 +147,8 @@ def test_output_npy(server: Server) -> None:
         "image/png, text/csv",
     ],
 )
-def test_accept_that_is_refused(server: Server, accept: str) -> None:
-    """An unsupported type also gives the status 500, and a list of types counts as one unsupported type."""
+def test_an_unsupported_accept_header_is_refused(server: Server, accept: str) -> None:
+    """The status is 500 here too. A list of types counts as one unsupported type."""
     assert server.post("1,2", Accept=accept).status == 500
 
 

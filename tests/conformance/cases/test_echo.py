@@ -34,18 +34,18 @@ def test_hooks_receive_data_content_type_accept_and_model(server: Server) -> Non
         ("application/x-www-form-urlencoded", "bytes"),
     ],
 )
-def test_text_of_two_exact_types_only(server: Server, content_type: str, kind: str) -> None:
+def test_only_two_exact_types_are_decoded_as_text(server: Server, content_type: str, kind: str) -> None:
     received = hook_arguments(server.post("rock=é".encode(), content_type))
     assert (received["kind"], received["content_type"]) == (kind, content_type)
     assert received["data"] == ("rock=é" if kind == "str" else "rock=Ã©")
 
 
-def test_no_content_type_is_json(server: Server) -> None:
+def test_a_request_without_a_content_type_counts_as_json(server: Server) -> None:
     received = hook_arguments(server.request("POST", "/invocations", b"[1]"))
     assert (received["kind"], received["content_type"]) == ("str", "application/json")
 
 
-def test_header_contenttype_takes_precedence(server: Server) -> None:
+def test_the_header_contenttype_takes_precedence(server: Server) -> None:
     received = hook_arguments(server.post("1", "application/x-npy", ContentType="text/csv"))
     assert (received["kind"], received["content_type"]) == ("str", "text/csv")
 
@@ -54,7 +54,7 @@ def test_text_that_is_not_utf_8_has_replacement_characters(server: Server) -> No
     assert hook_arguments(server.post(b"1,\xff"))["data"] == "1,\ufffd"
 
 
-def test_byte_order_mark_stays(server: Server) -> None:
+def test_a_byte_order_mark_is_kept(server: Server) -> None:
     assert hook_arguments(server.post(b"\xef\xbb\xbf1,2"))["data"] == "\ufeff1,2"
 
 
@@ -71,23 +71,23 @@ def test_byte_order_mark_stays(server: Server) -> None:
         ("*/*;q=0.8", "*/*;q=0.8"),
     ],
 )
-def test_accept(server: Server, accept: str | None, received: str) -> None:
-    """Only an Accept header that names no type is replaced; there is no negotiation."""
+def test_only_an_accept_header_without_a_type_is_replaced(server: Server, accept: str | None, received: str) -> None:
+    """There is no content negotiation."""
     headers = {} if accept is None else {"Accept": accept}
     assert hook_arguments(server.post("1", **headers))["accept"] == received
 
 
 @pytest.mark.parametrize(("content_type", "kind"), [("text/csv", "str"), ("application/x-npy", "bytes")])
-def test_empty_request(server: Server, content_type: str, kind: str) -> None:
+def test_an_empty_request_reaches_the_hooks(server: Server, content_type: str, kind: str) -> None:
     received = hook_arguments(server.post("", content_type))
     assert (received["kind"], received["data"]) == (kind, "")
 
 
-def test_request_in_chunks(server: Server) -> None:
+def test_a_request_in_chunks_is_joined(server: Server) -> None:
     assert hook_arguments(server.post(iter([b"1,", b"2"])))["data"] == "1,2"
 
 
-def test_request_of_10_megabytes(server: Server) -> None:
-    """This is more than SageMaker sends by default, but a batch transform may ask for up to 100 MB."""
+def test_a_request_of_10_megabytes_is_accepted(server: Server) -> None:
+    """SageMaker sends less by default, but a batch transform may set a limit of up to 100 MB."""
     received = hook_arguments(server.post(b"1" * 10_000_000))
     assert len(received["data"]) == 10_000_000

@@ -6,7 +6,7 @@ from conformance.servers import Server
 SUBMISSIONS = ("echo",)
 
 
-def test_ping(server: Server) -> None:
+def test_ping_succeeds(server: Server) -> None:
     answer = server.request("GET", "/ping")
     assert (answer.status, answer.body) == (200, b"")
 
@@ -25,17 +25,17 @@ def test_ping_has_the_type_json(server: Server) -> None:
         ("PUT", "/invocations"),
     ],
 )
-def test_method_that_a_path_does_not_support(server: Server, method: str, path: str) -> None:
+def test_unsupported_methods_are_refused(server: Server, method: str, path: str) -> None:
     assert server.request(method, path).status == 405
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/ping/", "/pingpong", "/invocations/echo"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_unknown_path(server: Server, method: str, path: str) -> None:
+def test_unknown_paths_are_not_found(server: Server, method: str, path: str) -> None:
     assert server.request(method, path).status == 404
 
 
-def test_head_of_ping(server: Server) -> None:
+def test_ping_supports_head(server: Server) -> None:
     answer = server.request("HEAD", "/ping")
     assert (answer.status, answer.body) == (200, b"")
 
@@ -43,22 +43,22 @@ def test_head_of_ping(server: Server) -> None:
 @pytest.mark.parametrize(
     ("path", "methods"), [("/ping", {"GET", "HEAD", "OPTIONS"}), ("/invocations", {"POST", "OPTIONS"})]
 )
-def test_options(server: Server, path: str, methods: set[str]) -> None:
+def test_options_lists_the_methods(server: Server, path: str, methods: set[str]) -> None:
     answer = server.request("OPTIONS", path)
     assert answer.status == 200
     assert set(answer.headers["Allow"].split(", ")) == methods
 
 
-def test_no_execution_parameters_without_a_function(server: Server) -> None:
+def test_execution_parameters_need_a_function(server: Server) -> None:
     assert server.request("GET", "/execution-parameters").status == 404
 
 
-def test_query_is_ignored(server: Server) -> None:
+def test_the_query_is_ignored(server: Server) -> None:
     assert server.request("POST", "/invocations?rock=basalt", "1").status == 200
     assert server.request("GET", "/ping?now").status == 200
 
 
-def test_connection_is_kept(server: Server) -> None:
+def test_the_connection_is_kept(server: Server) -> None:
     """The connection stays open after a response, because a client's pool may send a second request on it."""
     connection = server.connection()
     try:

@@ -9,31 +9,31 @@ from conformance.servers import Server, differs
 SUBMISSIONS = ("settings",)
 
 
-def ask(server: Server, body: str = "1", **headers: str) -> dict[str, object]:
+def response_json(server: Server, body: str = "1", **headers: str) -> dict[str, object]:
     answer = server.post(body, **headers)
     assert (answer.status, answer.content_type) == (200, "application/json"), answer.body
     return json.loads(answer.text)
 
 
 def test_transform_fn_receives_the_arguments_of_the_hooks(server: Server) -> None:
-    received = ask(server, "1,2", Accept="application/x-npy")
+    received = response_json(server, "1,2", Accept="application/x-npy")
     assert (received["model"], received["size"]) == ("the model", 3)
     assert (received["content_type"], received["accept"]) == ("text/csv", "application/x-npy")
 
 
-def test_default_accept(server: Server) -> None:
-    assert ask(server)["accept"] == "text/csv"
-    assert ask(server, Accept="*/*")["accept"] == "text/csv"
+def test_the_environment_sets_the_default_accept(server: Server) -> None:
+    assert response_json(server)["accept"] == "text/csv"
+    assert response_json(server, Accept="*/*")["accept"] == "text/csv"
 
 
-def test_program_with_a_module_and_a_file_beside_it(server: Server) -> None:
-    """SAGEMAKER_PROGRAM is imported from SAGEMAKER_SUBMIT_DIRECTORY, not run, and its imports are found there."""
-    received = ask(server)
+def test_the_program_finds_a_module_and_a_file_beside_it(server: Server) -> None:
+    """SAGEMAKER_PROGRAM is imported, not run, from SAGEMAKER_SUBMIT_DIRECTORY, and its own imports are found there."""
+    received = response_json(server)
     assert (received["name"], received["neighbour"], received["file"]) == ("train", "gneiss", "schist")
 
 
-def test_user_variable_reaches_the_hooks(server: Server) -> None:
-    assert ask(server)["greeting"] == "hello"
+def test_a_user_variable_reaches_the_hooks(server: Server) -> None:
+    assert response_json(server)["greeting"] == "hello"
 
 
 def test_two_workers_load_the_model_once_each(server: Server) -> None:
@@ -44,12 +44,12 @@ def test_two_workers_load_the_model_once_each(server: Server) -> None:
             for connection in connections:
                 connection.request("POST", "/invocations", "work", {"Content-Type": "text/csv"})
             received = [json.loads(connection.getresponse().read()) for connection in connections]
-        loads |= {one["process"]: one["loads"] for one in received}
+        loads |= {answer["process"]: answer["loads"] for answer in received}
     assert len(loads) >= 2  # a worker that takes too long is replaced
     assert set(loads.values()) == {1}
 
 
-def test_execution_parameters_of_the_program(server: Server) -> None:
+def test_execution_parameters_are_those_of_the_program(server: Server) -> None:
     answer = server.request("GET", "/execution-parameters")
     assert (answer.status, answer.content_type) == (200, "application/json")
     assert json.loads(answer.text) == {
@@ -59,25 +59,25 @@ def test_execution_parameters_of_the_program(server: Server) -> None:
     }
 
 
-def test_request_as_large_as_max_content_length(server: Server) -> None:
-    assert ask(server, "1" * 1000)["size"] == 1000
+def test_a_request_as_large_as_max_content_length_is_accepted(server: Server) -> None:
+    assert response_json(server, "1" * 1000)["size"] == 1000
 
 
-@differs(reason="ours refuses it: 413")
+@differs(reason="our server refuses the request with status 413")
 def test_max_content_length_applies_only_to_multi_model_servers(server: Server) -> None:
     """The variable sets the limit of a multi-model server; a server with one model has no limit."""
-    assert ask(server, "1" * 1001)["size"] == 1001
+    assert response_json(server, "1" * 1001)["size"] == 1001
 
 
-def test_request_that_takes_longer_than_the_timeout(server: Server) -> None:
+def test_a_request_that_takes_longer_than_the_timeout_fails(server: Server) -> None:
     """SAGEMAKER_MODEL_SERVER_TIMEOUT is 3 seconds. The hook takes 20 seconds and would then respond with status 200."""
     start = time.monotonic()
     assert server.post("sleep").status >= 500
     assert time.monotonic() - start > 2  # the timeout ended the request, not an earlier error
-    assert ask(server)["size"] == 1
+    assert response_json(server)["size"] == 1
 
 
-@differs(reason="ours answers 500")
-def test_status_of_a_request_that_takes_too_long(server: Server) -> None:
+@differs(reason="our server responds with status 500")
+def test_a_request_that_takes_too_long_has_status_504(server: Server) -> None:
     """The proxy in front of the server stops waiting, and the hook keeps running."""
     assert server.post("sleep").status == 504

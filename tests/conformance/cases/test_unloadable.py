@@ -14,14 +14,14 @@ def status(server: Server, method: str, path: str) -> int | None:
         return None
 
 
-def test_not_healthy(server: Server) -> None:
+def test_the_server_is_not_healthy(server: Server) -> None:
     for method, path in (("GET", "/ping"), ("POST", "/invocations"), ("GET", "/ping")):
-        answered = status(server, method, path)
-        assert answered is None or answered >= 500
+        received_status = status(server, method, path)
+        assert received_status is None or received_status >= 500
 
 
-@differs(reason="ours answers 503, and is there to say why where the module fails")
-def test_status_of_an_unhealthy_server(server: Server, request: pytest.FixtureRequest) -> None:
+@differs(reason="our server responds with status 503 and the reason, even if the import fails")
+def test_an_unhealthy_server_has_status_500_or_has_ended(server: Server, request: pytest.FixtureRequest) -> None:
     """The status is 500 if the module was imported; if the import fails, the program ends."""
     expected = None if "unimportable" in request.node.callspec.id else 500
     assert status(server, "GET", "/ping") == expected

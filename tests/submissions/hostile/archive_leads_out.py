@@ -1,4 +1,4 @@
-"""Makes an archive of the submission in whose folder it runs, with a member that leads out."""
+"""Makes an archive of the submission in the working directory, with a member whose path leads out of it."""
 
 import tarfile
 

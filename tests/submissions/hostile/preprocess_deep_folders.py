@@ -1,4 +1,4 @@
-"""Leaves folders within folders, deeper than a path may be long."""
+"""Leaves nested folders, so deep that their path is longer than the system allows."""
 
 import os
 

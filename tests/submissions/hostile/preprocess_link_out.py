@@ -1,4 +1,4 @@
-"""Puts links to the host's files in the place of its outputs."""
+"""Replaces its output with a link to a file of the host."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Takes the server's place and sends its response a byte at a time."""
+"""Takes the server's place, and sends its response one byte at a time."""
 
 import os
 import socket

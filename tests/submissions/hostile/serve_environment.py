@@ -1,4 +1,4 @@
-"""Prints its environment, its mounts, and what it finds on the way up from its folder."""
+"""Prints its environment and command line, the names in some folders, and the contents of private files if it can."""
 
 import gzip
 import os

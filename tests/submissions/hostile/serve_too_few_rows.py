@@ -1,4 +1,4 @@
-"""Responds with one row, whatever is asked."""
+"""Responds with a single row to every request."""
 
 
 def predict_fn(inputs, means):

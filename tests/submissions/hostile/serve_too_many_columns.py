@@ -1,4 +1,4 @@
-"""Responds with a column more than there are targets."""
+"""Responds with one column more than there are targets."""
 
 
 def predict_fn(inputs, means):

@@ -1,4 +1,4 @@
-"""Leaves links to devices that never end, and devices of its own where it may make them."""
+"""Leaves links to devices that never end, and tries to leave a device of its own."""
 
 import os
 import stat

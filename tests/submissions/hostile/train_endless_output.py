@@ -1,4 +1,4 @@
-"""Prints without end."""
+"""Prints endlessly."""
 
 while True:
     print("x" * 1000)

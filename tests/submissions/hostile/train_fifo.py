@@ -1,4 +1,4 @@
-"""Leaves a named pipe and a socket in the place of files: whoever opens the pipe waits for ever."""
+"""Leaves a named pipe and a socket instead of files. A program that opens the pipe waits forever."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""Puts a link in the place of the model's folder."""
+"""Replaces the model's folder with a link."""
 
 import os
 import shutil

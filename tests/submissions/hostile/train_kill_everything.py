@@ -1,4 +1,4 @@
-"""Kills every process that it can: its parent, the supervisor, whatever it sees."""
+"""Kills every process that it can: its parent, the supervisor, and any other that it sees."""
 
 import os
 import signal

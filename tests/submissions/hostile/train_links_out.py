@@ -1,4 +1,4 @@
-"""Leaves links to files of the host and to the data, in the hope that they are packed."""
+"""Leaves links to files of the host and to the data, in the hope that the files are packed."""
 
 import os
 

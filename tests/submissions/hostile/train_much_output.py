@@ -1,4 +1,4 @@
-"""Prints 100 MB, a part of it without an end of line."""
+"""Prints 100 MB, half of it without line ends."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Leaves a file of 100 GB that occupies nothing."""
+"""Leaves a sparse file of 100 GB, which occupies no disk space."""
 
 import os
 

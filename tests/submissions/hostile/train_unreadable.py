@@ -1,4 +1,4 @@
-"""Takes away every right to what it leaves."""
+"""Removes all permissions from the files that it leaves."""
 
 import os
 

@@ -19,6 +19,6 @@ class ClippedRidge(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, inputs):
-        never = np.zeros(len(inputs))
-        columns = [self.ridges_[name].predict(inputs) if name in self.ridges_ else never for name in self.order_]
+        zeros = np.zeros(len(inputs))
+        columns = [self.ridges_[name].predict(inputs) if name in self.ridges_ else zeros for name in self.order_]
         return np.clip(np.column_stack(columns), 0, None)

@@ -1,4 +1,4 @@
-"""Steps 1 and 3, with the hooks that the container has no default for that fits."""
+"""Steps 1 and 3, with the hooks for which the container's default is not suitable."""
 
 import argparse
 import io

@@ -1,4 +1,4 @@
-"""A linear model for each target, limited to what was measured."""
+"""A linear model for each target, limited to the range of its assays."""
 
 import numpy as np
 
@@ -13,8 +13,10 @@ class Linear:
             rows = np.isfinite(target)
             if rows.any():
                 penalty = 1e-3 * np.eye(design.shape[1])
-                some = design[rows]
-                self.weights[:, number] = np.linalg.solve(some.T @ some + penalty, some.T @ target[rows])
+                measured_rows = design[rows]
+                self.weights[:, number] = np.linalg.solve(
+                    measured_rows.T @ measured_rows + penalty, measured_rows.T @ target[rows]
+                )
                 self.low[number], self.high[number] = target[rows].min(), target[rows].max()
         return self
 

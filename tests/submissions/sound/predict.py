@@ -1,4 +1,4 @@
-"""Predictions by hand, with the functions of the server."""
+"""Predictions by hand, with the same functions as on the server."""
 
 import os
 

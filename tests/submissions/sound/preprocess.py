@@ -12,7 +12,7 @@ BINS = 12
 
 
 def preprocess(data_file):
-    """The index, and inputs (rows, bins)."""
+    """Return the index, and inputs (rows, bins)."""
     with gzip.open(data_file, "rt", newline="") as file:
         rows = list(csv.DictReader(file))
     channels = sorted((name for name in rows[0] if name[:1].isdigit()), key=float)

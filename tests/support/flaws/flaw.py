@@ -25,7 +25,7 @@ class Flaw:
     level: Level = Level.ERROR
 
 
-def train(text: str, imports: str = "") -> Change:
+def write_train(text: str, imports: str = "") -> Change:
     """Return the change that writes a short train.py: imports, two hooks and more code."""
     head = '"""Steps 1 and 3."""\n\nimport os\nimport pickle\n' + (f"\n{imports}" if imports else "")
     return write("train.py", "\n\n".join(part for part in (head, MODEL_FN, INPUT_FN, text) if part))

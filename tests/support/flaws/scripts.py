@@ -5,7 +5,7 @@ import textwrap
 from benchmarks.mutants.editing import both, insert, replace, require, write
 from recore.check.rule import Level
 from recore.schema import TARGETS
-from support.flaws.flaw import INPUT_FN, WARNING, Flaw, name_modules, train
+from support.flaws.flaw import INPUT_FN, WARNING, Flaw, name_modules, write_train
 
 FROM_FITTING = "from challenge.fitting import main\n"
 FITTING = "def hyperparameters(fit):\n    return {}\n\n\ndef main(train):\n    return hyperparameters(train.fit)\n"
@@ -14,17 +14,17 @@ RUN = 'if __name__ == "__main__":\n'
 FIRST, SECOND, *OTHERS = TARGETS
 
 
-def in_train(code: str, text: str, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Flaw:
-    """Return a flaw in code at the end of train.py. line: the line with the flaw, by default the last one."""
-    return Flaw(code, "train.py", line or text.splitlines()[-1].strip(), train(text, imports), level)
+def train_flaw(code: str, text: str, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Flaw:
+    """Return a flaw in text at the end of train.py. line: the flawed line, by default the last one."""
+    return Flaw(code, "train.py", line or text.splitlines()[-1].strip(), write_train(text, imports), level)
 
 
 def targets_text(*names: str) -> str:
     return 'TARGETS = """\n' + textwrap.fill(" ".join(names), 100) + '\n""".split()\n'
 
 
-def default_path(line: str) -> Flaw:
-    """Return a flaw: a wrong default on the command line of a preprocess.py written with pandas."""
+def default_path_flaw(line: str) -> Flaw:
+    """Return a flaw: the wrong default of a command-line option, in a preprocess.py that uses pandas."""
     base = (
         'BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml") + "/processing"' if "BASE" in line else "BASE = os.sep"
     )
@@ -51,13 +51,13 @@ if __name__ == "__main__":
 
 
 SCRIPTS = {
-    "absolute-paths": in_train(
+    "absolute-paths": train_flaw(
         "RC113", f'{RUN}    data = pd.read_csv("/home/ada/recore/public.csv.gz")\n', "import pandas as pd\n"
     ),
-    "absolute-paths-constant": in_train(
+    "absolute-paths-constant": train_flaw(
         "RC113", 'DATA = Path("C:/Users/ada/public.csv.gz")\n', "from pathlib import Path\n", level=WARNING
     ),
-    "available-packages": in_train(
+    "available-packages": train_flaw(
         "RC108", "MODEL = lightgbm.LGBMRegressor\n", "import lightgbm\n", line="import lightgbm"
     ),
     "files-not-uploaded": Flaw(
@@ -65,11 +65,11 @@ SCRIPTS = {
         "train.py",
         'return np.load("weights.npy")',
         both(
-            train('def predict_fn(inputs, model):\n    return np.load("weights.npy")\n', "import numpy as np\n"),
+            write_train('def predict_fn(inputs, model):\n    return np.load("weights.npy")\n', "import numpy as np\n"),
             write("weights.npy", "not an array"),
         ),
     ),
-    "files-not-uploaded-data": in_train(
+    "files-not-uploaded-data": train_flaw(
         "RC114",
         f'{RUN}    data = pd.read_csv(os.path.join("data", "public", "public.csv.gz"))\n',
         "import pandas as pd\n",
@@ -105,14 +105,16 @@ SCRIPTS = {
             write("MANIFEST.in", "include limits.json\n"),
         ),
     ),
-    "default-paths": default_path('parser.add_argument("--input", default="/opt/ml/processing/input/public.csv.gz")'),
-    "default-paths-base": default_path('parser.add_argument("--output", default=BASE + "/preprocess/public.csv")'),
+    "default-paths": default_path_flaw(
+        'parser.add_argument("--input", default="/opt/ml/processing/input/public.csv.gz")'
+    ),
+    "default-paths-base": default_path_flaw('parser.add_argument("--output", default=BASE + "/preprocess/public.csv")'),
     "fit-parameters": Flaw(
         "RC105",
         "train.py",
         "def fit(inputs, targets, components=9):",
         both(
-            train("def fit(inputs, targets, components=9):\n    return main\n", FROM_FITTING),
+            write_train("def fit(inputs, targets, components=9):\n    return main\n", FROM_FITTING),
             write("challenge/fitting.py", FITTING),
             name_modules("challenge.fitting"),
         ),
@@ -122,7 +124,7 @@ SCRIPTS = {
         "train.py",
         "def fit(inputs, targets, holes, components):",
         both(
-            train("def fit(inputs, targets, holes, components):\n    return main\n", FROM_FITTING),
+            write_train("def fit(inputs, targets, holes, components):\n    return main\n", FROM_FITTING),
             write("challenge/fitting.py", FITTING),
             name_modules("challenge.fitting"),
         ),
@@ -134,24 +136,24 @@ SCRIPTS = {
         replace("train.py", "def input_fn(input_data, content_type):", "def input_fn(input_data):"),
     ),
     "hooks": Flaw("RC103", "train.py", "", replace("train.py", "def model_fn(", "def load_model(")),
-    "hooks-both": in_train(
+    "hooks-both": train_flaw(
         "RC103",
         "def transform_fn(model, input_data, content_type, accept):\n    return input_data\n",
         line="def transform_fn(model, input_data, content_type, accept):",
     ),
-    "hooks-misspelt": in_train(
+    "hooks-misspelt": train_flaw(
         "RC103",
         "def predict_func(inputs, model):\n    return model.predict(inputs)\n",
         line="def predict_func(inputs, model):",
         level=WARNING,
     ),
-    "hooks-no-input": Flaw("RC103", "train.py", "", both(train(""), replace("train.py", INPUT_FN, ""))),
+    "hooks-no-input": Flaw("RC103", "train.py", "", both(write_train(""), replace("train.py", INPUT_FN, ""))),
     "imported-names": Flaw(
         "RC107",
         "train.py",
         "from mdl import RidgeCV",
         both(
-            train("MODEL = RidgeCV\n", "from mdl import RidgeCV\n"),
+            write_train("MODEL = RidgeCV\n", "from mdl import RidgeCV\n"),
             write("mdl.py", "class Ridge:\n    alpha = 1.0\n"),
             name_modules("mdl"),
         ),
@@ -160,34 +162,36 @@ SCRIPTS = {
         "RC107",
         "train.py",
         "ALPHA = mdl.ALPHAS",
-        both(train("ALPHA = mdl.ALPHAS\n", "import mdl\n"), write("mdl.py", "ALPHA = 1.0\n"), name_modules("mdl")),
+        both(
+            write_train("ALPHA = mdl.ALPHAS\n", "import mdl\n"), write("mdl.py", "ALPHA = 1.0\n"), name_modules("mdl")
+        ),
     ),
-    "library-names": in_train(
+    "library-names": train_flaw(
         "RC121",
         "def predict_fn(inputs, model):\n    return np.asarray(inputs, dtype=np.float_)\n",
         "import numpy as np\n",
     ),
-    "library-names-import": in_train(
+    "library-names-import": train_flaw(
         "RC121",
         "LOAD = joblib.load\n",
         "from sklearn.externals import joblib\n",
         line="from sklearn.externals import joblib",
     ),
-    "lost-files": in_train("RC115", f'{RUN}    joblib.dump({{}}, "model.pkl")\n', "import joblib\n", level=WARNING),
-    "lost-files-beside": in_train(
+    "lost-files": train_flaw("RC115", f'{RUN}    joblib.dump({{}}, "model.pkl")\n', "import joblib\n", level=WARNING),
+    "lost-files-beside": train_flaw(
         "RC115",
         f'{RUN}    (Path(__file__).parent / "log.txt").write_text("trained")\n',
         "from pathlib import Path\n",
         level=WARNING,
     ),
-    "network": in_train("RC116", f'{RUN}    os.system("pip install lightgbm")\n'),
-    "network-address": in_train(
+    "network": train_flaw("RC116", f'{RUN}    os.system("pip install lightgbm")\n'),
+    "network-address": train_flaw(
         "RC116", f'{RUN}    data = pd.read_csv("https://example.com/public.csv.gz")\n', "import pandas as pd\n"
     ),
-    "network-client": in_train(
+    "network-client": train_flaw(
         "RC116", "SESSION = requests.Session\n", "import requests\n", line="import requests", level=WARNING
     ),
-    "pickled-from-main": in_train(
+    "pickled-from-main": train_flaw(
         "RC117",
         "class Mean(RegressorMixin, BaseEstimator):\n"
         "    def fit(self, inputs, targets):\n"
@@ -200,7 +204,7 @@ SCRIPTS = {
         line="class Mean(RegressorMixin, BaseEstimator):",
         level=WARNING,
     ),
-    "pickled-from-main-function": in_train(
+    "pickled-from-main-function": train_flaw(
         "RC117",
         "def positive(inputs):\n    return abs(inputs)\n\n\n"
         "def make_model():\n    return FunctionTransformer(positive)\n",
@@ -230,7 +234,7 @@ SCRIPTS = {
         "train.py",
         "return pd.read_csv(io.BytesIO(input_data), index_col=0)",
         both(
-            train("", "import io\n\nimport pandas as pd\n"),
+            write_train("", "import io\n\nimport pandas as pd\n"),
             replace(
                 "train.py",
                 "return input_data.splitlines()[1:]",
@@ -263,18 +267,18 @@ SCRIPTS = {
         ),
         WARNING,
     ),
-    "target-names": in_train("RC119", targets_text(SECOND, FIRST, *OTHERS), line='TARGETS = """'),
-    "target-names-misspelt": in_train(
+    "target-names": train_flaw("RC119", targets_text(SECOND, FIRST, *OTHERS), line='TARGETS = """'),
+    "target-names-misspelt": train_flaw(
         "RC119",
         f"TARGETS = {['CUPPM' if name == 'CuPPM' else name for name in TARGETS]}\n",
         line="",
     ),
-    "undefined-names": in_train(
+    "undefined-names": train_flaw(
         "RC106",
         "def output_fn(prediction, accept):\n    buffer = io.StringIO()\n    return buffer.getvalue()\n",
         line="buffer = io.StringIO()",
     ),
-    "unknown-arguments": in_train(
+    "unknown-arguments": train_flaw(
         "RC112",
         f"{RUN}"
         "    parser = argparse.ArgumentParser()\n"
@@ -282,7 +286,7 @@ SCRIPTS = {
         "    arguments = parser.parse_args()\n",
         "import argparse\n",
     ),
-    "unknown-arguments-required": in_train(
+    "unknown-arguments-required": train_flaw(
         "RC112",
         f"{RUN}"
         "    parser = argparse.ArgumentParser()\n"
@@ -291,19 +295,19 @@ SCRIPTS = {
         "import argparse\n",
         line='parser.add_argument("--alpha", type=float, required=True)',
     ),
-    "valid-python": in_train(
+    "valid-python": train_flaw(
         "RC102", "def fit(inputs, targets, holes)\n    return None\n", line="def fit(inputs, targets, holes)"
     ),
     "valid-python-helper": Flaw(
         "RC102",
         "mdl.py",
         "return 1",
-        both(train("MODEL = mdl\n", "import mdl\n"), write("mdl.py", "return 1\n"), name_modules("mdl")),
+        both(write_train("MODEL = mdl\n", "import mdl\n"), write("mdl.py", "return 1\n"), name_modules("mdl")),
     ),
-    "work-at-import": in_train("RC111", f"{WORK}main()\n"),
-    "work-at-import-arguments": in_train(
+    "work-at-import": train_flaw("RC111", f"{WORK}main()\n"),
+    "work-at-import-arguments": train_flaw(
         "RC111", "parser = argparse.ArgumentParser()\narguments = parser.parse_args()\n", "import argparse\n"
     ),
-    "work-at-import-exit": in_train("RC111", f"{WORK}sys.exit(0)\n", "import sys\n"),
-    "work-at-import-variable": in_train("RC111", 'DATA = os.environ["SM_CHANNEL_TRAINING"]\n'),
+    "work-at-import-exit": train_flaw("RC111", f"{WORK}sys.exit(0)\n", "import sys\n"),
+    "work-at-import-variable": train_flaw("RC111", 'DATA = os.environ["SM_CHANNEL_TRAINING"]\n'),
 }

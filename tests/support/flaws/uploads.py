@@ -5,23 +5,23 @@ import json
 from benchmarks.mutants.editing import Change, both, delete, replace, require, write
 from recore.check.rule import Level
 from support.checkout import ROOT
-from support.flaws.flaw import WARNING, Flaw, name_modules, train
+from support.flaws.flaw import WARNING, Flaw, name_modules, write_train
 
 SETUP_LINE = 'setup(name="good", py_modules=["preprocess", "train"])'
 CLIENT = ROOT / "tests/submissions/passing/client-files/.unearthed_challenge.json"
 
 
-def client(**changes: str | None) -> Change:
-    """Return the client's own file with some members changed or, if None, removed."""
+def write_client_file(**changes: str | None) -> Change:
+    """Return a change that writes the client's own file with some members changed or, if None, removed."""
     members = json.loads(CLIENT.read_text()) | {"more": None} | changes
     return write(".unearthed_challenge.json", json.dumps({k: v for k, v in members.items() if v is not None}))
 
 
-def in_setup(line: str, old: str = 'setup(name="good", py_modules=["preprocess", "train"])') -> Flaw:
+def setup_flaw(line: str, old: str = 'setup(name="good", py_modules=["preprocess", "train"])') -> Flaw:
     return Flaw("RC201", "setup.py", line, replace("setup.py", old, line))
 
 
-def in_requirements(code: str, text: str, level: Level = Level.ERROR) -> Flaw:
+def requirements_flaw(code: str, text: str, level: Level = Level.ERROR) -> Flaw:
     """Return a flaw in the last line of requirements.txt, which is uploaded."""
     return Flaw(code, "requirements.txt", text.splitlines()[-1], require(text), level)
 
@@ -39,20 +39,20 @@ UPLOADED = {
         "RC211",
         ".unearthed_challenge.json",
         "",
-        both(client(slug=None), write("submission.yml", "challenge: total-re-core\n")),
+        both(write_client_file(slug=None), write("submission.yml", "challenge: total-re-core\n")),
     ),
-    "client-files-instances": Flaw("RC211", ".unearthed_challenge.json", "", client()),
+    "client-files-instances": Flaw("RC211", ".unearthed_challenge.json", "", write_client_file()),
     "client-files-signed": Flaw(
         "RC211",
         ".unearthed_challenge.json",
         "",
         both(
-            client(publicDataUrl="https://example.com/public.csv.gz?Expires=1&Signature=none"),
+            write_client_file(publicDataUrl="https://example.com/public.csv.gz?Expires=1&Signature=none"),
             write("submission.yml", "challenge: total-re-core\n"),
         ),
         WARNING,
     ),
-    "container-versions": in_requirements("RC207", "scikit-learn==1.5.0\n"),
+    "container-versions": requirements_flaw("RC207", "scikit-learn==1.5.0\n"),
     "manifest": Flaw(
         "RC203", "MANIFEST.in", "add requirements.txt", write("MANIFEST.in", "# the upload\nadd requirements.txt\n")
     ),
@@ -66,7 +66,7 @@ UPLOADED = {
         "RC202",
         "train.py",
         "from mdl import ALPHA",
-        both(train("STRENGTH = ALPHA\n", "from mdl import ALPHA\n"), write("mdl.py", "ALPHA = 1.0\n")),
+        both(write_train("STRENGTH = ALPHA\n", "from mdl import ALPHA\n"), write("mdl.py", "ALPHA = 1.0\n")),
     ),
     "modules-uploaded-entry": Flaw(
         "RC202",
@@ -78,7 +78,7 @@ UPLOADED = {
         "RC202",
         "train.py",
         "import score",
-        both(train("WEIGHTS = score.WEIGHTS\n", "import score\n"), write("score.py", "WEIGHTS = {}\n")),
+        both(write_train("WEIGHTS = score.WEIGHTS\n", "import score\n"), write("score.py", "WEIGHTS = {}\n")),
     ),
     "private-files": Flaw(
         "RC209",
@@ -106,11 +106,11 @@ UPLOADED = {
         WARNING,
     ),
     "required-files": Flaw("RC101", "train.py", "", delete("train.py")),
-    "requirements-lines": in_requirements("RC205", "numpy=2.5.1\n"),
-    "requirements-lines-address": in_requirements("RC205", "mdl @ https://example.com/mdl-1.0-py3-none-any.whl\n"),
-    "requirements-lines-option": in_requirements("RC205", "# more\n-r more.txt\n"),
-    "requirements-lines-twice": in_requirements("RC205", "cubist==1.2.2\nCubist==1.2.1\n"),
-    "requirements-pinned": in_requirements("RC206", "cubist>=1.0\n", WARNING),
+    "requirements-lines": requirements_flaw("RC205", "numpy=2.5.1\n"),
+    "requirements-lines-address": requirements_flaw("RC205", "mdl @ https://example.com/mdl-1.0-py3-none-any.whl\n"),
+    "requirements-lines-option": requirements_flaw("RC205", "# more\n-r more.txt\n"),
+    "requirements-lines-twice": requirements_flaw("RC205", "cubist==1.2.2\nCubist==1.2.1\n"),
+    "requirements-pinned": requirements_flaw("RC206", "cubist>=1.0\n", WARNING),
     "requirements-uploaded": Flaw(
         "RC204", "requirements.txt", "cubist==1.2.2", write("requirements.txt", "numpy==2.5.1\ncubist==1.2.2\n")
     ),
@@ -132,8 +132,8 @@ UPLOADED = {
             write("pyproject.toml", '[project]\nname = "mine"\nversion = "1"\n'),
         ),
     ),
-    "setup-py-folder": in_setup('setup(name="mine", py_modules=["preprocess", "train"], package_dir={"": "src"})'),
-    "setup-py-gone": in_setup('setup(name="mine", py_modules=["preprocess", "train", "gone"])'),
+    "setup-py-folder": setup_flaw('setup(name="mine", py_modules=["preprocess", "train"], package_dir={"": "src"})'),
+    "setup-py-gone": setup_flaw('setup(name="mine", py_modules=["preprocess", "train", "gone"])'),
     "setup-py-import": Flaw(
         "RC201",
         "setup.py",
@@ -158,7 +158,7 @@ UPLOADED = {
         "statistics.py",
         "",
         both(
-            train("MEAN = statistics.mean\n", "import statistics\n"),
+            write_train("MEAN = statistics.mean\n", "import statistics\n"),
             write("statistics.py", "def mean(values):\n    return sum(values) / len(values)\n"),
             name_modules("statistics"),
         ),

@@ -1,4 +1,4 @@
-"""The request names what a hook returns or raises."""
+"""Each request names what a hook returns or raises."""
 
 import os
 import sys
@@ -66,7 +66,7 @@ def output_fn(prediction, accept):
 
 
 def wait_for_other_request(name):
-    """Wait for this process to run the other request at the same time; return whether it did."""
+    """Wait until this process also runs the other request; return "met" if it does within two seconds, or "alone"."""
     waiting.add(name)
     deadline = time.monotonic() + 2
     while len(waiting) < 2 and time.monotonic() < deadline:

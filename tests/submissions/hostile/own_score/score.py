@@ -1,4 +1,4 @@
-"""A score script of the submission's own."""
+"""The submission's own score script."""
 
 import sys
 

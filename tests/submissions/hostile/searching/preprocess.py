@@ -1,6 +1,6 @@
 """Searches for the private assays in every known way, and reports for each whether it found them.
 
-KNOWN holds what no participant could know so well: the test writes it.
+KNOWN contains more than any participant could know. The test fills it in.
 """
 
 import contextlib
@@ -22,21 +22,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 KNOWN = {}
 BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 LOOT = []  # the assays' bytes, once something has found them
-PROGRAMS = {"/proc", "/sys", "/usr", sys.prefix, sys.base_prefix}  # not walked through: programs, and what is no file
+# Folders that are not searched: they contain programs, or files that are not on a disk.
+PROGRAMS = {"/proc", "/sys", "/usr", sys.prefix, sys.base_prefix}
 
 
-def is_it(content):
+def is_assay_file(content):
     found = hashlib.sha256(content).hexdigest() == KNOWN["sha256"]
     LOOT.extend([content] if found and not LOOT else [])
     return found
 
 
-def holds_it(path):
+def contains_assays(path):
     try:
-        about = os.stat(path)
-        if stat.S_ISREG(about.st_mode) and about.st_size == KNOWN["size"]:
+        status = os.stat(path)
+        if stat.S_ISREG(status.st_mode) and status.st_size == KNOWN["size"]:
             with open(path, "rb") as file:
-                return is_it(file.read())
+                return is_assay_file(file.read())
     except OSError:
         pass
     return False
@@ -44,24 +45,24 @@ def holds_it(path):
 
 def files():
     for root in KNOWN["roots"]:
-        for place, folders, names in os.walk(root):
-            folders[:] = [name for name in folders if os.path.join(place, name) not in PROGRAMS]
-            yield from (os.path.join(place, name) for name in names)
+        for folder, folders, names in os.walk(root):
+            folders[:] = [name for name in folders if os.path.join(folder, name) not in PROGRAMS]
+            yield from (os.path.join(folder, name) for name in names)
 
 
 def processes():
-    """All that are to be seen or, where KNOWN says so, this one's ancestors up to `recore run`."""
+    """Return all visible processes or, if KNOWN asks for them, this process's ancestors up to `recore run`."""
     if not KNOWN["ancestors"]:
         return [f"/proc/{name}" for name in os.listdir("/proc") if name.isdigit()]
     found, number = [], os.getpid()
-    while not found or b"\0run\0" not in of_process(found[-1], "cmdline"):
+    while not found or b"\0run\0" not in read_process_file(found[-1], "cmdline"):
         found.append(f"/proc/{number}")
         with open(found[-1] + "/stat") as file:
             number = int(file.read().rpartition(")")[2].split()[1])
     return found
 
 
-def of_process(process, name):
+def read_process_file(process, name):
     try:
         with open(f"{process}/{name}", "rb") as file:
             return file.read()
@@ -77,22 +78,22 @@ def descriptors():
             continue
 
 
-def by_processes_files():
-    places = [process + link + KNOWN["path"] for process in processes() for link in ("/root", "/cwd")]
-    return any(map(holds_it, itertools.chain(places, descriptors())))
+def find_in_process_files():
+    paths = [process + link + KNOWN["path"] for process in processes() for link in ("/root", "/cwd")]
+    return any(map(contains_assays, itertools.chain(paths, descriptors())))
 
 
-def by_variables():
-    mine = [value.encode() for value in os.environ.values()]
-    theirs = [of_process(process, "environ") for process in processes()]
-    return any(KNOWN["path"].encode() in text for text in mine + theirs)
+def find_in_variables():
+    own_values = [value.encode() for value in os.environ.values()]
+    other_environments = [read_process_file(process, "environ") for process in processes()]
+    return any(KNOWN["path"].encode() in text for text in own_values + other_environments)
 
 
-def listening():
-    """Ports of this machine that the processes in sight listen on, and the one that the test listens on."""
+def listening_ports():
+    """Return the ports on which visible processes of this machine listen, and the port on which the test listens."""
     links = set()
     for path in descriptors():
-        with contextlib.suppress(OSError):  # it was closed meanwhile
+        with contextlib.suppress(OSError):  # the descriptor has been closed in the meantime
             links.add(os.readlink(path))
     with open("/proc/net/tcp") as file:
         rows = [line.split() for line in file.readlines()[1:]]
@@ -102,26 +103,29 @@ def listening():
 def answers(host, port):
     with socket.socket() as client:
         client.settimeout(1)
-        # the kernel may choose the very port that is asked as the client's own: it then talks to itself
+        # the kernel may choose the same port for the client, which then talks to itself
         return client.connect_ex((host, port)) == 0 and client.getsockname() != client.getpeername()
 
 
-@functools.cache  # once in a process: it takes a second
+@functools.cache  # once in each process, because it takes a second
 def any_port():
     return any(answers("127.0.0.1", port) for port in range(1, 65536))
 
 
-def by_s3():
-    guesses = {os.environ.get("AWS_ENDPOINT_URL"), *(f"http://127.0.0.1:{port}" for port in (*listening()[1:], 4566))}
-    once = Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1})
+def find_in_s3():
+    guesses = {
+        os.environ.get("AWS_ENDPOINT_URL"),
+        *(f"http://127.0.0.1:{port}" for port in (*listening_ports()[1:], 4566)),
+    }
+    no_retries = Config(connect_timeout=1, read_timeout=5, retries={"total_max_attempts": 1})
     for endpoint in filter(None, guesses):
         try:
-            s3 = boto3.client("s3", "us-east-1", None, True, None, endpoint, "a", "b", None, once)
+            s3 = boto3.client("s3", "us-east-1", None, True, None, endpoint, "a", "b", None, no_retries)
             for bucket in s3.list_buckets()["Buckets"]:
                 for item in s3.list_objects_v2(Bucket=bucket["Name"]).get("Contents", []):
                     if item["Size"] == KNOWN["size"]:
                         body = s3.get_object(Bucket=bucket["Name"], Key=item["Key"])["Body"]
-                        if is_it(body.read()):
+                        if is_assay_file(body.read()):
                             return True
         except (BotoCoreError, ClientError):
             continue
@@ -129,21 +133,23 @@ def by_s3():
 
 
 ATTEMPTS = {
-    "path": lambda: holds_it(KNOWN["path"]),
+    "path": lambda: contains_assays(KNOWN["path"]),
     "name": lambda: any(os.path.basename(path) == os.path.basename(KNOWN["path"]) for path in files()),
-    "content": lambda: any(holds_it(path) for path in files()),
-    "files of processes": by_processes_files,
-    "variables": by_variables,
-    "arguments": lambda: any(KNOWN["path"].encode() in of_process(process, "cmdline") for process in processes()),
+    "content": lambda: any(contains_assays(path) for path in files()),
+    "files of processes": find_in_process_files,
+    "variables": find_in_variables,
+    "arguments": lambda: any(
+        KNOWN["path"].encode() in read_process_file(process, "cmdline") for process in processes()
+    ),
     "a port": lambda: answers("127.0.0.1", KNOWN["port"]),
-    "any port": lambda: any_port() if KNOWN["scan"] else any(answers("127.0.0.1", port) for port in listening()),
+    "any port": lambda: any_port() if KNOWN["scan"] else any(answers("127.0.0.1", port) for port in listening_ports()),
     "metadata": lambda: KNOWN["scan"] and answers("169.254.169.254", 80),
-    "S3": by_s3,
+    "S3": find_in_s3,
 }
 
 
 def look(stage, *names):
-    """Make all attempts, or those named, and print what came of them."""
+    """Make all attempts, or the named ones, and print their results."""
     found = {name: attempt() for name, attempt in ATTEMPTS.items() if not names or name in names}
     sys.stdout.write(f"LOOKED {json.dumps({'stage': stage, 'found': found})}\n")
     sys.stdout.flush()

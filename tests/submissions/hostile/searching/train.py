@@ -7,7 +7,7 @@ import json
 import os
 import time
 
-from preprocess import BASE, KNOWN, LOOT, holds_it, look, rows_of
+from preprocess import BASE, KNOWN, LOOT, contains_assays, look, rows_of
 
 look("train.py")
 TARGETS = ("PPM", "PCT", "PPB")
@@ -16,7 +16,7 @@ SMUGGLED = "assays.csv.gz"  # in the model: the assays, or a link that the platf
 
 def model_fn(model_dir):
     look("model_fn")
-    holds_it(f"{model_dir}/{SMUGGLED}")
+    contains_assays(f"{model_dir}/{SMUGGLED}")
     with open(f"{model_dir}/model.json") as file:
         return json.load(file)
 
@@ -28,7 +28,7 @@ def input_fn(input_data, content_type):
 
 def predict_fn(inputs, model):
     look("predict_fn")
-    if len(inputs) == model["rows"]:  # the public data: this job waits until the private assays have been there
+    if len(inputs) == model["rows"]:  # with the public data, wait until the private assays have been on this machine
         end = time.monotonic() + 60
         while not os.path.exists(f"{BASE}/the test lets go") and time.monotonic() < end:
             look("waiting", "path", "content", "files of processes", "a port", "S3")

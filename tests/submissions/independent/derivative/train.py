@@ -35,8 +35,8 @@ def train(data_dir: Path, model_dir: Path) -> None:
     inputs = preprocess(data_dir / "public.csv.gz")
     assays = pd.read_csv(data_dir / "public.csv.gz", index_col=0).reindex(columns=ELEMENTS)
     measured = [name for name in ELEMENTS if assays[name].notna().any()]
-    filled = assays[measured].fillna(assays[measured].mean())
-    bundle = {"pipeline": build().fit(inputs, filled), "measured": measured, "columns": list(inputs.columns)}
+    complete_assays = assays[measured].fillna(assays[measured].mean())
+    bundle = {"pipeline": build().fit(inputs, complete_assays), "measured": measured, "columns": list(inputs.columns)}
     (model_dir / "model.pkl").write_bytes(pickle.dumps(bundle))
 
 
@@ -58,7 +58,7 @@ def input_fn(request_body, request_content_type):
 
 def predict_fn(frame, bundle):
     if frame.shape[1] != len(bundle["columns"]):
-        raise ValueError(f"{frame.shape[1]} columns were sent, {len(bundle['columns'])} are needed")
+        raise ValueError(f"{frame.shape[1]} columns were sent, but {len(bundle['columns'])} are needed")
     if not all(pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes) or frame.isna().any(axis=None):
         raise ValueError("every cell after the index must be a number")
     frame = frame[bundle["columns"]] if frame.columns.dtype == object else frame.set_axis(bundle["columns"], axis=1)

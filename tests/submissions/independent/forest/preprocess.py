@@ -24,5 +24,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--input", default="/opt/ml/processing/input/public/public.csv.gz")
     parser.add_argument("--output", default="/opt/ml/processing/output/preprocess/public.csv")
-    known, _ = parser.parse_known_args()
-    make_inputs(load(known.input)).to_csv(known.output)
+    arguments, _ = parser.parse_known_args()
+    make_inputs(load(arguments.input)).to_csv(arguments.output)

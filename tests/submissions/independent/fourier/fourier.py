@@ -8,18 +8,18 @@ class FourierRegression:
         self.features, self.width, self.penalty, self.seed = features, width, penalty, seed
 
     def fit(self, inputs, assays):
-        """inputs: (rows, channels). assays: (rows, targets), NaN where there is none."""
+        """Fit assays (rows, targets), NaN where there is none, to inputs (rows, channels)."""
         random = np.random.default_rng(self.seed)
         self.frequencies = random.normal(0.0, 1.0 / self.width, (inputs.shape[1], self.features))
         self.phases = random.uniform(0.0, 2.0 * np.pi, self.features)
         waves = self.transform(inputs)
         self.weights = np.full((waves.shape[1], assays.shape[1]), np.nan)
-        self.most = np.full(assays.shape[1], np.nan)
+        self.maxima = np.full(assays.shape[1], np.nan)
         for number in range(assays.shape[1]):
             known = ~np.isnan(assays[:, number])
             if known.any():
                 self.weights[:, number] = self.solve(waves[known], assays[known, number])
-                self.most[number] = assays[known, number].max()
+                self.maxima[number] = assays[known, number].max()
         return self
 
     def solve(self, waves, values):
@@ -32,4 +32,4 @@ class FourierRegression:
         return np.hstack([np.ones((len(inputs), 1)), waves])
 
     def predict(self, inputs):
-        return np.minimum(np.maximum(self.transform(inputs) @ self.weights, 0.0), self.most)
+        return np.minimum(np.maximum(self.transform(inputs) @ self.weights, 0.0), self.maxima)

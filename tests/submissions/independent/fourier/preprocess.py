@@ -13,7 +13,7 @@ TARGET = f"{HOME}/processing/output/preprocess/public.csv"
 
 
 class Reader:
-    """The rows of a data file: its index, and spectra (rows, channels) by rising wavenumber."""
+    """The rows of a data file: the index, and spectra (rows, channels) in order of increasing wavenumber."""
 
     def __init__(self, path):
         with gzip.open(path, "rt", newline="") as file:
@@ -38,7 +38,7 @@ class Reader:
 
 
 def option(name, default):
-    """The value after an option of the command line."""
+    """Return the value that follows a command-line option."""
     words = sys.argv[1:]
     return words[words.index(name) + 1] if name in words[:-1] else default
 

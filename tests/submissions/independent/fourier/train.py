@@ -1,4 +1,4 @@
-"""Fit a FourierRegression, and serve it by one function."""
+"""Fit a FourierRegression, and serve it with a single function."""
 
 import json
 import os
@@ -18,7 +18,7 @@ NAMES = (
 
 
 class Settings:
-    """Where the job has its data and leaves its model."""
+    """The paths of the job's data and model."""
 
     def __init__(self):
         self.data = os.path.join(os.environ.get("SM_CHANNEL_TRAINING", "/opt/ml/input/data/training"), "public.csv.gz")
@@ -47,14 +47,14 @@ def transform_fn(model, body, content_type, accept):
 
 
 def held_out(inputs, assays, holes):
-    """Predictions of each drill hole by a model that has not seen it; ten groups of drill holes."""
+    """Return predictions for ten groups of drill holes, each from a model that was not trained on the group."""
     groups = np.unique(holes, return_inverse=True)[1] % 10
     predicted = np.full(assays.shape, np.nan)
     for group in np.unique(groups):
-        left_out = groups == group
-        if not left_out.all():
-            predicted[left_out] = (
-                FourierRegression().fit(inputs[~left_out], assays[~left_out]).predict(inputs[left_out])
+        in_group = groups == group
+        if not in_group.all():
+            predicted[in_group] = (
+                FourierRegression().fit(inputs[~in_group], assays[~in_group]).predict(inputs[in_group])
             )
     return predicted
 

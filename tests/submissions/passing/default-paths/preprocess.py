@@ -1,4 +1,4 @@
-"""Step 2 with the platform's paths, in pieces, and by hand with others."""
+"""Step 2 with the platform's paths, assembled from parts, and with other paths by hand."""
 
 import argparse
 import os

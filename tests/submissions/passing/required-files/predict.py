@@ -1,1 +1,1 @@
-print('a further script')
+print('another script')

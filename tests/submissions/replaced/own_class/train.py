@@ -19,8 +19,8 @@ class Neighbours:
     def predict(self, inputs):
         predicted = []
         for row in inputs.to_numpy() / self.scale:
-            near = np.argsort(((self.inputs - row) ** 2).sum(axis=1), kind="stable")
-            predicted.append(self.targets[near[: self.count]].mean(axis=0))
+            nearest = np.argsort(((self.inputs - row) ** 2).sum(axis=1), kind="stable")
+            predicted.append(self.targets[nearest[: self.count]].mean(axis=0))
         return np.array(predicted)
 
 
