@@ -373,8 +373,8 @@ FAULTS = (
         "simulator/orchestration/tuning",
         "improvement of a negative objective",
         "recore/simulator/orchestration/tuning/completion.py",
-        "if best is None or value - best > IMPROVEMENT * abs(best):",
-        "if best is None or value - best > IMPROVEMENT * best:",
+        "if best is None or value - best > MIN_IMPROVEMENT * abs(best):",
+        "if best is None or value - best > MIN_IMPROVEMENT * best:",
     ),
     Fault(
         "simulator/images",
