@@ -50,7 +50,7 @@ def test_a_step_that_fails(pipelines: Pipelines) -> None:
     execution = pipelines.run(fails, *others, *independent)
     described, steps = pipelines.describe(execution), pipelines.steps(execution)
     assert described["PipelineExecutionStatus"] == "Failed"
-    assert described["FailureReason"].startswith("Step failure: step failed: Fails (AlgorithmError: ")
+    assert described["FailureReason"].startswith("Step failure: 1 step failed: Fails (AlgorithmError: ")
     assert "no luck" in described["FailureReason"]
     assert set(steps) == {"Fails", "Alone", "AfterAlone"}
     assert steps["Fails"]["FailureReason"].startswith("AlgorithmError: ")
@@ -200,7 +200,7 @@ def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     for item in pipelines.steps(execution).values():
         assert item["StepStatus"] == "Stopped"
-        assert "was stopped, by its time limit or by request" in item["FailureReason"]
+        assert "was stopped by its time limit or by a request" in item["FailureReason"]
     assert set(pipelines.statuses(execution)) == {"Sleeps", "Late"}
 
 

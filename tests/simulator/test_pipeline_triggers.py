@@ -38,7 +38,7 @@ def test_steps_that_run_after_a_failed_step(pipelines: Pipelines) -> None:
     execution = pipelines.run(*followed, *others, pipelines.processing("F", FAILS))
     described = pipelines.describe(execution)
     assert described["PipelineExecutionStatus"] == "CompletedWithFailures"
-    assert described["FailureReason"].startswith("Step failure: step failed: F (AlgorithmError: ")
+    assert described["FailureReason"].startswith("Step failure: 1 step failed: F (AlgorithmError: ")
     statuses = pipelines.statuses(execution)
     assert statuses == {"F": "Failed"} | dict.fromkeys(("Failed", "Any", "AfterFailed"), "Succeeded")
     [listed] = pipelines.sagemaker.list_pipeline_executions(PipelineName=described["PipelineArn"])[

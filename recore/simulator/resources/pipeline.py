@@ -92,7 +92,7 @@ class Pipelines(Resource):
                     raise self.error("DeletePipeline", "ConflictException", message)
             for key, execution in executions.items():
                 steps = StepRecords(self.store, key)
-                for step in list(steps.all):
+                for step in list(steps.by_name):
                     steps.delete(step)
                 self.store.delete(EXECUTED_DEFINITION, key)
                 self.store.delete("Tags", execution["PipelineExecutionArn"])

@@ -46,7 +46,7 @@ class PipelineStep:
     cache: CacheConfig
     files: Mapping[str, tuple[str, str]]
     retries: tuple[RetryPolicy, ...]
-    described: Mapping[str, str]
+    labels: Mapping[str, str]
     needs: Endings = field(default_factory=dict)
 
     @property
@@ -89,7 +89,7 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
             cache=read_cache_config(checked["CacheConfig"]) if "CacheConfig" in checked else NO_CACHE,
             files=_read_files(checked.get("PropertyFiles", []), step_type, checked["Arguments"]),
             retries=read_policies(checked.get("RetryPolicies", [])),
-            described={f"Step{member}": checked[member] for member in LONGEST if member in checked},
+            labels={f"Step{member}": checked[member] for member in LONGEST if member in checked},
         )
 
 
