@@ -110,11 +110,11 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "a property below a text": ([train(), reader(get("Steps.T.RoleArn.X"))], "has no property or item"),
     "a name in a list without names": (
         [train(), reader(get("Steps.T.SecondaryStatusTransitions['a'].Status"))],
-        "this list is indexed by number",
+        "this list is indexed by numbers",
     ),
     "an output that the step has not": (
         [process(), reader(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
-        "the step's arguments have no 'other' there",
+        "the step's arguments have no item 'other'",
     ),
     "outputs of another type": (
         [process(PropertyFiles=[FILE]) | {"Arguments": PROCESSING | {"ProcessingOutputConfig": "abc"}}],
@@ -126,19 +126,19 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     ),
     "an output beyond the last": (
         [process(), reader(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))],
-        "have no '1' there",
+        "have no item '1'",
     ),
     "a hyperparameter that the step has not": (
         [train(), reader(get("Steps.T.HyperParameters['a']"))],
-        "have no 'a' there",
+        "have no item 'a'",
     ),
     "no path": ([train(), reader(get("Steps.T.["))], "is not a path"),
     "a property of another type": (
         [train(), train("U", StoppingCondition={"MaxRuntimeInSeconds": get("Steps.T.RoleArn")})],
-        "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds: a value of type integer is needed, not a "
+        "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds: a value of type integer is needed, not "
         "string",
     ),
-    "a structure for a text": ([train(), reader(get("Steps.T.ModelArtifacts"))], "is needed, not a structure"),
+    "a structure for a text": ([train(), reader(get("Steps.T.ModelArtifacts"))], "is needed, not structure"),
     "too many outputs, and an expression": ([outputs(11)], "Outputs must have 0 to 10 items, not 11"),
     "outputs by the thousand, and as many references": (  # looking items up one by one would take minutes
         [reader(get("Steps.P.ProcessingOutputConfig.Outputs['o3999'].OutputName")), outputs(4000)],
@@ -150,7 +150,7 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     ),
     "a list of another kind": (
         [process(), train("T", InputDataConfig=get("Steps.P.AppSpecification.ContainerEntrypoint"))],
-        "Arguments.InputDataConfig: a InputDataConfig is needed, not a ContainerEntrypoint",
+        "Arguments.InputDataConfig: a value of type InputDataConfig is needed, not ContainerEntrypoint",
     ),
     "an experiment that there is not": ([reader(get("PipelineExperimentConfig.TrialName"))], "no member 'TrialName'"),
     "a step after a Fail step": ([fail("F"), model("M", "F")], "it can never run, because the step F ends"),
@@ -164,8 +164,8 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "no steps": ([], "at least one step"),
     "a step without a name": ([{"Type": "Fail", "Arguments": {}}], "A step's Name"),
     "a step that is a text": (["step"], "A step's Name"),
-    "no arguments": ([{"Name": "F", "Type": "Fail"}], "Step F: its members: Arguments is missing"),
-    "an unknown member": ([fail("F") | {"When": 1}], "Step F: its members: When"),
+    "no arguments": ([{"Name": "F", "Type": "Fail"}], "Step F: Arguments is missing"),
+    "an unknown member": ([fail("F") | {"When": 1}], "Step F: When"),
     "an unknown argument": ([train(Color="red")], "Step T: Arguments: unknown parameter 'Color'"),
     "a missing argument": ([step("T", "Training", {"RoleArn": ROLE_ARN})], "OutputDataConfig is missing"),
     "an argument of another type": ([train(RoleArn=3)], "Step T: Arguments.RoleArn"),
@@ -180,12 +180,12 @@ REFUSED: dict[str, tuple[list[Any], str]] = {
     "a dependency that is a number": ([fail("F") | {"DependsOn": [3]}], "DependsOn must be an object"),
     "a failed step's results": (
         [train(), after("T", "Failed", get("Steps.T.RoleArn"))],
-        "Step F: it can never run: it requires two different endings of the step 'T'",
+        "Step F: it can never run, because it requires two different endings of the step 'T'",
     ),
     "an unknown function": ([reader({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
     "a join without values": ([reader({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
     "a join of objects": ([train(), reader(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
-    "a join of lists": ([reader(join(["a"]))], "a value or one of Get"),
+    "a join of lists": ([reader(join(["a"]))], "a scalar value or one of Get"),
     "joins too deep": ([reader(TREE)], "at most 64 levels"),
     "a file that is not declared": ([FILES, reader(json_get("a", "g"))], "has no such property file"),
     "a path that is not JSONPath": ([FILES, reader(json_get("a..b["))], "is not supported"),

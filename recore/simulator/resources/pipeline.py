@@ -7,7 +7,7 @@ from typing import ClassVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.simulator.orchestration.pipelines.definitions.definition import read_definition
-from recore.simulator.orchestration.pipelines.definitions.document import LARGEST
+from recore.simulator.orchestration.pipelines.definitions.document import MAX_BYTES
 from recore.simulator.orchestration.pipelines.definitions.problems import located
 from recore.simulator.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
@@ -123,8 +123,8 @@ class Pipelines(Resource):
             raise ServiceError("ThrottlingException", "Too many definitions are being read from S3: repeat the request")
         try:
             answer = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
-            if answer["ContentLength"] > LARGEST:
-                raise ServiceError("ValidationException", f"{LOCATION}: {uri} has more than {LARGEST} bytes")
+            if answer["ContentLength"] > MAX_BYTES:
+                raise ServiceError("ValidationException", f"{LOCATION}: {uri} has more than {MAX_BYTES} bytes")
             return str(answer["Body"].read().decode())
         except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
             message = f"{LOCATION}: {uri} cannot be read: {error}"

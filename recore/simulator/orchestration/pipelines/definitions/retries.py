@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.definitions.document import Types, members
+from recore.simulator.orchestration.pipelines.definitions.document import Types, read_members
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
 SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
@@ -63,7 +63,7 @@ def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
     policies: list[RetryPolicy] = []
     for document in documents:
         optional: Types = {"BackoffRate": NUMBER, "IntervalSeconds": int, "MaxAttempts": int, "ExpireAfterMin": int}
-        checked = members(document, "RetryPolicies", {"ExceptionType": list}, optional)
+        checked = read_members(document, "RetryPolicies", {"ExceptionType": list}, optional)
         exceptions = checked["ExceptionType"]
         if not exceptions or any(not isinstance(name, str) or name not in EXCEPTIONS for name in exceptions):
             raise DefinitionError(f"RetryPolicies: ExceptionType must be a list of {', '.join(EXCEPTIONS)}")

@@ -66,11 +66,11 @@ class StepResource:
 
     def was_interrupted(self) -> bool:
         """Return whether the resource is a job that was in progress when an earlier simulator ended."""
-        return self._type.runs and was_interrupted(self._record() or {})
+        return self._type.is_job and was_interrupted(self._record() or {})
 
     def has_ended(self) -> bool:
         """Return whether the resource has ended successfully. Raises StepFailure if it failed or was stopped."""
-        if not self._type.runs:
+        if not self._type.is_job:
             return True
         kind, record = self._type.kind, self._record()
         if record is None:
@@ -86,7 +86,7 @@ class StepResource:
 
     def stop(self) -> None:
         """Request that the job stop, unless it has already ended. Raises OSError if the request failed."""
-        if self._type.runs:
+        if self._type.is_job:
             try:
                 send(self._platform, f"Stop{self._type.kind}", {self._type.name_member: self.name})
             except ClientError as error:

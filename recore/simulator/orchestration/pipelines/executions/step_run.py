@@ -198,7 +198,7 @@ class StepRunner:
             return
         arn = self._resource(step).create(request)
         self._records.put(step.name, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}}, CacheKey=key)
-        if not step_type.runs:
+        if not step_type.is_job:
             self._finish(step)
 
     def _request(self, step: PipelineStep) -> Record:
