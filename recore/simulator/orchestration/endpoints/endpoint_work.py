@@ -188,7 +188,7 @@ class EndpointWork(Work):
     def _restore(self, record: StoredRecord) -> None:
         """Start the fleets of an endpoint that served under an earlier simulator, then continue its update.
 
-        If they do not start, the update continues without them. An endpoint without an update then fails.
+        If they do not start, a pending update continues without them. Without one, the endpoint fails.
         """
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)

@@ -155,7 +155,7 @@ class ExecutionWork(Work):
     def _end(self) -> None:
         failed = [record for record in self._records.by_name.values() if _has_failed(record)]
         status = "Failed" if failed else "Succeeded"
-        if failed and all(map(self._is_followed, failed)):
+        if failed and all(map(self._has_successor, failed)):
             status = "CompletedWithFailures"
 
         def end(execution: Record) -> Record:
@@ -166,7 +166,7 @@ class ExecutionWork(Work):
 
         self.store.change(EXECUTION, self.key, end)
 
-    def _is_followed(self, failed: Record) -> bool:
+    def _has_successor(self, failed: Record) -> bool:
         """Return whether another step was started because this one failed."""
         name, status = failed["StepName"], failed["StepStatus"]
         return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._records.by_name)

@@ -60,7 +60,10 @@ class StepResource:
         return str(response[f"{self._type.kind}Arn"])
 
     def find_arn(self) -> str | None:
-        """Return the resource's ARN, or None if it does not exist or is a model package, which has a ClientToken."""
+        """Return the resource's ARN, or None if it does not exist.
+
+        For a model package, always return None: its ClientToken prevents duplicates.
+        """
         record = None if self._is_package else self._record()
         return str(record[f"{self._type.kind}Arn"]) if record else None
 
@@ -107,7 +110,7 @@ class StepResource:
         return self._platform.store.get(self._type.kind, self.name)
 
     def _training_jobs(self, tuning: Record) -> list[Any]:
-        """Return up to a hundred training jobs of a tuning job, the best first, those without an objective last."""
+        """Return up to a hundred training jobs of a tuning job: the best first, those without an objective last."""
         configuration = tuning.get("HyperParameterTuningJobConfig", {})
         objectives = [configuration.get("HyperParameterTuningJobObjective")]
         objectives += [definition.get("TuningObjective") for definition in tuning.get("TrainingJobDefinitions", [])]

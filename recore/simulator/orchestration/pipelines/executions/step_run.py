@@ -1,4 +1,4 @@
-"""Steps at run time: each attempt, from its start to its end, and the attempts that follow a failure."""
+"""The run of a step: its attempts, each from its start to its end."""
 
 import contextlib
 import datetime
@@ -111,7 +111,7 @@ class StepRunner:
     def fail(self, step: PipelineStep, failure: StepFailure) -> None:
         """End an attempt that failed. Another one follows if a retry policy applies.
 
-        The status Stopping becomes Stopped.
+        A step with the status Stopping becomes Stopped instead.
         """
         record, time, reason = self._records.by_name[step.name], now(), str(failure)[:MAX_REASON_LENGTH]
         if record["StepStatus"] == "Stopping":
