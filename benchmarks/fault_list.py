@@ -359,8 +359,8 @@ FAULTS = (
         "simulator/orchestration/pipelines",
         "In needs all values",
         "recore/simulator/orchestration/pipelines/definitions/conditions.py",
-        "return any(_compared(kind, compare, first, other) for other in others)",
-        "return all(_compared(kind, compare, first, other) for other in others)",
+        "return any(_holds(kind, compare, first, other) for other in others)",
+        "return all(_holds(kind, compare, first, other) for other in others)",
     ),
     Fault(
         "simulator/orchestration/tuning",
@@ -373,8 +373,8 @@ FAULTS = (
         "simulator/orchestration/tuning",
         "improvement of a negative objective",
         "recore/simulator/orchestration/tuning/completion.py",
-        "if best is None or value - best > IMPROVEMENT * abs(best):",
-        "if best is None or value - best > IMPROVEMENT * best:",
+        "if best is None or value - best > MIN_IMPROVEMENT * abs(best):",
+        "if best is None or value - best > MIN_IMPROVEMENT * best:",
     ),
     Fault(
         "simulator/images",

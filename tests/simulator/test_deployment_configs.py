@@ -64,7 +64,7 @@ FOR_AN_UPDATE = [  # these would be valid with other numbers of instances
     ),
     (
         config("LINEAR", 60, {"MaximumExecutionTimeoutInSeconds": 600}, LinearStepSize=size(10)) | alarms("good"),
-        "MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, 600",
+        "MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, which is 600",
     ),
 ]
 

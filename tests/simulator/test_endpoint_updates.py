@@ -216,7 +216,7 @@ SLOW = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
 def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """MaximumExecutionTimeoutInSeconds must be at least ten minutes, so this test shortens it inside the simulator."""
     name = endpoints.create(endpoints.config(variant(endpoints.named("good"))))
-    monkeypatch.setattr(endpoint_work, "read_deployment_config", lambda _: BlueGreen(longest=0.3))
+    monkeypatch.setattr(endpoint_work, "read_deployment_config", lambda _: BlueGreen(time_limit=0.3))
     slow = endpoints.config(variant(endpoints.model(SLOW)))
     endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=slow)
     described = endpoints.settle(name)

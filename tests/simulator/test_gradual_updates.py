@@ -255,7 +255,7 @@ def test_the_time_of_an_update(
     wait_for_step(endpoints, serving, 25)
     with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:
         assert crowd.sample(100)["new"]
-        watches[0].latest -= 600
-        reason = "The update took longer than MaximumExecutionTimeoutInSeconds, 600"
+        watches[0].deadline -= 600
+        reason = "The update took longer than MaximumExecutionTimeoutInSeconds, which is 600"
         assert_rolled_back(endpoints, serving, old, reason)
         assert crowd.sample(50) == {"old": 50}

@@ -203,7 +203,10 @@ def test_an_archive_bomb_takes_little_memory(pipelines: Pipelines) -> None:
 
     pipelines.client.put("pipelines/large-header/a.tar.gz", archive_with_large_header())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert s3_content.content(pipelines.client.s3, f"s3://{BUCKET}/pipelines/large-header/", lambda: None) is not None
+    assert (
+        s3_content.content_digests(pipelines.client.s3, f"s3://{BUCKET}/pipelines/large-header/", lambda: None)
+        is not None
+    )
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 << 10  # KiB
 
 
@@ -214,14 +217,14 @@ def test_an_archive_bomb_is_compared_by_its_bytes(pipelines: Pipelines, monkeypa
     for number in range(2):
         pipelines.client.put(f"pipelines/bomb-{number}/a.tar.gz", archive("x" * 5000, number))
     uris = [f"s3://{BUCKET}/pipelines/bomb-{number}/" for number in range(2)]
-    assert s3_content.content(s3, uris[0], check) == s3_content.content(s3, uris[1], check)
-    for name, limit in (("LARGEST_CONTENT", 4000), ("LARGEST_ARCHIVE", 10), ("MOST_FILES", 0)):
+    assert s3_content.content_digests(s3, uris[0], check) == s3_content.content_digests(s3, uris[1], check)
+    for name, limit in (("MAX_CONTENT_SIZE", 4000), ("MAX_ARCHIVE_SIZE", 10), ("MAX_FILES", 0)):
         with monkeypatch.context() as patch:
             patch.setattr(s3_content, name, limit)
-            assert s3_content.content(s3, uris[0], check) != s3_content.content(s3, uris[1], check)
+            assert s3_content.content_digests(s3, uris[0], check) != s3_content.content_digests(s3, uris[1], check)
     pipelines.client.put("pipelines/bomb-0/a.tar.gz", archive_with_large_header())
-    assert s3_content.content(s3, uris[0], check) is not None
+    assert s3_content.content_digests(s3, uris[0], check) is not None
     pipelines.client.put("pipelines/bomb-0/a.tar.gz", b"not an archive")
-    assert s3_content.content(s3, uris[0], check) != s3_content.content(s3, uris[1], check)
-    assert s3_content.content(s3, f"s3://{BUCKET}/pipelines/nothing", check) is None
-    assert s3_content.content(s3, "s3://${bucket}/x y", check) is None
+    assert s3_content.content_digests(s3, uris[0], check) != s3_content.content_digests(s3, uris[1], check)
+    assert s3_content.content_digests(s3, f"s3://{BUCKET}/pipelines/nothing", check) is None
+    assert s3_content.content_digests(s3, "s3://${bucket}/x y", check) is None

@@ -50,7 +50,7 @@ def test_a_step_that_fails(pipelines: Pipelines) -> None:
     execution = pipelines.run(failing_step, *dependent_steps, *independent_steps)
     description, steps = pipelines.describe(execution), pipelines.steps(execution)
     assert description["PipelineExecutionStatus"] == "Failed"
-    assert description["FailureReason"].startswith("Step failure: step failed: Fails (AlgorithmError: ")
+    assert description["FailureReason"].startswith("Step failure: 1 step failed: Fails (AlgorithmError: ")
     assert "no luck" in description["FailureReason"]
     assert set(steps) == {"Fails", "Alone", "AfterAlone"}
     assert steps["Fails"]["FailureReason"].startswith("AlgorithmError: ")
@@ -202,7 +202,7 @@ def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Failed"
     for item in pipelines.steps(execution).values():
         assert item["StepStatus"] == "Stopped"
-        assert "was stopped, by its time limit or by request" in item["FailureReason"]
+        assert "was stopped by its time limit or by a request" in item["FailureReason"]
     assert set(pipelines.statuses(execution)) == {"Sleeps", "Late"}
 
 

@@ -169,7 +169,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
     ("values", "part"),
     [
         ({}, "Parameter I has no default value"),
-        ({"I": "1", "X": "1"}, "Parameter X is not a parameter of the pipeline"),
+        ({"I": "1", "X": "1"}, "The pipeline has no parameter X"),
         ({"I": "one"}, "Parameter I: 'one' is not of type Integer"),
         ({"I": "1_000"}, "is not of type Integer"),
         ({"I": "9" * 30}, "is not of type Integer"),

@@ -46,7 +46,7 @@ def test_steps_that_run_after_a_failed_step(pipelines: Pipelines) -> None:
     execution = pipelines.run(*following_steps, *other_steps, pipelines.processing("F", FAILING_SCRIPT))
     description = pipelines.describe(execution)
     assert description["PipelineExecutionStatus"] == "CompletedWithFailures"
-    assert description["FailureReason"].startswith("Step failure: step failed: F (AlgorithmError: ")
+    assert description["FailureReason"].startswith("Step failure: 1 step failed: F (AlgorithmError: ")
     statuses = pipelines.statuses(execution)
     assert statuses == {"F": "Failed"} | dict.fromkeys(("Failed", "Any", "AfterFailed"), "Succeeded")
     [summary] = pipelines.sagemaker.list_pipeline_executions(PipelineName=description["PipelineArn"])[

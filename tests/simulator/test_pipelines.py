@@ -113,11 +113,11 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "a property of a string": ([train(), step_with(get("Steps.T.RoleArn.X"))], "has no property or item"),
     "a name in a list without names": (
         [train(), step_with(get("Steps.T.SecondaryStatusTransitions['a'].Status"))],
-        "this list is indexed by number",
+        "this list is indexed by numbers",
     ),
     "an output that the step does not have": (
         [process(), step_with(get("Steps.P.ProcessingOutputConfig.Outputs['other'].S3Output.S3Uri"))],
-        "the step's arguments have no 'other' there",
+        "the step's arguments have no item 'other'",
     ),
     "outputs of the wrong type": (
         [process(PropertyFiles=[PROPERTY_FILE]) | {"Arguments": PROCESSING | {"ProcessingOutputConfig": "abc"}}],
@@ -132,21 +132,21 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     ),
     "an output beyond the last": (
         [process(), step_with(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))],
-        "have no '1' there",
+        "have no item '1'",
     ),
     "a hyperparameter that the step does not have": (
         [train(), step_with(get("Steps.T.HyperParameters['a']"))],
-        "have no 'a' there",
+        "have no item 'a'",
     ),
     "an invalid path": ([train(), step_with(get("Steps.T.["))], "is not a path"),
     "a property of the wrong type": (
         [train(), train("U", StoppingCondition={"MaxRuntimeInSeconds": get("Steps.T.RoleArn")})],
-        "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds: a value of type integer is needed, not a "
+        "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds: a value of type integer is needed, not "
         "string",
     ),
     "a structure instead of a string": (
         [train(), step_with(get("Steps.T.ModelArtifacts"))],
-        "is needed, not a structure",
+        "is needed, not structure",
     ),
     "an empty list that needs an item": (
         [step("R", "RegisterModel", {"InferenceSpecification": {"SupportedTransformInstanceTypes": []}})],
@@ -163,7 +163,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     ),
     "a list of the wrong kind": (
         [process(), train("T", InputDataConfig=get("Steps.P.AppSpecification.ContainerEntrypoint"))],
-        "Arguments.InputDataConfig: a InputDataConfig is needed, not a ContainerEntrypoint",
+        "Arguments.InputDataConfig: a value of type InputDataConfig is needed, not ContainerEntrypoint",
     ),
     "a missing member of the experiment": (
         [step_with(get("PipelineExperimentConfig.TrialName"))],
@@ -183,8 +183,8 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "no steps": ([], "at least one step"),
     "a step without a name": ([{"Type": "Fail", "Arguments": {}}], "A step's Name"),
     "a step that is a string": (["step"], "A step's Name"),
-    "no arguments": ([{"Name": "F", "Type": "Fail"}], "Step F: its members: Arguments is missing"),
-    "an unknown member": ([fail("F") | {"When": 1}], "Step F: its members: When"),
+    "no arguments": ([{"Name": "F", "Type": "Fail"}], "Step F: Arguments is missing"),
+    "an unknown member": ([fail("F") | {"When": 1}], "Step F: When"),
     "an unknown argument": ([train(Color="red")], "Step T: Arguments: unknown parameter 'Color'"),
     "a missing argument": ([step("T", "Training", {"RoleArn": ROLE_ARN})], "OutputDataConfig is missing"),
     "an argument of the wrong type": ([train(RoleArn=3)], "Step T: Arguments.RoleArn"),
@@ -202,12 +202,12 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "a dependency that is a number": ([fail("F") | {"DependsOn": [3]}], "DependsOn must be an object"),
     "a failed step's results": (
         [train(), fail_after("T", "Failed", get("Steps.T.RoleArn"))],
-        "Step F: it can never run: it requires two different endings of the step 'T'",
+        "Step F: it can never run, because it requires two different endings of the step 'T'",
     ),
     "an unknown function": ([step_with({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
     "a join without values": ([step_with({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
     "a join of objects": ([train(), step_with(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
-    "a join of lists": ([step_with(join(["a"]))], "a value or one of Get"),
+    "a join of lists": ([step_with(join(["a"]))], "a scalar value or one of Get"),
     "joins too deep": ([step_with(NESTED_JOIN)], "at most 64 levels"),
     "a property file that is not declared": (
         [STEP_WITH_FILE, step_with(json_get("a", "g"))],

@@ -176,7 +176,7 @@ def test_several_definitions_take_turns(tuning: Tuning, picky_source: str) -> No
 def test_a_metric_that_never_appears_fails_the_tuning_job(tuning: Tuning, client: Client) -> None:
     job = tuning.run(tuning_request(client.source(job="print('nothing')"), 1, 1))
     assert job[STATUS] == "Failed"
-    assert "No objective metric 'loss' was found after 1 training jobs" in job["FailureReason"]
+    assert "No objective metric 'loss' was found after 1 training job: " in job["FailureReason"]
     assert job["ObjectiveStatusCounters"]["Failed"] == 1
     assert "BestTrainingJob" not in job
 
@@ -184,7 +184,7 @@ def test_a_metric_that_never_appears_fails_the_tuning_job(tuning: Tuning, client
 def test_a_tuning_job_fails_if_all_training_jobs_fail(tuning: Tuning, picky_source: str) -> None:
     job = tuning.run(grid(picky_source, "a"))
     assert job[STATUS] == "Failed"
-    assert "No training job succeeded after 1 attempts" in job["FailureReason"]
+    assert "No training job succeeded after 1 attempt. " in job["FailureReason"]
     assert "could not convert string to float: 'a'" in job["FailureReason"]
 
 

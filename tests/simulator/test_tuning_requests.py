@@ -52,20 +52,29 @@ def number_range(member: str, *ends: str) -> dict[str, Any]:
             number_range("IntegerParameterRanges", "0", "1", "Logarithmic"),
             "Logarithmic scaling needs a MinValue above 0",
         ),
-        (number_range("ContinuousParameterRanges", "0", "1", "ReverseLogarithmic"), "from at least 0 to less than 1"),
+        (
+            number_range("ContinuousParameterRanges", "0", "1", "ReverseLogarithmic"),
+            "a MinValue of at least 0 and a MaxValue below 1",
+        ),
         (
             number_range("ContinuousParameterRanges", "-0.1", "0.5", "ReverseLogarithmic"),
-            "from at least 0 to less than 1",
+            "a MinValue of at least 0 and a MaxValue below 1",
         ),
-        (number_range("IntegerParameterRanges", "0", "1", "ReverseLogarithmic"), "is for continuous ranges"),
+        (number_range("IntegerParameterRanges", "0", "1", "ReverseLogarithmic"), "is only for continuous ranges"),
         (number_range("ContinuousParameterRanges", "0", "1", "Cubic"), "enum value set"),
         ({"CategoricalParameterRanges": [categorical("x")]}, "length"),
         ({"CategoricalParameterRanges": [categorical("x", "a", "a")]}, "'x' has a value twice"),
         ({"CategoricalParameterRanges": [categorical("", "a")]}, "a range has an empty Name"),
         (X | {"CategoricalParameterRanges": [categorical("x", "a")]}, "there are two ranges named 'x'"),
         (X | {"AutoParameters": [{"Name": "y", "ValueHint": "1"}]}, "AutoParameters are not simulated"),
-        ({"CategoricalParameterRanges": [categorical("sagemaker_program", "a")]}, "is a range and in StaticHyperPar"),
-        ({"CategoricalParameterRanges": [categorical("_tuning_objective_metric", "a")]}, "cannot have the name"),
+        (
+            {"CategoricalParameterRanges": [categorical("sagemaker_program", "a")]},
+            "has a range and is in StaticHyperPar",
+        ),
+        (
+            {"CategoricalParameterRanges": [categorical("_tuning_objective_metric", "a")]},
+            "_tuning_objective_metric cannot have a range, because SageMaker sets it",
+        ),
         ({}, "there is no range to search"),
     ],
 )
@@ -93,7 +102,7 @@ LETTER_RANGES = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]
         ({"StrategyConfig": {"HyperbandStrategyConfig": {"Brackets": 1}}}, "Brackets"),
         ({"StrategyConfig": {"HyperbandStrategyConfig": {}}}, "is for the strategy Hyperband, not Random"),
         ({"Strategy": "Hyperband"}, "Hyperband needs a MaxResource"),
-        ({"Strategy": "Hyperband", "StrategyConfig": REVERSED_RESOURCES}, "must be in order"),
+        ({"Strategy": "Hyperband", "StrategyConfig": REVERSED_RESOURCES}, "must not exceed MaxResource"),
         ({"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}, "must be Off with Hyperband"),
         ({"TrainingJobEarlyStoppingType": "On"}, "enum value set"),
         ({"TuningJobCompletionCriteria": CRITERIA}, "3"),
@@ -153,7 +162,7 @@ INSTANCE_CONFIGS = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeS
         (algorithm_with_metric("loss=(.*"), "the Regex of 'loss' is invalid"),
         ({"AlgorithmSpecification": UNSUPPORTED_ALGORITHM}, "Only images of the"),
         ({"AlgorithmSpecification": NAMED_ALGORITHM}, "AlgorithmName is not simulated"),
-        ({"StaticHyperParameters": {"x": "1"}}, "'x' is a range and in StaticHyperParameters"),
+        ({"StaticHyperParameters": {"x": "1"}}, "'x' has a range and is in StaticHyperParameters"),
         ({"HyperParameterRanges": X}, "HyperParameterRanges is also in HyperParameterTuningJobConfig"),
         ({"TuningObjective": OBJECTIVE}, "TuningObjective is also in HyperParameterTuningJobConfig"),
         ({"OutputDataConfig": {"S3OutputPath": "https://x/y"}}, "S3OutputPath must begin with s3://"),
@@ -192,7 +201,7 @@ def test_invalid_combinations_of_definitions_are_refused(client: Client) -> None
     assert "same TuningObjective Type" in refusal(client, request_with_definitions("a", "b", TuningObjective=maximize))
     request = request_with_definitions("a", "b")
     request["HyperParameterTuningJobConfig"]["ParameterRanges"] = X
-    assert "ParameterRanges must be in each one" in refusal(client, request)
+    assert "ParameterRanges cannot be used with TrainingJobDefinitions" in refusal(client, request)
     request = request_with_definitions("a", "b", HyperParameterRanges=LETTER_RANGES)
     request["HyperParameterTuningJobConfig"] |= {"Strategy": "Grid"}
     assert "Grid strategy with several definitions is not simulated" in refusal(client, request)
@@ -211,11 +220,13 @@ def test_invalid_warm_starts_are_refused(client: Client) -> None:
 
     assert "could not find hyper parameter tuning job 'absent'" in refusal(client, warm_start_config("absent"))
     assert "listed twice" in refusal(client, warm_start_config("a", "a"))
-    assert "it is not simulated with several TrainingJobDefinitions" in refusal(
+    assert "warm start is not simulated with several TrainingJobDefinitions" in refusal(
         client, warm_start_config("a", request=request_with_definitions("a", "b"))
     )
     request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges=LETTER_RANGES)
-    assert "it is not simulated with the strategy Grid" in refusal(client, warm_start_config("a", request=request))
+    assert "warm start is not simulated with the strategy Grid" in refusal(
+        client, warm_start_config("a", request=request)
+    )
 
 
 def test_unknown_and_invalid_names_are_refused(client: Client) -> None:

@@ -15,7 +15,7 @@ from recore.simulator.orchestration.tuning.completion import (
     convergence,
     is_complete,
     is_worse_than_median,
-    not_improving,
+    jobs_without_improvement,
     running_averages,
 )
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange, NumberRange, read_ranges
@@ -153,7 +153,7 @@ def test_values_have_the_type_and_bounds_of_their_range(
         assert low <= float(values["x"]) <= high
         assert not is_integer or str(int(values["x"])) == values["x"]
         assert search.add(values)[1].keys() == values.keys()
-        assert item.value(values["x"]) is not None
+        assert item.parse(values["x"]) is not None
         search.finish(number, None)
 
 
@@ -193,9 +193,9 @@ def test_the_median_rule(value: float, maximize: bool, is_worse: bool) -> None:
 
 
 def test_completion_criteria() -> None:
-    assert not_improving([1.0, 1.005, 2.0, 2.01, 2.03], maximize=True) == [0, 1, 0, 1, 0]
-    assert not_improving([1.0, 2.0, 0.5], maximize=False) == [0, 1, 0]
-    assert not_improving([0.0, -1.0, 0.1], maximize=True) == [0, 1, 0]
+    assert jobs_without_improvement([1.0, 1.005, 2.0, 2.01, 2.03], maximize=True) == [0, 1, 0, 1, 0]
+    assert jobs_without_improvement([1.0, 2.0, 0.5], maximize=False) == [0, 1, 0]
+    assert jobs_without_improvement([0.0, -1.0, 0.1], maximize=True) == [0, 1, 0]
     assert convergence([5.0, *[4.0] * 11], maximize=False) == 11
     assert convergence([5.0, *[4.0] * 10], maximize=False) is None
 

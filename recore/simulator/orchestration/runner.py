@@ -17,8 +17,8 @@ from recore.simulator.state.records import Record
 
 logger = logging.getLogger(__name__)
 
-RETRY = 1.0  # seconds until a change that could not be written is retried
-LONGEST_REASON = 1024  # characters
+RETRY_DELAY = 1.0  # seconds before a change that could not be written is retried
+MAX_REASON_LENGTH = 1024  # characters
 
 
 class Work(ABC):
@@ -36,8 +36,8 @@ class Work(ABC):
     def run(self) -> None:
         """Work until the resource has reached its end.
 
-        Raises JobStopped when the simulator ends, and OSError if a change could not be written or requested. `run` is
-        then called again, on a new object.
+        Raises JobStopped when the simulator ends, and OSError if a change could not be written or requested. After an
+        OSError, `run` is called again on a new object.
         """
 
     @abstractmethod
@@ -50,7 +50,9 @@ class Work(ABC):
             raise JobStopped
 
     def persist[T](self, access: Callable[[], T]) -> T:
-        """Access the records, and retry while that raises OSError. Raises JobStopped when the simulator ends.
+        """Return the result of `access`, which reads or writes records. Retries while it raises OSError.
+
+        Raises JobStopped when the simulator ends.
 
         For work that cannot restart from the records while the simulator runs.
         """
@@ -58,11 +60,11 @@ class Work(ABC):
             try:
                 return access()
             except OSError as error:
-                logger.warning("%s", error)
-                self.wait(RETRY)
+                logger.warning("The records could not be accessed; retrying: %s", error)
+                self.wait(RETRY_DELAY)
 
 
-def begin(platform: Platform, kind: str, key: str, make: Callable[[Platform, str, Job], Work]) -> None:
+def begin(platform: Platform, kind: str, key: str, make_work: Callable[[Platform, str, Job], Work]) -> None:
     """Start the work of a resource in a separate thread. kind: the resource's kind, for threads and logs.
 
     A simulator that ends leaves the records unchanged, and the next one continues the work.
@@ -71,18 +73,18 @@ def begin(platform: Platform, kind: str, key: str, make: Callable[[Platform, str
     def work(job: Job) -> None:
         while not job.stopping.is_set():
             try:
-                _run(make(platform, key, job), kind)
+                _run(make_work(platform, key, job), kind)
                 return
             except JobStopped:
                 return
             except OSError as error:  # no change may be lost while the disk is full
-                logger.warning("%s", error)
-                job.stopping.wait(RETRY)
+                logger.warning("The work of %s %s was interrupted; retrying: %s", kind, key, error)
+                job.stopping.wait(RETRY_DELAY)
 
     try:
         platform.jobs.submit(f"{kind}/{key}/{uuid.uuid4()}", work, computes=False)
     except RuntimeError as error:  # no thread can be started
-        make(platform, key, Job(Path())).fail(reason_of(error))
+        make_work(platform, key, Job(Path())).fail(reason_of(error))
 
 
 def _run(work: Work, kind: str) -> None:
@@ -94,14 +96,14 @@ def _run(work: Work, kind: str) -> None:
     except Exception as error:
         if work.job.stopping.is_set():  # the error may be due to the simulator's end
             raise JobStopped from None
-        logger.exception("%s %s", kind, work.key)
+        logger.exception("The work of %s %s failed", kind, work.key)
         work.fail(reason_of(error))
 
 
 def reason_of(error: Exception) -> str:
     """Return the FailureReason of a resource whose work ended with an error."""
     text = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
-    return text[:LONGEST_REASON]
+    return text[:MAX_REASON_LENGTH]
 
 
 def send(platform: Platform, operation: str, request: Record) -> Any:
@@ -112,10 +114,10 @@ def send(platform: Platform, operation: str, request: Record) -> Any:
     try:
         return getattr(platform.sagemaker, xform_name(operation))(**request)
     except (HTTPClientError, EndpointConnectionError) as error:
-        raise OSError(f"{operation}: {error}") from None
+        raise OSError(f"{operation} received no response: {error}") from None
 
 
 def raise_if_unavailable(error: ClientError) -> None:
-    """Raise OSError, after which the request is repeated, if the simulator could not carry it out: the disk is full."""
+    """Raise OSError, so that the request is repeated, if the simulator could not carry it out: the disk may be full."""
     if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
         raise OSError(str(error)) from None

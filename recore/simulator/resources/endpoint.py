@@ -11,10 +11,10 @@ from recore.simulator.orchestration.endpoints.deployment import (
     described_variants,
     images,
     make_deployment,
-    most_instances,
+    max_instances,
     pending_variants,
-    rescaled,
-    retaining,
+    rescale,
+    retain_properties,
 )
 from recore.simulator.orchestration.endpoints.deployment_config import alarm_definitions, read_deployment_config
 from recore.simulator.orchestration.endpoints.endpoint_work import EndpointWork, Hosting, resume_serving
@@ -78,7 +78,7 @@ class Endpoints(Resource):
             described["ProductionVariants"] = described_variants(deployment, pending)
         elif pending:
             since = record.internal["PendingSince"]
-            first_stage = Stage("Creating", since=since)  # for a deployment whose work has not begun yet
+            first_stage = Stage("Creating", start_time=since)  # for a deployment whose work has not begun yet
             stage = self._hosting.stages.get(record["EndpointName"], first_stage)
             described["PendingDeploymentSummary"] = {
                 "EndpointConfigName": pending["EndpointConfigName"],
@@ -97,7 +97,7 @@ class Endpoints(Resource):
             retained = record["LastDeploymentConfig"] if request.get("RetainDeploymentConfig") else None
             config = request.get("DeploymentConfig", retained)
             policy = read_deployment_config(config)
-            deployment = retaining(pending, record.internal["Deployment"], request)
+            deployment = retain_properties(pending, record.internal["Deployment"], request)
             policy.check(deployment)
             internal = {"Pending": deployment, "Rescaling": False, "Alarms": alarm_definitions(policy.alarms)}
             self._update(record, internal, LastDeploymentConfig=config)
@@ -107,7 +107,7 @@ class Endpoints(Resource):
     def UpdateEndpointWeightsAndCapacities(self, request: Record) -> Record:
         with self.store.transaction():
             record = self._find_in("UpdateEndpointWeightsAndCapacities", request, "InService")
-            self._update(record, {"Pending": rescaled(record.internal["Deployment"], request), "Rescaling": True})
+            self._update(record, {"Pending": rescale(record.internal["Deployment"], request), "Rescaling": True})
         self.begin_work(record["EndpointName"])
         return {"EndpointArn": record["EndpointArn"]}
 
@@ -160,6 +160,6 @@ class Endpoints(Resource):
         """Raise ServiceError if an endpoint with these internal members would exceed the limit of instances."""
         others = [record for record in self.store.all(self.kind) if record["EndpointName"] != name]
         running = [record.internal for record in others if record["EndpointStatus"] != "Failed"]
-        if sum(map(most_instances, [*running, internal])) > MOST_INSTANCES:
+        if sum(map(max_instances, [*running, internal])) > MOST_INSTANCES:
             message = f"All endpoints together can have at most {MOST_INSTANCES} instances"
             raise ServiceError("ResourceLimitExceeded", message)

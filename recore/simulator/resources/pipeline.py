@@ -7,7 +7,7 @@ from typing import ClassVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from recore.simulator.orchestration.pipelines.definitions.definition import read_definition
-from recore.simulator.orchestration.pipelines.definitions.document import LARGEST
+from recore.simulator.orchestration.pipelines.definitions.document import MAX_BYTES
 from recore.simulator.orchestration.pipelines.definitions.problems import located
 from recore.simulator.orchestration.pipelines.executions.execution_records import (
     DEFINITION,
@@ -92,7 +92,7 @@ class Pipelines(Resource):
                     raise self.error("DeletePipeline", "ConflictException", message)
             for key, execution in executions.items():
                 steps = StepRecords(self.store, key)
-                for step in list(steps.all):
+                for step in list(steps.by_name):
                     steps.delete(step)
                 self.store.delete(EXECUTED_DEFINITION, key)
                 self.store.delete("Tags", execution["PipelineExecutionArn"])
@@ -123,8 +123,8 @@ class Pipelines(Resource):
             raise ServiceError("ThrottlingException", "Too many definitions are being read from S3: repeat the request")
         try:
             answer = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
-            if answer["ContentLength"] > LARGEST:
-                raise ServiceError("ValidationException", f"{LOCATION}: {uri} has more than {LARGEST} bytes")
+            if answer["ContentLength"] > MAX_BYTES:
+                raise ServiceError("ValidationException", f"{LOCATION}: {uri} has more than {MAX_BYTES} bytes")
             return str(answer["Body"].read().decode())
         except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
             message = f"{LOCATION}: {uri} cannot be read: {error}"

@@ -110,7 +110,7 @@ class PipelineExecutions(Resource):
         self.find("ListPipelineExecutionSteps", request)
         records: list[tuple[Position, Record]] = [
             ((f"{record.internal['Position']:06}", name), record)
-            for name, record in StepRecords(self.store, self.key(request)).all.items()
+            for name, record in StepRecords(self.store, self.key(request)).by_name.items()
         ]
         descending = request.get("SortOrder", "Descending") == "Descending"
         return page(request, "PipelineExecutionSteps", records, descending)
@@ -174,12 +174,12 @@ class PipelineExecutions(Resource):
         """Schedule another attempt for steps that have not succeeded; delete the records of steps that need them."""
         again = set[str]()
         for name, step in definition.steps.items():
-            if name not in records.all:
+            if name not in records.by_name:
                 continue
             if not again.isdisjoint(step.needs):
                 again.add(name)
                 records.delete(name)
-            elif records.all[name]["StepStatus"] != "Succeeded":
+            elif records.by_name[name]["StepStatus"] != "Succeeded":
                 again.add(name)
                 attempt = {"StepStatus": "Starting", "RetryAt": now(), "Retries": {}, "FirstFailed": None}
                 records.put(name, Metadata=None, **attempt)

@@ -11,7 +11,14 @@ from recore.simulator.orchestration.tuning.definitions import (
     refused,
 )
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange
-from recore.simulator.orchestration.tuning.trials import KIND, Trial, best, completion_details, counters, trials_of
+from recore.simulator.orchestration.tuning.trials import (
+    KIND,
+    Trial,
+    best_trial,
+    completion_details,
+    counters,
+    trials_of,
+)
 from recore.simulator.orchestration.tuning.tuning_work import TuningWork
 from recore.simulator.orchestration.tuning.warm_start import check_warm_start, comparable_trials
 from recore.simulator.protocol.errors import ServiceError
@@ -60,7 +67,7 @@ class TuningJobs(Resource):
     def described(self, record: StoredRecord) -> Record:
         trials = trials_of(self.store, record)
         comparable = comparable_trials(self.store, record)
-        best_own, overall = best(trials), best([*comparable, *trials])
+        best_own, overall = best_trial(trials), best_trial([*comparable, *trials])
         seconds = ((record.get("HyperParameterTuningEndTime") or now()) - record["CreationTime"]).total_seconds()
         return (
             record

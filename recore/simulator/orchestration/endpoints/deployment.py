@@ -1,8 +1,8 @@
 """A deployment: what an endpoint serves, as a record that does not depend on other records.
 
-It has the name of the endpoint configuration, its DataCaptureConfig (or None) and its Variants: members of the
-production variants, each with its Weight, its Count of instances and its Model, so that an endpoint keeps working if
-its configuration or a model is deleted.
+It has the name of the endpoint configuration, its DataCaptureConfig (or None) and its Variants. Each of these has the
+members of a production variant and, in addition, its Weight, its Count of instances and its Model. An endpoint
+therefore keeps working if its configuration or a model is deleted.
 """
 
 import datetime
@@ -15,34 +15,35 @@ from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record, Store, StoredRecord, now
 
-PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}  # members of variants, by request member
+# members of variants, by request member
+VARIANT_PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}
 
 
 @dataclass(frozen=True)
 class Stage:
     """The progress of a deployment.
 
-    status: the Status in VariantStatus. parts: the shares of the invocations that its variants receive.
+    status: the Status in VariantStatus. parts: the share of the invocations that each variant receives.
     """
 
     status: str
     parts: Parts = field(default_factory=dict)
-    since: datetime.datetime = field(default_factory=now)
+    start_time: datetime.datetime = field(default_factory=now)
 
     def variant_status(self, variant: str) -> list[Record]:
         """Return the VariantStatus of one of the deployment's variants."""
         share = f"{float(100 * self.parts.get(variant, 0)):.3g}% of the invocations"
-        return [{"Status": self.status, "StatusMessage": share, "StartTime": self.since}]
+        return [{"Status": self.status, "StatusMessage": share, "StartTime": self.start_time}]
 
 
 def make_deployment(store: Store, config_name: str) -> Record:
-    """Return the deployment of an endpoint configuration. Raises ServiceError if it or a model does not exist."""
+    """Return the deployment of an endpoint configuration. Raises ServiceError if this or a model does not exist."""
     config = _find(store, "EndpointConfig", "endpoint configuration", f"endpoint-config/{config_name}")
     variants = []
     for variant in config["ProductionVariants"]:
         model = _find(store, "Model", "model", f"model/{variant['ModelName']}")
-        sizes = {"Weight": variant["InitialVariantWeight"], "Count": variant["InitialInstanceCount"]}
-        variants.append(variant | sizes | {"Model": model | model.internal})
+        initial_values = {"Weight": variant["InitialVariantWeight"], "Count": variant["InitialInstanceCount"]}
+        variants.append(variant | initial_values | {"Model": model | model.internal})
     capture = config.get("DataCaptureConfig")
     return {"EndpointConfigName": config_name, "DataCaptureConfig": capture, "Variants": variants}
 
@@ -55,33 +56,36 @@ def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
     return record
 
 
-def retaining(pending: Record, current: Record, request: Record) -> Record:
+def retain_properties(pending: Record, current: Record, request: Record) -> Record:
     """Return a pending deployment with the weights, counts and data capture that UpdateEndpoint retains.
 
     Raises ServiceError.
     """
-    excluded = {entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])}
+    excluded_properties = {
+        entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])
+    }
     if not request.get("RetainAllVariantProperties"):
-        if excluded:
-            message = "ExcludeRetainedVariantProperties needs RetainAllVariantProperties"
+        if excluded_properties:
+            message = "ExcludeRetainedVariantProperties needs RetainAllVariantProperties to be true"
             raise ServiceError("ValidationException", message)
         return pending
-    kept = [member for name, member in PROPERTIES.items() if name not in excluded]
+    retained_members = [member for name, member in VARIANT_PROPERTIES.items() if name not in excluded_properties]
     properties = {
-        variant["VariantName"]: {member: variant[member] for member in kept} for variant in current["Variants"]
+        variant["VariantName"]: {member: variant[member] for member in retained_members}
+        for variant in current["Variants"]
     }
-    if "DataCaptureConfig" not in excluded:
+    if "DataCaptureConfig" not in excluded_properties:
         pending = pending | {"DataCaptureConfig": current["DataCaptureConfig"]}
     return _with_properties(pending, properties)
 
 
-def rescaled(current: Record, request: Record) -> Record:
+def rescale(current: Record, request: Record) -> Record:
     """Return a deployment with the changes of UpdateEndpointWeightsAndCapacities. Raises ServiceError."""
     properties: dict[str, Record] = {}
-    known = [variant["VariantName"] for variant in current["Variants"]]
+    variant_names = [variant["VariantName"] for variant in current["Variants"]]
     for entry in request["DesiredWeightsAndCapacities"]:
         name = entry["VariantName"]
-        if name not in known or name in properties:
+        if name not in variant_names or name in properties:
             reason = "is listed twice" if name in properties else "does not exist"
             raise ServiceError("ValidationException", f"DesiredWeightsAndCapacities: variant {name} {reason}")
         if "ServerlessUpdateConfig" in entry:
@@ -90,12 +94,12 @@ def rescaled(current: Record, request: Record) -> Record:
         if entry.get("DesiredInstanceCount") == 0:
             message = f"DesiredWeightsAndCapacities: DesiredInstanceCount of variant {name} must be at least 1"
             raise ServiceError("ValidationException", message)
-        properties[name] = {member: entry[key] for key, member in PROPERTIES.items() if key in entry}
+        properties[name] = {member: entry[key] for key, member in VARIANT_PROPERTIES.items() if key in entry}
     return _with_properties(current, properties)
 
 
 def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Record:
-    """Return a deployment with new Weights or Counts, given by variant. Raises ServiceError if all weights are 0."""
+    """Return a deployment with new Weights or Counts, by variant name. Raises ServiceError if all weights are 0."""
     variants = [variant | properties.get(variant["VariantName"], {}) for variant in deployment["Variants"]]
     if not any(variant["Weight"] > 0 for variant in variants):
         raise ServiceError("ValidationException", "At least one variant must have a weight above 0")
@@ -106,12 +110,12 @@ def instance_count(deployment: Record | None) -> int:
     return sum(variant["Count"] for variant in deployment["Variants"]) if deployment else 0
 
 
-def most_instances(internal: Record) -> int:
+def max_instances(internal: Record) -> int:
     """Return the largest number of instances that an endpoint with these internal members has at any one time."""
     current, pending = internal["Deployment"], internal["Pending"]
     if current and pending and internal["Rescaling"]:
         pairs = zip(current["Variants"], pending["Variants"], strict=True)
-        return sum(max(one["Count"], other["Count"]) for one, other in pairs)
+        return sum(max(old["Count"], new["Count"]) for old, new in pairs)
     retiring: int = internal.get("Retiring", 0)
     return instance_count(current) + instance_count(pending) + retiring
 
@@ -123,11 +127,11 @@ def described_variants(deployment: Record, desired: Record) -> list[Record]:
             "VariantName": variant["VariantName"],
             "DeployedImages": _deployed_images(variant["Model"]),
             "CurrentWeight": variant["Weight"],
-            "DesiredWeight": wanted["Weight"],
+            "DesiredWeight": target["Weight"],
             "CurrentInstanceCount": variant["Count"],
-            "DesiredInstanceCount": wanted["Count"],
+            "DesiredInstanceCount": target["Count"],
         }
-        for variant, wanted in zip(deployment["Variants"], desired["Variants"], strict=True)
+        for variant, target in zip(deployment["Variants"], desired["Variants"], strict=True)
     ]
 
 

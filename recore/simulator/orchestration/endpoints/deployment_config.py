@@ -13,10 +13,11 @@ from recore.simulator.orchestration.runner import Work
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
-SIZES = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}  # the member with the size, by type of traffic routing
-# SageMaker's documented limits for SIZES, as shares of a variant's capacity
-LEAST = {"CANARY": Fraction(0), "LINEAR": Fraction(10, 100)}
-MOST = Fraction(50, 100)
+# the member with the size, by type of traffic routing
+SIZE_MEMBERS = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}
+# SageMaker's documented limits on these sizes, as shares of a variant's capacity
+MIN_SHARES = {"CANARY": Fraction(0), "LINEAR": Fraction(10, 100)}
+MAX_SHARE = Fraction(50, 100)
 PERIOD = 0.25  # seconds between two evaluations of the alarms
 
 
@@ -25,15 +26,15 @@ class BlueGreen:
     """How an update proceeds. Times are in seconds.
 
     routing: the type of traffic routing. size: the CapacitySize of a canary or a linear step. interval: the wait after
-    each shift of traffic. termination_wait: the wait before the old fleets end. longest: the limit for the whole
-    deployment. alarms: the names of the CloudWatch alarms that roll it back.
+    each shift of traffic. termination_wait: the wait before the old fleets end. time_limit: the limit for the
+    whole deployment. alarms: the names of the CloudWatch alarms that roll it back.
     """
 
     routing: str = "ALL_AT_ONCE"
     size: Record | None = None
     interval: float = 0.0
     termination_wait: float = 0.0
-    longest: float = math.inf
+    time_limit: float = math.inf
     alarms: tuple[str, ...] = ()
 
     def steps(self, deployment: Record) -> Iterator[Parts]:
@@ -42,15 +43,17 @@ class BlueGreen:
         return SHIFTINGS[self.routing]({name: self._part(count) for name, count in variants.items()})
 
     def check(self, deployment: Record) -> None:
-        """Raise ServiceError if a step is too small or large for the new deployment, or if the waits are too long."""
+        """Raise ServiceError if a step is too small or too large for the deployment, or if the waits are too long."""
         for variant in deployment["Variants"]:
-            if self.size and not LEAST[self.routing] <= self._part(variant["Count"]) <= MOST:
+            if self.size and not MIN_SHARES[self.routing] <= self._part(variant["Count"]) <= MAX_SHARE:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
-                number = f"the instance count of variant {variant['VariantName']}, which is {variant['Count']}"
-                raise refusal(f"{SIZES[self.routing]} must be {limits} of {number}")
+                capacity = f"the instance count of variant {variant['VariantName']}, which is {variant['Count']}"
+                raise refusal(f"{SIZE_MEMBERS[self.routing]} must be {limits} of {capacity}")
         waits = self.interval * sum(1 for _ in self.steps(deployment)) + self.termination_wait
-        if waits >= self.longest:
-            raise refusal(f"MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, {waits:g}")
+        if waits >= self.time_limit:
+            raise refusal(
+                f"MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, which is {waits:g}"
+            )
 
     def _part(self, count: int) -> Fraction:
         """Return the size of a canary or a step as a share of a variant with this number of instances."""
@@ -61,16 +64,18 @@ class BlueGreen:
 
 
 class UpdateWatch:
-    """Watches one update. names: the alarms' names. longest: the seconds that the update may take from now on."""
+    """Watches one update. names: the alarms' names. time_limit: the seconds that the update may take from now on."""
 
-    def __init__(self, names: Sequence[str] = (), longest: float = math.inf):
-        self._names, self._longest = names, longest
-        self.latest = time.monotonic() + longest
+    def __init__(self, names: Sequence[str] = (), time_limit: float = math.inf):
+        self._names, self._time_limit = names, time_limit
+        self.deadline = time.monotonic() + time_limit
 
     def check(self) -> None:
         """Raise JobFailed if the update must be rolled back."""
-        if time.monotonic() > self.latest:
-            raise JobFailed(f"The update took longer than MaximumExecutionTimeoutInSeconds, {self._longest:g}")
+        if time.monotonic() > self.deadline:
+            raise JobFailed(
+                f"The update took longer than MaximumExecutionTimeoutInSeconds, which is {self._time_limit:g}"
+            )
         for name in self._names:
             state = alarms.state_of(name)
             if state is None:  # nothing monitors the update any more
@@ -79,7 +84,7 @@ class UpdateWatch:
                 raise JobFailed(f"The CloudWatch alarm {name} is in ALARM: {state.reason}")
 
     def wait(self, work: Work, seconds: float) -> None:
-        """Wait and check repeatedly, and once at the end. Raises JobFailed, and JobStopped when the simulator ends."""
+        """Wait, checking repeatedly and once at the end. Raises JobFailed, and JobStopped when the simulator ends."""
         end = time.monotonic() + seconds
         self.check()
         while (remaining := end - time.monotonic()) > 0:
@@ -93,19 +98,20 @@ def read_deployment_config(config: Record | None) -> BlueGreen:
         return BlueGreen()
     if "RollingUpdatePolicy" in config:
         raise refusal("RollingUpdatePolicy is not simulated")
-    watched = config.get("AutoRollbackConfiguration", {}).get("Alarms", [])
-    if not all("AlarmName" in alarm for alarm in watched):
+    entries = config.get("AutoRollbackConfiguration", {}).get("Alarms", [])
+    if not all("AlarmName" in alarm for alarm in entries):
         raise refusal("AutoRollbackConfiguration: an alarm has no AlarmName")
-    names = tuple(alarm["AlarmName"] for alarm in watched)
+    names = tuple(alarm["AlarmName"] for alarm in entries)
     if "BlueGreenUpdatePolicy" not in config:
         return BlueGreen(alarms=names)
     policy = config["BlueGreenUpdatePolicy"]
     routing = policy["TrafficRoutingConfiguration"]
     interval, wait = routing["WaitIntervalInSeconds"], policy.get("TerminationWaitInSeconds", 0)
-    longest = policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
-    if interval + wait >= longest:
-        raise refusal("MaximumExecutionTimeoutInSeconds must be greater than the sum of the other times")
-    return BlueGreen(routing["Type"], _read_size(routing), interval, wait, longest, names)
+    time_limit = policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
+    if interval + wait >= time_limit:
+        waits = "WaitIntervalInSeconds and TerminationWaitInSeconds"
+        raise refusal(f"MaximumExecutionTimeoutInSeconds must be greater than the sum of {waits}")
+    return BlueGreen(routing["Type"], _read_size(routing), interval, wait, time_limit, names)
 
 
 def alarm_definitions(names: Sequence[str]) -> list[Record]:
@@ -129,17 +135,17 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
 def _read_size(routing: Record) -> Record | None:
     """Read the size of a canary or a linear step. Raises ServiceError."""
     kind = routing["Type"]
-    for name in SIZES.values():
-        if name in routing and name != SIZES.get(kind):
+    for name in SIZE_MEMBERS.values():
+        if name in routing and name != SIZE_MEMBERS.get(kind):
             raise refusal(f"{name} cannot be used with traffic routing of Type {kind}")
-    if kind not in SIZES:
+    if kind not in SIZE_MEMBERS:
         return None
-    if SIZES[kind] not in routing:
-        raise refusal(f"traffic routing of Type {kind} needs {SIZES[kind]}")
-    size: Record = routing[SIZES[kind]]
-    if size["Type"] == "CAPACITY_PERCENT" and not 100 * LEAST[kind] <= size["Value"] <= 100 * MOST:
-        least = max(1, int(100 * LEAST[kind]))
-        raise refusal(f"{SIZES[kind]} must be {least} to {int(100 * MOST)} percent of the capacity")
+    if SIZE_MEMBERS[kind] not in routing:
+        raise refusal(f"traffic routing of Type {kind} needs {SIZE_MEMBERS[kind]}")
+    size: Record = routing[SIZE_MEMBERS[kind]]
+    if size["Type"] == "CAPACITY_PERCENT" and not 100 * MIN_SHARES[kind] <= size["Value"] <= 100 * MAX_SHARE:
+        minimum = max(1, int(100 * MIN_SHARES[kind]))
+        raise refusal(f"{SIZE_MEMBERS[kind]} must be {minimum} to {int(100 * MAX_SHARE)} percent of the capacity")
     return size
 
 

@@ -1,6 +1,7 @@
 """The background work of an endpoint: fleets start, take over traffic and end, as the endpoint's record requires.
 
-The record's internal members are Deployment, which is in service, if any, and Pending, which will replace it.
+The record's internal members include Deployment, which is in service, and Pending, which will replace it. Each of them
+may be None.
 """
 
 import math
@@ -82,47 +83,49 @@ class EndpointWork(Work):
         reached before the old fleets are shut down.
         """
         hosting, pending = self._hosting, record.internal["Pending"]
-        before, after = hosting.traffic.get(self.key), hosting.make_traffic(self.key, pending)
-        policy = read_deployment_config(record.get("LastDeploymentConfig")) if before else BlueGreen()
-        watch = UpdateWatch(policy.alarms, policy.longest)
+        old_traffic, new_traffic = hosting.traffic.get(self.key), hosting.make_traffic(self.key, pending)
+        policy = read_deployment_config(record.get("LastDeploymentConfig")) if old_traffic else BlueGreen()
+        watch = UpdateWatch(policy.alarms, policy.time_limit)
         hosting.stages[self.key] = Stage("Creating")
         try:
-            self._start_fleets(after, pending, watch.latest)
-            if before:
-                self._shift(pending, before, after, policy, watch)
+            self._start_fleets(new_traffic, pending, watch.deadline)
+            if old_traffic:
+                self._shift(pending, old_traffic, new_traffic, policy, watch)
         except JobStopped:
             raise
         except Exception as error:
-            self._roll_back(before, after, error)
+            self._roll_back(old_traffic, new_traffic, error)
             return
-        hosting.traffic[self.key] = after
-        retiring = instance_count(record.internal["Deployment"]) if before else 0
+        hosting.traffic[self.key] = new_traffic
+        retiring = instance_count(record.internal["Deployment"]) if old_traffic else 0
         internal = {"Deployment": pending, "Pending": None, "Retiring": retiring}
         self._change(internal, EndpointConfigName=pending["EndpointConfigName"])
         hosting.stages.pop(self.key)  # before the status is InService, which lets the next update begin
-        if before:
-            end_fleets(before)
+        if old_traffic:
+            end_fleets(old_traffic)
         self._change({"Retiring": 0}, EndpointStatus="InService", FailureReason=None)
 
-    def _shift(self, pending: Record, before: Traffic, after: Traffic, policy: BlueGreen, watch: UpdateWatch) -> None:
+    def _shift(
+        self, pending: Record, old_traffic: Traffic, new_traffic: Traffic, policy: BlueGreen, watch: UpdateWatch
+    ) -> None:
         """Shift the traffic step by step. Raises JobFailed if the update must be rolled back, and JobStopped."""
         hosting = self._hosting
         watch.check()
         for parts in policy.steps(pending):
             hosting.stages[self.key] = Stage("ActivatingTraffic", parts)
-            hosting.traffic[self.key] = divide(before, after, parts)
+            hosting.traffic[self.key] = divide(old_traffic, new_traffic, parts)
             hosting.stages[self.key] = Stage("Baking", parts)
             watch.wait(self, policy.interval)
         watch.wait(self, policy.termination_wait)
 
-    def _roll_back(self, before: Traffic | None, after: Traffic, error: Exception) -> None:
+    def _roll_back(self, old_traffic: Traffic | None, new_traffic: Traffic, error: Exception) -> None:
         """End the new fleets. The old ones get all traffic back; without old fleets, the endpoint fails."""
         reason = reason_of(error)
-        if before:
-            self._hosting.traffic[self.key] = before  # immediately, because writing the record may take long
+        if old_traffic:
+            self._hosting.traffic[self.key] = old_traffic  # immediately, because writing the record may take long
             self._hosting.stages[self.key] = Stage("Deleting")
             self._change(EndpointStatus="RollingBack", FailureReason=reason)
-        end_fleets(after)
+        end_fleets(new_traffic)
         self._hosting.stages.pop(self.key, None)  # before the next update can begin
         self.fail(reason)
 
@@ -131,9 +134,11 @@ class EndpointWork(Work):
         current, pending = record.internal["Deployment"], record.internal["Pending"]
         fleets = self._hosting.traffic[self.key].fleets
         counts = {variant["VariantName"]: variant["Count"] for variant in current["Variants"]}
-        more = [variant for variant in pending["Variants"] if variant["Count"] > counts[variant["VariantName"]]]
+        growing_variants = [
+            variant for variant in pending["Variants"] if variant["Count"] > counts[variant["VariantName"]]
+        ]
         try:
-            scale_fleets(fleets, more)
+            scale_fleets(fleets, growing_variants)
             self._put_in_service(list(fleets.values()))
         except JobStopped:
             raise
@@ -148,19 +153,19 @@ class EndpointWork(Work):
         scale_fleets(fleets, pending["Variants"])
         self._change({"Pending": None}, EndpointStatus="InService", FailureReason=None)
 
-    def _start_fleets(self, traffic: Traffic, deployment: Record, latest: float = math.inf) -> None:
+    def _start_fleets(self, traffic: Traffic, deployment: Record, deadline: float = math.inf) -> None:
         """Start all fleets of a deployment and wait until they are ready. Raises JobFailed and JobStopped."""
         scale_fleets(traffic.fleets, deployment["Variants"])
-        self._put_in_service(list(traffic.fleets.values()), latest)
+        self._put_in_service(list(traffic.fleets.values()), deadline)
 
-    def _put_in_service(self, fleets: list[Fleet], latest: float = math.inf) -> None:
+    def _put_in_service(self, fleets: list[Fleet], deadline: float = math.inf) -> None:
         """Wait until the new instances of all fleets are ready at the same time, and let them receive traffic.
 
-        An instance whose servers have ended by then has failed, even if they were ready before. latest: the time limit,
-        on the clock of time.monotonic(). Raises JobFailed and JobStopped.
+        An instance whose servers have ended by then has failed, even if they were ready before. deadline: on the
+        clock of time.monotonic(). Raises JobFailed and JobStopped.
         """
         while waiting := [fleet.variant for fleet in fleets if not fleet.is_ready()]:
-            if time.monotonic() > latest:
+            if time.monotonic() > deadline:
                 message = f"Production variant {waiting[0]} was not ready within MaximumExecutionTimeoutInSeconds"
                 raise JobFailed(message)
             self.wait(PERIOD)
@@ -183,7 +188,7 @@ class EndpointWork(Work):
     def _restore(self, record: StoredRecord) -> None:
         """Start the fleets of an endpoint that served under an earlier simulator, then continue its update.
 
-        If they do not start, the update continues without them, or the endpoint fails if it has no update.
+        If they do not start, a pending update continues without them. Without one, the endpoint fails.
         """
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)

@@ -1,22 +1,25 @@
-"""When a training job is stopped early, and when a tuning job is complete before its last training job."""
+"""The rules by which a training job is stopped early, and a tuning job is complete before its last training job."""
 
 import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-IMPROVEMENT = 0.01  # share of the best objective; a smaller gain is not an improvement
+MIN_IMPROVEMENT = 0.01  # share of the best objective; a smaller gain is not an improvement
 CONVERGED_AFTER = 10  # jobs in a row without an improvement
-NEEDED = 3  # jobs that have reached the same step; the median of fewer is not meaningful
+MIN_JOBS_FOR_MEDIAN = 3  # jobs that have reached the same step; the median of fewer is not meaningful
 
 
-def not_improving(objectives: Sequence[float], maximize: bool) -> list[int]:
-    """Return for each job, in the order in which they ended, how many up to it in a row were not an improvement."""
+def jobs_without_improvement(objectives: Sequence[float], maximize: bool) -> list[int]:
+    """Return how many jobs in a row, up to and including each job, did not improve the objective.
+
+    objectives: in the order in which the jobs ended.
+    """
     counts: list[int] = []
     best, count = None, 0
     for objective in objectives:
         value = objective if maximize else -objective
-        if best is None or value - best > IMPROVEMENT * abs(best):
+        if best is None or value - best > MIN_IMPROVEMENT * abs(best):
             count, best = 0, value
         else:
             count += 1
@@ -25,8 +28,8 @@ def not_improving(objectives: Sequence[float], maximize: bool) -> list[int]:
 
 
 def convergence(objectives: Sequence[float], maximize: bool) -> int | None:
-    """Return the position of the job after which the objective had converged, or None."""
-    counts = not_improving(objectives, maximize)
+    """Return the position of the job after which the objective had converged, or None if it has not."""
+    counts = jobs_without_improvement(objectives, maximize)
     return next((position for position, count in enumerate(counts) if count >= CONVERGED_AFTER), None)
 
 
@@ -35,8 +38,8 @@ def is_complete(criteria: Mapping[str, Any], objectives: Sequence[float], maximi
     target = criteria.get("TargetObjectiveMetricValue")
     if target is not None and any(value >= target if maximize else value <= target for value in objectives):
         return True
-    most = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
-    if most is not None and any(count >= most for count in not_improving(objectives, maximize)):
+    limit = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
+    if limit is not None and any(count >= limit for count in jobs_without_improvement(objectives, maximize)):
         return True
     enabled = criteria.get("ConvergenceDetected", {}).get("CompleteOnConvergence") == "Enabled"
     return enabled and convergence(objectives, maximize) is not None
@@ -48,13 +51,13 @@ def running_averages(values: Sequence[float]) -> list[float]:
 
 
 def is_worse_than_median(step: int, value: float, others: Sequence[Sequence[float]], maximize: bool) -> bool:
-    """Return whether a job's value number `step` (from 1) is worse than the median of the others' averages so far.
+    """Return whether a job's value number `step` (from 1) is worse than the median of the others' averages there.
 
-    others: the running averages of jobs that have ended; those that did not get as far do not count. This is the
+    others: the running averages of jobs that have ended. Those that did not reach this step do not count. This is the
     median stopping rule of Golovin et al., Google Vizier (2017), applied to the last value, as SageMaker documents.
     """
     averages = [other[step - 1] for other in others if len(other) >= step]
-    if len(averages) < NEEDED:
+    if len(averages) < MIN_JOBS_FOR_MEDIAN:
         return False
     median = statistics.median(averages)
     return value < median if maximize else value > median

@@ -12,20 +12,21 @@ from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.state.records import Record
 
-MOST_RANGES, MOST_SETTINGS = 30, 100
-MOST_RESOURCE = 20_000
+MAX_RANGES, MAX_SETTINGS = 30, 100
+MAX_RESOURCE = 20_000  # of Hyperband
 EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")  # hyperparameters that can replace MaxResource
 OBJECTIVE_SETTING = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds; the toolkits know it
-TWO_PLACES = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
-ALTERNATIVES = ("InstanceConfigs", "AllocationStrategy")
+# members of a definition that HyperParameterTuningJobConfig can have instead, under another name
+SHARED_MEMBERS = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
+NOT_SIMULATED = ("InstanceConfigs", "AllocationStrategy")  # members of HyperParameterTuningResourceConfig
 
 
 @dataclass(frozen=True)
 class Definition:
     """A definition of training jobs.
 
-    name: empty if the request has none. place: its position in the request, for messages. request: the request for the
-    jobs, without their names.
+    name: empty if the request has none. place: where the definition is in the request, for messages. request: the
+    request for the jobs, without their names.
     """
 
     name: str
@@ -36,27 +37,33 @@ class Definition:
     settings: dict[str, str]
     request: Record
 
-    def job(self, name: str, values: dict[str, str]) -> Record:
+    def job_request(self, name: str, values: dict[str, str]) -> Record:
         """Return the request for a training job with these values from the ranges."""
         return self.request | {"TrainingJobName": name, "HyperParameters": self.settings | values}
 
 
 def read_definitions(record: Record) -> list[Definition]:
-    """Return the definitions of a tuning job. Raises ServiceError if the request is invalid or is not simulated."""
-    config, several = record["HyperParameterTuningJobConfig"], record.get("TrainingJobDefinitions", [])
+    """Return the definitions of a tuning job. Raises ServiceError if one is invalid or not simulated."""
+    config, items = record["HyperParameterTuningJobConfig"], record.get("TrainingJobDefinitions", [])
     single = record.get("TrainingJobDefinition")
-    if (single is None) == (not several):
+    if (single is None) == (not items):
         raise refused("give either TrainingJobDefinition or TrainingJobDefinitions")
     if single is not None:
-        return [_definition("TrainingJobDefinition", config, single)]
-    names = [item.get("DefinitionName", "") for item in several]
+        return [_read_definition("TrainingJobDefinition", config, single)]
+    names = [item.get("DefinitionName", "") for item in items]
     if "" in names or len(set(names)) < len(names):
-        raise refused("TrainingJobDefinitions: each needs a unique DefinitionName")
-    if shared := [name for name in ("HyperParameterTuningJobObjective", "ParameterRanges") if config.get(name)]:
-        raise refused(f"HyperParameterTuningJobConfig: with TrainingJobDefinitions, {shared[0]} must be in each one")
-    definitions = [_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in several]
+        raise refused("TrainingJobDefinitions: each definition needs a unique DefinitionName")
+    for own, shared in SHARED_MEMBERS.items():
+        if config.get(shared):
+            advice = f"cannot be used with TrainingJobDefinitions; give each definition its own {own}"
+            raise refused(f"HyperParameterTuningJobConfig: {shared} {advice}")
+    definitions = [
+        _read_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in items
+    ]
     if len({definition.maximize for definition in definitions}) > 1:
-        raise refused("TrainingJobDefinitions: all need the same TuningObjective Type to be comparable")
+        raise refused(
+            "TrainingJobDefinitions: all definitions need the same TuningObjective Type, so that they can be compared"
+        )
     return definitions
 
 
@@ -77,37 +84,37 @@ def hyperband_resources(config: Record, definition: Definition) -> tuple[int, in
         texts = [definition.settings[name].strip('"') for name in EPOCHS if name in definition.settings]
         numbers = [int(text) for text in texts if regex.fullmatch("[0-9]{1,9}", text)]
         if not numbers:
-            wanted = f"Hyperband needs a MaxResource, or one of the static hyperparameters {', '.join(EPOCHS)}"
-            raise refused(f"HyperbandStrategyConfig: {wanted}")
+            advice = f"Hyperband needs a MaxResource, or one of the static hyperparameters {', '.join(EPOCHS)}"
+            raise refused(f"HyperbandStrategyConfig: {advice}")
         most = numbers[0]
-    if not least <= most <= MOST_RESOURCE:
-        problem = f"MinResource {least} and MaxResource {most}"
-        raise refused(f"HyperbandStrategyConfig: {problem} must be in order, and at most {MOST_RESOURCE:,}")
+    if not least <= most <= MAX_RESOURCE:
+        problem = f"MinResource ({least}) must not exceed MaxResource ({most}), which can be at most {MAX_RESOURCE:,}"
+        raise refused(f"HyperbandStrategyConfig: {problem}")
     return least, most
 
 
-def _definition(place: str, config: Record, item: Record) -> Definition:
+def _read_definition(place: str, config: Record, item: Record) -> Definition:
     """Read and check one definition. Raises ServiceError."""
     objective = item.get("TuningObjective") or config.get("HyperParameterTuningJobObjective")
     if not objective:
-        raise refused(f"{place}: an objective is needed: a MetricName, and the Type Minimize or Maximize")
-    for own, shared in TWO_PLACES.items():
+        raise refused(f"{place}: an objective is needed, with a MetricName and the Type Minimize or Maximize")
+    for own, shared in SHARED_MEMBERS.items():
         if item.get(own) and config.get(shared):
-            raise refused(f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; give it once")
-    searched = item.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
+            raise refused(f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; give it only once")
+    range_lists = item.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
     algorithm = item["AlgorithmSpecification"]
-    if searched.get("AutoParameters"):
-        raise refused("AutoParameters are not simulated; name a range for each hyperparameter")
+    if range_lists.get("AutoParameters"):
+        raise refused("AutoParameters are not simulated; give a range for each hyperparameter")
     if "AlgorithmName" in algorithm:
-        raise refused(f"{place}: AlgorithmName is not simulated; name a TrainingImage")
+        raise refused(f"{place}: AlgorithmName is not simulated; give a TrainingImage instead")
     try:
-        ranges = tuple(read_ranges(searched))
+        ranges = tuple(read_ranges(range_lists))
     except ValueError as error:
         raise refused(str(error)) from None
     settings = item.get("StaticHyperParameters", {}) | {OBJECTIVE_SETTING: objective["MetricName"]}
     _check_names(place, ranges, settings)
     _check_metrics(place, algorithm, objective["MetricName"])
-    request = _job_request(place, item)
+    request = _base_request(place, item)
     maximize = objective["Type"] == "Maximize"
     name = item.get("DefinitionName", "")
     return Definition(name, place, objective["MetricName"], maximize, ranges, settings, request)
@@ -116,14 +123,14 @@ def _definition(place: str, config: Record, item: Record) -> Definition:
 def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]) -> None:
     if not ranges:
         raise refused(f"{place}: there is no range to search; give at least one in ParameterRanges")
-    if len(ranges) > MOST_RANGES or len(ranges) + len(settings) > MOST_SETTINGS:
-        most = f"at most {MOST_RANGES} ranges, and {MOST_SETTINGS - 1} hyperparameters together with the static ones"
+    if len(ranges) > MAX_RANGES or len(ranges) + len(settings) > MAX_SETTINGS:
+        most = f"at most {MAX_RANGES} ranges, and at most {MAX_SETTINGS - 1} hyperparameters including the static ones"
         raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job can have {most}")
     for item in ranges:
         if item.name == OBJECTIVE_SETTING:
-            raise refused(f"{place}: a range cannot have the name {OBJECTIVE_SETTING}, which SageMaker sets")
+            raise refused(f"{place}: {OBJECTIVE_SETTING} cannot have a range, because SageMaker sets it")
         if item.name in settings:
-            raise refused(f"{place}: '{item.name}' is a range and in StaticHyperParameters; delete one of them")
+            raise refused(f"{place}: '{item.name}' has a range and is in StaticHyperParameters; remove one of them")
 
 
 def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
@@ -135,7 +142,9 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
         except regex.error as error:
             raise refused(f"{place}: MetricDefinitions: the Regex of '{item['Name']}' is invalid: {error}") from None
         if groups == 0:
-            problem = f"the Regex of '{item['Name']}' has no group; put parentheses around the part that is the value"
+            problem = (
+                f"the Regex of '{item['Name']}' has no group; put parentheses around the part that matches the value"
+            )
             raise refused(f"{place}: MetricDefinitions: {problem}")
     image = algorithm.get("TrainingImage", "")
     if own := [item["Name"] for item in family_of(image).own_metrics(image)]:
@@ -148,16 +157,16 @@ def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
         raise refused(f"{place}: MetricDefinitions: the objective metric '{metric}' is not defined; add its definition")
 
 
-def _job_request(place: str, item: Record) -> Record:
-    """Return the request of a definition's training jobs, without their names and hyperparameters."""
+def _base_request(place: str, item: Record) -> Record:
+    """Return the request for a definition's training jobs, without their names and hyperparameters."""
     shape: Any = operation_model("CreateTrainingJob").input_shape
     request: Record = {name: value for name, value in item.items() if name in shape.members}
-    if flexible := item.get("HyperParameterTuningResourceConfig"):
-        if alternative := next((name for name in ALTERNATIVES if name in flexible), None):
-            raise refused(f"{place}: {alternative} is not simulated; name one InstanceType")
+    if tuning_resources := item.get("HyperParameterTuningResourceConfig"):
+        if member := next((name for name in NOT_SIMULATED if name in tuning_resources), None):
+            raise refused(f"{place}: {member} is not simulated; give one InstanceType instead")
         if "ResourceConfig" in request:
             raise refused(f"{place}: give either ResourceConfig or HyperParameterTuningResourceConfig")
-        request["ResourceConfig"] = flexible
+        request["ResourceConfig"] = tuning_resources
     if "VolumeSizeInGB" not in request.get("ResourceConfig", {}):
         raise refused(f"{place}: a ResourceConfig with InstanceType, InstanceCount and VolumeSizeInGB is needed")
     algorithm = item["AlgorithmSpecification"]

@@ -1,4 +1,4 @@
-"""The ranges of hyperparameters: read from a request, checked, and with values as SageMaker writes them, as text."""
+"""The ranges of hyperparameters, read from a request and checked. Their values are text in SageMaker's requests."""
 
 import math
 import re
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MOST_DIGITS = 15  # limit for integers: a float represents all integers of up to this many digits
-LOGARITHMIC_FROM = 100  # with Auto scaling, a range is logarithmic if its ends differ by this factor or more
+MAX_DIGITS = 15  # limit for integers: a float can represent every integer with up to this many digits
+LOGARITHMIC_RATIO = 100  # with Auto scaling, a range is logarithmic if its ends differ by this factor or more
 INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -22,17 +22,17 @@ class NumberRange:
     scaling: str
     is_integer: bool
 
-    def text(self, value: float) -> str:
+    def format(self, value: float) -> str:
         """Format a value as a hyperparameter. If rounding moves it out of the range, the nearest end is used."""
-        inside = min(max(value, self.low), self.high)
-        return str(round(inside)) if self.is_integer else repr(float(inside))
+        clamped = min(max(value, self.low), self.high)
+        return str(round(clamped)) if self.is_integer else repr(float(clamped))
 
-    def value(self, text: str) -> float | None:
+    def parse(self, text: str) -> float | None:
         """Parse the text of a hyperparameter. Returns None if it is not a number in this range."""
-        bare = text.strip().strip('"')
-        if not (INTEGER if self.is_integer else DECIMAL).fullmatch(bare) or len(bare) > 300:
+        unquoted = text.strip().strip('"')
+        if not (INTEGER if self.is_integer else DECIMAL).fullmatch(unquoted) or len(unquoted) > 300:
             return None
-        number = float(bare)
+        number = float(unquoted)
         return number if self.low <= number <= self.high else None
 
 
@@ -43,11 +43,11 @@ class CategoricalRange:
     name: str
     values: tuple[str, ...]
 
-    def text(self, value: str) -> str:
+    def format(self, value: str) -> str:
         """Return the value unchanged: it is already text."""
         return value
 
-    def value(self, text: str) -> str | None:
+    def parse(self, text: str) -> str | None:
         """Parse the text of a hyperparameter. Returns None if it is not a value of this range."""
         return text if text in self.values else None
 
@@ -60,24 +60,24 @@ def read_ranges(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Range
 
     Raises ValueError, with a message that names the range and the fix, if one of them is invalid.
     """
-    found: list[Range] = []
+    result: list[Range] = []
     for is_integer, member in ((True, "IntegerParameterRanges"), (False, "ContinuousParameterRanges")):
-        found += [_number_range(member, item, is_integer) for item in ranges.get(member, [])]
-    found += [_categorical_range(item) for item in ranges.get("CategoricalParameterRanges", [])]
-    names = [item.name for item in found]
+        result += [_number_range(member, item, is_integer) for item in ranges.get(member, [])]
+    result += [_categorical_range(item) for item in ranges.get("CategoricalParameterRanges", [])]
+    names = [item.name for item in result]
     if "" in names:
         raise ValueError("ParameterRanges: a range has an empty Name; give it the hyperparameter's name")
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"ParameterRanges: there are two ranges named '{name}'; delete one of them")
-    return found
+    return result
 
 
 def _categorical_range(item: Mapping[str, Any]) -> CategoricalRange:
     values = tuple(item["Values"])
     place = f"CategoricalParameterRanges: '{item['Name']}'"
     if len(set(values)) < len(values):
-        raise ValueError(f"{place} has a value twice; list each of its Values once")
+        raise ValueError(f"{place} has a value twice; list each of its Values only once")
     return CategoricalRange(item["Name"], values)
 
 
@@ -87,17 +87,21 @@ def _number_range(member: str, item: Mapping[str, Any], is_integer: bool) -> Num
     if low > high:
         raise ValueError(f"{place}: MinValue {item['MinValue']} is greater than MaxValue {item['MaxValue']}; swap them")
     if not math.isfinite(high - low):
-        raise ValueError(f"{place}: MinValue and MaxValue are too far apart; bring them closer together")
+        raise ValueError(f"{place}: MinValue and MaxValue are too far apart; choose a narrower range")
     scaling = item.get("ScalingType", "Auto")
     if scaling == "Auto":
-        scaling = "Logarithmic" if low > 0 and high / low >= LOGARITHMIC_FROM else "Linear"
+        scaling = "Logarithmic" if low > 0 and high / low >= LOGARITHMIC_RATIO else "Linear"
     if scaling == "Logarithmic" and low <= 0:
         raise ValueError(f"{place}: Logarithmic scaling needs a MinValue above 0, not {item['MinValue']}")
     if scaling == "ReverseLogarithmic":
         if is_integer:
-            raise ValueError(f"{place}: ReverseLogarithmic scaling is for continuous ranges; choose another one")
+            raise ValueError(
+                f"{place}: ReverseLogarithmic scaling is only for continuous ranges; choose another ScalingType"
+            )
         if low < 0 or high >= 1:
-            raise ValueError(f"{place}: ReverseLogarithmic scaling needs a range from at least 0 to less than 1")
+            raise ValueError(
+                f"{place}: ReverseLogarithmic scaling needs a MinValue of at least 0 and a MaxValue below 1"
+            )
     return NumberRange(item["Name"], low, high, scaling, is_integer)
 
 
@@ -105,8 +109,8 @@ def _number(place: str, text: str, is_integer: bool) -> float:
     """Parse a number. Raises ValueError."""
     if not (INTEGER if is_integer else DECIMAL).fullmatch(text):
         raise ValueError(f"{place} '{text[:40]}' is not {'an integer' if is_integer else 'a number'}")
-    if is_integer and len(text.lstrip("+-").lstrip("0")) > MOST_DIGITS:
-        raise ValueError(f"{place} '{text[:40]}' has more than {MOST_DIGITS} digits; use a smaller number")
+    if is_integer and len(text.lstrip("+-").lstrip("0")) > MAX_DIGITS:
+        raise ValueError(f"{place} '{text[:40]}' has more than {MAX_DIGITS} digits; use a smaller number")
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{place} '{text[:40]}' is too large; use a smaller number")

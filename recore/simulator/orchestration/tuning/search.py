@@ -1,6 +1,6 @@
-"""The search for hyperparameters by Optuna: suggests what to try next, from the trials so far and their results.
+"""The search for hyperparameters with Optuna. It suggests what to try next, from the trials so far and their results.
 
-It is independent of jobs: a trial is a number, values as text, and the intermediate and final values of the objective.
+It knows nothing about jobs: a trial is a number, values as text, and the objective's intermediate and final values.
 """
 
 import itertools
@@ -15,18 +15,18 @@ from recore.simulator.orchestration.tuning.ranges import CategoricalRange, Numbe
 
 Values = dict[str, str]  # hyperparameters as a job receives them
 
-REDUCTION = 3  # Hyperband keeps one in this many trials at each rung
-STARTUP = 10  # random trials of a Bayesian search before the first one that is based on results
+REDUCTION_FACTOR = 3  # at each rung, Hyperband continues one in this many trials
+STARTUP_TRIALS = 10  # random trials of a Bayesian search before the first one that is based on results
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class Search:
-    """One search. Suggestions depend on the seed, the trials so far and their results, and nothing else.
+    """One search. Suggestions depend only on the seed, the trials so far and their results.
 
-    strategy: Random; Grid, over categorical ranges; Bayesian, the tree-structured Parzen estimator (Bergstra et al.
-    2011); Hyperband (Li et al. 2018), which samples at random, in Optuna's asynchronous form. resources: for
-    Hyperband, the number of objective values after which a trial may be stopped, and the number after which it ends.
+    strategy: Random, Grid (over categorical ranges), Bayesian (the tree-structured Parzen estimator, Bergstra et al.
+    2011) or Hyperband (Li et al. 2018; Optuna's asynchronous form, with random values). resources: for Hyperband, the
+    number of objective values after which a trial may be stopped, and the number after which it ends.
     """
 
     def __init__(
@@ -43,17 +43,17 @@ class Search:
         self._tried: set[tuple[str, ...]] = set()
         pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
         if resources:
-            pruner = optuna.pruners.HyperbandPruner(*resources, reduction_factor=REDUCTION)
+            pruner = optuna.pruners.HyperbandPruner(*resources, reduction_factor=REDUCTION_FACTOR)
         self._study = optuna.create_study(
             study_name=f"search-{seed}", direction="maximize" if maximize else "minimize", pruner=pruner
         )
 
     def suggest(self) -> tuple[int, Values] | None:
-        """Start a new trial. Returns its number and the values to try, or None if a grid has no more."""
+        """Start a new trial. Returns its number and the values to try, or None if the grid has no more."""
         if self._strategy == "Grid":
             choices = [item.values for item in self._ranges if isinstance(item, CategoricalRange)]
             combinations = itertools.product(*choices)
-            untried = next((choice for choice in combinations if choice not in self._tried), None)
+            untried = next((combination for combination in combinations if combination not in self._tried), None)
             if untried is None:
                 return None
             return self.add(dict(zip(self._distributions, untried, strict=True)))
@@ -62,15 +62,15 @@ class Search:
         return self._begin()
 
     def add(self, values: Mapping[str, str]) -> tuple[int, Values]:
-        """Start a new trial with these values. Raises ValueError if one is not in its range."""
+        """Start a trial with these values. Returns its number and values. Raises ValueError if one is out of range."""
         params = self._params(values)
         if params is None:
-            raise ValueError(f"{dict(values)} is not within the ranges")
+            raise ValueError(f"the values {dict(values)} are not all within their ranges")
         self._study.enqueue_trial(params)
         return self._begin()
 
     def learn(self, values: Mapping[str, str], objective: float) -> bool:
-        """Add the result of another search. Returns False if its values are outside these ranges."""
+        """Add the result of another search. Returns False if its values are outside this search's ranges."""
         params = self._params(values)
         if params is None:
             return False
@@ -87,14 +87,14 @@ class Search:
         return step >= self._resources[1] or trial.should_prune()
 
     def finish(self, number: int, objective: float | None) -> None:
-        """Record the end of a trial. objective: its last value, or None if it has none."""
+        """Record the end of a trial. objective: the last value of its objective, or None if there is none."""
         state = optuna.trial.TrialState.FAIL if objective is None else optuna.trial.TrialState.COMPLETE
         self._study.tell(self._trials[number], objective, state)
 
     def _begin(self) -> tuple[int, Values]:
         trial = self._study.ask(self._distributions)
         self._trials.append(trial)
-        values = {item.name: _text(item, trial.params[item.name]) for item in self._ranges}
+        values = {item.name: _from_optuna(item, trial.params[item.name]) for item in self._ranges}
         self._tried.add(tuple(values.values()))
         return len(self._trials) - 1, values
 
@@ -102,7 +102,7 @@ class Search:
         if self._strategy == "Bayesian":
             # trials that are still running count as bad, so that parallel trials differ
             return optuna.samplers.TPESampler(
-                seed=seed, n_startup_trials=STARTUP, multivariate=True, constant_liar=True
+                seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
             )
         return optuna.samplers.RandomSampler(seed=seed)
 
@@ -110,10 +110,10 @@ class Search:
         """Return the values in Optuna's form, or None if one of them is missing or not in its range."""
         params = {}
         for item in self._ranges:
-            value = item.value(values[item.name]) if item.name in values else None
+            value = item.parse(values[item.name]) if item.name in values else None
             if value is None:
                 return None
-            params[item.name] = _inner(item, value)
+            params[item.name] = _to_optuna(item, value)
         return params
 
 
@@ -129,13 +129,13 @@ def _distribution(item: Range) -> BaseDistribution:
     return FloatDistribution(item.low, item.high, log=logarithmic)
 
 
-def _inner(item: Range, value: Any) -> Any:
+def _to_optuna(item: Range, value: Any) -> Any:
     if isinstance(item, NumberRange) and item.scaling == "ReverseLogarithmic":
         return min(max(1 - value, 1 - item.high), 1 - item.low)
     return int(value) if isinstance(item, NumberRange) and item.is_integer else value
 
 
-def _text(item: Range, inner: Any) -> str:
+def _from_optuna(item: Range, optuna_value: Any) -> str:
     if isinstance(item, NumberRange) and item.scaling == "ReverseLogarithmic":
-        return item.text(1 - inner)
-    return item.text(inner)
+        return item.format(1 - optuna_value)
+    return item.format(optuna_value)

@@ -1,8 +1,8 @@
-"""The training jobs of a tuning job: the values and the result of each, and the best one.
+"""The trials of a tuning job: the values and the result of each training job, and the best one.
 
-The record of a trial is stored before its training job is created, and its key is the training job's name. So
-nothing is created twice or forgotten if the simulator is killed. The result of a trial is read from the training job's
-record each time.
+The record of a trial is stored before its training job is created, and its key is the training job's name.
+Therefore nothing is created twice or forgotten if the simulator is killed. The result of a trial is read from the
+training job's record each time.
 """
 
 import datetime
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recore.simulator.compute.failure import was_interrupted
-from recore.simulator.orchestration.tuning.completion import convergence, not_improving
+from recore.simulator.orchestration.tuning.completion import convergence, jobs_without_improvement
 from recore.simulator.state.records import Record, Store, StoredRecord
 
 KIND = "TuningTrial"
@@ -41,7 +41,7 @@ class Trial:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the job was interrupted by the simulator's end; another job then replaces it."""
+        """Whether the job was interrupted by the end of the simulator. Another job then replaces it."""
         return self.job is not None and was_interrupted(self.job)
 
     @property
@@ -85,26 +85,26 @@ class Trial:
 
 
 def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | None = None) -> list[Trial]:
-    """Return a tuning job's trials in the order in which they were planned. records: those of all trials, if known."""
-    known: Sequence[Record] = store.all(KIND) if records is None else records
-    own = [record for record in known if record["TuningId"] == tuning.internal["TuningId"]]
+    """Return a tuning job's trials in the order in which they were planned. records: of all trials, if already read."""
+    all_records: Sequence[Record] = store.all(KIND) if records is None else records
+    own = [record for record in all_records if record["TuningId"] == tuning.internal["TuningId"]]
     return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]
 
 
 def counters(trials: list[Trial]) -> Record:
     """Return the TrainingJobStatusCounters and ObjectiveStatusCounters of a tuning job."""
     created = [trial for trial in trials if trial.job]
-    count = Counter(_counted(trial) for trial in created)
+    statuses = Counter(_status_counter(trial) for trial in created)
     objectives = Counter(trial.objective_status for trial in created)
     names = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
     return {
-        "TrainingJobStatusCounters": {name: count[name] for name in names},
+        "TrainingJobStatusCounters": {name: statuses[name] for name in names},
         "ObjectiveStatusCounters": {name: objectives[name] for name in ("Succeeded", "Pending", "Failed")},
     }
 
 
-def best(trials: list[Trial]) -> Trial | None:
-    """Return the trial with the best objective, the first of equal ones, or None if no trial has one."""
+def best_trial(trials: list[Trial]) -> Trial | None:
+    """Return the trial with the best objective, or None if none has one. Of equal ones, the first to end is best."""
     ended = in_order_of_end(trials)
     if not ended:
         return None
@@ -123,14 +123,16 @@ def completion_details(trials: list[Trial]) -> Record:
     if not ended:
         return {"NumberOfTrainingJobsObjectiveNotImproving": 0}
     objectives, maximize = [trial.objective or 0.0 for trial in ended], ended[0].record["ObjectiveType"] == "Maximize"
-    details: dict[str, Any] = {"NumberOfTrainingJobsObjectiveNotImproving": not_improving(objectives, maximize)[-1]}
+    details: dict[str, Any] = {
+        "NumberOfTrainingJobsObjectiveNotImproving": jobs_without_improvement(objectives, maximize)[-1]
+    }
     if (position := convergence(objectives, maximize)) is not None:
         details["ConvergenceDetectedTime"] = ended[position].end_time
     return details
 
 
-def _counted(trial: Trial) -> str:
-    """Return the status counter to which a training job belongs."""
+def _status_counter(trial: Trial) -> str:
+    """Return the name of the TrainingJobStatusCounter that counts a training job."""
     if not trial.ended:
         return "InProgress"
     if trial.status == "Failed":

@@ -1,4 +1,4 @@
-"""The work of a tuning job: it creates training jobs, monitors them and learns from their results."""
+"""The work of a tuning job: it creates training jobs, monitors them and uses their results to choose the next ones."""
 
 import contextlib
 import math
@@ -25,20 +25,20 @@ ATTEMPTS = 5  # a tuning job fails if this many training jobs have ended and non
 
 
 @dataclass
-class Followed(Trial):
+class TrackedTrial(Trial):
     """A trial of a running tuning job.
 
     index: its definition's index. number: its number in the search. values: the objective's values so far. averages:
-    the running averages of the values, if it has ended. read: how many of the observed metrics have been read.
-    stopped: whether it has been requested to stop.
+    the running averages of the values, if the trial has ended. metrics_read: how many of the observed metrics have been
+    read. stop_requested: whether the training job has been requested to stop.
     """
 
     index: int
     number: int
     values: list[float] = field(default_factory=list)
     averages: list[float] = field(default_factory=list)
-    read: int = 0
-    stopped: bool = False
+    metrics_read: int = 0
+    stop_requested: bool = False
 
 
 class TuningWork(Work):
@@ -50,12 +50,12 @@ class TuningWork(Work):
             return
         self._prepare(record)
         while True:
-            for followed in self._running():
-                self._poll(followed)
+            for trial in self._running():
+                self._poll(trial)
             ending = self._ending()
             if ending is None:
                 self._launch()
-            elif self._all_stopped():
+            elif self._stop_all():
                 self._end(*ending)
                 return
             self.wait(PERIOD)
@@ -71,9 +71,9 @@ class TuningWork(Work):
         self._maximize = self._definitions[0].maximize
         self._max_jobs = number_of_jobs(self._config, self._definitions)
         self._searches = [self._search(index) for index in range(len(self._definitions))]
-        self._first = warm_start(self.store, record, self._searches[0])
+        self._initial_values = warm_start(self.store, record, self._searches[0])
         self._failure: str | None = None
-        self._followed: list[Followed] = []
+        self._trials: list[TrackedTrial] = []
         for trial in trials_of(self.store, record):
             self._replay(trial)
 
@@ -85,56 +85,56 @@ class TuningWork(Work):
         seed = self._record.internal["Seed"] + index
         return Search(self._config["Strategy"], definition.ranges, definition.maximize, seed, resources)
 
-    def _replay(self, trial: Trial) -> None:
+    def _replay(self, stored: Trial) -> None:
         """Continue with a trial that is in the records."""
         names = [definition.name for definition in self._definitions]
-        index = names.index(trial.record["DefinitionName"])
-        number, _ = self._searches[index].add(trial.record["Values"])
-        followed = Followed(trial.record, trial.job, index, number)
-        self._followed.append(followed)
+        index = names.index(stored.record["DefinitionName"])
+        number, _ = self._searches[index].add(stored.record["Values"])
+        trial = TrackedTrial(stored.record, stored.job, index, number)
+        self._trials.append(trial)
         for value in (self.store.get(OBJECTIVES, trial.name) or {"Values": []})["Values"]:
-            followed.values.append(value)
-            self._searches[index].report(number, len(followed.values), value)
+            trial.values.append(value)
+            self._searches[index].report(number, len(trial.values), value)
         if trial.ended:
-            followed.averages = running_averages(followed.values)
+            trial.averages = running_averages(trial.values)
             self._searches[index].finish(number, trial.objective)
 
-    def _running(self) -> list[Followed]:
-        return [followed for followed in self._followed if not followed.ended]
+    def _running(self) -> list[TrackedTrial]:
+        return [trial for trial in self._trials if not trial.ended]
 
-    def _poll(self, followed: Followed) -> None:
-        """Read the progress of a trial. Stop it if it is not worth continuing; record its result if it has ended."""
-        job = self.store.get("TrainingJob", followed.name)
-        observed = self.platform.observed.get(followed.name, [])
-        others = self._others(followed)
-        for metric, value in observed[followed.read :]:
-            followed.read += 1
-            if metric == followed.record["MetricName"]:
-                followed.values.append(value)
-                self._judge(followed, value, others)
-        followed.job = job
-        if followed.ended:
-            followed.averages = running_averages(followed.values)
-            if followed.values:
-                self.store.add(OBJECTIVES, followed.name, {"Values": followed.values})
-            self._searches[followed.index].finish(followed.number, followed.objective)
-            self.platform.observed.pop(followed.name, None)
+    def _poll(self, trial: TrackedTrial) -> None:
+        """Read the progress of a trial. Stop it if it is unpromising, and record its result if it has ended."""
+        job = self.store.get("TrainingJob", trial.name)
+        observed = self.platform.observed.get(trial.name, [])
+        other_averages = self._other_averages(trial)
+        for metric, value in observed[trial.metrics_read :]:
+            trial.metrics_read += 1
+            if metric == trial.record["MetricName"]:
+                trial.values.append(value)
+                self._stop_if_unpromising(trial, value, other_averages)
+        trial.job = job
+        if trial.ended:
+            trial.averages = running_averages(trial.values)
+            if trial.values:
+                self.store.add(OBJECTIVES, trial.name, {"Values": trial.values})
+            self._searches[trial.index].finish(trial.number, trial.objective)
+            self.platform.observed.pop(trial.name, None)
 
-    def _others(self, followed: Followed) -> list[list[float]]:
+    def _other_averages(self, trial: TrackedTrial) -> list[list[float]]:
         """Return the running averages of the trials with which early stopping compares this one."""
-        if followed.stopped or self._config.get("TrainingJobEarlyStoppingType") != "Auto":
+        if trial.stop_requested or self._config.get("TrainingJobEarlyStoppingType") != "Auto":
             return []
-        ended = [other for other in self._followed if other.ended and other.index == followed.index]
-        return [other.averages for other in ended if other.objective is not None]
+        ended_trials = [other for other in self._trials if other.ended and other.index == trial.index]
+        return [other.averages for other in ended_trials if other.objective is not None]
 
-    def _judge(self, followed: Followed, value: float, others: list[list[float]]) -> None:
+    def _stop_if_unpromising(self, trial: TrackedTrial, value: float, other_averages: list[list[float]]) -> None:
         """Stop a trial if its objective is worse than that of others, or if it has used up its Hyperband resources."""
-        if followed.stopped:
+        if trial.stop_requested:
             return
-        step = len(followed.values)
-        worse = self._searches[followed.index].report(followed.number, step, value)
-        if worse or is_worse_than_median(step, value, others, self._maximize):
-            self._stop(followed)
+        step = len(trial.values)
+        should_stop = self._searches[trial.index].report(trial.number, step, value)
+        if should_stop or is_worse_than_median(step, value, other_averages, self._maximize):
+            self._stop(trial)
 
     def _ending(self) -> tuple[str, str | None] | None:
         """Return the tuning job's final status, with the reason if it has failed, or None if it continues."""
@@ -143,78 +143,79 @@ class TuningWork(Work):
             return "Stopped", None
         if self._failure:
             return "Failed", self._failure
-        trials = [trial for trial in self._followed if not trial.interrupted]
+        trials = [trial for trial in self._trials if not trial.interrupted]
         objectives = [trial.objective or 0.0 for trial in in_order_of_end(trials)]
-        ended = [trial for trial in trials if trial.ended]
+        ended_trials = [trial for trial in trials if trial.ended]
         limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds", math.inf)
         timed_out = (now() - self._record["CreationTime"]).total_seconds() > limit
-        finished = len(trials) >= self._max_jobs and len(ended) == len(trials)
-        if not objectives and (len(ended) >= ATTEMPTS or finished or timed_out):
-            self._failure = _reason(ended, self._definitions[0].metric)  # this is final: running jobs are stopped
+        finished = len(trials) >= self._max_jobs and len(ended_trials) == len(trials)
+        if not objectives and (len(ended_trials) >= ATTEMPTS or finished or timed_out):
+            # this is final: running jobs are stopped
+            self._failure = _failure_reason(ended_trials, self._definitions[0].metric)
             return "Failed", self._failure
         criteria = self._config.get("TuningJobCompletionCriteria", {})
         complete = finished or timed_out or is_complete(criteria, objectives, self._maximize)
         return ("Completed", None) if complete else None
 
-    def _all_stopped(self) -> bool:
-        """Stop the jobs that are still running. Returns whether none is left."""
-        running = [followed for followed in self._running() if followed.job]
-        for followed in running:
-            self._stop(followed)
+    def _stop_all(self) -> bool:
+        """Stop the jobs that are still running. Returns whether all have ended."""
+        running = [trial for trial in self._running() if trial.job]
+        for trial in running:
+            self._stop(trial)
         return not running
 
-    def _stop(self, followed: Followed) -> None:
-        if followed.stopped:
+    def _stop(self, trial: TrackedTrial) -> None:
+        if trial.stop_requested:
             return
         try:
-            send(self.platform, "StopTrainingJob", {"TrainingJobName": followed.name})
-        except ClientError as error:  # a job that has just ended by itself is refused too
+            send(self.platform, "StopTrainingJob", {"TrainingJobName": trial.name})
+        except ClientError as error:  # also raised for a job that has just ended
             raise_if_unavailable(error)
-        followed.stopped = True
+        trial.stop_requested = True
 
     def _launch(self) -> None:
-        """Create training jobs, as many as may run at a time: first those of planned trials, then new ones."""
+        """Create as many training jobs as may run at a time: first those of trials already planned, then new ones."""
         running = self._running()
-        for followed in [followed for followed in running if followed.job is None]:
-            self._create(followed)
-        free = self._config["ResourceLimits"]["MaxParallelTrainingJobs"] - len(running)
-        for _ in range(free):
+        for trial in [trial for trial in running if trial.job is None]:
+            self._create(trial)
+        free_slots = self._config["ResourceLimits"]["MaxParallelTrainingJobs"] - len(running)
+        for _ in range(free_slots):
             if self._failure or not self._plan():
                 return
-            self._create(self._followed[-1])
+            self._create(self._trials[-1])
 
     def _plan(self) -> bool:
         """Plan one more trial. Returns False if there are no more to plan."""
-        replaced = {followed.record["Replaces"] for followed in self._followed}
-        for followed in self._followed:
-            if followed.interrupted and followed.name not in replaced:
-                number, values = self._searches[followed.index].add(followed.record["Values"])
-                self._keep(followed.index, number, values, followed.name)
+        replaced = {trial.record["Replaces"] for trial in self._trials}
+        for trial in self._trials:
+            if trial.interrupted and trial.name not in replaced:
+                number, values = self._searches[trial.index].add(trial.record["Values"])
+                self._add_trial(trial.index, number, values, trial.name)
                 return True
-        count = sum(not followed.interrupted for followed in self._followed)
+        count = sum(not trial.interrupted for trial in self._trials)
         if count >= self._max_jobs:
             return False
         index = count % len(self._definitions)
         suggestion = self._suggest(index, count)
         if suggestion is None:
             return False
-        self._keep(index, *suggestion)
+        self._add_trial(index, *suggestion)
         return True
 
     def _suggest(self, index: int, count: int) -> tuple[int, dict[str, str]] | None:
-        """Return the next trial's number and values; the values of a warm start come first."""
-        if count < len(self._first):
+        """Return the next trial's number and values, if there is one. The values of a warm start come first."""
+        if count < len(self._initial_values):
             ranges: tuple[Range, ...] = self._definitions[index].ranges
-            values = {item.name: self._first[count].get(item.name, "") for item in ranges}
-            with contextlib.suppress(ValueError):  # the values are outside this tuning job's ranges
+            values = {item.name: self._initial_values[count].get(item.name, "") for item in ranges}
+            with contextlib.suppress(ValueError):  # the values may be outside this tuning job's ranges
                 return self._searches[index].add(values)
         return self._searches[index].suggest()
 
-    def _keep(self, index: int, number: int, values: dict[str, str], replaces: str | None = None) -> None:
+    def _add_trial(self, index: int, number: int, values: dict[str, str], replaces: str | None = None) -> None:
         """Record a trial before its training job exists."""
         definition, tuning = self._definitions[index], self._record[f"{TUNING}Name"]
         record: dict[str, Any] = {
-            "TrainingJobName": f"{tuning}-{len(self._followed) + 1:03}-{uuid.uuid4().hex[:8]}",
+            "TrainingJobName": f"{tuning}-{len(self._trials) + 1:03}-{uuid.uuid4().hex[:8]}",
             f"{TUNING}Name": tuning,
             f"{TUNING}Arn": self._record[f"{TUNING}Arn"],
             "TuningId": self._record.internal["TuningId"],
@@ -225,26 +226,26 @@ class TuningWork(Work):
             "Replaces": replaces,
         }
         self.store.add(KIND, record["TrainingJobName"], record)
-        self._followed.append(Followed(record, None, index, number))
+        self._trials.append(TrackedTrial(record, None, index, number))
 
-    def _create(self, followed: Followed) -> None:
+    def _create(self, trial: TrackedTrial) -> None:
         """Create a trial's training job. If the service refuses it, the tuning job fails."""
         if self._config["Strategy"] == "Hyperband" or self._config.get("TrainingJobEarlyStoppingType") == "Auto":
-            self.platform.observed.setdefault(followed.name, [])
+            self.platform.observed.setdefault(trial.name, [])
         tags: Record = self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {}
-        request = self._definitions[followed.index].job(followed.name, followed.record["Values"]) | tags
+        request = self._definitions[trial.index].job_request(trial.name, trial.record["Values"]) | tags
         try:
             send(self.platform, "CreateTrainingJob", request)
         except ClientError as error:
             raise_if_unavailable(error)
             if error.response["Error"]["Code"] != "ResourceInUse":  # in use: it was created, but the response was lost
                 self._failure = f"ClientError: {error}"
-        followed.job = self.store.get("TrainingJob", followed.name)
+        trial.job = self.store.get("TrainingJob", trial.name)
 
     def _end(self, status: str, reason: str | None) -> None:
-        """Record how the tuning job ended: as Stopped if it was stopping."""
+        """Record the end of the tuning job. Its status becomes Stopped if it was Stopping."""
 
-        def ended(record: Record) -> Record:
+        def end(record: Record) -> Record:
             stopping, time = record[f"{TUNING}Status"] == "Stopping", now()
             return record | {
                 f"{TUNING}Status": "Stopped" if stopping else status,
@@ -253,14 +254,15 @@ class TuningWork(Work):
                 "LastModifiedTime": time,
             }
 
-        self.store.change(TUNING, self.key, ended)
+        self.store.change(TUNING, self.key, end)
 
 
-def _reason(ended: Sequence[Trial], metric: str) -> str:
+def _failure_reason(ended_trials: Sequence[Trial], metric: str) -> str:
     """Return the FailureReason of a tuning job whose training jobs have no objective."""
-    failed = [trial for trial in ended if trial.status == "Failed" and trial.job]
-    if failed and len(failed) == len(ended):
+    plural = "" if len(ended_trials) == 1 else "s"
+    failed = [trial for trial in ended_trials if trial.status == "Failed" and trial.job]
+    if failed and len(failed) == len(ended_trials):
         first = (failed[0].job or {}).get("FailureReason", "")
-        return f"No training job succeeded after {len(ended)} attempts. {failed[0].name} failed: {first}"
-    advice = "let the script print a line that the Regex of this metric's definition matches"
-    return f"No objective metric '{metric}' was found after {len(ended)} training jobs: {advice}"
+        return f"No training job succeeded after {len(ended_trials)} attempt{plural}. {failed[0].name} failed: {first}"
+    advice = "make the script print a line that the Regex in this metric's definition matches"
+    return f"No objective metric '{metric}' was found after {len(ended_trials)} training job{plural}: {advice}"

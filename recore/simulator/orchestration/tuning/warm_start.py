@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 TUNING = "HyperParameterTuningJob"
 IDENTICAL = "IdenticalDataAndAlgorithm"
-TRANSFERRED = 3  # the number of each parent's best jobs whose values TransferLearning tries first
+TRANSFERRED_JOBS = 3  # the number of each parent's best jobs whose values TransferLearning tries first
 
 
 def check_warm_start(store: Store, record: Record) -> None:
@@ -23,10 +23,10 @@ def check_warm_start(store: Store, record: Record) -> None:
     if len(set(names)) < len(names):
         raise _refused("a parent is listed twice")
     if (strategy := record["HyperParameterTuningJobConfig"]["Strategy"]) not in ("Bayesian", "Random"):
-        raise _refused(f"it is not simulated with the strategy {strategy}; choose Bayesian or Random")
+        raise _refused(f"warm start is not simulated with the strategy {strategy}; choose Bayesian or Random")
     definitions = read_definitions(record)
     if len(definitions) > 1:
-        raise _refused("it is not simulated with several TrainingJobDefinitions")
+        raise _refused("warm start is not simulated with several TrainingJobDefinitions")
     for name in names:
         parent = store.get(TUNING, name)
         if parent is None:
@@ -44,18 +44,18 @@ def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dic
     IdenticalDataAndAlgorithm: the parents' results count like the tuning job's own. TransferLearning: they
     come from other data or another algorithm, so they are not comparable, but their best values are tried first.
     """
-    first: list[dict[str, str]] = []
+    initial_values: list[dict[str, str]] = []
     for parent in _parents(store, record):
         trials = in_order_of_end(trials_of(store, parent))
         if record["WarmStartConfig"]["WarmStartType"] == IDENTICAL:
             for trial in trials:
                 search.learn(_settings(trial), trial.objective or 0.0)
         else:
-            ordered = sorted(trials, key=lambda trial: trial.objective or 0.0)
+            best_first = sorted(trials, key=lambda trial: trial.objective or 0.0)
             if trials and trials[0].record["ObjectiveType"] == "Maximize":
-                ordered.reverse()
-            first += [_settings(trial) for trial in ordered[:TRANSFERRED]]
-    return first
+                best_first.reverse()
+            initial_values += [_settings(trial) for trial in best_first[:TRANSFERRED_JOBS]]
+    return initial_values
 
 
 def comparable_trials(store: Store, record: StoredRecord) -> list[Trial]:
@@ -67,8 +67,8 @@ def comparable_trials(store: Store, record: StoredRecord) -> list[Trial]:
 
 def _parents(store: Store, record: Record) -> list[StoredRecord]:
     """Return the parents that have not been deleted."""
-    named = record.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
-    records = [store.get(TUNING, parent[f"{TUNING}Name"]) for parent in named]
+    parents = record.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
+    records = [store.get(TUNING, parent[f"{TUNING}Name"]) for parent in parents]
     return [parent for parent in records if parent]
 
 
@@ -81,7 +81,7 @@ def _settings(trial: Trial) -> dict[str, str]:
 def _difference(definition: Definition, parents: list[Definition], identical: bool) -> str | None:
     """Return the reason why a tuning job cannot start from a parent, or None if it can."""
     if len(parents) > 1:
-        return "has several TrainingJobDefinitions"
+        return "has several TrainingJobDefinitions, and warm start is not simulated with these"
     [parent] = parents
     if (parent.metric, parent.maximize) != (definition.metric, definition.maximize):
         return "has a different objective; a warm start needs the same MetricName and Type"

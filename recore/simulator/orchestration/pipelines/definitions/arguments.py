@@ -1,4 +1,4 @@
-"""The arguments of a step: a request of the API with expressions in it, checked against the request's shape."""
+"""The arguments of a step: an API request that can contain expressions, checked against the request's shape."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
 def check_sizes(shape: Shape, document: Any, path: str) -> None:
     """Raise DefinitionError if a list or a map has more or fewer items than its shape allows.
 
-    Nothing else is checked here. Later checks may then search these items one by one.
+    Nothing else is checked here. Later checks can then search the items one by one without taking too long.
     """
     if is_expression(document):
         return
@@ -50,10 +50,10 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
         with located(path):
             expression = parse(document, scope)
         if not _accepts(shape.type_name, expression.type):
-            message = f"a value of type {shape.type_name} is needed, not a {expression.type}"
+            message = f"a value of type {shape.type_name} is needed, not {expression.type}"
             raise DefinitionError(f"{path}: {message}")
         if expression.shape and not _fits(shape, expression.shape):
-            raise DefinitionError(f"{path}: a {shape.name} is needed, not a {expression.shape.name}")
+            raise DefinitionError(f"{path}: a value of type {shape.name} is needed, not {expression.shape.name}")
     elif shape.type_name == "structure" and isinstance(document, dict):
         if unknown := sorted(document.keys() - shape.members.keys()):
             raise DefinitionError(f"{path}: unknown parameter '{unknown[0][:80]}'")
@@ -78,7 +78,7 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
 def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, path: str = "Arguments") -> Any:
     """Return arguments with their expressions evaluated, in the types that the request needs. Raises StepFailure."""
     if is_expression(document):
-        return _converted(shape.type_name, parse(document, scope).evaluate(context), path)
+        return _convert(shape.type_name, parse(document, scope).evaluate(context), path)
     if shape.type_name == "structure":
         members = {name: (shape.members[name], item) for name, item in document.items() if item is not None}
         return {name: resolve(inner, item, scope, context, f"{path}.{name}") for name, (inner, item) in members.items()}
@@ -111,9 +111,9 @@ def _fits(required: Shape, actual: Shape) -> bool:
     if required.name == actual.name:
         return True
     if required.type_name == actual.type_name == "structure":
-        known = actual.members.keys() & required.members.keys()
-        return known >= {*required.required_members} and all(
-            _fits(required.members[name], actual.members[name]) for name in known
+        shared = actual.members.keys() & required.members.keys()
+        return shared >= {*required.required_members} and all(
+            _fits(required.members[name], actual.members[name]) for name in shared
         )
     if required.type_name == actual.type_name == "list":
         return _fits(required.member, actual.member)
@@ -122,7 +122,7 @@ def _fits(required: Shape, actual: Shape) -> bool:
     return _accepts(required.type_name, PROPERTY_TYPES.get(actual.type_name, actual.type_name))
 
 
-def _converted(required: str, value: Any, path: str) -> Any:
+def _convert(required: str, value: Any, path: str) -> Any:
     """Convert a value to the required type: in HyperParameters, for example, an integer becomes a string."""
     if required == "string" and not isinstance(value, dict | list):
         return as_text(value) if isinstance(value, str | bool | int | float) else value.isoformat()

@@ -5,17 +5,17 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.document import read_members
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
-# ISO 8601 in either case; SageMaker's guide leaves out the P in 30d and T16m
+# ISO 8601, in upper or lower case; the P is optional, because SageMaker's guide writes 30d and T16m
 DURATION = re.compile(
     r"P?(?:([0-9]{1,5})Y)?(?:([0-9]{1,5})M)?(?:([0-9]{1,5})W)?(?:([0-9]{1,5})D)?"
     r"(?:T(?:([0-9]{1,7})H)?(?:([0-9]{1,7})M)?(?:([0-9]{1,7})S)?)?",
     re.IGNORECASE,
 )
 DAYS = (365, 30, 7, 1)  # in a year, a month, a week and a day
-LONGEST = 365_000  # days
+MAX_DAYS = 365_000  # days
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class CacheConfig:
 
 def read_cache_config(document: Any) -> CacheConfig:
     """Read the CacheConfig of a step. Raises DefinitionError."""
-    config = members(document, "CacheConfig", {"Enabled": bool}, {"ExpireAfter": str})
+    config = read_members(document, "CacheConfig", {"Enabled": bool}, {"ExpireAfter": str})
     expires = read_duration(config["ExpireAfter"]) if "ExpireAfter" in config else None
     return CacheConfig(config["Enabled"], expires)
 
 
 def read_duration(text: str) -> datetime.timedelta:
-    """Read an ISO 8601 duration; a year has 365 days, a month 30. Raises DefinitionError."""
+    """Read an ISO 8601 duration. A year has 365 days, and a month has 30. Raises DefinitionError."""
     match = DURATION.fullmatch(text)
     parts = match.groups() if match else ()
     numbers = [int(part or 0) for part in parts]
@@ -42,6 +42,6 @@ def read_duration(text: str) -> datetime.timedelta:
         raise DefinitionError(f"CacheConfig: ExpireAfter '{text[:80]}' is not an ISO 8601 duration such as P30D")
     days = sum(number * length for number, length in zip(numbers, DAYS, strict=False))
     hours, minutes, seconds = numbers[4:]
-    if days > LONGEST:
+    if days > MAX_DAYS:
         raise DefinitionError(f"CacheConfig: ExpireAfter '{text[:80]}' is longer than a thousand years")
     return datetime.timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)

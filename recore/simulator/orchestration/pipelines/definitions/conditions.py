@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from recore.simulator.orchestration.pipelines.definitions.context import StepContext
-from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.document import read_members
 from recore.simulator.orchestration.pipelines.definitions.expressions import SCALARS, Expression, Scope, parse, steps_of
 from recore.simulator.orchestration.pipelines.definitions.parameters import as_text
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
@@ -17,10 +17,10 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "LessThan": operator.lt,
     "LessThanOrEqualTo": operator.le,
 }
-VALUE = (dict, str, int, float, bool)
-MEMBERS: dict[str, dict[str, Any]] = {name: {"LeftValue": VALUE, "RightValue": VALUE} for name in COMPARISONS}
+OPERAND = (dict, str, int, float, bool)
+MEMBERS: dict[str, dict[str, Any]] = {name: {"LeftValue": OPERAND, "RightValue": OPERAND} for name in COMPARISONS}
 MEMBERS |= {
-    "In": {"QueryValue": VALUE, "Values": list},
+    "In": {"QueryValue": OPERAND, "Values": list},
     "Not": {"Condition": dict},
     "Or": {"Conditions": list},
 }
@@ -46,7 +46,7 @@ def parse_condition(document: Any, scope: Scope) -> Expression:
     def evaluate(context: StepContext) -> bool:
         first, *others = [operand.evaluate(context) for operand in operands]
         compare = COMPARISONS.get(kind, operator.eq)
-        return any(_compared(kind, compare, first, other) for other in others)
+        return any(_holds(kind, compare, first, other) for other in others)
 
     return Expression("boolean", evaluate, steps_of(operands))
 
@@ -64,8 +64,8 @@ def _check_types(kind: str, types: list[str]) -> None:
         raise DefinitionError(f"{kind}: booleans have no order")
 
 
-def _compared(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
-    types = {_class(left), _class(right)}
+def _holds(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
+    types = {_type_name(left), _type_name(right)}
     if len(types) > 1 or (kind not in ("Equals", "In") and types == {"boolean"}):
         shown = f"{as_text(left)[:80]!r} and {as_text(right)[:80]!r}"
         raise StepFailure(f"ClientError: {kind}: {shown} cannot be compared because of their types")
@@ -76,7 +76,7 @@ def _read(document: Any) -> tuple[str, dict[str, Any]]:
     kind = document.get("Type") if isinstance(document, dict) else None
     if not isinstance(kind, str) or kind not in MEMBERS:
         raise DefinitionError(f"the condition type {str(kind)[:80]} is not one of {', '.join(MEMBERS)}")
-    return kind, members(document, kind, MEMBERS[kind] | {"Type": str}, {})
+    return kind, read_members(document, kind, MEMBERS[kind] | {"Type": str}, {})
 
 
 def _operands(parts: dict[str, Any]) -> list[Any]:
@@ -85,7 +85,7 @@ def _operands(parts: dict[str, Any]) -> list[Any]:
     return [parts["QueryValue"], *parts["Values"]]
 
 
-def _class(value: Any) -> str:
+def _type_name(value: Any) -> str:
     if isinstance(value, bool):
         return "boolean"
     return "string" if isinstance(value, str) else "number"

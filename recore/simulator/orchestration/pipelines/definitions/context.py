@@ -12,7 +12,7 @@ from recore.simulator.orchestration.pipelines.definitions.document import refuse
 from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
 from recore.simulator.state.records import Record, StoredRecord
 
-LARGEST_FILE = 16 << 20  # bytes of a property file
+MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 
 
 class StepContext:
@@ -34,17 +34,17 @@ class StepContext:
         self.experiment: Mapping[str, str] = execution.get("PipelineExperimentConfig", {})
         self._execution, self._s3, self._records = execution, s3, records
         self._attempt: Record = records[step].internal if step else {}
-        self._check, self._last = check, ("", None)
+        self._check, self._last_document = check, ("", None)
 
     def variable(self, name: str) -> str:
-        arn, started = self._execution["PipelineExecutionArn"], self._execution["CreationTime"]
+        arn, start_time = self._execution["PipelineExecutionArn"], self._execution["CreationTime"]
         values = {
             "PipelineName": self._execution["PipelineArn"].rpartition("/")[2],
             "PipelineArn": self._execution["PipelineArn"],
             "PipelineExecutionId": arn.rpartition("/")[2],
             "PipelineExecutionArn": arn,
-            "StartDateTime": _time(started),
-            "CurrentDateTime": _time(self._attempt.get("AttemptTime", started)),
+            "StartDateTime": _time(start_time),
+            "CurrentDateTime": _time(self._attempt.get("AttemptTime", start_time)),
             "TrainingJobName": self._attempt.get("Job"),
             "ProcessingJobName": self._attempt.get("Job"),
         }
@@ -57,17 +57,17 @@ class StepContext:
     def read_json(self, uri: str) -> Any:
         """Return a JSON document on S3. Raises StepFailure if it does not exist, or is too large or invalid."""
         self._check()
-        if uri != self._last[0]:  # the conditions of a step often read the same file repeatedly
-            self._last = uri, self._read(uri)
-        return self._last[1]
+        if uri != self._last_document[0]:  # the conditions of a step often read the same file repeatedly
+            self._last_document = uri, self._read(uri)
+        return self._last_document[1]
 
     def _read(self, uri: str) -> Any:
         bucket, key = transfers.parse(uri)
         try:
-            answer = self._s3.get_object(Bucket=bucket, Key=key)
-            if answer["ContentLength"] > LARGEST_FILE:
-                raise StepFailure(f"ClientError: {uri} has more than {LARGEST_FILE} bytes")
-            return json.loads(answer["Body"].read().decode(), parse_constant=refuse_constant)
+            response = self._s3.get_object(Bucket=bucket, Key=key)
+            if response["ContentLength"] > MAX_FILE_SIZE:
+                raise StepFailure(f"ClientError: {uri} has more than {MAX_FILE_SIZE} bytes")
+            return json.loads(response["Body"].read().decode(), parse_constant=refuse_constant)
         except (ClientError, BotoCoreError) as error:
             raise StepFailure(f"ClientError: {uri} cannot be read: {error}") from None
         except (ValueError, RecursionError) as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recore.simulator.orchestration.pipelines.definitions.arguments import check_sizes
-from recore.simulator.orchestration.pipelines.definitions.document import Types, members, read_json
+from recore.simulator.orchestration.pipelines.definitions.document import Types, read_json, read_members
 from recore.simulator.orchestration.pipelines.definitions.expressions import JSON_GET, SCALARS, Scope, parse
 from recore.simulator.orchestration.pipelines.definitions.parameters import Parameter, read_parameters
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, located
@@ -19,15 +19,15 @@ from recore.simulator.orchestration.pipelines.definitions.step_types import (
 )
 
 VERSION = "2020-12-01"
-MOST_STEPS = 5000
-EXPERIMENT = ("ExperimentName", "TrialName")
+MAX_STEPS = 5000
+EXPERIMENT_MEMBERS = ("ExperimentName", "TrialName")
 
 Branch = tuple[str, bool]
 
 
 @dataclass(frozen=True)
 class PipelineDefinition:
-    """A definition that can run. steps: by name, each after those that it needs.
+    """A definition that can run. steps: by name, each after the steps that it needs.
 
     experiment: expressions for the names in PipelineExperimentConfig.
     """
@@ -37,7 +37,7 @@ class PipelineDefinition:
     experiment: dict[str, Any]
 
     def scope(self, step: PipelineStep | None = None) -> Scope:
-        """Return what expressions may refer to in a step, or in PipelineExperimentConfig if no step is given."""
+        """Return the scope of the expressions in a step, or in PipelineExperimentConfig if no step is given."""
         if step is None:
             return Scope(self.parameters, self.steps)
         return Scope(self.parameters, self.steps, self.experiment, step.type.name)
@@ -47,7 +47,7 @@ def read_definition(text: str) -> PipelineDefinition:
     """Return a definition that can run. Raises DefinitionError, which names the step and the reason."""
     required = {"Version": str, "Steps": list}
     optional: Types = {"Metadata": dict, "Parameters": list, "PipelineExperimentConfig": dict, "MlflowConfig": dict}
-    checked = members(read_json(text), "The definition", required, optional)
+    checked = read_members(read_json(text), "The definition", required, optional)
     if "MlflowConfig" in checked:
         raise DefinitionError("The definition: MlflowConfig is not simulated")
     if checked["Version"] != VERSION:
@@ -60,23 +60,26 @@ def read_definition(text: str) -> PipelineDefinition:
         if step.name in steps:
             raise DefinitionError(f"Step {step.name}: two steps have this name")
         steps[step.name] = step
-        if len(steps) > MOST_STEPS:
-            raise DefinitionError(f"A pipeline can have at most {MOST_STEPS} steps")
+        if len(steps) > MAX_STEPS:
+            raise DefinitionError(f"A pipeline can have at most {MAX_STEPS} steps")
     definition = PipelineDefinition(parameters, steps, checked.get("PipelineExperimentConfig", {}))
     _check_steps(definition)
     _check_experiment(definition)
-    return PipelineDefinition(parameters, _ordered(steps), definition.experiment)
+    return PipelineDefinition(parameters, _sorted_steps(steps), definition.experiment)
 
 
 def _read_steps(documents: Sequence[tuple[Branch | None, Any]]) -> Iterator[PipelineStep]:
-    """Yield the steps of documents, each followed by the steps inside it."""
+    """Read documents and yield their steps, each followed by the steps inside it."""
     for branch, document in documents:
         step = read_step(document, branch)
         yield step
         if isinstance(step.type, ConditionStepType):
             with located(f"Step {step.name}"):
-                inner = [((step.name, outcome), other) for outcome, other in step.type.branches(step.arguments)]
-            yield from _read_steps(inner)
+                inner_documents = [
+                    ((step.name, outcome), inner_document)
+                    for outcome, inner_document in step.type.branches(step.arguments)
+                ]
+            yield from _read_steps(inner_documents)
 
 
 def _check_steps(definition: PipelineDefinition) -> None:
@@ -100,15 +103,17 @@ def _check_step(step: PipelineStep, definition: PipelineDefinition) -> None:
 
 
 def _check_experiment(definition: PipelineDefinition) -> None:
-    checked = members(definition.experiment, "PipelineExperimentConfig", {}, dict.fromkeys(EXPERIMENT, (dict, str)))
+    checked = read_members(
+        definition.experiment, "PipelineExperimentConfig", {}, dict.fromkeys(EXPERIMENT_MEMBERS, (dict, str))
+    )
     for name, value in checked.items():
         with located(f"PipelineExperimentConfig.{name}"):
             expression = parse(value, definition.scope())
             if expression.type not in SCALARS or expression.steps or JSON_GET in json.dumps(value):
-                raise DefinitionError("the text must not depend on a step or a file")
+                raise DefinitionError("the value must not depend on a step or a file")
 
 
-def _ordered(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
+def _sorted_steps(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
     """Return the steps in an order in which they can run. Raises DefinitionError if no such order exists."""
     try:
         order = list(graphlib.TopologicalSorter({step.name: step.needs for step in steps.values()}).static_order())
@@ -122,11 +127,13 @@ def _ordered(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
 
 def _check_branches(steps: dict[str, PipelineStep]) -> None:
     """Raise DefinitionError if a step needs steps of both branches of one condition."""
-    needed: dict[str, frozenset[tuple[str, bool]]] = {}
+    outcomes_by_step: dict[str, frozenset[tuple[str, bool]]] = {}
     for step in steps.values():
-        outcomes = frozenset().union(*(needed[name] for name in step.needs), [step.branch] if step.branch else [])
+        outcomes = frozenset().union(
+            *(outcomes_by_step[name] for name in step.needs), [step.branch] if step.branch else []
+        )
         for condition, outcome in outcomes:
             if outcome and (condition, False) in outcomes:
                 message = f"it can never run, because it needs steps of both branches of {condition}"
                 raise DefinitionError(f"Step {step.name}: {message}")
-        needed[step.name] = outcomes
+        outcomes_by_step[step.name] = outcomes

@@ -1,4 +1,4 @@
-"""The JSON of a definition: parsed within limits, with the members of its objects checked."""
+"""The JSON of a definition: parsed within size limits, with the members of its objects checked."""
 
 import json
 import math
@@ -8,22 +8,29 @@ from typing import Any
 
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
-LARGEST = 4 << 20  # bytes
-DEEPEST = 64  # levels of objects and arrays
+MAX_BYTES = 4 << 20  # bytes
+MAX_LEVELS = 64  # levels of objects and arrays
 MOST_VALUES = 300_000
 Types = Mapping[str, type | tuple[type, ...]]
-WORDS = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+TYPE_NAMES = {
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def read_json(text: str) -> dict[str, Any]:
     """Parse the text of a definition. Raises DefinitionError if it is not a JSON object within the limits."""
-    if len(text.encode("utf-8", "replace")) > LARGEST:
-        raise DefinitionError(f"A definition can have at most {LARGEST} bytes")
+    if len(text.encode("utf-8", "replace")) > MAX_BYTES:
+        raise DefinitionError(f"A definition can have at most {MAX_BYTES} bytes")
     try:
-        document = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=_without_repetition)
+        document = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=_unique_members)
         json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
     except RecursionError:
-        raise DefinitionError(f"A definition can have at most {DEEPEST} levels") from None
+        raise DefinitionError(f"A definition can have at most {MAX_LEVELS} levels") from None
     except ValueError as error:
         raise DefinitionError(f"The definition is not valid JSON: {str(error)[:200]}") from None
     if not isinstance(document, dict):
@@ -32,8 +39,8 @@ def read_json(text: str) -> dict[str, Any]:
     return document
 
 
-def members(value: Any, place: str, required: Types, optional: Types) -> dict[str, Any]:
-    """Return the members of an object without optional ones that are null.
+def read_members(value: Any, place: str, required: Types, optional: Types) -> dict[str, Any]:
+    """Return the members of an object, without optional members that are null.
 
     Raises DefinitionError if the value is not an object, or if a member is missing, unknown or of another type.
     """
@@ -48,11 +55,13 @@ def members(value: Any, place: str, required: Types, optional: Types) -> dict[st
         types = required.get(name) or optional[name]
         allowed = types if isinstance(types, tuple) else (types,)
         if not isinstance(item, allowed) or (isinstance(item, bool) and bool not in allowed):
-            raise DefinitionError(f"{place}: {name} must be {' or '.join(dict.fromkeys(WORDS[t] for t in allowed))}")
+            raise DefinitionError(
+                f"{place}: {name} must be {' or '.join(dict.fromkeys(TYPE_NAMES[t] for t in allowed))}"
+            )
     return present
 
 
-def inside(value: Any) -> Iterator[Any]:
+def children(value: Any) -> Iterator[Any]:
     """Yield the values directly inside an object or an array."""
     if isinstance(value, dict):
         yield from value.values()
@@ -63,10 +72,10 @@ def inside(value: Any) -> Iterator[Any]:
 def _check_size(document: Any) -> None:
     level, count, depth = [document], 1, 1
     while level:
-        level = [item for value in level for item in inside(value)]
+        level = [item for value in level for item in children(value)]
         count, depth = count + len(level), depth + 1
-        if depth > DEEPEST:
-            raise DefinitionError(f"A definition can have at most {DEEPEST} levels")
+        if depth > MAX_LEVELS:
+            raise DefinitionError(f"A definition can have at most {MAX_LEVELS} levels")
         if count > MOST_VALUES:
             raise DefinitionError(f"A definition can have at most {MOST_VALUES} values")
         if any(isinstance(value, float) and not math.isfinite(value) for value in level):
@@ -77,7 +86,7 @@ def refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not valid JSON")
 
 
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
         [(repeated, _)] = Counter(name for name, _ in pairs).most_common(1)

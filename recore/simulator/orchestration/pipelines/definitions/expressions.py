@@ -1,7 +1,7 @@
 """The expressions that a definition can have instead of values: Get, Std:Join and Std:JsonGet.
 
-When a pipeline is created, `parse` checks what an expression refers to, and determines the type of its value;
-the Expression that it returns evaluates it in an execution.
+When a pipeline is created, `parse` checks what an expression refers to and determines the type of its value. It returns
+an Expression, which computes the value during an execution.
 """
 
 import datetime
@@ -14,7 +14,7 @@ from botocore.model import Shape
 
 from recore.simulator.compute.batch.json_path import JsonPath, NoSelection, SelectionTooLarge
 from recore.simulator.orchestration.pipelines.definitions.context import StepContext
-from recore.simulator.orchestration.pipelines.definitions.document import inside, members
+from recore.simulator.orchestration.pipelines.definitions.document import children, read_members
 from recore.simulator.orchestration.pipelines.definitions.parameters import Parameter, as_text
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure, located
 from recore.simulator.orchestration.pipelines.definitions.property_path import PROPERTY_TYPES, PropertyPath
@@ -38,10 +38,10 @@ VARIABLES = (
 JOB_NAMES = {"TrainingJobName": "Training", "ProcessingJobName": "Processing"}
 TYPES = {str: "string", int: "integer", float: "float", bool: "boolean"}
 SCALARS = tuple(TYPES.values())
-STEP = re.compile(r"Steps\.([A-Za-z0-9_-]+)\.")
-LONGEST = 1 << 20  # characters of the result of a Std:Join
-LONGEST_PATH = 256  # characters
-MOST_SELECTED = 1000  # values that each step of a Std:JsonGet's path may select
+STEP_REFERENCE = re.compile(r"Steps\.([A-Za-z0-9_-]+)\.")
+MAX_JOIN_LENGTH = 1 << 20  # characters of the result of a Std:Join
+MAX_PATH_LENGTH = 256  # characters
+MAX_SELECTED = 1000  # values that each step of a Std:JsonGet's path may select
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def is_expression(value: Any) -> bool:
 
 
 def has_expression(value: Any) -> bool:
-    return is_expression(value) or any(map(has_expression, inside(value)))
+    return is_expression(value) or any(map(has_expression, children(value)))
 
 
 def parse(value: Any, scope: Scope) -> Expression:
@@ -89,7 +89,7 @@ def parse(value: Any, scope: Scope) -> Expression:
     if isinstance(value, str | bool | int | float):
         return Expression(TYPES[type(value)], lambda _: value)
     if not is_expression(value):
-        raise DefinitionError(f"a value or one of {GET}, {JOIN} and {JSON_GET} is needed here")
+        raise DefinitionError(f"a scalar value or one of {GET}, {JOIN} and {JSON_GET} is needed here")
     [(function, argument)] = value.items()
     if function == GET and isinstance(argument, str):
         return _parse_get(argument, scope)
@@ -105,7 +105,7 @@ def references(value: Any, scope: Scope) -> Iterator[str]:
     if is_expression(value):
         yield from parse(value, scope).steps
         return
-    for item in inside(value):
+    for item in children(value):
         yield from references(item, scope)
 
 
@@ -150,7 +150,7 @@ def _step_property(step: "PipelineStep", path: PropertyPath) -> Expression:
 
 
 def _parse_join(argument: Any, scope: Scope) -> Expression:
-    checked = members(argument, JOIN, {"On": str, "Values": list}, {})
+    checked = read_members(argument, JOIN, {"On": str, "Values": list}, {})
     values = [parse(value, scope) for value in checked["Values"]]
     for value in values:
         if value.type not in (*SCALARS, "any"):
@@ -161,22 +161,22 @@ def _parse_join(argument: Any, scope: Scope) -> Expression:
         for value in values:
             texts.append(as_text(value.evaluate(context)))
             length += len(texts[-1]) + len(checked["On"])
-            if length > LONGEST:
-                raise StepFailure(f"ClientError: {JOIN}: the string has more than {LONGEST} characters")
+            if length > MAX_JOIN_LENGTH:
+                raise StepFailure(f"ClientError: {JOIN}: the string has more than {MAX_JOIN_LENGTH} characters")
         return str(checked["On"]).join(texts)
 
     return Expression("string", evaluate, steps_of(values))
 
 
 def _parse_json_get(argument: Any, scope: Scope) -> Expression:
-    checked = members(argument, JSON_GET, {"Path": str}, {"PropertyFile": (dict, str), "S3Uri": (dict, str)})
+    checked = read_members(argument, JSON_GET, {"Path": str}, {"PropertyFile": (dict, str), "S3Uri": (dict, str)})
     if ("PropertyFile" in checked) == ("S3Uri" in checked):
         raise DefinitionError(f"{JSON_GET} must have either a PropertyFile or an S3Uri")
     path = _json_path(checked["Path"])
     if "S3Uri" in checked:
         uri = parse(checked["S3Uri"], scope)
         if uri.type not in ("string", "any"):
-            raise DefinitionError(f"{JSON_GET}: S3Uri is a {uri.type}, not a string")
+            raise DefinitionError(f"{JSON_GET}: S3Uri must be of type string, not {uri.type}")
     else:
         uri = _property_file(checked["PropertyFile"], scope)
 
@@ -184,7 +184,7 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
         address = str(uri.evaluate(context))
         document = context.read_json(address)
         try:
-            value = path.select(document, MOST_SELECTED)
+            value = path.select(document, MAX_SELECTED)
         except (NoSelection, SelectionTooLarge) as problem:
             raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {address}: {problem}") from None
         if not isinstance(value, str | bool | int | float):
@@ -196,7 +196,7 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
 
 def _property_file(reference: Any, scope: Scope) -> Expression:
     """Return the URI of a property file of a processing step."""
-    text = members(reference, f"{JSON_GET}: PropertyFile", {GET: str}, {})[GET]
+    text = read_members(reference, f"{JSON_GET}: PropertyFile", {GET: str}, {})[GET]
     step = _find_step(text, scope)
     kind, _, name = text.removeprefix(f"Steps.{step.name}.").partition(".")
     if kind != "PropertyFiles" or name not in step.files:
@@ -211,17 +211,19 @@ def _property_file(reference: Any, scope: Scope) -> Expression:
 
 
 def _find_step(text: str, scope: Scope) -> "PipelineStep":
-    match = STEP.match(text)
+    match = STEP_REFERENCE.match(text)
     if match is None:
-        raise DefinitionError(f"'{text[:200]}' is not a valid reference: use Parameters., Execution. or Steps.NAME.")
+        raise DefinitionError(
+            f"'{text[:200]}' is not a valid reference: begin it with Parameters., Execution. or Steps.NAME."
+        )
     if match[1] not in scope.steps:
         raise DefinitionError(f"'{text[:200]}': there is no step '{match[1][:80]}'")
     return scope.steps[match[1]]
 
 
 def _json_path(text: str) -> JsonPath:
-    if len(text) > LONGEST_PATH:
-        raise DefinitionError(f"{JSON_GET}: a Path can have at most {LONGEST_PATH} characters")
+    if len(text) > MAX_PATH_LENGTH:
+        raise DefinitionError(f"{JSON_GET}: a Path can have at most {MAX_PATH_LENGTH} characters")
     start = "" if text.startswith("$") else "$" if text.startswith("[") else "$."
     try:
         return JsonPath(start + text)

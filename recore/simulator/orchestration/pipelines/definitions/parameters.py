@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.document import read_members
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
 TYPES = ("String", "Integer", "Float", "Boolean")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
-LONGEST = 1024  # characters of a value
-MOST = 200
+MAX_LENGTH = 1024  # characters of a value
+MAX_PARAMETERS = 200
 ANY_VALUE = (str, int, float, bool)
 Value = str | int | float | bool
 
@@ -28,20 +28,20 @@ class Parameter:
 
     def read(self, text: str) -> Value:
         """Convert text from a request to a value. Raises DefinitionError if the parameter cannot have this value."""
-        return self._checked(self._convert(text), f"'{text[:80]}'")
+        return self._validate(self._convert(text), f"'{text[:80]}'")
 
     def check(self, value: Any) -> Value:
         """Return a value from the definition, converted to the parameter's type. Raises DefinitionError."""
-        return self._checked(value, json.dumps(value)[:80])
+        return self._validate(value, json.dumps(value)[:80])
 
-    def _checked(self, value: Any, shown: str) -> Value:
-        of_type = {
-            "String": isinstance(value, str) and len(value) <= LONGEST,
+    def _validate(self, value: Any, shown: str) -> Value:
+        matches = {
+            "String": isinstance(value, str) and len(value) <= MAX_LENGTH,
             "Integer": isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63,
             "Float": isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e308,
             "Boolean": isinstance(value, bool),
         }
-        if not of_type[self.type]:
+        if not matches[self.type]:
             raise DefinitionError(f"Parameter {self.name}: {shown} is not of type {self.type}")
         checked: Value = float(value) if self.type == "Float" else value
         if self.choices and checked not in self.choices:
@@ -64,23 +64,27 @@ class Parameter:
 
 def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
     """Return the parameters that a definition declares, by name. Raises DefinitionError."""
-    if len(documents) > MOST:
-        raise DefinitionError(f"A pipeline can have at most {MOST} parameters")
+    if len(documents) > MAX_PARAMETERS:
+        raise DefinitionError(f"A pipeline can have at most {MAX_PARAMETERS} parameters")
     parameters: dict[str, Parameter] = {}
     for number, document in enumerate(documents, 1):
         place = f"Parameter {number}"
-        checked = members(document, place, {"Name": str, "Type": str}, {"DefaultValue": ANY_VALUE, "EnumValues": list})
+        checked = read_members(
+            document, place, {"Name": str, "Type": str}, {"DefaultValue": ANY_VALUE, "EnumValues": list}
+        )
         name, kind = checked["Name"], checked["Type"]
         if not NAME.fullmatch(name):
-            raise DefinitionError(f"{place}: the name '{name[:80]}' is not 1 to 256 letters, digits, - and _")
+            raise DefinitionError(
+                f"{place}: the name '{name[:80]}' is not 1 to 256 letters, digits, hyphens or underscores"
+            )
         if name in parameters:
             raise DefinitionError(f"Parameter {name}: the name is used twice")
         if kind not in TYPES:
             raise DefinitionError(f"Parameter {name}: the type {kind[:80]} is not one of {', '.join(TYPES)}")
-        free = Parameter(name, kind, None, ())
-        choices = tuple(map(free.check, checked.get("EnumValues", [])))
-        limited = Parameter(name, kind, None, choices)
-        default = limited.check(checked["DefaultValue"]) if "DefaultValue" in checked else None
+        unrestricted = Parameter(name, kind, None, ())
+        choices = tuple(map(unrestricted.check, checked.get("EnumValues", [])))
+        restricted = Parameter(name, kind, None, choices)
+        default = restricted.check(checked["DefaultValue"]) if "DefaultValue" in checked else None
         parameters[name] = Parameter(name, kind, default, choices)
     return parameters
 
@@ -93,7 +97,7 @@ def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[
     texts: dict[str, str] = {}
     for item in requested:
         if item["Name"] not in parameters:
-            raise DefinitionError(f"Parameter {item['Name']} is not a parameter of the pipeline")
+            raise DefinitionError(f"The pipeline has no parameter {item['Name']}")
         if item["Name"] in texts:
             raise DefinitionError(f"Parameter {item['Name']} is passed twice")
         texts[item["Name"]] = item["Value"]

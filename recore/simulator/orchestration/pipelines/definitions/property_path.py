@@ -11,7 +11,7 @@ from botocore.model import Shape
 
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
-LONGEST = 1024  # characters
+MAX_LENGTH = 1024  # characters
 # no text matches in two ways, so the time to match is linear in the length
 TOKEN = re.compile(r"""(?:^|\.)([A-Za-z0-9_-]+)|\[([0-9]{1,6})\]|\['([^'\]]*)'\]|\["([^"\]]*)"\]""")
 Token = str | int
@@ -23,9 +23,9 @@ class PropertyPath:
     """A path. tokens: names, keys and numbers, in order. The first token is a property of the step itself."""
 
     def __init__(self, text: str):
-        """Parse a path. Raises DefinitionError if the text is not one."""
+        """Parse a path. Raises DefinitionError if the text is not a valid path."""
         self.text, position, tokens = text, 0, list[Token]()
-        while len(text) <= LONGEST and position < len(text) and (match := TOKEN.match(text, position)):
+        while len(text) <= MAX_LENGTH and position < len(text) and (match := TOKEN.match(text, position)):
             name, index, single, double = match.groups()
             tokens.append(int(index) if index else name or single or double or "")
             position = match.end()
@@ -34,7 +34,7 @@ class PropertyPath:
         self.tokens: list[Token] = tokens
 
     def shape_in(self, properties: Mapping[str, Shape]) -> Shape:
-        """Return the shape at this path. properties: all shapes, by name. Raises DefinitionError if there is none."""
+        """Return the shape at this path, below the properties of a step. Raises DefinitionError if there is none."""
         first = str(self.tokens[0])
         if first not in properties:
             raise DefinitionError(f"there is no property '{first[:80]}'")
@@ -79,7 +79,7 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
         members = below.members if below.type_name == "structure" else {}
         named = any(_is_name(name) and member.type_name == "string" for name, member in members.items())
         if isinstance(token, str) and not named:
-            raise DefinitionError(f"this list is indexed by number, not by '{token[:80]}'")
+            raise DefinitionError(f"this list is indexed by numbers, not by names such as '{token[:80]}'")
     else:
         raise DefinitionError(f"'{shape.name}' has no property or item '{str(token)[:80]}'")
     return below

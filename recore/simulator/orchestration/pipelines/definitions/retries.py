@@ -5,24 +5,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recore.simulator.orchestration.pipelines.definitions.document import Types, members
+from recore.simulator.orchestration.pipelines.definitions.document import Types, read_members
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
 SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
 INTERNAL_ERROR, CAPACITY = "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"
 RESOURCE_LIMIT = "SageMaker.RESOURCE_LIMIT"
 EXCEPTIONS = (SERVICE_FAULT, THROTTLING, INTERNAL_ERROR, CAPACITY, RESOURCE_LIMIT)
-# exception types of requests that were refused, by the error's code
-OF_CODES = {
+# the exception types of refused requests, by error code
+EXCEPTION_TYPES_BY_CODE = {
     "ThrottlingException": THROTTLING,
     "Throttling": THROTTLING,
     "ResourceLimitExceeded": RESOURCE_LIMIT,
     "InternalFailure": SERVICE_FAULT,
     "ServiceUnavailable": SERVICE_FAULT,
 }
-# exception types of jobs that failed, by the beginning of the FailureReason
-OF_REASONS = {"InternalServerError": INTERNAL_ERROR, "CapacityError": CAPACITY, "ResourceLimitExceeded": RESOURCE_LIMIT}
-MOST_ATTEMPTS, LONGEST_INTERVAL, LONGEST_MINUTES, HIGHEST_RATE = 20, 43_200, 14_400, 1000
+# the exception types of failed jobs, by the beginning of the FailureReason
+EXCEPTION_TYPES_BY_REASON = {
+    "InternalServerError": INTERNAL_ERROR,
+    "CapacityError": CAPACITY,
+    "ResourceLimitExceeded": RESOURCE_LIMIT,
+}
+MAX_ATTEMPTS, MAX_INTERVAL, MAX_MINUTES, MAX_RATE = 20, 43_200, 14_400, 1000
 NUMBER = (int, float)
 
 
@@ -30,9 +34,9 @@ NUMBER = (int, float)
 class RetryPolicy:
     """A retry policy.
 
-    exceptions: the exception types after which it applies. interval: seconds before the first retry; the wait before
-    each later one is `rate` times longer. attempts: the limit on retries, or None if `minutes` limits the time since
-    the first failure.
+    exceptions: the exception types after which it applies. interval: seconds before the first retry; each later wait
+    is `rate` times as long as the one before. attempts: the limit on retries, or None if `minutes` limits the time
+    since the first failure.
     """
 
     exceptions: frozenset[str]
@@ -41,15 +45,15 @@ class RetryPolicy:
     attempts: int | None
     minutes: int | None
 
-    def delay(self, retries: int, since: datetime.timedelta) -> float | None:
+    def delay(self, retries: int, elapsed: datetime.timedelta) -> float | None:
         """Return the seconds until the next retry, or None if there is none.
 
-        retries: how many times this policy has been applied. since: the time since the first failure.
+        retries: how many times this policy has been applied. elapsed: the time since the first failure.
         """
         if self.attempts is not None and retries >= self.attempts:
             return None
-        delay = max(1.0, min(self.interval * self.rate ** min(retries, MOST_ATTEMPTS), LONGEST_MINUTES * 60.0))
-        if self.minutes is not None and since.total_seconds() + delay > 60 * self.minutes:
+        delay = max(1.0, min(self.interval * self.rate ** min(retries, MAX_ATTEMPTS), MAX_MINUTES * 60.0))
+        if self.minutes is not None and elapsed.total_seconds() + delay > 60 * self.minutes:
             return None
         return delay
 
@@ -59,16 +63,16 @@ def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
     policies: list[RetryPolicy] = []
     for document in documents:
         optional: Types = {"BackoffRate": NUMBER, "IntervalSeconds": int, "MaxAttempts": int, "ExpireAfterMin": int}
-        checked = members(document, "RetryPolicies", {"ExceptionType": list}, optional)
+        checked = read_members(document, "RetryPolicies", {"ExceptionType": list}, optional)
         exceptions = checked["ExceptionType"]
         if not exceptions or any(not isinstance(name, str) or name not in EXCEPTIONS for name in exceptions):
             raise DefinitionError(f"RetryPolicies: ExceptionType must be a list of {', '.join(EXCEPTIONS)}")
         if any(policy.exceptions.intersection(exceptions) for policy in policies):
-            raise DefinitionError("RetryPolicies: two policies have the same ExceptionType")
+            raise DefinitionError("RetryPolicies: two policies contain the same ExceptionType")
         if "MaxAttempts" in checked and "ExpireAfterMin" in checked:
             raise DefinitionError("RetryPolicies: a policy can have either MaxAttempts or ExpireAfterMin, not both")
-        limits = {"MaxAttempts": (1, MOST_ATTEMPTS), "ExpireAfterMin": (1, LONGEST_MINUTES)}
-        limits |= {"IntervalSeconds": (0, LONGEST_INTERVAL), "BackoffRate": (0, HIGHEST_RATE)}
+        limits = {"MaxAttempts": (1, MAX_ATTEMPTS), "ExpireAfterMin": (1, MAX_MINUTES)}
+        limits |= {"IntervalSeconds": (0, MAX_INTERVAL), "BackoffRate": (0, MAX_RATE)}
         for name, (least, most) in limits.items():
             if not least <= checked.get(name, least) <= most:
                 raise DefinitionError(f"RetryPolicies: {name} must be from {least} to {most}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recore.simulator.orchestration.pipelines.definitions.cache_config import CacheConfig, read_cache_config
-from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.document import read_members
 from recore.simulator.orchestration.pipelines.definitions.expressions import Scope
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, located
 from recore.simulator.orchestration.pipelines.definitions.property_path import PropertyPath
@@ -14,11 +14,11 @@ from recore.simulator.orchestration.pipelines.definitions.retries import RetryPo
 from recore.simulator.orchestration.pipelines.definitions.step_types import STEP_TYPES, RequestStepType, StepType
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-COMMON: dict[str, Any] = {"DependsOn": list, "DisplayName": str, "Description": str}
-OPTIONS: dict[str, Any] = {"CacheConfig": dict, "PropertyFiles": list, "RetryPolicies": list}
+COMMON_MEMBERS: dict[str, Any] = {"DependsOn": list, "DisplayName": str, "Description": str}
+OPTIONAL_MEMBERS: dict[str, Any] = {"CacheConfig": dict, "PropertyFiles": list, "RetryPolicies": list}
 NO_CACHE = CacheConfig(enabled=False, expires=None)
 FILE_MEMBERS = {"PropertyFileName": str, "OutputName": str, "FilePath": str}
-LONGEST = {"DisplayName": 256, "Description": 3072}
+MAX_LENGTHS = {"DisplayName": 256, "Description": 3072}
 SUCCEEDED = frozenset({"Succeeded"})
 TRIGGERS = {
     "Completed": SUCCEEDED,
@@ -26,7 +26,7 @@ TRIGGERS = {
     "Stopped": frozenset({"Stopped"}),
     "Any": frozenset({"Succeeded", "Failed", "Stopped"}),
 }
-Endings = dict[str, frozenset[str]]  # the statuses with which steps may have ended, by the steps' names
+Endings = dict[str, frozenset[str]]  # the statuses with which steps may end, by step name
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class PipelineStep:
     """A step of a pipeline.
 
     branch: for a step inside a Condition step, that step's name and the outcome for which this one runs.
-    files: the output and the path of each property file, by name. needs: the statuses with which the steps that this
-    one waits for may have ended, filled in when all steps are known.
+    files: the output and the path of each property file, by name. labels: the StepDisplayName and StepDescription, if
+    given. needs: the steps that this one waits for, with the statuses with which they may end; `check` determines them.
     """
 
     name: str
@@ -46,7 +46,7 @@ class PipelineStep:
     cache: CacheConfig
     files: Mapping[str, tuple[str, str]]
     retries: tuple[RetryPolicy, ...]
-    described: Mapping[str, str]
+    labels: Mapping[str, str]
     needs: Endings = field(default_factory=dict)
 
     @property
@@ -57,39 +57,41 @@ class PipelineStep:
         return self.type
 
     def check(self, scope: Scope) -> None:
-        """Raise DefinitionError if the step cannot run; determine which steps it needs."""
+        """Determine which steps this one needs. Raises DefinitionError if it cannot run."""
         self.type.check(self.arguments, scope)
         succeeded = [*self.type.references(self.arguments, scope), *(self.branch or ())[:1]]
-        self.needs.update(_combined([*self.depends_on.items(), *((name, SUCCEEDED) for name in succeeded)]))
+        self.needs.update(_combine_endings([*self.depends_on.items(), *((name, SUCCEEDED) for name in succeeded)]))
 
 
 def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
     """Read a step without checking its expressions. Raises DefinitionError, which names the step."""
     name = document.get("Name") if isinstance(document, dict) else None
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise DefinitionError(f"A step's Name must be 1 to 64 letters, digits, - and _, not {str(name)[:80]!r}")
-    with located(f"Step {name}"):
-        type_name = document.get("Type")
-        step_type = STEP_TYPES.get(type_name) if isinstance(type_name, str) else None
-        if step_type is None:
-            raise DefinitionError(
-                f"the type {str(type_name)[:80]} is not simulated; use one of {', '.join(STEP_TYPES)}"
-            )
-        options = {option: OPTIONS[option] for option in step_type.options}
-        checked = members(document, "its members", {"Name": str, "Type": str, "Arguments": dict}, COMMON | options)
-        for member, longest in LONGEST.items():
-            if len(checked.get(member, "")) > longest:
-                raise DefinitionError(f"{member} has more than {longest} characters")
+        raise DefinitionError(
+            f"A step's Name must be 1 to 64 letters, digits, hyphens or underscores, not {str(name)[:80]!r}"
+        )
+    place, type_name = f"Step {name}", document.get("Type")
+    step_type = STEP_TYPES.get(type_name) if isinstance(type_name, str) else None
+    if step_type is None:
+        types = ", ".join(STEP_TYPES)
+        raise DefinitionError(f"{place}: the type {str(type_name)[:80]} is not simulated; use one of {types}")
+    required = {"Name": str, "Type": str, "Arguments": dict}
+    optional = COMMON_MEMBERS | {option: OPTIONAL_MEMBERS[option] for option in step_type.options}
+    checked = read_members(document, place, required, optional)
+    with located(place):
+        for member, max_length in MAX_LENGTHS.items():
+            if len(checked.get(member, "")) > max_length:
+                raise DefinitionError(f"{member} has more than {max_length} characters")
         return PipelineStep(
             name=name,
             type=step_type,
             arguments=checked["Arguments"],
-            depends_on=_combined(_read_dependency(item) for item in checked.get("DependsOn", [])),
+            depends_on=_combine_endings(_read_dependency(item) for item in checked.get("DependsOn", [])),
             branch=branch,
             cache=read_cache_config(checked["CacheConfig"]) if "CacheConfig" in checked else NO_CACHE,
             files=_read_files(checked.get("PropertyFiles", []), step_type, checked["Arguments"]),
             retries=read_policies(checked.get("RetryPolicies", [])),
-            described={f"Step{member}": checked[member] for member in LONGEST if member in checked},
+            labels={f"Step{member}": checked[member] for member in MAX_LENGTHS if member in checked},
         )
 
 
@@ -97,20 +99,22 @@ def _read_dependency(document: Any) -> tuple[str, frozenset[str]]:
     """Read an item of DependsOn: the name of a step, or an object with a trigger. Raises DefinitionError."""
     if isinstance(document, str):
         return document, SUCCEEDED
-    dependency = members(document, "DependsOn", {"Step": str, "Trigger": str}, {})
+    dependency = read_members(document, "DependsOn", {"Step": str, "Trigger": str}, {})
     trigger = dependency["Trigger"]
     if trigger not in TRIGGERS:
         raise DefinitionError(f"DependsOn: the Trigger {trigger[:80]} is not one of {', '.join(TRIGGERS)}")
     return dependency["Step"], TRIGGERS[trigger]
 
 
-def _combined(needed: Iterable[tuple[str, frozenset[str]]]) -> Endings:
-    """Combine the endings that a step waits for, by step name. Raises DefinitionError if they contradict each other."""
+def _combine_endings(requirements: Iterable[tuple[str, frozenset[str]]]) -> Endings:
+    """Combine the endings that a step requires, by step name. Raises DefinitionError if they contradict each other."""
     endings: Endings = {}
-    for name, allowed in needed:
-        endings[name] = endings.get(name, allowed) & allowed
+    for name, statuses in requirements:
+        endings[name] = endings.get(name, statuses) & statuses
         if not endings[name]:
-            raise DefinitionError(f"it can never run: it requires two different endings of the step '{name[:80]}'")
+            raise DefinitionError(
+                f"it can never run, because it requires two different endings of the step '{name[:80]}'"
+            )
     return endings
 
 
@@ -118,7 +122,7 @@ def _read_files(documents: list[Any], step_type: StepType, arguments: dict[str, 
     """Read the property files of a processing step: the output and the path of each, by name."""
     files: dict[str, tuple[str, str]] = {}
     for document in documents:
-        checked = members(document, "PropertyFiles", FILE_MEMBERS, {})
+        checked = read_members(document, "PropertyFiles", FILE_MEMBERS, {})
         name, output, path = (checked[member] for member in FILE_MEMBERS)
         if name in files:
             raise DefinitionError(f"PropertyFiles: the name {name[:80]} is used twice")
@@ -128,6 +132,6 @@ def _read_files(documents: list[Any], step_type: StepType, arguments: dict[str, 
         except DefinitionError:
             raise DefinitionError(f"PropertyFiles: the step has no output '{output[:80]}'") from None
         if not path or len(path) > 1024:
-            raise DefinitionError(f"PropertyFiles: the FilePath of {name[:80]} is empty or too long")
+            raise DefinitionError(f"PropertyFiles: the FilePath of {name[:80]} must have 1 to 1024 characters")
         files[name] = output, path
     return files

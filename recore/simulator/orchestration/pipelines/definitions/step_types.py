@@ -8,7 +8,7 @@ from botocore.model import DenormalizedStructureBuilder, Shape
 
 from recore.simulator.orchestration.pipelines.definitions.arguments import check_arguments
 from recore.simulator.orchestration.pipelines.definitions.conditions import parse_condition
-from recore.simulator.orchestration.pipelines.definitions.document import members
+from recore.simulator.orchestration.pipelines.definitions.document import read_members
 from recore.simulator.orchestration.pipelines.definitions.expressions import (
     GET,
     SCALARS,
@@ -30,8 +30,8 @@ Document = dict[str, Any]
 class StepType:
     """A type of step.
 
-    name: the type's name in definitions. metadata: its member in the Metadata of a listed step. options: the members
-    that steps of this type, but not of all types, can have.
+    name: the type's name in definitions. metadata: the type's member in the Metadata of a listed step. options: the
+    members that steps of this type, but not of all types, can have.
     """
 
     name: ClassVar[str]
@@ -57,13 +57,13 @@ class StepType:
 class RequestStepType(StepType):
     """A step that creates a resource; its arguments are the Create request without the resource's name.
 
-    kind: the resource's kind. runs: whether the resource is a job, which must end before the step does. uncached: the
-    paths of request members that do not affect a cached result; a list on a path stands for all its items.
+    kind: the resource's kind. is_job: whether it is a job, which must end before the step ends. uncached: the paths of
+    request members that do not affect a cached result; a list on a path stands for all its items.
     """
 
     kind: ClassVar[str]
     options = frozenset({"CacheConfig", "RetryPolicies"})
-    runs: ClassVar[bool] = True
+    is_job: ClassVar[bool] = True
     uncached: ClassVar[tuple[str, ...]] = ()
     name_length: ClassVar[int] = 63
 
@@ -89,9 +89,11 @@ class RequestStepType(StepType):
         shape: Any = self.request_shape
         value: Any = arguments
         for token in path.tokens:
-            wanted = {"structure": dict, "map": dict, "list": list}.get(shape.type_name)
-            if wanted and value is not None and not isinstance(value, wanted):
-                raise DefinitionError(f"the step's arguments have no {shape.type_name} at '{str(token)[:80]}'")
+            expected = {"structure": dict, "map": dict, "list": list}.get(shape.type_name)
+            if expected and value is not None and not isinstance(value, expected):
+                raise DefinitionError(
+                    f"the step's arguments need a {shape.type_name} that contains '{str(token)[:80]}'"
+                )
             if shape.type_name == "structure":
                 if token not in shape.members:
                     return
@@ -99,7 +101,7 @@ class RequestStepType(StepType):
             elif shape.type_name in ("list", "map"):
                 below = _item(value or (), token)
                 if below is None:
-                    raise DefinitionError(f"the step's arguments have no '{str(token)[:80]}' there")
+                    raise DefinitionError(f"the step's arguments have no item '{str(token)[:80]}'")
                 shape = shape.member if shape.type_name == "list" else shape.value
             else:
                 return
@@ -179,8 +181,8 @@ class TuningStepType(RequestStepType):
         best = properties["BestTrainingJob"]
         definitions = properties.get("TrainingJobDefinitions") or [properties["TrainingJobDefinition"]]
         name = best.get("TrainingJobDefinitionName")
-        of_best = next((item for item in definitions if item.get("DefinitionName") == name), definitions[0])
-        target = of_best["OutputDataConfig"]["S3OutputPath"].rstrip("/")
+        best_definition = next((item for item in definitions if item.get("DefinitionName") == name), definitions[0])
+        target = best_definition["OutputDataConfig"]["S3OutputPath"].rstrip("/")
         return [f"{target}/{best['TrainingJobName']}/output/"]
 
 
@@ -196,7 +198,7 @@ class TransformStepType(RequestStepType):
 class ModelStepType(RequestStepType):
     name = metadata = kind = "Model"
     options = frozenset({"RetryPolicies"})
-    runs = False
+    is_job = False
 
 
 class RegisterModelStepType(RequestStepType):
@@ -205,7 +207,7 @@ class RegisterModelStepType(RequestStepType):
     name = metadata = "RegisterModel"
     kind = "ModelPackage"
     options = frozenset({"RetryPolicies"})
-    runs = False
+    is_job = False
 
 
 class ConditionStepType(StepType):
@@ -234,7 +236,7 @@ class ConditionStepType(StepType):
         return [(outcome, document) for branch, outcome in BRANCHES.items() for document in checked.get(branch, [])]
 
     def _read(self, arguments: Document) -> Document:
-        return members(arguments, "Arguments", {"Conditions": list}, dict.fromkeys(BRANCHES, list))
+        return read_members(arguments, "Arguments", {"Conditions": list}, dict.fromkeys(BRANCHES, list))
 
 
 class FailStepType(StepType):
@@ -246,10 +248,10 @@ class FailStepType(StepType):
         return {}
 
     def check(self, arguments: Document, scope: Scope) -> None:
-        checked = members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
+        checked = read_members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
         type_name = parse(checked["ErrorMessage"], scope).type
         if type_name not in (*SCALARS, "any"):
-            raise DefinitionError(f"Arguments.ErrorMessage: a text is needed, not a {type_name}")
+            raise DefinitionError(f"Arguments.ErrorMessage: a string is needed, not a {type_name}")
 
 
 STEP_TYPES: dict[str, StepType] = {
@@ -279,5 +281,5 @@ def _item(value: Any, token: str | int) -> Any:
         return value.get(token)
     if isinstance(token, int):
         return value[token] if token < len(value) else None
-    unknown = any(isinstance(item, dict) and any(map(is_expression, item.values())) for item in value)
-    return find_item(list(value), token) or ({GET: ""} if unknown else None)
+    has_expressions = any(isinstance(item, dict) and any(map(is_expression, item.values())) for item in value)
+    return find_item(list(value), token) or ({GET: ""} if has_expressions else None)

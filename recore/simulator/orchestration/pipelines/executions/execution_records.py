@@ -1,28 +1,28 @@
-"""The records of the steps of one execution: each step has one once it has started."""
+"""The records of the steps of one execution. A step gets its record when it starts."""
 
 from typing import Any
 
 from recore.simulator.state.records import Record, Store, StoredRecord
 
-# kinds of records: executions, the definitions they were started with, and the definitions of pipelines
+# kinds of records: executions, the definitions with which they were started, and the definitions of pipelines
 EXECUTION, EXECUTED_DEFINITION, DEFINITION = "PipelineExecution", "PipelineExecutionDefinition", "PipelineDefinition"
 RUNNING = ("Starting", "Executing", "Stopping")
 INTERNAL = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
 
 
 class StepRecords:
-    """The records of one execution's steps. all: the records of the steps that have started, by name.
+    """The records of one execution's steps. by_name: the records of the steps that have started.
 
-    Internal members: Position: the step's position in the order of the starts. Job: the name of the resource that the
-    current attempt creates. Properties: those that other steps can refer to. CacheKey: the key under which the result
-    will be cached. AttemptTime: when the current attempt began. RetryAt: when a step that failed runs again. Retries:
-    how many times each retry policy has been applied. FirstFailed: when the first attempt failed.
+    Internal members: Position: the step's position in the order in which the steps started. Job: the name of the
+    resource that the current attempt creates. Properties: the properties to which other steps can refer. CacheKey: the
+    key under which the result will be cached. AttemptTime: when the current attempt began. RetryAt: when a failed step
+    runs again. Retries: how many times each retry policy has been applied. FirstFailed: when the first attempt failed.
     """
 
     def __init__(self, store: Store, execution: str):
         """Read the records. execution: the execution's key."""
         self._store, self._kind = store, f"PipelineStep {execution}"
-        self.all: dict[str, StoredRecord] = dict(store.items(self._kind))
+        self.by_name: dict[str, StoredRecord] = dict(store.items(self._kind))
 
     def put(self, name: str, **members: Any) -> None:
         """Change members of a record, which is created if it does not exist, and write it."""
@@ -32,18 +32,18 @@ class StepRecords:
             record.internal |= changed.internal
             return changed
 
-        self.all[name] = self._store.change(self._kind, name, write, {})
+        self.by_name[name] = self._store.change(self._kind, name, write, {})
 
     def begin(self, name: str, **members: Any) -> None:
         """Change members of a record in memory only; `put` writes them later."""
-        self.all[name] = self._changed(name, members)
+        self.by_name[name] = self._changed(name, members)
 
     def delete(self, name: str) -> None:
         self._store.delete(self._kind, name)
-        del self.all[name]
+        del self.by_name[name]
 
     def _changed(self, name: str, members: Record) -> StoredRecord:
-        before = self.all.get(name) or StoredRecord({}, {}, 0)
+        previous = self.by_name.get(name) or StoredRecord({}, {}, 0)
         internal = {member: value for member, value in members.items() if member in INTERNAL}
         others = {member: value for member, value in members.items() if member not in INTERNAL}
-        return StoredRecord(before | others, before.internal | internal, before.revision)
+        return StoredRecord(previous | others, previous.internal | internal, previous.revision)

@@ -12,14 +12,14 @@ from recore.simulator.orchestration.pipelines.executions.execution_records impor
     RUNNING,
     StepRecords,
 )
-from recore.simulator.orchestration.pipelines.executions.step_run import StepRun
+from recore.simulator.orchestration.pipelines.executions.step_run import StepRunner
 from recore.simulator.orchestration.runner import Work
 from recore.simulator.state.records import Record, StoredRecord, now
 
 PERIOD = 0.05  # seconds between two polls of up to POLLED_JOBS jobs; proportionally longer for more
 POLLED_JOBS = 10
-MOST_PARALLEL = 50  # steps that run at a time, if ParallelismConfiguration does not limit them
-LONGEST_REASON = 1300  # characters
+MAX_PARALLEL_STEPS = 50  # the default limit on steps that run at a time
+MAX_REASON_LENGTH = 1300  # characters
 
 
 class ExecutionWork(Work):
@@ -33,7 +33,7 @@ class ExecutionWork(Work):
             return
         self._definition = read_definition(text[DEFINITION])
         self._records = StepRecords(self.store, self.key)
-        self._steps = StepRun(self, execution, self._definition, self._records)
+        self._steps = StepRunner(self, execution, self._definition, self._records)
         self._is_open = True
         self._resume()
         while self._advance():
@@ -59,14 +59,14 @@ class ExecutionWork(Work):
         for step, record in list(self._running()) if self._is_open else ():
             if record["StepStatus"] == "Starting":
                 self._steps.adopt(step)
-            if self._records.all[step.name]["StepStatus"] == "Executing":
+            if self._records.by_name[step.name]["StepStatus"] == "Executing":
                 self._steps.stop(step)
             self._records.put(step.name, StepStatus="Failed", EndTime=now(), RetryAt=None, FailureReason=reason)
         members = {"PipelineExecutionStatus": "Failed", "FailureReason": reason, "LastModifiedTime": now()}
         self.store.update(EXECUTION, self.key, **members)
 
     def _resume(self) -> None:
-        """Start another attempt for jobs that ended with an earlier simulator, and finish attempts that had begun.
+        """Start new attempts for jobs that an earlier simulator's end interrupted, and finish attempts that had begun.
 
         If the simulator was killed or the disk was full, an attempt's job may be running without a record in its step.
         """
@@ -77,7 +77,7 @@ class ExecutionWork(Work):
             if ending:
                 if record["StepStatus"] == "Starting":
                     self._steps.adopt(step)
-            elif self._steps.interrupted(step):
+            elif self._steps.was_interrupted(step):
                 self._records.put(step.name, StepStatus="Starting", RetryAt=now())
             elif record["StepStatus"] == "Starting":
                 self._steps.attempt(step)
@@ -89,33 +89,34 @@ class ExecutionWork(Work):
                 self._steps.poll(step)
 
     def _start_ready(self, execution: Record) -> None:
-        """Start the steps whose needs are met, as many as may run at a time."""
-        configured = execution.get("ParallelismConfiguration", {})
-        free = configured.get("MaxParallelExecutionSteps", MOST_PARALLEL) - sum(1 for _ in self._running(waiting=False))
+        """Start the steps that can run, up to the number that may run at a time."""
+        parallelism = execution.get("ParallelismConfiguration", {})
+        running = sum(1 for _ in self._running(waiting=False))
+        free_slots = parallelism.get("MaxParallelExecutionSteps", MAX_PARALLEL_STEPS) - running
         self._steps.cache.forget_contents()
         for step in self._ready():
             self.job.raise_if_stopping()
-            if free <= 0 or self._is_ending():
+            if free_slots <= 0 or self._is_ending():
                 return
             self._steps.start(step)
-            record = self._records.all[step.name]
+            record = self._records.by_name[step.name]
             if record["StepStatus"] in RUNNING and not record.internal.get("RetryAt"):
-                free -= 1
+                free_slots -= 1
 
     def _ready(self) -> Iterator[PipelineStep]:
         """Yield the steps that can start, in the order of the definition.
 
-        The records may change between two steps: a condition that was evaluated lets the steps inside it start.
+        The records may change between two steps: after a condition is evaluated, the steps inside it can start.
         """
         for step in self._definition.steps.values():
-            record = self._records.all.get(step.name)
-            again = record.internal.get("RetryAt") if record else None
-            if (again and again <= now()) or (record is None and self._may_start(step)):
+            record = self._records.by_name.get(step.name)
+            retry_at = record.internal.get("RetryAt") if record else None
+            if (retry_at and retry_at <= now()) or (record is None and self._may_start(step)):
                 yield step
 
     def _may_start(self, step: PipelineStep) -> bool:
-        """Return whether the steps that this one needs have ended as required."""
-        records = self._records.all
+        """Return whether the steps that this one needs have ended with the required statuses."""
+        records = self._records.by_name
         for name, endings in step.needs.items():
             if name not in records or records[name]["StepStatus"] not in endings:
                 return False
@@ -132,18 +133,18 @@ class ExecutionWork(Work):
                 self._steps.stop(step)
 
     def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, StoredRecord]]:
-        """Yield the steps that have started but not ended. waiting: include those that wait for another attempt."""
-        for name, record in self._records.all.items():
+        """Yield the steps that have started but not ended. waiting: also yield those that wait for another attempt."""
+        for name, record in self._records.by_name.items():
             if record["StepStatus"] in RUNNING and (waiting or not record.internal.get("RetryAt")):
                 yield self._definition.steps[name], record
 
     def _is_ending(self) -> bool:
         """Return whether no further step may start."""
-        return self._execution()["PipelineExecutionStatus"] == "Stopping" or self._has_failed_for_good()
+        return self._execution()["PipelineExecutionStatus"] == "Stopping" or self._has_run_fail_step()
 
-    def _has_failed_for_good(self) -> bool:
+    def _has_run_fail_step(self) -> bool:
         """Return whether a Fail step has run, which ends the execution."""
-        return any("Fail" in (record.get("Metadata") or {}) for record in self._records.all.values())
+        return any("Fail" in (record.get("Metadata") or {}) for record in self._records.by_name.values())
 
     def _execution(self) -> Record:
         execution = self.store.get(EXECUTION, self.key)
@@ -152,23 +153,23 @@ class ExecutionWork(Work):
         return execution
 
     def _end(self) -> None:
-        failed = [record for record in self._records.all.values() if _has_failed(record)]
+        failed = [record for record in self._records.by_name.values() if _has_failed(record)]
         status = "Failed" if failed else "Succeeded"
-        if failed and all(map(self._is_followed, failed)):
+        if failed and all(map(self._has_successor, failed)):
             status = "CompletedWithFailures"
 
-        def ended(execution: Record) -> Record:
-            stopped = execution["PipelineExecutionStatus"] == "Stopping" and not self._has_failed_for_good()
-            reason = _reason(failed) if failed and not stopped else None
+        def end(execution: Record) -> Record:
+            stopped = execution["PipelineExecutionStatus"] == "Stopping" and not self._has_run_fail_step()
+            reason = _failure_reason(failed) if failed and not stopped else None
             members = {"PipelineExecutionStatus": "Stopped" if stopped else status, "FailureReason": reason}
             return execution | members | {"LastModifiedTime": now()}
 
-        self.store.change(EXECUTION, self.key, ended)
+        self.store.change(EXECUTION, self.key, end)
 
-    def _is_followed(self, failed: Record) -> bool:
+    def _has_successor(self, failed: Record) -> bool:
         """Return whether another step was started because this one failed."""
         name, status = failed["StepName"], failed["StepStatus"]
-        return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._records.all)
+        return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._records.by_name)
 
 
 def _has_failed(record: Record) -> bool:
@@ -176,8 +177,8 @@ def _has_failed(record: Record) -> bool:
     return record["StepStatus"] == "Failed" or (record["StepStatus"] == "Stopped" and bool(record["FailureReason"]))
 
 
-def _reason(failed: Sequence[Record]) -> str:
+def _failure_reason(failed: Sequence[Record]) -> str:
     """Return an execution's FailureReason: the steps that failed, each with its reason."""
     steps = "; ".join(f"{record['StepName']} ({record['FailureReason']})" for record in failed)
-    plural = "step" if len(failed) == 1 else f"{len(failed)} steps"
-    return f"Step failure: {plural} failed: {steps}"[:LONGEST_REASON]
+    count = "1 step" if len(failed) == 1 else f"{len(failed)} steps"
+    return f"Step failure: {count} failed: {steps}"[:MAX_REASON_LENGTH]

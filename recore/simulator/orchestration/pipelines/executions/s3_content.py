@@ -11,14 +11,14 @@ from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files import archives, transfers
 from recore.simulator.compute.files.output_files import Check
 
-ARCHIVES = (".tar.gz", ".tgz")
-# limits for archives that are read (bytes, bytes of content, files); a larger archive is compared by its ETag
-LARGEST_ARCHIVE, LARGEST_CONTENT, MOST_FILES = 256 << 20, 1 << 30, 50_000
-COMPILED = "__pycache__"  # a folder whose files contain the modification times of their sources
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
+# limits for reading an archive (bytes, bytes of content, files); a larger archive is compared by its ETag
+MAX_ARCHIVE_SIZE, MAX_CONTENT_SIZE, MAX_FILES = 256 << 20, 1 << 30, 50_000
+CACHE_FOLDER = "__pycache__"  # a folder whose files contain the modification times of their sources
 
 
-def objects(s3: Any, uri: str) -> dict[str, str]:
-    """Return the ETags of all objects whose key starts with the URI's key, by key."""
+def etags_below(s3: Any, uri: str) -> dict[str, str]:
+    """Return the ETag of each object whose key starts with the URI's key, by key."""
     bucket, prefix = transfers.parse(uri)
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     try:
@@ -27,35 +27,37 @@ def objects(s3: Any, uri: str) -> dict[str, str]:
         return {}
 
 
-def content(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
-    """Return a digest of each object below a URI, by the name of its file in a job, or None if there are none.
+def content_digests(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
+    """Return a digest of each object below a URI, by the name of its file in a job, or None if there is no object.
 
     check: called regularly; it raises when the work must end.
     """
     bucket, prefix = transfers.parse(uri)
     digests: dict[str, str] = {}
-    for key, tag in objects(s3, uri).items():
+    for key, etag in etags_below(s3, uri).items():
         name = key[len(prefix) :] if key != prefix and prefix.endswith("/") else key[prefix.rfind("/") + 1 :]
-        if not key.endswith("/") and COMPILED not in name.split("/"):
-            below = key[len(prefix) :].lstrip("/") if key.startswith(f"{prefix}/") else name
-            digests[below] = (_archive(s3, bucket, key, check) if key.endswith(ARCHIVES) else None) or tag
+        if not key.endswith("/") and CACHE_FOLDER not in name.split("/"):
+            relative = key[len(prefix) :].lstrip("/") if key.startswith(f"{prefix}/") else name
+            digests[relative] = (
+                _archive_digest(s3, bucket, key, check) if key.endswith(ARCHIVE_SUFFIXES) else None
+            ) or etag
     return digests or None
 
 
-def _archive(s3: Any, bucket: str, key: str, check: Check) -> str | None:
+def _archive_digest(s3: Any, bucket: str, key: str, check: Check) -> str | None:
     """Return a digest of the files in an archive, or None if it is too large or not an archive."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "archive")
         try:
-            if s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > LARGEST_ARCHIVE:
+            if s3.head_object(Bucket=bucket, Key=key)["ContentLength"] > MAX_ARCHIVE_SIZE:
                 return None
             transfers.download_file(s3, bucket, key, path, check)
-            return _digest(path, check)
+            return _members_digest(path, check)
         except (JobFailed, ClientError, BotoCoreError, *archives.MALFORMED):
             return None
 
 
-def _digest(path: Path, check: Check) -> str | None:
+def _members_digest(path: Path, check: Check) -> str | None:
     """Return a digest of an archive's members: names, types, permissions and contents, or None if it is too large.
 
     Raises one of archives.MALFORMED if the archive cannot be read.
@@ -64,9 +66,9 @@ def _digest(path: Path, check: Check) -> str | None:
     size = 0
     for number, (tar, member) in enumerate(archives.members(path, check)):
         size += member.size
-        if size > LARGEST_CONTENT or number >= MOST_FILES:
+        if size > MAX_CONTENT_SIZE or number >= MAX_FILES:
             return None
-        if COMPILED in member.name.split("/"):
+        if CACHE_FOLDER in member.name.split("/"):
             continue
         file, digest = tar.extractfile(member) if member.isreg() else None, hashlib.sha256()
         while file and (chunk := file.read(1 << 20)):

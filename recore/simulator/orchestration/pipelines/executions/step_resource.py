@@ -11,7 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from recore.simulator.compute.failure import was_interrupted
 from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.pipelines.definitions.problems import StepFailure
-from recore.simulator.orchestration.pipelines.definitions.retries import OF_CODES, OF_REASONS
+from recore.simulator.orchestration.pipelines.definitions.retries import (
+    EXCEPTION_TYPES_BY_CODE,
+    EXCEPTION_TYPES_BY_REASON,
+)
 from recore.simulator.orchestration.pipelines.definitions.step_types import (
     LIST_JOBS,
     SUMMARIES,
@@ -22,14 +25,14 @@ from recore.simulator.orchestration.pipelines.definitions.step_types import (
 from recore.simulator.orchestration.runner import raise_if_unavailable, send
 from recore.simulator.state.records import Record
 
-RANDOM = 10  # random characters at the end of a name
+SUFFIX_LENGTH = 10  # the number of random characters at the end of a name
 ALPHABET = string.ascii_letters + string.digits
 
 
 class StepResource:
     """The resource that one attempt of a step creates.
 
-    name: the name of the resource. A model package has another name, and its request contains no name.
+    name: the name of the resource. A model package gets another name, and its request contains no name.
     """
 
     def __init__(self, platform: Platform, step_type: RequestStepType, name: str):
@@ -47,27 +50,30 @@ class StepResource:
                 request = request | {"ClientToken": str(uuid.uuid5(uuid.NAMESPACE_OID, self.name))}
             else:
                 request = request | {self._type.name_member: self.name}
-            answer = send(self._platform, operation, request)
+            response = send(self._platform, operation, request)
         except ClientError as error:
             code, message = (str(error.response["Error"].get(part, "")) for part in ("Code", "Message"))
             text = f"ClientError: sagemaker:{operation} was refused: {message} ({code})"
-            raise StepFailure(text, OF_CODES.get(code, "")) from None
+            raise StepFailure(text, EXCEPTION_TYPES_BY_CODE.get(code, "")) from None
         except BotoCoreError as error:
             raise StepFailure(f"ClientError: sagemaker:{operation}: {error}") from None
-        return str(answer[f"{self._type.kind}Arn"])
+        return str(response[f"{self._type.kind}Arn"])
 
     def find_arn(self) -> str | None:
-        """Return the resource's ARN if it exists, or None. Model packages give None; a token keeps them unique."""
+        """Return the resource's ARN, or None if it does not exist.
+
+        For a model package, always return None: its ClientToken prevents duplicates.
+        """
         record = None if self._is_package else self._record()
         return str(record[f"{self._type.kind}Arn"]) if record else None
 
     def was_interrupted(self) -> bool:
         """Return whether the resource is a job that was in progress when an earlier simulator ended."""
-        return self._type.runs and was_interrupted(self._record() or {})
+        return self._type.is_job and was_interrupted(self._record() or {})
 
     def has_ended(self) -> bool:
         """Return whether the resource has ended successfully. Raises StepFailure if it failed or was stopped."""
-        if not self._type.runs:
+        if not self._type.is_job:
             return True
         kind, record = self._type.kind, self._record()
         if record is None:
@@ -75,15 +81,15 @@ class StepResource:
         status = record[f"{kind}Status"]
         if status == "Failed":
             reason = record.get("FailureReason") or "AlgorithmError: The job failed without a FailureReason"
-            raise StepFailure(reason, OF_REASONS.get(reason.partition(":")[0], ""))
+            raise StepFailure(reason, EXCEPTION_TYPES_BY_REASON.get(reason.partition(":")[0], ""))
         if status == "Stopped":
-            message = f"ClientError: The {kind} '{self.name}' was stopped, by its time limit or by request"
+            message = f"ClientError: The {kind} '{self.name}' was stopped by its time limit or by a request"
             raise StepFailure(message, status="Stopped")
         return bool(status == "Completed")
 
     def stop(self) -> None:
         """Request that the job stop, unless it has already ended. Raises OSError if the request failed."""
-        if self._type.runs:
+        if self._type.is_job:
             try:
                 send(self._platform, f"Stop{self._type.kind}", {self._type.name_member: self.name})
             except ClientError as error:
@@ -93,29 +99,29 @@ class StepResource:
         """Return the properties of the resource. Raises StepFailure if it no longer exists."""
         operation = f"Describe{self._type.kind}"
         try:
-            answer = send(self._platform, operation, {self._type.name_member: arn if self._is_package else self.name})
+            response = send(self._platform, operation, {self._type.name_member: arn if self._is_package else self.name})
             if isinstance(self._type, TuningStepType):
-                answer[SUMMARIES] = self._training_jobs(answer)
+                response[SUMMARIES] = self._training_jobs(response)
         except ClientError as error:
             raise StepFailure(f"ClientError: sagemaker:{operation}: {error}") from None
-        return {member: value for member, value in answer.items() if member != "ResponseMetadata"}
+        return {member: value for member, value in response.items() if member != "ResponseMetadata"}
 
     def _record(self) -> Record | None:
         return self._platform.store.get(self._type.kind, self.name)
 
     def _training_jobs(self, tuning: Record) -> list[Any]:
-        """Return at most a hundred training jobs of a tuning job, the best first; those without a value are last."""
+        """Return up to a hundred training jobs of a tuning job: the best first, those without an objective last."""
         configuration = tuning.get("HyperParameterTuningJobConfig", {})
         objectives = [configuration.get("HyperParameterTuningJobObjective")]
         objectives += [definition.get("TuningObjective") for definition in tuning.get("TrainingJobDefinitions", [])]
         kinds = [objective["Type"] for objective in objectives if objective]
         order = "Ascending" if kinds[:1] == ["Minimize"] else "Descending"
-        by = {"SortBy": "FinalObjectiveMetricValue", "SortOrder": order, "MaxResults": 100}
-        listed = send(self._platform, LIST_JOBS, {"HyperParameterTuningJobName": self.name} | by)
+        ordering = {"SortBy": "FinalObjectiveMetricValue", "SortOrder": order, "MaxResults": 100}
+        listed = send(self._platform, LIST_JOBS, {"HyperParameterTuningJobName": self.name} | ordering)
         return sorted(listed[SUMMARIES], key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
 
     def _create_group(self, request: Record) -> None:
-        """Create the group of a model package, unless it exists."""
+        """Create the group of a model package, unless the group exists."""
         group, store = request.get("ModelPackageGroupName", ""), self._platform.store
         if group and not group.startswith("arn:") and store.get("ModelPackageGroup", group) is None:
             try:
@@ -126,10 +132,10 @@ class StepResource:
 
 
 def new_name(step_type: RequestStepType, execution: str, step: str, prefix: str = "") -> str:
-    """Return a name for the resource of one attempt. execution: its ID. prefix: from the step's arguments."""
-    end = "".join(secrets.choice(ALPHABET) for _ in range(RANDOM))
+    """Return a name for the resource of one attempt. execution: its ID. prefix: the name in the arguments."""
+    end = "".join(secrets.choice(ALPHABET) for _ in range(SUFFIX_LENGTH))
     start = prefix or f"{execution}-{step}"
     if not prefix and step_type.name_length >= 63:
         start = f"pipelines-{start}"
-    start = re.sub("[^A-Za-z0-9-]", "-", start[: step_type.name_length - RANDOM - 1]).strip("-")
+    start = re.sub("[^A-Za-z0-9-]", "-", start[: step_type.name_length - SUFFIX_LENGTH - 1]).strip("-")
     return f"{start}-{end}" if start else end

@@ -1,4 +1,4 @@
-"""The run of one step, from its start to its end, with one attempt after the other."""
+"""The run of a step: its attempts, each from its start to its end."""
 
 import contextlib
 import datetime
@@ -27,10 +27,10 @@ from recore.simulator.state.records import Record, StoredRecord, now
 
 logger = logging.getLogger(__name__)
 
-LONGEST_REASON = 1024  # characters
+MAX_REASON_LENGTH = 1024  # characters
 
 
-class StepRun:
+class StepRunner:
     """Runs the steps of one execution. records: the steps' records, to which each change is written."""
 
     def __init__(self, work: Work, execution: StoredRecord, definition: PipelineDefinition, records: StepRecords):
@@ -40,9 +40,9 @@ class StepRun:
         self.cache = StepCache(work.platform, pipeline, self._check)
 
     def start(self, step: PipelineStep) -> None:
-        """Begin an attempt."""
+        """Begin an attempt of a step."""
         time = now()
-        before = self._records.all.get(step.name)
+        before = self._records.by_name.get(step.name)
         self._records.begin(
             step.name,
             StepName=step.name,
@@ -50,14 +50,14 @@ class StepRun:
             StartTime=before["StartTime"] if before else time,
             AttemptTime=time,
             AttemptCount=before["AttemptCount"] + 1 if before else 1,
-            Position=before.internal["Position"] if before else len(self._records.all) + 1,
+            Position=before.internal["Position"] if before else len(self._records.by_name) + 1,
             RetryAt=None,
             EndTime=None,
             FailureReason=None,
             Job=None,
-            **step.described,
+            **step.labels,
         )
-        if isinstance(step.type, RequestStepType):  # other steps have ended when their records are written
+        if isinstance(step.type, RequestStepType):  # the other types of steps have ended when their records are written
             self._records.put(step.name)
         self.attempt(step)
 
@@ -79,7 +79,7 @@ class StepRun:
 
     @contextlib.contextmanager
     def _or_fail(self, step: PipelineStep) -> Iterator[None]:
-        """After an error, fail only this step, not the whole execution, because other steps may have jobs.
+        """After an error, fail only this step, not the whole execution, because other steps may have running jobs.
 
         Raises JobStopped if the simulator ends, and OSError if a change could not be written or requested.
         """
@@ -92,10 +92,10 @@ class StepRun:
             raise
         except Exception as error:
             self._check()
-            logger.exception("step %s", step.name)
+            logger.exception("Step %s failed unexpectedly", step.name)
             self.fail(step, StepFailure(f"InternalServerError: {error!r}"))
 
-    def interrupted(self, step: PipelineStep) -> bool:
+    def was_interrupted(self, step: PipelineStep) -> bool:
         """Return whether the step's job was interrupted by the end of an earlier simulator."""
         return self._job_name(step) is not None and self._resource(step).was_interrupted()
 
@@ -109,61 +109,61 @@ class StepRun:
         self._records.put(step.name, StepStatus="Stopping")
 
     def fail(self, step: PipelineStep, failure: StepFailure) -> None:
-        """End an attempt that failed; another one follows if a retry policy applies.
+        """End an attempt that failed. Another one follows if a retry policy applies.
 
-        A step that was stopping becomes Stopped.
+        A step with the status Stopping becomes Stopped instead.
         """
-        record, time, reason = self._records.all[step.name], now(), str(failure)[:LONGEST_REASON]
+        record, time, reason = self._records.by_name[step.name], now(), str(failure)[:MAX_REASON_LENGTH]
         if record["StepStatus"] == "Stopping":
             self._records.put(step.name, StepStatus="Stopped", EndTime=time)
             return
-        first, retries = record.internal.get("FirstFailed") or time, record.internal.get("Retries") or {}
+        first_failure, retries = record.internal.get("FirstFailed") or time, record.internal.get("Retries") or {}
         for number, policy in enumerate(step.retries):
-            applied = retries.get(str(number), 0)
+            application_count = retries.get(str(number), 0)
             if failure.kind not in policy.exceptions:
                 continue
-            delay = policy.delay(applied, time - first)
+            delay = policy.delay(application_count, time - first_failure)
             if delay is not None:
-                again = time + datetime.timedelta(seconds=delay)
-                retries = retries | {str(number): applied + 1}
-                members = {"RetryAt": again, "Retries": retries, "FirstFailed": first}
+                retry_at = time + datetime.timedelta(seconds=delay)
+                retries = retries | {str(number): application_count + 1}
+                members = {"RetryAt": retry_at, "Retries": retries, "FirstFailed": first_failure}
                 self._records.put(step.name, StepStatus="Starting", FailureReason=reason, **members)
                 return
         self._records.put(step.name, StepStatus=failure.status, EndTime=time, FailureReason=reason)
 
     def _finish(self, step: PipelineStep) -> None:
         """Record that the step has succeeded. Raises StepFailure if its properties cannot be read."""
-        record = self._records.all[step.name]
+        record = self._records.by_name[step.name]
         [created] = record["Metadata"].values()
         properties = self._resource(step).describe(created["Arn"])
         self._records.put(step.name, StepStatus="Succeeded", EndTime=now(), Properties=properties)
         if key := record.internal.get("CacheKey"):
             try:
-                self._keep(step, key, properties)
+                self._cache_result(step, key, properties)
             except (JobStopped, OSError):
                 raise
             except Exception:  # the step has succeeded even if its result is not cached
-                logger.exception("the result of step %s was not cached", step.name)
+                logger.exception("The result of step %s was not cached", step.name)
 
-    def _keep(self, step: PipelineStep, key: str, properties: Record) -> None:
+    def _cache_result(self, step: PipelineStep, key: str, properties: Record) -> None:
         """Cache the result, unless what the step reads has changed since the key was computed.
 
         The job may have read the old or the new data, because it may have waited in the queue.
         """
         self.cache.forget_contents()
         if self.cache.key(step, self._request(step)) == key:
-            metadata = self._records.all[step.name]["Metadata"]
-            self.cache.keep(step, key, self._execution["PipelineExecutionArn"], properties, metadata)
+            metadata = self._records.by_name[step.name]["Metadata"]
+            self.cache.add(step, key, self._execution["PipelineExecutionArn"], properties, metadata)
 
     def _job_name(self, step: PipelineStep) -> str | None:
-        name: str | None = self._records.all[step.name].internal.get("Job")
+        name: str | None = self._records.by_name[step.name].internal.get("Job")
         return name
 
     def _resource(self, step: PipelineStep) -> StepResource:
         return StepResource(self._platform, step.request_type, self._job_name(step) or "")
 
     def _context(self, step: PipelineStep) -> StepContext:
-        return StepContext(self._execution, self._platform.s3, self._records.all, step.name, self._check)
+        return StepContext(self._execution, self._platform.s3, self._records.by_name, step.name, self._check)
 
     def _decide(self, step: PipelineStep) -> None:
         scope, context = self._definition.scope(step), self._context(step)
@@ -177,10 +177,10 @@ class StepRun:
         expression = parse(step.arguments["ErrorMessage"], self._definition.scope(step))
         try:
             message = as_text(expression.evaluate(self._context(step)))
-        except StepFailure as failure:  # the execution ends even without the message
+        except StepFailure as failure:  # the execution ends even if the message cannot be evaluated
             message = str(failure)
         metadata = {step.type.metadata: {"ErrorMessage": message[:3072]}}
-        reason = message[:LONGEST_REASON]
+        reason = message[:MAX_REASON_LENGTH]
         self._records.put(step.name, StepStatus="Failed", EndTime=now(), FailureReason=reason, Metadata=metadata)
 
     def _create(self, step: PipelineStep, step_type: RequestStepType) -> None:
@@ -192,13 +192,13 @@ class StepRun:
         request = self._request(step)
         key = self.cache.key(step, request) if step.cache.enabled else None
         if key and (entry := self.cache.find(step, key)):
-            hit = {"SourcePipelineExecutionArn": entry["SourcePipelineExecutionArn"]}
-            members = {"Properties": entry["Properties"], "Metadata": entry["Metadata"], "CacheHitResult": hit}
+            cache_hit = {"SourcePipelineExecutionArn": entry["SourcePipelineExecutionArn"]}
+            members = {"Properties": entry["Properties"], "Metadata": entry["Metadata"], "CacheHitResult": cache_hit}
             self._records.put(step.name, StepStatus="Succeeded", EndTime=now(), Job=None, **members)
             return
         arn = self._resource(step).create(request)
         self._records.put(step.name, StepStatus="Executing", Metadata={step.type.metadata: {"Arn": arn}}, CacheKey=key)
-        if not step_type.runs:
+        if not step_type.is_job:
             self._finish(step)
 
     def _request(self, step: PipelineStep) -> Record:
@@ -206,7 +206,7 @@ class StepRun:
         return self._resolve(step, step.arguments.keys() - {step.request_type.name_member})
 
     def _resolve(self, step: PipelineStep, members: Collection[str]) -> Record:
-        """Return the members of a step's arguments with these names, with their expressions evaluated."""
+        """Return the members of a step's arguments with these names, after evaluating their expressions."""
         arguments = {name: value for name, value in step.arguments.items() if name in members}
         scope, context = self._definition.scope(step), self._context(step)
         resolved: Record = resolve(step.request_type.request_shape, arguments, scope, context)
