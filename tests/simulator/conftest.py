@@ -18,7 +18,7 @@ def client() -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def without_sandbox() -> Iterator[Client]:
+def unsandboxed_client() -> Iterator[Client]:
     """Return a client of a simulator without a sandbox: tests can control jobs and servers through files."""
     with Simulator(isolation="off") as simulator:
         yield Client(simulator)
@@ -26,7 +26,7 @@ def without_sandbox() -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def endpoints(client: Client) -> Iterator[Endpoints]:
-    """Return the endpoints of `client`. Those that a module leaves are deleted: they take up instances and folders."""
+    """Return the endpoints of `client`. Delete those that a module leaves: they take up instances and folders."""
     endpoints = Endpoints(client)
     yield endpoints
     endpoints.delete_all()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import KNOWN, modified, valid
+from simulator.shapes import KNOWN_TEXTS, modified_documents, valid_values
 from simulator.test_protocol import ask
 from support.endpoints import NAMED, Endpoints, variant
 from support.fuzzing import examples
@@ -65,8 +65,8 @@ def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
 
 def requests(shape: Any) -> st.SearchStrategy[Any]:
     """Generate valid requests, and valid requests with one change."""
-    values = valid(shape).flatmap(with_existing_names)
-    return values | values.flatmap(modified)
+    values = valid_values(shape).flatmap(with_existing_names)
+    return values | values.flatmap(modified_documents)
 
 
 @examples(75)
@@ -90,7 +90,7 @@ def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -
             texts = st.text(
                 st.characters(exclude_categories=["Cc", "Cs"]), max_size=20
             )  # HTTP headers cannot contain control characters
-            text = data.draw(st.sampled_from([*KNOWN, "one", "a\tb", "é", "x" * 2000]) | texts)
+            text = data.draw(st.sampled_from([*KNOWN_TEXTS, "one", "a\tb", "é", "x" * 2000]) | texts)
             headers[shape.serialization["name"]] = text.encode()
     name = data.draw(st.sampled_from([*NAMES, "nowhere", "under_score", "%00", "a" * 70]))
     path = operation.http["requestUri"].replace("{EndpointName}", name)

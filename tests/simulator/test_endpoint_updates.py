@@ -129,8 +129,8 @@ def test_a_fleet_whose_server_ends_before_the_shift_gets_no_traffic(endpoints: E
     endpoints.delete(name)
 
 
-def test_a_request_in_progress_ends_on_the_old_fleet(without_sandbox: Client, tmp_path: Path) -> None:
-    endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
+def test_a_request_in_progress_ends_on_the_old_fleet(unsandboxed_client: Client, tmp_path: Path) -> None:
+    endpoints, go = Endpoints(unsandboxed_client), tmp_path / "go"
     two_workers = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}  # one waits; the other answers until traffic shifts
     name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go)), two_workers))))
     new = endpoints.config(variant(endpoints.named("new")))

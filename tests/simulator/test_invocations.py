@@ -279,9 +279,9 @@ def test_a_client_that_disconnects(endpoints: Endpoints, command_endpoint: str) 
     assert endpoints.invoke(command_endpoint, "x")["Body"].read() == b"x"
 
 
-def test_invocations_that_wait_do_not_hold_up_other_requests(without_sandbox: Client, tmp_path: Path) -> None:
+def test_invocations_that_wait_do_not_hold_up_other_requests(unsandboxed_client: Client, tmp_path: Path) -> None:
     """Other requests are answered even if more invocations wait than there are HTTP threads."""
-    endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
+    endpoints, go = Endpoints(unsandboxed_client), tmp_path / "go"
     other = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
     name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go))))))
     head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\n"

@@ -20,9 +20,9 @@ LONG = f"/opt/ml/{'x' * 300}"
 
 
 @pytest.fixture(scope="module")
-def endpoints(without_sandbox: Client):
+def endpoints(unsandboxed_client: Client):
     """Return the endpoints of a simulator without a sandbox, whose servers see paths of this machine."""
-    endpoints = Endpoints(without_sandbox)
+    endpoints = Endpoints(unsandboxed_client)
     yield endpoints
     endpoints.delete_all()
 
@@ -87,17 +87,17 @@ def test_submit_directories_that_cannot_be_folders(endpoints: Endpoints, path: s
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\u00e9" * 200, "..", "a/../../b"])
-def test_local_paths_that_cannot_be_folders(without_sandbox: Client, name: str) -> None:
-    uri = without_sandbox.put("input/a", "1")
+def test_local_paths_that_cannot_be_folders(unsandboxed_client: Client, name: str) -> None:
+    uri = unsandboxed_client.put("input/a", "1")
     with pytest.raises(ClientError, match="must be below /opt/ml/processing/"):
-        process(without_sandbox, uri, f"/opt/ml/processing/{name}")
+        process(unsandboxed_client, uri, f"/opt/ml/processing/{name}")
 
 
-def test_files_that_the_sdk_adds_may_have_any_name(without_sandbox: Client) -> None:
+def test_files_that_the_sdk_adds_may_have_any_name(unsandboxed_client: Client) -> None:
     """Without a sandbox, paths in the SDK's scripts are translated."""
     folder = f"drivers/{next(numbers)}"
-    without_sandbox.put(f"{folder}/folder.py/a.sh", "x" * (2 << 20))
-    job = without_sandbox.train("", InputDataConfig=[channel("sm_drivers", f"s3://{BUCKET}/{folder}")])
+    unsandboxed_client.put(f"{folder}/folder.py/a.sh", "x" * (2 << 20))
+    job = unsandboxed_client.train("", InputDataConfig=[channel("sm_drivers", f"s3://{BUCKET}/{folder}")])
     assert job["TrainingJobStatus"] == "Completed", job
 
 
@@ -108,9 +108,9 @@ FAILING_MODELS = {
 }
 
 
-def test_the_reason_of_a_job_names_no_folder_of_this_machine(without_sandbox: Client) -> None:
+def test_the_reason_of_a_job_names_no_folder_of_this_machine(unsandboxed_client: Client) -> None:
     script = "import os; raise ValueError(os.environ['SM_MODEL_DIR'], os.environ['TMPDIR'])"
-    for job in (without_sandbox.train(script), without_sandbox.process(script)):
+    for job in (unsandboxed_client.train(script), unsandboxed_client.process(script)):
         assert "ValueError: ('/opt/ml/model', '/tmp')" in job["FailureReason"]
 
 
@@ -121,8 +121,8 @@ def test_the_reason_of_an_endpoint_names_no_folder_of_this_machine(endpoints: En
     assert str(endpoints.client.simulator.folder) not in reason
 
 
-def test_the_reason_of_a_transform_job_names_no_folder_of_this_machine(without_sandbox: Client) -> None:
+def test_the_reason_of_a_transform_job_names_no_folder_of_this_machine(unsandboxed_client: Client) -> None:
     script = "def model_fn(model_dir): pass\ndef transform_fn(*_): raise ValueError(__file__)"
-    job, _ = transform(without_sandbox, create_model(without_sandbox, script), {"a": "1"})
+    job, _ = transform(unsandboxed_client, create_model(unsandboxed_client, script), {"a": "1"})
     assert "/opt/ml/code/serve_me.py" in job["FailureReason"]
-    assert str(without_sandbox.simulator.folder) not in job["FailureReason"]
+    assert str(unsandboxed_client.simulator.folder) not in job["FailureReason"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import modified, valid
+from simulator.shapes import modified_documents, valid_values
 from simulator.test_protocol import ask
 from support.fuzzing import examples
 from support.model_packages import UNVERSIONED, Packages
@@ -119,9 +119,9 @@ def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
-    requests = valid(operation_model(name).input_shape).flatmap(with_existing_names)
+    requests = valid_values(operation_model(name).input_shape).flatmap(with_existing_names)
     typical = requests.map(lambda document: document | TYPICAL.get(name, {}))
-    document = data.draw(typical | requests | typical.flatmap(modified))
+    document = data.draw(typical | requests | typical.flatmap(modified_documents))
     status, answer = ask(packages.client, f"SageMaker.{name}", json.dumps(document).encode())
     modelled = {error.name for error in operation_model(name).error_shapes}
     allowed = {"ValidationException", "SerializationException"} | modelled
