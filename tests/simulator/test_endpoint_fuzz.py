@@ -47,7 +47,7 @@ def endpoints() -> Iterator[Endpoints]:
 
 
 def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy for the document's values; half of the names that it draws are those of existing resources."""
+    """Generate the document with few instances, and with names of existing resources in place of some of its names."""
     if isinstance(document, list):
         return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):
@@ -87,9 +87,8 @@ def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -
     headers, body = {}, data.draw(st.binary(max_size=50))
     for shape in operation.input_shape.members.values():
         if shape.serialization.get("location") == "header" and data.draw(st.integers(0, 3)) == 0:
-            texts = st.text(
-                st.characters(exclude_categories=["Cc", "Cs"]), max_size=20
-            )  # HTTP headers cannot contain control characters
+            # HTTP headers cannot contain control characters
+            texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20)
             text = data.draw(st.sampled_from([*KNOWN_TEXTS, "one", "a\tb", "é", "x" * 2000]) | texts)
             headers[shape.serialization["name"]] = text.encode()
     name = data.draw(st.sampled_from([*NAMES, "nowhere", "under_score", "%00", "a" * 70]))
@@ -109,12 +108,12 @@ def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -
 
 
 @pytest.fixture(autouse=True)
-def still_works(endpoints: Endpoints) -> Iterator[None]:
-    """Check that an endpoint can still be created and invoked."""
+def check_that_endpoints_work(endpoints: Endpoints) -> Iterator[None]:
+    """Check after each test that an endpoint can still be created and invoked."""
     yield
     listed = endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
     for name in [item["EndpointName"] for item in listed]:
-        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # it may already be in deletion
+        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # its deletion may already have begun
             endpoints.settle(name)
             endpoints.delete(name)
     for name in NAMES:
