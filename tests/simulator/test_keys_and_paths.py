@@ -16,7 +16,7 @@ INVALID_KEYS = {
     "a long name": ("x" * 300, "cannot be stored as a file: File name too long"),
     "a null character": ("a\0b", "cannot be stored as a file: embedded null"),
 }
-LONG = f"/opt/ml/{'x' * 300}"
+LONG_PATH = f"/opt/ml/{'x' * 300}"
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +52,10 @@ def test_keys_that_cannot_be_files(endpoints: Endpoints, end: str, reason: str) 
     key = uri.removeprefix(f"s3://{BUCKET}/")
     message = f"The key {key!r} {reason}"
     variables = {"SAGEMAKER_SUBMIT_DIRECTORY": uri}
-    served = [endpoints.model("", **s3_object(uri)), endpoints.model("", ModelDataUrl=uri)]
-    reasons = [failure_of(endpoints, model) for model in (*served, endpoints.model("", variables))]
+    models = [endpoints.model("", **s3_object(uri)), endpoints.model("", ModelDataUrl=uri)]
+    reasons = [failure_of(endpoints, model) for model in (*models, endpoints.model("", variables))]
     assert all(message in reason for reason in reasons), reasons
-    job, _ = transform(client, served[0], {"a": "1"})
+    job, _ = transform(client, models[0], {"a": "1"})
     reasons = [job["FailureReason"], process(client, uri)["FailureReason"]]
     settings = {"sagemaker_submit_directory": uri, "sagemaker_program": "a"}
     reasons.append(client.train("", HyperParameters=settings)["FailureReason"])
@@ -73,11 +73,11 @@ def test_a_uri_can_name_a_single_object(endpoints: Endpoints) -> None:
     )
     assert endpoints.invoke(name, "1", ContentType="text/csv")["Body"].read().startswith(b'[["m"]')
     endpoints.delete(name)
-    missing = endpoints.model("", **s3_object(f"s3://{BUCKET}/{folder}/m.o"))
-    assert "No S3 object found at" in failure_of(endpoints, missing)
+    missing_model = endpoints.model("", **s3_object(f"s3://{BUCKET}/{folder}/m.o"))
+    assert "No S3 object found at" in failure_of(endpoints, missing_model)
 
 
-@pytest.mark.parametrize("path", [LONG, "/opt/ml/a\0b", "/opt/ml/../../etc"], ids=["long", "null", "above"])
+@pytest.mark.parametrize("path", [LONG_PATH, "/opt/ml/a\0b", "/opt/ml/../../etc"], ids=["long", "null", "above"])
 def test_submit_directories_that_cannot_be_folders(endpoints: Endpoints, path: str) -> None:
     reason = f"submit_directory {path[:200]!r} is not below /opt/ml"
     settings = {"sagemaker_submit_directory": path, "sagemaker_program": "a"}
@@ -103,7 +103,7 @@ def test_files_that_the_sdk_adds_may_have_any_name(unsandboxed_client: Client) -
 
 FAILING_MODELS = {
     "a model that does not load": "def model_fn(model_dir): raise ValueError(__file__ + model_dir)",
-    "a message that is cut": "def model_fn(model_dir): raise ValueError(__file__, *[model_dir] * 20)",
+    "a message that is truncated": "def model_fn(model_dir): raise ValueError(__file__, *[model_dir] * 20)",
     "a server that ends": "import os\ndef model_fn(_): print(__file__, os.environ['TMPDIR'], flush=True); os._exit(3)",
 }
 

@@ -64,7 +64,7 @@ PACKAGES: list[tuple[str, str, Record]] = [
     ("Model", "packaged", {"ModelName": "packaged", "Served": {"PrimaryContainer": {"Image": "sklearn:1"}}, **TIMES}),
 ]
 ATTEMPT = {"Position": 1, "Job": "train-1", "CacheKey": None, "AttemptTime": TIME, "RetryAt": None, "FirstFailed": TIME}
-# the last two records of each entry: members that are internal since layout 3, and those that it does not have
+# the last two records of each entry: the members that layout 3 made internal, and the members that it removed
 WORK: list[tuple[str, str, Record, Record, Record]] = [
     (
         "Endpoint",
@@ -133,7 +133,7 @@ def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     write_layout_1(path)
     Database.open(path).close()
-    database = Database.open(path)  # now it has the newest layout
+    database = Database.open(path)  # the database now has the newest layout
     assert database.read("PRAGMA user_version") == [(LAYOUT,)]
     store = Store(database)
     group, package = store.get("ModelPackageGroup", "group"), store.get("ModelPackage", "group/7")
@@ -157,7 +157,7 @@ def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_database_of_layout_2_is_migrated_and_goes_on(tmp_path: Path) -> None:
+def test_a_database_of_layout_2_is_migrated_and_works(tmp_path: Path) -> None:
     """In layout 2, records of models already had internal members; records of background work had none."""
     path = tmp_path / "state.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
@@ -177,11 +177,11 @@ def test_a_database_of_layout_2_is_migrated_and_goes_on(tmp_path: Path) -> None:
     assert endpoint.revision == 5
 
     executions = PipelineExecutions(SimpleNamespace(store=store))
-    named = {"PipelineExecutionArn": arn("pipeline/p/execution/e")}
-    assert executions.answer("DescribePipelineExecution", named)["PipelineExecutionStatus"] == "Executing"
-    [step] = executions.ListPipelineExecutionSteps(named)["PipelineExecutionSteps"]
+    request = {"PipelineExecutionArn": arn("pipeline/p/execution/e")}
+    assert executions.answer("DescribePipelineExecution", request)["PipelineExecutionStatus"] == "Executing"
+    [step] = executions.ListPipelineExecutionSteps(request)["PipelineExecutionSteps"]
     assert step["StepName"] == "train"
-    [parameter] = executions.ListPipelineParametersForExecution(named)["PipelineParameters"]
+    [parameter] = executions.ListPipelineParametersForExecution(request)["PipelineParameters"]
     assert parameter == {"Name": "x", "Value": "1"}
     database.close()
 
