@@ -47,7 +47,7 @@ def points(text: str) -> list[float | None]:
         (1, "X - 0 - 0", "ALARM ALARM ALARM ALARM"),
     ],
 )
-def test_missing_data(to_alarm: int, text: str, states: str) -> None:
+def test_missing_data_is_treated_as_the_guide_describes(to_alarm: int, text: str, states: str) -> None:
     for treatment, state in zip(TREATMENTS, states.split(), strict=True):
         result = alarm_state(points(text), "GreaterThanThreshold", 5.0, periods=3, to_alarm=to_alarm, missing=treatment)
         assert result == (None if state == "SAME" else state), treatment
@@ -62,7 +62,7 @@ def test_missing_data(to_alarm: int, text: str, states: str) -> None:
         ("LessThanOrEqualToThreshold", [True, True, False]),
     ],
 )
-def test_comparisons(comparison: str, breaching: list[bool]) -> None:
+def test_values_are_compared_with_the_threshold(comparison: str, breaching: list[bool]) -> None:
     states = [alarm_state([None, None, value], comparison, 5.0, periods=1, to_alarm=1) for value in (4.0, 5.0, 6.0)]
     assert states == ["ALARM" if is_breaching else "OK" for is_breaching in breaching]
 
@@ -76,8 +76,8 @@ class WatchedMetric:
         self.put_alarm(**members)
 
     def put_alarm(self, **members: Any) -> None:
-        chosen = {name: value for name, value in (ALARM | members).items() if value is not None}
-        self.cloudwatch.put_metric_alarm(AlarmName=self.name, **self.metric, **chosen)
+        request_members = {name: value for name, value in (ALARM | members).items() if value is not None}
+        self.cloudwatch.put_metric_alarm(AlarmName=self.name, **self.metric, **request_members)
 
     def put(self, age: float = 1, **datum: Any) -> None:
         """Put a datum that is `age` seconds old."""
@@ -99,7 +99,7 @@ class WatchedMetric:
 @pytest.mark.parametrize(
     ("statistic", "value"), [("Sum", 14.0), ("Average", 3.5), ("Minimum", 1.0), ("Maximum", 8.0), ("SampleCount", 4.0)]
 )
-def test_statistics(client: Client, statistic: str, value: float) -> None:
+def test_each_statistic_is_evaluated(client: Client, statistic: str, value: float) -> None:
     """Alarms evaluate single values, lists of values and statistic sets."""
     members = {"Statistic": statistic, "ComparisonOperator": "GreaterThanOrEqualToThreshold"}
     watched = WatchedMetric(client, **members, Threshold=value)
@@ -111,7 +111,7 @@ def test_statistics(client: Client, statistic: str, value: float) -> None:
     assert watched.state() == "OK"
 
 
-def test_periods(client: Client) -> None:
+def test_two_of_three_periods_must_breach(client: Client) -> None:
     """Each data point is the sum of a minute's values, and two of three must breach."""
     watched = WatchedMetric(client, EvaluationPeriods=3, DatapointsToAlarm=2)
     assert watched.state() == "INSUFFICIENT_DATA"
@@ -134,15 +134,15 @@ def test_periods(client: Client) -> None:
     ("treatment", "state"),
     [("missing", "INSUFFICIENT_DATA"), ("ignore", "INSUFFICIENT_DATA"), ("breaching", "ALARM"), ("notBreaching", "OK")],
 )
-def test_no_data(client: Client, treatment: str, state: str) -> None:
+def test_the_state_without_data_depends_on_the_treatment(client: Client, treatment: str, state: str) -> None:
     watched = WatchedMetric(client, TreatMissingData=treatment)
     assert watched.state() == state
     watched.put(Value=9.0)
     assert watched.state() == "ALARM"
 
 
-def test_dimensions_and_unit(client: Client) -> None:
-    """An alarm uses only data whose dimensions are exactly the alarm's."""
+def test_only_data_with_the_dimensions_and_the_unit_of_the_alarm_count(client: Client) -> None:
+    """An alarm uses only data whose dimensions and unit are exactly those of the alarm."""
     one, two = {"Name": "one", "Value": "1"}, {"Name": "two", "Value": "2"}
     watched = WatchedMetric(client, Dimensions=[one, two], Unit="Count", TreatMissingData="notBreaching")
     for datum in (
@@ -174,7 +174,7 @@ def test_every_way_to_read_a_state_evaluates_the_alarm(client: Client) -> None:
         watched.put(Value=-9.0)
 
 
-def test_a_state_that_a_program_sets(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_a_program_sets_is_temporary(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The state lasts a minute, or 10 s if the period is less than a minute; then the alarm is evaluated again."""
     now = alarms.utcnow
     for period, interval in ((60, 60), (3600, 60), (10, 10), (30, 10)):
@@ -190,8 +190,8 @@ def test_a_state_that_a_program_sets(client: Client, monkeypatch: pytest.MonkeyP
 def test_ignoring_missing_data_keeps_a_state(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = WatchedMetric(client, TreatMissingData="ignore")
     watched.set_state("ALARM")
-    later = alarms.utcnow() + datetime.timedelta(hours=1)
-    monkeypatch.setattr(alarms, "utcnow", lambda: later)
+    an_hour_later = alarms.utcnow() + datetime.timedelta(hours=1)
+    monkeypatch.setattr(alarms, "utcnow", lambda: an_hour_later)
     assert watched.state() == "ALARM"
 
 
@@ -220,7 +220,7 @@ def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "ComparisonOperator must be one of"),
     ],
 )
-def test_invalid_alarms(client: Client, members: dict[str, Any], reason: str) -> None:
+def test_invalid_alarms_are_refused(client: Client, members: dict[str, Any], reason: str) -> None:
     with pytest.raises(ClientError, match=reason) as caught:
         WatchedMetric(client, **members)
     assert caught.value.response["Error"]["Code"] == "ValidationError"
@@ -235,7 +235,7 @@ def test_invalid_alarms(client: Client, members: dict[str, Any], reason: str) ->
         {"Statistic": None, "ExtendedStatistic": "p99", "TreatMissingData": "breaching"},
     ],
 )
-def test_alarms_that_are_not_evaluated(client: Client, members: dict[str, Any]) -> None:
+def test_alarms_that_are_not_evaluated_keep_their_state(client: Client, members: dict[str, Any]) -> None:
     """Alarms that are not evaluated keep their state, or the state that a program sets."""
     watched = WatchedMetric(client, **members)
     watched.put(Value=9.0)

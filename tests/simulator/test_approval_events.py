@@ -38,15 +38,15 @@ class History:
         self._events.create_archive(ArchiveName=group, EventSourceArn=bus, EventPattern=json.dumps(pattern))
 
     def events(self, count: int) -> list[dict[str, Any]]:
-        """Return the first events in the order in which they were delivered."""
-        wait_until(lambda: len(self._delivered()) >= count)
-        return [json.loads(event["message"]) for event in self._delivered()]
+        """Wait until `count` events are delivered, and return all delivered events in their order."""
+        wait_until(lambda: len(self._delivered_events()) >= count)
+        return [json.loads(event["message"]) for event in self._delivered_events()]
 
-    def archived(self) -> int:
+    def archived_count(self) -> int:
         count: int = self._events.describe_archive(ArchiveName=self.group)["EventCount"]
         return count
 
-    def _delivered(self) -> list[dict[str, Any]]:
+    def _delivered_events(self) -> list[dict[str, Any]]:
         return self._logs.filter_log_events(logGroupName=self.group)["events"]
 
     def delete_target(self) -> None:
@@ -81,7 +81,7 @@ def test_every_change_of_approval_is_an_event(packages: Packages, history: Histo
     events = history.events(5)
     pending = "PendingManualApproval"
     assert statuses(events) == [pending, "Approved", "Rejected", pending, "Approved"]
-    wait_until(lambda: history.archived() == 5)
+    wait_until(lambda: history.archived_count() == 5)
     assert [event["detail"]["ApprovalDescription"] for event in events[1:3]] == [
         "good on the northern holes",
         "bad on the southern holes",
@@ -116,12 +116,19 @@ def test_an_event_describes_the_version(packages: Packages, history: History) ->
     properties = {"GeneratedBy": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p"}
     package = packages.version(history.group, MetadataProperties=properties)
     packages.approve(package, ApprovalDescription='"quoted" <b>')
-    created, approved = history.events(2)
-    assert (approved["source"], approved["detail-type"]) == ("aws.sagemaker", "SageMaker Model Package State Change")
-    assert (approved["region"], approved["resources"]) == (REGION, [package])
-    described, detail = packages.describe(package), approved["detail"]
+    created_event, approved_event = history.events(2)
+    assert (approved_event["source"], approved_event["detail-type"]) == (
+        "aws.sagemaker",
+        "SageMaker Model Package State Change",
+    )
+    assert (approved_event["region"], approved_event["resources"]) == (REGION, [package])
+    described, detail = packages.describe(package), approved_event["detail"]
     assert detail.pop("CreationTime") == f"{described['CreationTime']:%Y-%m-%dT%H:%M:%SZ}"
-    assert detail.pop("LastModifiedTime") == approved["time"] == f"{described['LastModifiedTime']:%Y-%m-%dT%H:%M:%SZ}"
+    assert (
+        detail.pop("LastModifiedTime")
+        == approved_event["time"]
+        == f"{described['LastModifiedTime']:%Y-%m-%dT%H:%M:%SZ}"
+    )
     assert detail == {
         "ModelPackageGroupName": history.group,
         "ModelPackageVersion": 1,
@@ -134,7 +141,7 @@ def test_an_event_describes_the_version(packages: Packages, history: History) ->
         "ApprovalDescription": '"quoted" <b>',
         "MetadataProperties": properties,
     }
-    assert created["detail"]["ModelApprovalStatus"] == "PendingManualApproval"
+    assert created_event["detail"]["ModelApprovalStatus"] == "PendingManualApproval"
 
 
 def test_other_changes_cause_no_event(packages: Packages, history: History) -> None:

@@ -130,10 +130,10 @@ def test_large_headers_are_refused(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", HEADERS)
 def test_large_headers_do_not_exhaust_memory(kind: str, tmp_path: Path) -> None:
     head, block = HEADERS[kind]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    memory_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for start in (b"", header("a", tarfile.LNKTYPE, target="b")):
         assert refusal(write_bomb(tmp_path, start + head, 1 << 30, block), tmp_path, 100 << 30)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10  # KiB
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_before < 200 << 10  # KiB
 
 
 def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) -> None:
@@ -206,24 +206,24 @@ def test_a_negative_size_does_not_raise_the_limit(tmp_path: Path) -> None:
     refusal(path, tmp_path)
 
 
-def test_archives_that_are_damaged_anywhere(tmp_path: Path) -> None:
-    """Each archive is unpacked or refused, and no other exception is raised."""
+def test_damaged_archives_are_unpacked_or_refused(tmp_path: Path) -> None:
+    """Wherever an archive is damaged, no exception other than JobFailed is raised."""
     rng = random.Random(20)
-    with tarfile.open(fileobj=(raw := io.BytesIO()), mode="w", format=tarfile.PAX_FORMAT) as tar:
+    with tarfile.open(fileobj=(intact_archive := io.BytesIO()), mode="w", format=tarfile.PAX_FORMAT) as tar:
         for kind, name in ((tarfile.REGTYPE, "ü" * 120), (tarfile.DIRTYPE, "d"), (tarfile.SYMTYPE, "l")):
             info = member(name, kind, "d", 700 if kind == tarfile.REGTYPE else 0)
             info.mtime = 1.5
             tar.addfile(info, io.BytesIO(bytes(info.size)))
     for number in range(400):
-        damaged = bytearray(raw.getvalue())
+        damaged_archive = bytearray(intact_archive.getvalue())
         for _ in range(rng.randint(1, 3)):
-            damaged[rng.randrange(5000)] = rng.choice((0, 0x20, 0x30, 0x37, 0x4C, 0x67, 0x78, 0x80, 0xFF))
+            damaged_archive[rng.randrange(5000)] = rng.choice((0, 0x20, 0x30, 0x37, 0x4C, 0x67, 0x78, 0x80, 0xFF))
         for block in range(0, 5120, 512):  # the headers are read only if their checksums are valid
             if rng.random() < 0.5:
-                damaged[block + 148 : block + 156] = b" " * 8
-                damaged[block + 148 : block + 156] = b"%06o\0 " % sum(damaged[block : block + 512])
+                damaged_archive[block + 148 : block + 156] = b" " * 8
+                damaged_archive[block + 148 : block + 156] = b"%06o\0 " % sum(damaged_archive[block : block + 512])
         path = tmp_path / "a.tar.gz"
-        path.write_bytes(damaged if number % 2 else zlib.compress(damaged, 1, wbits=31))
+        path.write_bytes(damaged_archive if number % 2 else zlib.compress(damaged_archive, 1, wbits=31))
         with contextlib.suppress(JobFailed):
             unpack(path, tmp_path / f"{number}", Volume(MIB))
 
@@ -262,8 +262,8 @@ def test_model_archives_larger_than_the_volume_are_refused(client: Client, endpo
     """The archives have no content at all: they are refused because of the sizes in their headers."""
     archive = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=31 << 30)))
     for data in ({"ModelDataUrl": archive}, {"Variables": {"SAGEMAKER_SUBMIT_DIRECTORY": archive}}):
-        served = container(client, "", **data)
-        job, _ = transform(client, create_model(client, served), {"a.csv": "1"})
+        serving_container = container(client, "", **data)
+        job, _ = transform(client, create_model(client, serving_container), {"a.csv": "1"})
         assert job["TransformJobStatus"] == "Failed"
         reason = "Insufficient disk space: its contents are larger than VolumeSizeInGB, 30"
         assert job["FailureReason"] == f"ClientError: model.tar.gz cannot be unpacked: {reason}"

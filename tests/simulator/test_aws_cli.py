@@ -1,4 +1,4 @@
-"""The AWS CLI used with the simulator."""
+"""The AWS CLI works with the simulator."""
 
 import json
 import os
@@ -68,8 +68,8 @@ def sagemaker(aws):
     """Return a function that runs a SageMaker operation and returns its response."""
 
     def run(operation: str, *words: str) -> dict:
-        printed = aws("sagemaker", operation, *words)
-        return json.loads(printed) if printed else {}
+        output = aws("sagemaker", operation, *words)
+        return json.loads(output) if output else {}
 
     return run
 
@@ -146,8 +146,8 @@ def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path
     def invoke(*words: str) -> tuple[dict, list]:
         (tmp_path / "rows.csv").write_text("1,2")
         request = ("--body", "fileb://rows.csv", "--content-type", "text/csv", "--accept", "application/json")
-        printed = aws("sagemaker-runtime", "invoke-endpoint", *endpoint_option, *request, *words, "answer.json")
-        return json.loads(printed), json.loads((tmp_path / "answer.json").read_text())
+        output = aws("sagemaker-runtime", "invoke-endpoint", *endpoint_option, *request, *words, "answer.json")
+        return json.loads(output), json.loads((tmp_path / "answer.json").read_text())
 
     endpoint_option = ("--endpoint-name", "cli-endpoint")
     create_config("cli-old", "import time\ntime.sleep(5)\n" + NAMED)

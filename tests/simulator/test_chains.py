@@ -156,10 +156,10 @@ def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
 
 
 def test_every_container_gets_the_headers_of_the_caller(chain: Callable[..., Chain]) -> None:
-    caller = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
+    caller_headers = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
     with chain(HEADERS, HEADERS) as running:
         running.wait_until_ready()
-        response = running.invoke(b"", caller, Deadline(10))
+        response = running.invoke(b"", caller_headers, Deadline(10))
         assert running.failure() is None
         ping = running.request("GET", "/ping", Deadline(10))
     assert (response.status, response.container, ping.container) == (200, "container-2", "container-1")
@@ -173,8 +173,8 @@ def test_every_container_gets_the_headers_of_the_caller(chain: Callable[..., Cha
 
 
 def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> None:
-    ending = reporting_script("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
-    with chain(reporting_script("one"), ending) as running:
+    ending_script = reporting_script("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
+    with chain(reporting_script("one"), ending_script) as running:
         running.wait_until_ready()
         with pytest.raises(NoResponse) as caught:
             list(iter(lambda: running.invoke(b"1", {"Content-Type": "text/csv"}, Deadline(10)), None))
@@ -256,15 +256,15 @@ def test_each_container_has_its_own_model_folder_and_log(client: Client) -> None
         container(client, listing_script.replace("data +", "str(data, 'utf-8') +"), ModelDataSource=source),
     ]
     model = create_model(client, *containers)
-    job, out = transform(client, model, {"a": ":"}, Input={"ContentType": "text/plain"})
+    job, output_uri = transform(client, model, {"a": ":"}, Input={"ContentType": "text/plain"})
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
-    assert client.get(f"{out}/a.out") == b":first.py;weights.txt;"
+    assert client.get(f"{output_uri}/a.out") == b":first.py;weights.txt;"
     group, prefix = "/aws/sagemaker/TransformJobs", f"{job['TransformJobName']}/"
     streams = client.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]
-    for number, printed in ((1, "serving first.py"), (2, "serving weights.txt")):
+    for number, message in ((1, "serving first.py"), (2, "serving weights.txt")):
         [stream] = [item["logStreamName"] for item in streams if item["logStreamName"].endswith(f"/container-{number}")]
         events = client.logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]
-        assert printed in [event["message"] for event in events]
+        assert message in [event["message"] for event in events]
 
 
 HOLDING_SCRIPT = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.sleep(600)"

@@ -61,8 +61,8 @@ def captured_lines(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str
     lines: dict[str, list[dict[str, Any]]] = {}
     pages = endpoints.client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{folder}/")
     for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
-        endpoint, name, rest = key.removeprefix(f"{folder}/").split("/", 2)
-        assert KEY_PATTERN.fullmatch(rest), key
+        endpoint, name, file_path = key.removeprefix(f"{folder}/").split("/", 2)
+        assert KEY_PATTERN.fullmatch(file_path), key
         content = endpoints.client.get(f"s3://{BUCKET}/{key}")
         assert content.endswith(b"\n")
         lines.setdefault(f"{endpoint}/{name}", []).extend(map(json.loads, content.splitlines()))
@@ -89,7 +89,7 @@ def test_a_line_has_everything_that_sagemaker_writes(endpoints: Endpoints, model
         "DestinationS3Uri": capture["DestinationS3Uri"],
         "KmsKeyId": "",
     }
-    before = datetime.now(UTC).replace(microsecond=0)
+    started = datetime.now(UTC).replace(microsecond=0)
     endpoints.invoke(
         name, "1,2\n", ContentType="text/csv; charset=utf-8", Accept="application/json", InferenceId="first"
     )
@@ -100,7 +100,7 @@ def test_a_line_has_everything_that_sagemaker_writes(endpoints: Endpoints, model
     assert len(lines) == 2
     first, second = lines
     event = first.pop("eventMetadata")
-    assert before <= datetime.strptime(event.pop("inferenceTime"), "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(UTC)
+    assert started <= datetime.strptime(event.pop("inferenceTime"), "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(UTC)
     assert re.fullmatch("[0-9a-f-]{36}", event.pop("eventId"))
     assert event == {"inferenceId": "first"}
     assert first == {

@@ -140,9 +140,9 @@ def test_numbers_and_ranges_select_as_in_python(values: list[int], data: st.Data
         else str(part)
         for part in indexes
     ]
-    chosen = [value for part in indexes for value in (values[part] if isinstance(part, slice) else [values[part]])]
+    selected = [value for part in indexes for value in (values[part] if isinstance(part, slice) else [values[part]])]
     is_single = len(indexes) == 1 and isinstance(indexes[0], int)
-    assert JsonPath(f"$[{','.join(words)}]").select(values) == (chosen[0] if is_single else chosen)
+    assert JsonPath(f"$[{','.join(words)}]").select(values) == (selected[0] if is_single else selected)
 
 
 @examples(30)

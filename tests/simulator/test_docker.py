@@ -54,9 +54,9 @@ print(json.dumps({
     "variables": sorted(os.environ), "engine": os.path.exists("/var/run/docker.sock"),
 }))
 """
-    job, printed = run_job(client, script, Environment={"OWN": "x"})
+    job, log = run_job(client, script, Environment={"OWN": "x"})
     assert job["ProcessingJobStatus"] == "Completed", job
-    environment = json.loads(printed)
+    environment = json.loads(log)
     assert environment["user"] == (psutil.Process().uids().real or NOBODY)
     assert environment["host"] == "algo-1"
     assert environment["self"] == "127.0.0.1"
@@ -79,10 +79,10 @@ def test_files_that_a_job_leaves_are_uploaded(client: Client) -> None:
 
 
 def test_a_failing_script_gives_a_reason(client: Client) -> None:
-    job, printed = run_job(client, "import sys\nprint('first')\nraise ValueError('no copper')")
+    job, log = run_job(client, "import sys\nprint('first')\nraise ValueError('no copper')")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "ValueError: no copper" in job["FailureReason"]
-    assert printed.startswith("first\n")
+    assert log.startswith("first\n")
 
 
 def test_memory_and_time_are_limited(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,8 +134,8 @@ def test_packages_that_the_image_lacks_are_installed_before_the_job(client: Clie
 @pytest.mark.parametrize(("value", "status"), [("1", "Failed"), ("0", "Completed")])
 def test_a_model_without_a_network_starts_only_if_it_would_on_aws(client: Client, value: str, status: str) -> None:
     script = "def model_fn(folder): pass\ndef transform_fn(model, data, content_type, accept): return data"
-    serving = container(client, script, Variables={"PIP_NO_BUILD_ISOLATION": value})
-    model = create_model(client, serving, EnableNetworkIsolation=True)
+    serving_container = container(client, script, Variables={"PIP_NO_BUILD_ISOLATION": value})
+    model = create_model(client, serving_container, EnableNetworkIsolation=True)
     job, _ = transform(client, model, {"a.csv": "1,2\n"}, Input={"ContentType": "text/csv"})
     assert job["TransformJobStatus"] == status, job.get("FailureReason")
     is_refused = "Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment" in job.get("FailureReason", "")
@@ -147,21 +147,21 @@ def test_a_simulator_closes_its_connections_to_the_engine(client: Client) -> Non
     def connections() -> int:
         return len(psutil.Process().net_connections("unix"))
 
-    before = connections()
+    connections_before = connections()
     simulator = Simulator(engine="docker")
-    assert connections() == before
+    assert connections() == connections_before
     with simulator:
-        assert connections() > before
-    assert connections() == before
+        assert connections() > connections_before
+    assert connections() == connections_before
 
 
 def test_the_image_has_sagemaker_containers(client: Client) -> None:
     script = (
         "from sagemaker_containers.beta.framework import encoders, worker\nprint(encoders.encode([1, 2], 'text/csv'))"
     )
-    job, printed = run_job(client, script)
+    job, log = run_job(client, script)
     assert job["ProcessingJobStatus"] == "Completed", job
-    assert printed.startswith("1\n2\n")
+    assert log.startswith("1\n2\n")
 
 
 def test_the_temporary_folder_may_have_any_name(

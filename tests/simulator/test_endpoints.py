@@ -155,7 +155,7 @@ def test_operations_are_refused_while_another_is_in_progress(endpoints: Endpoint
     endpoints.delete(name)
 
 
-def test_requests_that_are_refused(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
+def test_invalid_requests_are_refused(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
     sagemaker = endpoints.sagemaker
     create, update = sagemaker.create_endpoint, sagemaker.update_endpoint
     update_weights = sagemaker.update_endpoint_weights_and_capacities
@@ -254,17 +254,17 @@ def test_names_that_differ_only_in_case_are_the_same(
 def test_an_endpoint_whose_servers_cannot_have_a_folder(endpoints: Endpoints) -> None:
     """The endpoint fails and can be deleted."""
     with Simulator(isolation="off") as simulator:
-        client_endpoints = Endpoints(Client(simulator))
-        config = client_endpoints.config(variant(client_endpoints.named("m")))
-        moved_folder = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
+        other_endpoints = Endpoints(Client(simulator))
+        config = other_endpoints.config(variant(other_endpoints.named("m")))
+        renamed_folder = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
         try:
-            name = client_endpoints.create(config, wait=False)
-            described = client_endpoints.settle(name, 10)
+            name = other_endpoints.create(config, wait=False)
+            described = other_endpoints.settle(name, 10)
         finally:
-            moved_folder.rename(simulator.folder)
+            renamed_folder.rename(simulator.folder)
         assert described["EndpointStatus"] == "Failed"
         assert "FileNotFoundError" in described["FailureReason"]
-        client_endpoints.delete(name)
+        other_endpoints.delete(name)
 
 
 def test_endpoints_do_not_occupy_the_processors_of_jobs(endpoints: Endpoints) -> None:

@@ -1,4 +1,4 @@
-"""A variant's instances that cannot be started, lose connections, or end during an invocation."""
+"""Instances of a variant that cannot be started, lose connections, or end during an invocation."""
 
 import threading
 import time

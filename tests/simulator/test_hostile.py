@@ -110,7 +110,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize(("code", "reason"), FAILURES.values(), ids=FAILURES.keys())
-def test_failure_files(any_client, tmp_path, code, reason):
+def test_failure_files_of_any_kind(any_client, tmp_path, code, reason):
     (tmp_path / "failure").write_text("written on the host")
     script = f"""
 import os, sys
@@ -138,7 +138,7 @@ MESSAGES = {
 
 
 @pytest.mark.parametrize("code", MESSAGES.values(), ids=MESSAGES.keys())
-def test_exit_message_files(any_client, code):
+def test_exit_message_files_of_any_kind(any_client, code):
     script = f"import os\npath = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml') + '/output/message'\n{code}"
     job = any_client.process(script)
     assert job["ProcessingJobStatus"] == "Completed"
@@ -209,7 +209,7 @@ for fd in pipes:
     "content", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda content: content[:8]
 )
 def test_a_job_that_writes_to_its_supervisors_pipe(content, hold):
-    """Without a sandbox, a job can do this, but then only the job itself fails."""
+    """Without a sandbox, a job can write to the pipe, but then only the job itself fails."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
@@ -221,7 +221,7 @@ def test_a_job_that_writes_to_its_supervisors_pipe(content, hold):
 
 
 def test_a_job_that_removes_its_folder():
-    """Without a sandbox, a job can do this."""
+    """Without a sandbox, a job can remove its folder; it completes nevertheless."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
@@ -239,7 +239,7 @@ def test_a_job_that_makes_its_output_non_blocking(any_client):
     assert job["FailureReason"] == f"AlgorithmError: {'x' * 100}, exit code: 3"
 
 
-def test_failure_file_of_training(any_client):
+def test_a_training_job_takes_its_reason_from_its_failure_file(any_client):
     script = "import os, sys\nopen(os.environ['SM_OUTPUT_DIR'] + '/failure', 'w').write('my reason')\nsys.exit('bye')"
     job = any_client.train(script)
     assert job["TrainingJobStatus"] == "Failed"

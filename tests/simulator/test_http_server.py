@@ -274,14 +274,14 @@ def test_large_bodies_are_on_disk_and_are_removed(tmp_path: Path) -> None:
 
     def kill_while_uploading() -> None:
         with simulator_process(TMPDIR=str(tmp_path)) as simulator:
-            before = files_below(tmp_path)
+            files_before = files_below(tmp_path)
             head = b"PUT /b/large HTTP/1.1\r\n" + SIGNED + b"Content-Length: 300000000\r\n\r\n"
             with connect(simulator.port) as connection:
                 connection.sendall(head + bytes(50_000_000))
                 descriptors, deadline = Path(f"/proc/{simulator.process.pid}/fd"), time.monotonic() + 60
                 while not any(size_of(path) > 40_000_000 for path in descriptors.iterdir()):
                     assert time.monotonic() < deadline
-                assert files_below(tmp_path) == before
+                assert files_below(tmp_path) == files_before
                 simulator.process.send_signal(signal.SIGKILL)
                 simulator.process.wait()
 

@@ -38,7 +38,7 @@ def test_the_sandbox_has_the_paths_of_sagemaker(client):
 
 
 def test_paths_in_arguments_and_variables(any_client):
-    entry = {
+    app_specification = {
         "ImageUri": IMAGE,
         "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
         "ContainerArguments": ["--to", "/opt/ml/processing/output/out", "--also=/opt/ml/processing/output/out"],
@@ -52,7 +52,7 @@ def test_paths_in_arguments_and_variables(any_client):
         "import os, sys\nassert sys.argv[3] == '--also=' + sys.argv[2] == '--also=' + os.environ['TO']\n"
         "assert os.environ['URI'] == 's3://bucket/opt/ml/model', os.environ['URI']\n"
         "open(sys.argv[2] + '/found', 'w').write('here')\nopen('relative', 'w').write('x')",
-        AppSpecification=entry,
+        AppSpecification=app_specification,
         Environment={"TO": "/opt/ml/processing/output/out", "URI": "s3://bucket/opt/ml/model"},
         ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
@@ -70,7 +70,7 @@ def test_paths_in_arguments_and_variables(any_client):
         ("/opt/mlx/y", "/opt/mlx/y"), ("/home/opt/ml/x", "/home/opt/ml/x"), ("unix:/run/server/http", "unix:{s}/http"),
     ],
 )  # fmt: skip
-def test_translation_of_paths(text, expected):
+def test_paths_are_translated(text, expected):
     names = {"ml": Path("/elsewhere/ml"), "s": Path("/elsewhere/s")}
     paths = {"/opt/ml": names["ml"], "/run/server": names["s"]}
     assert translated(text.replace("{{", "{").replace("}}", "}"), paths) == expected.format(**names)
@@ -214,11 +214,11 @@ result['host'] = socket.gethostname()
 @needs_sandbox
 def test_a_job_does_not_see_the_folder_of_another(client):
     result = run_script(
-        client, "open('/opt/ml/processing/kept', 'w').write('x'); open('/tmp/kept', 'w').write('x'); result = 1"
+        client, "open('/opt/ml/processing/file', 'w').write('x'); open('/tmp/file', 'w').write('x'); result = 1"
     )
     assert result == 1
     assert (
-        run_script(client, "result = [os.path.exists('/opt/ml/processing/kept'), os.path.exists('/tmp/kept')]")
+        run_script(client, "result = [os.path.exists('/opt/ml/processing/file'), os.path.exists('/tmp/file')]")
         == [False] * 2
     )
 

@@ -45,10 +45,10 @@ def process(client: Client, uri: str, path: str = "/opt/ml/processing/input/i") 
     return client.process("", ProcessingInputs=[{"InputName": "i", "S3Input": s3_input}])
 
 
-@pytest.mark.parametrize(("end", "reason"), INVALID_KEYS.values(), ids=INVALID_KEYS.keys())
-def test_keys_that_cannot_be_files(endpoints: Endpoints, end: str, reason: str) -> None:
+@pytest.mark.parametrize(("key_end", "reason"), INVALID_KEYS.values(), ids=INVALID_KEYS.keys())
+def test_keys_that_cannot_be_files(endpoints: Endpoints, key_end: str, reason: str) -> None:
     client = endpoints.client
-    uri = client.put(f"{next(numbers)}/{end}", archive_of(a="1"))
+    uri = client.put(f"{next(numbers)}/{key_end}", archive_of(a="1"))
     key = uri.removeprefix(f"s3://{BUCKET}/")
     message = f"The key {key!r} {reason}"
     variables = {"SAGEMAKER_SUBMIT_DIRECTORY": uri}

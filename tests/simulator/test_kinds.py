@@ -154,14 +154,15 @@ def operations_table() -> str:
     """Return the table in docs/reference/simulator-operations.md: one row per kind, and one for everything else."""
     rows = ["| resource | run | recorded only | not there |", "|---|---|---|---|"]
     kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
-    absent = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
+    other_operations = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
     for kind in kinds:
-        answered, missing = kind.operations(), sorted(name for name in absent if _noun(name) == kind.kind)
-        absent -= set(missing)
-        run, recorded = (answered, []) if kind.runs else ([], answered)
-        cells = " | ".join(", ".join(f"`{name}`" for name in names) for names in (run, recorded, missing))
+        answered_operations = kind.operations()
+        missing_operations = sorted(name for name in other_operations if _noun(name) == kind.kind)
+        other_operations -= set(missing_operations)
+        run, recorded = (answered_operations, []) if kind.runs else ([], answered_operations)
+        cells = " | ".join(", ".join(f"`{name}`" for name in names) for names in (run, recorded, missing_operations))
         rows.append(f"| {kind.title or kind.arn_type.replace('-', ' ')}s | {cells} |")
-    nouns = sorted({_noun(name) for name in absent})
+    nouns = sorted({_noun(name) for name in other_operations})
     shortest_nouns = [noun for noun in nouns if not any(noun != other and noun.startswith(other) for other in nouns)]
     rows.append(f"| everything else |  |  | {', '.join(f'`{noun}`' for noun in shortest_nouns)} |")
     return "\n".join(rows)

@@ -109,8 +109,8 @@ WORK: list[tuple[str, str, Record, Record, Record]] = [
 def write_layout_1(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(LAYOUT_1)
-        work = [(kind, key, record | internal | unused) for kind, key, record, internal, unused in WORK]
-        for kind, key, record in PACKAGES + work:
+        work_records = [(kind, key, record | internal | unused) for kind, key, record, internal, unused in WORK]
+        for kind, key, record in PACKAGES + work_records:
             values = (kind, key, json.dumps(record))
             connection.execute("INSERT INTO records (kind, key, record) VALUES (?, ?, ?)", values)
 
@@ -118,9 +118,9 @@ def write_layout_1(path: Path) -> None:
 def assert_work_is_migrated(store: Store) -> None:
     """Check stored work: its members (even if their names begin with $), its times and its order."""
     for kind, key, record, internal, _ in WORK:
-        migrated = store.get(kind, key)
-        assert migrated is not None
-        assert (to_stored(migrated), to_stored(migrated.internal)) == (record, internal)
+        migrated_record = store.get(kind, key)
+        assert migrated_record is not None
+        assert (to_stored(migrated_record), to_stored(migrated_record.internal)) == (record, internal)
     assert [key for key, _ in store.items("Endpoint")] == ["endpoint", "first"]
 
 
@@ -152,8 +152,8 @@ def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
     assert listed["ModelPackageVersion"] == 7
     assert packages.ListModelPackages({"NameContains": "GROU", "ModelPackageType": "Both"})["ModelPackageSummaryList"]
     assert groups.answer("DescribeModelPackageGroup", {"ModelPackageGroupName": "group"})["ModelPackageGroupName"]
-    created, _ = packages._create({"ModelPackageGroupName": "group"})
-    assert created["ModelPackageArn"] == arn("model-package/group/8")
+    description, _ = packages._create({"ModelPackageGroupName": "group"})
+    assert description["ModelPackageArn"] == arn("model-package/group/8")
     database.close()
 
 
@@ -206,8 +206,8 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
 def test_internal_members_are_separate_and_each_change_has_a_revision() -> None:
     store = Store()
     assert store.add("Model", "a", {"ModelName": "a"}, {"Secret": 1})
-    updated = store.update("Model", "a", {"Other": 2}, Status="new")
-    assert (updated, updated.internal, updated.revision) == (
+    updated_record = store.update("Model", "a", {"Other": 2}, Status="new")
+    assert (updated_record, updated_record.internal, updated_record.revision) == (
         {"ModelName": "a", "Status": "new"},
         {"Secret": 1, "Other": 2},
         2,

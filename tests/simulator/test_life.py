@@ -76,7 +76,7 @@ def added_since(before: Counter[str]) -> Counter[str]:
 
 
 def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
-    """Return a tracing function that raises before the given line of the start; lines are counted as they run."""
+    """Return a tracing function that raises before the given line of the start, counted as lines run."""
     count = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -116,13 +116,13 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
         pipelines = Pipelines(Client(simulator))
         execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))
         pipelines.wait_for(execution, "Sleeps")
-    before, line = open_resources(), 1
+    resources_before, line = open_resources(), 1
     while location := interrupt_start(folder, line, error):
-        assert not added_since(before), location
+        assert not added_since(resources_before), location
         assert not os.listdir(tempfile.gettempdir()), location
         line += 1
     assert line > 50
-    assert not added_since(before)
+    assert not added_since(resources_before)
     with Simulator(isolation="off", state=folder) as simulator:
         pipelines = Pipelines(Client(simulator))
         pipelines.wait_for(execution, "Sleeps")
@@ -143,9 +143,9 @@ def test_a_start_that_fails_at_any_line_leaves_nothing_behind(
 
 
 def test_a_constructor_has_no_effects(temporary_folder: Path, tmp_path: Path) -> None:
-    before = open_resources()
+    resources_before = open_resources()
     Simulator(isolation="required", state=tmp_path / "state")
-    assert not added_since(before)
+    assert not added_since(resources_before)
     assert not (tmp_path / "state").exists()
     assert not list(temporary_folder.iterdir())
 
@@ -154,10 +154,10 @@ def test_no_constructor_makes_a_folder_or_a_request(
     client: Client, temporary_folder: Path, tmp_path: Path, sample: Path
 ) -> None:
     submission = read_submission(tiny(tmp_path / "submission"))
-    before = sorted(tmp_path.rglob("*"))
-    work, simulator = tmp_path / "work", client.simulator
-    queue, job = JobQueue(work), Job(work / "job")
-    platform = Platform(Store(), queue, simulator.client, simulator.isolation, work, work / "sockets")
+    files_before = sorted(tmp_path.rglob("*"))
+    work_folder, simulator = tmp_path / "work", client.simulator
+    queue, job = JobQueue(work_folder), Job(work_folder / "job")
+    platform = Platform(Store(), queue, simulator.client, simulator.isolation, work_folder, work_folder / "sockets")
     model = {"Containers": [{"Image": client.image}] * 2}
     logs, requests = simulator.client("logs"), []
     logs.meta.events.register("before-send", lambda request, **_: requests.append(request.url))
@@ -167,11 +167,11 @@ def test_no_constructor_makes_a_folder_or_a_request(
     EndpointInstance(platform, "e", variant, threading.Condition())
     Fleet(platform, "e", variant)
     make_resources(platform)
-    RunFolder(work / "runs/mine")
+    RunFolder(work_folder / "runs/mine")
     services = Services(client.sagemaker, client.s3, client.logs, None)
     data = DataFiles(sample / "public/public.csv.gz")
-    PipelineRun(services, RunSettings("r", "b", "arn"), submission, data, ROOT / "score.py", work / "run")
-    assert sorted(tmp_path.rglob("*")) == before
+    PipelineRun(services, RunSettings("r", "b", "arn"), submission, data, ROOT / "score.py", work_folder / "run")
+    assert sorted(tmp_path.rglob("*")) == files_before
     assert not list(temporary_folder.iterdir())
     assert not requests
 

@@ -205,8 +205,8 @@ def test_jobs_are_filtered_by_time(jobs: Jobs) -> None:
     for member in ("CreationTime", "LastModifiedTime"):
         assert names(jobs, **{f"{member}After": time}) == oldest_first[6:]
         assert names(jobs, **{f"{member}Before": time}) == oldest_first[:5]
-    later = time + datetime.timedelta(minutes=3)
-    assert names(jobs, CreationTimeAfter=time, CreationTimeBefore=later, StatusEquals="Completed") == [oldest_first[6]]
+    interval = {"CreationTimeAfter": time, "CreationTimeBefore": time + datetime.timedelta(minutes=3)}
+    assert names(jobs, **interval, StatusEquals="Completed") == [oldest_first[6]]
 
 
 def test_models_are_filtered_by_the_times_that_boto3_sends(client: Client, models: list[str]) -> None:

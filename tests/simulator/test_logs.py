@@ -120,20 +120,20 @@ def test_a_log_group_deleted_while_the_job_runs(any_client):
     assert any_client.process("print('next')")["ProcessingJobStatus"] == "Completed"
 
 
-def train_with_metrics(client, printed, **patterns):
+def train_with_metrics(client, printed_text, **patterns):
     metrics = [{"Name": name, "Regex": pattern} for name, pattern in patterns.items()]
     algorithm = {"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": metrics}
-    job = client.train(f"print({printed!r})", AlgorithmSpecification=algorithm)
+    job = client.train(f"print({printed_text!r})", AlgorithmSpecification=algorithm)
     assert job["TrainingJobStatus"] == "Completed", job
     values = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
     return values, output(client, "TrainingJob", job["TrainingJobName"])
 
 
 def test_invalid_and_slow_metric_definitions_are_ignored(any_client):
-    printed = "loss=0.75;\nloss=0.5;\nscore 1e-3\nword=abc;\nnan=nan;\n" + "a" * 60 + "!"
+    printed_text = "loss=0.75;\nloss=0.5;\nscore 1e-3\nword=abc;\nnan=nan;\n" + "a" * 60 + "!"
     values, text = train_with_metrics(
         any_client,
-        printed,
+        printed_text,
         loss="loss=(.*?);",
         score="score ([0-9e.-]+)",
         word="word=(.*?);",

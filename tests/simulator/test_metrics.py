@@ -56,8 +56,8 @@ def test_each_value_is_stored_with_its_time(any_client):
 
 def test_the_processor_time_of_all_processes_is_measured(any_client):
     """Processes that end before the job also count."""
-    spin = "import time\nwhile time.process_time() < 1:\n    pass"
-    script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {spin!r}])"
+    busy_script = "import time\nwhile time.process_time() < 1:\n    pass"
+    script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {busy_script!r}])"
     started = datetime.datetime.now(datetime.UTC)
     job = train(any_client, script)
     cloudwatch = any_client.simulator.client("cloudwatch")
@@ -106,9 +106,9 @@ def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
     training_metrics = make_metrics(client, "slow", slow="^(a|aa|a?)+$")
     started = time.thread_time()
     for length in range(10, 40):
-        line, before = "a" * length + "!", time.thread_time()
+        line, line_started = "a" * length + "!", time.thread_time()
         training_metrics.measure(line)
-        if time.thread_time() - before > 2 * metrics.SLOW:
+        if time.thread_time() - line_started > 2 * metrics.SLOW:
             break
     for _ in range(1000):
         training_metrics.measure(line)

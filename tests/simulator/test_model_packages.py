@@ -150,7 +150,7 @@ def test_model_card_members_that_need_no_key(packages: Packages) -> None:
         assert "JSON object" in refusal(packages.version, group=packages.group(), ModelCard=invalid)
 
 
-def test_versions_under_concurrent_requests(packages: Packages) -> None:
+def test_concurrent_requests_register_different_versions(packages: Packages) -> None:
     group = packages.group()
     with ThreadPoolExecutor(32) as pool:
         versions = list(pool.map(lambda _: packages.version(group), range(32)))
@@ -194,7 +194,7 @@ def test_a_package_without_a_group(packages: Packages) -> None:
     name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
-    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send this status although it does not apply
+    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send this status though it does not apply
     arn = create(**request, **approval, Tags=tags)["ModelPackageArn"]
     assert arn == f"{ARN}model-package/{name}"
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
@@ -342,8 +342,8 @@ def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
         )
     assert packages.describe(package) | {"ResponseMetadata": None} == before | {"ResponseMetadata": None}
     update(ModelPackageArn=package, CustomerMetadataProperties={"key-7": "again"})
-    missing = package.replace("/1", "/2")
-    assert f"Could not find model package '{missing}'" in refusal(update, ModelPackageArn=missing)
+    missing_arn = package.replace("/1", "/2")
+    assert f"Could not find model package '{missing_arn}'" in refusal(update, ModelPackageArn=missing_arn)
 
 
 def test_parallel_updates_lose_nothing(packages: Packages) -> None:
@@ -358,13 +358,13 @@ def test_parallel_updates_lose_nothing(packages: Packages) -> None:
 def test_packages_are_described_in_one_request(packages: Packages) -> None:
     group = packages.group()
     versions = [packages.version(group), packages.version(group, ModelApprovalStatus="Approved")]
-    missing = [f"{ARN}model-package/{group}/3", versions[0].replace("us-east-1", "eu-west-1")]
-    answer = packages.sagemaker.batch_describe_model_package(ModelPackageArnList=[*versions, *missing])
+    missing_arns = [f"{ARN}model-package/{group}/3", versions[0].replace("us-east-1", "eu-west-1")]
+    answer = packages.sagemaker.batch_describe_model_package(ModelPackageArnList=[*versions, *missing_arns])
     summaries = answer["ModelPackageSummaries"]
     assert [summaries[arn]["ModelApprovalStatus"] for arn in versions] == ["PendingManualApproval", "Approved"]
     assert summaries[versions[1]]["InferenceSpecification"] == SPECIFICATION
     errors = answer["BatchDescribeModelPackageErrorMap"]
-    assert errors.keys() == {*missing}
+    assert errors.keys() == {*missing_arns}
     assert all(arn in error["ErrorResponse"] and error["ErrorCode"] for arn, error in errors.items())
 
 

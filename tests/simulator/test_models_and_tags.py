@@ -90,13 +90,13 @@ def test_requests_that_the_service_model_refuses(client: Client, name: str, inva
 
 
 def test_tags_are_added_and_removed(client: Client, name: str) -> None:
-    created = client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("team", "core")])
-    arn = created["ModelArn"]
+    response = client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("team", "core")])
+    arn = response["ModelArn"]
     assert tags_of(client, arn) == {"team": "core"}
     texts = ("name", "kind", "self", "Tags", "é", "a b", "x:y/z=+-@_.")
     new_tags = [*(tag(word, "1") for word in texts), tag("team", "rock")]
-    added = client.sagemaker.add_tags(ResourceArn=arn, Tags=new_tags)["Tags"]
-    assert sorted(entry["Key"] for entry in added) == sorted([*texts, "team"])
+    added_tags = client.sagemaker.add_tags(ResourceArn=arn, Tags=new_tags)["Tags"]
+    assert sorted(entry["Key"] for entry in added_tags) == sorted([*texts, "team"])
     assert tags_of(client, arn) == {"team": "rock"} | dict.fromkeys(texts, "1")
     client.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team", "nobody"])
     assert tags_of(client, arn) == dict.fromkeys(texts, "1")
@@ -159,7 +159,7 @@ def test_missing_resources_have_no_tags(client: Client, name: str, arn: str) -> 
     refusal(client.sagemaker.delete_tags, **resource, TagKeys=["a"])
 
 
-def test_tags_of_a_job(client: Client) -> None:
+def test_a_job_can_have_tags(client: Client) -> None:
     job = client.train("print('tagged')", wait=False, Tags=[tag("run", "1")])
     assert tags_of(client, job["TrainingJobArn"]) == {"run": "1"}
     assert "Tags" not in job
