@@ -18,15 +18,15 @@ def client() -> Iterator[Client]:
 
 
 @pytest.fixture(scope="session")
-def without_sandbox() -> Iterator[Client]:
-    """Return a client of a simulator without a sandbox: tests can control jobs and servers through files."""
+def unsandboxed_client() -> Iterator[Client]:
+    """Return a client of a simulator without a sandbox, so tests can control its jobs and servers through files."""
     with Simulator(isolation="off") as simulator:
         yield Client(simulator)
 
 
 @pytest.fixture(scope="module")
 def endpoints(client: Client) -> Iterator[Endpoints]:
-    """Return the endpoints of `client`. Those that a module leaves are deleted: they take up instances and folders."""
+    """Return the endpoints of `client`. When the module ends, delete them: they take up instances and folders."""
     endpoints = Endpoints(client)
     yield endpoints
     endpoints.delete_all()
@@ -34,6 +34,6 @@ def endpoints(client: Client) -> Iterator[Endpoints]:
 
 @pytest.fixture(scope="session", params=ISOLATIONS)
 def any_client(request: pytest.FixtureRequest) -> Iterator[Client]:
-    """Return a client of a simulator: the test runs once with a sandbox and once without."""
+    """Return a client of a simulator. Each test runs twice: once with a sandbox and once without."""
     with Simulator(isolation=request.param) as simulator:
         yield Client(simulator)

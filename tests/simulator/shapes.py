@@ -19,23 +19,23 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-DEEP = 4  # the depth from which only required members are generated
+REQUIRED_ONLY_DEPTH = 4  # from this depth on, only required members are generated
 
 
 @cache
-def valid(shape: Shape, depth: int = 0) -> st.SearchStrategy[Any]:
+def valid_values(shape: Shape, depth: int = 0) -> st.SearchStrategy[Any]:
     """Generate JSON values that the shape allows."""
     bounds = shape.metadata
     if shape.type_name == "structure":
         return st.deferred(lambda: _structures(shape, depth))
     if shape.type_name == "list":
         low = bounds.get("min", 0)
-        high = min(bounds.get("max", 3), low + (2 if depth < DEEP else 0))
-        return st.deferred(lambda: st.lists(valid(shape.member, depth + 1), min_size=low, max_size=high))
+        high = min(bounds.get("max", 3), low + (2 if depth < REQUIRED_ONLY_DEPTH else 0))
+        return st.deferred(lambda: st.lists(valid_values(shape.member, depth + 1), min_size=low, max_size=high))
     if shape.type_name == "map":
         low = bounds.get("min", 0)
-        high = min(bounds.get("max", 3), low + (2 if depth < DEEP else 0))
-        keys, values = valid(shape.key, depth + 1), valid(shape.value, depth + 1)
+        high = min(bounds.get("max", 3), low + (2 if depth < REQUIRED_ONLY_DEPTH else 0))
+        keys, values = valid_values(shape.key, depth + 1), valid_values(shape.value, depth + 1)
         return st.dictionaries(keys, values, min_size=low, max_size=high)
     if shape.type_name == "string":
         return _strings(bounds)
@@ -50,14 +50,14 @@ def valid(shape: Shape, depth: int = 0) -> st.SearchStrategy[Any]:
 
 
 def _structures(shape: Shape, depth: int) -> st.SearchStrategy[dict[str, Any]]:
-    members = {name: valid(member, depth + 1) for name, member in shape.members.items()}
+    members = {name: valid_values(member, depth + 1) for name, member in shape.members.items()}
     if shape.is_tagged_union:
         return st.one_of(st.fixed_dictionaries({name: member}) for name, member in members.items())
     required = {name: members[name] for name in shape.required_members}
     optional = {name: member for name, member in members.items() if name not in required}
     few_members = (
         st.lists(st.sampled_from(sorted(optional)), max_size=4, unique=True)
-        if optional and depth < DEEP
+        if optional and depth < REQUIRED_ONLY_DEPTH
         else st.just([])
     )
     return few_members.flatmap(lambda names: st.fixed_dictionaries(required | {name: optional[name] for name in names}))
@@ -73,11 +73,11 @@ def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
         return low <= len(text) <= high and compiled.fullmatch(text, timeout=5) is not None
 
     def lengthen(pair: tuple[str, int]) -> str:
-        text, expected = pair
-        longer = (text + "a" * (expected - len(text)), text + "0" * (expected - len(text)))
-        return next((other for other in longer if fits(other)), text)
+        text, length = pair
+        candidates = (text + "a" * (length - len(text)), text + "0" * (length - len(text)))
+        return next((candidate for candidate in candidates if fits(candidate)), text)
 
-    known = [text for text in KNOWN if fits(text)]
+    known = [text for text in KNOWN_TEXTS if fits(text)]
     lengths = st.sampled_from([0, low, min(high, 1024)])
     texts = st.sampled_from(known) if known else st.nothing()
     if r"\u" not in pattern.lower() and r"\p" not in pattern and "${" not in pattern and "(?=" not in pattern:
@@ -86,7 +86,7 @@ def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
     return texts.filter(fits)
 
 
-KNOWN = [
+KNOWN_TEXTS = [
     "", "a", "a1", "abc-1", "A", "1", "1.0", "1.2.3", "0.1", "/a", "/opt/ml/x", "s3://bucket/key", "https://host/path",
     "a/b", "d-abc123", "arn:aws:sagemaker:us-east-1:123456789012:model/m", "arn:aws:iam::123456789012:role/r", "sg-1",
     "subnet-1",
@@ -104,27 +104,27 @@ def _strings(bounds: dict[str, Any]) -> st.SearchStrategy[str]:
     return st.text(st.characters(exclude_categories=["Cs"]), min_size=low, max_size=min(high, low + 20))
 
 
-def modified(document: Any) -> st.SearchStrategy[Any]:
+def modified_documents(document: Any) -> st.SearchStrategy[Any]:
     """Generate a document in which one value is replaced or removed, or an unknown member is added."""
-    paths = list(_places(document, ()))
+    paths = list(_paths(document, ()))
     return st.tuples(st.sampled_from(paths), ANYTHING, st.sampled_from(["put", "drop", "add"])).map(
-        lambda change: _changed(document, *change)
+        lambda change: _apply_change(document, *change)
     )
 
 
-def _places(value: Any, path: tuple[Any, ...]) -> Any:
+def _paths(value: Any, path: tuple[Any, ...]) -> Any:
     yield path
     if isinstance(value, dict | list):
         for key in value if isinstance(value, dict) else range(len(value)):
-            yield from _places(value[key], (*path, key))
+            yield from _paths(value[key], (*path, key))
 
 
-def _changed(value: Any, path: tuple[Any, ...], new: Any, change: str) -> Any:
+def _apply_change(value: Any, path: tuple[Any, ...], replacement: Any, change: str) -> Any:
     if not path:
-        return value | {"Unknown": new} if change == "add" and isinstance(value, dict) else new
+        return value | {"Unknown": replacement} if change == "add" and isinstance(value, dict) else replacement
     copy = dict(value) if isinstance(value, dict) else list(value)
     if len(path) == 1 and change == "drop":
         del copy[path[0]]
     else:
-        copy[path[0]] = _changed(value[path[0]], path[1:], new, change)
+        copy[path[0]] = _apply_change(value[path[0]], path[1:], replacement, change)
     return copy

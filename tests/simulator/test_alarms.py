@@ -47,10 +47,10 @@ def points(text: str) -> list[float | None]:
         (1, "X - 0 - 0", "ALARM ALARM ALARM ALARM"),
     ],
 )
-def test_missing_data(to_alarm: int, text: str, states: str) -> None:
-    for missing, state in zip(TREATMENTS, states.split(), strict=True):
-        result = alarm_state(points(text), "GreaterThanThreshold", 5.0, periods=3, to_alarm=to_alarm, missing=missing)
-        assert result == (None if state == "SAME" else state), missing
+def test_missing_data_is_treated_as_the_guide_describes(to_alarm: int, text: str, states: str) -> None:
+    for treatment, state in zip(TREATMENTS, states.split(), strict=True):
+        result = alarm_state(points(text), "GreaterThanThreshold", 5.0, periods=3, to_alarm=to_alarm, missing=treatment)
+        assert result == (None if state == "SAME" else state), treatment
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_missing_data(to_alarm: int, text: str, states: str) -> None:
         ("LessThanOrEqualToThreshold", [True, True, False]),
     ],
 )
-def test_comparisons(comparison: str, breaching: list[bool]) -> None:
+def test_values_are_compared_with_the_threshold(comparison: str, breaching: list[bool]) -> None:
     states = [alarm_state([None, None, value], comparison, 5.0, periods=1, to_alarm=1) for value in (4.0, 5.0, 6.0)]
-    assert states == ["ALARM" if one else "OK" for one in breaching]
+    assert states == ["ALARM" if is_breaching else "OK" for is_breaching in breaching]
 
 
 class WatchedMetric:
@@ -76,8 +76,8 @@ class WatchedMetric:
         self.put_alarm(**members)
 
     def put_alarm(self, **members: Any) -> None:
-        chosen = {name: value for name, value in (ALARM | members).items() if value is not None}
-        self.cloudwatch.put_metric_alarm(AlarmName=self.name, **self.metric, **chosen)
+        request_members = {name: value for name, value in (ALARM | members).items() if value is not None}
+        self.cloudwatch.put_metric_alarm(AlarmName=self.name, **self.metric, **request_members)
 
     def put(self, age: float = 1, **datum: Any) -> None:
         """Put a datum that is `age` seconds old."""
@@ -92,26 +92,26 @@ class WatchedMetric:
     def state(self) -> str:
         return self.describe()["StateValue"]
 
-    def set(self, state: str) -> None:
+    def set_state(self, state: str) -> None:
         self.cloudwatch.set_alarm_state(AlarmName=self.name, StateValue=state, StateReason="a drill")
 
 
 @pytest.mark.parametrize(
     ("statistic", "value"), [("Sum", 14.0), ("Average", 3.5), ("Minimum", 1.0), ("Maximum", 8.0), ("SampleCount", 4.0)]
 )
-def test_statistics(client: Client, statistic: str, value: float) -> None:
+def test_each_statistic_is_evaluated(client: Client, statistic: str, value: float) -> None:
     """Alarms evaluate single values, lists of values and statistic sets."""
     members = {"Statistic": statistic, "ComparisonOperator": "GreaterThanOrEqualToThreshold"}
-    reached = WatchedMetric(client, **members, Threshold=value)
-    reached.put(Value=8.0)
-    reached.put(Values=[1.0], Counts=[1.0])
-    reached.put(StatisticValues={"SampleCount": 2, "Sum": 5, "Minimum": 2, "Maximum": 3})
-    assert reached.state() == "ALARM"
-    reached.put_alarm(**members, Threshold=value + 0.01)
-    assert reached.state() == "OK"
+    watched = WatchedMetric(client, **members, Threshold=value)
+    watched.put(Value=8.0)
+    watched.put(Values=[1.0], Counts=[1.0])
+    watched.put(StatisticValues={"SampleCount": 2, "Sum": 5, "Minimum": 2, "Maximum": 3})
+    assert watched.state() == "ALARM"
+    watched.put_alarm(**members, Threshold=value + 0.01)
+    assert watched.state() == "OK"
 
 
-def test_periods(client: Client) -> None:
+def test_two_of_three_periods_must_breach(client: Client) -> None:
     """Each data point is the sum of a minute's values, and two of three must breach."""
     watched = WatchedMetric(client, EvaluationPeriods=3, DatapointsToAlarm=2)
     assert watched.state() == "INSUFFICIENT_DATA"
@@ -131,18 +131,18 @@ def test_periods(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "state"),
+    ("treatment", "state"),
     [("missing", "INSUFFICIENT_DATA"), ("ignore", "INSUFFICIENT_DATA"), ("breaching", "ALARM"), ("notBreaching", "OK")],
 )
-def test_no_data(client: Client, missing: str, state: str) -> None:
-    watched = WatchedMetric(client, TreatMissingData=missing)
+def test_the_state_without_data_depends_on_the_treatment(client: Client, treatment: str, state: str) -> None:
+    watched = WatchedMetric(client, TreatMissingData=treatment)
     assert watched.state() == state
     watched.put(Value=9.0)
     assert watched.state() == "ALARM"
 
 
-def test_dimensions_and_unit(client: Client) -> None:
-    """An alarm uses only data whose dimensions are exactly the alarm's."""
+def test_only_data_with_the_dimensions_and_the_unit_of_the_alarm_count(client: Client) -> None:
+    """An alarm uses only data whose dimensions and unit are exactly those of the alarm."""
     one, two = {"Name": "one", "Value": "1"}, {"Name": "two", "Value": "2"}
     watched = WatchedMetric(client, Dimensions=[one, two], Unit="Count", TreatMissingData="notBreaching")
     for datum in (
@@ -158,29 +158,29 @@ def test_dimensions_and_unit(client: Client) -> None:
     assert watched.state() == "ALARM"
 
 
-def test_every_way_to_read_a_state_evaluates(client: Client) -> None:
+def test_every_way_to_read_a_state_evaluates_the_alarm(client: Client) -> None:
     watched = WatchedMetric(client, AlarmActions=["arn:aws:sns:us-east-1:123456789012:mine"])
     watched.put(Value=9.0)
     describe = watched.cloudwatch.describe_alarms
-    for value, other in (("ALARM", "OK"), ("OK", "ALARM")):
-        assert watched.name in {alarm["AlarmName"] for alarm in describe(StateValue=value)["MetricAlarms"]}
-        assert watched.name not in {alarm["AlarmName"] for alarm in describe(StateValue=other)["MetricAlarms"]}
+    for state, other_state in (("ALARM", "OK"), ("OK", "ALARM")):
+        assert watched.name in {alarm["AlarmName"] for alarm in describe(StateValue=state)["MetricAlarms"]}
+        assert watched.name not in {alarm["AlarmName"] for alarm in describe(StateValue=other_state)["MetricAlarms"]}
         for described in (
             describe(AlarmNamePrefix=watched.name)["MetricAlarms"],
             describe(ActionPrefix="arn:aws:sns:us-east-1:123456789012:mine")["MetricAlarms"],
             watched.cloudwatch.describe_alarms_for_metric(**watched.metric)["MetricAlarms"],
         ):
-            assert [alarm["StateValue"] for alarm in described] == [value]
+            assert [alarm["StateValue"] for alarm in described] == [state]
         watched.put(Value=-9.0)
 
 
-def test_a_state_that_a_program_sets(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_that_a_program_sets_is_temporary(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The state lasts a minute, or 10 s if the period is less than a minute; then the alarm is evaluated again."""
     now = alarms.utcnow
     for period, interval in ((60, 60), (3600, 60), (10, 10), (30, 10)):
         watched = WatchedMetric(client, Period=period)
         watched.put(age=-5, Value=1.0)
-        watched.set("ALARM")
+        watched.set_state("ALARM")
         assert (watched.state(), watched.describe()["StateReason"]) == ("ALARM", "a drill")
         monkeypatch.setattr(alarms, "utcnow", lambda: now() + datetime.timedelta(seconds=interval))  # noqa: B023
         assert watched.state() == "OK"
@@ -189,15 +189,15 @@ def test_a_state_that_a_program_sets(client: Client, monkeypatch: pytest.MonkeyP
 
 def test_ignoring_missing_data_keeps_a_state(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = WatchedMetric(client, TreatMissingData="ignore")
-    watched.set("ALARM")
-    later = alarms.utcnow() + datetime.timedelta(hours=1)
-    monkeypatch.setattr(alarms, "utcnow", lambda: later)
+    watched.set_state("ALARM")
+    an_hour_later = alarms.utcnow() + datetime.timedelta(hours=1)
+    monkeypatch.setattr(alarms, "utcnow", lambda: an_hour_later)
     assert watched.state() == "ALARM"
 
 
 def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
     watched = WatchedMetric(client)
-    watched.set("ALARM")
+    watched.set_state("ALARM")
     watched.put_alarm(Threshold=7.0)
     described = watched.describe()
     assert (described["Threshold"], described["StateValue"], described["StateReason"]) == (7.0, "ALARM", "a drill")
@@ -220,7 +220,7 @@ def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "ComparisonOperator must be one of"),
     ],
 )
-def test_invalid_alarms(client: Client, members: dict[str, Any], reason: str) -> None:
+def test_invalid_alarms_are_refused(client: Client, members: dict[str, Any], reason: str) -> None:
     with pytest.raises(ClientError, match=reason) as caught:
         WatchedMetric(client, **members)
     assert caught.value.response["Error"]["Code"] == "ValidationError"
@@ -235,10 +235,10 @@ def test_invalid_alarms(client: Client, members: dict[str, Any], reason: str) ->
         {"Statistic": None, "ExtendedStatistic": "p99", "TreatMissingData": "breaching"},
     ],
 )
-def test_alarms_that_are_not_evaluated(client: Client, members: dict[str, Any]) -> None:
+def test_alarms_that_are_not_evaluated_keep_their_state(client: Client, members: dict[str, Any]) -> None:
     """Alarms that are not evaluated keep their state, or the state that a program sets."""
     watched = WatchedMetric(client, **members)
     watched.put(Value=9.0)
     assert watched.state() == "INSUFFICIENT_DATA"
-    watched.set("ALARM")
+    watched.set_state("ALARM")
     assert watched.state() == "ALARM"

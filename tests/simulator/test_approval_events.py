@@ -38,18 +38,18 @@ class History:
         self._events.create_archive(ArchiveName=group, EventSourceArn=bus, EventPattern=json.dumps(pattern))
 
     def events(self, count: int) -> list[dict[str, Any]]:
-        """Return the first events in the order in which they were delivered."""
-        wait_until(lambda: len(self._delivered()) >= count)
-        return [json.loads(event["message"]) for event in self._delivered()]
+        """Wait until `count` events are delivered, and return all delivered events in their order."""
+        wait_until(lambda: len(self._delivered_events()) >= count)
+        return [json.loads(event["message"]) for event in self._delivered_events()]
 
-    def archived(self) -> int:
+    def archived_count(self) -> int:
         count: int = self._events.describe_archive(ArchiveName=self.group)["EventCount"]
         return count
 
-    def _delivered(self) -> list[dict[str, Any]]:
+    def _delivered_events(self) -> list[dict[str, Any]]:
         return self._logs.filter_log_events(logGroupName=self.group)["events"]
 
-    def lose_target(self) -> None:
+    def delete_target(self) -> None:
         self._logs.delete_log_group(logGroupName=self.group)
 
     def restore_target(self) -> None:
@@ -74,54 +74,61 @@ def statuses(events: list[dict[str, Any]]) -> list[str]:
 
 def test_every_change_of_approval_is_an_event(packages: Packages, history: History) -> None:
     package = packages.version(history.group, ModelPackageDescription="of copper")
-    packages.approve(package, ApprovalDescription="good on the holes of the north")
-    packages.approve(package, "Rejected", ApprovalDescription="not on those of the south")
+    packages.approve(package, ApprovalDescription="good on the northern holes")
+    packages.approve(package, "Rejected", ApprovalDescription="bad on the southern holes")
     packages.approve(package, "PendingManualApproval")
     packages.approve(package)
     events = history.events(5)
     pending = "PendingManualApproval"
     assert statuses(events) == [pending, "Approved", "Rejected", pending, "Approved"]
-    wait_until(lambda: history.archived() == 5)
+    wait_until(lambda: history.archived_count() == 5)
     assert [event["detail"]["ApprovalDescription"] for event in events[1:3]] == [
-        "good on the holes of the north",
-        "not on those of the south",
+        "good on the northern holes",
+        "bad on the southern holes",
     ]
     assert packages.describe(package)["ModelApprovalStatus"] == "Approved"  # the status after the last change
 
 
-def test_events_of_changes_at_the_same_time(
+def test_events_of_changes_at_the_same_time_keep_their_order(
     packages: Packages, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Events are delivered in the order of the changes, even if one delivery takes a long time."""
+    """Events are delivered in the order of the changes, even if the delivery of one takes a long time."""
     package, put = packages.version(history.group), StateChanges.put
-    starts = threading.Event()
+    started = threading.Event()
 
-    def slowly(self: StateChanges, kind: str, arn: str, detail: dict[str, Any]) -> None:
+    def put_slowly(self: StateChanges, kind: str, arn: str, detail: dict[str, Any]) -> None:
         if detail["ModelApprovalStatus"] == "Approved":
-            starts.set()
+            started.set()
             time.sleep(0.5)
         put(self, kind, arn, detail)
 
-    monkeypatch.setattr(StateChanges, "put", slowly)
-    approves = threading.Thread(target=packages.approve, args=(package,))
-    approves.start()
-    assert starts.wait(30)
+    monkeypatch.setattr(StateChanges, "put", put_slowly)
+    approval = threading.Thread(target=packages.approve, args=(package,))
+    approval.start()
+    assert started.wait(30)
     packages.approve(package, "Rejected")
-    approves.join()
+    approval.join()
     assert statuses(history.events(3)) == ["PendingManualApproval", "Approved", "Rejected"]
     assert packages.describe(package)["ModelApprovalStatus"] == "Rejected"
 
 
-def test_contents_of_an_event(packages: Packages, history: History) -> None:
+def test_an_event_describes_the_version(packages: Packages, history: History) -> None:
     properties = {"GeneratedBy": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p"}
     package = packages.version(history.group, MetadataProperties=properties)
     packages.approve(package, ApprovalDescription='"quoted" <b>')
-    created, approved = history.events(2)
-    assert (approved["source"], approved["detail-type"]) == ("aws.sagemaker", "SageMaker Model Package State Change")
-    assert (approved["region"], approved["resources"]) == (REGION, [package])
-    described, detail = packages.describe(package), approved["detail"]
+    created_event, approved_event = history.events(2)
+    assert (approved_event["source"], approved_event["detail-type"]) == (
+        "aws.sagemaker",
+        "SageMaker Model Package State Change",
+    )
+    assert (approved_event["region"], approved_event["resources"]) == (REGION, [package])
+    described, detail = packages.describe(package), approved_event["detail"]
     assert detail.pop("CreationTime") == f"{described['CreationTime']:%Y-%m-%dT%H:%M:%SZ}"
-    assert detail.pop("LastModifiedTime") == approved["time"] == f"{described['LastModifiedTime']:%Y-%m-%dT%H:%M:%SZ}"
+    assert (
+        detail.pop("LastModifiedTime")
+        == approved_event["time"]
+        == f"{described['LastModifiedTime']:%Y-%m-%dT%H:%M:%SZ}"
+    )
     assert detail == {
         "ModelPackageGroupName": history.group,
         "ModelPackageVersion": 1,
@@ -134,7 +141,7 @@ def test_contents_of_an_event(packages: Packages, history: History) -> None:
         "ApprovalDescription": '"quoted" <b>',
         "MetadataProperties": properties,
     }
-    assert created["detail"]["ModelApprovalStatus"] == "PendingManualApproval"
+    assert created_event["detail"]["ModelApprovalStatus"] == "PendingManualApproval"
 
 
 def test_other_changes_cause_no_event(packages: Packages, history: History) -> None:
@@ -154,7 +161,7 @@ def test_other_changes_cause_no_event(packages: Packages, history: History) -> N
 def test_a_missing_target_does_not_fail_requests(packages: Packages, history: History) -> None:
     package = packages.version(history.group)
     history.events(1)
-    history.lose_target()
+    history.delete_target()
     packages.approve(package)
     assert packages.describe(package)["ModelApprovalStatus"] == "Approved"
     history.restore_target()
@@ -162,8 +169,8 @@ def test_a_missing_target_does_not_fail_requests(packages: Packages, history: Hi
     wait_until(lambda: statuses(history.events(1))[-1] == "Rejected")
 
 
-def test_a_package_without_a_group(packages: Packages) -> None:
-    """The package's events have a state but no approval status."""
+def test_a_package_without_a_group_has_no_approval_status(packages: Packages) -> None:
+    """A package without a group has no approval status."""
     name = f"package-{next(numbers)}"
     packages.sagemaker.create_model_package(ModelPackageName=name, InferenceSpecification=UNVERSIONED)
     assert "ModelApprovalStatus" not in packages.describe(name)

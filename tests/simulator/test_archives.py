@@ -28,15 +28,15 @@ MIB = 1 << 20
 ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB, which can be repeated: a gzip file may have many members
 
 
-def bomb(tmp_path: Path, head: bytes, size: int, block: bytes = ZEROS) -> Path:
-    """Write an archive with a header and `size` bytes of content, compressed to about a thousandth of that size."""
+def write_bomb(tmp_path: Path, head: bytes, size: int, block: bytes = ZEROS) -> Path:
+    """Write an archive of a header and `size` bytes, which compress to about a thousandth, and return its path."""
     path = tmp_path / "source.tar.gz"
     path.write_bytes(gzip.compress(head, mtime=0) + block * (size // (16 * MIB)))
     return path
 
 
-def header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, to: str = "") -> bytes:
-    return member(name, kind, to, size).tobuf(tarfile.GNU_FORMAT)
+def header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0, target: str = "") -> bytes:
+    return member(name, kind, target, size).tobuf(tarfile.GNU_FORMAT)
 
 
 def refusal(path: Path, folder: Path, volume: int = MIB) -> str:
@@ -51,7 +51,7 @@ def refusal(path: Path, folder: Path, volume: int = MIB) -> str:
 
 def test_a_bomb_is_refused_before_it_is_written(tmp_path: Path) -> None:
     size = 12 << 30
-    path = bomb(tmp_path, header("zeros", size=size), size)
+    path = write_bomb(tmp_path, header("zeros", size=size), size)
     assert path.stat().st_size < 13 * MIB
     reason = "Insufficient disk space: its contents are larger than VolumeSizeInGB, 1"
     assert refusal(path, tmp_path, 1 << 30).endswith(reason)
@@ -79,24 +79,24 @@ def test_more_files_than_fit_on_the_volume(tmp_path: Path) -> None:
 
 def test_unpacking_can_be_stopped(tmp_path: Path) -> None:
     size = 12 << 30
-    path, written = bomb(tmp_path, header("zeros", size=size), size), tmp_path / "unpacked/zeros"
+    path, unpacked_file = write_bomb(tmp_path, header("zeros", size=size), size), tmp_path / "unpacked/zeros"
 
     def stop_soon() -> None:
-        if written.exists() and written.stat().st_size > MIB:
+        if unpacked_file.exists() and unpacked_file.stat().st_size > MIB:
             raise JobStopped
 
     with pytest.raises(JobStopped):
         unpack(path, tmp_path / "unpacked", Volume(20 << 30), stop_soon)
-    assert written.stat().st_size < 8 * MIB
+    assert unpacked_file.stat().st_size < 8 * MIB
 
 
 def test_unpacking_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) -> None:
     """Many empty gzip members, joined, decompress to nothing."""
-    path, looks = tmp_path / "source.tar.gz", itertools.count()
+    path, checks = tmp_path / "source.tar.gz", itertools.count()
     path.write_bytes(gzip.compress(b"", mtime=0) * 100_000)
 
     def stop_soon() -> None:
-        if next(looks) > 10:
+        if next(checks) > 10:
             raise JobStopped
 
     with pytest.raises(JobStopped):
@@ -107,22 +107,22 @@ SPARSE = bytearray(header("sparse", tarfile.GNUTYPE_SPARSE))
 SPARSE[482] = 1  # more blocks of offsets follow
 SPARSE[148:156] = b" " * 8
 SPARSE[148:156] = b"%06o\0 " % sum(SPARSE)
-PLACES = gzip.compress((b"00000000001\0" * 42 + b"\1".ljust(8, b"\0")) * (16 * MIB // 512), mtime=0)
+OFFSETS = gzip.compress((b"00000000001\0" * 42 + b"\1".ljust(8, b"\0")) * (16 * MIB // 512), mtime=0)
 HEADERS = {
     "pax": (header("x", tarfile.XHDTYPE, 8 << 30), ZEROS),
     "global pax": (header("x", tarfile.XGLTYPE, 8 << 30), ZEROS),
     "long name": (header("x", tarfile.GNUTYPE_LONGNAME, 8 << 30), ZEROS),
     "long link": (header("x", tarfile.GNUTYPE_LONGLINK, 8 << 30), ZEROS),
-    "places of a sparse file": (bytes(SPARSE), PLACES),
+    "offsets of a sparse file": (bytes(SPARSE), OFFSETS),
 }
 
 
 @pytest.mark.parametrize("kind", HEADERS)
 def test_large_headers_are_refused(kind: str, tmp_path: Path) -> None:
     head, block = HEADERS[kind]
-    path = bomb(tmp_path, head, 1 << 30, block)
+    path = write_bomb(tmp_path, head, 1 << 30, block)
     assert "larger than 1024 KiB" in refusal(path, tmp_path, 100 << 30)
-    link_first = bomb(tmp_path, header("a", tarfile.LNKTYPE, to="b") + head, 1 << 30, block)
+    link_first = write_bomb(tmp_path, header("a", tarfile.LNKTYPE, target="b") + head, 1 << 30, block)
     assert "link to a file that is not earlier in the archive" in refusal(link_first, tmp_path, 100 << 30)
 
 
@@ -130,10 +130,10 @@ def test_large_headers_are_refused(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", HEADERS)
 def test_large_headers_do_not_exhaust_memory(kind: str, tmp_path: Path) -> None:
     head, block = HEADERS[kind]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for start in (b"", header("a", tarfile.LNKTYPE, to="b")):
-        assert refusal(bomb(tmp_path, start + head, 1 << 30, block), tmp_path, 100 << 30)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200 << 10  # KiB
+    memory_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for start in (b"", header("a", tarfile.LNKTYPE, target="b")):
+        assert refusal(write_bomb(tmp_path, start + head, 1 << 30, block), tmp_path, 100 << 30)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_before < 200 << 10  # KiB
 
 
 def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) 
     sparse[386:410] = b"%011o\0%011o\0" % (0, 30 << 20)  # the only piece's offset and size
     sparse[483:495] = b"%011o\0" % 1  # the file's size, which is too small
     sparse[148:156] = b"%06o\0 " % (256 + sum(sparse[:148]) + sum(sparse[156:]))
-    path = bomb(tmp_path, bytes(sparse), 30 << 20, ZEROS)
+    path = write_bomb(tmp_path, bytes(sparse), 30 << 20, ZEROS)
     assert "the size of 'a' is wrong" in refusal(path, tmp_path)
 
 
@@ -157,24 +157,24 @@ def pax(**values: str) -> bytes:
 
 MALFORMED = {
     "empty": b"",
-    "no archive": b"PK\3\4 hello",
-    "cut off": archive_of(a=random.Random(1).randbytes(50_000))[:30_000],
-    "cut off where it is not compressed": gzip.decompress(archive_of(a=bytes(50_000)))[:30_000],
+    "not an archive": b"PK\3\4 hello",
+    "truncated": archive_of(a=random.Random(1).randbytes(50_000))[:30_000],
+    "truncated and not compressed": gzip.decompress(archive_of(a=bytes(50_000)))[:30_000],
     "damaged": archive_of(a=random.Random(1).randbytes(50_000))[:20_000] + bytes(9_000),
-    "headers in headers": packed(*(member("x", tarfile.GNUTYPE_LONGNAME) for _ in range(1500))),
+    "headers within headers": packed(*(member("x", tarfile.GNUTYPE_LONGNAME) for _ in range(1500))),
     "global headers": gzip.compress(
         b"".join(pax(**{f"k{n}": "v"}) + header(f"f{n}") for n in range(200)) + bytes(1024)
     ),
-    "a link to what it does not hold": packed(member("a", tarfile.LNKTYPE, "b")),
-    "a file as a folder": packed(member("a"), member("a/b")),
+    "a link to a file that it does not contain": packed(member("a", tarfile.LNKTYPE, "b")),
+    "a file used as a folder": packed(member("a"), member("a/b")),
     "a name that is too long": packed(member("x" * 300)),
-    "a name of many folders": packed(member("d/" * 200_000 + "f")),
-    "a name that leads out": packed(member("../../out")),
-    "a link that leads out": packed(member("a", tarfile.SYMTYPE, "../../out")),
+    "a name with many folders": packed(member("d/" * 200_000 + "f")),
+    "a name outside the folder": packed(member("../../out")),
+    "a link to a file outside the folder": packed(member("a", tarfile.SYMTYPE, "../../out")),
     "a name through a link": packed(member("a", tarfile.SYMTYPE, "b"), member("a/c")),
     "a name through a link to a folder": packed(member("b/d"), member("a", tarfile.SYMTYPE, "b"), member("a/c")),
-    "a file of this machine": packed(member("a", tarfile.LNKTYPE, sys.executable)),
-    "a file that this machine lacks": packed(member("a", tarfile.LNKTYPE, "/no/such/file")),
+    "a link to a file of this machine": packed(member("a", tarfile.LNKTYPE, sys.executable)),
+    "a link to a file that this machine lacks": packed(member("a", tarfile.LNKTYPE, "/no/such/file")),
 }
 
 
@@ -187,7 +187,7 @@ def test_malformed_archives_are_refused(kind: str, tmp_path: Path) -> None:
 
 def test_archives_do_not_reveal_whether_this_machine_has_a_file(tmp_path: Path) -> None:
     path, reasons = tmp_path / "a.tar.gz", set()
-    for kind in ("a file of this machine", "a file that this machine lacks"):
+    for kind in ("a link to a file of this machine", "a link to a file that this machine lacks"):
         path.write_bytes(MALFORMED[kind])
         reasons.add(refusal(path, tmp_path))
     assert len(reasons) == 1
@@ -206,29 +206,29 @@ def test_a_negative_size_does_not_raise_the_limit(tmp_path: Path) -> None:
     refusal(path, tmp_path)
 
 
-def test_archives_that_are_damaged_anywhere(tmp_path: Path) -> None:
-    """Each archive is unpacked or refused, and no other exception is raised."""
-    chance = random.Random(20)
-    with tarfile.open(fileobj=(raw := io.BytesIO()), mode="w", format=tarfile.PAX_FORMAT) as tar:
+def test_damaged_archives_are_unpacked_or_refused(tmp_path: Path) -> None:
+    """Wherever an archive is damaged, no exception other than JobFailed is raised."""
+    rng = random.Random(20)
+    with tarfile.open(fileobj=(intact_archive := io.BytesIO()), mode="w", format=tarfile.PAX_FORMAT) as tar:
         for kind, name in ((tarfile.REGTYPE, "ü" * 120), (tarfile.DIRTYPE, "d"), (tarfile.SYMTYPE, "l")):
             info = member(name, kind, "d", 700 if kind == tarfile.REGTYPE else 0)
             info.mtime = 1.5
             tar.addfile(info, io.BytesIO(bytes(info.size)))
     for number in range(400):
-        damaged = bytearray(raw.getvalue())
-        for _ in range(chance.randint(1, 3)):
-            damaged[chance.randrange(5000)] = chance.choice((0, 0x20, 0x30, 0x37, 0x4C, 0x67, 0x78, 0x80, 0xFF))
+        damaged_archive = bytearray(intact_archive.getvalue())
+        for _ in range(rng.randint(1, 3)):
+            damaged_archive[rng.randrange(5000)] = rng.choice((0, 0x20, 0x30, 0x37, 0x4C, 0x67, 0x78, 0x80, 0xFF))
         for block in range(0, 5120, 512):  # the headers are read only if their checksums are valid
-            if chance.random() < 0.5:
-                damaged[block + 148 : block + 156] = b" " * 8
-                damaged[block + 148 : block + 156] = b"%06o\0 " % sum(damaged[block : block + 512])
+            if rng.random() < 0.5:
+                damaged_archive[block + 148 : block + 156] = b" " * 8
+                damaged_archive[block + 148 : block + 156] = b"%06o\0 " % sum(damaged_archive[block : block + 512])
         path = tmp_path / "a.tar.gz"
-        path.write_bytes(damaged if number % 2 else zlib.compress(damaged, 1, wbits=31))
+        path.write_bytes(damaged_archive if number % 2 else zlib.compress(damaged_archive, 1, wbits=31))
         with contextlib.suppress(JobFailed):
             unpack(path, tmp_path / f"{number}", Volume(MIB))
 
 
-ENOUGH = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 20}
+LARGE_VOLUME = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 20}
 
 
 def source_of_12_gigabytes(client: Client) -> dict[str, str]:
@@ -237,7 +237,7 @@ def source_of_12_gigabytes(client: Client) -> dict[str, str]:
     return {"sagemaker_submit_directory": client.put("bomb/sourcedir.tar.gz", body)}
 
 
-def test_the_source_of_a_training_job(client: Client) -> None:
+def test_a_source_larger_than_the_volume_is_refused(client: Client) -> None:
     job = client.train("", HyperParameters=source_of_12_gigabytes(client))
     assert job["TrainingJobStatus"] == "Failed"
     reason = "Insufficient disk space: its contents are larger than VolumeSizeInGB, 1"
@@ -247,7 +247,7 @@ def test_the_source_of_a_training_job(client: Client) -> None:
 @pytest.mark.parametrize("ending", ["stop", "time limit"])
 def test_a_training_job_ends_while_its_source_is_unpacked(ending: str, client: Client) -> None:
     settings, seconds = source_of_12_gigabytes(client), 600 if ending == "stop" else 1
-    job = client.train("", wait=False, seconds=seconds, HyperParameters=settings, ResourceConfig=ENOUGH)
+    job = client.train("", wait=False, seconds=seconds, HyperParameters=settings, ResourceConfig=LARGE_VOLUME)
     name = job["TrainingJobName"]
     if ending == "stop":
         wait_until(lambda: list(client.simulator.folder.glob("job-*/ml/input/source/zeros")) != [])
@@ -258,12 +258,12 @@ def test_a_training_job_ends_while_its_source_is_unpacked(ending: str, client: C
     assert "Training" not in [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
 
 
-def test_the_archives_of_models(client: Client, endpoints: Endpoints) -> None:
+def test_model_archives_larger_than_the_volume_are_refused(client: Client, endpoints: Endpoints) -> None:
     """The archives have no content at all: they are refused because of the sizes in their headers."""
     archive = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=31 << 30)))
     for data in ({"ModelDataUrl": archive}, {"Variables": {"SAGEMAKER_SUBMIT_DIRECTORY": archive}}):
-        served = container(client, "", **data)
-        job, _ = transform(client, create_model(client, served), {"a.csv": "1"})
+        serving_container = container(client, "", **data)
+        job, _ = transform(client, create_model(client, serving_container), {"a.csv": "1"})
         assert job["TransformJobStatus"] == "Failed"
         reason = "Insufficient disk space: its contents are larger than VolumeSizeInGB, 30"
         assert job["FailureReason"] == f"ClientError: model.tar.gz cannot be unpacked: {reason}"

@@ -1,4 +1,4 @@
-"""The AWS CLI used with the simulator."""
+"""The AWS CLI works with the simulator."""
 
 import json
 import os
@@ -19,28 +19,28 @@ from recore.simulator.protocol.account import ACCOUNT
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 GROUP = "/aws/sagemaker/TrainingJobs"
-SLOWLY = "import time\nfor number in range(12):\n    print('line', number)\n    time.sleep(1)\n"
+SLOW_SCRIPT = "import time\nfor number in range(12):\n    print('line', number)\n    time.sleep(1)\n"
 
 
-def find() -> tuple[str | None, int]:
+def find_cli() -> tuple[str | None, int]:
     """Return the absolute path and major version of the `aws` on PATH with the highest major version."""
     newest: tuple[str | None, int] = (None, 0)
     for folder in os.get_exec_path():
         if program := shutil.which("aws", path=folder):
             result = subprocess.run([program, "--version"], cwd="/", capture_output=True, text=True)
-            if (named := re.match(r"aws-cli/(\d+)", result.stdout + result.stderr)) and int(named[1]) > newest[1]:
-                newest = program, int(named[1])
+            if (match := re.match(r"aws-cli/(\d+)", result.stdout + result.stderr)) and int(match[1]) > newest[1]:
+                newest = program, int(match[1])
     return newest
 
 
-AWS, VERSION = find()
-REFUSED = 254 if VERSION > 1 else 255  # the CLI's exit status if the service answers with an error
-pytestmark = [pytest.mark.machine, pytest.mark.skipif(AWS is None, reason="no AWS CLI on PATH")]
+AWS, VERSION = find_cli()
+ERROR_STATUS = 254 if VERSION > 1 else 255  # the CLI's exit status if the service answers with an error
+pytestmark = [pytest.mark.machine, pytest.mark.skipif(AWS is None, reason="the AWS CLI is not on PATH")]
 
 
 @pytest.fixture
 def command(client, tmp_path: Path):
-    """Return a function for the CLI's command line and environment; early versions need the endpoint as an argument."""
+    """Return a function that builds arguments of subprocess.run for the CLI. Its early versions need --endpoint-url."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= client.simulator.variables() | {"HOME": str(tmp_path), "AWS_PAGER": ""}
 
@@ -68,8 +68,8 @@ def sagemaker(aws):
     """Return a function that runs a SageMaker operation and returns its response."""
 
     def run(operation: str, *words: str) -> dict:
-        printed = aws("sagemaker", operation, *words)
-        return json.loads(printed) if printed else {}
+        output = aws("sagemaker", operation, *words)
+        return json.loads(output) if output else {}
 
     return run
 
@@ -79,17 +79,17 @@ def test_sts_returns_an_identity(aws) -> None:
 
 
 def test_copy_to_and_from_s3(aws, tmp_path: Path) -> None:
-    (tmp_path / "given.csv").write_text("1,2,3")
-    aws("s3", "cp", "given.csv", f"s3://{BUCKET}/cli/given.csv")
-    aws("s3", "cp", f"s3://{BUCKET}/cli/given.csv", "taken.csv")
-    assert (tmp_path / "taken.csv").read_text() == "1,2,3"
-    assert "given.csv" in aws("s3", "ls", f"s3://{BUCKET}/cli/")
+    (tmp_path / "local.csv").write_text("1,2,3")
+    aws("s3", "cp", "local.csv", f"s3://{BUCKET}/cli/local.csv")
+    aws("s3", "cp", f"s3://{BUCKET}/cli/local.csv", "copy.csv")
+    assert (tmp_path / "copy.csv").read_text() == "1,2,3"
+    assert "local.csv" in aws("s3", "ls", f"s3://{BUCKET}/cli/")
 
 
-def test_list_and_wait(client, aws) -> None:
+def test_wait_for_a_training_job_and_list_it(client, aws) -> None:
     name = client.train("print('done')")["TrainingJobName"]  # otherwise the CLI would wait 2 minutes
-    waiting = ("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", name)
-    assert aws(*waiting) == ""
+    wait_command = ("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", name)
+    assert aws(*wait_command) == ""
     listed = json.loads(aws("sagemaker", "list-training-jobs"))["TrainingJobSummaries"]
     assert {job["TrainingJobName"]: job["TrainingJobStatus"] for job in listed}[name] == "Completed"
     described = json.loads(aws("sagemaker", "describe-training-job", "--training-job-name", name))
@@ -99,35 +99,35 @@ def test_list_and_wait(client, aws) -> None:
 def test_errors_come_from_the_service(command) -> None:
     arguments = ("sagemaker", "describe-training-job", "--training-job-name", "none")
     result = subprocess.run(**command(*arguments), capture_output=True, timeout=60)
-    assert result.returncode == REFUSED
+    assert result.returncode == ERROR_STATUS
     assert "Requested resource not found" in result.stderr
 
 
 @pytest.mark.skipif(VERSION < 2, reason="the AWS CLI on PATH is older than version 2")
 def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
-    name = client.train(SLOWLY, wait=False)["TrainingJobName"]
+    name = client.train(SLOW_SCRIPT, wait=False)["TrainingJobName"]
     deadline = time.monotonic() + 30
     while not client.logs.describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     arguments = ("logs", "tail", GROUP, "--follow", "--since", "1m")
     process = subprocess.Popen(**command(*arguments), stdout=subprocess.PIPE)
-    ends = threading.Timer(60, process.kill)
-    ends.start()
+    timer = threading.Timer(60, process.kill)
+    timer.start()
     try:
-        statuses = []
+        numbers = []
         for line in process.stdout:
-            if name in line and (result := re.search(r"line (\d+)$", line)):
-                statuses.append(int(result[1]))
-                if len(statuses) == 1:
+            if name in line and (match := re.search(r"line (\d+)$", line)):
+                numbers.append(int(match[1]))
+                if len(numbers) == 1:
                     status = client.describe("TrainingJob", name)["TrainingJobStatus"]
-            if len(statuses) == 12:
+            if len(numbers) == 12:
                 break
     finally:
-        ends.cancel()
+        timer.cancel()
         process.kill()
         process.communicate()
-    assert statuses == list(range(12))
+    assert numbers == list(range(12))
     assert status == "InProgress"
 
 
@@ -146,64 +146,66 @@ def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path
     def invoke(*words: str) -> tuple[dict, list]:
         (tmp_path / "rows.csv").write_text("1,2")
         request = ("--body", "fileb://rows.csv", "--content-type", "text/csv", "--accept", "application/json")
-        printed = aws("sagemaker-runtime", "invoke-endpoint", *named, *request, *words, "answer.json")
-        return json.loads(printed), json.loads((tmp_path / "answer.json").read_text())
+        output = aws("sagemaker-runtime", "invoke-endpoint", *endpoint_option, *request, *words, "answer.json")
+        return json.loads(output), json.loads((tmp_path / "answer.json").read_text())
 
-    named = ("--endpoint-name", "cli-endpoint")
+    endpoint_option = ("--endpoint-name", "cli-endpoint")
     create_config("cli-old", "import time\ntime.sleep(5)\n" + NAMED)
     create_config("cli-new")
-    sagemaker("create-endpoint", *named, "--endpoint-config-name", "cli-old")
-    assert sagemaker("describe-endpoint", *named)["EndpointStatus"] == "Creating"
-    assert sagemaker("wait", "endpoint-in-service", *named) == {}
-    assert sagemaker("describe-endpoint", *named)["EndpointStatus"] == "InService"
+    sagemaker("create-endpoint", *endpoint_option, "--endpoint-config-name", "cli-old")
+    assert sagemaker("describe-endpoint", *endpoint_option)["EndpointStatus"] == "Creating"
+    assert sagemaker("wait", "endpoint-in-service", *endpoint_option) == {}
+    assert sagemaker("describe-endpoint", *endpoint_option)["EndpointStatus"] == "InService"
     metadata, answer = invoke("--target-variant", "only")
     assert metadata["InvokedProductionVariant"] == "only"
     assert answer == ["cli-old", "1,2", "text/csv", "application/json"]
 
-    sagemaker("update-endpoint", *named, "--endpoint-config-name", "cli-new")
+    sagemaker("update-endpoint", *endpoint_option, "--endpoint-config-name", "cli-new")
     Endpoints(client).settle("cli-endpoint")  # otherwise the CLI would wait 30 s
-    assert sagemaker("wait", "endpoint-in-service", *named) == {}
-    assert sagemaker("describe-endpoint", *named)["EndpointConfigName"] == "cli-new"
+    assert sagemaker("wait", "endpoint-in-service", *endpoint_option) == {}
+    assert sagemaker("describe-endpoint", *endpoint_option)["EndpointConfigName"] == "cli-new"
     assert invoke()[1][0] == "cli-new"
     listed = sagemaker("list-endpoints", "--status-equals", "InService", "--name-contains", "cli")["Endpoints"]
     assert [endpoint["EndpointName"] for endpoint in listed] == ["cli-endpoint"]
 
-    sagemaker("delete-endpoint", *named)
-    assert sagemaker("wait", "endpoint-deleted", *named) == {}
-    result = subprocess.run(**command("sagemaker", "describe-endpoint", *named), capture_output=True, timeout=60)
-    assert result.returncode == REFUSED
+    sagemaker("delete-endpoint", *endpoint_option)
+    assert sagemaker("wait", "endpoint-deleted", *endpoint_option) == {}
+    result = subprocess.run(
+        **command("sagemaker", "describe-endpoint", *endpoint_option), capture_output=True, timeout=60
+    )
+    assert result.returncode == ERROR_STATUS
     assert "Could not find endpoint" in result.stderr
     for name in ("cli-old", "cli-new"):
         sagemaker("delete-endpoint-config", "--endpoint-config-name", name)
         sagemaker("delete-model", "--model-name", name)
 
 
-def test_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
+def test_the_life_of_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
     """A tuning job is created from a file, described, listed and deleted; the test waits for its best training job."""
 
     ranges = {"CategoricalParameterRanges": [categorical("x", "7", "2")]}
     request = tuning_request(client.source(job=SCRIPT), 2, 2, Strategy="Grid", ParameterRanges=ranges)
     (tmp_path / "request.json").write_text(json.dumps(request))
     sagemaker("create-hyper-parameter-tuning-job", "--cli-input-json", "file://request.json")
-    named = ("--hyper-parameter-tuning-job-name", request["HyperParameterTuningJobName"])
-    Tuning(client.sagemaker).wait(named[1])  # the CLI has no waiter for tuning jobs
-    job = sagemaker("describe-hyper-parameter-tuning-job", *named)
+    job_option = ("--hyper-parameter-tuning-job-name", request["HyperParameterTuningJobName"])
+    Tuning(client.sagemaker).wait(job_option[1])  # the CLI has no waiter for tuning jobs
+    job = sagemaker("describe-hyper-parameter-tuning-job", *job_option)
     assert job["HyperParameterTuningJobStatus"] == "Completed"
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "2"}
     best = job["BestTrainingJob"]["TrainingJobName"]
     assert aws("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", best) == ""
     order = ("--sort-by", "FinalObjectiveMetricValue", "--sort-order", "Descending", "--max-items", "1")
-    listed = sagemaker("list-training-jobs-for-hyper-parameter-tuning-job", *named, *order)["TrainingJobSummaries"]
+    listed = sagemaker("list-training-jobs-for-hyper-parameter-tuning-job", *job_option, *order)["TrainingJobSummaries"]
     assert [item["TunedHyperParameters"]["x"] for item in listed] == ["7"]
     summaries = sagemaker(
-        "list-hyper-parameter-tuning-jobs", "--status-equals", "Completed", "--name-contains", named[1]
+        "list-hyper-parameter-tuning-jobs", "--status-equals", "Completed", "--name-contains", job_option[1]
     )
     assert [item["Strategy"] for item in summaries["HyperParameterTuningJobSummaries"]] == ["Grid"]
-    sagemaker("delete-hyper-parameter-tuning-job", *named)
+    sagemaker("delete-hyper-parameter-tuning-job", *job_option)
     result = subprocess.run(
-        **command("sagemaker", "stop-hyper-parameter-tuning-job", *named), capture_output=True, timeout=60
+        **command("sagemaker", "stop-hyper-parameter-tuning-job", *job_option), capture_output=True, timeout=60
     )
-    assert result.returncode == REFUSED
+    assert result.returncode == ERROR_STATUS
     assert "Could not find hyper parameter tuning job" in result.stderr
 
 
@@ -222,13 +224,15 @@ def test_a_pipeline_and_the_registry(client, sagemaker, command, tmp_path: Path)
             Parameters=[{"Name": "Word", "Type": "String"}],
         )
     )
-    named, grouped = ("--pipeline-name", "cli-pipeline"), ("--model-package-group-name", "cli-group")
+    pipeline_option, group_option = ("--pipeline-name", "cli-pipeline"), ("--model-package-group-name", "cli-group")
     request = ("--pipeline-definition", "file://definition.json", "--role-arn", ROLE_ARN)
-    sagemaker("create-pipeline", *named, *request, "--client-request-token", "x" * 32)
-    sagemaker("update-pipeline", *named, "--pipeline-description", "by hand")
-    assert sagemaker("describe-pipeline", *named)["PipelineDescription"] == "by hand"
+    sagemaker("create-pipeline", *pipeline_option, *request, "--client-request-token", "x" * 32)
+    sagemaker("update-pipeline", *pipeline_option, "--pipeline-description", "by hand")
+    assert sagemaker("describe-pipeline", *pipeline_option)["PipelineDescription"] == "by hand"
     for word in ("one", "two"):
-        started = sagemaker("start-pipeline-execution", *named, "--pipeline-parameters", f"Name=Word,Value={word}")
+        started = sagemaker(
+            "start-pipeline-execution", *pipeline_option, "--pipeline-parameters", f"Name=Word,Value={word}"
+        )
         execution = ("--pipeline-execution-arn", started["PipelineExecutionArn"])
         Pipelines(client).wait(started["PipelineExecutionArn"])
         assert sagemaker("describe-pipeline-execution", *execution)["PipelineExecutionStatus"] == "Succeeded"
@@ -236,17 +240,17 @@ def test_a_pipeline_and_the_registry(client, sagemaker, command, tmp_path: Path)
         assert [item["StepName"] for item in steps["PipelineExecutionSteps"]] == ["First", "Register"]
         values = sagemaker("list-pipeline-parameters-for-execution", *execution)["PipelineParameters"]
         assert values == [{"Name": "Word", "Value": word}]
-    listed = sagemaker("list-pipeline-executions", *named, "--max-items", "1")["PipelineExecutionSummaries"]
+    listed = sagemaker("list-pipeline-executions", *pipeline_option, "--max-items", "1")["PipelineExecutionSummaries"]
     assert [item["PipelineExecutionArn"] for item in listed] == [execution[1]]
 
-    versions = sagemaker("list-model-packages", *grouped, "--sort-order", "Descending")["ModelPackageSummaryList"]
+    versions = sagemaker("list-model-packages", *group_option, "--sort-order", "Descending")["ModelPackageSummaryList"]
     assert [item["ModelPackageVersion"] for item in versions] == [2, 1]
     for item in versions:
         approval = ("--model-approval-status", "Approved", "--approval-description", "fine")
         sagemaker("update-model-package", "--model-package-arn", item["ModelPackageArn"], *approval)
-    approved = ("--model-approval-status", "Approved", "--sort-order", "Descending")
-    latest, before = sagemaker("list-model-packages", *grouped, *approved)["ModelPackageSummaryList"]
-    for name, package in (("cli-latest", latest), ("cli-before", before)):
+    filters = ("--model-approval-status", "Approved", "--sort-order", "Descending")
+    latest, first = sagemaker("list-model-packages", *group_option, *filters)["ModelPackageSummaryList"]
+    for name, package in (("cli-latest", latest), ("cli-first", first)):
         container = f"ModelPackageName={package['ModelPackageArn']}"
         role = ("--execution-role-arn", ROLE_ARN)
         sagemaker("create-model", "--model-name", name, *role, "--primary-container", container)
@@ -257,9 +261,11 @@ def test_a_pipeline_and_the_registry(client, sagemaker, command, tmp_path: Path)
     )["Results"]
     assert latest["ModelPackageArn"] in [item["ModelPackage"]["ModelPackageArn"] for item in results]
 
-    sagemaker("delete-pipeline", *named, "--client-request-token", "x" * 32)
+    sagemaker("delete-pipeline", *pipeline_option, "--client-request-token", "x" * 32)
     for item in versions:
         sagemaker("delete-model-package", "--model-package-name", item["ModelPackageArn"])
-    sagemaker("delete-model-package-group", *grouped)
-    result = subprocess.run(**command("sagemaker", "describe-pipeline", *named), capture_output=True, timeout=60)
-    assert (result.returncode, "Could not find pipeline" in result.stderr) == (REFUSED, True)
+    sagemaker("delete-model-package-group", *group_option)
+    result = subprocess.run(
+        **command("sagemaker", "describe-pipeline", *pipeline_option), capture_output=True, timeout=60
+    )
+    assert (result.returncode, "Could not find pipeline" in result.stderr) == (ERROR_STATUS, True)

@@ -1,4 +1,4 @@
-"""Models with several containers: one container's output is the next one's input, and an error names the container."""
+"""Models with several containers: each container's output is the next one's input; an error names its container."""
 
 import json
 import os
@@ -30,8 +30,8 @@ from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
 from recore.simulator.state.records import Store
 
-# A script that appends a line to its input: its name, the input's type and the requested type.
-REPORTING = """
+# A script that appends a line to its input: the script's name, the input's type and the requested type.
+REPORTING_SCRIPT = """
 import json
 
 def model_fn(model_dir):
@@ -41,7 +41,7 @@ def transform_fn(model, data, content_type, accept):
     text = data if isinstance(data, str) else data.decode()
     return text + json.dumps([model, content_type, accept]) + "\\n", TYPE
 """
-FAILING = """
+FAILING_SCRIPT = """
 def model_fn(model_dir):
     return None
 
@@ -52,22 +52,25 @@ def predict_fn(data, model):
     raise ArithmeticError("these numbers cannot be divided")
 """
 CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
-ONCE = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
+NO_RETRIES = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
 
 
-def reporting(name: str, type: str = "text/plain") -> str:
-    return REPORTING.replace("NAME", repr(name)).replace("TYPE", repr(type))
+def reporting_script(name: str, content_type: str = "text/plain") -> str:
+    return REPORTING_SCRIPT.replace("NAME", repr(name)).replace("TYPE", repr(content_type))
 
 
 @pytest.mark.everywhere
 def test_each_output_is_the_next_input_with_its_type(any_client: Client) -> None:
     model = create_model(
-        any_client, reporting("one", "text/csv"), reporting("two", "application/x-two"), reporting("three")
+        any_client,
+        reporting_script("one", "text/csv"),
+        reporting_script("two", "application/x-two"),
+        reporting_script("three"),
     )
     [text] = completed(any_client, model, {"a": "start\n"}, **CSV)
-    first, *requested = text.decode().splitlines()
+    first, *reports = text.decode().splitlines()
     assert first == "start"
-    assert [json.loads(line) for line in requested] == [
+    assert [json.loads(line) for line in reports] == [
         ["one", "text/csv", "application/json"],  # the type that AWS uses between containers by default
         ["two", "text/csv; charset=utf-8", "application/json"],
         ["three", "application/x-two", "text/csv"],  # only the last container gets the caller's Accept header
@@ -78,7 +81,7 @@ def test_the_default_type_of_a_container_is_passed_on(client: Client) -> None:
     variables = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
     hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data * 2\n"
     first = container(client, hooks, Variables=variables)
-    model = create_model(client, first, reporting("two"))
+    model = create_model(client, first, reporting_script("two"))
     assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [
         b'2.0,4.0\n6.0,8.0\n["two", "text/csv; charset=utf-8", "text/csv"]\n'
     ]
@@ -86,11 +89,11 @@ def test_the_default_type_of_a_container_is_passed_on(client: Client) -> None:
 
 def test_the_container_that_fails_is_named_with_its_traceback(any_client: Client) -> None:
     names = ("clean", "scale", "predict")
-    scripts = (reporting("clean", "text/csv"), FAILING, reporting("predict"))
+    scripts = (reporting_script("clean", "text/csv"), FAILING_SCRIPT, reporting_script("predict"))
     containers = [
         container(any_client, script, ContainerHostname=name) for name, script in zip(names, scripts, strict=True)
     ]
-    job, _ = transform(any_client, create_model(any_client, *containers), {"a": "1,2\n"}, **CSV, **ONCE)
+    job, _ = transform(any_client, create_model(any_client, *containers), {"a": "1,2\n"}, **CSV, **NO_RETRIES)
     assert job["TransformJobStatus"] == "Failed"
     reason = job["FailureReason"]
     assert reason.startswith("ClientError: The server of scale failed a request: status 500: ")
@@ -103,7 +106,7 @@ def test_the_container_that_fails_is_named_with_its_traceback(any_client: Client
 def test_all_containers_have_one_time_limit(client: Client) -> None:
     """Each container takes less time than the limit, but together they exceed it."""
     scripts = [
-        "import time\n" + reporting("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
+        "import time\n" + reporting_script("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
         for seconds in (1, 9.5)
     ]
     limit = {"ModelClientConfig": {"InvocationsTimeoutInSeconds": 10, "InvocationsMaxRetries": 0}}
@@ -153,13 +156,13 @@ def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
 
 
 def test_every_container_gets_the_headers_of_the_caller(chain: Callable[..., Chain]) -> None:
-    caller = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
+    caller_headers = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
     with chain(HEADERS, HEADERS) as running:
         running.wait_until_ready()
-        response = running.invoke(b"", caller, Deadline(10))
+        response = running.invoke(b"", caller_headers, Deadline(10))
         assert running.failure() is None
-        ready = running.request("GET", "/ping", Deadline(10))
-    assert (response.status, response.container, ready.container) == (200, "container-2", "container-1")
+        ping = running.request("GET", "/ping", Deadline(10))
+    assert (response.status, response.container, ping.container) == (200, "container-2", "container-1")
     first, second = map(json.loads, response.body.splitlines())
     assert first["x-amzn-sagemaker-inference-id"] == second["x-amzn-sagemaker-inference-id"] == "id-1"
     assert first["content-type"] == "text/csv"
@@ -170,8 +173,8 @@ def test_every_container_gets_the_headers_of_the_caller(chain: Callable[..., Cha
 
 
 def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> None:
-    ending = reporting("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
-    with chain(reporting("one"), ending) as running:
+    ending_script = reporting_script("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
+    with chain(reporting_script("one"), ending_script) as running:
         running.wait_until_ready()
         with pytest.raises(NoResponse) as caught:
             list(iter(lambda: running.invoke(b"1", {"Content-Type": "text/csv"}, Deadline(10)), None))
@@ -181,26 +184,28 @@ def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> Non
 
 
 @pytest.mark.parametrize("ends", [False, True])
-def test_a_reason_that_a_container_is_still_writing_is_waited_for(chain: Callable[..., Chain], ends: bool) -> None:
+def test_the_chain_waits_for_a_reason_that_a_container_is_still_writing(
+    chain: Callable[..., Chain], ends: bool
+) -> None:
     """The file for the reason is empty until the container writes to it, and stays empty if no reason is given."""
     script = """import os, time
 base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 with open(f"{base}/output/failure", "w") as failure:
     print("before", flush=True)
     time.sleep(1)
-    ENDS or failure.write("the rock is torn")
+    ENDS or failure.write("the weights are missing")
     print("after", flush=True)
 ENDS and os.kill(os.getppid(), 9)
 time.sleep(600)
 """.replace("ENDS", str(ends))
     with pytest.raises(JobFailed) as caught, chain(script) as running:
         running.wait_until_ready()
-    assert ("after" if ends else "ended before it was ready: the rock is torn") in str(caught.value)
+    assert ("after" if ends else "ended before it was ready: the weights are missing") in str(caught.value)
 
 
 @pytest.mark.parametrize("position", [0, 2])
 def test_a_container_whose_model_does_not_load_is_named(client: Client, position: int) -> None:
-    scripts = [reporting(name) for name in ("one", "two", "three")]
+    scripts = [reporting_script(name) for name in ("one", "two", "three")]
     scripts[position] = "def model_fn(folder):\n    raise OSError('no weights here')\n"
     job, _ = transform(client, create_model(client, *scripts), {"a": "1\n"}, **CSV)
     expected = (
@@ -210,36 +215,36 @@ def test_a_container_whose_model_does_not_load_is_named(client: Client, position
     assert "no weights here" in job["FailureReason"]
 
 
-def test_an_accept_that_the_last_container_refuses(client: Client) -> None:
+def test_an_accept_header_that_the_last_container_refuses(client: Client) -> None:
     hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data\n"
     first = "def model_fn(folder): return None\ndef predict_fn(data, model): return data + 1\n"
     model = create_model(client, first, hooks)
     job, _ = transform(
-        client, model, {"a": "1,2\n"}, Input={"ContentType": "text/csv"}, Output={"Accept": "image/png"}, **ONCE
+        client, model, {"a": "1,2\n"}, Input={"ContentType": "text/csv"}, Output={"Accept": "image/png"}, **NO_RETRIES
     )
     assert job["FailureReason"].startswith("ClientError: The server of container-2 failed a request: status 500")
     assert "Content type image/png is not supported" in job["FailureReason"]
 
 
-def test_a_chain_predicts_as_its_parts_one_after_the_other(client: Client) -> None:
+def test_a_chain_predicts_what_its_containers_predict_one_after_the_other(client: Client) -> None:
     shift = "def model_fn(folder): return 0.1\ndef predict_fn(data, model): return data + model\n"
     scale = "def model_fn(folder): return 1 / 3\ndef predict_fn(data, model): return data * model\n"
     rows = "".join(f"{number},{number / 7}\n" for number in range(50))
-    chain = completed(client, create_model(client, shift, scale), {"a": rows}, **CSV)
-    [between] = completed(client, create_model(client, shift), {"a": rows}, Input={"ContentType": "text/csv"})
-    by_hand = completed(
+    chain_output = completed(client, create_model(client, shift, scale), {"a": rows}, **CSV)
+    [intermediate] = completed(client, create_model(client, shift), {"a": rows}, Input={"ContentType": "text/csv"})
+    separate_output = completed(
         client,
         create_model(client, scale),
-        {"a": between},
+        {"a": intermediate},
         Input={"ContentType": "application/json"},
         Output={"Accept": "text/csv"},
     )
-    assert chain == by_hand
-    assert chain[0].count(b"\n") == 50
+    assert chain_output == separate_output
+    assert chain_output[0].count(b"\n") == 50
 
 
 def test_each_container_has_its_own_model_folder_and_log(client: Client) -> None:
-    listing = (
+    listing_script = (
         "import os\ndef model_fn(folder): return ','.join(sorted(os.listdir(folder)))\n"
         "def transform_fn(model, data, content_type, accept):\n    print('serving', model)\n"
         "    return data + model + ';'\n"
@@ -247,27 +252,27 @@ def test_each_container_has_its_own_model_folder_and_log(client: Client) -> None
     source = {"S3DataSource": {"S3Uri": client.put("folder/x/weights.txt", "w")[: -len("weights.txt")]}}
     source["S3DataSource"] |= {"S3DataType": "S3Prefix", "CompressionType": "None"}
     containers = [
-        container(client, listing.replace("data +", "data.decode() +"), ModelDataUrl=client.source(first="1")),
-        container(client, listing.replace("data +", "str(data, 'utf-8') +"), ModelDataSource=source),
+        container(client, listing_script.replace("data +", "data.decode() +"), ModelDataUrl=client.source(first="1")),
+        container(client, listing_script.replace("data +", "str(data, 'utf-8') +"), ModelDataSource=source),
     ]
     model = create_model(client, *containers)
-    job, out = transform(client, model, {"a": ":"}, Input={"ContentType": "text/plain"})
+    job, output_uri = transform(client, model, {"a": ":"}, Input={"ContentType": "text/plain"})
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
-    assert client.get(f"{out}/a.out") == b":first.py;weights.txt;"
+    assert client.get(f"{output_uri}/a.out") == b":first.py;weights.txt;"
     group, prefix = "/aws/sagemaker/TransformJobs", f"{job['TransformJobName']}/"
     streams = client.logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=prefix)["logStreams"]
-    for number, printed in ((1, "serving first.py"), (2, "serving weights.txt")):
+    for number, message in ((1, "serving first.py"), (2, "serving weights.txt")):
         [stream] = [item["logStreamName"] for item in streams if item["logStreamName"].endswith(f"/container-{number}")]
         events = client.logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]
-        assert printed in [event["message"] for event in events]
+        assert message in [event["message"] for event in events]
 
 
-HOLDING = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.sleep(600)"
+HOLDING_SCRIPT = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.sleep(600)"
 
 
 def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProcess:
     """Start a command that allocates `size` bytes of memory and then creates a file."""
-    script = HOLDING.replace("SIZE", str(size)).replace("PATH", str(path))
+    script = HOLDING_SCRIPT.replace("SIZE", str(size)).replace("PATH", str(path))
     return SupervisedProcess(
         Launch([sys.executable, "-c", script], dict(os.environ), "/"), path.parent, instance=instance
     )
@@ -276,13 +281,13 @@ def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProces
 def test_the_larger_of_two_commands_that_share_memory_ends(tmp_path: Path) -> None:
     """Each command fits into memory alone; together they need more than is available."""
     instance = Instance(130_000_000, 1).shared(tmp_path / "memory")
-    large = start_holding(85_000_000, tmp_path / "large", instance)
+    large_command = start_holding(85_000_000, tmp_path / "large", instance)
     wait_until((tmp_path / "large").exists)
-    small = start_holding(70_000_000, tmp_path / "small", instance)
-    assert large.wait().reason == "memory"
+    small_command = start_holding(70_000_000, tmp_path / "small", instance)
+    assert large_command.wait().reason == "memory"
     wait_until((tmp_path / "small").exists)
-    small.stop()
-    assert small.wait().reason == "stopped"
+    small_command.stop()
+    assert small_command.wait().reason == "stopped"
 
 
 def test_commands_that_fit_into_memory_together_keep_running(tmp_path: Path) -> None:
@@ -315,15 +320,17 @@ def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
 def test_the_container_that_needs_too_much_memory_is_named(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compute_transform, "instance_of", lambda instance_type: Instance(1000 << 20, 2))
 
-    def holding(megabytes: int) -> str:
+    def holding_script(megabytes: int) -> str:
         return (
             f"def model_fn(folder): return b'x' * ({megabytes} << 20)\n"
             "import time\ndef transform_fn(model, data, content_type, accept): return time.sleep(1) or data, accept\n"
         )
 
-    plain = {"Input": {"ContentType": "text/csv"}}
-    assert completed(client, create_model(client, holding(10), holding(600)), {"a": "1"}, **plain) == [b"1"]
-    job, _ = transform(client, create_model(client, holding(400), holding(600)), {"a": "1"}, **plain)
+    csv_input = {"Input": {"ContentType": "text/csv"}}
+    assert completed(
+        client, create_model(client, holding_script(10), holding_script(600)), {"a": "1"}, **csv_input
+    ) == [b"1"]
+    job, _ = transform(client, create_model(client, holding_script(400), holding_script(600)), {"a": "1"}, **csv_input)
     assert job["FailureReason"] == (
         "AlgorithmError: The server of container-2 needed more memory than its instance type has"
     )
@@ -364,33 +371,35 @@ def test_models_that_are_refused(client: Client, members: dict, expected: str) -
 
 
 def test_a_vpc_has_no_effect(client: Client) -> None:
-    model = create_model(client, reporting("one"), VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]})
+    model = create_model(
+        client, reporting_script("one"), VpcConfig={"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+    )
     assert client.sagemaker.describe_model(ModelName=model)["VpcConfig"]["Subnets"] == ["subnet-1"]
 
 
-@pytest.mark.parametrize("names", [("given", "taken"), ("primary", "container-1")])
+@pytest.mark.parametrize("names", [("source", "response"), ("primary", "container-1")])
 def test_a_container_may_have_any_name(client: Client, names: tuple[str, str]) -> None:
     """A container may have the name of one of the job's own files, of a folder, or of a word that messages use."""
-    containers = [container(client, reporting(name), ContainerHostname=name) for name in names]
+    containers = [container(client, reporting_script(name), ContainerHostname=name) for name in names]
     [text] = completed(client, create_model(client, *containers), {"a": "start\n"}, Input={"ContentType": "text/csv"})
     assert [json.loads(line)[0] for line in text.decode().splitlines()[1:]] == list(names)
 
 
 def test_a_failing_container_called_primary_is_named(client: Client) -> None:
     containers = [
-        container(client, reporting("first", "text/csv"), ContainerHostname="first"),
-        container(client, FAILING, ContainerHostname="primary"),
+        container(client, reporting_script("first", "text/csv"), ContainerHostname="first"),
+        container(client, FAILING_SCRIPT, ContainerHostname="primary"),
     ]
-    job, _ = transform(client, create_model(client, *containers), {"a": "1\n"}, **CSV, **ONCE)
+    job, _ = transform(client, create_model(client, *containers), {"a": "1\n"}, **CSV, **NO_RETRIES)
     assert job["FailureReason"].startswith("ClientError: The server of primary failed a request: status 500: ")
 
 
-SLEEPING = "import time\ndef model_fn(folder): time.sleep(600)\n"
+SLEEPING_SCRIPT = "import time\ndef model_fn(folder): time.sleep(600)\n"
 
 
-def test_an_instance_that_fails_ends_one_that_still_loads(chain: Callable[..., Chain], tmp_path: Path) -> None:
+def test_an_instance_that_fails_ends_one_that_is_still_loading(chain: Callable[..., Chain], tmp_path: Path) -> None:
     job, started = Job(tmp_path), time.monotonic()
-    chains = [chain(SLEEPING, job=job, name="slow"), chain(reporting("fast"), job=job, name="fast")]
+    chains = [chain(SLEEPING_SCRIPT, job=job, name="slow"), chain(reporting_script("fast"), job=job, name="fast")]
 
     def work(chain: Chain, items: Iterator[int]) -> None:
         raise JobFailed(f"{next(items)} is refused")
@@ -402,7 +411,9 @@ def test_an_instance_that_fails_ends_one_that_still_loads(chain: Callable[..., C
 
 
 def test_mode_serial_is_accepted(client: Client) -> None:
-    model = create_model(client, reporting("one"), reporting("two"), InferenceExecutionConfig={"Mode": "Serial"})
+    model = create_model(
+        client, reporting_script("one"), reporting_script("two"), InferenceExecutionConfig={"Mode": "Serial"}
+    )
     described = client.sagemaker.describe_model(ModelName=model)
     assert described["InferenceExecutionConfig"] == {"Mode": "Serial"}
     assert len(described["Containers"]) == 2

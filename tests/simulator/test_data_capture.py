@@ -34,12 +34,12 @@ def model_fn(model_dir):
 
 def transform_fn(model, data, content_type, accept):
     if data in ("raise", b"raise"):
-        raise ValueError("told to")
+        raise ValueError("the request asked for an error")
     return data, accept
 """
 CONTENT_TYPES = {"CsvContentTypes": ["text/csv"], "JsonContentTypes": ["application/json"]}
-BOTH = [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]
-NAME = re.compile(r"(\d{4})/(\d\d)/(\d\d)/(\d\d)/\d\d-\d\d-\d{3}-[0-9a-f-]{36}\.jsonl")
+BOTH_MODES = [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]
+KEY_PATTERN = re.compile(r"(\d{4})/(\d\d)/(\d\d)/(\d\d)/\d\d-\d\d-\d{3}-[0-9a-f-]{36}\.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -47,38 +47,40 @@ def model(endpoints: Endpoints) -> str:
     return endpoints.model(ECHO)
 
 
-def capturing(folder: str, percentage: int = 100, **members: Any) -> dict[str, Any]:
+def capture_config(folder: str, percentage: int = 100, **members: Any) -> dict[str, Any]:
     capture = {"DestinationS3Uri": f"s3://{BUCKET}/{folder}", "InitialSamplingPercentage": percentage}
     return (
-        capture | {"EnableCapture": True, "CaptureOptions": BOTH, "CaptureContentTypeHeader": CONTENT_TYPES} | members
+        capture
+        | {"EnableCapture": True, "CaptureOptions": BOTH_MODES, "CaptureContentTypeHeader": CONTENT_TYPES}
+        | members
     )
 
 
-def captured(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str, Any]]]:
+def captured_lines(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str, Any]]]:
     """Return the captured lines below a folder, by variant (`endpoint/variant`)."""
     lines: dict[str, list[dict[str, Any]]] = {}
     pages = endpoints.client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{folder}/")
     for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
-        endpoint, name, rest = key.removeprefix(f"{folder}/").split("/", 2)
-        assert NAME.fullmatch(rest), key
+        endpoint, name, file_path = key.removeprefix(f"{folder}/").split("/", 2)
+        assert KEY_PATTERN.fullmatch(file_path), key
         content = endpoints.client.get(f"s3://{BUCKET}/{key}")
         assert content.endswith(b"\n")
         lines.setdefault(f"{endpoint}/{name}", []).extend(map(json.loads, content.splitlines()))
     return lines
 
 
-def wait_for(endpoints: Endpoints, folder: str, count: int) -> dict[str, list[dict[str, Any]]]:
+def wait_for_lines(endpoints: Endpoints, folder: str, count: int) -> dict[str, list[dict[str, Any]]]:
     """Wait for `count` captured lines below a folder, check that no more follow, and return them."""
     deadline = time.monotonic() + 120
-    while sum(map(len, captured(endpoints, folder).values())) < count:
+    while sum(map(len, captured_lines(endpoints, folder).values())) < count:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     time.sleep(1.2)
-    return captured(endpoints, folder)
+    return captured_lines(endpoints, folder)
 
 
 def test_a_line_has_everything_that_sagemaker_writes(endpoints: Endpoints, model: str) -> None:
-    capture = capturing("format")
+    capture = capture_config("format")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     assert endpoints.describe(name)["DataCaptureConfig"] == {
         "EnableCapture": True,
@@ -87,18 +89,18 @@ def test_a_line_has_everything_that_sagemaker_writes(endpoints: Endpoints, model
         "DestinationS3Uri": capture["DestinationS3Uri"],
         "KmsKeyId": "",
     }
-    before = datetime.now(UTC).replace(microsecond=0)
+    started = datetime.now(UTC).replace(microsecond=0)
     endpoints.invoke(
         name, "1,2\n", ContentType="text/csv; charset=utf-8", Accept="application/json", InferenceId="first"
     )
     endpoints.invoke(name, b"\xff\x00", ContentType="image/png", Accept="text/csv", CustomAttributes="trace=1")
-    with pytest.raises(ClientError, match="told to"):  # errors are not captured
+    with pytest.raises(ClientError, match="the request asked for an error"):  # errors are not captured
         endpoints.invoke(name, "raise", ContentType="text/csv", Accept="text/csv")
-    (lines,) = wait_for(endpoints, "format", 2).values()
+    (lines,) = wait_for_lines(endpoints, "format", 2).values()
     assert len(lines) == 2
     first, second = lines
     event = first.pop("eventMetadata")
-    assert before <= datetime.strptime(event.pop("inferenceTime"), "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(UTC)
+    assert started <= datetime.strptime(event.pop("inferenceTime"), "%Y-%m-%dT%H:%M:%S%z") <= datetime.now(UTC)
     assert re.fullmatch("[0-9a-f-]{36}", event.pop("eventId"))
     assert event == {"inferenceId": "first"}
     assert first == {
@@ -127,8 +129,8 @@ def test_a_line_has_everything_that_sagemaker_writes(endpoints: Endpoints, model
 
 @pytest.mark.slow
 def test_every_invocation_is_captured_once(endpoints: Endpoints, model: str) -> None:
-    two = [variant(model, "a"), variant(model, "b", count=2)]
-    name = endpoints.create(endpoints.config(*two, DataCaptureConfig=capturing("all")))
+    variants = [variant(model, "a"), variant(model, "b", count=2)]
+    name = endpoints.create(endpoints.config(*variants, DataCaptureConfig=capture_config("all")))
 
     def invoke(number: int) -> tuple[str, str]:
         answer = endpoints.invoke(
@@ -137,17 +139,17 @@ def test_every_invocation_is_captured_once(endpoints: Endpoints, model: str) -> 
         return f"{name}/{answer['InvokedProductionVariant']}", f"id {number}"
 
     with ThreadPoolExecutor(16) as pool:
-        answered = list(pool.map(invoke, range(400)))
+        answered_ids = list(pool.map(invoke, range(400)))
     endpoints.delete(name)
-    lines = wait_for(endpoints, "all", 400)
+    lines = wait_for_lines(endpoints, "all", 400)
     captured_ids = [
-        (each, line["eventMetadata"]["inferenceId"])
-        for each, captured_lines in lines.items()
-        for line in captured_lines
+        (variant_path, line["eventMetadata"]["inferenceId"])
+        for variant_path, variant_lines in lines.items()
+        for line in variant_lines
     ]
-    assert Counter(captured_ids) == Counter(answered)
-    for captured_lines in lines.values():
-        for line in captured_lines:
+    assert Counter(captured_ids) == Counter(answered_ids)
+    for variant_lines in lines.values():
+        for line in variant_lines:
             number = line["eventMetadata"]["inferenceId"].removeprefix("id ")
             data = line["captureData"]
             assert data["endpointInput"]["data"] == data["endpointOutput"]["data"] == f"body {number}"
@@ -156,28 +158,28 @@ def test_every_invocation_is_captured_once(endpoints: Endpoints, model: str) -> 
 @pytest.mark.slow
 def test_the_requested_share_is_captured(endpoints: Endpoints, model: str) -> None:
     count = 600
-    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capturing("share", 20)))
+    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture_config("share", 20)))
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: endpoints.invoke(name, "1", ContentType="text/csv"), range(count)))
     time.sleep(2)
-    captured_count = sum(map(len, captured(endpoints, "share").values()))
+    captured_count = sum(map(len, captured_lines(endpoints, "share").values()))
     assert abs(captured_count - 0.2 * count) < math.sqrt(count * math.log(2e6) / 2)  # fails once in a million runs
 
 
 @pytest.mark.parametrize("mode", ["Input", "Output", "InputAndOutput"])
 def test_only_the_requested_data_are_captured(endpoints: Endpoints, model: str, mode: str) -> None:
-    capture = capturing(f"mode-{mode}", CaptureOptions=[{"CaptureMode": mode}])
+    capture = capture_config(f"mode-{mode}", CaptureOptions=[{"CaptureMode": mode}])
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     endpoints.invoke(name, "1", ContentType="text/csv")
-    ((line,),) = wait_for(endpoints, f"mode-{mode}", 1).values()
+    ((line,),) = wait_for_lines(endpoints, f"mode-{mode}", 1).values()
     expected = {"Input": {"endpointInput"}, "Output": {"endpointOutput"}}
     assert line["captureData"].keys() == expected.get(mode, {"endpointInput", "endpointOutput"})
 
 
 @pytest.mark.slow
 def test_an_update_changes_what_is_captured(endpoints: Endpoints, model: str) -> None:
-    off, on = capturing("update", EnableCapture=False), capturing("update")
-    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=off))
+    without_capture, with_capture = capture_config("update", EnableCapture=False), capture_config("update")
+    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=without_capture))
     assert endpoints.describe(name)["DataCaptureConfig"]["CaptureStatus"] == "Stopped"
 
     def update(capture: dict[str, Any], **members: Any) -> None:
@@ -187,17 +189,17 @@ def test_an_update_changes_what_is_captured(endpoints: Endpoints, model: str) ->
         endpoints.invoke(name, "1", ContentType="text/csv")
 
     endpoints.invoke(name, "1", ContentType="text/csv")
-    update(on, RetainAllVariantProperties=True)
+    update(with_capture, RetainAllVariantProperties=True)
     assert endpoints.describe(name)["DataCaptureConfig"]["EnableCapture"] is False
     excluded = [{"VariantPropertyType": "DataCaptureConfig"}]
-    update(on, RetainAllVariantProperties=True, ExcludeRetainedVariantProperties=excluded)
-    update(off)
-    ((line,),) = wait_for(endpoints, "update", 1).values()
+    update(with_capture, RetainAllVariantProperties=True, ExcludeRetainedVariantProperties=excluded)
+    update(without_capture)
+    ((line,),) = wait_for_lines(endpoints, "update", 1).values()
     assert line["captureData"]["endpointInput"]["data"] == "1"
 
 
 def test_a_missing_bucket_does_not_affect_invocations(endpoints: Endpoints, model: str) -> None:
-    capture = capturing("x", DestinationS3Uri="s3://there-is-no-such-bucket/x")
+    capture = capture_config("x", DestinationS3Uri="s3://there-is-no-such-bucket/x")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     for _ in range(3):
         assert endpoints.invoke(name, "1", ContentType="text/csv")["Body"].read() == b"1"
@@ -206,13 +208,13 @@ def test_a_missing_bucket_does_not_affect_invocations(endpoints: Endpoints, mode
 
 
 @pytest.mark.slow
-def test_responses_before_the_end_are_captured(tmp_path: Path) -> None:
+def test_responses_before_a_shutdown_are_captured(tmp_path: Path) -> None:
     """The simulator is shut down while clients invoke an endpoint."""
-    answered: list[str] = []
+    answered_ids: list[str] = []
     with running("--state", tmp_path) as simulator:
         endpoints = Endpoints(Client(simulator))
         name = endpoints.create(
-            endpoints.config(variant(endpoints.model(ECHO), count=2), DataCaptureConfig=capturing("end"))
+            endpoints.config(variant(endpoints.model(ECHO), count=2), DataCaptureConfig=capture_config("end"))
         )
 
         def invoke(client: int) -> None:
@@ -221,21 +223,21 @@ def test_responses_before_the_end_are_captured(tmp_path: Path) -> None:
                     endpoints.invoke(name, "1", ContentType="text/csv", InferenceId=f"{client}-{number}")
                 except (ClientError, BotoCoreError):
                     return
-                answered.append(f"{client}-{number}")
+                answered_ids.append(f"{client}-{number}")
 
         with ThreadPoolExecutor(8) as pool:
             clients = [pool.submit(invoke, client) for client in range(8)]
             try:
-                wait_until(lambda: len(answered) > 20)
+                wait_until(lambda: len(answered_ids) > 20)
                 simulator.end()
             finally:
                 simulator.kill()  # otherwise the clients would never stop
         for client in clients:
             client.result()
     with running("--state", tmp_path) as simulator:
-        (lines,) = captured(Endpoints(Client(simulator)), "end").values()
+        (lines,) = captured_lines(Endpoints(Client(simulator)), "end").values()
     captured_ids = Counter(line["eventMetadata"]["inferenceId"] for line in lines)
-    assert captured_ids >= Counter(answered)  # a captured response may not have reached its client
+    assert captured_ids >= Counter(answered_ids)  # a captured response may not have reached its client
     assert set(captured_ids.values()) == {1}
 
 
@@ -244,16 +246,16 @@ def test_an_invocation_waits_only_until_there_is_space(
 ) -> None:
     monkeypatch.setattr(data_capture, "LARGEST", 1)
     monkeypatch.setattr(data_capture, "LONGEST", 300.0)
-    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capturing("room")))
+    name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture_config("room")))
     with ThreadPoolExecutor(3) as pool:  # two more invocations arrive before the first is written
         calls = [pool.submit(endpoints.invoke, name, "1", ContentType="text/csv") for _ in range(3)]
         assert [call.result(timeout=60)["Body"].read() for call in calls] == [b"1"] * 3
-    assert len(wait_for(endpoints, "room", 3)[f"{name}/one"]) == 3
+    assert len(wait_for_lines(endpoints, "room", 3)[f"{name}/one"]) == 3
 
 
 def test_members_that_are_not_simulated_are_refused_by_name(endpoints: Endpoints, model: str) -> None:
     with pytest.raises(ClientError, match="DataCaptureConfig: KmsKeyId is not simulated"):
-        endpoints.config(variant(model), DataCaptureConfig=capturing("kms", KmsKeyId="alias/mine"))
+        endpoints.config(variant(model), DataCaptureConfig=capture_config("kms", KmsKeyId="alias/mine"))
 
 
 TYPES = st.sampled_from(["text/csv", "TEXT/CSV; charset=utf-8", "application/json", "image/png", "", ";", None])
@@ -263,7 +265,7 @@ TYPES = st.sampled_from(["text/csv", "TEXT/CSV; charset=utf-8", "application/jso
 def test_a_body_can_be_read_back(body: bytes, content_type: str | None, seed: int) -> None:
     random = Random(seed)
     modes = random.sample(["Input", "Output", "InputAndOutput"], random.randint(1, 3))
-    config = capturing("any", CaptureOptions=[{"CaptureMode": mode} for mode in modes])
+    config = capture_config("any", CaptureOptions=[{"CaptureMode": mode} for mode in modes])
     request = {"Body": body} | ({"ContentType": content_type} if content_type is not None else {})
     response = Response(200, {"content-type": content_type} if content_type is not None else {}, body)
     line = CapturedInvocation("s3://b/e/v", config, request, response, datetime.now(UTC)).line()

@@ -16,7 +16,7 @@ from recore.simulator.compute.batch.data_processing import DataProcessing
 from recore.simulator.compute.batch.json_path import JsonPath, NoSelection
 from recore.simulator.compute.failure import JobFailed, JobStopped
 
-LARGEST = 6 << 20  # bytes; the maximum size of a body
+MAX_BODY_SIZE = 6 << 20  # bytes
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 rows = st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5)
@@ -58,9 +58,9 @@ def from_csv(body: bytes) -> list[list[str]]:
         ("$.*", [["a", "b", "c"]]),
     ],
 )
-def test_filters_of_columns(path: str, expected: list[list[str]]) -> None:
-    assert from_csv(processing(InputFilter=path).request_body(b"a,b,c\n", LARGEST)) == expected
-    assert from_csv(processing(OutputFilter=path).result(b"", b"a,b,c\n", LARGEST)) == expected
+def test_filters_select_columns(path: str, expected: list[list[str]]) -> None:
+    assert from_csv(processing(InputFilter=path).request_body(b"a,b,c\n", MAX_BODY_SIZE)) == expected
+    assert from_csv(processing(OutputFilter=path).result(b"", b"a,b,c\n", MAX_BODY_SIZE)) == expected
 
 
 PERSON = {"id": 7, "name": {"first": "Ada", "last": "L"}, "marks": [[1, 2], [3, 4]], "a b": 0, "x,y": None}
@@ -89,10 +89,10 @@ PERSON = {"id": 7, "name": {"first": "Ada", "last": "L"}, "marks": [[1, 2], [3, 
         ("$['name','name'].first", ["Ada", "Ada"]),
     ],
 )
-def test_filters_of_documents(path: str, expected: Any) -> None:
+def test_filters_select_parts_of_documents(path: str, expected: Any) -> None:
     assert JsonPath(path).select(PERSON) == expected
     body = json.dumps(PERSON).encode()
-    assert json.loads(processing(JSON, InputFilter=path).request_body(body, LARGEST)) == expected
+    assert json.loads(processing(JSON, InputFilter=path).request_body(body, MAX_BODY_SIZE)) == expected
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_path_that_a_document_lacks_fails_the_job(path: str) -> None:
     with pytest.raises(NoSelection):
         JsonPath(path).select(PERSON)
     with pytest.raises(JobFailed, match="ClientError: DataProcessing: OutputFilter"):
-        processing(JSON, OutputFilter=path).result(b"", json.dumps(PERSON).encode(), LARGEST)
+        processing(JSON, OutputFilter=path).result(b"", json.dumps(PERSON).encode(), MAX_BODY_SIZE)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_expressions_that_sagemaker_does_not_document_are_refused(path: str) -> 
 
 
 @given(st.text(st.sampled_from("$.[]'*,:-01ab @?(\\\"é"), max_size=12))
-def test_any_text_is_an_expression_or_refused(text: str) -> None:
+def test_any_text_is_accepted_or_refused_as_an_expression(text: str) -> None:
     try:
         path = JsonPath("$" + text)
     except ValueError:
@@ -140,9 +140,9 @@ def test_numbers_and_ranges_select_as_in_python(values: list[int], data: st.Data
         else str(part)
         for part in indexes
     ]
-    chosen = [value for part in indexes for value in (values[part] if isinstance(part, slice) else [values[part]])]
-    single = len(indexes) == 1 and isinstance(indexes[0], int)
-    assert JsonPath(f"$[{','.join(words)}]").select(values) == (chosen[0] if single else chosen)
+    selected = [value for part in indexes for value in (values[part] if isinstance(part, slice) else [values[part]])]
+    is_single = len(indexes) == 1 and isinstance(indexes[0], int)
+    assert JsonPath(f"$[{','.join(words)}]").select(values) == (selected[0] if is_single else selected)
 
 
 @examples(30)
@@ -161,17 +161,17 @@ def test_joined_rows_have_the_columns_of_the_input_and_then_the_results(
 ) -> None:
     results = data.draw(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=len(table), max_size=len(table)))
     body, response = as_csv(table), as_csv(results)
-    joined = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2:]")
-    assert from_csv(joined.request_body(body, LARGEST)) == from_csv(as_csv([row[1:] for row in table]))
+    joining = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2:]")
+    assert from_csv(joining.request_body(body, MAX_BODY_SIZE)) == from_csv(as_csv([row[1:] for row in table]))
     expected = [[row[0], *result] for row, result in zip(table, results, strict=True)]
-    assert from_csv(joined.result(body, response, LARGEST)) == from_csv(as_csv(expected))
+    assert from_csv(joining.result(body, response, MAX_BODY_SIZE)) == from_csv(as_csv(expected))
 
 
 @given(st.lists(documents, min_size=1, max_size=4), st.data())
 def test_joined_documents_have_the_results_under_a_key(records: list[Any], data: st.DataObject) -> None:
     results = data.draw(st.lists(documents, min_size=len(records), max_size=len(records)))
     body, response = ("".join(json.dumps(value) + "\n" for value in values).encode() for values in (records, results))
-    lines = processing(LINES, JoinSource="Input").result(body, response, LARGEST).splitlines()
+    lines = processing(LINES, JoinSource="Input").result(body, response, MAX_BODY_SIZE).splitlines()
     for record, result, line in zip(records, results, lines, strict=True):
         joined = json.loads(line)
         assert joined["SageMakerOutput"] == result
@@ -181,13 +181,16 @@ def test_joined_documents_have_the_results_under_a_key(records: list[Any], data:
 
 
 def test_a_whole_json_object_is_one_record() -> None:
-    whole = processing(
+    processing_of_objects = processing(
         JSON, "None", "None", InputFilter="$.x", JoinSource="Input", OutputFilter="$['k','SageMakerOutput']"
     )
     body = json.dumps({"k": 1, "x": [1.5, 2]}, indent=1).encode()
-    assert whole.request_body(body, LARGEST) == b"[1.5,2]"
-    assert json.loads(whole.result(body, b'{\n"y": 3}\n', LARGEST)) == {"k": 1, "SageMakerOutput": {"y": 3}}
-    assert json.loads(processing(JSON, "None", "None", JoinSource="Input").result(b"[1]", b"2", LARGEST)) == {
+    assert processing_of_objects.request_body(body, MAX_BODY_SIZE) == b"[1.5,2]"
+    assert json.loads(processing_of_objects.result(body, b'{\n"y": 3}\n', MAX_BODY_SIZE)) == {
+        "k": 1,
+        "SageMakerOutput": {"y": 3},
+    }
+    assert json.loads(processing(JSON, "None", "None", JoinSource="Input").result(b"[1]", b"2", MAX_BODY_SIZE)) == {
         "SageMakerInput": [1],
         "SageMakerOutput": 2,
     }
@@ -195,15 +198,15 @@ def test_a_whole_json_object_is_one_record() -> None:
 
 def test_without_data_processing_bytes_are_unchanged() -> None:
     for members in ({}, {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"}):
-        plain = processing("image/png", "None", "None", **members)
-        assert plain.request_body(b"\xff\0", LARGEST) == b"\xff\0"
-        assert plain.result(b"x", b"\xfe", LARGEST) == b"\xfe"
+        processing_without_effect = processing("image/png", "None", "None", **members)
+        assert processing_without_effect.request_body(b"\xff\0", MAX_BODY_SIZE) == b"\xff\0"
+        assert processing_without_effect.result(b"x", b"\xfe", MAX_BODY_SIZE) == b"\xfe"
 
 
 def test_columns_that_are_not_utf_8_are_unchanged() -> None:
-    assert processing(InputFilter="$[0]").request_body(b"\xe9,2\n", LARGEST) == b"\xe9\n"
-    long = b"x" * 1_000_000
-    assert processing(InputFilter="$[0]").request_body(long + b",2\n", LARGEST) == long + b"\n"
+    assert processing(InputFilter="$[0]").request_body(b"\xe9,2\n", MAX_BODY_SIZE) == b"\xe9\n"
+    long_cell = b"x" * 1_000_000
+    assert processing(InputFilter="$[0]").request_body(long_cell + b",2\n", MAX_BODY_SIZE) == long_cell + b"\n"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +228,7 @@ def test_columns_that_are_not_utf_8_are_unchanged() -> None:
 )
 def test_records_that_cannot_be_joined_fail_the_job(kind: str, body: bytes, response: bytes, expected: str) -> None:
     with pytest.raises(JobFailed, match=expected):
-        processing(kind, JoinSource="Input").result(body, response, LARGEST)
+        processing(kind, JoinSource="Input").result(body, response, MAX_BODY_SIZE)
 
 
 @pytest.mark.parametrize(
@@ -241,20 +244,20 @@ def test_records_that_cannot_be_joined_fail_the_job(kind: str, body: bytes, resp
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_a_filter_cannot_make_a_body_larger_than_it_may_be(kind: str, path: str, body: bytes) -> None:
-    largest = 1 << 20
-    assert len(body) < largest
+def test_a_filter_cannot_make_a_body_larger_than_the_limit(kind: str, path: str, body: bytes) -> None:
+    limit = 1 << 20
+    assert len(body) < limit
     tracemalloc.start()
     try:
         with pytest.raises(
             JobFailed, match=r"^ClientError: DataProcessing: InputFilter '\$.*' selects more than 1 MB$"
         ):
-            processing(kind, InputFilter=path).request_body(body, largest)
+            processing(kind, InputFilter=path).request_body(body, limit)
         assert tracemalloc.get_traced_memory()[1] < 32 << 20
     finally:
         tracemalloc.stop()
     with pytest.raises(JobFailed, match=r"OutputFilter '\$.*' selects more than 1 MB$"):
-        processing(kind, OutputFilter=path).result(b"", body, largest)
+        processing(kind, OutputFilter=path).result(b"", body, limit)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +285,7 @@ def test_the_work_on_a_body_can_be_stopped(kind: str, members: dict[str, str], b
 
     checks = 0
     with pytest.raises(JobStopped):
-        processing(kind, "Line" if kind != JSON else "None", **members).result(body, body, LARGEST, check)
+        processing(kind, "Line" if kind != JSON else "None", **members).result(body, body, MAX_BODY_SIZE, check)
 
 
 @pytest.mark.parametrize("body", [b"\n" * (1 << 16), b"0\n" * (1 << 14)], ids=["empty", "short"])
@@ -290,7 +293,7 @@ def test_the_work_on_a_body_can_be_stopped(kind: str, members: dict[str, str], b
 def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
     tracemalloc.start()
     try:
-        joined = processing(kind, JoinSource="Input").result(body, body, LARGEST)
+        joined = processing(kind, JoinSource="Input").result(body, body, MAX_BODY_SIZE)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -322,9 +325,9 @@ def test_a_record_has_a_bounded_number_of_parts(
     """The number is bounded because parsers cannot be interrupted and need many times a record's size in memory."""
     monkeypatch.setattr(record_formats, "MOST_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not {reason}"):
-        processing(kind, OutputFilter="$[*]").result(b"", body, LARGEST)
+        processing(kind, OutputFilter="$[*]").result(b"", body, MAX_BODY_SIZE)
     expected = {JSON: b"[[],[0,0,0,0,0],[]]", LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]
-    assert processing(kind, OutputFilter="$[*]").result(b"", expected, LARGEST)
+    assert processing(kind, OutputFilter="$[*]").result(b"", expected, MAX_BODY_SIZE)
 
 
 @given(st.integers(-2, 2))
@@ -351,12 +354,12 @@ def test_a_body_may_be_as_large_as_the_limit(excess: int) -> None:
         ({"JoinSource": "Input", "assemble": "None"}, "needs AssembleWith Line"),
     ],
 )
-def test_requests_that_are_refused(members: dict[str, str], expected: str) -> None:
+def test_invalid_requests_are_refused(members: dict[str, str], expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         processing(**members)
 
 
-def test_both_types_must_be_of_one_format() -> None:
+def test_both_content_types_must_have_the_same_format() -> None:
     request = {"DataProcessing": {"JoinSource": "Input"}, "TransformOutput": {"Accept": JSON}}
     with pytest.raises(ValueError, match=r"text/csv records cannot be combined with application/json results"):
         DataProcessing.of(request | {"TransformInput": {"ContentType": "text/csv; charset=utf-8"}})

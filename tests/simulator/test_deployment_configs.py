@@ -10,7 +10,7 @@ from support.endpoints import Endpoints, variant
 
 ALARM = {"Namespace": "mine", "MetricName": "m", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0}
 ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
-ONE = {"Type": "INSTANCE_COUNT", "Value": 1}
+ONE_INSTANCE = {"Type": "INSTANCE_COUNT", "Value": 1}
 
 
 def size(value: int, kind: str = "CAPACITY_PERCENT") -> dict[str, Any]:
@@ -41,7 +41,7 @@ INVALID = [
     (config("ALL_AT_ONCE", wait=600, policy={"MaximumExecutionTimeoutInSeconds": 600}), "must be greater than the sum"),
     (config("ALL_AT_ONCE", policy={"MaximumExecutionTimeoutInSeconds": 599}), "valid min value: 600"),
     (
-        {"RollingUpdatePolicy": {"MaximumBatchSize": ONE, "WaitIntervalInSeconds": 0}},
+        {"RollingUpdatePolicy": {"MaximumBatchSize": ONE_INSTANCE, "WaitIntervalInSeconds": 0}},
         "RollingUpdatePolicy is not simulated",
     ),
     (alarms("unknown"), "there is no CloudWatch alarm 'unknown'"),
@@ -52,7 +52,7 @@ INVALID = [
     ({"AutoRollbackConfiguration": {"Alarms": []}}, "valid min length: 1"),
     (alarms(*["good"] * 11), "less than or equal to 10"),
 ]
-FOR_AN_UPDATE = [  # these would be valid with other numbers of instances
+INVALID_FOR_AN_UPDATE = [  # these would be valid with another number of instances
     (config("CANARY", CanarySize=size(3, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the instance count of"),
     (
         config("CANARY", CanarySize=size(10**9, "INSTANCE_COUNT")),
@@ -70,7 +70,7 @@ FOR_AN_UPDATE = [  # these would be valid with other numbers of instances
 
 
 @pytest.fixture(scope="module")
-def serving(endpoints: Endpoints) -> str:
+def endpoint_name(endpoints: Endpoints) -> str:
     """Create alarms and an endpoint, and return the endpoint's name."""
     cloudwatch = endpoints.client.simulator.client("cloudwatch")
     cloudwatch.put_metric_alarm(AlarmName="good", **ALARM, Statistic="Sum")
@@ -93,33 +93,37 @@ def refusal(call: Any, **members: Any) -> str:
     return caught.value.response["Error"]["Message"]
 
 
-def test_refused_requests(endpoints: Endpoints, serving: str) -> None:
-    four = endpoints.config(variant(endpoints.named("new"), count=4))
-    unchecked = boto3.Session("x", "x", region_name="us-east-1").client(
+def test_invalid_deployment_configs_are_refused(endpoints: Endpoints, endpoint_name: str) -> None:
+    four_instances = endpoints.config(variant(endpoints.named("new"), count=4))
+    unchecked_client = boto3.Session("x", "x", region_name="us-east-1").client(
         "sagemaker",
         endpoint_url=endpoints.client.simulator.endpoint,
         config=Config(parameter_validation=False, proxies={}),
     )
-    for deployment, reason in [*INVALID, *FOR_AN_UPDATE]:
-        members = {"EndpointName": serving, "EndpointConfigName": four, "DeploymentConfig": deployment}
-        assert reason in refusal(unchecked.update_endpoint, **members), deployment
+    for deployment, reason in [*INVALID, *INVALID_FOR_AN_UPDATE]:
+        members = {"EndpointName": endpoint_name, "EndpointConfigName": four_instances, "DeploymentConfig": deployment}
+        assert reason in refusal(unchecked_client.update_endpoint, **members), deployment
     for deployment, reason in INVALID:
-        members = {"EndpointName": "another", "EndpointConfigName": four, "DeploymentConfig": deployment}
-        assert reason in refusal(unchecked.create_endpoint, **members), deployment
-    assert endpoints.describe(serving)["EndpointStatus"] == "InService"
+        members = {"EndpointName": "another", "EndpointConfigName": four_instances, "DeploymentConfig": deployment}
+        assert reason in refusal(unchecked_client.create_endpoint, **members), deployment
+    assert endpoints.describe(endpoint_name)["EndpointStatus"] == "InService"
 
 
-def test_a_retained_config_is_checked_again(endpoints: Endpoints, serving: str) -> None:
+def test_a_retained_config_is_checked_again(endpoints: Endpoints, endpoint_name: str) -> None:
     """An update is refused if its alarm no longer exists or its canary is too large for the new configuration."""
     cloudwatch = endpoints.client.simulator.client("cloudwatch")
     cloudwatch.put_metric_alarm(AlarmName="passing", **ALARM, Statistic="Sum")
     deployment = config("CANARY", CanarySize=size(1, "INSTANCE_COUNT")) | alarms("passing")
     model = endpoints.named("kept")
-    one, two = endpoints.config(variant(model)), endpoints.config(variant(model, count=2))
-    name = endpoints.create(one, DeploymentConfig=deployment)
+    one_instance, two_instances = endpoints.config(variant(model)), endpoints.config(variant(model, count=2))
+    name = endpoints.create(one_instance, DeploymentConfig=deployment)
     update = {"EndpointName": name, "RetainDeploymentConfig": True}
     sagemaker = endpoints.sagemaker
-    assert "at most 50% of the instance count" in refusal(sagemaker.update_endpoint, EndpointConfigName=one, **update)
+    assert "at most 50% of the instance count" in refusal(
+        sagemaker.update_endpoint, EndpointConfigName=one_instance, **update
+    )
     cloudwatch.delete_alarms(AlarmNames=["passing"])
-    assert "no CloudWatch alarm 'passing'" in refusal(sagemaker.update_endpoint, EndpointConfigName=two, **update)
+    assert "no CloudWatch alarm 'passing'" in refusal(
+        sagemaker.update_endpoint, EndpointConfigName=two_instances, **update
+    )
     assert endpoints.describe(name)["EndpointStatus"] == "InService"

@@ -1,4 +1,4 @@
-"""Jobs in containers: their environment, results and limits, and that no container is left behind."""
+"""Jobs in containers: their environment, results and limits, and the removal of their containers."""
 
 import json
 import os
@@ -39,24 +39,24 @@ def run_job(client: Client, script: str, **members: object) -> tuple[dict, str]:
 def test_the_environment_that_a_job_sees(client: Client) -> None:
     script = """
 import json, os, socket
-def tried(what):
+def attempt(action):
     try:
-        return str(what())
+        return str(action())
     except OSError as error:
         return type(error).__name__
 print(json.dumps({
     "user": os.getuid(), "host": socket.gethostname(), "self": socket.gethostbyname("algo-1"),
     "network": sorted(os.listdir("/sys/class/net")),
     "processes": sorted(int(p) for p in os.listdir("/proc") if p.isdigit()),
-    "root": tried(lambda: open("/new", "w")), "tmp": tried(lambda: open("/tmp/new", "w").close()),
-    "mine": tried(lambda: open("/opt/ml/processing/new", "w").close()),
+    "root": attempt(lambda: open("/new", "w")), "tmp": attempt(lambda: open("/tmp/new", "w").close()),
+    "mine": attempt(lambda: open("/opt/ml/processing/new", "w").close()),
     "capabilities": [line.split()[1] for line in open("/proc/self/status") if line.startswith("Cap")],
     "variables": sorted(os.environ), "engine": os.path.exists("/var/run/docker.sock"),
 }))
 """
-    job, printed = run_job(client, script, Environment={"OWN": "x"})
+    job, log = run_job(client, script, Environment={"OWN": "x"})
     assert job["ProcessingJobStatus"] == "Completed", job
-    environment = json.loads(printed)
+    environment = json.loads(log)
     assert environment["user"] == (psutil.Process().uids().real or NOBODY)
     assert environment["host"] == "algo-1"
     assert environment["self"] == "127.0.0.1"
@@ -71,18 +71,18 @@ print(json.dumps({
 
 
 def test_files_that_a_job_leaves_are_uploaded(client: Client) -> None:
-    output_ = {"S3Uri": f"s3://{BUCKET}/left", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
-    members = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": output_}]}}
+    s3_output = {"S3Uri": f"s3://{BUCKET}/left", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
+    members = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_output}]}}
     job, _ = run_job(client, "open('/opt/ml/processing/output/x', 'w').write('left')", **members)
     assert job["ProcessingJobStatus"] == "Completed", job
     assert client.get(f"s3://{BUCKET}/left/x") == b"left"
 
 
 def test_a_failing_script_gives_a_reason(client: Client) -> None:
-    job, printed = run_job(client, "import sys\nprint('first')\nraise ValueError('no copper')")
+    job, log = run_job(client, "import sys\nprint('first')\nraise ValueError('no copper')")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "ValueError: no copper" in job["FailureReason"]
-    assert printed.startswith("first\n")
+    assert log.startswith("first\n")
 
 
 def test_memory_and_time_are_limited(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_the_disk_is_limited(client: Client) -> None:
 def test_a_job_that_is_stopped_gets_sigterm(client: Client) -> None:
     script = """
 import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("told", flush=True)))
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("got SIGTERM", flush=True)))
 print("ready", flush=True)
 time.sleep(60)
 """
@@ -118,10 +118,10 @@ time.sleep(60)
     wait_until(lambda: "ready" in output(client, "ProcessingJob", name))
     client.sagemaker.stop_processing_job(ProcessingJobName=name)
     assert client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
-    assert "told" in output(client, "ProcessingJob", name)
+    assert "got SIGTERM" in output(client, "ProcessingJob", name)
 
 
-def test_packages_beyond_the_image_are_installed_beforehand(client: Client) -> None:
+def test_packages_that_the_image_lacks_are_installed_before_the_job(client: Client) -> None:
     source = client.source(job="import tabulate\nprint('version', tabulate.__version__)", **{
         "requirements.txt": "tabulate==0.9.0\nnumpy==2.5.1\n"
     })  # fmt: skip
@@ -134,12 +134,12 @@ def test_packages_beyond_the_image_are_installed_beforehand(client: Client) -> N
 @pytest.mark.parametrize(("value", "status"), [("1", "Failed"), ("0", "Completed")])
 def test_a_model_without_a_network_starts_only_if_it_would_on_aws(client: Client, value: str, status: str) -> None:
     script = "def model_fn(folder): pass\ndef transform_fn(model, data, content_type, accept): return data"
-    serving = container(client, script, Variables={"PIP_NO_BUILD_ISOLATION": value})
-    model = create_model(client, serving, EnableNetworkIsolation=True)
+    serving_container = container(client, script, Variables={"PIP_NO_BUILD_ISOLATION": value})
+    model = create_model(client, serving_container, EnableNetworkIsolation=True)
     job, _ = transform(client, model, {"a.csv": "1,2\n"}, Input={"ContentType": "text/csv"})
     assert job["TransformJobStatus"] == status, job.get("FailureReason")
-    refused = "Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment" in job.get("FailureReason", "")
-    assert refused == (status == "Failed")
+    is_refused = "Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment" in job.get("FailureReason", "")
+    assert is_refused == (status == "Failed")
     assert not containers(os.getpid())
 
 
@@ -147,25 +147,27 @@ def test_a_simulator_closes_its_connections_to_the_engine(client: Client) -> Non
     def connections() -> int:
         return len(psutil.Process().net_connections("unix"))
 
-    before = connections()
+    connections_before = connections()
     simulator = Simulator(engine="docker")
-    assert connections() == before
+    assert connections() == connections_before
     with simulator:
-        assert connections() > before
-    assert connections() == before
+        assert connections() > connections_before
+    assert connections() == connections_before
 
 
 def test_the_image_has_sagemaker_containers(client: Client) -> None:
     script = (
         "from sagemaker_containers.beta.framework import encoders, worker\nprint(encoders.encode([1, 2], 'text/csv'))"
     )
-    job, printed = run_job(client, script)
+    job, log = run_job(client, script)
     assert job["ProcessingJobStatus"] == "Completed", job
-    assert printed.startswith("1\n2\n")
+    assert log.startswith("1\n2\n")
 
 
-def test_any_temporary_folder(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / f"long, of spaces, quotes \"' and ü中 {'x' * 100}"
+def test_the_temporary_folder_may_have_any_name(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / f"long, with spaces, quotes \"' and ü中 {'x' * 100}"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)
@@ -198,11 +200,11 @@ def test_containers_that_disappear_do_not_prevent_a_simulator_from_starting(clie
 
 
 def test_containers_of_a_dead_simulator_are_removed(client: Client) -> None:
-    def container(printed: str) -> str:
-        created = engine().containers.run(IMAGE, ["sleep", "600"], detach=True, labels={LABEL: printed})
+    def start_container(label: str) -> str:
+        created = engine().containers.run(IMAGE, ["sleep", "600"], detach=True, labels={LABEL: label})
         return created.name
 
-    orphan, current = container("999999-1"), container(process_label(psutil.Process()))
+    orphan, current = start_container("999999-1"), start_container(process_label(psutil.Process()))
     sweep(engine())
     try:
         assert orphan not in containers()

@@ -20,7 +20,7 @@ def refusal(call: Any, *arguments: Any, **request: Any) -> str:
     return f"{caught.value.response['Error']['Code']}: {caught.value.response['Error']['Message']}"
 
 
-def test_life_of_a_configuration(endpoints: Endpoints, model: str) -> None:
+def test_the_life_of_a_configuration(endpoints: Endpoints, model: str) -> None:
     sagemaker = endpoints.sagemaker
     one, two = variant(model, weight=0.25), variant(model, "two", count=2)
     del two["InitialVariantWeight"]
@@ -31,9 +31,9 @@ def test_life_of_a_configuration(endpoints: Endpoints, model: str) -> None:
     assert described["EndpointConfigArn"].endswith(f":endpoint-config/{name}")
     assert described["ExecutionRoleArn"] == ROLE_ARN
     assert sagemaker.list_tags(ResourceArn=described["EndpointConfigArn"])["Tags"] == tags
-    later = endpoints.config(one)
+    later_name = endpoints.config(one)
     listed = sagemaker.list_endpoint_configs(MaxResults=2)["EndpointConfigs"]
-    assert [item["EndpointConfigName"] for item in listed] == [later, name]
+    assert [item["EndpointConfigName"] for item in listed] == [later_name, name]
     sagemaker.delete_endpoint_config(EndpointConfigName=name)
     for operation in (sagemaker.describe_endpoint_config, sagemaker.delete_endpoint_config):
         assert "ValidationException: " in refusal(operation, EndpointConfigName=name)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import KNOWN, modified, valid
+from simulator.shapes import KNOWN_TEXTS, modified_documents, valid_values
 from simulator.test_protocol import ask
 from support.endpoints import NAMED, Endpoints, variant
 from support.fuzzing import examples
@@ -47,7 +47,7 @@ def endpoints() -> Iterator[Endpoints]:
 
 
 def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy for the document's values; half of the names that it draws are those of existing resources."""
+    """Generate the document with few instances, and with names of existing resources in place of some of its names."""
     if isinstance(document, list):
         return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):
@@ -65,8 +65,8 @@ def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
 
 def requests(shape: Any) -> st.SearchStrategy[Any]:
     """Generate valid requests, and valid requests with one change."""
-    values = valid(shape).flatmap(with_existing_names)
-    return values | values.flatmap(modified)
+    values = valid_values(shape).flatmap(with_existing_names)
+    return values | values.flatmap(modified_documents)
 
 
 @examples(75)
@@ -87,10 +87,9 @@ def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -
     headers, body = {}, data.draw(st.binary(max_size=50))
     for shape in operation.input_shape.members.values():
         if shape.serialization.get("location") == "header" and data.draw(st.integers(0, 3)) == 0:
-            texts = st.text(
-                st.characters(exclude_categories=["Cc", "Cs"]), max_size=20
-            )  # HTTP headers cannot contain control characters
-            text = data.draw(st.sampled_from([*KNOWN, "one", "a\tb", "é", "x" * 2000]) | texts)
+            # HTTP headers cannot contain control characters
+            texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20)
+            text = data.draw(st.sampled_from([*KNOWN_TEXTS, "one", "a\tb", "é", "x" * 2000]) | texts)
             headers[shape.serialization["name"]] = text.encode()
     name = data.draw(st.sampled_from([*NAMES, "nowhere", "under_score", "%00", "a" * 70]))
     path = operation.http["requestUri"].replace("{EndpointName}", name)
@@ -109,12 +108,12 @@ def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -
 
 
 @pytest.fixture(autouse=True)
-def still_works(endpoints: Endpoints) -> Iterator[None]:
-    """Check that an endpoint can still be created and invoked."""
+def check_that_endpoints_work(endpoints: Endpoints) -> Iterator[None]:
+    """Check after each test that an endpoint can still be created and invoked."""
     yield
     listed = endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]
     for name in [item["EndpointName"] for item in listed]:
-        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # it may already be in deletion
+        with contextlib.suppress(endpoints.sagemaker.exceptions.ClientError):  # its deletion may already have begun
             endpoints.settle(name)
             endpoints.delete(name)
     for name in NAMES:

@@ -16,7 +16,7 @@ from support.state import SimulatorProcess, running
 
 from recore.simulator.server import BUCKET
 
-SLOW = "import time\ntime.sleep(2)\n"
+SLEEP = "import time\ntime.sleep(2)\n"
 
 
 @contextmanager
@@ -33,67 +33,68 @@ def answer(endpoints: Endpoints, name: str) -> str:
 def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
     with endpoints_of(tmp_path) as (simulator, endpoints):
         config = endpoints.config(variant(endpoints.named("one")), variant(endpoints.named("two"), "two"))
-        serving = endpoints.create(config)
+        serving_endpoint = endpoints.create(config)
         entries = [{"VariantName": "two", "DesiredWeight": 0}]
         endpoints.sagemaker.update_endpoint_weights_and_capacities(
-            EndpointName=serving, DesiredWeightsAndCapacities=entries
+            EndpointName=serving_endpoint, DesiredWeightsAndCapacities=entries
         )
         archive = endpoints.client.source(weights="x = 1")
-        lost = endpoints.create(
+        lost_endpoint = endpoints.create(
             endpoints.config(variant(endpoints.model(NAMED.format(name="lost"), ModelDataUrl=archive)))
         )
-        failed = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"))), wait=False)
-        reason = endpoints.settle(failed)["FailureReason"]
-        endpoints.settle(serving)
+        failed_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"))), wait=False)
+        reason = endpoints.settle(failed_endpoint)["FailureReason"]
+        endpoints.settle(serving_endpoint)
         endpoints.client.s3.delete_object(Bucket=BUCKET, Key=archive.removeprefix(f"s3://{BUCKET}/"))
         simulator.kill()
     with endpoints_of(tmp_path) as (simulator, endpoints):
-        assert {answer(endpoints, serving) for _ in range(10)} == {"one"}  # it serves at once, with the new weights
-        described = endpoints.settle(serving)
+        answers = {answer(endpoints, serving_endpoint) for _ in range(10)}
+        assert answers == {"one"}  # the endpoint serves at once, with the new weights
+        described = endpoints.settle(serving_endpoint)
         assert described["EndpointStatus"] == "InService"
         assert [item["CurrentWeight"] for item in described["ProductionVariants"]] == [1, 0]
-        described = endpoints.settle(lost)
+        described = endpoints.settle(lost_endpoint)
         assert described["EndpointStatus"] == "Failed"
         assert archive in described["FailureReason"]
-        assert endpoints.describe(failed)["FailureReason"] == reason
-        endpoints.delete(lost, failed)
+        assert endpoints.describe(failed_endpoint)["FailureReason"] == reason
+        endpoints.delete(lost_endpoint, failed_endpoint)
         assert simulator.end() in (0, -signal.SIGTERM)
     with endpoints_of(tmp_path) as (_, endpoints):
         listed = endpoints.sagemaker.list_endpoints()["Endpoints"]
-        assert [item["EndpointName"] for item in listed] == [serving]
-        assert answer(endpoints, serving) == "one"
-        endpoints.settle(serving)
-        endpoints.delete(serving)
+        assert [item["EndpointName"] for item in listed] == [serving_endpoint]
+        assert answer(endpoints, serving_endpoint) == "one"
+        endpoints.settle(serving_endpoint)
+        endpoints.delete(serving_endpoint)
 
 
 @pytest.mark.slow
 def test_interrupted_work_is_finished(tmp_path: Path) -> None:
     """A kill interrupts a creation, an update and a deletion."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
-        first = endpoints.config(variant(endpoints.named("first")))
-        updated, deleted = endpoints.create(first), endpoints.create(first)
-        second = endpoints.config(variant(endpoints.model(SLOW + NAMED.format(name="second"))))
-        created = endpoints.create(second, wait=False)
-        endpoints.sagemaker.update_endpoint(EndpointName=updated, EndpointConfigName=second)
-        endpoints.sagemaker.delete_endpoint(EndpointName=deleted)
-        assert endpoints.describe(created)["EndpointStatus"] == "Creating"
-        assert endpoints.describe(updated)["EndpointStatus"] == "Updating"
+        first_config = endpoints.config(variant(endpoints.named("first")))
+        updated_endpoint, deleted_endpoint = endpoints.create(first_config), endpoints.create(first_config)
+        second_config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="second"))))
+        created_endpoint = endpoints.create(second_config, wait=False)
+        endpoints.sagemaker.update_endpoint(EndpointName=updated_endpoint, EndpointConfigName=second_config)
+        endpoints.sagemaker.delete_endpoint(EndpointName=deleted_endpoint)
+        assert endpoints.describe(created_endpoint)["EndpointStatus"] == "Creating"
+        assert endpoints.describe(updated_endpoint)["EndpointStatus"] == "Updating"
         simulator.kill()
     with endpoints_of(tmp_path) as (_, endpoints):
-        assert answer(endpoints, updated) in ("first", "second")
-        for name in (created, updated):
+        assert answer(endpoints, updated_endpoint) in ("first", "second")
+        for name in (created_endpoint, updated_endpoint):
             described = endpoints.settle(name)
-            assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", second)
+            assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", second_config)
             assert answer(endpoints, name) == "second"
         names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints()["Endpoints"]]
-        assert deleted not in names
+        assert deleted_endpoint not in names
 
 
 @pytest.mark.slow
-def test_the_status_while_servers_start_again(tmp_path: Path) -> None:
+def test_the_status_while_servers_restart(tmp_path: Path) -> None:
     """While servers start, an endpoint cannot be changed, but it can be invoked: its invocations wait."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
-        config = endpoints.config(variant(endpoints.model(SLOW + NAMED.format(name="slow"))))
+        config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="slow"))))
         name = endpoints.create(config)
         simulator.kill()
     with endpoints_of(tmp_path) as (_, endpoints):
@@ -119,15 +120,15 @@ def test_an_interrupted_update_resumes_without_the_old_fleet(tmp_path: Path) -> 
     """The old fleet cannot start again, because its model's archive has been deleted."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
         archive = endpoints.client.source(weights="x = 1")
-        old = endpoints.model(NAMED.format(name="old"), ModelDataUrl=archive)
-        name = endpoints.create(endpoints.config(variant(old)))
-        new = endpoints.config(variant(endpoints.model(SLOW + NAMED.format(name="new"))))
+        old_model = endpoints.model(NAMED.format(name="old"), ModelDataUrl=archive)
+        name = endpoints.create(endpoints.config(variant(old_model)))
+        new_config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="new"))))
         endpoints.client.s3.delete_object(Bucket=BUCKET, Key=archive.removeprefix(f"s3://{BUCKET}/"))
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new_config)
         simulator.kill()
     with endpoints_of(tmp_path) as (_, endpoints):
         described = endpoints.settle(name)
-        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new)
+        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new_config)
         assert "FailureReason" not in described
         assert answer(endpoints, name) == "new"
 
@@ -137,31 +138,33 @@ def test_an_interrupted_shift_starts_again(tmp_path: Path) -> None:
     """Two interrupted updates keep their alarms, which moto does not store: one is finished, the other rolled back."""
     alarm = {"Namespace": "mine", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
     alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
-    percent = {"Type": "CAPACITY_PERCENT", "Value": 50}
+    canary_size = {"Type": "CAPACITY_PERCENT", "Value": 50}
     with endpoints_of(tmp_path) as (simulator, endpoints):
         simulator.client("cloudwatch").put_metric_alarm(AlarmName="mine", **alarm)
-        old, new = (endpoints.config(variant(endpoints.named(name))) for name in ("old", "new"))
-        finished, rolled_back = endpoints.create(old), endpoints.create(old)
-        for name, wait in ((finished, 2), (rolled_back, 3600)):
-            routing = {"Type": "CANARY", "CanarySize": percent, "WaitIntervalInSeconds": wait}
+        old_config, new_config = (endpoints.config(variant(endpoints.named(name))) for name in ("old", "new"))
+        finished_endpoint, rolled_back_endpoint = endpoints.create(old_config), endpoints.create(old_config)
+        for name, wait in ((finished_endpoint, 2), (rolled_back_endpoint, 3600)):
+            routing = {"Type": "CANARY", "CanarySize": canary_size, "WaitIntervalInSeconds": wait}
             deployment = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
             deployment["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": "mine"}]}
-            endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new, DeploymentConfig=deployment)
-        while answer(endpoints, rolled_back) != "new":
+            endpoints.sagemaker.update_endpoint(
+                EndpointName=name, EndpointConfigName=new_config, DeploymentConfig=deployment
+            )
+        while answer(endpoints, rolled_back_endpoint) != "new":
             time.sleep(0.05)
         simulator.kill()
     with endpoints_of(tmp_path) as (simulator, endpoints):
-        assert {answer(endpoints, finished), answer(endpoints, rolled_back)} <= {"old", "new"}
-        described = endpoints.settle(finished)
-        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new)
-        while answer(endpoints, rolled_back) != "new":
+        assert {answer(endpoints, finished_endpoint), answer(endpoints, rolled_back_endpoint)} <= {"old", "new"}
+        described = endpoints.settle(finished_endpoint)
+        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new_config)
+        while answer(endpoints, rolled_back_endpoint) != "new":
             time.sleep(0.05)
         metric = [{"MetricName": "m", "Value": 9.0}]
         simulator.client("cloudwatch").put_metric_data(Namespace="mine", MetricData=metric)
-        described = endpoints.settle(rolled_back)
-        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old)
+        described = endpoints.settle(rolled_back_endpoint)
+        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old_config)
         assert "The CloudWatch alarm mine is in ALARM: GreaterThanThreshold 5" in described["FailureReason"]
-        assert {answer(endpoints, rolled_back) for _ in range(20)} == {"old"}
+        assert {answer(endpoints, rolled_back_endpoint) for _ in range(20)} == {"old"}
 
 
 @pytest.mark.slow
@@ -170,11 +173,11 @@ def test_an_interrupted_rescale_is_finished(tmp_path: Path) -> None:
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
     with endpoints_of(tmp_path) as (simulator, endpoints):
-        config = endpoints.config(variant(endpoints.model(SLOW + NAMED.format(name="m"))))
+        config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="m"))))
         name = endpoints.create(config, DeploymentConfig={"BlueGreenUpdatePolicy": policy})
-        failing = endpoints.config(variant(endpoints.model("1 / 0")))
+        failing_config = endpoints.config(variant(endpoints.model("1 / 0")))
         endpoints.sagemaker.update_endpoint(
-            EndpointName=name, EndpointConfigName=failing, DeploymentConfig={"BlueGreenUpdatePolicy": policy}
+            EndpointName=name, EndpointConfigName=failing_config, DeploymentConfig={"BlueGreenUpdatePolicy": policy}
         )
         assert "ZeroDivisionError" in endpoints.settle(name)["FailureReason"]
         entries = [{"VariantName": "one", "DesiredInstanceCount": 2}]
@@ -196,8 +199,8 @@ def test_a_full_disk_while_an_update_ends(tmp_path: Path) -> None:
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
     with endpoints_of(tmp_path) as (simulator, endpoints):
         name = endpoints.create(endpoints.config(variant(endpoints.named("old"))))
-        new = endpoints.config(variant(endpoints.named("new")))
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new, DeploymentConfig=policy)
+        new_config = endpoints.config(variant(endpoints.named("new")))
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new_config, DeploymentConfig=policy)
         while answer(endpoints, name) != "new":
             time.sleep(0.05)
         process = psutil.Process(simulator.process.pid)
@@ -207,5 +210,5 @@ def test_a_full_disk_while_an_update_ends(tmp_path: Path) -> None:
         assert endpoints.describe(name)["EndpointStatus"] == "Updating"
         process.rlimit(resource.RLIMIT_FSIZE, limits)
         described = endpoints.settle(name)
-        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new)
+        assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new_config)
         endpoints.delete(name)

@@ -22,31 +22,31 @@ from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen
 
 def servers_of(marker: str) -> list[psutil.Process]:
     """Return the processes whose variable MARKER has this value, oldest first: a model's server, then its workers."""
-    answers = []
+    processes = []
     for process in psutil.process_iter():
         try:
             if process.environ().get("MARKER") == marker:
-                answers.append(process)
+                processes.append(process)
         except psutil.Error:
             continue
-    return sorted(answers, key=lambda process: process.create_time())
+    return sorted(processes, key=lambda process: process.create_time())
 
 
 @pytest.mark.slow
 def test_no_request_is_lost(endpoints: Endpoints) -> None:
     """Clients invoke an endpoint while it is updated and rescaled, its servers end, and another endpoint is deleted."""
-    old = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
-    marked = endpoints.model(NAMED.format(name="new 1"), {"MARKER": "killed"})
-    new = endpoints.config(variant(marked), variant(endpoints.named("new 2"), "two"))
-    name, other = endpoints.create(old), endpoints.create(old)
+    old_config = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
+    marked_model = endpoints.model(NAMED.format(name="new 1"), {"MARKER": "killed"})
+    new_config = endpoints.config(variant(marked_model), variant(endpoints.named("new 2"), "two"))
+    name, other_endpoint = endpoints.create(old_config), endpoints.create(old_config)
     with Crowd(endpoints, name).invoking() as crowd:
         crowd.wait_for(100)
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
-        assert endpoints.settle(name)["EndpointConfigName"] == new
-        before = crowd.answers.copy()
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new_config)
+        assert endpoints.settle(name)["EndpointConfigName"] == new_config
+        answers_before = crowd.answers.copy()
         crowd.wait_for(100)
-        later = crowd.answers - before
-        assert sum(count for (_, model), count in later.items() if model.startswith("old")) <= CLIENTS
+        new_answers = crowd.answers - answers_before
+        assert sum(count for (_, model), count in new_answers.items() if model.startswith("old")) <= CLIENTS
         for index in (-1, 0):  # a worker of the server, then the server itself
             servers_of("killed")[index].send_signal(signal.SIGKILL)
             crowd.wait_for(100)
@@ -59,10 +59,10 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
         )
         described = endpoints.settle(name)["ProductionVariants"]
         assert [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in described] == [(1, 2), (0, 1)]
-        endpoints.delete(other)
-        before = crowd.answers.copy()
+        endpoints.delete(other_endpoint)
+        answers_before = crowd.answers.copy()
         crowd.wait_for(100)
-        assert (crowd.answers - before)["two", "new 2"] <= CLIENTS
+        assert (crowd.answers - answers_before)["two", "new 2"] <= CLIENTS
         for process in servers_of("killed"):  # one after the other, because an invocation is repeated only once
             with contextlib.suppress(psutil.NoSuchProcess):  # it has ended together with its parent
                 process.send_signal(signal.SIGKILL)
@@ -73,33 +73,33 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
 
 @pytest.mark.slow
 def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints) -> None:
-    good = endpoints.config(variant(endpoints.named("good")))
+    good_config = endpoints.config(variant(endpoints.named("good")))
     script = NAMED.format(name="bad") + "\ndef model_fn(model_dir):\n    raise LookupError('bad model')\n"
-    bad = endpoints.config(variant(endpoints.named("new")), variant(endpoints.model(script), "two"))
-    name = endpoints.create(good)
+    bad_config = endpoints.config(variant(endpoints.named("new")), variant(endpoints.model(script), "two"))
+    name = endpoints.create(good_config)
     with Crowd(endpoints, name).invoking() as crowd:
         crowd.wait_for(50)
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad)
-        answers = set()
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad_config)
+        statuses = set()
         while (described := endpoints.describe(name))["EndpointStatus"] != "InService":
-            answers.add(described["EndpointStatus"])
+            statuses.add(described["EndpointStatus"])
         crowd.wait_for(50)
         assert set(crowd.answers) == {("one", "good")}
-        second_good = endpoints.config(variant(endpoints.named("good again")))
-        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second_good)
+        second_good_config = endpoints.config(variant(endpoints.named("good again")))
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second_good_config)
         assert "FailureReason" not in endpoints.settle(name)
         crowd.wait_for(50)
     assert set(crowd.answers) == {("one", "good"), ("one", "good again")}
-    assert answers == {"Updating", "RollingBack"}
-    assert described["EndpointConfigName"] == good
+    assert statuses == {"Updating", "RollingBack"}
+    assert described["EndpointConfigName"] == good_config
     assert "variant two did not pass the ping health check" in described["FailureReason"]
     assert "LookupError: bad model" in described["FailureReason"]
     assert "PendingDeploymentSummary" not in described
     endpoints.delete(name)
 
 
-# A script whose server becomes ready and soon ends.
-ENDING = """
+# A script whose server becomes ready and ends soon afterwards.
+ENDING_SCRIPT = """
 import os, signal, threading, time
 
 def end():
@@ -117,48 +117,50 @@ def transform_fn(model, data, content_type, accept):
 @pytest.mark.slow
 def test_a_fleet_whose_server_ends_before_the_shift_gets_no_traffic(endpoints: Endpoints) -> None:
     """The server becomes ready, and ends while the other variant's server is still starting."""
-    good = endpoints.config(variant(endpoints.named("good")))
-    slow = "import time\ntime.sleep(4)\n" + NAMED.format(name="slow")
-    bad = endpoints.config(variant(endpoints.model(ENDING)), variant(endpoints.model(slow), "two"))
-    name = endpoints.create(good)
-    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad)
+    good_config = endpoints.config(variant(endpoints.named("good")))
+    slow_script = "import time\ntime.sleep(4)\n" + NAMED.format(name="slow")
+    bad_config = endpoints.config(variant(endpoints.model(ENDING_SCRIPT)), variant(endpoints.model(slow_script), "two"))
+    name = endpoints.create(good_config)
+    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad_config)
     described = endpoints.settle(name)
-    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", good)
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", good_config)
     assert "Production variant one did not pass the ping health check" in described["FailureReason"]
     assert json.loads(endpoints.invoke(name)["Body"].read())[0] == "good"
     endpoints.delete(name)
 
 
-def test_a_request_in_progress_ends_on_the_old_fleet(without_sandbox: Client, tmp_path: Path) -> None:
-    endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
+def test_a_request_in_progress_ends_on_the_old_fleet(unsandboxed_client: Client, tmp_path: Path) -> None:
+    endpoints, go_file = Endpoints(unsandboxed_client), tmp_path / "go"
     two_workers = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}  # one waits; the other answers until traffic shifts
-    name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go)), two_workers))))
-    new = endpoints.config(variant(endpoints.named("new")))
+    name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go_file)), two_workers))))
+    new_config = endpoints.config(variant(endpoints.named("new")))
     answers: list[str] = []
 
     def invoke() -> None:
         answers.append(json.loads(endpoints.invoke(name, "wait", ContentType="text/csv")["Body"].read())[0])
 
-    def printed() -> list[str]:
+    def log_messages() -> list[str]:
         logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{name}"
         [stream] = [item["logStreamName"] for item in logs.describe_log_streams(logGroupName=group)["logStreams"]]
         return [event["message"] for event in logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]]
 
     thread = threading.Thread(target=invoke)
     thread.start()
-    wait_until(lambda: "waits" in printed())
-    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new)
+    wait_until(lambda: "waits" in log_messages())
+    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new_config)
     while json.loads(endpoints.invoke(name)["Body"].read())[0] != "new":
         time.sleep(0.1)
     assert thread.is_alive()
-    go.touch()
+    go_file.touch()
     thread.join()
     assert answers == ["waiting"]
     endpoints.settle(name)
     endpoints.delete(name)
 
 
-def pair(endpoints: Endpoints, names: str, weights: tuple[float, float], counts: tuple[int, int] = (1, 1)) -> str:
+def two_variant_config(
+    endpoints: Endpoints, names: str, weights: tuple[float, float], counts: tuple[int, int] = (1, 1)
+) -> str:
     one, two = (endpoints.named(f"{names} {number}") for number in (1, 2))
     return endpoints.config(
         variant(one, weight=weights[0], count=counts[0]), variant(two, "two", weight=weights[1], count=counts[1])
@@ -170,27 +172,27 @@ def properties(described: dict[str, Any]) -> list[tuple[float, int]]:
 
 
 @pytest.mark.slow
-def test_retained_properties(endpoints: Endpoints) -> None:
-    name = endpoints.create(pair(endpoints, "old", (1, 1)))
+def test_an_update_retains_properties_on_request(endpoints: Endpoints) -> None:
+    name = endpoints.create(two_variant_config(endpoints, "old", (1, 1)))
     entries = [{"VariantName": "one", "DesiredWeight": 3, "DesiredInstanceCount": 2}]
     endpoints.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=entries)
     assert properties(endpoints.settle(name)) == [(3, 2), (1, 1)]
-    new = pair(endpoints, "new", (0.5, 0.5))
+    new_config = two_variant_config(endpoints, "new", (0.5, 0.5))
     update = endpoints.sagemaker.update_endpoint
-    update(EndpointName=name, EndpointConfigName=new, RetainAllVariantProperties=True)
+    update(EndpointName=name, EndpointConfigName=new_config, RetainAllVariantProperties=True)
     pending = endpoints.describe(name)["PendingDeploymentSummary"]
-    assert pending["EndpointConfigName"] == new
+    assert pending["EndpointConfigName"] == new_config
     assert [item["DesiredInstanceCount"] for item in pending["ProductionVariants"]] == [2, 1]
     assert properties(endpoints.settle(name)) == [(3, 2), (1, 1)]
     excluded = [{"VariantPropertyType": "DesiredInstanceCount"}]
     update(
         EndpointName=name,
-        EndpointConfigName=new,
+        EndpointConfigName=new_config,
         RetainAllVariantProperties=True,
         ExcludeRetainedVariantProperties=excluded,
     )
     assert properties(endpoints.settle(name)) == [(3, 1), (1, 1)]
-    update(EndpointName=name, EndpointConfigName=new)
+    update(EndpointName=name, EndpointConfigName=new_config)
     assert properties(endpoints.settle(name)) == [(0.5, 1), (0.5, 1)]
     endpoints.delete(name)
 
@@ -210,17 +212,17 @@ def test_a_rescale_that_fails_is_rolled_back(endpoints: Endpoints) -> None:
     endpoints.delete(name)
 
 
-SLOW = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
+SLOW_SCRIPT = "import time\ntime.sleep(1)\n" + NAMED.format(name="slow")
 
 
 def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """MaximumExecutionTimeoutInSeconds must be at least ten minutes, so this test shortens it inside the simulator."""
     name = endpoints.create(endpoints.config(variant(endpoints.named("good"))))
     monkeypatch.setattr(endpoint_work, "read_deployment_config", lambda _: BlueGreen(time_limit=0.3))
-    slow = endpoints.config(variant(endpoints.model(SLOW)))
-    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=slow)
+    slow_config = endpoints.config(variant(endpoints.model(SLOW_SCRIPT)))
+    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=slow_config)
     described = endpoints.settle(name)
-    assert (described["EndpointStatus"], described["EndpointConfigName"] == slow) == ("InService", False)
+    assert (described["EndpointStatus"], described["EndpointConfigName"] == slow_config) == ("InService", False)
     assert described["FailureReason"] == "Production variant one was not ready within MaximumExecutionTimeoutInSeconds"
     endpoints.delete(name)
 
@@ -235,7 +237,7 @@ def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, m
 def test_time_limits_of_a_start(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str) -> None:
     """Requests can set these limits to no less than a minute, so this test shortens them inside the simulator."""
     monkeypatch.setattr(endpoint_instance, limit, 0)
-    name = endpoints.create(endpoints.config(variant(endpoints.model(SLOW))), wait=False)
+    name = endpoints.create(endpoints.config(variant(endpoints.model(SLOW_SCRIPT))), wait=False)
     described = endpoints.settle(name)
     assert described["EndpointStatus"] == "Failed"
     assert reason in described["FailureReason"]
@@ -261,21 +263,23 @@ def test_the_time_limit_of_an_installation_that_hangs(endpoints: Endpoints, monk
 
 
 @pytest.mark.slow
-def test_deployment_config(endpoints: Endpoints) -> None:
+def test_an_update_follows_its_deployment_config(endpoints: Endpoints) -> None:
     """The old fleet ends after the waits; later updates can request that the policy be retained."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 2}}
-    old, new = (endpoints.config(variant(endpoints.model(NAMED.format(name=n), {"MARKER": n}))) for n in ("o", "n"))
-    name = endpoints.create(old, DeploymentConfig=policy)
+    old_config, new_config = (
+        endpoints.config(variant(endpoints.model(NAMED.format(name=n), {"MARKER": n}))) for n in ("o", "n")
+    )
+    name = endpoints.create(old_config, DeploymentConfig=policy)
     assert endpoints.describe(name)["LastDeploymentConfig"] == policy
-    for config, ended, started, retain in ((new, "o", "n", True), (old, "n", "o", False)):
+    for config, old_marker, new_marker, retain in ((new_config, "o", "n", True), (old_config, "n", "o", False)):
         endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, RetainDeploymentConfig=retain)
-        both = False
+        overlapped = False
         while endpoints.describe(name)["EndpointStatus"] == "Updating":
             answered = json.loads(endpoints.invoke(name)["Body"].read())[0]
-            both = both or (answered == started and bool(servers_of(ended)))
-        assert both or not retain
+            overlapped = overlapped or (answered == new_marker and bool(servers_of(old_marker)))
+        assert overlapped or not retain
         assert endpoints.describe(name).get("LastDeploymentConfig") == (policy if retain else None)
-        assert not servers_of(ended)
+        assert not servers_of(old_marker)
     endpoints.delete(name)
     assert not servers_of("o")

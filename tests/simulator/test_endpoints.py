@@ -31,7 +31,7 @@ def refusal(call: Any, *arguments: Any, **request: Any) -> str:
     return f"{caught.value.response['Error']['Code']}: {caught.value.response['Error']['Message']}"
 
 
-def test_life_of_an_endpoint(endpoints: Endpoints) -> None:
+def test_the_life_of_an_endpoint(endpoints: Endpoints) -> None:
     sagemaker = endpoints.sagemaker
     config = endpoints.config(
         variant(endpoints.named("m1"), weight=3), variant(endpoints.named("m2"), "two", count=2, weight=0.5)
@@ -73,31 +73,33 @@ def test_an_endpoint_outlives_its_configuration_and_its_model(endpoints: Endpoin
     endpoints.delete(name)
 
 
-def test_lists(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
-    failing = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"))), wait=False)
-    endpoints.settle(failing)
+def test_lists_are_filtered_and_sorted(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
+    failing_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"))), wait=False)
+    endpoints.settle(failing_endpoint)
     sagemaker = endpoints.sagemaker
-    first, second = (endpoints.describe(name)["CreationTime"] for name in (endpoint_in_service, failing))
-    between = first + (second - first) / 2
+    first, second = (endpoints.describe(name)["CreationTime"] for name in (endpoint_in_service, failing_endpoint))
+    time_between = first + (second - first) / 2
 
     def listed(**request: Any) -> list[str]:
         listed = sagemaker.list_endpoints(MaxResults=100, **request)["Endpoints"]
-        return [item["EndpointName"] for item in listed if item["EndpointName"] in (endpoint_in_service, failing)]
+        return [
+            item["EndpointName"] for item in listed if item["EndpointName"] in (endpoint_in_service, failing_endpoint)
+        ]
 
-    both = [failing, endpoint_in_service]
-    assert listed() == both
-    assert listed(SortOrder="Ascending") == both[::-1]
-    assert listed(SortBy="Name", SortOrder="Ascending") == sorted(both)
-    assert listed(SortBy="Status", SortOrder="Ascending") == both  # Failed comes before InService
+    both_endpoints = [failing_endpoint, endpoint_in_service]
+    assert listed() == both_endpoints
+    assert listed(SortOrder="Ascending") == both_endpoints[::-1]
+    assert listed(SortBy="Name", SortOrder="Ascending") == sorted(both_endpoints)
+    assert listed(SortBy="Status", SortOrder="Ascending") == both_endpoints  # Failed comes before InService
     assert listed(StatusEquals="InService") == [endpoint_in_service]
-    assert listed(StatusEquals="Failed", NameContains=failing.upper()) == [failing]
-    assert listed(NameContains=endpoint_in_service, CreationTimeAfter=between) == []
-    assert listed(CreationTimeBefore=between) == [endpoint_in_service]
+    assert listed(StatusEquals="Failed", NameContains=failing_endpoint.upper()) == [failing_endpoint]
+    assert listed(NameContains=endpoint_in_service, CreationTimeAfter=time_between) == []
+    assert listed(CreationTimeBefore=time_between) == [endpoint_in_service]
     assert listed(LastModifiedTimeAfter="2200-01-01") == listed(LastModifiedTimeBefore="2000-01-01") == []
     pages = sagemaker.get_paginator("list_endpoints").paginate(PaginationConfig={"PageSize": 1})
     names = [item["EndpointName"] for page in pages for item in page["Endpoints"]]
-    assert [name for name in names if name in both] == both
-    endpoints.delete(failing)
+    assert [name for name in names if name in both_endpoints] == both_endpoints
+    endpoints.delete(failing_endpoint)
 
 
 def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> None:
@@ -118,23 +120,23 @@ def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> No
     endpoints.delete(name)
 
 
-@pytest.mark.parametrize("broken", [True, False], ids=["broken", "missing"])
-def test_a_model_whose_archive_is_unusable(endpoints: Endpoints, broken: bool) -> None:
+@pytest.mark.parametrize("is_broken", [True, False], ids=["broken", "missing"])
+def test_a_model_whose_archive_is_unusable(endpoints: Endpoints, is_broken: bool) -> None:
     url = endpoints.client.put("models/broken/model.tar.gz", b"no archive")
-    url = url if broken else url.replace("broken", "missing")
+    url = url if is_broken else url.replace("broken", "missing")
     model = endpoints.model(NAMED.format(name="m"), ModelDataUrl=url)
     name = endpoints.create(endpoints.config(variant(model)), wait=False)
     described = endpoints.settle(name)
     assert described["EndpointStatus"] == "Failed"
     assert "Production variant one could not be started: " in described["FailureReason"]
-    assert ("model.tar.gz cannot be unpacked" if broken else url) in described["FailureReason"]
+    assert ("model.tar.gz cannot be unpacked" if is_broken else url) in described["FailureReason"]
     endpoints.delete(name)
 
 
-def test_operations_wait_for_each_other(endpoints: Endpoints, config: str) -> None:
+def test_operations_are_refused_while_another_is_in_progress(endpoints: Endpoints, config: str) -> None:
     sagemaker = endpoints.sagemaker
-    slow = endpoints.model("import time\ntime.sleep(5)\n" + NAMED.format(name="slow"))
-    name = endpoints.create(endpoints.config(variant(slow)), wait=False)
+    slow_model = endpoints.model("import time\ntime.sleep(5)\n" + NAMED.format(name="slow"))
+    name = endpoints.create(endpoints.config(variant(slow_model)), wait=False)
     weights = [{"VariantName": "one", "DesiredWeight": 2}]
     calls: list[tuple[Any, dict[str, Any]]] = [
         (sagemaker.update_endpoint, {"EndpointConfigName": config}),
@@ -144,7 +146,7 @@ def test_operations_wait_for_each_other(endpoints: Endpoints, config: str) -> No
     for status, begin in (("Creating", None), ("Updating", calls[0])):
         if begin:
             endpoints.settle(name)
-            begin[0](EndpointName=name, EndpointConfigName=endpoints.config(variant(slow)))
+            begin[0](EndpointName=name, EndpointConfigName=endpoints.config(variant(slow_model)))
         for call, members in calls:
             assert f"in status {status}: " in refusal(call, EndpointName=name, **members)
         message = refusal(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=config)
@@ -153,10 +155,10 @@ def test_operations_wait_for_each_other(endpoints: Endpoints, config: str) -> No
     endpoints.delete(name)
 
 
-def test_requests_that_are_refused(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
+def test_invalid_requests_are_refused(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
     sagemaker = endpoints.sagemaker
     create, update = sagemaker.create_endpoint, sagemaker.update_endpoint
-    weigh = sagemaker.update_endpoint_weights_and_capacities
+    update_weights = sagemaker.update_endpoint_weights_and_capacities
     name = endpoint_in_service
     message = refusal(create, EndpointName="new", EndpointConfigName="nowhere")
     assert "ValidationException: Could not find endpoint configuration" in message
@@ -170,7 +172,7 @@ def test_requests_that_are_refused(endpoints: Endpoints, config: str, endpoint_i
         ([{"VariantName": "one", "DesiredInstanceCount": 0}], "must be at least 1"),
         ([{"VariantName": "one", "ServerlessUpdateConfig": {}}], "ServerlessUpdateConfig is not simulated"),
     ):
-        assert reason in refusal(weigh, EndpointName=name, DesiredWeightsAndCapacities=entries)
+        assert reason in refusal(update_weights, EndpointName=name, DesiredWeightsAndCapacities=entries)
     members = {"EndpointName": name, "EndpointConfigName": config}
     message = refusal(update, **members, ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}])
     assert "needs RetainAllVariantProperties" in message
@@ -191,7 +193,7 @@ def test_a_deleted_model_is_noticed_before_anything_starts(endpoints: Endpoints,
         assert model in message
 
 
-def test_images_that_are_not_simulated(endpoints: Endpoints) -> None:
+def test_images_that_are_not_simulated_are_refused(endpoints: Endpoints) -> None:
     model = endpoints.model(NAMED.format(name="m"), Image="123456789012.dkr.ecr.us-east-1.amazonaws.com/tensorflow:1.7")
     message = refusal(endpoints.create, endpoints.config(variant(model)))
     assert "Only images of the scikit-learn, XGBoost and PyTorch families" in message
@@ -204,41 +206,43 @@ def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoi
         endpoints.create, config
     )
     entries = [{"VariantName": "one", "DesiredInstanceCount": limit + 1}]
-    weigh = endpoints.sagemaker.update_endpoint_weights_and_capacities
-    message = refusal(weigh, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries)
+    update_weights = endpoints.sagemaker.update_endpoint_weights_and_capacities
+    message = refusal(update_weights, EndpointName=endpoint_in_service, DesiredWeightsAndCapacities=entries)
     assert message.startswith("ResourceLimitExceeded")
     described = endpoints.describe(endpoint_in_service)
     assert described["ProductionVariants"][0]["DesiredInstanceCount"] == 1
 
 
 @pytest.mark.slow
-def test_running_instances_count(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_running_instances_count_towards_the_limit(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both fleets' instances count during an update and the termination wait; a failed endpoint's instances do not."""
     names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints(MaxResults=100)["Endpoints"]]
-    used = sum(
+    used_instances = sum(
         item["CurrentInstanceCount"]
         for described in map(endpoints.describe, names)
         for item in described.get("ProductionVariants", [])
         if described["EndpointStatus"] != "Failed"
     )
-    monkeypatch.setattr(endpoint, "MOST_INSTANCES", used + 3)
-    failed = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"), count=3)), wait=False)
-    assert endpoints.settle(failed)["EndpointStatus"] == "Failed"
+    monkeypatch.setattr(endpoint, "MOST_INSTANCES", used_instances + 3)
+    failed_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"), count=3)), wait=False)
+    assert endpoints.settle(failed_endpoint)["EndpointStatus"] == "Failed"
     model = endpoints.named("m")
-    one, two = (endpoints.config(variant(model, count=count)) for count in (1, 2))
-    name = endpoints.create(two)
+    one_instance, two_instances = (endpoints.config(variant(model, count=count)) for count in (1, 2))
+    name = endpoints.create(two_instances)
     update = endpoints.sagemaker.update_endpoint
-    assert "ResourceLimitExceeded" in refusal(update, EndpointName=name, EndpointConfigName=two)
-    update(EndpointName=name, EndpointConfigName=one, DeploymentConfig=policy(TerminationWaitInSeconds=2))
+    assert "ResourceLimitExceeded" in refusal(update, EndpointName=name, EndpointConfigName=two_instances)
+    update(EndpointName=name, EndpointConfigName=one_instance, DeploymentConfig=policy(TerminationWaitInSeconds=2))
     while endpoints.describe(name).get("PendingDeploymentSummary"):
-        assert "ResourceLimitExceeded" in refusal(endpoints.create, one)
+        assert "ResourceLimitExceeded" in refusal(endpoints.create, one_instance)
     assert endpoints.describe(name)["EndpointStatus"] == "Updating"
-    assert "ResourceLimitExceeded" in refusal(endpoints.create, one)
+    assert "ResourceLimitExceeded" in refusal(endpoints.create, one_instance)
     endpoints.settle(name)
-    endpoints.delete(endpoints.create(two), name, failed)
+    endpoints.delete(endpoints.create(two_instances), name, failed_endpoint)
 
 
-def test_names_that_differ_in_case(endpoints: Endpoints, config: str, endpoint_in_service: str) -> None:
+def test_names_that_differ_only_in_case_are_the_same(
+    endpoints: Endpoints, config: str, endpoint_in_service: str
+) -> None:
     create = endpoints.sagemaker.create_endpoint
     message = refusal(create, EndpointName=endpoint_in_service.upper(), EndpointConfigName=config)
     assert (
@@ -250,17 +254,17 @@ def test_names_that_differ_in_case(endpoints: Endpoints, config: str, endpoint_i
 def test_an_endpoint_whose_servers_cannot_have_a_folder(endpoints: Endpoints) -> None:
     """The endpoint fails and can be deleted."""
     with Simulator(isolation="off") as simulator:
-        client_endpoints = Endpoints(Client(simulator))
-        config = client_endpoints.config(variant(client_endpoints.named("m")))
-        moved_folder = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
+        other_endpoints = Endpoints(Client(simulator))
+        config = other_endpoints.config(variant(other_endpoints.named("m")))
+        renamed_folder = simulator.folder.rename(simulator.folder.with_name(f"{simulator.folder.name}-aside"))
         try:
-            name = client_endpoints.create(config, wait=False)
-            described = client_endpoints.settle(name, 10)
+            name = other_endpoints.create(config, wait=False)
+            described = other_endpoints.settle(name, 10)
         finally:
-            moved_folder.rename(simulator.folder)
+            renamed_folder.rename(simulator.folder)
         assert described["EndpointStatus"] == "Failed"
         assert "FileNotFoundError" in described["FailureReason"]
-        client_endpoints.delete(name)
+        other_endpoints.delete(name)
 
 
 def test_endpoints_do_not_occupy_the_processors_of_jobs(endpoints: Endpoints) -> None:
@@ -272,5 +276,5 @@ def test_endpoints_do_not_occupy_the_processors_of_jobs(endpoints: Endpoints) ->
 
 
 def policy(**members: Any) -> dict[str, Any]:
-    shifting = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
-    return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": shifting} | members}
+    routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing} | members}

@@ -17,7 +17,7 @@ from recore.simulator.compute.servers.response import Response
 
 
 def do_not_stop() -> None:
-    """A check that never stops the job."""
+    """Do nothing: a check that never stops the job."""
 
 
 def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
@@ -97,6 +97,6 @@ def test_short_lines_take_little_memory(tmp_path: Path) -> None:
 
 def test_a_job_stops_while_nothing_is_decompressed(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(gzip.compress(b"", mtime=0) * 100_000)
-    looks = itertools.count()
+    checks = itertools.count()
     with pytest.raises(JobStopped):
-        Feeding(compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(looks) > 3))
+        Feeding(compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(checks) > 3))

@@ -1,4 +1,4 @@
-"""A variant's instances that cannot be started, lose connections, or end during an invocation."""
+"""Instances of a variant that cannot be started, lose connections, or end during an invocation."""
 
 import threading
 import time
@@ -30,11 +30,11 @@ def fleet(client: Client, tmp_path: Path) -> Fleet:
 
 def test_an_invocation_does_not_wait_for_instances_that_cannot_start(fleet: Fleet) -> None:
     replies: list[Reply] = []
-    waiting = threading.Thread(target=lambda: replies.append(fleet.invoke(b"", {}, Deadline(600))))
-    waiting.start()
+    thread = threading.Thread(target=lambda: replies.append(fleet.invoke(b"", {}, Deadline(600))))
+    thread.start()
     time.sleep(0.2)
     fleet.scale(1)
-    waiting.join(60)
+    thread.join(60)
     assert [reply.reason for reply in replies] == ["no instance was ready"]
     fleet.end()
 
@@ -50,8 +50,8 @@ def delete(endpoints: Endpoints, name: str) -> list[str]:
     ]
 
 
-# A script that ends its server if a request asks for it.
-EXITING = """
+# A script that ends its server if a request asks it to.
+EXITING_SCRIPT = """
 import os
 
 def model_fn(model_dir):
@@ -66,7 +66,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 def test_a_request_that_ends_servers_is_repeated_once(endpoints: Endpoints) -> None:
-    name = endpoints.create(endpoints.config(variant(endpoints.model(EXITING), count=3)))
+    name = endpoints.create(endpoints.config(variant(endpoints.model(EXITING_SCRIPT), count=3)))
     with pytest.raises(ClientError, match="ModelError"):
         endpoints.invoke(name, "exit", ContentType="text/csv")
     for _ in range(6):  # the instances that are ready answer
@@ -76,7 +76,7 @@ def test_a_request_that_ends_servers_is_repeated_once(endpoints: Endpoints) -> N
 
 
 # A script that breaks the connection of one request while its server stays alive.
-BREAKING = """
+BREAKING_SCRIPT = """
 import inspect, socket, time
 
 def model_fn(model_dir):
@@ -101,9 +101,9 @@ def transform_fn(model, data, content_type, accept):
 def test_a_broken_connection_leaves_a_loaded_server_in_service(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server answers /ping only after the requests before it, later than the start-up limit."""
+    """The server answers /ping only after all earlier requests, when the start-up limit has already passed."""
     monkeypatch.setattr(endpoint_instance, "STARTUP_SECONDS", 4)
-    name = endpoints.create(endpoints.config(variant(endpoints.model(BREAKING))))
+    name = endpoints.create(endpoints.config(variant(endpoints.model(BREAKING_SCRIPT))))
     bodies = ["0.5", "break", *["1"] * 8]
     with ThreadPoolExecutor(len(bodies) + 1) as pool:
         replies = []

@@ -16,8 +16,8 @@ from support.tiny_submission import TRAIN, tiny
 
 pytestmark = SANDBOX  # bubblewrap makes the small disk
 
-FULL = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
-SIMULATOR = """
+FULL_DISK = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
+SIMULATOR_SCRIPT = """
 import json, os, sys, tempfile
 sys.path.insert(0, {tests!r})
 from botocore.exceptions import ClientError
@@ -49,14 +49,14 @@ with Simulator() as simulator:
             client.s3.put_object(Bucket=BUCKET, Key="k", Body=bytes(size))
         except ClientError as error:
             reasons[name] = str(error)
-    for _ in range(20):  # what the requests before needed may be free only now
+    for _ in range(20):  # space that earlier requests used may have become free only now
         filler.seek(0, 2)
         try:
             while True:
                 filler.write(bytes(4096))
         except OSError:
-            reasons["nothing is left"] = client.train("").get("FailureReason")
-        if reasons["nothing is left"]:
+            reasons["no space is left"] = client.train("").get("FailureReason")
+        if reasons["no space is left"]:
             break
     filler.truncate(0)
     reasons["there is space again"] = client.train("print(1)")["TrainingJobStatus"]
@@ -75,18 +75,18 @@ def run_on_a_small_disk(folder: Path, *words: object) -> subprocess.CompletedPro
 
 
 def test_the_simulator_names_a_full_disk(tmp_path: Path) -> None:
-    result = run_on_a_small_disk(tmp_path, "-c", SIMULATOR.format(tests=str(ROOT / "tests")))
+    result = run_on_a_small_disk(tmp_path, "-c", SIMULATOR_SCRIPT.format(tests=str(ROOT / "tests")))
     assert result.returncode == 0, result.stderr[-3000:]
     reasons: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
     assert reasons.pop("there is space again") == "Completed"
     assert reasons.pop("a job writes").startswith(
-        f"InternalServerError: {FULL}. The job's own reason: AlgorithmError: "
+        f"InternalServerError: {FULL_DISK}. The job's own reason: AlgorithmError: "
     )
     for name in ("a body is received", "an object is put"):
         message = reasons.pop(name)
         assert message.startswith("An error occurred (InternalError) when calling the PutObject operation: ")
-        assert message.endswith(FULL)
-    assert set(reasons.values()) == {f"InternalServerError: {FULL}"}, reasons
+        assert message.endswith(FULL_DISK)
+    assert set(reasons.values()) == {f"InternalServerError: {FULL_DISK}"}, reasons
 
 
 def test_a_run_names_the_disk_as_the_cause_and_not_the_submission(tmp_path: Path, sample: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_run_names_the_disk_as_the_cause_and_not_the_submission(tmp_path: Path
     result = run_on_a_small_disk(tmp_path, "-m", "recore", "run", *options)
     assert result.returncode == 1
     lines = result.stderr.splitlines()
-    assert any(line.startswith(f"recore: train failed: {FULL}") for line in lines), result.stderr
+    assert any(line.startswith(f"recore: train failed: {FULL_DISK}") for line in lines), result.stderr
     assert (
         "  look at: this machine's disk, the bucket, the region and the permissions of this user, not the submission"
         in lines

@@ -20,13 +20,15 @@ CLIENTS = 16
 REQUESTS = 300  # the number of requests that are counted in each step
 CHANCE = 1e-6  # the probability that a test fails although there is no defect
 HOUR = 3600
-FAILING = NAMED.format(name="failing").replace("    return json", "    raise ValueError('bad model')\n    return json")
+FAILING_SCRIPT = NAMED.format(name="failing").replace(
+    "    return json", "    raise ValueError('bad model')\n    return json"
+)
 pytestmark = pytest.mark.slow
 
 
 def canary(size: int = 25, kind: str = "CAPACITY_PERCENT", interval: int = HOUR, **members: Any) -> dict[str, Any]:
-    size_of = {"CanarySize": {"Type": kind, "Value": size}}
-    return policy({"Type": "CANARY", "WaitIntervalInSeconds": interval} | size_of, **members)
+    canary_size = {"CanarySize": {"Type": kind, "Value": size}}
+    return policy({"Type": "CANARY", "WaitIntervalInSeconds": interval} | canary_size, **members)
 
 
 def linear(percent: int, interval: int = 0, **members: Any) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def set_alarm(endpoints: Endpoints, name: str, state: str = "ALARM") -> None:
 
 
 class Gate:
-    """Holds back each step of an update until the test calls open: no test depends on how long requests take."""
+    """Holds back each step of an update until the test calls open, so no test depends on how long requests take."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self._opened = threading.Semaphore(0)
@@ -87,20 +89,20 @@ class Gate:
 
 
 @pytest.fixture(scope="module")
-def old(endpoints: Endpoints) -> str:
+def old_config(endpoints: Endpoints) -> str:
     """Return the configuration that the updates start from and are rolled back to."""
     return endpoints.config(variant(endpoints.named("old")))
 
 
 @pytest.fixture(scope="module")
-def new(endpoints: Endpoints) -> str:
+def new_config(endpoints: Endpoints) -> str:
     return endpoints.config(variant(endpoints.named("new")))
 
 
 @pytest.fixture(scope="module")
-def serving(endpoints: Endpoints, old: str) -> str:
+def endpoint_name(endpoints: Endpoints, old_config: str) -> str:
     """Return the name of an endpoint; each test leaves it with the old configuration."""
-    return endpoints.create(old)
+    return endpoints.create(old_config)
 
 
 def update(endpoints: Endpoints, name: str, config: str, deployment: dict[str, Any]) -> None:
@@ -126,15 +128,15 @@ def wait_for_step(endpoints: Endpoints, name: str, percent: float) -> None:
     wait_until(lambda: stage(endpoints, name) == ("Baking", f"{percent:g}% of the invocations"))
 
 
-def assert_share(counted: Counter[str], share: float) -> None:
-    low, high = binom.interval(1 - CHANCE, counted.total(), share)
-    assert low <= counted["new"] <= high, (counted, share)
-    assert counted["new"] + counted["old"] == counted.total(), counted
+def assert_share(counts: Counter[str], share: float) -> None:
+    low, high = binom.interval(1 - CHANCE, counts.total(), share)
+    assert low <= counts["new"] <= high, (counts, share)
+    assert counts["new"] + counts["old"] == counts.total(), counts
 
 
-def assert_rolled_back(endpoints: Endpoints, name: str, old: str, reason: str) -> None:
+def assert_rolled_back(endpoints: Endpoints, name: str, old_config: str, reason: str) -> None:
     described = endpoints.settle(name)
-    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old), described
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old_config), described
     assert reason in described["FailureReason"]
     assert "PendingDeploymentSummary" not in described
     assert answer(endpoints, name) == "old"
@@ -144,105 +146,117 @@ def answer(endpoints: Endpoints, name: str) -> str:
     return json.loads(endpoints.invoke(name)["Body"].read())[0]
 
 
-def test_a_canary(endpoints: Endpoints, serving: str, old: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_canary_gets_its_share_of_the_requests(
+    endpoints: Endpoints, endpoint_name: str, old_config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One of four instances gets a quarter of the requests; the old fleet ends after the termination wait."""
     gate, alarm = Gate(monkeypatch), put_alarm(endpoints)
-    four = endpoints.config(variant(endpoints.named("new"), count=4))
+    four_instances = endpoints.config(variant(endpoints.named("new"), count=4))
     deployment = canary(1, "INSTANCE_COUNT", interval=0, alarms=(alarm,), TerminationWaitInSeconds=1)
-    with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:
-        update(endpoints, serving, four, deployment)
+    with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
+        update(endpoints, endpoint_name, four_instances, deployment)
         for percent in (25, 100):
-            wait_for_step(endpoints, serving, percent)
+            wait_for_step(endpoints, endpoint_name, percent)
             assert_share(crowd.sample(REQUESTS if percent < 100 else 50), percent / 100)
-            assert endpoints.describe(serving)["EndpointConfigName"] == old
+            assert endpoints.describe(endpoint_name)["EndpointConfigName"] == old_config
             gate.open()
         waiter = endpoints.sagemaker.get_waiter("endpoint_in_service")
-        waiter.wait(EndpointName=serving, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+        waiter.wait(EndpointName=endpoint_name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
         assert crowd.sample(50) == {"new": 50}
-    described = endpoints.describe(serving)
-    assert (described["EndpointConfigName"], described["LastDeploymentConfig"]) == (four, deployment)
+    described = endpoints.describe(endpoint_name)
+    assert (described["EndpointConfigName"], described["LastDeploymentConfig"]) == (four_instances, deployment)
     assert "FailureReason" not in described
     gate.open()
-    endpoints.sagemaker.update_endpoint(EndpointName=serving, EndpointConfigName=old)
-    assert endpoints.settle(serving)["EndpointConfigName"] == old
+    endpoints.sagemaker.update_endpoint(EndpointName=endpoint_name, EndpointConfigName=old_config)
+    assert endpoints.settle(endpoint_name)["EndpointConfigName"] == old_config
 
 
-def test_a_linear_shift(
-    endpoints: Endpoints, serving: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
+def test_a_linear_shift_moves_the_requests_step_by_step(
+    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = Gate(monkeypatch)
-    with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:
-        update(endpoints, serving, new, linear(40))
+    with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
+        update(endpoints, endpoint_name, new_config, linear(40))
         for percent in (40, 80, 100):
-            wait_for_step(endpoints, serving, percent)
+            wait_for_step(endpoints, endpoint_name, percent)
             assert_share(crowd.sample(REQUESTS if percent < 100 else 50), percent / 100)
             gate.open()
-        assert endpoints.settle(serving)["EndpointConfigName"] == new
-        update(endpoints, serving, old, all_at_once())
+        assert endpoints.settle(endpoint_name)["EndpointConfigName"] == new_config
+        update(endpoints, endpoint_name, old_config, all_at_once())
         gate.open()
-        assert endpoints.settle(serving)["EndpointConfigName"] == old
+        assert endpoints.settle(endpoint_name)["EndpointConfigName"] == old_config
     assert set(crowd.answers) == {("one", "old"), ("one", "new")}
 
 
-def test_an_alarm_on_the_metric_of_a_program(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
+def test_an_alarm_on_the_metric_of_a_program(
+    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
+) -> None:
     """The alarm goes off during a canary deployment: all requests go to the old fleet again, and none is lost."""
     quiet, alarm = put_alarm(endpoints), put_alarm(endpoints)
-    update(endpoints, serving, new, canary(alarms=(quiet, alarm)))
-    wait_for_step(endpoints, serving, 25)
-    with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:
+    update(endpoints, endpoint_name, new_config, canary(alarms=(quiet, alarm)))
+    wait_for_step(endpoints, endpoint_name, 25)
+    with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
         assert crowd.sample(100)["new"]
         cloudwatch(endpoints).put_metric_data(Namespace="mine", MetricData=[{"MetricName": alarm, "Value": 9.0}])
-        assert_rolled_back(endpoints, serving, old, f"The CloudWatch alarm {alarm} is in ALARM: GreaterThanThreshold 5")
+        assert_rolled_back(
+            endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} is in ALARM: GreaterThanThreshold 5"
+        )
         assert crowd.sample(50) == {"old": 50}
 
 
-def test_an_alarm_on_a_metric_of_the_endpoint(endpoints: Endpoints, serving: str, old: str) -> None:
+def test_an_alarm_on_a_metric_of_the_endpoint(endpoints: Endpoints, endpoint_name: str, old_config: str) -> None:
     """The alarm goes off because the new model fails."""
-    dimensions = [{"Name": "EndpointName", "Value": serving}, {"Name": "VariantName", "Value": "failing"}]
+    dimensions = [{"Name": "EndpointName", "Value": endpoint_name}, {"Name": "VariantName", "Value": "failing"}]
     members = {"Namespace": "AWS/SageMaker", "MetricName": "Invocation5XXErrors", "Dimensions": dimensions}
     alarm = put_alarm(endpoints, **members)
-    failing = endpoints.config(variant(endpoints.model(FAILING), "failing"))
-    update(endpoints, serving, failing, linear(50, interval=HOUR, alarms=(alarm,)))
-    wait_for_step(endpoints, serving, 50)
-    with Crowd(endpoints, serving, CLIENTS, model_errors=True).invoking() as crowd:
-        assert_rolled_back(endpoints, serving, old, f"The CloudWatch alarm {alarm} is in ALARM")
+    failing_config = endpoints.config(variant(endpoints.model(FAILING_SCRIPT), "failing"))
+    update(endpoints, endpoint_name, failing_config, linear(50, interval=HOUR, alarms=(alarm,)))
+    wait_for_step(endpoints, endpoint_name, 50)
+    with Crowd(endpoints, endpoint_name, CLIENTS, model_errors=True).invoking() as crowd:
+        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} is in ALARM")
         assert crowd.sample(50) == {"old": 50}
     assert set(crowd.answers) == {("one", "old"), ("", MODEL_ERROR)}
 
 
-def test_an_alarm_after_the_shift(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
+def test_an_alarm_after_the_shift(endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str) -> None:
     """The old fleet still exists during the termination wait, so the update can be rolled back."""
     alarm = put_alarm(endpoints)
-    update(endpoints, serving, new, all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR))
-    wait_for_step(endpoints, serving, 100)
-    with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:
+    update(endpoints, endpoint_name, new_config, all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR))
+    wait_for_step(endpoints, endpoint_name, 100)
+    with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
         assert crowd.sample(50) == {"new": 50}
         set_alarm(endpoints, alarm)
-        assert_rolled_back(endpoints, serving, old, f"The CloudWatch alarm {alarm} is in ALARM: a drill")
+        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} is in ALARM: a drill")
         assert crowd.sample(50) == {"old": 50}
 
 
-def test_an_alarm_that_is_in_alarm_before(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
+def test_an_alarm_that_is_in_alarm_before_the_update(
+    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
+) -> None:
     """The alarm is in ALARM before the update, so the new fleet gets no requests."""
     alarm = put_alarm(endpoints, TreatMissingData="breaching")
-    with Crowd(endpoints, serving, clients=2).invoking() as crowd:
-        update(endpoints, serving, new, all_at_once(alarms=(alarm,)))
-        assert_rolled_back(endpoints, serving, old, f"The CloudWatch alarm {alarm} is in ALARM")
+    with Crowd(endpoints, endpoint_name, clients=2).invoking() as crowd:
+        update(endpoints, endpoint_name, new_config, all_at_once(alarms=(alarm,)))
+        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} is in ALARM")
     assert set(crowd.answers) == {("one", "old")}
 
 
-def test_an_alarm_that_is_deleted(endpoints: Endpoints, serving: str, old: str, new: str) -> None:
-    alarm = put_alarm(endpoints)
-    update(endpoints, serving, new, canary(alarms=(alarm,)))
-    wait_for_step(endpoints, serving, 25)
-    cloudwatch(endpoints).delete_alarms(AlarmNames=[alarm])
-    assert_rolled_back(endpoints, serving, old, f"The CloudWatch alarm {alarm} was deleted during the update")
-
-
-def test_the_time_of_an_update(
-    endpoints: Endpoints, serving: str, old: str, new: str, monkeypatch: pytest.MonkeyPatch
+def test_an_alarm_that_is_deleted_during_the_update(
+    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
 ) -> None:
-    """MaximumExecutionTimeoutInSeconds must be at least ten minutes; this test brings the end forward to the canary."""
+    alarm = put_alarm(endpoints)
+    update(endpoints, endpoint_name, new_config, canary(alarms=(alarm,)))
+    wait_for_step(endpoints, endpoint_name, 25)
+    cloudwatch(endpoints).delete_alarms(AlarmNames=[alarm])
+    assert_rolled_back(
+        endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} was deleted during the update"
+    )
+
+
+def test_an_update_that_takes_too_long_is_rolled_back(
+    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MaximumExecutionTimeoutInSeconds must be at least ten minutes, so this test moves the deadline up."""
     watches: list[UpdateWatch] = []
 
     class RecordedWatch(UpdateWatch):
@@ -251,11 +265,11 @@ def test_the_time_of_an_update(
             watches.append(self)
 
     monkeypatch.setattr(endpoint_work, "UpdateWatch", RecordedWatch)
-    update(endpoints, serving, new, canary(interval=200, MaximumExecutionTimeoutInSeconds=600))
-    wait_for_step(endpoints, serving, 25)
-    with Crowd(endpoints, serving, CLIENTS).invoking() as crowd:
+    update(endpoints, endpoint_name, new_config, canary(interval=200, MaximumExecutionTimeoutInSeconds=600))
+    wait_for_step(endpoints, endpoint_name, 25)
+    with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
         assert crowd.sample(100)["new"]
         watches[0].deadline -= 600
         reason = "The update took longer than MaximumExecutionTimeoutInSeconds, which is 600"
-        assert_rolled_back(endpoints, serving, old, reason)
+        assert_rolled_back(endpoints, endpoint_name, old_config, reason)
         assert crowd.sample(50) == {"old": 50}

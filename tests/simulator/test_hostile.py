@@ -66,7 +66,7 @@ def test_a_job_that_is_ended_by_a_signal(any_client):
 
 
 def test_a_job_that_kills_all_processes_that_it_can(any_client):
-    """Without a sandbox, the job can kill its supervisor; the process that it leaves running is found nevertheless."""
+    """Without a sandbox, the job can kill its supervisor; the process that it leaves behind is ended nevertheless."""
     mark = Mark()
     script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
     if not any_client.simulator.enforced:
@@ -83,7 +83,7 @@ def test_a_command_that_does_not_exist(any_client):
     assert "no-such-program" in job["FailureReason"]
 
 
-def test_an_argument_that_is_too_long(any_client):
+def test_long_arguments_and_variables(any_client):
     variables = {f"V{number}": "\u00e9" * 256 for number in range(90)}
     image = {
         "ImageUri": "x/sagemaker-scikit-learn:1.9-0-cpu-py3",
@@ -103,21 +103,21 @@ FAILURES = {
     "loop": ("os.symlink(path, path)", "bye"),
     "loop above": ("os.rmdir(folder); os.symlink(folder, folder)", "bye"),
     "socket": ("import socket; os.chdir(folder); socket.socket(socket.AF_UNIX).bind('failure')", "bye"),
-    "shut": ("open(path, 'w').close(); os.chmod(path, 0)", "bye"),
+    "unreadable": ("open(path, 'w').close(); os.chmod(path, 0)", "bye"),
     "huge": ("file = open(path, 'w'); file.write('x' * 9000); file.truncate(1 << 30)", "x" * 900),
     "binary": ("open(path, 'wb').write(bytes(range(256)))", "?????????\t\n??"),
 }
 
 
-@pytest.mark.parametrize(("make", "reason"), FAILURES.values(), ids=FAILURES.keys())
-def test_failure_files(any_client, tmp_path, make, reason):
-    (tmp_path / "failure").write_text("of the host")
+@pytest.mark.parametrize(("code", "reason"), FAILURES.values(), ids=FAILURES.keys())
+def test_failure_files_of_any_kind(any_client, tmp_path, code, reason):
+    (tmp_path / "failure").write_text("written on the host")
     script = f"""
 import os, sys
 ml = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml')
 folder = ml + '/output'
 path = folder + '/failure'
-{make.replace("/host", str(tmp_path))}
+{code.replace("/host", str(tmp_path))}
 sys.exit('bye')
 """
     job = any_client.process(script)
@@ -125,7 +125,7 @@ sys.exit('bye')
     assert job["FailureReason"].startswith(f"AlgorithmError: {reason}")
     assert job["FailureReason"].endswith(", exit code: 1")
     assert len(job["FailureReason"]) <= 1024
-    assert "of the host" not in job["FailureReason"]
+    assert "written on the host" not in job["FailureReason"]
 
 
 MESSAGES = {
@@ -137,15 +137,15 @@ MESSAGES = {
 }
 
 
-@pytest.mark.parametrize("make", MESSAGES.values(), ids=MESSAGES.keys())
-def test_exit_message_files(any_client, make):
-    script = f"import os\npath = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml') + '/output/message'\n{make}"
+@pytest.mark.parametrize("code", MESSAGES.values(), ids=MESSAGES.keys())
+def test_exit_message_files_of_any_kind(any_client, code):
+    script = f"import os\npath = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml') + '/output/message'\n{code}"
     job = any_client.process(script)
     assert job["ProcessingJobStatus"] == "Completed"
     assert len(job.get("ExitMessage", "")) in (0, 1024)
 
 
-def test_a_job_has_no_file_of_its_supervisor_open(any_client):
+def test_a_job_inherits_no_open_file_of_its_supervisor(any_client):
     script = "import os\nprint(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:-1])"  # the last is listdir's own
     job = any_client.process(script)
     assert output(any_client, "ProcessingJob", job["ProcessingJobName"]) == "[0, 1, 2]"
@@ -155,7 +155,7 @@ FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint(
 
 
 @pytest.fixture
-def frozen(monkeypatch):
+def freezable_client(monkeypatch):
     """Return a client of a simulator without a sandbox, where a job can freeze its supervisor; waits are shorter."""
     monkeypatch.setattr(process, "LATE", 2.0)
     monkeypatch.setattr(process, "GRACE", 1.0)
@@ -163,20 +163,20 @@ def frozen(monkeypatch):
         yield Client(simulator)
 
 
-def test_a_job_that_freezes_its_supervisor_can_be_stopped(frozen):
+def test_a_job_that_freezes_its_supervisor_can_be_stopped(freezable_client):
     mark = Mark()
-    name = frozen.process(FREEZE, wait=False, seconds=600, Environment=mark.environment)["ProcessingJobName"]
-    wait_until(lambda: "frozen" in output(frozen, "ProcessingJob", name))
-    frozen.sagemaker.stop_processing_job(ProcessingJobName=name)
-    assert frozen.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
-    assert_no_trace(frozen, mark)
+    name = freezable_client.process(FREEZE, wait=False, seconds=600, Environment=mark.environment)["ProcessingJobName"]
+    wait_until(lambda: "frozen" in output(freezable_client, "ProcessingJob", name))
+    freezable_client.sagemaker.stop_processing_job(ProcessingJobName=name)
+    assert freezable_client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
+    assert_no_trace(freezable_client, mark)
 
 
-def test_a_job_that_freezes_its_supervisor_has_a_time_limit(frozen):
+def test_a_job_that_freezes_its_supervisor_has_a_time_limit(freezable_client):
     mark = Mark()
-    job = frozen.process(FREEZE, seconds=4, Environment=mark.environment)
+    job = freezable_client.process(FREEZE, seconds=4, Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Stopped"
-    assert_no_trace(frozen, mark)
+    assert_no_trace(freezable_client, mark)
 
 
 def test_a_job_that_freezes_its_supervisor_does_not_delay_the_end_of_the_simulator(monkeypatch):
@@ -192,28 +192,28 @@ def test_a_job_that_freezes_its_supervisor_does_not_delay_the_end_of_the_simulat
     assert not simulator.folder.exists()
 
 
-MEDDLING = """
+MEDDLING_SCRIPT = """
 import os, subprocess
 supervisor = f"/proc/{os.getppid()}/fd"
 pipes = [fd for fd in os.listdir(supervisor) if int(fd) > 2 and os.readlink(f"{supervisor}/{fd}").startswith("pipe:")]
 for fd in pipes:
     with open(f"{supervisor}/{fd}", "wb", buffering=0) as pipe:
-        pipe.write(WHAT)
+        pipe.write(CONTENT)
         if HOLD:
             subprocess.Popen(["sleep", "300"], stdout=pipe, env={}, start_new_session=True)
 """
 
 
-@pytest.mark.parametrize("hold", [False, True], ids=["writes", "holds it open"])
+@pytest.mark.parametrize("hold", [False, True], ids=["writes", "holds the pipe open"])
 @pytest.mark.parametrize(
     "content", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda content: content[:8]
 )
 def test_a_job_that_writes_to_its_supervisors_pipe(content, hold):
-    """Without a sandbox, a job can do this, but then only the job itself fails."""
+    """Without a sandbox, a job can write to the pipe, but then only the job itself fails."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
-        script = MEDDLING.replace("WHAT", repr(content)).replace("HOLD", str(hold))
+        script = MEDDLING_SCRIPT.replace("CONTENT", repr(content)).replace("HOLD", str(hold))
         job = client.process(script, Environment=mark.environment)
         assert job["ProcessingJobStatus"] == "Failed"
         assert job["FailureReason"].startswith("AlgorithmError: "), job
@@ -221,7 +221,7 @@ def test_a_job_that_writes_to_its_supervisors_pipe(content, hold):
 
 
 def test_a_job_that_removes_its_folder():
-    """Without a sandbox, a job can do this."""
+    """Without a sandbox, a job can remove its folder; it completes nevertheless."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
@@ -239,21 +239,21 @@ def test_a_job_that_makes_its_output_non_blocking(any_client):
     assert job["FailureReason"] == f"AlgorithmError: {'x' * 100}, exit code: 3"
 
 
-def test_failure_file_of_training(any_client):
+def test_a_training_job_takes_its_reason_from_its_failure_file(any_client):
     script = "import os, sys\nopen(os.environ['SM_OUTPUT_DIR'] + '/failure', 'w').write('my reason')\nsys.exit('bye')"
     job = any_client.train(script)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"] == "AlgorithmError: my reason, exit code: 1"
 
 
-HOLDER = """
+HOLDER_PROGRAM = """
 import signal, sys, time
-sys.path.insert(0, {here!r})
+sys.path.insert(0, {tests!r})
 from support.simulator_client import Client
 from recore.simulator.compute.processes import process
 from recore.simulator.server import Simulator
-process.GRACE = 600  # seconds: what ends sooner did not wait for it
-if {handled}:
+process.GRACE = 600  # seconds; a job that ends sooner was not given this time
+if {handles_sigterm}:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
 with Simulator(isolation={isolation!r}) as simulator:
     client = Client(simulator)
@@ -262,7 +262,7 @@ with Simulator(isolation={isolation!r}) as simulator:
     print(simulator.folder, flush=True)
     time.sleep(600)
 """
-STUBBORN = (
+STUBBORN_SCRIPT = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('on', flush=True)\ntime.sleep(600)"
 )
 
@@ -271,12 +271,12 @@ STUBBORN = (
 @pytest.mark.parametrize("isolation", ISOLATIONS)
 def test_jobs_end_when_the_simulator_process_ends(ending, isolation):
     mark = Mark()
-    program = HOLDER.format(
-        here=str(Path(__file__).parents[1]),
+    program = HOLDER_PROGRAM.format(
+        tests=str(Path(__file__).parents[1]),
         isolation=isolation,
-        script=STUBBORN,
+        script=STUBBORN_SCRIPT,
         mark=mark.environment,
-        handled=ending == signal.SIGTERM,
+        handles_sigterm=ending == signal.SIGTERM,
     )
     folder = Path(__file__).parents[2]
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=folder)

@@ -27,11 +27,11 @@ SIGNED = (
 
 
 @contextlib.contextmanager
-def served(application: Callable[..., Iterable[bytes]]) -> Iterator[int]:
-    """Serve a test's own application and return the port."""
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listening:
-        port = listening.getsockname()[1]
-        with contextlib.closing(HttpServer(application, listening)) as server:
+def serve(application: Callable[..., Iterable[bytes]]) -> Iterator[int]:
+    """Serve a test's own application and yield the port."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        port = listener.getsockname()[1]
+        with contextlib.closing(HttpServer(application, listener)) as server:
             server.start()
             yield port
 
@@ -76,7 +76,7 @@ def test_an_upload_cut_off_inside_a_chunk() -> None:
 
 
 @pytest.mark.parametrize(
-    "sent",
+    "request_bytes",
     [
         b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED + b"Transfer-Encoding: chunked\r\n\r\n400000\r\nxx",
         b"PUT /bucket/k HTTP/1.1\r\n" + SIGNED + b"Transfer-Encoding: chunked\r\n\r\n4",
@@ -85,14 +85,14 @@ def test_an_upload_cut_off_inside_a_chunk() -> None:
         b"PUT /buck",
     ],
 )
-def test_a_request_that_ends_too_early(client: Client, sent: bytes) -> None:
-    status, headers, body = exchange(client.simulator.port, sent, close_sending=True)
+def test_a_request_that_ends_too_early(client: Client, request_bytes: bytes) -> None:
+    status, headers, body = exchange(client.simulator.port, request_bytes, close_sending=True)
     assert (status, headers["Connection"]) == (400, "close")
     assert json.loads(body)["message"] == "The request ended before it was complete"
 
 
 @pytest.mark.parametrize(
-    ("sent", "status", "code"),
+    ("request_bytes", "status", "code"),
     [
         (b"nonsense\r\n\r\n", 400, "SerializationException"),
         (b"GET http://[ HTTP/1.1\r\n\r\n", 400, "SerializationException"),
@@ -113,15 +113,17 @@ def test_a_request_that_ends_too_early(client: Client, sent: bytes) -> None:
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_requests_that_are_not_http_or_are_too_large(client: Client, sent: bytes, status: int, code: str) -> None:
-    answered, headers, body = exchange(client.simulator.port, sent)
-    assert (answered, json.loads(body)["__type"], headers["Connection"]) == (status, code, "close")
+def test_requests_that_are_not_http_or_are_too_large(
+    client: Client, request_bytes: bytes, status: int, code: str
+) -> None:
+    actual_status, headers, body = exchange(client.simulator.port, request_bytes)
+    assert (actual_status, json.loads(body)["__type"], headers["Connection"]) == (status, code, "close")
     assert headers["Content-Type"] == "application/x-amz-json-1.1"
 
 
-def test_the_signal_to_continue() -> None:
+def test_the_signal_to_continue_is_sent_only_for_a_body() -> None:
     """The server sends this signal only to a client that has a body to send."""
-    with served(echo) as port, connect(port) as connection:
+    with serve(echo) as port, connect(port) as connection:
         connection.sendall(b"PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"ok")
@@ -139,12 +141,12 @@ def test_names_of_metadata_are_not_changed(client: Client) -> None:
 
 
 def test_an_underscore_does_not_stand_for_a_dash() -> None:
-    def names(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def return_headers(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         start_response("200 OK", [])
         return [json.dumps([environ.get("HTTP_X_AMZ_META_A_B"), environ.get("HTTP_X_AMZ_ACL")]).encode()]
 
     request = b"GET / HTTP/1.1\r\nX_Amz_Acl: public\r\nx-amz-meta-a_b: 1\r\n%b\r\n"
-    with served(names) as port:
+    with serve(return_headers) as port:
         assert json.loads(exchange(port, request % b"")[2]) == ["1", None]
         assert json.loads(exchange(port, request % b"X-Amz-Meta-A_B: 2\r\n")[2]) == ["1,2", None]
         assert json.loads(exchange(port, request % b"x-amz-meta-a-b: 3\r\n")[2]) == ["3", None]
@@ -164,12 +166,12 @@ def test_keys_with_any_characters(client: Client, key: str) -> None:
         client.s3.delete_object(Bucket=BUCKET, Key=name)
 
 
-@pytest.mark.parametrize("before", ["/", "//", "", "http://127.0.0.1/", "http://127.0.0.1//"])
-def test_forms_of_a_request_target(client: Client, before: str) -> None:
-    client.s3.put_object(Bucket=BUCKET, Key="forms/a//b/", Body=b"found")
+@pytest.mark.parametrize("prefix", ["/", "//", "", "http://127.0.0.1/", "http://127.0.0.1//"])
+def test_forms_of_a_request_target(client: Client, prefix: str) -> None:
+    client.s3.put_object(Bucket=BUCKET, Key="forms/a//b/", Body=b"content")
     for path in ("forms/a//b/", "forms/a%2F/b%2f?x-id=GetObject"):
-        head = f"GET {before}{BUCKET}/{path} HTTP/1.1\r\n".encode() + SIGNED + b"\r\n"
-        assert exchange(client.simulator.port, head)[::2] == (200, b"found")
+        head = f"GET {prefix}{BUCKET}/{path} HTTP/1.1\r\n".encode() + SIGNED + b"\r\n"
+        assert exchange(client.simulator.port, head)[::2] == (200, b"content")
 
 
 def test_uploads_of_files_and_streams(client: Client) -> None:
@@ -196,8 +198,8 @@ def test_uploads_of_files_and_streams(client: Client) -> None:
 
 
 def test_slow_and_silent_clients_do_not_occupy_a_worker() -> None:
-    with served(echo) as port, contextlib.ExitStack() as open_ones:
-        connections = [open_ones.enter_context(connect(port)) for _ in range(300)]
+    with serve(echo) as port, contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(port)) for _ in range(300)]
         for number, connection in enumerate(connections):
             connection.sendall([b"", b"P", b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx"][number % 3])
         # if no worker were free, this request would time out before the server disconnects the silent clients
@@ -215,8 +217,8 @@ def test_clients_that_do_not_read_do_not_occupy_a_worker() -> None:
         start_response("200 OK", [("Content-Length", str(sum(map(len, body))))])
         return body
 
-    with served(application) as port, contextlib.ExitStack() as open_ones:
-        connections = [open_ones.enter_context(connect(port)) for _ in range(WORKERS + 10)]
+    with serve(application) as port, contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(connect(port)) for _ in range(WORKERS + 10)]
         for connection in connections:
             connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert exchange(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")[2] == b"small"
@@ -225,23 +227,23 @@ def test_clients_that_do_not_read_do_not_occupy_a_worker() -> None:
 
 def test_a_client_that_falls_silent_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "SILENCE", 1)
-    with served(echo) as port, connect(port) as silent, connect(port) as connection:
-        silent.sendall(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx")
-        assert silent.recv(1) == b""
-        assert connection.recv(1) == b""
+    with serve(echo) as port, connect(port) as first_client, connect(port) as second_client:
+        first_client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx")
+        assert first_client.recv(1) == b""
+        assert second_client.recv(1) == b""
 
 
-def test_requests_in_progress_end_when_the_server_does() -> None:
-    large, started = bytes(32 << 20), threading.Event()
+def test_requests_in_progress_are_answered_before_the_server_ends() -> None:
+    large_body, started = bytes(32 << 20), threading.Event()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         started.set()
         time.sleep(0.5)
         start_response("200 OK", [])
-        return [large]
+        return [large_body]
 
     answers = []
-    with served(application) as port, connect(port) as idle:
+    with serve(application) as port, connect(port) as idle:
         connection = connect(port)
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         reader = threading.Thread(target=lambda: answers.append(read_answer(connection)))
@@ -250,36 +252,36 @@ def test_requests_in_progress_end_when_the_server_does() -> None:
         idle.sendall(b"GET / HT")
     reader.join(60)
     connection.close()
-    assert [answer[2] == large for answer in answers] == [True]
+    assert [answer[2] == large_body for answer in answers] == [True]
     with pytest.raises(OSError, match="refused"):
         connect(port)
 
 
 def test_servers_that_ended_leave_nothing_behind() -> None:
     """A leak would grow with the number of servers. Other connections and threads may end during the test."""
-    with served(echo):
+    with serve(echo):
         pass
     servers, descriptors, threads = 50, len(os.listdir("/proc/self/fd")), threading.active_count()
     for _ in range(servers):
-        with served(echo) as port:
+        with serve(echo) as port:
             connect(port).close()
     assert len(os.listdir("/proc/self/fd")) < descriptors + servers // 2
     assert threading.active_count() < threads + servers // 2
 
 
 def test_large_bodies_are_on_disk_and_are_removed(tmp_path: Path) -> None:
-    """They are removed even if a simulator is killed in the middle of an upload."""
+    """Large bodies are removed even if a simulator is killed in the middle of an upload."""
 
     def kill_while_uploading() -> None:
         with simulator_process(TMPDIR=str(tmp_path)) as simulator:
-            before = files_below(tmp_path)
+            files_before = files_below(tmp_path)
             head = b"PUT /b/large HTTP/1.1\r\n" + SIGNED + b"Content-Length: 300000000\r\n\r\n"
             with connect(simulator.port) as connection:
                 connection.sendall(head + bytes(50_000_000))
                 descriptors, deadline = Path(f"/proc/{simulator.process.pid}/fd"), time.monotonic() + 60
                 while not any(size_of(path) > 40_000_000 for path in descriptors.iterdir()):
                     assert time.monotonic() < deadline
-                assert files_below(tmp_path) == before
+                assert files_below(tmp_path) == files_before
                 simulator.process.send_signal(signal.SIGKILL)
                 simulator.process.wait()
 

@@ -42,8 +42,8 @@ XGBOOST = f"{REGISTRY}/sagemaker-xgboost:3.0-5"
     ],
 )
 def test_the_family_of_an_image(image: str, family: str | None) -> None:
-    found_family = find_family(image)
-    assert (found_family.name if found_family else None) == family
+    actual_family = find_family(image)
+    assert (actual_family.name if actual_family else None) == family
 
 
 @pytest.mark.parametrize("repository", ["sagemaker-scikit-learn", "localhost:5000/sagemaker-scikit-learn"])
@@ -98,19 +98,19 @@ def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None
 def test_a_distribution_is_refused_by_name(client: Client, name: str) -> None:
     settings = {f"sagemaker_{name}_enabled": "true", "sagemaker_program": "job.py"}
     message = refusal_of(client, IMAGE, HyperParameters=settings)
-    refused = f"HyperParameters: sagemaker_{name}_enabled: distributed training is not simulated"
-    assert message.startswith(refused)
+    expected = f"HyperParameters: sagemaker_{name}_enabled: distributed training is not simulated"
+    assert message.startswith(expected)
     request = tuning_request("")
     request["TrainingJobDefinition"]["StaticHyperParameters"] = settings
-    with pytest.raises(ClientError, match=refused):
+    with pytest.raises(ClientError, match=expected):
         client.sagemaker.create_hyper_parameter_tuning_job(**request)
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
 def test_an_image_whose_package_is_missing_is_refused_with_the_command(family: ImageFamily) -> None:
-    missing = replace(family, distributions=("no-such-distribution",))
-    problem = missing.refusal("image")
-    assert problem == (
+    family_without_package = replace(family, distributions=("no-such-distribution",))
+    message = family_without_package.refusal("image")
+    assert message == (
         f"The package of {family.name} images, no-such-distribution, is not installed: run {family.remedy}"
     )
 
@@ -136,7 +136,7 @@ def test_a_pytorch_image_without_its_environment(
         )
 
 
-def test_tags_of_xgboost() -> None:
+def test_tags_that_xgboost_images_have() -> None:
     for tag in ("1", "latest", "0.90-2-cpu-py3", "1.5-1-arm64", "3.0-5"):
         assert refusal(f"{REGISTRY}/sagemaker-xgboost:{tag}") is None
     for tag in ("2", "1.7", "1.7-1-gpu-py3", "1.5-1-arm32"):
@@ -162,7 +162,7 @@ def test_the_makefile_makes_the_environment_that_pytorch_images_look_for() -> No
     assert result.stdout.strip() == str(pytorch.folder())
 
 
-def test_environments(tmp_path: Path) -> None:
+def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
     (tmp_path / "env/lib/python3.11/site-packages/alpha-1.5.dist-info").mkdir(parents=True)
     (tmp_path / "env/lib/python3.11/site-packages/alpha-1.5.dist-info/METADATA").write_text(
         "Name: alpha\nVersion: 1.5\n"
@@ -188,7 +188,7 @@ def test_log_lines_about_an_image() -> None:
     assert line.endswith("is for GPUs: this job runs on CPUs.")
 
 
-def test_other_images_with_this_name_have_no_metrics_of_their_own() -> None:
+def test_other_images_named_xgboost_have_no_metrics_of_their_own() -> None:
     assert len(xgboost.FAMILY.own_metrics(XGBOOST)) == len(xgboost.FAMILY.metrics)
     assert xgboost.FAMILY.own_metrics("registry.local/team/xgboost:mine") == []
 

@@ -24,9 +24,9 @@ from recore.simulator.api.http_server import WORKERS
 from recore.simulator.compute.endpoints import invocation
 from recore.simulator.server import ROLE_ARN
 
-LARGEST = 26_214_400
-# A script that carries out the command in its request and responds with the request's headers.
-OBEDIENT = """
+MAX_BODY_SIZE = 26_214_400
+# A script that carries out the command in its request, and without a command returns the request's body.
+COMMAND_SCRIPT = """
 import json, os, time
 
 def model_fn(model_dir):
@@ -39,13 +39,13 @@ def input_fn(data, content_type):
 
 def predict_fn(data, model):
     print("asked for", data[:20].decode("latin-1"), flush=True)
-    order, _, value = data[:40].decode("latin-1").partition(" ")
-    if order == "sleep":
+    command, _, value = data[:40].decode("latin-1").partition(" ")
+    if command == "sleep":
         time.sleep(float(value))
-    if order == "exit":
+    if command == "exit":
         os._exit(3)
-    if order == "raise":
-        raise LookupError("told to raise")
+    if command == "raise":
+        raise LookupError("the request asked for an error")
     return data
 
 class Answer:
@@ -57,12 +57,12 @@ class Answer:
         return [self.body]
 
 def output_fn(data, accept):
-    order, _, value = data[:40].decode("latin-1").partition(" ")
-    if order == "status":
+    command, _, value = data[:40].decode("latin-1").partition(" ")
+    if command == "status":
         return Answer(f"{value} Status", b"the model said this", Content_Type="text/plain")
-    if order == "bytes":
+    if command == "bytes":
         return Answer("200 OK", bytes(int(value)), Content_Type="text/x")
-    if order == "attributes":
+    if command == "attributes":
         return Answer("200 OK", b"", Content_Type="text/x", X_Amzn_SageMaker_Custom_Attributes=value)
     return data, accept
 """
@@ -70,7 +70,7 @@ def output_fn(data, accept):
 
 @pytest.fixture(scope="module")
 def command_endpoint(endpoints: Endpoints) -> str:
-    return endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
+    return endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT))))
 
 
 def refusal(call: Any, *arguments: Any, **request: Any) -> dict[str, Any]:
@@ -138,7 +138,9 @@ def transform_fn(model, data, content_type, accept):
     ],
     ids=str,
 )
-def test_refused_requests(endpoints: Endpoints, command_endpoint: str, members: dict[str, str], reason: str) -> None:
+def test_invalid_requests_are_refused(
+    endpoints: Endpoints, command_endpoint: str, members: dict[str, str], reason: str
+) -> None:
     response = refusal(endpoints.invoke, command_endpoint, "x", **members)
     assert response["Error"]["Code"] == "ValidationError"
     assert reason in response["Error"]["Message"]
@@ -156,16 +158,16 @@ def test_an_unknown_endpoint(endpoints: Endpoints) -> None:
 
 
 def test_a_body_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: str) -> None:
-    assert len(endpoints.invoke(command_endpoint, bytes(LARGEST))["Body"].read()) == LARGEST
-    for body in (bytes(LARGEST + 1), io.BytesIO(bytes(LARGEST + 1))):
+    assert len(endpoints.invoke(command_endpoint, bytes(MAX_BODY_SIZE))["Body"].read()) == MAX_BODY_SIZE
+    for body in (bytes(MAX_BODY_SIZE + 1), io.BytesIO(bytes(MAX_BODY_SIZE + 1))):
         response = refusal(endpoints.invoke, command_endpoint, body)
         assert response["Error"]["Code"] == "ValidationError"
-        assert str(LARGEST) in response["Error"]["Message"]
+        assert str(MAX_BODY_SIZE) in response["Error"]["Message"]
 
 
 def test_a_response_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: str) -> None:
-    assert len(endpoints.invoke(command_endpoint, f"bytes {LARGEST}")["Body"].read()) == LARGEST
-    response = refusal(endpoints.invoke, command_endpoint, f"bytes {LARGEST + 1}")
+    assert len(endpoints.invoke(command_endpoint, f"bytes {MAX_BODY_SIZE}")["Body"].read()) == MAX_BODY_SIZE
+    response = refusal(endpoints.invoke, command_endpoint, f"bytes {MAX_BODY_SIZE + 1}")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert response["OriginalMessage"] == "the server's response has more than 25 MB"
 
@@ -185,7 +187,10 @@ def test_an_error_of_the_model(endpoints: Endpoints, command_endpoint: str, stat
 
 @pytest.mark.parametrize(
     ("body", "kind", "message"),
-    [("raise", "text/csv", "LookupError: told to raise"), ("x", "text/unknown", "ValueError: no text/unknown here")],
+    [
+        ("raise", "text/csv", "LookupError: the request asked for an error"),
+        ("x", "text/unknown", "ValueError: no text/unknown here"),
+    ],
 )
 def test_an_exception_in_a_hook(
     endpoints: Endpoints, command_endpoint: str, body: str, kind: str, message: str
@@ -199,7 +204,7 @@ def test_an_exception_in_a_hook(
 def test_a_model_that_takes_too_long(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     assert invocation.SECONDS == 60
     monkeypatch.setattr(invocation, "SECONDS", 0.5)
-    name = endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
+    name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT))))
     started = time.monotonic()
     response = refusal(endpoints.invoke, name, "sleep 600")
     assert time.monotonic() - started < 50
@@ -218,28 +223,28 @@ def test_a_request_that_ends_its_server(endpoints: Endpoints, command_endpoint: 
 
 @pytest.mark.parametrize("hostname", [None, "primary"])
 def test_an_error_names_its_container(endpoints: Endpoints, hostname: str | None) -> None:
-    called = hostname or "container-2"
-    failing = NAMED.format(name="second").replace(
+    container_name = hostname or "container-2"
+    failing_script = NAMED.format(name="second").replace(
         "    return json", "    raise LookupError('in the second')\n    return json"
     )
     containers = []
-    for script in (NAMED.format(name="first"), failing):
+    for script in (NAMED.format(name="first"), failing_script):
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         variables["SAGEMAKER_SUBMIT_DIRECTORY"] = endpoints.client.source(inference=script)
         containers.append({"Image": IMAGE, "Environment": variables})
     if hostname:
         containers[0]["ContainerHostname"], containers[1]["ContainerHostname"] = "first", hostname
-    model = f"chain-{called}"
+    model = f"chain-{container_name}"
     endpoints.sagemaker.create_model(ModelName=model, ExecutionRoleArn=ROLE_ARN, Containers=containers)
     name = endpoints.create(endpoints.config(variant(model)))
     described = endpoints.describe(name)["ProductionVariants"][0]
     assert len(described["DeployedImages"]) == 2
     response = refusal(endpoints.invoke, name, "x")
-    assert f'Received server error (500) from {called} with message "' in response["Error"]["Message"]
+    assert f'Received server error (500) from {container_name} with message "' in response["Error"]["Message"]
     assert "LookupError: in the second" in response["OriginalMessage"]
     group, _, stream = response["LogStreamArn"].partition(":log-stream:")
     assert group.endswith(f":log-group:/aws/sagemaker/Endpoints/{name}")
-    assert re.fullmatch(f"one/i-[0-9a-f]+/{called}", stream)
+    assert re.fullmatch(f"one/i-[0-9a-f]+/{container_name}", stream)
     deadline = time.monotonic() + 120
     while True:
         events = endpoints.client.logs.get_log_events(
@@ -279,24 +284,24 @@ def test_a_client_that_disconnects(endpoints: Endpoints, command_endpoint: str) 
     assert endpoints.invoke(command_endpoint, "x")["Body"].read() == b"x"
 
 
-def test_invocations_that_wait_do_not_hold_up_other_requests(without_sandbox: Client, tmp_path: Path) -> None:
+def test_invocations_that_wait_do_not_hold_up_other_requests(unsandboxed_client: Client, tmp_path: Path) -> None:
     """Other requests are answered even if more invocations wait than there are HTTP threads."""
-    endpoints, go = Endpoints(without_sandbox), tmp_path / "go"
-    other = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
-    name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go))))))
+    endpoints, go_file = Endpoints(unsandboxed_client), tmp_path / "go"
+    other_endpoint = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
+    name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go_file))))))
     head = f"POST /endpoints/{name}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4\r\n"
     head += "Content-Type: text/csv\r\n\r\nwait"
     with contextlib.ExitStack() as stack:
         address = ("127.0.0.1", endpoints.client.simulator.port)
-        waiting = [stack.enter_context(socket.create_connection(address)) for _ in range(WORKERS + 20)]
-        for connection in waiting:
+        connections = [stack.enter_context(socket.create_connection(address)) for _ in range(WORKERS + 20)]
+        for connection in connections:
             connection.sendall(head.encode())
         url = endpoints.client.put("while/they/wait", b"x")
         assert endpoints.client.get(url) == b"x"
-        assert json.load(endpoints.invoke(other, "x", ContentType="text/plain")["Body"])[0] == "other"
-        assert not select.select(waiting, [], [], 0)[0]  # all of them are still waiting
-        go.touch()
-    endpoints.delete(name, other)
+        assert json.load(endpoints.invoke(other_endpoint, "x", ContentType="text/plain")["Body"])[0] == "other"
+        assert not select.select(connections, [], [], 0)[0]  # all invocations are still waiting
+        go_file.touch()
+    endpoints.delete(name, other_endpoint)
 
 
 def test_a_request_without_a_length(endpoints: Endpoints, command_endpoint: str) -> None:
@@ -307,8 +312,8 @@ def test_a_request_without_a_length(endpoints: Endpoints, command_endpoint: str)
     connection.close()
 
 
-def test_metrics(endpoints: Endpoints) -> None:
-    name = endpoints.create(endpoints.config(variant(endpoints.model(OBEDIENT))))
+def test_metrics_of_invocations(endpoints: Endpoints) -> None:
+    name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT))))
     for body in ("x", "sleep 0.2", "status 400", "status 400", "status 503", "exit"):
         try:
             endpoints.invoke(name, body)
@@ -362,7 +367,7 @@ def test_metrics(endpoints: Endpoints) -> None:
 
 
 def test_logs_have_one_stream_per_instance(endpoints: Endpoints) -> None:
-    config = endpoints.config(variant(endpoints.model(OBEDIENT), count=2))
+    config = endpoints.config(variant(endpoints.model(COMMAND_SCRIPT), count=2))
     name = endpoints.create(config)
     for number in range(4):  # the instances take turns
         endpoints.invoke(name, f"number {number}")
@@ -372,14 +377,16 @@ def test_logs_have_one_stream_per_instance(endpoints: Endpoints) -> None:
         streams = [item["logStreamName"] for item in logs.describe_log_streams(logGroupName=group)["logStreams"]]
         assert len(streams) == 2
         events = {stream: logs.get_log_events(logGroupName=group, logStreamName=stream)["events"] for stream in streams}
-        asked = [
+        lines_by_stream = [
             [e["message"] for e in stream_events if "asked for" in e["message"]] for stream_events in events.values()
         ]
-        if all(len(lines) == 2 for lines in asked):
+        if all(len(lines) == 2 for lines in lines_by_stream):
             break
-        assert time.monotonic() < deadline, asked
+        assert time.monotonic() < deadline, lines_by_stream
         time.sleep(0.1)
-    assert sorted(line for lines in asked for line in lines) == [f"asked for number {number}" for number in range(4)]
+    assert sorted(line for lines in lines_by_stream for line in lines) == [
+        f"asked for number {number}" for number in range(4)
+    ]
     assert all(stream.startswith("one/i-") for stream in streams)
     endpoints.delete(name)
 
@@ -389,16 +396,16 @@ def test_shares_of_ten_thousand_invocations(endpoints: Endpoints) -> None:
     weights = {"one": 6.0, "two": 3.0, "three": 1.0, "four": 0.0}
     variants = [variant(endpoints.named(name), name, weight=weight) for name, weight in weights.items()]
     name = endpoints.create(endpoints.config(*variants))
-    count, answered = 10_000, Counter[str]()
+    count, answers = 10_000, Counter[str]()
     connection = http.client.HTTPConnection("127.0.0.1", endpoints.client.simulator.port, timeout=60)
     for _ in range(count):
         connection.request("POST", f"/endpoints/{name}/invocations", b"x")
         response = connection.getresponse()
         model = json.loads(response.read())[0]
         assert (response.status, model) == (200, response.getheader("x-amzn-invoked-production-variant"))
-        answered[model] += 1
+        answers[model] += 1
     connection.close()
     for variant_name, weight in weights.items():
         share = weight / sum(weights.values())
-        assert abs(answered[variant_name] - count * share) <= binomial_bound(count, share), answered
+        assert abs(answers[variant_name] - count * share) <= binomial_bound(count, share), answers
     endpoints.delete(name)

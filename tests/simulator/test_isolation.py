@@ -38,7 +38,7 @@ def test_the_sandbox_has_the_paths_of_sagemaker(client):
 
 
 def test_paths_in_arguments_and_variables(any_client):
-    entry = {
+    app_specification = {
         "ImageUri": IMAGE,
         "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
         "ContainerArguments": ["--to", "/opt/ml/processing/output/out", "--also=/opt/ml/processing/output/out"],
@@ -52,7 +52,7 @@ def test_paths_in_arguments_and_variables(any_client):
         "import os, sys\nassert sys.argv[3] == '--also=' + sys.argv[2] == '--also=' + os.environ['TO']\n"
         "assert os.environ['URI'] == 's3://bucket/opt/ml/model', os.environ['URI']\n"
         "open(sys.argv[2] + '/found', 'w').write('here')\nopen('relative', 'w').write('x')",
-        AppSpecification=entry,
+        AppSpecification=app_specification,
         Environment={"TO": "/opt/ml/processing/output/out", "URI": "s3://bucket/opt/ml/model"},
         ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
@@ -62,7 +62,7 @@ def test_paths_in_arguments_and_variables(any_client):
 
 
 @pytest.mark.parametrize(
-    ("job_text", "expected"),
+    ("text", "expected"),
     [
         ("/opt/ml", "{ml}"), ("/opt/ml/model", "{ml}/model"), ("--x=/opt/ml/model", "--x={ml}/model"),
         ("/opt/ml/a:/opt/ml/b", "{ml}/a:{ml}/b"), ('{{"a": "/opt/ml/x"}}', '{{"a": "{ml}/x"}}'),
@@ -70,10 +70,10 @@ def test_paths_in_arguments_and_variables(any_client):
         ("/opt/mlx/y", "/opt/mlx/y"), ("/home/opt/ml/x", "/home/opt/ml/x"), ("unix:/run/server/http", "unix:{s}/http"),
     ],
 )  # fmt: skip
-def test_translation_of_paths(job_text, expected):
+def test_paths_are_translated(text, expected):
     names = {"ml": Path("/elsewhere/ml"), "s": Path("/elsewhere/s")}
     paths = {"/opt/ml": names["ml"], "/run/server": names["s"]}
-    assert translated(job_text.replace("{{", "{").replace("}}", "}"), paths) == expected.format(**names)
+    assert translated(text.replace("{{", "{").replace("}}", "}"), paths) == expected.format(**names)
 
 
 @needs_sandbox
@@ -93,7 +93,7 @@ def test_files_of_this_machine_are_not_visible(client, tmp_path):
 
 
 @needs_sandbox
-def test_writing_elsewhere_touches_nothing(client):
+def test_writing_elsewhere_changes_nothing_on_this_machine(client):
     name = uuid.uuid4().hex
     script = f"""
 result = {{}}
@@ -113,33 +113,34 @@ for path in ('/proc/sys/kernel/core_pattern', '/proc/sysrq-trigger', '/etc/passw
         result[path] = False
 """
     result = run_script(client, script)
-    for s3_output in result:
-        if Path(s3_output).is_dir():
-            assert not (Path(s3_output) / name).exists()
-    layer = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}  # writes to these go to a layer that only this job sees
-    assert not any(result[s3_output] for s3_output in result if s3_output not in layer)
+    for path in result:
+        if Path(path).is_dir():
+            assert not (Path(path) / name).exists()
+    # Writes to these paths go to a layer that only this job sees.
+    layered_paths = {"/", "/etc", "/tmp", "/var", "/etc/passwd"}
+    assert not any(result[path] for path in result if path not in layered_paths)
     assert result["/tmp"]
 
 
 @needs_sandbox
 def test_other_jobs_and_processes_are_not_visible(client):
     mark = Mark()
-    other = client.process("import time\ntime.sleep(5)", wait=False, Environment=mark.environment)
+    other_job = client.process("import time\ntime.sleep(5)", wait=False, Environment=mark.environment)
     script = """
-result = {'pids': [pid for pid in os.listdir('/proc') if pid.isdigit()], 'words': ''}
+result = {'pids': [pid for pid in os.listdir('/proc') if pid.isdigit()], 'variables': ''}
 for pid in result['pids']:
-    result['words'] += open(f'/proc/{pid}/environ').read()
+    result['variables'] += open(f'/proc/{pid}/environ').read()
 """
     result = run_script(client, script, Environment={"OWN": "own"})
     assert len(result["pids"]) <= 4
-    assert "OWN=own" in result["words"]
-    assert mark.environment["MARK"] not in result["words"]
-    assert all(name not in result["words"] for name in ("PYTEST_CURRENT_TEST", "VIRTUAL_ENV"))
-    client.wait("ProcessingJob", other["ProcessingJobName"])
+    assert "OWN=own" in result["variables"]
+    assert mark.environment["MARK"] not in result["variables"]
+    assert all(name not in result["variables"] for name in ("PYTEST_CURRENT_TEST", "VIRTUAL_ENV"))
+    client.wait("ProcessingJob", other_job["ProcessingJobName"])
     assert_no_trace(client, mark)
 
 
-LOOK = """
+LOOK_SCRIPT = """
 import stat
 found = {}
 places = ['/proc', '/proc/self', '/proc/1', '/proc/self/task/self', '/proc/1/net', '/proc/tty', '/proc/driver']
@@ -165,7 +166,9 @@ result = {'found': found, 'mounts': [(fields[3], fields[4]) for fields in mounts
 def test_paths_of_this_machine_that_a_sandbox_shows(client):
     """Only mountinfo shows such paths: the job's folder, which cannot be hidden, and paths that the job may read."""
     folder = str(client.simulator.folder)
-    result = run_script(client, LOOK.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"])))
+    result = run_script(
+        client, LOOK_SCRIPT.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"]))
+    )
     assert set(result["found"]) == {folder}
     assert {Path(path).name for path in result["found"][folder]} == {"mountinfo"}
     job_mounts = {source: target for source, target in result["mounts"] if source.startswith(folder)}
@@ -184,7 +187,7 @@ def test_no_variable_of_this_process_reaches_a_job(any_client, monkeypatch):
 
 
 @needs_sandbox
-def test_no_network(client):
+def test_a_job_has_no_network(client):
     script = f"""
 import socket
 result = {{}}
@@ -211,16 +214,16 @@ result['host'] = socket.gethostname()
 @needs_sandbox
 def test_a_job_does_not_see_the_folder_of_another(client):
     result = run_script(
-        client, "open('/opt/ml/processing/kept', 'w').write('x'); open('/tmp/kept', 'w').write('x'); result = 1"
+        client, "open('/opt/ml/processing/file', 'w').write('x'); open('/tmp/file', 'w').write('x'); result = 1"
     )
     assert result == 1
     assert (
-        run_script(client, "result = [os.path.exists('/opt/ml/processing/kept'), os.path.exists('/tmp/kept')]")
+        run_script(client, "result = [os.path.exists('/opt/ml/processing/file'), os.path.exists('/tmp/file')]")
         == [False] * 2
     )
 
 
-LINKS = """
+LINKS_SCRIPT = """
 import os
 os.makedirs(folder, exist_ok=True)
 open(folder + '/real', 'w').write('real')
@@ -237,7 +240,7 @@ def test_links_in_outputs_never_lead_to_files_of_this_machine(any_client, tmp_pa
     (tmp_path / "secret").write_text("secret of the host")
     target = f"s3://{BUCKET}/links-{uuid.uuid4().hex}"
     s3_output = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
-    script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['FOLDER']\n{LINKS}"
+    script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['FOLDER']\n{LINKS_SCRIPT}"
     job = any_client.process(
         script,
         Environment={"FOLDER": "/opt/ml/processing/output/o"},
@@ -248,8 +251,8 @@ def test_links_in_outputs_never_lead_to_files_of_this_machine(any_client, tmp_pa
     assert sorted(item["Key"].rsplit("/", 1)[-1] for item in listed) == ["alias", "real"]
 
 
-@pytest.mark.parametrize("replaced", ["o", "output", "processing"])
-def test_an_output_folder_that_became_a_link(any_client, tmp_path, replaced):
+@pytest.mark.parametrize("folder_name", ["o", "output", "processing"])
+def test_an_output_folder_that_became_a_link(any_client, tmp_path, folder_name):
     (tmp_path / "o").mkdir()
     (tmp_path / "output/o").mkdir(parents=True)
     (tmp_path / "o/secret").write_text("secret of the host")
@@ -259,10 +262,10 @@ def test_an_output_folder_that_became_a_link(any_client, tmp_path, replaced):
     script = f"""
 import os
 path = os.environ['FOLDER']
-while os.path.basename(path) != {replaced!r}:
+while os.path.basename(path) != {folder_name!r}:
     path = os.path.dirname(path)
 os.rename(path, path + '-before')
-os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[replaced])!r}, path)
+os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[folder_name])!r}, path)
 """
     job = any_client.process(
         script,
@@ -276,7 +279,7 @@ os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[repl
 
 def test_links_in_a_model_never_lead_to_files_of_this_machine(any_client, tmp_path):
     (tmp_path / "secret").write_text("secret of the host")
-    script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['SM_MODEL_DIR']\n{LINKS}"
+    script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['SM_MODEL_DIR']\n{LINKS_SCRIPT}"
     script += "os.link(folder + '/real', folder + '/second')\n"
     script += "try:\n    os.link(host, folder + '/hard')\nexcept OSError:\n    pass\n"
     job = any_client.train(script)
@@ -304,24 +307,24 @@ def member(name, kind=tarfile.REGTYPE, link=""):
 
 
 ARCHIVES = {
-    "up": [member("../escaped")],
+    "path outside": [member("../escaped")],
     "absolute link": [member("link", tarfile.SYMTYPE, "/etc/passwd")],
     "through a link": [member("link", tarfile.SYMTYPE, "../.."), member("link/escaped")],
     "hard link": [member("link", tarfile.LNKTYPE, "../../../../etc/passwd")],
     "device": [member("device", tarfile.CHRTYPE)],
     "pipe": [member("pipe", tarfile.FIFOTYPE)],
-    "none": None,
+    "not an archive": None,
 }
 
 
 @pytest.mark.parametrize("members", ARCHIVES.values(), ids=ARCHIVES.keys())
 def test_malicious_source_archives(client, members):
-    packed = io.BytesIO(b"no archive")
+    archive = io.BytesIO(b"no archive")
     if members:
-        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-            for one in members:
-                tar.addfile(one)
-    uri = client.put(f"harm/{uuid.uuid4().hex}/source.tar.gz", packed.getvalue())
+        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+            for info in members:
+                tar.addfile(info)
+    uri = client.put(f"harm/{uuid.uuid4().hex}/source.tar.gz", archive.getvalue())
     job = client.train("", HyperParameters={"sagemaker_submit_directory": uri})
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: source.tar.gz cannot be unpacked: ")

@@ -47,7 +47,7 @@ VARIABLES = {
     "PYTHONWARNINGS": "error",
     "TMPDIR": "{folder}",
 }
-RECORDING = """#!{python}
+RECORDING_PROGRAM = """#!{python}
 import os, sys
 with open({path!r}, "w") as file:
     file.write(repr((dict(os.environ), open(int(sys.argv[2]), "rb").read())))
@@ -57,9 +57,9 @@ with open({path!r}, "w") as file:
 def run(launch: Launch, folder: Path) -> str:
     """Run a command under its supervisor and return what it prints."""
     process = SupervisedProcess(launch, folder)
-    printed = process.output.read().decode()
+    output = process.output.read().decode()
     process.wait()
-    return printed
+    return output
 
 
 def launch_of(folder: Path, variables: dict[str, str]) -> Launch:
@@ -72,7 +72,7 @@ def launch_of(folder: Path, variables: dict[str, str]) -> Launch:
 def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
     """A program that replaces bubblewrap records how it is started."""
     record, program = tmp_path / "record", tmp_path / "program"
-    program.write_text(RECORDING.format(python=sys.executable, path=str(record)))
+    program.write_text(RECORDING_PROGRAM.format(python=sys.executable, path=str(record)))
     program.chmod(0o755)
     variables = {name: value.format(folder=tmp_path) for name, value in VARIABLES.items()}
     launch = launch_of(tmp_path, variables)
@@ -93,7 +93,7 @@ def test_a_zero_byte_in_a_variable_does_not_end_the_argument(tmp_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder outside the sandbox that the variables name. If its program is started, it leaves a file."""
+    """Return a folder outside the sandbox that the variables name. Its program, if started, leaves a file."""
     folder = tmp_path_factory.mktemp("named")
     program = folder / "bwrap"
     program.write_text(f"#!/bin/sh\n: > {folder}/started\n")
@@ -107,17 +107,18 @@ def environments(client: Client, folder: Path) -> tuple[dict[str, str], list[dic
 
     The job runs a program that ignores all these variables.
     """
-    entry = {"ImageUri": IMAGE, "ContainerEntrypoint": ["/bin/sleep", "300"]}
+    app_specification = {"ImageUri": IMAGE, "ContainerEntrypoint": ["/bin/sleep", "300"]}
     variables = {name: value.format(folder=folder) for name, value in VARIABLES.items()}
-    name = client.process("", wait=False, AppSpecification=entry, Environment=variables)["ProcessingJobName"]
+    job = client.process("", wait=False, AppSpecification=app_specification, Environment=variables)
+    name = job["ProcessingJobName"]
     wait_until(lambda: any(process.name() == "sleep" for process in children()))
     processes = {process.name(): process for process in children()}
     assert "bwrap" in processes
-    inside = processes.pop("sleep").environ()
-    outside = [process.environ() for process in processes.values()]
+    job_environment = processes.pop("sleep").environ()
+    other_environments = [process.environ() for process in processes.values()]
     client.sagemaker.stop_processing_job(ProcessingJobName=name)
     client.wait("ProcessingJob", name)
-    return inside, outside
+    return job_environment, other_environments
 
 
 def children() -> list[psutil.Process]:
@@ -129,14 +130,14 @@ def children() -> list[psutil.Process]:
 def test_a_variable_reaches_only_the_job(
     variable: str, environments: tuple[dict[str, str], list[dict[str, str]]], folder: Path
 ) -> None:
-    inside, outside = environments
+    job_environment, other_environments = environments
     value = VARIABLES[variable].format(folder=folder)
-    assert inside[variable].startswith(value)  # PATH has further entries
-    assert not [environment for environment in outside if environment.get(variable, "").startswith(value)]
+    assert job_environment[variable].startswith(value)  # PATH has further entries
+    assert not [environment for environment in other_environments if environment.get(variable, "").startswith(value)]
     assert [path.name for path in folder.iterdir()] == ["bwrap"]  # the program in PATH was not started
 
 
-FINDING = """
+FINDING_SCRIPT = """
 import os
 
 PROGRAM = '''#!/bin/sh
@@ -156,7 +157,7 @@ def model_fn(model_dir):
 def transform_fn(model, data, content_type, accept):
     return model, "text/plain"
 """
-ECHO = """
+ECHO_SCRIPT = """
 import json, os
 
 def model_fn(model_dir):
@@ -173,12 +174,12 @@ def test_a_chain_of_endpoints_reaches_nothing_outside(tmp_path: Path) -> None:
     record = tmp_path / "record"
     with Simulator(isolation="required") as simulator:
         endpoints = Endpoints(Client(simulator))
-        first = endpoints.create(endpoints.config(variant(endpoints.model(FINDING.format(record=record)))))
+        first = endpoints.create(endpoints.config(variant(endpoints.model(FINDING_SCRIPT.format(record=record)))))
         path = endpoints.invoke(first)["Body"].read().decode()  # relative to the root of the endpoint's file system
         [program_folder] = simulator.folder.rglob("ml/model/bin")
         assert str(program_folder).endswith(f"{path}/model/bin")
         variables = {"PATH": f"{program_folder}:{this_python().search_path}", "LD_PRELOAD": f"{program_folder}/none.so"}
-        second = endpoints.create(endpoints.config(variant(endpoints.model(ECHO, variables))))
+        second = endpoints.create(endpoints.config(variant(endpoints.model(ECHO_SCRIPT, variables))))
         environment = json.loads(endpoints.invoke(second)["Body"].read())
         assert environment["PATH"].startswith(variables["PATH"])
         assert endpoints.describe(second)["EndpointStatus"] == "InService"

@@ -29,7 +29,7 @@ def transform_fn(s3, data, content_type, accept):
     key = data if isinstance(data, str) else data.decode()
     return s3.get_object(Bucket="{BUCKET}", Key=key)["Body"].read().decode()
 """
-LOOK = """
+LOOK_SCRIPT = """
 import os, socket
 print(sorted(name for name in os.environ if name.startswith("AWS_")))
 print(os.path.exists("/run/simulator"))
@@ -69,24 +69,24 @@ def test_jobs_and_servers_call_the_simulator_with_their_role(client: Client) -> 
     }
     data = job["ModelArtifacts"]["S3ModelArtifacts"]
     container = {"Image": client.image, "ModelDataUrl": data, "Environment": variables}
-    client.sagemaker.create_model(ModelName="reads", ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
+    client.sagemaker.create_model(ModelName="reader", ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
     endpoints = Endpoints(client)
-    endpoint = endpoints.create(endpoints.config(variant("reads")))
+    endpoint = endpoints.create(endpoints.config(variant("reader")))
     answer = endpoints.invoke(endpoint, "trained", ContentType="text/csv", Accept="text/csv")
     assert answer["Body"].read() == b"by a job"
-    assert completed(client, "reads", {"key.csv": "written"}) == [b"by a job"]
+    assert completed(client, "reader", {"key.csv": "written"}) == [b"by a job"]
 
 
-def test_a_job_that_excludes_the_network(client: Client) -> None:
-    job = client.process(LOOK, NetworkConfig={"EnableNetworkIsolation": True})
+def test_a_job_with_network_isolation_cannot_call_the_simulator(client: Client) -> None:
+    job = client.process(LOOK_SCRIPT, NetworkConfig={"EnableNetworkIsolation": True})
     assert output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines() == [
         "['AWS_DEFAULT_REGION', 'AWS_REGION']",
         "False",
     ]
-    job = client.train(LOOK, EnableNetworkIsolation=True)
-    printed = output(client, "TrainingJob", job["TrainingJobName"])
-    assert "AWS_ENDPOINT_URL" not in printed
-    assert "\nFalse\n" in printed
+    job = client.train(LOOK_SCRIPT, EnableNetworkIsolation=True)
+    log = output(client, "TrainingJob", job["TrainingJobName"])
+    assert "AWS_ENDPOINT_URL" not in log
+    assert "\nFalse\n" in log
 
 
 @pytest.mark.parametrize("isolation", ISOLATION_PARAMETERS)
@@ -94,24 +94,24 @@ def test_a_simulator_that_jobs_cannot_call(isolation: str) -> None:
     image = {"image": IMAGE} if isolation == "docker" else {}
     with make_simulator(isolation, False) as simulator:
         client = Client(simulator, **image)
-        job = client.process(LOOK)
+        job = client.process(LOOK_SCRIPT)
         assert "AWS_ENDPOINT_URL" not in output(client, "ProcessingJob", job["ProcessingJobName"])
 
 
 @pytest.mark.parametrize("isolation", [pytest.param("required", marks=SANDBOX)])
-def test_nothing_else_is_reached(isolation: str) -> None:
+def test_jobs_reach_nothing_but_the_simulator(isolation: str) -> None:
     """A job can reach only the bridge, neither the simulator's own port nor anything else on this machine."""
     with Simulator(isolation=isolation, jobs_call=True) as simulator:
         client = Client(simulator)
         script = f"""
 import json, os, socket
-def reached(port):
+def can_connect(port):
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
         return True
     except OSError:
         return False
-print(json.dumps([reached(4566), reached({simulator.port}), os.listdir("/sys/class/net")
+print(json.dumps([can_connect(4566), can_connect({simulator.port}), os.listdir("/sys/class/net")
     if os.path.exists("/sys/class/net") else []]))
 try:
     open("/run/simulator/file", "w")

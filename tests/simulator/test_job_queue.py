@@ -13,62 +13,62 @@ from support.simulator_client import Client
 from recore.simulator.compute.queue import JobQueue
 
 
-def no_thread(*_: object, **__: object) -> NoReturn:
+def fail_to_start_thread(*_: object, **__: object) -> NoReturn:
     raise RuntimeError("can't start new thread")  # Python's own message
 
 
 def test_delayed_work_starts_when_the_block_ends_without_an_error(tmp_path: Path) -> None:
-    queue, ran = JobQueue(tmp_path), {}
+    queue, runs = JobQueue(tmp_path), {}
     with contextlib.suppress(OSError), queue.delayed():
-        queue.submit("never", lambda job: ran.update(never=False), computes=False)
+        queue.submit("never", lambda job: runs.update(never=False), computes=False)
         raise OSError
     with queue.delayed():
-        queue.submit("one", lambda job: ran.update(one=job.stopping.is_set()), computes=False)
-        queue.submit("two", lambda job: ran.update(two=job.stopping.is_set()))
+        queue.submit("one", lambda job: runs.update(one=job.stopping.is_set()), computes=False)
+        queue.submit("two", lambda job: runs.update(two=job.stopping.is_set()))
         queue.stop("two")
-        assert not ran
-    wait_until(lambda: len(ran) == 2)
+        assert not runs
+    wait_until(lambda: len(runs) == 2)
     queue.close()
-    assert ran == {"one": False, "two": True}
+    assert runs == {"one": False, "two": True}
 
 
 @pytest.mark.parametrize("computes", [True, False])
 def test_work_without_a_thread_is_refused_and_never_runs(
     computes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue, ran = JobQueue(tmp_path), []
+    queue, runs = JobQueue(tmp_path), []
     with monkeypatch.context() as patch:
-        patch.setattr(threading.Thread, "start", no_thread)
+        patch.setattr(threading.Thread, "start", fail_to_start_thread)
         with pytest.raises(RuntimeError, match="can't start new thread"):
-            queue.submit("refused", lambda job: ran.append("refused"), computes)
-    queue.submit("next", lambda job: ran.append("next"), computes)
-    wait_until(lambda: "next" in ran)
+            queue.submit("refused", lambda job: runs.append("refused"), computes)
+    queue.submit("next", lambda job: runs.append("next"), computes)
+    wait_until(lambda: "next" in runs)
     queue.close()
-    assert ran == ["next"]
+    assert runs == ["next"]
 
 
 def test_a_job_fails_if_no_thread_can_be_started(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(JobQueue, "submit", no_thread)
+    monkeypatch.setattr(JobQueue, "submit", fail_to_start_thread)
     job = client.process("pass")
     assert (job["ProcessingJobStatus"], "can't start new thread" in job["FailureReason"]) == ("Failed", True)
 
 
 def test_an_endpoint_fails_if_no_thread_can_be_started(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """An endpoint that is already in service keeps its instances."""
-    first, second = (endpoints.config(variant(endpoints.named(name))) for name in ("first", "second"))
-    serving = endpoints.create(first)
+    first_config, second_config = (endpoints.config(variant(endpoints.named(name))) for name in ("first", "second"))
+    endpoint_in_service = endpoints.create(first_config)
     with monkeypatch.context() as patch:
-        patch.setattr(JobQueue, "submit", no_thread)
-        failed = endpoints.create(second, wait=False)
-        endpoints.sagemaker.update_endpoint(EndpointName=serving, EndpointConfigName=second)
-        for name, status in ((failed, "Failed"), (serving, "InService")):
+        patch.setattr(JobQueue, "submit", fail_to_start_thread)
+        failed_endpoint = endpoints.create(second_config, wait=False)
+        endpoints.sagemaker.update_endpoint(EndpointName=endpoint_in_service, EndpointConfigName=second_config)
+        for name, status in ((failed_endpoint, "Failed"), (endpoint_in_service, "InService")):
             described = endpoints.describe(name)
             assert (described["EndpointStatus"], described["EndpointConfigName"]) == (
                 status,
-                first if name == serving else second,
+                first_config if name == endpoint_in_service else second_config,
             )
             assert "can't start new thread" in described["FailureReason"]
-    assert b"first" in endpoints.invoke(serving, "x")["Body"].read()
-    endpoints.sagemaker.update_endpoint(EndpointName=serving, EndpointConfigName=second)
-    assert endpoints.settle(serving)["EndpointStatus"] == "InService"
-    assert b"second" in endpoints.invoke(serving, "x")["Body"].read()
+    assert b"first" in endpoints.invoke(endpoint_in_service, "x")["Body"].read()
+    endpoints.sagemaker.update_endpoint(EndpointName=endpoint_in_service, EndpointConfigName=second_config)
+    assert endpoints.settle(endpoint_in_service)["EndpointStatus"] == "InService"
+    assert b"second" in endpoints.invoke(endpoint_in_service, "x")["Body"].read()

@@ -16,13 +16,13 @@ INVALID_KEYS = {
     "a long name": ("x" * 300, "cannot be stored as a file: File name too long"),
     "a null character": ("a\0b", "cannot be stored as a file: embedded null"),
 }
-LONG = f"/opt/ml/{'x' * 300}"
+LONG_PATH = f"/opt/ml/{'x' * 300}"
 
 
 @pytest.fixture(scope="module")
-def endpoints(without_sandbox: Client):
+def endpoints(unsandboxed_client: Client):
     """Return the endpoints of a simulator without a sandbox, whose servers see paths of this machine."""
-    endpoints = Endpoints(without_sandbox)
+    endpoints = Endpoints(unsandboxed_client)
     yield endpoints
     endpoints.delete_all()
 
@@ -45,17 +45,17 @@ def process(client: Client, uri: str, path: str = "/opt/ml/processing/input/i") 
     return client.process("", ProcessingInputs=[{"InputName": "i", "S3Input": s3_input}])
 
 
-@pytest.mark.parametrize(("end", "reason"), INVALID_KEYS.values(), ids=INVALID_KEYS.keys())
-def test_keys_that_cannot_be_files(endpoints: Endpoints, end: str, reason: str) -> None:
+@pytest.mark.parametrize(("key_end", "reason"), INVALID_KEYS.values(), ids=INVALID_KEYS.keys())
+def test_keys_that_cannot_be_files(endpoints: Endpoints, key_end: str, reason: str) -> None:
     client = endpoints.client
-    uri = client.put(f"{next(numbers)}/{end}", archive_of(a="1"))
+    uri = client.put(f"{next(numbers)}/{key_end}", archive_of(a="1"))
     key = uri.removeprefix(f"s3://{BUCKET}/")
     message = f"The key {key!r} {reason}"
     variables = {"SAGEMAKER_SUBMIT_DIRECTORY": uri}
-    served = [endpoints.model("", **s3_object(uri)), endpoints.model("", ModelDataUrl=uri)]
-    reasons = [failure_of(endpoints, model) for model in (*served, endpoints.model("", variables))]
+    models = [endpoints.model("", **s3_object(uri)), endpoints.model("", ModelDataUrl=uri)]
+    reasons = [failure_of(endpoints, model) for model in (*models, endpoints.model("", variables))]
     assert all(message in reason for reason in reasons), reasons
-    job, _ = transform(client, served[0], {"a": "1"})
+    job, _ = transform(client, models[0], {"a": "1"})
     reasons = [job["FailureReason"], process(client, uri)["FailureReason"]]
     settings = {"sagemaker_submit_directory": uri, "sagemaker_program": "a"}
     reasons.append(client.train("", HyperParameters=settings)["FailureReason"])
@@ -73,11 +73,11 @@ def test_a_uri_can_name_a_single_object(endpoints: Endpoints) -> None:
     )
     assert endpoints.invoke(name, "1", ContentType="text/csv")["Body"].read().startswith(b'[["m"]')
     endpoints.delete(name)
-    missing = endpoints.model("", **s3_object(f"s3://{BUCKET}/{folder}/m.o"))
-    assert "No S3 object found at" in failure_of(endpoints, missing)
+    missing_model = endpoints.model("", **s3_object(f"s3://{BUCKET}/{folder}/m.o"))
+    assert "No S3 object found at" in failure_of(endpoints, missing_model)
 
 
-@pytest.mark.parametrize("path", [LONG, "/opt/ml/a\0b", "/opt/ml/../../etc"], ids=["long", "null", "above"])
+@pytest.mark.parametrize("path", [LONG_PATH, "/opt/ml/a\0b", "/opt/ml/../../etc"], ids=["long", "null", "above"])
 def test_submit_directories_that_cannot_be_folders(endpoints: Endpoints, path: str) -> None:
     reason = f"submit_directory {path[:200]!r} is not below /opt/ml"
     settings = {"sagemaker_submit_directory": path, "sagemaker_program": "a"}
@@ -87,30 +87,30 @@ def test_submit_directories_that_cannot_be_folders(endpoints: Endpoints, path: s
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\u00e9" * 200, "..", "a/../../b"])
-def test_local_paths_that_cannot_be_folders(without_sandbox: Client, name: str) -> None:
-    uri = without_sandbox.put("input/a", "1")
+def test_local_paths_that_cannot_be_folders(unsandboxed_client: Client, name: str) -> None:
+    uri = unsandboxed_client.put("input/a", "1")
     with pytest.raises(ClientError, match="must be below /opt/ml/processing/"):
-        process(without_sandbox, uri, f"/opt/ml/processing/{name}")
+        process(unsandboxed_client, uri, f"/opt/ml/processing/{name}")
 
 
-def test_files_that_the_sdk_adds_may_have_any_name(without_sandbox: Client) -> None:
+def test_files_that_the_sdk_adds_may_have_any_name(unsandboxed_client: Client) -> None:
     """Without a sandbox, paths in the SDK's scripts are translated."""
     folder = f"drivers/{next(numbers)}"
-    without_sandbox.put(f"{folder}/folder.py/a.sh", "x" * (2 << 20))
-    job = without_sandbox.train("", InputDataConfig=[channel("sm_drivers", f"s3://{BUCKET}/{folder}")])
+    unsandboxed_client.put(f"{folder}/folder.py/a.sh", "x" * (2 << 20))
+    job = unsandboxed_client.train("", InputDataConfig=[channel("sm_drivers", f"s3://{BUCKET}/{folder}")])
     assert job["TrainingJobStatus"] == "Completed", job
 
 
 FAILING_MODELS = {
     "a model that does not load": "def model_fn(model_dir): raise ValueError(__file__ + model_dir)",
-    "a message that is cut": "def model_fn(model_dir): raise ValueError(__file__, *[model_dir] * 20)",
+    "a message that is truncated": "def model_fn(model_dir): raise ValueError(__file__, *[model_dir] * 20)",
     "a server that ends": "import os\ndef model_fn(_): print(__file__, os.environ['TMPDIR'], flush=True); os._exit(3)",
 }
 
 
-def test_the_reason_of_a_job_names_no_folder_of_this_machine(without_sandbox: Client) -> None:
+def test_the_reason_of_a_job_names_no_folder_of_this_machine(unsandboxed_client: Client) -> None:
     script = "import os; raise ValueError(os.environ['SM_MODEL_DIR'], os.environ['TMPDIR'])"
-    for job in (without_sandbox.train(script), without_sandbox.process(script)):
+    for job in (unsandboxed_client.train(script), unsandboxed_client.process(script)):
         assert "ValueError: ('/opt/ml/model', '/tmp')" in job["FailureReason"]
 
 
@@ -121,8 +121,8 @@ def test_the_reason_of_an_endpoint_names_no_folder_of_this_machine(endpoints: En
     assert str(endpoints.client.simulator.folder) not in reason
 
 
-def test_the_reason_of_a_transform_job_names_no_folder_of_this_machine(without_sandbox: Client) -> None:
+def test_the_reason_of_a_transform_job_names_no_folder_of_this_machine(unsandboxed_client: Client) -> None:
     script = "def model_fn(model_dir): pass\ndef transform_fn(*_): raise ValueError(__file__)"
-    job, _ = transform(without_sandbox, create_model(without_sandbox, script), {"a": "1"})
+    job, _ = transform(unsandboxed_client, create_model(unsandboxed_client, script), {"a": "1"})
     assert "/opt/ml/code/serve_me.py" in job["FailureReason"]
-    assert str(without_sandbox.simulator.folder) not in job["FailureReason"]
+    assert str(unsandboxed_client.simulator.folder) not in job["FailureReason"]

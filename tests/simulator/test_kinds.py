@@ -55,7 +55,7 @@ MEMBERS = {
 
 
 class Experiments(Resource):
-    """A kind that the simulator does not have; it has names and its own filters."""
+    """A kind of resource that the simulator does not have, with names and its own filters."""
 
     kind = "Experiment"
     arn_type = "experiment"
@@ -71,10 +71,10 @@ class Experiments(Resource):
 
 @pytest.fixture(scope="module")
 def sagemaker() -> Iterator[Any]:
-    with contextlib.ExitStack() as ends:
+    with contextlib.ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(registry, "KINDS", (*KINDS, Experiments))
-            simulator = ends.enter_context(Simulator(isolation="off"))
+            simulator = stack.enter_context(Simulator(isolation="off"))
         yield simulator.client("sagemaker")
 
 
@@ -84,7 +84,7 @@ def refusal(call: Any, **request: Any) -> str:
     return f"{caught.value.response['Error']['Code']}: {caught.value}"
 
 
-def test_a_new_kind(sagemaker: Any) -> None:
+def test_a_new_kind_works_over_http(sagemaker: Any) -> None:
     tags = [{"Key": "a", "Value": "b"}]
     arn = sagemaker.create_experiment(ExperimentName="one", DisplayName="shown", Tags=tags)["ExperimentArn"]
     assert arn == f"{ARN}experiment/one"
@@ -94,8 +94,8 @@ def test_a_new_kind(sagemaker: Any) -> None:
     sagemaker.create_experiment(ExperimentName="two")
     listed = sagemaker.list_experiments(SortBy="Name", SortOrder="Descending", MaxResults=1)
     assert [item["ExperimentName"] for item in listed["ExperimentSummaries"]] == ["two"]
-    later = sagemaker.list_experiments(CreatedAfter=described["CreationTime"])["ExperimentSummaries"]
-    assert "two" in [item["ExperimentName"] for item in later]
+    created_later = sagemaker.list_experiments(CreatedAfter=described["CreationTime"])["ExperimentSummaries"]
+    assert "two" in [item["ExperimentName"] for item in created_later]
     assert not sagemaker.list_experiments(CreatedBefore="2020-01-01")["ExperimentSummaries"]
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
     sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "c", "Value": "d"}])
@@ -129,13 +129,13 @@ def test_the_docs_name_every_operation_that_is_answered() -> None:
 
 
 def test_the_table_has_every_operation_of_the_service() -> None:
-    *rows, rest = operations_table().splitlines()
-    named = set(re.findall(r"`(\w+)`", "".join(rows)))
-    others = re.findall(r"`(\w+)`", rest)
-    assert len(others) < 100
-    for operation in set(sagemaker_model().operation_names) - named:
-        assert any(noun.removesuffix("y") in operation for noun in others), operation
-    assert not named & set(others)
+    *rows, last_row = operations_table().splitlines()
+    named_operations = set(re.findall(r"`(\w+)`", "".join(rows)))
+    other_nouns = re.findall(r"`(\w+)`", last_row)
+    assert len(other_nouns) < 100
+    for operation in set(sagemaker_model().operation_names) - named_operations:
+        assert any(noun.removesuffix("y") in operation for noun in other_nouns), operation
+    assert not named_operations & set(other_nouns)
 
 
 @pytest.mark.parametrize("shape", MEMBERS)
@@ -144,7 +144,7 @@ def test_a_new_member_of_a_request_is_noticed(shape: str) -> None:
     assert set(sagemaker_model().shape_for(shape).members) == MEMBERS[shape]
 
 
-def test_every_operation_is_in_the_service_model_and_of_one_kind() -> None:
+def test_every_operation_is_in_the_service_model_and_belongs_to_one_kind() -> None:
     names = [name for kind in KINDS for name in kind.operations()]
     assert len(names) == len(set(names))
     assert set(names) <= set(sagemaker_model().operation_names)
@@ -154,16 +154,17 @@ def operations_table() -> str:
     """Return the table in docs/reference/simulator-operations.md: one row per kind, and one for everything else."""
     rows = ["| resource | run | recorded only | not there |", "|---|---|---|---|"]
     kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
-    absent = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
+    other_operations = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
     for kind in kinds:
-        here, missing = kind.operations(), sorted(name for name in absent if _noun(name) == kind.kind)
-        absent -= set(missing)
-        run, recorded = (here, []) if kind.runs else ([], here)
-        cells = " | ".join(", ".join(f"`{name}`" for name in names) for names in (run, recorded, missing))
+        answered_operations = kind.operations()
+        missing_operations = sorted(name for name in other_operations if _noun(name) == kind.kind)
+        other_operations -= set(missing_operations)
+        run, recorded = (answered_operations, []) if kind.runs else ([], answered_operations)
+        cells = " | ".join(", ".join(f"`{name}`" for name in names) for names in (run, recorded, missing_operations))
         rows.append(f"| {kind.title or kind.arn_type.replace('-', ' ')}s | {cells} |")
-    nouns = sorted({_noun(name) for name in absent})
-    first = [noun for noun in nouns if not any(noun != other and noun.startswith(other) for other in nouns)]
-    rows.append(f"| everything else |  |  | {', '.join(f'`{noun}`' for noun in first)} |")
+    nouns = sorted({_noun(name) for name in other_operations})
+    shortest_nouns = [noun for noun in nouns if not any(noun != other and noun.startswith(other) for other in nouns)]
+    rows.append(f"| everything else |  |  | {', '.join(f'`{noun}`' for noun in shortest_nouns)} |")
     return "\n".join(rows)
 
 

@@ -64,7 +64,7 @@ PACKAGES: list[tuple[str, str, Record]] = [
     ("Model", "packaged", {"ModelName": "packaged", "Served": {"PrimaryContainer": {"Image": "sklearn:1"}}, **TIMES}),
 ]
 ATTEMPT = {"Position": 1, "Job": "train-1", "CacheKey": None, "AttemptTime": TIME, "RetryAt": None, "FirstFailed": TIME}
-# the last two records of each entry: members that are internal since layout 3, and those that it does not have
+# the last two records of each entry: the members that layout 3 made internal, and the members that it removed
 WORK: list[tuple[str, str, Record, Record, Record]] = [
     (
         "Endpoint",
@@ -109,8 +109,8 @@ WORK: list[tuple[str, str, Record, Record, Record]] = [
 def write_layout_1(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(LAYOUT_1)
-        work = [(kind, key, record | internal | unused) for kind, key, record, internal, unused in WORK]
-        for kind, key, record in PACKAGES + work:
+        work_records = [(kind, key, record | internal | unused) for kind, key, record, internal, unused in WORK]
+        for kind, key, record in PACKAGES + work_records:
             values = (kind, key, json.dumps(record))
             connection.execute("INSERT INTO records (kind, key, record) VALUES (?, ?, ?)", values)
 
@@ -118,9 +118,9 @@ def write_layout_1(path: Path) -> None:
 def assert_work_is_migrated(store: Store) -> None:
     """Check stored work: its members (even if their names begin with $), its times and its order."""
     for kind, key, record, internal, _ in WORK:
-        migrated = store.get(kind, key)
-        assert migrated is not None
-        assert (to_stored(migrated), to_stored(migrated.internal)) == (record, internal)
+        migrated_record = store.get(kind, key)
+        assert migrated_record is not None
+        assert (to_stored(migrated_record), to_stored(migrated_record.internal)) == (record, internal)
     assert [key for key, _ in store.items("Endpoint")] == ["endpoint", "first"]
 
 
@@ -133,7 +133,7 @@ def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     write_layout_1(path)
     Database.open(path).close()
-    database = Database.open(path)  # now it has the newest layout
+    database = Database.open(path)  # the database now has the newest layout
     assert database.read("PRAGMA user_version") == [(LAYOUT,)]
     store = Store(database)
     group, package = store.get("ModelPackageGroup", "group"), store.get("ModelPackage", "group/7")
@@ -152,12 +152,12 @@ def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
     assert listed["ModelPackageVersion"] == 7
     assert packages.ListModelPackages({"NameContains": "GROU", "ModelPackageType": "Both"})["ModelPackageSummaryList"]
     assert groups.answer("DescribeModelPackageGroup", {"ModelPackageGroupName": "group"})["ModelPackageGroupName"]
-    created, _ = packages._create({"ModelPackageGroupName": "group"})
-    assert created["ModelPackageArn"] == arn("model-package/group/8")
+    description, _ = packages._create({"ModelPackageGroupName": "group"})
+    assert description["ModelPackageArn"] == arn("model-package/group/8")
     database.close()
 
 
-def test_a_database_of_layout_2_is_migrated_and_goes_on(tmp_path: Path) -> None:
+def test_a_database_of_layout_2_is_migrated_and_works(tmp_path: Path) -> None:
     """In layout 2, records of models already had internal members; records of background work had none."""
     path = tmp_path / "state.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
@@ -177,11 +177,11 @@ def test_a_database_of_layout_2_is_migrated_and_goes_on(tmp_path: Path) -> None:
     assert endpoint.revision == 5
 
     executions = PipelineExecutions(SimpleNamespace(store=store))
-    named = {"PipelineExecutionArn": arn("pipeline/p/execution/e")}
-    assert executions.answer("DescribePipelineExecution", named)["PipelineExecutionStatus"] == "Executing"
-    [step] = executions.ListPipelineExecutionSteps(named)["PipelineExecutionSteps"]
+    request = {"PipelineExecutionArn": arn("pipeline/p/execution/e")}
+    assert executions.answer("DescribePipelineExecution", request)["PipelineExecutionStatus"] == "Executing"
+    [step] = executions.ListPipelineExecutionSteps(request)["PipelineExecutionSteps"]
     assert step["StepName"] == "train"
-    [parameter] = executions.ListPipelineParametersForExecution(named)["PipelineParameters"]
+    [parameter] = executions.ListPipelineParametersForExecution(request)["PipelineParameters"]
     assert parameter == {"Name": "x", "Value": "1"}
     database.close()
 
@@ -206,8 +206,8 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
 def test_internal_members_are_separate_and_each_change_has_a_revision() -> None:
     store = Store()
     assert store.add("Model", "a", {"ModelName": "a"}, {"Secret": 1})
-    updated = store.update("Model", "a", {"Other": 2}, Status="new")
-    assert (updated, updated.internal, updated.revision) == (
+    updated_record = store.update("Model", "a", {"Other": 2}, Status="new")
+    assert (updated_record, updated_record.internal, updated_record.revision) == (
         {"ModelName": "a", "Status": "new"},
         {"Secret": 1, "Other": 2},
         2,

@@ -43,11 +43,11 @@ from recore.simulator.server import Simulator
 from recore.simulator.state import s3_folder
 from recore.simulator.state.records import Store
 
-TRACED = {module.__file__ for module in (locked, server, http_server, socket_folder, s3_folder)}
+TRACED_FILES = {module.__file__ for module in (locked, server, http_server, socket_folder, s3_folder)}
 
 
 @pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Set this process's temporary folder to one whose path is short enough for sockets."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         monkeypatch.setenv("TMPDIR", folder)
@@ -76,12 +76,12 @@ def added_since(before: Counter[str]) -> Counter[str]:
 
 
 def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
-    """Return a tracing function that raises before the given line of the start; lines are counted as they run."""
+    """Return a tracing function that raises before the given line of the start, counted as lines run."""
     count = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal count
-        if frame.f_code.co_filename not in TRACED:
+        if frame.f_code.co_filename not in TRACED_FILES:
             return None
         if event == "line":
             count += 1
@@ -107,21 +107,22 @@ def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
 
 
 def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
-    """Start simulators, each failing one line later than the last; raise AssertionError if one leaves something behind.
+    """Start simulators, each failing one line later than the one before.
 
-    An execution, whose job sleeps forever, resumes in each simulator that starts.
+    Raise AssertionError if one leaves something behind. An execution, whose job sleeps forever, resumes in each
+    simulator that starts.
     """
     with Simulator(isolation="off", state=folder) as simulator:  # some modules are imported only once
         pipelines = Pipelines(Client(simulator))
         execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))
         pipelines.wait_for(execution, "Sleeps")
-    before, line = open_resources(), 1
+    resources_before, line = open_resources(), 1
     while location := interrupt_start(folder, line, error):
-        assert not added_since(before), location
+        assert not added_since(resources_before), location
         assert not os.listdir(tempfile.gettempdir()), location
         line += 1
     assert line > 50
-    assert not added_since(before)
+    assert not added_since(resources_before)
     with Simulator(isolation="off", state=folder) as simulator:
         pipelines = Pipelines(Client(simulator))
         pipelines.wait_for(execution, "Sleeps")
@@ -131,30 +132,32 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "ZeroDivisionError"])
-def test_a_start_that_fails_at_any_line_leaves_nothing(error: str, temporary: Path, tmp_path: Path) -> None:
+def test_a_start_that_fails_at_any_line_leaves_nothing_behind(
+    error: str, temporary_folder: Path, tmp_path: Path
+) -> None:
     """This test uses a separate process, because simulators of other tests also open and close files."""
     command = [sys.executable, __file__, error, str(tmp_path / "state")]
-    variables = environment() | {"TMPDIR": str(temporary), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    variables = environment() | {"TMPDIR": str(temporary_folder), "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
     result = subprocess.run(command, env=variables, stderr=subprocess.PIPE, text=True)
     assert result.returncode == 0, result.stderr[-3000:]
 
 
-def test_a_constructor_has_no_effects(temporary: Path, tmp_path: Path) -> None:
-    before = open_resources()
+def test_a_constructor_has_no_effects(temporary_folder: Path, tmp_path: Path) -> None:
+    resources_before = open_resources()
     Simulator(isolation="required", state=tmp_path / "state")
-    assert not added_since(before)
+    assert not added_since(resources_before)
     assert not (tmp_path / "state").exists()
-    assert not list(temporary.iterdir())
+    assert not list(temporary_folder.iterdir())
 
 
 def test_no_constructor_makes_a_folder_or_a_request(
-    client: Client, temporary: Path, tmp_path: Path, sample: Path
+    client: Client, temporary_folder: Path, tmp_path: Path, sample: Path
 ) -> None:
     submission = read_submission(tiny(tmp_path / "submission"))
-    before = sorted(tmp_path.rglob("*"))
-    work, simulator = tmp_path / "work", client.simulator
-    queue, job = JobQueue(work), Job(work / "job")
-    platform = Platform(Store(), queue, simulator.client, simulator.isolation, work, work / "sockets")
+    files_before = sorted(tmp_path.rglob("*"))
+    work_folder, simulator = tmp_path / "work", client.simulator
+    queue, job = JobQueue(work_folder), Job(work_folder / "job")
+    platform = Platform(Store(), queue, simulator.client, simulator.isolation, work_folder, work_folder / "sockets")
     model = {"Containers": [{"Image": client.image}] * 2}
     logs, requests = simulator.client("logs"), []
     logs.meta.events.register("before-send", lambda request, **_: requests.append(request.url))
@@ -164,12 +167,12 @@ def test_no_constructor_makes_a_folder_or_a_request(
     EndpointInstance(platform, "e", variant, threading.Condition())
     Fleet(platform, "e", variant)
     make_resources(platform)
-    RunFolder(work / "runs/mine")
+    RunFolder(work_folder / "runs/mine")
     services = Services(client.sagemaker, client.s3, client.logs, None)
     data = DataFiles(sample / "public/public.csv.gz")
-    PipelineRun(services, RunSettings("r", "b", "arn"), submission, data, ROOT / "score.py", work / "run")
-    assert sorted(tmp_path.rglob("*")) == before
-    assert not list(temporary.iterdir())
+    PipelineRun(services, RunSettings("r", "b", "arn"), submission, data, ROOT / "score.py", work_folder / "run")
+    assert sorted(tmp_path.rglob("*")) == files_before
+    assert not list(temporary_folder.iterdir())
     assert not requests
 
 

@@ -1,4 +1,4 @@
-"""A model's life with only boto3: data on S3, training, batch transform, endpoint, A/B test, update, deletion."""
+"""A model's life cycle with only boto3: data on S3, training, batch transform, endpoint, A/B test, update, deletion."""
 
 import io
 import tarfile
@@ -31,7 +31,7 @@ def model_fn(model_dir):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--depth", type=int, default=0, help="of a tree; 0 for a linear model")
+    parser.add_argument("--depth", type=int, default=0, help="depth of the tree; 0 for a linear model")
     depth = parser.parse_args().depth
     rows = numpy.loadtxt(pathlib.Path(os.environ["SM_CHANNEL_TRAIN"], "train.csv"), delimiter=",")
     model = DecisionTreeRegressor(max_depth=depth) if depth else LinearRegression()
@@ -40,11 +40,11 @@ if __name__ == "__main__":
 """
 X = numpy.array([[number, number % 3] for number in range(20)], dtype=float)
 Y = X[:, 0] ** 2
-WITH_ONES = numpy.column_stack([X, numpy.ones(len(X))])
-LINE = WITH_ONES @ numpy.linalg.lstsq(WITH_ONES, Y)[0]  # the linear model predicts this; a deep tree predicts Y itself
+X_WITH_ONES = numpy.column_stack([X, numpy.ones(len(X))])
+LINE = X_WITH_ONES @ numpy.linalg.lstsq(X_WITH_ONES, Y)[0]  # the linear model's predictions; a deep tree predicts Y
 LINEAR, TREE = "Linear-Model", "Tree-Model"
 EXPECTED = {LINEAR: LINE, TREE: Y}
-TEST_CSV = "".join(f"{one},{two}\n" for one, two in X)
+TEST_CSV = "".join(f"{first},{second}\n" for first, second in X)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def bucket(aws: Any) -> Any:
         member = tarfile.TarInfo("house_prices.py")
         member.size = len(SCRIPT)
         tar.addfile(member, io.BytesIO(SCRIPT.encode()))
-    rows = "".join(f"{y},{one},{two}\n" for (one, two), y in zip(X, Y, strict=True))
+    rows = "".join(f"{y},{first},{second}\n" for (first, second), y in zip(X, Y, strict=True))
     for key, body in {"source.tar.gz": archive.getvalue(), "train/train.csv": rows, "test/test.csv": TEST_CSV}.items():
         s3.put_object(Bucket=BUCKET, Key=f"{PREFIX}/{key}", Body=body)
     return s3
@@ -78,17 +78,17 @@ def bucket(aws: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def models(sagemaker: Any, bucket: Any) -> dict[str, str]:
-    """Train and create two models; return their names by those of the variants that will serve them."""
+    """Train and create two models; return their names by the names of the variants that will serve them."""
     names = {LINEAR: "boston-linear", TREE: "boston-tree"}
-    submitted = {"sagemaker_program": "house_prices.py"}
-    submitted["sagemaker_submit_directory"] = f"s3://{BUCKET}/{PREFIX}/source.tar.gz"
+    source_settings = {"sagemaker_program": "house_prices.py"}
+    source_settings["sagemaker_submit_directory"] = f"s3://{BUCKET}/{PREFIX}/source.tar.gz"
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{PREFIX}/train"}
     for variant, depth in ((LINEAR, "0"), (TREE, "9")):
         sagemaker.create_training_job(
             TrainingJobName=names[variant],
             RoleArn=ROLE,
             AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
-            HyperParameters=submitted | {"depth": depth},
+            HyperParameters=source_settings | {"depth": depth},
             InputDataConfig=[{"ChannelName": "train", "DataSource": {"S3DataSource": source}, "ContentType": "csv"}],
             OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/{PREFIX}/output"},
             ResourceConfig={"InstanceType": INSTANCE, "InstanceCount": 1, "VolumeSizeInGB": 5},
@@ -99,8 +99,8 @@ def models(sagemaker: Any, bucket: Any) -> dict[str, str]:
         waiter.wait(TrainingJobName=name, WaiterConfig=FAST_POLLING)
         artifacts = sagemaker.describe_training_job(TrainingJobName=name)["ModelArtifacts"]["S3ModelArtifacts"]
         variables = {
-            "SAGEMAKER_PROGRAM": submitted["sagemaker_program"],
-            "SAGEMAKER_SUBMIT_DIRECTORY": submitted["sagemaker_submit_directory"],
+            "SAGEMAKER_PROGRAM": source_settings["sagemaker_program"],
+            "SAGEMAKER_SUBMIT_DIRECTORY": source_settings["sagemaker_submit_directory"],
         }
         container = {"Image": IMAGE, "ModelDataUrl": artifacts, "Environment": variables}
         sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
@@ -124,7 +124,7 @@ def create_config(sagemaker: Any, models: dict[str, str], *variants: str) -> str
     return name
 
 
-def in_service(sagemaker: Any, name: str) -> dict[str, Any]:
+def wait_until_in_service(sagemaker: Any, name: str) -> dict[str, Any]:
     sagemaker.get_waiter("endpoint_in_service").wait(EndpointName=name, WaiterConfig=FAST_POLLING)
     return sagemaker.describe_endpoint(EndpointName=name)
 
@@ -163,34 +163,34 @@ def test_batch_transform(sagemaker: Any, bucket: Any, models: dict[str, str]) ->
 
 def test_ab_test_and_update(aws: Any, sagemaker: Any, models: dict[str, str]) -> None:
     runtime, name = aws("sagemaker-runtime"), "boston-update-endpoint"
-    both = create_config(sagemaker, models, LINEAR, TREE)
-    linear = create_config(sagemaker, models, LINEAR)
-    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=both)
-    described = in_service(sagemaker, name)["ProductionVariants"]
+    both_config = create_config(sagemaker, models, LINEAR, TREE)
+    linear_config = create_config(sagemaker, models, LINEAR)
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=both_config)
+    described = wait_until_in_service(sagemaker, name)["ProductionVariants"]
     assert {item["VariantName"]: item["CurrentWeight"] for item in described} == {LINEAR: 1, TREE: 1}
 
-    shares: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for _ in range(100):
         variant, answer = invoke(runtime, name)
         assert numpy.allclose(answer, EXPECTED[variant])
-        shares[variant] += 1
-    assert min(shares[LINEAR], shares[TREE]) > 20  # each has half of the traffic; fails once in 10 ** 9 runs
+        counts[variant] += 1
+    assert min(counts[LINEAR], counts[TREE]) > 20  # each has half of the traffic; this fails once in 10 ** 9 runs
     for target, expected in EXPECTED.items():
         variant, answer = invoke(runtime, name, TargetVariant=target)
         assert variant == target
         assert numpy.allclose(answer, expected)
 
-    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=linear)
+    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=linear_config)
     while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Updating":
-        variant, answer = invoke(runtime, name)  # it still serves during the update
+        variant, answer = invoke(runtime, name)  # the endpoint still serves during the update
         assert numpy.allclose(answer, EXPECTED[variant])
-    described = in_service(sagemaker, name)
-    assert described["EndpointConfigName"] == linear
+    described = wait_until_in_service(sagemaker, name)
+    assert described["EndpointConfigName"] == linear_config
     assert [item["VariantName"] for item in described["ProductionVariants"]] == [LINEAR]
     assert {invoke(runtime, name)[0] for _ in range(20)} == {LINEAR}
 
     delete(sagemaker, name)
-    for config in (both, linear):
+    for config in (both_config, linear_config):
         sagemaker.delete_endpoint_config(EndpointConfigName=config)
         with pytest.raises(ClientError, match="Could not find"):
             sagemaker.describe_endpoint_config(EndpointConfigName=config)

@@ -11,11 +11,11 @@ from recore.simulator.compute import job_run
 from recore.simulator.compute.processes import process
 from recore.simulator.isolation.instances import Instance, instance_of
 
-STUBBORN = (
+STUBBORN_SCRIPT = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
     "print('sleeping' + 'now', flush=True)\ntime.sleep(600)"
 )
-POLITE = """
+POLITE_SCRIPT = """
 import os, signal, sys, time
 def leave(*_):
     open(os.environ['SM_MODEL_DIR'] + '/saved', 'w').write('in time')
@@ -31,7 +31,7 @@ def _short_grace(monkeypatch):
     monkeypatch.setattr(process, "GRACE", 2.0)
 
 
-@pytest.mark.parametrize("script", ["import time\ntime.sleep(60)", STUBBORN], ids=["sleeps", "ignores SIGTERM"])
+@pytest.mark.parametrize("script", ["import time\ntime.sleep(60)", STUBBORN_SCRIPT], ids=["sleeps", "ignores SIGTERM"])
 def test_a_processing_job_past_its_time_limit(any_client, script):
     mark = Mark()
     job = any_client.process(script, StoppingCondition={"MaxRuntimeInSeconds": 1}, Environment=mark.environment)
@@ -44,7 +44,7 @@ def test_a_processing_job_past_its_time_limit(any_client, script):
 def test_a_training_job_past_its_time_limit_keeps_its_model(any_client):
     mark = Mark()
     for seconds in (4, 20, 60):  # on a busy machine, the script may not start in time
-        job = any_client.train(POLITE, seconds=seconds, Environment=mark.environment)
+        job = any_client.train(POLITE_SCRIPT, seconds=seconds, Environment=mark.environment)
         if "sleepingnow" in output(any_client, "TrainingJob", job["TrainingJobName"]):
             break
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
@@ -53,59 +53,59 @@ def test_a_training_job_past_its_time_limit_keeps_its_model(any_client):
 
 
 ALLOCATIONS = {
-    "itself": "kept = b'x' * (1 << 30)\ntime.sleep(600)",
+    "itself": "block = b'x' * (1 << 30)\ntime.sleep(600)",
     "children": """
 for _ in range(4):
     if os.fork() == 0:
-        kept = b'x' * (150 << 20)
+        block = b'x' * (150 << 20)
         break
 time.sleep(600)""",
     "files": "open('/dev/shm/x', 'wb').write(b'x' * (1 << 28) + b'y' * (1 << 27))",
 }
 
 
-def assert_memory_ends_it(client, monkeypatch, use):
+def assert_memory_limit_ends_job(client, monkeypatch, allocation):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     mark = Mark()
-    job = client.process(f"import os, time\n{ALLOCATIONS[use]}", Environment=mark.environment)
+    job = client.process(f"import os, time\n{ALLOCATIONS[allocation]}", Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "memory" in job["FailureReason"] or "No space left" in job["FailureReason"]
     assert_no_trace(client, mark)
 
 
-@pytest.mark.parametrize("use", ["itself", "children"])
-def test_memory_beyond_the_instance_type(any_client, monkeypatch, use):
-    assert_memory_ends_it(any_client, monkeypatch, use)
+@pytest.mark.parametrize("allocation", ["itself", "children"])
+def test_a_job_that_exceeds_the_memory_of_its_instance_type_fails(any_client, monkeypatch, allocation):
+    assert_memory_limit_ends_job(any_client, monkeypatch, allocation)
 
 
-@needs_sandbox  # without a sandbox, /dev/shm is that of this machine
-def test_files_in_memory_beyond_the_instance_type(client, monkeypatch):
-    assert_memory_ends_it(client, monkeypatch, "files")
+@needs_sandbox  # without a sandbox, a job uses this machine's /dev/shm
+def test_files_in_memory_count_as_memory(client, monkeypatch):
+    assert_memory_limit_ends_job(client, monkeypatch, "files")
 
 
-def test_memory_of_training(any_client, monkeypatch):
+def test_the_memory_of_training_jobs_is_limited(any_client, monkeypatch):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
-    job = any_client.train("kept = b'x' * (1 << 30)\nimport time; time.sleep(600)")
+    job = any_client.train("block = b'x' * (1 << 30)\nimport time; time.sleep(600)")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: The job needed more memory than its instance type has")
 
 
 def test_memory_that_processes_share_counts_once(any_client, monkeypatch):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(400 << 20, 2))
-    script = "import os, time\nkept = b'x' * (150 << 20)\nfor _ in range(3):\n    os.fork()\ntime.sleep(1)"
+    script = "import os, time\nblock = b'x' * (150 << 20)\nfor _ in range(3):\n    os.fork()\ntime.sleep(1)"
     assert any_client.process(script)["ProcessingJobStatus"] == "Completed"
 
 
 @pytest.mark.parametrize(
-    ("instance_type", "gib"),
+    ("instance_type", "gibibytes"),
     [
         ("ml.t3.medium", 4), ("ml.t3.large", 8), ("ml.m5.large", 8), ("ml.m5.xlarge", 16), ("ml.m5.4xlarge", 64),
         ("ml.c5.xlarge", 8), ("ml.c5.18xlarge", 144), ("ml.r5.large", 16), ("ml.g4dn.xlarge", 16),
         ("ml.g6e.xlarge", 32), ("ml.inf1.xlarge", 8), ("ml.p4d.24xlarge", 1152),
     ],
 )  # fmt: skip
-def test_memory_of_instance_types(instance_type, gib):
-    assert instance_of(instance_type).memory == gib << 30
+def test_memory_of_instance_types(instance_type, gibibytes):
+    assert instance_of(instance_type).memory == gibibytes << 30
 
 
 def test_every_instance_type_has_some_memory():
@@ -120,8 +120,8 @@ def stop(client, kind, name):
     getattr(client.sagemaker, operation)(**{f"{kind}Name": name})
 
 
-@pytest.mark.parametrize("script", [STUBBORN, POLITE], ids=["stubborn", "polite"])
-def test_stop_while_it_runs(any_client, script):
+@pytest.mark.parametrize("script", [STUBBORN_SCRIPT, POLITE_SCRIPT], ids=["stubborn", "polite"])
+def test_a_job_is_stopped_while_it_runs(any_client, script):
     mark = Mark()
     variables = mark.environment | {"SM_MODEL_DIR": "/tmp"}
     name = any_client.process(script, wait=False, seconds=600, Environment=variables)["ProcessingJobName"]
@@ -134,7 +134,7 @@ def test_stop_while_it_runs(any_client, script):
 
 
 def test_a_stopped_training_job_keeps_its_model(any_client):
-    name = any_client.train(POLITE, wait=False, seconds=600)["TrainingJobName"]
+    name = any_client.train(POLITE_SCRIPT, wait=False, seconds=600)["TrainingJobName"]
     wait_until(lambda: "sleepingnow" in output(any_client, "TrainingJob", name))
     stop(any_client, "TrainingJob", name)
     job = any_client.wait("TrainingJob", name)
@@ -142,12 +142,12 @@ def test_a_stopped_training_job_keeps_its_model(any_client):
     assert len(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
 
 
-def test_stop_while_it_waits(any_client):
-    jobs = [any_client.process(STUBBORN, wait=False, seconds=600) for _ in range(os.cpu_count() or 1)]
+def test_a_job_is_stopped_while_it_waits(any_client):
+    jobs = [any_client.process(STUBBORN_SCRIPT, wait=False, seconds=600) for _ in range(os.cpu_count() or 1)]
     running_jobs = [job["ProcessingJobName"] for job in jobs]
-    waiting = any_client.process("print('never')", wait=False)["ProcessingJobName"]
-    stop(any_client, "ProcessingJob", waiting)
-    job = any_client.wait("ProcessingJob", waiting)
+    waiting_job = any_client.process("print('never')", wait=False)["ProcessingJobName"]
+    stop(any_client, "ProcessingJob", waiting_job)
+    job = any_client.wait("ProcessingJob", waiting_job)
     assert job["ProcessingJobStatus"] == "Stopped"
     assert "ProcessingStartTime" not in job
     assert {any_client.describe("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {
@@ -158,7 +158,7 @@ def test_stop_while_it_waits(any_client):
     assert {any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {"Stopped"}
 
 
-def test_stop_while_it_downloads(any_client):
+def test_a_job_is_stopped_while_it_downloads(any_client):
     for number in range(200):
         any_client.put(f"many/{number}", "x")
     uri = "s3://" + any_client.put("many/last", "x").removeprefix("s3://").partition("/")[0] + "/many/"

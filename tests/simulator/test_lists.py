@@ -20,7 +20,7 @@ from recore.simulator.resources.registry import KINDS
 from recore.simulator.resources.resource import PAGING, Resource
 from recore.simulator.state.records import Store
 
-REFUSED = [
+INVALID_TOKENS = [
     "",
     "!",
     "from 10",
@@ -48,14 +48,14 @@ FILTERS = {  # for each filter, a value that matches a record in `one_of_each_ki
     **{f"{time}Before": (LATE, EARLY) for time in ("CreationTime", "LastModifiedTime", "Created")},
 }
 EXECUTION = {"PipelineExecutionArn": arn("pipeline/one")}
-LISTED = {  # the required members of requests, which name the resource whose parts are listed
+REQUIRED_MEMBERS = {  # the required members of requests, which name the resource whose parts are listed
     "ListTrainingJobsForHyperParameterTuningJob": {"HyperParameterTuningJobName": "one"},
     "ListPipelineExecutions": {"PipelineName": "one"},
     "ListPipelineExecutionSteps": EXECUTION,
     "ListPipelineParametersForExecution": EXECUTION,
     "ListModelPackages": {"ModelPackageType": "Versioned"},
 }
-RECORDS = {  # the members that lists of these kinds read from records
+RECORD_MEMBERS = {  # the members that lists of these kinds read from records
     "TrainingJob": {"FinalMetricDataList": [{"MetricName": "loss", "Value": 1.0}]},
     "HyperParameterTuningJob": {"HyperParameterTuningJobConfig": {"Strategy": "Random", "ResourceLimits": {}}},
     "ModelPackage": {
@@ -65,7 +65,7 @@ RECORDS = {  # the members that lists of these kinds read from records
     },
     "PipelineExecution": {"PipelineArn": arn("pipeline/one")},
 }
-INTERNAL = {"HyperParameterTuningJob": {"TuningId": "id"}, "PipelineExecution": {"Parameters": {"x": 1}}}
+INTERNAL_MEMBERS = {"HyperParameterTuningJob": {"TuningId": "id"}, "PipelineExecution": {"Parameters": {"x": 1}}}
 TRIAL = {
     "TrainingJobName": "one",
     "TuningId": "id",
@@ -94,7 +94,7 @@ def models(client: Client) -> list[str]:
 
 @pytest.fixture
 def jobs() -> Jobs:
-    """Return a resource with 25 jobs that were created a minute apart and have three statuses in turn."""
+    """Return a resource with 25 jobs that were created a minute apart and cycle through three statuses."""
     resource = Jobs(SimpleNamespace(store=Store()))
     for number in range(25):
         time = datetime.datetime(2026, 1, 1, 0, number, tzinfo=datetime.UTC)
@@ -106,13 +106,13 @@ def jobs() -> Jobs:
 
 def names(jobs: Jobs, **request: Any) -> list[str]:
     """Return the names on all pages."""
-    collected, token = [], {}
+    collected_names, token = [], {}
     while True:
         page = jobs.page("ListTrainingJobs", request | token)
         assert len(page["TrainingJobSummaries"]) <= request.get("MaxResults", 10)
-        collected += [record["TrainingJobName"] for record in page["TrainingJobSummaries"]]
+        collected_names += [record["TrainingJobName"] for record in page["TrainingJobSummaries"]]
         if "NextToken" not in page:
-            return collected
+            return collected_names
         token = {"NextToken": page["NextToken"]}
 
 
@@ -120,24 +120,24 @@ def all_names(pages: list[list[str]]) -> list[str]:
     return [name for page in pages for name in page]
 
 
-def paginated(client: Client, word: str, **request: Any) -> list[list[str]]:
+def list_pages(client: Client, word: str, **request: Any) -> list[list[str]]:
     pages = client.sagemaker.get_paginator("list_models").paginate(NameContains=word, **request)
     return [[model["ModelName"] for model in page["Models"]] for page in pages]
 
 
 @pytest.mark.parametrize("size", [1, 7, 25, 100])
-def test_pages_by_the_paginator(client: Client, models: list[str], size: int) -> None:
-    pages = paginated(client, models[0][:8], PaginationConfig={"PageSize": size})
+def test_pages_of_the_paginator(client: Client, models: list[str], size: int) -> None:
+    pages = list_pages(client, models[0][:8], PaginationConfig={"PageSize": size})
     assert [len(page) for page in pages] == [size] * (25 // size) + ([25 % size] if 25 % size else [])
     assert all_names(pages) == models[::-1]  # newest first
 
 
-def test_order_and_names(client: Client, models: list[str]) -> None:
+def test_models_are_sorted_and_filtered_by_name(client: Client, models: list[str]) -> None:
     word = models[0][:8]
-    assert all_names(paginated(client, word, SortBy="Name", SortOrder="Ascending")) == sorted(models)
-    assert all_names(paginated(client, word, SortBy="CreationTime", SortOrder="Ascending")) == models
-    assert all_names(paginated(client, word.upper())) == models[::-1]
-    assert paginated(client, word + "-nobody") == [[]]
+    assert all_names(list_pages(client, word, SortBy="Name", SortOrder="Ascending")) == sorted(models)
+    assert all_names(list_pages(client, word, SortBy="CreationTime", SortOrder="Ascending")) == models
+    assert all_names(list_pages(client, word.upper())) == models[::-1]
+    assert list_pages(client, word + "-nobody") == [[]]
 
 
 def test_a_page_has_ten_results_by_default(client: Client, models: list[str]) -> None:
@@ -151,28 +151,28 @@ def test_deleting_between_pages_skips_no_result(client: Client) -> None:
     for page in client.sagemaker.get_paginator("list_models").paginate(NameContains=word):
         for model in page["Models"]:
             client.sagemaker.delete_model(ModelName=model["ModelName"])
-    assert paginated(client, word) == [[]]
+    assert list_pages(client, word) == [[]]
 
 
 def test_creating_between_pages_repeats_no_result(client: Client, models: list[str]) -> None:
     word = models[0][:8]
-    first = client.sagemaker.list_models(NameContains=word)
+    first_page = client.sagemaker.list_models(NameContains=word)
     client.sagemaker.create_model(ModelName=f"{word}-new", PrimaryContainer={"Image": "image"})
-    second = client.sagemaker.list_models(NameContains=word, NextToken=first["NextToken"])
+    second_page = client.sagemaker.list_models(NameContains=word, NextToken=first_page["NextToken"])
     client.sagemaker.delete_model(ModelName=f"{word}-new")
-    shown = [model["ModelName"] for model in first["Models"] + second["Models"]]
-    assert shown == models[::-1][:20]
+    listed_names = [model["ModelName"] for model in first_page["Models"] + second_page["Models"]]
+    assert listed_names == models[::-1][:20]
 
 
-@pytest.mark.parametrize("token", REFUSED, ids=lambda token: token[:20])
+@pytest.mark.parametrize("token", INVALID_TOKENS, ids=lambda token: token[:20])
 @pytest.mark.parametrize("kind", ["models", "training_jobs", "processing_jobs", "transform_jobs"])
-def test_a_wrong_token(client: Client, kind: str, token: str) -> None:
+def test_an_invalid_token_is_refused(client: Client, kind: str, token: str) -> None:
     with pytest.raises(botocore.exceptions.ClientError) as caught:
         getattr(client.sagemaker, f"list_{kind}")(NextToken=token)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_a_token_of_another_request_gives_a_page(jobs: Jobs) -> None:
+def test_a_token_of_another_request_returns_a_page(jobs: Jobs) -> None:
     token = jobs.page("ListTrainingJobs", {})["NextToken"]
     for order in ("Name", "Status", "CreationTime"):
         page = jobs.page("ListTrainingJobs", {"NextToken": token, "SortBy": order})
@@ -183,38 +183,38 @@ def test_a_token_of_another_request_gives_a_page(jobs: Jobs) -> None:
 
 @pytest.mark.parametrize("number", [0, -1, 101, 10**12])
 @pytest.mark.parametrize("kind", ["models", "training_jobs", "processing_jobs", "transform_jobs"])
-def test_max_results_that_is_too_small_or_too_large(client: Client, kind: str, number: int) -> None:
+def test_max_results_outside_its_range_is_refused(client: Client, kind: str, number: int) -> None:
     with pytest.raises((botocore.exceptions.ClientError, botocore.exceptions.ParamValidationError)) as caught:
         getattr(client.sagemaker, f"list_{kind}")(MaxResults=number)
     assert number < 1 or "ValidationException" in str(caught.value)
 
 
-def test_jobs_by_status_and_in_order(jobs: Jobs) -> None:
-    oldest = names(jobs)
-    assert oldest[:3] == ["job-a", "job-h", "job-o"]
-    assert names(jobs, SortOrder="Descending", MaxResults=4) == oldest[::-1]
-    assert names(jobs, SortBy="Name", MaxResults=1) == sorted(oldest)
-    assert names(jobs, StatusEquals="Failed", MaxResults=3) == oldest[1::3]
+def test_jobs_are_filtered_by_status_and_sorted(jobs: Jobs) -> None:
+    oldest_first = names(jobs)
+    assert oldest_first[:3] == ["job-a", "job-h", "job-o"]
+    assert names(jobs, SortOrder="Descending", MaxResults=4) == oldest_first[::-1]
+    assert names(jobs, SortBy="Name", MaxResults=1) == sorted(oldest_first)
+    assert names(jobs, StatusEquals="Failed", MaxResults=3) == oldest_first[1::3]
     by_status = names(jobs, SortBy="Status", MaxResults=6)
-    assert [sorted(by_status[:9]), sorted(by_status[9:17])] == [sorted(oldest[0::3]), sorted(oldest[1::3])]
+    assert [sorted(by_status[:9]), sorted(by_status[9:17])] == [sorted(oldest_first[0::3]), sorted(oldest_first[1::3])]
     assert names(jobs, NameContains="B-A") == ["job-a"]
 
 
-def test_jobs_by_time(jobs: Jobs) -> None:
-    oldest, time = names(jobs), datetime.datetime(2026, 1, 1, 0, 5, tzinfo=datetime.UTC)
+def test_jobs_are_filtered_by_time(jobs: Jobs) -> None:
+    oldest_first, time = names(jobs), datetime.datetime(2026, 1, 1, 0, 5, tzinfo=datetime.UTC)
     for member in ("CreationTime", "LastModifiedTime"):
-        assert names(jobs, **{f"{member}After": time}) == oldest[6:]
-        assert names(jobs, **{f"{member}Before": time}) == oldest[:5]
-    later = time + datetime.timedelta(minutes=3)
-    assert names(jobs, CreationTimeAfter=time, CreationTimeBefore=later, StatusEquals="Completed") == [oldest[6]]
+        assert names(jobs, **{f"{member}After": time}) == oldest_first[6:]
+        assert names(jobs, **{f"{member}Before": time}) == oldest_first[:5]
+    interval = {"CreationTimeAfter": time, "CreationTimeBefore": time + datetime.timedelta(minutes=3)}
+    assert names(jobs, **interval, StatusEquals="Completed") == [oldest_first[6]]
 
 
-def test_times_by_boto3(client: Client, models: list[str]) -> None:
+def test_models_are_filtered_by_the_times_that_boto3_sends(client: Client, models: list[str]) -> None:
     word, hour = models[0][:8], datetime.timedelta(hours=1)
     now = datetime.datetime.now(datetime.UTC)
-    assert len(all_names(paginated(client, word, CreationTimeAfter=now - hour, CreationTimeBefore=now + hour))) == 25
-    assert paginated(client, word, CreationTimeAfter=now + hour) == [[]]
-    assert paginated(client, word, CreationTimeBefore=(now - hour).replace(tzinfo=None)) == [[]]
+    assert len(all_names(list_pages(client, word, CreationTimeAfter=now - hour, CreationTimeBefore=now + hour))) == 25
+    assert list_pages(client, word, CreationTimeAfter=now + hour) == [[]]
+    assert list_pages(client, word, CreationTimeBefore=(now - hour).replace(tzinfo=None)) == [[]]
 
 
 def test_the_message_names_the_missing_resource(jobs: Jobs) -> None:
@@ -229,12 +229,12 @@ def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: ty
     for operation in [name for name in kind.operations() if name.startswith("List")]:
 
         def count(operation: str = operation, **request: Any) -> int:
-            return len(next(iter(resource.answer(operation, LISTED.get(operation, {}) | request).values())))
+            return len(next(iter(resource.answer(operation, REQUIRED_MEMBERS.get(operation, {}) | request).values())))
 
         for name, shape in operation_model(operation).input_shape.members.items():
             if name in FILTERS:
                 assert [count(**{name: value}) for value in FILTERS[name]] == [1, 0], f"{operation}: {name}"
-            elif name in LISTED.get(operation, {}):
+            elif name in REQUIRED_MEMBERS.get(operation, {}):
                 with pytest.raises(ServiceError, match=r"Could not find .*other"):
                     count(**{name: "other"})
             elif name == "NextToken":
@@ -249,11 +249,11 @@ def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: ty
 
 
 def one_of_each_kind() -> Store:
-    """Return a store with one record of each kind, and with one part of it if the kind has parts that are listed."""
+    """Return a store with one record of each kind, and one part of each record whose parts can be listed."""
     store = Store()
     for kind in KINDS:
-        members = {f"{kind.kind}Name": "one", f"{kind.kind}Status": "Completed", **RECORDS.get(kind.kind, {})}
-        kind(SimpleNamespace(store=store)).add(members, "one", INTERNAL.get(kind.kind))
+        members = {f"{kind.kind}Name": "one", f"{kind.kind}Status": "Completed", **RECORD_MEMBERS.get(kind.kind, {})}
+        kind(SimpleNamespace(store=store)).add(members, "one", INTERNAL_MEMBERS.get(kind.kind))
     store.add("TuningTrial", "one", TRIAL)
     StepRecords(store, "one").put("step", StepName="step", Position=0)
     return store
@@ -266,26 +266,27 @@ def test_a_filter_that_is_not_simulated_is_refused(client: Client) -> None:
 
 
 @pytest.mark.parametrize("kind", ["training", "processing", "transform"])
-def test_waiting_for_a_job_that_is_missing_fails(client: Client, kind: str) -> None:
+def test_waiting_for_a_missing_job_fails(client: Client, kind: str) -> None:
     waiter = client.sagemaker.get_waiter(f"{kind}_job_completed_or_stopped")
     argument = {f"{kind.capitalize()}JobName": "nobody"}
     with pytest.raises(botocore.exceptions.WaiterError, match="not found"):
         waiter.wait(**argument, WaiterConfig={"Delay": 1, "MaxAttempts": 2})
 
 
-def test_waiting_for_jobs(client: Client) -> None:
-    finished = client.process("print('done')", wait=False)["ProcessingJobName"]
-    failed = client.train("raise SystemExit(3)", wait=False)["TrainingJobName"]
-    stopped = client.train("import time; time.sleep(60)", wait=False)["TrainingJobName"]
-    client.sagemaker.stop_training_job(TrainingJobName=stopped)
-    patience = {"Delay": 1, "MaxAttempts": 40}
+def test_waiters_wait_until_jobs_end(client: Client) -> None:
+    finished_job = client.process("print('done')", wait=False)["ProcessingJobName"]
+    failed_job = client.train("raise SystemExit(3)", wait=False)["TrainingJobName"]
+    stopped_job = client.train("import time; time.sleep(60)", wait=False)["TrainingJobName"]
+    client.sagemaker.stop_training_job(TrainingJobName=stopped_job)
+    polling = {"Delay": 1, "MaxAttempts": 40}
     client.sagemaker.get_waiter("processing_job_completed_or_stopped").wait(
-        ProcessingJobName=finished, WaiterConfig=patience
+        ProcessingJobName=finished_job, WaiterConfig=polling
     )
     waiter = client.sagemaker.get_waiter("training_job_completed_or_stopped")
-    waiter.wait(TrainingJobName=stopped, WaiterConfig=patience)
+    waiter.wait(TrainingJobName=stopped_job, WaiterConfig=polling)
     with pytest.raises(botocore.exceptions.WaiterError, match="Failed"):
-        waiter.wait(TrainingJobName=failed, WaiterConfig=patience)
-    listed = client.sagemaker.list_training_jobs(StatusEquals="Stopped", NameContains=stopped)["TrainingJobSummaries"]
-    assert [job["TrainingJobName"] for job in listed] == [stopped]
+        waiter.wait(TrainingJobName=failed_job, WaiterConfig=polling)
+    response = client.sagemaker.list_training_jobs(StatusEquals="Stopped", NameContains=stopped_job)
+    listed = response["TrainingJobSummaries"]
+    assert [job["TrainingJobName"] for job in listed] == [stopped_job]
     assert {"TrainingJobArn", "CreationTime", "TrainingEndTime"} <= set(listed[0])

@@ -48,16 +48,16 @@ sys.exit('too much')
     assert text.endswith(f"[output beyond {log_stream.LIMIT >> 20} MiB is not kept]")
 
 
-def test_output_beyond_the_limit_is_cut(any_client, monkeypatch):
+def test_output_beyond_the_limit_is_cut_off(any_client, monkeypatch):
     monkeypatch.setattr(log_stream, "LIMIT", 1 << 20)
     flood(any_client, 8)
 
 
 @pytest.mark.timing
 def test_a_gigabyte_of_output_takes_little_memory(any_client):
-    before = psutil.Process().memory_info().rss
+    memory_before = psutil.Process().memory_info().rss
     flood(any_client, 1024)
-    assert psutil.Process().memory_info().rss - before < 200 << 20
+    assert psutil.Process().memory_info().rss - memory_before < 200 << 20
 
 
 def test_short_lines_count_with_their_overhead(any_client, monkeypatch):
@@ -84,13 +84,13 @@ def test_events_are_found_by_a_prefix_of_their_stream(client):
 
 @pytest.mark.timing
 def test_short_lines_take_little_memory(any_client):
-    before = psutil.Process().memory_info().rss
+    memory_before = psutil.Process().memory_info().rss
     job = any_client.process("import sys\nsys.stdout.write('\\n' * 2_000_000)")
     assert job["ProcessingJobStatus"] == "Completed"
-    assert psutil.Process().memory_info().rss - before < 400 << 20
+    assert psutil.Process().memory_info().rss - memory_before < 400 << 20
 
 
-def test_one_line_of_100_megabytes(any_client):
+def test_a_line_of_100_megabytes_is_split(any_client):
     job = any_client.process("import sys\nfor _ in range(100):\n    sys.stdout.write('x' * (1 << 20))\nprint('end')")
     assert job["ProcessingJobStatus"] == "Completed"
     text = output(any_client, "ProcessingJob", job["ProcessingJobName"]).splitlines()
@@ -98,7 +98,7 @@ def test_one_line_of_100_megabytes(any_client):
     assert max(map(len, text)) <= 2 * log_stream.WIDEST
 
 
-def test_binary_output(any_client):
+def test_a_job_can_print_binary_output(any_client):
     noise = "bytes(range(256)) + b'\\n' + random.Random(1).randbytes(1 << 16) + b'\\nend\\n'"
     script = f"import random, sys\nsys.stdout.buffer.write({noise})"
     job = any_client.process(script)
@@ -106,7 +106,7 @@ def test_binary_output(any_client):
     assert output(any_client, "ProcessingJob", job["ProcessingJobName"]).endswith("end")
 
 
-def test_closed_and_unread_output(any_client):
+def test_a_job_can_close_its_output(any_client):
     job = any_client.process("import os, time\nos.close(1)\nos.close(2)\ntime.sleep(1)")
     assert job["ProcessingJobStatus"] == "Completed"
 
@@ -120,20 +120,20 @@ def test_a_log_group_deleted_while_the_job_runs(any_client):
     assert any_client.process("print('next')")["ProcessingJobStatus"] == "Completed"
 
 
-def measured(client, printed, **patterns):
+def train_with_metrics(client, printed_text, **patterns):
     metrics = [{"Name": name, "Regex": pattern} for name, pattern in patterns.items()]
     algorithm = {"TrainingImage": IMAGE, "TrainingInputMode": "File", "MetricDefinitions": metrics}
-    job = client.train(f"print({printed!r})", AlgorithmSpecification=algorithm)
+    job = client.train(f"print({printed_text!r})", AlgorithmSpecification=algorithm)
     assert job["TrainingJobStatus"] == "Completed", job
     values = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
     return values, output(client, "TrainingJob", job["TrainingJobName"])
 
 
-def test_invalid_and_slow_metric_definitions(any_client):
-    printed = "loss=0.75;\nloss=0.5;\nscore 1e-3\nword=abc;\nnan=nan;\n" + "a" * 60 + "!"
-    values, text = measured(
+def test_invalid_and_slow_metric_definitions_are_ignored(any_client):
+    printed_text = "loss=0.75;\nloss=0.5;\nscore 1e-3\nword=abc;\nnan=nan;\n" + "a" * 60 + "!"
+    values, text = train_with_metrics(
         any_client,
-        printed,
+        printed_text,
         loss="loss=(.*?);",
         score="score ([0-9e.-]+)",
         word="word=(.*?);",
@@ -150,16 +150,16 @@ def test_invalid_and_slow_metric_definitions(any_client):
 
 def test_a_reader_reads_the_available_output_if_the_writer_survives(client):
     """Without a sandbox, a process can escape its supervisor and keep the pipe open; the job ends nevertheless."""
-    reading, writing = os.pipe()
-    os.write(writing, b"one\ntwo")
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"one\ntwo")
     log = log_stream.JobLog(client.logs, "/aws/sagemaker/ProcessingJobs", "escaped").create()
-    with open(reading, "rb") as pipe:
+    with open(read_end, "rb") as pipe:
         log.read(pipe, lambda: 0)
-    os.close(writing)
+    os.close(write_end)
     assert list(log.tail) == ["one", "two"]
 
 
-def test_endless_work_is_logged_again_after_a_while(client, monkeypatch):
+def test_the_limit_of_an_endless_log_applies_to_each_period(client, monkeypatch):
     clock = SimpleNamespace(time=time.time, monotonic=lambda: 0.0)
     monkeypatch.setattr(log_stream, "LIMIT", 1000)
     monkeypatch.setattr(log_stream, "time", clock)

@@ -1,4 +1,4 @@
-"""Two hundred parallel jobs."""
+"""Many jobs at a time: all of them complete, and they take little memory."""
 
 import psutil
 import pytest
@@ -9,11 +9,11 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9
 
 def run_many(client, count):
     command = {"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]}
-    others = set(psutil.Process().children())
+    other_processes = set(psutil.Process().children())
     names = [client.process("", wait=False, AppSpecification=command)["ProcessingJobName"] for _ in range(count)]
     statuses = [client.wait("ProcessingJob", name, 300)["ProcessingJobStatus"] for name in names]
     assert statuses == ["Completed"] * count
-    wait_until(lambda: set(psutil.Process().children()) <= others)
+    wait_until(lambda: set(psutil.Process().children()) <= other_processes)
 
 
 def test_more_jobs_than_cores(any_client):
@@ -22,6 +22,6 @@ def test_more_jobs_than_cores(any_client):
 
 @pytest.mark.timing
 def test_two_hundred_jobs_take_little_memory(any_client):
-    before = psutil.Process().memory_info().rss
+    memory_before = psutil.Process().memory_info().rss
     run_many(any_client, 200)
-    assert psutil.Process().memory_info().rss - before < 100 << 20
+    assert psutil.Process().memory_info().rss - memory_before < 100 << 20

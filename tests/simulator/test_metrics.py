@@ -28,7 +28,7 @@ def train(client, script, **patterns):
 def statistics(client, job, metric, period=60, statistic="Average"):
     """Read a metric from CloudWatch as the SDK's TrainingJobAnalytics does; return its data points, oldest first."""
     cloudwatch = client.simulator.client("cloudwatch")
-    answer = cloudwatch.get_metric_statistics(
+    response = cloudwatch.get_metric_statistics(
         Namespace=NAMESPACE,
         MetricName=metric,
         Dimensions=[{"Name": "TrainingJobName", "Value": job["TrainingJobName"]}],
@@ -37,10 +37,10 @@ def statistics(client, job, metric, period=60, statistic="Average"):
         Period=period,
         Statistics=[statistic],
     )
-    return sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
+    return sorted(response["Datapoints"], key=lambda point: point["Timestamp"])
 
 
-def test_each_value_with_its_time(any_client):
+def test_each_value_is_stored_with_its_time(any_client):
     script = "import time\nfor number in range(4):\n    print(f'loss={number};', flush=True)\n    time.sleep(1.1)"
     job = train(any_client, script + "\nprint('score 7 loss=nan;')", loss="loss=(.*?);", score="score ([0-9]+)")
     points = statistics(any_client, job, "loss", period=1)
@@ -54,69 +54,73 @@ def test_each_value_with_its_time(any_client):
     assert final["loss"]["Timestamp"] < final["score"]["Timestamp"]
 
 
-def test_the_processor_time_of_all_processes(any_client):
-    """The time includes that of processes that ended before the job did."""
-    spin = "import time\nwhile time.process_time() < 1:\n    pass"
-    script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {spin!r}])"
+def test_the_processor_time_of_all_processes_is_measured(any_client):
+    """Processes that end before the job also count."""
+    busy_script = "import time\nwhile time.process_time() < 1:\n    pass"
+    script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {busy_script!r}])"
     started = datetime.datetime.now(datetime.UTC)
     job = train(any_client, script)
     cloudwatch = any_client.simulator.client("cloudwatch")
-    used = read_utilization(cloudwatch, "TrainingJob", job["TrainingJobName"], started, "CPUUtilization")
+    utilization = read_utilization(cloudwatch, "TrainingJob", job["TrainingJobName"], started, "CPUUtilization")
     seconds = (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds()
-    assert used / 100 * seconds >= 2
+    assert utilization / 100 * seconds >= 2
 
 
-def test_no_value_of_many_is_lost(client):
+def test_none_of_many_values_is_lost(client):
     script = "for number in range(3000):\n    print(f'loss={number};')"
     job = train(client, script, loss="loss=(.*?);")
     points = statistics(client, job, "loss", 3600, "SampleCount")
     assert sum(point["SampleCount"] for point in points) == 3000
 
 
-def collect(client, name, **definitions):
+def make_metrics(client, name, **definitions):
     return TrainingMetrics(client.simulator.client("cloudwatch"), NAMESPACE, name, definitions)
 
 
 def test_values_are_sent_in_batches(client):
-    metrics = collect(client, "batches", loss="loss=(.*?);")
+    training_metrics = make_metrics(client, "batches", loss="loss=(.*?);")
     calls = []
-    metrics._cloudwatch.meta.events.register("before-call.cloudwatch.PutMetricData", lambda **_: calls.append(1))
+    training_metrics._cloudwatch.meta.events.register(
+        "before-call.cloudwatch.PutMetricData", lambda **_: calls.append(1)
+    )
     for number in range(1200):
-        metrics.measure(f"loss={number};")
-    metrics.deliver()
-    metrics.deliver()
+        training_metrics.measure(f"loss={number};")
+    training_metrics.deliver()
+    training_metrics.deliver()
     assert len(calls) == 3
 
 
-def test_endless_values(client, monkeypatch):
+def test_the_number_of_values_is_limited(client, monkeypatch):
     monkeypatch.setattr(metrics, "MOST_VALUES", 10)
-    collected = collect(client, "endless", loss="loss=(.*?);")
+    training_metrics = make_metrics(client, "endless", loss="loss=(.*?);")
     for number in range(100):
-        collected.measure(f"loss={number};")
-    assert len(collected._waiting) == 10
-    assert collected.final()[0]["Value"] == 99
-    assert collected.complaints == ["[only the first 10 metric values are kept, and the last of each metric]"]
+        training_metrics.measure(f"loss={number};")
+    assert len(training_metrics._waiting) == 10
+    assert training_metrics.final()[0]["Value"] == 99
+    assert training_metrics.complaints == ["[only the first 10 metric values are kept, and the last of each metric]"]
 
 
 def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
     monkeypatch.setattr(metrics, "PATIENCE", 10)  # no single line exceeds its own time limit
     monkeypatch.setattr(metrics, "SLOW_TOTAL", 0.5)
-    collected = collect(client, "slow", slow="^(a|aa|a?)+$")
+    training_metrics = make_metrics(client, "slow", slow="^(a|aa|a?)+$")
     started = time.thread_time()
     for length in range(10, 40):
-        line, before = "a" * length + "!", time.thread_time()
-        collected.measure(line)
-        if time.thread_time() - before > 2 * metrics.SLOW:
+        line, line_started = "a" * length + "!", time.thread_time()
+        training_metrics.measure(line)
+        if time.thread_time() - line_started > 2 * metrics.SLOW:
             break
     for _ in range(1000):
-        collected.measure(line)
-    assert not collected
+        training_metrics.measure(line)
+    assert not training_metrics
     assert time.thread_time() - started < 15  # another thousand lines would take 20 s
-    assert collected.complaints == ["[the metric slow is no longer collected: its regular expression takes too long]"]
+    assert training_metrics.complaints == [
+        "[the metric slow is no longer collected: its regular expression takes too long]"
+    ]
 
 
 def test_a_value_is_found_beside_a_thread_that_computes(client):
-    metrics = collect(client, "busy", loss="[bd]*[ce]|loss=(.*?);")
+    training_metrics = make_metrics(client, "busy", loss="[bd]*[ce]|loss=(.*?);")
     done = threading.Event()
 
     def compute():
@@ -127,23 +131,23 @@ def test_a_value_is_found_beside_a_thread_that_computes(client):
     thread.start()
     try:
         for number in range(10):
-            metrics.measure("b" * 700 + f"loss={number};")  # takes milliseconds, and lets other threads run
+            training_metrics.measure("b" * 700 + f"loss={number};")  # takes milliseconds, and lets other threads run
     finally:
         done.set()
         thread.join()
-    assert len(metrics._waiting) == 10
-    assert metrics.complaints == []
+    assert len(training_metrics._waiting) == 10
+    assert training_metrics.complaints == []
 
 
-def test_metrics_that_cloudwatch_refuses_are_lost(client):
-    metrics = collect(client, "x", loss="loss=(.*?);")
-    metrics._namespace = "AWS/reserved" * 100
-    metrics.measure("loss=1;")
-    metrics.deliver()
+def test_metrics_that_cloudwatch_refuses_are_discarded(client):
+    training_metrics = make_metrics(client, "x", loss="loss=(.*?);")
+    training_metrics._namespace = "AWS/reserved" * 100
+    training_metrics.measure("loss=1;")
+    training_metrics.deliver()
 
 
 @pytest.mark.parametrize("output_config", [{}, {"KmsKeyId": "alias/key"}])
-def test_the_sdk_finds_the_key_of_the_output(client, output_config):
+def test_a_description_always_has_the_kms_key_of_the_output(client, output_config):
     target = {"S3OutputPath": "s3://bucket/x"} | output_config
     name = client.train("", wait=False, OutputDataConfig=target)["TrainingJobName"]
     job = client.describe("TrainingJob", name)

@@ -11,7 +11,7 @@ from support.simulator_client import Client, numbers
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 QUALITY = {"Statistics": {"ContentType": "application/json", "S3Uri": "s3://bucket/statistics.json"}}
-DESCRIBED = {
+OPTIONAL_MEMBERS = {
     "ModelPackageDescription": "Predicts assays",
     "ModelApprovalStatus": "Rejected",
     "MetadataProperties": {"CommitId": "abc", "Repository": "https://host/path", "GeneratedBy": "me"},
@@ -43,20 +43,20 @@ def refusal(call: Any, code: str = "ValidationException", **request: Any) -> str
     return str(caught.value)
 
 
-def without(answer: dict[str, Any], *members: str) -> dict[str, Any]:
+def omit(answer: dict[str, Any], *members: str) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in ("ResponseMetadata", *members)}
 
 
-def test_a_group(packages: Packages) -> None:
+def test_the_life_of_a_group(packages: Packages) -> None:
     sagemaker, tags = packages.sagemaker, [{"Key": "team", "Value": "core"}]
-    name = packages.group(ModelPackageGroupDescription="of the tests", Tags=tags)
+    name = packages.group(ModelPackageGroupDescription="for the tests", Tags=tags)
     arn = f"{ARN}model-package-group/{name}"
-    for named in (name, arn):
-        group = sagemaker.describe_model_package_group(ModelPackageGroupName=named)
-        assert without(group, "CreationTime") == {
+    for name_or_arn in (name, arn):
+        group = sagemaker.describe_model_package_group(ModelPackageGroupName=name_or_arn)
+        assert omit(group, "CreationTime") == {
             "ModelPackageGroupName": name,
             "ModelPackageGroupArn": arn,
-            "ModelPackageGroupDescription": "of the tests",
+            "ModelPackageGroupDescription": "for the tests",
             "ModelPackageGroupStatus": "Completed",
             "CreatedBy": {},
         }
@@ -74,12 +74,12 @@ def test_a_group(packages: Packages) -> None:
     assert "not found" in refusal(sagemaker.list_tags, ResourceArn=arn)
 
 
-def test_lists_of_groups(packages: Packages) -> None:
+def test_groups_are_sorted_and_filtered(packages: Packages) -> None:
     groups = [packages.group() for _ in range(3)]
-    word, listing = groups[0][:6], packages.sagemaker.list_model_package_groups
+    word, list_groups = groups[0][:6], packages.sagemaker.list_model_package_groups
 
     def names(**request: Any) -> list[str]:
-        summaries = listing(NameContains=word, MaxResults=100, **request)["ModelPackageGroupSummaryList"]
+        summaries = list_groups(NameContains=word, MaxResults=100, **request)["ModelPackageGroupSummaryList"]
         return [item["ModelPackageGroupName"] for item in summaries if item["ModelPackageGroupName"] in groups]
 
     assert names() == names(SortBy="CreationTime", SortOrder="Ascending") == groups
@@ -98,8 +98,8 @@ def test_a_groups_policy_is_kept(packages: Packages) -> None:
     arn = sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=policy)
     assert arn["ModelPackageGroupArn"] == f"{ARN}model-package-group/{group}"
     assert sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"] == policy
-    wrong = {"ModelPackageGroupName": group, "ResourcePolicy": "[" * 9000}
-    assert "JSON object" in refusal(sagemaker.put_model_package_group_policy, **wrong)
+    invalid = {"ModelPackageGroupName": group, "ResourcePolicy": "[" * 9000}
+    assert "JSON object" in refusal(sagemaker.put_model_package_group_policy, **invalid)
     sagemaker.delete_model_package_group_policy(ModelPackageGroupName=group)
     refusal(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
     for operation in ("get", "delete"):
@@ -122,11 +122,11 @@ def test_a_group_with_versions_cannot_be_deleted(packages: Packages) -> None:
 
 def test_a_version_is_described_as_it_was_registered(packages: Packages) -> None:
     group = packages.group()
-    package = packages.version(f"{ARN}model-package-group/{group}", **DESCRIBED)
+    package = packages.version(f"{ARN}model-package-group/{group}", **OPTIONAL_MEMBERS)
     assert package == f"{ARN}model-package/{group}/1"
     for name in (package, f"{group}/1"):
         described = packages.describe(name)
-        assert without(described, "CreationTime", "LastModifiedTime") == DESCRIBED | {
+        assert omit(described, "CreationTime", "LastModifiedTime") == OPTIONAL_MEMBERS | {
             "InferenceSpecification": SPECIFICATION,
             "ModelPackageGroupName": group,
             "ModelPackageVersion": 1,
@@ -146,11 +146,11 @@ def test_model_card_members_that_need_no_key(packages: Packages) -> None:
     card = describe(ModelPackageName=package, IncludedData="AllData")["ModelCard"]
     assert json.loads(card["ModelCardContent"]) == content
     for text in ("no JSON", "[1]", "[" * 50_000):
-        wrong = {"ModelCardContent": text}
-        assert "JSON object" in refusal(packages.version, group=packages.group(), ModelCard=wrong)
+        invalid = {"ModelCardContent": text}
+        assert "JSON object" in refusal(packages.version, group=packages.group(), ModelCard=invalid)
 
 
-def test_versions_under_concurrent_requests(packages: Packages) -> None:
+def test_concurrent_requests_register_different_versions(packages: Packages) -> None:
     group = packages.group()
     with ThreadPoolExecutor(32) as pool:
         versions = list(pool.map(lambda _: packages.version(group), range(32)))
@@ -177,24 +177,24 @@ def test_a_request_repeated_with_its_token_registers_once(packages: Packages) ->
     with ThreadPoolExecutor(8) as pool:
         versions = set(pool.map(lambda _: packages.version(group, ClientToken=token), range(8)))
     assert versions == {f"{ARN}model-package/{group}/1"}
-    other = {"group": group, "ClientToken": token, "Task": "OTHER"}
-    assert token in refusal(packages.version, "ConflictException", **other)
+    other_request = {"group": group, "ClientToken": token, "Task": "OTHER"}
+    assert token in refusal(packages.version, "ConflictException", **other_request)
     assert packages.version(group, ClientToken=f"{token}-2").endswith("/2")
-    added = [{"Name": "a", "Containers": [{"Image": "i"}]}]
+    added_specifications = [{"Name": "a", "Containers": [{"Image": "i"}]}]
     for _ in range(2):
         packages.sagemaker.update_model_package(
             ModelPackageArn=f"{ARN}model-package/{group}/1",
-            AdditionalInferenceSpecificationsToAdd=added,
+            AdditionalInferenceSpecificationsToAdd=added_specifications,
             ClientToken=token,
         )
-    assert packages.describe(f"{group}/1")["AdditionalInferenceSpecifications"] == added
+    assert packages.describe(f"{group}/1")["AdditionalInferenceSpecifications"] == added_specifications
 
 
 def test_a_package_without_a_group(packages: Packages) -> None:
     name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
-    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send this status although it does not apply
+    approval = {"ModelApprovalStatus": "PendingManualApproval"}  # the SDKs send this status though it does not apply
     arn = create(**request, **approval, Tags=tags)["ModelPackageArn"]
     assert arn == f"{ARN}model-package/{name}"
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == tags
@@ -244,32 +244,32 @@ def test_a_version_cannot_have_tags(packages: Packages) -> None:
     assert "Tags cannot be specified" in refusal(packages.version, **tags)
 
 
-def test_the_source_of_a_version_has_its_specification(packages: Packages) -> None:
+def test_a_version_takes_its_specification_from_its_source(packages: Packages) -> None:
     sagemaker, group, model = packages.sagemaker, packages.group(), f"source-{next(numbers)}"
     containers = [{"Image": "first", "Environment": {"A": "b"}}, {"Image": "second", "ModelDataUrl": "s3://b/m.tar.gz"}]
     model_arn = sagemaker.create_model(ModelName=model, Containers=containers)["ModelArn"]
-    registered, cloned = [
+    from_model, from_version = [
         sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri=uri)["ModelPackageArn"]
         for uri in (model_arn, packages.version(group))
     ]
-    assert packages.describe(registered)["InferenceSpecification"] == {"Containers": containers}
-    assert packages.describe(registered)["SourceUri"] == model_arn
-    assert packages.describe(cloned)["InferenceSpecification"] == SPECIFICATION
-    bare = sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri="s3://bucket/x")["ModelPackageArn"]
-    assert "InferenceSpecification" not in packages.describe(bare)
-    sagemaker.update_model_package(ModelPackageArn=bare, SourceUri=model_arn)
-    assert packages.describe(bare)["InferenceSpecification"] == {"Containers": containers}
-    sagemaker.update_model_package(ModelPackageArn=cloned, SourceUri=model_arn)
-    assert packages.describe(cloned)["InferenceSpecification"] == SPECIFICATION
+    assert packages.describe(from_model)["InferenceSpecification"] == {"Containers": containers}
+    assert packages.describe(from_model)["SourceUri"] == model_arn
+    assert packages.describe(from_version)["InferenceSpecification"] == SPECIFICATION
+    from_s3 = sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri="s3://bucket/x")["ModelPackageArn"]
+    assert "InferenceSpecification" not in packages.describe(from_s3)
+    sagemaker.update_model_package(ModelPackageArn=from_s3, SourceUri=model_arn)
+    assert packages.describe(from_s3)["InferenceSpecification"] == {"Containers": containers}
+    sagemaker.update_model_package(ModelPackageArn=from_version, SourceUri=model_arn)
+    assert packages.describe(from_version)["InferenceSpecification"] == SPECIFICATION
     assert "either a SourceUri" in refusal(packages.version, group=group, SourceUri=model_arn)
-    both = {"InferenceSpecification": SPECIFICATION, "SourceUri": "s3://bucket/x"}
-    assert "either a SourceUri" in refusal(sagemaker.update_model_package, ModelPackageArn=bare, **both)
-    for uri in (f"{model_arn}-2", f"{cloned}0", model_arn.replace("us-east-1", "eu-west-1")):
+    both_members = {"InferenceSpecification": SPECIFICATION, "SourceUri": "s3://bucket/x"}
+    assert "either a SourceUri" in refusal(sagemaker.update_model_package, ModelPackageArn=from_s3, **both_members)
+    for uri in (f"{model_arn}-2", f"{from_version}0", model_arn.replace("us-east-1", "eu-west-1")):
         message = refusal(sagemaker.create_model_package, ModelPackageGroupName=group, SourceUri=uri)
         assert f"could not find '{uri}'" in message
 
 
-def test_approval(packages: Packages) -> None:
+def test_approval_is_recorded(packages: Packages) -> None:
     package = packages.version(packages.group())
     before = packages.describe(package)
     assert before["ModelApprovalStatus"] == "PendingManualApproval"
@@ -285,39 +285,42 @@ def test_approval(packages: Packages) -> None:
 
 
 def test_an_update_changes_only_the_members_that_it_names(packages: Packages) -> None:
-    package = packages.version(packages.group(), **DESCRIBED)
+    package = packages.version(packages.group(), **OPTIONAL_MEMBERS)
     update = packages.sagemaker.update_model_package
     before = packages.describe(package)
-    added = {"Name": "third", "Containers": [{"Image": "third-image"}]}
-    other = SPECIFICATION | {"Containers": [{"Image": "another"}]}
+    added_specification = {"Name": "third", "Containers": [{"Image": "third-image"}]}
+    other_specification = SPECIFICATION | {"Containers": [{"Image": "another"}]}
     update(
         ModelPackageArn=package,
         CustomerMetadataProperties={"score": "0.8", "reviewer": "you"},
         CustomerMetadataPropertiesToRemove=["team", "nobody"],
-        AdditionalInferenceSpecificationsToAdd=[added],
-        InferenceSpecification=other,
+        AdditionalInferenceSpecificationsToAdd=[added_specification],
+        InferenceSpecification=other_specification,
         ModelLifeCycle={"Stage": "Production", "StageStatus": "Done"},
         ModelCard={"ModelCardStatus": "Approved"},
         ModelPackageRegistrationType="Logged",
     )
     after = packages.describe(package)
-    changed = {
+    changed_members = {
         "CustomerMetadataProperties": {"score": "0.8", "reviewer": "you"},
-        "AdditionalInferenceSpecifications": [*DESCRIBED["AdditionalInferenceSpecifications"], added],
-        "InferenceSpecification": other,
+        "AdditionalInferenceSpecifications": [
+            *OPTIONAL_MEMBERS["AdditionalInferenceSpecifications"],
+            added_specification,
+        ],
+        "InferenceSpecification": other_specification,
         "ModelLifeCycle": {"Stage": "Production", "StageStatus": "Done"},
-        "ModelCard": DESCRIBED["ModelCard"] | {"ModelCardStatus": "Approved"},
+        "ModelCard": OPTIONAL_MEMBERS["ModelCard"] | {"ModelCardStatus": "Approved"},
         "ModelPackageRegistrationType": "Logged",
         "LastModifiedBy": {},
     }
-    assert without(after, "LastModifiedTime") == without(before, "LastModifiedTime") | changed
+    assert omit(after, "LastModifiedTime") == omit(before, "LastModifiedTime") | changed_members
     update(
         ModelPackageArn=package,
         CustomerMetadataPropertiesToRemove=["score", "reviewer"],
         SourceUri="s3://bucket/source",
     )
     assert packages.describe(package)["SourceUri"] == "s3://bucket/source"
-    assert packages.describe(package)["InferenceSpecification"] == other
+    assert packages.describe(package)["InferenceSpecification"] == other_specification
     assert "CustomerMetadataProperties" not in packages.describe(package)
 
 
@@ -328,19 +331,19 @@ def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
         packages.group(), CustomerMetadataProperties=properties, AdditionalInferenceSpecifications=additional
     )
     before, update = packages.describe(package), packages.sagemaker.update_model_package
-    for wrong, reason in (
+    for invalid, reason in (
         ({"CustomerMetadataProperties": {"one-more": "x"}}, "at most 50, not 51"),
         ({"AdditionalInferenceSpecificationsToAdd": [additional[0] | {"Name": "more"}]}, "at most 15, not 16"),
         ({"ModelCard": {"ModelCardContent": "no JSON"}}, "JSON object"),
         ({"ModelApprovalStatus": "Maybe"}, "enum value set"),
     ):
         assert reason in refusal(
-            update, ModelPackageArn=package, ModelLifeCycle={"Stage": "a", "StageStatus": "b"}, **wrong
+            update, ModelPackageArn=package, ModelLifeCycle={"Stage": "a", "StageStatus": "b"}, **invalid
         )
     assert packages.describe(package) | {"ResponseMetadata": None} == before | {"ResponseMetadata": None}
     update(ModelPackageArn=package, CustomerMetadataProperties={"key-7": "again"})
-    missing = package.replace("/1", "/2")
-    assert f"Could not find model package '{missing}'" in refusal(update, ModelPackageArn=missing)
+    missing_arn = package.replace("/1", "/2")
+    assert f"Could not find model package '{missing_arn}'" in refusal(update, ModelPackageArn=missing_arn)
 
 
 def test_parallel_updates_lose_nothing(packages: Packages) -> None:
@@ -352,23 +355,23 @@ def test_parallel_updates_lose_nothing(packages: Packages) -> None:
     assert packages.describe(package)["CustomerMetadataProperties"] == {key: key for key in keys}
 
 
-def test_packages_described_together(packages: Packages) -> None:
+def test_packages_are_described_in_one_request(packages: Packages) -> None:
     group = packages.group()
     versions = [packages.version(group), packages.version(group, ModelApprovalStatus="Approved")]
-    missing = [f"{ARN}model-package/{group}/3", versions[0].replace("us-east-1", "eu-west-1")]
-    answer = packages.sagemaker.batch_describe_model_package(ModelPackageArnList=[*versions, *missing])
+    missing_arns = [f"{ARN}model-package/{group}/3", versions[0].replace("us-east-1", "eu-west-1")]
+    answer = packages.sagemaker.batch_describe_model_package(ModelPackageArnList=[*versions, *missing_arns])
     summaries = answer["ModelPackageSummaries"]
     assert [summaries[arn]["ModelApprovalStatus"] for arn in versions] == ["PendingManualApproval", "Approved"]
     assert summaries[versions[1]]["InferenceSpecification"] == SPECIFICATION
     errors = answer["BatchDescribeModelPackageErrorMap"]
-    assert errors.keys() == {*missing}
+    assert errors.keys() == {*missing_arns}
     assert all(arn in error["ErrorResponse"] and error["ErrorCode"] for arn, error in errors.items())
 
 
-def test_lists_by_filters_in_order_and_in_pages(packages: Packages) -> None:
-    group, other = packages.group(), packages.group()
+def test_versions_are_filtered_sorted_and_paged(packages: Packages) -> None:
+    group, other_group = packages.group(), packages.group()
     versions = [packages.version(group) for _ in range(11)]
-    packages.version(other)
+    packages.version(other_group)
     for arn in versions[::3]:
         packages.approve(arn)
     listed, ascending = packages.listed, {"SortOrder": "Ascending"}

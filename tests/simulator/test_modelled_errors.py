@@ -17,7 +17,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 EXECUTION = {"PipelineExecutionArn": f"{ARN}pipeline/nothing/execution/abcdefghijkl"}
 GROUP, PACKAGE, PIPELINE = ({name: "nothing"} for name in ("ModelPackageGroupName", "ModelPackageName", "PipelineName"))
 INVALID, MISSING = "ValidationException", "ResourceNotFound"
-NOTHING_THERE: dict[str, tuple[dict[str, Any], str]] = {
+FAILING_REQUESTS: dict[str, tuple[dict[str, Any], str]] = {
     "BatchDescribeModelPackage": ({"ModelPackageArnList": ["nothing"]}, INVALID),
     "CreateModelPackage": (GROUP | {"InferenceSpecification": SPECIFICATION}, INVALID),
     "CreateModelPackageGroup": ({"ModelPackageGroupName": "not a name"}, INVALID),
@@ -65,33 +65,33 @@ def error_of(client: Client, operation: str, request: dict[str, Any]) -> str:
 
 
 def test_every_operation_is_covered() -> None:
-    assert NOTHING_THERE.keys() == {name for kind in KINDS for name in kind.operations()}
+    assert FAILING_REQUESTS.keys() == {name for kind in KINDS for name in kind.operations()}
 
 
-@pytest.mark.parametrize("operation", NOTHING_THERE)
+@pytest.mark.parametrize("operation", FAILING_REQUESTS)
 def test_errors_for_missing_resources(client: Client, operation: str) -> None:
-    request, code = NOTHING_THERE[operation]
+    request, code = FAILING_REQUESTS[operation]
     assert error_of(client, operation, request) == code
 
 
 def test_errors_for_resources_in_use(client: Client) -> None:
     pipelines, packages = Pipelines(client), Packages(client)
     name, text = pipelines.create(pipelines.processing("P", "import time\ntime.sleep(300)")), definition(fail("F"))
-    named = {"PipelineName": name}
-    execution = {"PipelineExecutionArn": pipelines.start(name)}
+    pipeline_name = {"PipelineName": name}
+    first_execution = {"PipelineExecutionArn": pipelines.start(name)}
     group = {"ModelPackageGroupName": packages.group()}
     packages.version(group["ModelPackageGroupName"])
-    duplicate = named | {"PipelineDefinition": text, "RoleArn": ROLE_ARN}
+    duplicate = pipeline_name | {"PipelineDefinition": text, "RoleArn": ROLE_ARN}
     assert error_of(client, "CreatePipeline", duplicate) == INVALID
     assert error_of(client, "CreateModelPackageGroup", group) == INVALID
-    assert error_of(client, "DeletePipeline", named) == "ConflictException"
+    assert error_of(client, "DeletePipeline", pipeline_name) == "ConflictException"
     assert error_of(client, "DeleteModelPackageGroup", group) == "ConflictException"
-    assert error_of(client, "RetryPipelineExecution", execution) == INVALID
+    assert error_of(client, "RetryPipelineExecution", first_execution) == INVALID
     token = {"ClientRequestToken": "t" * 32}
-    client.sagemaker.stop_pipeline_execution(**execution, **token)
-    other = {"PipelineExecutionArn": pipelines.start(name)}
-    assert error_of(client, "StopPipelineExecution", other | token) == "ConflictException"
-    client.sagemaker.stop_pipeline_execution(**other)
-    for each in (execution, other):
-        assert pipelines.wait(each["PipelineExecutionArn"])["PipelineExecutionStatus"] == "Stopped"
-        assert error_of(client, "StopPipelineExecution", each) == INVALID
+    client.sagemaker.stop_pipeline_execution(**first_execution, **token)
+    second_execution = {"PipelineExecutionArn": pipelines.start(name)}
+    assert error_of(client, "StopPipelineExecution", second_execution | token) == "ConflictException"
+    client.sagemaker.stop_pipeline_execution(**second_execution)
+    for request in (first_execution, second_execution):
+        assert pipelines.wait(request["PipelineExecutionArn"])["PipelineExecutionStatus"] == "Stopped"
+        assert error_of(client, "StopPipelineExecution", request) == INVALID

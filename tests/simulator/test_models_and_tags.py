@@ -57,7 +57,7 @@ def test_an_existing_name_is_refused(client: Client, name: str) -> None:
     assert list(tags_of(client, f"arn:aws:sagemaker:us-east-1:123456789012:model/{name}")) == ["old"]
 
 
-def test_one_container_or_several(client: Client, name: str) -> None:
+def test_a_model_has_one_container_or_several(client: Client, name: str) -> None:
     refusal(client.sagemaker.create_model, ModelName=name)
     refusal(client.sagemaker.create_model, ModelName=name, PrimaryContainer=CONTAINER, Containers=[CONTAINER])
     refusal(client.sagemaker.create_model, ModelName=name, Containers=[CONTAINER] * 16)
@@ -66,7 +66,7 @@ def test_one_container_or_several(client: Client, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "invalid_members",
     [
         {"ModelName": "under_score"},
         {"ModelName": "a" * 64},
@@ -82,28 +82,28 @@ def test_one_container_or_several(client: Client, name: str) -> None:
         {"Tags": [tag(f"key-{number}") for number in range(51)]},
         {"Tags": [tag("aws:name")]},
     ],
-    ids=lambda wrong: str(wrong)[:50],
+    ids=lambda invalid_members: str(invalid_members)[:50],
 )
-def test_what_the_service_model_refuses(client: Client, name: str, wrong: dict[str, Any]) -> None:
-    refusal(client.sagemaker.create_model, **({"ModelName": name, "PrimaryContainer": CONTAINER} | wrong))
+def test_requests_that_the_service_model_refuses(client: Client, name: str, invalid_members: dict[str, Any]) -> None:
+    refusal(client.sagemaker.create_model, **({"ModelName": name, "PrimaryContainer": CONTAINER} | invalid_members))
     refusal(client.sagemaker.describe_model, ModelName=name)
 
 
 def test_tags_are_added_and_removed(client: Client, name: str) -> None:
-    created = client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("team", "core")])
-    arn = created["ModelArn"]
+    response = client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("team", "core")])
+    arn = response["ModelArn"]
     assert tags_of(client, arn) == {"team": "core"}
     texts = ("name", "kind", "self", "Tags", "é", "a b", "x:y/z=+-@_.")
-    new = [*(tag(word, "1") for word in texts), tag("team", "rock")]
-    added = client.sagemaker.add_tags(ResourceArn=arn, Tags=new)["Tags"]
-    assert sorted(entry["Key"] for entry in added) == sorted([*texts, "team"])
+    new_tags = [*(tag(word, "1") for word in texts), tag("team", "rock")]
+    added_tags = client.sagemaker.add_tags(ResourceArn=arn, Tags=new_tags)["Tags"]
+    assert sorted(entry["Key"] for entry in added_tags) == sorted([*texts, "team"])
     assert tags_of(client, arn) == {"team": "rock"} | dict.fromkeys(texts, "1")
     client.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team", "nobody"])
     assert tags_of(client, arn) == dict.fromkeys(texts, "1")
 
 
 def test_parallel_requests_lose_nothing(client: Client, name: str) -> None:
-    def make(number: int) -> bool:
+    def create(number: int) -> bool:
         try:
             client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
         except botocore.exceptions.ClientError:
@@ -112,7 +112,7 @@ def test_parallel_requests_lose_nothing(client: Client, name: str) -> None:
 
     arn = f"arn:aws:sagemaker:us-east-1:123456789012:model/{name}"
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(make, range(16))) == 1
+        assert sum(pool.map(create, range(16))) == 1
         list(pool.map(lambda n: client.sagemaker.add_tags(ResourceArn=arn, Tags=[tag(f"key-{n}")]), range(40)))
     assert len(tags_of(client, arn)) == 40
 
@@ -126,7 +126,7 @@ def test_tags_are_deleted_with_their_model(client: Client, name: str) -> None:
     assert tags_of(client, arn) == {}
 
 
-def test_no_more_than_fifty_tags(client: Client, name: str) -> None:
+def test_a_resource_has_at_most_fifty_tags(client: Client, name: str) -> None:
     arn = client.sagemaker.create_model(
         ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag(f"key-{number}") for number in range(50)]
     )["ModelArn"]
@@ -151,7 +151,7 @@ def test_no_more_than_fifty_tags(client: Client, name: str) -> None:
         "{name}",
     ],
 )
-def test_tags_of_missing_resources(client: Client, name: str, arn: str) -> None:
+def test_missing_resources_have_no_tags(client: Client, name: str, arn: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
     resource = {"ResourceArn": arn.format(name=name)}
     refusal(client.sagemaker.list_tags, **resource)
@@ -159,14 +159,14 @@ def test_tags_of_missing_resources(client: Client, name: str, arn: str) -> None:
     refusal(client.sagemaker.delete_tags, **resource, TagKeys=["a"])
 
 
-def test_tags_of_a_job(client: Client) -> None:
+def test_a_job_can_have_tags(client: Client) -> None:
     job = client.train("print('tagged')", wait=False, Tags=[tag("run", "1")])
     assert tags_of(client, job["TrainingJobArn"]) == {"run": "1"}
     assert "Tags" not in job
     client.wait("TrainingJob", job["TrainingJobName"])
 
 
-def test_s3(client: Client) -> None:
+def test_s3_stores_and_lists_objects(client: Client) -> None:
     uri = client.put("around/sub folder/ü+%.txt", b"x" * 9_000_000)
     assert len(client.get(uri)) == 9_000_000
     listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix="around/")["Contents"]

@@ -13,8 +13,8 @@ from recore.simulator.compute.files.transfers import CHUNK, download_file, only,
 from recore.simulator.compute.processes.volume import Volume
 
 
-def archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
-    """Write a tar.gz file with members given as (name, type, link target or content)."""
+def write_archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
+    """Write a tar.gz file with members given as (name, type, link target or content) and return its path."""
     with tarfile.open(path, "w:gz") as tar:
         for name, kind, text in members:
             member = tarfile.TarInfo(name)
@@ -41,17 +41,19 @@ def archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
 )
 def test_archives_that_lead_outside_are_refused(members: list[tuple[str, bytes, str]], tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("mine")
-    packed = archive(tmp_path / "a.tar.gz", *members)
-    before = {path.name for path in tmp_path.iterdir()}
+    archive_path = write_archive(tmp_path / "a.tar.gz", *members)
+    names_before = {path.name for path in tmp_path.iterdir()}
     with pytest.raises(JobFailed, match=r"a\.tar\.gz cannot be unpacked"):
-        unpack(packed, tmp_path / "inside", Volume(1 << 20))
-    assert {path.name for path in tmp_path.iterdir()} == before | {"inside"}
+        unpack(archive_path, tmp_path / "inside", Volume(1 << 20))
+    assert {path.name for path in tmp_path.iterdir()} == names_before | {"inside"}
     assert not (tmp_path / "out").exists()
 
 
-def test_links_inside_are_kept(tmp_path: Path) -> None:
-    packed = archive(tmp_path / "a.tar.gz", ("d/real", tarfile.REGTYPE, "x"), ("link", tarfile.SYMTYPE, "d/real"))
-    unpack(packed, tmp_path / "inside", Volume(1 << 20))
+def test_links_inside_an_archive_are_kept(tmp_path: Path) -> None:
+    archive_path = write_archive(
+        tmp_path / "a.tar.gz", ("d/real", tarfile.REGTYPE, "x"), ("link", tarfile.SYMTYPE, "d/real")
+    )
+    unpack(archive_path, tmp_path / "inside", Volume(1 << 20))
     assert (tmp_path / "inside/link").read_text() == "x"
 
 
@@ -62,7 +64,7 @@ def test_the_archive_among_objects_with_a_common_prefix(tmp_path: Path) -> None:
 
 
 class JobEnded(Exception):
-    """Raised if the job must end."""
+    """Raised when the job must end."""
 
 
 def fail_at_call(count: int):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import ANYTHING, modified, valid
+from simulator.shapes import ANYTHING, modified_documents, valid_values
 from simulator.test_protocol import ask
 from support.fuzzing import examples
 from support.pipelines import Pipelines, condition, definition, fail, get, join, model, step
@@ -130,7 +130,7 @@ def run_random_definition(pipelines: Pipelines, document: Any) -> str:
 
 
 @examples(8)
-@given(document=definitions | definitions.flatmap(modified))
+@given(document=definitions | definitions.flatmap(modified_documents))
 def test_any_definition_is_refused_or_runs(pipelines: Pipelines, document: Any) -> None:
     run_random_definition(pipelines, document)
 
@@ -153,7 +153,7 @@ def test_any_operation_is_answered(pipelines: Pipelines, data: st.DataObject) ->
         pipelines.sagemaker.create_pipeline(PipelineName="p", PipelineDefinition=DEFINITION, RoleArn=ROLE_ARN)
     executions = pipelines.sagemaker.list_pipeline_executions(PipelineName="p")["PipelineExecutionSummaries"]
     arns = [EXECUTION_ARN, *(item["PipelineExecutionArn"] for item in executions)]
-    document = data.draw(valid(operation_model(name).input_shape))
+    document = data.draw(valid_values(operation_model(name).input_shape))
     for member, choices in MEANINGFUL_VALUES.items():
         if member in document and data.draw(st.integers(0, 3)):
             document[member] = data.draw(st.sampled_from(choices))
@@ -167,7 +167,7 @@ def test_any_operation_is_answered(pipelines: Pipelines, data: st.DataObject) ->
         if "Definition" in str(operation_model(name).input_shape.members.keys()):
             document["PipelineDefinition"] = DEFINITION
     elif data.draw(st.booleans()):
-        document = data.draw(modified(document))
+        document = data.draw(modified_documents(document))
     status, response = ask(pipelines.client, f"SageMaker.{name}", json.dumps(document).encode())
     modelled_errors = {error.name for error in operation_model(name).error_shapes}
     allowed_errors = {"ValidationException", "SerializationException"} | modelled_errors

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import modified, valid
+from simulator.shapes import modified_documents, valid_values
 from support.fuzzing import examples
 from support.simulator_client import Client
 
@@ -219,8 +219,8 @@ def test_every_operation_is_answered_or_not_implemented(client: Client) -> None:
 def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
     """Any request gets a response. None starts a job, because no generated image belongs to the scikit-learn family."""
     name = data.draw(st.sampled_from(OTHER_OPERATIONS))
-    document = data.draw(valid(operation_model(name).input_shape))
-    document = data.draw(st.just(document) | modified(document))
+    document = data.draw(valid_values(operation_model(name).input_shape))
+    document = data.draw(st.just(document) | modified_documents(document))
     status, response = ask(client, f"SageMaker.{name}", json.dumps(document).encode())
     assert status in (200, 400), response
 

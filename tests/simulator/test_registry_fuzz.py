@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import modified, valid
+from simulator.shapes import modified_documents, valid_values
 from simulator.test_protocol import ask
 from support.fuzzing import examples
 from support.model_packages import UNVERSIONED, Packages
@@ -119,9 +119,9 @@ def with_meaningful_values(document: Any) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
-    requests = valid(operation_model(name).input_shape).flatmap(with_meaningful_values)
+    requests = valid_values(operation_model(name).input_shape).flatmap(with_meaningful_values)
     typical_requests = requests.map(lambda document: document | TYPICAL_MEMBERS.get(name, {}))
-    document = data.draw(typical_requests | requests | typical_requests.flatmap(modified))
+    document = data.draw(typical_requests | requests | typical_requests.flatmap(modified_documents))
     status, response = ask(packages.client, f"SageMaker.{name}", json.dumps(document).encode())
     modelled_errors = {error.name for error in operation_model(name).error_shapes}
     allowed_errors = {"ValidationException", "SerializationException"} | modelled_errors

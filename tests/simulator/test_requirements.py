@@ -41,7 +41,7 @@ def failure_reason(endpoints: Endpoints, model: str) -> str:
 
 
 @pytest.fixture
-def source_being_built(without_sandbox: Client, tmp_path: Path):
+def source_being_built(unsandboxed_client: Client, tmp_path: Path):
     """Return the source of an endpoint that is building a package during the test."""
     started, go = tmp_path / "started", tmp_path / "go"
     files = {
@@ -50,7 +50,7 @@ def source_being_built(without_sandbox: Client, tmp_path: Path):
         "package/pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "waiting"\nbackend-path = ["."]\n',
         "package/waiting.py": WAITING_BACKEND.format(started=str(started), go=str(go)),
     }
-    endpoints, source = Endpoints(without_sandbox), without_sandbox.source(**files)
+    endpoints, source = Endpoints(unsandboxed_client), unsandboxed_client.source(**files)
     model = endpoints.model("", {"SAGEMAKER_SUBMIT_DIRECTORY": source})
     name = endpoints.create(endpoints.config(variant(model)), wait=False)
     wait_until(started.exists)
@@ -61,20 +61,20 @@ def source_being_built(without_sandbox: Client, tmp_path: Path):
     endpoints.delete(name)
 
 
-def test_other_requirements_are_installed_at_the_same_time(without_sandbox: Client, source_being_built: str) -> None:
-    source = without_sandbox.source(job="", **{"requirements.txt": "./not-there"})
-    job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
+def test_other_requirements_are_installed_at_the_same_time(unsandboxed_client: Client, source_being_built: str) -> None:
+    source = unsandboxed_client.source(job="", **{"requirements.txt": "./not-there"})
+    job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert "not-there" in job["FailureReason"]
 
 
 def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(
-    without_sandbox: Client, source_being_built: str
+    unsandboxed_client: Client, source_being_built: str
 ) -> None:
     settings = {"sagemaker_submit_directory": source_being_built, "sagemaker_program": "inference.py"}
-    name = without_sandbox.train("", wait=False, HyperParameters=settings)["TrainingJobName"]
-    wait_until(lambda: list(without_sandbox.simulator.folder.glob("job-*/ml/input/source/package/waiting.py")) != [])
-    without_sandbox.sagemaker.stop_training_job(TrainingJobName=name)
-    assert without_sandbox.wait("TrainingJob", name)["TrainingJobStatus"] == "Stopped"
+    name = unsandboxed_client.train("", wait=False, HyperParameters=settings)["TrainingJobName"]
+    wait_until(lambda: list(unsandboxed_client.simulator.folder.glob("job-*/ml/input/source/package/waiting.py")) != [])
+    unsandboxed_client.sagemaker.stop_training_job(TrainingJobName=name)
+    assert unsandboxed_client.wait("TrainingJob", name)["TrainingJobStatus"] == "Stopped"
 
 
 def test_a_large_file_is_refused(any_endpoints: Endpoints) -> None:
@@ -130,12 +130,14 @@ def test_a_model_whose_requirements_are_in_another_folder(any_endpoints: Endpoin
     assert reason == "could not be started: the requirements file is not in the source"
 
 
-def test_paths_are_relative_to_the_source_wherever_the_file_is(without_sandbox: Client) -> None:
+def test_paths_are_relative_to_the_source_wherever_the_file_is(unsandboxed_client: Client) -> None:
     files = {"job": b"", "below/needs": b"./package\n", "package/setup": b"raise SystemExit('was run')\n"}
-    source = without_sandbox.put("linked.tar.gz", packed(member("requirements.txt", b"2", "below/needs.py"), **files))
-    job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
+    source = unsandboxed_client.put(
+        "linked.tar.gz", packed(member("requirements.txt", b"2", "below/needs.py"), **files)
+    )
+    job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert "requirements.txt cannot be installed" in job["FailureReason"]
-    assert "was run" in output(without_sandbox, "TrainingJob", job["TrainingJobName"])
+    assert "was run" in output(unsandboxed_client, "TrainingJob", job["TrainingJobName"])
 
 
 def test_different_sources_have_different_digests(tmp_path: Path) -> None:
@@ -194,10 +196,10 @@ def test_a_stop_does_not_wait_for_the_removal_of_a_folder(tmp_path: Path) -> Non
         remove(tmp_path / "folder", stop)
 
 
-def test_reasons_and_logs_name_no_folder_of_this_machine(without_sandbox: Client) -> None:
-    source = without_sandbox.source(job="", **{"requirements.txt": "/opt/ml/code/none"})
-    job = without_sandbox.train("", HyperParameters={"sagemaker_submit_directory": source})
-    log = output(without_sandbox, "TrainingJob", job["TrainingJobName"])
+def test_reasons_and_logs_name_no_folder_of_this_machine(unsandboxed_client: Client) -> None:
+    source = unsandboxed_client.source(job="", **{"requirements.txt": "/opt/ml/code/none"})
+    job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
+    log = output(unsandboxed_client, "TrainingJob", job["TrainingJobName"])
     assert "/opt/ml/code/none" in job["FailureReason"]
     assert "/opt/ml/code/none" in log
-    assert str(without_sandbox.simulator.folder) not in job["FailureReason"] + log
+    assert str(unsandboxed_client.simulator.folder) not in job["FailureReason"] + log

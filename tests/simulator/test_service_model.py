@@ -8,7 +8,7 @@ import pytest
 from botocore.model import OperationModel, ServiceModel, Shape
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import ANYTHING, KNOWN, modified, valid
+from simulator.shapes import ANYTHING, KNOWN_TEXTS, modified_documents, valid_values
 from support.fuzzing import examples
 
 from recore.simulator.protocol import service_model
@@ -30,7 +30,7 @@ def test_every_pattern_of_the_service_model_compiles() -> None:
     shapes = [sagemaker_model().shape_for(name) for name in sagemaker_model().shape_names]
     patterns = {shape.metadata["pattern"] for shape in shapes if "pattern" in shape.metadata}
     compiled = [service_model._pattern(pattern) for pattern in patterns]
-    matches = [any(pattern.fullmatch(text, timeout=5) for text in KNOWN) for pattern in compiled]
+    matches = [any(pattern.fullmatch(text, timeout=5) for text in KNOWN_TEXTS) for pattern in compiled]
     assert sum(matches) > len(patterns) / 2 > 100
 
 
@@ -156,7 +156,7 @@ def assert_read_as_sent(operation: OperationModel, document: Any) -> None:
 @given(st.data())
 def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
-    assert_read_as_sent(operation, json.loads(json.dumps(data.draw(valid(operation.input_shape)))))
+    assert_read_as_sent(operation, json.loads(json.dumps(data.draw(valid_values(operation.input_shape)))))
 
 
 @examples(75)
@@ -164,7 +164,7 @@ def test_valid_requests_are_read_as_they_were_sent(data: st.DataObject) -> None:
 def test_requests_with_one_change_are_refused_or_still_valid(data: st.DataObject) -> None:
     """A request with one change is read as sent if it is still valid; otherwise the message names the invalid part."""
     operation = operation_model(data.draw(st.sampled_from(OPERATIONS)))
-    document = data.draw(valid(operation.input_shape).flatmap(modified) | ANYTHING)
+    document = data.draw(valid_values(operation.input_shape).flatmap(modified_documents) | ANYTHING)
     try:
         read_request(operation, document)
     except ServiceError as error:
@@ -178,7 +178,7 @@ def test_requests_with_one_change_are_refused_or_still_valid(data: st.DataObject
 @given(st.data())
 def test_an_unknown_member_is_refused(data: st.DataObject) -> None:
     operation = operation_model(data.draw(st.sampled_from([name for name in OPERATIONS if has_members(name)])))
-    document = data.draw(valid(operation.input_shape))
+    document = data.draw(valid_values(operation.input_shape))
     with pytest.raises(ServiceError, match="Unknown parameter 'Unknown'"):
         read_request(operation, document | {"Unknown": data.draw(st.text() | st.none() | st.integers())})
 

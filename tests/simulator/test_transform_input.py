@@ -192,7 +192,7 @@ def test_a_missing_manifest_fails_the_job(client: Client, model: str) -> None:
     assert "none.json' cannot be read" in failure_reason(client, model, {}, Source=source)
 
 
-def test_objects_are_divided_among_instances(without_sandbox: Client, tmp_path: Path) -> None:
+def test_objects_are_divided_among_instances(unsandboxed_client: Client, tmp_path: Path) -> None:
     """Two instances work at the same time: each has its own server and log, and the servers wait for each other."""
     script = f"""
 import os, time
@@ -204,7 +204,7 @@ def transform_fn(model, data, content_type, accept):
         time.sleep(0.01)
     return data
 """
-    client, objects = without_sandbox, {f"{number}.csv": str(number) for number in range(4)}
+    client, objects = unsandboxed_client, {f"{number}.csv": str(number) for number in range(4)}
     model = create_model(client, script)
     job, out = transform(client, model, objects, Resources={"InstanceCount": 2}, Input={"ContentType": "text/csv"})
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
