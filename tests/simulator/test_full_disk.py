@@ -16,7 +16,7 @@ from support.tiny_submission import TRAIN, tiny
 
 pytestmark = SANDBOX  # bubblewrap makes the small disk
 
-FULL = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
+FULL = "The disk of this machine is full: free some space on it, or set TMPDIR to a folder on another disk"
 SIMULATOR = """
 import json, os, sys, tempfile
 sys.path.insert(0, {tests!r})

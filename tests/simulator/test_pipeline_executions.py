@@ -235,7 +235,7 @@ def test_conditions(pipelines: Pipelines, metrics: str) -> None:
 
 
 FAILING = {
-    "nothing there": ("nothing", "there is no 'nothing'"),
+    "nothing there": ("nothing", "there is no key 'nothing'"),
     "a list": ("inner.list", "is not a string, number or boolean"),
     "null": ("none", "is not a string, number or boolean"),
     "not comparable": ("name", "cannot be compared because of their types"),

@@ -64,10 +64,10 @@ def test_a_variant_without_weight_is_only_chosen_by_name(weights: dict[str, floa
     traffic, random = make_traffic(weights), Random(seed)
     assert weights[traffic.choose(random).variant] > 0
     for name in weights:
-        named = traffic.of(name)
+        named = traffic.for_variant(name)
         assert named is not None
         assert named.choose(random).variant == name
-    assert traffic.of("unknown") is None
+    assert traffic.for_variant("unknown") is None
 
 
 THIRD = Fraction(33, 100)
@@ -116,13 +116,13 @@ def test_a_variant_by_its_name_during_an_update() -> None:
         "old": {before.fleets["old"]: 1.0},
         "new": {after.fleets["new"]: 1.0},
     }.items():
-        named = traffic.of(name)
+        named = traffic.for_variant(name)
         assert named is not None
         drawn = Counter(named.choose(random) for _ in range(DRAWS))
         assert drawn.keys() == fleets.keys(), name
         for fleet, share in fleets.items():
             assert abs(drawn[fleet] - DRAWS * share) <= binomial_bound(DRAWS, share), (name, drawn[fleet])
-    assert traffic.of("unknown") is None
+    assert traffic.for_variant("unknown") is None
 
 
 def test_only_new_traffic_remains_after_the_last_step() -> None:

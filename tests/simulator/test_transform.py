@@ -135,10 +135,10 @@ def test_a_file_above_the_payload_limit_fails(client: Client) -> None:
     large = "x" * (1 << 20) + "\n"
     job, _ = transform(client, COUNTING, {"a.csv": ROWS + large}, MaxPayloadInMB=1)
     assert job["TransformJobStatus"] == "Failed"
-    assert "larger than MaxPayloadInMB, 1 MB" in job["FailureReason"]
+    assert "larger than the MaxPayloadInMB of 1" in job["FailureReason"]
     transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
     job, _ = transform(client, COUNTING, {"a.csv": ROWS + large}, TransformInput=transform_input, MaxPayloadInMB=1)
-    assert "larger than MaxPayloadInMB, 1 MB" in job["FailureReason"]
+    assert "larger than the MaxPayloadInMB of 1" in job["FailureReason"]
 
 
 def test_payloads_above_the_default_reach_the_server(client: Client) -> None:

@@ -77,7 +77,10 @@ def test_a_filter_that_selects_nothing_from_a_row_fails_the_job(client: Client, 
 @pytest.mark.parametrize(
     ("members", "expected"),
     [
-        ({"DataProcessing": {"InputFilter": "$..a"}}, r"InputFilter: the expression '\$\.\.a' is not supported from"),
+        (
+            {"DataProcessing": {"InputFilter": "$..a"}},
+            r"InputFilter: the expression '\$\.\.a' is not supported: the problem begins at '\.\.a'",
+        ),
         ({"DataProcessing": {"JoinSource": "Input"}, "Output": {"Accept": "text/csv"}}, "needs AssembleWith Line"),
         ({"Input": {"SplitType": "RecordIO"}}, "SplitType RecordIO is not simulated"),
         ({"Input": {"SplitType": "TFRecord"}}, "SplitType TFRecord is not simulated"),
@@ -137,7 +140,7 @@ def test_broken_compressed_objects(client: Client, model: str, content: bytes, e
 @pytest.mark.parametrize("split", ["None", "Line"])
 def test_a_compressed_object_larger_than_a_request(client: Client, model: str, split: str) -> None:
     source = {"ContentType": "text/csv", "SplitType": split, "CompressionType": "Gzip"}
-    assert "larger than MaxPayloadInMB, 6 MB" in failure(client, model, {"a.gz": bomb()}, Input=source)
+    assert "larger than the MaxPayloadInMB of 6" in failure(client, model, {"a.gz": bomb()}, Input=source)
 
 
 def manifest(client: Client, content: Any) -> dict[str, str]:

@@ -105,7 +105,7 @@ class TuningWork(Work):
     def _poll(self, followed: Followed) -> None:
         """Read the progress of a trial. Stop it if it is not worth continuing; record its result if it has ended."""
         job = self.store.get("TrainingJob", followed.name)
-        observed = self.platform.observed.get(followed.name, [])
+        observed = self.platform.observed_metrics.get(followed.name, [])
         others = self._others(followed)
         for metric, value in observed[followed.read :]:
             followed.read += 1
@@ -118,7 +118,7 @@ class TuningWork(Work):
             if followed.values:
                 self.store.add(OBJECTIVES, followed.name, {"Values": followed.values})
             self._searches[followed.index].finish(followed.number, followed.objective)
-            self.platform.observed.pop(followed.name, None)
+            self.platform.observed_metrics.pop(followed.name, None)
 
     def _others(self, followed: Followed) -> list[list[float]]:
         """Return the running averages of the trials with which early stopping compares this one."""
@@ -230,7 +230,7 @@ class TuningWork(Work):
     def _create(self, followed: Followed) -> None:
         """Create a trial's training job. If the service refuses it, the tuning job fails."""
         if self._config["Strategy"] == "Hyperband" or self._config.get("TrainingJobEarlyStoppingType") == "Auto":
-            self.platform.observed.setdefault(followed.name, [])
+            self.platform.observed_metrics.setdefault(followed.name, [])
         tags: Record = self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {}
         request = self._definitions[followed.index].job(followed.name, followed.record["Values"]) | tags
         try:
