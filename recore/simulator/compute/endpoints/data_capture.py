@@ -50,7 +50,7 @@ class CapturedInvocation:
 
     @property
     def hour_folder(self) -> str:
-        """The folder of the invocation's file; there is one for invocation hour."""
+        """The folder of the invocation's file; there is one for each hour."""
         return f"{self.folder}/{self.time:%Y/%m/%d/%H}"
 
     def line(self) -> bytes:
@@ -137,7 +137,7 @@ def describe(config: Record) -> Record:
 
 
 def _split_into_files(invocations: Iterable[CapturedInvocation]) -> Iterable[tuple[datetime, bytes]]:
-    """Split lines into files that are not too large, invocation with the time of its first line."""
+    """Split lines into files that are not too large, each with the time of its first line."""
     lines: list[bytes] = []
     size, first_time = 0, None
     for invocation in invocations:

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 logger = logging.getLogger(__name__)
 
 SEARCH_SECONDS = 0.1  # processor seconds that a regular expression may take on one line
-SLOW_SEARCH = 0.01  # processor seconds on one line; a line that takes longer counts towards SLOW_TOTAL
+SLOW_SEARCH = 0.01  # processor seconds on one line; a line that takes longer counts towards MAX_SLOW_TOTAL
 MAX_SLOW_TOTAL = 5.0  # processor seconds in total on such lines, after which a regular expression is no longer used
 MAX_SEARCHED = 4096  # characters of a line that are searched
 BATCH = 500  # values in one call; the API allows 1,000

@@ -49,7 +49,7 @@ class PackageInstaller:
         self._install_locks: WeakValueDictionary[str, threading.Lock] = (
             WeakValueDictionary()
         )  # an entry lasts while a job uses it
-        self._lock = threading.Lock()  # guards `_installing`
+        self._lock = threading.Lock()  # guards `_install_locks`
 
     def install(
         self, job: Job, image: str, requirements: RequirementsFile, log: JobLog, instance: Instance | None, folder: Path
