@@ -75,7 +75,7 @@ class CapturedInvocation:
 
 
 class DataCapture:
-    """Captures invocations and writes them every second. An invocation waits only if too much is unwritten."""
+    """Captures invocations and writes them every second. An invocation waits only if too many bytes are unwritten."""
 
     def __init__(self, platform: Platform):
         self._platform = platform

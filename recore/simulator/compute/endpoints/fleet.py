@@ -133,8 +133,8 @@ class Fleet:
                         instance.invocations_in_progress += 1
                         return instance, instance.server
                 seconds_left = deadline.seconds_left
-                endings = [instance.has_ended for instance in self._instances]  # empty before `scale`
-                if seconds_left <= 0 or (endings and all(endings)):
+                have_ended = [instance.has_ended for instance in self._instances]  # empty before `scale`
+                if seconds_left <= 0 or (have_ended and all(have_ended)):
                     return None
                 self._state_changed.wait(seconds_left)
 

@@ -162,7 +162,7 @@ def _filter_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
     names = [filtered_member.name, *([os.path.join(link_folder, member.linkname)] if member.linkname else [])]
     for name in names:
         if any(Path(folder, place).is_symlink() for place in (Path(name), *Path(name).parents)):
-            raise tarfile.ReadError(f"{member.name[:200]!r} goes through an earlier link")
+            raise tarfile.ReadError(f"{member.name[:200]!r} goes through a link earlier in the archive")
     if member.islnk() and not os.path.exists(os.path.join(folder, member.linkname)):
         # tarfile would search all following members for it
         raise tarfile.ReadError(f"{member.name[:200]!r} is a hard link to a file that is not earlier in the archive")
