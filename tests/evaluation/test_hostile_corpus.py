@@ -33,7 +33,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 PROGRAM = """
 from recore.evaluation import requests
 from recore.simulator.compute.processes import process
-process.PROCESSES, process.GRACE, requests.REQUEST_SECONDS, requests.JOB_SECONDS = 200, 2.0, 5, {seconds}
+process.MAX_PROCESSES, process.GRACE, requests.REQUEST_SECONDS, requests.JOB_SECONDS = 200, 2.0, 5, {seconds}
 from recore.cli import main
 main(prog_name="recore")
 """

@@ -83,9 +83,9 @@ REASONS = {
     "a signal before any output": ("AlgorithmError: , exit code: 139", "", "it printed nothing, ended by SIGSEGV"),
     "a code above those of signals": ("AlgorithmError: 3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),
     "a full disk": (
-        "AlgorithmError: No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137",
+        "AlgorithmError: No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137",
         RAISED,
-        "No space left on device: the job needs more than VolumeSizeInGB, 1",
+        "No space left on device: the job needs more than the VolumeSizeInGB of 1",
     ),
     "an exception long before the end": (
         "AlgorithmError: no copper, exit code: 1",

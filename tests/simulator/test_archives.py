@@ -53,7 +53,7 @@ def test_a_bomb_is_refused_before_it_is_written(tmp_path: Path) -> None:
     size = 12 << 30
     path = write_bomb(tmp_path, header("zeros", size=size), size)
     assert path.stat().st_size < 13 * MIB
-    reason = "Insufficient disk space: its contents are larger than VolumeSizeInGB, 1"
+    reason = "Insufficient disk space: its contents are larger than the VolumeSizeInGB of 1"
     assert refusal(path, tmp_path, 1 << 30).endswith(reason)
     assert not list((tmp_path / "unpacked").iterdir())
 
@@ -61,19 +61,19 @@ def test_a_bomb_is_refused_before_it_is_written(tmp_path: Path) -> None:
 def test_the_sizes_of_all_files_count_together(tmp_path: Path) -> None:
     path = tmp_path / "model.tar.gz"
     path.write_bytes(archive_of(**{f"f{number}": bytes(300_000) for number in range(4)}))
-    assert "larger than VolumeSizeInGB" in refusal(path, tmp_path)
+    assert "larger than the VolumeSizeInGB" in refusal(path, tmp_path)
     volume = Volume(3 * MIB)
     unpack(path, tmp_path / "once", volume)
     assert len(list((tmp_path / "once").iterdir())) == 4
     unpack(path, tmp_path / "twice", volume)
-    with pytest.raises(JobFailed, match="larger than VolumeSizeInGB"):  # there is space for only two copies
+    with pytest.raises(JobFailed, match="larger than the VolumeSizeInGB"):  # there is space for only two copies
         unpack(path, tmp_path / "again", volume)
 
 
 def test_more_files_than_fit_on_the_volume(tmp_path: Path) -> None:
     path = tmp_path / "many.tar.gz"
     path.write_bytes(packed(*(member(f"f{number}") for number in range(70))))
-    assert "larger than VolumeSizeInGB" in refusal(path, tmp_path, 64 * BYTES_PER_FILE)
+    assert "larger than the VolumeSizeInGB" in refusal(path, tmp_path, 64 * BYTES_PER_FILE)
     assert len(list((tmp_path / "unpacked").iterdir())) == 64
 
 
@@ -240,7 +240,7 @@ def source_of_12_gigabytes(client: Client) -> dict[str, str]:
 def test_a_source_larger_than_the_volume_is_refused(client: Client) -> None:
     job = client.train("", HyperParameters=source_of_12_gigabytes(client))
     assert job["TrainingJobStatus"] == "Failed"
-    reason = "Insufficient disk space: its contents are larger than VolumeSizeInGB, 1"
+    reason = "Insufficient disk space: its contents are larger than the VolumeSizeInGB of 1"
     assert job["FailureReason"] == f"ClientError: sourcedir.tar.gz cannot be unpacked: {reason}"
 
 
@@ -265,13 +265,13 @@ def test_model_archives_larger_than_the_volume_are_refused(client: Client, endpo
         serving_container = container(client, "", **data)
         job, _ = transform(client, create_model(client, serving_container), {"a.csv": "1"})
         assert job["TransformJobStatus"] == "Failed"
-        reason = "Insufficient disk space: its contents are larger than VolumeSizeInGB, 30"
+        reason = "Insufficient disk space: its contents are larger than the VolumeSizeInGB of 30"
         assert job["FailureReason"] == f"ClientError: model.tar.gz cannot be unpacked: {reason}"
     archive = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=2 << 30)))
     config = endpoints.config(variant(endpoints.model("", ModelDataUrl=archive), VolumeSizeInGB=1))
     described = endpoints.settle(endpoints.create(config, wait=False))
     assert described["EndpointStatus"] == "Failed"
-    assert "its contents are larger than VolumeSizeInGB, 1" in described["FailureReason"]
+    assert "its contents are larger than the VolumeSizeInGB of 1" in described["FailureReason"]
 
 
 @pytest.mark.timing

@@ -25,7 +25,7 @@ from recore.simulator.compute.processes.process import SupervisedProcess
 from recore.simulator.compute.queue import JobQueue
 from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.response import NoResponse
-from recore.simulator.compute.transform import share_out
+from recore.simulator.compute.transform import distribute
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
 from recore.simulator.state.records import Store
@@ -308,10 +308,10 @@ def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
     shares = [MemoryUse(str(tmp_path / "memory"), 100) for _ in range(2)]
     for _ in range(3):
         for share in shares:
-            share.left()
+            share.bytes_left()
             share.record(60)
     assert [share.is_over() for share in shares] == [True, False]
-    shares[1].left()
+    shares[1].bytes_left()
     shares[1].record(60)
     assert not shares[1].is_over()
 
@@ -405,7 +405,7 @@ def test_an_instance_that_fails_ends_one_that_is_still_loading(chain: Callable[.
         raise JobFailed(f"{next(items)} is refused")
 
     with pytest.raises(JobFailed, match=r"^1 is refused$"):
-        share_out(job, chains, [1, 2], work)
+        distribute(job, chains, [1, 2], work)
     assert time.monotonic() - started < 120
     assert all(chain.ending for chain in chains)
 

@@ -244,8 +244,8 @@ def test_responses_before_a_shutdown_are_captured(tmp_path: Path) -> None:
 def test_an_invocation_waits_only_until_there_is_space(
     endpoints: Endpoints, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data_capture, "LARGEST", 1)
-    monkeypatch.setattr(data_capture, "LONGEST", 300.0)
+    monkeypatch.setattr(data_capture, "MAX_WAITING_BYTES", 1)
+    monkeypatch.setattr(data_capture, "MAX_WAIT_SECONDS", 300.0)
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture_config("room")))
     with ThreadPoolExecutor(3) as pool:  # two more invocations arrive before the first is written
         calls = [pool.submit(endpoints.invoke, name, "1", ContentType="text/csv") for _ in range(3)]

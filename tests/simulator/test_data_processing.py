@@ -304,7 +304,7 @@ def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
 @given(st.recursive(documents, lambda inner: st.lists(inner, max_size=7) | st.dictionaries(names, inner, max_size=7)))
 def test_documents_written_in_parts_equal_those_written_at_once(document: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record_formats, "EVERY", 3)
+        patch.setattr(record_formats, "CHECK_INTERVAL", 3)
         parts = record_formats.json_text(document, record_formats.Ticker(lambda: None))
         assert "".join(parts) == json.dumps(document, separators=(",", ":"))
 
@@ -323,7 +323,7 @@ def test_a_record_has_a_bounded_number_of_parts(
     kind: str, body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The number is bounded because parsers cannot be interrupted and need many times a record's size in memory."""
-    monkeypatch.setattr(record_formats, "MOST_PARTS", 4)
+    monkeypatch.setattr(record_formats, "MAX_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, MAX_BODY_SIZE)
     expected = {JSON: b"[[],[0,0,0,0,0],[]]", LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]

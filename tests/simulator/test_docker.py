@@ -102,7 +102,7 @@ def test_the_disk_is_limited(client: Client) -> None:
     script = "import os, time\nfile = os.open('/opt/ml/processing/f', os.O_CREAT | os.O_RDWR)\n"
     job, _ = run_job(client, script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
     assert job["ProcessingJobStatus"] == "Failed"
-    assert "the job needs more than VolumeSizeInGB, 1" in job["FailureReason"]
+    assert "the job needs more than the VolumeSizeInGB of 1" in job["FailureReason"]
     assert not containers(os.getpid())
 
 

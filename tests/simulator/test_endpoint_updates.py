@@ -231,7 +231,7 @@ def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, m
     ("limit", "reason"),
     [
         ("STARTUP_SECONDS", "did not pass the ping health check: The model's server did not respond to /ping with 200"),
-        ("DOWNLOAD_SECONDS", "not prepared within ModelDataDownloadTimeoutInSeconds, 0"),
+        ("DOWNLOAD_SECONDS", "not prepared within the ModelDataDownloadTimeoutInSeconds of 0"),
     ],
 )
 def test_time_limits_of_a_start(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str) -> None:
@@ -257,7 +257,7 @@ def test_the_time_limit_of_an_installation_that_hangs(endpoints: Endpoints, monk
     name = endpoints.create(endpoints.config(variant(endpoints.model("", source))), wait=False)
     described = endpoints.settle(name)
     assert described["EndpointStatus"] == "Failed"
-    reason = "could not be started: the model was not prepared within ModelDataDownloadTimeoutInSeconds, 2"
+    reason = "could not be started: the model was not prepared within the ModelDataDownloadTimeoutInSeconds of 2"
     assert described["FailureReason"].startswith(f"Production variant one {reason}")
     endpoints.delete(name)
 

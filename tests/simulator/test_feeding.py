@@ -51,7 +51,7 @@ def test_lines_are_returned_unchanged(text: bytes, concurrent: int, tmp_path: Pa
     (tmp_path / "in").write_bytes(text)
     for strategy in ("MultiRecord", "SingleRecord"):
         echo = Echo()
-        feeding = Feeding(split="Line", strategy=strategy, megabytes=2, concurrent=concurrent, assemble="Line")
+        feeding = Feeding(split="Line", strategy=strategy, max_megabytes=2, concurrency=concurrent, assemble="Line")
         feeding.feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
         assert (tmp_path / "out").read_bytes().rstrip(b"\n") == text.rstrip(b"\n")
         assert all(len(body) <= 2 << 20 for body in echo.bodies)
@@ -62,8 +62,8 @@ def test_lines_are_returned_unchanged(text: bytes, concurrent: int, tmp_path: Pa
 def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"a\n" + b"x" * (1 << 20) + b"\n")
     echo = Echo()
-    with pytest.raises(JobFailed, match="larger than MaxPayloadInMB"):
-        Feeding(split="Line", megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
+    with pytest.raises(JobFailed, match="larger than the MaxPayloadInMB of 1"):
+        Feeding(split="Line", max_megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
     assert all(len(body) < 1 << 20 for body in echo.bodies)
 
 
@@ -99,4 +99,4 @@ def test_a_job_stops_while_nothing_is_decompressed(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(gzip.compress(b"", mtime=0) * 100_000)
     checks = itertools.count()
     with pytest.raises(JobStopped):
-        Feeding(compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(checks) > 3))
+        Feeding(is_compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(checks) > 3))

@@ -50,7 +50,7 @@ def test_a_training_job_that_forks_and_exits(any_client):
 
 
 def test_a_fork_bomb_ends(any_client, monkeypatch):
-    monkeypatch.setattr(process, "PROCESSES", 30)
+    monkeypatch.setattr(process, "MAX_PROCESSES", 30)
     mark = Mark()
     script = "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(60)"
     job = any_client.process(script, Environment=mark.environment)
@@ -157,7 +157,7 @@ FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint(
 @pytest.fixture
 def freezable_client(monkeypatch):
     """Return a client of a simulator without a sandbox, where a job can freeze its supervisor; waits are shorter."""
-    monkeypatch.setattr(process, "LATE", 2.0)
+    monkeypatch.setattr(process, "OVERDUE_SECONDS", 2.0)
     monkeypatch.setattr(process, "GRACE", 1.0)
     with Simulator(isolation="off") as simulator:
         yield Client(simulator)
@@ -180,7 +180,7 @@ def test_a_job_that_freezes_its_supervisor_has_a_time_limit(freezable_client):
 
 
 def test_a_job_that_freezes_its_supervisor_does_not_delay_the_end_of_the_simulator(monkeypatch):
-    monkeypatch.setattr(process, "LATE", 2.0)
+    monkeypatch.setattr(process, "OVERDUE_SECONDS", 2.0)
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)

@@ -169,7 +169,7 @@ def test_a_response_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: s
     assert len(endpoints.invoke(command_endpoint, f"bytes {MAX_BODY_SIZE}")["Body"].read()) == MAX_BODY_SIZE
     response = refusal(endpoints.invoke, command_endpoint, f"bytes {MAX_BODY_SIZE + 1}")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
-    assert response["OriginalMessage"] == "the server's response has more than 25 MB"
+    assert response["OriginalMessage"] == "the server's response is larger than 25 MB"
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
@@ -202,8 +202,8 @@ def test_an_exception_in_a_hook(
 
 
 def test_a_model_that_takes_too_long(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert invocation.SECONDS == 60
-    monkeypatch.setattr(invocation, "SECONDS", 0.5)
+    assert invocation.RESPONSE_SECONDS == 60
+    monkeypatch.setattr(invocation, "RESPONSE_SECONDS", 0.5)
     name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT))))
     started = time.monotonic()
     response = refusal(endpoints.invoke, name, "sleep 600")

@@ -88,7 +88,7 @@ def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
 def test_a_zero_byte_in_a_variable_does_not_end_the_argument(tmp_path: Path) -> None:
     """If zero bytes were not refused, the text after one would become another argument of bubblewrap."""
     launch = launch_of(tmp_path, {"NAME": "value\0--bind\0/\0/host"})
-    assert "could not be started: embedded null byte" in run(launch, tmp_path)
+    assert "The command could not be started: embedded null byte" in run(launch, tmp_path)
 
 
 @pytest.fixture(scope="module")

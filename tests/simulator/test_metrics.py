@@ -91,24 +91,26 @@ def test_values_are_sent_in_batches(client):
 
 
 def test_the_number_of_values_is_limited(client, monkeypatch):
-    monkeypatch.setattr(metrics, "MOST_VALUES", 10)
+    monkeypatch.setattr(metrics, "MAX_VALUES", 10)
     training_metrics = make_metrics(client, "endless", loss="loss=(.*?);")
     for number in range(100):
         training_metrics.measure(f"loss={number};")
     assert len(training_metrics._waiting) == 10
-    assert training_metrics.final()[0]["Value"] == 99
-    assert training_metrics.complaints == ["[only the first 10 metric values are kept, and the last of each metric]"]
+    assert training_metrics.final_values()[0]["Value"] == 99
+    assert training_metrics.complaints == [
+        "[only the first 10 metric values, and the last value of each metric, are kept]"
+    ]
 
 
 def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
-    monkeypatch.setattr(metrics, "PATIENCE", 10)  # no single line exceeds its own time limit
-    monkeypatch.setattr(metrics, "SLOW_TOTAL", 0.5)
+    monkeypatch.setattr(metrics, "SEARCH_SECONDS", 10)  # no single line exceeds its own time limit
+    monkeypatch.setattr(metrics, "MAX_SLOW_TOTAL", 0.5)
     training_metrics = make_metrics(client, "slow", slow="^(a|aa|a?)+$")
     started = time.thread_time()
     for length in range(10, 40):
         line, line_started = "a" * length + "!", time.thread_time()
         training_metrics.measure(line)
-        if time.thread_time() - line_started > 2 * metrics.SLOW:
+        if time.thread_time() - line_started > 2 * metrics.SLOW_SEARCH:
             break
     for _ in range(1000):
         training_metrics.measure(line)

@@ -47,7 +47,7 @@ def assert_one_line_reason(client, job):
 INVALID_NAMES = {
     "control characters": ("b'a\\x01b'", "'a\\x01b' cannot be an object: its name contains control characters"),
     "a newline": ("b'a\\nb'", "'a\\nb' cannot be an object: its name contains control characters"),
-    "not UTF-8": ("b'a\\xff'", "'a\\udcff' cannot be an object: its name is not UTF-8"),
+    "not UTF-8": ("b'a\\xff'", "'a\\udcff' cannot be an object: its name is not valid UTF-8"),
     "a noncharacter": ("'a\\uffff'", "'a\\uffff' cannot be an object: its name contains control characters"),
     "a long key": ("'d' * 250 + '/' + 'e' * 250 + '/' + 'f' * 250 + '/' + 'g' * 240", "more than 1,024 bytes"),
 }

@@ -62,7 +62,7 @@ def test_the_time_limit_applies_to_the_upload(any_client):
             break
     assert job["ProcessingJobStatus"] == "Stopped"
     assert (job["ProcessingEndTime"] - job["ProcessingStartTime"]).total_seconds() < seconds + 3
-    assert f"MaxRuntimeInSeconds, {seconds}" in output(any_client, "ProcessingJob", name)
+    assert f"the MaxRuntimeInSeconds of {seconds}" in output(any_client, "ProcessingJob", name)
 
 
 @pytest.mark.timing
@@ -125,7 +125,7 @@ def is_complete(client, target):
 
 
 def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(any_client, monkeypatch):
-    monkeypatch.setattr(job_module, "SAVING", 1.0)
+    monkeypatch.setattr(job_module, "SAVING_SECONDS", 1.0)
     name, target = start_job(any_client, MANY_FILES_AND_WAIT, seconds=600)
     wait_until(lambda: "written" in output(any_client, "ProcessingJob", name))
     any_client.sagemaker.stop_processing_job(ProcessingJobName=name)
@@ -145,7 +145,7 @@ def run_beyond_time_limit(run):
 
 
 def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(any_client, monkeypatch):
-    monkeypatch.setattr(job_module, "SAVING", 1.0)
+    monkeypatch.setattr(job_module, "SAVING_SECONDS", 1.0)
 
     def run(seconds):
         name, target = start_job(any_client, MANY_FILES_AND_WAIT, seconds=seconds)
@@ -158,7 +158,7 @@ def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(
 
 
 def test_a_model_of_a_job_beyond_its_time_limit_is_uploaded_for_a_limited_time(any_client, monkeypatch):
-    monkeypatch.setattr(job_module, "SAVING", 1.0)
+    monkeypatch.setattr(job_module, "SAVING_SECONDS", 1.0)
     settings = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
 
     def run(seconds):
@@ -177,7 +177,7 @@ def test_outputs_larger_than_the_volume(any_client):
     )
     job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
-    reason = f"No space left on device: {OUTPUT} holds more than VolumeSizeInGB, 1"
+    reason = f"No space left on device: {OUTPUT} holds more than the VolumeSizeInGB of 1"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
     assert not uploaded_keys(any_client, target)
     assert job["FailureReason"] in output(any_client, "ProcessingJob", name)
@@ -190,9 +190,7 @@ def test_an_output_that_is_too_large_for_one_request(any_client):
     job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     key = f"{target.removeprefix(f's3://{BUCKET}/')}/large"
-    reason = (
-        f"'{target}' cannot be written to: '{key}' would have more than 5 GiB, the most that one request can upload"
-    )
+    reason = f"'{target}' cannot be written to: '{key}' would be larger than 5 GiB, the maximum for one request"
     assert job["FailureReason"] == f"ClientError: {reason}"
     assert uploaded_keys(any_client, target) == [f"{key.rpartition('/')[0]}/a"]
 
@@ -201,7 +199,7 @@ def test_more_output_files_than_the_volume_can_hold(any_client):
     name, target = start_job(any_client, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
     job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
-    assert "VolumeSizeInGB, 1" in job["FailureReason"]
+    assert "the VolumeSizeInGB of 1" in job["FailureReason"]
     assert not uploaded_keys(any_client, target)
 
 
@@ -222,7 +220,7 @@ def test_inputs_larger_than_the_volume(client):
     job = client.process("print('never')", ProcessingInputs=inputs)
     assert job["ProcessingJobStatus"] == "Failed"
     reason = "Data download failed: Insufficient disk space"
-    assert job["FailureReason"] == f"ClientError: {reason}: the inputs are larger than VolumeSizeInGB, 1"
+    assert job["FailureReason"] == f"ClientError: {reason}: the inputs are larger than the VolumeSizeInGB of 1"
     client.s3.delete_object(Bucket=BUCKET, Key="half/object")
 
 
@@ -251,7 +249,7 @@ def test_a_running_job_that_fills_its_volume(any_client, script):
         seconds=300,
     )
     assert job["ProcessingJobStatus"] == "Failed"
-    reason = "No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137"
+    reason = "No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
     assert time.monotonic() - started < 120  # although the job may run for five minutes
     assert_no_trace(any_client, mark)
@@ -261,7 +259,7 @@ def test_a_training_job_that_fills_its_volume(any_client):
     script = "import os, time\nfile = os.open(os.environ['SM_MODEL_DIR'] + '/f', os.O_CREAT | os.O_RDWR)\n"
     job = any_client.train(script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
     assert job["TrainingJobStatus"] == "Failed"
-    reason = "No space left on device: the job needs more than VolumeSizeInGB, 1, exit code: 137"
+    reason = "No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
 
 

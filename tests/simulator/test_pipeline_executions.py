@@ -253,7 +253,7 @@ def test_conditions(pipelines: Pipelines, metrics: str) -> None:
 
 
 INVALID_VALUES = {
-    "a missing member": ("nothing", "there is no 'nothing'"),
+    "a missing member": ("nothing", "there is no key 'nothing'"),
     "a list": ("inner.list", "is not a string, number or boolean"),
     "null": ("none", "is not a string, number or boolean"),
     "a value that is not comparable": ("name", "cannot be compared because of their types"),

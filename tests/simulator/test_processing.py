@@ -254,7 +254,7 @@ open("tiny_example.py", "w").write("text = " + repr(json.dumps(access)))
 FAILING_BUILDS = {
     "fills its disk": (
         "os.posix_fallocate(os.open('f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)\ntime.sleep(600)",
-        "No space left on device: the job needs more than VolumeSizeInGB, 1",
+        "No space left on device: the job needs more than the VolumeSizeInGB of 1",
     ),
     "takes all memory": (
         "kept = b'x' * (1 << 30)\ntime.sleep(600)",

@@ -12,8 +12,8 @@ from support.simulator_client import Client, numbers
 from recore.simulator.compute.failure import JobFailed, JobStopped
 from recore.simulator.compute.files.output_files import OutputFolder
 from recore.simulator.compute.files.removal import remove
-from recore.simulator.compute.processes.reasons import start_of
-from recore.simulator.compute.scripts.requirements import LARGEST, RequirementsFile, digest_of
+from recore.simulator.compute.processes.reasons import read_start
+from recore.simulator.compute.scripts.requirements import MAX_REQUIREMENTS_BYTES, RequirementsFile, digest_of
 from recore.simulator.compute.scripts.script_mode import find_requirements
 
 # A build that creates a file and ends once another file exists.
@@ -78,7 +78,7 @@ def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(
 
 
 def test_a_large_file_is_refused(any_endpoints: Endpoints) -> None:
-    client, files = any_endpoints.client, {"requirements.txt": "#" * (LARGEST + 1)}
+    client, files = any_endpoints.client, {"requirements.txt": "#" * (MAX_REQUIREMENTS_BYTES + 1)}
     source = client.source(job="", **files)
     job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert job["FailureReason"] == TOO_LARGE
@@ -91,7 +91,7 @@ def test_a_large_file_is_refused(any_endpoints: Endpoints) -> None:
 
 
 def test_a_file_of_the_largest_size_is_accepted(any_client: Client) -> None:
-    source = any_client.source(job="", **{"requirements.txt": "#" * LARGEST})
+    source = any_client.source(job="", **{"requirements.txt": "#" * MAX_REQUIREMENTS_BYTES})
     assert (
         any_client.train("", HyperParameters={"sagemaker_submit_directory": source})["TrainingJobStatus"] == "Completed"
     )
@@ -110,11 +110,11 @@ def test_links_may_not_leave_the_source(tmp_path: Path) -> None:
         file.symlink_to(target)
         with pytest.raises(JobFailed, match="is not in the source"):
             find_requirements(source)
-        assert start_of(file, 100) == b""
+        assert read_start(file, 100) == b""
     file.unlink()
     os.mkfifo(file)
     assert find_requirements(source) is None
-    assert start_of(file, 100) == b""
+    assert read_start(file, 100) == b""
     with pytest.raises(JobFailed, match="invalid name"):
         find_requirements(source / ("x" * 300))
 

@@ -34,19 +34,19 @@ def read(*parts: bytes, largest: int = LARGEST) -> tuple[Response, bool]:
         sender.join()
 
 
-TOO_LONG = "its head, or a line between chunks, has more than 64 kB"
+TOO_LONG = "its head, or a line between chunks, is larger than 64 kB"
 INVALID_RESPONSES = {
     "an unknown version": (b"HTTP/2 200 OK\r\n\r\n", "illegal status line"),
     "a status with a sign": (b"HTTP/1.1 +20 OK\r\n\r\n", "illegal status line"),
     "a status that is too long": (b"HTTP/1.1 2000 OK\r\n\r\n", "illegal status line"),
     "a status that is too small": (b"HTTP/1.1 099 OK\r\n\r\n", "InformationalResponse status_code"),
-    "an invalid reason phrase": (b"HTTP/1.1 200 \x1b[31m\r\n\r\n", "its head has control characters"),
+    "an invalid reason phrase": (b"HTTP/1.1 200 \x1b[31m\r\n\r\n", "its head contains control characters"),
     "an endless first line": (b"HTTP/1.1 200 " + b"x" * 200_000, TOO_LONG),
     "a folded header": (
         OK + b"Content-Type: text/csv\r\n x\r\n\r\n",
-        "its head has a header that continues",
+        "its head contains a header that continues",
     ),
-    "a header folded by a tab": (OK + b"A: b\r\n\tc\r\n\r\n", "its head has a header that continues"),
+    "a header folded by a tab": (OK + b"A: b\r\n\tc\r\n\r\n", "its head contains a header that continues"),
     "a space after a name": (OK + b"Content-Length : 5\r\n\r\nhello", "illegal header line"),
     "a name of two words": (OK + b"Content Length: 5\r\n\r\nhello", "illegal header line"),
     "no name": (OK + b": 5\r\n\r\n", "illegal header line"),
@@ -54,7 +54,7 @@ INVALID_RESPONSES = {
     **{
         f"a header with {byte!r}": (
             OK + b"Content-Type: a" + byte + b"b\r\n\r\n",
-            "illegal header|its head has control",
+            "illegal header|its head contains control",
         )
         for byte in (b"\0", b"\x1b", b"\x7f", b"\r", b"\x0b")
     },
@@ -111,7 +111,7 @@ def test_invalid_responses_are_refused(data: bytes, reason: str) -> None:
     ids=lambda data: repr(data[15:60]),
 )
 def test_responses_that_are_too_large(data: bytes) -> None:
-    with pytest.raises(NoResponse, match=r"^the server's response has more than 1 MB$"):
+    with pytest.raises(NoResponse, match=r"^the server's response is larger than 1 MB$"):
         read(data)
 
 

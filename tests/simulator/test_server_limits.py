@@ -89,32 +89,32 @@ def failure_reason(endpoints: Endpoints, model: str, **members: int) -> str:
 def test_an_endpoint_without_a_volume_size_has_a_limit(
     any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
-    monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
+    monkeypatch.setattr(chain, "DEFAULT_SIZE", 64 * MIB)
     reason = failure_reason(any_endpoints, any_endpoints.model(WRITING_SCRIPT.format(place=folder, size=100 * MIB)))
-    expected = "No space left on device: the model needs more than VolumeSizeInGB, 0"
+    expected = "No space left on device: the model needs more than the VolumeSizeInGB of 0"
     assert reason == f"Production variant one did not pass the ping health check: {expected}"
 
 
 def test_the_folder_of_the_socket_is_on_the_volume_of_an_endpoint(any_endpoints: Endpoints) -> None:
     model = any_endpoints.model(WRITING_SCRIPT.format(place="sockets", size=1200 * MIB))
     assert failure_reason(any_endpoints, model, VolumeSizeInGB=1).endswith(
-        "the model needs more than VolumeSizeInGB, 1"
+        "the model needs more than the VolumeSizeInGB of 1"
     )
 
 
 def test_the_containers_of_a_model_share_the_volume(any_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each container writes less than the available space."""
-    monkeypatch.setattr(chain, "DEFAULT", 64 * MIB)
+    monkeypatch.setattr(chain, "DEFAULT_SIZE", 64 * MIB)
     model = create_model(
         any_client, *(WRITING_SCRIPT.format(place=folder, size=40 * MIB) for folder in ("model", "sockets"))
     )
     job, _ = transform(any_client, model, {"a": "1"})
-    reason = "No space left on device: the model needs more than VolumeSizeInGB, 0"
+    reason = "No space left on device: the model needs more than the VolumeSizeInGB of 0"
     assert (job["TransformJobStatus"], job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
 
 
 def test_an_endpoint_that_starts_too_many_processes(any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "PROCESSES", 30)
+    monkeypatch.setattr(process, "MAX_PROCESSES", 30)
     reason = failure_reason(any_endpoints, any_endpoints.model(FORKING_SCRIPT))
     assert reason.endswith("health check: The model's server started more processes than allowed")
 

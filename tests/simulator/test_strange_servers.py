@@ -110,7 +110,7 @@ def test_a_transform_job_reports_an_invalid_response(client: Client) -> None:
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("b'[' + b'[],' * 1_000_000 + b'0]'", "the server's response has more than 1 MB"),
+        ("b'[' + b'[],' * 1_000_000 + b'0]'", "the server's response is larger than 1 MB"),
         ("b'\"\\x7f[31m\"'", "/execution-parameters is invalid: ?[31m"),
     ],
 )

@@ -68,10 +68,10 @@ def test_a_variant_without_weight_is_only_chosen_by_name(weights: dict[str, floa
     traffic, random = make_traffic(weights), Random(seed)
     assert weights[traffic.choose(random).variant] > 0
     for name in weights:
-        named_traffic = traffic.of(name)
+        named_traffic = traffic.for_variant(name)
         assert named_traffic is not None
         assert named_traffic.choose(random).variant == name
-    assert traffic.of("unknown") is None
+    assert traffic.for_variant("unknown") is None
 
 
 THIRD = Fraction(33, 100)
@@ -120,13 +120,13 @@ def test_a_variant_is_invoked_by_name_during_an_update() -> None:
         "old": {before.fleets["old"]: 1.0},
         "new": {after.fleets["new"]: 1.0},
     }.items():
-        named_traffic = traffic.of(name)
+        named_traffic = traffic.for_variant(name)
         assert named_traffic is not None
         counts = Counter(named_traffic.choose(random) for _ in range(DRAWS))
         assert counts.keys() == fleets.keys(), name
         for fleet, share in fleets.items():
             assert abs(counts[fleet] - DRAWS * share) <= binomial_bound(DRAWS, share), (name, counts[fleet])
-    assert traffic.of("unknown") is None
+    assert traffic.for_variant("unknown") is None
 
 
 def test_only_new_traffic_remains_after_the_last_step() -> None:

@@ -135,12 +135,12 @@ def test_a_file_above_the_payload_limit_fails_the_job(client: Client) -> None:
     large_line = "x" * (1 << 20) + "\n"
     job, _ = transform(client, COUNTING_SCRIPT, {"a.csv": ROWS + large_line}, MaxPayloadInMB=1)
     assert job["TransformJobStatus"] == "Failed"
-    assert "larger than MaxPayloadInMB, 1 MB" in job["FailureReason"]
+    assert "larger than the MaxPayloadInMB of 1" in job["FailureReason"]
     transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
     job, _ = transform(
         client, COUNTING_SCRIPT, {"a.csv": ROWS + large_line}, TransformInput=transform_input, MaxPayloadInMB=1
     )
-    assert "larger than MaxPayloadInMB, 1 MB" in job["FailureReason"]
+    assert "larger than the MaxPayloadInMB of 1" in job["FailureReason"]
 
 
 def test_payloads_above_the_default_reach_the_server(client: Client) -> None:

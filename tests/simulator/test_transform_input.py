@@ -82,7 +82,10 @@ def test_a_filter_that_selects_nothing_from_a_row_fails_the_job(client: Client, 
 @pytest.mark.parametrize(
     ("members", "expected"),
     [
-        ({"DataProcessing": {"InputFilter": "$..a"}}, r"InputFilter: the expression '\$\.\.a' is not supported from"),
+        (
+            {"DataProcessing": {"InputFilter": "$..a"}},
+            r"InputFilter: the expression '\$\.\.a' is not supported: the problem begins at '\.\.a'",
+        ),
         ({"DataProcessing": {"JoinSource": "Input"}, "Output": {"Accept": "text/csv"}}, "needs AssembleWith Line"),
         ({"Input": {"SplitType": "RecordIO"}}, "SplitType RecordIO is not simulated"),
         ({"Input": {"SplitType": "TFRecord"}}, "SplitType TFRecord is not simulated"),
@@ -142,7 +145,7 @@ def test_broken_compressed_objects_fail_the_job(client: Client, model: str, cont
 @pytest.mark.parametrize("split_type", ["None", "Line"])
 def test_a_compressed_object_larger_than_a_request(client: Client, model: str, split_type: str) -> None:
     transform_input = {"ContentType": "text/csv", "SplitType": split_type, "CompressionType": "Gzip"}
-    assert "larger than MaxPayloadInMB, 6 MB" in failure_reason(
+    assert "larger than the MaxPayloadInMB of 6" in failure_reason(
         client, model, {"a.gz": gzip_bomb()}, Input=transform_input
     )
 

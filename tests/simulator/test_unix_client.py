@@ -179,8 +179,8 @@ def test_a_response_that_is_too_large_is_not_kept(socket_path: Path) -> None:
         read_request(connection)
         connection.sendall(OK + b"Content-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
 
-    with serve(socket_path, respond), pytest.raises(NoResponse, match="more than 1 MB"):
-        UnixClient(socket_path).request("POST", "/invocations", deadline=Deadline(5), largest=1 << 20)
+    with serve(socket_path, respond), pytest.raises(NoResponse, match="larger than 1 MB"):
+        UnixClient(socket_path).request("POST", "/invocations", deadline=Deadline(5), max_bytes=1 << 20)
 
 
 def test_status_headers_and_body_are_returned_and_connections_are_kept(socket_path: Path) -> None:

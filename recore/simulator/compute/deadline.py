@@ -11,10 +11,10 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """The remaining seconds; negative after the deadline."""
         return self._end - time.monotonic()
 
     @property
     def is_over(self) -> bool:
-        return self.left <= 0
+        return self.seconds_left <= 0

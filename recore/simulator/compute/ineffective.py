@@ -5,10 +5,10 @@ from typing import Any
 from recore.simulator.state.records import Record
 
 TRAINING = {
-    "EnableManagedSpotTraining": "spot instances: the job is never interrupted and costs nothing",
+    "EnableManagedSpotTraining": "the job is never interrupted and costs nothing",
     "CheckpointConfig": "checkpoints are not copied to or from S3: the job starts from the beginning",
     "VpcConfig": "there is no network",
-    "EnableInterContainerTrafficEncryption": "there is one container",
+    "EnableInterContainerTrafficEncryption": "there is only one container",
     "OutputDataConfig.KmsKeyId": "outputs are not encrypted",
     "ResourceConfig.VolumeKmsKeyId": "the volume is not encrypted",
     "ResourceConfig.KeepAlivePeriodInSeconds": "no instance is kept for the next job",
@@ -26,7 +26,7 @@ TRAINING = {
 }
 PROCESSING = {
     "NetworkConfig.VpcConfig": "there is no network",
-    "NetworkConfig.EnableInterContainerTrafficEncryption": "there is one container",
+    "NetworkConfig.EnableInterContainerTrafficEncryption": "there is only one container",
     "ProcessingOutputConfig.KmsKeyId": "outputs are not encrypted",
     "ProcessingResources.ClusterConfig.VolumeKmsKeyId": "the volume is not encrypted",
     "ExperimentConfig": "experiments are not simulated",
@@ -36,15 +36,15 @@ TRANSFORM = {
     "TransformResources.VolumeKmsKeyId": "the volume is not encrypted",
     "ExperimentConfig": "experiments are not simulated",
 }
-GRAPHICS = ("p", "g")  # prefixes of the instance families that have graphics cards
+GPU_PREFIXES = ("p", "g")  # prefixes of the instance families that have graphics cards
 
 
-def without_effect(record: Record, settings: dict[str, str] = TRAINING) -> list[str]:
+def ineffective_setting_lines(record: Record, settings: dict[str, str] = TRAINING) -> list[str]:
     """The lines for a job's log: which settings in its record have no effect here, and why."""
     lines = [f"{name} has no effect here: {reason}." for name, reason in settings.items() if _value(record, name)]
-    instance = _value(record, "ResourceConfig.InstanceType")
-    if instance and instance.split(".")[1].startswith(GRAPHICS):
-        lines.append(f"{instance} has no graphics cards here: the job runs on CPUs.")
+    instance_type = _value(record, "ResourceConfig.InstanceType")
+    if instance_type and instance_type.split(".")[1].startswith(GPU_PREFIXES):
+        lines.append(f"{instance_type} has no graphics cards here: the job runs on CPUs.")
     return lines
 
 

@@ -13,7 +13,7 @@ from recore.simulator.compute.processes.process import Ending, ProcessGroup
 from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import Launch
 
-SAVING = 60.0  # seconds that a stopped job has to upload its outputs
+SAVING_SECONDS = 60.0  # seconds that a stopped job has to upload its outputs
 
 
 class Job:
@@ -21,7 +21,7 @@ class Job:
 
     path: its folder, which `folder` creates. processes: those of its commands. stopping: set when the job must stop.
     deadline: the job's, or that of its current part. instance: the one whose memory, processors and volume its commands
-    may use. interrupted: whether the job was ended because the simulator ended.
+    may use. is_interrupted: whether the job was ended because the simulator ended.
     """
 
     def __init__(self, path: Path):
@@ -29,7 +29,7 @@ class Job:
         self.stopping = self.processes.stopping
         self.deadline = Deadline(math.inf)
         self.instance: Instance | None = None
-        self.interrupted = self._saving = self._killed = False
+        self.is_interrupted = self._is_saving = self._is_killed = False
 
     @cached_property
     def folder(self) -> Path:
@@ -43,12 +43,12 @@ class Job:
     @contextlib.contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
         """Limit the time of a part of the job, including the commands that it runs. Raises JobTimedOut."""
-        before, self.deadline = self.deadline, Deadline(seconds)
+        outer_deadline, self.deadline = self.deadline, Deadline(seconds)
         try:
             yield
             self.raise_if_stopping()
         finally:
-            self.deadline = before
+            self.deadline = outer_deadline
 
     def run_command(
         self, launch: Launch, log: JobLog, seconds: float = math.inf, instance: Instance | None = None
@@ -59,8 +59,8 @@ class Job:
         processors and volume it may use, by default the job's.
         """
         self.raise_if_stopping()
-        limit = min(self.deadline.left, seconds)
-        process = self.processes.start(launch, self.folder, limit, instance or self.instance)
+        seconds_left = min(self.deadline.seconds_left, seconds)
+        process = self.processes.start(launch, self.folder, seconds_left, instance or self.instance)
         try:
             log.read(process.output, process.poll)
         except BaseException:
@@ -72,15 +72,15 @@ class Job:
 
     def raise_if_stopping(self) -> None:
         """Raise JobStopped if the job must stop, or JobTimedOut if its time is up."""
-        if self._killed or (self.stopping.is_set() and not self._saving):
+        if self._is_killed or (self.stopping.is_set() and not self._is_saving):
             raise JobStopped
         if self.deadline.is_over:
             limit = self.deadline.seconds
-            raise JobTimedOut(f"The job was stopped: it ran longer than its MaxRuntimeInSeconds, {limit:g}")
+            raise JobTimedOut(f"The job was stopped: it ran longer than its MaxRuntimeInSeconds of {limit:g}")
 
     def save_outputs(self) -> None:
         """Give a job that was stopped, by request or by its time limit, some time to upload its outputs."""
-        self._saving, self.deadline = True, Deadline(SAVING)
+        self._is_saving, self.deadline = True, Deadline(SAVING_SECONDS)
 
     def stop(self) -> None:
         """Tell the job to stop: its processes get some time to end, and no new ones start."""
@@ -88,5 +88,5 @@ class Job:
 
     def kill(self) -> None:
         """End the job at once."""
-        self._killed = True
+        self._is_killed = True
         self.processes.kill()

@@ -13,11 +13,11 @@ from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobFailed, JobStopped, JobTimedOut
 from recore.simulator.compute.job import Job
 from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.logs.metrics import TrainingMetrics, put
+from recore.simulator.compute.logs.metrics import TrainingMetrics, put_metrics
 from recore.simulator.compute.platform import Platform
 from recore.simulator.compute.processes import host_disk
 from recore.simulator.compute.processes.process import Ending
-from recore.simulator.compute.processes.reasons import as_in_a_container, exceeded, text_of
+from recore.simulator.compute.processes.reasons import exceeded_limit, read_text, with_container_paths
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Sandbox
@@ -30,12 +30,12 @@ logger = logging.getLogger(__name__)
 class JobRun:
     """The run of one job, until its end is recorded. Each subclass runs one kind of job.
 
-    kind: the kind's name in the API. log_group: the job's log group in CloudWatch Logs. timed_out: members that are
-    added to the record of a job that exceeded its time limit.
+    kind: the kind's name in the API. log_group: the job's log group in CloudWatch Logs. timeout_members: members that
+    are added to the record of a job that exceeded its time limit.
     """
 
     kind: ClassVar[str]
-    timed_out: ClassVar[Record] = {}
+    timeout_members: ClassVar[Record] = {}
     job: Job  # set by `run`
 
     def __init__(self, platform: Platform, name: str):
@@ -65,9 +65,9 @@ class JobRun:
             self.carry_out()
             self.end("Completed")
         except JobTimedOut:
-            self.end("Stopped", **self.timed_out)
+            self.end("Stopped", **self.timeout_members)
         except JobStopped:
-            if not job.interrupted:  # an interrupted job stays in progress for the next simulator, as after a kill
+            if not job.is_interrupted:  # an interrupted job stays in progress for the next simulator, as after a kill
                 self.end("Stopped")
         except Exception as error:
             if not isinstance(error, JobFailed):
@@ -81,21 +81,21 @@ class JobRun:
     def end(self, status: str, **members: Any) -> None:
         """Record how the job ended. A job that was told to stop always ends as Stopped."""
 
-        def ended(record: Record) -> Record:
+        def with_ending(record: Record) -> Record:
             if record[f"{self.kind}Status"] == "Stopping":
                 return self.ended_record(record, "Stopped", {})
             return self.ended_record(record, status, members)
 
-        self.store.change(self.kind, self.name, ended)
+        self.store.change(self.kind, self.name, with_ending)
 
     def ended_record(self, record: Record, status: str, members: Record) -> Record:
         """The record of a job that has ended."""
-        time = now()
-        ending = {f"{self.kind}Status": status, f"{self._activity}EndTime": time, "LastModifiedTime": time}
+        end_time = now()
+        ending = {f"{self.kind}Status": status, f"{self._activity}EndTime": end_time, "LastModifiedTime": end_time}
         return record | ending | members
 
     @contextlib.contextmanager
-    def limited(self, cluster: Record, log: JobLog) -> Iterator[Volume]:
+    def apply_limits(self, cluster: Record, log: JobLog) -> Iterator[Volume]:
         """Apply the limits of the job's instance, volume and time within the block. The log is complete afterwards."""
         volume = Volume(cluster["VolumeSizeInGB"] << 30)
         limit = self.record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
@@ -130,9 +130,9 @@ class JobRun:
         if instance:
             memory, processors = ending.peak / instance.memory, ending.processor_seconds / max(ending.seconds, 1e-3)
             values = {"MemoryUtilization": memory, "CPUUtilization": processors}
-            shared = {"Unit": "Percent", "Dimensions": [{"Name": "Host", "Value": f"{self.name}/algo-1"}]}
-            data = [{"MetricName": name, "Value": 100 * value} | shared for name, value in values.items()]
-            put(self.platform.cloudwatch, self.log_group, data)
+            common_members = {"Unit": "Percent", "Dimensions": [{"Name": "Host", "Value": f"{self.name}/algo-1"}]}
+            data = [{"MetricName": name, "Value": 100 * value} | common_members for name, value in values.items()]
+            put_metrics(self.platform.cloudwatch, self.log_group, data)
 
     def check_ending(self, ending: Ending, log: JobLog, failure: Path) -> None:
         """If a command did not succeed, raise JobStopped, JobTimedOut, or JobFailed with a reason like SageMaker's."""
@@ -140,11 +140,11 @@ class JobRun:
         if ending.reason in ("stopped", "time"):
             job.raise_if_stopping()
             raise JobStopped
-        if limit := exceeded(ending, job.instance):
+        if limit := exceeded_limit(ending, job.instance):
             raise JobFailed(f"AlgorithmError: {limit}, exit code: 137")
         if ending.code == 0:
             return
         code = ending.code if ending.code is not None else 128 + (ending.signal or 0)
-        reason = as_in_a_container(text_of(failure), job.folder)[:900]
-        reason = reason or as_in_a_container(last_message(list(log.tail)), job.folder)[-900:]
+        reason = with_container_paths(read_text(failure), job.folder)[:900]
+        reason = reason or with_container_paths(last_message(list(log.tail)), job.folder)[-900:]
         raise JobFailed(f"AlgorithmError: {reason or 'The command printed nothing'}, exit code: {code}")

@@ -16,7 +16,7 @@ from recore.simulator.isolation.sandbox import Isolation, Sandbox
 from recore.simulator.state.records import Store
 
 
-def _client(service: str) -> "cached_property[Any]":
+def _lazy_client(service: str) -> "cached_property[Any]":
     """A client for a service, created when it is first used."""
     return cached_property(lambda platform: platform.client(service))
 
@@ -26,14 +26,14 @@ class Platform:
 
     client: creates a boto3 client for a service of this simulator; resources use it to create other resources.
     isolation: how jobs are isolated. folder: holds the simulator's files. sockets: a folder with a short path, for the
-    sockets of model servers. observed: the names and values of metrics of each training job that a tuning job follows,
-    by job name.
+    sockets of model servers. observed_metrics: the names and values of metrics of each training job that a tuning job
+    follows, by job name.
     network: what jobs need to call the simulator; None if they may not.
     """
 
     network: Network | None = None
-    s3, sagemaker, logs = _client("s3"), _client("sagemaker"), _client("logs")
-    cloudwatch, events = _client("cloudwatch"), _client("events")
+    s3, sagemaker, logs = _lazy_client("s3"), _lazy_client("sagemaker"), _lazy_client("logs")
+    cloudwatch, events = _lazy_client("cloudwatch"), _lazy_client("events")
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Platform:
         sockets: Path,
     ):
         self.store, self.jobs, self.client, self.isolation, self.sockets = store, jobs, client, isolation, sockets
-        self.observed: dict[str, list[tuple[str, float]]] = {}
+        self.observed_metrics: dict[str, list[tuple[str, float]]] = {}
         self._installer = PackageInstaller(folder / "libraries", isolation)
 
     def sandbox(

@@ -8,12 +8,12 @@ from pathlib import Path
 from recore.simulator.compute.failure import JobFailed, JobStopped
 from recore.simulator.compute.files import transfers
 from recore.simulator.compute.files.output_files import OutputFolder
-from recore.simulator.compute.ineffective import PROCESSING, without_effect
+from recore.simulator.compute.ineffective import PROCESSING, ineffective_setting_lines
 from recore.simulator.compute.job_run import JobRun
 from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.processes.reasons import start_of
+from recore.simulator.compute.processes.reasons import read_start
 from recore.simulator.compute.processes.volume import Volume
-from recore.simulator.compute.scripts.script_mode import find_requirements, translate_scripts, unpacked
+from recore.simulator.compute.scripts.script_mode import find_requirements, translate_scripts, unpack_source
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
@@ -30,9 +30,9 @@ class ProcessingRun(JobRun):
 
     def carry_out(self) -> None:
         log = self.log()
-        for line in without_effect(self.record, PROCESSING):
+        for line in ineffective_setting_lines(self.record, PROCESSING):
             log.line(line)
-        with self.limited(self.record["ProcessingResources"]["ClusterConfig"], log) as volume:
+        with self.apply_limits(self.record["ProcessingResources"]["ClusterConfig"], log) as volume:
             self._process(volume, log)
 
     def _process(self, volume: Volume, log: JobLog) -> None:
@@ -41,7 +41,7 @@ class ProcessingRun(JobRun):
         ml = self._prepare(volume)
         # installed here, because a FrameworkProcessor's script would try to install them without a network
         source = ml / SDK_SOURCE
-        requirements = find_requirements(unpacked(source, job, volume)) if source.is_file() else None
+        requirements = find_requirements(unpack_source(source, job, volume)) if source.is_file() else None
         has_network = not record.get("NetworkConfig", {}).get("EnableNetworkIsolation")
         sandbox = self.platform.sandbox(job, specification["ImageUri"], requirements, log, has_network=has_network)
         entrypoint = specification.get("ContainerEntrypoint") or sandbox.isolation.entrypoint(sandbox.image)
@@ -49,7 +49,7 @@ class ProcessingRun(JobRun):
             raise JobFailed(f"ClientError: {NO_ENTRYPOINT}")
         command = [*entrypoint, *specification.get("ContainerArguments", [])]
         ending = self.run_command(sandbox, command, {"PROCESSING_JOB_NAME": self.name}, log)
-        if message := _message(ml / "output/message"):
+        if message := _exit_message(ml / "output/message"):
             self.change(ExitMessage=message)
         try:
             self.check_ending(ending, log, ml / "output/failure")
@@ -67,8 +67,8 @@ class ProcessingRun(JobRun):
         ml = job.folder / "ml"
         for folder in ("config", "output", "processing"):
             (ml / folder).mkdir(parents=True)
-        for place in local_members(record):
-            (ml / place["LocalPath"].removeprefix(ML)).mkdir(parents=True, exist_ok=True)
+        for location in local_members(record):
+            (ml / location["LocalPath"].removeprefix(ML)).mkdir(parents=True, exist_ok=True)
         for item in record.get("ProcessingInputs", []):
             folder = ml / item["S3Input"]["LocalPath"].removeprefix(ML)
             transfers.download(self.platform.s3, item["S3Input"]["S3Uri"], folder, job.raise_if_stopping, volume)
@@ -82,10 +82,10 @@ class ProcessingRun(JobRun):
         """Upload all outputs. Raises the first JobFailed after the other outputs have been uploaded."""
         failures = []
         for output in self.record.get("ProcessingOutputConfig", {}).get("Outputs", []):
-            place = output["S3Output"]
-            folder = OutputFolder(self.job.folder / "ml", place["LocalPath"])
+            location = output["S3Output"]
+            folder = OutputFolder(self.job.folder / "ml", location["LocalPath"])
             try:
-                transfers.upload_folder(self.platform.s3, folder, place["S3Uri"], volume, self.job.raise_if_stopping)
+                transfers.upload_folder(self.platform.s3, folder, location["S3Uri"], volume, self.job.raise_if_stopping)
             except JobFailed as failure:
                 log.line(str(failure))
                 failures.append(failure)
@@ -93,20 +93,20 @@ class ProcessingRun(JobRun):
             raise failures[0]
 
 
-def _message(path: Path) -> str:
+def _exit_message(path: Path) -> str:
     """The job's ExitMessage, empty if there is none. Raises JobFailed if it is not encoded in UTF-8."""
     try:  # the last character may be cut off
-        return codecs.getincrementaldecoder("utf-8")().decode(start_of(path, 1024))
+        return codecs.getincrementaldecoder("utf-8")().decode(read_start(path, 1024))
     except UnicodeDecodeError:
         raise JobFailed("ClientError: /opt/ml/output/message is not encoded in UTF-8") from None
 
 
 def local_members(record: Record) -> list[Record]:
     """The S3Input and S3Output members of a request. Raises ServiceError if one is missing or has no LocalPath."""
-    places = [entry.get("S3Input", {}) for entry in record.get("ProcessingInputs", [])]
-    places += [entry.get("S3Output", {}) for entry in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
-    if any("LocalPath" not in place for place in places):
+    locations = [entry.get("S3Input", {}) for entry in record.get("ProcessingInputs", [])]
+    locations += [entry.get("S3Output", {}) for entry in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
+    if any("LocalPath" not in location for location in locations):
         raise ServiceError(
             "ValidationException", "Only S3Input and S3Output, each with a LocalPath, are supported here"
         )
-    return places
+    return locations

@@ -16,18 +16,18 @@ logger = logging.getLogger(__name__)
 
 
 class JobQueue:
-    """All jobs of a simulator. At most as many compute at a time as there are processors; the others wait.
+    """The jobs of a simulator. At most one job for each processor computes at a time; the others wait.
 
     Work that only waits for other jobs starts at once: in the queue, it could wait forever.
     """
 
     def __init__(self, folder: Path):
         self._folder = folder.resolve()  # a path without links, so that OutputFolder recognises a job's own links
-        self._computing = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="job")
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="job")
         self._threads: set[threading.Thread] = set()  # they run work that does not compute
-        self._running: dict[str, Job] = {}
-        self._queued: dict[str, tuple[Future[None], Callable[[], None]]] = {}
-        self._delayed: list[Callable[[], None]] | None = None  # work to start when `delayed` ends
+        self._jobs: dict[str, Job] = {}
+        self._queued_work: dict[str, tuple[Future[None], Callable[[], None]]] = {}
+        self._delayed_work: list[Callable[[], None]] | None = None  # work to start when `delayed` ends
         self._closed = False
         self._lock = threading.Lock()
 
@@ -40,8 +40,8 @@ class JobQueue:
 
         def run() -> None:
             with self._lock:
-                self._queued.pop(arn, None)
-                if self._running.get(arn) is not job:  # the pool keeps work even if it cannot start a thread for it
+                self._queued_work.pop(arn, None)
+                if self._jobs.get(arn) is not job:  # the pool keeps work even if it cannot start a thread for it
                     return
             try:
                 work(job)
@@ -51,66 +51,66 @@ class JobQueue:
                 job.kill()
                 remove(job.path)
                 with self._lock:
-                    self._running.pop(arn, None)
+                    self._jobs.pop(arn, None)
                     self._threads.discard(threading.current_thread())
 
         def begin() -> None:
             thread = threading.Thread(target=run, name=arn)
             try:
                 if computes:
-                    self._queued[arn] = self._computing.submit(run), run
+                    self._queued_work[arn] = self._pool.submit(run), run
                 else:
                     self._threads.add(thread)
                     thread.start()
             except RuntimeError:  # no other exception: after an interrupt, the work may still run
                 self._threads.discard(thread)
-                del self._running[arn]
+                del self._jobs[arn]
                 raise
 
         with self._lock:
             if self._closed:
                 return False
-            self._running[arn] = job
-            if self._delayed is None:
+            self._jobs[arn] = job
+            if self._delayed_work is None:
                 begin()
             else:
-                self._delayed.append(begin)
+                self._delayed_work.append(begin)
             return True
 
     @contextlib.contextmanager
     def delayed(self) -> Iterator[None]:
         """Delay the start of submitted work until the block ends. If the block raises an exception, drop the work."""
-        delayed: list[Callable[[], None]] = []
-        self._delayed = delayed
+        work_to_start: list[Callable[[], None]] = []
+        self._delayed_work = work_to_start
         try:
             yield
         except BaseException:
-            delayed.clear()
+            work_to_start.clear()
             raise
         finally:
             with self._lock:  # work that another thread submits is either in the list by now or starts at once
-                self._delayed = None
-                for begin in delayed:
+                self._delayed_work = None
+                for begin in work_to_start:
                     begin()
 
     def stop(self, arn: str) -> None:
         """Stop a job. A queued job ends at once."""
         with self._lock:
-            job, queued = self._running.get(arn), self._queued.get(arn)
+            job, queued_work = self._jobs.get(arn), self._queued_work.get(arn)
         if job:
             job.stop()
-        if queued and queued[0].cancel():
-            queued[1]()
+        if queued_work and queued_work[0].cancel():
+            queued_work[1]()
 
     def close(self) -> None:
         """End all jobs. Queued jobs never start."""
         with self._lock:
             self._closed = True
-            jobs, threads = list(self._running.values()), list(self._threads)
+            jobs, threads = list(self._jobs.values()), list(self._threads)
         for job in jobs:
-            job.interrupted = True
+            job.is_interrupted = True
             job.kill()
-        self._computing.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True, cancel_futures=True)
         for thread in threads:
             if thread.ident:  # it has started
                 thread.join()

@@ -6,7 +6,7 @@ from typing import ClassVar
 from recore.simulator.compute.failure import JobFailed, JobStopped, JobTimedOut
 from recore.simulator.compute.files import archives, transfers
 from recore.simulator.compute.files.output_files import OutputFolder
-from recore.simulator.compute.ineffective import without_effect
+from recore.simulator.compute.ineffective import ineffective_setting_lines
 from recore.simulator.compute.job_run import JobRun
 from recore.simulator.compute.logs.log_stream import JobLog
 from recore.simulator.compute.logs.metrics import TrainingMetrics
@@ -17,30 +17,30 @@ from recore.simulator.compute.scripts import script_mode
 from recore.simulator.images.catalogue import family_of
 from recore.simulator.state.records import Record, now
 
-UPLOADING = ("Uploading", "Uploading the model")
+UPLOADING_STATUS = ("Uploading", "Uploading the model")
 
 
 class TrainingRun(JobRun):
     """The run of a training job. Each of its phases is a secondary status."""
 
     kind = "TrainingJob"
-    timed_out: ClassVar[Record] = {"SecondaryStatus": "MaxRuntimeExceeded"}
+    timeout_members: ClassVar[Record] = {"SecondaryStatus": "MaxRuntimeExceeded"}
 
     def carry_out(self) -> None:
         record, algorithm = self.record, self.record["AlgorithmSpecification"]
         family = family_of(algorithm["TrainingImage"])
         definitions = family.own_metrics(algorithm["TrainingImage"]) or algorithm.get("MetricDefinitions", [])
-        observed = self.platform.observed.get(self.name)
+        observed_metrics = self.platform.observed_metrics.get(self.name)
         patterns = {metric["Name"]: metric["Regex"] for metric in definitions}
-        metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, self.name, patterns, observed)
+        metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, self.name, patterns, observed_metrics)
         log = self.log(metrics)
         remarks = family.remarks(algorithm["TrainingImage"]) if self.platform.isolation.local_python else []
-        for line in [*remarks, *without_effect(record)]:
+        for line in [*remarks, *ineffective_setting_lines(record)]:
             log.line(line)
-        with self.limited(record["ResourceConfig"], log) as volume:
+        with self.apply_limits(record["ResourceConfig"], log) as volume:
             ending = self._train(volume, log)
-            seconds, final = round(ending.seconds), metrics.final()
-            self.change(TrainingTimeInSeconds=seconds, BillableTimeInSeconds=seconds, FinalMetricDataList=final)
+            seconds, final_metrics = round(ending.seconds), metrics.final_values()
+            self.change(TrainingTimeInSeconds=seconds, BillableTimeInSeconds=seconds, FinalMetricDataList=final_metrics)
             self._finish(ending, volume, log)
 
     def _finish(self, ending: Ending, volume: Volume, log: JobLog) -> None:
@@ -49,25 +49,25 @@ class TrainingRun(JobRun):
             self.check_ending(ending, log, failure_file(self.job, log))
         except JobStopped as stopped:
             timed_out = isinstance(stopped, JobTimedOut)
-            self._enter(*(UPLOADING if timed_out else ("Stopping", "Stopping the training job")))
+            self._enter_status(*(UPLOADING_STATUS if timed_out else ("Stopping", "Stopping the training job")))
             self.job.save_outputs()
             with contextlib.suppress(JobStopped):
                 self._upload(volume, log)
             raise
-        self._enter(*UPLOADING)
+        self._enter_status(*UPLOADING_STATUS)
         self._upload(volume, log)
 
     def _train(self, volume: Volume, log: JobLog) -> Ending:
         """Download the inputs, install the requirements, and run the command until it ends."""
         record, job, algorithm = self.record, self.job, self.record["AlgorithmSpecification"]
-        self._enter("Downloading", "Downloading input data")
+        self._enter_status("Downloading", "Downloading input data")
         requirements = script_mode.prepare(record, job, self.platform.s3, volume, self.platform.isolation.true_paths)
         has_network = not record.get("EnableNetworkIsolation")
         sandbox = self.platform.sandbox(job, algorithm["TrainingImage"], requirements, log, has_network=has_network)
         command = algorithm.get("ContainerEntrypoint") or self.platform.isolation.training(algorithm["TrainingImage"])
         command = [*command, *algorithm.get("ContainerArguments", [])]
         variables = {"TRAINING_JOB_NAME": self.name, "TRAINING_JOB_ARN": record["TrainingJobArn"]}
-        self._enter("Training", "Training image download completed. Training in progress.")
+        self._enter_status("Training", "Training image download completed. Training in progress.")
         return self.run_command(sandbox, command, variables, log)
 
     def _upload(self, volume: Volume, log: JobLog) -> None:
@@ -76,12 +76,12 @@ class TrainingRun(JobRun):
         target = self.record["ModelArtifacts"]["S3ModelArtifacts"]
         model, data = OutputFolder(ml, "/opt/ml/model"), OutputFolder(ml, "/opt/ml/output/data")
         try:
-            packed = {"output": data} if data.exists() and any(data.files(check)) else {}
+            folders = {"output": data} if data.exists() and any(data.files(check)) else {}
             if target.endswith("/"):
                 transfers.upload_folder(s3, model, target, volume, check)
             else:
-                packed["model"] = model
-            for name, folder in packed.items():
+                folders["model"] = model
+            for name, folder in folders.items():
                 archive = self.job.folder / f"{name}.tar.gz"
                 archives.pack(folder, archive, volume, check)
                 transfers.upload_file(
@@ -92,11 +92,11 @@ class TrainingRun(JobRun):
             raise
 
     def ended_record(self, record: Record, status: str, members: Record) -> Record:
-        secondary = members.pop("SecondaryStatus", status)
+        secondary_status = members.pop("SecondaryStatus", status)
         message = members.get("FailureReason", f"Training job {status.lower()}")
-        return _with_status(super().ended_record(record, status, members), secondary, message)
+        return _with_status(super().ended_record(record, status, members), secondary_status, message)
 
-    def _enter(self, status: str, message: str) -> None:
+    def _enter_status(self, status: str, message: str) -> None:
         """Record the next secondary status."""
         self.store.change(self.kind, self.name, lambda record: _with_status(record, status, message))
 

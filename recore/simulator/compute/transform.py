@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from recore.simulator.compute.batch.data_processing import DataProcessing
-from recore.simulator.compute.batch.feeding import MOST_MEGABYTES, Feeding
+from recore.simulator.compute.batch.feeding import MAX_MEGABYTES, Feeding
 from recore.simulator.compute.batch.manifest import SourceObject, source_objects
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files import transfers
-from recore.simulator.compute.ineffective import TRANSFORM, without_effect
+from recore.simulator.compute.ineffective import TRANSFORM, ineffective_setting_lines
 from recore.simulator.compute.job import Job
 from recore.simulator.compute.job_run import JobRun
 from recore.simulator.compute.servers.chain import Chain
@@ -37,10 +37,10 @@ class TransformRun(JobRun):
         instance = instance_of(record["TransformResources"]["InstanceType"])
         count = min(record["TransformResources"]["InstanceCount"], len(objects))  # more would have nothing to do
         chains = [self._chain(model, instance, number) for number in range(1, count + 1)]
-        for line in without_effect(record, TRANSFORM):
+        for line in ineffective_setting_lines(record, TRANSFORM):
             chains[0].log.line(line)
         try:
-            share_out(job, chains, objects, self._transform)
+            distribute(job, chains, objects, self._transform)
         finally:
             endings = [chain.ending for chain in chains if chain.ending]
             if endings:
@@ -72,14 +72,14 @@ class TransformRun(JobRun):
             try:
                 feeding.feed(chain, source_file, response_file, job.raise_if_stopping)
             except JobFailed as failure:
-                data_log = chain.log.of_container("data-log")
+                data_log = chain.log.for_container("data-log")
                 data_log.line(f"[sagemaker logs]: {source.bucket}/{source.key}: {str(failure).splitlines()[0]}")
                 data_log.deliver()
                 raise
             transfers.upload_file(s3, response_file, f"{target}/{source.name}.out", job.raise_if_stopping)
 
 
-def share_out[Item](
+def distribute[Item](
     job: Job, chains: Sequence[Chain], items: list[Item], work: Callable[[Chain, Iterator[Item]], None]
 ) -> None:
     """Start the chains, and let each take the next item when it has finished one. Returns when all have stopped.
@@ -87,14 +87,14 @@ def share_out[Item](
     work: called for each chain with an iterator of its items. If a chain fails, the job is killed, so that the others
     end at once, even those that are still starting. Raises the first failure.
     """
-    waiting = iter(items)  # shared by the threads of all chains
+    remaining_items = iter(items)  # shared by the threads of all chains
     failures: list[BaseException] = []
 
     def serve(chain: Chain) -> None:
         try:
             with chain:
                 chain.wait_until_ready()
-                work(chain, waiting)
+                work(chain, remaining_items)
         except BaseException as error:
             failures.append(error)
             job.kill()
@@ -107,29 +107,29 @@ def share_out[Item](
 
 def _feeding(record: Record, chain: Chain) -> Feeding:
     """How objects are sent: the request's settings, or else the server's /execution-parameters, or else defaults."""
-    proposed: dict[str, Any] = {}
+    proposed_parameters: dict[str, Any] = {}
     try:
         response = chain.request("GET", "/execution-parameters", Deadline(PARAMETERS_SECONDS))
     except NoResponse as error:
-        raise JobFailed(f"AlgorithmError: /execution-parameters: {error}") from None
+        raise JobFailed(f"AlgorithmError: /execution-parameters cannot be read: {error}") from None
     if response.status == 200:
-        proposed = _execution_parameters(response.body)
+        proposed_parameters = _execution_parameters(response.body)
     source, target = record["TransformInput"], record["TransformOutput"]
-    strategy = str(record.get("BatchStrategy") or proposed.get("BatchStrategy", "MultiRecord"))
-    concurrent = record.get("MaxConcurrentTransforms") or proposed.get("MaxConcurrentTransforms", 1)
-    megabytes = record.get("MaxPayloadInMB") or proposed.get("MaxPayloadInMB", 6)
-    client = record.get("ModelClientConfig", {})
+    strategy = str(record.get("BatchStrategy") or proposed_parameters.get("BatchStrategy", "MultiRecord"))
+    concurrency = record.get("MaxConcurrentTransforms") or proposed_parameters.get("MaxConcurrentTransforms", 1)
+    max_megabytes = record.get("MaxPayloadInMB") or proposed_parameters.get("MaxPayloadInMB", 6)
+    client_config = record.get("ModelClientConfig", {})
     return Feeding(
         split=source.get("SplitType", "None"),
         strategy={"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}.get(strategy, strategy),
-        megabytes=megabytes,
-        concurrent=max(min(concurrent, MOST_MEGABYTES // max(megabytes, 1)), 1),
+        max_megabytes=max_megabytes,
+        concurrency=max(min(concurrency, MAX_MEGABYTES // max(max_megabytes, 1)), 1),
         assemble=target.get("AssembleWith", "None"),
         content_type=source.get("ContentType", "application/octet-stream"),
         accept=target.get("Accept", ""),
-        seconds=client.get("InvocationsTimeoutInSeconds", 600),
-        retries=client.get("InvocationsMaxRetries", 3),
-        compressed=source.get("CompressionType", "None") == "Gzip",
+        seconds=client_config.get("InvocationsTimeoutInSeconds", 600),
+        retries=client_config.get("InvocationsMaxRetries", 3),
+        is_compressed=source.get("CompressionType", "None") == "Gzip",
         processing=DataProcessing.of(record),
     )
 
@@ -137,10 +137,11 @@ def _feeding(record: Record, chain: Chain) -> Feeding:
 def _execution_parameters(body: bytes) -> dict[str, Any]:
     """The parameters that a server proposes. Raises JobFailed if they are invalid."""
     try:
-        proposed = json.loads(body)
-        numbers = {name: proposed[name] for name in ("MaxConcurrentTransforms", "MaxPayloadInMB") if name in proposed}
+        parameters = json.loads(body)
+        names = [name for name in ("MaxConcurrentTransforms", "MaxPayloadInMB") if name in parameters]
+        numbers = [parameters[name] for name in names]
     except (ValueError, TypeError, RecursionError) as error:
         raise JobFailed(f"AlgorithmError: /execution-parameters is not a JSON object: {error}") from None
-    if not isinstance(proposed, dict) or any(type(number) is not int or number < 0 for number in numbers.values()):
-        raise JobFailed(f"AlgorithmError: /execution-parameters is invalid: {str(proposed)[:200]}")
-    return proposed
+    if not isinstance(parameters, dict) or any(type(number) is not int or number < 0 for number in numbers):
+        raise JobFailed(f"AlgorithmError: /execution-parameters is invalid: {str(parameters)[:200]}")
+    return parameters

@@ -27,7 +27,7 @@ class ContainerJob:
         self._container = self._engine.containers.create(**specification["container"], **limits, log_config=quiet)
         self._status: int | None = None
         self._peak, self._processor_seconds = 0, 0.0
-        self.ends: list[int] = []
+        self.end_descriptors: list[int] = []
         try:
             output = self._container.attach(stream=True, logs=False)
             self._container.start()
@@ -39,7 +39,7 @@ class ContainerJob:
         for work in (self._wait, self._measure):
             threading.Thread(target=work, daemon=True).start()
 
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self._status is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:

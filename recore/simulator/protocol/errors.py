@@ -56,7 +56,7 @@ def disk_full_response(service: str) -> Response:
 
     service: the service for which the request is signed. Clients do not retry after this status.
     """
-    message = "The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
+    message = "The disk of this machine is full: free some space on it, or set TMPDIR to a folder on another disk"
     if service != "s3":
         return json_response(ServiceError("InternalFailure", message, 507))
     body = f"<Error><Code>InternalError</Code><Message>{message}</Message></Error>"

@@ -5,7 +5,7 @@ import logging
 import threading
 from collections import deque
 
-from recore.simulator.compute.endpoints.periodic import Periodic
+from recore.simulator.compute.endpoints.periodic import PeriodicDelivery
 from recore.simulator.compute.platform import Platform
 from recore.simulator.state.records import Record
 
@@ -19,7 +19,7 @@ class StateChanges:
         self._platform = platform
         self._waiting: deque[Record] = deque()
         self._putting = threading.Lock()  # one at a time, to keep the order
-        self._periodic = Periodic(platform, "state changes", self._put_all)
+        self._periodic = PeriodicDelivery(platform, "state changes", self._put_all)
 
     def put(self, kind: str, arn: str, detail: Record) -> None:
         """Send an event. kind: the resource's kind, as in the event's detail-type. detail: JSON values and times."""

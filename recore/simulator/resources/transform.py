@@ -1,7 +1,7 @@
 """Transform jobs: requests are validated."""
 
 from recore.simulator.compute.batch.data_processing import DataProcessing
-from recore.simulator.compute.batch.feeding import MOST_MEGABYTES
+from recore.simulator.compute.batch.feeding import MAX_MEGABYTES
 from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.compute.transform import TransformRun
 from recore.simulator.protocol.errors import ServiceError, ValidationException
@@ -28,8 +28,8 @@ class TransformJobs(JobResource):
             self.check_image(container.get("Image", ""))
         _check_input(request)
         payload, concurrent = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
-        if payload * concurrent > MOST_MEGABYTES:
-            raise ValidationException(f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {MOST_MEGABYTES} MB")
+        if payload * concurrent > MAX_MEGABYTES:
+            raise ValidationException(f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {MAX_MEGABYTES} MB")
         if (count := request["TransformResources"]["InstanceCount"]) > MOST_INSTANCES:
             message = f"TransformResources: at most {MOST_INSTANCES} instances are simulated, not {count}"
             raise ServiceError("ResourceLimitExceeded", message)

@@ -25,7 +25,7 @@ from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files.output_files import Check
 
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
-MISSING = object()  # stands for each record that the shorter body lacks
+MISSING = object()  # takes the place of each record that the shorter body lacks
 
 
 @dataclass(frozen=True)
@@ -58,21 +58,21 @@ class DataProcessing:
         if input_filter.is_root and output_filter.is_root and not join:
             return cls()
         kind = _kind(source.get("ContentType", ""), target.get("Accept", ""))
-        if kind == CSV and not (input_filter.for_rows and output_filter.for_rows):
+        if kind == CSV and not (input_filter.applies_to_rows and output_filter.applies_to_rows):
             raise ValueError("DataProcessing: a CSV filter must select columns by number, such as $[0] or $[1:]")
         by_line = source.get("SplitType", "None") == "Line"
         if join and by_line and target.get("AssembleWith", "None") != "Line":
             raise ValueError("DataProcessing: JoinSource Input with SplitType Line needs AssembleWith Line")
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
-    def request_body(self, body: bytes, largest: int, check: Check = lambda: None) -> bytes:
+    def request_body(self, body: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
         """The request body for the model, made from a body of the input. largest: its maximum size in bytes."""
         if self.input_filter.is_root:
             return body
         tick = Ticker(check)
-        return self._text(self._records(body, "the input", tick), self.input_filter, "InputFilter", largest, tick)
+        return self._text(self._records(body, "the input", tick), self.input_filter, "InputFilter", max_bytes, tick)
 
-    def result(self, body: bytes, response: bytes, largest: int, check: Check = lambda: None) -> bytes:
+    def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
         """The output for a body of the input and the model's response. largest: its maximum size in bytes.
 
         Without an output filter and a join, this is the response itself.
@@ -82,8 +82,8 @@ class DataProcessing:
         tick = Ticker(check)
         results = self._records(response, "the response", tick)
         if self.join:
-            results = self._joined(self._records(body, "the input", tick), results)
-        return self._text(results, self.output_filter, "OutputFilter", largest, tick)
+            results = self._join_records(self._records(body, "the input", tick), results)
+        return self._text(results, self.output_filter, "OutputFilter", max_bytes, tick)
 
     def _records(self, body: bytes, subject: str, tick: Ticker) -> Iterator[Any]:
         """The records of a body: arrays of text, or values of JSON documents."""
@@ -92,12 +92,12 @@ class DataProcessing:
         except (ValueError, RecursionError) as error:
             raise JobFailed(f"ClientError: DataProcessing: {subject} is not {self.kind}: {error}") from None
 
-    def _joined(self, records: Iterator[Any], results: Iterator[Any]) -> Iterator[Any]:
+    def _join_records(self, records: Iterator[Any], results: Iterator[Any]) -> Iterator[Any]:
         """Each record, joined with the model's result, which becomes further columns or a key of the document."""
         pairs: Iterator[tuple[Any, Any]] = zip_longest(records, results, fillvalue=MISSING)
         for count, (record, result) in enumerate(pairs):
             if record is MISSING or result is MISSING:
-                counts = [count + 1 + sum(1 for _ in rest) for rest in (records, results)]
+                counts = [count + 1 + sum(1 for _ in iterator) for iterator in (records, results)]
                 counts[0 if record is MISSING else 1] = count
                 reason = f"the number of records is {counts[0]} in the input and {counts[1]} in the model's response"
                 raise JobFailed(f"ClientError: Fail to join data: {reason}")
@@ -107,37 +107,37 @@ class DataProcessing:
                 document = record if isinstance(record, dict) else {INPUT: record}
                 yield document | {OUTPUT: result}
 
-    def _text(self, records: Iterable[Any], path: JsonPath, member: str, largest: int, tick: Ticker) -> bytes:
+    def _text(self, records: Iterable[Any], path: JsonPath, member: str, max_bytes: int, tick: Ticker) -> bytes:
         """The body that a filter selects from records. member: the filter's name.
 
         A filter can select a value many times, so the size is checked while the body is built.
         """
         text = bytearray()
-        too_large = JobFailed(
-            f"ClientError: DataProcessing: {member} '{path.text}' selects more than {largest >> 20} MB"
+        too_large_error = JobFailed(
+            f"ClientError: DataProcessing: {member} '{path.text}' selects more than {max_bytes >> 20} MB"
         )
         try:
             for record in records:
-                for part in self._parts(record, path, largest, tick):
+                for part in self._parts(record, path, max_bytes, tick):
                     text += part.encode("utf-8", "surrogateescape")
-                    if len(text) > largest:
-                        raise too_large
+                    if len(text) > max_bytes:
+                        raise too_large_error
         except SelectionTooLarge:
-            raise too_large from None
+            raise too_large_error from None
         except NoSelection as error:
             raise JobFailed(f"ClientError: DataProcessing: {member} '{path.text}': {error}") from None
         except RecursionError:
             raise JobFailed("ClientError: DataProcessing: a JSON document is nested too deeply") from None
         return bytes(text)
 
-    def _parts(self, record: Any, path: JsonPath, largest: int, tick: Ticker) -> Iterator[str]:
+    def _parts(self, record: Any, path: JsonPath, max_bytes: int, tick: Ticker) -> Iterator[str]:
         """The text that a filter selects from a record, in parts that are no longer than the record."""
         # each value takes at least one byte, its separator, and in JSON at least two
-        values = path.values(record, largest if self.kind == CSV else largest // 2, tick)
+        values = path.values(record, max_bytes if self.kind == CSV else max_bytes // 2, tick)
         if self.kind == CSV:
             yield from row_text(record if path.is_root else values)
             return
-        yield from json_text(next(values), tick) if path.single else array_text(values, tick)
+        yield from json_text(next(values), tick) if path.selects_one else array_text(values, tick)
         if self.by_line:
             yield "\n"
 
@@ -147,7 +147,7 @@ def _kind(content_type: str, accept: str) -> str:
     kinds = [text.partition(";")[0].strip().lower() for text in (content_type, accept)]
     for member, kind in zip(("TransformInput: ContentType", "TransformOutput: Accept"), kinds, strict=True):
         if kind not in (CSV, JSON, JSON_LINES):
-            raise ValueError(f"{member}: with DataProcessing it must be {CSV}, {JSON} or {JSON_LINES}, not '{kind}'")
+            raise ValueError(f"{member} must be {CSV}, {JSON} or {JSON_LINES} with DataProcessing, not '{kind}'")
     if CSV in kinds and kinds[0] != kinds[1]:
         raise ValueError(f"DataProcessing: {kinds[0]} records cannot be combined with {kinds[1]} results")
     return kinds[0]

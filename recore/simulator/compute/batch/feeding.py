@@ -14,33 +14,33 @@ from recore.simulator.compute.batch.data_processing import DataProcessing
 from recore.simulator.compute.batch.record_formats import Ticker
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobFailed
-from recore.simulator.compute.files.archives import decompressed
+from recore.simulator.compute.files.archives import open_gzip
 from recore.simulator.compute.files.output_files import Check
 from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.container_server import server_of
 from recore.simulator.compute.servers.response import NoResponse
 
-MOST_MEGABYTES = 100  # maximum MB of all concurrent requests, and of the responses to them
+MAX_MEGABYTES = 100  # of all concurrent requests, and of the responses to them
 
 
 @dataclass(frozen=True)
 class Feeding:
     """How objects are split and responses assembled: the members of the request, with SageMaker's defaults.
 
-    seconds: the limit for one invocation. retries: further attempts after a failed one. compressed: whether objects are
-    gzip files. processing: which parts of records the model gets, and which are stored with its responses.
+    seconds: the limit for one invocation. retries: further attempts after a failed one. is_compressed: whether objects
+    are gzip files. processing: which parts of records the model gets, and which are stored with its responses.
     """
 
     split: str = "None"
     strategy: str = "MultiRecord"
-    megabytes: int = 6
-    concurrent: int = 1
+    max_megabytes: int = 6
+    concurrency: int = 1
     assemble: str = "None"
     content_type: str = "application/octet-stream"
     accept: str = ""
     seconds: float = 600.0
     retries: int = 3
-    compressed: bool = False
+    is_compressed: bool = False
     processing: DataProcessing = field(default_factory=DataProcessing)
 
     def feed(self, chain: Chain, source: Path, target: Path, check: Check) -> None:
@@ -51,32 +51,32 @@ class Feeding:
         """
 
         def result(body: bytes) -> bytes:
-            request = self.processing.request_body(body, self.megabytes << 20, check)
+            request = self.processing.request_body(body, self.max_megabytes << 20, check)
             response = self._invoke(chain, request, check)
-            return self.processing.result(body, response, self._largest, check)
+            return self.processing.result(body, response, self._max_response_bytes, check)
 
         with (
-            decompressed(source, check) if self.compressed else open(source, "rb") as objects,
+            open_gzip(source, check) if self.is_compressed else open(source, "rb") as objects,
             open(target, "wb") as results,
-            ThreadPoolExecutor(self.concurrent) as pool,
+            ThreadPoolExecutor(self.concurrency) as pool,
         ):
             bodies = self._bodies(objects, Ticker(check))
-            while group := list(islice(bodies, self.concurrent)):
-                for part in pool.map(result, group):
+            while batch := list(islice(bodies, self.concurrency)):
+                for part in pool.map(result, batch):
                     results.write(part)
                     if self.assemble == "Line" and part and not part.endswith(b"\n"):
                         results.write(b"\n")
 
     def _bodies(self, file: IO[bytes], tick: Ticker) -> Iterator[bytes]:
         """Split an object into request bodies. Raises JobFailed if one is too large or the object is invalid."""
-        single = self.split == "Line" and self.strategy == "SingleRecord"
-        limit, body = self.megabytes << 20, bytearray()
-        while part := self._next(file, limit + 1):
+        is_single_record = self.split == "Line" and self.strategy == "SingleRecord"
+        limit, body = self.max_megabytes << 20, bytearray()
+        while part := self._read_part(file, limit + 1):
             tick()
             if len(part) > limit:
                 subject = "A record" if self.split == "Line" else "An object"
-                raise JobFailed(f"ClientError: {subject} is larger than MaxPayloadInMB, {self.megabytes} MB")
-            if body and (single or len(body) + len(part) > limit):
+                raise JobFailed(f"ClientError: {subject} is larger than the MaxPayloadInMB of {self.max_megabytes}")
+            if body and (is_single_record or len(body) + len(part) > limit):
                 yield bytes(body)
                 body.clear()
             body += part
@@ -84,11 +84,11 @@ class Feeding:
             yield bytes(body)
 
     @property
-    def _largest(self) -> int:
+    def _max_response_bytes(self) -> int:
         """The maximum size in bytes of a response, and of the output for it and its request."""
-        return (MOST_MEGABYTES << 20) // self.concurrent
+        return (MAX_MEGABYTES << 20) // self.concurrency
 
-    def _next(self, file: IO[bytes], limit: int) -> bytes:
+    def _read_part(self, file: IO[bytes], limit: int) -> bytes:
         """The next record or chunk, at most `limit` bytes, however large the decompressed object is."""
         try:
             return file.readline(limit) if self.split == "Line" else file.read(limit)
@@ -102,7 +102,7 @@ class Feeding:
         for attempt in range(self.retries + 1):
             check()
             try:
-                response = chain.invoke(body, headers, Deadline(self.seconds), self._largest)
+                response = chain.invoke(body, headers, Deadline(self.seconds), self._max_response_bytes)
             except NoResponse as error:
                 failure = f"{server_of(error.container)} failed a request: {error}"
             else:

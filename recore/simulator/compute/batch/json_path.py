@@ -34,12 +34,13 @@ class SelectionTooLarge(Exception):
 class PathStep:
     """One step of an expression. select: yields what the step selects from a value.
 
-    single: whether it always selects one value. for_rows: whether the step applies to a row of CSV, which has no names.
+    selects_one: whether it always selects exactly one value. applies_to_rows: whether the step can be applied to a row
+    of CSV, which has no names.
     """
 
     select: Callable[[Any], Iterator[Any]]
-    single: bool
-    for_rows: bool
+    selects_one: bool
+    applies_to_rows: bool
 
 
 class JsonPath:
@@ -47,7 +48,7 @@ class JsonPath:
 
     def __init__(self, text: str):
         """Parse an expression. Raises ValueError if SageMaker does not support it."""
-        self.text, self.steps = text, tuple(_steps(text))
+        self.text, self.steps = text, tuple(_parse_steps(text))
 
     @property
     def is_root(self) -> bool:
@@ -55,19 +56,19 @@ class JsonPath:
         return not self.steps
 
     @property
-    def for_rows(self) -> bool:
+    def applies_to_rows(self) -> bool:
         """Whether the expression can be applied to a row of CSV, a flat array."""
-        return len(self.steps) <= 1 and all(step.for_rows for step in self.steps)
+        return len(self.steps) <= 1 and all(step.applies_to_rows for step in self.steps)
 
     @property
-    def single(self) -> bool:
+    def selects_one(self) -> bool:
         """Whether the expression selects exactly one value."""
-        return all(step.single for step in self.steps)
+        return all(step.selects_one for step in self.steps)
 
     def select(self, value: Any, limit: int = sys.maxsize) -> Any:
         """The selected value, or an array if the expression can select several. See `values`."""
         values = self.values(value, limit)
-        return next(values) if self.single else list(values)
+        return next(values) if self.selects_one else list(values)
 
     def values(self, value: Any, limit: int, tick: Callable[[], None] = lambda: None) -> Iterator[Any]:
         """Iterate over the selected values, which may be many, because steps such as `[:,:]` multiply them.
@@ -77,11 +78,11 @@ class JsonPath:
         """
         values = iter([value])
         for step in self.steps:
-            values = _selected(step, values, limit, tick)
+            values = _apply_step(step, values, limit, tick)
         return values
 
 
-def _selected(step: PathStep, values: Iterator[Any], limit: int, tick: Callable[[], None]) -> Iterator[Any]:
+def _apply_step(step: PathStep, values: Iterator[Any], limit: int, tick: Callable[[], None]) -> Iterator[Any]:
     """Apply a step to the values that the steps before it selected."""
     for count, child in enumerate(chain.from_iterable(map(step.select, values))):
         if count == limit:
@@ -90,27 +91,29 @@ def _selected(step: PathStep, values: Iterator[Any], limit: int, tick: Callable[
         yield child
 
 
-def _steps(text: str) -> Iterator[PathStep]:
+def _parse_steps(text: str) -> Iterator[PathStep]:
     if not text.startswith("$"):
         raise ValueError(f"the expression '{text}' does not begin with $")
     position = 1
     while position < len(text):
         match = STEP.match(text, position)
         if match is None:
-            raise ValueError(f"the expression '{text}' is not supported from '{text[position:]}' on")
+            raise ValueError(f"the expression '{text}' is not supported: the problem begins at '{text[position:]}'")
         position = match.end()
         if match["all"]:
-            yield PathStep(_all, False, True)
+            yield PathStep(_select_all, False, True)
         elif match["indexes"]:
-            ranges = [_range(part) for part in match["indexes"].split(",")]
-            yield PathStep(partial(_items, match[0], ranges), match["indexes"].lstrip("-").isdecimal(), True)
+            ranges = [_parse_range(part) for part in match["indexes"].split(",")]
+            yield PathStep(partial(_select_items, match[0], ranges), match["indexes"].lstrip("-").isdecimal(), True)
         else:
             names = [match["dotted"]] if match["dotted"] else [name[1:-1] for name in re.findall(NAME, match["names"])]
             is_object = len(names) > 1 and position == len(text)
-            yield PathStep(partial(_object if is_object else _children, names), is_object or len(names) == 1, False)
+            yield PathStep(
+                partial(_select_object if is_object else _select_children, names), is_object or len(names) == 1, False
+            )
 
 
-def _range(part: str) -> slice:
+def _parse_range(part: str) -> slice:
     """The slice for a range, or for a number, which selects one value."""
     start, colon, end = (word.strip() for word in part.partition(":"))
     if not colon:
@@ -118,31 +121,31 @@ def _range(part: str) -> slice:
     return slice(int(start) if start else None, int(end) if end else None)
 
 
-def _all(value: Any) -> Iterator[Any]:
+def _select_all(value: Any) -> Iterator[Any]:
     if not isinstance(value, dict | list):
         raise NoSelection("'*' needs an object or an array")
     yield from value.values() if isinstance(value, dict) else value
 
 
-def _items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
+def _select_items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
     """The items of an array. text: the step, for messages."""
     if not isinstance(value, list):
         raise NoSelection(f"{text} needs an array")
     for part in ranges:
-        chosen = range(len(value))[part]
-        if not chosen or any(abs(bound or 0) > len(value) for bound in (part.start, part.stop)):
+        positions = range(len(value))[part]
+        if not positions or any(abs(bound or 0) > len(value) for bound in (part.start, part.stop)):
             raise NoSelection(f"{text} selects nothing from an array of length {len(value)}")
-        yield from map(value.__getitem__, chosen)  # without a copy, because the array may be large
+        yield from map(value.__getitem__, positions)  # without a copy, because the array may be large
 
 
-def _children(names: list[str], value: Any) -> Iterator[Any]:
+def _select_children(names: list[str], value: Any) -> Iterator[Any]:
     """The child or children to which the next step is applied."""
     for name in names:
         if not isinstance(value, dict) or name not in value:
-            raise NoSelection(f"there is no '{name}'")
+            raise NoSelection(f"there is no key '{name}'")
         yield value[name]
 
 
-def _object(names: list[str], value: Any) -> Iterator[Any]:
+def _select_object(names: list[str], value: Any) -> Iterator[Any]:
     """Several children at the end of an expression, as one object."""
-    yield dict(zip(names, _children(names, value), strict=True))
+    yield dict(zip(names, _select_children(names, value), strict=True))

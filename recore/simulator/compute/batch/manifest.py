@@ -11,7 +11,7 @@ from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files import transfers
 from recore.simulator.compute.files.output_files import Check
 
-LARGEST = 64 << 20  # bytes of a manifest
+MAX_MANIFEST_BYTES = 64 << 20  # bytes of a manifest
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None)
     check: called before each object that a manifest names; it raises if the job must end.
     """
     if source["S3DataType"] == "ManifestFile":
-        return _in_manifest(s3, source["S3Uri"], check)
+        return _manifest_objects(s3, source["S3Uri"], check)
     bucket, prefix = transfers.parse(source["S3Uri"])
     folder = prefix[: prefix.rfind("/") + 1]
 
@@ -40,19 +40,20 @@ def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None)
     return [SourceObject(bucket, key, name(key)) for key, _ in transfers.objects_below(s3, source["S3Uri"])]
 
 
-def _in_manifest(s3: Any, uri: str, check: Check) -> list[SourceObject]:
+def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
     """The objects in a manifest: an array of {"prefix": S3 URI}, followed by the rest of each object's URI."""
-    entries = _read(s3, uri)
+    entries = _read_manifest(s3, uri)
     prefix = entries[0].get("prefix") if entries and isinstance(entries[0], dict) else None
     if not isinstance(prefix, str) or not prefix.startswith("s3://"):
         raise JobFailed(f"ClientError: The manifest '{uri}' does not begin with an object whose prefix is an S3 URI")
     names = entries[1:]
     if not names or not all(isinstance(name, str) and name for name in names):
         raise JobFailed(f"ClientError: The manifest '{uri}' must list the names of objects after its prefix")
-    if outside := [name for name in names if ".." in name.split("/")]:
-        raise JobFailed(f"ClientError: The manifest '{uri}' names '{outside[0]}', which is not below its prefix")
-    if repeated := [name for name, times in Counter(names).items() if times > 1]:  # both would have the same output
-        raise JobFailed(f"ClientError: The manifest '{uri}' names '{repeated[0]}' more than once")
+    if outside_names := [name for name in names if ".." in name.split("/")]:
+        raise JobFailed(f"ClientError: The manifest '{uri}' names '{outside_names[0]}', which is not below its prefix")
+    # two objects with the same name would have the same output
+    if repeated_names := [name for name, occurrences in Counter(names).items() if occurrences > 1]:
+        raise JobFailed(f"ClientError: The manifest '{uri}' names '{repeated_names[0]}' more than once")
     objects = []
     for name in names:
         check()
@@ -60,21 +61,23 @@ def _in_manifest(s3: Any, uri: str, check: Check) -> list[SourceObject]:
         try:
             s3.head_object(Bucket=bucket, Key=key)
         except (ClientError, BotoCoreError, UnicodeError) as error:
-            raise JobFailed(f"ClientError: '{prefix}{name}', named in the manifest '{uri}': {error}") from None
+            raise JobFailed(
+                f"ClientError: '{prefix}{name}', named in the manifest '{uri}', cannot be read: {error}"
+            ) from None
         objects.append(SourceObject(bucket, key, name))
     return objects
 
 
-def _read(s3: Any, uri: str) -> list[Any]:
+def _read_manifest(s3: Any, uri: str) -> list[Any]:
     """The array in a manifest."""
     bucket, key = transfers.parse(uri)
     try:
         response = s3.get_object(Bucket=bucket, Key=key)
-        content = response["Body"].read(LARGEST + 1)
+        content = response["Body"].read(MAX_MANIFEST_BYTES + 1)
     except (ClientError, BotoCoreError) as error:
         raise JobFailed(f"ClientError: The manifest '{uri}' cannot be read: {error}") from None
-    if len(content) > LARGEST:
-        raise JobFailed(f"ClientError: The manifest '{uri}' is larger than {LARGEST >> 20} MiB")
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise JobFailed(f"ClientError: The manifest '{uri}' is larger than {MAX_MANIFEST_BYTES >> 20} MiB")
     try:
         entries = json.loads(content)
     except (ValueError, RecursionError) as error:

@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 from recore.simulator.compute.files.output_files import Check
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
-MOST_PARTS = 2 << 20  # the most columns of a row, or arrays and objects of a document; an object takes 200 bytes
-EVERY = 1000  # small steps of work between checks
-QUOTED = re.compile('[",\r\n]')
+MAX_PARTS = 2 << 20  # the most columns of a row, or arrays and objects of a document; an object takes 200 bytes
+CHECK_INTERVAL = 1000  # small steps of work between checks
+NEEDS_QUOTES = re.compile('[",\r\n]')
 csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
 
 
@@ -24,25 +24,25 @@ class Ticker:
     """Counts small steps of work and calls `check` regularly, which raises if the job must end."""
 
     def __init__(self, check: Check):
-        self._check, self._left = check, EVERY
+        self._check, self._steps_left = check, CHECK_INTERVAL
 
     def __call__(self) -> None:
-        self._left -= 1
-        if not self._left:
-            self._left = EVERY
+        self._steps_left -= 1
+        if not self._steps_left:
+            self._steps_left = CHECK_INTERVAL
             self._check()
 
 
 def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
     """The rows of CSV. Bytes that are not UTF-8 are kept. Raises ValueError."""
-    columns = 1  # in the row that is being read
+    columns = 1  # of the row that is being read
 
     def lines() -> Iterator[str]:
         nonlocal columns
         for line in io.TextIOWrapper(io.BytesIO(body), "utf-8", "surrogateescape", newline=""):
             columns += line.count(",")
-            if columns > MOST_PARTS:
-                raise ValueError(f"a row has more than {MOST_PARTS:,} columns")
+            if columns > MAX_PARTS:
+                raise ValueError(f"a row has more than {MAX_PARTS:,} columns")
             yield line
 
     try:
@@ -61,8 +61,8 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
         tick()
         if document.strip():
             # the parser cannot be interrupted, except at numbers
-            if document.count(b"[") + document.count(b"{") > MOST_PARTS:
-                raise ValueError(f"a document has more than {MOST_PARTS:,} arrays and objects")
+            if document.count(b"[") + document.count(b"{") > MAX_PARTS:
+                raise ValueError(f"a document has more than {MAX_PARTS:,} arrays and objects")
             yield decoder.decode(document.decode(json.detect_encoding(document), "surrogatepass"))
 
 
@@ -75,7 +75,7 @@ def row_text(cells: Iterable[str]) -> Iterator[str]:
     for number, cell in enumerate(cells):
         if number:
             yield ","
-        yield '"' + cell.replace('"', '""') + '"' if QUOTED.search(cell) else cell
+        yield '"' + cell.replace('"', '""') + '"' if NEEDS_QUOTES.search(cell) else cell
         is_empty = not number and not cell
     yield '""\n' if is_empty else "\n"
 
@@ -92,24 +92,24 @@ def json_text(value: Any, tick: Ticker) -> Iterator[str]:
     tick()
     if isinstance(value, list) and not _is_small(value):
         yield "["
-        for start in range(0, len(value), EVERY):
+        for start in range(0, len(value), CHECK_INTERVAL):
             if start:
                 yield ","
-            part = value[start : start + EVERY]
+            part = value[start : start + CHECK_INTERVAL]
             if _is_small(part):
                 tick()
-                yield encoded(part)[1:-1]
+                yield encode_json(part)[1:-1]
             else:
                 yield from _items_text(part, tick)
         yield "]"
     elif isinstance(value, dict) and not _is_small(value.values()):
         yield "{"
         for number, (name, item) in enumerate(value.items()):
-            yield ("," if number else "") + encoded(name) + ":"
+            yield ("," if number else "") + encode_json(name) + ":"
             yield from json_text(item, tick)
         yield "}"
     else:
-        yield encoded(value)
+        yield encode_json(value)
 
 
 def _items_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
@@ -119,29 +119,29 @@ def _items_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
         yield from json_text(value, tick)
 
 
-encoded = json.JSONEncoder(separators=(",", ":")).encode
+encode_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _is_small(values: Collection[Any]) -> bool:
     """Whether the values are few, and neither arrays nor objects."""
-    return len(values) <= EVERY and not any(isinstance(value, list | dict) for value in values)
+    return len(values) <= CHECK_INTERVAL and not any(isinstance(value, list | dict) for value in values)
 
 
 def _decoder(tick: Ticker) -> json.JSONDecoder:
-    def number(text: str) -> float:
+    def parse_number(text: str) -> float:
         tick()
         value = float(text)
         if math.isinf(value):  # it would be written as Infinity, which is not JSON
             raise ValueError(f"the number {text[:40]} is too large")
         return value
 
-    def integer(text: str) -> int:
+    def parse_integer(text: str) -> int:
         tick()
         return int(text)
 
-    return json.JSONDecoder(parse_float=number, parse_int=integer, parse_constant=_not_json)
+    return json.JSONDecoder(parse_float=parse_number, parse_int=parse_integer, parse_constant=_reject_constant)
 
 
-def _not_json(word: str) -> NoReturn:
+def _reject_constant(word: str) -> NoReturn:
     """Reject NaN and Infinity, which Python would read and write."""
     raise ValueError(f"{word} is not a JSON value")

@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from operator import attrgetter
 from random import Random
 
 from recore.simulator.compute.endpoints.fleet import Fleet
-from recore.simulator.compute.endpoints.periodic import Periodic
+from recore.simulator.compute.endpoints.periodic import PeriodicDelivery
 from recore.simulator.compute.files import transfers
 from recore.simulator.compute.platform import Platform
 from recore.simulator.compute.servers.response import Response
@@ -24,9 +25,9 @@ from recore.simulator.state.records import Record, now
 
 logger = logging.getLogger(__name__)
 
-LARGEST = 64 << 20  # bytes that may wait to be written; if there are more, new invocations wait as well
-LONGEST = 10.0  # maximum seconds that an invocation waits
-LARGEST_FILE = 16 << 20  # bytes at which a file is full, and waiting invocations are written at once
+MAX_WAITING_BYTES = 64 << 20  # bytes that may wait to be written; if there are more, new invocations wait as well
+MAX_WAIT_SECONDS = 10.0  # maximum seconds that an invocation waits
+FULL_FILE_BYTES = 16 << 20  # size at which a file is full, and waiting invocations are written at once
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class CapturedInvocation:
         return len(self.request.get("Body", b"")) + len(self.response.body)
 
     @property
-    def hour(self) -> str:
+    def hour_folder(self) -> str:
         """The folder of the invocation's file; there is one for each hour."""
         return f"{self.folder}/{self.time:%Y/%m/%d/%H}"
 
@@ -74,17 +75,17 @@ class CapturedInvocation:
 
 
 class DataCapture:
-    """Captures invocations and writes them every second. An invocation waits only if too much is unwritten."""
+    """Captures invocations and writes them every second. An invocation waits only if too many bytes are unwritten."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
         self._waiting: list[CapturedInvocation] = []
         self._size = 0
         self._written = threading.Condition()
-        self._periodic = Periodic(platform, "data capture", self._write)
+        self._periodic = PeriodicDelivery(platform, "data capture", self._write)
         self._random = Random()
 
-    def take(self, request: Record, fleet: Fleet, response: Response) -> None:
+    def capture(self, request: Record, fleet: Fleet, response: Response) -> None:
         """Capture an invocation if its fleet has a DataCaptureConfig and the invocation is in the sample."""
         config = fleet.data_capture
         if not config or not config.get("EnableCapture", True):
@@ -94,23 +95,25 @@ class DataCapture:
         folder = f"{config['DestinationS3Uri'].rstrip('/')}/{request['EndpointName']}/{fleet.variant}"
         captured = CapturedInvocation(folder, config, request, response, now())
         with self._written:
-            self._written.wait_for(lambda: self._size < LARGEST, LONGEST)
+            self._written.wait_for(lambda: self._size < MAX_WAITING_BYTES, MAX_WAIT_SECONDS)
             self._waiting.append(captured)
             self._size += captured.size
-            urgent = self._size >= LARGEST_FILE
-        self._periodic.notify(urgent)
+            is_urgent = self._size >= FULL_FILE_BYTES
+        self._periodic.notify(is_urgent)
 
     def _write(self) -> None:
         """Write what was captured since the last delivery."""
         with self._written:
             waiting, self._waiting = self._waiting, []
         try:
-            for hour, captured in groupby(sorted(waiting, key=lambda each: each.hour), key=lambda each: each.hour):
-                for first, content in _files(captured):
-                    self._put(f"{hour}/{first:%M-%S}-{first.microsecond // 1000:03}-{uuid.uuid4()}.jsonl", content)
+            hour_folder = attrgetter("hour_folder")
+            for folder, invocations in groupby(sorted(waiting, key=hour_folder), key=hour_folder):
+                for first_time, content in _split_into_files(invocations):
+                    name = f"{first_time:%M-%S}-{first_time.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
+                    self._put(f"{folder}/{name}", content)
         finally:
             with self._written:
-                self._size -= sum(each.size for each in waiting)
+                self._size -= sum(invocation.size for invocation in waiting)
                 self._written.notify_all()
 
     def _put(self, address: str, content: bytes) -> None:
@@ -123,38 +126,38 @@ class DataCapture:
 
 def describe(config: Record) -> Record:
     """The DataCaptureConfig in the response to DescribeEndpoint."""
-    enabled = config.get("EnableCapture", True)
+    is_enabled = config.get("EnableCapture", True)
     return {
-        "EnableCapture": enabled,
-        "CaptureStatus": "Started" if enabled else "Stopped",
+        "EnableCapture": is_enabled,
+        "CaptureStatus": "Started" if is_enabled else "Stopped",
         "CurrentSamplingPercentage": config["InitialSamplingPercentage"],
         "DestinationS3Uri": config["DestinationS3Uri"],
         "KmsKeyId": "",
     }
 
 
-def _files(captured: Iterable[CapturedInvocation]) -> Iterable[tuple[datetime, bytes]]:
+def _split_into_files(invocations: Iterable[CapturedInvocation]) -> Iterable[tuple[datetime, bytes]]:
     """Split lines into files that are not too large, each with the time of its first line."""
     lines: list[bytes] = []
-    size, first = 0, None
-    for each in captured:
-        first = first or each.time
-        lines.append(each.line())
+    size, first_time = 0, None
+    for invocation in invocations:
+        first_time = first_time or invocation.time
+        lines.append(invocation.line())
         size += len(lines[-1])
-        if size >= LARGEST_FILE:
-            yield first, b"".join(lines)
-            lines, size, first = [], 0, None
-    if first:
-        yield first, b"".join(lines)
+        if size >= FULL_FILE_BYTES:
+            yield first_time, b"".join(lines)
+            lines, size, first_time = [], 0, None
+    if first_time:
+        yield first_time, b"".join(lines)
 
 
 def _encode(body: bytes, content_type: str | None, config: Record) -> Record:
     """A body as text if it is UTF-8 and the configuration lists its content type as JSON or CSV, else as base64."""
     headers = config.get("CaptureContentTypeHeader", {})
-    kind = (content_type or "").partition(";")[0].strip().lower()
-    observed = {"observedContentType": content_type} if content_type else {}
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    common_members = {"observedContentType": content_type} if content_type else {}
     for name in ("Json", "Csv"):
-        if kind in [declared.lower() for declared in headers.get(f"{name}ContentTypes", [])]:
+        if media_type in [listed_type.lower() for listed_type in headers.get(f"{name}ContentTypes", [])]:
             with contextlib.suppress(UnicodeDecodeError):
-                return observed | {"data": body.decode(), "encoding": name.upper()}
-    return observed | {"data": base64.b64encode(body).decode(), "encoding": "BASE64"}
+                return common_members | {"data": body.decode(), "encoding": name.upper()}
+    return common_members | {"data": base64.b64encode(body).decode(), "encoding": "BASE64"}

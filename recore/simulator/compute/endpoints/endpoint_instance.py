@@ -24,22 +24,22 @@ LOG_PERIOD = 3600.0  # for each period of this many seconds, as much output is k
 STARTUP_SECONDS = 480  # seconds within which /ping must answer with 200
 DOWNLOAD_SECONDS = 3600  # seconds within which the model must be downloaded and its requirements installed
 PERIOD = 0.1  # seconds between checks that the servers still run
-STABLE = 60.0  # seconds; servers that ran for longer are restarted at once
-LONGEST_PAUSE = 30.0  # maximum seconds before a restart
+STABLE_SECONDS = 60.0  # servers that ran for longer are restarted at once
+MAX_PAUSE = 30.0  # maximum seconds before a restart
 
 
 class EndpointInstance:
     """An instance that starts its servers in a separate thread, and serves until `stop`.
 
-    endpoint: the endpoint's name. variant: a deployment's variant. changed: notified whenever `server`, `failure` or
-    `has_ended` changes. server: the chain to invoke; None while it is not ready. in_service: set by the fleet when the
-    instance may get traffic. From then on, servers that end are restarted; before that, the instance fails if they end.
-    failure: the reason why it failed. in_progress: the number of current invocations, counted by the fleet. has_ended:
+    endpoint: the endpoint's name. variant: a deployment's variant. state_changed: notified whenever `server`, `failure`
+    or `has_ended` changes. server: the chain to invoke; None while it is not ready. in_service: set by the fleet when
+    the instance may get traffic. From then on, servers that end are restarted; before that, the instance fails if they
+    end. failure: the reason why it failed. invocations_in_progress: their number, counted by the fleet. has_ended:
     whether it will never serve again.
     """
 
-    def __init__(self, platform: Platform, endpoint: str, variant: Record, changed: threading.Condition):
-        self._platform, self._variant, self._changed = platform, variant, changed
+    def __init__(self, platform: Platform, endpoint: str, variant: Record, state_changed: threading.Condition):
+        self._platform, self._variant, self._state_changed = platform, variant, state_changed
         self.id = f"i-{secrets.token_hex(9)[:17]}"
         self.log_group, self.log_stream = f"{LOG_GROUP}/{endpoint}", f"{variant['VariantName']}/{self.id}"
         self._key = f"{self.log_group}/{self.log_stream}"  # the instance's key in the queue
@@ -47,19 +47,19 @@ class EndpointInstance:
         self.in_service = self.has_ended = False
         self.server: Chain | None = None
         self.failure: str | None = None
-        self.in_progress = 0
+        self.invocations_in_progress = 0
 
     def start(self) -> None:
-        started = False
+        was_queued = False
         try:
-            started = self._platform.jobs.submit(self._key, self._work, computes=False)
+            was_queued = self._platform.jobs.submit(self._key, self._work, computes=False)
         finally:
-            if not started:
+            if not was_queued:
                 self._set_ended()
 
     def suspend(self, server: Chain) -> None:
         """Take a server out of service until it answers /ping again, because an invocation lost its connection."""
-        with self._changed:
+        with self._state_changed:
             if self.server is server:
                 self.server = None
                 self._must_ping.set()
@@ -70,8 +70,8 @@ class EndpointInstance:
 
     def join(self) -> None:
         """Wait until the servers have ended."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.has_ended)
+        with self._state_changed:
+            self._state_changed.wait_for(lambda: self.has_ended)
 
     def _work(self, job: Job) -> None:
         try:
@@ -86,7 +86,7 @@ class EndpointInstance:
         log = JobLog(self._platform.logs, self.log_group, self.log_stream, period=LOG_PERIOD).create()
         pause = 0.0
         for number in itertools.count(1):
-            folder, started = f"servers-{number}", time.monotonic()
+            folder, start_time = f"servers-{number}", time.monotonic()
             try:
                 self._serve(job, folder, log)
             except JobStopped:
@@ -98,7 +98,7 @@ class EndpointInstance:
             finally:
                 self._set_server(None)
                 log.deliver()
-            with self._changed:
+            with self._state_changed:
                 if not self.in_service:
                     self._fail(reason)
                     return
@@ -109,11 +109,11 @@ class EndpointInstance:
             log.tail.clear()  # the next failure's reason must come from the next servers' output
             if job.stopping.wait(pause):
                 return
-            pause = 0.0 if time.monotonic() - started > STABLE else min(max(2 * pause, 1.0), LONGEST_PAUSE)
+            pause = 0.0 if time.monotonic() - start_time > STABLE_SECONDS else min(max(2 * pause, 1.0), MAX_PAUSE)
 
     def _serve(self, job: Job, folder: str, log: JobLog) -> None:
         """Start the servers and watch them. Raises JobFailed if they end or do not start, or JobStopped."""
-        longest = self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
+        startup_seconds = self._variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_SECONDS)
         download_seconds = self._variant.get("ModelDataDownloadTimeoutInSeconds", DOWNLOAD_SECONDS)
         instance, gibibytes = instance_of(self._variant["InstanceType"]), self._variant.get("VolumeSizeInGB")
         if gibibytes:
@@ -124,9 +124,11 @@ class EndpointInstance:
                 with job.time_limit(download_seconds):
                     stack.enter_context(chain)
             except JobTimedOut:
-                reason = f"the model was not prepared within ModelDataDownloadTimeoutInSeconds, {download_seconds}"
+                reason = (
+                    f"the model was not prepared within the ModelDataDownloadTimeoutInSeconds of {download_seconds}"
+                )
                 raise JobFailed(f"ClientError: {reason}") from None
-            chain.wait_until_ready(longest)
+            chain.wait_until_ready(startup_seconds)
             while True:
                 self._must_ping.clear()
                 self._set_server(chain)
@@ -135,19 +137,19 @@ class EndpointInstance:
                     if failure := chain.failure():
                         raise JobFailed(failure)
                 self._set_server(None)
-                chain.wait_until_ready(longest, lambda: self.in_progress > 0)
+                chain.wait_until_ready(startup_seconds, lambda: self.invocations_in_progress > 0)
 
     def _set_server(self, server: Chain | None) -> None:
-        with self._changed:
+        with self._state_changed:
             self.server = server
-            self._changed.notify_all()
+            self._state_changed.notify_all()
 
     def _set_ended(self) -> None:
-        with self._changed:
+        with self._state_changed:
             self.has_ended = True
-            self._changed.notify_all()
+            self._state_changed.notify_all()
 
     def _fail(self, reason: str) -> None:
-        with self._changed:
+        with self._state_changed:
             self.failure = reason
-            self._changed.notify_all()
+            self._state_changed.notify_all()

@@ -1,4 +1,4 @@
-"""The instances of one variant of an endpoint: they are invoked in turn, and the next one if a server dies."""
+"""The instances of one variant of an endpoint. They are invoked in turn; if a server dies, the next one is tried."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response
 from recore.simulator.state.records import Record
 
-ATTEMPTS = 2  # for an invocation whose connection breaks; no more, because it may itself be what ends the servers
+ATTEMPTS = 2  # for an invocation whose connection breaks; no more, because the invocation itself may end the servers
 
 
 class FleetEnded(Exception):
@@ -25,8 +25,8 @@ class Reply:
     """The outcome of an invocation.
 
     response: the model's response, whatever its status, or None. reason: why there is no response. container: the one
-    that replied or failed to reply. instance: the one that was invoked last. Both may be unknown. seconds: the time
-    that the model took.
+    that replied or failed to reply; empty if unknown. instance: the one that was invoked last; None if there was none.
+    seconds: the time that the model took.
     """
 
     response: Response | None = None
@@ -47,21 +47,21 @@ class Fleet:
         self.variant: str = variant["VariantName"]
         self.data_capture = data_capture
         self._platform, self._endpoint, self._variant = platform, endpoint, variant
-        self._changed = threading.Condition()
+        self._state_changed = threading.Condition()
         self._instances: list[EndpointInstance] = []
         self._turn = 0
-        self._ended = False
+        self._has_ended = False
 
     def scale(self, count: int) -> None:
         """Start instances, or end surplus ones once their invocations are answered, beginning with failed ones."""
-        with self._changed:
-            new = [
-                EndpointInstance(self._platform, self._endpoint, self._variant, self._changed)
+        with self._state_changed:
+            new_instances = [
+                EndpointInstance(self._platform, self._endpoint, self._variant, self._state_changed)
                 for _ in range(count - len(self._instances))
             ]
-            order = sorted(self._instances, key=lambda instance: instance.failure is not None)
-            self._instances, surplus = [*order[:count], *new], order[count:]
-        for instance in new:
+            sorted_instances = sorted(self._instances, key=lambda instance: instance.failure is not None)
+            self._instances, surplus = [*sorted_instances[:count], *new_instances], sorted_instances[count:]
+        for instance in new_instances:
             instance.start()
         self._end(surplus)
 
@@ -70,14 +70,14 @@ class Fleet:
 
         Raises JobFailed if an instance has failed.
         """
-        with self._changed:
+        with self._state_changed:
             self._raise_if_failed()
-            new = [instance.server for instance in self._instances if not instance.in_service]
-        return all(server is not None and server.failure() is None for server in new)
+            new_servers = [instance.server for instance in self._instances if not instance.in_service]
+        return all(server is not None and server.failure() is None for server in new_servers)
 
     def put_in_service(self) -> None:
         """Put all instances in service: servers that end are then restarted. Raises JobFailed if one has failed."""
-        with self._changed:
+        with self._state_changed:
             self._raise_if_failed()
             for instance in self._instances:
                 instance.in_service = True
@@ -93,27 +93,27 @@ class Fleet:
             if turn is None:
                 break
             instance, server = turn
-            started = time.monotonic()
+            start_time = time.monotonic()
             try:
                 response = server.invoke(body, headers, deadline)
-                return Reply(response, "", response.container, instance, time.monotonic() - started)
+                return Reply(response, "", response.container, instance, time.monotonic() - start_time)
             except NoResponse as error:
-                reply = Reply(None, str(error), error.container, instance, time.monotonic() - started)
+                reply = Reply(None, str(error), error.container, instance, time.monotonic() - start_time)
                 if not isinstance(error, Disconnected):
                     break
                 instance.suspend(server)
             finally:
-                with self._changed:
-                    instance.in_progress -= 1
-                    self._changed.notify_all()
+                with self._state_changed:
+                    instance.invocations_in_progress -= 1
+                    self._state_changed.notify_all()
         return reply
 
     def end(self) -> None:
         """Accept no more invocations, and end the instances once those in progress are answered."""
-        with self._changed:
-            self._ended = True
+        with self._state_changed:
+            self._has_ended = True
             instances, self._instances = self._instances, []
-            self._changed.notify_all()
+            self._state_changed.notify_all()
         self._end(instances)
 
     def _take_turn(self, deadline: Deadline) -> tuple[EndpointInstance, Chain] | None:
@@ -121,37 +121,37 @@ class Fleet:
 
         Returns None at the deadline, or if no instance will ever be ready.
         """
-        with self._changed:
+        with self._state_changed:
             while True:
-                if self._ended:
+                if self._has_ended:
                     raise FleetEnded
                 for _ in self._instances:
                     self._turn = (self._turn + 1) % len(self._instances)
                     instance = self._instances[self._turn]
                     if instance.server:
                         instance.in_service = True
-                        instance.in_progress += 1
+                        instance.invocations_in_progress += 1
                         return instance, instance.server
-                left = deadline.left
-                ended = [instance.has_ended for instance in self._instances]  # empty before `scale`
-                if left <= 0 or (ended and all(ended)):
+                seconds_left = deadline.seconds_left
+                have_ended = [instance.has_ended for instance in self._instances]  # empty before `scale`
+                if seconds_left <= 0 or (have_ended and all(have_ended)):
                     return None
-                self._changed.wait(left)
+                self._state_changed.wait(seconds_left)
 
     def _raise_if_failed(self) -> None:
         for instance in self._instances:
             if instance.failure:
                 kind, _, reason = instance.failure.partition(": ")
                 problem = "did not pass the ping health check" if kind == "AlgorithmError" else "could not be started"
-                internal = "InternalServerError: " if kind == "InternalServerError" else ""
-                raise JobFailed(f"{internal}Production variant {self.variant} {problem}: {reason}")
+                prefix = "InternalServerError: " if kind == "InternalServerError" else ""
+                raise JobFailed(f"{prefix}Production variant {self.variant} {problem}: {reason}")
 
     def _end(self, instances: list[EndpointInstance]) -> None:
         """End instances that get no more invocations, once those in progress are answered."""
         for instance in instances:
-            with self._changed:
-                while instance.in_progress:
-                    self._changed.wait()
+            with self._state_changed:
+                while instance.invocations_in_progress:
+                    self._state_changed.wait()
             instance.stop()
         for instance in instances:
             instance.join()

@@ -16,13 +16,13 @@ from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
 PRIMARY = "primary"  # what SageMaker's messages call a model's only container
-SECONDS = 60.0  # seconds within which a model must respond
+RESPONSE_SECONDS = 60.0  # seconds within which a model must respond
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 # headers of the request to the model's server, by the invocation's members that contain their values
 HEADERS = {"ContentType": "Content-Type", "Accept": "Accept", "CustomAttributes": CUSTOM_ATTRIBUTES}
-SIMULATED = {"EndpointName", "Body", "ContentType", "Accept", "CustomAttributes", "TargetVariant", "InferenceId"}
-MESSAGE = 2048  # maximum characters of an error's message
-ORIGINAL_MESSAGE = 8192  # maximum characters of the model's own message
+SIMULATED_MEMBERS = {"EndpointName", "Body", "TargetVariant", "InferenceId", *HEADERS}
+MAX_MESSAGE = 2048  # maximum characters of an error's message
+MAX_ORIGINAL_MESSAGE = 8192  # maximum characters of the model's own message
 
 
 class Invoker:
@@ -35,12 +35,12 @@ class Invoker:
 
     def invoke(self, request: Record) -> Record:
         """The members of the response to a request. Raises ServiceError: ValidationError or ModelError."""
-        started = time.monotonic()
+        start_time = time.monotonic()
         for member in request:
-            if member not in SIMULATED:
+            if member not in SIMULATED_MEMBERS:
                 raise ServiceError("ValidationError", f"{member} is not simulated")
-        fleet, reply = self._send(request, Deadline(SECONDS))
-        self._observe(request, fleet, reply, time.monotonic() - started)
+        fleet, reply = self._send(request, Deadline(RESPONSE_SECONDS))
+        self._observe(request, fleet, reply, time.monotonic() - start_time)
         response = reply.response
         if response is None or not response.is_success:
             raise _model_error(request["EndpointName"], fleet, reply)
@@ -59,10 +59,10 @@ class Invoker:
             traffic = self._traffic.get(name)
             if traffic is None:
                 raise ServiceError("ValidationError", f"Endpoint {name} of account {ACCOUNT} not found.")
-            chosen = traffic.of(variant) if variant else traffic
-            if chosen is None:
+            eligible_traffic = traffic.for_variant(variant) if variant else traffic
+            if eligible_traffic is None:
                 raise ServiceError("ValidationError", f"Endpoint {name} has no variant {variant}")
-            fleet = chosen.choose(self._random)
+            fleet = eligible_traffic.choose(self._random)
             try:
                 return fleet, fleet.invoke(request.get("Body", b""), headers, deadline)
             except FleetEnded:  # an update has just given its traffic to another fleet
@@ -74,7 +74,7 @@ class Invoker:
         status = response.status if response else 0
         self._metrics.record(request["EndpointName"], fleet.variant, status, reply.seconds, seconds - reply.seconds)
         if response and response.is_success:
-            self._capture.take(request, fleet, response)
+            self._capture.capture(request, fleet, response)
 
 
 def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
@@ -82,7 +82,7 @@ def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
 
     It contains the ARN of the log of the container that replied, or of the endpoint's logs if none is known.
     """
-    status, original = (reply.response.status, reply.response.text) if reply.response else (0, reply.reason)
+    status, original_message = (reply.response.status, reply.response.text) if reply.response else (0, reply.reason)
     kind = "client" if 400 <= status < 500 else "server"
     log = f"log-group:{LOG_GROUP}/{endpoint}"
     if reply.instance is None:  # none was invoked
@@ -92,9 +92,9 @@ def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
         log += ":log-stream:" + "/".join(filter(None, (reply.instance.log_stream, reply.container)))
     return ServiceError(
         "ModelError",
-        f'Received {kind} error ({status}) from {source} with message "{original}"'[:MESSAGE],
+        f'Received {kind} error ({status}) from {source} with message "{original_message}"'[:MAX_MESSAGE],
         424,
         OriginalStatusCode=status,
-        OriginalMessage=original[:ORIGINAL_MESSAGE],
+        OriginalMessage=original_message[:MAX_ORIGINAL_MESSAGE],
         LogStreamArn=arn(log, "logs"),
     )

@@ -4,12 +4,12 @@ import datetime
 import threading
 from collections import defaultdict
 
-from recore.simulator.compute.endpoints.periodic import Periodic
-from recore.simulator.compute.logs.metrics import put
+from recore.simulator.compute.endpoints.periodic import PeriodicDelivery
+from recore.simulator.compute.logs.metrics import put_metrics
 from recore.simulator.compute.platform import Platform
 
 NAMESPACE = "AWS/SageMaker"
-Key = tuple[str, str, str]  # endpoint, variant, metric
+MetricKey = tuple[str, str, str]  # endpoint, variant, metric
 
 
 class InvocationMetrics:
@@ -17,18 +17,18 @@ class InvocationMetrics:
 
     def __init__(self, platform: Platform):
         self._platform = platform
-        self._values: defaultdict[Key, list[float]] = defaultdict(list)
+        self._values: defaultdict[MetricKey, list[float]] = defaultdict(list)
         self._lock = threading.Lock()
-        self._periodic = Periodic(platform, "invocation metrics", self._deliver)
+        self._periodic = PeriodicDelivery(platform, "invocation metrics", self._deliver)
 
-    def record(self, endpoint: str, variant: str, status: int, model: float, overhead: float) -> None:
-        """Record an invocation. status: the response's status; 0 if there was none. model, overhead: seconds."""
+    def record(self, endpoint: str, variant: str, status: int, model_seconds: float, overhead_seconds: float) -> None:
+        """Record an invocation. status: the response's status; 0 if there was no response."""
         values = {
             "Invocations": 1.0,
             "Invocation4XXErrors": float(400 <= status < 500),
             "Invocation5XXErrors": float(status >= 500 or status == 0),
-            "ModelLatency": 1e6 * model,
-            "OverheadLatency": 1e6 * overhead,
+            "ModelLatency": 1e6 * model_seconds,
+            "OverheadLatency": 1e6 * overhead_seconds,
         }
         with self._lock:
             for metric, value in values.items():
@@ -38,13 +38,13 @@ class InvocationMetrics:
     def _deliver(self) -> None:
         """Send statistics of the values recorded since the last delivery."""
         with self._lock:
-            gathered, self._values = self._values, defaultdict(list)
-        time = datetime.datetime.now(datetime.UTC)
+            recorded_values, self._values = self._values, defaultdict(list)
+        timestamp = datetime.datetime.now(datetime.UTC)
         data = [
             {
                 "MetricName": metric,
                 "Dimensions": [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
-                "Timestamp": time,
+                "Timestamp": timestamp,
                 "Unit": "Microseconds" if metric.endswith("Latency") else "None",
                 "StatisticValues": {
                     "SampleCount": len(values),
@@ -53,6 +53,6 @@ class InvocationMetrics:
                     "Maximum": max(values),
                 },
             }
-            for (endpoint, variant, metric), values in gathered.items()
+            for (endpoint, variant, metric), values in recorded_values.items()
         ]
-        put(self._platform.cloudwatch, NAMESPACE, data)
+        put_metrics(self._platform.cloudwatch, NAMESPACE, data)

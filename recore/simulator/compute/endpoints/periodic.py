@@ -1,4 +1,4 @@
-"""Background deliveries, which nothing waits for: every second while the simulator runs, and when it ends."""
+"""Deliveries in the background: every second while the simulator runs, and when it ends. Nothing waits for them."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ PERIOD = 1.0  # seconds between deliveries
 STEP = 0.02  # maximum seconds until an urgent delivery begins
 
 
-class Periodic:
+class PeriodicDelivery:
     """Calls `deliver` a second after there is something to deliver, in a thread that the first `notify` starts.
 
     After the jobs have ended, while the last requests are answered, each `notify` delivers at once.
@@ -38,12 +38,12 @@ class Periodic:
             self._try_to_deliver()
 
     def _run(self, job: Job) -> None:
-        waited = 0.0
+        waited_seconds = 0.0
         while not job.stopping.wait(STEP):
-            waited += STEP
-            if waited >= PERIOD or self._urgent.is_set():
+            waited_seconds += STEP
+            if waited_seconds >= PERIOD or self._urgent.is_set():
                 self._urgent.clear()
-                waited = 0.0
+                waited_seconds = 0.0
                 self._try_to_deliver()
         with self._lock:
             self._is_running = False

@@ -22,17 +22,17 @@ class Traffic:
 
     def __init__(self, shares: Sequence[Share]):
         self.shares = tuple(shares)
-        weighted = [share for share in shares if share.weight > 0]
-        heaviest = max((share.weight for share in weighted), default=1.0)  # the sum could be infinite
-        self._fleets = [share.fleet for share in weighted]
-        self._bounds = list(accumulate(share.weight / heaviest for share in weighted))
+        weighted_shares = [share for share in shares if share.weight > 0]
+        max_weight = max((share.weight for share in weighted_shares), default=1.0)  # the sum could be infinite
+        self._fleets = [share.fleet for share in weighted_shares]
+        self._bounds = list(accumulate(share.weight / max_weight for share in weighted_shares))
 
     @property
     def fleets(self) -> dict[str, Fleet]:
         """The fleets by the names of their variants; not for a DividedTraffic, in which two can have the same name."""
         return {share.fleet.variant: share.fleet for share in self.shares}
 
-    def of(self, variant: str) -> "Traffic | None":
+    def for_variant(self, variant: str) -> "Traffic | None":
         """The traffic of invocations that name a variant, even one of weight 0; None if the variant does not exist."""
         shares = [share for share in self.shares if share.fleet.variant == variant]
         if not any(share.weight for share in shares):
@@ -54,8 +54,8 @@ class DividedTraffic(Traffic):
         super().__init__([*before.shares, *after.shares])
         self._before, self._after, self._parts = before, after, parts
 
-    def of(self, variant: str) -> Traffic | None:
-        before, after = self._before.of(variant), self._after.of(variant)
+    def for_variant(self, variant: str) -> Traffic | None:
+        before, after = self._before.for_variant(variant), self._after.for_variant(variant)
         return DividedTraffic(before, after, self._parts) if before and after else before or after
 
     def choose(self, random: Random) -> Fleet:

@@ -14,11 +14,15 @@ from recore.simulator.compute.files.output_files import Check, CheckedReader, Ou
 from recore.simulator.compute.processes import host_disk
 from recore.simulator.compute.processes.volume import Volume
 
-COPIED = 1 << 18  # bytes that are unpacked at a time
-LARGEST_HEADER = 1 << 20  # bytes of all headers before the content of a file
-LONGEST_NAME = 4096  # characters of a path, as on Linux
+CHUNK = 1 << 18  # bytes that are unpacked at a time
+MAX_HEADER = 1 << 20  # bytes of all headers before the content of a file
+MAX_NAME = 4096  # characters of a path, as on Linux
 MAX_GLOBAL_HEADERS = 100  # header values that apply to all following files
-MALFORMED = (tarfile.TarError, zlib.error, OSError, EOFError, ValueError, LookupError, OverflowError, RecursionError)
+# what tarfile and gzip raise when they read an invalid or hostile archive
+ARCHIVE_ERRORS = (
+    *(tarfile.TarError, zlib.error, OSError, EOFError),
+    *(ValueError, LookupError, OverflowError, RecursionError),
+)
 
 
 def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lambda: None) -> None:
@@ -59,10 +63,10 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
             name = member.name
             folders = sum(not os.path.lexists(folder / parent) for parent in Path(name).parents)
             if not volume.take(member.size, files=1 + folders):
-                too_much = f"Insufficient disk space: its contents are larger than {volume}"
-                raise JobFailed(f"ClientError: {archive.name} cannot be unpacked: {too_much}")
-            tar.extract(member, folder, filter=_within)
-    except MALFORMED as error:
+                problem = f"Insufficient disk space: its contents are larger than {volume}"
+                raise JobFailed(f"ClientError: {archive.name} cannot be unpacked: {problem}")
+            tar.extract(member, folder, filter=_filter_member)
+    except ARCHIVE_ERRORS as error:
         if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
             raise
         raise JobFailed(f"ClientError: {archive.name} cannot be unpacked: {_reason(error, name)}") from None
@@ -82,33 +86,33 @@ def _reason(error: Exception, name: str) -> str:
 def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
     """Yield the members of a tar archive, compressed by gzip or not. Each must be read before the next one.
 
-    Raises one of MALFORMED if the archive is invalid or hostile.
+    Raises one of ARCHIVE_ERRORS if the archive is invalid or hostile.
     """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"
-    with decompressed(archive, check) if is_compressed else open(archive, "rb") as reading:
-        content = _Content(reading, check)
-        with tarfile.TarFile(fileobj=cast(IO[bytes], content), copybufsize=COPIED) as tar:
+    with open_gzip(archive, check) if is_compressed else open(archive, "rb") as stream:
+        content = _Content(stream, check)
+        with tarfile.TarFile(fileobj=cast(IO[bytes], content), copybufsize=CHUNK) as tar:
             while True:
-                content.left = LARGEST_HEADER
+                content.bytes_left = MAX_HEADER
                 member = tar.next()
                 if member is None:
                     return
                 pieces: list[tuple[int, int]] = member.sparse or []  # type: ignore[assignment]
                 if member.size < 0 or any(offset + size > member.size for offset, size in pieces):
                     raise tarfile.ReadError(f"the size of {member.name[:200]!r} is wrong")
-                if max(len(member.name), len(member.linkname)) > LONGEST_NAME:
+                if max(len(member.name), len(member.linkname)) > MAX_NAME:
                     raise tarfile.ReadError(f"the name or the link target of {member.name[:200]!r} is too long")
                 if len(tar.pax_headers) > MAX_GLOBAL_HEADERS:
                     raise tarfile.ReadError("it has too many global headers")
-                content.left = max(tar.offset - member.offset_data, 0)
+                content.bytes_left = max(tar.offset - member.offset_data, 0)
                 yield tar, member
                 tar.members = []  # type: ignore[attr-defined] # tarfile would keep them all: there may be millions
 
 
 @contextlib.contextmanager
-def decompressed(path: Path, check: Check) -> Iterator[BinaryIO]:
-    """The content of a gzip file. check: called for each part of the file that is read, even if its content is empty.
+def open_gzip(path: Path, check: Check) -> Iterator[BinaryIO]:
+    """Open a gzip file for reading. check: called for each part that is read, even if it contains nothing.
 
     A file of 17 MB can consist of a million empty gzip members.
     """
@@ -121,45 +125,45 @@ def decompressed(path: Path, check: Check) -> Iterator[BinaryIO]:
 class _Content:
     """The content of an archive, read in order.
 
-    left: how many bytes may still be read. Without this limit, tarfile would read a header of any size at once.
+    bytes_left: how many bytes may still be read. Without this limit, tarfile would read a header of any size at once.
     """
 
     def __init__(self, file: BinaryIO, check: Check):
         self._file, self._check = file, check
-        self.left = LARGEST_HEADER
+        self.bytes_left = MAX_HEADER
 
     def read(self, size: int) -> bytes:
         self._check()
-        self.left -= size
-        if self.left < 0:
-            raise tarfile.ReadError(f"the headers of a file are larger than {LARGEST_HEADER >> 10} KiB")
+        self.bytes_left -= size
+        if self.bytes_left < 0:
+            raise tarfile.ReadError(f"the headers of a file are larger than {MAX_HEADER >> 10} KiB")
         return self._file.read(size)
 
     def seek(self, position: int) -> None:
         """Skip forward to a position."""
         if position < self._file.tell():
             raise tarfile.ReadError("its files are not in order")
-        while (left := position - self._file.tell()) > 0:
+        while (skipped_bytes := position - self._file.tell()) > 0:
             self._check()
-            if not self._file.read(min(left, COPIED)):
+            if not self._file.read(min(skipped_bytes, CHUNK)):
                 break
 
     def tell(self) -> int:
         return self._file.tell()
 
 
-def _within(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
+def _filter_member(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo:
     """Apply tarfile's filter, and reject members below an earlier link, which some releases of Python 3.12 allow.
 
     Nothing outside the folder is checked, because error messages would reveal what is there.
     """
-    filtered = tarfile.data_filter(member, folder)
-    beside = os.path.dirname(filtered.name) if member.issym() else ""
-    names = [filtered.name, *([os.path.join(beside, member.linkname)] if member.linkname else [])]
+    filtered_member = tarfile.data_filter(member, folder)
+    link_folder = os.path.dirname(filtered_member.name) if member.issym() else ""
+    names = [filtered_member.name, *([os.path.join(link_folder, member.linkname)] if member.linkname else [])]
     for name in names:
         if any(Path(folder, place).is_symlink() for place in (Path(name), *Path(name).parents)):
-            raise tarfile.ReadError(f"{member.name[:200]!r} goes through an earlier link")
+            raise tarfile.ReadError(f"{member.name[:200]!r} goes through a link earlier in the archive")
     if member.islnk() and not os.path.exists(os.path.join(folder, member.linkname)):
         # tarfile would search all following members for it
         raise tarfile.ReadError(f"{member.name[:200]!r} is a hard link to a file that is not earlier in the archive")
-    return filtered
+    return filtered_member

@@ -13,7 +13,7 @@ from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.isolation.sandbox import ML
 
-COPIED = 1 << 20  # bytes that are copied at a time
+CHUNK = 1 << 20  # bytes that are copied at a time
 MAX_FILES = 100_000  # the most files of a folder that are uploaded: the simulator keeps kilobytes for each in memory
 
 Check = Callable[[], None]
@@ -68,12 +68,12 @@ class OutputFolder:
     def exists(self) -> bool:
         """Whether the folder exists. Raises JobFailed if it or a folder above it was replaced by a link."""
         try:
-            real = os.path.realpath(self.path, strict=True)
+            real_path = os.path.realpath(self.path, strict=True)
         except FileNotFoundError:
-            real = os.path.realpath(self.path)  # it was removed, or is a broken link
+            real_path = os.path.realpath(self.path)  # it was removed, or is a broken link
         except OSError as error:
-            raise self._failed(error) from None
-        if real != str(self.path):
+            raise self._read_failure(error) from None
+        if real_path != str(self.path):
             raise JobFailed(f"AlgorithmError: {self.name} is no longer a folder of the job, but a link")
         return os.path.lexists(self.path)
 
@@ -90,34 +90,34 @@ class OutputFolder:
                 yield from [root] if root else []
                 return
             while folders:
-                folder, inner = folders.pop(), []
-                for name in sorted(_names(os.path.join(self.path, folder))):
+                folder, subfolders = folders.pop(), []
+                for name in sorted(_list_names(os.path.join(self.path, folder))):
                     check()
                     file = self._file(os.path.join(folder, name))
                     if file and file.is_folder and not file.is_link:
-                        inner.append(file.name)
+                        subfolders.append(file.name)
                     if file:
                         yield file
-                folders += reversed(inner)
+                folders += reversed(subfolders)
         except OSError as error:
-            raise self._failed(error) from None
+            raise self._read_failure(error) from None
 
     def copy(self, target: Path, check: Check) -> None:
         """Copy the content of the folder to a new folder, links as links. Raises JobFailed."""
         target.mkdir()
         try:
             for file in self.files(check):
-                copied = target / file.name
+                copy_path = target / file.name
                 if file.is_link:
-                    copied.symlink_to(os.readlink(self.path / file.name))
+                    copy_path.symlink_to(os.readlink(self.path / file.name))
                 elif file.is_folder:
-                    copied.mkdir()
+                    copy_path.mkdir()
                 else:
-                    with file.open() as content, open(copied, "wb") as copy:
-                        shutil.copyfileobj(CheckedReader(content, file.size or 0, check), copy, COPIED)
-                    shutil.copymode(file.path, copied)
+                    with file.open() as content, open(copy_path, "wb") as copy:
+                        shutil.copyfileobj(CheckedReader(content, file.size or 0, check), copy, CHUNK)
+                    shutil.copymode(file.path, copy_path)
         except OSError as error:
-            raise self._failed(error) from None
+            raise self._read_failure(error) from None
 
     def check_volume(self, volume: Volume, check: Check, packed: bool) -> None:
         """Raise JobFailed if the content of the folder does not fit on the volume.
@@ -125,13 +125,13 @@ class OutputFolder:
         packed: a file with several names counts once, as in an archive; otherwise each name becomes an object.
         """
         count = total = 0
-        several_names: set[tuple[int, int]] = set()
+        seen_files: set[tuple[int, int]] = set()
         for file in self.files(check):
             if packed and file.info and file.info.st_nlink > 1 and not file.is_folder:
                 identity = file.info.st_dev, file.info.st_ino
-                if identity in several_names:
+                if identity in seen_files:
                     continue
-                several_names.add(identity)
+                seen_files.add(identity)
             count += 1
             total += 0 if packed and file.is_link else file.size or 0
             if not volume.has_room(total, count):
@@ -150,14 +150,14 @@ class OutputFolder:
         if not stat.S_ISLNK(info.st_mode):
             return None
         try:
-            real = os.path.realpath(path, strict=True)
-            info = os.stat(real)
+            real_path = os.path.realpath(path, strict=True)
+            info = os.stat(real_path)
         except (FileNotFoundError, NotADirectoryError):
-            real, info = os.path.realpath(path), None
-        inside = f"{real}/".startswith(f"{self.path}/")
-        return OutputFile(name, real, info, is_link=True) if inside else None
+            real_path, info = os.path.realpath(path), None
+        is_inside = f"{real_path}/".startswith(f"{self.path}/")
+        return OutputFile(name, real_path, info, is_link=True) if is_inside else None
 
-    def _failed(self, error: OSError) -> JobFailed:
+    def _read_failure(self, error: OSError) -> JobFailed:
         reasons = {errno.ELOOP: "it contains a loop of links", errno.ENAMETOOLONG: "its folders are nested too deeply"}
         reason = reasons.get(error.errno or 0, error.strerror)
         return JobFailed(f"AlgorithmError: {self.name} cannot be read: {reason}")
@@ -167,19 +167,19 @@ class CheckedReader:
     """Reads a file of a known size. Calls a check before each chunk; the check raises if the work must end."""
 
     def __init__(self, file: BinaryIO, size: int, check: Check):
-        self._file, self._left, self._check = file, size, check
+        self._file, self._bytes_left, self._check = file, size, check
 
     def read(self, size: int = -1) -> bytes:
         """Read the next bytes. Raises OSError if the file became shorter, and any exception that the check raises."""
         self._check()
-        chunk = self._file.read(self._left if size < 0 else min(size, self._left))
-        if not chunk and self._left and size:
+        chunk = self._file.read(self._bytes_left if size < 0 else min(size, self._bytes_left))
+        if not chunk and self._bytes_left and size:
             raise OSError(errno.EIO, "it became shorter while it was being read")
-        self._left -= len(chunk)
+        self._bytes_left -= len(chunk)
         return chunk
 
 
-def _names(folder: str) -> list[str]:
+def _list_names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except PermissionError:  # SageMaker's own process may read every folder

@@ -16,13 +16,13 @@ def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
         if not os.path.lexists(folder):
             return
-        with subprocess.Popen([*command, "--", str(folder)], stderr=subprocess.DEVNULL) as removing:
+        with subprocess.Popen([*command, "--", str(folder)], stderr=subprocess.DEVNULL) as process:
             try:
                 check()
-                while removing.poll() is None:
+                while process.poll() is None:
                     with contextlib.suppress(subprocess.TimeoutExpired):
-                        removing.wait(0.2)
+                        process.wait(0.2)
                     check()
             except BaseException:
-                removing.kill()
+                process.kill()
                 raise

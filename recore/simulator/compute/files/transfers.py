@@ -2,7 +2,7 @@
 
 Objects are transferred by plain HTTP requests on one connection: the simulator checks neither signatures nor checksums,
 which take boto3 longer than the rest of a small object's transfer. The argument `check` is called before each file and
-each chunk of a file; it raises if the job is stopped, exceeds its time limit, or the simulator ends.
+each chunk of a file; it raises if the job is stopped or exceeds its time limit, or if the simulator ends.
 """
 
 import re
@@ -14,6 +14,7 @@ import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from recore.listing import count
 from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files.output_files import Check, CheckedReader, OutputFile, OutputFolder
 from recore.simulator.compute.processes import host_disk
@@ -21,11 +22,11 @@ from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.protocol.account import REGION
 
 CHUNK = 1 << 20
-LONGEST_KEY = 1024  # bytes
-LARGEST_OBJECT = 5 << 30  # bytes that S3 accepts in one request
-SECONDS = 600.0  # seconds that the simulator may take for one object
+MAX_KEY_BYTES = 1024
+MAX_OBJECT_BYTES = 5 << 30  # the most that S3 accepts in one request
+OBJECT_SECONDS = 600.0  # the most that the simulator may take for one object
 # tells the simulator that a request is for S3; the signature is not checked
-SIGNED = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
+S3_HEADERS = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
 # characters that a list of objects, which is XML 1.0, cannot contain or does not preserve
 NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -42,7 +43,7 @@ def download(
     """Download the objects under a prefix to a folder, named relative to the prefix; a single object keeps its name.
 
     volume: the one on which they must fit, if any. is_object: whether the URI names one object, instead of a prefix.
-    Raises JobFailed if they do not fit, or if a key is not a path within the folder; OSError if the disk of this
+    Raises JobFailed if they do not fit, or if a key is not a path within the folder, and OSError if the disk of this
     machine is full.
     """
     bucket, prefix = parse(uri)
@@ -93,32 +94,34 @@ def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check
         return
     prefix = parse(uri)[1]
     folder.check_volume(volume, check, packed=False)
-    rejected = []
+    rejections = []
     with _connection(s3) as connection:
         for file in folder.files(check):
             if file.size is None:
                 continue
             key = f"{prefix.rstrip('/')}/{file.name}".lstrip("/") if file.name else prefix
             if reason := _key_problem(key):
-                rejected.append(f"the file {file.name[:200]!r} cannot be an object: {reason}")
+                rejections.append(f"the file {file.name[:200]!r} cannot be an object: {reason}")
                 continue
             try:
                 _put(connection, file, uri, key, check)
             except OSError as error:
                 raise JobFailed(f"AlgorithmError: {folder.name} cannot be read: {error.strerror}") from None
-    if rejected:
-        others = f" ({len(rejected) - 1} other files cannot either)" if len(rejected) > 1 else ""
-        raise JobFailed(f"ClientError: Artifact upload failed: {folder.name}: {rejected[0]}{others}")
+    if rejections:
+        others = f" (nor can {count(len(rejections) - 1, 'other file')})" if len(rejections) > 1 else ""
+        raise JobFailed(f"ClientError: Artifact upload failed: {folder.name}: {rejections[0]}{others}")
 
 
-def only(folder: Path, uri: str) -> Path:
+def only_file(folder: Path, uri: str) -> Path:
     """The file in a folder to which a URI's objects were downloaded: the one with the URI's name, or the only one."""
-    named = folder / uri.rsplit("/", 1)[-1]
+    namesake = folder / uri.rsplit("/", 1)[-1]
     files = [path for path in folder.rglob("*") if path.is_file()]
-    if named in files:
-        return named
+    if namesake in files:
+        return namesake
     if len(files) > 1:
-        raise JobFailed(f"ClientError: '{uri}' must be one archive, but {len(files)} objects begin with it")
+        raise JobFailed(
+            f"ClientError: '{uri}' must name a single archive, but the keys of {len(files)} objects begin with it"
+        )
     return files[0]
 
 
@@ -140,14 +143,14 @@ def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
 
 def _connection(s3: Any) -> urllib3.HTTPConnectionPool:
     """A connection to a client's simulator, which ignores the proxies that the environment specifies."""
-    timeout = urllib3.Timeout(connect=10, read=SECONDS)
+    timeout = urllib3.Timeout(connect=10, read=OBJECT_SECONDS)
     return urllib3.connection_from_url(s3.meta.endpoint_url, timeout=timeout, retries=False, blocksize=CHUNK)
 
 
 def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Path, check: Check) -> None:
     """Download an object to a file. Raises JobFailed, or OSError if the file cannot be written."""
     try:
-        response = connection.urlopen("GET", _address(bucket, key), headers=SIGNED, preload_content=False)
+        response = connection.urlopen("GET", _address(bucket, key), headers=S3_HEADERS, preload_content=False)
         with open(path, "wb") as file:
             for chunk in response.stream(CHUNK, decode_content=False) if response.status == 200 else ():
                 check()
@@ -161,11 +164,11 @@ def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Pa
 def _put(connection: urllib3.HTTPConnectionPool, file: OutputFile, uri: str, key: str, check: Check) -> None:
     """Upload a file to a key in the URI's bucket. Raises JobFailed, or OSError if the file cannot be read."""
     size = file.size or 0
-    if size > LARGEST_OBJECT:
-        reason = f"{key[:700]!r} would have more than {LARGEST_OBJECT >> 30} GiB, the most that one request can upload"
+    if size > MAX_OBJECT_BYTES:
+        reason = f"{key[:700]!r} would be larger than {MAX_OBJECT_BYTES >> 30} GiB, the maximum for one request"
         raise JobFailed(f"ClientError: '{uri}' cannot be written to: {reason}")
     with file.open() as content:
-        headers = SIGNED | {"Content-Length": str(size), "Content-Type": "binary/octet-stream"}
+        headers = S3_HEADERS | {"Content-Length": str(size), "Content-Type": "binary/octet-stream"}
         body: Any = CheckedReader(content, size, check)
         address = _address(parse(uri)[0], key)
         try:
@@ -189,9 +192,9 @@ def _error(response: urllib3.BaseHTTPResponse) -> str:
 def _key_problem(key: str) -> str | None:
     """The reason why a key is invalid for an object, or None."""
     if any("\ud800" <= character <= "\udfff" for character in key):
-        return "its name is not UTF-8"
+        return "its name is not valid UTF-8"
     if NOT_IN_XML.search(key):
         return "its name contains control characters"
-    if len(key.encode()) > LONGEST_KEY:
-        return f"its key has more than {LONGEST_KEY:,} bytes"
+    if len(key.encode()) > MAX_KEY_BYTES:
+        return f"its key has more than {MAX_KEY_BYTES:,} bytes"
     return None if key else "its key is empty"

@@ -13,12 +13,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 0.1  # processor seconds that a regular expression may take on one line
-SLOW = 0.01  # processor seconds on one line; a line that takes longer counts towards SLOW_TOTAL
-SLOW_TOTAL = 5.0  # processor seconds in total on such lines, after which a regular expression is no longer used
-SEARCHED = 4096  # characters of a line that are searched
+SEARCH_SECONDS = 0.1  # processor seconds that a regular expression may take on one line
+SLOW_SEARCH = 0.01  # processor seconds on one line; a line that takes longer counts towards MAX_SLOW_TOTAL
+MAX_SLOW_TOTAL = 5.0  # processor seconds in total on such lines, after which a regular expression is no longer used
+MAX_SEARCHED = 4096  # characters of a line that are searched
 BATCH = 500  # values in one call; the API allows 1,000
-MOST_VALUES = 20_000  # values of one job that are kept: a job could print them forever
+MAX_VALUES = 20_000  # values of one job that are kept: a job could print them forever
 
 
 class TrainingMetrics:
@@ -39,10 +39,10 @@ class TrainingMetrics:
         self._cloudwatch, self._namespace, self._observed = cloudwatch, namespace, observed
         self._dimensions = [{"Name": "TrainingJobName", "Value": job}]
         self._patterns: dict[str, regex.Pattern[str]] = {}
-        self._slow: dict[str, float] = {}
+        self._slow_seconds: dict[str, float] = {}
         self._waiting: list[dict[str, Any]] = []
-        self._kept = 0
-        self._last: dict[str, tuple[float, datetime.datetime]] = {}
+        self._value_count = 0
+        self._last_values: dict[str, tuple[float, datetime.datetime]] = {}
         self._lock = threading.Lock()
         self.complaints: list[str] = []
         for name, pattern in definitions.items():
@@ -61,7 +61,7 @@ class TrainingMetrics:
         """Collect the values in a line."""
         for name, pattern in list(self._patterns.items()):
             try:
-                match = self._search(name, pattern, line[:SEARCHED])
+                match = self._search(name, pattern, line[:MAX_SEARCHED])
                 value = float(match[1]) if match else math.nan
             except TimeoutError:
                 del self._patterns[name]
@@ -77,40 +77,43 @@ class TrainingMetrics:
         """Send the values that were found since the last delivery."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        put(self._cloudwatch, self._namespace, waiting)
+        put_metrics(self._cloudwatch, self._namespace, waiting)
 
-    def final(self) -> list[dict[str, Any]]:
+    def final_values(self) -> list[dict[str, Any]]:
         """The last value of each metric, in the form of FinalMetricDataList."""
-        return [{"MetricName": name, "Value": value, "Timestamp": at} for name, (value, at) in self._last.items()]
+        return [
+            {"MetricName": name, "Value": value, "Timestamp": timestamp}
+            for name, (value, timestamp) in self._last_values.items()
+        ]
 
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
         """Search a line. Raises TimeoutError if the pattern takes too long on it, or has taken too long on many."""
-        started = time.thread_time()
+        start_time = time.thread_time()
         # not concurrent: other threads would use up the timeout, which is processor time of the whole process
-        match = pattern.search(line, timeout=PATIENCE, concurrent=False)
-        if (elapsed := time.thread_time() - started) > SLOW:
-            self._slow[name] = self._slow.get(name, 0) + elapsed
-            if self._slow[name] > SLOW_TOTAL:
+        match = pattern.search(line, timeout=SEARCH_SECONDS, concurrent=False)
+        if (elapsed := time.thread_time() - start_time) > SLOW_SEARCH:
+            self._slow_seconds[name] = self._slow_seconds.get(name, 0) + elapsed
+            if self._slow_seconds[name] > MAX_SLOW_TOTAL:
                 raise TimeoutError
         return match
 
     def _keep(self, name: str, value: float) -> None:
-        moment = datetime.datetime.now(datetime.UTC)
-        self._last[name] = value, moment
-        self._kept += 1
-        if self._kept == MOST_VALUES + 1:
+        timestamp = datetime.datetime.now(datetime.UTC)
+        self._last_values[name] = value, timestamp
+        self._value_count += 1
+        if self._value_count == MAX_VALUES + 1:
             self.complaints.append(
-                f"[only the first {MOST_VALUES:,} metric values are kept, and the last of each metric]"
+                f"[only the first {MAX_VALUES:,} metric values, and the last value of each metric, are kept]"
             )
-        if self._kept <= MOST_VALUES:
-            datum = {"MetricName": name, "Value": value, "Timestamp": moment, "Dimensions": self._dimensions}
+        if self._value_count <= MAX_VALUES:
+            datum = {"MetricName": name, "Value": value, "Timestamp": timestamp, "Dimensions": self._dimensions}
             with self._lock:
                 self._waiting.append(datum)
             if self._observed is not None:
                 self._observed.append((name, value))
 
 
-def put(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:
+def put_metrics(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:
     """Send values to CloudWatch, in several calls if there are many. Values that it rejects are lost, as on AWS."""
     for start in range(0, len(data), BATCH):
         try:

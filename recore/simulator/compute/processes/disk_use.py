@@ -1,4 +1,4 @@
-"""How much of the disk a job occupies, counted in the background while it runs."""
+"""Measures how much disk space a job occupies, in the background while the job runs."""
 
 import contextlib
 import os
@@ -10,10 +10,11 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 
 from recore.simulator.compute.processes.volume import Volume
 
-EVERY = 1.0  # minimum seconds between counts
-SHARE = 20  # the next count starts after this many times the duration of the last one, or earlier if the disk fills up
+MIN_INTERVAL = 1.0  # minimum seconds between counts
+# the next count starts after this many times the duration of the last one, or earlier if the disk fills up
+PAUSE_FACTOR = 20
 # du works at any depth, and follows no links even if the job changes folders during a count
-COUNT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --inodes .)"; done'
+COUNT_SCRIPT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --inodes .)"; done'
 
 
 class DiskUse:
@@ -27,13 +28,17 @@ class DiskUse:
 
     def __init__(self, folders: Sequence[str], volume: int):
         self._folders, self._volume = folders, Volume(volume)
-        self._counting: subprocess.Popen[bytes] | None = None
-        self._started = time.monotonic()
-        self._earliest, self._next_count, self._enough = self._started, self._started + EVERY, self._free() - volume
-        self._unnamed = 0
+        self._count_process: subprocess.Popen[bytes] | None = None
+        self._start_time = time.monotonic()
+        self._earliest_count, self._next_count = self._start_time, self._start_time + MIN_INTERVAL
+        self._free_threshold = self._free_bytes() - volume
+        self._unnamed_bytes = 0
 
     def is_over(self, pids: Iterable[int]) -> bool:
-        """Whether a count that has just ended exceeds the volume. Starts a count when one is due. pids: the job's."""
+        """Whether a count that has just ended exceeds the volume. Starts a count when one is due.
+
+        pids: the IDs of the job's processes.
+        """
         try:
             return self._check(pids)
         except OSError:  # no process can be started at the moment
@@ -41,12 +46,12 @@ class DiskUse:
 
     def _check(self, pids: Iterable[int]) -> bool:
         now = time.monotonic()
-        if self._counting is None:
-            if now >= self._next_count or (now >= self._earliest and self._free() <= self._enough):
-                devices = {os.stat(folder).st_dev for folder in self._existing()}
-                self._started, self._unnamed = now, sum(unnamed(pids, devices))
-                self._counting = subprocess.Popen(
-                    ["/bin/sh", "-c", COUNT, "count", *self._folders],
+        if self._count_process is None:
+            if now >= self._next_count or (now >= self._earliest_count and self._free_bytes() <= self._free_threshold):
+                devices = {os.stat(folder).st_dev for folder in self._existing_folders()}
+                self._start_time, self._unnamed_bytes = now, sum(unnamed_file_sizes(pids, devices))
+                self._count_process = subprocess.Popen(
+                    ["/bin/sh", "-c", COUNT_SCRIPT, "count", *self._folders],
                     cwd="/",
                     env={"PATH": os.defpath},
                     stdout=subprocess.PIPE,
@@ -54,32 +59,32 @@ class DiskUse:
                     start_new_session=True,
                 )
             return False
-        if self._counting.poll() is None:
+        if self._count_process.poll() is None:
             return False
-        lines = [line.split() for line in self._counting.communicate()[0].splitlines()]
-        self._counting = None
-        duration = now - self._started
-        self._earliest, self._next_count = now + 5 * duration, now + max(EVERY, SHARE * duration)
+        lines = [line.split() for line in self._count_process.communicate()[0].splitlines()]
+        self._count_process = None
+        duration = now - self._start_time
+        self._earliest_count, self._next_count = now + 5 * duration, now + max(MIN_INTERVAL, PAUSE_FACTOR * duration)
         kilobytes, files = (sum(int(line[column]) for line in lines if len(line) > column) for column in (0, 2))
-        size = (kilobytes << 10) + self._unnamed
-        self._enough = self._free() - (self._volume.size - size)
+        size = (kilobytes << 10) + self._unnamed_bytes
+        self._free_threshold = self._free_bytes() - (self._volume.size - size)
         return not self._volume.has_room(size, files)
 
     def close(self) -> None:
         """End a count that is in progress."""
-        if self._counting and self._counting.poll() is None:
-            os.killpg(self._counting.pid, signal.SIGKILL)
+        if self._count_process and self._count_process.poll() is None:
+            os.killpg(self._count_process.pid, signal.SIGKILL)
 
-    def _free(self) -> int:
+    def _free_bytes(self) -> int:
         """The number of free bytes on the disks."""
-        disks = {os.stat(folder).st_dev: os.statvfs(folder) for folder in self._existing()}
+        disks = {os.stat(folder).st_dev: os.statvfs(folder) for folder in self._existing_folders()}
         return sum(disk.f_bfree * disk.f_frsize for disk in disks.values())
 
-    def _existing(self) -> list[str]:
+    def _existing_folders(self) -> list[str]:
         return [folder for folder in self._folders if os.path.isdir(folder)]
 
 
-def unnamed(pids: Iterable[int], devices: Container[int]) -> Iterator[int]:
+def unnamed_file_sizes(pids: Iterable[int], devices: Container[int]) -> Iterator[int]:
     """Yield the sizes of deleted files that processes still have open on the devices. du cannot find such files."""
     seen = set()
     for pid in pids:

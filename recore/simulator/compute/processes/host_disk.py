@@ -6,11 +6,12 @@ from pathlib import Path
 
 from recore.simulator.compute.failure import JobFailed
 
-FULL = "InternalServerError: The disk of this machine is full: free some space on it, or set TMPDIR to another disk"
+ADVICE = "free some space on it, or set TMPDIR to a folder on another disk"
+FULL_DISK = f"InternalServerError: The disk of this machine is full: {ADVICE}"
 FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 FULL_MESSAGES = ("No space left on device", "Disk quota exceeded")
-LEAST_FREE = 1 << 20  # bytes; a disk with less free space counts as full
-LEAST_AFTER_AN_ERROR = 1 << 30  # bytes; the same, but after the job has reported a full disk
+MIN_FREE = 1 << 20  # bytes; a disk with less free space counts as full
+MIN_FREE_AFTER_ERROR = 1 << 30  # bytes; the same, but after the job has reported a full disk
 
 
 def reason_of(error: Exception, folder: Path) -> str:
@@ -19,15 +20,15 @@ def reason_of(error: Exception, folder: Path) -> str:
     folder: the job's folder, whose files have not been removed yet.
     """
     if isinstance(error, OSError) and error.errno in FULL_ERRORS:
-        return FULL
+        return FULL_DISK
     reason = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
-    refused = any(text in reason for text in FULL_MESSAGES) and "VolumeSizeInGB" not in reason
-    if _free(folder) < (LEAST_AFTER_AN_ERROR if refused else LEAST_FREE):
-        return f"{FULL}. The job's own reason: {reason}"
+    reported_full = any(text in reason for text in FULL_MESSAGES) and "VolumeSizeInGB" not in reason
+    if _free_bytes(folder) < (MIN_FREE_AFTER_ERROR if reported_full else MIN_FREE):
+        return f"{FULL_DISK}. The job's own reason: {reason}"
     return reason
 
 
-def _free(folder: Path) -> int:
+def _free_bytes(folder: Path) -> int:
     """The number of bytes that this user can still write to the disk of a folder, which need not exist."""
     while not folder.exists():
         folder = folder.parent

@@ -18,24 +18,25 @@ class MemoryUse:
     """
 
     def __init__(self, path: str | None, limit: int | None):
-        self._limit, self._used, self._others, self.peak = limit, 0, [0], 0
+        self._limit, self._used_bytes, self._other_shares, self.peak = limit, 0, [0], 0
         self._times_over = 0  # how many times in a row the limit was exceeded
-        self._file = None if path is None else _own_share(path)
+        self._file = None if path is None else _add_share(path)
 
-    def left(self) -> int | None:
+    def bytes_left(self) -> int | None:
         """The number of bytes that the other commands leave free; None if there is no limit."""
         if self._file:
             descriptor, offset = self._file
             content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
-            self._others = [share for (share,) in SHARE.iter_unpack(content[:offset] + content[offset + SHARE.size :])]
-        return None if self._limit is None else max(self._limit - sum(self._others), 0)
+            others = content[:offset] + content[offset + SHARE.size :]
+            self._other_shares = [share for (share,) in SHARE.iter_unpack(others)]
+        return None if self._limit is None else max(self._limit - sum(self._other_shares), 0)
 
     def record(self, used: int) -> None:
         """Record how many bytes of memory the command uses."""
-        self._used = used
+        self._used_bytes = used
         if self._file:
             os.pwrite(self._file[0], SHARE.pack(used), self._file[1])
-        total = used + sum(self._others)
+        total = used + sum(self._other_shares)
         self.peak = max(self.peak, total)
         self._times_over = self._times_over + 1 if self._limit and total > self._limit else 0
 
@@ -54,8 +55,8 @@ class MemoryUse:
             fcntl.flock(self._file[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:  # another command is deciding: check again later
             return False
-        left = self.left()
-        if left is None or self._used <= left or self._used < max(self._others, default=0):
+        bytes_left, used = self.bytes_left(), self._used_bytes
+        if bytes_left is None or used <= bytes_left or used < max(self._other_shares, default=0):
             fcntl.flock(self._file[0], fcntl.LOCK_UN)
             return False
         self.close()  # this also releases the lock
@@ -69,12 +70,12 @@ class MemoryUse:
             self._file = None
 
 
-def _own_share(path: str) -> tuple[int, int]:
+def _add_share(path: str) -> tuple[int, int]:
     """Add a share for this command to the file. Returns a descriptor of the file, and the share's offset in it."""
-    appending = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    append_descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        os.write(appending, SHARE.pack(0))
-        offset = os.lseek(appending, 0, os.SEEK_CUR) - SHARE.size
+        os.write(append_descriptor, SHARE.pack(0))
+        offset = os.lseek(append_descriptor, 0, os.SEEK_CUR) - SHARE.size
     finally:
-        os.close(appending)
+        os.close(append_descriptor)
     return os.open(path, os.O_RDWR | os.O_CLOEXEC), offset  # pwrite would append to a file opened with O_APPEND

@@ -23,16 +23,18 @@ from recore.simulator.isolation.sandbox import Launch
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 GRACE = 10.0  # seconds from SIGTERM to SIGKILL
-PART = 1 << 16  # bytes that are read from a pipe at a time
-PROCESSES = 4096  # the most that a command may have at a time: more are a fork bomb
-LATE = 20.0  # seconds after which an overdue supervisor is killed: a job without a sandbox can suspend its supervisor
+READ_SIZE = 1 << 16  # bytes that are read from a pipe at a time
+MAX_PROCESSES = 4096  # the most that a command may have at a time: more would be a fork bomb
+# seconds after which an overdue supervisor is killed: a job without a sandbox can suspend its supervisor
+OVERDUE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class Ending:
     """How a command ended. code: its exit status, or None if a signal ended it.
 
-    reason: "time", "memory", "disk", "processes", "stopped", or None if it ended by itself. seconds: its duration.
+    reason: "time", "memory", "disk", "processes", "stopped", or None if the supervisor did not end it. seconds: its
+    duration.
     peak: the most bytes of memory that it and the commands that share its instance used together. processor_seconds:
     the processor time of all its processes together.
     """
@@ -59,43 +61,43 @@ class SupervisedProcess:
     """
 
     def __init__(self, launch: Launch, folder: Path, seconds: float = math.inf, instance: Instance | None = None):
-        self._folder, self._stopped = folder, False
+        self._folder, self._was_stopped = folder, False
         self._lock = threading.Lock()  # guards the pipe for orders, which `wait` closes
         specification = asdict(launch) | {
             "seconds": seconds if seconds < math.inf else None,
             "grace": GRACE,
-            "processes": PROCESSES,
+            "processes": MAX_PROCESSES,
             "bytes": instance.memory if instance else None,
             "memory_use": str(instance.memory_use) if instance and instance.memory_use else None,
             "cpus": instance.cpus if instance else None,
             "volume": instance.volume if instance else None,
             "folders": [str(path) for path in instance.folders] if instance else [],
         }
-        self._started = time.monotonic()
-        self._latest = self._started + seconds + GRACE + LATE
+        self._start_time = time.monotonic()
+        self._latest_end = self._start_time + seconds + GRACE + OVERDUE_SECONDS
         handle, path = tempfile.mkstemp(dir=folder)  # the specification could be too long for an argument
         with open(handle, "w", encoding="utf-8") as file:
             json.dump(specification, file)
-        self._events, writing = os.pipe()
+        self._events, write_end = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(SUPERVISOR), path, str(writing)],
+                [sys.executable, "-P", str(SUPERVISOR), path, str(write_end)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=[writing],
+                pass_fds=[write_end],
                 start_new_session=True,
             )
         except BaseException:
             os.close(self._events)
             raise
         finally:
-            os.close(writing)
+            os.close(write_end)
         self._orders, self.output = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
 
     def poll(self) -> int | None:
         """Return the supervisor's exit status, or None while it runs. Kills the supervisor if it is overdue."""
-        if time.monotonic() > self._latest:
+        if time.monotonic() > self._latest_end:
             self._process.kill()
         return self._process.poll()
 
@@ -121,8 +123,8 @@ class SupervisedProcess:
             # the supervisor was killed, or a job without a sandbox wrote to the pipe
             self._sweep()
             now = time.monotonic()
-            reason = "stopped" if self._stopped else "time" if now > self._latest else None
-            return Ending(None, 9, reason, now - self._started, 0)
+            reason = "stopped" if self._was_stopped else "time" if now > self._latest_end else None
+            return Ending(None, 9, reason, now - self._start_time, 0)
 
     def _read(self, events: IO[bytes]) -> bytes:
         """Read what the supervisor writes, until the supervisor ends.
@@ -141,8 +143,8 @@ class SupervisedProcess:
 
     def _order(self, order: bytes, seconds: float) -> None:
         with self._lock:
-            self._stopped = True
-            self._latest = min(self._latest, time.monotonic() + seconds + LATE)
+            self._was_stopped = True
+            self._latest_end = min(self._latest_end, time.monotonic() + seconds + OVERDUE_SECONDS)
             if not self._orders.closed:
                 with contextlib.suppress(OSError):  # the supervisor has just ended
                     self._orders.write(order)
@@ -156,21 +158,21 @@ class SupervisedProcess:
                     process.kill()
 
 
-def read_parts(pipe: IO[bytes], ended: Callable[[], int | None], seconds: float) -> Iterator[bytes]:
-    """Read a pipe in parts, until it is closed, or until it is empty and `ended` does not return None.
+def read_parts(pipe: IO[bytes], poll: Callable[[], int | None], seconds: float) -> Iterator[bytes]:
+    """Read a pipe in parts, until it is closed, or until it is empty and `poll` does not return None.
 
     A part is empty if nothing arrived within `seconds`. A process that is still running could keep the pipe open and
-    write to it forever, so at most the capacity of a pipe is read once `ended` no longer returns None.
+    write to it forever, so at most the capacity of a pipe is read once `poll` no longer returns None.
     """
-    ready, left = select.poll(), 16 * PART
-    ready.register(pipe, select.POLLIN)
-    while left > 0:
-        over = ended() is not None
-        is_readable = ready.poll(0 if over else 1000 * seconds)
-        part = os.read(pipe.fileno(), PART) if is_readable else b""
-        if not part and (is_readable or over):
+    poller, bytes_left = select.poll(), 16 * READ_SIZE
+    poller.register(pipe, select.POLLIN)
+    while bytes_left > 0:
+        has_ended = poll() is not None
+        is_readable = poller.poll(0 if has_ended else 1000 * seconds)
+        part = os.read(pipe.fileno(), READ_SIZE) if is_readable else b""
+        if not part and (is_readable or has_ended):
             return
-        left -= len(part) if over else 0
+        bytes_left -= len(part) if has_ended else 0
         yield part
 
 

@@ -18,30 +18,31 @@ def failure_file(job: Job, log: JobLog) -> Path:
     The SDK's drivers write only that the process of the user's script failed.
     """
     failure = job.folder / "ml/output/failure"
-    reason = as_in_a_container(text_of(failure), job.folder)
+    reason = with_container_paths(read_text(failure), job.folder)
     if "CalledProcessError" not in reason:
         return failure
-    known = {line.strip() for line in reason.splitlines()}
-    lines = [as_in_a_container(line, job.folder) for line in log.tail]
-    printed = [line for line in lines if line.strip() not in known and not line.startswith("+")]  # +: shell tracing
-    explained = job.folder / "failure"
+    known_lines = {line.strip() for line in reason.splitlines()}
+    lines = [with_container_paths(line, job.folder) for line in log.tail]
+    # a line that starts with + is the shell's trace of a command
+    new_lines = [line for line in lines if line.strip() not in known_lines and not line.startswith("+")]
+    explanation = job.folder / "failure"
     summary = reason.splitlines()[-1][:180]
-    rest = "\n".join(printed[-12:])[-700:]  # what fits into a FailureReason
-    explained.write_text(f"{summary}\n{rest}", "utf-8")
-    return explained
+    last_output = "\n".join(new_lines[-12:])[-700:]  # what fits into a FailureReason
+    explanation.write_text(f"{summary}\n{last_output}", "utf-8")
+    return explanation
 
 
-def as_in_a_container(text: str, folder: Path) -> str:
+def with_container_paths(text: str, folder: Path) -> str:
     """In text from a job without a sandbox, replace the paths of this machine with those in a container."""
     return text.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
 
 
-def exceeded(
+def exceeded_limit(
     ending: Ending, instance: Instance | None, subject: str = "The job", volume_owner: str = "the job"
 ) -> str | None:
-    """The message about the limit of the instance that ended a command; None if none did.
+    """A message about the limit of the instance that ended a command; None if no limit did.
 
-    subject, volume_owner: the message's words for the command's owner, and for what uses the volume.
+    subject, volume_owner: how the message refers to the command's owner, and to the owner of the files on the volume.
     """
     reasons = {
         "memory": f"{subject} needed more memory than its instance type has",
@@ -52,7 +53,7 @@ def exceeded(
     return reasons.get(ending.reason or "")
 
 
-def start_of(path: Path, size: int) -> bytes:
+def read_start(path: Path, size: int) -> bytes:
     """The first bytes of a job's file; empty if it is not a regular file, or if a link could lead out of its folder."""
     if os.path.realpath(path.parent) != str(path.parent):
         return b""
@@ -63,6 +64,6 @@ def start_of(path: Path, size: int) -> bytes:
         return b""
 
 
-def text_of(path: Path) -> str:
-    """The text of a small file that a job wrote, read with `start_of`."""
-    return start_of(path, 4096).decode("utf-8", "replace").strip()
+def read_text(path: Path) -> str:
+    """The text of a small file that a job wrote, read with `read_start`."""
+    return read_start(path, 4096).decode("utf-8", "replace").strip()

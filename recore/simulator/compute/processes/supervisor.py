@@ -47,26 +47,26 @@ def main() -> None:
     events = int(sys.argv[2])
     with contextlib.suppress(AttributeError):  # prctl exists only on Linux
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: None)  # the parent decides when this ends; commands inherit no handlers
-    started = time.monotonic()
-    with contextlib.ExitStack() as ends:
+    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal_number, lambda *_: None)  # the parent decides when this ends; commands inherit no handlers
+    start_time = time.monotonic()
+    with contextlib.ExitStack() as stack:
         disk = DiskUse(specification["folders"], specification["volume"]) if specification["volume"] else None
         if disk:
-            ends.callback(disk.close)
+            stack.callback(disk.close)
         memory = MemoryUse(specification["memory_use"], specification["bytes"])
-        ends.callback(memory.close)
+        stack.callback(memory.close)
         try:
             job = start(specification)
         except Exception as error:  # including any error from the Docker engine
-            print(f"could not be started: {error}", file=sys.stderr, flush=True)
+            print(f"The command could not be started: {error}", file=sys.stderr, flush=True)
             outcome: dict[str, Any] = {"code": 127, "signal": None, "reason": None, "peak": 0}
         else:
-            ends.callback(job.close)
-            outcome = watch(job, specification, started, parent, disk, memory)
+            stack.callback(job.close)
+            outcome = watch(job, specification, start_time, parent, disk, memory)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)  # all have ended
     outcome.setdefault("processor_seconds", children.ru_utime + children.ru_stime)
-    outcome["seconds"] = time.monotonic() - started
+    outcome["seconds"] = time.monotonic() - start_time
     os.write(events, json.dumps(outcome).encode() + b"\n")
 
 
@@ -94,35 +94,35 @@ def preferred_by_the_oom_killer() -> Any:
 
 
 def watch(
-    job: Any, specification: dict[str, Any], started: float, parent: int, disk: DiskUse | None, memory: MemoryUse
+    job: Any, specification: dict[str, Any], start_time: float, parent: int, disk: DiskUse | None, memory: MemoryUse
 ) -> dict[str, Any]:
     """Wait until the job ends, and end it if it is told to stop or exceeds a limit."""
-    reason, kill_at, terminated = None, None, True
+    reason, kill_time, was_terminated = None, None, True
     orders = [sys.stdin.fileno()]
-    while not job.ended():
-        ready, _, _ = select.select(orders + job.ends, [], [], INTERVAL)
+    while not job.has_ended():
+        ready, _, _ = select.select(orders + job.end_descriptors, [], [], INTERVAL)
         now = time.monotonic()
-        used, pids = job.usage(memory.left())
+        used, pids = job.usage(memory.bytes_left())
         memory.record(used)
         order = os.read(orders[0], 64) if orders and orders[0] in ready else None
         if order == b"" or os.getppid() != parent:
             orders, order = [], b"kill"
         if order and b"kill" in order:
-            reason, kill_at = reason or "stopped", now
+            reason, kill_time = reason or "stopped", now
         elif reason is not None:
             pass
         elif order:
-            reason, kill_at, terminated = "stopped", now + specification["grace"], False
+            reason, kill_time, was_terminated = "stopped", now + specification["grace"], False
         elif memory.is_over():
-            reason, kill_at = "memory", now
+            reason, kill_time = "memory", now
         elif len(pids) > specification["processes"]:
-            reason, kill_at = "processes", now
+            reason, kill_time = "processes", now
         elif disk and disk.is_over(pids):
-            reason, kill_at = "disk", now
-        elif specification["seconds"] and now - started > specification["seconds"]:
-            reason, kill_at, terminated = "time", now + specification["grace"], False
-        terminated = terminated or job.terminate()
-        if kill_at is not None and now >= kill_at:
+            reason, kill_time = "disk", now
+        elif specification["seconds"] and now - start_time > specification["seconds"]:
+            reason, kill_time, was_terminated = "time", now + specification["grace"], False
+        was_terminated = was_terminated or job.terminate()
+        if kill_time is not None and now >= kill_time:
             job.kill()
     outcome: dict[str, Any] = {"reason": reason, "peak": memory.peak} | job.outcome()
     return outcome
@@ -133,9 +133,9 @@ class Processes:
 
     def __init__(self, specification: dict[str, Any]):
         command = specification["command"]
-        self._sandboxed = specification["bubblewrap"] is not None
+        self._is_sandboxed = specification["bubblewrap"] is not None
         files = []
-        if self._sandboxed:  # the job could read bubblewrap's command line, but not a file that bubblewrap has read
+        if self._is_sandboxed:  # the job could read bubblewrap's command line, but not a file that bubblewrap has read
             program, *arguments = specification["bubblewrap"]
             files = [arguments_file(arguments)]
             command = [program, "--args", str(files[0]), "--", *command]
@@ -150,9 +150,9 @@ class Processes:
             )
         for file in files:
             os.close(file)
-        self.ends = [os.pidfd_open(self._process.pid)] if hasattr(os, "pidfd_open") else []
+        self.end_descriptors = [os.pidfd_open(self._process.pid)] if hasattr(os, "pidfd_open") else []
 
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self._process.poll() is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
@@ -161,9 +161,9 @@ class Processes:
         Shared memory counts once for each process. It is measured exactly only if that total exceeds the limit.
         """
         processes = psutil.Process().children(recursive=True)
-        total = sum(size(process, False) for process in processes)
+        total = sum(memory_of(process, False) for process in processes)
         if limit is not None and total > limit:
-            total = sum(size(process, True) for process in processes)
+            total = sum(memory_of(process, True) for process in processes)
         return total, [process.pid for process in processes]
 
     def terminate(self) -> bool:
@@ -174,7 +174,7 @@ class Processes:
         """
         try:
             process = psutil.Process(self._process.pid)
-            for _ in range(2 if self._sandboxed else 0):
+            for _ in range(2 if self._is_sandboxed else 0):
                 process = min(process.children(), key=lambda child: (child.create_time(), child.pid))
             process.terminate()
         except (psutil.Error, ValueError):
@@ -210,16 +210,16 @@ def arguments_file(arguments: list[str]) -> int:
     if any("\0" in argument for argument in arguments):
         raise ValueError("embedded null byte")
     file = os.memfd_create("arguments")
-    with open(file, "wb", closefd=False) as writing:
-        writing.write("\0".join(arguments).encode(errors="surrogateescape"))
+    with open(file, "wb", closefd=False) as stream:
+        stream.write("\0".join(arguments).encode(errors="surrogateescape"))
     os.lseek(file, 0, os.SEEK_SET)
     return file
 
 
-def size(process: psutil.Process, divided: bool) -> int:
-    """The bytes of memory of a process. divided: divide shared memory by the number of processes that share it."""
+def memory_of(process: psutil.Process, proportional: bool) -> int:
+    """The bytes of memory of a process. proportional: divide shared memory by the number of processes that share it."""
     try:
-        if divided:
+        if proportional:
             with contextlib.suppress(psutil.AccessDenied, AttributeError):
                 return int(process.memory_full_info().pss)
         return int(process.memory_info().rss)

@@ -5,7 +5,7 @@ A supervisor is started for every command and imports this module. It has no dat
 
 import threading
 
-DEFAULT = 30 << 30  # bytes on the volume of a model's instance, unless VolumeSizeInGB is set
+DEFAULT_SIZE = 30 << 30  # bytes of the volume of a model's instance, unless VolumeSizeInGB is set
 BYTES_PER_FILE = 16 << 10  # bytes of disk size for each file that the disk can hold, as with ext4
 
 
@@ -29,4 +29,4 @@ class Volume:
             return min(self.bytes_left, self.files_left) >= 0
 
     def __str__(self) -> str:
-        return f"VolumeSizeInGB, {self.size >> 30}"
+        return f"the VolumeSizeInGB of {self.size >> 30}"

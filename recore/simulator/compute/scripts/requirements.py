@@ -20,7 +20,7 @@ from recore.simulator.compute.files.output_files import Check, CheckedReader, Ou
 from recore.simulator.compute.files.removal import remove
 from recore.simulator.compute.job import Job
 from recore.simulator.compute.logs.log_stream import JobLog
-from recore.simulator.compute.processes.reasons import exceeded, start_of
+from recore.simulator.compute.processes.reasons import exceeded_limit, read_start
 from recore.simulator.images.catalogue import family_of
 from recore.simulator.images.python_environment import PythonEnvironment
 from recore.simulator.isolation.instances import Instance
@@ -28,9 +28,9 @@ from recore.simulator.isolation.sandbox import ML, Isolation, Launch, Sandbox
 
 PIP = ("pip", "install", "--quiet")
 INSTALL_SECONDS = 1800
-PART = 1 << 20  # bytes that are read at a time
-LARGEST = 1 << 20  # bytes of a requirements.txt
-LARGEST_REPORT = 256 << 20  # bytes of pip's report of the packages that it would install
+READ_SIZE = 1 << 20  # bytes that are read at a time
+MAX_REQUIREMENTS_BYTES = 1 << 20  # bytes of a requirements.txt
+MAX_REPORT_BYTES = 256 << 20  # bytes of pip's report of the packages that it would install
 
 
 @dataclass(frozen=True)
@@ -46,10 +46,10 @@ class PackageInstaller:
 
     def __init__(self, folder: Path, isolation: Isolation):
         self._folder, self._isolation = folder, isolation
-        self._installing: WeakValueDictionary[str, threading.Lock] = (
+        self._install_locks: WeakValueDictionary[str, threading.Lock] = (
             WeakValueDictionary()
         )  # an entry lasts while a job uses it
-        self._lock = threading.Lock()  # guards `_installing`
+        self._lock = threading.Lock()  # guards `_install_locks`
 
     def install(
         self, job: Job, image: str, requirements: RequirementsFile, log: JobLog, instance: Instance | None, folder: Path
@@ -62,45 +62,45 @@ class PackageInstaller:
         a network. instance: the one whose memory, processors and volume pip may use. folder: where pip works. Raises
         JobFailed or JobStopped.
         """
-        text = start_of(requirements.file, LARGEST + 1)
-        if len(text) > LARGEST:
-            raise JobFailed(f"AlgorithmError: requirements.txt is larger than {LARGEST >> 10} KiB")
-        named, local = _lines(text.decode("utf-8", "replace"))
-        if self._isolation.local_python and not local:
+        text = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
+        if len(text) > MAX_REQUIREMENTS_BYTES:
+            raise JobFailed(f"AlgorithmError: requirements.txt is larger than {MAX_REQUIREMENTS_BYTES >> 10} KiB")
+        package_requirements, local_paths = _parse_requirements(text.decode("utf-8", "replace"))
+        if self._isolation.local_python and not local_paths:
             python = family_of(image).python()
-            if all(_is_here(requirement, python) for requirement in named):
+            if all(_is_satisfied(requirement, python) for requirement in package_requirements):
                 return None
         source = OutputFolder(requirements.source, ML)
-        digest = digest_of(image, text, source if local else None, job.raise_if_stopping)
+        digest = digest_of(image, text, source if local_paths else None, job.raise_if_stopping)
         target = self._folder / digest
-        with self._locked(digest, job):
+        with self._install_lock(digest, job):
             if target.is_dir():
                 return target
-            part = folder / "install"
-            (part / "ml/packages").mkdir(parents=True)
-            sandbox = Sandbox(part, self._isolation, image)
+            install_folder = folder / "install"
+            (install_folder / "ml/packages").mkdir(parents=True)
+            sandbox = Sandbox(install_folder, self._isolation, image)
             run_pip = partial(_run_pip, job, log, instance)
-            with log.shown_as(sandbox.ml, ML):  # with a network, pip runs outside the sandbox
-                if named:
-                    _install_from_index(named, sandbox, run_pip)
-                if local:
+            with log.replacing_path(sandbox.ml, ML):  # with a network, pip runs outside the sandbox
+                if package_requirements:
+                    _install_from_index(package_requirements, sandbox, run_pip)
+                if local_paths:
                     # pip finds it at /opt/ml/code, as with the toolkit
                     source.copy(sandbox.ml / "code", job.raise_if_stopping)
-                    command = ["python", "-m", *PIP, "--no-deps", "--target", f"{ML}/packages", *local]
+                    command = ["python", "-m", *PIP, "--no-deps", "--target", f"{ML}/packages", *local_paths]
                     run_pip(sandbox.launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code"))
             target.parent.mkdir(exist_ok=True)
             packages = OutputFolder(sandbox.ml, f"{ML}/packages")
             if not packages.exists():  # `exists` raises JobFailed if a build replaced it with a link
-                raise _not_installed("a package removed the others")
+                raise _install_failure("a package removed the other packages")
             packages.path.rename(target)
-            remove(part, job.raise_if_stopping)
+            remove(install_folder, job.raise_if_stopping)
             return target
 
     @contextlib.contextmanager
-    def _locked(self, digest: str, job: Job) -> Iterator[None]:
+    def _install_lock(self, digest: str, job: Job) -> Iterator[None]:
         """Let no other job install the same packages within the block. Raises JobStopped if the job must end first."""
         with self._lock:
-            lock = self._installing.setdefault(digest, threading.Lock())
+            lock = self._install_locks.setdefault(digest, threading.Lock())
         while not lock.acquire(timeout=0.2):
             job.raise_if_stopping()
         try:
@@ -109,50 +109,52 @@ class PackageInstaller:
             lock.release()
 
 
-def _install_from_index(named: list[Requirement], sandbox: Sandbox, run_pip: Callable[[Launch], None]) -> None:
+def _install_from_index(
+    package_requirements: list[Requirement], sandbox: Sandbox, run_pip: Callable[[Launch], None]
+) -> None:
     """Let pip determine which packages the container lacks, and install exactly those."""
     pip = ["-m", *PIP, "--disable-pip-version-check", "--only-binary=:all:"]
-    command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, named)]
+    command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, package_requirements)]
     run_pip(sandbox.isolation.networked(sandbox, command))
-    planned = json.loads(start_of(sandbox.ml / "report.json", LARGEST_REPORT))["install"]
-    wanted = [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in planned]
-    if wanted:
-        command = [*pip, "--no-deps", "--target", f"{ML}/packages", *wanted]
+    plan = json.loads(read_start(sandbox.ml / "report.json", MAX_REPORT_BYTES))["install"]
+    pinned_packages = [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in plan]
+    if pinned_packages:
+        command = [*pip, "--no-deps", "--target", f"{ML}/packages", *pinned_packages]
         run_pip(sandbox.isolation.networked(sandbox, command))
 
 
-def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
+def _parse_requirements(requirements: str) -> tuple[list[Requirement], list[str]]:
     """The requirements that name a package, and those that are a path in the source. Raises JobFailed for any other."""
-    named, local = [], []
+    package_requirements, local_paths = [], []
     for line in requirements.splitlines():
         text = line.partition(" #")[0].strip()
         if not text or text.startswith("#"):
             continue
         if text.startswith((".", "/", "file:")):
-            local.append(text)
+            local_paths.append(text)
             continue
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
             requirement = None
         if requirement is None or (requirement.url and not requirement.url.startswith("file:")):
-            raise _not_installed(
+            raise _install_failure(
                 f"'{text[:200]}' is neither the name of a package on the index nor a path in the source"
             )
         if requirement.url:
-            local.append(text)
+            local_paths.append(text)
         else:
-            named.append(requirement)
-    return named, local
+            package_requirements.append(requirement)
+    return package_requirements, local_paths
 
 
-def _is_here(requirement: Requirement, python: PythonEnvironment) -> bool:
+def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:
     """Whether the container satisfies a requirement, or the requirement is for another platform."""
     try:
         if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
             return True
     except (UndefinedComparison, UndefinedEnvironmentName) as error:
-        raise _not_installed(f"'{requirement}': {error}"[:300]) from None
+        raise _install_failure(f"'{requirement}': {error}"[:300]) from None
     version = python.version_of(requirement.name)
     return version is not None and not requirement.extras and requirement.specifier.contains(version, prereleases=True)
 
@@ -178,7 +180,7 @@ def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check
             digest.update(b"file of %d bytes, mode %o:" % (file.size, file.info.st_mode))
             with file.open() as content:
                 reader = CheckedReader(content, file.size, check)
-                while part := reader.read(PART):
+                while part := reader.read(READ_SIZE):
                     digest.update(part)
     return digest.hexdigest()[:24]
 
@@ -189,18 +191,18 @@ def _run_pip(job: Job, log: JobLog, instance: Instance | None, launch: Launch) -
     job.raise_if_stopping()
     if ending.reason == "time":
         raise JobFailed(f"AlgorithmError: requirements.txt was not installed within {INSTALL_SECONDS} seconds")
-    if limit := exceeded(ending, instance):
-        raise _not_installed(limit)
+    if limit := exceeded_limit(ending, instance):
+        raise _install_failure(limit)
     if ending.code != 0:
-        raise _not_installed(_reason_of_pip(list(log.tail))[:500])
+        raise _install_failure(_pip_failure_reason(list(log.tail))[:500])
 
 
-def _not_installed(reason: str) -> JobFailed:
+def _install_failure(reason: str) -> JobFailed:
     return JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {reason}")
 
 
-def _reason_of_pip(lines: list[str]) -> str:
+def _pip_failure_reason(lines: list[str]) -> str:
     """The reason why pip failed. If a build failed, pip quotes its output, whose last line is the reason."""
-    quoted = [last.strip() for last, line in pairwise(lines) if line.strip() == "[end of output]"]
-    reasons = [line for line in lines if line.startswith("ERROR: ")] or quoted or lines
+    quoted_reasons = [last_line.strip() for last_line, line in pairwise(lines) if line.strip() == "[end of output]"]
+    reasons = [line for line in lines if line.startswith("ERROR: ")] or quoted_reasons or lines
     return reasons[-1] if reasons else "pip printed nothing"

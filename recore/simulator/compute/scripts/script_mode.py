@@ -14,18 +14,18 @@ from typing import Any
 from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files import archives, transfers
 from recore.simulator.compute.job import Job
-from recore.simulator.compute.processes.reasons import start_of
+from recore.simulator.compute.processes.reasons import read_start
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.compute.scripts.requirements import RequirementsFile
 from recore.simulator.isolation.sandbox import ML
 from recore.simulator.isolation.translation import translated, translated_in_shell
 from recore.simulator.state.records import Record
 
-LARGEST_DESCRIPTION = 1 << 20  # bytes of the SDK's description of a source
-LARGEST_SCRIPT = 1 << 20  # bytes of the largest script that is translated; the SDK's scripts have a few thousand
+MAX_DESCRIPTION_BYTES = 1 << 20  # of the SDK's description of a source
+MAX_SCRIPT_BYTES = 1 << 20  # of a script that is translated; the SDK's scripts have a few thousand
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, because the job has no network to fetch it
 CHECKPOINTS = "/opt/ml/checkpoints"  # the folder of a CheckpointConfig without a LocalPath
-REPACKING = "_repack_script_launcher.sh"  # a script in version 2 of the SDK; one next to it uses /opt/ml
+REPACK_SCRIPT = "_repack_script_launcher.sh"  # a script in version 2 of the SDK; one next to it uses /opt/ml
 
 
 def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool) -> RequirementsFile | None:
@@ -41,26 +41,27 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
         uri = channel["DataSource"]["S3DataSource"]["S3Uri"]
         transfers.download(s3, uri, folder, job.raise_if_stopping, volume)
     settings = dict(record.get("HyperParameters", {}))
-    submitted, source = _bare(settings.get("sagemaker_submit_directory", "")), ml / "input/data/code"
-    if submitted.startswith("s3://"):
-        transfers.download(s3, submitted, job.folder / "archive", job.raise_if_stopping, volume)
+    submit_directory, source = _decode_value(settings.get("sagemaker_submit_directory", "")), ml / "input/data/code"
+    if submit_directory.startswith("s3://"):
+        transfers.download(s3, submit_directory, job.folder / "archive", job.raise_if_stopping, volume)
         source = ml / "input/source"
-        archives.unpack(transfers.only(job.folder / "archive", submitted), source, volume, job.raise_if_stopping)
+        archive = transfers.only_file(job.folder / "archive", submit_directory)
+        archives.unpack(archive, source, volume, job.raise_if_stopping)
         settings["sagemaker_submit_directory"] = json.dumps(SOURCE)
-    elif submitted.startswith("/opt/ml/"):
-        source = folder_below(ml, submitted, "sagemaker_submit_directory")
+    elif submit_directory.startswith("/opt/ml/"):
+        source = folder_below(ml, submit_directory, "sagemaker_submit_directory")
     for file, content in _configuration(record, settings, "algo-1" if true_paths else "localhost").items():
         text = json.dumps(content)
         if not true_paths:
             text = translated(text, {ML: ml})
         (ml / f"input/config/{file}.json").write_text(text)
-    drivers, program = ml / "input/data/sm_drivers", _bare(settings.get("sagemaker_program", ""))
+    drivers, program = ml / "input/data/sm_drivers", _decode_value(settings.get("sagemaker_program", ""))
     requirements = None
     if not program.endswith(".sh"):  # the toolkit installs nothing for a shell script
-        requirements = find_requirements(unpacked(source, job, volume), drivers / "sourcecode.json")
+        requirements = find_requirements(unpack_source(source, job, volume), drivers / "sourcecode.json")
     if not true_paths:
         translate_scripts(drivers.rglob("*"), ml)
-        if program == REPACKING:
+        if program == REPACK_SCRIPT:
             translate_scripts((ml / "input/source").rglob("*"), ml)
     return requirements
 
@@ -74,9 +75,9 @@ def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
 
 def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[str, Any]:
     """The contents of the files in /opt/ml/input/config, by file name."""
-    common = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
+    common_members = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
     channels = {
-        entry["ChannelName"]: common | {name: entry[name] for name in ("ContentType",) if name in entry}
+        entry["ChannelName"]: common_members | {name: entry[name] for name in ("ContentType",) if name in entry}
         for entry in record.get("InputDataConfig", [])
     }
     return {
@@ -91,7 +92,7 @@ def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[
     }
 
 
-def _bare(value: str) -> str:
+def _decode_value(value: str) -> str:
     """A hyperparameter's value, decoded if it is a JSON string: some clients encode it as one, others do not."""
     try:
         decoded = json.loads(value)
@@ -100,7 +101,7 @@ def _bare(value: str) -> str:
     return decoded if isinstance(decoded, str) else value
 
 
-def unpacked(source: Path, job: Job, volume: Volume) -> Path:
+def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
     """The folder with a script's source. source: a folder, an archive, or a folder that contains only an archive.
 
     An archive is unpacked here only for its requirements.txt: the job unpacks it itself.
@@ -113,40 +114,40 @@ def unpacked(source: Path, job: Job, volume: Volume) -> Path:
     return source
 
 
-def folder_below(ml: Path, submitted: str, name: str) -> Path:
+def folder_below(ml: Path, path: str, name: str) -> Path:
     """The folder on this machine for a path below /opt/ml. Raises JobFailed if the path leads elsewhere.
 
     name: the setting that contains the path, for the message.
     """
-    folder = ml / submitted.removeprefix(f"{ML}/")
+    folder = ml / path.removeprefix(f"{ML}/")
     try:
         folder.is_dir()  # unlike resolve, this raises OSError for a name that is too long
         if folder.resolve().is_relative_to(ml):
             return folder
     except (OSError, RuntimeError, ValueError):  # a loop of links, or an invalid name
         pass
-    raise JobFailed(f"ClientError: {name} {submitted[:200]!r} is not below {ML}")
+    raise JobFailed(f"ClientError: {name} {path[:200]!r} is not below {ML}")
 
 
-def find_requirements(source: Path, drivers: Path | None = None) -> RequirementsFile | None:
+def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:
     """The requirements file in the folder of a script's source; None if there is none.
 
-    drivers: the SDK's description of the source, which may name another file, or none. Raises JobFailed.
+    description: the SDK's description of the source, which may name another file, or none. Raises JobFailed.
     """
     name = "requirements.txt"
-    if drivers and drivers.is_file():
+    if description and description.is_file():
         try:
-            name = json.loads(start_of(drivers, LARGEST_DESCRIPTION)).get("requirements") or ""
+            name = json.loads(read_start(description, MAX_DESCRIPTION_BYTES)).get("requirements") or ""
         except (ValueError, AttributeError, RecursionError):
             name = ""
     if not isinstance(name, str):
-        raise JobFailed("ClientError: sourcecode.json: requirements is not a file name")
+        raise JobFailed("ClientError: sourcecode.json: the value of requirements is not a file name")
     try:
         folder, path = source.resolve(), (source / name).resolve()
         if path.is_relative_to(folder):
             return RequirementsFile(folder, path) if path.is_file() else None
     except (OSError, RuntimeError, ValueError):  # a loop of links, or an invalid name
-        reason = "the file of requirements in the source has an invalid name, or is a loop of links"
+        reason = "the requirements file in the source has an invalid name, or is part of a loop of links"
         raise JobFailed(f"ClientError: {reason}") from None
     raise JobFailed("ClientError: the requirements file is not in the source")
 
@@ -154,8 +155,8 @@ def find_requirements(source: Path, drivers: Path | None = None) -> Requirements
 def translate_scripts(paths: Iterable[Path], ml: Path) -> None:
     """Replace /opt/ml with this job's folder in scripts that the SDK adds, as is necessary without a sandbox."""
     for path in paths:
-        script = start_of(path, LARGEST_SCRIPT + 1)
-        if not script or len(script) > LARGEST_SCRIPT:
+        script = read_start(path, MAX_SCRIPT_BYTES + 1)
+        if not script or len(script) > MAX_SCRIPT_BYTES:
             continue
         if path.suffix == ".py":
             literal = re.sub(rb"([\"'\\])", rb"\\\1", os.fsencode(ml))

@@ -10,8 +10,8 @@ from recore.simulator.compute.job import Job
 from recore.simulator.compute.logs.log_stream import JobLog
 from recore.simulator.compute.platform import Platform
 from recore.simulator.compute.processes.process import Ending
-from recore.simulator.compute.processes.volume import DEFAULT, Volume
-from recore.simulator.compute.servers.client import LARGEST
+from recore.simulator.compute.processes.volume import DEFAULT_SIZE, Volume
+from recore.simulator.compute.servers.client import MAX_BODY_BYTES
 from recore.simulator.compute.servers.container_server import ContainerServer, server_of
 from recore.simulator.compute.servers.response import Response
 from recore.simulator.isolation import socket_folder
@@ -47,23 +47,23 @@ class Chain:
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         containers = named_containers(model)
         sockets = [socket_folder.for_server(platform.sockets) for _ in containers]
-        volume = Volume(instance.volume or DEFAULT)
+        volume = Volume(instance.volume or DEFAULT_SIZE)
         instance = instance.shared(self.folder / ".memory").with_volume(volume.size, self.folder, *sockets)
         self._servers = [
             ContainerServer(
                 platform,
                 job,
                 container,
-                log.of_container(container_name) if container_name else log,
+                log.for_container(container_name) if container_name else log,
                 instance,
                 volume,
                 self.folder / f"container-{number}",
-                place,
+                folder,
                 container_name,
                 {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
                 has_network=not model.get("EnableNetworkIsolation"),
             )
-            for number, ((container_name, container), place) in enumerate(zip(containers, sockets, strict=True), 1)
+            for number, ((container_name, container), folder) in enumerate(zip(containers, sockets, strict=True), 1)
         ]
 
     def __enter__(self) -> "Chain":
@@ -71,15 +71,15 @@ class Chain:
         try:
             (self._job.folder / self.folder.name).mkdir()
             with ThreadPoolExecutor(len(self._servers)) as pool:
-                for started in [pool.submit(server.start) for server in self._servers]:
-                    started.result()
+                for future in [pool.submit(server.start) for server in self._servers]:
+                    future.result()
         except BaseException:
             self.stop()
             raise
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Stop. Raises the cause, if it is known, instead of a JobFailed: a limit, a stop, or a server's own reason."""
+        """Stop the servers. If a JobFailed has a known cause, raise that: a limit, a stop, or a server's own reason."""
         self.stop()
         if self.ending and self.ending.is_at_limit:
             error = error or JobFailed()
@@ -90,14 +90,14 @@ class Chain:
 
     @property
     def ending(self) -> Ending | None:
-        """How the first server that exceeded a limit ended, or else the first of all, with the peak memory of all."""
+        """How the first server that exceeded a limit ended, or else the first server, with the peak memory of all."""
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
-        first = next((ending for ending in endings if ending.is_at_limit), endings[0])
-        most, longest = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
+        decisive = next((ending for ending in endings if ending.is_at_limit), endings[0])
+        peak, seconds = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
         processor_seconds = sum(ending.processor_seconds for ending in endings)
-        return Ending(first.code, first.signal, first.reason, longest, most, processor_seconds)
+        return Ending(decisive.code, decisive.signal, decisive.reason, seconds, peak, processor_seconds)
 
     def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
         """Ping until each server has answered with 200. Raises JobFailed if one ends or takes longer, or JobStopped.
@@ -109,11 +109,11 @@ class Chain:
             self._job.raise_if_stopping()
             if failure := self.failure():
                 raise JobFailed(failure)
-            silent = [server.name for server in self._servers if not server.ping(is_busy)]
-            if not silent:
+            unready_servers = [server.name for server in self._servers if not server.ping(is_busy)]
+            if not unready_servers:
                 return
             if deadline.is_over:
-                server_name = server_of(silent[0])
+                server_name = server_of(unready_servers[0])
                 raise JobFailed(f"AlgorithmError: {server_name} did not respond to /ping with 200 within {seconds:g} s")
             time.sleep(0.05)
 
@@ -122,22 +122,25 @@ class Chain:
         failures = (server.failure() for server in self._servers)
         return next((f"AlgorithmError: {failure}" for failure in failures if failure), None)
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline, largest: int = LARGEST) -> Response:
+    def invoke(
+        self, body: bytes, headers: Mapping[str, str], deadline: Deadline, max_bytes: int = MAX_BODY_BYTES
+    ) -> Response:
         """The response of the last container to a POST to /invocations, or the first response that is not a success.
 
         headers: the caller's. Each container gets them, but with the Content-Type of its own input, and only the last
-        one gets Accept. deadline: for the last byte of the last response. largest: maximum bytes of each response's
+        one gets Accept. deadline: for the last byte of the last response. max_bytes: maximum bytes of each response's
         body. Raises NoResponse, in particular TimedOut. The exception, like the response, names the container.
         """
-        passed = {name: value for name, value in headers.items() if name.lower() != "accept"}
+        forwarded_headers = {name: value for name, value in headers.items() if name.lower() != "accept"}
         *others, last = self._servers
         for server in others:
-            response = server.invoke(body, passed, deadline, largest)
+            response = server.invoke(body, forwarded_headers, deadline, max_bytes)
             if not response.is_success:
                 return response
             body = response.body
-            headers, passed = _with_type(headers, response), _with_type(passed, response)
-        return last.invoke(body, headers, deadline, largest)
+            headers = _with_content_type(headers, response)
+            forwarded_headers = _with_content_type(forwarded_headers, response)
+        return last.invoke(body, headers, deadline, max_bytes)
 
     def request(self, method: str, path: str, deadline: Deadline) -> Response:
         """The first container's response to a request without a body. Raises NoResponse."""
@@ -165,7 +168,7 @@ def named_containers(model: Record) -> list[tuple[str, Record]]:
     return [(container.get("ContainerHostname", f"container-{number}"), container) for number, container in containers]
 
 
-def _with_type(headers: Mapping[str, str], response: Response) -> dict[str, str]:
+def _with_content_type(headers: Mapping[str, str], response: Response) -> dict[str, str]:
     """The headers of the request to the next container, whose input is this response."""
     others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
     return others | ({"Content-Type": response.headers["content-type"]} if "content-type" in response.headers else {})

@@ -14,9 +14,9 @@ from typing import Any
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response, TimedOut, read_response
 
-LARGEST = 25 << 20  # maximum bytes of a response's body, unless a request sets another limit
+MAX_BODY_BYTES = 25 << 20  # maximum bytes of a response's body, unless a request sets another limit
 PART = 1 << 20  # bytes that are sent at a time
-LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # a valid line of a request's head
+VALID_LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # a valid line of a request's head
 
 
 class UnixClient:
@@ -24,7 +24,7 @@ class UnixClient:
 
     def __init__(self, socket: Path):
         self._socket = socket
-        self._idle: deque[UnixConnection] = deque()
+        self._idle_connections: deque[UnixConnection] = deque()
         self._closed = False
 
     def request(
@@ -35,21 +35,21 @@ class UnixClient:
         headers: Mapping[str, str] | None = None,
         *,
         deadline: Deadline,
-        largest: int = LARGEST,
+        max_bytes: int = MAX_BODY_BYTES,
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        deadline: for the last byte of the response. largest: maximum bytes of its body. Raises NoResponse, in
+        deadline: for the last byte of the response. max_bytes: maximum bytes of its body. Raises NoResponse, in
         particular TimedOut and Disconnected.
         """
         head = _head(method, path, body, headers or {})
         try:
             connection = self._take_idle() or UnixConnection(self._socket, deadline)
             try:
-                return connection.exchange(head, body, deadline, largest)
+                return connection.exchange(head, body, deadline, max_bytes)
             finally:
-                if connection.can_be_kept and not self._closed:
-                    self._idle.append(connection)
+                if connection.is_reusable and not self._closed:
+                    self._idle_connections.append(connection)
                 else:
                     connection.close()
         except TimeoutError:
@@ -60,13 +60,13 @@ class UnixClient:
     def close(self) -> None:
         """Close the idle connections; the others are closed after their requests."""
         self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        while self._idle_connections:
+            self._idle_connections.pop().close()
 
     def _take_idle(self) -> "UnixConnection | None":
         with contextlib.suppress(IndexError):
             while True:
-                connection = self._idle.pop()
+                connection = self._idle_connections.pop()
                 if connection.is_open():
                     return connection
                 connection.close()
@@ -83,13 +83,13 @@ class UnixConnection(socket.socket):
 
     def __init__(self, path: Path, deadline: Deadline):
         """Open the connection. deadline: that of the first request; later requests have their own."""
-        self._deadline, self.can_be_kept = deadline, False
+        self._deadline, self.is_reusable = deadline, False
         # no link is followed: the job could replace the socket with a link to another server's
         descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW)
         try:
             super().__init__(socket.AF_UNIX)
             try:
-                with self._timed(socket.SO_SNDTIMEO):
+                with self._kernel_timeout(socket.SO_SNDTIMEO):
                     self.connect(f"/proc/self/fd/{descriptor}")
             except BaseException:
                 self.close()
@@ -103,35 +103,35 @@ class UnixConnection(socket.socket):
         poll.register(self, select.POLLIN)
         return not poll.poll(0)
 
-    def exchange(self, head: bytes, body: bytes, deadline: Deadline, largest: int) -> Response:
+    def exchange(self, head: bytes, body: bytes, deadline: Deadline, max_bytes: int) -> Response:
         """Send a request and read its response. Raises NoResponse, or OSError.
 
         A server may respond and close the connection before it has read the whole request.
         """
-        self._deadline, self.can_be_kept = deadline, False
+        self._deadline, self.is_reusable = deadline, False
         if len(body) < PART:  # sent together, so that the server wakes up only once
             head, body = head + body, b""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.sendall(head)
             self.sendall(body)
-        response, self.can_be_kept = read_response(self, largest)
+        response, self.is_reusable = read_response(self, max_bytes)
         return response
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         for start in range(0, len(data), PART):  # each part may take all the time that is left
-            with self._timed(socket.SO_SNDTIMEO):
+            with self._kernel_timeout(socket.SO_SNDTIMEO):
                 super().sendall(data[start : start + PART], flags)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        with self._timed(socket.SO_RCVTIMEO):
+        with self._kernel_timeout(socket.SO_RCVTIMEO):
             return super().recv(size, flags)
 
     @contextlib.contextmanager
-    def _timed(self, option: int) -> Iterator[None]:
-        left = self._deadline.left
-        if left < 1e-6:  # the kernel would treat this as no limit
+    def _kernel_timeout(self, option: int) -> Iterator[None]:
+        seconds_left = self._deadline.seconds_left
+        if seconds_left < 1e-6:  # the kernel would treat this as no limit
             raise TimeoutError
-        self.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", int(left), int(left % 1 * 1e6)))
+        self.setsockopt(socket.SOL_SOCKET, option, struct.pack("@ll", int(seconds_left), int(seconds_left % 1 * 1e6)))
         try:
             yield
         except BlockingIOError:
@@ -142,6 +142,6 @@ def _head(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> by
     """A request's head, without its body. Raises NoResponse if it would not be valid HTTP."""
     fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
-    if wrong := [line for line in lines if not LINE.fullmatch(line)]:
-        raise NoResponse(f"the request is not valid HTTP: {wrong[0][:80]!r}")
+    if invalid_lines := [line for line in lines if not VALID_LINE.fullmatch(line)]:
+        raise NoResponse(f"the request is not valid HTTP: {invalid_lines[0][:80]!r}")
     return "\r\n".join([*lines, "\r\n"]).encode("latin-1")

@@ -14,10 +14,10 @@ from recore.simulator.compute.job import Job
 from recore.simulator.compute.logs.log_stream import JobLog
 from recore.simulator.compute.platform import Platform
 from recore.simulator.compute.processes.process import Ending, SupervisedProcess
-from recore.simulator.compute.processes.reasons import as_in_a_container, exceeded, text_of
+from recore.simulator.compute.processes.reasons import exceeded_limit, read_text, with_container_paths
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.compute.scripts.script_mode import find_requirements, folder_below
-from recore.simulator.compute.servers.client import LARGEST, UnixClient
+from recore.simulator.compute.servers.client import MAX_BODY_BYTES, UnixClient
 from recore.simulator.compute.servers.response import NoResponse, Response, TimedOut
 from recore.simulator.images.catalogue import serves_offline
 from recore.simulator.isolation import socket_folder
@@ -25,12 +25,12 @@ from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import ML
 from recore.simulator.state.records import Record
 
-SHORT = 1 << 20  # maximum bytes of a response's body, unless a request sets another limit
-ONE_PING = 2.0  # seconds for a single ping, as on AWS
+MAX_SHORT_BODY = 1 << 20  # maximum bytes of a response's body, unless a request sets another limit
+SINGLE_PING_SECONDS = 2.0  # seconds for a single ping, as on AWS
 CODE = f"{ML}/code"
 # headers of a response that clients, captures and other containers receive
-PASSED_ON = ("content-type", "x-amzn-sagemaker-custom-attributes")
-OFFLINE = (
+FORWARDED_HEADERS = ("content-type", "x-amzn-sagemaker-custom-attributes")
+OFFLINE_REASON = (
     "AlgorithmError: The server did not start: EnableNetworkIsolation is set, and the container's serve runs "
     "`pip install .`, which then asks the index for setuptools. Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment"
 )
@@ -44,7 +44,7 @@ class ContainerServer:
     all containers of the model share, with its volume. volume: counts the space that the model and its source take.
     folder: the container's folder, in the job's folder. sockets: the path of a folder that the processes share with the
     simulator. name: the container's name; empty for a model's only container. variables: its environment. has_network:
-    whether it would have a network on AWS, that is, whether EnableNetworkIsolation is not set. ready: whether it has
+    whether it would have a network on AWS, that is, whether EnableNetworkIsolation is not set. is_ready: whether it has
     answered a ping. ending: how its processes ended.
     """
 
@@ -59,20 +59,20 @@ class ContainerServer:
     name: str
     variables: dict[str, str]
     has_network: bool = True
-    ready: bool = field(default=False, init=False)
+    is_ready: bool = field(default=False, init=False)
     ending: Ending | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._client = UnixClient(self.sockets / socket_folder.NAME)
         self._process: SupervisedProcess | None = None
-        self._stopped = False
+        self._was_stopped = False
         self._lock = threading.Lock()  # held to start, to stop, and to check whether it has ended
 
     def start(self) -> None:
         """Download the model, install its requirements, and start the server. Raises JobFailed or JobStopped."""
         self.log.create()
         if not self.has_network and not serves_offline(self.container["Image"], self.variables):
-            raise JobFailed(OFFLINE)
+            raise JobFailed(OFFLINE_REASON)
         self.sockets.mkdir(0o700)
         code = self._prepare()
         sandbox = self.platform.sandbox(
@@ -87,11 +87,11 @@ class ContainerServer:
         )
         launch = sandbox.launch(sandbox.isolation.serving(sandbox.image), self.variables)
         with self._lock:
-            if self._stopped:
+            if self._was_stopped:
                 raise JobStopped
             self._process = self.job.processes.start(launch, self.folder, math.inf, self.instance)
-            self._reading = threading.Thread(target=self.log.read, args=(self._process.output, self._process.poll))
-            self._reading.start()
+            self._reader = threading.Thread(target=self.log.read, args=(self._process.output, self._process.poll))
+            self._reader.start()
 
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
         """Whether the server has answered /ping with 200.
@@ -99,24 +99,26 @@ class ContainerServer:
         is_busy: tells whether invocations are in progress. If given, a server that has already answered is pinged
         again. If it does not answer while it is busy, it is still ready: its workers handle requests in order.
         """
-        if self.ready and is_busy is None:
+        if self.is_ready and is_busy is None:
             return True
         try:
-            answers = self.request("GET", "/ping", Deadline(ONE_PING)).status == 200
+            is_success = self.request("GET", "/ping", Deadline(SINGLE_PING_SECONDS)).status == 200
         except TimedOut:
-            return self.ready and is_busy is not None and is_busy()
+            return self.is_ready and is_busy is not None and is_busy()
         except NoResponse:
             return False
-        self.ready = self.ready or answers
-        return answers
+        self.is_ready = self.is_ready or is_success
+        return is_success
 
-    def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline, largest: int = LARGEST) -> Response:
+    def invoke(
+        self, body: bytes, headers: Mapping[str, str], deadline: Deadline, max_bytes: int = MAX_BODY_BYTES
+    ) -> Response:
         """The response to a POST to /invocations, whatever its status. Raises NoResponse.
 
-        largest: maximum bytes of the response's body. The API allows only ASCII in the headers that are passed on.
+        max_bytes: maximum bytes of the response's body. The API allows only ASCII in the headers that are passed on.
         """
-        response = self.request("POST", "/invocations", deadline, body, headers, largest)
-        for name in PASSED_ON:
+        response = self.request("POST", "/invocations", deadline, body, headers, max_bytes)
+        for name in FORWARDED_HEADERS:
             if not response.headers.get(name, "").isascii():
                 raise NoResponse(f"the server's response has a header {name} that is not ASCII", self.name)
         return response
@@ -128,11 +130,11 @@ class ContainerServer:
         deadline: Deadline,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        largest: int = SHORT,
+        max_bytes: int = MAX_SHORT_BODY,
     ) -> Response:
-        """The response to a request, whatever its status. largest: maximum bytes of its body. Raises NoResponse."""
+        """The response to a request, whatever its status. max_bytes: maximum bytes of its body. Raises NoResponse."""
         try:
-            response = self._client.request(method, path, body, headers, deadline=deadline, largest=largest)
+            response = self._client.request(method, path, body, headers, deadline=deadline, max_bytes=max_bytes)
         except NoResponse as error:
             error.container = self.name
             raise
@@ -144,16 +146,16 @@ class ContainerServer:
     def failure(self) -> str | None:
         """The reason why the server cannot serve: it ended, or runs without a model. None while it can serve."""
         cause = self.cause()
-        if cause or not self._ended():
+        if cause or not self._has_ended():
             return cause
-        printed = self._with_container_paths("\n".join(list(self.log.tail)[-5:]))[-900:]
-        return self.cause() or self._failure_message(printed or "it printed nothing")
+        output = self._with_container_paths("\n".join(list(self.log.tail)[-5:]))[-900:]
+        return self.cause() or self._failure_message(output or "it printed nothing")
 
     def cause(self) -> str | None:
         """Why the server failed, if this is certain: a limit of its instance, or the failure file that it wrote."""
-        if self.ending and (limit := exceeded(self.ending, self.instance, server_of(self.name), "the model")):
+        if self.ending and (limit := exceeded_limit(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
-        reason = self._with_container_paths(text_of(self.folder / "ml/output/failure"))[:900]
+        reason = self._with_container_paths(read_text(self.folder / "ml/output/failure"))[:900]
         return self._failure_message(reason) if reason else None
 
     def kill(self) -> None:
@@ -165,13 +167,13 @@ class ContainerServer:
         """End all processes of the server, and wait until they have ended. Its log is complete afterwards."""
         self._client.close()
         with self._lock:
-            self._stopped = True
+            self._was_stopped = True
             self.kill()
             self._wait_for_end()
         self.log.deliver()  # including lines from before its processes started
         remove(self.sockets)
 
-    def _ended(self) -> bool:
+    def _has_ended(self) -> bool:
         """Whether the server's processes have ended; `ending` then says how."""
         with self._lock:
             if self._process and self._process.poll() is not None:
@@ -179,17 +181,17 @@ class ContainerServer:
         return self.ending is not None
 
     def _failure_message(self, reason: str) -> str:
-        when = "failed" if self.ready else "ended before it was ready"
-        return f"{server_of(self.name)} {when}: {reason}"
+        event = "failed" if self.is_ready else "ended before it was ready"
+        return f"{server_of(self.name)} {event}: {reason}"
 
     def _with_container_paths(self, text: str) -> str:
         """Text from the server, with the paths that it would contain in a container."""
-        return as_in_a_container(text, self.folder).replace(str(self.sockets), "/run/server")
+        return with_container_paths(text, self.folder).replace(str(self.sockets), "/run/server")
 
     def _wait_for_end(self) -> None:
         """Wait until the server's processes have ended."""
         if self._process and not self.ending:
-            self._reading.join()
+            self._reader.join()
             self.ending = self.job.processes.wait(self._process)
 
     def _prepare(self) -> Path:
@@ -197,19 +199,19 @@ class ContainerServer:
         ml, s3, check, volume = self.folder / "ml", self.platform.s3, self.job.raise_if_stopping, self.volume
         for name in ("model", "code", "output"):
             (ml / name).mkdir(parents=True)
-        uri, packed = model_data(self.container)
-        if uri and packed:
+        uri, is_packed = model_data(self.container)
+        if uri and is_packed:
             transfers.download(s3, uri, self.folder / "archive", check, volume)
-            archives.unpack(transfers.only(self.folder / "archive", uri), ml / "model", volume, check)
+            archives.unpack(transfers.only_file(self.folder / "archive", uri), ml / "model", volume, check)
         elif uri:
             transfers.download(s3, uri, ml / "model", check, volume, is_object=not uri.endswith("/"))
-        submitted = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
-        if submitted.startswith("s3://"):
-            transfers.download(s3, submitted, self.folder / "source", check, volume)
-            archives.unpack(transfers.only(self.folder / "source", submitted), ml / "code", volume, check)
+        submit_directory = self.variables.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+        if submit_directory.startswith("s3://"):
+            transfers.download(s3, submit_directory, self.folder / "source", check, volume)
+            archives.unpack(transfers.only_file(self.folder / "source", submit_directory), ml / "code", volume, check)
             self.variables["SAGEMAKER_SUBMIT_DIRECTORY"] = CODE
             return ml / "code"
-        return folder_below(ml, submitted or f"{ML}/model/code", "SAGEMAKER_SUBMIT_DIRECTORY")
+        return folder_below(ml, submit_directory or f"{ML}/model/code", "SAGEMAKER_SUBMIT_DIRECTORY")
 
 
 def server_of(container: str) -> str:
@@ -230,11 +232,11 @@ def model_data(container: Record) -> tuple[str, bool]:
     source = container["ModelDataSource"].get("S3DataSource")
     if source is None:
         raise ValueError("ModelDataSource: an S3DataSource is required")
-    if refused := [member for member in ("HubAccessConfig", "ManifestS3Uri") if member in source]:
-        raise ValueError(f"ModelDataSource: {refused[0]} is not simulated")
-    is_prefix, packed = source["S3DataType"] == "S3Prefix", source["CompressionType"] == "Gzip"
-    if is_prefix and packed:
+    if unsupported_members := [member for member in ("HubAccessConfig", "ManifestS3Uri") if member in source]:
+        raise ValueError(f"ModelDataSource: {unsupported_members[0]} is not simulated")
+    is_prefix, is_packed = source["S3DataType"] == "S3Prefix", source["CompressionType"] == "Gzip"
+    if is_prefix and is_packed:
         raise ValueError("ModelDataSource: an S3Prefix is supported only with CompressionType None")
     if is_prefix != source["S3Uri"].endswith("/"):
-        raise ValueError("ModelDataSource: the S3Uri of an S3Prefix must end with '/', that of an S3Object must not")
-    return source["S3Uri"], packed
+        raise ValueError("ModelDataSource: an S3Uri must end with '/' for an S3Prefix, and must not for an S3Object")
+    return source["S3Uri"], is_packed

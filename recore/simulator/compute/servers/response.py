@@ -9,15 +9,15 @@ import h11
 
 from recore.failures import printable
 
-PART = 1 << 16  # bytes that are read at a time
-HEAD = 64 << 10  # maximum bytes of a head, of a line between chunks, and of a trailer
-TEXT = 64 << 10  # maximum bytes of a body that messages quote
-INTERIM = 10  # informational responses that a server may send before the final one
+READ_SIZE = 1 << 16  # bytes that are read at a time
+MAX_HEAD = 64 << 10  # maximum bytes of a head, of a line between chunks, and of a trailer
+MAX_TEXT = 64 << 10  # maximum bytes of a body that messages quote
+MAX_INTERIM = 10  # informational responses that a server may send before the final one
 # refused in a head, although h11 keeps these characters in values and joins continued lines
-REFUSED = re.compile(rb"(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])|\n[ \t]")
-WORDS = {  # replacements for h11's messages that are hard to understand
+FORBIDDEN = re.compile(rb"(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])|\n[ \t]")
+CLEARER_MESSAGES = {  # replacements for h11's messages that are hard to understand
     "illegal request line": "it does not begin with a status line",
-    "Receive buffer too long": f"its head, or a line between chunks, has more than {HEAD >> 10} kB",
+    "Receive buffer too long": f"its head, or a line between chunks, is larger than {MAX_HEAD >> 10} kB",
     "Received server _SWITCH_UPGRADE event without a pending proposal": "it switches to another protocol",
 }
 # h11 reads only responses to a request
@@ -45,7 +45,7 @@ class Disconnected(NoResponse):
 
 @dataclass(frozen=True)
 class Response:
-    """A response. headers: by lower-case name; if a name occurs twice, the last one.
+    """A response. headers: their values by lower-case name; if a name occurs more than once, the last value.
 
     container: the name of the container that sent it; empty for a model's only container.
     """
@@ -62,33 +62,33 @@ class Response:
     @property
     def text(self) -> str:
         """The beginning of the body as text for a message, without control characters."""
-        return printable(self.body[:TEXT].decode("utf-8", "replace").strip())
+        return printable(self.body[:MAX_TEXT].decode("utf-8", "replace").strip())
 
 
-def read_response(connection: socket.socket, largest: int) -> tuple[Response, bool]:
+def read_response(connection: socket.socket, max_bytes: int) -> tuple[Response, bool]:
     """Read the next response on a connection. Returns it, and whether the connection can be used again.
 
-    largest: maximum bytes of its body. Raises NoResponse, in particular Disconnected.
+    max_bytes: maximum bytes of its body. Raises NoResponse, in particular Disconnected.
     """
-    incoming = Incoming(connection)
+    incoming = IncomingData(connection)
     head, body = _head(incoming), bytearray()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
     size = int(headers.get("content-length", 0))  # announced, or received so far
-    while size <= largest and isinstance(event := incoming.next_event(), h11.Data):
+    while size <= max_bytes and isinstance(event := incoming.next_event(), h11.Data):
         body += event.data
         size = max(size, len(body))
-    if size > largest:
-        raise NoResponse(f"the server's response has more than {largest >> 20} MB")
+    if size > max_bytes:
+        raise NoResponse(f"the server's response is larger than {max_bytes >> 20} MB")
     return Response(head.status_code, headers, bytes(body)), incoming.connection_is_idle
 
 
-class Incoming:
+class IncomingData:
     """The data that a server sends on a connection, as h11's events."""
 
     def __init__(self, connection: socket.socket):
-        self._connection, self._ended = connection, False
+        self._connection, self._has_ended = connection, False
         self._received = bytearray()  # the bytes before the body, and some of the body
-        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD)
+        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         for event in (REQUEST, h11.EndOfMessage()):
             self._protocol.send(event)
 
@@ -101,7 +101,7 @@ class Incoming:
     def connection_is_idle(self) -> bool:
         """Whether the server waits for another request, and has sent nothing since the response."""
         states = {self._protocol.our_state, self._protocol.their_state}
-        return states == {h11.DONE} and not self._protocol.trailing_data[0] and not self._ended
+        return states == {h11.DONE} and not self._protocol.trailing_data[0] and not self._has_ended
 
     def next_event(self) -> h11.Event:
         """Read the next event. Raises NoResponse, or OSError if nothing has been received yet."""
@@ -109,40 +109,40 @@ class Incoming:
             while (event := self._protocol.next_event()) is h11.NEED_DATA:
                 self._receive()
         except h11.RemoteProtocolError as error:
-            if self._ended:
+            if self._has_ended:
                 raise NoResponse("the server's response is cut off") from None
-            raise _not_http(WORDS.get(str(error), str(error))) from None
+            raise _invalid_http(CLEARER_MESSAGES.get(str(error), str(error))) from None
         assert isinstance(event, h11.Event)  # noqa: S101 - anything else is an event
         return event
 
     def _receive(self) -> None:
         try:
-            part = self._connection.recv(PART)
+            part = self._connection.recv(READ_SIZE)
         except ConnectionError:
             if self._received:
                 raise NoResponse("the server's response is cut off") from None
             raise
         if not part and not self._received:
             raise Disconnected("the server did not respond: it closed the connection")
-        self._ended = not part
+        self._has_ended = not part
         if self._protocol.their_state is h11.SEND_RESPONSE:
             self._received += part
         self._protocol.receive_data(part)
 
 
-def _head(incoming: Incoming) -> h11.Response:
+def _head(incoming: IncomingData) -> h11.Response:
     """The head of the final response. Raises NoResponse."""
-    for _ in range(INTERIM + 1):
+    for _ in range(MAX_INTERIM + 1):
         event, head = incoming.next_event(), incoming.head
-        if wrong := REFUSED.search(head):
-            reason = "control characters" if wrong["control"] else "a header that continues on another line"
-            raise _not_http(f"its head has {reason}")
-        if len(head) > HEAD:
-            raise _not_http(WORDS["Receive buffer too long"])
+        if match := FORBIDDEN.search(head):
+            reason = "control characters" if match["control"] else "a header that continues on another line"
+            raise _invalid_http(f"its head contains {reason}")
+        if len(head) > MAX_HEAD:
+            raise _invalid_http(CLEARER_MESSAGES["Receive buffer too long"])
         if isinstance(event, h11.Response):
             return event
-    raise _not_http(f"more than {INTERIM} interim responses precede it")
+    raise _invalid_http(f"more than {MAX_INTERIM} interim responses precede it")
 
 
-def _not_http(reason: str) -> NoResponse:
+def _invalid_http(reason: str) -> NoResponse:
     return NoResponse(f"the server's response is not HTTP: {printable(reason)[:120]}")

@@ -105,7 +105,7 @@ class TuningWork(Work):
     def _poll(self, trial: TrackedTrial) -> None:
         """Read the progress of a trial. Stop it if it is unpromising, and record its result if it has ended."""
         job = self.store.get("TrainingJob", trial.name)
-        observed = self.platform.observed.get(trial.name, [])
+        observed = self.platform.observed_metrics.get(trial.name, [])
         other_averages = self._other_averages(trial)
         for metric, value in observed[trial.metrics_read :]:
             trial.metrics_read += 1
@@ -118,7 +118,7 @@ class TuningWork(Work):
             if trial.values:
                 self.store.add(OBJECTIVES, trial.name, {"Values": trial.values})
             self._searches[trial.index].finish(trial.number, trial.objective)
-            self.platform.observed.pop(trial.name, None)
+            self.platform.observed_metrics.pop(trial.name, None)
 
     def _other_averages(self, trial: TrackedTrial) -> list[list[float]]:
         """Return the running averages of the trials with which early stopping compares this one."""
@@ -231,7 +231,7 @@ class TuningWork(Work):
     def _create(self, trial: TrackedTrial) -> None:
         """Create a trial's training job. If the service refuses it, the tuning job fails."""
         if self._config["Strategy"] == "Hyperband" or self._config.get("TrainingJobEarlyStoppingType") == "Auto":
-            self.platform.observed.setdefault(trial.name, [])
+            self.platform.observed_metrics.setdefault(trial.name, [])
         tags: Record = self.store.get("Tags", self._record[f"{TUNING}Arn"]) or {}
         request = self._definitions[trial.index].job_request(trial.name, trial.record["Values"]) | tags
         try:

@@ -53,14 +53,14 @@ def _archive_digest(s3: Any, bucket: str, key: str, check: Check) -> str | None:
                 return None
             transfers.download_file(s3, bucket, key, path, check)
             return _members_digest(path, check)
-        except (JobFailed, ClientError, BotoCoreError, *archives.MALFORMED):
+        except (JobFailed, ClientError, BotoCoreError, *archives.ARCHIVE_ERRORS):
             return None
 
 
 def _members_digest(path: Path, check: Check) -> str | None:
     """Return a digest of an archive's members: names, types, permissions and contents, or None if it is too large.
 
-    Raises one of archives.MALFORMED if the archive cannot be read.
+    Raises one of archives.ARCHIVE_ERRORS if the archive cannot be read.
     """
     members: dict[str, str] = {}
     size = 0
