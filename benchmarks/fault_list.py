@@ -253,8 +253,8 @@ FAULTS = (
         "simulator/api",
         "no event for an empty body",
         "recore/simulator/api/runtime.py",
-        "starts = range(0, max(len(body), 1), LARGEST_EVENT)",
-        "starts = range(0, len(body), LARGEST_EVENT)",
+        "starts = range(0, max(len(body), 1), MAX_EVENT_BYTES)",
+        "starts = range(0, len(body), MAX_EVENT_BYTES)",
     ),
     Fault(
         "simulator/resources",

@@ -87,7 +87,7 @@ def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpo
     printed = output(client, "TrainingJob", job["TrainingJobName"])
     assert f"versions {pytorch.FAMILY.version()} " in printed
     assert "has PyTorch 1.8; the version differs" in printed
-    assert "read-only:" in printed or not client.simulator.enforced
+    assert "read-only:" in printed or not client.simulator.isolation_enforced
     variables = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}
     name = create_endpoint(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)

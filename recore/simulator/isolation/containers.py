@@ -43,7 +43,7 @@ class Docker(Isolation):
 
     def prepare(self, image: str, report: Callable[[str], None]) -> None:
         try:
-            if not exists(self._engine, image):
+            if not image_exists(self._engine, image):
                 pull(self._engine, image, report)
         except (DockerException, OSError) as error:
             raise OSError(f"The image '{image}' is not on this machine and could not be pulled: {error}") from None
@@ -109,7 +109,7 @@ class Docker(Isolation):
 
 
 @contextlib.contextmanager
-def connected() -> Iterator[docker.DockerClient]:
+def docker_client() -> Iterator[docker.DockerClient]:
     """Yield a Docker client. Raises OSError, with a remedy, if no engine responds or this user may not use it."""
     with contextlib.ExitStack() as ends:
         try:
@@ -137,7 +137,7 @@ def sweep(engine: docker.DockerClient) -> None:
             container.remove(force=True, v=True)
 
 
-def exists(engine: docker.DockerClient, image: str) -> bool:
+def image_exists(engine: docker.DockerClient, image: str) -> bool:
     """Return whether an image is on this machine."""
     try:
         engine.images.get(image)
@@ -163,7 +163,7 @@ def build(engine: docker.DockerClient, folder: Path, image: str, target: str, re
     report: called with a line for each step. Raises OSError if the build fails.
     """
     inputs = _digest(folder)
-    if exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:
+    if image_exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:
         return
     report(f"building the image {image}: the first build takes several minutes")
     arguments = {"path": str(folder), "tag": image, "target": target, "labels": {INPUTS: inputs}}
