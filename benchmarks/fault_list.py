@@ -338,14 +338,14 @@ FAULTS = (
         "simulator/state",
         "members that begin with a dollar",
         "recore/simulator/state/records.py",
-        'return {f"${key}" if key.startswith("$") else key: _with_times(item) for key, item in value.items()}',
-        "return {key: _with_times(item) for key, item in value.items()}",
+        'return {f"${key}" if key.startswith("$") else key: _encode_times(item) for key, item in value.items()}',
+        "return {key: _encode_times(item) for key, item in value.items()}",
     ),
     Fault(
         "simulator/state",
         "replaced contents stay on the disk",
         "recore/simulator/state/s3_objects.py",
-        "self._unlink(replaced)",
+        "self._unlink(replaced_files)",
         "pass",
     ),
     Fault(

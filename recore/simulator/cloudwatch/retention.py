@@ -25,7 +25,7 @@ RESOLUTIONS = (
 EXPIRY = datetime.timedelta(days=455)
 MAX_DATA_POINTS = 500_000  # about 300 MB
 CLEANUP_DATA_POINTS = 10_000  # between two clean-ups
-MAX_STREAM_BYTES = 64 << 20  # of memory for one log stream; this is more than a job's output may need
+MAX_STREAM_BYTES = 64 << 20  # of memory for one log stream; more than the kept output of a job needs
 MAX_TOTAL_BYTES = 512 << 20  # of memory for all log streams
 CLEANUP_BYTES = 32 << 20  # of events between two clean-ups
 EVENT_OVERHEAD = 300  # bytes of memory that an event uses in addition to its message
