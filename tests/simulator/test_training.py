@@ -135,7 +135,7 @@ def test_a_different_image_version_is_logged(client, tag: str, differs: bool) ->
     lines = output(client, "TrainingJob", job["TrainingJobName"]).splitlines()
     assert job["TrainingJobStatus"] == "Completed"
     assert "ran" in lines
-    assert ("the version differs" in lines[0]) is differs
+    assert (", but this job runs with " in lines[0]) is differs
 
 
 def test_model_as_loose_files(client) -> None:

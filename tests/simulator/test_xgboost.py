@@ -90,7 +90,7 @@ def test_the_model_the_log_and_the_metrics(client: Client, job: dict[str, Any], 
     _, trained, validated = last.split("#011")
     assert trained.startswith("train-rmse:")
     assert "The image " in printed
-    assert "has XGBoost 1.7; the version differs" in printed
+    assert "has XGBoost 1.7, but this job runs with " in printed
     final = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
     definitions = {item["Name"]: item["Regex"] for item in job["AlgorithmSpecification"]["MetricDefinitions"]}
     assert float(re.search(definitions["train:rmse"], last)[1]) == float(trained.partition(":")[2])

@@ -66,7 +66,7 @@ class PackageInstaller:
         if len(text) > LARGEST:
             raise JobFailed(f"AlgorithmError: requirements.txt is larger than {LARGEST >> 10} KiB")
         named, local = _lines(text.decode("utf-8", "replace"))
-        if self._isolation.local_python and not local:
+        if self._isolation.uses_local_python and not local:
             python = family_of(image).python()
             if all(_is_here(requirement, python) for requirement in named):
                 return None
@@ -113,12 +113,12 @@ def _install_from_index(named: list[Requirement], sandbox: Sandbox, run_pip: Cal
     """Let pip determine which packages the container lacks, and install exactly those."""
     pip = ["-m", *PIP, "--disable-pip-version-check", "--only-binary=:all:"]
     command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, named)]
-    run_pip(sandbox.isolation.networked(sandbox, command))
+    run_pip(sandbox.isolation.launch_with_network(sandbox, command))
     planned = json.loads(start_of(sandbox.ml / "report.json", LARGEST_REPORT))["install"]
     wanted = [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in planned]
     if wanted:
         command = [*pip, "--no-deps", "--target", f"{ML}/packages", *wanted]
-        run_pip(sandbox.isolation.networked(sandbox, command))
+        run_pip(sandbox.isolation.launch_with_network(sandbox, command))
 
 
 def _lines(requirements: str) -> tuple[list[Requirement], list[str]]:
