@@ -63,7 +63,7 @@ class Changes:
     def collect_for_request(self) -> Iterator[list[Change]]:
         """Collect the changes that this thread makes within the context.
 
-        If the context ends with an exception, `take_others` returns these changes.
+        If the context ends with an exception, `take_other_changes` returns these changes.
         """
         changes: list[Change] = []
         self._thread_local.changes = changes
