@@ -191,7 +191,7 @@ def main() -> None:
     results = {}
     for isolation in ("auto", "off"):
         with Simulator(isolation=isolation) as simulator:
-            sandbox = "bubblewrap" if simulator.enforced else "off"
+            sandbox = "bubblewrap" if simulator.isolation_enforced else "off"
             if any(sandbox == measured for _, measured in results):  # bubblewrap does not work here
                 continue
             for comparison, ours, peer in (

@@ -119,7 +119,7 @@ def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
     options = [*file_options(sample, allow_unsandboxed=False), "--out", "run"]
     result = run_recore(submission, *options, cwd=tmp_path, PATH=path)
     assert (result.returncode, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
-    assert "isolation is required, and bubblewrap does not work here: install it" in result.stderr
+    assert "isolation is required, but bubblewrap does not work here: install it" in result.stderr
     assert "--isolation auto" in result.stderr
     assert sorted(os.listdir(tmp_path)) == ["bin", "mine"]
     unreachable_endpoint = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}

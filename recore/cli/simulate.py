@@ -56,7 +56,7 @@ def simulate(port: int, engine: str, isolation: str, network: str, state: Path |
             for name, value in simulator.variables().items():
                 click.echo(f"export {name}={shlex.quote(value)}")
         isolation = "nothing is enforced"
-        if simulator.enforced:
+        if simulator.isolation_enforced:
             reached = "and can call this simulator" if network == "simulator" else "without network"
             isolation = f"{simulator.isolation.name}: jobs see only their own files, {reached}"
         click.echo(f"simulate: {simulator.endpoint}, isolation: {isolation}; Ctrl-C ends it", err=True)

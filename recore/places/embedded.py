@@ -22,16 +22,16 @@ def open_embedded(settings: PlaceSettings, show: Callable[[str], None]) -> Itera
     """
     engine, image = settings.engine, settings.image
     if engine == "docker" and image is None:
-        from recore.simulator.isolation.containers import build, connected
+        from recore.simulator.isolation.containers import build, docker_client
 
         image = json.loads((TEMPLATE / ".unearthed_challenge.json").read_text("utf-8"))["dockerImage"]
-        with connected() as client:
+        with docker_client() as client:
             build(client, TEMPLATE, image, "equivalent", lambda line: show(f"docker: {line}"))
     make = partial(Simulator, isolation=settings.isolation, engine=engine)
     with interrupts.deferred_at_both_ends(make) as simulator:
         isolation = simulator.isolation.name
-        if not simulator.enforced:
+        if not simulator.isolation_enforced:
             isolation += " (jobs can read this user's files and use the network)"
         services = Services(*(simulator.client(name) for name in SERVICES))
         where = ("the embedded simulator", REGION, isolation)
-        yield OpenPlace(services, BUCKET, ROLE_ARN, image or IMAGE, *where, has_ml=simulator.enforced)
+        yield OpenPlace(services, BUCKET, ROLE_ARN, image or IMAGE, *where, has_ml=simulator.isolation_enforced)

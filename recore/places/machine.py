@@ -17,9 +17,9 @@ def sandbox_works() -> bool:
 def has_docker_image(image: str) -> bool:
     """Return whether a Docker engine answers that has an image."""
     try:
-        from recore.simulator.isolation.containers import connected, exists
+        from recore.simulator.isolation.containers import docker_client, image_exists
 
-        with connected() as engine:
-            return exists(engine, image)
+        with docker_client() as engine:
+            return image_exists(engine, image)
     except (ModuleNotFoundError, OSError):
         return False

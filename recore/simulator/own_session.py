@@ -10,13 +10,13 @@ from botocore.loaders import Loader
 from recore.simulator.protocol.account import REGION
 
 
-def own_session() -> boto3.Session:
+def simulator_session() -> boto3.Session:
     """Return a session with the simulator's region and credentials."""
-    session = own_botocore_session()
+    session = simulator_botocore_session()
     return boto3.Session("simulator", "simulator", region_name=REGION, botocore_session=session)
 
 
-def own_botocore_session() -> botocore.session.Session:
+def simulator_botocore_session() -> botocore.session.Session:
     # a variable is defined by a configuration key, an environment variable, a default and a conversion function
     variables = {
         name: (None, None, default, convert)

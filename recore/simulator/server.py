@@ -22,7 +22,7 @@ from recore.simulator.isolation import network, socket_folder
 from recore.simulator.isolation.bubblewrap import find_bubblewrap
 from recore.simulator.isolation.sandbox import Isolation
 from recore.simulator.isolation.unsandboxed import Unsandboxed
-from recore.simulator.own_session import own_session
+from recore.simulator.own_session import simulator_session
 from recore.simulator.protocol.account import ACCOUNT, REGION, arn
 from recore.simulator.resources.registry import make_resources
 from recore.simulator.state.records import Store
@@ -32,9 +32,9 @@ from recore.simulator.state.s3_folder import State, Wsgi
 BUCKET = f"sagemaker-{REGION}-{ACCOUNT}"
 ROLE = "SageMakerRole"
 ROLE_ARN = arn(f"role/{ROLE}", "iam", region="")
-DIRECT = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
+CLIENT_CONFIG = Config(proxies={}, read_timeout=90)  # no proxy; an invocation may take a minute
 SDK_SETTINGS = "sagemaker.yaml"
-CLIENTS = Path(__file__).parent / "clients"  # for PYTHONPATH: its sitecustomize.py redirects STS clients
+CLIENTS = Path(__file__).parent / "clients"  # a folder for PYTHONPATH: its sitecustomize.py redirects STS clients
 
 
 class Simulator:
@@ -42,8 +42,8 @@ class Simulator:
 
     engine: "process", or "docker" to run jobs in containers.
     isolation: how processes are isolated: "required" (refuse to start without bubblewrap), "auto" or "off".
-    jobs_call: whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS.
-    state: a folder that keeps S3 objects and records after the simulator ends; without it, nothing is kept.
+    jobs_can_call: whether jobs without EnableNetworkIsolation can call this simulator, as jobs on AWS can call AWS.
+    state: a folder that keeps S3 objects and records after the simulator ends. Without such a folder, nothing is kept.
     Entering the context raises OSError if isolation is required and bubblewrap does not work, if no Docker engine
     responds, or if the folder or the port is in use.
     """
@@ -51,7 +51,7 @@ class Simulator:
     isolation: Isolation  # this attribute and the next two exist while the context is open
     folder: Path
     port: int
-    _alive: ClassVar[set["Simulator"]] = set()  # all simulators of a process share moto's services
+    _open_simulators: ClassVar[set["Simulator"]] = set()  # all simulators of a process share moto's services
 
     def __init__(
         self,
@@ -59,78 +59,78 @@ class Simulator:
         isolation: str = "auto",
         state: Path | None = None,
         engine: str = "process",
-        jobs_call: bool = False,
+        jobs_can_call: bool = False,
     ) -> None:
         """Only store the settings: entering the context opens and starts everything."""
         self._settings = port, isolation, engine
-        self._jobs_call = jobs_call
+        self._jobs_can_call = jobs_can_call
         self._state = State(state) if state else None
-        self._session, self._making_client = own_session(), threading.Lock()
+        self._session, self._client_lock = simulator_session(), threading.Lock()
 
     def __enter__(self) -> "Simulator":
-        self._ends = contextlib.ExitStack()  # undoes every step, even if undoing another step is interrupted
+        self._exit_stack = contextlib.ExitStack()  # undoes every step, even if undoing another step is interrupted
         try:
-            self._start(self._ends)
+            self._start(self._exit_stack)
             return self
         except BaseException:
-            self._ends.close()
+            self._exit_stack.close()
             raise
 
     def __exit__(self, *error: object) -> None:
-        self._ends.close()
+        self._exit_stack.close()
 
-    def _start(self, ends: contextlib.ExitStack) -> None:
+    def _start(self, exit_stack: contextlib.ExitStack) -> None:
         """Start everything. Clients are answered only after the state of an earlier simulator has been restored.
 
         Each step's clean-up is registered before or with the step, because an interrupt can arrive at any moment.
         """
         port, isolation, engine = self._settings
-        self.isolation = _choose_isolation(engine, isolation, ends)
-        ends.callback(self._release_moto)
+        self.isolation = _choose_isolation(engine, isolation, exit_stack)
+        exit_stack.callback(self._release_moto)
         if self._state:
-            ends.callback(self._state.close)
+            exit_stack.callback(self._state.close)
             self._state.open()
         folders: list[tuple[Path, locked.Locked]] = []
-        ends.callback(_remove_all, folders)
+        exit_stack.callback(_remove_all, folders)
         folders.append(locked.make(Path(tempfile.gettempdir()), "recore-jobs-", ""))
         folders.append(socket_folder.make())
         self.folder, sockets = (folder for folder, _ in folders)
-        listening = ends.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
-        self.port = listening.getsockname()[1]
-        if not Simulator._alive:
+        listener = exit_stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=1024))
+        self.port = listener.getsockname()[1]
+        if not Simulator._open_simulators:
             moto_api_backend.reset()
             contents.open()
-        Simulator._alive.add(self)
+        Simulator._open_simulators.add(self)
         self._jobs = JobQueue(self.folder)
         store = self._state.records if self._state else Store()
         platform = Platform(store, self._jobs, self.client, self.isolation, self.folder, sockets)
         resources = make_resources(platform)
-        answer: Wsgi = Application(resources)
+        application: Wsgi = Application(resources)
         if self._state:
-            answer = self._state.write_through(answer)
+            application = self._state.write_through(application)
             self._state.restore()
         with self._jobs.delayed():  # resumed work sends requests, which are answered only after `http.start`
             for resource in resources:
                 resource.resume()
-            http = HttpServer(answer, listening)
-            ends.callback(http.close)
-            ends.callback(self._jobs.close)  # while the server still runs: jobs write to S3 and to the logs
+            http = HttpServer(application, listener)
+            exit_stack.callback(http.close)
+            exit_stack.callback(self._jobs.close)  # while the server still runs: jobs write to S3 and to the logs
             http.start()
             self._create_defaults()
-            if self._jobs_call:
+            if self._jobs_can_call:
                 folder = sockets / "simulator"
-                inside = HttpServer(answer, ends.enter_context(network.listen(folder)))
-                ends.callback(inside.close)
-                inside.start()
+                job_server = HttpServer(application, exit_stack.enter_context(network.listen(folder)))
+                exit_stack.callback(job_server.close)
+                job_server.start()
                 platform.network = network.Network(folder, self.endpoint, self._job_variables())
 
     def _release_moto(self) -> None:
-        Simulator._alive.discard(self)
-        if not Simulator._alive:
+        Simulator._open_simulators.discard(self)
+        if not Simulator._open_simulators:
             contents.close()
 
     @property
-    def enforced(self) -> bool:
+    def isolation_enforced(self) -> bool:
         """Whether isolation restricts jobs to their own files."""
         return self.isolation.enforced
 
@@ -140,20 +140,21 @@ class Simulator:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for this simulator. It ignores the caller's environment and configuration."""
-        with self._making_client:  # sessions are not thread-safe
-            return self._session.client(service, endpoint_url=self.endpoint, config=DIRECT)
+        with self._client_lock:  # sessions are not thread-safe
+            return self._session.client(service, endpoint_url=self.endpoint, config=CLIENT_CONFIG)
 
     def variables(self) -> dict[str, str]:
-        """Return the variables with which boto3, the AWS CLI and the SageMaker SDK use this simulator, without a proxy.
+        """Return the environment variables that make boto3, the AWS CLI and the SageMaker SDK use this simulator.
 
-        The credentials are those of a role session, because programs that use the SDK ask for the role they run with.
+        No proxy is used. The credentials are those of a role session, because programs that use the SDK ask for the
+        role they run with.
         """
-        without_proxy = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-        direct = f"{without_proxy},127.0.0.1" if without_proxy else "127.0.0.1"
+        unproxied_hosts = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+        no_proxy = f"{unproxied_hosts},127.0.0.1" if unproxied_hosts else "127.0.0.1"
         folders = [str(CLIENTS), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
         return {
-            "NO_PROXY": direct,
-            "no_proxy": direct,
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
             "PYTHONPATH": os.pathsep.join(dict.fromkeys(folders)),
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": self._credentials["AccessKeyId"],
@@ -166,7 +167,7 @@ class Simulator:
         }
 
     def _job_variables(self) -> dict[str, str]:
-        """Return the variables that boto3 needs in a job, except for the address."""
+        """Return the environment variables that boto3 needs in a job, except for the simulator's address."""
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_EC2_METADATA_DISABLED")
         variables = self.variables()
         return {name: variables[name] for name in names} | dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
@@ -174,8 +175,8 @@ class Simulator:
     def _create_defaults(self) -> None:
         """Create a bucket, a role with credentials, and the SDK's settings file, which names both."""
         self.client("s3").create_bucket(Bucket=BUCKET)
-        trust = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+        statement = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         iam = self.client("iam")
         with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):  # another simulator may have created it
             iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=policy)
@@ -199,18 +200,18 @@ def _remove_all(folders: list[tuple[Path, locked.Locked]]) -> None:
         lock.close()
 
 
-def _choose_isolation(engine: str, isolation: str, ends: contextlib.ExitStack) -> Isolation:
+def _choose_isolation(engine: str, isolation: str, exit_stack: contextlib.ExitStack) -> Isolation:
     if engine == "docker":
         # imported here because Docker's SDK need not be installed otherwise
-        from recore.simulator.isolation.containers import Docker, connected, sweep
+        from recore.simulator.isolation.containers import Docker, docker_client, sweep
 
-        client = ends.enter_context(connected())
+        client = exit_stack.enter_context(docker_client())
         sweep(client)
         return Docker(client)
     bubblewrap = None if isolation == "off" else find_bubblewrap()
     if isolation == "required" and bubblewrap is None:
         raise OSError(
-            "isolation is required, and bubblewrap does not work here: install it and allow user namespaces, or, for "
-            "code that you trust, choose --isolation auto"
+            "isolation is required, but bubblewrap does not work here: install it and allow user namespaces, or choose "
+            "--isolation auto for code that you trust"
         )
     return bubblewrap or Unsandboxed()

@@ -10,7 +10,7 @@ from support.docker_engine import engine, orphaned_containers
 
 from recore.check.own_simulator import BUILD_IMAGE
 from recore.dataset.sample_files import Plan, make_sample
-from recore.simulator.isolation.containers import exists
+from recore.simulator.isolation.containers import image_exists
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
@@ -26,7 +26,7 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("added", "flagged"), [("", False), (NEWER, True)], ids=["as it is", "newer"])
 def test_setup_py_runs_in_the_clients_python(added: str, flagged: bool, public: Path, tmp_path: Path) -> None:
-    if not exists(engine(), BUILD_IMAGE):
+    if not image_exists(engine(), BUILD_IMAGE):
         pytest.skip(f"no image {BUILD_IMAGE}: `docker pull {BUILD_IMAGE}`")
     submission = Path(shutil.copytree(SUBMISSIONS / "sound", tmp_path / "sound"))
     with open(submission / "setup.py", "a") as file:

@@ -14,7 +14,7 @@ from recore.simulator.server import Simulator
 @pytest.fixture(scope="session")
 def client() -> Iterator[Client]:
     """Return a client of a simulator that jobs can call."""
-    with Simulator(isolation="off", jobs_call=True) as simulator:
+    with Simulator(isolation="off", jobs_can_call=True) as simulator:
         yield Client(simulator)
 
 

@@ -41,7 +41,7 @@ def client() -> Iterator[Client]:
         shutil.copy(ROOT / "recore/__init__.py", folder / "recore")
         shutil.copytree(TUTORIAL / "src", folder / "src")
         engine().images.build(path=name, tag=IMAGE_NAME, rm=True)
-    with Simulator(engine="docker", jobs_call=True) as simulator:
+    with Simulator(engine="docker", jobs_can_call=True) as simulator:
         yield Client(simulator, IMAGE_NAME)
 
 

@@ -22,7 +22,7 @@ from recore.simulator.server import Simulator
 @pytest.mark.slow
 @pytest.mark.parametrize("isolation", ISOLATIONS)
 def test_from_the_dataset_to_the_records(isolation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Simulator(isolation=isolation, jobs_call=True) as simulator:
+    with Simulator(isolation=isolation, jobs_can_call=True) as simulator:
         client = Client(simulator)
         for name, value in s3_variables(client).items():
             monkeypatch.setenv(name, value)

@@ -49,7 +49,9 @@ def points(text: str) -> list[float | None]:
 )
 def test_missing_data_is_treated_as_the_guide_describes(to_alarm: int, text: str, states: str) -> None:
     for treatment, state in zip(TREATMENTS, states.split(), strict=True):
-        result = alarm_state(points(text), "GreaterThanThreshold", 5.0, periods=3, to_alarm=to_alarm, missing=treatment)
+        result = alarm_state(
+            points(text), "GreaterThanThreshold", 5.0, periods=3, datapoints_to_alarm=to_alarm, missing=treatment
+        )
         assert result == (None if state == "SAME" else state), treatment
 
 
@@ -63,7 +65,9 @@ def test_missing_data_is_treated_as_the_guide_describes(to_alarm: int, text: str
     ],
 )
 def test_values_are_compared_with_the_threshold(comparison: str, breaching: list[bool]) -> None:
-    states = [alarm_state([None, None, value], comparison, 5.0, periods=1, to_alarm=1) for value in (4.0, 5.0, 6.0)]
+    states = [
+        alarm_state([None, None, value], comparison, 5.0, periods=1, datapoints_to_alarm=1) for value in (4.0, 5.0, 6.0)
+    ]
     assert states == ["ALARM" if is_breaching else "OK" for is_breaching in breaching]
 
 
@@ -122,7 +126,8 @@ def test_two_of_three_periods_must_breach(client: Client) -> None:
     assert watched.state() == "ALARM"
     reason = watched.describe()["StateReason"]
     assert reason.startswith(
-        "GreaterThanThreshold 5 for 2 of 3 data points: the last values of metric, oldest first, are"
+        "The alarm's condition is GreaterThanThreshold 5 for 2 of 3 data points. "
+        "The last values of metric, oldest first: "
     )
     watched.put(7200, Value=6.0)
     watched.put(-600, Value=6.0)
@@ -210,7 +215,7 @@ def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
         ({"Period": None}, "Period must be 10, 20, 30 or a multiple of 60"),
         ({"Period": 60, "EvaluationPeriods": 10**9}, "must be at most a day"),
         ({"Period": 86_400, "EvaluationPeriods": 8}, "or 7 days if Period is an hour or more"),
-        ({"EvaluationPeriods": 2, "DatapointsToAlarm": 3}, "DatapointsToAlarm must be from 1 to EvaluationPeriods"),
+        ({"EvaluationPeriods": 2, "DatapointsToAlarm": 3}, "DatapointsToAlarm must be between 1 and EvaluationPeriods"),
         ({"Statistic": None}, "An alarm needs either Statistic or ExtendedStatistic"),
         ({"ExtendedStatistic": "p99"}, "An alarm needs either Statistic or ExtendedStatistic"),
         ({"Statistic": "Median"}, "Statistic must be one of SampleCount, Average"),

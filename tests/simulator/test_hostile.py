@@ -42,7 +42,7 @@ def test_processes_that_a_job_leaves_are_ended(any_client, fork):
 def test_a_training_job_that_forks_and_exits(any_client):
     mark = Mark()
     script = f"import os, signal, time\n{FORKS['daemon']}\nprint('loss=0.5;')\nopen('/opt/ml/model/m', 'w')"
-    if not any_client.simulator.enforced:
+    if not any_client.simulator.isolation_enforced:
         script = script.replace("'/opt/ml/model/m'", "os.environ['SM_MODEL_DIR'] + '/m'")
     job = any_client.train(script, Environment=mark.environment)
     assert job["TrainingJobStatus"] == "Completed", job
@@ -69,10 +69,10 @@ def test_a_job_that_kills_all_processes_that_it_can(any_client):
     """Without a sandbox, the job can kill its supervisor; the process that it leaves behind is ended nevertheless."""
     mark = Mark()
     script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
-    if not any_client.simulator.enforced:
+    if not any_client.simulator.isolation_enforced:
         script = script.replace("os.kill(-1, 9)", "import time; time.sleep(300)")
     job = any_client.process(script, Environment=mark.environment)
-    assert job["ProcessingJobStatus"] == ("Completed" if any_client.simulator.enforced else "Failed")
+    assert job["ProcessingJobStatus"] == ("Completed" if any_client.simulator.isolation_enforced else "Failed")
     assert_no_trace(any_client, mark)
 
 

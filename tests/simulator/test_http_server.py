@@ -226,7 +226,7 @@ def test_clients_that_do_not_read_do_not_occupy_a_worker() -> None:
 
 
 def test_a_client_that_falls_silent_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_server, "SILENCE", 1)
+    monkeypatch.setattr(http_server, "SILENCE_TIMEOUT", 1)
     with serve(echo) as port, connect(port) as first_client, connect(port) as second_client:
         first_client.sendall(b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nx")
         assert first_client.recv(1) == b""

@@ -182,10 +182,10 @@ def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
 
 
 def test_log_lines_about_an_image() -> None:
-    assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest has XGBoost 0.72; ")
+    assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest has XGBoost 0.72, but ")
     assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
     [line] = replace(pytorch.FAMILY, python=this_python).remarks("pytorch-training:99-gpu-py3")
-    assert line.endswith("is for GPUs: this job runs on CPUs.")
+    assert line.endswith("is for GPUs, but this job runs on CPUs.")
 
 
 def test_other_images_named_xgboost_have_no_metrics_of_their_own() -> None:

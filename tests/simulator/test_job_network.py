@@ -1,4 +1,4 @@
-"""Jobs can reach only the simulator, and only if it was started with jobs_call and the job does not opt out."""
+"""Jobs can reach only the simulator, and only if it was started with jobs_can_call and the job does not opt out."""
 
 import json
 from collections.abc import Iterator
@@ -36,10 +36,10 @@ print(os.path.exists("/run/simulator"))
 """
 
 
-def make_simulator(isolation: str, jobs_call: bool) -> Simulator:
+def make_simulator(isolation: str, jobs_can_call: bool) -> Simulator:
     if isolation == "docker":
-        return Simulator(engine="docker", jobs_call=jobs_call)
-    return Simulator(isolation=isolation, jobs_call=jobs_call)
+        return Simulator(engine="docker", jobs_can_call=jobs_can_call)
+    return Simulator(isolation=isolation, jobs_can_call=jobs_can_call)
 
 
 @pytest.fixture(params=ISOLATION_PARAMETERS)
@@ -101,7 +101,7 @@ def test_a_simulator_that_jobs_cannot_call(isolation: str) -> None:
 @pytest.mark.parametrize("isolation", [pytest.param("required", marks=SANDBOX)])
 def test_jobs_reach_nothing_but_the_simulator(isolation: str) -> None:
     """A job can reach only the bridge, neither the simulator's own port nor anything else on this machine."""
-    with Simulator(isolation=isolation, jobs_call=True) as simulator:
+    with Simulator(isolation=isolation, jobs_can_call=True) as simulator:
         client = Client(simulator)
         script = f"""
 import json, os, socket

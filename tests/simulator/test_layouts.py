@@ -12,13 +12,13 @@ from recore.simulator.protocol.account import arn
 from recore.simulator.resources.model_package import ModelPackages
 from recore.simulator.resources.model_package_group import ModelPackageGroups
 from recore.simulator.resources.pipeline_execution import PipelineExecutions
-from recore.simulator.state.database import APPLICATION, Database
+from recore.simulator.state.database import APPLICATION_ID, Database
 from recore.simulator.state.layouts import LAYOUT
 from recore.simulator.state.records import Record, Store, to_json
 
 LAYOUT_1 = f"""
 PRAGMA journal_mode = WAL;
-PRAGMA application_id = {APPLICATION};
+PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = 1;
 CREATE TABLE records (
     position INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, record TEXT NOT NULL, UNIQUE (kind, key)

@@ -64,7 +64,9 @@ def open_resources() -> Counter[str]:
             descriptors.append(os.readlink(f"/proc/self/fd/{descriptor}"))
         except OSError:  # the descriptor of the listing itself
             continue
-    return Counter([*descriptors, *(thread.name for thread in threading.enumerate()), *map(str, Simulator._alive)])
+    return Counter(
+        [*descriptors, *(thread.name for thread in threading.enumerate()), *map(str, Simulator._open_simulators)]
+    )
 
 
 def added_since(before: Counter[str]) -> Counter[str]:

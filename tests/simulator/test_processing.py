@@ -193,7 +193,7 @@ def test_an_invalid_archive_of_a_framework_processor(client):
 @pytest.mark.slow
 @pytest.mark.parametrize("line", ["./pkg", "file:///opt/ml/code/pkg", "tiny-example @ file:///opt/ml/code/pkg"])
 def test_a_package_in_the_source(any_client, line):
-    if not any_client.simulator.enforced and "/opt/ml" in line:
+    if not any_client.simulator.isolation_enforced and "/opt/ml" in line:
         pytest.skip("without a sandbox, /opt/ml does not exist, and paths inside files are not translated")
     before = installed_libraries(any_client)
     job = train(any_client, f"numpy\n{line}\n", USE_PACKAGE, **PACKAGE)

@@ -88,8 +88,8 @@ def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpo
     job = train_slope(client, 3)
     log = output(client, "TrainingJob", job["TrainingJobName"])
     assert f"versions {pytorch.FAMILY.version()} " in log
-    assert "has PyTorch 1.8; the version differs" in log
-    assert "read-only:" in log or not client.simulator.enforced
+    assert "has PyTorch 1.8, but this job runs with " in log
+    assert "read-only:" in log or not client.simulator.isolation_enforced
     variables = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}
     name = create_endpoint(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)

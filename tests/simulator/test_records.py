@@ -302,8 +302,8 @@ DAMAGE_ERRORS = {
     "0.5": "damaged",
     "0.99": "damaged",
     "overwritten in the middle": "damaged",
-    "text": "not a database of the simulator",
-    "a database of another program": "not a database of the simulator",
+    "text": "not a simulator database",
+    "a database of another program": "not a simulator database",
     "a later layout": "it was written by a newer version of recore",
     "a folder": "cannot be opened",
 }

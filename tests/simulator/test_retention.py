@@ -69,7 +69,7 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     # once there is enough data, any request that puts data may trigger the clean-up
     metric.put(data)
     before = metric.points(3600, Dimensions=[{"Name": "d", "Value": "a"}])
-    Metric(client).put([{"Value": 1.0}] * retention.PUT_DATA)
+    Metric(client).put([{"Value": 1.0}] * retention.CLEANUP_DATA_POINTS)
     after = metric.points(3600, Dimensions=[{"Name": "d", "Value": "a"}])
     assert [{name: point[name] for name in STATISTICS} for point in after] == [
         {name: point[name] for name in STATISTICS} for point in before
@@ -82,17 +82,19 @@ def test_a_value_with_a_count_is_counted_that_many_times(client: Client) -> None
     metric = Metric(client)
     time = NOW.replace(second=0) - datetime.timedelta(hours=4)
     metric.put([{"Timestamp": time, "Value": 1.0}] * 3)
-    metric.put([{"Values": [2.0, 3.0], "Counts": [retention.PUT_DATA / 2, retention.PUT_DATA / 2]}])
-    assert metric.count_kept() == 1 + retention.PUT_DATA
+    metric.put(
+        [{"Values": [2.0, 3.0], "Counts": [retention.CLEANUP_DATA_POINTS / 2, retention.CLEANUP_DATA_POINTS / 2]}]
+    )
+    assert metric.count_kept() == 1 + retention.CLEANUP_DATA_POINTS
     point, *_ = metric.points(60)
     assert (point["SampleCount"], point["Sum"]) == (3.0, 3.0)
 
 
 def test_only_the_newest_data_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "MAX_DATA", 10)
+    monkeypatch.setattr(retention, "MAX_DATA_POINTS", 10)
     now = datetime.datetime(2026, 1, 1)
     data = [MetricDatum("n", "m", float(number), [], now, None) for number in range(25)]
-    assert [datum.value for datum in retention.aged(data, now)] == [float(number) for number in range(15, 25)]
+    assert [datum.value for datum in retention.age_data(data, now)] == [float(number) for number in range(15, 25)]
 
 
 class Stream:
@@ -124,12 +126,12 @@ class Stream:
 
 
 def test_the_newest_events_of_logs_are_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "STREAM", 10 << 20)
+    monkeypatch.setattr(retention, "MAX_STREAM_BYTES", 10 << 20)
     quiet_stream, busy_stream = Stream(client), Stream(client)
     quiet_stream.put(2)
     busy_stream.put(44)  # a clean-up runs every 32 MB, so one runs between 10 and 42 MB, wherever the count starts
     note, *numbers = busy_stream.first_words()
-    assert note == retention.NOT_KEPT.split()[0]
+    assert note == retention.TRIM_NOTE.split()[0]
     assert numbers == [str(number) for number in range(440 - len(numbers), 440)]
     assert 100 <= len(numbers) < 440
     assert quiet_stream.first_words() == [str(number) for number in range(20)]
@@ -139,7 +141,7 @@ def test_the_most_recently_written_streams_are_kept(client: Client, monkeypatch:
     first, second, last = Stream(client), Stream(client), Stream(client)
     first.put(4)
     second.put(4)
-    monkeypatch.setattr(retention, "STREAMS", 20 << 20)
+    monkeypatch.setattr(retention, "MAX_TOTAL_BYTES", 20 << 20)
     last.put(70)  # enough for two clean-ups
     assert first.first_words() == second.first_words() == ["[earlier"]
     note, *numbers = last.first_words()

@@ -14,10 +14,10 @@ from support.job_traces import wait_until
 from support.simulator_client import Client
 
 from recore.simulator.server import BUCKET
-from recore.simulator.state.s3_contents import SMALL, Content, contents
+from recore.simulator.state.s3_contents import MAX_BYTES_IN_MEMORY, Content, contents
 
 
-@pytest.mark.parametrize("size", [0, 1, SMALL, SMALL + 1, 6 << 20, (16 << 20) + 1])
+@pytest.mark.parametrize("size", [0, 1, MAX_BYTES_IN_MEMORY, MAX_BYTES_IN_MEMORY + 1, 6 << 20, (16 << 20) + 1])
 def test_contents_of_all_sizes_are_returned(client: Client, size: int) -> None:
     content, key = os.urandom(size), f"contents/{uuid.uuid4().hex}"
     client.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
@@ -122,7 +122,7 @@ def test_closed_content_cannot_be_read() -> None:
         content.read()
 
 
-@pytest.mark.parametrize("size", [100, SMALL + 100])
+@pytest.mark.parametrize("size", [100, MAX_BYTES_IN_MEMORY + 100])
 def test_threads_that_read_the_same_content_do_not_disturb_each_other(client: Client, size: int) -> None:
     content, data = Content(), os.urandom(size)
     content.write(data)

@@ -29,7 +29,7 @@ def refusal(name: str, document: Any) -> str:
 def test_every_pattern_of_the_service_model_compiles() -> None:
     shapes = [sagemaker_model().shape_for(name) for name in sagemaker_model().shape_names]
     patterns = {shape.metadata["pattern"] for shape in shapes if "pattern" in shape.metadata}
-    compiled = [service_model._pattern(pattern) for pattern in patterns]
+    compiled = [service_model._compile_pattern(pattern) for pattern in patterns]
     matches = [any(pattern.fullmatch(text, timeout=5) for text in KNOWN_TEXTS) for pattern in compiled]
     assert sum(matches) > len(patterns) / 2 > 100
 

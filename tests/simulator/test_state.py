@@ -130,9 +130,12 @@ UNUSABLE_FOLDERS = {
     make_earlier_layout: ("{folder}/records: it was written by an earlier version of recore", "or another folder"),
     delete_the_database: ("{folder}/state.sqlite is missing", "restore it from a backup"),
     cut_off_the_database: ("{folder}/state.sqlite: it is damaged", "restore it from a backup, or use another folder"),
-    replace_the_database: ("{folder}/state.sqlite: it is damaged or not", "or use another folder"),
+    replace_the_database: (
+        "{folder}/state.sqlite: it is damaged or is not a simulator database",
+        "or use another folder",
+    ),
     delete_a_content_file: ("{folder}/s3/", "large could not be read (No such file or directory): restore the folder"),
-    cut_off_a_content_file: ("{folder}/s3/", "large has 10 of 120000 bytes: restore the folder"),
+    cut_off_a_content_file: ("{folder}/s3/", "large has 10 instead of 120000 bytes: restore the folder"),
 }
 
 

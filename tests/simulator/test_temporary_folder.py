@@ -101,12 +101,12 @@ def test_the_socket_folder_is_created_where_its_path_is_short_enough(
     short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
-    max_length = socket_folder.MAX_PATH - socket_folder.BELOW - len(os.fsencode(short_folder.resolve())) - 1
+    max_length = socket_folder.MAX_PATH - socket_folder.SUFFIX_BYTES - len(os.fsencode(short_folder.resolve())) - 1
     for name, fits in (("x" * max_length, True), ("x" * (max_length + 1), False), ("ü" * (max_length // 2 + 1), False)):
         parent = set_temporary_folder(short_folder / name, monkeypatch)
         folder, lock = socket_folder.make()
         assert folder.parent == (parent if fits else short_folder).resolve(), name
-        server_socket = socket_folder.for_server(folder) / socket_folder.NAME
+        server_socket = socket_folder.server_folder(folder) / socket_folder.NAME
         assert len(os.fsencode(server_socket)) <= socket_folder.MAX_PATH
         lock.close()
 
@@ -133,7 +133,7 @@ def test_a_folder_that_others_may_change_is_skipped(short_folder: Path, monkeypa
 
 def test_a_missing_folder_with_a_short_path_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket_folder, "parents", lambda: iter([tmp_path / ("x" * 120), tmp_path / "gone"]))
-    monkeypatch.setattr(socket_folder, "BELOW", -500)
+    monkeypatch.setattr(socket_folder, "SUFFIX_BYTES", -500)
     with pytest.raises(OSError, match=r"^could not create a folder .*: No such file or directory.*: set TMPDIR"):
         socket_folder.make()
 

@@ -139,7 +139,7 @@ def test_a_different_image_version_is_logged(client, tag: str, is_logged: bool) 
     lines = output(client, "TrainingJob", job["TrainingJobName"]).splitlines()
     assert job["TrainingJobStatus"] == "Completed"
     assert "ran" in lines
-    assert ("the version differs" in lines[0]) is is_logged
+    assert (", but this job runs with " in lines[0]) is is_logged
 
 
 def test_a_model_is_saved_without_compression(client) -> None:

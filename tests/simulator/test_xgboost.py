@@ -92,7 +92,7 @@ def test_the_model_log_and_metrics_of_a_training_job(
     _, train_metric, validation_metric = last_line.split("#011")
     assert train_metric.startswith("train-rmse:")
     assert "The image " in log
-    assert "has XGBoost 1.7; the version differs" in log
+    assert "has XGBoost 1.7, but this job runs with " in log
     final_metrics = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
     definitions = {item["Name"]: item["Regex"] for item in job["AlgorithmSpecification"]["MetricDefinitions"]}
     assert float(re.search(definitions["train:rmse"], last_line)[1]) == float(train_metric.partition(":")[2])

@@ -29,7 +29,7 @@ def all_rules() -> dict[str, Rule]:
 def open_experiments(simulator: Simulator, submission: Path, public: Path, folder: Path) -> Experiments:
     host: dict[str, Any] = runpy.run_path(str(ROOT / "score.py"))
     services = Services(*(simulator.client(name) for name in SERVICES))
-    settings = RunSettings(f"check-{next(numbers)}", BUCKET, ROLE_ARN, pass_paths=not simulator.enforced)
+    settings = RunSettings(f"check-{next(numbers)}", BUCKET, ROLE_ARN, pass_paths=not simulator.isolation_enforced)
     weights = dict(zip(host["TARGETS"], map(float, host["WEIGHTS"]), strict=True))
     data = PublicData(public, tuple(host["TARGETS"]))
     return Experiments(services, settings, read_submission(submission), data, weights, folder)

@@ -9,7 +9,7 @@ import docker
 import psutil
 import pytest
 
-from recore.simulator.isolation.containers import LABEL, connected
+from recore.simulator.isolation.containers import LABEL, docker_client
 from support.checkout import ROOT
 
 IMAGE = json.loads((ROOT / ".unearthed_challenge.json").read_text())["dockerImage"]
@@ -21,7 +21,7 @@ def engine() -> docker.DockerClient:
     cleanup = contextlib.ExitStack()
     atexit.register(cleanup.close)
     try:
-        return cleanup.enter_context(connected())
+        return cleanup.enter_context(docker_client())
     except OSError as error:
         pytest.skip(str(error))
 

@@ -1,4 +1,4 @@
-"""Chooses what answers a request: SageMaker's control plane, its runtime, or moto for the rest of AWS."""
+"""Routes each request to SageMaker's control plane, to its runtime, or to moto for the rest of AWS."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -12,27 +12,31 @@ from recore.simulator.api.runtime import Runtime
 from recore.simulator.protocol.errors import ServiceError, json_response, signed_service
 from recore.simulator.resources.resource import Resource
 
-LOCAL = ["127.0.0.1", ".localhost"]  # S3's clients put the bucket's name before the host name
+LOCAL_HOSTS = ["127.0.0.1", ".localhost"]  # S3 clients put the name of the bucket before the host name
 
 
 class Application:
     """The WSGI application. It refuses requests from web pages, because they could run code in a job.
 
-    With such a request, a browser sends an Origin header, or the page's own host name if it resolves to this machine.
+    Such a request contains an Origin header, or the page's own host name if that name resolves to this machine.
     """
 
     def __init__(self, resources: Sequence[Resource]) -> None:
-        self._control, self._runtime, self._others = ControlPlane(resources), Runtime(resources), OtherServices()
+        self._control, self._runtime, self._other_services = (
+            ControlPlane(resources),
+            Runtime(resources),
+            OtherServices(),
+        )
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return self._choose(Request(environ))(environ, start_response)
+        return self._choose_application(Request(environ))(environ, start_response)
 
-    def _choose(self, request: Request) -> Callable[..., Iterable[bytes]]:
+    def _choose_application(self, request: Request) -> Callable[..., Iterable[bytes]]:
         host = request.headers.get("Host", "")
-        if not host_is_trusted(host.lower(), LOCAL):
-            return _denied(f"The simulator answers requests to 127.0.0.1 and localhost, not to '{host[:80]}'")
+        if not host_is_trusted(host.lower(), LOCAL_HOSTS):
+            return _access_denied(f"The simulator answers requests to 127.0.0.1 and localhost, not to '{host[:80]}'")
         if "Origin" in request.headers:
-            return _denied("The simulator does not accept requests from web pages")
+            return _access_denied("The simulator does not accept requests from web pages")
         service = signed_service(request.headers.get("Authorization", ""))
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith(TARGET) or (service == "sagemaker" and request.path == "/"):
@@ -40,8 +44,8 @@ class Application:
         # requests to the runtime are signed for sagemaker, too
         if service.startswith("sagemaker") or (not service and request.path.startswith("/endpoints/")):
             return self._runtime
-        return self._others
+        return self._other_services
 
 
-def _denied(message: str) -> Response:
+def _access_denied(message: str) -> Response:
     return json_response(ServiceError("AccessDeniedException", message, 403))

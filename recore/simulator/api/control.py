@@ -11,8 +11,8 @@ from recore.simulator.protocol.errors import JSON, ServiceError, json_response, 
 from recore.simulator.protocol.service_model import operation_model, read_request, shape_answer
 from recore.simulator.resources.resource import Resource
 
-TARGET = "SageMaker."
-LARGEST = 4 << 20  # bytes; the size limit of a request
+TARGET = "SageMaker."  # prefix of the operation's name in the header X-Amz-Target
+MAX_REQUEST_BYTES = 4 << 20
 
 
 class ControlPlane:
@@ -33,25 +33,27 @@ class ControlPlane:
         operation = operation_model(target.removeprefix(TARGET))
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
-        request.max_content_length = LARGEST
+        request.max_content_length = MAX_REQUEST_BYTES
         try:
             body = request.get_data(cache=False)
         except RequestEntityTooLarge:
-            raise ServiceError("RequestEntityTooLarge", f"A request can have at most {LARGEST} bytes", 413) from None
-        answer = self._resources[operation.name].answer(operation.name, read_request(operation, _document(body)))
+            raise ServiceError(
+                "RequestEntityTooLarge", f"A request can have at most {MAX_REQUEST_BYTES} bytes", 413
+            ) from None
+        answer = self._resources[operation.name].answer(operation.name, read_request(operation, _parse_document(body)))
         content = json.dumps(shape_answer(operation.output_shape, answer)).encode()
         return make_response(content, JSON)
 
 
-def _document(body: bytes) -> Any:
-    """Parse the JSON document in a request's body. Raises ServiceError if the body is not JSON, or not UTF-8."""
+def _parse_document(body: bytes) -> Any:
+    """Parse the JSON document in a request's body. Raises ServiceError if the body is not JSON or not UTF-8."""
     try:
-        document = json.loads(body.decode() or "{}", parse_constant=_no_constant)
+        document = json.loads(body.decode() or "{}", parse_constant=_reject_constant)
         json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
     except (ValueError, RecursionError) as error:
         raise ServiceError("SerializationException", f"The body is not JSON: {str(error)[:200]}") from None
     return document
 
 
-def _no_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not valid JSON")

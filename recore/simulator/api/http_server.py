@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY as UNDERSCORED
+from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY as UNDERSCORED_NAMES
 from waitress import wasyncore
 from waitress.buffers import OverflowableBuffer, ReadOnlyFileBasedBuffer
 from waitress.channel import HTTPChannel
@@ -29,50 +29,56 @@ from waitress.utilities import BadRequest, Error
 
 from recore.simulator.protocol.errors import ServiceError, disk_full_response, json_response, signed_service
 
-CONNECTIONS = 2000
+MAX_CONNECTIONS = 2000
 WORKERS = 100  # threads for all requests except invocations
-INVOCATIONS = "/endpoints/"  # prefix of the paths of invocations
-SILENCE = 60  # seconds after which a client that stops sending in the middle of a request is disconnected
-LINE = 4 << 10  # bytes; the longest line allowed between chunks
-DISK = 1 << 20  # bytes; larger bodies are kept on disk
-CLOSING = 10.0  # seconds within which requests in progress must end
-CODES = {413: "RequestEntityTooLarge", 431: "RequestHeaderFieldsTooLarge", 501: "NotImplemented"}
-ORIGIN = re.compile("(?:[^/?#:]+://[^/?#]*)?/*")  # the part of a URL before the path, and the path's first slashes
+INVOCATION_PREFIX = "/endpoints/"  # prefix of the paths of invocations
+SILENCE_TIMEOUT = 60  # seconds; a client that sends nothing for so long in the middle of a request is disconnected
+MAX_LINE_BYTES = 4 << 10  # in a line between two chunks of a body
+DISK_THRESHOLD = 1 << 20  # bytes; larger bodies are kept on disk
+CLOSE_TIMEOUT = 10.0  # seconds for requests in progress to end
+ERROR_CODES = {413: "RequestEntityTooLarge", 431: "RequestHeaderFieldsTooLarge", 501: "NotImplemented"}
+URL_ORIGIN = re.compile(
+    "(?:[^/?#:]+://[^/?#]*)?/*"
+)  # the part of a URL before the path, and the path's leading slashes
 USER_METADATA = re.compile(rb"^(x-amz-meta-[^:\s]*_[^:\s]*):[ \t]*([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 
 logger = logging.getLogger(__name__)
-logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiting requests and lost clients
+logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiting requests and disconnected clients
 
 
 class HttpServer:
-    """Answers requests at a listening socket with a WSGI application, from `start` to `close`."""
+    """Answers requests to a listening socket with a WSGI application, from `start` to `close`."""
 
-    def __init__(self, application: Callable[..., Any], listening: socket.socket):
-        self._application, self._listening = application, listening
+    def __init__(self, application: Callable[..., Any], listener: socket.socket):
+        self._application, self._listener = application, listener
         self._sockets: dict[int, Any] = {}
         self._workers = RequestThreads()
-        self._ends = contextlib.ExitStack()  # callbacks, called in reverse order
-        self._ending = False
+        self._exit_stack = contextlib.ExitStack()  # callbacks, called in reverse order
+        self._stopping = False
 
     def start(self) -> None:
         """Start answering requests. If this is interrupted, `close` ends what has been started."""
-        self._ends.callback(wasyncore.close_all, self._sockets, ignore_all=True)
+        self._exit_stack.callback(wasyncore.close_all, self._sockets, ignore_all=True)
         self._server = create_server(
-            self._application, map=self._sockets, sockets=[self._listening], _dispatcher=self._workers, **settings()
+            self._application,
+            map=self._sockets,
+            sockets=[self._listener],
+            _dispatcher=self._workers,
+            **waitress_settings(),
         )
         self._server.channel_class = Channel
         thread = threading.Thread(target=self._serve, name="http", daemon=True)
-        self._ends.callback(self._end_thread, thread)
-        self._ends.callback(self._end_requests)
+        self._exit_stack.callback(self._end_thread, thread)
+        self._exit_stack.callback(self._end_requests)
         self._workers.set_thread_count(WORKERS)
         thread.start()
 
     def close(self) -> None:
-        """Wait some seconds for the requests in progress, then end all connections."""
-        self._ends.close()
+        """Wait at most CLOSE_TIMEOUT seconds for requests in progress, then close all connections."""
+        self._exit_stack.close()
 
     def _end_requests(self) -> None:
-        deadline = time.monotonic() + CLOSING
+        deadline = time.monotonic() + CLOSE_TIMEOUT
         self._server.accepting = False
         self._workers.end(deadline)
         channels = list(self._server.active_channels.values())
@@ -80,27 +86,27 @@ class HttpServer:
             time.sleep(0.01)
 
     def _end_thread(self, thread: threading.Thread) -> None:
-        self._ending = True
+        self._stopping = True
         if thread.ident is not None:
             self._server.pull_trigger()
             thread.join()
 
     def _serve(self) -> None:
-        while not self._ending:
+        while not self._stopping:
             wasyncore.loop(timeout=1, use_poll=True, map=self._sockets, count=1)
 
 
-def settings() -> dict[str, Any]:
-    """Return the settings of waitress."""
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # -1: no limit
+def waitress_settings() -> dict[str, Any]:
+    """Return the settings for waitress."""
+    max_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # -1: no limit
     return {
         # half of the file descriptors: bodies and jobs need the rest
-        "connection_limit": min(files // 2, CONNECTIONS) if files > 0 else CONNECTIONS,
-        "channel_timeout": SILENCE,
+        "connection_limit": min(max_files // 2, MAX_CONNECTIONS) if max_files > 0 else MAX_CONNECTIONS,
+        "channel_timeout": SILENCE_TIMEOUT,
         "cleanup_interval": 5,
         "max_request_header_size": 64 << 10,
         "max_request_body_size": (5 << 30) + (64 << 20),  # S3 accepts 5 GiB per request; signed chunks add to that
-        "inbuf_overflow": DISK,
+        "inbuf_overflow": DISK_THRESHOLD,
         "outbuf_overflow": 1 << 60,  # moto's responses are in memory anyway
         "outbuf_high_watermark": 1 << 60,  # so that no worker waits for a client that reads slowly
         "recv_bytes": 128 << 10,
@@ -113,27 +119,27 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
     """A thread for each invocation of an endpoint, and a fixed number of threads for all other requests.
 
     An invocation may wait up to a minute for a model's server. It must not delay invocations of other endpoints, or
-    requests from a server that reads its model from S3. Only the limit on connections limits their number.
+    requests from a server that reads its model from S3. The number of invocations is limited only by MAX_CONNECTIONS.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._invocations = 0
-        self._changed = threading.Condition()
+        self._invocations_changed = threading.Condition()
 
     def add_task(self, channel: Any) -> None:
         """Answer the first request of a connection in a thread."""
-        if not channel.requests[0].path.startswith(INVOCATIONS):
+        if not channel.requests[0].path.startswith(INVOCATION_PREFIX):
             super().add_task(channel)
             return
-        with self._changed:
+        with self._invocations_changed:
             self._invocations += 1
         threading.Thread(target=self._invoke, args=(channel,), name="invocation", daemon=True).start()
 
     def end(self, deadline: float) -> None:
         """Wait until the invocations are answered, then end the other threads. deadline: a time.monotonic() value."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._invocations, deadline - time.monotonic())
+        with self._invocations_changed:
+            self._invocations_changed.wait_for(lambda: not self._invocations, deadline - time.monotonic())
         self.shutdown(timeout=max(deadline - time.monotonic(), 0))
 
     def _invoke(self, channel: Any) -> None:
@@ -142,9 +148,9 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         except Exception:
             logger.exception("an invocation failed")
         finally:
-            with self._changed:
+            with self._invocations_changed:
                 self._invocations -= 1
-                self._changed.notify_all()
+                self._invocations_changed.notify_all()
 
 
 class DiskFull(Error):  # type: ignore[misc]
@@ -154,9 +160,9 @@ class DiskFull(Error):  # type: ignore[misc]
 
 
 class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
-    """The body of a request. If it does not fit on the disk, it is read to its end, but not kept.
+    """The body of a request. If it does not fit on the disk, it is read to its end but not kept.
 
-    Otherwise the connection would be closed while the client is still sending, and it would not read the reason.
+    Otherwise the connection would be closed while the client is still sending, and the client would not see the reason.
     """
 
     is_lost = False
@@ -174,16 +180,16 @@ class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
 
 
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
-    """A request that is being read. It keeps S3 metadata with an underscore in the name, which waitress drops.
+    """A request that is being read. It keeps S3 metadata with an underscore in the name, which waitress would drop.
 
-    The path is normalised, because it decides what answers the request, and in which thread.
+    The path is normalised, because it determines which application answers the request, and in which thread.
     """
 
-    path = request_uri = ""  # until the header is read
+    path = request_uri = ""  # until the header has been read
 
     def __init__(self, settings: Any):
         super().__init__(settings)
-        self.underscored: dict[str, str] = {}  # header names by their names in the WSGI environment, for moto
+        self.underscored_names: dict[str, str] = {}  # header names by their names in the WSGI environment, for moto
 
     def received(self, data: bytes) -> int:
         consumed: int = super().received(data)
@@ -192,9 +198,9 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         if self.completed:
             self.expect_continue = False  # otherwise waitress waits for a body that is missing or refused
         elif isinstance(self.body_rcv, ChunkedReceiver) and (
-            max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > LINE
+            max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > MAX_LINE_BYTES
         ):
-            self.refuse(f"A line between chunks can have at most {LINE} bytes")
+            self.refuse(f"A line between chunks can have at most {MAX_LINE_BYTES} bytes")
         return consumed
 
     def parse_header(self, header: bytes) -> None:
@@ -203,22 +209,22 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         except ValueError as error:  # a URL or a length that Python does not accept
             raise ParsingError(str(error)) from None
         if self.body_rcv is not None:
-            self.body_rcv.buf = BodyBuffer(DISK)
-        # moto needs the URI to tell which slashes of a key are written as %2F, and expects a single slash at its start
-        self.request_uri = ORIGIN.sub("/", self.request_uri, count=1)
-        quoted = re.split("[?#]", self.request_uri, maxsplit=1)[0]
-        self.path = "/" + unquote_to_bytes(quoted.encode("latin-1")).decode("latin-1").lstrip("/")
+            self.body_rcv.buf = BodyBuffer(DISK_THRESHOLD)
+        # moto needs the URI to know which slashes in a key are written as %2F. It expects a single slash at its start.
+        self.request_uri = URL_ORIGIN.sub("/", self.request_uri, count=1)
+        quoted_path = re.split("[?#]", self.request_uri, maxsplit=1)[0]
+        self.path = "/" + unquote_to_bytes(quoted_path.encode("latin-1")).decode("latin-1").lstrip("/")
         values: dict[str, list[str]] = {}
         for name, value in USER_METADATA.findall(header):
             key = name.decode("latin-1").upper().replace("-", "_")
             if key not in self.headers:  # another header may have the same name with dashes
-                self.underscored.setdefault(f"HTTP_{key}", name.decode("latin-1"))
+                self.underscored_names.setdefault(f"HTTP_{key}", name.decode("latin-1"))
                 values.setdefault(key, []).append(value.strip(b" \t").decode("latin-1"))
-        self.headers |= {key: ",".join(several) for key, several in values.items()}
+        self.headers |= {key: ",".join(items) for key, items in values.items()}
 
-    def refuse(self, reason: str, kind: type[Error] = BadRequest) -> None:
+    def refuse(self, reason: str, error_type: type[Error] = BadRequest) -> None:
         """Respond that the request is invalid, and stop reading it."""
-        self.error = kind(reason)
+        self.error = error_type(reason)
         self.completed = True
         self.expect_continue = False
 
@@ -229,27 +235,29 @@ class RequestTask(WSGITask):  # type: ignore[misc]
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
         environ["RAW_URI"] = self.request.request_uri
-        environ[UNDERSCORED] = self.request.underscored
+        environ[UNDERSCORED_NAMES] = self.request.underscored_names
         return environ
 
     def build_response_header(self) -> bytes:
         """Restore the case of header names: waitress capitalises them, but names of S3 metadata must not change."""
-        names = {"-".join(part.capitalize() for part in name.split("-")): name for name, _ in self.response_headers}
-        first, *lines = super().build_response_header().decode("latin-1").split("\r\n")
+        original_names = {
+            "-".join(part.capitalize() for part in name.split("-")): name for name, _ in self.response_headers
+        }
+        status_line, *lines = super().build_response_header().decode("latin-1").split("\r\n")
         parts = (line.partition(":") for line in lines)
-        restored = (names.get(name, name) + colon + value for name, colon, value in parts)
-        return "\r\n".join([first, *restored]).encode("latin-1")
+        restored_lines = (original_names.get(name, name) + colon + value for name, colon, value in parts)
+        return "\r\n".join([status_line, *restored_lines]).encode("latin-1")
 
 
 class RefusalTask(ErrorTask):  # type: ignore[misc]
-    """A request that is not HTTP, or is too large. The response is an error in SageMaker's format."""
+    """A request that is not valid HTTP or is too large. The response is an error in SageMaker's format."""
 
     def execute(self) -> None:
         error = self.request.error
         if isinstance(error, DiskFull):
             response = disk_full_response(signed_service(self.request.headers.get("AUTHORIZATION", "")))
         else:
-            code = CODES.get(error.code, "InternalFailure" if error.code >= 500 else "SerializationException")
+            code = ERROR_CODES.get(error.code, "InternalFailure" if error.code >= 500 else "SerializationException")
             response = json_response(ServiceError(code, error.body))
         body = response.get_data()
         self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
@@ -260,14 +268,14 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection."""
+    """A connection to a client."""
 
     parser_class, task_class, error_task_class = RequestParser, RequestTask, RefusalTask
     request: Any
 
     def handle_read(self) -> None:
-        """Read data. A client that stops sending in the middle of a request can still read the refusal."""
-        if self.request is None or not self._has_ended():
+        """Read data. If the client closes its side in the middle of a request, refuse the request."""
+        if self.request is None or not self._has_client_closed():
             super().handle_read()
             return
         with self.requests_lock:
@@ -276,13 +284,13 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             self.request = None
             self.server.add_task(self)
 
-    def _has_ended(self) -> bool:
+    def _has_client_closed(self) -> bool:
         with contextlib.suppress(OSError):  # reading will raise the error
             return not self.socket.recv(1, socket.MSG_PEEK)
         return False
 
     def write_soon(self, data: Any) -> int:
-        if isinstance(data, bytes) and len(data) > DISK:  # waitress would copy it
+        if isinstance(data, bytes) and len(data) > DISK_THRESHOLD:  # waitress would copy it
             data = ReadOnlyFileBasedBuffer(io.BytesIO(data))
             data.prepare()
         written: int = super().write_soon(data)

@@ -15,7 +15,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug import Request, Response
 
 from recore.simulator.cloudwatch import alarms, log_filters, retention
-from recore.simulator.own_session import own_botocore_session, own_session
+from recore.simulator.own_session import simulator_botocore_session, simulator_session
 from recore.simulator.protocol.errors import (
     ServiceError,
     disk_full_response,
@@ -26,8 +26,8 @@ from recore.simulator.protocol.errors import (
 
 logger = logging.getLogger(__name__)
 # moto's sessions, which look up names of regions and services, would fail if the user's configuration were invalid
-moto.core.base_backend.Session = own_session  # type: ignore[attr-defined]
-moto.core.utils.Session = own_botocore_session  # type: ignore[attr-defined]
+moto.core.base_backend.Session = simulator_session  # type: ignore[attr-defined]
+moto.core.utils.Session = simulator_botocore_session  # type: ignore[attr-defined]
 alarms.install()
 log_filters.install()
 retention.install()
@@ -40,9 +40,9 @@ class OtherServices:
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(_create_application)
-        # for each request moto would list its folder of services, which takes half the time for a small object
-        cached = lru_cache(1000)(self._moto.get_backend_for_host)
-        self._moto.get_backend_for_host = cached  # type: ignore[method-assign]
+        # without this cache, moto lists its folder of services for each request: half of the time for a small object
+        cached_lookup = lru_cache(1000)(self._moto.get_backend_for_host)
+        self._moto.get_backend_for_host = cached_lookup  # type: ignore[method-assign]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
@@ -52,11 +52,11 @@ class OtherServices:
                 form = environ["wsgi.input"].read()
                 environ["wsgi.input"] = io.BytesIO(form)
                 if b"Action=SimulatePrincipalPolicy" in form:
-                    return make_response(_all_allowed(form), XML)(environ, start_response)
+                    return make_response(_all_allowed_response(form), XML)(environ, start_response)
             answer: Iterable[bytes] = self._moto(environ, start_response)
             return answer
         except ModuleNotFoundError as error:
-            response = _not_installed(service, error.name, request.mimetype)
+            response = _not_installed_response(service, error.name, request.mimetype)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -77,8 +77,8 @@ def _create_application(service: Any) -> Any:
     return application
 
 
-def _not_installed(service: str, package: str | None, mimetype: str) -> Response:
-    """Return the response for a service of moto whose packages are not in requirements/recore.txt.
+def _not_installed_response(service: str, package: str | None, mimetype: str) -> Response:
+    """Return the response for a service for which moto needs packages that are not in requirements/recore.txt.
 
     mimetype: the request's MIME type. Clients that send forms expect XML.
     """
@@ -90,8 +90,8 @@ def _not_installed(service: str, package: str | None, mimetype: str) -> Response
     return make_response(f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode(), XML, 501)
 
 
-def _all_allowed(form: bytes) -> bytes:
-    """Return IAM's response that every action of a request is allowed."""
+def _all_allowed_response(form: bytes) -> bytes:
+    """Return IAM's response that allows every action in a request."""
     parameters = parse_qs(form.decode("utf-8", "replace"))
     names = [escape(values[0]) for key, values in parameters.items() if key.startswith("ActionNames.member.")]
     results = "".join(

@@ -16,22 +16,22 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import Map, Rule
 
-from recore.simulator.own_session import own_botocore_session
+from recore.simulator.own_session import simulator_botocore_session
 from recore.simulator.protocol.errors import ServiceError, make_response, respond
 from recore.simulator.protocol.service_model import read_request
 from recore.simulator.resources.resource import Resource
 
-LARGEST = 25 << 20  # bytes; the size limit of a request
+MAX_REQUEST_BYTES = 25 << 20
 EVENT_STREAM = "application/vnd.amazon.eventstream"
 EVENT_HEADERS = {":message-type": "event", ":event-type": "PayloadPart", ":content-type": "application/octet-stream"}
-LARGEST_EVENT = 8 << 20  # bytes; botocore accepts up to 24 MiB
-TEXT = 7  # the type code of a string in an event header
+MAX_EVENT_BYTES = 8 << 20  # botocore accepts up to 24 MiB
+STRING_TYPE = 7  # the type code of a string in an event header
 
 
 @cache
 def runtime_model() -> ServiceModel:
     """Return botocore's model of the runtime."""
-    return own_botocore_session().get_service_model("sagemaker-runtime")
+    return simulator_botocore_session().get_service_model("sagemaker-runtime")
 
 
 class Runtime:
@@ -40,7 +40,7 @@ class Runtime:
     def __init__(self, resources: Sequence[Resource]) -> None:
         names = runtime_model().operation_names
         self._resources = {name: resource for resource in resources for name in names if hasattr(resource, name)}
-        rules = [_rule(runtime_model().operation_model(name)) for name in names]
+        rules = [_routing_rule(runtime_model().operation_model(name)) for name in names]
         self._routes = Map(rules, merge_slashes=False, redirect_defaults=False).bind("")
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -48,14 +48,16 @@ class Runtime:
 
     def _operate(self, request: Request) -> Response:
         operation, members = self._route(request)
-        request.max_content_length = LARGEST
+        request.max_content_length = MAX_REQUEST_BYTES
         try:
             members["Body"] = request.get_data(cache=False)
         except RequestEntityTooLarge:
-            raise ServiceError("ValidationError", f"The body of a request can have at most {LARGEST} bytes") from None
+            raise ServiceError(
+                "ValidationError", f"The body of a request can have at most {MAX_REQUEST_BYTES} bytes"
+            ) from None
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
-        for name, shape in _in_headers(operation.input_shape):
+        for name, shape in _header_members(operation.input_shape):
             if (header := request.headers.get(shape.serialization["name"])) is not None:
                 members[name] = int(header) if shape.type_name == "integer" and header.isdecimal() else header
         try:
@@ -65,7 +67,7 @@ class Runtime:
         return _respond(operation, self._resources[operation.name].answer(operation.name, values))
 
     def _route(self, request: Request) -> tuple[OperationModel, dict[str, Any]]:
-        """Return the operation of a request's path, and the members that the path contains."""
+        """Return the operation that a request's path names, and the members that the path contains."""
         try:
             operation, members = self._routes.match(request.path, request.method)
         except MethodNotAllowed as error:
@@ -77,13 +79,13 @@ class Runtime:
         return operation, dict(members)
 
 
-def _rule(operation: OperationModel) -> Rule:
+def _routing_rule(operation: OperationModel) -> Rule:
     """Return the routing rule for an operation: its path and method."""
     path = operation.http["requestUri"].replace("{", "<").replace("}", ">")
     return Rule(path, endpoint=operation, methods=[operation.http["method"]])
 
 
-def _in_headers(shape: Shape) -> Iterator[tuple[str, Shape]]:
+def _header_members(shape: Shape) -> Iterator[tuple[str, Shape]]:
     """Yield the members of a request or a response that are headers."""
     for name, member in shape.members.items():
         if member.serialization.get("location") == "header":
@@ -91,14 +93,14 @@ def _in_headers(shape: Shape) -> Iterator[tuple[str, Shape]]:
 
 
 def _respond(operation: OperationModel, answer: dict[str, Any]) -> Response:
-    """Return the response of an operation, with members in headers and the body."""
-    body, kind = answer.get("Body", b""), ""
+    """Return the response of an operation, with its members in the headers and the body."""
+    body, content_type = answer.get("Body", b""), ""
     if operation.has_event_stream_output:
-        body, kind = _event_stream(body), EVENT_STREAM
-    response = make_response(body, kind, operation.http.get("responseCode", 200))
-    if not kind:  # the container chooses the type, if any
+        body, content_type = _event_stream(body), EVENT_STREAM
+    response = make_response(body, content_type, operation.http.get("responseCode", 200))
+    if not content_type:  # the container chooses the type, if any
         del response.headers["Content-Type"]
-    for name, shape in _in_headers(operation.output_shape):
+    for name, shape in _header_members(operation.output_shape):
         if answer.get(name) is not None:
             response.headers[shape.serialization["name"]] = str(answer[name])
     return response
@@ -106,20 +108,20 @@ def _respond(operation: OperationModel, answer: dict[str, Any]) -> Response:
 
 def _event_stream(body: bytes) -> bytes:
     """Return a body as one or more PayloadPart events of AWS's event stream."""
-    starts = range(0, max(len(body), 1), LARGEST_EVENT)
-    return b"".join(_event(body[start : start + LARGEST_EVENT]) for start in starts)
+    starts = range(0, max(len(body), 1), MAX_EVENT_BYTES)
+    return b"".join(_event(body[start : start + MAX_EVENT_BYTES]) for start in starts)
 
 
 def _event(payload: bytes) -> bytes:
-    """Encode an event: its length, its headers' length, a checksum of both, headers, payload, and a checksum of all."""
+    """Encode an event: both lengths and their checksum, the headers, the payload, and a checksum of everything."""
     headers = b"".join(_event_header(name, value) for name, value in EVENT_HEADERS.items())
     lengths = struct.pack("!II", 16 + len(headers) + len(payload), len(headers))
-    start = lengths + struct.pack("!I", crc32(lengths)) + headers
-    return start + payload + struct.pack("!I", crc32(payload, crc32(start)))
+    head = lengths + struct.pack("!I", crc32(lengths)) + headers
+    return head + payload + struct.pack("!I", crc32(payload, crc32(head)))
 
 
 def _event_header(name: str, value: str) -> bytes:
-    return struct.pack("!B", len(name)) + name.encode() + struct.pack("!BH", TEXT, len(value)) + value.encode()
+    return struct.pack("!B", len(name)) + name.encode() + struct.pack("!BH", STRING_TYPE, len(value)) + value.encode()
 
 
 def _error_response(error: ServiceError) -> Response:

@@ -2,8 +2,8 @@
 
 `get_execution_role()` and `Session.account_id()` of the SageMaker SDK create an STS client with the explicit address
 https://sts.REGION.amazonaws.com, which takes precedence over the environment. Every Python with this folder on its
-PYTHONPATH imports this file at startup, so the file imports little. Python imports only the first sitecustomize that
-it finds, so this file executes the next one.
+PYTHONPATH imports this file at startup, so it imports as little as possible. Python imports only the first
+sitecustomize that it finds, so this file executes the next one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MODULE = "botocore.session"  # patched only when a program imports it, because m
 
 
 class BotocoreFinder:
-    """Finds the module botocore.session as Python does, and patches it after its import."""
+    """Finds the module botocore.session as Python does, and patches the module after its import."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if name != MODULE:
@@ -33,19 +33,21 @@ class BotocoreFinder:
 
             def execute_and_patch(module: Any) -> None:
                 execute(module)
-                module.Session.create_client = redirected(module.Session.create_client)
+                module.Session.create_client = redirect(module.Session.create_client)
 
             spec.loader.exec_module = execute_and_patch  # type: ignore[method-assign]
         return spec
 
 
-def redirected(create_client: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a session's create_client: if AWS_ENDPOINT_URL is set, it replaces AWS's own address of STS."""
+def redirect(create_client: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a session's create_client so that AWS_ENDPOINT_URL, if it is set, replaces AWS's own address of STS."""
 
     def create(self: Any, service_name: str, *arguments: Any, **options: Any) -> Any:
         address = (options.get("endpoint_url") or "").rstrip("/")
-        of_aws = address.startswith("https://sts.") and address.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-        if of_aws and service_name == "sts" and os.environ.get("AWS_ENDPOINT_URL"):
+        is_aws_address = address.startswith("https://sts.") and address.endswith(
+            (".amazonaws.com", ".amazonaws.com.cn")
+        )
+        if is_aws_address and service_name == "sts" and os.environ.get("AWS_ENDPOINT_URL"):
             options["endpoint_url"] = None
         return create_client(self, service_name, *arguments, **options)
 

@@ -27,7 +27,7 @@ ALARM_METHODS = (  # methods of moto's backend that return alarms
     "get_alarms_by_alarm_names",
     "get_alarms_by_state_value",
 )
-MAX_COUNTS = 100_000  # the largest allowed sum of all counts in one request
+MAX_TOTAL_COUNT = 100_000  # of all values in one request
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Alarm(moto.cloudwatch.models.Alarm):
         self._lock = threading.Lock()
 
     def update_state(self, reason: str, reason_data: str, state_value: str) -> None:
-        """Set the state, as SetAlarmState does. It lasts until CloudWatch would evaluate the alarm again."""
+        """Set the state, as SetAlarmState does. The state lasts until CloudWatch would evaluate the alarm again."""
         with self._lock:
             super().update_state(reason, reason_data, state_value)
             interval = 10 if self.period in HIGH_RESOLUTION else 60
@@ -58,19 +58,19 @@ class Alarm(moto.cloudwatch.models.Alarm):
     def evaluate(self, data: Iterable[MetricDatumBase]) -> AlarmState:
         """Compare the metric with the threshold and return the resulting state."""
         with self._lock:
-            if not self.not_simulated() and utcnow() >= self._held_until:
+            if not self.unsimulated_feature() and utcnow() >= self._held_until:
                 self._compare(data)
             return AlarmState(self.state_value, self.state_reason)
 
-    def keep_state_of(self, earlier: "Alarm") -> None:
+    def copy_state_from(self, earlier: "Alarm") -> None:
         """Copy the state of the alarm that this one replaces."""
         with earlier._lock:
             self.state_value, self.state_updated_timestamp = earlier.state_value, earlier.state_updated_timestamp
             self.state_reason, self.state_reason_data = earlier.state_reason, earlier.state_reason_data
             self.history, self._held_until = earlier.history, earlier._held_until
 
-    def not_simulated(self) -> str:
-        """Return the feature that is not simulated and prevents the alarm's evaluation, or an empty string."""
+    def unsimulated_feature(self) -> str:
+        """Return the feature that prevents the alarm's evaluation because it is not simulated, or an empty string."""
         if self.rule is not None:
             return "a composite alarm"
         if self.metric_data_queries:
@@ -88,25 +88,25 @@ class Alarm(moto.cloudwatch.models.Alarm):
 
     def _compare(self, data: Iterable[MetricDatumBase]) -> None:
         points, periods = data_points(data, self, utcnow()), self.evaluation_periods
-        to_alarm, missing = self.datapoints_to_alarm or periods, self.treat_missing_data or "missing"
-        counts = {"periods": periods, "to_alarm": to_alarm}
-        state = alarm_state(points, self.comparison_operator, self.threshold, **counts, missing=missing)
+        datapoints_to_alarm, missing = self.datapoints_to_alarm or periods, self.treat_missing_data or "missing"
+        limits = {"periods": periods, "datapoints_to_alarm": datapoints_to_alarm}
+        state = alarm_state(points, self.comparison_operator, self.threshold, **limits, missing=missing)
         if state is not None and state != self.state_value:
-            shown = ", ".join("missing" if value is None else f"{value:g}" for value in points[-10:])
+            values = ", ".join("missing" if value is None else f"{value:g}" for value in points[-10:])
             reason = (
-                f"{self.comparison_operator} {self.threshold:g} for {to_alarm} of {periods} data points: "
-                f"the last values of {self.metric_name}, oldest first, are {shown}"
+                f"The alarm's condition is {self.comparison_operator} {self.threshold:g} for {datapoints_to_alarm} of "
+                f"{periods} data points. The last values of {self.metric_name}, oldest first: {values}"
             )
             super().update_state(reason, "{}", state)
 
 
 def install() -> None:
-    """Make moto create alarms of this module's class, and evaluate them. Called once, before any alarm exists."""
+    """Make moto create and evaluate alarms of this module's class. Called once, before any alarm exists."""
     moto.cloudwatch.models.Alarm = Alarm  # type: ignore[misc]
     for name in ALARM_METHODS:
-        setattr(CloudWatchBackend, name, _after_evaluation(getattr(CloudWatchBackend, name)))
-    CloudWatchBackend.put_metric_alarm = _after_check(CloudWatchBackend.put_metric_alarm)  # type: ignore[method-assign]
-    CloudWatchBackend.put_metric_data = _after_count(CloudWatchBackend.put_metric_data)  # type: ignore[method-assign]
+        setattr(CloudWatchBackend, name, _with_evaluation(getattr(CloudWatchBackend, name)))
+    CloudWatchBackend.put_metric_alarm = _with_check(CloudWatchBackend.put_metric_alarm)  # type: ignore[method-assign]
+    CloudWatchBackend.put_metric_data = _with_count_limit(CloudWatchBackend.put_metric_data)  # type: ignore[method-assign]
 
 
 def find(name: str) -> Alarm | None:
@@ -122,7 +122,7 @@ def state_of(name: str) -> AlarmState | None:
 
 
 def restore(definitions: Iterable[dict[str, Any]]) -> None:
-    """Recreate alarms of an earlier simulator, unless alarms with the same names exist."""
+    """Recreate the alarms of an earlier simulator, except those whose names are already in use."""
     for definition in definitions:
         if find(definition["name"]) is None:
             _backend().put_metric_alarm(**definition)
@@ -132,21 +132,21 @@ def _backend() -> CloudWatchBackend:
     return cloudwatch_backends[ACCOUNT][REGION]
 
 
-def _after_evaluation(method: Callable[..., Iterable[Any]]) -> Callable[..., Iterable[Any]]:
-    """Wrap a method of moto's backend that returns alarms, so that all alarms are evaluated first."""
+def _with_evaluation(method: Callable[..., Iterable[Any]]) -> Callable[..., Iterable[Any]]:
+    """Wrap a method of moto's backend that returns alarms: evaluate all alarms first."""
 
     @functools.wraps(method)
-    def evaluated(backend: CloudWatchBackend, *arguments: Any) -> Iterable[Any]:
+    def evaluate_and_call(backend: CloudWatchBackend, *arguments: Any) -> Iterable[Any]:
         data = list(backend.metric_data)
         for alarm in list(backend.alarms.values()):
             if isinstance(alarm, Alarm):
                 alarm.evaluate(data)
         return list(method(backend, *arguments))
 
-    return evaluated
+    return evaluate_and_call
 
 
-def _after_check(method: Callable[..., Any]) -> Callable[..., Any]:
+def _with_check(method: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap moto's put_metric_alarm: check the request, and copy the state of an alarm that is replaced."""
 
     @functools.wraps(method)
@@ -155,20 +155,20 @@ def _after_check(method: Callable[..., Any]) -> Callable[..., Any]:
         earlier = backend.alarms.get(members["name"])
         alarm = method(backend, **members)
         if isinstance(earlier, Alarm) and isinstance(alarm, Alarm):
-            alarm.keep_state_of(earlier)
+            alarm.copy_state_from(earlier)
         return alarm
 
     return put
 
 
-def _after_count(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap moto's put_metric_data, which stores a value as many times as its count says, to refuse large counts."""
+def _with_count_limit(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap moto's put_metric_data to refuse large counts: moto stores a value as many times as its count says."""
 
     @functools.wraps(method)
     def put(backend: CloudWatchBackend, namespace: str, metric_data: list[dict[str, Any]]) -> Any:
-        counted = sum(float(count) for datum in metric_data for count in datum.get("Counts") or [])
-        if not counted <= MAX_COUNTS:  # also true for NaN
-            raise ValidationError(f"Counts that add up to more than {MAX_COUNTS:,} are not simulated")
+        total = sum(float(count) for datum in metric_data for count in datum.get("Counts") or [])
+        if not total <= MAX_TOTAL_COUNT:  # also true for NaN
+            raise ValidationError(f"Counts that add up to more than {MAX_TOTAL_COUNT:,} are not simulated")
         return method(backend, namespace, metric_data)
 
     return put

@@ -1,4 +1,4 @@
-"""Makes FilterLogEvents obey a prefix of stream names: moto ignores it and returns the events of all streams."""
+"""Makes FilterLogEvents obey a prefix of stream names, which moto ignores: it returns the events of all streams."""
 
 import functools
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 from moto.logs.exceptions import InvalidParameterException
 from moto.logs.responses import LogsResponse
 
-NAMES, PREFIX = "logStreamNames", "logStreamNamePrefix"
+NAMES_PARAMETER, PREFIX_PARAMETER = "logStreamNames", "logStreamNamePrefix"
 
 
 def install() -> None:
@@ -16,16 +16,19 @@ def install() -> None:
 
     @functools.wraps(method)
     def filter_log_events(response: Any) -> str:
-        parameter = response._get_param
-        prefix = parameter(PREFIX)
+        get_parameter = response._get_param
+        prefix = get_parameter(PREFIX_PARAMETER)
         if prefix is not None:
-            if parameter(NAMES):
-                constraint = f"A request can have either {NAMES} or {PREFIX}"
-                raise InvalidParameterException(constraint=constraint, parameter=PREFIX, value=prefix)
-            group = response.logs_backend.groups.get(parameter("logGroupName"))
+            if get_parameter(NAMES_PARAMETER):
+                constraint = f"A request can have either {NAMES_PARAMETER} or {PREFIX_PARAMETER}, not both"
+                raise InvalidParameterException(constraint=constraint, parameter=PREFIX_PARAMETER, value=prefix)
+            group = response.logs_backend.groups.get(get_parameter("logGroupName"))
             names = [name for name in (group.streams if group else ()) if name.startswith(prefix)]
-            chosen = names or [prefix]  # an empty list would mean all streams; no stream has the prefix as its name
-            response._get_param = lambda name, default=None: chosen if name == NAMES else parameter(name, default)
+            # an empty list would select all streams; the prefix itself is not the name of a stream
+            chosen_names = names or [prefix]
+            response._get_param = lambda name, default=None: (
+                chosen_names if name == NAMES_PARAMETER else get_parameter(name, default)
+            )
         return method(response)
 
     LogsResponse.filter_log_events = filter_log_events  # type: ignore[method-assign, assignment]

@@ -34,15 +34,17 @@ def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
         yield "Threshold must be a finite number"
     if alarm.get("treat_missing_data") not in (None, *TREATMENTS):
         yield f"TreatMissingData must be one of {', '.join(TREATMENTS)}"
-    yield from _problems_of_periods(alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm"))
+    yield from _period_problems(alarm["period"], alarm["evaluation_periods"], alarm.get("datapoints_to_alarm"))
 
 
-def _problems_of_periods(period: Any, count: Any, to_alarm: Any) -> Iterator[str]:
+def _period_problems(period: Any, count: Any, datapoints_to_alarm: Any) -> Iterator[str]:
     if not isinstance(period, int) or period < 1 or (period % 60 and period not in HIGH_RESOLUTION):
         yield "Period must be 10, 20, 30 or a multiple of 60"
     elif not isinstance(count, int) or count < 1:
         yield "EvaluationPeriods must be at least 1"
     elif period * count > (7 * DAY if period >= HOUR else DAY):
         yield "EvaluationPeriods multiplied by Period must be at most a day, or 7 days if Period is an hour or more"
-    elif to_alarm is not None and not (isinstance(to_alarm, int) and 1 <= to_alarm <= count):
-        yield "DatapointsToAlarm must be from 1 to EvaluationPeriods"
+    elif datapoints_to_alarm is not None and not (
+        isinstance(datapoints_to_alarm, int) and 1 <= datapoints_to_alarm <= count
+    ):
+        yield "DatapointsToAlarm must be between 1 and EvaluationPeriods"

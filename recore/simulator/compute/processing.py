@@ -72,7 +72,7 @@ class ProcessingRun(JobRun):
         for item in record.get("ProcessingInputs", []):
             folder = ml / item["S3Input"]["LocalPath"].removeprefix(ML)
             transfers.download(self.platform.s3, item["S3Input"]["S3Uri"], folder, job.raise_if_stopping, volume)
-        if not self.platform.isolation.true_paths:
+        if not self.platform.isolation.keeps_paths:
             translate_scripts(ml.glob(SDK_SCRIPTS), ml)
         (ml / "config/resourceconfig.json").write_text(json.dumps({"current_host": "algo-1", "hosts": ["algo-1"]}))
         (ml / "config/processingjobconfig.json").write_text(json.dumps(record, default=str))

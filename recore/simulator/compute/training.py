@@ -34,7 +34,7 @@ class TrainingRun(JobRun):
         patterns = {metric["Name"]: metric["Regex"] for metric in definitions}
         metrics = TrainingMetrics(self.platform.cloudwatch, self.log_group, self.name, patterns, observed_metrics)
         log = self.log(metrics)
-        remarks = family.remarks(algorithm["TrainingImage"]) if self.platform.isolation.local_python else []
+        remarks = family.remarks(algorithm["TrainingImage"]) if self.platform.isolation.uses_local_python else []
         for line in [*remarks, *ineffective_setting_lines(record)]:
             log.line(line)
         with self.apply_limits(record["ResourceConfig"], log) as volume:
@@ -61,7 +61,7 @@ class TrainingRun(JobRun):
         """Download the inputs, install the requirements, and run the command until it ends."""
         record, job, algorithm = self.record, self.job, self.record["AlgorithmSpecification"]
         self._enter_status("Downloading", "Downloading input data")
-        requirements = script_mode.prepare(record, job, self.platform.s3, volume, self.platform.isolation.true_paths)
+        requirements = script_mode.prepare(record, job, self.platform.s3, volume, self.platform.isolation.keeps_paths)
         has_network = not record.get("EnableNetworkIsolation")
         sandbox = self.platform.sandbox(job, algorithm["TrainingImage"], requirements, log, has_network=has_network)
         command = algorithm.get("ContainerEntrypoint") or self.platform.isolation.training(algorithm["TrainingImage"])

@@ -1,4 +1,4 @@
-"""The families of images, and functions that find an image's family."""
+"""The image families, and functions that find the family of an image."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ FAMILIES = (scikit_learn.FAMILY, xgboost.FAMILY, pytorch.FAMILY)
 
 
 def find_family(image: str) -> ImageFamily | None:
-    """Find the family of an image by the image's name. Return None if it belongs to none."""
+    """Return the family that an image belongs to according to its name, or None."""
     name = image_name(image)
     return next((family for family in FAMILIES if family.repositories.fullmatch(name)), None)
 
@@ -34,5 +34,5 @@ def refusal(image: str) -> str | None:
         return family.refusal(image)
     names = [family.name for family in FAMILIES]
     families = f"Only images of the {', '.join(names[:-1])} and {names[-1]} families run as processes on this machine"
-    known = built_in.refusal(image_name(image))
-    return f"{known}. {families}" if known else f"{families}, not '{image}'"
+    reason = built_in.refusal(image_name(image))
+    return f"{reason}. {families}" if reason else f"{families}, not '{image}'"

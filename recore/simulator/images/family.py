@@ -9,7 +9,7 @@ from recore.simulator.images.python_environment import PythonEnvironment, this_p
 
 CONTAINER = Path(__file__).parents[2] / "container"  # the package of programs that run inside jobs
 SERVING = str(CONTAINER / "serving.py")
-NUMBER = re.compile(r"\d+\.\d+")
+VERSION_NUMBER = re.compile(r"\d+\.\d+")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ImageFamily:
 
     def refusal(self, image: str) -> str | None:
         """Return why jobs that name this image of the family cannot run, or None if they can."""
-        if not self._has_tag_of(image):
+        if not self._has_family_tag(image):
             return f"{self.name} images have tags such as {self.examples}, not '{image_tag(image)}': '{image}'"
         if self.version() is None:
             return f"The package of {self.name} images, {self.distributions[0]}, is not installed: run {self.remedy}"
@@ -54,24 +54,23 @@ class ImageFamily:
 
     def variables(self, image: str) -> dict[str, str]:
         """Return the variables that describe the image to programs in a job."""
-        version = self._named_version(image)
+        version = self._tag_version(image)
         return {self.version_variable: version} if self.version_variable and version else {}
 
     def own_metrics(self, image: str) -> list[dict[str, str]]:
         """Return SageMaker's metric definitions for an image of the family, or none if its tag is not SageMaker's."""
-        if not self._has_tag_of(image):
+        if not self._has_family_tag(image):
             return []
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
 
     def remarks(self, image: str) -> list[str]:
         """Return lines for a training job's log that describe differences from the image."""
         tag, installed, lines = image_tag(image), self.version() or "", []
-        named = NUMBER.match(self._named_version(image))
-        if named and not installed.startswith(f"{named[0]}."):
-            difference = f"the version differs: this job runs with {installed}."
-            lines.append(f"The image {image} has {self.name} {named[0]}; {difference}")
+        match = VERSION_NUMBER.match(self._tag_version(image))
+        if match and not installed.startswith(f"{match[0]}."):
+            lines.append(f"The image {image} has {self.name} {match[0]}, but this job runs with {installed}.")
         if "gpu" in tag.split("-"):
-            lines.append(f"The image {image} is for GPUs: this job runs on CPUs.")
+            lines.append(f"The image {image} is for GPUs, but this job runs on CPUs.")
         return lines
 
     def train(self) -> list[str]:
@@ -91,12 +90,12 @@ class ImageFamily:
             return True
         return self.builds_to_serve is None or not self.builds_to_serve.fullmatch(image_name(image))
 
-    def _has_tag_of(self, image: str) -> bool:
+    def _has_family_tag(self, image: str) -> bool:
         """Return whether an image has one of the family's tags, or no tag."""
         tag = image_tag(image)
         return not (self.tags and tag) or self.tags.fullmatch(tag) is not None
 
-    def _named_version(self, image: str) -> str:
+    def _tag_version(self, image: str) -> str:
         """Return the version in an image's tag, such as 1.7-1, or 0.72 for an old tag without a number."""
         tag = image_tag(image)
         return self.old_versions.get(tag, tag)

@@ -1,6 +1,6 @@
 """Jobs as processes in a bubblewrap sandbox: the kernel's namespaces restrict each job to its own files.
 
-A job sees its files at their usual paths below /opt/ml, and this machine's programs, read-only. It sees no network, no
+A job sees its files at their usual paths below /opt/ml and, read-only, this machine's programs. It sees no network, no
 other process and no other file of this machine. Anything it writes elsewhere goes to a private layer, as in a
 container, and is removed with the job.
 """
@@ -34,14 +34,14 @@ class Bubblewrap(Isolation):
         root = Path(tempfile.mkdtemp(prefix="root-", dir=sandbox.folder))
         python = catalogue.family_of(sandbox.image).python()
         arguments = [*_arguments(root, python), "--bind", str(sandbox.ml), ML]
-        for inside, outside in sandbox.shared.items():
-            arguments += ["--bind", str(outside), inside]
+        for job_path, host_path in sandbox.shared.items():
+            arguments += ["--bind", str(host_path), job_path]
         if sandbox.libraries:
             arguments += ["--ro-bind", str(sandbox.libraries), LIBRARIES]
         if sandbox.network:
             arguments += ["--ro-bind", str(sandbox.network.folder), network.FOLDER]
             command = network.bridged([str(python.program), "-P", BRIDGE], command)
-        # bubblewrap starts outside the sandbox and must not get the job's variables: the dynamic loader obeys some
+        # bubblewrap starts outside the sandbox and must not get the job's variables: some affect the dynamic loader
         for name, value in environment.items():
             arguments += ["--setenv", name, value]
         return Launch(command, {}, "/", bubblewrap=[self._program, *arguments, "--chdir", folder])
@@ -49,7 +49,7 @@ class Bubblewrap(Isolation):
 
 @cache
 def find_bubblewrap() -> Bubblewrap | None:
-    """Return bubblewrap if it is installed and can run a job here, or None. The test runs only once."""
+    """Return bubblewrap if it is installed and can run a job here, otherwise None. This is tested only once."""
     path = shutil.which("bwrap")
     if path is None:
         return None

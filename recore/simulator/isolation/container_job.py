@@ -23,8 +23,8 @@ class ContainerJob:
             limits |= {"mem_limit": specification["bytes"], "memswap_limit": specification["bytes"]}
         if specification["cpus"]:
             limits["nano_cpus"] = int(1e9 * min(specification["cpus"], os.cpu_count() or 1))
-        quiet = LogConfig(type=LogConfig.types.NONE)  # the output is copied, so Docker need not store it
-        self._container = self._engine.containers.create(**specification["container"], **limits, log_config=quiet)
+        log_config = LogConfig(type=LogConfig.types.NONE)  # the output is copied, so Docker need not store it
+        self._container = self._engine.containers.create(**specification["container"], **limits, log_config=log_config)
         self._status: int | None = None
         self._peak, self._processor_seconds = 0, 0.0
         self.end_descriptors: list[int] = []
@@ -34,10 +34,10 @@ class ContainerJob:
         except BaseException:
             self.close()
             raise
-        self._copying = threading.Thread(target=self._copy, args=(output,), daemon=True)
-        self._copying.start()
-        for work in (self._wait, self._measure):
-            threading.Thread(target=work, daemon=True).start()
+        self._copy_thread = threading.Thread(target=self._copy, args=(output,), daemon=True)
+        self._copy_thread.start()
+        for target in (self._wait, self._measure):
+            threading.Thread(target=target, daemon=True).start()
 
     def has_ended(self) -> bool:
         return self._status is not None
@@ -57,11 +57,11 @@ class ContainerJob:
             self._container.kill()
 
     def outcome(self) -> dict[str, Any]:
-        self._copying.join(10)
+        self._copy_thread.join(10)
         self._container.reload()
-        killed = {"reason": "memory"} if self._container.attrs["State"]["OOMKilled"] else {}
-        used = {"processor_seconds": self._processor_seconds}
-        return {"code": self._status, "signal": None} | used | killed
+        kill_reason = {"reason": "memory"} if self._container.attrs["State"]["OOMKilled"] else {}
+        usage = {"processor_seconds": self._processor_seconds}
+        return {"code": self._status, "signal": None} | usage | kill_reason
 
     def close(self) -> None:
         with contextlib.suppress(NotFound, APIError):
@@ -81,9 +81,9 @@ class ContainerJob:
 
     def _measure(self) -> None:
         with contextlib.suppress(Exception):  # the stream ends with the container
-            for measured in self._container.stats(stream=True, decode=True):
-                memory = measured.get("memory_stats", {})
-                used = memory.get("usage", 0) - memory.get("stats", {}).get("inactive_file", 0)
-                self._peak = max(self._peak, used)
-                processors = measured.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
+            for stats in self._container.stats(stream=True, decode=True):
+                memory = stats.get("memory_stats", {})
+                usage = memory.get("usage", 0) - memory.get("stats", {}).get("inactive_file", 0)
+                self._peak = max(self._peak, usage)
+                processors = stats.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage", 0)
                 self._processor_seconds = max(self._processor_seconds, processors / 1e9)

@@ -33,7 +33,7 @@ class Docker(Isolation):
     """Runs jobs in containers of a Docker engine."""
 
     name = "Docker"
-    local_python = False
+    uses_local_python = False
 
     def __init__(self, engine: docker.DockerClient) -> None:
         self._engine, self._label = engine, process_label(psutil.Process())
@@ -43,7 +43,7 @@ class Docker(Isolation):
 
     def prepare(self, image: str, report: Callable[[str], None]) -> None:
         try:
-            if not exists(self._engine, image):
+            if not image_exists(self._engine, image):
                 pull(self._engine, image, report)
         except (DockerException, OSError) as error:
             raise OSError(f"The image '{image}' is not on this machine and could not be pulled: {error}") from None
@@ -56,7 +56,7 @@ class Docker(Isolation):
         return ["train"]
 
     def serving(self, image: str) -> list[str]:
-        """Return the image's own `serve`, with a bridge from the socket to its port."""
+        """Return the command of the image's own `serve`, with a bridge from the socket to the port of the server."""
         return ["python3", BRIDGE, SOCKET, "8080", *self.entrypoint(image), "serve"]
 
     def entrypoint(self, image: str) -> list[str]:
@@ -64,7 +64,7 @@ class Docker(Isolation):
 
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         mounts: Mounts = {sandbox.ml: (ML, "rw"), CONTAINER / "bridge.py": (BRIDGE, "ro")}
-        mounts |= {outside: (inside, "rw") for inside, outside in sandbox.shared.items()}
+        mounts |= {host_path: (job_path, "rw") for job_path, host_path in sandbox.shared.items()}
         if sandbox.libraries:
             mounts[sandbox.libraries] = (LIBRARIES, "ro")
         if command[:1] == ["train"]:  # the image's own program
@@ -75,7 +75,7 @@ class Docker(Isolation):
         working_folder = {} if folder == "/" else {"working_dir": folder}
         return self._launch(sandbox, command, environment, mounts, network_mode="none", **working_folder)
 
-    def networked(self, sandbox: Sandbox, command: list[str]) -> Launch:
+    def launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
         environment = {"HOME": "/tmp", **self.environment(sandbox)}  # noqa: S108
         return self._launch(sandbox, ["python3", *command], environment, {sandbox.ml: (ML, "rw")})
 
@@ -89,7 +89,9 @@ class Docker(Isolation):
             "command": command,
             "environment": environment,
             "user": assign_owner(sandbox.ml, *sandbox.shared.values()),
-            "volumes": {str(outside): {"bind": inside, "mode": mode} for outside, (inside, mode) in mounts.items()},
+            "volumes": {
+                str(host_path): {"bind": job_path, "mode": mode} for host_path, (job_path, mode) in mounts.items()
+            },
             "labels": {LABEL: self._label},
             "hostname": "algo-1",
             "extra_hosts": {"algo-1": "127.0.0.1"},
@@ -109,7 +111,7 @@ class Docker(Isolation):
 
 
 @contextlib.contextmanager
-def connected() -> Iterator[docker.DockerClient]:
+def docker_client() -> Iterator[docker.DockerClient]:
     """Yield a Docker client. Raises OSError, with a remedy, if no engine responds or this user may not use it."""
     with contextlib.ExitStack() as ends:
         try:
@@ -137,7 +139,7 @@ def sweep(engine: docker.DockerClient) -> None:
             container.remove(force=True, v=True)
 
 
-def exists(engine: docker.DockerClient, image: str) -> bool:
+def image_exists(engine: docker.DockerClient, image: str) -> bool:
     """Return whether an image is on this machine."""
     try:
         engine.images.get(image)
@@ -147,7 +149,7 @@ def exists(engine: docker.DockerClient, image: str) -> bool:
 
 
 def pull(engine: docker.DockerClient, image: str, report: Callable[[str], None]) -> None:
-    """Pull an image. report: called with a line when a layer begins and ends. Raises DockerException."""
+    """Pull an image. report: called with a line when a layer is found or completed. Raises DockerException."""
     report(f"pulling {image}")
     repository, tag = docker.utils.parse_repository_tag(image)
     for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):
@@ -158,12 +160,12 @@ def pull(engine: docker.DockerClient, image: str, report: Callable[[str], None])
 
 
 def build(engine: docker.DockerClient, folder: Path, image: str, target: str, report: Callable[[str], None]) -> None:
-    """Build an image from a folder's Dockerfile, up to a target, unless it was built from the same files before.
+    """Build an image from a folder's Dockerfile, up to a target, unless it has already been built from the same files.
 
     report: called with a line for each step. Raises OSError if the build fails.
     """
     inputs = _digest(folder)
-    if exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:
+    if image_exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:
         return
     report(f"building the image {image}: the first build takes several minutes")
     arguments = {"path": str(folder), "tag": image, "target": target, "labels": {INPUTS: inputs}}

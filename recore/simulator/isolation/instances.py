@@ -5,15 +5,15 @@ from pathlib import Path
 
 # GiB of memory per CPU: by prefix of the family's name, longer prefixes first, and for all other families
 GIB_PER_CPU = {"g6e": 8, "gr6": 8, "p4": 12, "p5": 10, "inf": 2, "c": 2, "r": 8, "x": 16, "p": 8}
-OTHER_GIB_PER_CPU = 4
-GIB = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}  # exceptions to these rules
+DEFAULT_GIB_PER_CPU = 4
+GIB_BY_TYPE = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}  # exceptions to these rules
 
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance: bytes of memory, number of CPUs, and bytes of the volume (None if it is not limited).
+    """An instance: its memory in bytes, its CPUs, and the size of its volume in bytes (None if it is not limited).
 
-    folders: the folders on the volume, the only ones that commands can write to; none is below another. memory_use: a
+    folders: the folders on the volume, the only ones that commands can write to. None contains another. memory_use: a
     file in which commands that share the memory record how much each of them uses.
     """
 
@@ -27,15 +27,15 @@ class Instance:
         """Return the same instance with a volume of `size` bytes that contains these folders."""
         return replace(self, volume=size, folders=folders)
 
-    def shared(self, memory_use: Path) -> "Instance":
+    def with_shared_memory(self, memory_use: Path) -> "Instance":
         """Return the same instance for several commands that share its memory."""
         return replace(self, memory_use=memory_use)
 
 
 def instance_of(instance_type: str) -> Instance:
-    """Return the instance of a type such as ml.m5.xlarge."""
+    """Return the instance for an instance type such as ml.m5.xlarge."""
     _, family, size = instance_type.split(".", 2)
-    number = size.removesuffix("xlarge")
-    cpus = 4 * int(number or 1) if size.endswith("xlarge") and (number.isdecimal() or not number) else 2
-    per_cpu = next((gib for name, gib in GIB_PER_CPU.items() if family.startswith(name)), OTHER_GIB_PER_CPU)
-    return Instance(GIB.get(instance_type, per_cpu * cpus) << 30, cpus)
+    multiplier = size.removesuffix("xlarge")
+    cpus = 4 * int(multiplier or 1) if size.endswith("xlarge") and (multiplier.isdecimal() or not multiplier) else 2
+    per_cpu = next((gib for name, gib in GIB_PER_CPU.items() if family.startswith(name)), DEFAULT_GIB_PER_CPU)
+    return Instance(GIB_BY_TYPE.get(instance_type, per_cpu * cpus) << 30, cpus)

@@ -23,23 +23,23 @@ class Network:
     endpoint: str
     variables: Mapping[str, str]
 
-    def environment(self, separate: bool) -> dict[str, str]:
-        """Return a job's environment. separate: whether the job has its own loopback interface and needs the bridge."""
-        return {**self.variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}" if separate else self.endpoint}
+    def environment(self, has_own_loopback: bool) -> dict[str, str]:
+        """Return a job's variables. has_own_loopback: whether the job has its own loopback interface, and a bridge."""
+        return {**self.variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}" if has_own_loopback else self.endpoint}
 
 
 def listen(folder: Path) -> socket.socket:
     """Create the folder and, in it, a listening socket to which jobs of any user can connect."""
     folder.mkdir(0o755)
-    listening = socket.socket(socket.AF_UNIX)
+    listener = socket.socket(socket.AF_UNIX)
     try:
-        listening.bind(str(folder / NAME))
+        listener.bind(str(folder / NAME))
         os.chmod(folder / NAME, 0o777)  # noqa: S103 - other users cannot enter the folder above
-        listening.listen(1024)
+        listener.listen(1024)
     except BaseException:
-        listening.close()
+        listener.close()
         raise
-    return listening
+    return listener
 
 
 def bridged(bridge: list[str], command: list[str]) -> list[str]:

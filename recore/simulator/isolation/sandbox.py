@@ -60,22 +60,26 @@ class Sandbox:
 
     def launch(self, command: list[str], environment: dict[str, str], folder: str = "/") -> Launch:
         """Return how to start a command whose arguments use paths below /opt/ml."""
-        base = {"HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # noqa: S108
-        base |= {"PYTHONDONTWRITEBYTECODE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "SM_MODEL_DIR": f"{ML}/model"}
+        base_environment = {"HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # noqa: S108
+        base_environment |= {
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "SM_MODEL_DIR": f"{ML}/model",
+        }
         # Everything is already installed. If a job's toolkit calls pip, pip only reports missing packages and changes
         # nothing.
-        base |= {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1", "PIP_NO_BUILD_ISOLATION": "0"}
+        base_environment |= {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1", "PIP_NO_BUILD_ISOLATION": "0"}
         if self.network:
-            base |= self.network.environment(self.isolation.enforced)
-        environment = base | self.isolation.environment(self) | environment
-        importable = [environment.get("PYTHONPATH")]
+            base_environment |= self.network.environment(self.isolation.enforced)
+        environment = base_environment | self.isolation.environment(self) | environment
+        python_path = [environment.get("PYTHONPATH")]
         if self.libraries:
-            libraries = LIBRARIES if self.isolation.true_paths else str(self.libraries)
+            libraries = LIBRARIES if self.isolation.keeps_paths else str(self.libraries)
             environment["PATH"] += f":{libraries}/bin"
-            importable.append(libraries)
-        if self.isolation.local_python:
-            importable.append(LIBRARY)
-        if path := ":".join(filter(None, importable)):
+            python_path.append(libraries)
+        if self.isolation.uses_local_python:
+            python_path.append(LIBRARY)
+        if path := ":".join(filter(None, python_path)):
             environment["PYTHONPATH"] = path
         return self.isolation.launch(self, command, environment, folder)
 
@@ -83,21 +87,21 @@ class Sandbox:
 class Isolation:
     """A method of isolating jobs.
 
-    true_paths: /opt/ml exists under that path in jobs, so that paths need not be translated. local_python: jobs run
-    with the Python of their image's family on this machine instead of the image's own.
+    keeps_paths: jobs see /opt/ml at that path, so paths need not be translated. uses_local_python: jobs run with the
+    Python of their image's family on this machine instead of the image's own.
     """
 
     name: str
     enforced = True
-    true_paths = True
-    local_python = True
+    keeps_paths = True
+    uses_local_python = True
 
     def refusal(self, image: str) -> str | None:
-        """Return why jobs that name this image cannot run; None if they can."""
+        """Return why jobs that name this image cannot run, or None if they can."""
         return catalogue.refusal(image)
 
     def prepare(self, image: str, report: Callable[[str], None]) -> None:
-        """Make the image available. report: called with lines about progress. Raises OSError if this is impossible."""
+        """Make the image available. report: called with progress messages. Raises OSError if this is impossible."""
         if problem := self.refusal(image):
             raise OSError(problem)
 
@@ -122,10 +126,10 @@ class Isolation:
         """Return how to start a job's command."""
         raise NotImplementedError
 
-    def networked(self, sandbox: Sandbox, command: list[str]) -> Launch:
-        """Return how to install a job's packages: with the job's Python and the network, outside the job's sandbox.
+    def launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
+        """Return how to start the installation of a job's packages: with network access, outside the job's sandbox.
 
-        command: the arguments of Python.
+        command: the arguments of the job's Python.
         """
         paths, program = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python().program)
         environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}

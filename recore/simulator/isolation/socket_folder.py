@@ -13,7 +13,7 @@ PREFIX = "recore-sockets-"
 NAME = "http"  # a socket's name in its server's folder
 MAX_PATH = 107  # bytes; the longest path of a Unix socket
 NUMBERS = itertools.count()  # for the names of the servers' folders
-BELOW = len(f"/{PREFIX}12345678/12345678/{NAME}")  # bytes of a socket's path below the parent folder
+SUFFIX_BYTES = len(f"/{PREFIX}12345678/12345678/{NAME}")  # bytes of a socket's path below the parent folder
 
 
 def make() -> tuple[Path, locked.Locked]:
@@ -23,12 +23,12 @@ def make() -> tuple[Path, locked.Locked]:
     """
     reasons = []
     for parent in parents():
-        if len(os.fsencode(parent)) + BELOW > MAX_PATH:
-            reasons.append(f"{parent} is too long")
+        if len(os.fsencode(parent)) + SUFFIX_BYTES > MAX_PATH:
+            reasons.append(f"the path {parent} is too long")
             continue
         try:
             if not _is_safe(parent):
-                reasons.append(f"other users may replace a folder in {parent}")
+                reasons.append(f"other users could replace a folder in {parent}")
                 continue
             return locked.make(parent, PREFIX, "")
         except OSError as error:
@@ -39,7 +39,7 @@ def make() -> tuple[Path, locked.Locked]:
     )
 
 
-def for_server(folder: Path) -> Path:
+def server_folder(folder: Path) -> Path:
     """Return an unused path for the folder of one server's socket. The folder is not created."""
     return folder / f"{next(NUMBERS):08x}"
 
@@ -52,7 +52,7 @@ def parents() -> Iterator[Path]:
 
 
 def _is_safe(parent: Path) -> bool:
-    """Return whether other users cannot rename or remove what this user creates in a folder."""
+    """Return whether what this user creates in a folder is safe from being renamed or removed by other users."""
     info = parent.stat()
-    shared = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX
-    return info.st_uid in (0, os.geteuid()) and not shared
+    is_shared = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX
+    return info.st_uid in (0, os.geteuid()) and not is_shared

@@ -15,26 +15,26 @@ def translated(text: str, paths: dict[str, Path]) -> str:
 
     A path that is only part of another path is not replaced.
     """
-    if text.startswith(("{", "[", '"')) and any(inside in text for inside in paths):
+    if text.startswith(("{", "[", '"')) and any(job_path in text for job_path in paths):
         with contextlib.suppress(ValueError, RecursionError):  # it is not JSON, or is nested too deeply
             return json.dumps(_translated_strings(json.loads(text), paths))
-    for inside, outside in paths.items():
-        path = rf"{re.escape(inside)}(?![\w.-])"
-        text = re.sub(rf"(?<=file://){path}", quote(os.fsencode(outside)), text)
-        text = re.sub(rf"(?<![\w./-]){path}", str(outside).replace("\\", r"\\"), text)
+    for job_path, host_path in paths.items():
+        path = rf"{re.escape(job_path)}(?![\w.-])"
+        text = re.sub(rf"(?<=file://){path}", quote(os.fsencode(host_path)), text)
+        text = re.sub(rf"(?<![\w./-]){path}", str(host_path).replace("\\", r"\\"), text)
     return text
 
 
 def translated_in_shell(script: str, paths: dict[str, Path]) -> str:
     """Replace a job's paths in a shell script with this machine's paths, quoted as each context requires."""
-    for inside, outside in paths.items():
-        first, *parts = re.split(rf"(?<![\w.]){re.escape(inside)}(?![\w.-])", script)
-        in_quotes, bare = re.sub(r'(["$`\\])', r"\\\1", str(outside)), shlex.quote(str(outside))
-        before = script = first
+    for job_path, host_path in paths.items():
+        first_part, *parts = re.split(rf"(?<![\w.]){re.escape(job_path)}(?![\w.-])", script)
+        in_double_quotes, outside_quotes = re.sub(r'(["$`\\])', r"\\\1", str(host_path)), shlex.quote(str(host_path))
+        text_before = script = first_part
         for part in parts:
-            line = before.rpartition("\n")[2]
-            script += (in_quotes if line.count('"') % 2 else bare) + part
-            before += part
+            line = text_before.rpartition("\n")[2]
+            script += (in_double_quotes if line.count('"') % 2 else outside_quotes) + part
+            text_before += part
     return script
 
 

@@ -13,7 +13,7 @@ class Unsandboxed(Isolation):
 
     name = "none"
     enforced = False
-    true_paths = False
+    keeps_paths = False
 
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         tmp = sandbox.folder / "tmp"

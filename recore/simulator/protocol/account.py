@@ -5,5 +5,5 @@ ACCOUNT = "123456789012"
 
 
 def arn(resource: str, service: str = "sagemaker", region: str = REGION) -> str:
-    """Return the ARN of a resource, given as type and name: `model/mine`, `role/SageMakerRole`."""
+    """Return the ARN of a resource. resource: its type and name, such as `model/churn` or `role/SageMakerRole`."""
     return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"

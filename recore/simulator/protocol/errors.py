@@ -1,4 +1,4 @@
-"""Errors of SageMaker, and the responses to requests that failed."""
+"""SageMaker's errors, and the responses to failed requests."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from werkzeug import Request, Response
 
 logger = logging.getLogger(__name__)
 
-SIGNED = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
+SIGNED_SERVICE = re.compile("Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
 JSON = "application/x-amz-json-1.1"
 
 
@@ -37,7 +37,7 @@ def validation_error(problems: list[str]) -> ValidationException:
 
 
 def make_response(body: bytes, content_type: str, status: int = 200) -> Response:
-    """Return a response with the headers that every response of AWS has."""
+    """Return a response with the headers that every AWS response has."""
     headers = [
         ("Content-Type", content_type),
         ("Content-Length", str(len(body))),
@@ -47,7 +47,7 @@ def make_response(body: bytes, content_type: str, status: int = 200) -> Response
 
 
 def json_response(error: ServiceError) -> Response:
-    """Return the response to a request of the control plane that failed."""
+    """Return the response to a failed request to the control plane."""
     return make_response(json.dumps({"__type": error.code, "message": str(error)}).encode(), JSON, error.status)
 
 
@@ -64,9 +64,9 @@ def disk_full_response(service: str) -> Response:
 
 
 def signed_service(authorization: str) -> str:
-    """Return the service that a request's Authorization header names, or an empty string if it is not signed."""
-    signed = SIGNED.search(authorization)
-    return signed[1] if signed else ""
+    """Return the service named in a request's Authorization header, or an empty string if the request is not signed."""
+    match = SIGNED_SERVICE.search(authorization)
+    return match[1] if match else ""
 
 
 def respond(
@@ -75,7 +75,7 @@ def respond(
     operate: Callable[[Request], Response],
     refuse: Callable[[ServiceError], Response],
 ) -> Iterable[bytes]:
-    """Respond to a request with the result of `operate`, or with that of `refuse` for the error that it raises."""
+    """Respond with what `operate` returns for the request or, if it raises an error, with what `refuse` returns."""
     try:
         response = operate(Request(environ))
     except ServiceError as error:

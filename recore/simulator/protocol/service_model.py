@@ -12,21 +12,21 @@ import regex
 from botocore.model import OperationModel, ServiceModel, Shape
 from botocore.validate import ParamValidator
 
-from recore.simulator.own_session import own_botocore_session
+from recore.simulator.own_session import simulator_botocore_session
 from recore.simulator.protocol.errors import ServiceError, validation_error
 
-DEEPEST = 50  # levels of nesting in a request; recursive shapes set no limit
-MOST_VALUES = 50_000  # values in a request; each invalid one costs memory and a line of the response
-MOST_PROBLEMS = 20  # problems listed in a response
+MAX_DEPTH = 50  # levels of nesting in a request; recursive shapes set no limit
+MAX_VALUES = 50_000  # values in a request; each invalid one costs memory and a line of the response
+MAX_PROBLEMS = 20  # problems listed in a response
 PATTERN_SECONDS = 2.0  # for all patterns of a request: some take exponential time on a value that does not match
-REMEMBERED, REMEMBERED_LENGTH = 1000, 200  # values that matched a pattern, and a limit on their length
-LARGEST = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.inf, "timestamp": math.inf}
+MAX_REMEMBERED, MAX_REMEMBERED_LENGTH = 1000, 200  # of values that matched a pattern: how many, and how long
+UPPER_BOUNDS = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.inf, "timestamp": math.inf}
 
 
 @cache
 def sagemaker_model() -> ServiceModel:
     """Return botocore's model of the SageMaker service."""
-    return own_botocore_session().get_service_model("sagemaker")
+    return simulator_botocore_session().get_service_model("sagemaker")
 
 
 def operation_model(name: str) -> OperationModel:
@@ -64,7 +64,7 @@ def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list
 
 
 def shape_answer(shape: Shape | None, value: Any) -> Any:
-    """Return a value as a response's JSON: only the shape's members, times in seconds, without None and NaN."""
+    """Return a value as it appears in a JSON response: only the shape's members, times in seconds, no None or NaN."""
     if shape is None:
         return {}
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
@@ -84,54 +84,54 @@ def shape_answer(shape: Shape | None, value: Any) -> Any:
 def _problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]:
     report = ParamValidator().validate(value, shape)
     if report.has_errors():
-        place = f"{path}: " if path else ""
-        return [f"{place}{line.strip()[:400]}" for line in report.generate_report().splitlines()[:MOST_PROBLEMS]]
-    return list(itertools.islice(_violations(shape, value, path, deadline), MOST_PROBLEMS))
+        prefix = f"{path}: " if path else ""
+        return [f"{prefix}{line.strip()[:400]}" for line in report.generate_report().splitlines()[:MAX_PROBLEMS]]
+    return list(itertools.islice(_violations(shape, value, path, deadline), MAX_PROBLEMS))
 
 
 def _check_size(document: Any) -> None:
     """Raise ServiceError if a document is nested too deeply or contains too many values."""
     level, count, depth = [document], 1, 1
     while level:
-        level = [item for value in level for item in _inside(value)]
+        level = [item for value in level for item in _children(value)]
         count, depth = count + len(level), depth + 1
-        if count > MOST_VALUES or depth > DEEPEST:
-            message = f"A request can have at most {MOST_VALUES} values and {DEEPEST} levels"
+        if count > MAX_VALUES or depth > MAX_DEPTH:
+            message = f"A request can have at most {MAX_VALUES} values and {MAX_DEPTH} levels of nesting"
             raise ServiceError("SerializationException", message)
 
 
-def _inside(value: Any) -> list[Any]:
+def _children(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return list(value.values())
     return value if isinstance(value, list) else []
 
 
 def _to_python(shape: Shape, value: Any, path: str) -> Any:
-    """Convert JSON to what botocore's validator expects: times become datetime objects; everything else is unchanged.
+    """Convert JSON to what botocore's validator expects: only times change, to datetime objects.
 
-    Values of another type that the validator would accept (True as a number, text as a time) are refused here, and so
-    are numbers that are not finite.
+    Values that have the wrong type but that the validator would accept (True as a number, text as a time) are refused
+    here, and so are numbers that are not finite.
     """
     if shape.type_name == "structure" and isinstance(value, dict):
         members = shape.members
         if unknown := sorted(set(value) - set(members)):
             raise validation_error([f"Unknown parameter '{path}{unknown[0][:80]}'"])
-        present = {name: item for name, item in value.items() if item is not None}
-        return {name: _to_python(members[name], item, f"{path}{name}.") for name, item in present.items()}
+        present_members = {name: item for name, item in value.items() if item is not None}
+        return {name: _to_python(members[name], item, f"{path}{name}.") for name, item in present_members.items()}
     if shape.type_name == "list" and isinstance(value, list):
         return [_to_python(shape.member, item, path) for item in value]
     if shape.type_name == "map" and isinstance(value, dict):
         return {key: _to_python(shape.value, item, path) for key, item in value.items()}
-    if shape.type_name not in LARGEST:
+    if shape.type_name not in UPPER_BOUNDS:
         return value
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
     try:
-        if number and math.isfinite(value) and abs(value) < LARGEST[shape.type_name]:
+        if is_number and math.isfinite(value) and abs(value) < UPPER_BOUNDS[shape.type_name]:
             return datetime.datetime.fromtimestamp(value, datetime.UTC) if shape.type_name == "timestamp" else value
-    except (ValueError, OverflowError, OSError):  # beyond the range of a float, or of a calendar
+    except (ValueError, OverflowError, OSError):  # beyond the range of floats or of datetime
         pass
-    wanted = "a time in seconds" if shape.type_name == "timestamp" else "a number in the valid range"
-    raise validation_error([f"Value '{str(value)[:80]}' at '{path.rstrip('.')}' is not {wanted}"])
+    expected = "a time in seconds" if shape.type_name == "timestamp" else "a number in the valid range"
+    raise validation_error([f"Value '{str(value)[:80]}' at '{path.rstrip('.')}' is not {expected}"])
 
 
 def _violations(shape: Shape, value: Any, path: str, deadline: float) -> Iterator[str]:
@@ -147,11 +147,11 @@ def _violations(shape: Shape, value: Any, path: str, deadline: float) -> Iterato
         for key, item in value.items():
             yield from _violations(shape.key, key, f"{path}.{key[:80]}.key", deadline)
             yield from _violations(shape.value, item, f"{path}.{key[:80]}.value", deadline)
-    for reason in _broken_bounds(shape.metadata, value, deadline):
+    for reason in _violated_constraints(shape.metadata, value, deadline):
         yield f"Value '{str(value)[:80]}' at '{path.lstrip('.')}' failed to satisfy constraint: Member must {reason}"
 
 
-def _broken_bounds(bounds: Mapping[str, Any], value: Any, deadline: float) -> Iterator[str]:
+def _violated_constraints(constraints: Mapping[str, Any], value: Any, deadline: float) -> Iterator[str]:
     size: float
     if isinstance(value, str | list | dict):
         size, requirement = len(value), "have length"
@@ -159,45 +159,47 @@ def _broken_bounds(bounds: Mapping[str, Any], value: Any, deadline: float) -> It
         size, requirement = value, "have value"
     else:
         return
-    if "min" in bounds and size < bounds["min"]:
-        yield f"{requirement} greater than or equal to {bounds['min']}"
-    if "max" in bounds and size > bounds["max"]:
-        yield f"{requirement} less than or equal to {bounds['max']}"
+    if "min" in constraints and size < constraints["min"]:
+        yield f"{requirement} greater than or equal to {constraints['min']}"
+    if "max" in constraints and size > constraints["max"]:
+        yield f"{requirement} less than or equal to {constraints['max']}"
         return  # matching a pattern could take a long time
     if isinstance(value, str):
-        if bounds.get("enum") and value not in bounds["enum"]:
-            yield f"satisfy enum value set: [{', '.join(bounds['enum'])}]"
-        if bounds.get("pattern") and not _matches(_pattern(bounds["pattern"]), value, deadline):
-            yield f"satisfy regular expression pattern: {bounds['pattern']}"
+        if constraints.get("enum") and value not in constraints["enum"]:
+            yield f"satisfy enum value set: [{', '.join(constraints['enum'])}]"
+        if constraints.get("pattern") and not _matches_fully(_compile_pattern(constraints["pattern"]), value, deadline):
+            yield f"satisfy regular expression pattern: {constraints['pattern']}"
 
 
 @cache
-def _pattern(text: str) -> "regex.Pattern[str]":
+def _compile_pattern(text: str) -> "regex.Pattern[str]":
     r"""Compile a pattern of the model, which is in Java's syntax.
 
-    In Java, \w, \d, \s and \p{Alnum} match only ASCII. A character beyond 16 bits may be written as its two surrogates.
+    In Java, \w, \d, \s and \p{Alnum} match only ASCII. A character beyond 16 bits may be written as two surrogates.
     """
     text = text.replace(r"\p{Alnum}", "a-zA-Z0-9")
     text = regex.sub(
-        r"\\u(D[89AB]..)\\u(D[C-F]..)", lambda pair: bytes.fromhex(pair[1] + pair[2]).decode("utf-16-be"), text
+        r"\\u(D[89AB]..)\\u(D[C-F]..)",
+        lambda surrogates: bytes.fromhex(surrogates[1] + surrogates[2]).decode("utf-16-be"),
+        text,
     )
     return regex.compile(text, 0 if r"\p" in text else regex.ASCII)
 
 
-def _matches(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool:
-    """Return whether the whole value matches, or False if the deadline passes first."""
-    if (pattern, value) in _matched:  # matching releases the GIL, and that takes longer than a short match
+def _matches_fully(pattern: "regex.Pattern[str]", value: str, deadline: float) -> bool:
+    """Return whether the whole value matches. Return False if the deadline passes first."""
+    if (pattern, value) in _remembered_matches:  # matching releases the GIL, which takes longer than a short match
         return True
     remaining = deadline - time.monotonic()
     try:
-        matches = remaining > 0 and pattern.fullmatch(value, timeout=remaining, concurrent=True) is not None
+        is_match = remaining > 0 and pattern.fullmatch(value, timeout=remaining, concurrent=True) is not None
     except TimeoutError:
         return False
-    if matches and len(value) < REMEMBERED_LENGTH:
-        if len(_matched) >= REMEMBERED:
-            _matched.clear()
-        _matched.add((pattern, value))
-    return matches
+    if is_match and len(value) < MAX_REMEMBERED_LENGTH:
+        if len(_remembered_matches) >= MAX_REMEMBERED:
+            _remembered_matches.clear()
+        _remembered_matches.add((pattern, value))
+    return is_match
 
 
-_matched: set[tuple["regex.Pattern[str]", str]] = set()
+_remembered_matches: set[tuple["regex.Pattern[str]", str]] = set()

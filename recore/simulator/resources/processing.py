@@ -17,7 +17,7 @@ class ProcessingJobs(JobResource):
     def CreateProcessingJob(self, request: Record) -> Record:
         specification = request["AppSpecification"]
         self.check_image(specification["ImageUri"])
-        if not specification.get("ContainerEntrypoint") and self.platform.isolation.local_python:
+        if not specification.get("ContainerEntrypoint") and self.platform.isolation.uses_local_python:
             raise ValidationException(NO_ENTRYPOINT)
         for place in local_members(request):
             if not _is_folder(place["LocalPath"]):

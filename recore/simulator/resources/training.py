@@ -23,7 +23,7 @@ class TrainingJobs(JobResource):
         algorithm = request.get("AlgorithmSpecification", {})
         self.check_image(algorithm.get("TrainingImage", ""))
         problem = not_run_here(request)
-        if self.platform.isolation.local_python:
+        if self.platform.isolation.uses_local_python:
             problem = problem or distributed(request.get("HyperParameters", {}))
         if problem:
             raise ValidationException(problem)

@@ -46,7 +46,7 @@ class TuningJobs(Resource):
         _check_request(request)
         for definition in read_definitions(request):
             self.check_image(definition.request["AlgorithmSpecification"].get("TrainingImage", ""))
-            if self.platform.isolation.local_python and (problem := distributed(definition.settings)):
+            if self.platform.isolation.uses_local_python and (problem := distributed(definition.settings)):
                 raise ServiceError("ValidationException", problem)
         check_warm_start(self.store, request)
         seed = request["HyperParameterTuningJobConfig"].get("RandomSeed", secrets.randbits(31))

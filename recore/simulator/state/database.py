@@ -10,12 +10,12 @@ from typing import Any
 
 from recore.simulator.state.layouts import LAYOUT, SCHEMA, migrate
 
-APPLICATION = 0x7265636F  # "reco" in ASCII: SQLite's ID for the application that a file belongs to
+APPLICATION_ID = 0x7265636F  # "reco" in ASCII: SQLite's ID for the application that a file belongs to
 REMEDIES = {
-    "FULL": "the disk is full: free space and repeat the request",
-    "READONLY": "it cannot be written: allow this user to write to the file and its folder, or use another folder",
+    "FULL": "the disk is full: free some space and repeat the request",
+    "READONLY": "it cannot be written to: allow this user to write to the file and its folder, or use another folder",
     "CANTOPEN": "it cannot be opened: allow this user to read and write it and its folder, or use another folder",
-    "NOTADB": "it is damaged or not a database of the simulator: restore it from a backup, or use another folder",
+    "NOTADB": "it is damaged or is not a simulator database: restore it from a backup, or use another folder",
     "CORRUPT": "it is damaged: restore it from a backup, or use another folder",
     "BUSY": "another program is using it: close that program",
     "IOERR": "it could not be read or written: check the disk and its free space",
@@ -23,15 +23,15 @@ REMEDIES = {
 
 
 class Database:
-    """SQLite for several threads. Changes are serialised; reads do not wait for a change that is being written.
+    """SQLite for several threads. Changes are serialised. Reads do not wait for a change that is being written.
 
     Every file error is raised as an OSError with a one-line message: the file, the problem and the remedy.
     """
 
     def __init__(self, writer: sqlite3.Connection, reader: sqlite3.Connection | None, path: Path | None):
         self.path = path
-        self._writer, self._writing = writer, threading.RLock()
-        self._reader, self._reading = reader or writer, threading.RLock() if reader else self._writing
+        self._writer, self._write_lock = writer, threading.RLock()
+        self._reader, self._read_lock = reader or writer, threading.RLock() if reader else self._write_lock
 
     @classmethod
     def in_memory(cls) -> "Database":
@@ -41,23 +41,23 @@ class Database:
 
     @classmethod
     def open(cls, path: Path) -> "Database":
-        """Open or create a file. A file with an older layout is migrated.
+        """Open a file, or create it if it does not exist. A file with an older layout is migrated.
 
-        Raises OSError, and leaves the file unchanged, if it cannot be used.
+        Raises OSError and leaves the file unchanged if it cannot be used.
         """
-        with contextlib.ExitStack() as opened, _errors(path):
+        with contextlib.ExitStack() as exit_stack, _convert_errors(path):
             if not path.exists():
                 _create(path)
-            writer = opened.enter_context(contextlib.closing(_connect(path)))
+            writer = exit_stack.enter_context(contextlib.closing(_connect(path)))
             _check_and_migrate(writer, path)
-            reader = opened.enter_context(contextlib.closing(_connect(path)))
-            opened.pop_all()
+            reader = exit_stack.enter_context(contextlib.closing(_connect(path)))
+            exit_stack.pop_all()
         return cls(writer, reader, path)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Apply several changes or none. Within a transaction of the same thread, this joins that transaction."""
-        with self._writing, _errors(self.path):
+        """Apply all changes made in the context, or none. Nested transactions of a thread join the outermost one."""
+        with self._write_lock, _convert_errors(self.path):
             if self._writer.in_transaction:
                 yield self._writer
                 return
@@ -71,12 +71,12 @@ class Database:
 
     def read(self, statement: str, *values: Any) -> list[Any]:
         """Return the rows of a SELECT, which sees committed changes and this thread's own uncommitted changes."""
-        with _errors(self.path):
-            if self._writing.acquire(blocking=False):
-                connection, lock = self._writer, self._writing
+        with _convert_errors(self.path):
+            if self._write_lock.acquire(blocking=False):
+                connection, lock = self._writer, self._write_lock
             else:  # another thread may be writing, and waiting for the disk
-                self._reading.acquire()
-                connection, lock = self._reader, self._reading
+                self._read_lock.acquire()
+                connection, lock = self._reader, self._read_lock
             try:
                 return connection.execute(statement, values).fetchall()
             finally:
@@ -84,7 +84,7 @@ class Database:
 
     def close(self) -> None:
         """Close the file after any transaction and read in progress."""
-        with self._writing, self._reading, _errors(self.path):
+        with self._write_lock, self._read_lock, _convert_errors(self.path):
             self._reader.close()
             self._writer.close()
 
@@ -106,33 +106,36 @@ def _connect(path: Path | str) -> sqlite3.Connection:
 
 def _create_tables(connection: sqlite3.Connection) -> None:
     connection.executescript(SCHEMA)
-    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
 
 def _create(path: Path) -> None:
-    """Create a file under a temporary name first: an empty file with the final name can then only be a damaged one."""
-    new = path.with_name(f"{path.name}.new")
-    for incomplete in path.parent.glob(f"{new.name}*"):
-        incomplete.unlink()
-    with contextlib.closing(_connect(new)) as connection:
+    """Create a file, under a temporary name first, so that an empty file with the final name must be a damaged one."""
+    new_path = path.with_name(f"{path.name}.new")
+    for incomplete_path in path.parent.glob(f"{new_path.name}*"):
+        incomplete_path.unlink()
+    with contextlib.closing(_connect(new_path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         _create_tables(connection)
-    new.replace(path)
+    new_path.replace(path)
     sync_folder(path.parent)
 
 
 def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Migrate a database with an older layout. Raises OSError if it is damaged, foreign, newer or not writable."""
+    """Migrate a database with an older layout.
+
+    Raises OSError if it is damaged or not writable, or belongs to a newer version or to another program.
+    """
     # A rejected file must stay unchanged: by default, closing it would copy the changes in its -wal file into it.
     connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
-    application, layout = (
+    application_id, layout = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
     )
-    if application != APPLICATION or layout < 1:
+    if application_id != APPLICATION_ID or layout < 1:
         raise OSError(f"{path}: {REMEDIES['NOTADB']}")
     if layout > LAYOUT:
-        raise OSError(f"{path}: it was written by a newer version of recore: use that, or another folder")
+        raise OSError(f"{path}: it was written by a newer version of recore: use that version, or another folder")
     if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise OSError(f"{path}: {REMEDIES['CORRUPT']}")
     connection.execute("BEGIN IMMEDIATE")
@@ -146,8 +149,8 @@ def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _errors(path: Path | None) -> Iterator[None]:
-    """Convert SQLite's errors to OSError with a remedy."""
+def _convert_errors(path: Path | None) -> Iterator[None]:
+    """Convert SQLite's errors to OSErrors with a remedy."""
     try:
         yield
     except sqlite3.Error as error:

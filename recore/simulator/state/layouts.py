@@ -20,8 +20,8 @@ CREATE TABLE objects (
 
 def migrate(connection: sqlite3.Connection, layout: int) -> None:
     """Migrate a database with an older layout to the current one. The caller must have begun a transaction."""
-    for older in range(layout, LAYOUT):
-        MIGRATIONS[older](connection)
+    for old_layout in range(layout, LAYOUT):
+        MIGRATIONS[old_layout](connection)
     connection.execute(f"PRAGMA user_version = {LAYOUT}")
 
 
@@ -34,15 +34,15 @@ def _add_internal_members(connection: sqlite3.Connection) -> None:
     _move_internal_members(connection, "ModelPackage", set(), unused={"ListedName"})
 
 
-def _separate_members_of_work(connection: sqlite3.Connection) -> None:
+def _move_members_of_background_work(connection: sqlite3.Connection) -> None:
     """Move the internal members of background work: endpoints, tuning jobs, executions and their steps."""
     deployment = {"Deployment", "Pending", "PendingSince", "Rescaling", "Retiring", "Alarms"}
-    # the names in that layout, even if execution_records.py has others today
-    attempt = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
+    # the names in that layout; execution_records.py may use others today
+    step = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
     _move_internal_members(connection, "Endpoint", deployment)
     _move_internal_members(connection, "HyperParameterTuningJob", {"Seed", "TuningId"})
     _move_internal_members(connection, "PipelineExecution", {"Parameters"}, unused={"Key", "PipelineName"})
-    _move_internal_members(connection, "PipelineStep *", attempt)
+    _move_internal_members(connection, "PipelineStep *", step)
 
 
 def _move_internal_members(
@@ -55,13 +55,13 @@ def _move_internal_members(
     rows = connection.execute("SELECT position, record, internal FROM records WHERE kind GLOB ?", (kind,)).fetchall()
     for position, record, internal in rows:
         members = json.loads(record)
-        moved = json.loads(internal) | {name: members[name] for name in names & members.keys()}
-        kept = {name: value for name, value in members.items() if name not in names | unused}
-        values = (json.dumps(kept), json.dumps(moved), position)
+        moved_members = json.loads(internal) | {name: members[name] for name in names & members.keys()}
+        kept_members = {name: value for name, value in members.items() if name not in names | unused}
+        values = (json.dumps(kept_members), json.dumps(moved_members), position)
         connection.execute("UPDATE records SET record = ?, internal = ? WHERE position = ?", values)
 
 
 MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {
     1: _add_internal_members,
-    2: _separate_members_of_work,
+    2: _move_members_of_background_work,
 }

@@ -18,7 +18,7 @@ def now() -> datetime.datetime:
 class StoredRecord(Record):
     """A record from the store: the API's members and, separately, the simulator's internal members.
 
-    internal: members that no response contains. revision: the number of the record's changes, including its creation.
+    internal: members that no response contains. revision: how often the record has changed, including its creation.
     """
 
     def __init__(self, members: Record, internal: Record, revision: int):
@@ -37,7 +37,7 @@ class Store:
         self._database = database or Database.in_memory()
 
     def transaction(self) -> AbstractContextManager[object]:
-        """Apply several changes or none, without changes by other threads in between."""
+        """Apply all changes made in the context, or none. Other threads make no changes in between."""
         return self._database.transaction()
 
     def add(self, kind: str, key: str, record: Record, internal: Record | None = None) -> bool:
@@ -62,30 +62,30 @@ class Store:
                 if default is None:
                     raise KeyError(key)
                 record = StoredRecord(from_json(to_json(default)), {}, 0)
-            changed = to_json(function(record)), to_json(record.internal), record.revision + 1
+            columns = to_json(function(record)), to_json(record.internal), record.revision + 1
             connection.execute(
                 "INSERT INTO records (kind, key, record, internal, revision) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (kind, key) DO UPDATE SET "
                 "record = excluded.record, internal = excluded.internal, revision = excluded.revision",
-                (kind, key, *changed),
+                (kind, key, *columns),
             )
-        return _stored(*changed)
+        return _stored_record(*columns)
 
     def update(self, kind: str, key: str, internal: Record | None = None, /, **members: Any) -> StoredRecord:
         """Change members of a record and return the new record. Raises KeyError if it does not exist."""
 
-        def updated(record: StoredRecord) -> Record:
+        def with_changes(record: StoredRecord) -> Record:
             record.internal |= internal or {}
             return record | members
 
-        return self.change(kind, key, updated)
+        return self.change(kind, key, with_changes)
 
     def get(self, kind: str, key: str) -> StoredRecord | None:
         """Return the record with this key, or None."""
         rows = self._database.read(
             "SELECT record, internal, revision FROM records WHERE kind = ? AND key = ?", kind, key
         )
-        return _stored(*rows[0]) if rows else None
+        return _stored_record(*rows[0]) if rows else None
 
     def all(self, kind: str) -> list[StoredRecord]:
         """Return all records of a kind in insertion order."""
@@ -95,7 +95,7 @@ class Store:
         """Return the keys and records of a kind in insertion order."""
         statement = "SELECT key, record, internal, revision FROM records WHERE kind = ? ORDER BY position"
         rows = self._database.read(statement, kind)
-        return [(key, _stored(*columns)) for key, *columns in rows]
+        return [(key, _stored_record(*columns)) for key, *columns in rows]
 
     def delete(self, kind: str, key: str) -> bool:
         """Delete a record. Return False if it does not exist."""
@@ -103,30 +103,30 @@ class Store:
             return connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key)).rowcount > 0
 
 
-def _stored(record: str, internal: str, revision: int) -> StoredRecord:
+def _stored_record(record: str, internal: str, revision: int) -> StoredRecord:
     return StoredRecord(from_json(record), from_json(internal), revision)
 
 
 def to_json(value: Any) -> str:
-    """Encode a value, which may contain times, as JSON. Raises TypeError for other types that JSON lacks."""
-    return json.dumps(_with_times(value))
+    """Encode a value, which may contain times, as JSON. Raises TypeError for any other type that JSON lacks."""
+    return json.dumps(_encode_times(value))
 
 
 def from_json(text: str) -> Any:
     """Decode a value that `to_json` encoded."""
-    return json.loads(text, object_hook=_without_times)
+    return json.loads(text, object_hook=_decode_times)
 
 
-def _with_times(value: Any) -> Any:
+def _encode_times(value: Any) -> Any:
     """Encode times as objects with one member, $time. Names that begin with $ are escaped with another $."""
     if isinstance(value, dict):
-        return {f"${key}" if key.startswith("$") else key: _with_times(item) for key, item in value.items()}
+        return {f"${key}" if key.startswith("$") else key: _encode_times(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_times(item) for item in value]
+        return [_encode_times(item) for item in value]
     return {"$time": value.isoformat()} if isinstance(value, datetime.datetime) else value
 
 
-def _without_times(value: dict[str, Any]) -> Any:
+def _decode_times(value: dict[str, Any]) -> Any:
     if value.keys() == {"$time"}:
         return datetime.datetime.fromisoformat(value["$time"])
     return {key.removeprefix("$"): item for key, item in value.items()}

@@ -15,11 +15,11 @@ from moto.s3.utils import _VersionedKeyStore
 
 Change = tuple["WatchedKeys", str]
 
-_watching: set["Changes"] = set()
+_watchers: set["Changes"] = set()
 
 
 class WatchedKeys(_VersionedKeyStore):
-    """moto's objects of one bucket by key. Each `Changes` that is watching is notified of every change."""
+    """moto's objects of one bucket by key. Every `Changes` object that is watching is notified of each change."""
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)
@@ -38,7 +38,7 @@ class WatchedKeys(_VersionedKeyStore):
         self._note(key)
 
     def _note(self, key: str) -> None:
-        for changes in tuple(_watching):
+        for changes in tuple(_watchers):
             changes.note((self, key))
 
 
@@ -50,38 +50,38 @@ class Changes:
     """The changes since watching began, recorded per request, because several requests run at the same time."""
 
     def __init__(self) -> None:
-        self._of_thread = threading.local()
-        self._others: deque[Change] = deque()
+        self._thread_local = threading.local()
+        self._other_changes: deque[Change] = deque()
 
     def watch(self) -> None:
-        _watching.add(self)
+        _watchers.add(self)
 
     def unwatch(self) -> None:
-        _watching.discard(self)
+        _watchers.discard(self)
 
     @contextlib.contextmanager
-    def of_request(self) -> Iterator[list[Change]]:
+    def collect_for_request(self) -> Iterator[list[Change]]:
         """Collect the changes that this thread makes within the context.
 
-        If the context ends with an exception, `take_others` returns these changes.
+        If the context ends with an exception, `take_other_changes` returns these changes.
         """
         changes: list[Change] = []
-        self._of_thread.changes = changes
+        self._thread_local.changes = changes
         try:
             yield changes
         except BaseException:
-            self._others += changes
+            self._other_changes += changes
             raise
         finally:
-            del self._of_thread.changes
+            del self._thread_local.changes
 
     def note(self, change: Change) -> None:
-        getattr(self._of_thread, "changes", self._others).append(change)
+        getattr(self._thread_local, "changes", self._other_changes).append(change)
 
-    def take_others(self) -> list[Change]:
-        """Return and forget the changes that do not belong to a request to this simulator."""
-        others = []
+    def take_other_changes(self) -> list[Change]:
+        """Return and forget the changes that were not collected for a request to this simulator."""
+        other_changes = []
         with contextlib.suppress(IndexError):
             while True:
-                others.append(self._others.popleft())
-        return others
+                other_changes.append(self._other_changes.popleft())
+        return other_changes

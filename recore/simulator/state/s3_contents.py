@@ -1,7 +1,7 @@
-"""Contents of S3 objects: all but small ones are in files, which are open only while they are read or written.
+"""The contents of S3 objects. All but small ones are in files, which are open only while they are read or written.
 
 moto keeps contents of up to 5 MB in memory and larger ones in files that stay open: a few thousand outputs of a job
-would exhaust the memory of this machine or the number of files that the simulator may open.
+would exhaust this machine's memory or the simulator's limit on open files.
 """
 
 import contextlib
@@ -17,30 +17,30 @@ from moto.s3 import models
 
 from recore import locked
 
-SMALL = 4 << 10  # bytes; contents up to this size stay in memory, because the rest of moto's object is as large
+MAX_BYTES_IN_MEMORY = 4 << 10  # for a content; the rest of moto's object takes about as much
 
 
 class Contents:
-    """The folder for the contents. Before `open`, contents stay in memory; `close` deletes those in the folder."""
+    """The folder for the contents. Before `open`, contents stay in memory. `close` deletes the folder and its files."""
 
     def __init__(self) -> None:
-        self._opened: tuple[Path, locked.Locked] | None = None
+        self._locked_folder: tuple[Path, locked.Locked] | None = None
 
     def open(self) -> None:
-        """Create the folder. Raises OSError."""
-        self._opened = locked.make(Path(tempfile.gettempdir()), "recore-objects-", "")
+        """Create the folder. Raises OSError if this fails."""
+        self._locked_folder = locked.make(Path(tempfile.gettempdir()), "recore-objects-", "")
 
     def close(self) -> None:
         """Remove the folder if it exists."""
-        if self._opened:
-            folder, lock = self._opened
+        if self._locked_folder:
+            folder, lock = self._locked_folder
             shutil.rmtree(folder, ignore_errors=True)
             lock.close()
-            self._opened = None
+            self._locked_folder = None
 
     def new_file(self) -> Path | None:
         """Return the path of a new file, or None if there is no folder."""
-        return self._opened[0] / secrets.token_hex(16) if self._opened else None
+        return self._locked_folder[0] / secrets.token_hex(16) if self._locked_folder else None
 
 
 class Content:
@@ -49,7 +49,7 @@ class Content:
     Each thread has its own position, because moto reads without a lock when it computes an ETag.
     """
 
-    _reading = threading.local()  # the content that this thread is reading, and the position in it
+    _thread_local = threading.local()  # the content that this thread is reading, and the position in it
 
     def __init__(self, max_size: int = 0) -> None:
         self._memory = b""
@@ -57,13 +57,13 @@ class Content:
         self._closed = False
 
     def seek(self, position: int) -> None:
-        self._reading.content, self._reading.position = id(self), position
+        self._thread_local.content, self._thread_local.position = id(self), position
 
     def read(self, size: int = -1) -> bytes:
         """Return the next bytes, by default all remaining ones. Raises ValueError after `close`."""
-        if getattr(self._reading, "content", None) != id(self):
+        if getattr(self._thread_local, "content", None) != id(self):
             self.seek(0)
-        position = self._reading.position
+        position = self._thread_local.position
         try:
             with open(self._file, "rb") if self._file else io.BytesIO(self._memory) as file:
                 file.seek(position)
@@ -73,7 +73,7 @@ class Content:
                 raise
         if self._closed:  # another thread may have just closed it
             raise ValueError("the content is closed")
-        self._reading.position = position + len(content)
+        self._thread_local.position = position + len(content)
         return content
 
     def truncate(self) -> None:
@@ -81,7 +81,7 @@ class Content:
 
     def write(self, content: bytes) -> None:
         """Store the content. Raises OSError if the disk is full."""
-        file = contents.new_file() if len(content) > SMALL else None
+        file = contents.new_file() if len(content) > MAX_BYTES_IN_MEMORY else None
         if file is None:
             self._memory = content
             return

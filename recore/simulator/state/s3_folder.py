@@ -28,9 +28,9 @@ class State:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._ends = contextlib.ExitStack()
+        self._exit_stack = contextlib.ExitStack()
         self._changes = Changes()
-        self._failed: list[Change] = []  # changes that could not be written; their requests got an error
+        self._failed_changes: list[Change] = []  # changes that could not be written; their requests got an error
 
     def __enter__(self) -> "State":
         self.open()
@@ -43,12 +43,12 @@ class State:
         """Lock the folder and open the database; create either if it is missing.
 
         Raises OSError, without changing anything in the folder, if another simulator uses it, it is not writable, or
-        its content was not written by a simulator of this version.
+        its content was written by an incompatible version or another program.
         """
-        with contextlib.ExitStack() as ends:
+        with contextlib.ExitStack() as exit_stack:
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                lock = ends.enter_context(open(self.folder / "lock", "w"))
+                lock = exit_stack.enter_context(open(self.folder / "lock", "w"))
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise OSError(f"{self.folder} is in use by another simulator") from None
@@ -57,48 +57,50 @@ class State:
                 raise OSError(f"{self.folder}: the folder could not be used ({error.strerror}): {remedy}") from error
             database, contents = self.folder / "state.sqlite", self.folder / "s3"
             self._check(database, contents)
-            opened = ends.enter_context(contextlib.closing(Database.open(database)))
+            opened_database = exit_stack.enter_context(contextlib.closing(Database.open(database)))
             contents.mkdir(exist_ok=True)
             sync_folder(self.folder)
-            self._objects = StoredObjects(opened, contents)
-            self.records = Store(opened)
+            self._objects = StoredObjects(opened_database, contents)
+            self.records = Store(opened_database)
             self._changes.watch()
-            ends.callback(self._changes.unwatch)
-            ends.callback(lambda: self._store_or_log([*self._failed, *self._changes.take_others()]))
-            self._ends = ends.pop_all()
+            exit_stack.callback(self._changes.unwatch)
+            exit_stack.callback(
+                lambda: self._store_or_log([*self._failed_changes, *self._changes.take_other_changes()])
+            )
+            self._exit_stack = exit_stack.pop_all()
 
     def restore(self) -> None:
-        """Copy the folder's buckets and objects to moto before the first request. Raises OSError if one is lost."""
-        with self._changes.of_request():  # these changes are already on disk
+        """Copy the folder's buckets and objects to moto before the first request. Raises OSError if one is missing."""
+        with self._changes.collect_for_request():  # these changes are already on disk
             self._objects.restore()
 
     def write_through(self, application: Wsgi) -> Wsgi:
-        """Wrap an application so that it answers a request after the request's changes to S3 are on disk."""
+        """Wrap an application so that it answers a request only after the request's changes to S3 are on disk."""
 
         def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            started: list[Any] = []
-            with self._changes.of_request() as changes:
-                body = application(environ, lambda *arguments: started.extend(arguments))
+            start_arguments: list[Any] = []
+            with self._changes.collect_for_request() as changes:
+                body = application(environ, lambda *arguments: start_arguments.extend(arguments))
             # Only objects are watched. Buckets are compared after each request, except after requests that never change
             # them: reads, and requests with the header X-Amz-Target, which are for services other than S3.
-            reads = environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS") or "HTTP_X_AMZ_TARGET" in environ
+            keeps_buckets = environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS") or "HTTP_X_AMZ_TARGET" in environ
             try:
-                if changes or not reads:
+                if changes or not keeps_buckets:
                     self._store(changes)
             except OSError as error:
                 getattr(body, "close", lambda: None)()
                 logger.error("%s", error)
-                return _not_written(start_response, error)
+                return _not_written_response(start_response, error)
             finally:
-                self._store_or_log(self._changes.take_others())
-            start_response(*started)
+                self._store_or_log(self._changes.take_other_changes())
+            start_response(*start_arguments)
             return body
 
         return answer
 
     def close(self) -> None:
-        """Write all pending changes and release the folder."""
-        self._ends.close()
+        """Write all pending changes and unlock the folder."""
+        self._exit_stack.close()
 
     def _store(self, changes: list[Change]) -> None:
         """Write changes to the disk. Raises OSError if this fails; `close` then tries again."""
@@ -106,7 +108,7 @@ class State:
             self._objects.store_buckets()
             self._objects.store(changes)
         except BaseException:
-            self._failed += changes
+            self._failed_changes += changes
             raise
 
     def _store_or_log(self, changes: list[Change]) -> None:
@@ -119,14 +121,16 @@ class State:
 
     def _check(self, database: Path, contents: Path) -> None:
         """Raise OSError if the folder has objects or records that are not in the database."""
-        earlier = self.folder / "records"
-        if earlier.exists():
-            raise OSError(f"{earlier}: it was written by an earlier version of recore: use that, or another folder")
+        old_records = self.folder / "records"
+        if old_records.exists():
+            raise OSError(
+                f"{old_records}: it was written by an earlier version of recore: use that version, or another folder"
+            )
         if not database.exists() and contents.is_dir() and any(contents.iterdir()):
             raise OSError(f"{database} is missing and is needed to read {contents}: restore it from a backup")
 
 
-def _not_written(start_response: Callable[..., Any], error: OSError) -> Iterable[bytes]:
+def _not_written_response(start_response: Callable[..., Any], error: OSError) -> Iterable[bytes]:
     """Return S3's response to a change that could not be written. Clients do not retry requests with this status."""
     body = f"<Error><Code>InternalError</Code><Message>{escape(str(error))}</Message></Error>".encode()
     headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]

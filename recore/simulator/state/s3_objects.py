@@ -15,16 +15,16 @@ from recore.simulator.state.database import REMEDIES, Database, sync_folder
 from recore.simulator.state.records import from_json, to_json
 from recore.simulator.state.s3_changes import Change
 
-SMALL = 64 << 10  # bytes; contents up to this size are in the database, which waits for the disk once, not 3 times
-CHECKSUM = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
+MAX_BYTES_IN_DATABASE = 64 << 10  # for a content; the database waits for the disk once, a file 3 times
+CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
 
 
 class StoredObjects:
-    """Copies moto's objects to the disk, one key at a time, and from the disk to moto at startup.
+    """Copies moto's objects to the disk, and from the disk to moto at startup.
 
-    An object's content, metadata, storage class, ETag, checksum and time are stored; in a versioned bucket only those
-    of the latest version. Each content is written to a file with a new name, so that a row always refers to a complete
-    file.
+    An object's content, metadata, storage class, ETag, checksum and time are stored, in a versioned bucket only those
+    of the latest version. Each large content is written to a file with a new name, so that a row always refers to a
+    complete file.
     """
 
     def __init__(self, database: Database, folder: Path):
@@ -32,7 +32,7 @@ class StoredObjects:
         self._folder = folder
         self._buckets: dict[str, Any] = {}  # moto's buckets that are on disk
         # Only one request at a time stores a key. Keys share locks, which are acquired in the order of this list.
-        self._storing = [threading.Lock() for _ in range(64)]
+        self._key_locks = [threading.Lock() for _ in range(64)]
 
     def restore(self) -> None:
         """Copy the stored buckets and objects to moto. Raises OSError if a file is missing or has the wrong size."""
@@ -57,13 +57,13 @@ class StoredObjects:
         if _buckets() == self._buckets:
             return
         with contextlib.ExitStack() as locks:
-            for lock in self._storing:
+            for lock in self._key_locks:
                 locks.enter_context(lock)
             buckets = _buckets()
-            deleted = [name for name, bucket in self._buckets.items() if buckets.get(name) is not bucket]
+            deleted_buckets = [name for name, bucket in self._buckets.items() if buckets.get(name) is not bucket]
             with self._database.transaction() as connection:
                 files = []
-                for name in deleted:
+                for name in deleted_buckets:
                     files += connection.execute("SELECT file FROM objects WHERE bucket = ?", (name,)).fetchall()
                     connection.execute("DELETE FROM objects WHERE bucket = ?", (name,))
                     connection.execute("DELETE FROM buckets WHERE name = ?", (name,))
@@ -74,26 +74,26 @@ class StoredObjects:
             self._unlink(file for (file,) in files)
 
     def store(self, changes: Iterable[Change]) -> None:
-        """Store what moto now has under the changed keys. Returns when it is on disk.
+        """Store what moto now has under the changed keys. Returns when the changes are on disk.
 
         Raises OSError if the disk is full.
         """
         buckets = _buckets()
         names = {id(bucket.keys): name for name, bucket in buckets.items()}
-        keys = {(names[id(of_bucket)], key) for of_bucket, key in changes if id(of_bucket) in names}
-        written: list[str] = []
+        keys = {(names[id(watched_keys)], key) for watched_keys, key in changes if id(watched_keys) in names}
+        written_files: list[str] = []
         with contextlib.ExitStack() as locks:
-            for number in sorted({hash(key) % len(self._storing) for key in keys}):
-                locks.enter_context(self._storing[number])
+            for index in sorted({hash(key) % len(self._key_locks) for key in keys}):
+                locks.enter_context(self._key_locks[index])
             try:
-                rows = [self._row(bucket, key, written) for bucket, key in keys]
-                if written:
+                rows = [self._row(bucket, key, written_files) for bucket, key in keys]
+                if written_files:
                     sync_folder(self._folder)
-                replaced = self._replace(keys, [row for row in rows if row])
+                replaced_files = self._replace(keys, [row for row in rows if row])
             except BaseException:
-                self._unlink(written)
+                self._unlink(written_files)
                 raise
-            self._unlink(replaced)
+            self._unlink(replaced_files)
 
     def _replace(self, keys: set[tuple[str, str]], rows: list[tuple[Any, ...]]) -> list[str | None]:
         """Replace the keys' rows and return the files of the old rows."""
@@ -105,24 +105,24 @@ class StoredObjects:
             connection.executemany("INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?)", rows)
         return [file for (file,) in files]
 
-    def _row(self, bucket: str, key: str, written: list[str]) -> tuple[Any, ...] | None:
-        """Return an object's row, or None if it does not exist. Add the name of a large content's file to `written`."""
-        read = _read(bucket, key)
-        if read is None:
+    def _row(self, bucket: str, key: str, written_files: list[str]) -> tuple[Any, ...] | None:
+        """Return an object's row, or None if it does not exist. Add the file of a large content to `written_files`."""
+        result = _read(bucket, key)
+        if result is None:
             return None
-        moto_object, value = read
+        moto_object, value = result
         attributes = {
             "metadata": dict(moto_object.metadata),
             "storage": moto_object.storage_class,
             "etag": moto_object._etag,  # None if moto has not computed it yet, which another thread may be doing now
             "time": moto_object.last_modified,
-            "checksum": {name: getattr(moto_object, name) for name in CHECKSUM},
+            "checksum": {name: getattr(moto_object, name) for name in CHECKSUM_ATTRIBUTES},
         }
         row = (bucket, key, to_json(attributes), len(value))
-        if len(value) <= SMALL:
+        if len(value) <= MAX_BYTES_IN_DATABASE:
             return *row, value, None
-        written.append(uuid.uuid4().hex)
-        path = self._folder / written[-1]
+        written_files.append(uuid.uuid4().hex)
+        path = self._folder / written_files[-1]
         try:
             with open(path, "xb") as file:
                 file.write(value)
@@ -139,7 +139,7 @@ class StoredObjects:
         except OSError as error:
             raise OSError(f"{path}: s3://{bucket}/{key} could not be read ({error.strerror}): {remedy}") from error
         if len(content) != size:
-            raise OSError(f"{path}: s3://{bucket}/{key} has {len(content)} of {size} bytes: {remedy}")
+            raise OSError(f"{path}: s3://{bucket}/{key} has {len(content)} instead of {size} bytes: {remedy}")
         return content
 
     def _unlink(self, files: Iterable[str | None]) -> None:
@@ -156,7 +156,7 @@ def _buckets() -> dict[str, Any]:
 
 
 def _read(bucket: str, key: str) -> tuple[Any, bytes] | None:
-    """Return moto's object and its content, or None if there is none. Other requests may replace them at any time."""
+    """Return moto's object and its content, or None if the key has none. Other requests may replace it at any time."""
     for _ in range(1000):
         moto_bucket = _buckets().get(bucket)
         moto_object = moto_bucket.keys.get(key) if moto_bucket else None
@@ -165,7 +165,7 @@ def _read(bucket: str, key: str) -> tuple[Any, bytes] | None:
         with contextlib.suppress(ValueError):  # moto closes a content before it replaces or removes the object
             return moto_object, moto_object.value
         time.sleep(0.001)
-    raise OSError(f"s3://{bucket}/{key}: the content could not be read from moto: put the object again")
+    raise OSError(f"s3://{bucket}/{key}: the content could not be read from moto: upload the object again")
 
 
 def _put(backend: Any, bucket: str, key: str, value: bytes, attributes: dict[str, Any]) -> None:

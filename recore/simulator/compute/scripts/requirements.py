@@ -66,7 +66,7 @@ class PackageInstaller:
         if len(text) > MAX_REQUIREMENTS_BYTES:
             raise JobFailed(f"AlgorithmError: requirements.txt is larger than {MAX_REQUIREMENTS_BYTES >> 10} KiB")
         package_requirements, local_paths = _parse_requirements(text.decode("utf-8", "replace"))
-        if self._isolation.local_python and not local_paths:
+        if self._isolation.uses_local_python and not local_paths:
             python = family_of(image).python()
             if all(_is_satisfied(requirement, python) for requirement in package_requirements):
                 return None
@@ -115,12 +115,12 @@ def _install_from_index(
     """Let pip determine which packages the container lacks, and install exactly those."""
     pip = ["-m", *PIP, "--disable-pip-version-check", "--only-binary=:all:"]
     command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, package_requirements)]
-    run_pip(sandbox.isolation.networked(sandbox, command))
+    run_pip(sandbox.isolation.launch_with_network(sandbox, command))
     plan = json.loads(read_start(sandbox.ml / "report.json", MAX_REPORT_BYTES))["install"]
     pinned_packages = [f"{item['metadata']['name']}=={item['metadata']['version']}" for item in plan]
     if pinned_packages:
         command = [*pip, "--no-deps", "--target", f"{ML}/packages", *pinned_packages]
-        run_pip(sandbox.isolation.networked(sandbox, command))
+        run_pip(sandbox.isolation.launch_with_network(sandbox, command))
 
 
 def _parse_requirements(requirements: str) -> tuple[list[Requirement], list[str]]:

@@ -28,7 +28,7 @@ CHECKPOINTS = "/opt/ml/checkpoints"  # the folder of a CheckpointConfig without 
 REPACK_SCRIPT = "_repack_script_launcher.sh"  # a script in version 2 of the SDK; one next to it uses /opt/ml
 
 
-def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool) -> RequirementsFile | None:
+def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool) -> RequirementsFile | None:
     """Fill /opt/ml with channels, configuration and script. Returns the requirements to install."""
     ml = job.folder / "ml"
     for folder in ("input/config", "input/data", "model", "output/data", "code"):
@@ -50,16 +50,16 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, true_paths: bool)
         settings["sagemaker_submit_directory"] = json.dumps(SOURCE)
     elif submit_directory.startswith("/opt/ml/"):
         source = folder_below(ml, submit_directory, "sagemaker_submit_directory")
-    for file, content in _configuration(record, settings, "algo-1" if true_paths else "localhost").items():
+    for file, content in _configuration(record, settings, "algo-1" if keeps_paths else "localhost").items():
         text = json.dumps(content)
-        if not true_paths:
+        if not keeps_paths:
             text = translated(text, {ML: ml})
         (ml / f"input/config/{file}.json").write_text(text)
     drivers, program = ml / "input/data/sm_drivers", _decode_value(settings.get("sagemaker_program", ""))
     requirements = None
     if not program.endswith(".sh"):  # the toolkit installs nothing for a shell script
         requirements = find_requirements(unpack_source(source, job, volume), drivers / "sourcecode.json")
-    if not true_paths:
+    if not keeps_paths:
         translate_scripts(drivers.rglob("*"), ml)
         if program == REPACK_SCRIPT:
             translate_scripts((ml / "input/source").rglob("*"), ml)

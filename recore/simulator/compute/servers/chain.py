@@ -46,9 +46,9 @@ class Chain:
         self._job, self.log, self.folder = job, log, job.path / name
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         containers = named_containers(model)
-        sockets = [socket_folder.for_server(platform.sockets) for _ in containers]
+        sockets = [socket_folder.server_folder(platform.sockets) for _ in containers]
         volume = Volume(instance.volume or DEFAULT_SIZE)
-        instance = instance.shared(self.folder / ".memory").with_volume(volume.size, self.folder, *sockets)
+        instance = instance.with_shared_memory(self.folder / ".memory").with_volume(volume.size, self.folder, *sockets)
         self._servers = [
             ContainerServer(
                 platform,

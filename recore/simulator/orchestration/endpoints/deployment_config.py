@@ -125,7 +125,7 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
         if alarm is None:
             message = f"AutoRollbackConfiguration: there is no CloudWatch alarm '{name}'"
             raise ServiceError("ValidationException", message)
-        if reason := alarm.not_simulated():
+        if reason := alarm.unsimulated_feature():
             message = f"AutoRollbackConfiguration: the alarm '{name}' cannot be used: {reason} is not simulated"
             raise ServiceError("ValidationException", message)
         definitions.append(alarm.definition())
