@@ -9,7 +9,7 @@ import pytest
 from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files.archives import pack, unpack
 from recore.simulator.compute.files.output_files import OutputFolder
-from recore.simulator.compute.files.transfers import CHUNK, download_file, only, parse, upload_file, upload_folder
+from recore.simulator.compute.files.transfers import CHUNK, download_file, only_file, parse, upload_file, upload_folder
 from recore.simulator.compute.processes.volume import Volume
 
 
@@ -60,7 +60,7 @@ def test_links_inside_an_archive_are_kept(tmp_path: Path) -> None:
 def test_the_archive_among_objects_with_a_common_prefix(tmp_path: Path) -> None:
     for name in ("model.tar.gz", "model.tar.gz.sha256"):
         (tmp_path / name).write_text(name)
-    assert only(tmp_path, "s3://bucket/a/model.tar.gz").name == "model.tar.gz"
+    assert only_file(tmp_path, "s3://bucket/a/model.tar.gz").name == "model.tar.gz"
 
 
 class JobEnded(Exception):
