@@ -177,7 +177,7 @@ def test_containers_that_are_refused(packages: Packages, members: dict[str, Any]
     [
         (None, "has no InferenceSpecification"),
         ([{"ModelDataUrl": "s3://bucket/model.tar.gz"}], "must have an Image"),
-        ([{"Image": IMAGE, "ProductId": "p"}], "A container of a model package: ProductId is not simulated"),
+        ([{"Image": IMAGE, "ProductId": "p"}], "Container of a model package: ProductId is not simulated"),
         ([{"Image": IMAGE, "ContainerHostname": "a"}] * 2, "two containers have the ContainerHostname 'a'"),
         ([{"Image": IMAGE, "ContainerHostname": "a"}, {"Image": IMAGE}], "either all containers or none"),
     ],

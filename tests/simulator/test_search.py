@@ -11,7 +11,7 @@ from support.model_packages import Packages
 from support.pipelines import Pipelines, model
 from support.simulator_client import Client, numbers
 
-from recore.simulator.resources.paging import sortable
+from recore.simulator.resources.paging import sort_text
 from recore.simulator.server import BUCKET, Simulator
 
 SCORES = ("-2.5", "0.5", "0.5", "10")
@@ -312,6 +312,8 @@ def test_expressions_that_are_refused(packages: Packages) -> None:
 
 @given(st.lists(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False), max_size=8))
 def test_numbers_sort_as_their_texts(values: list[float]) -> None:
-    texts = [sortable(value) for value in sorted(values)]
+    texts = [sort_text(value) for value in sorted(values)]
     assert texts == sorted(texts)
-    assert all((sortable(one) == sortable(other)) == (float(one) == float(other)) for one in values for other in values)
+    assert all(
+        (sort_text(one) == sort_text(other)) == (float(one) == float(other)) for one in values for other in values
+    )

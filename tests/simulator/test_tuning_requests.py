@@ -124,7 +124,7 @@ def test_limits(client: Client, limits: tuple[int, int], reason: str) -> None:
 
 def test_a_grid_has_as_many_jobs_as_combinations(client: Client) -> None:
     request = tuning_request(SOURCE, 2, 1, Strategy="Grid", ParameterRanges=LETTERS)
-    assert "MaxNumberOfTrainingJobs 2 must be the number of combinations, 3" in refusal(client, request)
+    assert "MaxNumberOfTrainingJobs is 2, but must be the number of combinations, 3" in refusal(client, request)
 
 
 def metric(regex: str) -> dict[str, Any]:
