@@ -67,8 +67,8 @@ def test_the_reason_why_the_defaults_refuse(defaults, body: str, content_type: s
     [
         ("raise", "no copper in it"),
         ("exit", "SystemExit: the hook's own end"),
-        ("none", "returned a NoneType: it must be text or bytes"),
-        ("number", "returned a float: it must be text or bytes"),
+        ("none", "returned an object of type NoneType instead of text or bytes"),
+        ("number", "returned an object of type float instead of text or bytes"),
     ],
 )
 def test_a_hook_that_fails_leaves_the_server_as_it_was(fragile, body: str, reason: str) -> None:

@@ -63,9 +63,9 @@ ENDINGS = {
     "caught": (
         "import sys, traceback\ntry: 1 / 0\nexcept ZeroDivisionError: traceback.print_exc()\nsys.exit(3)",
         3,
-        "the script ended with exit code 3, after\nZeroDivisionError: division by zero",
+        "the script ended with exit code 3 after this error:\nZeroDivisionError: division by zero",
     ),
-    "killed": ("import os; os.kill(os.getpid(), 9)", 137, "the script was ended by SIGKILL"),
+    "killed": ("import os; os.kill(os.getpid(), 9)", 137, "the script was terminated by SIGKILL"),
     "not utf-8": ("import os; os.write(2, b'bad \\xff byte\\n'); os._exit(4)", 4, "bad \ufffd byte"),
 }
 
@@ -154,7 +154,7 @@ def test_sigterm_that_the_script_does_not_handle(job) -> None:
         assert process.stdout.readline() == "ready\n"
         process.terminate()
         ended = job.end(process)
-    assert (ended.code, ended.failure) == (143, "the script was ended by SIGTERM")
+    assert (ended.code, ended.failure) == (143, "the script was terminated by SIGTERM")
 
 
 def test_sigterm_before_the_script(job) -> None:

@@ -110,8 +110,7 @@ def test_csv_is_read_instead_of_libsvm_and_weights_count(train: Callable[..., Tr
     trained = train(settings, {"train": csv_of(weighted), "validation": csv_of(checked)})
     assert trained.status == 0, trained.printed
     assert (
-        "The channel train has no ContentType: its data are read as CSV. AWS would read them as libsvm."
-        in trained.printed
+        "The channel train has no ContentType: its data is read as CSV. AWS would read it as libsvm." in trained.printed
     )
     assert "dsplit has no effect" in trained.printed
     expected = xgb.train(SETTINGS, matrix(TRAIN, weight=weights), 5)
@@ -237,7 +236,7 @@ def test_earlier_versions_weight_only_the_training_data(
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.0-1")
     data = {"train": csv_of(np.insert(TRAIN, 1, 1, axis=1)), "validation": csv_of(VALIDATION)}
     make_job_folder(tmp_path, hyperparameters(num_round=2, csv_weights=1), data, "text/csv")
-    assert "The channel validation has 80 rows and 5 features." in training_output(tmp_path, capsys)
+    assert "The shape of the channel validation is 80 x 5 (rows x features)." in training_output(tmp_path, capsys)
 
 
 def grades(values: np.ndarray) -> np.ndarray:
@@ -317,7 +316,7 @@ def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.Capt
         (
             {"num_round": "2", "csv_weights": "1"},
             {"train": "1,,2\n"},
-            "row 1 of the channel has no label, or no weight",
+            "row 1 of the channel has no label or no weight",
         ),
         ({"num_round": "2", "csv_weights": "1"}, {"train": "1,1,2\n1,-1,2\n"}, "row 2 of the channel has a negative"),
         ({"num_round": "2", "objective": "binary:logistic"}, {"train": "7,2\n1,3\n"}, "XGBoost cannot train"),
@@ -333,7 +332,7 @@ def test_invalid_training_inputs(tmp_path: Path, settings: dict, channels: dict,
 def test_the_reason_of_a_failure_is_the_jobs(train: Callable[..., TrainedJob]) -> None:
     trained = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
     assert trained.status == 1
-    assert (trained.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: the hyperparam")
+    assert (trained.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: valid hyperparam")
     assert "Training failed: unknown hyperparameter max_dept" in trained.printed
     assert not (trained.base / "model/xgboost-model").exists()
 

@@ -196,7 +196,7 @@ def test_pipelines_of_packages_that_are_refused(packages: Packages) -> None:
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
     container = {"ModelPackageName": package}
     message = refusal(packages.sagemaker.create_model, ModelName="m-16", Containers=[container] * 2)
-    assert "at most 15, not 16" in message
+    assert "at most 15 containers, not 16" in message
     assert "has several containers" in refusal(create, packages, package, ContainerHostname="a")
     container_without_package = {"Image": IMAGE, "InferenceSpecificationName": "a"}
     assert "needs a ModelPackageName" in refusal(

@@ -23,9 +23,7 @@ from recore.simulator.state.records import Record, now
 
 LOCATION = "PipelineDefinitionS3Location"
 CHANGEABLE_MEMBERS = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}
-READ_SLOTS = threading.BoundedSemaphore(
-    20
-)  # at most 20 reads from S3 at a time, because each one occupies a second request thread
+READ_SLOTS = threading.BoundedSemaphore(20)  # for reads from S3, each of which occupies a second request thread
 SIMULATED_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", DEFINITION, LOCATION, "ClientRequestToken", "Tags"}
 
 

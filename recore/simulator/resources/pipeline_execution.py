@@ -31,13 +31,15 @@ START_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", "PipelineParameters", "Cli
 MAX_RUNNING = 200
 ID_LENGTH, ALPHABET = 12, string.ascii_lowercase + string.digits
 ReadDefinition = Callable[[str], PipelineDefinition]
-Action = Callable[
-    [list[str], ReadDefinition, Record], Record
-]  # adds the keys of the executions that are to run to the list
+# adds the keys of the executions that are to run to the list
+Action = Callable[[list[str], ReadDefinition, Record], Record]
 
 
 class PipelineExecutions(Resource):
-    """The executions. A key contains the pipeline's key and an ID. An execution keeps its definition from its start."""
+    """The executions. A key consists of the pipeline's key and an ID.
+
+    An execution keeps the definition with which it was started.
+    """
 
     kind = "PipelineExecution"
     arn_type = "pipeline"
@@ -52,7 +54,7 @@ class PipelineExecutions(Resource):
         "CreatedAfter": ("CreationTime", operator.gt),
         "CreatedBefore": ("CreationTime", operator.lt),
     }
-    orders: ClassVar[dict[str, str]] = {"PipelineExecutionArn": "PipelineExecutionArn"}
+    sort_members: ClassVar[dict[str, str]] = {"PipelineExecutionArn": "PipelineExecutionArn"}
 
     def StartPipelineExecution(self, request: Record) -> Record:
         refuse_other_members(request, START_MEMBERS, "StartPipelineExecution")

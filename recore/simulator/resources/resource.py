@@ -141,7 +141,7 @@ class Resource:
     def stop(self, operation: str, request: Record) -> Record:
         """Set the status of a resource to Stopping. Raises ServiceError if it is not running.
 
-        The resource's work polls the status, and stops.
+        The resource's work polls the status and then stops.
         """
         with self.store.transaction():  # the resource may end at this moment
             status = self.find(operation, request)[f"{self.kind}Status"]
