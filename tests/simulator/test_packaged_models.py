@@ -199,6 +199,6 @@ def test_pipelines_of_packages_that_are_refused(packages: Packages) -> None:
     assert "at most 15 containers, not 16" in message
     assert "has several containers" in refusal(create, packages, package, ContainerHostname="a")
     container_without_package = {"Image": IMAGE, "InferenceSpecificationName": "a"}
-    assert "needs a ModelPackageName" in refusal(
+    assert "requires a ModelPackageName" in refusal(
         packages.sagemaker.create_model, ModelName="m-lone", PrimaryContainer=container_without_package
     )
