@@ -126,7 +126,7 @@ def failure_reason(stderr: str) -> str:
     code = ScriptRunner.child.returncode if ScriptRunner.child else 1
     error = last_error(stderr)
     if code < 0:
-        return f"the script was terminated by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON_SIZE]
+        return f"the script was ended by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON_SIZE]
     if code > 1 and HEADER in stderr:  # an uncaught exception exits with 1, so this one was caught
         return f"the script ended with exit code {code} after this error:\n{error}"[:REASON_SIZE]
     return error or f"the script ended with exit code {code} and wrote no error"

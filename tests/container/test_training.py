@@ -65,7 +65,7 @@ ENDINGS = {
         3,
         "the script ended with exit code 3 after this error:\nZeroDivisionError: division by zero",
     ),
-    "killed": ("import os; os.kill(os.getpid(), 9)", 137, "the script was terminated by SIGKILL"),
+    "killed": ("import os; os.kill(os.getpid(), 9)", 137, "the script was ended by SIGKILL"),
     "not utf-8": ("import os; os.write(2, b'bad \\xff byte\\n'); os._exit(4)", 4, "bad \ufffd byte"),
 }
 
@@ -154,7 +154,7 @@ def test_sigterm_that_the_script_does_not_handle(job) -> None:
         assert process.stdout.readline() == "ready\n"
         process.terminate()
         ended = job.end(process)
-    assert (ended.code, ended.failure) == (143, "the script was terminated by SIGTERM")
+    assert (ended.code, ended.failure) == (143, "the script was ended by SIGTERM")
 
 
 def test_sigterm_before_the_script(job) -> None:

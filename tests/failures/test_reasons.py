@@ -75,9 +75,9 @@ REASONS = {
         "The job needed more memory than its instance type has",
     ),
     "a signal": (
-        "AlgorithmError: the script was terminated by SIGKILL, exit code: 137",
+        "AlgorithmError: the script was ended by SIGKILL, exit code: 137",
         RAISED,
-        "the script was terminated by SIGKILL",
+        "the script was ended by SIGKILL",
     ),
     "a signal to all": ("AlgorithmError: 3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, ended by SIGKILL"),
     "a signal before any output": ("AlgorithmError: , exit code: 139", "", "it printed nothing, ended by SIGSEGV"),
