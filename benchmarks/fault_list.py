@@ -261,22 +261,22 @@ FAULTS = (
         "one client token carried out twice",
         "recore/simulator/resources/client_token.py",
         "with resource.store.transaction():  "
-        "# of two requests with one token, the second finds the answer of the first",
+        "# a second request with the same token waits for the response of the first",
         "if True:",
     ),
     Fault(
         "simulator/resources",
         "negative numbers in the opposite order",
         "recore/simulator/resources/paging.py",
-        "ordered = bits if bits >= 0 else -(2**63) - bits  # the bits of negative numbers are in the opposite order",
-        "ordered = bits",
+        "sort_number = bits if bits >= 0 else -(2**63) - bits  # the bits of negative numbers have the opposite order",
+        "sort_number = bits",
     ),
     Fault(
         "simulator/resources",
         "fifty tags refused",
         "recore/simulator/resources/resource.py",
-        "if len(merged) > MOST_TAGS:",
-        "if len(merged) >= MOST_TAGS:",
+        "if len(merged) > MAX_TAGS:",
+        "if len(merged) >= MAX_TAGS:",
     ),
     Fault(
         "simulator/compute/files",

@@ -27,14 +27,14 @@ def listen(address: str) -> socket.socket:
     """Return a socket that listens on a port or at a path."""
     if address.isdecimal():
         return socket.create_server(("127.0.0.1", int(address)), backlog=1024)
-    listening = socket.socket(socket.AF_UNIX)
-    listening.bind(address)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
     os.chmod(address, 0o777)  # noqa: S103 - other users cannot enter the folder
-    listening.listen(1024)
-    return listening
+    listener.listen(1024)
+    return listener
 
 
-async def forward(listening: socket.socket, address: str) -> None:
+async def forward(listener: socket.socket, address: str) -> None:
     """Forward connections from a listening socket to a port or a path until the process ends."""
 
     async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,26 +47,26 @@ async def forward(listening: socket.socket, address: str) -> None:
             requests.close()
         writer.close()
 
-    serve = asyncio.start_unix_server if listening.family == socket.AF_UNIX else asyncio.start_server
-    async with await serve(connect, sock=listening) as server:
+    serve = asyncio.start_unix_server if listener.family == socket.AF_UNIX else asyncio.start_server
+    async with await serve(connect, sock=listener) as server:
         await server.serve_forever()
 
 
-def start(listening: socket.socket, address: str) -> None:
+def start(listener: socket.socket, address: str) -> None:
     """Forward connections in a process that is not a child of this one: the command must have only its own children."""
     child = os.fork()
     if child:
-        listening.close()
+        listener.close()
         os.waitpid(child, 0)
         return
     if os.fork():
         os._exit(0)
     os.setsid()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the process ends with its container
-    null = os.open(os.devnull, os.O_RDWR)
-    for output in (0, 1, 2):
-        os.dup2(null, output)
-    asyncio.run(forward(listening, address))
+    null_device = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null_device, descriptor)
+    asyncio.run(forward(listener, address))
 
 
 if __name__ == "__main__":

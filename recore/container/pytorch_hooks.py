@@ -14,12 +14,12 @@ from sagemaker_inference.transformer import Transformer
 from werkzeug import Response
 from werkzeug.datastructures import EnvironHeaders, Headers
 
-MODEL = "model.pt"
+MODEL_FILE = "model.pt"
 SUFFIXES = (".pt", ".pth")
 
 
 class HookContext:
-    """TorchServe's context, which a hook may have as its last parameter. It is used for one request at a time.
+    """TorchServe's context, which a hook may take as its last parameter. It is used for one request at a time.
 
     It is also the request processor, from which the toolkit reads the headers.
     """
@@ -82,14 +82,15 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return response
 
     def default_model_fn(self, model_dir: str) -> Any:
-        """Load model.pt or, if it is missing, the only TorchScript file. Raises ValueError."""
-        path = Path(model_dir, MODEL)
+        """Load model.pt or, if it is missing, the only TorchScript file. Raises ValueError if there is no such file."""
+        path = Path(model_dir, MODEL_FILE)
         if not path.is_file():
             files = [file for file in sorted(Path(model_dir).iterdir()) if file.is_file() and file.suffix in SUFFIXES]
             if len(files) != 1:
                 names = ", ".join(file.name for file in files) or "none"
                 raise ValueError(
-                    f"without a model_fn the model must be one TorchScript file (.pt or .pth), but found: {names}"
+                    "without a model_fn, the model must be a single TorchScript file (.pt or .pth); "
+                    f"files found: {names}"
                 )
             path = files[0]
         try:

@@ -8,9 +8,9 @@ execution_parameters_fn, which tells Batch Transform how to send its requests, o
 
 FILE defines the default hooks of another image: its make_hooks() returns an object like DefaultHooks.
 
-The module that SAGEMAKER_PROGRAM names (by default inference.py) is imported from SAGEMAKER_SUBMIT_DIRECTORY. This is
-model/code below SAGEMAKER_BASE_DIR (/opt/ml) by default, or code if model/code does not exist. The model is in
-SM_MODEL_DIR, by default model below SAGEMAKER_BASE_DIR. Further settings with their defaults:
+The module that SAGEMAKER_PROGRAM names (by default inference.py) is imported from SAGEMAKER_SUBMIT_DIRECTORY. By
+default, this is the folder model/code below SAGEMAKER_BASE_DIR (/opt/ml), or code if model/code does not exist. The
+model is in SM_MODEL_DIR, by default model below SAGEMAKER_BASE_DIR. Further settings, with their defaults:
 SAGEMAKER_MODEL_SERVER_WORKERS (one per core), SAGEMAKER_MODEL_SERVER_TIMEOUT (60 seconds per request),
 MAX_CONTENT_LENGTH (100 MiB), SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT (application/json), SAGEMAKER_BIND_TO_PORT (8080).
 """
@@ -58,7 +58,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
     needs_module: whether a user's module is required. transform, execution_parameters: functions like a module's
     transform_fn and execution_parameters_fn, used if there is no module. content_type: the default content type of a
-    request. context: an object that a user's hook may have as its last parameter; classes with a context also have a
+    request. context: an object that a user's hook may take as its last parameter; classes with a context also have a
     method `respond`, which runs the hooks on a request.
     """
 
@@ -69,7 +69,7 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
     execution_parameters: Callable[[], Any] | None = None
 
     def default_input_fn(self, input_data: Any, content_type: str) -> Any:
-        """Decode a request into an array; text formats become float32. A single row or column of CSV becomes 1-D."""
+        """Decode a request into an array; text formats become float32. A single CSV row or column becomes 1-D."""
         if content_type == content_types.CSV:
             return np.array(list(csv.reader(io.StringIO(input_data), strict=True)), dtype=np.float32).squeeze()
         if content_type == content_types.NPZ:  # the toolkit in AWS's image cannot read NPZ
@@ -90,20 +90,20 @@ class DefaultHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
 
 def make_response(result: Any) -> Response:
-    """Convert a hook's return value to a response as Flask does, ignoring Accept. Raises TypeError."""
-    kind = HTML
+    """Convert a hook's return value to a response as Flask does, ignoring Accept. Raises TypeError for other types."""
+    content_type = HTML
     if isinstance(result, tuple):
-        result, kind = result[:2]
-        kind = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+        result, content_type = result[:2]
+        content_type = f"{content_type}; charset=utf-8" if content_type.startswith("text/") else content_type
     elif isinstance(result, dict | list):
-        result, kind = json.dumps(result), content_types.JSON
+        result, content_type = json.dumps(result), content_types.JSON
     elif callable(result):  # response objects of Flask and other frameworks are WSGI applications
         return call_application(result)
     elif isinstance(result, Iterator):
         result = b"".join(part.encode() if isinstance(part, str) else part for part in result)
     if not isinstance(result, str | bytes):
-        raise TypeError(f"the hooks returned a {type(result).__name__}: it must be text or bytes")
-    return "200 OK", [("Content-Type", kind)], result.encode() if isinstance(result, str) else result
+        raise TypeError(f"the hooks returned an object of type {type(result).__name__} instead of text or bytes")
+    return "200 OK", [("Content-Type", content_type)], result.encode() if isinstance(result, str) else result
 
 
 def call_application(application: Callable[..., Any]) -> Response:
@@ -134,23 +134,25 @@ class LoadedModel:
             write_error(trace)
             # before the text is shortened, because a truncated path would not be replaced
             reason, trace = with_container_paths(self.reason), with_container_paths(trace)
-            end = trace[401 - REASON_SIZE :]
-            if len(end) < len(trace):  # begin with a whole line, unless the text is one long line
-                end = end.partition("\n")[2] or end
-            write_failure(f"{reason[:400]}\n{end}")
+            tail = trace[401 - REASON_SIZE :]
+            if len(tail) < len(trace):  # begin with a whole line, unless the text is one long line
+                tail = tail.partition("\n")[2] or tail
+            write_failure(f"{reason[:400]}\n{tail}")
 
     def _load(self) -> None:
         folder, module = os.environ["SAGEMAKER_SUBMIT_DIRECTORY"], Environment().module_name
         sys.path.insert(0, folder)
-        missing = importlib.util.find_spec(module) is None
-        if missing and (self._hooks.needs_module or os.environ.get("SAGEMAKER_PROGRAM")):
+        is_missing = importlib.util.find_spec(module) is None
+        if is_missing and (self._hooks.needs_module or os.environ.get("SAGEMAKER_PROGRAM")):
             # the toolkit would continue without the module and fail later
-            raise ModuleNotFoundError(f"no module {module!r} in {folder}: SAGEMAKER_PROGRAM names it")
-        if not missing:
+            raise ModuleNotFoundError(
+                f"there is no module {module!r} in {folder}: set SAGEMAKER_PROGRAM to the script's name"
+            )
+        if not is_missing:
             __import__(module)  # like an import statement, because -X importtime does not report imports by importlib
         context = {"context": self._context} if self._context else {}
         self._transformer.validate_and_initialize(model_dir=os.environ["SM_MODEL_DIR"], **context)
-        if missing:
+        if is_missing:
             self._transformer._transform_fn = self._hooks.transform or self._transformer._transform_fn
             self.parameters = self._hooks.execution_parameters
         else:
@@ -175,10 +177,10 @@ def call_hook(function: Callable[[], Any]) -> Response:
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}\n{traceback.format_exc()}"
         write_error(reason)
-        return text_response(500, reason)
+        return make_text_response(500, reason)
 
 
-def text_response(status: int, text: str, *headers: Header) -> Response:
+def make_text_response(status: int, text: str, *headers: Header) -> Response:
     return f"{status} {http.HTTPStatus(status).phrase}", [("Content-Type", TEXT), *headers], text.encode()
 
 
@@ -195,30 +197,31 @@ class HookApplication:
 
     def _respond(self, request: dict[str, Any]) -> Response:
         path, method = request["PATH_INFO"], request["REQUEST_METHOD"]
-        body = self._body(request)  # always read it, because a client that is still writing does not read the response
+        # always read the body, because a client that is still writing does not read the response
+        body = self._read_body(request)
         parameters = self._model.parameters
         if path not in METHODS or (path == "/execution-parameters" and not (parameters or self._model.reason)):
-            return text_response(404, f"{path} does not exist")
-        allow = ("Allow", ", ".join(METHODS[path]))
+            return make_text_response(404, f"{path} does not exist")
+        allow_header = ("Allow", ", ".join(METHODS[path]))
         if method not in METHODS[path]:
-            return text_response(405, f"{path} does not support {method}", allow)
+            return make_text_response(405, f"{path} does not support {method}", allow_header)
         if method == "OPTIONS":
-            return text_response(200, "", allow)
+            return make_text_response(200, "", allow_header)
         if self._model.reason:
-            return text_response(503, self._model.reason)
+            return make_text_response(503, self._model.reason)
         if path == "/ping":
             return "200 OK", [("Content-Type", content_types.JSON)], b""
         if parameters and path == "/execution-parameters":
             return call_hook(parameters)
         if body is None:
-            return text_response(413, f"the request is larger than {self._largest_payload} bytes")
+            return make_text_response(413, f"the request is larger than {self._largest_payload} bytes")
         if len(body) < int(request.get("CONTENT_LENGTH") or 0):
-            return text_response(400, "the request is shorter than its Content-Length")
+            return make_text_response(400, "the request is shorter than its Content-Length")
         # some AWS services send the header ContentType instead
-        kind = request.get("HTTP_CONTENTTYPE") or request.get("CONTENT_TYPE") or self._model.content_type
-        return self._model.respond(body, kind, request)
+        content_type = request.get("HTTP_CONTENTTYPE") or request.get("CONTENT_TYPE") or self._model.content_type
+        return self._model.respond(body, content_type, request)
 
-    def _body(self, request: dict[str, Any]) -> bytes | None:
+    def _read_body(self, request: dict[str, Any]) -> bytes | None:
         """Read the whole body of the request and return it, or None if it is too large."""
         body, size = io.BytesIO(), 0
         while part := request["wsgi.input"].read(2**20):
@@ -236,7 +239,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         self._workers = read_number("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)
         self._timeout = read_number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60)
         self._largest_payload = read_number("MAX_CONTENT_LENGTH", LARGEST_PAYLOAD)
-        self._loaded = mmap.mmap(-1, 1)  # shared with the workers; 1 once one of them has loaded the model
+        self._loaded_flag = mmap.mmap(-1, 1)  # shared with the workers; 1 once one of them has loaded the model
         super().__init__()
 
     def load_config(self) -> None:
@@ -260,17 +263,17 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         return HookApplication(LoadedModel(hooks), self._largest_payload)
 
     def _raise_timeout(self, worker: Any) -> NoReturn:
-        """Called in a worker whose request takes too long. The error becomes the response; the worker is replaced."""
+        """End a request that takes too long. The error becomes the response, and the worker is replaced."""
         raise TimeoutError(f"no response within {self._timeout} s")
 
     def _note_loaded(self, worker: Any) -> None:
-        """Called in a worker that can serve: it has loaded the model or recorded why the model did not load."""
-        self._loaded[0] = 1
+        """Note that a worker can serve: it has loaded the model, or recorded why the model did not load."""
+        self._loaded_flag[0] = 1
 
     def _halt_unless_loaded(self, arbiter: Any, worker: Any) -> None:
-        """Called when a worker has ended. If none has loaded the model yet, the next one would also fail."""
-        if arbiter.LISTENERS and not self._loaded[0]:  # a server that is being stopped has no listeners
-            reason = "the model did not load: the process that loaded it ended abruptly; see the log"
+        """Halt if a worker ends before any worker has loaded the model, because the next worker would also fail."""
+        if arbiter.LISTENERS and not self._loaded_flag[0]:  # a server that is being stopped has no listeners
+            reason = "the model did not load: the process that was loading it ended abruptly; see the log"
             write_failure(reason)
             raise HaltServer(reason, arbiter.WORKER_BOOT_ERROR)
 
@@ -282,7 +285,7 @@ def write_error(text: str) -> None:
 
 
 def write_failure(text: str) -> None:
-    """Write the reason to output/failure, unless the folder is missing or another worker has written the file."""
+    """Write the reason to output/failure, unless the folder is missing or another worker has already written it."""
     with contextlib.suppress(OSError), open(Path(base_dir(), "output", "failure"), "x", encoding="utf-8") as file:
         file.write(text[:REASON_SIZE])
 

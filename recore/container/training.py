@@ -59,7 +59,10 @@ def exit_code() -> int:
 
 
 def forward_signal(number: int, frame: FrameType | None) -> None:
-    """Forward a signal to the script; this process then ends with it. Before the script starts, exit immediately."""
+    """Forward a signal to the script, or exit immediately if the script has not started.
+
+    This process ends when the script ends.
+    """
     if ScriptRunner.child:
         ScriptRunner.child.send_signal(number)
         return
@@ -73,33 +76,33 @@ class StderrTap:
 
     def __init__(self) -> None:
         self._tail, self._stopping = b"", threading.Event()
-        self._real = os.dup(2)
-        reading, writing = os.pipe()
-        os.dup2(writing, 2)
-        os.close(writing)
-        self._thread = threading.Thread(target=self._copy, args=(reading,), daemon=True)
+        self._original_stderr = os.dup(2)
+        read_end, write_end = os.pipe()
+        os.dup2(write_end, 2)
+        os.close(write_end)
+        self._thread = threading.Thread(target=self._copy, args=(read_end,), daemon=True)
         self._thread.start()
 
     def stop(self) -> str:
         """Stop and return the last part of the output. A process that keeps writing delays this by up to 10 seconds."""
-        os.dup2(self._real, 2)
+        os.dup2(self._original_stderr, 2)
         self._stopping.set()
         self._thread.join(10)
         return self._tail.decode(errors="replace")
 
-    def _copy(self, reading: int) -> None:
+    def _copy(self, read_end: int) -> None:
         while True:
-            if not select.select([reading], [], [], 0.2)[0]:
+            if not select.select([read_end], [], [], 0.2)[0]:
                 if self._stopping.is_set():
                     return
                 continue
-            chunk = os.read(reading, STDERR_TAIL)
+            chunk = os.read(read_end, STDERR_TAIL)
             if not chunk:
                 return
             self._tail = (self._tail + chunk)[-STDERR_TAIL:]
             try:
                 while chunk:
-                    chunk = chunk[os.write(self._real, chunk) :]
+                    chunk = chunk[os.write(self._original_stderr, chunk) :]
             except OSError:
                 pass  # stderr is no longer read, but the script must not fail because of that
 
@@ -125,16 +128,16 @@ def failure_reason(stderr: str) -> str:
     if code < 0:
         return f"the script was ended by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON_SIZE]
     if code > 1 and HEADER in stderr:  # an uncaught exception exits with 1, so this one was caught
-        return f"the script ended with exit code {code}, after\n{error}"[:REASON_SIZE]
+        return f"the script ended with exit code {code} after this error:\n{error}"[:REASON_SIZE]
     return error or f"the script ended with exit code {code} and wrote no error"
 
 
 def write_failure(text: str) -> None:
     """Write output/failure atomically."""
     path = Path(environment.output_dir, "failure")
-    part = path.with_name("failure.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    temporary_path = path.with_name("failure.part")
+    temporary_path.write_text(text, encoding="utf-8")
+    temporary_path.replace(path)
 
 
 def find_source(job: environment.Environment) -> str:
@@ -183,8 +186,8 @@ def main() -> int:
     code = 0
     try:
         trainer.train()
-    except SystemExit as end:  # the toolkit always ends this way
-        code = end.code if isinstance(end.code, int) else 1
+    except SystemExit as exit_request:  # the toolkit always ends this way
+        code = exit_request.code if isinstance(exit_request.code, int) else 1
     failure = Path(environment.output_dir, "failure")
     text = failure.read_text(errors="replace") if failure.is_file() else ""
     if code and text.startswith("Framework Error:"):

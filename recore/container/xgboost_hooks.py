@@ -21,9 +21,9 @@ from sagemaker_xgboost_container.encoder import decode, media_type
 from sagemaker_xgboost_container.exceptions import UserError, message_of
 from sagemaker_xgboost_container.image_version import is_before
 
-ACCEPTED = ("text/csv", "application/json")
-VOTING = ("multi:softmax", "binary:hinge")  # objectives whose predictions are classes
-MEGABYTES = 6  # the largest request that AWS's container accepts by default
+ACCEPTED_TYPES = ("text/csv", "application/json")
+VOTING_OBJECTIVES = ("multi:softmax", "binary:hinge")  # objectives whose predictions are classes
+MAX_MEGABYTES = 6  # the largest request that AWS's container accepts by default
 
 
 class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
@@ -62,11 +62,14 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
             raise ValueError(
                 "the model's archive has no file at its top level, such as the built-in algorithm's xgboost-model"
             )
-        ensemble = os.environ.get("SAGEMAKER_INFERENCE_ENSEMBLE", "true") == "true" and not is_before(1, 2, 2)
-        return [load_booster(path) for path in (files if ensemble else files[:1])]
+        is_ensemble = os.environ.get("SAGEMAKER_INFERENCE_ENSEMBLE", "true") == "true" and not is_before(1, 2, 2)
+        return [load_booster(path) for path in (files if is_ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
-        """Respond to a request. 415: unreadable data; 400: data that do not fit the model; 406: unsupported Accept."""
+        """Respond to a request.
+
+        Statuses: 415 for unreadable data, 400 for data that does not match the model, 406 for an unsupported Accept.
+        """
         if not data:
             return Response(status=204)
         try:
@@ -77,15 +80,15 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         try:
             predictions = combine([predict(booster, matrix, kind) for booster in model], model[0])
         except (ValueError, xgb.core.XGBoostError) as error:
-            return Response(f"the data do not fit the model: {message_of(error)}", 400)
-        accepted = "text/csv" if is_before(1, 2, 2) else media_type(accept)
-        if accepted not in ACCEPTED:
-            return Response(f"Accept {accepted} is not simulated: use {' or '.join(ACCEPTED)}", 406)
-        return Response(encode(predictions.astype(np.float32).tolist(), accepted), mimetype=accepted)
+            return Response(f"the data does not match the model: {message_of(error)}", 400)
+        accept_type = "text/csv" if is_before(1, 2, 2) else media_type(accept)
+        if accept_type not in ACCEPTED_TYPES:
+            return Response(f"Accept {accept_type} is not simulated: use {' or '.join(ACCEPTED_TYPES)}", 406)
+        return Response(encode(predictions.astype(np.float32).tolist(), accept_type), mimetype=accept_type)
 
     def execution_parameters(self) -> dict[str, Any]:
         """Return the settings that Batch Transform uses unless the job sets them."""
-        payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MEGABYTES << 20) >> 20
+        payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MAX_MEGABYTES << 20) >> 20
         concurrent = os.cpu_count() or 1
         return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
 
@@ -94,7 +97,7 @@ def combine(predictions: list[Any], booster: xgb.Booster) -> Any:
     """Combine an ensemble's predictions: their mean, or the class with the most votes (the lowest in a tie)."""
     if len(predictions) == 1:
         return predictions[0]
-    if json.loads(booster.save_config())["learner"]["objective"]["name"] in VOTING:
+    if json.loads(booster.save_config())["learner"]["objective"]["name"] in VOTING_OBJECTIVES:
         return scipy.stats.mode(predictions).mode
     return np.mean(predictions, axis=0)
 
@@ -125,7 +128,7 @@ def load_booster(path: Path) -> xgb.Booster:
     except Exception as error:
         raise ValueError(f"XGBoost {xgb.__version__} cannot load the model {path.name}: {message_of(error)}") from None
     if not isinstance(booster, xgb.Booster):
-        raise ValueError(f"the model {path.name} is a pickle of {type(booster).__name__}, not of a Booster")
+        raise ValueError(f"the model {path.name} contains a pickled {type(booster).__name__} instead of a Booster")
     booster.set_param({"nthread": 1})
     return booster
 
@@ -135,15 +138,15 @@ def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
 
     Absent features are treated as missing values. kind: the format of the request, csv or libsvm.
     """
-    features, trained = matrix.num_col(), booster.num_features()
-    too_few = features < trained and kind == "csv"
-    if features > trained or (too_few and features < trained - 1 and is_before(1, 3)):
-        raise ValueError(f"the number of features is {features}, but the model was trained with {trained}")
+    features, trained_features = matrix.num_col(), booster.num_features()
+    too_few = features < trained_features and kind == "csv"
+    if features > trained_features or (too_few and features < trained_features - 1 and is_before(1, 3)):
+        raise ValueError(f"the number of features is {features}, but the model was trained with {trained_features}")
     if too_few:
-        counts = f"The number of features of a request is {features}, but the model was trained with {trained}"
-        print(f"{counts}: the others are treated as missing.")
-    best = booster.attr("best_iteration")
-    rounds = (0, int(best) + 1) if best else (0, 0)
+        counts = f"The number of features in a request is {features}, but the model was trained with {trained_features}"
+        print(f"{counts}: absent features are treated as missing values.")
+    best_iteration = booster.attr("best_iteration")
+    rounds = (0, int(best_iteration) + 1) if best_iteration else (0, 0)
     return booster.predict(matrix, iteration_range=rounds, validate_features=False)
 
 

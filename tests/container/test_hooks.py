@@ -69,8 +69,8 @@ def test_the_default_hooks_give_the_reason_for_a_refusal(
     [
         ("raise", "no copper in it"),
         ("exit", "SystemExit: the hook's own end"),
-        ("none", "returned a NoneType: it must be text or bytes"),
-        ("number", "returned a float: it must be text or bytes"),
+        ("none", "returned an object of type NoneType instead of text or bytes"),
+        ("number", "returned an object of type float instead of text or bytes"),
     ],
 )
 def test_a_hook_that_fails_leaves_the_server_as_it_was(fragile, body: str, reason: str) -> None:

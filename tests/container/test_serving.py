@@ -131,7 +131,7 @@ def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(
     with loading_server(program_folder, sockets, tmp_path, module) as process:
         _, stderr = process.communicate(timeout=120)
     assert process.returncode == 3
-    reason = "the model did not load: the process that loaded it ended abruptly; see the log"
+    reason = "the model did not load: the process that was loading it ended abruptly; see the log"
     assert (tmp_path / "output/failure").read_text() == reason
     assert "Traceback" not in stderr
     assert ("was sent SIGSEGV" in stderr) == ("SIGSEGV" in end)

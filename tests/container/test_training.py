@@ -63,7 +63,7 @@ ENDINGS = {
     "caught": (
         "import sys, traceback\ntry: 1 / 0\nexcept ZeroDivisionError: traceback.print_exc()\nsys.exit(3)",
         3,
-        "the script ended with exit code 3, after\nZeroDivisionError: division by zero",
+        "the script ended with exit code 3 after this error:\nZeroDivisionError: division by zero",
     ),
     "killed": ("import os; os.kill(os.getpid(), 9)", 137, "the script was ended by SIGKILL"),
     "not utf-8": ("import os; os.write(2, b'bad \\xff byte\\n'); os._exit(4)", 4, "bad \ufffd byte"),

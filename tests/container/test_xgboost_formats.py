@@ -36,14 +36,14 @@ INFINITE = ("1 0:inf", "-1e39 0:1", "1:inf 0:1")
 @pytest.mark.parametrize("line", [*LINES, *INFINITE])
 def test_invalid_libsvm_is_reported_with_its_line(line: str) -> None:
     with pytest.raises(UserError, match="line 2 is not valid libsvm"):
-        parse_libsvm(f"1 0:1\n{line}\n", labelled=True)
+        parse_libsvm(f"1 0:1\n{line}\n", has_labels=True)
 
 
 def test_both_formats_have_variants(tmp_path: Path) -> None:
     """CSV may have other delimiters. In libsvm, weights, queries, comments and a request's labels are optional."""
     assert parse_csv(b"1;2\n;4\n").tolist()[0] == [1, 2]
     assert parse_csv(b"1\t2\t").shape == (1, 3)
-    parsed = parse_libsvm("1:0.5 qid:7 0:1\n\n0:2 qid:8 4:3 # a comment\n\n", labelled=True)
+    parsed = parse_libsvm("1:0.5 qid:7 0:1\n\n0:2 qid:8 4:3 # a comment\n\n", has_labels=True)
     assert (parsed.labels, parsed.weights, parsed.queries, parsed.features.shape) == ([1, 0], [0.5, 2], [7, 8], (2, 5))
     requests = [decode(text, "text/libsvm; charset=utf-8") for text in ("7 0:1 2:5\n", "0:1 2:5\n", b"0:1 2:5")]
     assert {request.num_col() for request in requests} == {3}
@@ -70,13 +70,13 @@ def test_csv_may_have_long_lines() -> None:
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        (["1 qid:1 0:1\n1 0:1\n"], "part-0: either every line or no line must have a query, `qid:number`"),
-        (["1:2 0:1\n1 0:1\n"], "part-0: either every line or no line must have a weight, `label:weight`"),
+        (["1 qid:1 0:1\n1 0:1\n"], r"part-0: either all lines or none must have a query \(`qid:number`\)"),
+        (["1:2 0:1\n1 0:1\n"], r"part-0: either all lines or none must have a weight \(`label:weight`\)"),
         (["1 qid:1 0:1\n", "1 0:1\n"], "either all files of a channel or none of them must have queries"),
         (["1:2 0:1\n", "1 0:1\n"], "either all files of a channel or none of them must have weights"),
         (["", "\n"], "part-0 is empty"),
-        (["1:-1 0:1\n"], "XGBoost cannot use these data: .*Weights must be positive values.$"),
-        (["nan 0:1\n"], "XGBoost cannot use these data: .*Label contains NaN"),
+        (["1:-1 0:1\n"], "XGBoost cannot use this data: .*Weights must be positive values.$"),
+        (["nan 0:1\n"], "XGBoost cannot use this data: .*Label contains NaN"),
     ],
 )
 def test_inconsistent_libsvm_files_are_refused(tmp_path: Path, files: list[str], reason: str) -> None:

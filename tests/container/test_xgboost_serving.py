@@ -53,7 +53,7 @@ def test_absent_features_are_missing_values(
     shortened[:, 4:] = np.nan
     predictions = [float(line) for line in respond(tmp_path, rows=VALIDATION[:, :4]).splitlines()]
     assert predictions == booster.predict(matrix(shortened)).tolist()
-    assert "The number of features of a request is 3, but the model was trained with 5: " in capsys.readouterr().out
+    assert "The number of features in a request is 3, but the model was trained with 5: " in capsys.readouterr().out
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.2-2")
     assert len(respond(tmp_path, rows=VALIDATION[:, :5]).splitlines()) == len(VALIDATION)
     hooks = XGBoostAlgorithmHooks()
@@ -129,7 +129,7 @@ def test_rows_without_features_keep_their_place(tmp_path: Path, data: str, conte
         (
             "0:1\n0:inf",
             "text/libsvm",
-            "the request: line 2 is not valid libsvm, `index:value ...` with finite numbers: '0:inf'",
+            "the request: line 2 is not valid libsvm (`index:value ...` with finite numbers): '0:inf'",
         ),
         ("0:-1e39", "text/libsvm", "the request: line 1 is not valid libsvm"),
         ("\n", "text/libsvm", "the request has no features"),

@@ -109,9 +109,7 @@ def test_csv_without_a_content_type_is_recognised_and_its_weights_are_used(train
     settings = hyperparameters(num_round=5, csv_weights=1, eval_metric="r2,rmse", dsplit="row", objective="reg:linear")
     job = train(settings, {"train": csv_of(weighted), "validation": csv_of(weighted_validation)})
     assert job.status == 0, job.output
-    assert (
-        "The channel train has no ContentType: its data are read as CSV. AWS would read them as libsvm." in job.output
-    )
+    assert "The channel train has no ContentType: its data is read as CSV. AWS would read it as libsvm." in job.output
     assert "dsplit has no effect" in job.output
     expected = xgb.train(SETTINGS, matrix(TRAIN, weight=weights), 5)
     predictions = job.booster().predict(matrix(VALIDATION))
@@ -236,7 +234,7 @@ def test_earlier_versions_weight_only_the_training_data(
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.0-1")
     data = {"train": csv_of(np.insert(TRAIN, 1, 1, axis=1)), "validation": csv_of(VALIDATION)}
     make_job_folder(tmp_path, hyperparameters(num_round=2, csv_weights=1), data, "text/csv")
-    assert "The channel validation has 80 rows and 5 features." in training_output(tmp_path, capsys)
+    assert "The shape of the channel validation is 80 x 5 (rows x features)." in training_output(tmp_path, capsys)
 
 
 def relevance_grades(values: np.ndarray) -> np.ndarray:
@@ -316,7 +314,7 @@ def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.Capt
         (
             {"num_round": "2", "csv_weights": "1"},
             {"train": "1,,2\n"},
-            "row 1 of the channel has no label, or no weight",
+            "row 1 of the channel has no label or no weight",
         ),
         ({"num_round": "2", "csv_weights": "1"}, {"train": "1,1,2\n1,-1,2\n"}, "row 2 of the channel has a negative"),
         ({"num_round": "2", "objective": "binary:logistic"}, {"train": "7,2\n1,3\n"}, "XGBoost cannot train"),
@@ -332,7 +330,7 @@ def test_invalid_training_inputs_are_refused(tmp_path: Path, settings: dict, cha
 def test_an_error_is_the_failure_reason_of_the_job(train: Callable[..., TrainedJob]) -> None:
     job = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
     assert job.status == 1
-    assert (job.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: the hyperparam")
+    assert (job.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: valid hyperparam")
     assert "Training failed: unknown hyperparameter max_dept" in job.output
     assert not (job.base / "model/xgboost-model").exists()
 

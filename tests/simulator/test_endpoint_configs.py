@@ -50,8 +50,8 @@ def test_a_name_can_be_used_only_once(endpoints: Endpoints, model: str) -> None:
     ("variants", "reason"),
     [
         ([{"ModelName": "nowhere"}], "Could not find model 'nowhere'"),
-        ([{}, {}], "several have the name one"),
-        ([{"InitialVariantWeight": 0.0}], "at least one weight must be above 0"),
+        ([{}, {}], "several variants have the name one"),
+        ([{"InitialVariantWeight": 0.0}], "at least one weight must be greater than 0"),
         ([{"InitialVariantWeight": 0.0}, {"InitialVariantWeight": 0.0, "VariantName": "two"}], "at least one weight"),
         ([{"ModelName": None}], "Production variant one: ModelName is missing"),
         ([{"InstanceType": None}], "Production variant one: InstanceType is missing"),

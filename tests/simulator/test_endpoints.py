@@ -200,7 +200,7 @@ def test_images_that_are_not_simulated_are_refused(endpoints: Endpoints) -> None
 
 
 def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
-    limit = endpoint.MOST_INSTANCES
+    limit = endpoint.MAX_INSTANCES
     config = endpoints.config(variant(endpoints.named("m"), count=limit))
     assert f"ResourceLimitExceeded: All endpoints together can have at most {limit}" in refusal(
         endpoints.create, config
@@ -223,7 +223,7 @@ def test_running_instances_count_towards_the_limit(endpoints: Endpoints, monkeyp
         for item in described.get("ProductionVariants", [])
         if described["EndpointStatus"] != "Failed"
     )
-    monkeypatch.setattr(endpoint, "MOST_INSTANCES", used_instances + 3)
+    monkeypatch.setattr(endpoint, "MAX_INSTANCES", used_instances + 3)
     failed_endpoint = endpoints.create(endpoints.config(variant(endpoints.model("1 / 0"), count=3)), wait=False)
     assert endpoints.settle(failed_endpoint)["EndpointStatus"] == "Failed"
     model = endpoints.named("m")

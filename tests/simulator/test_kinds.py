@@ -15,7 +15,7 @@ from recore.simulator.compute.ineffective import ineffective_table
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.protocol.service_model import sagemaker_model
 from recore.simulator.resources import registry
-from recore.simulator.resources.model import CONTAINER
+from recore.simulator.resources.model import UNSIMULATED_MEMBERS
 from recore.simulator.resources.pipeline_execution import PipelineExecutions
 from recore.simulator.resources.registry import KINDS
 from recore.simulator.resources.resource import Filter, Resource
@@ -35,7 +35,7 @@ MEMBERS = {
     },
     "ContainerDefinition": {
         "ContainerHostname", "Image", "Mode", "ModelDataUrl", "ModelDataSource", "ModelPackageName",
-        "InferenceSpecificationName", "Environment", *CONTAINER,
+        "InferenceSpecificationName", "Environment", *UNSIMULATED_MEMBERS,
     },
     "CreateTransformJobRequest": {
         "TransformJobName", "ModelName", "MaxConcurrentTransforms", "ModelClientConfig", "MaxPayloadInMB",

@@ -17,7 +17,7 @@ from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.resources.registry import KINDS
-from recore.simulator.resources.resource import PAGING, Resource
+from recore.simulator.resources.resource import PAGING_MEMBERS, Resource
 from recore.simulator.state.records import Store
 
 INVALID_TOKENS = [
@@ -240,11 +240,11 @@ def test_every_member_of_a_list_request_works_or_is_refused_by_its_name(kind: ty
             elif name == "NextToken":
                 with pytest.raises(ServiceError, match="Invalid NextToken"):
                     count(NextToken="!")
-            elif name in PAGING:
+            elif name in PAGING_MEMBERS:
                 for value in shape.metadata.get("enum", [1]):
                     assert count(**{name: value}) == 1, f"{operation}: {name}={value}"
             else:
-                with pytest.raises(ServiceError, match=f"{operation} cannot filter by {name} here"):
+                with pytest.raises(ServiceError, match=f"{operation}: filtering by {name} is not simulated"):
                     count(**{name: "x"})
 
 
@@ -260,7 +260,7 @@ def one_of_each_kind() -> Store:
 
 
 def test_a_filter_that_is_not_simulated_is_refused(client: Client) -> None:
-    with pytest.raises(botocore.exceptions.ClientError, match="ListTrainingJobs cannot filter by WarmPool") as caught:
+    with pytest.raises(botocore.exceptions.ClientError, match="ListTrainingJobs: filtering by WarmPool") as caught:
         client.sagemaker.list_training_jobs(WarmPoolStatusEquals="InUse")
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 

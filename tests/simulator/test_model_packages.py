@@ -332,8 +332,11 @@ def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
     )
     before, update = packages.describe(package), packages.sagemaker.update_model_package
     for invalid, reason in (
-        ({"CustomerMetadataProperties": {"one-more": "x"}}, "at most 50, not 51"),
-        ({"AdditionalInferenceSpecificationsToAdd": [additional[0] | {"Name": "more"}]}, "at most 15, not 16"),
+        ({"CustomerMetadataProperties": {"one-more": "x"}}, "at most 50 properties are allowed, not 51"),
+        (
+            {"AdditionalInferenceSpecificationsToAdd": [additional[0] | {"Name": "more"}]},
+            "at most 15 specifications are allowed, not 16",
+        ),
         ({"ModelCard": {"ModelCardContent": "no JSON"}}, "JSON object"),
         ({"ModelApprovalStatus": "Maybe"}, "enum value set"),
     ):

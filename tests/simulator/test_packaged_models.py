@@ -181,7 +181,7 @@ def test_containers_that_are_refused(packages: Packages, members: dict[str, Any]
     [
         (None, "has no InferenceSpecification"),
         ([{"ModelDataUrl": "s3://bucket/model.tar.gz"}], "must have an Image"),
-        ([{"Image": IMAGE, "ProductId": "p"}], "A container of a model package: ProductId is not simulated"),
+        ([{"Image": IMAGE, "ProductId": "p"}], "Container of a model package: ProductId is not simulated"),
         ([{"Image": IMAGE, "ContainerHostname": "a"}] * 2, "two containers have the ContainerHostname 'a'"),
         ([{"Image": IMAGE, "ContainerHostname": "a"}, {"Image": IMAGE}], "either all containers or none"),
     ],
@@ -202,9 +202,9 @@ def test_inference_pipelines_from_packages_that_are_refused(packages: Packages) 
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
     container = {"ModelPackageName": package}
     message = refusal(packages.sagemaker.create_model, ModelName="m-16", Containers=[container] * 2)
-    assert "at most 15, not 16" in message
+    assert "at most 15 containers, not 16" in message
     assert "has several containers" in refusal(create_model, packages, package, ContainerHostname="a")
     container_without_package = {"Image": IMAGE, "InferenceSpecificationName": "a"}
-    assert "needs a ModelPackageName" in refusal(
+    assert "requires a ModelPackageName" in refusal(
         packages.sagemaker.create_model, ModelName="m-lone", PrimaryContainer=container_without_package
     )

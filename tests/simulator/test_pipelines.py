@@ -366,7 +366,7 @@ def test_the_life_of_a_pipeline(pipelines: Pipelines) -> None:
     assert arns == [f"{ARN}Life"] * 2
     with assert_refused("already exists"):
         sagemaker.create_pipeline(**request, PipelineDefinition=DEFINITION)
-    with assert_refused("was used with another request", "ConflictException"):
+    with assert_refused("was already used with a different", "ConflictException"):
         sagemaker.create_pipeline(**request, PipelineDefinition=definition(fail("F")), ClientRequestToken=token)
     assert sagemaker.list_tags(ResourceArn=arns[0])["Tags"] == tags
     other_definition = definition(fail("F"))

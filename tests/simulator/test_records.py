@@ -24,7 +24,7 @@ from support.fuzzing import examples
 
 from recore.simulator.compute.platform import Platform
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.client_token import once
+from recore.simulator.resources.client_token import run_once
 from recore.simulator.resources.model import Models
 from recore.simulator.resources.tags import Tags
 from recore.simulator.state.database import Database
@@ -144,7 +144,7 @@ def test_the_second_of_two_requests_with_one_token_waits_for_the_first() -> None
         return {"Number": number}
 
     with ThreadPoolExecutor(2) as pool:
-        responses = pool.map(lambda _: once(models, "CreateModel", {"ClientToken": "one"}, create), range(2))
+        responses = pool.map(lambda _: run_once(models, "CreateModel", {"ClientToken": "one"}, create), range(2))
         assert [*responses] == [{"Number": 1}] * 2
 
 

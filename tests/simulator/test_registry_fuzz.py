@@ -20,7 +20,7 @@ from support.simulator_client import IMAGE, Client
 
 from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.resources.model import Models
-from recore.simulator.resources.model_package import NOT_SIMULATED, ModelPackages
+from recore.simulator.resources.model_package import UNSIMULATED_MEMBERS, ModelPackages
 from recore.simulator.resources.model_package_group import ModelPackageGroups
 from recore.simulator.resources.search import Searches
 from recore.simulator.server import Simulator
@@ -54,7 +54,7 @@ MEANINGFUL_VALUES = {
 # Members that make requests valid. None means that the member must be absent.
 TYPICAL_MEMBERS: dict[str, dict[str, Any]] = {
     "CreateModelPackage": {"ModelPackageGroupName": "g", "ModelPackageName": None, "Tags": None, "ModelCard": None}
-    | dict.fromkeys(NOT_SIMULATED),
+    | dict.fromkeys(UNSIMULATED_MEMBERS),
     "UpdateModelPackage": {"ModelPackageArn": VERSIONS[0]},
     "CreateModel": {"PrimaryContainer": {"ModelPackageName": VERSIONS[0]}, "Containers": None}
     | {"InferenceExecutionConfig": None},

@@ -11,7 +11,7 @@ from support.model_packages import Packages
 from support.pipelines import Pipelines, model
 from support.simulator_client import Client, numbers
 
-from recore.simulator.resources.paging import sortable
+from recore.simulator.resources.paging import sort_text
 from recore.simulator.server import BUCKET, Simulator
 
 SCORES = ("-2.5", "0.5", "0.5", "10")
@@ -305,7 +305,7 @@ def test_expressions_that_are_refused(packages: Packages) -> None:
         return refusal(packages, Resource="ModelPackage", SearchExpression=expression)
 
     nested = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": [exists]}
-    assert "is not on a property of" in reason(NestedFilters=[nested])
+    assert "must be on a property of the NestedPropertyName" in reason(NestedFilters=[nested])
     assert "not a list" in reason(NestedFilters=[nested | {"NestedPropertyName": "ModelPackageName"}])
     assert "usage limit of 1" in reason(Filters=[contains], SubExpressions=[{"Filters": [contains]}])
     assert "at most 50" in reason(SubExpressions=[{"Filters": [exists] * 18}] * 3)
@@ -318,6 +318,6 @@ def test_expressions_that_are_refused(packages: Packages) -> None:
 
 @given(st.lists(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False), max_size=8))
 def test_sortable_texts_have_the_order_of_their_numbers(values: list[float]) -> None:
-    texts = [sortable(value) for value in sorted(values)]
+    texts = [sort_text(value) for value in sorted(values)]
     assert texts == sorted(texts)
-    assert all((sortable(a) == sortable(b)) == (float(a) == float(b)) for a in values for b in values)
+    assert all((sort_text(a) == sort_text(b)) == (float(a) == float(b)) for a in values for b in values)

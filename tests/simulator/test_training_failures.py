@@ -71,7 +71,7 @@ def test_a_missing_program_or_source_is_named(client) -> None:
         ),
         ("InstanceType", {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}}),
         (
-            "two channels have the name a",
+            "the channel name a is used twice",
             {"InputDataConfig": [channel("a", "s3://bucket/1"), channel("a", "s3://bucket/2")]},
         ),
         ("File and FastFile", {"InputDataConfig": [channel("a", "s3://bucket/1", InputMode="Pipe")]}),

@@ -142,7 +142,7 @@ def test_invalid_limits_are_refused(client: Client, limits: tuple[int, int], rea
 
 def test_a_grid_must_have_as_many_jobs_as_combinations(client: Client) -> None:
     request = tuning_request(SOURCE, 2, 1, Strategy="Grid", ParameterRanges=LETTER_RANGES)
-    assert "MaxNumberOfTrainingJobs 2 must be the number of combinations, 3" in refusal(client, request)
+    assert "MaxNumberOfTrainingJobs is 2, but must be the number of combinations, 3" in refusal(client, request)
 
 
 def algorithm_with_metric(regex: str) -> dict[str, Any]:

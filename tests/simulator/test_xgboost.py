@@ -232,5 +232,7 @@ def test_a_failed_job_names_the_unknown_hyperparameter(client: Client) -> None:
     data = channel("train", client.put(f"fails/{next(numbers)}/train.csv", csv_of(TRAIN)), ContentType="text/csv")
     settings = hyperparameters(num_round=2, max_dept=3)
     job = train(client, AlgorithmSpecification=ALGORITHM, HyperParameters=settings, InputDataConfig=[data])
-    assert job["FailureReason"].startswith("AlgorithmError: unknown hyperparameter max_dept: the hyperparameters are ")
+    assert job["FailureReason"].startswith(
+        "AlgorithmError: unknown hyperparameter max_dept: valid hyperparameters are "
+    )
     assert BUCKET in job["OutputDataConfig"]["S3OutputPath"]

@@ -63,5 +63,5 @@ class AutoMLJobs(Resource):
         self.begin_work(request["AutoMLJobName"])
         return {"AutoMLJobArn": arn}
 
-    def described(self, record: Record) -> Record:
+    def describe_record(self, record: Record) -> Record:
         return record | {"AutoMLJobSecondaryStatus": "Starting"}

@@ -8,7 +8,7 @@ from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record, to_json
 
 
-def once(resource: Resource, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
+def run_once(resource: Resource, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
     """Return the result of `act` for a request without its client token, or the first response for a repeated token.
 
     Raises ServiceError if the token was used with a different request.
@@ -17,16 +17,16 @@ def once(resource: Resource, operation: str, request: Record, act: Callable[[Rec
     if token is None:
         return act(request)
     key, digest = f"{operation}/{token}", _digest(request)
-    with resource.store.transaction():  # of two requests with one token, the second finds the answer of the first
-        earlier = resource.store.get("ClientToken", key)
-        if earlier is None:
-            answer = act(request)
-            resource.store.add("ClientToken", key, {"Request": digest, "Answer": answer})
-            return answer
-    if earlier["Request"] != digest:
-        message = f"The client token '{token}' was used with another request of {operation}"
+    with resource.store.transaction():  # a second request with the same token waits for the response of the first
+        earlier_request = resource.store.get("ClientToken", key)
+        if earlier_request is None:
+            response = act(request)
+            resource.store.add("ClientToken", key, {"Request": digest, "Answer": response})
+            return response
+    if earlier_request["Request"] != digest:
+        message = f"The client token '{token}' was already used with a different {operation} request"
         raise resource.error(operation, "ConflictException", message)
-    return dict(earlier["Answer"])
+    return dict(earlier_request["Answer"])
 
 
 def _digest(request: Record) -> str:

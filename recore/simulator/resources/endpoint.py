@@ -23,15 +23,16 @@ from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record, StoredRecord, now
 
-MOST_INSTANCES = 20  # for all endpoints together: each instance is a server with separate processes
+MAX_INSTANCES = 20  # for all endpoints together: each instance is a server with its own processes
 
 
 class Endpoints(Resource):
     """The endpoints. Their internal members:
 
-    Deployment: the one in service, or None. Pending: the deployment that will replace it, or None. PendingSince: when
-    Pending was requested. Rescaling: whether Pending changes only weights and instance counts. Retiring: the number of
-    old instances that are ending after a deployment. Alarms: the definitions of the alarms of the update in progress.
+    Deployment: the deployment in service, or None. Pending: the deployment that will replace it, or None.
+    PendingSince: when Pending was requested. Rescaling: whether Pending changes only weights and instance counts.
+    Retiring: the number of old instances that are ending after a deployment. Alarms: the definitions of the alarms of
+    the update in progress.
     """
 
     kind = "Endpoint"
@@ -67,25 +68,25 @@ class Endpoints(Resource):
         self.begin_work(request["EndpointName"])
         return {"EndpointArn": arn}
 
-    def described(self, record: StoredRecord) -> Record:
+    def describe_record(self, record: StoredRecord) -> Record:
         deployment, pending = record.internal["Deployment"], record.internal["Pending"]
         if deployment is None:
             return record
-        described: Record = {"ProductionVariants": described_variants(deployment, deployment)}
+        members: Record = {"ProductionVariants": described_variants(deployment, deployment)}
         if capture := deployment["DataCaptureConfig"]:
-            described["DataCaptureConfig"] = describe_capture(capture)
+            members["DataCaptureConfig"] = describe_capture(capture)
         if pending and record.internal["Rescaling"]:
-            described["ProductionVariants"] = described_variants(deployment, pending)
+            members["ProductionVariants"] = described_variants(deployment, pending)
         elif pending:
-            since = record.internal["PendingSince"]
-            first_stage = Stage("Creating", start_time=since)  # for a deployment whose work has not begun yet
+            pending_since = record.internal["PendingSince"]
+            first_stage = Stage("Creating", start_time=pending_since)  # for a deployment whose work has not begun yet
             stage = self._hosting.stages.get(record["EndpointName"], first_stage)
-            described["PendingDeploymentSummary"] = {
+            members["PendingDeploymentSummary"] = {
                 "EndpointConfigName": pending["EndpointConfigName"],
                 "ProductionVariants": pending_variants(pending, stage),
-                "StartTime": since,
+                "StartTime": pending_since,
             }
-        return record | described
+        return record | members
 
     def UpdateEndpoint(self, request: Record) -> Record:
         pending = self._make_deployment(request)
@@ -93,9 +94,9 @@ class Endpoints(Resource):
             message = "RetainDeploymentConfig cannot be used with a DeploymentConfig"
             raise ServiceError("ValidationException", message)
         with self.store.transaction():
-            record = self._find_in("UpdateEndpoint", request, "InService")
-            retained = record["LastDeploymentConfig"] if request.get("RetainDeploymentConfig") else None
-            config = request.get("DeploymentConfig", retained)
+            record = self._find_in_status("UpdateEndpoint", request, "InService")
+            retained_config = record["LastDeploymentConfig"] if request.get("RetainDeploymentConfig") else None
+            config = request.get("DeploymentConfig", retained_config)
             policy = read_deployment_config(config)
             deployment = retain_properties(pending, record.internal["Deployment"], request)
             policy.check(deployment)
@@ -106,14 +107,14 @@ class Endpoints(Resource):
 
     def UpdateEndpointWeightsAndCapacities(self, request: Record) -> Record:
         with self.store.transaction():
-            record = self._find_in("UpdateEndpointWeightsAndCapacities", request, "InService")
+            record = self._find_in_status("UpdateEndpointWeightsAndCapacities", request, "InService")
             self._update(record, {"Pending": rescale(record.internal["Deployment"], request), "Rescaling": True})
         self.begin_work(record["EndpointName"])
         return {"EndpointArn": record["EndpointArn"]}
 
     def DeleteEndpoint(self, request: Record) -> Record:
         with self.store.transaction():
-            record = self._find_in("DeleteEndpoint", request, "InService", "Failed")
+            record = self._find_in_status("DeleteEndpoint", request, "InService", "Failed")
             members = {"EndpointStatus": "Deleting", "LastModifiedTime": now()}
             self.store.update(self.kind, record["EndpointName"], **members)
         self.begin_work(record["EndpointName"])
@@ -124,13 +125,13 @@ class Endpoints(Resource):
 
     InvokeEndpointWithResponseStream = InvokeEndpoint
 
-    def _find_in(self, operation: str, request: Record, *statuses: str) -> StoredRecord:
+    def _find_in_status(self, operation: str, request: Record, *statuses: str) -> StoredRecord:
         """Find the endpoint that a request names. Raises ServiceError unless it is in one of the statuses."""
         record = self.find(operation, request)
         if record["EndpointStatus"] not in statuses:
             message = (
                 f"Cannot update endpoint '{record['EndpointArn']}' in status {record['EndpointStatus']}: "
-                f"{operation} needs {' or '.join(statuses)}"
+                f"{operation} requires the status {' or '.join(statuses)}"
             )
             raise ServiceError("ValidationException", message)
         return record
@@ -151,15 +152,15 @@ class Endpoints(Resource):
         return deployment
 
     def _check_name(self, name: str) -> None:
-        """Raise ServiceError if an endpoint has this name, ignoring case, as on AWS."""
+        """Raise ServiceError if an endpoint already has this name, ignoring case, as on AWS."""
         for record in self.store.all(self.kind):
             if record["EndpointName"].lower() == name.lower():
                 raise self.already_exists(record["EndpointName"])
 
     def _check_capacity(self, name: str, internal: Record) -> None:
-        """Raise ServiceError if an endpoint with these internal members would exceed the limit of instances."""
-        others = [record for record in self.store.all(self.kind) if record["EndpointName"] != name]
-        running = [record.internal for record in others if record["EndpointStatus"] != "Failed"]
-        if sum(map(max_instances, [*running, internal])) > MOST_INSTANCES:
-            message = f"All endpoints together can have at most {MOST_INSTANCES} instances"
+        """Raise ServiceError if an endpoint with these internal members would exceed the limit on instances."""
+        other_endpoints = [record for record in self.store.all(self.kind) if record["EndpointName"] != name]
+        running_endpoints = [record.internal for record in other_endpoints if record["EndpointStatus"] != "Failed"]
+        if sum(map(max_instances, [*running_endpoints, internal])) > MAX_INSTANCES:
+            message = f"All endpoints together can have at most {MAX_INSTANCES} instances"
             raise ServiceError("ResourceLimitExceeded", message)

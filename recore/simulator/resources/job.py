@@ -1,4 +1,4 @@
-"""What all kinds of jobs have in common: they are queued, listed, described and stopped."""
+"""The base of all kinds of jobs, which are queued, listed, described and stopped in the same way."""
 
 from typing import Any, ClassVar
 
@@ -16,9 +16,9 @@ class JobResource(Resource):
     job_run: ClassVar[type[JobRun]]
 
     def resume(self) -> None:
-        """Record the failure of the jobs that were in progress when an earlier simulator ended."""
+        """Mark jobs as failed if they were in progress when an earlier simulator ended."""
         for name, record in self.store.items(self.kind):
-            if record[f"{self.kind}Status"] in self.running:
+            if record[f"{self.kind}Status"] in self.running_statuses:
                 self.job_run(self.platform, name).end("Failed", FailureReason=INTERRUPTED)
 
     def submit(self, request: Record, **members: Any) -> str:
@@ -33,6 +33,6 @@ class JobResource(Resource):
         return arn
 
     def stop(self, operation: str, request: Record) -> Record:
-        answer = super().stop(operation, request)
+        response = super().stop(operation, request)
         self.platform.jobs.stop(self.arn(self.key(request)))
-        return answer
+        return response

@@ -1,18 +1,18 @@
-"""Models: the containers that transform jobs and endpoints serve, one or a chain of them."""
+"""Models: the container, or the chain of containers, that transform jobs and endpoints serve."""
 
 from recore.simulator.compute.servers.container_server import model_data
 from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.resources.model_package import PACKAGED, ModelPackages
-from recore.simulator.resources.resource import Resource, refuse
+from recore.simulator.resources.model_package import SHARED_MEMBERS, ModelPackages
+from recore.simulator.resources.resource import Resource, refuse_members
 from recore.simulator.state.records import Record, Store
 
 # members of a container that are not simulated
-CONTAINER = ("AdditionalModelDataSources", "ContainerMetricsConfig", "ImageConfig", "MultiModelConfig")
+UNSIMULATED_MEMBERS = ("AdditionalModelDataSources", "ContainerMetricsConfig", "ImageConfig", "MultiModelConfig")
 # members of a container in a model package that are not simulated
-PACKAGED_CONTAINER = ("AdditionalModelDataSources", "AdditionalS3DataSource", "ProductId")
+UNSIMULATED_PACKAGED_MEMBERS = ("AdditionalModelDataSources", "AdditionalS3DataSource", "ProductId")
 # members that a container with a ModelPackageName can have; all others come from the package
-BESIDE = {"ModelPackageName", "InferenceSpecificationName", "Environment", "ContainerHostname", "Mode"}
-MOST_CONTAINERS = 15
+MEMBERS_BESIDE_PACKAGE = {"ModelPackageName", "InferenceSpecificationName", "Environment", "ContainerHostname", "Mode"}
+MAX_CONTAINERS = 15
 
 
 class Models(Resource):
@@ -25,37 +25,42 @@ class Models(Resource):
         if bool(request.get("Containers")) == ("PrimaryContainer" in request):
             raise ValidationException("A model must have either a PrimaryContainer or Containers")
         if request.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
-            message = "InferenceExecutionConfig: Mode Direct is not simulated: containers run here in series"
+            message = "InferenceExecutionConfig: Mode Direct is not simulated; containers always run in series"
             raise ValidationException(message)
-        requested = request.get("Containers") or [request["PrimaryContainer"]]
-        for container in requested:
-            refuse(container, CONTAINER, "A container")
-        with self.store.transaction():  # keeps the package unchanged; later changes do not affect the model
-            served = [container for member in requested for container in _containers(self.store, member)]
-            is_single = "PrimaryContainer" in request and len(served) == 1
+        requested_containers = request.get("Containers") or [request["PrimaryContainer"]]
+        for container in requested_containers:
+            refuse_members(container, UNSIMULATED_MEMBERS, "Container")
+        with self.store.transaction():  # the package must not change meanwhile; later changes do not affect the model
+            served_containers = [
+                container for member in requested_containers for container in _resolve_containers(self.store, member)
+            ]
+            is_single = "PrimaryContainer" in request and len(served_containers) == 1
             if not is_single:
-                _check_pipeline(served)
-            for container in served:
+                _check_pipeline(served_containers)
+            for container in served_containers:
                 _check_container(container)
-            members = {"PrimaryContainer": served[0]} if is_single else {"Containers": served}
-            return {"ModelArn": self.add(request, None, {} if served == requested else {"Served": members})}
+            members = {"PrimaryContainer": served_containers[0]} if is_single else {"Containers": served_containers}
+            internal = {} if served_containers == requested_containers else {"Served": members}
+            return {"ModelArn": self.add(request, None, internal)}
 
 
 def _check_pipeline(containers: list[Record]) -> None:
     """Raise ServiceError if containers cannot form an inference pipeline."""
-    if len(containers) > MOST_CONTAINERS:
-        raise ValidationException(f"Containers: a model can have at most {MOST_CONTAINERS}, not {len(containers)}")
+    if len(containers) > MAX_CONTAINERS:
+        raise ValidationException(
+            f"Containers: a model can have at most {MAX_CONTAINERS} containers, not {len(containers)}"
+        )
     hostnames = [container["ContainerHostname"] for container in containers if "ContainerHostname" in container]
     if hostnames and len(hostnames) < len(containers):
         raise ValidationException("Containers: either all containers or none must have a ContainerHostname")
-    if repeated := {name for name in hostnames if hostnames.count(name) > 1}:
-        raise ValidationException(f"Containers: two containers have the ContainerHostname '{min(repeated)}'")
+    if repeated_names := {name for name in hostnames if hostnames.count(name) > 1}:
+        raise ValidationException(f"Containers: two containers have the ContainerHostname '{min(repeated_names)}'")
 
 
 def _check_container(container: Record) -> None:
-    """Raise ServiceError if a container cannot be served here."""
+    """Raise ServiceError if the simulator cannot serve a container."""
     if container.get("Mode", "SingleModel") != "SingleModel":
-        raise ValidationException("Mode MultiModel is not simulated: a container serves one model here")
+        raise ValidationException("Mode MultiModel is not simulated: a container can serve only one model")
     if "Image" not in container:
         raise ValidationException("A container must have an Image")
     try:
@@ -64,28 +69,30 @@ def _check_container(container: Record) -> None:
         raise ValidationException(str(error)) from None
 
 
-def _containers(store: Store, container: Record) -> list[Record]:
-    """Return the containers to serve for a request's container: those of its model package, or itself if it has none.
+def _resolve_containers(store: Store, container: Record) -> list[Record]:
+    """Return the containers to serve for a request's container: the container itself, or those of its model package.
 
-    Variables of the container's Environment replace those of the package's containers.
-    Raises ServiceError if the package does not exist, is not approved, or cannot be served here.
+    Variables of the container's Environment replace variables with the same name in the package's containers.
+    Raises ServiceError if the package does not exist, is not approved, or cannot be served by the simulator.
     """
     if "ModelPackageName" not in container:
         if "InferenceSpecificationName" in container:
-            raise ValidationException("InferenceSpecificationName needs a ModelPackageName")
+            raise ValidationException("InferenceSpecificationName requires a ModelPackageName")
         return [container]
-    if others := sorted(container.keys() - BESIDE):
-        message = f"A container with a ModelPackageName cannot have {others[0]}: the model package has it"
+    if other_members := sorted(container.keys() - MEMBERS_BESIDE_PACKAGE):
+        message = (
+            f"A container with a ModelPackageName cannot have {other_members[0]}, which comes from the model package"
+        )
         raise ValidationException(message)
-    package = _approved_package(store, container["ModelPackageName"])
-    packaged = _specification(package, container.get("InferenceSpecificationName"))["Containers"]
-    if "ContainerHostname" in container and len(packaged) > 1:
-        message = f"ContainerHostname: the model package '{package['ModelPackageArn']}' has several containers"
-        raise ValidationException(message)
-    return [_merged(container, member) for member in packaged]
+    package = _find_approved_package(store, container["ModelPackageName"])
+    packaged_containers = _find_specification(package, container.get("InferenceSpecificationName"))["Containers"]
+    if "ContainerHostname" in container and len(packaged_containers) > 1:
+        message = f"the model package '{package['ModelPackageArn']}' has several containers"
+        raise ValidationException(f"ContainerHostname cannot be used: {message}")
+    return [_merge_container(container, member) for member in packaged_containers]
 
 
-def _approved_package(store: Store, name: str) -> Record:
+def _find_approved_package(store: Store, name: str) -> Record:
     """Return the model package with a name or ARN. Raises ServiceError if it does not exist or is not approved."""
     key = ModelPackages.key({"ModelPackageName": name})
     package = store.get(ModelPackages.kind, key)
@@ -98,19 +105,24 @@ def _approved_package(store: Store, name: str) -> Record:
     return package
 
 
-def _specification(package: Record, name: str | None) -> Record:
-    """Return a package's inference specification, or the additional one with this name. Raises ServiceError."""
-    additional = {item["Name"]: item for item in package.get("AdditionalInferenceSpecifications", [])}
-    specification: Record | None = package.get("InferenceSpecification") if name is None else additional.get(name)
+def _find_specification(package: Record, name: str | None) -> Record:
+    """Return a package's inference specification, or the additional one with this name.
+
+    Raises ServiceError if there is none.
+    """
+    additional_specifications = {item["Name"]: item for item in package.get("AdditionalInferenceSpecifications", [])}
+    specification: Record | None = (
+        package.get("InferenceSpecification") if name is None else additional_specifications.get(name)
+    )
     if specification is None:
-        missing = "InferenceSpecification" if name is None else f"additional inference specification '{name}'"
-        raise ValidationException(f"The model package '{package['ModelPackageArn']}' has no {missing}")
+        description = "InferenceSpecification" if name is None else f"additional inference specification '{name}'"
+        raise ValidationException(f"The model package '{package['ModelPackageArn']}' has no {description}")
     return specification
 
 
-def _merged(container: Record, packaged: Record) -> Record:
+def _merge_container(container: Record, packaged: Record) -> Record:
     """Return a package's container, with the members of the request's container that replace its own."""
-    refuse(packaged, PACKAGED_CONTAINER, "A container of a model package")
-    merged = {member: packaged[member] for member in PACKAGED if member in packaged}
+    refuse_members(packaged, UNSIMULATED_PACKAGED_MEMBERS, "Container of a model package")
+    merged = {member: packaged[member] for member in SHARED_MEMBERS if member in packaged}
     merged |= {member: container[member] for member in ("ContainerHostname", "Mode") if member in container}
     return merged | {"Environment": packaged.get("Environment", {}) | container.get("Environment", {})}

@@ -3,14 +3,14 @@
 from typing import ClassVar
 
 from recore.simulator.protocol.errors import ServiceError, ValidationException
-from recore.simulator.resources.resource import Filter, Resource, read_object, refuse
+from recore.simulator.resources.resource import Filter, Resource, parse_json_object, refuse_members
 from recore.simulator.state.records import Record
 
 
 class ModelPackageGroups(Resource):
     """Groups of model packages.
 
-    The internal member LastVersion is the highest version number so far, because no number is reused.
+    The internal member LastVersion is the highest version number so far. It is stored because no number is reused.
     """
 
     kind = "ModelPackageGroup"
@@ -22,7 +22,7 @@ class ModelPackageGroups(Resource):
     }
 
     def CreateModelPackageGroup(self, request: Record) -> Record:
-        refuse(request, ["ManagedConfiguration"], "CreateModelPackageGroup")
+        refuse_members(request, ["ManagedConfiguration"], "CreateModelPackageGroup")
         members = {"ModelPackageGroupStatus": "Completed", "CreatedBy": {}}
         return {"ModelPackageGroupArn": self.add(request, None, {"LastVersion": 0}, **members)}
 
@@ -36,12 +36,12 @@ class ModelPackageGroups(Resource):
             return self.delete("DeleteModelPackageGroup", request)
 
     def already_exists(self, key: str) -> ServiceError:
-        """Return the error with AWS's wording, because programs search for it."""
+        """Return the error in AWS's wording, because programs search for this wording."""
         message = f"Model Package Group already exists: {self.arn(key)}"
         return self.error("CreateModelPackageGroup", "ResourceInUse", message)
 
     def PutModelPackageGroupPolicy(self, request: Record) -> Record:
-        read_object(request["ResourcePolicy"], "ResourcePolicy")
+        parse_json_object(request["ResourcePolicy"], "ResourcePolicy")
         return self._set_policy("PutModelPackageGroupPolicy", request, request["ResourcePolicy"])
 
     def GetModelPackageGroupPolicy(self, request: Record) -> Record:

@@ -1,4 +1,4 @@
-"""Pipelines: checked definitions from which executions are started."""
+"""Pipelines: validated definitions, from which executions are started."""
 
 import operator
 import threading
@@ -17,18 +17,18 @@ from recore.simulator.orchestration.pipelines.executions.execution_records impor
 )
 from recore.simulator.orchestration.pipelines.executions.step_cache import cache_kind
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.client_token import once
-from recore.simulator.resources.resource import Filter, Resource, refuse_others
+from recore.simulator.resources.client_token import run_once
+from recore.simulator.resources.resource import Filter, Resource, refuse_other_members
 from recore.simulator.state.records import Record, now
 
 LOCATION = "PipelineDefinitionS3Location"
-CHANGED = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}
-READING = threading.BoundedSemaphore(20)  # definitions read from S3 at a time, as each needs a second request thread
-MEMBERS = CHANGED | {"PipelineName", DEFINITION, LOCATION, "ClientRequestToken", "Tags"}
+CHANGEABLE_MEMBERS = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}
+READ_SLOTS = threading.BoundedSemaphore(20)  # for reads from S3, each of which occupies a second request thread
+SIMULATED_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", DEFINITION, LOCATION, "ClientRequestToken", "Tags"}
 
 
 class Pipelines(Resource):
-    """Pipelines. The text of a definition has a separate record, so that lists need not read it."""
+    """The pipelines. The text of a definition is in a separate record, so that lists need not read it."""
 
     kind = "Pipeline"
     arn_type = "pipeline"
@@ -43,42 +43,42 @@ class Pipelines(Resource):
     }
 
     def CreatePipeline(self, request: Record) -> Record:
-        refuse_others(request, MEMBERS, "CreatePipeline")
-        text = self._definition(request)
+        refuse_other_members(request, SIMULATED_MEMBERS, "CreatePipeline")
+        text = self._validated_definition(request)
         if text is None:
             message = f"A pipeline must have either a {DEFINITION} or a {LOCATION}"
             raise ServiceError("ValidationException", message)
 
         def create(request: Record) -> Record:
             with self.store.transaction():
-                described = {name: value for name, value in request.items() if name not in (DEFINITION, LOCATION)}
-                arn = self.add(described, PipelineStatus="Active", CreatedBy={}, LastModifiedBy={})
+                members = {name: value for name, value in request.items() if name not in (DEFINITION, LOCATION)}
+                arn = self.add(members, PipelineStatus="Active", CreatedBy={}, LastModifiedBy={})
                 self.store.add(DEFINITION, request["PipelineName"], {DEFINITION: text})
             return {"PipelineArn": arn}
 
-        return once(self, "CreatePipeline", request, create)
+        return run_once(self, "CreatePipeline", request, create)
 
     def UpdatePipeline(self, request: Record) -> Record:
-        refuse_others(request, MEMBERS, "UpdatePipeline")
+        refuse_other_members(request, SIMULATED_MEMBERS, "UpdatePipeline")
         self.find("UpdatePipeline", request)
-        text = self._definition(request)
-        changed = {name: request[name] for name in CHANGED if name in request}
+        text = self._validated_definition(request)
+        members = {name: request[name] for name in CHANGEABLE_MEMBERS if name in request}
         with self.store.transaction():  # the pipeline may have been deleted since the check above
             pipeline = self.find("UpdatePipeline", request)
             name = pipeline["PipelineName"]
-            self.store.update(self.kind, name, LastModifiedTime=now(), **changed)
+            self.store.update(self.kind, name, LastModifiedTime=now(), **members)
             if text is not None:
                 self.store.update(DEFINITION, name, **{DEFINITION: text})
         return {"PipelineArn": pipeline["PipelineArn"]}
 
     def DescribePipeline(self, request: Record) -> Record:
-        refuse_others(request, {"PipelineName"}, "DescribePipeline")
+        refuse_other_members(request, {"PipelineName"}, "DescribePipeline")
         with self.store.transaction():
             pipeline = self.find("DescribePipeline", request)
             return pipeline | (self.store.get(DEFINITION, pipeline["PipelineName"]) or {})
 
     def DeletePipeline(self, request: Record) -> Record:
-        return once(self, "DeletePipeline", request, self._delete)
+        return run_once(self, "DeletePipeline", request, self._delete)
 
     def _delete(self, request: Record) -> Record:
         """Delete a pipeline with its executions. Raises ServiceError if one of them is running."""
@@ -88,7 +88,9 @@ class Pipelines(Resource):
             executions = {key: record for key, record in self.store.items(EXECUTION) if key.partition("/")[0] == name}
             for execution in executions.values():
                 if execution["PipelineExecutionStatus"] in ("Executing", "Stopping"):
-                    message = f"Cannot delete pipeline '{name}': {execution['PipelineExecutionArn']} is running"
+                    message = (
+                        f"Cannot delete pipeline '{name}': the execution {execution['PipelineExecutionArn']} is running"
+                    )
                     raise self.error("DeletePipeline", "ConflictException", message)
             for key, execution in executions.items():
                 steps = StepRecords(self.store, key)
@@ -103,31 +105,31 @@ class Pipelines(Resource):
             self.delete("DeletePipeline", request)
         return {"PipelineArn": pipeline["PipelineArn"]}
 
-    def _definition(self, request: Record) -> str | None:
-        """Return the definition of a request, checked, or None if the request has none. Raises ServiceError."""
+    def _validated_definition(self, request: Record) -> str | None:
+        """Return the definition in a request, or None if there is none. Raises ServiceError if it is invalid."""
         if DEFINITION in request and LOCATION in request:
             raise ServiceError(
                 "ValidationException", f"A pipeline can have either a {DEFINITION} or a {LOCATION}, not both"
             )
-        text = self._read(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
+        text = self._read_from_s3(request[LOCATION]) if LOCATION in request else request.get(DEFINITION)
         if text is not None:
             with located(DEFINITION):
                 read_definition(text)
         return text
 
-    def _read(self, location: Record) -> str:
-        """Read the text of a definition on S3. Raises ServiceError."""
+    def _read_from_s3(self, location: Record) -> str:
+        """Read the text of a definition on S3. Raises ServiceError if this is not possible."""
         version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
         uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
-        if not READING.acquire(blocking=False):
-            raise ServiceError("ThrottlingException", "Too many definitions are being read from S3: repeat the request")
+        if not READ_SLOTS.acquire(blocking=False):
+            raise ServiceError("ThrottlingException", "Too many definitions are being read from S3: retry the request")
         try:
-            answer = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
-            if answer["ContentLength"] > MAX_BYTES:
+            response = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
+            if response["ContentLength"] > MAX_BYTES:
                 raise ServiceError("ValidationException", f"{LOCATION}: {uri} has more than {MAX_BYTES} bytes")
-            return str(answer["Body"].read().decode())
+            return str(response["Body"].read().decode())
         except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
             message = f"{LOCATION}: {uri} cannot be read: {error}"
             raise ServiceError("ValidationException", message[:1000]) from None
         finally:
-            READING.release()
+            READ_SLOTS.release()

@@ -1,4 +1,4 @@
-"""Executions of pipelines: started, stopped, retried, described with their steps, and resumed after a restart."""
+"""Executions of pipelines: starts, stops, retries and describes them, and resumes them after a restart."""
 
 import contextlib
 import operator
@@ -20,22 +20,26 @@ from recore.simulator.orchestration.pipelines.executions.execution_records impor
 )
 from recore.simulator.orchestration.pipelines.executions.execution_work import ExecutionWork
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.client_token import once
-from recore.simulator.resources.paging import Position, page
+from recore.simulator.resources.client_token import run_once
+from recore.simulator.resources.paging import Position, make_page
 from recore.simulator.resources.pipeline import Pipelines
-from recore.simulator.resources.resource import Filter, Resource, refuse_others
+from recore.simulator.resources.resource import Filter, Resource, refuse_other_members
 from recore.simulator.state.records import Record, now
 
-DESCRIBED = {"PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration"}
-STARTED = DESCRIBED | {"PipelineName", "PipelineParameters", "ClientRequestToken", "RoleArn"}
-MOST_RUNNING = 200
+CHANGEABLE_MEMBERS = {"PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration"}
+START_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", "PipelineParameters", "ClientRequestToken", "RoleArn"}
+MAX_RUNNING = 200
 ID_LENGTH, ALPHABET = 12, string.ascii_lowercase + string.digits
-Read = Callable[[str], PipelineDefinition]
-Act = Callable[[list[str], Read, Record], Record]  # adds the keys of the executions to run to the list
+ReadDefinition = Callable[[str], PipelineDefinition]
+# adds the keys of the executions that are to run to the list
+Action = Callable[[list[str], ReadDefinition, Record], Record]
 
 
 class PipelineExecutions(Resource):
-    """Executions. A key is the pipeline's key and an ID. An execution keeps the definition that it was started with."""
+    """The executions. A key consists of the pipeline's key and an ID.
+
+    An execution keeps the definition with which it was started.
+    """
 
     kind = "PipelineExecution"
     arn_type = "pipeline"
@@ -44,21 +48,21 @@ class PipelineExecutions(Resource):
     newest_first = True
     runs = True
     work = ExecutionWork
-    running = ("Executing", "Stopping")
+    running_statuses = ("Executing", "Stopping")
     filters: ClassVar[dict[str, Filter]] = {
         "PipelineName": ("PipelineArn", operator.eq),
         "CreatedAfter": ("CreationTime", operator.gt),
         "CreatedBefore": ("CreationTime", operator.lt),
     }
-    orders: ClassVar[dict[str, str]] = {"PipelineExecutionArn": "PipelineExecutionArn"}
+    sort_members: ClassVar[dict[str, str]] = {"PipelineExecutionArn": "PipelineExecutionArn"}
 
     def StartPipelineExecution(self, request: Record) -> Record:
-        refuse_others(request, STARTED, "StartPipelineExecution")
+        refuse_other_members(request, START_MEMBERS, "StartPipelineExecution")
         name = request["PipelineName"].removeprefix(self.arn(""))
         return self._run("StartPipelineExecution", request, self.store.get(DEFINITION, name), self._start)
 
     def StopPipelineExecution(self, request: Record) -> Record:
-        return once(self, "StopPipelineExecution", request, partial(self.stop, "StopPipelineExecution"))
+        return run_once(self, "StopPipelineExecution", request, partial(self.stop, "StopPipelineExecution"))
 
     def stop(self, operation: str, request: Record) -> Record:
         return super().stop(operation, request) | {"PipelineExecutionArn": self.arn(self.key(request))}
@@ -68,25 +72,25 @@ class PipelineExecutions(Resource):
             "RetryPipelineExecution", request, self.store.get(EXECUTED_DEFINITION, self.key(request)), self._retry
         )
 
-    def _run(self, operation: str, request: Record, text: Record | None, act: Act) -> Record:
-        """Carry out a request that starts executions. text: the definition's record.
+    def _run(self, operation: str, request: Record, definition_record: Record | None, act: Action) -> Record:
+        """Carry out a request that starts executions. definition_record: the stored definition.
 
-        A large definition takes seconds to read, and in a transaction it would block other changes for as long. It is
-        therefore read before the transaction, and read again only if it has changed by then.
+        Reading a large definition takes seconds, and in a transaction this would block all other changes. It is
+        therefore read before the transaction, and again in the transaction only if it has changed by then.
         """
-        read, started = cache(read_definition), list[str]()
-        if text is not None:
+        read, started_keys = cache(read_definition), list[str]()
+        if definition_record is not None:
             with contextlib.suppress(DefinitionError):
-                read(text[DEFINITION])
-        answer = once(self, operation, request, partial(act, started, read))
-        for key in started:
+                read(definition_record[DEFINITION])
+        response = run_once(self, operation, request, partial(act, started_keys, read))
+        for key in started_keys:
             self.begin_work(key)
-        return answer
+        return response
 
     def UpdatePipelineExecution(self, request: Record) -> Record:
         with self.store.transaction():
             execution = self.find("UpdatePipelineExecution", request)
-            members = {name: request[name] for name in DESCRIBED if name in request}
+            members = {name: request[name] for name in CHANGEABLE_MEMBERS if name in request}
             self.store.update(self.kind, self.key(request), LastModifiedTime=now(), **members)
         return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
 
@@ -98,11 +102,11 @@ class PipelineExecutions(Resource):
 
     def ListPipelineExecutions(self, request: Record) -> Record:
         pipeline = Pipelines(self.platform).find("ListPipelineExecutions", request)
-        answer = self.page("ListPipelineExecutions", request | {"PipelineName": pipeline["PipelineArn"]})
-        for record in answer["PipelineExecutionSummaries"]:
+        response = self.page("ListPipelineExecutions", request | {"PipelineName": pipeline["PipelineArn"]})
+        for record in response["PipelineExecutionSummaries"]:
             record["StartTime"] = record["CreationTime"]
             record["PipelineExecutionFailureReason"] = record.get("FailureReason")
-        return answer
+        return response
 
     def ListPipelineExecutionSteps(self, request: Record) -> Record:
         if "PipelineExecutionArn" not in request:
@@ -113,39 +117,41 @@ class PipelineExecutions(Resource):
             for name, record in StepRecords(self.store, self.key(request)).by_name.items()
         ]
         descending = request.get("SortOrder", "Descending") == "Descending"
-        return page(request, "PipelineExecutionSteps", records, descending)
+        return make_page(request, "PipelineExecutionSteps", records, descending)
 
     def ListPipelineParametersForExecution(self, request: Record) -> Record:
         execution = self.find("ListPipelineParametersForExecution", request)
         values = enumerate(execution.internal["Parameters"].items())
-        placed = [((f"{number:06}", name), {"Name": name, "Value": as_text(value)}) for number, (name, value) in values]
-        return page(request, "PipelineParameters", placed, descending=False)
+        entries = [
+            ((f"{number:06}", name), {"Name": name, "Value": as_text(value)}) for number, (name, value) in values
+        ]
+        return make_page(request, "PipelineParameters", entries, descending=False)
 
-    def _start(self, started: list[str], read: Read, request: Record) -> Record:
-        """Add the execution that a request asks for."""
+    def _start(self, started_keys: list[str], read: ReadDefinition, request: Record) -> Record:
+        """Add the execution that a request asks for, and return the response."""
         pipeline = Pipelines(self.platform).find("StartPipelineExecution", request)
         name = pipeline["PipelineName"]
-        self._check_number("StartPipelineExecution")
+        self._check_running_count("StartPipelineExecution")
         definition_record: Record = self.store.get(DEFINITION, name) or {}
         text = definition_record[DEFINITION]
         definition = read(text)
         values = parameter_values(definition.parameters, request.get("PipelineParameters", []))
         key = f"{name}/execution/{''.join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))}"
-        members = {member: request[member] for member in (*DESCRIBED, "RoleArn") if member in request}
+        members = {member: request[member] for member in (*CHANGEABLE_MEMBERS, "RoleArn") if member in request}
         for member in ("RoleArn", "ParallelismConfiguration"):
             if member in pipeline:
                 members.setdefault(member, pipeline[member])
         members |= {"PipelineArn": pipeline["PipelineArn"], "CreatedBy": {}, "LastModifiedBy": {}}
         arn = self.add(members, key, {"Parameters": values}, PipelineExecutionStatus="Executing")
         if definition.experiment:
-            self.store.update(self.kind, key, PipelineExperimentConfig=self._experiment(key, definition))
+            self.store.update(self.kind, key, PipelineExperimentConfig=self._experiment_config(key, definition))
         self.store.add(EXECUTED_DEFINITION, key, {DEFINITION: text})
         self.store.update("Pipeline", name, LastRunTime=now(), LastExecutionTime=now())
-        started.append(key)
+        started_keys.append(key)
         return {"PipelineExecutionArn": arn}
 
-    def _experiment(self, key: str, definition: PipelineDefinition) -> Record:
-        """Return the names of a new execution's experiment and trial."""
+    def _experiment_config(self, key: str, definition: PipelineDefinition) -> Record:
+        """Return the PipelineExperimentConfig of a new execution: the names of its experiment and trial."""
         execution = self.find("StartPipelineExecution", {"PipelineExecutionArn": self.arn(key)})
         context = StepContext(execution, self.platform.s3, {})
         return {
@@ -153,39 +159,39 @@ class PipelineExecutions(Resource):
             for name, value in definition.experiment.items()
         }
 
-    def _retry(self, started: list[str], read: Read, request: Record) -> Record:
-        """Run an execution's failed and stopped steps again, and the steps that ran because of how those ended."""
+    def _retry(self, started_keys: list[str], read: ReadDefinition, request: Record) -> Record:
+        """Run an execution's unsuccessful steps again, and the steps that depend on them."""
         execution = self.find("RetryPipelineExecution", request)
         status, key = execution["PipelineExecutionStatus"], self.key(request)
         if status not in ("Failed", "Stopped", "CompletedWithFailures"):
             message = f"The execution is in status {status}: only a failed or stopped execution can be retried"
             raise ServiceError("ValidationException", message)
-        self._check_number("RetryPipelineExecution")
-        executed: Record = self.store.get(EXECUTED_DEFINITION, key) or {}
-        text = executed[DEFINITION]
-        self._run_again(StepRecords(self.store, key), read(text))
+        self._check_running_count("RetryPipelineExecution")
+        definition_record: Record = self.store.get(EXECUTED_DEFINITION, key) or {}
+        text = definition_record[DEFINITION]
+        self._reschedule_steps(StepRecords(self.store, key), read(text))
         members = {"PipelineExecutionStatus": "Executing", "FailureReason": None, "LastModifiedTime": now()}
-        members |= {name: request[name] for name in DESCRIBED if name in request}
+        members |= {name: request[name] for name in CHANGEABLE_MEMBERS if name in request}
         self.store.update(self.kind, key, **members)
-        started.append(key)
+        started_keys.append(key)
         return {"PipelineExecutionArn": execution["PipelineExecutionArn"]}
 
-    def _run_again(self, records: StepRecords, definition: PipelineDefinition) -> None:
-        """Schedule another attempt for steps that have not succeeded; delete the records of steps that need them."""
-        again = set[str]()
+    def _reschedule_steps(self, records: StepRecords, definition: PipelineDefinition) -> None:
+        """Schedule another attempt for each step that has not succeeded, and delete the records of dependent steps."""
+        steps_to_repeat = set[str]()
         for name, step in definition.steps.items():
             if name not in records.by_name:
                 continue
-            if not again.isdisjoint(step.needs):
-                again.add(name)
+            if not steps_to_repeat.isdisjoint(step.needs):
+                steps_to_repeat.add(name)
                 records.delete(name)
             elif records.by_name[name]["StepStatus"] != "Succeeded":
-                again.add(name)
+                steps_to_repeat.add(name)
                 attempt = {"StepStatus": "Starting", "RetryAt": now(), "Retries": {}, "FirstFailed": None}
                 records.put(name, Metadata=None, **attempt)
 
-    def _check_number(self, operation: str) -> None:
-        count = sum(record["PipelineExecutionStatus"] in self.running for record in self.store.all(self.kind))
-        if count >= MOST_RUNNING:
-            message = f"At most {MOST_RUNNING} executions can run at a time"
+    def _check_running_count(self, operation: str) -> None:
+        count = sum(record["PipelineExecutionStatus"] in self.running_statuses for record in self.store.all(self.kind))
+        if count >= MAX_RUNNING:
+            message = f"At most {MAX_RUNNING} executions can run at a time"
             raise self.error(operation, "ResourceLimitExceeded", message)

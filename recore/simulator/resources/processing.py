@@ -1,4 +1,4 @@
-"""Processing jobs: requests are validated."""
+"""Processing jobs: validates requests."""
 
 import os
 from pathlib import Path
@@ -19,14 +19,14 @@ class ProcessingJobs(JobResource):
         self.check_image(specification["ImageUri"])
         if not specification.get("ContainerEntrypoint") and self.platform.isolation.uses_local_python:
             raise ValidationException(NO_ENTRYPOINT)
-        for place in local_members(request):
-            if not _is_folder(place["LocalPath"]):
-                limits = "must be below /opt/ml/processing/, without '..', and with names of at most 255 bytes"
-                raise ValidationException(f"LocalPath {place['LocalPath']!r} {limits}")
+        for member in local_members(request):
+            if not _is_valid_folder(member["LocalPath"]):
+                requirements = "must be below /opt/ml/processing/ and have no '..' and no name of more than 255 bytes"
+                raise ValidationException(f"LocalPath {member['LocalPath']!r} {requirements}")
         for item in request.get("ProcessingInputs", []):
             source = item["S3Input"]
-            plain = source.get("S3CompressionType", "None") == "None" and source.get("S3InputMode", "File") == "File"
-            if source.get("S3DataType", "S3Prefix") != "S3Prefix" or not plain:
+            is_plain = source.get("S3CompressionType", "None") == "None" and source.get("S3InputMode", "File") == "File"
+            if source.get("S3DataType", "S3Prefix") != "S3Prefix" or not is_plain:
                 message = f"Input {item['InputName']}: only an uncompressed S3Prefix in File mode is simulated"
                 raise ValidationException(message)
         if request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) != 1:
@@ -34,11 +34,11 @@ class ProcessingJobs(JobResource):
         return {"ProcessingJobArn": self.submit(request)}
 
 
-def _is_folder(path: str) -> bool:
+def _is_valid_folder(path: str) -> bool:
     """Return whether a path can be the folder of an input or an output of a job."""
     try:
         names = [os.fsencode(name) for name in Path(path).parts]
     except UnicodeError:
         return False
-    fits = all(len(name) <= 255 and name != b".." for name in names)
-    return path.startswith("/opt/ml/processing/") and "\0" not in path and fits
+    are_names_valid = all(len(name) <= 255 and name != b".." for name in names)
+    return path.startswith("/opt/ml/processing/") and "\0" not in path and are_names_valid

@@ -32,6 +32,6 @@ KINDS: tuple[type[Resource], ...] = (
 
 
 def make_resources(platform: Platform) -> list[Resource]:
-    """Make a Resource for each kind, and those that serve all kinds: tags and searches."""
+    """Make a Resource for each kind, and the two that serve all kinds: tags and searches."""
     resources = [kind(platform) for kind in KINDS]
     return [*resources, Tags(platform, resources), Searches(platform, resources)]

@@ -1,8 +1,9 @@
 """The base of every kind of resource: records by key, an ARN, and the operations that all kinds share.
 
-A kind of resource is one file with a subclass of Resource, and one line in the registry. Its methods have the names of
-the API's operations: the server finds them by these names, validates the request against the service model before the
-call, and shapes the response afterwards. Operations that only look up, list, stop or delete records are in `verbs`.
+Each kind of resource is a subclass of Resource in a file of its own, and one line in the registry. Its methods have the
+names of the API's operations: the server finds them by these names, validates the request against the service model
+before the call, and shapes the response afterwards. Operations that only look up, list, stop or delete records are in
+`verbs`.
 """
 
 import json
@@ -15,24 +16,24 @@ from recore.simulator.orchestration.runner import Work, begin
 from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.protocol.service_model import operation_model, sagemaker_model
-from recore.simulator.resources.paging import Position, page, sortable
+from recore.simulator.resources.paging import Position, make_page, sort_text
 from recore.simulator.state.records import Record, StoredRecord, now
 
-MOST_TAGS = 50
+MAX_TAGS = 50
 
 Filter = tuple[str, Callable[[Any, Any], bool]]  # a record's member, and how to compare it with the request's value
-PAGING = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
+PAGING_MEMBERS = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
 
 
 class Resource:
-    """Records of one kind. The API's members are named after it: `kind` + Name, Arn, Status.
+    """The records of one kind of resource. The API's members are named after the kind: `kind` + Name, Arn, Status.
 
-    arn_type: what precedes a record's key in its ARN. verbs: those of Describe, List, Stop and Delete that are answered
-    in the common way. filters: members of List's request, in addition to the common ones. orders: values of List's
-    SortBy, each with the member by which to sort. newest_first: whether List returns the newest first by default.
-    runs: whether a resource does something here; otherwise it is only recorded. work: the background work of resources
-    that wait for others. running: the statuses of a resource that has not ended. title: the kind's name in messages, if
-    it differs from arn_type.
+    arn_type: the part of an ARN before the record's key. verbs: which of Describe, List, Stop and Delete are answered
+    in the common way. filters: members of List's request, in addition to the common ones. sort_members: values of
+    List's SortBy, each with the member to sort by. newest_first: whether List returns the newest first by default.
+    runs: whether the simulator acts on such a resource; otherwise it only records it. work: the background work of
+    resources that wait for others. running_statuses: the statuses of a resource that has not ended. title: the kind's
+    name in messages, if it differs from arn_type.
     """
 
     kind: ClassVar[str]
@@ -40,20 +41,20 @@ class Resource:
     title: ClassVar[str] = ""
     verbs: ClassVar[tuple[str, ...]] = ()
     filters: ClassVar[dict[str, Filter]] = {}
-    orders: ClassVar[dict[str, str]] = {}
+    sort_members: ClassVar[dict[str, str]] = {}
     newest_first: ClassVar[bool] = False
     runs: ClassVar[bool] = False
     work: ClassVar[type[Work] | None] = None
-    running: ClassVar[tuple[str, ...]] = ("InProgress", "Stopping")
+    running_statuses: ClassVar[tuple[str, ...]] = ("InProgress", "Stopping")
 
     def __init__(self, platform: Platform):
         self.platform, self.store = platform, platform.store
 
     def resume(self) -> None:
-        """Continue what an earlier simulator began. Called once, before any request is answered."""
+        """Continue the work that an earlier simulator began. Called once, before any request is answered."""
         if self.work:
             for key, record in self.store.items(self.kind):
-                if record[f"{self.kind}Status"] in self.running:
+                if record[f"{self.kind}Status"] in self.running_statuses:
                     self.begin_work(key)
 
     def begin_work(self, key: str) -> None:
@@ -64,20 +65,20 @@ class Resource:
     @classmethod
     def operations(cls) -> list[str]:
         """Return the operations that this kind answers."""
-        own = [name for name in dir(cls) if name in sagemaker_model().operation_names]
-        return own + [name for name in map(cls.operation, cls.verbs) if name not in own]
+        own_operations = [name for name in dir(cls) if name in sagemaker_model().operation_names]
+        return own_operations + [name for name in map(cls.operation, cls.verbs) if name not in own_operations]
 
     @classmethod
     def operation(cls, verb: str) -> str:
         return f"{verb}{cls.kind}s" if verb == "List" else f"{verb}{cls.kind}"
 
     def answer(self, operation: str, request: Record) -> Any:
-        """Carry out one of the operations."""
+        """Carry out one of the operations and return its response."""
         if hasattr(self, operation):
             return getattr(self, operation)(request)
         [verb] = [verb for verb in self.verbs if self.operation(verb) == operation]
-        common = {"Describe": self._describe, "List": self.page, "Stop": self.stop, "Delete": self.delete}
-        return common[verb](operation, request)
+        handlers = {"Describe": self._describe, "List": self.page, "Stop": self.stop, "Delete": self.delete}
+        return handlers[verb](operation, request)
 
     @classmethod
     def arn(cls, key: str) -> str:
@@ -85,14 +86,14 @@ class Resource:
 
     @classmethod
     def key(cls, request: Record) -> str:
-        """Return the key of the record that a request names by name or ARN. The key follows the type in the ARN."""
+        """Return the key of the record that a request names by its name or ARN. An ARN ends with the key."""
         name_or_arn: str = request.get(f"{cls.kind}Name") or request[f"{cls.kind}Arn"]
         return name_or_arn.removeprefix(cls.arn(""))
 
     @classmethod
     def not_found_message(cls, key: str) -> str:
-        """Return the message for a key without a record. key: can also be the ARN of another kind."""
-        return not_found(cls.arn_type.replace("-", " "), key if key.startswith("arn:") else cls.arn(key))
+        """Return the message for a key without a record. key: may also be an ARN of another kind."""
+        return unknown_arn_message(cls.arn_type.replace("-", " "), key if key.startswith("arn:") else cls.arn(key))
 
     def check_image(self, image: str) -> None:
         """Raise ServiceError if the simulator has no replacement for an image."""
@@ -106,15 +107,15 @@ class Resource:
     def add(
         self, request: Record, new_key: str | None = None, internal: Record | None = None, /, **members: Any
     ) -> str:
-        """Store a record with the members of a Create request and others, and return its ARN.
+        """Store a record with the members of a Create request and `members`, and return its ARN.
 
         new_key: the record's key if the request does not name it. internal: members that are not in responses.
-        Raises ServiceError if the key exists.
+        Raises ServiceError if the key already exists.
         """
         key, time = new_key or self.key(request), now()
         record = {key: value for key, value in request.items() if key != "Tags"}
         record |= {f"{self.kind}Arn": self.arn(key), "CreationTime": time, "LastModifiedTime": time} | members
-        tags = merged_tags([], request.get("Tags", []))
+        tags = merge_tags([], request.get("Tags", []))
         with self.store.transaction():
             if not self.store.add(self.kind, key, record, internal):
                 raise self.already_exists(key)
@@ -130,18 +131,21 @@ class Resource:
             raise self.error(operation, "ResourceNotFound", self.not_found_message(key))
         return record
 
-    def described(self, record: StoredRecord) -> Record:
+    def describe_record(self, record: StoredRecord) -> Record:
         """Return a record as Describe and Search return it."""
         return record
 
     def _describe(self, operation: str, request: Record) -> Record:
-        return self.described(self.find(operation, request))
+        return self.describe_record(self.find(operation, request))
 
     def stop(self, operation: str, request: Record) -> Record:
-        """Set the status of a resource to Stopping, which its work polls. Raises ServiceError if it is not running."""
-        with self.store.transaction():  # the resource may be about to end by itself
+        """Set the status of a resource to Stopping. Raises ServiceError if it is not running.
+
+        The resource's work polls the status and then stops.
+        """
+        with self.store.transaction():  # the resource may end at this moment
             status = self.find(operation, request)[f"{self.kind}Status"]
-            if status not in self.running:
+            if status not in self.running_statuses:
                 title = self.title or self.arn_type.replace("-", " ")
                 raise ValidationException(f"The {title} is in status {status} and cannot be stopped")
             members = {f"{self.kind}Status": "Stopping", "LastModifiedTime": now()}
@@ -150,7 +154,7 @@ class Resource:
 
     def delete(self, operation: str, request: Record) -> Record:
         """Delete the record that a request names, with its tags. Raises ServiceError if it does not exist."""
-        with self.store.transaction():  # a later resource of this name must not get the tags
+        with self.store.transaction():  # a later resource of the same name must not inherit the tags
             record = self.find(operation, request)
             self.store.delete("Tags", record[f"{self.kind}Arn"])
             self.store.delete(self.kind, self.key(request))
@@ -159,39 +163,43 @@ class Resource:
     def already_exists(self, key: str) -> ServiceError:
         """Return the error for a Create request whose key already has a record."""
         title = self.arn_type.replace("-", " ")
-        message = f"Cannot create already existing {title} '{self.arn(key)}': a {title} of this name already exists"
-        return self.error(f"Create{self.kind}", "ResourceInUse", message)
+        message = f"Cannot create already existing {title} '{self.arn(key)}'"
+        return self.error(
+            f"Create{self.kind}", "ResourceInUse", f"{message}: another {title} with this name already exists"
+        )
 
     def error(self, operation: str, code: str, message: str) -> ServiceError:
-        """Return an error with this code if the operation's model has it, otherwise a ValidationException."""
-        modelled = {shape.name for shape in operation_model(operation).error_shapes}
-        return ServiceError(code if code in modelled else "ValidationException", message)
+        """Return an error with this code if the operation's model lists it, otherwise a ValidationException."""
+        error_codes = {shape.name for shape in operation_model(operation).error_shapes}
+        return ServiceError(code if code in error_codes else "ValidationException", message)
 
     def page(self, operation: str, request: Record) -> Record:
-        """Return the response of List: records filtered, sorted and paged, as the request asks.
+        """Return the response of List, with the records filtered, sorted and paged as the request asks.
 
-        Raises ServiceError if this kind does not support a filter or an order of the request.
+        Raises ServiceError if this kind does not support a filter or the sort order of the request.
         """
         members = operation_model(operation).output_shape.members
         [member] = [name for name, shape in members.items() if shape.type_name == "list"]
-        chosen = self._chosen(operation, request)
-        orders = {"Name": f"{self.kind}Name", "Status": f"{self.kind}Status", "CreationTime": "CreationTime"}
-        by = (orders | self.orders).get(request.get("SortBy", "CreationTime"))
-        if by is None:
-            raise ValidationException(f"{operation} cannot sort by {request['SortBy']} here")
+        records = self._matching_records(operation, request)
+        sort_members = {"Name": f"{self.kind}Name", "Status": f"{self.kind}Status", "CreationTime": "CreationTime"}
+        sort_member = (sort_members | self.sort_members).get(request.get("SortBy", "CreationTime"))
+        if sort_member is None:
+            raise ValidationException(f"{operation}: sorting by {request['SortBy']} is not simulated")
         descending = request.get("SortOrder", "Descending" if self.newest_first else "Ascending") == "Descending"
-        return page(request, member, [(self.position(record, by), record) for record in chosen], descending)
+        return make_page(
+            request, member, [(self.position(record, sort_member), record) for record in records], descending
+        )
 
     def listed_value(self, record: Record, member: str) -> Any:
         """Return the value by which lists filter and sort a record, or None if it has none."""
         return record.get(member)
 
-    def position(self, record: Record, by: str) -> Position:
+    def position(self, record: Record, sort_member: str) -> Position:
         """Return the position of a record in a list that is sorted by one of its members."""
-        value = self.listed_value(record, by)
-        return sortable("" if value is None else value), record[f"{self.kind}Arn"]
+        value = self.listed_value(record, sort_member)
+        return sort_text("" if value is None else value), record[f"{self.kind}Arn"]
 
-    def _chosen(self, operation: str, request: Record) -> list[StoredRecord]:
+    def _matching_records(self, operation: str, request: Record) -> list[StoredRecord]:
         """Return the records that satisfy all filters of a request."""
         filters: dict[str, Filter] = {
             "NameContains": (f"{self.kind}Name", lambda name, part: part.lower() in name.lower()),
@@ -200,35 +208,35 @@ class Resource:
         for time in ("CreationTime", "LastModifiedTime"):
             filters |= {f"{time}After": (time, operator.gt), f"{time}Before": (time, operator.lt)}
         filters |= self.filters
-        if unknown := sorted(request.keys() - filters.keys() - PAGING):
-            raise ValidationException(f"{operation} cannot filter by {', '.join(unknown)} here")
-        chosen = self.store.all(self.kind)
-        for name in request.keys() - PAGING:
+        if unknown_filters := sorted(request.keys() - filters.keys() - PAGING_MEMBERS):
+            raise ValidationException(f"{operation}: filtering by {', '.join(unknown_filters)} is not simulated")
+        records = self.store.all(self.kind)
+        for name in request.keys() - PAGING_MEMBERS:
             member, test = filters[name]
-            values = [(self.listed_value(record, member), record) for record in chosen]
-            chosen = [record for value, record in values if value is not None and test(value, request[name])]
-        return chosen
+            values = [(self.listed_value(record, member), record) for record in records]
+            records = [record for value, record in values if value is not None and test(value, request[name])]
+        return records
 
 
-def not_found(title: str, arn: str) -> str:
-    """Return the message for an unknown ARN. Programs search for one of its three parts, depending on the kind.
+def unknown_arn_message(title: str, arn: str) -> str:
+    """Return the message for an unknown ARN. Programs search it for one of its three parts, depending on the kind.
 
     title: the name of the kind.
     """
     return f"Could not find {title} '{arn}', which does not exist (Requested resource not found)"
 
 
-def merged_tags(tags: list[Record], new: list[Record]) -> list[Record]:
-    """Return tags and new ones, which replace those with the same key. Raises ServiceError if they are not allowed."""
-    merged = {tag["Key"]: tag for tag in [*tags, *new]}
-    if len(merged) > MOST_TAGS:
-        raise ValidationException(f"A resource can have at most {MOST_TAGS} tags")
-    if any(tag["Key"].lower().startswith("aws:") for tag in new):
+def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:
+    """Return tags with new ones, which replace tags with the same key. Raises ServiceError if they are not allowed."""
+    merged = {tag["Key"]: tag for tag in [*tags, *new_tags]}
+    if len(merged) > MAX_TAGS:
+        raise ValidationException(f"A resource can have at most {MAX_TAGS} tags")
+    if any(tag["Key"].lower().startswith("aws:") for tag in new_tags):
         raise ValidationException("Tag keys must not begin with the reserved prefix aws:")
     return list(merged.values())
 
 
-def read_object(text: str, place: str) -> dict[str, Any]:
+def parse_json_object(text: str, place: str) -> dict[str, Any]:
     """Parse a JSON object. Raises ServiceError if the text is not one. place: where the text is in the request."""
     try:
         document = json.loads(text)
@@ -239,13 +247,13 @@ def read_object(text: str, place: str) -> dict[str, Any]:
     return document
 
 
-def refuse(request: Record, not_simulated: Iterable[str], place: str) -> None:
+def refuse_members(request: Record, unsimulated_members: Iterable[str], place: str) -> None:
     """Raise ServiceError if a request has one of these members, unless its value is false."""
-    for name in not_simulated:
+    for name in unsimulated_members:
         if request.get(name, False) is not False:
             raise ValidationException(f"{place}: {name} is not simulated")
 
 
-def refuse_others(request: Record, simulated: set[str], place: str) -> None:
+def refuse_other_members(request: Record, simulated: set[str], place: str) -> None:
     """Raise ServiceError if a request has a member other than these, unless its value is false."""
-    refuse(request, [name for name in request if name not in simulated], place)
+    refuse_members(request, [name for name in request if name not in simulated], place)

@@ -12,20 +12,20 @@ from botocore.model import Shape
 from recore.simulator.compute.platform import Platform
 from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.protocol.service_model import operation_model
-from recore.simulator.resources.paging import page, sortable
+from recore.simulator.resources.paging import make_page, sort_text
 from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record
 
 Test = Callable[[Any], bool]
-Read = Callable[[Any], list[Any]]
-EMPTY = ("ModelCard",)  # version 2 of the SDK searches for a model's card; there are none here
-MOST_CONDITIONS = 50  # the limit for an expression with its subexpressions
-# types of properties by types of shapes; all others are structures
-NUMBERS = dict.fromkeys(("integer", "long", "float", "double"), "number")
-TYPES = {"string": "text", "timestamp": "time", "boolean": "boolean"} | NUMBERS
+Reader = Callable[[Any], list[Any]]
+EMPTY_KINDS = ("ModelCard",)  # version 2 of the SDK searches for a model's card; the simulator has none
+MAX_CONDITIONS = 50  # the limit for an expression including its subexpressions
+# property types by the types of their shapes; all other shapes are structures
+NUMBER_TYPES = dict.fromkeys(("integer", "long", "float", "double"), "number")
+PROPERTY_TYPES = {"string": "text", "timestamp": "time", "boolean": "boolean"} | NUMBER_TYPES
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Equals": operator.eq,
-    "NotEquals": operator.eq,  # negated by _filter
+    "NotEquals": operator.eq,  # negated by _make_filter_test
     "GreaterThan": operator.gt,
     "GreaterThanOrEqualTo": operator.ge,
     "LessThan": operator.lt,
@@ -33,13 +33,13 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "Contains": lambda text, part: part in text,
     "In": lambda text, texts: text in texts.split(","),
 }
-EQUALITY = {"Equals", "NotEquals"}
-OF_NUMBERS = COMPARISONS.keys() - {"Contains", "In"}
-ALLOWED = {
-    "text": EQUALITY | {"Contains", "In"},
-    "number": OF_NUMBERS,
-    "time": OF_NUMBERS,
-    "boolean": EQUALITY,
+EQUALITY_OPERATORS = {"Equals", "NotEquals"}
+NUMBER_OPERATORS = COMPARISONS.keys() - {"Contains", "In"}
+ALLOWED_OPERATORS = {
+    "text": EQUALITY_OPERATORS | {"Contains", "In"},
+    "number": NUMBER_OPERATORS,
+    "time": NUMBER_OPERATORS,
+    "boolean": EQUALITY_OPERATORS,
     "parameter": COMPARISONS.keys(),
     "structure": set(),
 }
@@ -50,19 +50,19 @@ class Property:
     """A property that Search can name: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
 
     type: text, number, time, boolean, parameter (text that may be a number), or structure. shape: the
-    shape of one value. read: returns the values that a resource has; several if the property is in a list.
+    shape of one value. read: returns the property's values in a resource, several if the property is in a list.
     """
 
     name: str
     type: str
     shape: Shape
-    read: Read
+    read: Reader
 
-    def value(self, text: str) -> Any:
-        """Convert text from a request to this type. Raises ServiceError if that is not possible."""
+    def convert(self, text: str) -> Any:
+        """Convert text from a request to the property's type. Raises ServiceError if that is not possible."""
         try:
             if self.type == "number":
-                return _finite(text)
+                return _parse_finite(text)
             if self.type == "time":
                 time = datetime.datetime.fromisoformat(text)
                 return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
@@ -75,49 +75,49 @@ class Property:
 
 
 class Searches(Resource):
-    """A result contains the resource as Describe returns it, with its tags."""
+    """The operation Search. Each result contains a resource as Describe returns it, with its tags."""
 
     kind = "Search"
     arn_type = "search-result"
 
-    def __init__(self, platform: Platform, searched: Sequence[Resource]):
+    def __init__(self, platform: Platform, resources: Sequence[Resource]):
         super().__init__(platform)
-        self._searched = {resource.kind: resource for resource in searched if _shape(resource.kind)}
+        self._resources = {resource.kind: resource for resource in resources if _result_shape(resource.kind)}
 
     def Search(self, request: Record) -> Record:
         kind = request["Resource"]
-        shape = _shape(kind)
-        if shape is None or kind not in (*self._searched, *EMPTY):
+        shape = _result_shape(kind)
+        if shape is None or kind not in (*self._resources, *EMPTY_KINDS):
             raise ValidationException(f"Search: Resource {kind} is not simulated")
         if "VisibilityConditions" in request:
             raise ValidationException("Search: VisibilityConditions are not simulated")
-        found = self._records(kind) if request.get("CrossAccountFilterOption") != "CrossAccount" else []
+        matches = self._records(kind) if request.get("CrossAccountFilterOption") != "CrossAccount" else []
         if "SearchExpression" in request:
             test = _make_test(shape, request["SearchExpression"])
-            found = [record for record in found if test(record)]
-        default = "LastModifiedTime" if "LastModifiedTime" in shape.members else "CreationTime"
-        by = _find_property(shape, request.get("SortBy", default))
-        if by.type == "structure":
-            raise ValidationException(f"Search: {kind} cannot be sorted by {by.name[:80]}")
-        placed = [((_sort_text(by, record), record[f"{kind}Arn"]), {kind: record}) for record in found]
-        answer = page(request, "Results", placed, request.get("SortOrder", "Descending") == "Descending")
-        return answer | {"TotalHits": {"Value": len(found), "Relation": "EqualTo"}}
+            matches = [record for record in matches if test(record)]
+        default_member = "LastModifiedTime" if "LastModifiedTime" in shape.members else "CreationTime"
+        sort_property = _find_property(shape, request.get("SortBy", default_member))
+        if sort_property.type == "structure":
+            raise ValidationException(f"Search: {kind} cannot be sorted by {sort_property.name[:80]}")
+        entries = [((_sort_value(sort_property, record), record[f"{kind}Arn"]), {kind: record}) for record in matches]
+        response = make_page(request, "Results", entries, request.get("SortOrder", "Descending") == "Descending")
+        return response | {"TotalHits": {"Value": len(matches), "Relation": "EqualTo"}}
 
     def _records(self, kind: str) -> list[Record]:
-        records = [self._searched[kind].described(record) for record in self.store.all(kind)]
+        records = [self._resources[kind].describe_record(record) for record in self.store.all(kind)]
         return [record | (self.store.get("Tags", record[f"{kind}Arn"]) or {}) for record in records]
 
 
-def _shape(kind: str) -> Shape | None:
+def _result_shape(kind: str) -> Shape | None:
     """Return the shape of a kind of resource in a search result, or None if results cannot contain this kind."""
     output: Any = operation_model("Search").output_shape
     shape = output.members["Results"].member.members.get(kind)
     return shape if shape and f"{kind}Arn" in shape.members else None
 
 
-def _sort_text(by: Property, record: Record) -> str:
-    """Return the text by which a resource is sorted. A resource without one is first in ascending order."""
-    return next(map(sortable, by.read(record)), "")
+def _sort_value(sort_property: Property, record: Record) -> str:
+    """Return the text by which a resource is sorted. A resource without a value comes first in ascending order."""
+    return next(map(sort_text, sort_property.read(record)), "")
 
 
 def _make_test(shape: Shape, expression: Record) -> Test:
@@ -125,51 +125,51 @@ def _make_test(shape: Shape, expression: Record) -> Test:
 
     Raises ServiceError if the expression is invalid.
     """
-    conditions = list(_conditions(expression))
-    if len(conditions) > MOST_CONDITIONS:
-        raise ValidationException(f"A SearchExpression can have at most {MOST_CONDITIONS} conditions")
+    conditions = list(_iterate_conditions(expression))
+    if len(conditions) > MAX_CONDITIONS:
+        raise ValidationException(f"A SearchExpression can have at most {MAX_CONDITIONS} conditions")
     if sum(condition.get("Operator") == "Contains" for condition in conditions) > 1:
         raise ValidationException("'CONTAINS' operator usage limit of 1 exceeded.")
-    return _expression(shape, expression)
+    return _make_expression_test(shape, expression)
 
 
-def _conditions(expression: Record) -> Iterator[Record]:
+def _iterate_conditions(expression: Record) -> Iterator[Record]:
     """Yield all filters, nested filters and subexpressions of an expression, at every level."""
     yield from expression.get("Filters", [])
-    for nested in expression.get("NestedFilters", []):
-        yield nested
-        yield from nested["Filters"]
-    for inner in expression.get("SubExpressions", []):
-        yield inner
-        yield from _conditions(inner)
+    for nested_filter in expression.get("NestedFilters", []):
+        yield nested_filter
+        yield from nested_filter["Filters"]
+    for subexpression in expression.get("SubExpressions", []):
+        yield subexpression
+        yield from _iterate_conditions(subexpression)
 
 
-def _expression(shape: Shape, expression: Record) -> Test:
-    tests = [_filter(shape, item) for item in expression.get("Filters", [])]
-    tests += [_nested(shape, item) for item in expression.get("NestedFilters", [])]
-    tests += [_expression(shape, item) for item in expression.get("SubExpressions", [])]
+def _make_expression_test(shape: Shape, expression: Record) -> Test:
+    tests = [_make_filter_test(shape, item) for item in expression.get("Filters", [])]
+    tests += [_make_nested_test(shape, item) for item in expression.get("NestedFilters", [])]
+    tests += [_make_expression_test(shape, item) for item in expression.get("SubExpressions", [])]
     if not tests:
         raise ValidationException("A SearchExpression must have at least one filter, nested filter or subexpression")
     combine = any if expression.get("Operator") == "Or" else all
     return lambda record: combine(test(record) for test in tests)
 
 
-def _nested(shape: Shape, nested: Record) -> Test:
+def _make_nested_test(shape: Shape, nested_filter: Record) -> Test:
     """Return a function that tests whether at least one item of a list satisfies all nested filters."""
-    name = nested["NestedPropertyName"]
+    name = nested_filter["NestedPropertyName"]
     items = _find_property(shape, name)
     if items.shape.type_name != "structure":
         raise ValidationException(f"NestedPropertyName {name[:80]} is not a list of structures")
-    prefix, filters = f"{name}.", nested["Filters"]
-    if others := [item["Name"] for item in filters if not item["Name"].startswith(prefix)]:
+    prefix, filters = f"{name}.", nested_filter["Filters"]
+    if other_names := [item["Name"] for item in filters if not item["Name"].startswith(prefix)]:
         raise ValidationException(
-            f"The filter on {others[0][:80]} is not on a property of {name[:80]}, the NestedPropertyName"
+            f"The nested filter on {other_names[0][:80]} must be on a property of the NestedPropertyName, {name[:80]}"
         )
-    tests = [_filter(items.shape, item | {"Name": item["Name"].removeprefix(prefix)}) for item in filters]
+    tests = [_make_filter_test(items.shape, item | {"Name": item["Name"].removeprefix(prefix)}) for item in filters]
     return lambda record: any(all(test(item) for test in tests) for item in items.read(record))
 
 
-def _filter(shape: Shape, item: Record) -> Test:
+def _make_filter_test(shape: Shape, item: Record) -> Test:
     property_, comparison = _find_property(shape, item["Name"]), item.get("Operator", "Equals")
     if comparison in ("Exists", "NotExists"):
         if "Value" in item:
@@ -177,22 +177,22 @@ def _filter(shape: Shape, item: Record) -> Test:
         return lambda record: bool(property_.read(record)) == (comparison == "Exists")
     if "Value" not in item:
         raise ValidationException(f"The filter on {property_.name} has no Value")
-    if comparison not in ALLOWED[property_.type]:
+    if comparison not in ALLOWED_OPERATORS[property_.type]:
         message = f"{comparison} is not supported for {property_.name}, which is a {property_.type} property"
         raise ValidationException(message)
-    test, is_negated = _comparison(property_, comparison, item["Value"]), comparison == "NotEquals"
+    test, is_negated = _make_comparison(property_, comparison, item["Value"]), comparison == "NotEquals"
     return lambda record: any(map(test, property_.read(record))) != is_negated
 
 
-def _comparison(property_: Property, comparison: str, text: str) -> Test:
+def _make_comparison(property_: Property, comparison: str, text: str) -> Test:
     """Return a function that compares one value with a filter's Value by the filter's Operator."""
     compare = COMPARISONS[comparison]
     if property_.type == "parameter":
         return lambda value: _compare_parameter(compare, comparison, value, text)
-    wanted = property_.value(text)
+    operand = property_.convert(text)
     if property_.type == "time":  # responses give times in milliseconds
-        return lambda value: compare(round(value.timestamp(), 3), round(wanted.timestamp(), 3))
-    return lambda value: compare(value, wanted)
+        return lambda value: compare(round(value.timestamp(), 3), round(operand.timestamp(), 3))
+    return lambda value: compare(value, operand)
 
 
 def _compare_parameter(compare: Callable[[Any, Any], bool], comparison: str, value: str, text: str) -> bool:
@@ -200,10 +200,10 @@ def _compare_parameter(compare: Callable[[Any, Any], bool], comparison: str, val
     if comparison in ("Contains", "In"):
         return compare(value, text)
     try:
-        number, wanted = float(value), float(text)
-        return compare(int(number) if _is_integer(text) else number, wanted)
+        number, operand = float(value), float(text)
+        return compare(int(number) if _is_integer(text) else number, operand)
     except (ValueError, OverflowError):
-        return comparison in EQUALITY and compare(value, text)
+        return comparison in EQUALITY_OPERATORS and compare(value, text)
 
 
 def _is_integer(text: str) -> bool:
@@ -217,15 +217,15 @@ def _is_integer(text: str) -> bool:
 def _find_property(shape: Shape, name: str) -> Property:
     """Return the property with this name. shape: the resource's shape. Raises ServiceError if there is none."""
     if name.startswith("Metrics.") and "FinalMetricDataList" in shape.members:
-        return _metric(shape, name)
+        return _metric_property(shape, name)
     try:
         return Property(name, *_follow(shape, name.split(".")))
     except KeyError:
         raise ValidationException(f"{shape.name} does not have the property '{name[:80]}'") from None
 
 
-def _metric(shape: Shape, name: str) -> Property:
-    """Return the property for the last value of a training job's metric."""
+def _metric_property(shape: Shape, name: str) -> Property:
+    """Return the property for the final value of a training job's metric."""
     metric = name.removeprefix("Metrics.")
 
     def read(record: Any) -> list[Any]:
@@ -235,32 +235,34 @@ def _metric(shape: Shape, name: str) -> Property:
     return Property(name, "number", shape.members["FinalMetricDataList"].member.members["Value"], read)
 
 
-def _follow(shape: Shape, path: list[str]) -> tuple[str, Shape, Read]:
+def _follow(shape: Shape, path: list[str]) -> tuple[str, Shape, Reader]:
     """Return the type, the shape and the reader of the property at a path. Raises KeyError if there is none."""
     if shape.type_name == "list":
         return _follow_list(shape.member, path)
     if not path:
-        return TYPES.get(shape.type_name, "structure"), shape, lambda value: [value]
+        return PROPERTY_TYPES.get(shape.type_name, "structure"), shape, lambda value: [value]
     if shape.type_name == "map":
         key = ".".join(path)  # the key itself may contain dots
-        kind = "parameter" if shape.name == "HyperParameters" else TYPES.get(shape.value.type_name, "structure")
-        return kind, shape.value, lambda value: [value[key]] if key in value else []
+        property_type = (
+            "parameter" if shape.name == "HyperParameters" else PROPERTY_TYPES.get(shape.value.type_name, "structure")
+        )
+        return property_type, shape.value, lambda value: [value[key]] if key in value else []
     if shape.type_name != "structure":
         raise KeyError(path[0])
     member, *rest = path
-    kind, inner, read = _follow(shape.members[member], rest)
-    return kind, inner, lambda value: [] if value.get(member) is None else read(value[member])
+    property_type, inner_shape, read = _follow(shape.members[member], rest)
+    return property_type, inner_shape, lambda value: [] if value.get(member) is None else read(value[member])
 
 
-def _follow_list(item: Shape, path: list[str]) -> tuple[str, Shape, Read]:
+def _follow_list(item: Shape, path: list[str]) -> tuple[str, Shape, Reader]:
     if path and item.type_name == "structure" and item.members.keys() == {"Key", "Value"}:  # tags
         key = ".".join(path)
         return "text", item.members["Value"], lambda tags: [tag["Value"] for tag in tags if tag["Key"] == key]
-    kind, inner, read = _follow(item, path)
-    return kind, inner, lambda items: [value for item in items for value in read(item)]
+    property_type, inner_shape, read = _follow(item, path)
+    return property_type, inner_shape, lambda items: [value for item in items for value in read(item)]
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)

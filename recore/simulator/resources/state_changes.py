@@ -13,12 +13,15 @@ logger = logging.getLogger(__name__)
 
 
 class StateChanges:
-    """Sends events to EventBridge, promptly and in order. Requests neither wait for this nor fail if it fails."""
+    """Sends events to EventBridge, promptly and in order.
+
+    Requests do not wait for delivery, and a failed delivery does not make them fail.
+    """
 
     def __init__(self, platform: Platform):
         self._platform = platform
-        self._waiting: deque[Record] = deque()
-        self._putting = threading.Lock()  # one at a time, to keep the order
+        self._waiting_events: deque[Record] = deque()
+        self._put_lock = threading.Lock()  # one at a time, to keep the order
         self._periodic = PeriodicDelivery(platform, "state changes", self._put_all)
 
     def put(self, kind: str, arn: str, detail: Record) -> None:
@@ -28,16 +31,16 @@ class StateChanges:
             "DetailType": f"SageMaker {kind} State Change",
             "Time": detail["LastModifiedTime"],
             "Resources": [arn],
-            "Detail": json.dumps(detail, default="{:%Y-%m-%dT%H:%M:%SZ}".format),  # default formats times
+            "Detail": json.dumps(detail, default="{:%Y-%m-%dT%H:%M:%SZ}".format),  # `default` formats the times
         }
-        self._waiting.append(event)
+        self._waiting_events.append(event)
         self._periodic.notify(urgent=True)
 
     def _put_all(self) -> None:
-        with self._putting:
-            while self._waiting:
-                event = self._waiting.popleft()
+        with self._put_lock:
+            while self._waiting_events:
+                event = self._waiting_events.popleft()
                 try:
                     self._platform.events.put_events(Entries=[event])
                 except Exception as error:
-                    logger.warning("the event of %s was not delivered: %s", event["Resources"][0], error)
+                    logger.warning("the event for %s was not delivered: %s", event["Resources"][0], error)

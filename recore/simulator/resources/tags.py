@@ -4,39 +4,39 @@ from collections.abc import Callable, Sequence
 
 from recore.simulator.compute.platform import Platform
 from recore.simulator.protocol.errors import ValidationException
-from recore.simulator.resources.resource import Resource, merged_tags, not_found
+from recore.simulator.resources.resource import Resource, merge_tags, unknown_arn_message
 from recore.simulator.state.records import Record
 
 
 class Tags(Resource):
-    """Tags by ARN. A record has one member, Tags, a list as in the API, because a tag can have any key."""
+    """The tags, by ARN. A record has one member, Tags, which is a list because a tag can have any key."""
 
     kind = "Tags"
     arn_type = "tag"
 
-    def __init__(self, platform: Platform, tagged: Sequence[Resource]):
+    def __init__(self, platform: Platform, resources: Sequence[Resource]):
         super().__init__(platform)
-        self._tagged = tagged
+        self._resources = resources
 
     def AddTags(self, request: Record) -> Record:
-        return self._change(request, lambda tags: merged_tags(tags, request["Tags"]))
+        return self._change(request, lambda tags: merge_tags(tags, request["Tags"]))
 
     def ListTags(self, request: Record) -> Record:
         if "NextToken" in request:  # a list of tags has only one page
             raise ValidationException("Invalid NextToken")
-        return {"Tags": self._tags(request)}
+        return {"Tags": self._find_tags(request)}
 
     def DeleteTags(self, request: Record) -> Record:
         return self._change(request, lambda tags: [tag for tag in tags if tag["Key"] not in request["TagKeys"]])
 
     def _change(self, request: Record, change: Callable[[list[Record]], list[Record]]) -> Record:
         with self.store.transaction():  # so that the resource is not deleted before the change
-            tags = change(self._tags(request))
+            tags = change(self._find_tags(request))
             return self.store.change("Tags", request["ResourceArn"], lambda _: {"Tags": tags}, {"Tags": []})
 
-    def _tags(self, request: Record) -> list[Record]:
+    def _find_tags(self, request: Record) -> list[Record]:
         """Return the tags of the resource that a request names. Raises ServiceError if there is no such resource."""
         arn = request["ResourceArn"]
-        if not any(resource.has(arn) for resource in self._tagged):
-            raise ValidationException(not_found("resource", arn))
+        if not any(resource.has(arn) for resource in self._resources):
+            raise ValidationException(unknown_arn_message("resource", arn))
         return list((self.store.get("Tags", arn) or {"Tags": []})["Tags"])

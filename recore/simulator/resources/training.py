@@ -1,4 +1,4 @@
-"""Training jobs: requests are validated, and the S3 URI of the model is chosen."""
+"""Training jobs: validates requests, and chooses the S3 URI of the model."""
 
 import re
 
@@ -10,8 +10,9 @@ from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record, StoredRecord, now
 
-MOST_METRICS = 40  # the API's limit on MetricDefinitions
-DISTRIBUTION = re.compile("sagemaker_.*_enabled")  # hyperparameters set by `distribution` in version 2 of the SDK
+MAX_METRICS = 40  # the API's limit on MetricDefinitions
+# hyperparameters that version 2 of the SDK sets for its argument `distribution`
+DISTRIBUTION_PARAMETER = re.compile("sagemaker_.*_enabled")
 
 
 class TrainingJobs(JobResource):
@@ -22,9 +23,9 @@ class TrainingJobs(JobResource):
     def CreateTrainingJob(self, request: Record) -> Record:
         algorithm = request.get("AlgorithmSpecification", {})
         self.check_image(algorithm.get("TrainingImage", ""))
-        problem = not_run_here(request)
+        problem = request_problem(request)
         if self.platform.isolation.uses_local_python:
-            problem = problem or distributed(request.get("HyperParameters", {}))
+            problem = problem or distribution_problem(request.get("HyperParameters", {}))
         if problem:
             raise ValidationException(problem)
         name, output = request["TrainingJobName"], request["OutputDataConfig"]
@@ -34,34 +35,34 @@ class TrainingJobs(JobResource):
         members = {"SecondaryStatus": "Starting", "SecondaryStatusTransitions": [transition]}
         return {"TrainingJobArn": self.submit(request, ModelArtifacts=artifacts, **members)}
 
-    def described(self, record: StoredRecord) -> Record:
+    def describe_record(self, record: StoredRecord) -> Record:
         trial: Record = self.store.get("TuningTrial", record["TrainingJobName"]) or {}
         # SageMaker always returns KmsKeyId, and version 2 of its SDK reads it
         output = {"KmsKeyId": ""} | record["OutputDataConfig"]
-        algorithm = with_own_metrics(record["AlgorithmSpecification"])
+        algorithm = add_own_metrics(record["AlgorithmSpecification"])
         members = {"OutputDataConfig": output, "AlgorithmSpecification": algorithm}
         return record | members | {"TuningJobArn": trial.get("HyperParameterTuningJobArn")}
 
 
-def with_own_metrics(algorithm: Record) -> Record:
-    """Return an AlgorithmSpecification as Describe does: with the metric definitions of its image, if it has any."""
-    own = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
-    return algorithm | {"MetricDefinitions": own[:MOST_METRICS]} if own else algorithm
+def add_own_metrics(algorithm: Record) -> Record:
+    """Return an AlgorithmSpecification as Describe does: with the metric definitions of its image, if there are any."""
+    own_metrics = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
+    return algorithm | {"MetricDefinitions": own_metrics[:MAX_METRICS]} if own_metrics else algorithm
 
 
-def distributed(settings: Record) -> str | None:
-    """Return the reason why the SDK's `distribution`, set by these hyperparameters, cannot be used, or None."""
+def distribution_problem(settings: Record) -> str | None:
+    """Return why a job with these hyperparameters cannot run, or None if they do not request distributed training."""
     for name, value in settings.items():
-        if DISTRIBUTION.fullmatch(name) and value.strip('"').lower() == "true":
-            return f"HyperParameters: {name}: distributed training is not simulated; leave out the `distribution`"
+        if DISTRIBUTION_PARAMETER.fullmatch(name) and value.strip('"').lower() == "true":
+            return f"HyperParameters: {name}: distributed training is not simulated; remove the argument `distribution`"
     return None
 
 
-def not_run_here(request: Record) -> str | None:
+def request_problem(request: Record) -> str | None:
     """Return the reason why a request is invalid or not simulated, or None if it can be carried out."""
     algorithm, resources = request.get("AlgorithmSpecification", {}), request.get("ResourceConfig", {})
     if "InstanceType" not in resources or resources.get("InstanceCount", 1) != 1:
-        return "ResourceConfig: only one instance, of a named InstanceType, can run here"
+        return "ResourceConfig: InstanceType is required, and only one instance is simulated"
     image, definitions = algorithm.get("TrainingImage", ""), algorithm.get("MetricDefinitions", [])
     if definitions and family_of(image).own_metrics(image):  # even in script mode, as on AWS; the message is AWS's
         message = "You can't override the metric definitions for Amazon SageMaker algorithms"
@@ -77,12 +78,12 @@ def not_run_here(request: Record) -> str | None:
     for channel in request.get("InputDataConfig", []):
         name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource", {})
         if name in names:
-            return f"InputDataConfig: two channels have the name {name}, or it is not a valid folder name"
+            return f"InputDataConfig: the channel name {name} is used twice, or is not a valid folder name"
         names.add(name)
         # to the job, a file that is streamed from S3 looks like any other file
         mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
         if mode not in ("File", "FastFile") or source.get("S3DataType") != "S3Prefix":
-            return f"Channel {name}: only File and FastFile mode with an S3Prefix are simulated"
+            return f"Channel {name}: only the modes File and FastFile with S3DataType S3Prefix are simulated"
         if channel.get("CompressionType", "None") != "None":
             return f"Channel {name}: compressed channels are not simulated"
     return None

@@ -1,4 +1,4 @@
-"""Transform jobs: requests are validated."""
+"""Transform jobs: validates requests."""
 
 from recore.simulator.compute.batch.data_processing import DataProcessing
 from recore.simulator.compute.batch.feeding import MAX_MEGABYTES
@@ -6,10 +6,10 @@ from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.compute.transform import TransformRun
 from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.resources.job import JobResource
-from recore.simulator.resources.resource import refuse
+from recore.simulator.resources.resource import refuse_members
 from recore.simulator.state.records import Record
 
-MOST_INSTANCES = 20  # the limit for one job
+MAX_INSTANCES = 20  # the limit for one job
 
 
 class TransformJobs(JobResource):
@@ -19,8 +19,8 @@ class TransformJobs(JobResource):
     job_run = TransformRun
 
     def CreateTransformJob(self, request: Record) -> Record:
-        refuse(request, ["DataCaptureConfig"], "CreateTransformJob")
-        refuse(request["TransformResources"], ["TransformAmiVersion"], "TransformResources")
+        refuse_members(request, ["DataCaptureConfig"], "CreateTransformJob")
+        refuse_members(request["TransformResources"], ["TransformAmiVersion"], "TransformResources")
         model = self.store.get("Model", request["ModelName"])
         if model is None:
             raise ValidationException(f"Could not find model '{request['ModelName']}'")
@@ -30,14 +30,14 @@ class TransformJobs(JobResource):
         payload, concurrent = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
         if payload * concurrent > MAX_MEGABYTES:
             raise ValidationException(f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {MAX_MEGABYTES} MB")
-        if (count := request["TransformResources"]["InstanceCount"]) > MOST_INSTANCES:
-            message = f"TransformResources: at most {MOST_INSTANCES} instances are simulated, not {count}"
+        if (count := request["TransformResources"]["InstanceCount"]) > MAX_INSTANCES:
+            message = f"TransformResources: at most {MAX_INSTANCES} instances are simulated, not {count}"
             raise ServiceError("ResourceLimitExceeded", message)
         return {"TransformJobArn": self.submit(request)}
 
 
 def _check_input(request: Record) -> None:
-    """Raise ServiceError if the input of a job, or what it does with the input, is not simulated."""
+    """Raise ServiceError if the input of a job, or the processing of its data, is not simulated."""
     source = request["TransformInput"]
     if (split := source.get("SplitType", "None")) not in ("None", "Line"):
         raise ValidationException(f"TransformInput: SplitType {split} is not simulated: use None or Line")

@@ -1,4 +1,4 @@
-"""Hyperparameter tuning jobs: training jobs with values that a search chooses, until the best one is found."""
+"""Hyperparameter tuning jobs: they run training jobs with values that a search chooses, and report the best one."""
 
 import secrets
 import uuid
@@ -22,12 +22,12 @@ from recore.simulator.orchestration.tuning.trials import (
 from recore.simulator.orchestration.tuning.tuning_work import TuningWork
 from recore.simulator.orchestration.tuning.warm_start import check_warm_start, comparable_trials
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.paging import Position, page, sortable
+from recore.simulator.resources.paging import Position, make_page, sort_text
 from recore.simulator.resources.resource import Resource
-from recore.simulator.resources.training import distributed, not_run_here, with_own_metrics
+from recore.simulator.resources.training import add_own_metrics, distribution_problem, request_problem
 from recore.simulator.state.records import Record, StoredRecord, now
 
-MOST_JOBS, MOST_PARALLEL = 750, 100
+MAX_JOBS, MAX_PARALLEL = 750, 100
 
 
 class TuningJobs(Resource):
@@ -46,7 +46,7 @@ class TuningJobs(Resource):
         _check_request(request)
         for definition in read_definitions(request):
             self.check_image(definition.request["AlgorithmSpecification"].get("TrainingImage", ""))
-            if self.platform.isolation.uses_local_python and (problem := distributed(definition.settings)):
+            if self.platform.isolation.uses_local_python and (problem := distribution_problem(definition.settings)):
                 raise ServiceError("ValidationException", problem)
         check_warm_start(self.store, request)
         seed = request["HyperParameterTuningJobConfig"].get("RandomSeed", secrets.randbits(31))
@@ -57,77 +57,77 @@ class TuningJobs(Resource):
 
     def ListTrainingJobsForHyperParameterTuningJob(self, request: Record) -> Record:
         tuning = self.find("ListTrainingJobsForHyperParameterTuningJob", request)
-        by, status = request.get("SortBy", "Name"), request.get("StatusEquals")
+        sort_by, status = request.get("SortBy", "Name"), request.get("StatusEquals")
         trials = [trial for trial in trials_of(self.store, tuning) if trial.job and status in (None, trial.status)]
-        if by == "FinalObjectiveMetricValue":
+        if sort_by == "FinalObjectiveMetricValue":
             trials = [trial for trial in trials if trial.objective is not None]
-        placed = [(_position(trial, by), trial.summary()) for trial in trials]
-        return page(request, "TrainingJobSummaries", placed, request.get("SortOrder") == "Descending")
+        entries = [(_position(trial, sort_by), trial.summary()) for trial in trials]
+        return make_page(request, "TrainingJobSummaries", entries, request.get("SortOrder") == "Descending")
 
-    def described(self, record: StoredRecord) -> Record:
+    def describe_record(self, record: StoredRecord) -> Record:
         trials = trials_of(self.store, record)
-        comparable = comparable_trials(self.store, record)
-        best_own, overall = best_trial(trials), best_trial([*comparable, *trials])
+        parent_trials = comparable_trials(self.store, record)
+        best_trial, overall_best = best_trial(trials), best_trial([*parent_trials, *trials])
         seconds = ((record.get("HyperParameterTuningEndTime") or now()) - record["CreationTime"]).total_seconds()
         return (
             record
-            | _described_definitions(record)
+            | _describe_definitions(record)
             | counters(trials)
             | {
-                "BestTrainingJob": best_own.summary() if best_own else None,
-                "OverallBestTrainingJob": overall.summary() if overall and comparable else None,
+                "BestTrainingJob": best_trial.summary() if best_trial else None,
+                "OverallBestTrainingJob": overall_best.summary() if overall_best and parent_trials else None,
                 "TuningJobCompletionDetails": completion_details(trials),
                 "ConsumedResources": {"RuntimeInSeconds": int(seconds)},
             }
         )
 
     def page(self, operation: str, request: Record) -> Record:
-        answer = super().page(operation, request)
-        known = self.store.all(KIND)
-        for record in answer[f"{self.kind}Summaries"]:
+        response = super().page(operation, request)
+        all_trials = self.store.all(KIND)
+        for record in response[f"{self.kind}Summaries"]:
             config = record[f"{self.kind}Config"]
-            record |= counters(trials_of(self.store, record, known))
+            record |= counters(trials_of(self.store, record, all_trials))
             record |= {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
-        return answer
+        return response
 
     def delete(self, operation: str, request: Record) -> Record:
         with self.store.transaction():
-            if (status := self.find(operation, request)[f"{self.kind}Status"]) in self.running:
-                message = f"The tuning job is in status {status}: stop it before it is deleted"
+            if (status := self.find(operation, request)[f"{self.kind}Status"]) in self.running_statuses:
+                message = f"The tuning job is in status {status}: stop it before you delete it"
                 raise ServiceError("ValidationException", message)
             return super().delete(operation, request)
 
 
-def _position(trial: Trial, by: str) -> Position:
-    """Return the position of a trial in a list."""
+def _position(trial: Trial, sort_by: str) -> Position:
+    """Return the position of a trial in a list that is sorted by `sort_by`."""
     job = trial.job or {}
     values = {"Name": trial.name, "Status": trial.status, "CreationTime": job.get("CreationTime")}
-    return sortable(trial.objective if by == "FinalObjectiveMetricValue" else values[by]), trial.name
+    return sort_text(trial.objective if sort_by == "FinalObjectiveMetricValue" else values[sort_by]), trial.name
 
 
-def _described_definitions(record: Record) -> Record:
+def _describe_definitions(record: Record) -> Record:
     """Return the definitions of a tuning job as SageMaker describes them, and as version 2 of its SDK expects them.
 
-    The objective's metric is a static hyperparameter, and there is always a ResourceConfig.
+    The objective's metric is among the static hyperparameters, and there is always a ResourceConfig.
     """
 
-    def described(item: Record, definition: Definition) -> Record:
+    def describe(item: Record, definition: Definition) -> Record:
         resources = definition.request["ResourceConfig"]
-        algorithm = with_own_metrics(item["AlgorithmSpecification"])
+        algorithm = add_own_metrics(item["AlgorithmSpecification"])
         members = {"AlgorithmSpecification": algorithm, "ResourceConfig": resources}
         return item | members | {"StaticHyperParameters": definition.settings}
 
     definitions = read_definitions(record)
-    if single := record.get("TrainingJobDefinition"):
-        return {"TrainingJobDefinition": described(single, definitions[0])}
-    return {"TrainingJobDefinitions": list(map(described, record["TrainingJobDefinitions"], definitions))}
+    if definition_record := record.get("TrainingJobDefinition"):
+        return {"TrainingJobDefinition": describe(definition_record, definitions[0])}
+    return {"TrainingJobDefinitions": list(map(describe, record["TrainingJobDefinitions"], definitions))}
 
 
-def _check_request(record: Record) -> None:
+def _check_request(request: Record) -> None:
     """Check the limits, the strategy and the completion criteria of a request. Raises ServiceError."""
-    if "Autotune" in record:
-        raise refused("Autotune is not simulated; name the ranges and limits yourself")
-    config, definitions = record["HyperParameterTuningJobConfig"], read_definitions(record)
+    if "Autotune" in request:
+        raise refused("Autotune is not simulated; set the ranges and limits yourself")
+    config, definitions = request["HyperParameterTuningJobConfig"], read_definitions(request)
     strategy, limits = config["Strategy"], config["ResourceLimits"]
     if strategy == "Grid":
         _check_grid(config, definitions)
@@ -141,15 +141,16 @@ def _check_request(record: Record) -> None:
         for definition in definitions:
             hyperband_resources(config, definition)
     for definition in definitions:
-        if problem := not_run_here(definition.request):
+        if problem := request_problem(definition.request):
             raise refused(f"{definition.place}: {problem}")
-    most, parallel = number_of_jobs(config, definitions), limits["MaxParallelTrainingJobs"]
-    if most > MOST_JOBS or parallel > MOST_PARALLEL:
-        limit = f"at most {MOST_JOBS} training jobs, {MOST_PARALLEL} of them in parallel"
+    max_jobs, max_parallel = number_of_jobs(config, definitions), limits["MaxParallelTrainingJobs"]
+    if max_jobs > MAX_JOBS or max_parallel > MAX_PARALLEL:
+        limit = f"at most {MAX_JOBS} training jobs, {MAX_PARALLEL} of them in parallel"
         raise ServiceError("ResourceLimitExceeded", f"ResourceLimits: a tuning job can have {limit}")
-    if parallel > most:
+    if max_parallel > max_jobs:
         raise refused(
-            f"ResourceLimits: MaxParallelTrainingJobs {parallel} is greater than the number of training jobs, {most}"
+            f"ResourceLimits: MaxParallelTrainingJobs {max_parallel} is greater than the number of training jobs, "
+            f"{max_jobs}"
         )
 
 
@@ -159,6 +160,8 @@ def _check_grid(config: Record, definitions: list[Definition]) -> None:
     for item in definitions[0].ranges:
         if not isinstance(item, CategoricalRange):
             raise refused(f"ParameterRanges: the Grid strategy accepts only categorical ranges, not '{item.name}'")
-    most, count = config["ResourceLimits"].get("MaxNumberOfTrainingJobs"), number_of_jobs(config, definitions)
-    if most not in (None, count):
-        raise refused(f"ResourceLimits: MaxNumberOfTrainingJobs {most} must be the number of combinations, {count}")
+    max_jobs, count = config["ResourceLimits"].get("MaxNumberOfTrainingJobs"), number_of_jobs(config, definitions)
+    if max_jobs not in (None, count):
+        raise refused(
+            f"ResourceLimits: MaxNumberOfTrainingJobs is {max_jobs}, but must be the number of combinations, {count}"
+        )

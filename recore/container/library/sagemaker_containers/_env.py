@@ -5,7 +5,7 @@ import logging
 import os
 from typing import Any
 
-BASE = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"
+BASE_DIR = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"
 
 
 class ServingEnv(dict[str, Any]):
@@ -24,10 +24,10 @@ class ServingEnv(dict[str, Any]):
             framework_module=variables.get("SAGEMAKER_SERVING_MODULE"),
             http_port=variables.get("SAGEMAKER_BIND_TO_PORT", "8080"),
             log_level=int(variables.get("SAGEMAKER_CONTAINER_LOG_LEVEL", logging.INFO)),
-            model_dir=variables.get("SM_MODEL_DIR") or f"{BASE}/model",
+            model_dir=variables.get("SM_MODEL_DIR") or f"{BASE_DIR}/model",
             model_server_timeout=int(variables.get("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60)),
             model_server_workers=int(variables.get("SAGEMAKER_MODEL_SERVER_WORKERS", cpus)),
-            module_dir=variables.get("SAGEMAKER_SUBMIT_DIRECTORY", f"{BASE}/code"),
+            module_dir=variables.get("SAGEMAKER_SUBMIT_DIRECTORY", f"{BASE_DIR}/code"),
             module_name=program.removesuffix(".py") if program else None,
             num_cpus=cpus,
             num_gpus=0,

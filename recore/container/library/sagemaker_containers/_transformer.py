@@ -15,7 +15,7 @@ Hook = Callable[..., Any]
 
 
 def default_model_fn(model_dir: str) -> NoReturn:
-    raise NotImplementedError("the script has no model_fn(model_dir), which loads the model")
+    raise NotImplementedError("the script must define model_fn(model_dir), which loads the model")
 
 
 def default_input_fn(input_data: Any, content_type: str) -> Any:
@@ -24,7 +24,7 @@ def default_input_fn(input_data: Any, content_type: str) -> Any:
 
 
 def default_predict_fn(data: Any, model: Any) -> NoReturn:
-    raise NotImplementedError("the script has no predict_fn(data, model), which computes the predictions")
+    raise NotImplementedError("the script must define predict_fn(data, model), which computes the predictions")
 
 
 def default_output_fn(prediction: Any, accept: str) -> Response:
@@ -72,12 +72,12 @@ class Transformer:
         try:
             data = self._input_fn(content, content_type)
         except errors.UnsupportedFormatError as error:
-            return _refusal(error, 415)
+            return _error_response(error, 415)
         prediction = self._predict_fn(data, model)
         try:
             return self._output_fn(prediction, accept)
         except errors.UnsupportedFormatError as error:
-            return _refusal(error, 406)
+            return _error_response(error, 406)
 
 
 def _choose(hook: Hook | None, default: Hook, error_class: type[Exception]) -> Hook:
@@ -86,15 +86,15 @@ def _choose(hook: Hook | None, default: Hook, error_class: type[Exception]) -> H
         return default
 
     @functools.wraps(hook)
-    def call(*args: Any, **named: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            return hook(*args, **named)
+            return hook(*args, **kwargs)
         except Exception as error:
             raise error_class(error) from error
 
     return call
 
 
-def _refusal(error: Exception, status: int) -> Response:
+def _error_response(error: Exception, status: int) -> Response:
     content = {"error": type(error).__name__, "error-message": str(error), "stack-trace": traceback.format_exc()}
     return Response(json.dumps(content), status=status, mimetype=content_types.JSON)

@@ -61,27 +61,27 @@ def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMat
     table = tables[0] if len(tables) == 1 else np.vstack(tables)
     if not len(table):
         raise UserError(f"{files[0].name} is empty")
-    first = 2 if csv_weights and kind == "csv" else 1
-    if table.shape[1] <= first:
+    first_feature = 2 if csv_weights and kind == "csv" else 1
+    if table.shape[1] <= first_feature:
         raise UserError(f"{files[0].name} has a label but no features")
-    _check_rows(np.isnan(table[:, :first]).any(axis=1), "no label, or no weight")
-    weights = table[:, 1] if first == 2 else None
+    _check_rows(np.isnan(table[:, :first_feature]).any(axis=1), "no label or no weight")
+    weights = table[:, 1] if first_feature == 2 else None
     if weights is not None:
         _check_rows(weights < 0, "a negative weight: with csv_weights 1, column 2 contains the weights")
-    return make_matrix(table[:, first:], label=table[:, 0], weight=weights)
+    return make_matrix(table[:, first_feature:], label=table[:, 0], weight=weights)
 
 
-def _check_rows(invalid: Any, problem: str) -> None:
+def _check_rows(invalid_rows: Any, problem: str) -> None:
     """Raise UserError for the first invalid row."""
-    if invalid.any():
-        raise UserError(f"row {int(np.argmax(invalid)) + 1} of the channel has {problem}")
+    if invalid_rows.any():
+        raise UserError(f"row {int(np.argmax(invalid_rows)) + 1} of the channel has {problem}")
 
 
-def is_evidently_csv(file: Path) -> bool:
+def looks_like_csv(file: Path) -> bool:
     """Return whether the first line of a file looks like CSV and not like libsvm."""
     with open(file, encoding="utf-8", errors="replace") as lines:
-        first = lines.readline(1 << 16)
-    return ":" not in first and any(mark in first for mark in ",;\t")
+        first_line = lines.readline(1 << 16)
+    return ":" not in first_line and any(mark in first_line for mark in ",;\t")
 
 
 def _read_table(file: Path, kind: str) -> Any:
@@ -104,16 +104,16 @@ def _read_libsvm(files: list[Path]) -> xgb.DMatrix:
     columns = max(table.features.shape[1] for table in tables)
     for table in tables:
         table.features.resize(table.features.shape[0], columns)
-    queries = _joined_rows(tables, "queries")
+    queries = _join_rows(tables, "queries")
     return make_matrix(
         scipy.sparse.vstack([table.features for table in tables]),
-        label=_joined_rows(tables, "labels"),
-        weight=_joined_rows(tables, "weights"),
+        label=_join_rows(tables, "labels"),
+        weight=_join_rows(tables, "weights"),
         group=[len(list(rows)) for _, rows in itertools.groupby(queries)] if queries else None,
     )
 
 
-def _joined_rows(tables: list[LibsvmTable], name: str) -> list[Any] | None:
+def _join_rows(tables: list[LibsvmTable], name: str) -> list[Any] | None:
     """Join an attribute, such as weights, of all tables, or return None if no table has it. Raises UserError."""
     parts = [part for table in tables if (part := getattr(table, name)) is not None]
     if parts and len(parts) < len(tables):

@@ -13,15 +13,15 @@ import xgboost as xgb
 
 from .exceptions import UserError, message_of
 
-EMPTY = ["", "nan", "NaN", "NA", "null", "NULL"]  # cells that are read as missing values
+EMPTY_CELLS = ["", "nan", "NaN", "NA", "null", "NULL"]  # cells that are read as missing values
 DELIMITERS = ",;\t |"
 FORMATS = {
     **dict.fromkeys(("csv", "text/csv"), "csv"),
     **dict.fromkeys(("libsvm", "text/libsvm", "text/x-libsvm"), "libsvm"),
     **dict.fromkeys(("parquet", "application/x-parquet"), "parquet"),
 }
-LARGEST = float(np.finfo(np.float32).max)  # XGBoost computes with 32-bit numbers
-BLOCK = 8 << 20  # bytes of CSV that are read at a time
+MAX_FLOAT32 = float(np.finfo(np.float32).max)  # XGBoost computes with 32-bit numbers
+BLOCK_SIZE = 8 << 20  # bytes of CSV that are read at a time
 
 
 @dataclass(frozen=True)
@@ -38,27 +38,27 @@ def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool 
     """Parse CSV numbers without a header line into a float32 array (rows, columns). Empty cells become NaN.
 
     The delimiter is the first of `,;`, tab, space and `|` that the first line contains. Empty lines at the beginning
-    and the end are skipped. With `skip_empty_lines`, all other empty lines are also skipped; otherwise they are missing
-    values, which are allowed only in a table with one column. Raises UserError for cells that are not finite numbers
-    and for lines with different numbers of cells.
+    and at the end are skipped. With `skip_empty_lines`, all other empty lines are also skipped; otherwise they are
+    missing values, which are allowed only in a table with one column. Raises UserError for cells that are not finite
+    numbers and for lines with different numbers of cells.
     """
     content = content.lstrip(b"\r\n") if skip_empty_lines else content.strip()
     if not content:
         raise UserError(f"{name} is empty")
     if not content.endswith(b"\n"):
         content += b"\n"  # pyarrow does not read a single line without a newline
-    first = content.partition(b"\n")[0].decode("utf-8", "replace")
-    delimiter = next((mark for mark in DELIMITERS if mark in first), ",")
-    if not skip_empty_lines and delimiter in first and re.search(rb"\n\r?\n", content):
+    first_line = content.partition(b"\n")[0].decode("utf-8", "replace")
+    delimiter = next((mark for mark in DELIMITERS if mark in first_line), ",")
+    if not skip_empty_lines and delimiter in first_line and re.search(rb"\n\r?\n", content):
         raise UserError(f"{name} has an empty line, but the other lines have several columns")
     longest_line = max(map(len, io.BytesIO(content)))
-    types = {f"f{number}": pa.float32() for number in range(first.count(delimiter) + 1)}
+    types = {f"f{number}": pa.float32() for number in range(first_line.count(delimiter) + 1)}
     try:
         table = pa_csv.read_csv(
             pa.BufferReader(content),
-            read_options=pa_csv.ReadOptions(autogenerate_column_names=True, block_size=max(BLOCK, longest_line)),
+            read_options=pa_csv.ReadOptions(autogenerate_column_names=True, block_size=max(BLOCK_SIZE, longest_line)),
             parse_options=pa_csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=skip_empty_lines),
-            convert_options=pa_csv.ConvertOptions(column_types=types, null_values=EMPTY),
+            convert_options=pa_csv.ConvertOptions(column_types=types, null_values=EMPTY_CELLS),
         )
     except pa.ArrowInvalid as error:
         raise UserError(f"{name} must be CSV with only numbers and no header line: {error}") from None
@@ -74,7 +74,7 @@ def make_matrix(features: Any, **members: Any) -> xgb.DMatrix:
     try:
         return xgb.DMatrix(features, **members)
     except (xgb.core.XGBoostError, ValueError) as error:
-        raise UserError(f"XGBoost cannot use these data: {message_of(error)}") from None
+        raise UserError(f"XGBoost cannot use this data: {message_of(error)}") from None
 
 
 def check_finite(values: Any, name: str) -> None:
@@ -84,38 +84,38 @@ def check_finite(values: Any, name: str) -> None:
         raise UserError(f"{name}: column {column} of row {row} is infinite, or too large for a 32-bit number")
 
 
-def parse_libsvm(text: str, labelled: bool, name: str = "the request") -> LibsvmTable:
+def parse_libsvm(text: str, has_labels: bool, name: str = "the request") -> LibsvmTable:
     """Parse lines such as `label[:weight] [qid:query] index:value ...`, with indices starting at 0.
 
-    labelled: whether lines have labels. Otherwise, as in a request, labels are optional and ignored, queries are not
+    has_labels: whether lines have labels. Otherwise, as in a request, labels are optional and ignored, queries are not
     allowed, and an empty line between others is a row without features. Raises UserError with the line number.
     """
     rows, indices, values, labels, weights, queries = [0], [], [], [], [], []
-    for number, line in enumerate((text if labelled else text.strip()).split("\n"), 1):
+    for number, line in enumerate((text if has_labels else text.strip()).split("\n"), 1):
         words = line.partition("#")[0].split()
-        if labelled and not words:
+        if has_labels and not words:
             continue
         try:
-            if labelled:
+            if has_labels:
                 label, colon, weight = words.pop(0).partition(":")
-                labels.append(_number(label))
-                weights.extend([_number(weight)] if colon else [])
+                labels.append(_parse_number(label))
+                weights.extend([_parse_number(weight)] if colon else [])
                 if words and words[0].startswith("qid:"):
-                    queries.append(_index(words.pop(0)[4:]))
+                    queries.append(_parse_index(words.pop(0)[4:]))
             elif words and ":" not in words[0]:
-                _number(words.pop(0))
+                _parse_number(words.pop(0))
             for word in words:
                 index, _, value = word.partition(":")
-                indices.append(_index(index))
-                values.append(_number(value))
+                indices.append(_parse_index(index))
+                values.append(_parse_number(value))
         except ValueError:
-            form = "`label index:value ...`" if labelled else "`index:value ...`"
-            reason = f"is not valid libsvm, {form} with finite numbers"
+            form = "`label index:value ...`" if has_labels else "`index:value ...`"
+            reason = f"is not valid libsvm ({form} with finite numbers)"
             raise UserError(f"{name}: line {number} {reason}: '{line[:80]}'") from None
         rows.append(len(indices))
-    for members, form in ((weights, "a weight, `label:weight`"), (queries, "a query, `qid:number`")):
+    for members, form in ((weights, "a weight (`label:weight`)"), (queries, "a query (`qid:number`)")):
         if members and len(members) < len(labels):
-            raise UserError(f"{name}: either every line or no line must have {form}")
+            raise UserError(f"{name}: either all lines or none must have {form}")
     shape = len(rows) - 1, max(indices, default=-1) + 1
     features = scipy.sparse.csr_matrix((values, indices, rows), shape=shape, dtype=np.float32)
     return LibsvmTable(features, labels or None, weights or None, queries or None)
@@ -130,7 +130,7 @@ def csv_to_dmatrix(input: str | bytes, dtype: Any = None) -> xgb.DMatrix:
 def libsvm_to_dmatrix(string_like: str | bytes) -> xgb.DMatrix:
     """Decode libsvm into a DMatrix. Raises UserError."""
     text = string_like.decode("utf-8", "replace") if isinstance(string_like, bytes) else string_like
-    features = parse_libsvm(text, labelled=False).features
+    features = parse_libsvm(text, has_labels=False).features
     if not features.shape[1]:
         raise UserError("the request has no features")
     return make_matrix(features)
@@ -148,18 +148,18 @@ def decode(obj: str | bytes, content_type: str) -> xgb.DMatrix:
         return csv_to_dmatrix(obj)
     if FORMATS.get(kind) == "libsvm":
         return libsvm_to_dmatrix(obj)
-    raise UserError(f"{kind} is not simulated: use text/csv or text/libsvm")
+    raise UserError(f"the content type {kind} is not simulated: use text/csv or text/libsvm")
 
 
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     """Parse a 32-bit number or NaN. Raises ValueError."""
     number = float(text)
-    if abs(number) > LARGEST:
+    if abs(number) > MAX_FLOAT32:
         raise ValueError(text)
     return number
 
 
-def _index(text: str) -> int:
+def _parse_index(text: str) -> int:
     """Parse a feature's index or a query's number. Raises ValueError."""
     if not text.isdecimal() or len(text) > 9:
         raise ValueError(text)

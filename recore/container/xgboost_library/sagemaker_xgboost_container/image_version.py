@@ -11,5 +11,5 @@ def is_before(*version: int) -> bool:
 
     version: for example 1, 3, or 1, 2, 2 for 1.2-2.
     """
-    named = VERSION.match(os.environ.get("XGBOOST_IMAGE_VERSION", ""))
-    return named is not None and tuple(map(int, named.groups(default="0"))) < version
+    match = VERSION.match(os.environ.get("XGBOOST_IMAGE_VERSION", ""))
+    return match is not None and tuple(map(int, match.groups(default="0"))) < version

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..exceptions import UserError
 from ..image_version import is_before
-from .metrics import CLASSIFICATION, REGRESSION, XGBOOST_METRICS
+from .metrics import CLASSIFICATION_METRICS, REGRESSION_METRICS, XGBOOST_METRICS
 
 INTEGERS = {
     "num_round": "[1, inf)",
@@ -45,7 +45,7 @@ NUMBERS = {
     "base_score": "[0, inf)",
     "aft_loss_distribution_scale": "[0, inf)",
 }
-METRICS = sorted([*XGBOOST_METRICS, *REGRESSION, *CLASSIFICATION])
+METRICS = sorted([*XGBOOST_METRICS, *REGRESSION_METRICS, *CLASSIFICATION_METRICS])
 CHOICES = {
     "booster": "gbtree gblinear dart",
     "tree_method": "auto exact approx hist",
@@ -67,12 +67,12 @@ CHOICES = {
     """,
     "_tuning_objective_metric": " ".join(f"validation:{name}" for name in METRICS),
 }
-WITH_THRESHOLD = ("error", "map", "ndcg")
-GROWING = ("grow_colmaker", "distcol", "grow_histmaker")
-UPDATING = ("refresh", "prune")
-TREE_UPDATERS = (*GROWING, "grow_skmaker", "sync", *UPDATING)
+THRESHOLD_METRICS = ("error", "map", "ndcg")
+GROWING_UPDATERS = ("grow_colmaker", "distcol", "grow_histmaker")
+UPDATING_UPDATERS = ("refresh", "prune")
+TREE_UPDATERS = (*GROWING_UPDATERS, "grow_skmaker", "sync", *UPDATING_UPDATERS)
 LINEAR_UPDATERS = ("shotgun", "coord_descent")
-NEEDS_GPU = {
+GPU_SETTINGS = {
     ("tree_method", "gpu_hist"),
     ("predictor", "gpu_predictor"),
     ("sampling_method", "gradient_based"),
@@ -81,7 +81,7 @@ NEEDS_GPU = {
 ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "lambda", "reg_alpha": "alpha"}
 # hyperparameters that SageMaker allows only with these values of tree_method
 CONSTRAINTS = {"monotone_constraints": ("exact", "hist"), "interaction_constraints": ("exact", "hist", "approx")}
-UNUSED = (  # hyperparameters that the installed version of XGBoost does not use
+UNUSED_HYPERPARAMETERS = (  # hyperparameters that the installed version of XGBoost does not use
     *("predictor", "sketch_eps", "dsplit", "silent", "deterministic_histogram"),
     *("prob_buffer_row", "use_dask_gpu_training"),
 )
@@ -95,14 +95,18 @@ def validate(texts: Mapping[str, str]) -> dict[str, Any]:
             raise UserError(f"the hyperparameter {name} is not simulated: train once, with a channel named validation")
         if name == "silent" and not is_before(1, 2):
             raise UserError("the hyperparameter silent was removed in version 1.2 of the image: use verbosity")
-        if name not in KNOWN:
-            raise UserError(f"unknown hyperparameter {name}: the hyperparameters are {', '.join(sorted(KNOWN))}")
+        if name not in HYPERPARAMETERS:
+            raise UserError(
+                f"unknown hyperparameter {name}: valid hyperparameters are {', '.join(sorted(HYPERPARAMETERS))}"
+            )
     if "num_round" not in texts:
         raise UserError("the hyperparameter num_round is required")
-    values = {name: _value(name, str(text)) for name, text in texts.items()}
-    multiple = str(values.get("objective", "")).startswith("multi:")
-    if multiple != ("num_class" in values):
-        raise UserError("the hyperparameter num_class is required for the objectives multi:..., and only for them")
+    values = {name: _parse_value(name, str(text)) for name, text in texts.items()}
+    is_multiclass = str(values.get("objective", "")).startswith("multi:")
+    if is_multiclass != ("num_class" in values):
+        raise UserError(
+            "the hyperparameter num_class is required for the objectives multi:... and not allowed for others"
+        )
     _check_constraints(values)
     _check_metrics(values)
     _check_updaters(values)
@@ -121,7 +125,9 @@ def _check_metrics(values: Mapping[str, Any]) -> None:
         raise UserError("eval_metric can only be used with an objective: SageMaker's algorithm fails without one")
     objective = objective or "reg:squarederror"
     if "auc" in metrics and not objective.startswith(("binary:", "rank:")):
-        raise UserError(f"eval_metric auc can only be used with objectives binary:... and rank:..., not {objective}")
+        raise UserError(
+            f"eval_metric auc can only be used with the objectives binary:... and rank:..., not {objective}"
+        )
     if "aft-nloglik" in metrics and objective != "survival:aft":
         raise UserError(f"eval_metric aft-nloglik can only be used with the objective survival:aft, not {objective}")
 
@@ -129,34 +135,36 @@ def _check_metrics(values: Mapping[str, Any]) -> None:
 def _check_updaters(values: Mapping[str, Any]) -> None:
     updaters = values["updater"].split(",") if "updater" in values else []
     known = (*TREE_UPDATERS, *LINEAR_UPDATERS)
-    if unknown := [name for name in updaters if name not in known]:
-        form = f"{', '.join(known)}, separated only by commas"
-        raise UserError(f"unknown updater '{unknown[0][:200]}': the updaters are {form}")
+    if unknown_updaters := [name for name in updaters if name not in known]:
+        form = f"{', '.join(known)}, separated by commas without spaces"
+        raise UserError(f"unknown updater '{unknown_updaters[0][:200]}': valid updaters are {form}")
     if values.get("booster") == "gblinear":
         if updaters and (len(updaters) > 1 or updaters[0] not in LINEAR_UPDATERS):
             raise UserError(f"the booster gblinear can have only one updater: {' or '.join(LINEAR_UPDATERS)}")
         return
-    allowed = UPDATING if values.get("process_type") == "update" else TREE_UPDATERS
-    if refused := [name for name in updaters if name not in allowed]:
-        raise UserError(f"updater {refused[0]} cannot be used here: use {', '.join(allowed)}")
-    if len([name for name in updaters if name in GROWING]) > 1:
-        raise UserError(f"at most one of the updaters {', '.join(GROWING)} can be used")
+    allowed = UPDATING_UPDATERS if values.get("process_type") == "update" else TREE_UPDATERS
+    if refused_updaters := [name for name in updaters if name not in allowed]:
+        raise UserError(
+            f"updater {refused_updaters[0]} cannot be used with this booster and process_type: use {', '.join(allowed)}"
+        )
+    if len([name for name in updaters if name in GROWING_UPDATERS]) > 1:
+        raise UserError(f"at most one of the updaters {', '.join(GROWING_UPDATERS)} can be used")
 
 
-def _value(name: str, text: str) -> Any:
-    """Parse one hyperparameter. Raises UserError."""
-    if (name, text) in NEEDS_GPU:
+def _parse_value(name: str, text: str) -> Any:
+    """Parse one hyperparameter. Raises UserError if its value is invalid."""
+    if (name, text) in GPU_SETTINGS:
         raise UserError(f"{name} {text} is not simulated: it needs a GPU")
     if name in CHOICES:
         if text not in CHOICES[name].split():
             raise UserError(f"{name} is '{text}': it must be one of {', '.join(CHOICES[name].split())}")
         return text
     if name == "eval_metric":
-        return _metrics(text)
+        return _split_metrics(text)
     if name == "updater":
         return text
     if name in CONSTRAINTS:
-        return _constraints(name, text)
+        return _parse_constraints(name, text)
     interval = INTEGERS.get(name) or NUMBERS[name]
     kind, noun = (int, "a whole number") if name in INTEGERS else (float, "a number")
     try:
@@ -170,20 +178,20 @@ def _value(name: str, text: str) -> Any:
 
 def _is_in(value: float, interval: str) -> bool:
     """Return whether a number is in an interval such as `[0, inf)`."""
-    low, high = map(float, interval[1:-1].split(","))
-    above = value >= low if interval[0] == "[" else value > low
-    return above and (value <= high if interval[-1] == "]" else value < high)
+    minimum, maximum = map(float, interval[1:-1].split(","))
+    is_above_minimum = value >= minimum if interval[0] == "[" else value > minimum
+    return is_above_minimum and (value <= maximum if interval[-1] == "]" else value < maximum)
 
 
-def _metrics(text: str) -> list[str]:
-    """Split eval_metric, such as rmse,error@0.7, into names. Raises UserError."""
+def _split_metrics(text: str) -> list[str]:
+    """Split eval_metric, such as rmse,error@0.7, into names. Raises UserError for an invalid name."""
     names = text.split(",")
     for name in names:
-        metric, at, threshold = name.partition("@")
-        if at and (metric not in WITH_THRESHOLD or not _is_number(threshold)):
+        metric, separator, threshold = name.partition("@")
+        if separator and (metric not in THRESHOLD_METRICS or not _is_number(threshold)):
             raise UserError(f"eval_metric {name}: only error, map and ndcg accept a threshold, which must be a number")
-        if not at and name not in METRICS:
-            form = "names are separated only by commas, such as rmse,mae"
+        if not separator and name not in METRICS:
+            form = "names must be separated by commas without spaces, such as rmse,mae"
             raise UserError(f"unknown eval_metric '{name[:200]}': {form}")
     return names
 
@@ -196,19 +204,19 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _constraints(name: str, text: str) -> str:
-    """Check constraints, which XGBoost reads as text. Raises UserError."""
+def _parse_constraints(name: str, text: str) -> str:
+    """Check constraints and return them as text for XGBoost. Raises UserError if they are invalid."""
     try:
         value = ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         value = None
     if name == "monotone_constraints":
         form = "a tuple of -1, 0 and 1, such as (1,0)"
-        valid = isinstance(value, tuple) and all(type(element) is int and abs(element) <= 1 for element in value)
+        is_valid = isinstance(value, tuple) and all(type(element) is int and abs(element) <= 1 for element in value)
     else:
-        form = "lists of features, such as [[1,2],[3,4]]; SageMaker rejects 0, the first feature"
-        valid = isinstance(value, list) and all(isinstance(group, list) and _are_features(group) for group in value)
-    if not valid:
+        form = "a list of lists of features, such as [[1,2],[3,4]]; SageMaker rejects 0, the first feature"
+        is_valid = isinstance(value, list) and all(isinstance(group, list) and _are_features(group) for group in value)
+    if not is_valid:
         raise UserError(f"{name} is '{text[:200]}': it must be {form}")
     return str(value)
 
@@ -217,4 +225,4 @@ def _are_features(group: list[Any]) -> bool:
     return all(type(feature) is int and feature >= 1 for feature in group)
 
 
-KNOWN = {*INTEGERS, *NUMBERS, *CHOICES, *CONSTRAINTS, "eval_metric", "updater"}
+HYPERPARAMETERS = {*INTEGERS, *NUMBERS, *CHOICES, *CONSTRAINTS, "eval_metric", "updater"}

@@ -14,9 +14,9 @@ XGBOOST_METRICS = frozenset(
     mape merror mlogloss mphe ndcg poisson-nloglik rmse rmsle tweedie-nloglik
     """.split()
 )
-MAXIMIZED = frozenset(["auc", "aucpr", "map", "ndcg"])  # the others are minimised
-REGRESSION = ("mse", "r2")
-CLASSIFICATION = tuple(
+MAXIMIZED_METRICS = frozenset(["auc", "aucpr", "map", "ndcg"])  # the others are minimised
+REGRESSION_METRICS = ("mse", "r2")
+CLASSIFICATION_METRICS = tuple(
     """
     accuracy balanced_accuracy f1 f1_binary f1_macro precision precision_macro precision_micro recall recall_macro
     recall_micro
@@ -35,33 +35,33 @@ def earlier_metric(objective: str) -> str | None:
     """Return the default eval_metric of the image's version, or None if the installed version has the same default."""
     if objective not in EARLIER_METRICS:
         return None
-    name, changed = EARLIER_METRICS[objective]
-    return name if is_before(*changed) else None
+    name, version = EARLIER_METRICS[objective]
+    return name if is_before(*version) else None
 
 
 def added_metrics(names: list[str]) -> list[str]:
-    """Return the metrics that XGBoost itself does not have."""
-    return [name for name in names if name in REGRESSION or name in CLASSIFICATION]
+    """Return the metrics in `names` that XGBoost itself does not have."""
+    return [name for name in names if name in REGRESSION_METRICS or name in CLASSIFICATION_METRICS]
 
 
 def is_maximized(name: str) -> bool:
     """Return whether the image maximises this metric. It minimises all metrics with a threshold, such as ndcg@5."""
-    return name in MAXIMIZED or name == "r2" or name in CLASSIFICATION
+    return name in MAXIMIZED_METRICS or name == "r2" or name in CLASSIFICATION_METRICS
 
 
-def evaluation(names: list[str], objective: str) -> Callable[[Any, Any], list[tuple[str, float]]]:
+def make_evaluation(names: list[str], objective: str) -> Callable[[Any, Any], list[tuple[str, float]]]:
     """Return a function for xgboost.train that computes these metrics from predictions and a DMatrix."""
 
     def evaluate(predictions: Any, data: Any) -> list[tuple[str, float]]:
-        labels, classes = data.get_label(), _classes(predictions, objective)
-        values = {name: predictions if name in REGRESSION else classes for name in names}
-        return [(name, float(_function(name)(labels, values[name]))) for name in names]
+        labels, classes = data.get_label(), _to_classes(predictions, objective)
+        values = {name: predictions if name in REGRESSION_METRICS else classes for name in names}
+        return [(name, float(_metric_function(name)(labels, values[name]))) for name in names]
 
     return evaluate
 
 
-def _classes(predictions: Any, objective: str) -> Any:
-    """Return the predicted classes."""
+def _to_classes(predictions: Any, objective: str) -> Any:
+    """Convert predictions to classes."""
     if predictions.ndim > 1 and predictions.shape[1] > 1:
         return np.argmax(predictions, axis=1)
     if objective == "multi:softmax":
@@ -69,8 +69,8 @@ def _classes(predictions: Any, objective: str) -> Any:
     return (predictions > (0 if objective == "binary:logitraw" else 0.5)).astype(int)
 
 
-def _function(name: str) -> Callable[[Any, Any], Any]:
-    """Return the metric as a function of labels and predictions. It counts a class without samples as 0."""
+def _metric_function(name: str) -> Callable[[Any, Any], Any]:
+    """Return the metric as a function of labels and predictions. A class without samples counts as 0."""
     from sklearn import metrics
 
     functions: dict[str, Callable[..., Any]] = {

@@ -7,14 +7,14 @@ from typing import Any
 
 import xgboost as xgb
 
-from ..data_utils import data_files, get_content_type, is_evidently_csv, read_dmatrix
+from ..data_utils import data_files, get_content_type, looks_like_csv, read_dmatrix
 from ..exceptions import UserError, message_of
 from ..image_version import is_before
 from . import hyperparameters, metrics
 
 CHANNELS = ("train", "validation")
 # hyperparameters that are not XGBoost's own
-ALGORITHM_ONLY = (
+ALGORITHM_SETTINGS = (
     "num_round",
     "csv_weights",
     "early_stopping_rounds",
@@ -42,11 +42,11 @@ def train(base: Path) -> None:
     config = base / "input/config"
     values = hyperparameters.validate(json.loads((config / "hyperparameters.json").read_text()))
     channels = json.loads((config / "inputdataconfig.json").read_text())
-    if unknown := sorted(channels.keys() - {*CHANNELS, "code"}):
-        raise UserError(f"unknown channel {unknown[0]}: the channels are train and validation")
+    if unknown_channels := sorted(channels.keys() - {*CHANNELS, "code"}):
+        raise UserError(f"unknown channel {unknown_channels[0]}: the channels are train and validation")
     if "train" not in channels:
         raise UserError("the channel train is required")
-    for name in hyperparameters.UNUSED:
+    for name in hyperparameters.UNUSED_HYPERPARAMETERS:
         if name in values:
             print(f"{name} has no effect with XGBoost {xgb.__version__}.")
     data: dict[str, xgb.DMatrix] = {}
@@ -57,62 +57,66 @@ def train(base: Path) -> None:
     if values.get("objective", "").startswith("rank:") and not len(data["train"].get_uint_info("group_ptr")):
         print("The channel train has no groups (`qid:` in libsvm): all rows form one group.")
     booster = _boost(values, data)
-    # save_model would guess the format of a file without a suffix and warn
+    # save_model would guess the format of a file without a suffix, and print a warning
     (base / "model/xgboost-model").write_bytes(booster.save_raw("ubj"))
 
 
 def _read(folder: Path, content_type: str | None, csv_weights: int) -> xgb.DMatrix:
-    """Read the data of a channel. Raises UserError."""
+    """Read the data of a channel. Raises UserError if that is not possible."""
     files = data_files(folder)
-    if hidden := [path for path in folder.rglob(".*") if path.is_file()]:
-        raise UserError(f"the channel {folder.name} has a hidden file, {hidden[0].name}, which SageMaker refuses")
+    if hidden_files := [path for path in folder.rglob(".*") if path.is_file()]:
+        raise UserError(f"the channel {folder.name} has a hidden file, {hidden_files[0].name}, which SageMaker refuses")
     if not files:
         raise UserError(f"there is no data in the channel {folder.name}")
     kind = get_content_type(content_type)
-    if content_type is None and is_evidently_csv(files[0]):
+    if content_type is None and looks_like_csv(files[0]):
         kind = "csv"
-        print(f"The channel {folder.name} has no ContentType: its data are read as CSV. AWS would read them as libsvm.")
+        print(f"The channel {folder.name} has no ContentType: its data is read as CSV. AWS would read it as libsvm.")
     matrix = read_dmatrix(files, kind, csv_weights)
-    print(f"The channel {folder.name} has {matrix.num_row()} rows and {matrix.num_col()} features.")
+    print(f"The shape of the channel {folder.name} is {matrix.num_row()} x {matrix.num_col()} (rows x features).")
     return matrix
 
 
 def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
     """Return the trained model. Raises UserError with XGBoost's message."""
     names: list[str] = values.get("eval_metric", [])
-    if tuned := values.get("_tuning_objective_metric", "").partition(":")[2]:
-        names = names if tuned in names else [*names, tuned]
-    added = metrics.added_metrics(names)
-    settings = {name: value for name, value in values.items() if name not in (*ALGORITHM_ONLY, *hyperparameters.UNUSED)}
+    if tuned_metric := values.get("_tuning_objective_metric", "").partition(":")[2]:
+        names = names if tuned_metric in names else [*names, tuned_metric]
+    added_names = metrics.added_metrics(names)
+    settings = {
+        name: value
+        for name, value in values.items()
+        if name not in (*ALGORITHM_SETTINGS, *hyperparameters.UNUSED_HYPERPARAMETERS)
+    }
     if settings.get("objective") == "reg:linear":  # an older name
         settings["objective"] = "reg:squarederror"
     settings.pop("eval_metric", None)
-    native = [name for name in names if name not in added]
-    if not native and (earlier := metrics.earlier_metric(settings.get("objective", ""))):
-        native = [earlier]
-    if native:
-        settings["eval_metric"] = native
+    native_names = [name for name in names if name not in added_names]
+    if not native_names and (earlier_name := metrics.earlier_metric(settings.get("objective", ""))):
+        native_names = [earlier_name]
+    if native_names:
+        settings["eval_metric"] = native_names
     callbacks: list[xgb.callback.TrainingCallback] = [xgb.callback.EvaluationMonitor(logger=_print_evaluation)]
     if values.get("save_model_on_termination") == "true":
         callbacks.append(StopOnTermination())
     if "early_stopping_rounds" in values:
-        named = tuned or (names[-1] if names else None)
-        callbacks += _early_stopping(values, named if "validation" in data else None)
+        stopping_metric = tuned_metric or (names[-1] if names else None)
+        callbacks += _make_early_stopping(values, stopping_metric if "validation" in data else None)
     try:
         return xgb.train(
             settings,
             data["train"],
             num_boost_round=values["num_round"],
             evals=[(matrix, name) for name, matrix in data.items()],
-            custom_metric=metrics.evaluation(added, settings.get("objective", "")) if added else None,
+            custom_metric=metrics.make_evaluation(added_names, settings.get("objective", "")) if added_names else None,
             callbacks=callbacks,
             verbose_eval=False,
         )
     except (xgb.core.XGBoostError, ValueError) as error:
-        raise UserError(f"XGBoost cannot train with these data and hyperparameters: {message_of(error)}") from None
+        raise UserError(f"XGBoost cannot train with this data and these hyperparameters: {message_of(error)}") from None
 
 
-def _early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb.callback.TrainingCallback]:
+def _make_early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb.callback.TrainingCallback]:
     """Return the callback that ends training when a validation metric stops improving, and keeps the best rounds."""
     rounds = values["early_stopping_rounds"]
     if is_before(1, 3):  # these versions use the last metric of the last data set

@@ -8,10 +8,20 @@ from typing import Any
 
 from ... import training_env as training_env
 
-LOCAL = ("env", "errors", "modules", "params", "server", "transformer", "worker")
-IN_TRAINING = ("content_types", "encoders", "entry_point", "files", "functions", "mapping", "mpi", "process", "runner")
-MODULES = {name: f"sagemaker_containers._{name}" for name in LOCAL}
-MODULES |= {name: f"sagemaker_training.{name}" for name in (*IN_TRAINING, "trainer")}
+LOCAL_MODULES = ("env", "errors", "modules", "params", "server", "transformer", "worker")
+TRAINING_MODULES = (
+    "content_types",
+    "encoders",
+    "entry_point",
+    "files",
+    "functions",
+    "mapping",
+    "mpi",
+    "process",
+    "runner",
+)
+MODULES = {name: f"sagemaker_containers._{name}" for name in LOCAL_MODULES}
+MODULES |= {name: f"sagemaker_training.{name}" for name in (*TRAINING_MODULES, "trainer")}
 MODULES["logging"] = "sagemaker_training.logging_config"
 
 
