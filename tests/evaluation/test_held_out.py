@@ -64,7 +64,7 @@ def test_complete_predictions_have_the_score_of_score_py(public: tuple[Path, pd.
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda table: table.iloc[1:], "held_out.csv has 29 rows, the public data 30"),
+        (lambda table: table.iloc[1:], "held_out.csv has 29 rows, but the public data have 30"),
         (lambda table: table.iloc[:, 1:], "30 lines of 48 columns"),
         (lambda table: table * np.nan, "every prediction is empty"),
         (lambda table: table.astype(str).replace("nan", "abc"), "'abc', not a finite number"),
