@@ -32,7 +32,8 @@ class Plan:
     def __post_init__(self) -> None:
         if not 2 <= self.holes <= self.rows:
             raise ValueError(
-                f"{count(self.holes, 'hole')} with {count(self.rows, 'row')}: at least 2 holes with a row each are needed"
+                f"{count(self.holes, 'hole')} with {count(self.rows, 'row')}: "
+                "at least 2 holes, with a row each, are required"
             )
         if not 7 <= self.channels <= 30_000:
             raise ValueError(f"{count(self.channels, 'channel')}: the number must be 7 to 30,000")
