@@ -6,9 +6,9 @@ tests. Some are meant to be hard to find: a lock left out, an exception swallowe
 
 from dataclasses import dataclass
 
-# The tests of each room, the fastest and most direct first. A folder stands for its files that are not listed before
-# it. Paths that a commit does not have are skipped.
-ROOMS = {
+# The tests of each area of the product, the fastest and most direct first. A folder stands for its files that are not
+# listed before it. Paths that a commit does not have are skipped.
+AREAS = {
     "scripts": (
         *("tests/scripts/test_score.py", "tests/scripts/test_preprocess.py", "tests/scripts/test_round_trip.py"),
         *("tests/scripts", "tests/contract", "tests/model", "tests/test_run.py"),
@@ -78,7 +78,7 @@ ROOMS = {
 class Fault:
     """One changed line. old, new: without indentation; the file contains the line `old` exactly once."""
 
-    room: str
+    area: str
     name: str
     file: str
     old: str

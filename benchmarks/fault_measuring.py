@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.fault_list import ROOMS, Fault
+from benchmarks.fault_list import AREAS, Fault
 
 ROOT = Path(__file__).parents[1]
 RECORDED = "tests/support/template.py"  # skips the template's own tests unless it recognises the current code
@@ -72,7 +72,7 @@ def text_at(commit: str, file: str) -> str | None:
 
 
 class Measurement:
-    """Runs the tests of rooms on copies of one commit. marker: pytest's -m. limit: seconds for each fault.
+    """Runs the tests of areas on copies of one commit. marker: pytest's -m. limit: seconds for each fault.
 
     Thread-safe. After `stop`, they raise Interrupted and their copies are removed.
     """
@@ -85,7 +85,7 @@ class Measurement:
         self._stopping.set()
 
     def measure(self, fault: Fault) -> Result:
-        """Return whether a test of the fault's room fails with it that passes without it."""
+        """Return whether a test of the fault's area fails with it that passes without it."""
         original = text_at(self.commit, fault.file)
         if original is None:
             return Result(NOT_THERE)
@@ -96,7 +96,7 @@ class Measurement:
             try:
                 while True:
                     _write(copy, path, changed)
-                    test = self._first_failure(copy, fault.room, result.failing, deadline)
+                    test = self._first_failure(copy, fault.area, result.failing, deadline)
                     result.seconds = time.monotonic() - began
                     if not test:
                         return result
@@ -113,12 +113,12 @@ class Measurement:
                 print(error, file=sys.stderr)
                 return Result(NO_RESULT, seconds=time.monotonic() - began, failing=result.failing)
 
-    def baseline(self, room: str) -> Result:
-        """Return the tests of a room that fail without any fault."""
+    def baseline(self, area: str) -> Result:
+        """Return the tests of an area that fail without any fault."""
         began = time.monotonic()
         with self._copy() as copy:
             try:
-                _, output = self._run_tests(copy, self._files(copy, room), [], began + self.limit)
+                _, output = self._run_tests(copy, self._files(copy, area), [], began + self.limit)
             except TimeOver:
                 return Result(TIME_OVER, seconds=self.limit)
         return Result("without a fault", seconds=time.monotonic() - began, failing=_failures(output))
@@ -135,13 +135,13 @@ class Measurement:
             Path(folder, "tmp").mkdir()
             yield copy
 
-    def _first_failure(self, copy: Path, room: str, ignored: list[str], deadline: float) -> str:
-        """Return the first test of a room that fails, except ignored ones, or an empty text if none does.
+    def _first_failure(self, copy: Path, area: str, ignored: list[str], deadline: float) -> str:
+        """Return the first test of an area that fails, except ignored ones, or an empty text if none does.
 
         Raises RuntimeError if pytest names no test.
         """
         options = ["-x", *(f"--{'deselect' if '::' in test else 'ignore'}={test}" for test in ignored)]
-        status, output = self._run_tests(copy, self._files(copy, room), options, deadline)
+        status, output = self._run_tests(copy, self._files(copy, area), options, deadline)
         if status in (PASSED, NONE_CHOSEN):
             return ""
         if failures := _failures(output):
@@ -156,10 +156,10 @@ class Measurement:
         files = ["tests/scripts"] if test == "tests/conftest.py" else [test]
         return self._run_tests(copy, files, options, deadline)[0] not in (PASSED, NONE_CHOSEN)
 
-    def _files(self, copy: Path, room: str) -> list[str]:
-        """Return the files of a room's tests in this commit, each once."""
+    def _files(self, copy: Path, area: str) -> list[str]:
+        """Return the files of an area's tests in this commit, each once."""
         files: dict[str, None] = {}
-        for place in ROOMS[room]:
+        for place in AREAS[area]:
             path = copy / place
             found = sorted(path.rglob("test_*.py")) if path.is_dir() else [path] if path.exists() else []
             files |= dict.fromkeys(file.relative_to(copy).as_posix() for file in found)

@@ -2,7 +2,7 @@
 
     python benchmarks/faults.py --json faults.json
 
-For each fault the tests of its room run until one fails, in the environment of this Python. A fault is caught if that
+For each fault the tests of its area run until one fails, in the environment of this Python. A fault is caught if that
 test passes without it: tests that fail anyway do not count. What is not committed is not measured, apart from the list.
 Files that a commit does not have are left out of the count.
 
@@ -27,7 +27,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.fault_list import FAULTS, ROOMS, Fault
+from benchmarks.fault_list import AREAS, FAULTS, Fault
 from benchmarks.fault_measuring import (
     CAUGHT,
     NOT_THERE,
@@ -49,16 +49,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--commit", default="HEAD", help="what is measured (%(default)s)")
     parser.add_argument("--marker", default=GATE, help="pytest's -m (%(default)s)")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="faults or rooms whose names contain one of these")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="faults or areas whose names contain one of these")
     parser.add_argument("--jobs", type=int, default=2, help="faults at a time (%(default)s)")
     parser.add_argument("--limit", type=float, default=3600, help="seconds for each fault (%(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep results here; those in it are not repeated")
     parser.add_argument("--at-least", type=int, metavar="N", help="exit status 1 if fewer are caught")
-    parser.add_argument("--baseline", action="store_true", help="run the rooms' tests once without a fault instead")
+    parser.add_argument("--baseline", action="store_true", help="run the areas' tests once without a fault instead")
     arguments = parser.parse_args()
     faults = [fault for fault in FAULTS if not arguments.only or is_named(fault, arguments.only)]
     if not faults:
-        parser.error("--only: no fault and no room has such a name")
+        parser.error("--only: no fault and no area has such a name")
     try:
         commit = commit_of(arguments.commit)
     except subprocess.CalledProcessError:
@@ -66,7 +66,7 @@ def main() -> int:
     measurement = Measurement(commit, arguments.marker, arguments.limit)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if arguments.baseline:
-        return run_baseline(measurement, [room for room in ROOMS if any(room == each.room for each in faults)])
+        return run_baseline(measurement, [area for area in AREAS if any(area == each.area for each in faults)])
     check(faults, commit)
     entries = measure(measurement, faults, arguments.jobs, arguments.json)
     print(make_table(entries, faults))
@@ -77,7 +77,7 @@ def main() -> int:
 
 
 def is_named(fault: Fault, words: list[str]) -> bool:
-    return any(word in fault.name or word in fault.room for word in words)
+    return any(word in fault.name or word in fault.area for word in words)
 
 
 def check(faults: list[Fault], commit: str) -> None:
@@ -91,13 +91,13 @@ def check(faults: list[Fault], commit: str) -> None:
             sys.exit(f"faults.py: {fault.name}: {error}")
 
 
-def run_baseline(measurement: Measurement, rooms: list[str]) -> int:
-    """Print which tests of the rooms fail without a fault. Returns the exit status, 1 if any does."""
+def run_baseline(measurement: Measurement, areas: list[str]) -> int:
+    """Print which tests of the areas fail without a fault. Returns the exit status, 1 if any does."""
     failing = False
-    for room in rooms:
-        result = measurement.baseline(room)
+    for area in areas:
+        result = measurement.baseline(area)
         failing |= bool(result.failing) or result.outcome == TIME_OVER
-        print(f"{room}: {result.outcome}: {len(result.failing)} failed in {result.seconds:.0f} s", flush=True)
+        print(f"{area}: {result.outcome}: {len(result.failing)} failed in {result.seconds:.0f} s", flush=True)
         for test in result.failing:
             print(f"  {test}", flush=True)
     return int(failing)
@@ -162,12 +162,12 @@ def make_table(entries: list[Entry], faults: list[Fault]) -> str:
     """Return a table of the faults, with two columns for each commit and marker."""
     series = list(dict.fromkeys((each["commit"], each["marker"]) for each in entries))
     results = {(each["commit"], each["marker"], each["fault"]): each for each in entries}
-    head = ["room", "fault"]
+    head = ["area", "fault"]
     for commit, marker in series:
         head += [f'{commit[:12]}, -m "{marker}": caught by', "s"]
     lines = [head, ["---"] * len(head)]
     for fault in faults:
-        row = [fault.room, fault.name]
+        row = [fault.area, fault.name]
         for place in series:
             entry = results.get((*place, fault.name))
             row += [entry["test"] or entry["outcome"], f"{entry['seconds']:.0f}"] if entry else ["not measured", ""]

@@ -9,6 +9,7 @@ import numpy as np
 
 from recore.check.left_by_jobs import Answer
 from recore.failures import plain
+from recore.listing import count
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -106,7 +107,10 @@ def describe_difference(expected: Floats, predicted: Floats, targets: Sequence[s
     """How predictions differ from the expected ones; empty if they agree."""
     if predicted.shape != expected.shape:
         (rows, columns), (needed, width) = predicted.shape, expected.shape
-        return f"{rows} lines of {columns} numbers come for {needed} rows of {width} targets"
+        return (
+            f"the predictions have {count(rows, 'line')} of {count(columns, 'number')},"
+            f" but there are {count(needed, 'row')} of {count(width, 'target')}"
+        )
     difference = largest_difference(expected, predicted)
     if difference is None:
         return ""

@@ -64,7 +64,7 @@ def read_assays(
         for line, cells in lines:
             cells = _without_empty_end(cells, len(header))
             if len(cells) != len(header):
-                errors.append(f"line {line} has {len(cells)} cells, but the header {len(header)}")
+                errors.append(f"line {line} has {len(cells)} cells, but the header has {len(header)}")
             else:
                 rows.append((line, [cells[place] for place in places]))
         if not rows and not errors:

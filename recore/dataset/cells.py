@@ -64,7 +64,7 @@ def read_cells(path: Path) -> Iterator[tuple[int, list[str]]]:
                     if not comma and THOUSANDS.fullmatch(cell):
                         comma = f"{cell!r} on line {number}"
                 if point and comma:
-                    raise ValueError(f"{comma} has a comma and {point} a point; use one decimal mark")
+                    raise ValueError(f"{comma} has a comma, but {point} has a point; use one decimal mark")
                 cells = [_decimal_point(cell) for cell in cells]
             header = False
             yield number, cells

@@ -11,6 +11,7 @@ from recore.dataset.geology import drill
 from recore.dataset.sample_assays import Laboratory
 from recore.dataset.sample_spectra import Spectrometer, grid
 from recore.dataset.writing import Columns, write_data_file
+from recore.listing import count
 from recore.schema import TARGETS
 
 SAMPLE_FILES = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
@@ -31,10 +32,11 @@ class Plan:
     def __post_init__(self) -> None:
         if not 2 <= self.holes <= self.rows:
             raise ValueError(
-                f"{self.holes} holes with {self.rows} rows: at least 2 holes, each with a row, are required"
+                f"{count(self.holes, 'hole')} with {count(self.rows, 'row')}: "
+                "at least 2 holes, with a row each, are required"
             )
         if not 7 <= self.channels <= 30_000:
-            raise ValueError(f"{self.channels} channels: the number must be 7 to 30000")
+            raise ValueError(f"{count(self.channels, 'channel')}: the number must be 7 to 30,000")
         if not 0 <= self.missing < 1:
             raise ValueError(f"{self.missing} as the share of missing assays: it must be at least 0 and less than 1")
         if self.seed < 0:

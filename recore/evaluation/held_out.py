@@ -54,7 +54,7 @@ def score_held_out(predictions: Path, public: Path, score_script: bytes, output:
     predicted = _read(predictions)
     assays = _read(public, [name for name in read_header(public) if name in predicted.column_names[1:]])
     if len(predicted) != len(assays):
-        raise NoHeldOutScoreError(f"{NAME} has {len(predicted)} rows, the public data {len(assays)}")
+        raise NoHeldOutScoreError(f"{NAME} has {len(predicted)} rows, but the public data have {len(assays)}")
     with tempfile.TemporaryDirectory(prefix="recore-held-out-") as name:
         folder = Path(name)
         _write_measured(assays, predicted, folder / "actual.csv.gz")

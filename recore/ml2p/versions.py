@@ -23,14 +23,17 @@ def claimed(project: Project, name: str, content: Mapping[str, Any]) -> Iterator
     """Write the record of a name, and delete it again if AWS refuses what it describes in the context.
 
     After another error, such as a broken connection, the resource may exist: the record stays. Raises NamingError if
-    the name has a record: a version is named once.
+    the name has a record, because the name of a version can be used only once.
     """
     folder = ProjectFolder(project)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     text = json.dumps({"name": name, "named": now, **content}, indent=2, default=str) + "\n"
     if not folder.create(_path(name), text.encode()):
         before = (read(project, name) or {}).get("named", "before")
-        raise NamingError(f"the name {name!r} was used already ({before}), and a version is named once: choose another")
+        raise NamingError(
+            f"the name {name!r} was used already ({before}); "
+            "the name of a version can be used only once: choose another"
+        )
     try:
         yield
     except (ClientError, ParamValidationError):

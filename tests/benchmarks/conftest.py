@@ -1,4 +1,4 @@
-"""A small data set, as a challenge's files and as the frame that the benchmark reads."""
+"""A small data set as a frame, as the files of a challenge, and as the benchmark reads these files."""
 
 from pathlib import Path
 

@@ -17,12 +17,12 @@ from benchmarks import accuracy
 
 @pytest.mark.slow
 def test_the_command_prints_the_tables_that_it_writes(files: list[Path], tmp_path: Path) -> None:
-    written = tmp_path / "numbers.json"
+    json_file = tmp_path / "numbers.json"
     models = ("--models", "ours,mean,randomnumbers,pls")
-    completed = run(COMMAND, *options(files), "--repeats", 2, "--targets", *models, "--json", written, cwd=tmp_path)
+    completed = run(COMMAND, *options(files), "--repeats", 2, "--targets", *models, "--json", json_file, cwd=tmp_path)
     assert completed.returncode == 0, completed.stderr
     assert completed.stderr == ""
-    result = json.loads(written.read_text())
+    result = json.loads(json_file.read_text())
     assert (result["rows"], result["private_rows"], result["sites"], result["channels"]) == (60, PRIVATE_ROWS, 4, 320)
     assert [column["name"] for column in result["columns"]] == ["by site", "shuffled", "public to private"]
     by_site, shuffled, to_private = (column["methods"] for column in result["columns"])
@@ -41,49 +41,49 @@ def test_the_command_prints_the_tables_that_it_writes(files: list[Path], tmp_pat
                 in completed.stdout
             )
     assert shuffled["pls"]["score"] > 0.8 > 0.1 > shuffled["mean"]["score"]
-    # Only one hole has iron assays: without that hole iron cannot be learnt, and with it, not scored
+    # Only one hole has iron assays: without this hole a model cannot learn iron, and with it iron cannot be scored
     assert set(by_site["ours"]["r2"]) == {"CuPPM", "AlPPM"}
     assert f"| FePCT | {shuffled['ours']['r2']['FePCT']:.2f} |" in completed.stdout
 
 
-def test_some_rows_of_a_public_file_alone(
+def test_a_public_file_alone_can_be_limited_to_some_rows(
     files: list[Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = f"accuracy.py --public {files[0]} --rows 40 --repeats 1 --models mean --jobs 1".split()
     monkeypatch.setattr("sys.argv", arguments)
     accuracy.main()
-    printed = capsys.readouterr().out
-    assert printed.startswith("40 of 45 rows, 0 of them private, of 3 sites; 320 channels, 3 targets; seed 0")
-    assert "public to private" not in printed
-    assert "ours" not in printed
+    stdout = capsys.readouterr().out
+    assert stdout.startswith("40 of 45 rows, 0 of them private, of 3 sites; 320 channels, 3 targets; seed 0")
+    assert "public to private" not in stdout
+    assert "ours" not in stdout
 
 
 def test_a_column_with_nothing_to_score_is_left_out(
     frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     iron = frame.drop(columns=["CuPPM", "AlPPM"])  # only one site has iron, so no other site can predict it
-    little = iron.assign(FePCT=iron["FePCT"].where(iron.index < 20))
-    iron_file, small_file = write_csv(tmp_path / "some.csv.gz", iron), write_csv(tmp_path / "few.csv.gz", little)
+    few_rows = iron.assign(FePCT=iron["FePCT"].where(iron.index < 20))
+    iron_file, few_rows_file = write_csv(tmp_path / "some.csv.gz", iron), write_csv(tmp_path / "few.csv.gz", few_rows)
     arguments = ["accuracy.py", "--repeats", "1", "--models", "mean", "--jobs", "1", "--public"]
     monkeypatch.setattr("sys.argv", [*arguments, str(iron_file)])
     accuracy.main()
     assert "| score | shuffled |" in capsys.readouterr().out
-    monkeypatch.setattr("sys.argv", [*arguments, str(small_file)])
+    monkeypatch.setattr("sys.argv", [*arguments, str(few_rows_file)])
     with pytest.raises(ValueError, match="no target has enough measured rows"):
         accuracy.main()
 
 
-def test_several_data_sets_each_with_two_groups(
+def test_each_data_set_is_also_scored_on_its_two_largest_groups(
     files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    written, (public, private, actual) = tmp_path / "numbers.json", files
+    json_file, (public, private, actual) = tmp_path / "numbers.json", files
     arguments = f"--data soils {public} --data core {public} {private} {actual} --groups 2 --repeats 1 --jobs 1"
     models = "--models ours,mean,randomnumbers"
-    monkeypatch.setattr("sys.argv", ["accuracy.py", *arguments.split(), *models.split(), "--json", str(written)])
+    monkeypatch.setattr("sys.argv", ["accuracy.py", *arguments.split(), *models.split(), "--json", str(json_file)])
     accuracy.main()
-    printed, numbers = capsys.readouterr().out, json.loads(written.read_text())
+    stdout, numbers = capsys.readouterr().out, json.loads(json_file.read_text())
     names = ["soils", "soils, 2 groups", "core", "core, 2 groups"]
-    assert [line[3:] for line in printed.splitlines() if line.startswith("## ")] == names
+    assert [line[3:] for line in stdout.splitlines() if line.startswith("## ")] == names
     results = numbers["data_sets"]
     assert [result["name"] for result in results] == names
     assert [(result["rows"], result["sites"], result["private_rows"]) for result in results] == [
@@ -101,8 +101,8 @@ def test_several_data_sets_each_with_two_groups(
     difference = best["ours_minus_this"]
     assert difference["difference"] == pytest.approx(means["ours"] - means["randomnumbers"])
     assert difference["low"] < difference["high"]
-    last = f"{difference['difference']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}] |"
-    assert printed.splitlines()[-1] == f"| ours minus the best single peer, randomnumbers | {last}"
+    interval = f"{difference['difference']:+.3f} [{difference['low']:+.3f}, {difference['high']:+.3f}] |"
+    assert stdout.splitlines()[-1] == f"| ours minus the best single peer, randomnumbers | {interval}"
 
 
 def test_the_best_peer_has_the_best_mean_over_all_columns() -> None:
@@ -117,8 +117,8 @@ def test_the_best_peer_has_the_best_mean_over_all_columns() -> None:
     assert best["name"] == "two"  # although the other model is better in one column and in the first data set
     assert best["means"] == pytest.approx({"ours": 0.6, "one": 0.4, "two": 0.5})
     assert best["ours_minus_this"] == pytest.approx({"difference": 0.1, "low": 0.1, "high": 0.1})
-    alone = {"columns": [column(ours=0.5)]}
-    assert accuracy.best_peer([alone], [[{"ours": np.zeros(10)}]]) is None
+    only_ours = {"columns": [column(ours=0.5)]}
+    assert accuracy.best_peer([only_ours], [[{"ours": np.zeros(10)}]]) is None
 
 
 def test_a_missing_file_is_reported_before_anything_is_fitted(files: list[Path], tmp_path: Path) -> None:
@@ -153,16 +153,16 @@ def test_invalid_arguments_are_reported(
     arguments: str, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["accuracy.py", *arguments.split()])
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as raised:
         accuracy.parse()
-    assert ended.value.code == 2
+    assert raised.value.code == 2
     assert message in capsys.readouterr().err
 
 
 def test_an_invalid_file_is_reported_in_one_line(files: list[Path], tmp_path: Path, refused: Callable) -> None:
-    written, truncated = tmp_path / "numbers.json", tmp_path / "truncated.csv.gz"
+    json_file, truncated = tmp_path / "numbers.json", tmp_path / "truncated.csv.gz"
     truncated.write_bytes(files[0].read_bytes()[:5000])
-    message = refused(COMMAND, "--public", truncated, "--json", written, output=written)
+    message = refused(COMMAND, "--public", truncated, "--json", json_file, output=json_file)
     assert message.startswith(f"accuracy.py: {truncated}: ")
 
 
@@ -170,12 +170,12 @@ def test_an_invalid_file_is_reported_in_one_line(files: list[Path], tmp_path: Pa
 @pytest.mark.skipif(
     "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
 )
-def test_the_published_recipe_on_real_spectra(tmp_path: Path) -> None:
-    folder, written = Path(os.environ["RECORE_YAMSYS"]), tmp_path / "numbers.json"
+def test_the_published_recipe_scores_as_expected_on_real_spectra(tmp_path: Path) -> None:
+    folder, json_file = Path(os.environ["RECORE_YAMSYS"]), tmp_path / "numbers.json"
     files = [folder / name for name in ("public.csv.gz", "private.csv.gz", "private_actual.csv.gz")]
-    arguments = ("--models", "randomnumbers", "--repeats", 1, "--seed", 20261120, "--json", written)
+    arguments = ("--models", "randomnumbers", "--repeats", 1, "--seed", 20261120, "--json", json_file)
     result = run(COMMAND, *options(files), *arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    columns = json.loads(written.read_text())["columns"]
+    columns = json.loads(json_file.read_text())["columns"]
     scores = [column["methods"]["randomnumbers"]["score"] for column in columns]
     assert scores == pytest.approx([0.48, 0.66, 0.39], abs=0.03)

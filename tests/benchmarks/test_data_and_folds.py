@@ -15,7 +15,7 @@ from benchmarks.comparison import folds
 from challenge.targets import TARGETS
 
 
-def test_the_largest_groups_are_public_ones(data: comparison_data.Data) -> None:
+def test_only_public_groups_count_among_the_largest(data: comparison_data.Data) -> None:
     sites = np.array(["d"] * 5 + ["a"] * 11 + ["c"] * 19 + ["b"] * 10 + ["p"] * PRIVATE_ROWS)
     largest = replace(data, sites=sites).with_largest_groups(2)
     assert largest.sites.tolist() == ["a"] * 11 + ["c"] * 19
@@ -71,32 +71,32 @@ def test_folds_by_site_share_no_site(sites: int, data: comparison_data.Data) -> 
     assert len(by_site.repeats) == (1 if sites <= 10 else 3)
     for repeat in by_site.repeats:
         assert len(repeat) == (sites if sites <= 10 else 5)
-        assert sorted(np.concatenate([held for _, held in repeat])) == list(range(len(shuffled)))
-        for training, held in repeat:
-            assert not set(shuffled.sites[training]) & set(shuffled.sites[held])
-            assert len(training) + len(held) == len(shuffled)
+        assert sorted(np.concatenate([held_out for _, held_out in repeat])) == list(range(len(shuffled)))
+        for training, held_out in repeat:
+            assert not set(shuffled.sites[training]) & set(shuffled.sites[held_out])
+            assert len(training) + len(held_out) == len(shuffled)
 
 
-def test_shuffled_and_public_to_private_columns(data: comparison_data.Data) -> None:
+def test_folds_of_the_shuffled_and_public_to_private_columns(data: comparison_data.Data) -> None:
     _, shuffled, to_private = folds.columns_of(data, repeats=2, seed=0)
     assert [len(repeat) for repeat in shuffled.repeats] == [5, 5]
     for repeat in shuffled.repeats:
-        assert sorted(np.concatenate([held for _, held in repeat])) == list(range(len(data)))
+        assert sorted(np.concatenate([held_out for _, held_out in repeat])) == list(range(len(data)))
     assert shuffled.repeats[0][0][1].tolist() != shuffled.repeats[1][0][1].tolist()
-    ((training, held),) = to_private.repeats[0]
+    ((training, held_out),) = to_private.repeats[0]
     assert not data.private[training].any()
-    assert data.private[held].all()
+    assert data.private[held_out].all()
     one_site = replace(data, sites=np.full(len(data), "a"), private=np.zeros(len(data), bool))
     assert [column.name for column in folds.columns_of(one_site, 1, 0)] == ["shuffled"]
 
 
 @pytest.mark.slow
 def test_parallel_jobs_give_the_same_results(data: comparison_data.Data) -> None:
-    columns, done = folds.columns_of(data, repeats=1, seed=0), []
-    outcomes = [folds.run(data, columns, ["mean", "randomnumbers"], jobs, done.append) for jobs in (1, 2)]
-    assert sum(done) == 2 * folds.fits_of(columns, ["mean", "randomnumbers"]) == 2 * 2 * (4 + 5 + 1)
+    columns, progress = folds.columns_of(data, repeats=1, seed=0), []
+    outcomes = [folds.run(data, columns, ["mean", "randomnumbers"], jobs, progress.append) for jobs in (1, 2)]
+    assert sum(progress) == 2 * folds.fits_of(columns, ["mean", "randomnumbers"]) == 2 * 2 * (4 + 5 + 1)
     for name in outcomes[0]:
-        for one, two in zip(outcomes[0][name].targets, outcomes[1][name].targets, strict=True):
-            np.testing.assert_array_equal(one, two)
-        for method, (one,) in outcomes[0][name].predicted.items():
-            np.testing.assert_allclose(one, outcomes[1][name].predicted[method][0], rtol=1e-9)
+        for serial, parallel in zip(outcomes[0][name].targets, outcomes[1][name].targets, strict=True):
+            np.testing.assert_array_equal(serial, parallel)
+        for method, (serial,) in outcomes[0][name].predicted.items():
+            np.testing.assert_allclose(serial, outcomes[1][name].predicted[method][0], rtol=1e-9)

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from support.checkout import ROOT
 
-from benchmarks.fault_list import FAULTS, ROOMS, Fault
+from benchmarks.fault_list import AREAS, FAULTS, Fault
 from benchmarks.fault_measuring import edited
 
 
@@ -25,14 +25,14 @@ def test_a_line_that_occurs_twice_or_does_not_compile_is_refused() -> None:
         edited("def a():\n    pass\n", fault)
 
 
-def test_there_are_enough_faults_in_every_room() -> None:
+def test_every_area_has_enough_faults() -> None:
     assert len({fault.name for fault in FAULTS}) == len(FAULTS) >= 40
-    faults = Counter(fault.room for fault in FAULTS)
-    assert faults.keys() == ROOMS.keys()
+    faults = Counter(fault.area for fault in FAULTS)
+    assert faults.keys() == AREAS.keys()
     assert min(faults.values()) >= 2
 
 
-def test_every_room_has_tests() -> None:
-    for room, paths in ROOMS.items():
+def test_every_area_has_tests() -> None:
+    for area, paths in AREAS.items():
         missing = [path for path in paths if not (ROOT / path).exists()]
-        assert not missing, room
+        assert not missing, area

@@ -19,5 +19,5 @@ def test_the_command_prints_its_tables(tmp_path: Path) -> None:
     assert answered == recorded > 0
     assert dropped == 0
     assert [row[0] for row in rows[6:]] == ["SIGTERM", "SIGKILL"]
-    assert rows[6][3] == "0", "a clean stop loses nothing"
+    assert rows[6][3] == "0", "a clean stop should lose no record"
     assert re.search(r"^\| SIGKILL \| \d+ \| \d+ \| \d+ \|$", result.stdout, re.MULTILINE)

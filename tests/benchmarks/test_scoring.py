@@ -8,8 +8,8 @@ from score import WEIGHTS
 
 
 @pytest.fixture
-def scored() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return assays (80, 49) with gaps, some columns with one assay or none, and good and bad predictions of them."""
+def assays_and_predictions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return assays (80, 49) with gaps, some columns with one assay or none, and good and bad predictions."""
     random = np.random.default_rng(8)
     targets = random.gamma(2, 10, (80, 49))
     good, bad = targets + random.normal(size=(80, 49)), targets + 15 * random.normal(size=(80, 49))
@@ -19,8 +19,8 @@ def scored() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return targets, good, bad
 
 
-def test_the_score_equals_an_independent_computation(scored: tuple[np.ndarray, ...]) -> None:
-    targets, good, bad = scored
+def test_the_score_equals_an_independent_computation(assays_and_predictions: tuple[np.ndarray, ...]) -> None:
+    targets, good, bad = assays_and_predictions
     for predicted in (good, bad):
         total = weights = 0.0
         for column in range(30):
@@ -33,8 +33,8 @@ def test_the_score_equals_an_independent_computation(scored: tuple[np.ndarray, .
         assert scoring.weighted(result) == pytest.approx(total / weights, rel=1e-12)
 
 
-def test_resampling_by_counts_equals_the_score_of_repeated_rows(scored: tuple[np.ndarray, ...]) -> None:
-    targets, good, _ = scored
+def test_resampling_by_counts_equals_the_score_of_repeated_rows(assays_and_predictions: tuple[np.ndarray, ...]) -> None:
+    targets, good, _ = assays_and_predictions
     counts = next(scoring.row_counts(np.arange(80) // 20, seed=1))[:5]
     result = scoring.resampled(targets, good, counts)
     for draw, value in zip(counts, result, strict=True):
@@ -45,8 +45,8 @@ def test_resampling_by_counts_equals_the_score_of_repeated_rows(scored: tuple[np
         assert value == pytest.approx(scoring.weighted(r2), rel=1e-9)
 
 
-def test_a_model_compared_with_itself_has_no_difference(scored: tuple[np.ndarray, ...]) -> None:
-    targets, good, bad = scored
+def test_a_model_compared_with_itself_has_no_difference(assays_and_predictions: tuple[np.ndarray, ...]) -> None:
+    targets, good, bad = assays_and_predictions
     draws = [
         scoring.bootstrap([targets, targets], [side, side], np.zeros(80), seed=2) for side in (good, good.copy(), bad)
     ]

@@ -31,7 +31,7 @@ def test_the_floor_of_step_2_makes_the_same_bins(project: Path, tmp_path: Path) 
 
 @template_only
 @pytest.mark.parametrize("missing", [0.0, 0.1])
-def test_the_floor_of_the_fit_predicts_the_same(missing: float) -> None:
+def test_the_floor_of_the_fit_makes_the_same_predictions(missing: float) -> None:
     random = np.random.default_rng(3)
     x, holes = random.normal(5, 1, size=(80, 6)), np.arange(80) // 10
     y = np.abs(x @ random.normal(size=(6, 49)) + random.normal(size=(80, 49)) * np.geomspace(0.01, 100, 49))
@@ -47,7 +47,7 @@ def test_the_floor_of_the_fit_predicts_the_same(missing: float) -> None:
     np.testing.assert_allclose(predicted, model.predict(pd.DataFrame(x, columns=names)), rtol=1e-6, atol=1e-6)
 
 
-def test_repeated_rows_have_other_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_rows_belong_to_different_holes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "DISTINCT_ROWS", 30)
     data = pd.read_csv(speed.make_data(tmp_path, 75), index_col=0)
     assert list(data.index) == list(range(75))

@@ -12,7 +12,7 @@ AUDIT = ROOT / "recore/check/programs/audit"
 
 
 @pytest.mark.parametrize(
-    ("line", "reported"),
+    ("line", "expected_kinds"),
     [
         ("os.listdir('/opt/ml/code')", []),  # importlib.metadata does this for each folder on sys.path
         ("os.listdir(os.environ['SAGEMAKER_BASE_DIR'])", []),
@@ -24,7 +24,7 @@ AUDIT = ROOT / "recore/check/programs/audit"
         ("subprocess.run(['true'])", ["processes"]),
     ],
 )
-def test_what_a_program_tries(line: str, reported: list[str], tmp_path: Path) -> None:
+def test_accesses_outside_the_job_are_reported(line: str, expected_kinds: list[str], tmp_path: Path) -> None:
     (tmp_path / "ml").mkdir()
     variables = {"RECORE_AUDIT": str(tmp_path / "events"), "SAGEMAKER_BASE_DIR": str(tmp_path / "ml")}
     script = f"import contextlib, os, socket, subprocess\nwith contextlib.suppress(OSError): {line}"
@@ -33,4 +33,4 @@ def test_what_a_program_tries(line: str, reported: list[str], tmp_path: Path) ->
         command, env=environment() | variables | {"PYTHONPATH": str(AUDIT)}, cwd=tmp_path / "ml", check=True, timeout=60
     )
     events = (tmp_path / "events").read_text().splitlines() if (tmp_path / "events").exists() else []
-    assert [json.loads(event)["kind"] for event in events] == reported
+    assert [json.loads(event)["kind"] for event in events] == expected_kinds

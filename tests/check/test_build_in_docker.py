@@ -14,7 +14,7 @@ from recore.simulator.isolation.containers import image_exists
 
 pytestmark = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 
-NEWER = "assert 'setup.py'.removesuffix('.py') == 'setup'  # since Python 3.9\n"
+NEEDS_PYTHON_3_9 = "assert 'setup.py'.removesuffix('.py') == 'setup'  # since Python 3.9\n"
 
 
 @pytest.fixture(scope="module")
@@ -24,16 +24,18 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "public/public.csv.gz"
 
 
-@pytest.mark.parametrize(("added", "flagged"), [("", False), (NEWER, True)], ids=["as it is", "newer"])
-def test_setup_py_runs_in_the_clients_python(added: str, flagged: bool, public: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("extra_line", "is_flagged"), [("", False), (NEEDS_PYTHON_3_9, True)], ids=["unchanged", "newer"]
+)
+def test_setup_py_runs_in_the_clients_python(extra_line: str, is_flagged: bool, public: Path, tmp_path: Path) -> None:
     if not image_exists(engine(), BUILD_IMAGE):
-        pytest.skip(f"no image {BUILD_IMAGE}: `docker pull {BUILD_IMAGE}`")
+        pytest.skip(f"the image {BUILD_IMAGE} is missing: run `docker pull {BUILD_IMAGE}`")
     submission = Path(shutil.copytree(SUBMISSIONS / "sound", tmp_path / "sound"))
     with open(submission / "setup.py", "a") as file:
-        file.write(added)
+        file.write(extra_line)
     result = run("-m", "recore", "check", submission, "--select", "RC251", "--public", public, cwd=ROOT)
     assert f"check: setup.py runs in a container of {BUILD_IMAGE}" in result.stderr
-    assert result.returncode == int(flagged), result.stdout + result.stderr
-    assert ("RC251 error: `python setup.py sdist` fails" in result.stdout) == flagged
-    assert ("has no attribute 'removesuffix'" in result.stdout) == flagged
+    assert result.returncode == int(is_flagged), result.stdout + result.stderr
+    assert ("RC251 error: `python setup.py sdist` fails" in result.stdout) == is_flagged
+    assert ("has no attribute 'removesuffix'" in result.stdout) == is_flagged
     assert not orphaned_containers()

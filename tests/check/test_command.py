@@ -20,7 +20,7 @@ def run_check(*arguments: object, cwd: Path = ROOT) -> subprocess.CompletedProce
     return recore("check", *arguments, cwd=cwd)
 
 
-def test_the_command_works_as_a_process(tmp_path: Path) -> None:
+def test_the_command_works_as_a_separate_process(tmp_path: Path) -> None:
     arguments = (make_flawed("modules-uploaded", tmp_path / "mine"), "--source-only")
     result, in_process = run("-m", "recore", "check", *arguments, cwd=ROOT), run_check(*arguments)
     assert (result.returncode, result.stdout, result.stderr) == (1, in_process.stdout, "")
@@ -54,7 +54,7 @@ def test_rules_that_were_not_run_are_listed_with_the_reason(tmp_path: Path) -> N
     assert result.stdout.splitlines()[-1].endswith("rules not run")
 
 
-def test_warnings_alone_have_status_0(tmp_path: Path) -> None:
+def test_warnings_alone_give_status_0(tmp_path: Path) -> None:
     result = run_check(make_flawed("requirements-pinned", tmp_path / "mine"), "--source-only", "--json")
     assert result.returncode == 0
     record = json.loads(result.stdout)
@@ -134,7 +134,7 @@ def test_the_rules_are_listed() -> None:
         (["/dev/zero"], "/dev/zero: "),
     ],
 )
-def test_wrong_usage_has_status_2_and_one_line(arguments: list[str], reason: str) -> None:
+def test_wrong_usage_gives_status_2_and_one_line(arguments: list[str], reason: str) -> None:
     result = run_check(*arguments)
     assert result.returncode == 2
     assert reason in result.stderr

@@ -1,4 +1,4 @@
-"""The versions and modules that the rules expect in the container are those of the requirements files."""
+"""The rules expect the versions and modules in the container that the requirements files name."""
 
 from importlib.metadata import distribution, packages_distributions, version
 
@@ -14,16 +14,16 @@ PARTICIPANT_LINE = "# ---- Yours"  # below this line a participant adds packages
 INTERNAL = {"_distutils_hack", "gethostname", "_cffi_backend", "_sodium", "_yaml"}
 
 
-def pinned() -> dict[str, str]:
+def read_pinned_versions() -> dict[str, str]:
     """Return the versions in the requirements files, by normalised name."""
     lines = (ROOT / "requirements.txt").read_text().partition(PARTICIPANT_LINE)[0].splitlines()
     lines += (ROOT / "requirements/container.txt").read_text().splitlines()
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    return {canonicalize_name(each.name): str(each.specifier).removeprefix("==") for each in requirements}
+    return {canonicalize_name(item.name): str(item.specifier).removeprefix("==") for item in requirements}
 
 
-def required(names: set[str]) -> set[str]:
-    """Return the names of distributions and of all that they require, directly or indirectly."""
+def with_dependencies(names: set[str]) -> set[str]:
+    """Return the names of distributions and of all distributions that they require, directly or indirectly."""
     pending = sorted(names)
     for name in pending:  # the list grows during the loop
         for text in distribution(name).requires or []:
@@ -34,12 +34,12 @@ def required(names: set[str]) -> set[str]:
     return set(pending)
 
 
-def test_versions_are_those_of_the_requirements_files() -> None:
-    assert pinned() == VERSIONS
+def test_versions_match_the_requirements_files() -> None:
+    assert read_pinned_versions() == VERSIONS
 
 
 def test_every_module_of_the_container_is_known() -> None:
-    installed = required(set(VERSIONS))
+    installed = with_dependencies(set(VERSIONS))
     modules = {
         module
         for module, distributions in packages_distributions().items()
@@ -50,16 +50,16 @@ def test_every_module_of_the_container_is_known() -> None:
 
 
 @pytest.mark.parametrize("module", ["os", "sklearn", "joblib", "yaml", "sagemaker_containers"])
-def test_modules_that_the_container_has(module: str) -> None:
+def test_the_container_has_the_module(module: str) -> None:
     assert is_in_container(module)
 
 
 @pytest.mark.parametrize("module", ["lightgbm", "recore", "pytest", "xgboost", "rich"])
-def test_modules_that_the_container_lacks(module: str) -> None:
+def test_the_container_lacks_the_module(module: str) -> None:
     assert not is_in_container(module)
 
 
-def test_names_are_looked_up_in_the_libraries_that_are_installed() -> None:
+def test_names_are_looked_up_in_the_installed_libraries() -> None:
     assert version("numpy") == VERSIONS["numpy"]
     assert is_installed("sklearn")
     assert not is_installed("lightgbm")

@@ -30,20 +30,20 @@ from recore.schema import TARGETS
 RULES = [rule for rule in load_catalogue() if not rule.runs]
 CODES = {rule.code for rule in RULES}
 FILES = ("train.py", "preprocess.py", "setup.py", "MANIFEST.in", "requirements.txt", ".unearthed_challenge.json")
-SECONDS = 20  # of processor time; checking one of these files takes two at most
+MOST_SECONDS = 20  # of processor time; checking one of these files takes 2 at most
 
 
 def check(folder: Path) -> list[RuleResult]:
-    """Return the results of all rules that only read files; they must be fast and printable."""
-    began = time.process_time()
+    """Return the results of all rules that only read files. The check must be fast, and the results printable."""
+    start = time.process_time()
     results = run_rules(RULES, CODES, SubmissionSource(folder, TARGETS))
-    assert time.process_time() - began < SECONDS
+    assert time.process_time() - start < MOST_SECONDS
     for finding in (finding for result in results for finding in result.findings):
         assert finding.message
         assert finding.fix
-    for show in (to_text, to_json, to_github):
-        text = show(results, folder)
-        assert all(letter.isprintable() or letter == "\n" for letter in text)
+    for format_results in (to_text, to_json, to_github):
+        text = format_results(results, folder)
+        assert all(character.isprintable() or character == "\n" for character in text)
     return results
 
 
@@ -51,7 +51,7 @@ def messages(folder: Path) -> list[str]:
     return [finding.message for result in check(folder) for finding in result.findings]
 
 
-def link_out(path: Path) -> None:
+def link_to_outside(path: Path) -> None:
     path.symlink_to("/etc/passwd")
 
 
@@ -63,7 +63,7 @@ def link_to_nothing(path: Path) -> None:
     path.symlink_to("nothing")
 
 
-def listen(path: Path) -> None:
+def make_socket(path: Path) -> None:
     descriptor = os.open(path.parent, os.O_RDONLY)  # the path of a socket must be short
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"/proc/self/fd/{descriptor}/{path.name}")
@@ -77,11 +77,11 @@ def make_huge(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [link_out, link_to_itself, link_to_nothing, os.mkfifo, listen, Path.mkdir, make_huge],
-    ids=lambda each: each.__name__,
+    [link_to_outside, link_to_itself, link_to_nothing, os.mkfifo, make_socket, Path.mkdir, make_huge],
+    ids=lambda function: function.__name__,
 )
 @pytest.mark.parametrize("name", FILES)
-def test_anything_but_a_small_regular_file_is_named(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
+def test_anything_but_a_small_regular_file_is_reported(name: str, make: Callable[[Path], None], tmp_path: Path) -> None:
     folder = overlay(tmp_path / "mine", "passing/client-files")
     (folder / name).unlink(missing_ok=True)
     make(folder / name)
@@ -91,7 +91,7 @@ def test_anything_but_a_small_regular_file_is_named(name: str, make: Callable[[P
 
 
 @pytest.mark.parametrize(
-    "make", [link_out, link_to_itself, os.mkfifo, Path.mkdir, make_huge], ids=lambda each: each.__name__
+    "make", [link_to_outside, link_to_itself, os.mkfifo, Path.mkdir, make_huge], ids=lambda function: function.__name__
 )
 def test_a_module_that_cannot_be_read_does_not_stop_the_check(make: Callable[[Path], None], tmp_path: Path) -> None:
     folder = make_flawed("modules-uploaded", tmp_path / "mine")
@@ -132,7 +132,7 @@ def test_a_folder_that_contains_itself_does_not_hang(tmp_path: Path) -> None:
     ids=range(19),
 )
 @pytest.mark.parametrize("name", ["train.py", "preprocess.py", "setup.py"])
-def test_strange_scripts(name: str, content: bytes, tmp_path: Path) -> None:
+def test_strange_scripts_do_not_stop_the_check(name: str, content: bytes, tmp_path: Path) -> None:
     folder = overlay(tmp_path / "mine", "passing/upload-list")
     (folder / name).write_bytes(content)
     check(folder)
@@ -147,7 +147,7 @@ def test_a_large_script_is_read_in_seconds(tmp_path: Path) -> None:
     assert len(messages(folder)) == 10_000
 
 
-def test_an_archive_with_odd_names(tmp_path: Path) -> None:
+def test_an_archive_with_odd_names_is_checked(tmp_path: Path) -> None:
     archive = tmp_path / "src.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
         for name in ("train.py", "preprocess.py", "\x1b[2J\n.py", "a" * 90, "data/é\udcff.csv"):
@@ -157,7 +157,7 @@ def test_an_archive_with_odd_names(tmp_path: Path) -> None:
     assert "data would be uploaded" in messages(archive)
 
 
-def test_file_names_with_control_characters(tmp_path: Path) -> None:
+def test_file_names_with_control_characters_are_reported(tmp_path: Path) -> None:
     folder = overlay(tmp_path / "mine", "passing/upload-list")
     (folder / "dist").mkdir()
     (folder / "dist/\x1b[31m\n.whl").write_text("")
@@ -180,7 +180,7 @@ TEXTS = st.one_of(
 
 
 def mutated(text: str) -> st.SearchStrategy[bytes]:
-    """Strategy: a file with one part replaced, usually with something that is nearly valid."""
+    """Return a strategy for the text with one part replaced, usually so that the result is nearly valid."""
     spans = st.tuples(
         st.integers(0, len(text)), st.integers(0, 30), st.one_of(WORDS, st.text(string.printable, max_size=9))
     )

@@ -1,4 +1,4 @@
-"""Mutants of the sound submission: each operator changes it, and the rules find some, even without running them."""
+"""Mutants of the sound submission: each operator changes it, and the rules find some mutants by reading alone."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ from recore.simulator.server import Simulator
 
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
-READ = {
+FOUND_BY_READING = {
     "output_fn lacks its last parameter": "RC104",
     "train.py lacks `import numpy as np`": "RC106",
     "preprocess.py imports linear.py": "RC109",
@@ -24,7 +24,7 @@ READ = {
     "setup.py misspells a module": "RC201",
     "setup.py lacks linear": "RC202",
 }
-RUN = {
+FOUND_BY_RUNNING = {
     "the answer has two digits": "RC604",
     "the prediction lacks the last row": "RC602",
     "preprocess.py subtracts the mean of the file": "RC505",
@@ -66,45 +66,45 @@ def test_there_are_enough_mutants_with_different_names() -> None:
 
 
 def test_every_operator_changes_the_submission_in_its_own_way(tmp_path: Path) -> None:
-    original, contents_by_name = contents(make_original(tmp_path / "original")), {}
+    original, names_by_content = contents(make_original(tmp_path / "original")), {}
     for number, mutant in enumerate(MUTANTS):
         changed = contents(make_mutant(mutant, tmp_path / str(number)))
         assert changed != original, mutant.name
         key = frozenset(changed.items())
-        assert key not in contents_by_name, (mutant.name, contents_by_name[key])
-        contents_by_name[key] = mutant.name
+        assert key not in names_by_content, (mutant.name, names_by_content[key])
+        names_by_content[key] = mutant.name
 
 
-def test_an_operator_that_finds_no_place_is_an_error(tmp_path: Path) -> None:
+def test_an_operator_that_finds_nothing_to_change_raises_an_error(tmp_path: Path) -> None:
     mutant = BY_NAME["setup.py misspells a module"]
     folder = make_mutant(mutant, tmp_path / "mutant")
     with pytest.raises(ValueError, match=r"setup.py holds '\"linear\"' 0 times"):
         mutant.change(folder)
 
 
-@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("name", FOUND_BY_READING)
 def test_a_mutant_is_found_by_reading(name: str, tmp_path: Path) -> None:
     folder = make_mutant(BY_NAME[name], tmp_path / "mutant")
     rules = load_catalogue()
     results = run_rules(rules, choose_codes(rules, [], [], False), SubmissionSource(folder, tuple(WEIGHTS)))
-    assert [result.rule.code for result in results if result.findings] == [READ[name]]
+    assert [result.rule.code for result in results if result.findings] == [FOUND_BY_READING[name]]
 
 
 def test_harmless_changes_are_not_found_by_reading(tmp_path: Path) -> None:
     rules = load_catalogue()
     chosen = choose_codes(rules, [], [], False)
-    for number, mutant in enumerate(each for each in MUTANTS if each.kind in ("equivalent", "other")):
+    for number, mutant in enumerate(mutant for mutant in MUTANTS if mutant.kind in ("equivalent", "other")):
         folder = make_mutant(mutant, tmp_path / str(number))
         results = run_rules(rules, chosen, SubmissionSource(folder, tuple(WEIGHTS)))
         assert [result.findings for result in results if result.findings] == [], mutant.name
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize("name", FOUND_BY_RUNNING)
 def test_a_mutant_is_found_by_running(name: str, simulator: Simulator, data: DataFiles, tmp_path: Path) -> None:
     folder = make_mutant(BY_NAME[name], tmp_path / "mutant")
     codes = find_codes(folder, data.public, simulator)
-    assert RUN[name] in codes if RUN[name] else codes == ()
+    assert FOUND_BY_RUNNING[name] in codes if FOUND_BY_RUNNING[name] else codes == ()
 
 
 @pytest.mark.slow

@@ -16,11 +16,11 @@ WARNING = Finding("odd", "look at it", level=Level.WARNING)
 
 
 class Journal:
-    """Rules that record each run and its arguments."""
+    """Makes rules and experiments that record each use of them."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, object]] = []
-        self.opened = self.closed = 0
+        self.open_count = self.close_count = 0
 
     def rule(self, code: str, *findings: Finding, needs: tuple[str, ...] = (), runs: bool = False) -> Rule:
         def inspect(subject: object) -> list[Finding]:
@@ -31,9 +31,9 @@ class Journal:
 
     @contextmanager
     def experiments(self) -> Iterator[str]:
-        self.opened += 1
+        self.open_count += 1
         yield "experiments"
-        self.closed += 1
+        self.close_count += 1
 
     @property
     def order(self) -> list[str]:
@@ -65,7 +65,7 @@ def test_rules_that_read_come_first_and_share_one_source(journal: Journal, sourc
         ("RC301", "experiments"),
     ]
     assert [result.rule.code for result in results] == ["RC102", "RC103", "RC301"]  # RC501 was needed, not selected
-    assert (journal.opened, journal.closed) == (1, 1)
+    assert (journal.open_count, journal.close_count) == (1, 1)
 
 
 def test_rules_that_need_a_failed_rule_do_not_run(journal: Journal, source: SubmissionSource) -> None:
@@ -95,9 +95,9 @@ def test_nothing_is_run_while_the_source_has_errors(journal: Journal, source: Su
     rules = [journal.rule("RC101", ERROR), journal.rule("RC301", runs=True)]
     results = run_rules(rules, {"RC101", "RC301"}, source, journal.experiments)
     assert results[1].not_run == "the submission is run when RC101 (rule-rc101) finds no error"
-    assert journal.opened == 0
+    assert journal.open_count == 0
     run_rules(rules, {"RC301"}, source, journal.experiments)  # RC101 is not selected
-    assert journal.opened == 1
+    assert journal.open_count == 1
 
 
 def test_an_error_found_by_running_does_not_prevent_other_rules_from_running(
@@ -113,7 +113,7 @@ def test_files_that_are_not_uploaded_are_not_run(journal: Journal, source: Submi
     rules = [journal.rule("RC202", ERROR), journal.rule("RC301", runs=True)]
     results = run_rules(rules, {"RC301"}, source, journal.experiments)
     assert [result.not_run for result in results] == ["it needs RC202 (rule-rc202), which found an error"]
-    assert journal.opened == 0
+    assert journal.open_count == 0
 
 
 def test_without_experiments_only_the_source_is_read(journal: Journal, source: SubmissionSource) -> None:
@@ -156,9 +156,7 @@ def test_rules_are_selected_by_the_beginning_of_their_codes(journal: Journal) ->
 
 
 @pytest.mark.parametrize(("select", "ignore"), [(["RC120"], []), ([], ["RC120"])])
-def test_an_unknown_code_is_refused_with_the_closest_one(
-    select: list[str], ignore: list[str], journal: Journal
-) -> None:
+def test_an_unknown_code_is_refused_with_a_suggestion(select: list[str], ignore: list[str], journal: Journal) -> None:
     rules = [journal.rule(code) for code in ("RC102", "RC203")]
     with pytest.raises(ValueError, match=r"no rule 'RC120': did you mean RC102\?"):
         choose_codes(rules, select, ignore, for_host=False)

@@ -32,7 +32,7 @@ from recore.check.running_rules.predictions_swapped import find_swapped
 from recore.check.served_requests import plan_requests
 
 
-class Runs:
+class RunsACommand:
     def __reduce__(self) -> tuple[object, ...]:
         return os.system, ("true",)
 
@@ -47,17 +47,17 @@ def pack(target: Path, files: dict[str, bytes]) -> Path:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_the_imports_of_a_pickle_are_those_of_loading_it(protocol: int) -> None:
-    model = [Ridge().fit(np.eye(3), np.ones(3)), Runs(), {"a": (1, "two", b"three")}, len]
+def test_scanning_a_pickle_finds_all_that_loading_it_imports(protocol: int) -> None:
+    model = [Ridge().fit(np.eye(3), np.ones(3)), RunsACommand(), {"a": (1, "two", b"three")}, len]
     content = pickle.dumps(model, protocol)
     loaded = set()
 
-    class Watching(pickle.Unpickler):
+    class RecordingUnpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str) -> object:
             loaded.add((module, name))
             return super().find_class(module, name)
 
-    Watching(io.BytesIO(content)).load()
+    RecordingUnpickler(io.BytesIO(content)).load()
     findings = scan("model.pkl", len(content), io.BytesIO(content))
     assert not findings.problem
     names = {(module.replace("posix", "os"), name) for module, name in findings.imports}
@@ -75,33 +75,33 @@ def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
 
 @examples(300)
 @given(st.binary(max_size=300))
-def test_reading_any_bytes_ends(content: bytes) -> None:
+def test_scanning_ends_for_any_bytes(content: bytes) -> None:
     findings = scan("model.pkl", len(content), io.BytesIO(content))
     assert all(isinstance(module, str) and isinstance(name, str) for module, name in findings.imports)
 
 
-def test_a_damaged_pickle_is_named() -> None:
+def test_a_damaged_pickle_is_reported() -> None:
     content = bytearray(pickle.dumps(Ridge().fit(np.eye(3), np.ones(3))))
     del content[len(content) // 2 :]
     assert "not a plain pickle" in scan("model.pkl", len(content), io.BytesIO(bytes(content))).problem
 
 
-@pytest.mark.parametrize("begin", [b"\x80\x04\x8e" + (3 << 30).to_bytes(8, "little"), b"\x80\x04V"])
-def test_values_too_large_to_be_read_are_named(begin: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("prefix", [b"\x80\x04\x8e" + (3 << 30).to_bytes(8, "little"), b"\x80\x04V"])
+def test_values_too_large_to_be_read_are_reported(prefix: bytes, tmp_path: Path) -> None:
     with open(tmp_path / "model.pkl", "w+b") as file:
-        file.write(begin)
+        file.write(prefix)
         file.truncate(5 << 30)
         file.seek(0)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pickles, "LARGEST_VALUE", 1 << 20)  # a line is read until it exceeds the limit
+            patch.setattr(pickles, "LARGEST_VALUE", 1 << 20)  # reading a line stops where it exceeds the limit
             findings = scan("model.pkl", 5 << 30, file)
     assert "of more than 1 MiB" in findings.problem
 
 
-def test_the_pickles_of_an_archive(tmp_path: Path) -> None:
+def test_the_pickles_of_an_archive_are_read(tmp_path: Path) -> None:
     files = {"./model.pkl": pickle.dumps(len), "held_out.csv": b"a,b\n", "more/x.pickle": pickle.dumps(1)}
     archive = pack(tmp_path / "model.tar.gz", files)
-    assert [each.name for each in read_pickles(archive)] == ["model.pkl", "more/x.pickle"]
+    assert [item.name for item in read_pickles(archive)] == ["model.pkl", "more/x.pickle"]
     assert size_of(archive) == sum(map(len, files.values()))
     assert same_files(archive, pack(tmp_path / "again.tar.gz", files))
     assert not same_files(archive, pack(tmp_path / "other.tar.gz", files | {"held_out.csv": b"a,c\n"}))
@@ -121,13 +121,13 @@ def test_rounded_predictions_are_distinguished_from_assays_of_other_rows() -> No
     assert not is_rounded(estimate.round(), actual.round())
 
 
-def test_model_size() -> None:
+def test_a_large_model_is_a_warning_or_an_error() -> None:
     assert judge_size(50 << 20) is None
     assert judge_size(2 << 30)[1] is Level.WARNING
     assert judge_size(5 << 30)[1] is Level.ERROR
 
 
-def test_extrapolation_is_linear_and_leaves_out_noise() -> None:
+def test_extrapolation_is_linear_and_ignores_noise() -> None:
     assert extrapolate((1000, 20.0), [(500, 10.0), (500, 10.0)]) == pytest.approx(20 * REAL_ROWS / 1000)
     assert extrapolate((1000, 20.0), [(500, 20.0), (500, 19.0)]) == 20.0
     assert extrapolate((1000, 20.0), [(500, 15.0), (500, 10.0)]) == 20.0
@@ -150,7 +150,7 @@ def test_extrapolation_finds_the_exponent_of_the_number_of_rows(power: float) ->
     assert extrapolate((1600, seconds(1600)), parts, (100, seconds(100))) == pytest.approx(seconds(REAL_ROWS))
 
 
-def test_predictions_are_read_as_they_are(tmp_path: Path) -> None:
+def test_predictions_are_read_without_changes(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     path.write_text('1,,"3e2"\r\nnan,inf,-1\n')
     table = read_predictions(path)
@@ -178,7 +178,9 @@ def test_predictions_agree_up_to_rounding() -> None:
     assert describe_difference(expected, expected * (1 + 1e-11), "ab") == ""
     assert "b of row 1" in describe_difference(expected, expected * [1, 1 + 1e-6], "ab")
     assert "a of row 2 is nan" in describe_difference(expected, np.array([[1.0, 1e6], [np.nan, np.nan]]), "ab")
-    assert "1 lines of 2 numbers come for 2 rows of 2" in describe_difference(expected, expected[:1], "ab")
+    assert "the predictions have 1 line of 2 numbers, but there are 2 rows of 2 targets" in describe_difference(
+        expected, expected[:1], "ab"
+    )
 
 
 def test_inputs_agree_up_to_rounding() -> None:
@@ -188,7 +190,7 @@ def test_inputs_agree_up_to_rounding() -> None:
     assert differing(InputRow("1", "a"), InputRow("1", "b")) == 1
 
 
-def test_swapped_columns_are_found_among_good_and_poor_ones() -> None:
+def test_swapped_columns_are_found_among_good_and_bad_predictions() -> None:
     generator = np.random.default_rng(0)
     measured = generator.lognormal(size=(200, 6)) * [1, 10, 100, 1000, 5, 50]
     measured[generator.random(measured.shape) < 0.1] = np.nan
@@ -199,7 +201,7 @@ def test_swapped_columns_are_found_among_good_and_poor_ones() -> None:
     assert find_swapped(predicted, measured) == [(0, 3), (3, 0)]
 
 
-def test_implausible_predictions() -> None:
+def test_implausible_predictions_are_reported() -> None:
     measured = np.tile(np.linspace(1, 2, 50)[:, None], 5)
     good = measured + 0.1
     assert list(judge(good, measured, "abcde")) == []
@@ -226,7 +228,7 @@ def test_variations_and_part_keep_rows_that_contain_newlines(tmp_path: Path) -> 
     (tmp_path / "variations").mkdir()
     data.write_variations(tmp_path / "variations")
     variations = {
-        each.name.split(".")[0]: PublicData(each, data.targets) for each in (tmp_path / "variations").iterdir()
+        file.name.split(".")[0]: PublicData(file, data.targets) for file in (tmp_path / "variations").iterdir()
     }
     few = [data.index[number] for number in data.few_rows]
     assert variations["some"].index == variations["untargeted"].index == variations["shuffled"].index == few
@@ -237,11 +239,11 @@ def test_variations_and_part_keep_rows_that_contain_newlines(tmp_path: Path) -> 
 
 
 def test_a_module_that_could_not_be_imported_is_found_in_the_reason() -> None:
-    failed = ExperimentFailed("ModuleNotFoundError: No module named 'models.linear'", "name it")
-    assert failed.lacks_module("models.linear")
-    assert failed.lacks_module("models.linear.ridge")
-    assert not failed.lacks_module("models")
-    assert not failed.lacks_module("models.linear2")
+    failure = ExperimentFailed("ModuleNotFoundError: No module named 'models.linear'", "name it")
+    assert failure.lacks_module("models.linear")
+    assert failure.lacks_module("models.linear.ridge")
+    assert not failure.lacks_module("models")
+    assert not failure.lacks_module("models.linear2")
     assert not ExperimentFailed("KeyError: 'models'", "look").lacks_module("models")
 
 
@@ -249,7 +251,7 @@ def test_requests_accept_any_form_of_file(tmp_path: Path) -> None:
     for content in (b"index,a\n1,2\n", b"index,a", b"", b"index,a\r\n1,2\r\n2,\xff\r\n"):
         path = tmp_path / "inputs.csv"
         path.write_bytes(content)
-        assert {"few", "single", "afterwards"} <= {each.name for each in plan_requests(path, [0, 1])}
+        assert {"few", "single", "afterwards"} <= {request.name for request in plan_requests(path, [0, 1])}
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ from recore.simulator.server import Simulator
 from recore.template.new_submission import list_models, write_submission
 
 WARNINGS = {"RC403", "RC407", "RC506", "RC604", "RC606", "RC607", "RC702"}
-QUICK = ("requirements_invalid",)
-MEASURING = ("RC304", "RC305")  # rules that measure processor time and memory
-RETRAINING = ("RC303", "RC304", "RC305")  # rules that train several times
+FAST_TO_RUN = ("requirements_invalid",)
+MEASURING_RULES = ("RC304", "RC305")  # rules that measure processor time and memory
+RETRAINING_RULES = ("RC303", "RC304", "RC305")  # rules that train several times
 
 HOST_RULES = ("RC801", "RC802", "RC803", "RC804", "RC805")
 
@@ -51,17 +51,17 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_rule_has_a_broken_submission() -> None:
-    flagging = {broken.code for broken in DEFECTS.values()}
-    assert {code for code in all_rules() if not code.startswith("RC8")} - flagging == {
+    expected_codes = {broken.code for broken in DEFECTS.values()}
+    assert {code for code in all_rules() if not code.startswith("RC8")} - expected_codes == {
         "RC406",
         "RC610",
     }  # these rules have separate tests
 
 
 def _marks(name: str) -> list[pytest.MarkDecorator]:
-    if name in QUICK:
+    if name in FAST_TO_RUN:
         return []
-    return [pytest.mark.timing if DEFECTS[name].code in MEASURING else pytest.mark.slow]
+    return [pytest.mark.timing if DEFECTS[name].code in MEASURING_RULES else pytest.mark.slow]
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in DEFECTS])
@@ -136,7 +136,7 @@ def test_the_template_has_no_findings(simulator: Simulator, sample: Path) -> Non
 
 def check_trained_once(simulator: Simulator, submission: Path, public: Path) -> dict[str, list[Finding]]:
     """Return the findings of all rules except those that train several times."""
-    codes = tuple(code for code in all_rules() if not code.startswith("RC8") and code not in RETRAINING)
+    codes = tuple(code for code in all_rules() if not code.startswith("RC8") and code not in RETRAINING_RULES)
     return check(simulator, submission, public, codes)
 
 

@@ -21,12 +21,12 @@ from recore.schema import TARGETS
 from recore.template.new_submission import list_models, write_submission
 
 SOURCE_RULES = [rule for rule in load_catalogue() if not rule.runs]
-CODES = {rule.name: rule.code for rule in SOURCE_RULES}
+CODES_BY_NAME = {rule.name: rule.code for rule in SOURCE_RULES}
 
 
-# Mistakes that users of such platforms have reported and that the source shows. See "Published mistakes" in
+# Mistakes that users of such platforms have reported and that can be seen in the source. See "Published mistakes" in
 # check-rules.md.
-PUBLISHED = {
+PUBLISHED_MISTAKES = {
     "C01": ["pickled-from-main", "pickled-from-main-function"],
     "C02": ["modules-uploaded"],
     "C03": ["preprocess-alone"],
@@ -39,12 +39,12 @@ PUBLISHED = {
 
 
 def check(folder: Path) -> list[RuleResult]:
-    return run_rules(SOURCE_RULES, set(CODES.values()), SubmissionSource(folder, TARGETS))
+    return run_rules(SOURCE_RULES, set(CODES_BY_NAME.values()), SubmissionSource(folder, TARGETS))
 
 
 def rule_of(name: str) -> str | None:
     """Return the rule that a folder is named after."""
-    rules = [rule for rule in CODES if name == rule or name.startswith(f"{rule}-")]
+    rules = [rule for rule in CODES_BY_NAME if name == rule or name.startswith(f"{rule}-")]
     return max(rules, key=len, default=None)
 
 
@@ -57,7 +57,7 @@ def test_a_broken_submission_is_flagged_by_the_rule_that_it_breaks(name: str, tm
     results = check(folder)
     [(code, finding)] = [(result.rule.code, finding) for result in results for finding in result.findings]
     expected = FLAWS[name]
-    assert CODES[rule_of(name)] == expected.code
+    assert CODES_BY_NAME[rule_of(name)] == expected.code
     assert (code, finding.place.file, finding.level) == (expected.code, expected.file, expected.level)
     if expected.line:
         assert (folder / expected.file).read_text().splitlines()[finding.place.line - 1].strip() == expected.line
@@ -81,18 +81,18 @@ def test_a_good_variant_has_no_findings(name: str, tmp_path: Path) -> None:
     assert findings(overlay(tmp_path / "mine", f"passing/{name}")) == []
 
 
-@pytest.mark.parametrize("rule", sorted(CODES))
+@pytest.mark.parametrize("rule", sorted(CODES_BY_NAME))
 def test_every_rule_has_a_broken_submission_and_a_good_variant(rule: str) -> None:
     assert rule in FLAWS
     assert rule in PASSING
 
 
-@pytest.mark.parametrize("number", sorted(PUBLISHED))
+@pytest.mark.parametrize("number", sorted(PUBLISHED_MISTAKES))
 def test_the_page_names_the_rules_that_find_published_mistakes(number: str) -> None:
     [row] = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith(f"| {number} |")]
     codes = {code.strip() for code in row.rstrip(" |").rpartition("|")[2].split(",")}
-    running = {rule.code for rule in load_catalogue() if rule.runs}
-    assert codes - running == {FLAWS[name].code for name in PUBLISHED[number]}
+    running_codes = {rule.code for rule in load_catalogue() if rule.runs}
+    assert codes - running_codes == {FLAWS[name].code for name in PUBLISHED_MISTAKES[number]}
 
 
 @pytest.mark.parametrize("name", ["good", "random_numbers"])

@@ -16,33 +16,37 @@ from recore.dataset.columns import parse_columns
 HEADER = "sample,SiteID,DepthFrom,DepthTo"
 
 
-def table(folder: Path, text: str | bytes, columns: tuple[str, ...] = (), depth_unit: str | None = None) -> AssayTable:
+def read_table(
+    folder: Path, text: str | bytes, columns: tuple[str, ...] = (), depth_unit: str | None = None
+) -> AssayTable:
     path = folder / "assays.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     return read_assays(path, parse_columns(columns), depth_unit)
 
 
-def test_all_columns_in_any_order(tmp_path: Path) -> None:
-    read = table(tmp_path, "CuPPM,DepthTo,sample,FePCT,index,DepthFrom,SiteID\n5,2,a,NA,7,1,D1\n,3.5,b,2.5,8,2,D2\n")
-    assert (read.samples, read.index) == (["a", "b"], ["7", "8"])
-    assert read.identity == {"SiteID": ["D1", "D2"], "DepthFrom": [1, 2], "DepthTo": [2, 3.5]}
-    assert list(read.assays) == list(score.TARGETS)
-    np.testing.assert_array_equal(read.assays["CuPPM"], [5, np.nan])
-    np.testing.assert_array_equal(read.assays["FePCT"], [np.nan, 2.5])
-    assert np.isnan(read.assays["AuPPM"]).all()
-    assert not read.remarks
+def test_all_columns_are_read_in_any_order(tmp_path: Path) -> None:
+    table = read_table(
+        tmp_path, "CuPPM,DepthTo,sample,FePCT,index,DepthFrom,SiteID\n5,2,a,NA,7,1,D1\n,3.5,b,2.5,8,2,D2\n"
+    )
+    assert (table.samples, table.index) == (["a", "b"], ["7", "8"])
+    assert table.identity == {"SiteID": ["D1", "D2"], "DepthFrom": [1, 2], "DepthTo": [2, 3.5]}
+    assert list(table.assays) == list(score.TARGETS)
+    np.testing.assert_array_equal(table.assays["CuPPM"], [5, np.nan])
+    np.testing.assert_array_equal(table.assays["FePCT"], [np.nan, 2.5])
+    assert np.isnan(table.assays["AuPPM"]).all()
+    assert not table.remarks
 
 
-def test_a_table_saved_by_a_european_spreadsheet(tmp_path: Path) -> None:
-    read = table(tmp_path, f"\ufeff{HEADER},CuPPM\r\na,D1,0,5,1\r\n".replace(",", ";").replace("0;5", "0,5;1,5"))
-    assert read.identity["DepthFrom"] == [0.5]
-    assert read.assays["CuPPM"] == [1]
+def test_a_table_saved_by_a_european_spreadsheet_is_read(tmp_path: Path) -> None:
+    table = read_table(tmp_path, f"\ufeff{HEADER},CuPPM\r\na,D1,0,5,1\r\n".replace(",", ";").replace("0;5", "0,5;1,5"))
+    assert table.identity["DepthFrom"] == [0.5]
+    assert table.assays["CuPPM"] == [1]
 
 
 def test_values_below_the_detection_limit_become_half_of_it(tmp_path: Path) -> None:
-    read = table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
-    assert (read.assays["AuPPM"], read.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
-    (remark,) = read.remarks
+    table = read_table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
+    assert (table.assays["AuPPM"], table.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
+    (remark,) = table.remarks
     assert "2 assays below the limit of detection were set to half of it" in remark
 
 
@@ -67,7 +71,7 @@ def test_values_below_the_detection_limit_become_half_of_it(tmp_path: Path) -> N
         (f"{HEADER}\na,D,deep,1\n", "line 2, DepthFrom: 'deep' is not a number"),
         (f"{HEADER}\na,D,0,\n", "line 2, DepthTo: '' is not a number"),
         (f"{HEADER}\na,D,2,1\n", "line 2: DepthFrom 2 is below DepthTo 1"),
-        (f"{HEADER},CuPPM\na,D,0,1\n", "line 2 has 4 cells, but the header 5"),
+        (f"{HEADER},CuPPM\na,D,0,1\n", "line 2 has 4 cells, but the header has 5"),
         (f"{HEADER},CuPPM\na,D,0,1,trace\n", "line 2, CuPPM: 'trace' is not a number"),
         (f"{HEADER},CuPPM\na,D,0,1,1_0\n", "'1_0' is not a number"),
         (f"{HEADER},CuPPM\na,D,0,1,inf\n", "'inf' is not a number"),
@@ -83,7 +87,7 @@ def test_values_below_the_detection_limit_become_half_of_it(tmp_path: Path) -> N
 )
 def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=r"assays\.csv: ") as raised:
-        table(tmp_path, text)
+        read_table(tmp_path, text)
     assert reason in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -92,7 +96,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
 @given(st.text(alphabet="0123456789.<>-eaD,\n;\t", max_size=120))
 def test_any_cells_give_a_table_or_a_one_line_error(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
     try:
-        result = table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
+        result = read_table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
     except ValueError as error:
         assert "assays.csv: " in str(error)  # noqa: PT017 - either outcome is valid
         assert "\n" not in str(error)  # noqa: PT017
@@ -100,16 +104,18 @@ def test_any_cells_give_a_table_or_a_one_line_error(tmp_path_factory: pytest.Tem
         assert len(set(result.samples)) == len(result.samples) == len(result.assays["CuPPM"])
 
 
-def test_a_table_from_a_spreadsheet_with_decimal_commas(tmp_path: Path) -> None:
+def test_decimal_commas_are_read_unless_they_are_ambiguous(tmp_path: Path) -> None:
     text = "\ufeffsample;SiteID;DepthFrom;DepthTo;FePCT;CuPPM;;\r\na;D1;0;0,2;1,5;<0,5;;\r\n;;;;;;;\r\n"
-    read = table(tmp_path, text)
-    assert (read.samples, read.identity["DepthTo"]) == (["a"], [0.2])
-    assert (read.assays["FePCT"], read.assays["CuPPM"]) == ([1.5], [0.25])
-    for wrong, reason in {
+    table = read_table(tmp_path, text)
+    assert (table.samples, table.identity["DepthTo"]) == (["a"], [0.2])
+    assert (table.assays["FePCT"], table.assays["CuPPM"]) == ([1.5], [0.25])
+    for invalid_text, reason in {
         text.replace("1,5;", "1.234,5;"): "line 2, FePCT: '1.234,5' is not a number",
-        text.replace("D1;0;0,2;1,5", "D1;0.1;0.2;1,500"): "'1,500' on line 2 has a comma and '0.1' on line 2 a point",
+        text.replace(
+            "D1;0;0,2;1,5", "D1;0.1;0.2;1,500"
+        ): "'1,500' on line 2 has a comma, but '0.1' on line 2 has a point",
         text.replace("CuPPM;;", "CuPPM;;AuPPM"): "column 7 has no name",
-        text.replace("<0,5;;", "<0,5;;7"): "line 2 has 8 cells, but the header 6",
+        text.replace("<0,5;;", "<0,5;;7"): "line 2 has 8 cells, but the header has 6",
     }.items():
         with pytest.raises(ValueError, match=re.escape(reason)):
-            table(tmp_path, wrong)
+            read_table(tmp_path, invalid_text)

@@ -16,7 +16,7 @@ import score
 from recore.dataset.instruments.files import Reading
 
 
-def test_rows_in_the_tables_order_with_everything_in_the_schema(folder: Path) -> None:
+def test_rows_follow_the_tables_order_and_have_all_columns_of_the_schema(folder: Path) -> None:
     result, data = run_import(folder, replicates="mean")
     assert not result.problems
     assert list(data.columns) == ["DepthTo", "SiteID", "DepthFrom", *(f"{x:.1f}" for x in X), *score.TARGETS]
@@ -33,13 +33,13 @@ def test_rows_in_the_tables_order_with_everything_in_the_schema(folder: Path) ->
     assert list(targets.index) == ["b", "a"]
 
 
-def test_import_without_a_table_or_with_one_that_has_no_assays(folder: Path) -> None:
+def test_spectra_are_imported_without_a_table_or_without_assays(folder: Path) -> None:
     _, data = run_import(folder, table="", replicates="mean")
     assert list(data.columns) == [f"{x:.1f}" for x in X]
     assert list(data.index) == ["a", "b"]
     assert preprocess.preprocess(folder / "out.csv.gz")[1] is None
-    bare = "index,sample,SiteID,DepthFrom,DepthTo\n7,a,D1,0,1\n3,b,D1,1,2\n"
-    _, data = run_import(folder, table=bare, replicates="mean")
+    table_without_assays = "index,sample,SiteID,DepthFrom,DepthTo\n7,a,D1,0,1\n3,b,D1,1,2\n"
+    _, data = run_import(folder, table=table_without_assays, replicates="mean")
     assert list(data.columns)[:4] == ["DepthTo", "SiteID", "DepthFrom", "4000.0"]
     assert list(data.index) == [7, 3]
     assert not set(score.TARGETS) & set(data.columns)
@@ -57,7 +57,7 @@ def test_replicates_are_refused_averaged_or_kept_as_rows(folder: Path) -> None:
     assert data["1040.0"].nunique() == 4
 
 
-def test_names_by_a_pattern(folder: Path) -> None:
+def test_a_pattern_finds_sample_and_replicate_in_a_name(folder: Path) -> None:
     for name in ("2024_x_rep1.dat", "2024_x_rep2.dat"):
         write_opus(folder / name)
     pattern = r"\d+_(?P<sample>\w+)_rep(?P<replicate>\d)\.dat"
@@ -66,13 +66,13 @@ def test_names_by_a_pattern(folder: Path) -> None:
     result = import_command(*paths, "--name", pattern, "--replicates", "mean", "--out", folder / "o.gz")
     assert result.exit_code == 0, result.stderr
     assert "1 row of 86 channels, 4000.0 to 600.0 cm-1 from 2 spectra" in result.stdout
-    for wrong, reason in {"(": "not a valid regular expression", "x": "has no group"}.items():
-        result = import_command(folder / "spectra", "--name", wrong, "--out", folder / "p.gz")
+    for invalid_pattern, reason in {"(": "not a valid regular expression", "x": "has no group"}.items():
+        result = import_command(folder / "spectra", "--name", invalid_pattern, "--out", folder / "p.gz")
         assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
         assert reason in result.stderr
 
 
-def test_the_same_replicate_twice(folder: Path) -> None:
+def test_the_same_replicate_twice_is_reported(folder: Path) -> None:
     write_opus(folder / "other/a.0")
     result, _ = run_import(folder, "spectra", "other", replicates="mean")
     (problem,) = result.problems
@@ -84,7 +84,7 @@ def test_the_same_replicate_twice(folder: Path) -> None:
     assert "sample 'a' is in" in problem.reason
 
 
-def test_six_decimals_and_no_negative_zero(tmp_path: Path) -> None:
+def test_numbers_have_six_decimals_and_no_negative_zero(tmp_path: Path) -> None:
     (tmp_path / "all.csv").write_text(
         "sample," + ",".join(map(str, range(4000, 3300, -100))) + "\na,-1e-9,1,2,3,0.1,0,0.12345678\n"
     )
@@ -132,9 +132,9 @@ def test_progress_is_shown_only_on_a_terminal(folder: Path) -> None:
         timeout=60,
     )
     os.close(child_terminal)
-    shown = os.read(terminal, 1 << 20).decode()
+    terminal_output = os.read(terminal, 1 << 20).decode()
     os.close(terminal)
     assert result.returncode == 0
-    assert "\x1b[" in shown
-    assert "100%" in shown
+    assert "\x1b[" in terminal_output
+    assert "100%" in terminal_output
     assert "\x1b" not in result.stdout.decode()

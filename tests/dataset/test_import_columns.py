@@ -125,17 +125,17 @@ def test_columns_and_depth_units_need_a_table(laboratory: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "factor"), [("Au_gpt", 1), ("Au (g/t)", 1), ("Au kg/t", 1000), ("Au ppb", 0.001), ("Au %", 10_000)]
 )
-def test_units_of_gold(column: str, factor: float) -> None:
+def test_units_of_gold_are_recognised(column: str, factor: float) -> None:
     sources, _ = find_columns(["sample", "SiteID", "DepthFrom", "DepthTo", column], {"AuPPM": column}, None)
     assert sources["AuPPM"].unit
     assert sources["AuPPM"].factor == factor
 
 
-def test_one_table_with_spectra_and_assays(laboratory: Path) -> None:
+def test_one_table_with_spectra_and_assays_is_imported(laboratory: Path) -> None:
     spectra = pd.read_csv(laboratory / "spectra.csv")
-    both = pd.concat([spectra, pd.DataFrame(LABORATORY).drop(columns="Sample ID")], axis=1)
-    both = both.rename(columns={"hole": "SiteID", "from_ft": "DepthFrom", "to_ft": "DepthTo"})
-    both.to_csv(laboratory / "both.csv", index=False)
+    combined = pd.concat([spectra, pd.DataFrame(LABORATORY).drop(columns="Sample ID")], axis=1)
+    combined = combined.rename(columns={"hole": "SiteID", "from_ft": "DepthFrom", "to_ft": "DepthTo"})
+    combined.to_csv(laboratory / "both.csv", index=False)
     for assays in ([], ["--assays", laboratory / "both.csv"]):
         arguments = [laboratory / "both.csv", *assays, "--out", laboratory / "o.csv.gz", "--force"]
         result = import_command(*arguments, "--column", "AuPPM=Au ppb:gpt")
@@ -196,13 +196,13 @@ def test_a_wrong_unit_is_a_bad_finding_and_the_named_option_repairs_it(laborator
     assert f"look like {unit}" in finding
     assert f"{option} converts them" in finding
     record = json.loads(import_columns(laboratory, options=("--json",)).stdout)
-    assert [one["values"]["column"] for one in record["findings"]] == [column]
-    written = pd.read_csv(laboratory / "out.csv.gz", index_col=0)[column]
-    assert list(written) == values
+    assert [finding["values"]["column"] for finding in record["findings"]] == [column]
+    imported = pd.read_csv(laboratory / "out.csv.gz", index_col=0)[column]
+    assert list(imported) == values
     result = import_columns(laboratory, option.removeprefix("--column "))
     assert "bad:" not in result.stderr
     converted = pd.read_csv(laboratory / "out.csv.gz", index_col=0)[column]
-    np.testing.assert_allclose(converted, written * record["findings"][0]["values"]["factor"])
+    np.testing.assert_allclose(converted, imported * record["findings"][0]["values"]["factor"])
 
 
 def test_a_conversion_that_does_not_fit_is_reported(laboratory: Path) -> None:
@@ -233,9 +233,12 @@ def test_explore_finds_wrong_units_and_none_in_a_good_file(tmp_path: Path, sampl
         return json.loads(result.stdout) if "--json" in options else result.stdout.splitlines()
 
     def units(path: Path, *options: object) -> dict[str, tuple]:
-        bad = [one for one in findings(path, "--json", *options) if one["level"] == "bad"]
-        of_units = [one for one in bad if one["name"] in ("assay unit", "depth unit")]
-        return {one["values"]["column"]: (one["values"]["unit"], one["section"]) for one in of_units}
+        bad_findings = [finding for finding in findings(path, "--json", *options) if finding["level"] == "bad"]
+        return {
+            finding["values"]["column"]: (finding["values"]["unit"], finding["section"])
+            for finding in bad_findings
+            if finding["name"] in ("assay unit", "depth unit")
+        }
 
     assert units(sample / "public/public.csv.gz", "--private", sample / "private/private.csv.gz") == {}
     factors = {"AlPPM": 1e-4, "VPCT": 1e4, "ThPPB": 1e-3, "DepthFrom": 100, "DepthTo": 100}

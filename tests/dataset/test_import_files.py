@@ -14,11 +14,11 @@ def test_patterns_folders_and_files_are_read_once(folder: Path) -> None:
     (folder / "spectra/notes.doc").write_text("x")
     result, data = run_import(folder, "spectra/a.*", "spectra", "spectra/b.1", table="", replicates="each")
     assert list(data.index) == ["a:0", "a:1", "b:0", "b:1"]
-    assert any("1 files with other names were ignored" in remark for remark in result.remarks)
-    for nothing in ("spectra/c*", "empty"):
+    assert any("ignored 1 file with another name" in remark for remark in result.remarks)
+    for pattern in ("spectra/c*", "empty"):
         (folder / "empty").mkdir(exist_ok=True)
-        with pytest.raises(ValueError, match=nothing[:5]):
-            run_import(folder, nothing)
+        with pytest.raises(ValueError, match=pattern[:5]):
+            run_import(folder, pattern)
 
 
 def test_files_and_subfolders_that_are_ignored_are_reported(folder: Path) -> None:
@@ -27,14 +27,14 @@ def test_files_and_subfolders_that_are_ignored_are_reported(folder: Path) -> Non
     write_opus(folder / "spectra/deeper/c.0")
     result, _ = run_import(folder, replicates="mean", keep_going=True)
     assert [problem.source[-3:] for problem in result.problems] == ["a.2", "b.2"]
-    assert f"{folder}/spectra: 1 subfolders were ignored" in result.remarks
+    assert f"{folder}/spectra: ignored 1 subfolder" in result.remarks
     (folder / "above").mkdir()
     (folder / "spectra/deeper").rename(folder / "above/deeper")
     with pytest.raises(ValueError, match="its subfolders are not searched"):
         run_import(folder, "above")
 
 
-def test_names_that_a_data_file_cannot_contain(folder: Path) -> None:
+def test_names_that_a_data_file_cannot_contain_are_reported(folder: Path) -> None:
     write_opus(folder / "spectra/line\nbreak.0")
     write_opus(folder / "spectra" / os.fsdecode(b"\xff\xfe.0"))
     result, data = run_import(folder, table="", replicates="mean", keep_going=True)
@@ -69,8 +69,8 @@ def test_an_input_is_never_replaced(folder: Path, role: str) -> None:
 
 
 def test_each_bad_file_is_reported_in_one_line_and_only_keep_going_writes_the_rest(folder: Path) -> None:
-    whole = (folder / "spectra/a.0").read_bytes()
-    (folder / "spectra/a.1").write_bytes(whole[:500])
+    content = (folder / "spectra/a.0").read_bytes()
+    (folder / "spectra/a.1").write_bytes(content[:500])
     (folder / "spectra/c.0").write_bytes(b"")
     (folder / "spectra/d.0").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
     (folder / "spectra/e.csv").write_text("hello\n")
@@ -121,7 +121,7 @@ def test_nothing_is_written_if_all_files_are_bad(tmp_path: Path) -> None:
     assert not (tmp_path / "o.gz").exists()
 
 
-def test_samples_that_only_the_table_or_only_the_folder_has(folder: Path) -> None:
+def test_samples_that_only_the_table_or_only_the_folder_has_are_reported(folder: Path) -> None:
     write_opus(folder / "spectra/c.0")
     longer_table = TABLE + "missing,D2,0,1,5,5\n"
     result, _ = run_import(folder, table=longer_table, replicates="mean")

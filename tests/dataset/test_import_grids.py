@@ -35,8 +35,8 @@ def test_grids_that_differ_only_by_the_laser_count_as_equal(folder: Path) -> Non
 
 
 def test_a_gap_is_not_filled_and_coarse_spectra_are_reported(folder: Path) -> None:
-    gap = [f"{x},{absorbance(x)}\n" for x in np.linspace(4050, 550, 300) if not 2280 < x < 2400]
-    (folder / "spectra/c.csv").write_text("".join(gap))
+    lines = [f"{x},{absorbance(x)}\n" for x in np.linspace(4050, 550, 300) if not 2280 < x < 2400]
+    (folder / "spectra/c.csv").write_text("".join(lines))
     write_opus(folder / "spectra/d.0", x=np.linspace(4100, 500, 41))
     result, data = run_import(folder, table="", replicates="mean", interpolate=True, keep_going=True)
     (problem,) = result.problems
@@ -55,13 +55,13 @@ def test_a_spectrum_without_common_channels_does_not_stop_the_others(folder: Pat
     assert len([name for name in data if name[0].isdigit()]) == len(X)
 
 
-def test_too_few_channels(tmp_path: Path) -> None:
+def test_too_few_channels_are_refused(tmp_path: Path) -> None:
     (tmp_path / "few.csv").write_text("sample,4000,3000,2000\na,1,2,1\n")
     with pytest.raises(ValueError, match=r"few\.csv line 2: 3 channels; 7 or more are required"):
         run_import(tmp_path, "few.csv", table="")
 
 
-def test_the_channels_of_another_file(folder: Path) -> None:
+def test_spectra_are_imported_on_the_channels_of_another_file(folder: Path) -> None:
     run_import(folder, replicates="mean")
     like_file = (folder / "out.csv.gz").rename(folder / "like.csv.gz")
     write_opus(folder / "new/n.0", x=np.linspace(4080, 520, 90))  # the same spacing, over a wider range
@@ -86,9 +86,9 @@ def test_the_channels_of_another_file(folder: Path) -> None:
         (gzip.compress(b",4000,3000\n"), "there are 2"),
         (gzip.compress(b",4000.0,3000.0\n")[:12], "not a gzipped CSV"),
     ],
-    ids=range(5),  # not the gzip bytes, which contain the time: two workers would name these tests differently
+    ids=range(5),  # the gzip bytes contain the time: used as names, they would differ between two workers
 )
-def test_a_like_option_that_is_not_a_data_file(folder: Path, content: bytes, reason: str) -> None:
+def test_a_like_option_that_does_not_name_a_data_file_is_refused(folder: Path, content: bytes, reason: str) -> None:
     (folder / "like.csv.gz").write_bytes(content)
     with pytest.raises(ValueError, match=reason):
         run_import(folder, like=folder / "like.csv.gz")

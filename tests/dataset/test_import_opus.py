@@ -26,7 +26,7 @@ def read_one(folder: Path, content: bytes, **reading: str) -> Spectrum | Problem
     return item
 
 
-def spectrum(folder: Path, *blocks: Block, **reading: str) -> Spectrum:
+def read_spectrum(folder: Path, *blocks: Block, **reading: str) -> Spectrum:
     item = read_one(folder, opus_bytes(*blocks), **reading)
     assert isinstance(item, Spectrum), item
     return item
@@ -39,31 +39,31 @@ def refusal(folder: Path, *blocks: Block, **reading: str) -> str:
     return item.reason
 
 
-def test_the_absorbance_with_its_wavenumbers(tmp_path: Path) -> None:
-    both = [block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE)]
-    result = spectrum(tmp_path, *both)
+def test_absorbance_is_read_with_its_wavenumbers(tmp_path: Path) -> None:
+    blocks = [block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE)]
+    result = read_spectrum(tmp_path, *blocks)
     assert (result.sample, result.replicate) == ("soil_7", "0")
     np.testing.assert_allclose(result.wavenumbers, X)
     np.testing.assert_array_equal(result.absorbance, ABSORBANCE.astype("f4"))
     assert result.remarks == ()
 
 
-def test_scaled_values_longer_blocks_and_a_rising_axis(tmp_path: Path) -> None:
-    longer = np.append(ABSORBANCE[::-1], [7, 7, 7])
-    result = spectrum(tmp_path, block("absorbance", longer, 600, 4000, NPT=86, CSF=0.5))
+def test_scaled_values_longer_blocks_and_a_rising_axis_are_read(tmp_path: Path) -> None:
+    values = np.append(ABSORBANCE[::-1], [7, 7, 7])
+    result = read_spectrum(tmp_path, block("absorbance", values, 600, 4000, NPT=86, CSF=0.5))
     np.testing.assert_allclose(result.wavenumbers, X)
     np.testing.assert_allclose(result.absorbance, 0.5 * ABSORBANCE, rtol=1e-6)
     assert "reversed" in result.remarks[0]
 
 
-def test_of_two_absorbances_the_one_stored_last_is_read(tmp_path: Path) -> None:
-    two = [block("absorbance", ABSORBANCE), block("absorbance", ABSORBANCE + 0.1)]
-    result = spectrum(tmp_path, *two)
+def test_the_last_of_two_absorbance_blocks_is_read(tmp_path: Path) -> None:
+    blocks = [block("absorbance", ABSORBANCE), block("absorbance", ABSORBANCE + 0.1)]
+    result = read_spectrum(tmp_path, *blocks)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE + 0.1, rtol=1e-6)
     assert "2 absorbance blocks, of which the one stored last" in result.remarks[0]
-    second = spectrum(tmp_path, *two, block="absorbance:2")
+    second = read_spectrum(tmp_path, *blocks, block="absorbance:2")
     np.testing.assert_allclose(second.absorbance, ABSORBANCE, rtol=1e-6)
-    assert "number 3" in refusal(tmp_path, *two, block="absorbance:3")
+    assert "number 3" in refusal(tmp_path, *blocks, block="absorbance:3")
 
 
 @pytest.mark.parametrize("kind", ["reflectance", "transmittance"])
@@ -71,14 +71,14 @@ def test_of_two_absorbances_the_one_stored_last_is_read(tmp_path: Path) -> None:
 def test_reflectance_and_transmittance_are_refused_or_converted(
     tmp_path: Path, kind: str, scale: str, full: float
 ) -> None:
-    stored = block(kind, full * 10**-ABSORBANCE)
-    assert f"--block {kind} with --convert" in refusal(tmp_path, stored)
-    assert f"holds {kind}, but absorbance is expected" in refusal(tmp_path, stored, block=kind)
-    result = spectrum(tmp_path, stored, block=kind, convert=scale)
+    stored_block = block(kind, full * 10**-ABSORBANCE)
+    assert f"--block {kind} with --convert" in refusal(tmp_path, stored_block)
+    assert f"holds {kind}, but absorbance is expected" in refusal(tmp_path, stored_block, block=kind)
+    result = read_spectrum(tmp_path, stored_block, block=kind, convert=scale)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
     assert f"{kind} as a {scale} was converted" in result.remarks[0]
     other = {"fraction": "percent", "percent": "fraction"}[scale]
-    reason = refusal(tmp_path, stored, block=kind, convert=other)
+    reason = refusal(tmp_path, stored_block, block=kind, convert=other)
     assert other in reason
     if scale == "fraction":
         assert scale in reason
@@ -89,30 +89,30 @@ def test_absorbance_is_not_converted_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["atr", "log-reflectance"])
-def test_other_absorbances_by_name(tmp_path: Path, kind: str) -> None:
+def test_other_kinds_of_absorbance_are_read_only_by_name(tmp_path: Path, kind: str) -> None:
     assert f"it contains {kind}" in refusal(tmp_path, block(kind, ABSORBANCE))
     np.testing.assert_allclose(
-        spectrum(tmp_path, block(kind, ABSORBANCE), block=kind).absorbance, ABSORBANCE, rtol=1e-6
+        read_spectrum(tmp_path, block(kind, ABSORBANCE), block=kind).absorbance, ABSORBANCE, rtol=1e-6
     )
 
 
 def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
-    wider = np.linspace(4080, 520, 90)  # the reference extends two channels further on both sides
-    lamp = 0.01 + wider / 1e5
+    wide_axis = np.linspace(4080, 520, 90)  # the reference extends two channels further on both sides
+    lamp = 0.01 + wide_axis / 1e5
     pair = [block("sample", lamp[2:-2] * 10**-ABSORBANCE), block("reference", lamp, 4080, 520)]
     assert "--block single-channel" in refusal(tmp_path, *pair)
-    result = spectrum(tmp_path, *pair, block="single-channel")
+    result = read_spectrum(tmp_path, *pair, block="single-channel")
     np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
-    narrower = [pair[0], block("reference", lamp[3:-3], wider[3], wider[-4])]
+    narrower = [pair[0], block("reference", lamp[3:-3], wide_axis[3], wide_axis[-4])]
     assert "different channels" in refusal(tmp_path, *narrower, block="single-channel")
     dark = [pair[0], block("reference", lamp - lamp.min(), 4080, 520)]
     assert "not above 0" in refusal(tmp_path, pair[0], block("reference", -lamp, 4080, 520), block="single-channel")
-    assert isinstance(spectrum(tmp_path, *dark, block="single-channel"), Spectrum)  # zeros outside the range
+    assert isinstance(read_spectrum(tmp_path, *dark, block="single-channel"), Spectrum)  # zeros outside the range
     assert "no reference spectrum" in refusal(tmp_path, pair[0], block="single-channel")
 
 
 def test_micrometres_are_converted_and_other_units_refused(tmp_path: Path) -> None:
-    result = spectrum(tmp_path, block("absorbance", ABSORBANCE, 2.5, 16.0, DXU="MI"))
+    result = read_spectrum(tmp_path, block("absorbance", ABSORBANCE, 2.5, 16.0, DXU="MI"))
     np.testing.assert_allclose(result.wavenumbers, 1e4 / np.linspace(2.5, 16, 86))
     assert "converted from um to cm-1" in result.remarks[0]
     assert not any("reversed" in remark for remark in result.remarks)
@@ -120,7 +120,7 @@ def test_micrometres_are_converted_and_other_units_refused(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("values", "changed", "reason"),
+    ("values", "parameters", "reason"),
     [
         (ABSORBANCE, {"DPF": 2}, "format 2"),
         (ABSORBANCE, {"NPT": 100_000_000}, "no absorbance spectrum"),
@@ -138,14 +138,14 @@ def test_micrometres_are_converted_and_other_units_refused(tmp_path: Path) -> No
     ],
 )
 def test_invalid_spectra_are_refused(
-    tmp_path: Path, values: np.ndarray, changed: dict[str, object], reason: str
+    tmp_path: Path, values: np.ndarray, parameters: dict[str, object], reason: str
 ) -> None:
-    assert reason in refusal(tmp_path, block("absorbance", values, **changed))
+    assert reason in refusal(tmp_path, block("absorbance", values, **parameters))
 
 
 def test_dark_reflectance_has_no_logarithm(tmp_path: Path) -> None:
-    stored = block("reflectance", 10**-ABSORBANCE - 0.2)
-    assert "not above 0" in refusal(tmp_path, stored, block="reflectance", convert="fraction")
+    stored_block = block("reflectance", 10**-ABSORBANCE - 0.2)
+    assert "not above 0" in refusal(tmp_path, stored_block, block="reflectance", convert="fraction")
 
 
 def test_derivatives_interferograms_and_series_are_not_absorbance(tmp_path: Path) -> None:
@@ -162,27 +162,27 @@ def endless_series() -> bytes:
 
 
 @pytest.mark.timing
-def test_a_series_takes_no_time(tmp_path: Path) -> None:
-    ordinary, series = processor_seconds(lambda: read_one(tmp_path, WHOLE)), endless_series()
+def test_a_series_does_not_slow_down_reading(tmp_path: Path) -> None:
+    ordinary, series = processor_seconds(lambda: read_one(tmp_path, COMPLETE_FILE)), endless_series()
     assert processor_seconds(lambda: read_one(tmp_path, series)) < 20 * ordinary
 
 
-WHOLE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE))
+COMPLETE_FILE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE))
 
 
-@pytest.mark.parametrize("length", [*range(1, 60), *range(60, len(WHOLE), 7), len(WHOLE) - 1])
+@pytest.mark.parametrize("length", [*range(1, 60), *range(60, len(COMPLETE_FILE), 7), len(COMPLETE_FILE) - 1])
 def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, length: int) -> None:
-    item = read_one(tmp_path, WHOLE[:length])
+    item = read_one(tmp_path, COMPLETE_FILE[:length])
     assert isinstance(item, Problem)
     assert "\n" not in item.reason
 
 
 @examples(200)
-@given(st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), min_size=1, max_size=12))
+@given(st.lists(st.tuples(st.integers(0, len(COMPLETE_FILE) - 1), st.integers(0, 255)), min_size=1, max_size=12))
 def test_a_damaged_file_is_a_spectrum_or_a_problem(
     tmp_path_factory: pytest.TempPathFactory, damages: list[tuple[int, int]]
 ) -> None:
-    content = bytearray(WHOLE)
+    content = bytearray(COMPLETE_FILE)
     for offset, value in damages:
         content[offset] = value
     item = read_one(tmp_path_factory.getbasetemp(), bytes(content))
@@ -198,10 +198,10 @@ def test_a_damaged_file_is_a_spectrum_or_a_problem(
 @examples(200)
 @given(st.binary(max_size=4000), st.booleans())
 def test_any_bytes_are_reported_in_one_line(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes, marked: bool
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, has_signature: bool
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.0"
-    path.write_bytes((b"\n\n\xfe\xfe" if marked else b"") + content)
+    path.write_bytes((b"\n\n\xfe\xfe" if has_signature else b"") + content)
     (item,) = read_file(path, Reading())
     assert isinstance(item, Problem)
     assert item.source
@@ -209,44 +209,48 @@ def test_any_bytes_are_reported_in_one_line(
     assert "\n" not in item.reason
 
 
-def entry(content: bytes, kind: tuple[int, ...]) -> int:
-    """Return the position of the directory entry for a block of that kind."""
-    return next(at for at in range(24, len(content), 12) if content[at : at + 4] == struct.pack("<i", number(kind)))
+def find_entry(content: bytes, kind: tuple[int, ...]) -> int:
+    """Return the offset of the directory entry for a block of that kind."""
+    return next(
+        offset
+        for offset in range(24, len(content), 12)
+        if content[offset : offset + 4] == struct.pack("<i", number(kind))
+    )
 
 
 def test_a_parameter_of_negative_length_does_not_hang(tmp_path: Path) -> None:
-    at = WHOLE.index(b"NPT\0", WHOLE.index(b"NPT\0") + 1)
-    content = WHOLE[: at + 6] + struct.pack("<h", -4) + WHOLE[at + 8 :]
+    offset = COMPLETE_FILE.index(b"NPT\0", COMPLETE_FILE.index(b"NPT\0") + 1)
+    content = COMPLETE_FILE[: offset + 6] + struct.pack("<h", -4) + COMPLETE_FILE[offset + 8 :]
     item = read_one(tmp_path, content)
     assert isinstance(item, Problem)
     assert "negative length" in item.reason
 
 
 def test_overlapping_blocks_do_not_fill_the_memory(tmp_path: Path) -> None:
-    room = 9000
+    capacity = 9000
     values = np.zeros(250_000, "f4").tobytes()
-    at = 24 + 12 * room
-    entries = struct.pack("<3i", number((3, 3, 0, 4, 0, 0)), len(values) // 4, at) * room
-    content = b"\n\n\xfe\xfe" + struct.pack("<d3i", 920622.0, 24, room, room) + entries + values
+    offset = 24 + 12 * capacity
+    entries = struct.pack("<3i", number((3, 3, 0, 4, 0, 0)), len(values) // 4, offset) * capacity
+    content = b"\n\n\xfe\xfe" + struct.pack("<d3i", 920622.0, 24, capacity, capacity) + entries + values
     item = read_one(tmp_path, content)
     assert isinstance(item, Problem)
     assert "overlap" in item.reason
 
 
-def test_a_directory_at_another_offset(tmp_path: Path) -> None:
-    for start, room in ((-24, 8), (2**30, 8), (24, 2**30), (24, -1), (24, 0)):
-        content = WHOLE[:12] + struct.pack("<2i", start, room) + WHOLE[20:]
+def test_an_invalid_directory_is_reported(tmp_path: Path) -> None:
+    for start, capacity in ((-24, 8), (2**30, 8), (24, 2**30), (24, -1), (24, 0)):
+        content = COMPLETE_FILE[:12] + struct.pack("<2i", start, capacity) + COMPLETE_FILE[20:]
         item = read_one(tmp_path, content)
         assert isinstance(item, Problem)
         assert "directory" in item.reason
-    at = entry(WHOLE, DIRECTORY)
-    item = read_one(tmp_path, WHOLE[: at + 4] + struct.pack("<i", -1) + WHOLE[at + 8 :])
+    offset = find_entry(COMPLETE_FILE, DIRECTORY)
+    item = read_one(tmp_path, COMPLETE_FILE[: offset + 4] + struct.pack("<i", -1) + COMPLETE_FILE[offset + 8 :])
     assert isinstance(item, Problem)
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.0"
-    path.write_bytes(WHOLE)
+    path.write_bytes(COMPLETE_FILE)
     os.truncate(path, 1 << 40)
     (item,) = read_file(path, Reading())
     assert isinstance(item, Problem)

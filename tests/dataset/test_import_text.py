@@ -17,19 +17,19 @@ X = np.linspace(4000, 600, 50)
 Y = 0.4 + np.exp(-(((X - 1050) / 120) ** 2))
 
 
-def items(path: Path, content: str | bytes, **reading: str) -> list[Spectrum | Problem]:
+def read_items(path: Path, content: str | bytes, **reading: str) -> list[Spectrum | Problem]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return list(read_file(path, Reading(**reading)))
 
 
-def one(folder: Path, content: str | bytes, name: str = "soil.csv", **reading: str) -> Spectrum:
-    (item,) = items(folder / name, content, **reading)
+def read_spectrum(folder: Path, content: str | bytes, name: str = "soil.csv", **reading: str) -> Spectrum:
+    (item,) = read_items(folder / name, content, **reading)
     assert isinstance(item, Spectrum), item
     return item
 
 
 def refusal(folder: Path, content: str | bytes, **reading: str) -> str:
-    (item,) = items(folder / "soil.csv", content, **reading)
+    (item,) = read_items(folder / "soil.csv", content, **reading)
     assert isinstance(item, Problem), item
     assert "\n" not in item.reason
     return item.reason
@@ -39,26 +39,26 @@ def columns(x: np.ndarray = X, y: np.ndarray = Y, separator: str = ",", header: 
     return header + "".join(f"{a!r}{separator}{b!r}\n" for a, b in zip(x.tolist(), y.tolist(), strict=True))
 
 
-def test_two_columns_in_any_format(tmp_path: Path) -> None:
-    german = columns(separator=";", header="Wellenzahl;Extinktion\n").replace(".", ",")
-    written = {
+def test_two_columns_are_read_in_any_format(tmp_path: Path) -> None:
+    german_text = columns(separator=";", header="Wellenzahl;Extinktion\n").replace(".", ",")
+    texts = {
         "comma": columns(),
         "tab": columns(separator="\t"),
         "space": columns(separator="   "),
         "windows": "\ufeff" + columns(header="Wavenumber (cm-1),Absorbance\n").replace("\n", "\r\n"),
         "utf-8": columns(header="cm\u207b\u00b9;log 1/R\n", separator=";"),
         "comments": "# measured today\n\n" + columns(),
-        "german": german,
-        "turned": columns(X[::-1], Y[::-1]),
+        "german": german_text,
+        "reversed": columns(X[::-1], Y[::-1]),
     }
-    for name, text in written.items():
-        spectrum = one(tmp_path, text, f"{name}.2.csv")
+    for name, text in texts.items():
+        spectrum = read_spectrum(tmp_path, text, f"{name}.2.csv")
         assert (spectrum.sample, spectrum.replicate) == (name, "2")
         np.testing.assert_array_equal(spectrum.wavenumbers, X)
         np.testing.assert_array_equal(spectrum.absorbance, Y)
-        assert bool(spectrum.remarks) == (name == "turned")
-    old = "Wellenl\xe4nge \xb5m,Extinktion\n".encode("latin-1")
-    np.testing.assert_allclose(one(tmp_path, old + columns(1e4 / X).encode()).wavenumbers, X)
+        assert bool(spectrum.remarks) == (name == "reversed")
+    latin_1_header = "Wellenl\xe4nge \xb5m,Extinktion\n".encode("latin-1")
+    np.testing.assert_allclose(read_spectrum(tmp_path, latin_1_header + columns(1e4 / X).encode()).wavenumbers, X)
 
 
 @pytest.mark.parametrize(("unit", "factor"), [("nm", 1e7), ("um", 1e4)])
@@ -66,12 +66,12 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
     tmp_path: Path, unit: str, factor: float
 ) -> None:
     x = factor / X
-    spectrum = one(tmp_path, columns(x), unit=unit)
+    spectrum = read_spectrum(tmp_path, columns(x), unit=unit)
     np.testing.assert_allclose(spectrum.wavenumbers, X)
     np.testing.assert_array_equal(spectrum.absorbance, Y)
     assert spectrum.remarks == (f"the axis was converted from {unit} to cm-1",)
     header = {"nm": "Wavelength [nm],Absorbance\n", "um": "\u00b5m,A\n"}[unit]
-    np.testing.assert_allclose(one(tmp_path, columns(x, header=header)).wavenumbers, X)
+    np.testing.assert_allclose(read_spectrum(tmp_path, columns(x, header=header)).wavenumbers, X)
     assert "contradicts --unit cm-1" in refusal(tmp_path, columns(x, header=header), unit="cm-1")
     assert "without a unit" in refusal(tmp_path, columns(x, header="wavelength,A\n"))
 
@@ -103,21 +103,21 @@ def test_an_axis_above_15000_needs_a_unit(
     assert "has no unit; above 15,000 it can be nanometres or wavenumbers" in message
     assert f"{highest:g}" in message
     assert "--unit nm or --unit cm-1" in message
-    assert one(folder, text, unit="cm-1").wavenumbers[0] == x[-1]
-    np.testing.assert_allclose(one(folder, text, unit="nm").wavenumbers, 1e7 / x)
+    assert read_spectrum(folder, text, unit="cm-1").wavenumbers[0] == x[-1]
+    np.testing.assert_allclose(read_spectrum(folder, text, unit="nm").wavenumbers, 1e7 / x)
 
 
 def test_an_axis_that_could_be_nm_is_read_as_the_user_specifies(tmp_path: Path) -> None:
     x = np.linspace(400, 2500, 50)
-    assert one(tmp_path, columns(x), unit="cm-1").wavenumbers[0] == 2500
-    assert one(tmp_path, columns(x), unit="nm").wavenumbers[0] == 25000
+    assert read_spectrum(tmp_path, columns(x), unit="cm-1").wavenumbers[0] == 2500
+    assert read_spectrum(tmp_path, columns(x), unit="nm").wavenumbers[0] == 25000
 
 
 @pytest.mark.parametrize("header", ["Reflectance", "%R", "Transmittance", "% T"])
 def test_the_header_names_the_quantity(tmp_path: Path, header: str) -> None:
     text = columns(y=10 ** (2 - Y), header=f"cm-1,{header}\n")
     assert "but absorbance is expected" in refusal(tmp_path, text)
-    np.testing.assert_allclose(one(tmp_path, text, convert="percent").absorbance, Y)
+    np.testing.assert_allclose(read_spectrum(tmp_path, text, convert="percent").absorbance, Y)
     assert "are not absorbance" in refusal(tmp_path, columns(y=10 ** (2 - Y)))
     assert "absorbance already" in refusal(tmp_path, columns(header="cm-1,Absorbance\n"), convert="fraction")
 
@@ -125,44 +125,44 @@ def test_the_header_names_the_quantity(tmp_path: Path, header: str) -> None:
 TABLE = "sample,operator,3000.5,X2000,1000\na,me,1,2,3\nb,me,4,5,6\na,you,7,8,9\n"
 
 
-def test_a_table_with_one_spectrum_per_line(tmp_path: Path) -> None:
-    spectra = items(tmp_path / "all.csv", TABLE)
+def test_a_table_with_one_spectrum_per_line_is_read(tmp_path: Path) -> None:
+    spectra = read_items(tmp_path / "all.csv", TABLE)
     assert [(item.sample, item.replicate) for item in spectra] == [("a", "0"), ("b", "0"), ("a", "1")]
     assert [item.source[-6:] for item in spectra] == ["line 2", "line 3", "line 4"]
     np.testing.assert_array_equal(spectra[2].wavenumbers, [3000.5, 2000, 1000])
     np.testing.assert_array_equal(spectra[2].absorbance, [7, 8, 9])
     assert "not wavenumbers were ignored: operator" in spectra[0].remarks[0]
-    falling = items(tmp_path / "all.csv", "id;1000,5;3000\nx;0,1;0,2\n")
-    np.testing.assert_array_equal(falling[0].wavenumbers, [3000, 1000.5])
-    np.testing.assert_array_equal(falling[0].absorbance, [0.2, 0.1])
+    reversed_table = read_items(tmp_path / "all.csv", "id;1000,5;3000\nx;0,1;0,2\n")
+    np.testing.assert_array_equal(reversed_table[0].wavenumbers, [3000, 1000.5])
+    np.testing.assert_array_equal(reversed_table[0].absorbance, [0.2, 0.1])
 
 
 def test_empty_cells_and_lines_of_spreadsheets_are_ignored(tmp_path: Path) -> None:
-    spectra = items(tmp_path / "all.csv", "\ufeffsample;4000;3000;\r\na;0,1;0,2;\r\n;;;\r\n;;;\r\n")
+    spectra = read_items(tmp_path / "all.csv", "\ufeffsample;4000;3000;\r\na;0,1;0,2;\r\n;;;\r\n;;;\r\n")
     assert [item.sample for item in spectra if isinstance(item, Spectrum)] == ["a"]
     assert len(spectra) == 1
-    assert items(tmp_path / "all.csv", "sep=;\r\nsample;4000;3000\r\na;0,1;0,2\r\n")[0].sample == "a"
+    assert read_items(tmp_path / "all.csv", "sep=;\r\nsample;4000;3000\r\na;0,1;0,2\r\n")[0].sample == "a"
     assert "the file is empty" in refusal(tmp_path, ";;;\n;;;\n")
-    (problem,) = items(tmp_path / "all.csv", "sample,4000,3000\na,1,x\n")
+    (problem,) = read_items(tmp_path / "all.csv", "sample,4000,3000\na,1,x\n")
     assert problem.reason == "column '3000': 'x' is not a number"
 
 
 def test_a_comma_that_may_separate_thousands_is_refused(tmp_path: Path) -> None:
     header = "sample\t3997.412\t3,000\n"  # write.csv2 in R writes names with a point but numbers with a comma
-    spectra = items(tmp_path / "all.csv", header + "a\t0,512\t1,234\n")
+    spectra = read_items(tmp_path / "all.csv", header + "a\t0,512\t1,234\n")
     np.testing.assert_array_equal(spectra[0].absorbance, [0.512, 1.234])
-    spectra = items(tmp_path / "all.csv", header + "a\t0.5\t0.6\nb\t0.7\t1,234\n")
+    spectra = read_items(tmp_path / "all.csv", header + "a\t0.5\t0.6\nb\t0.7\t1,234\n")
     assert [type(item) for item in spectra] == [Spectrum, Problem]
-    assert "'1,234' on line 3 has a comma and '0.5' on line 2 a point" in spectra[1].reason
+    assert "'1,234' on line 3 has a comma, but '0.5' on line 2 has a point" in spectra[1].reason
 
 
 def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
-    wrong = TABLE + "c,me,1,,3\nd,me,1,2\n,me,1,2,3\ne,me,1,2,nan\nf,me,1,2,5\n"
-    spectra = items(tmp_path / "all.csv", wrong)
+    text = TABLE + "c,me,1,,3\nd,me,1,2\n,me,1,2,3\ne,me,1,2,nan\nf,me,1,2,5\n"
+    spectra = read_items(tmp_path / "all.csv", text)
     reasons = [item.reason for item in spectra if isinstance(item, Problem)]
     assert reasons == [
         "column 'X2000': '' is not a number",
-        "the line has 4 cells, but the header 5",
+        "the line has 4 cells, but the header has 5",
         "column 'sample': the cell is empty",
         "column '1000': 'nan' is not a number",
     ]
@@ -194,14 +194,14 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
         ("sep=;\n", "the file is empty"),
     ],
 )
-def test_text_that_contains_no_spectrum(tmp_path: Path, content: str | bytes, reason: str) -> None:
+def test_text_that_contains_no_spectrum_is_refused(tmp_path: Path, content: str | bytes, reason: str) -> None:
     assert reason in refusal(tmp_path, content)
 
 
 @examples(200)
 @given(st.text(alphabet='019.,;\t\n "-eXsample#\u00b5', max_size=200))
 def test_any_text_is_a_spectrum_or_a_problem(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
-    result = items(tmp_path_factory.getbasetemp() / "any.csv", content)
+    result = read_items(tmp_path_factory.getbasetemp() / "any.csv", content)
     assert result
     for item in result:
         if isinstance(item, Spectrum):
@@ -222,8 +222,8 @@ def test_a_large_table_does_not_take_much_longer_than_pandas(tmp_path: Path) -> 
     header = "sample," + ",".join(f"{x:.1f}" for x in np.linspace(4000, 600, 1700)) + "\n"
     line = ",".join(f"{0.1 + i / 2000:.6f}" for i in range(1700)) + "\n"
     path.write_text(header + "".join(f"s{row},{line}" for row in range(3000)))
-    peer = processor_seconds(lambda: pd.read_csv(path, index_col=0, float_precision="round_trip"), repeats=1)
+    pandas_seconds = processor_seconds(lambda: pd.read_csv(path, index_col=0, float_precision="round_trip"), repeats=1)
     spectra = []
     import_seconds = processor_seconds(lambda: spectra.extend(read_file(path, Reading())), repeats=1)
     assert sum(isinstance(item, Spectrum) for item in spectra) == 3000
-    assert import_seconds < 8 * peer
+    assert import_seconds < 8 * pandas_seconds

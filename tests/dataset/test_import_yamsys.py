@@ -53,11 +53,12 @@ def test_the_284_opus_files_make_the_yamsys_data_to_the_last_decimal(tmp_path: P
     imported, expected = cells_of(out), cells_of(data / f"{part}.csv.gz")
     assert len(imported) == len(expected)
     assert list(imported[0]) == list(expected[0])
-    for one, other in zip(imported, expected, strict=True):
-        for name, cell in one.items():
-            if cell != other[name]:  # channels must have equal text; assays and depths, only equal numbers
-                assert name in score.TARGETS or name.startswith("Depth"), (name, cell, other[name])
-                assert float(cell) == pytest.approx(float(other[name]), abs=5.1e-7)  # the other file has six decimals
+    for row, expected_row in zip(imported, expected, strict=True):
+        for name, cell in row.items():
+            if cell != expected_row[name]:  # channels must be the same text; assays and depths, only the same numbers
+                assert name in score.TARGETS or name.startswith("Depth"), (name, cell, expected_row[name])
+                # the expected file has six decimals
+                assert float(cell) == pytest.approx(float(expected_row[name]), abs=5.1e-7)
 
 
 def test_single_channels_give_the_absorbance_that_the_instrument_computed(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from recore.dataset.targets import DETECTION_LIMITS
         ("zircon", "Zr", 49.77),
     ],
 )
-def test_ideal_compositions(mineral: str, element: str, percent: float) -> None:
+def test_minerals_have_their_textbook_compositions(mineral: str, element: str, percent: float) -> None:
     assert MINERALS[mineral].elements[element] / 1e4 == pytest.approx(percent, abs=0.05)
 
 

@@ -13,7 +13,7 @@ from recore.dataset.plausible import (
 )
 from recore.dataset.targets import DETECTION_LIMITS, PLAUSIBLE, UNITS
 
-# Contents in ppm. The rock types are those of Turekian and Wedepohl, Geological Society of America Bulletin 72 (1961)
+# Contents in ppm. The rock types are from Turekian and Wedepohl, Geological Society of America Bulletin 72 (1961)
 # 175-192; the ores are hematite, bauxite, chromite, barite, phosphate, salts, magnesite and rich deposits of metals.
 CONTENTS = {
     "ultramafic": """
@@ -67,8 +67,8 @@ def test_rocks_and_ores_are_plausible(rock: str) -> None:
 def test_a_column_at_the_detection_limit_is_plausible(target: str, factor: float) -> None:
     limit = DETECTION_LIMITS[target]
     assert not suspected_content_units({target: [factor * limit] * 8 + [3 * limit, np.nan]})
-    low = [0.5 * limit] * 4 + [0.6 * limit, 0.7 * limit, 0.8 * limit, limit, 2 * limit]
-    assert not suspected_content_units({target: low})
+    low_values = [0.5 * limit] * 4 + [0.6 * limit, 0.7 * limit, 0.8 * limit, limit, 2 * limit]
+    assert not suspected_content_units({target: low_values})
 
 
 @given(st.sampled_from(sorted(DETECTION_LIMITS)), st.floats(0.1, 5), st.integers(0, 99))
@@ -90,9 +90,9 @@ WRONG_UNITS = [
 
 @given(st.sampled_from(WRONG_UNITS), st.floats(0.55, 1.8), st.integers(FEWEST_ROWS, 60), st.integers(0, 99))
 def test_usual_contents_in_a_wrong_unit_are_suspected(
-    wrong: tuple[str, str, float], enrichment: float, rows: int, seed: int
+    wrong_unit: tuple[str, str, float], enrichment: float, rows: int, seed: int
 ) -> None:
-    target, unit, factor = wrong
+    target, unit, factor = wrong_unit
     scatter = np.exp(np.random.default_rng(seed).normal(0, 0.5, rows))
     median = PLAUSIBLE[target][1] * UNITS[target[-3:]] / factor * enrichment
     values = np.append(median * scatter / np.median(scatter), [np.nan, 0])
@@ -155,9 +155,9 @@ def test_deep_holes_in_feet_are_suspected(length: float, deepest: float) -> None
     assert (suspected.unit, suspected.factor) == ("ft", 0.3048)
 
 
-def test_odd_depths() -> None:
-    nothing = np.full(3, np.nan)
-    assert suspected_depth_unit(nothing, nothing) is None
+def test_empty_constant_and_extreme_depths_are_judged() -> None:
+    missing = np.full(3, np.nan)
+    assert suspected_depth_unit(missing, missing) is None
     assert suspected_depth_unit([], []) is None
     assert suspected_depth_unit([0] * 5, [20] * 5) is None
     suspected = suspected_depth_unit([0] * 5, [1e9] * 5)

@@ -31,7 +31,7 @@ def channels_of(data: pd.DataFrame) -> list[str]:
     return [name for name in data if name.replace(".", "").isdigit()]
 
 
-def test_the_schema(sample: Path) -> None:
+def test_the_files_follow_the_schema(sample: Path) -> None:
     public, private, actual = read(sample)
     assert list(public.columns[:3]) == list(private.columns[:3]) == ["DepthTo", "SiteID", "DepthFrom"]
     assert list(public.columns[-49:]) == list(actual.columns) == list(DETECTION_LIMITS) == list(score.TARGETS)
@@ -74,12 +74,12 @@ def test_a_processor_without_vector_instructions_makes_the_same_files(tmp_path: 
     make_sample(tmp_path / "here", plan)
     code = "import sys; from pathlib import Path; from recore.dataset.sample_files import Plan, make_sample; "
     code += f"make_sample(Path(sys.argv[1]), {plan!r})"
-    older = {
+    variables = {
         "NPY_DISABLE_CPU_FEATURES": " ".join(numpy_features()),
         "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-FMA,-FMA4",
     }
     command = [sys.executable, "-c", code, tmp_path / "there"]
-    subprocess.run(command, cwd=ROOT, env=environment() | older, check=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, env=environment() | variables, check=True, timeout=120)
     for name in SAMPLE_FILES:
         first_bytes, second_bytes = (
             gzip.decompress((tmp_path / folder / name).read_bytes()) for folder in ("here", "there")
@@ -101,23 +101,23 @@ def test_assays_are_skewed_have_limits_and_follow_their_minerals(tmp_path: Path)
         assert assays[metal].skew() > 1, metal
         assert assays[metal].mean() > 1.2 * assays[metal].median(), metal
     for name, limit in DETECTION_LIMITS.items():
-        low = assays[name][assays[name] < limit]
-        assert (low == limit / 2).all(), name
+        values_below_limit = assays[name][assays[name] < limit]
+        assert (values_below_limit == limit / 2).all(), name
     assert (assays["AuPPM"] < DETECTION_LIMITS["AuPPM"]).mean() > 0.05
     ranks = assays.rank()
-    for one, other in (
+    for first, second in (
         ("PbPPM", "AgPPM"),
         ("ZnPPM", "CdPPM"),
         ("ZrPPM", "HfPPM"),
         ("KPPM", "RbPPM"),
         ("MoPPM", "RePPM"),
     ):
-        assert np.corrcoef(ranks[one], ranks[other])[0, 1] > 0.6, (one, other)
+        assert np.corrcoef(ranks[first], ranks[second])[0, 1] > 0.6, (first, second)
     assert (assays[["AlPPM", "CaPPM", "KPPM", "MgPPM", "NaPPM"]].sum(axis=1) + 1e4 * assays["FePCT"]).max() < 6e5
 
 
 @pytest.mark.parametrize("options", [{}, {"missing": 0}, {"missing": 0.2}])
-def test_missing_assays(options: dict[str, float], tmp_path: Path) -> None:
+def test_the_share_of_missing_assays_follows_the_plan(options: dict[str, float], tmp_path: Path) -> None:
     """By default a few assays are missing in public and private data, as in real data."""
     make_sample(tmp_path, Plan(rows=300, holes=4, channels=7, **options))
     public, private, actual = read(tmp_path)
@@ -140,9 +140,9 @@ def test_any_plan_gives_its_rows_and_can_be_read(
 ) -> None:
     folder = tmp_path_factory.mktemp("plan")
     holes = min(holes, rows)
-    written = make_sample(folder, Plan(rows=rows, holes=holes, channels=channels, seed=seed, missing=0))
+    row_counts = make_sample(folder, Plan(rows=rows, holes=holes, channels=channels, seed=seed, missing=0))
     public, private, actual = read(folder)
-    assert [len(public), len(private), len(actual)] == list(written.values())
+    assert [len(public), len(private), len(actual)] == list(row_counts.values())
     assert len(public) + len(private) == rows
     assert public.SiteID.nunique() + private.SiteID.nunique() == holes
     inputs, targets = preprocess.preprocess(folder / SAMPLE_FILES[0])
@@ -151,20 +151,20 @@ def test_any_plan_gives_its_rows_and_can_be_read(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "reason"),
+    ("arguments", "reason"),
     [
         ({"rows": 3}, "24 holes with 3 rows"),
-        ({"holes": 1}, "1 holes"),
+        ({"holes": 1}, "1 hole with"),
         ({"channels": 6}, "6 channels"),
-        ({"channels": 30_001}, "30001 channels"),
+        ({"channels": 30_001}, "30,001 channels"),
         ({"missing": 1.0}, "1.0 as the share of missing"),
         ({"missing": float("nan")}, "nan as the share of missing"),
         ({"seed": -1}, "seed -1"),
     ],
 )
-def test_invalid_plans(wrong: dict[str, float], reason: str) -> None:
+def test_invalid_plans_are_refused(arguments: dict[str, float], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        Plan(**wrong)
+        Plan(**arguments)
 
 
 def test_existing_files_are_kept(tmp_path: Path) -> None:
@@ -178,26 +178,26 @@ def test_existing_files_are_kept(tmp_path: Path) -> None:
     assert len(read(tmp_path)[2])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_a_signal_in_the_middle_leaves_no_data_file(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGKILL])
+def test_a_signal_in_the_middle_leaves_no_data_file(tmp_path: Path, signal_number: signal.Signals) -> None:
     command = [sys.executable, "-m", "recore", "sample", "--out", tmp_path, "--rows", "100000"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE)
-    part = tmp_path / (SAMPLE_FILES[0] + ".part")
+    partial_file = tmp_path / (SAMPLE_FILES[0] + ".part")
     deadline = time.monotonic() + 60
-    while not (part.exists() and part.stat().st_size > 1_000_000):
+    while not (partial_file.exists() and partial_file.stat().st_size > 1_000_000):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.02)
-    process.send_signal(number)
+    process.send_signal(signal_number)
     assert process.wait(timeout=60) != 0
     process.communicate()
     assert not list(tmp_path.rglob("*.gz"))
-    assert number == signal.SIGKILL or not list(tmp_path.rglob("*.part"))
+    assert signal_number == signal.SIGKILL or not list(tmp_path.rglob("*.part"))
 
 
 @given(st.floats(1e-6, 1e9), st.integers(1, 6))
 @example(512.0625, 5)  # 512.06 is 5.120599999999999e+02 to 16 digits, which is more precise than a double
-def test_significant_digits(value: float, digits: int) -> None:
+def test_numbers_are_rounded_to_significant_digits(value: float, digits: int) -> None:
     rounded = significant(np.array([value]), digits)[0]
     assert rounded == pytest.approx(value, rel=0.51 * 10.0 ** (1 - digits))
     assert rounded == float(f"{rounded:.{digits - 1}e}")  # the double nearest to a decimal number of that many digits
@@ -205,7 +205,7 @@ def test_significant_digits(value: float, digits: int) -> None:
 
 @pytest.mark.timing
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
-    def peak(rows: int) -> int:
+    def peak_memory(rows: int) -> int:
         code = f"""
 import resource
 from pathlib import Path
@@ -215,4 +215,4 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
         return int(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT))
 
-    assert peak(15_000) < 1.25 * peak(5_000)  # the additional rows take 140 MB as numbers
+    assert peak_memory(15_000) < 1.25 * peak_memory(5_000)  # the additional rows take 140 MB as numbers

@@ -52,13 +52,16 @@ def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPa
     aws = ["--engine", "aws", "--role", ROLE, "--bucket", BUCKET_NAME, "--training-instances", "ml.c5.4xlarge:1"]
     aws += ["--processing-instances", "ml.c5.xlarge", "--transform-instances", "ml.m5.2xlarge"]
     options = {"sandboxed": private, "aws": [*aws, *private], "kept": [*aws, "--keep"]}
-    return {name: captured(simulator, [*command, *more, "--out", str(folder / name)]) for name, more in options.items()}
+    return {
+        name: run_and_record(simulator, [*command, *more, "--out", str(folder / name)])
+        for name, more in options.items()
+    }
 
 
-def captured(simulator: Simulator, command: list[str]) -> Session:
+def run_and_record(simulator: Simulator, command: list[str]) -> Session:
     requests = []
 
-    def take(params: dict[str, Any], model: Any, **_: object) -> None:
+    def record(params: dict[str, Any], model: Any, **_: object) -> None:
         requests.append((model.service_model.service_name, model.name, dict(params)))
 
     variables = {"AWS_ENDPOINT_URL": simulator.endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
@@ -67,7 +70,7 @@ def captured(simulator: Simulator, command: list[str]) -> Session:
         for name, value in variables.items():
             patch.setenv(name, value)
         boto3.setup_default_session()
-        boto3.DEFAULT_SESSION.events.register("before-parameter-build.*.*", take)
+        boto3.DEFAULT_SESSION.events.register("before-parameter-build.*.*", record)
         try:
             return Session(simulator, CliRunner().invoke(main, command), requests)
         finally:
@@ -82,11 +85,11 @@ def test_the_sandbox_and_aws_give_the_same_scores(sessions: dict[str, Session]) 
     assert tables[0] == tables[1]
 
 
-def test_requests_are_equal_but_for_names_roles_and_instance_types(sessions: dict[str, Session]) -> None:
-    assert plain(sessions["sandboxed"]) == plain(sessions["aws"])
+def test_requests_differ_only_in_names_roles_and_instance_types(sessions: dict[str, Session]) -> None:
+    assert comparable_requests(sessions["sandboxed"]) == comparable_requests(sessions["aws"])
 
 
-def plain(session: Session) -> set[str]:
+def comparable_requests(session: Session) -> set[str]:
     """Return the distinct requests as text. How many requests ask for a job's status depends on how long it takes."""
     name = session.requests_to("sagemaker", "CreateModel")[0]["ModelName"]
     texts = set()
@@ -106,7 +109,7 @@ def plain(session: Session) -> set[str]:
     return texts
 
 
-def test_the_requests_are_those_that_the_service_model_allows(sessions: dict[str, Session]) -> None:
+def test_the_service_model_allows_the_requests(sessions: dict[str, Session]) -> None:
     for _, operation, request in (request for request in sessions["aws"].requests if request[0] == "sagemaker"):
         read_request(operation_model(operation), json.loads(json.dumps(request)))
     assert {operation for service, operation, _ in sessions["aws"].requests if service == "sagemaker"} == {
@@ -153,9 +156,9 @@ def test_private_assays_are_on_s3_only_while_they_are_scored(sessions: dict[str,
 
 def test_objects_are_removed_unless_keep_is_set(sessions: dict[str, Session]) -> None:
     simulator = sessions["aws"].simulator
-    listed = simulator.client("s3").list_objects_v2(Bucket=BUCKET_NAME)["Contents"]
+    remaining_objects = simulator.client("s3").list_objects_v2(Bucket=BUCKET_NAME)["Contents"]
     kept = sessions["kept"].requests_to("sagemaker", "CreateModel")[0]["ModelName"]
-    assert {item["Key"].split("/")[1] for item in listed} == {kept}
+    assert {item["Key"].split("/")[1] for item in remaining_objects} == {kept}
     models = simulator.client("sagemaker").list_models()["Models"]
     assert [model["ModelName"] for model in models] == [kept]
 

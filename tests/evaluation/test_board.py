@@ -66,7 +66,7 @@ def show_board(folder: Path) -> str:
     return out.getvalue()
 
 
-def test_best_first_among_the_same_data_and_failed_last(tmp_path: Path) -> None:
+def test_runs_on_the_same_data_are_listed_best_first_and_failed_last(tmp_path: Path) -> None:
     write_record(tmp_path, "failed", make_record() | FAILED)
     write_record(tmp_path, "public-only", make_record(public=0.9))
     write_record(tmp_path, "second", make_record(public=0.9, private=0.5))
@@ -137,7 +137,7 @@ def test_markup_in_names_is_text(name: str, tmp_path: Path) -> None:
     ],
     ids=range(11),
 )
-def test_an_invalid_record_is_named_and_skipped(text: str, tmp_path: Path) -> None:
+def test_an_invalid_record_is_reported_and_skipped(text: str, tmp_path: Path) -> None:
     write_record(tmp_path, "good", make_record(public=0.5))
     write_record(tmp_path, "bad", text)
     entries, problems = read_runs(tmp_path)
@@ -157,7 +157,7 @@ JSON = st.recursive(
 @given(member=st.sampled_from(MEMBERS), value=JSON, other=JSON)
 @example(member="data", value=[True], other=None)
 @examples(100)
-def test_a_record_with_any_content_is_listed_or_named(member: str, value: Any, other: Any, tmp_path: Path) -> None:
+def test_a_record_with_any_content_is_listed_or_reported(member: str, value: Any, other: Any, tmp_path: Path) -> None:
     for name, record in {"a": make_record(private=0.5) | {member: value}, "b": other}.items():
         (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / name / "run.json").write_text(json.dumps(record))
@@ -167,7 +167,7 @@ def test_a_record_with_any_content_is_listed_or_named(member: str, value: Any, o
     show_board(tmp_path)
 
 
-def test_a_record_that_cannot_be_printed_hides_no_other(tmp_path: Path) -> None:
+def test_a_record_that_cannot_be_printed_does_not_hide_others(tmp_path: Path) -> None:
     write_record(tmp_path, "good", make_record(public=0.5))
     write_record(tmp_path, "bad", make_record(public=0.5) | {"state": "\ud800"})
     result = recore("board", tmp_path)
@@ -186,7 +186,7 @@ def test_a_long_name_is_not_cut_without_a_terminal(tmp_path: Path) -> None:
     assert "a-name-" * 12 in recore("board", tmp_path).stdout
 
 
-def test_no_folder_and_no_run(tmp_path: Path) -> None:
+def test_a_missing_or_empty_folder_is_reported(tmp_path: Path) -> None:
     result = recore("board", tmp_path / "nowhere")
     assert result.returncode == 2
     assert (
@@ -196,7 +196,7 @@ def test_no_folder_and_no_run(tmp_path: Path) -> None:
     assert (result.returncode, result.stdout) == (0, f"board: no run in {tmp_path}\n")
 
 
-def test_json_is_the_same_list(tmp_path: Path) -> None:
+def test_json_contains_the_same_list(tmp_path: Path) -> None:
     write_record(tmp_path, "one", make_record(public=0.5))
     write_record(tmp_path, "two", make_record(public=0.25, private=0.75))
     write_record(tmp_path, "bad", "{")
@@ -260,7 +260,7 @@ def test_a_note_is_one_printable_line(text: str, printed: str, tmp_path: Path) -
         (json.dumps(make_record() | {"note": 1}), "not a valid run record: `note` has the wrong type, int"),
     ],
 )
-def test_a_note_of_something_else_is_refused_in_one_line(content: str | None, reason: str, tmp_path: Path) -> None:
+def test_a_note_on_an_invalid_run_is_refused_in_one_line(content: str | None, reason: str, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     if content is not None:
         (tmp_path / "one/run.json").write_text(content)

@@ -1,4 +1,4 @@
-"""Limits on the size of archives and models: small archives with huge contents and large ones are refused."""
+"""Limits on the size of archives and models: large archives are refused, and small ones with huge contents too."""
 
 import gzip
 import random
@@ -65,7 +65,7 @@ def test_licence_files_outside_the_folder_are_refused(pattern: str, tmp_path: Pa
         read_submission(folder)
 
 
-def of_many_names(folder: Path) -> Path:
+def make_hard_links(folder: Path) -> Path:
     """Create a folder with one incompressible file of a megabyte that has 301 names (hard links)."""
     folder.mkdir()
     (folder / "weights").write_bytes(random.Random(1).randbytes(1 << 20))
@@ -75,18 +75,18 @@ def of_many_names(folder: Path) -> Path:
 
 
 def test_hard_links_in_a_model_are_packed_once(tmp_path: Path) -> None:
-    of_many_names(tmp_path / "model")
-    pack(OutputFolder(tmp_path, "/opt/ml/model"), tmp_path / "given.tar.gz", Volume(1 << 30))
+    make_hard_links(tmp_path / "model")
+    pack(OutputFolder(tmp_path, "/opt/ml/model"), tmp_path / "trained.tar.gz", Volume(1 << 30))
     submission = SubmissionFiles(Path(), {"train.py": b"", "preprocess.py": b""})
-    submission.join(tmp_path / "given.tar.gz", tmp_path / "model.tar.gz")
+    submission.join(tmp_path / "trained.tar.gz", tmp_path / "model.tar.gz")
     assert (tmp_path / "model.tar.gz").stat().st_size < 1.1 * (1 << 20)
     with tarfile.open(tmp_path / "model.tar.gz") as tar:
         tar.extractall(tmp_path / "served", filter="data")
     assert (tmp_path / "served/weights-299").read_bytes() == (tmp_path / "model/weights").read_bytes()
 
 
-def test_a_file_of_many_names_counts_once_towards_the_volume(tmp_path: Path) -> None:
-    of_many_names(tmp_path / "model")
+def test_a_file_with_many_names_counts_once_towards_the_volume(tmp_path: Path) -> None:
+    make_hard_links(tmp_path / "model")
     folder = OutputFolder(tmp_path, "/opt/ml/model")
     pack(folder, tmp_path / "model.tar.gz", Volume(2 << 20))
     with tarfile.open(tmp_path / "model.tar.gz") as tar:

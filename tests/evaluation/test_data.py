@@ -61,7 +61,7 @@ def test_an_invalid_file_is_refused(content: bytes, reason: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("missing", ["public", "private", "actual"])
-def test_a_missing_file_is_named_with_a_remedy(missing: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_a_remedy(missing: str, tmp_path: Path) -> None:
     texts = {"public": PUBLIC, "private": PRIVATE, "actual": PUBLIC}
     files = {name: write_gz(tmp_path / f"{name}.csv.gz", text) for name, text in texts.items()}
     files[missing].unlink()
@@ -103,7 +103,7 @@ def test_private_data_that_contain_more_than_inputs_are_refused(names: str, publ
 
 @given(bytes_=st.binary(max_size=300), zipped=st.booleans())
 @examples(200)
-def test_any_bytes_are_a_header_or_a_reason(bytes_: bytes, zipped: bool, tmp_path: Path) -> None:
+def test_any_bytes_are_read_as_a_header_or_refused(bytes_: bytes, zipped: bool, tmp_path: Path) -> None:
     bytes_ = bytes_.replace(b"\r", b"")
     (tmp_path / "x.csv.gz").write_bytes(gzip.compress(bytes_) if zipped else bytes_)
     try:

@@ -103,7 +103,7 @@ FAILURES = {
         advice="move Mine from train.py to another module",
         **change("train.py", "def main():", OWN_CLASS),
     ),
-    "a row too few": Failure(
+    "one row too few": Failure(
         "score",
         "score.py: /opt/ml/processing/input/predictions/public.csv.out: ",
         logged="of 49 are needed, without header or index",
@@ -115,7 +115,7 @@ FAILURES = {
         files={"requirements.txt": "no-such-package==1.0\n", "MANIFEST.in": "include requirements.txt\n"},
         logged="ERROR: No matching distribution found for no-such-package==1.0",
     ),
-    "no Python": Failure(
+    "invalid Python": Failure(
         "train",
         "SyntaxError: '(' was never closed (train.py, line 28)",
         logged="SyntaxError: '(' was never closed",
@@ -160,21 +160,21 @@ QUICK = "a server that ends"  # not marked as slow; its reason is the same on bo
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name == QUICK else pytest.mark.slow) for name in FAILURES]
 )
-def test_messages_and_files_of_a_failure(name: str, tmp_path: Path, sample: Path) -> None:
+def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path, sample: Path) -> None:
     failure = FAILURES[name]
     submission = variant(tmp_path / "submission", failure.changes, **failure.files)
     # without an index, pip's message about a missing package does not depend on the network
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
     assert result.status == 1, result.stderr
-    explained: set[str] = set()
+    explained_reasons: set[str] = set()
     for step in failure.failed:
         assert failure.reason in result.reason(step)
-        if result.reason(step) in explained:
+        if result.reason(step) in explained_reasons:
             assert (
                 f"recore: {step} failed for the same reason; its log: {result.log(step)}" in result.stderr.splitlines()
             )
             continue
-        explained.add(result.reason(step))
+        explained_reasons.add(result.reason(step))
         lines = explanation_of(result, step)
         assert lines[0].startswith(f"recore: {step} failed: ")
         assert failure.reason in lines[0]
@@ -182,7 +182,7 @@ def test_messages_and_files_of_a_failure(name: str, tmp_path: Path, sample: Path
         assert lines[-1] == f"  its log: {result.log(step)}"
         assert not any("sagemaker-training" in line for line in lines)
         assert (failure.logged or failure.reason) in result.log(step).read_text()
-    check_what_is_left(result, failure.failed)
+    check_remaining_results(result, failure.failed)
 
 
 def explanation_of(result: FinishedRun, step: str) -> list[str]:
@@ -193,10 +193,10 @@ def explanation_of(result: FinishedRun, step: str) -> list[str]:
     return lines[first:last]
 
 
-def check_what_is_left(result: FinishedRun, failed: list[str]) -> None:
+def check_remaining_results(result: FinishedRun, failed: list[str]) -> None:
     """Check that stderr shows no traceback from recore itself, and that the results of the completed steps are kept."""
     assert not [line for line in result.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
-    assert all(letter.isprintable() or letter == "\n" for letter in result.stderr)
+    assert all(character.isprintable() or character == "\n" for character in result.stderr)
     assert result.stderr.count("recore: ") == len(failed)
     expected = {"upload": "Completed", "train": "Completed", "clean up": "Completed"}
     for side in BOTH:
@@ -233,7 +233,7 @@ def test_control_characters_of_a_job_do_not_reach_the_terminal(tmp_path: Path, s
     submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD)})
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
     assert result.status == 1
-    check_what_is_left(result, ["public preprocess", "private preprocess"])
+    check_remaining_results(result, ["public preprocess", "private preprocess"])
     assert max(map(len, result.stderr.splitlines())) < 700
     lines = explanation_of(result, "public preprocess")
     assert "    ?[1A?[2Kall is well" in lines

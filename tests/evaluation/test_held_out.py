@@ -30,7 +30,7 @@ def public(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
     return write_csv(tmp_path / "public.csv.gz", data), assays
 
 
-def scored(predicted: pd.DataFrame, public: Path, tmp_path: Path) -> dict:
+def score_predictions(predicted: pd.DataFrame, public: Path, tmp_path: Path) -> dict:
     predicted.to_csv(tmp_path / "held-out.csv")
     score_held_out(tmp_path / "held-out.csv", public, SCORE, tmp_path / "scores.txt")
     return json.loads((tmp_path / "scores.json").read_text())
@@ -40,7 +40,7 @@ def test_rows_without_a_prediction_do_not_count(public: tuple[Path, pd.DataFrame
     path, assays = public
     predicted = (assays.fillna(3.0) + 1.0).mask(np.random.default_rng(1).random(assays.shape) < 0.2)
     predicted["TePPB"] = np.nan
-    details = scored(predicted, path, tmp_path)
+    details = score_predictions(predicted, path, tmp_path)
     expected = 0.0
     for name, weight in zip(score.TARGETS, score.WEIGHTS, strict=True):
         rows = assays[name].notna() & predicted[name].notna()
@@ -54,17 +54,19 @@ def test_rows_without_a_prediction_do_not_count(public: tuple[Path, pd.DataFrame
     assert details["rows"] == 30
 
 
-def test_complete_predictions_have_the_score_of_score_py(public: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
+def test_complete_predictions_get_the_same_score_as_from_score_py(
+    public: tuple[Path, pd.DataFrame], tmp_path: Path
+) -> None:
     path, assays = public
     predicted = assays.fillna(3.0) * 0.9
     value, _ = score.score(score.read_actual(path), predicted)
-    assert scored(predicted, path, tmp_path)["score"] == value
+    assert score_predictions(predicted, path, tmp_path)["score"] == value
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda table: table.iloc[1:], "held_out.csv has 29 rows, the public data 30"),
+        (lambda table: table.iloc[1:], "held_out.csv has 29 rows, but the public data have 30"),
         (lambda table: table.iloc[:, 1:], "30 lines of 48 columns"),
         (lambda table: table * np.nan, "every prediction is empty"),
         (lambda table: table.astype(str).replace("nan", "abc"), "'abc', not a finite number"),
@@ -73,7 +75,7 @@ def test_complete_predictions_have_the_score_of_score_py(public: tuple[Path, pd.
     ],
     ids=["rows", "columns", "empty", "text", "infinite", "no rows"],
 )
-def test_predictions_that_cannot_be_scored_have_a_reason(
+def test_predictions_that_cannot_be_scored_are_refused(
     change: Callable[[pd.DataFrame], pd.DataFrame],
     reason: str,
     public: tuple[Path, pd.DataFrame],
@@ -83,12 +85,12 @@ def test_predictions_that_cannot_be_scored_have_a_reason(
     predicted = (assays.fillna(3.0) + 1.0).mask(assays > 60.0) if "finite" in reason else assays.fillna(3.0)
     predicted.iloc[3, 7] = np.nan if "finite" in reason else 1.0
     with pytest.raises(NoHeldOutScoreError, match=reason):
-        scored(change(predicted), path, tmp_path)
+        score_predictions(change(predicted), path, tmp_path)
     assert not (tmp_path / "scores.txt").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"index\n", b'"', b"a,b\n1\n"])
-def test_a_file_that_is_not_a_table_has_a_reason(
+def test_a_file_that_is_not_a_table_is_refused(
     content: bytes, public: tuple[Path, pd.DataFrame], tmp_path: Path
 ) -> None:
     (tmp_path / "held-out.csv").write_bytes(content)

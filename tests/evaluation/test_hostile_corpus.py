@@ -51,31 +51,31 @@ class Outcome:
     seconds: int = 3600
 
 
-FINE = Outcome("", 0)
+COMPLETED = Outcome("", 0)
 NOT_INSTALLED = "recore: train failed: requirements.txt cannot be installed:"
 WRONG_SHAPE = Outcome(r"recore: public score failed: .* lines of \d+ columns; \d+ of 49 are needed.*")
 OUTCOMES = {
-    "train_daemon": FINE,
+    "train_daemon": COMPLETED,
     "train_kill_everything": Outcome(r"recore: train failed: .*, ended by SIGKILL"),
     "train_fork_bomb": Outcome(r"recore: train failed: The job started more processes than allowed.*"),
-    "train_much_output": FINE,
+    "train_much_output": COMPLETED,
     "train_endless_output": Outcome(r"recore: train failed: .* it exceeded its time limit.*", seconds=10),
     "train_escape_sequences": Outcome(r"recore: train failed: .*owned.*"),
-    "train_many_files": FINE,
+    "train_many_files": COMPLETED,
     "train_sparse_file": Outcome(r"recore: train failed: .*VolumeSizeInGB.*"),
     "train_link_loop": Outcome(r"recore: train failed: /opt/ml/model cannot be read: it contains a loop of links"),
     "train_deep_folders": Outcome(r"recore: train failed: .*/opt/ml/model.*"),
-    "train_fifo": FINE,
-    "train_links_out": FINE,
-    "train_devices": FINE,
+    "train_fifo": COMPLETED,
+    "train_links_out": COMPLETED,
+    "train_devices": COMPLETED,
     "train_writes_out": Outcome(r"recore: train failed: FileNotFoundError: .*/outside/written.*"),
     "train_folder_replaced": Outcome(
         r"recore: train failed: /opt/ml/model is no longer a folder of the job, but a link"
     ),
-    "train_unreadable": FINE,
-    "train_data_in_model": FINE,
+    "train_unreadable": COMPLETED,
+    "train_data_in_model": COMPLETED,
     "preprocess_control_characters": Outcome(r"recore: public preprocess failed: .*cannot be uploaded.*"),
-    "preprocess_markup": FINE,
+    "preprocess_markup": COMPLETED,
     "preprocess_link_loop": Outcome(
         r"recore: public preprocess failed: .* cannot be read: it contains a loop of links"
     ),
@@ -91,14 +91,14 @@ OUTCOMES = {
     "serve_too_many_columns": WRONG_SHAPE,
     "serve_not_finite": Outcome(r"recore: public score failed: .*inf.*"),
     "serve_escape_sequences": Outcome(r"recore: public predict failed: .*owned.*"),
-    "serve_environment": FINE,
+    "serve_environment": COMPLETED,
     "requirements_option": Outcome(rf"{NOT_INSTALLED} '--index-url .*' is neither the name of a package .*"),
     "requirements_address": Outcome(rf"{NOT_INSTALLED} 'something @ https.*' is neither the name of a package .*"),
     "requirements_code": Outcome(rf"{NOT_INSTALLED} FileNotFoundError: .*/outside/written.*"),
-    "setup_runs_code": FINE,
+    "setup_runs_code": COMPLETED,
     "manifest_leads_out": Outcome(r"recore: .*'../sample/private/actual.csv.gz' leads out of the submission", 2),
     "archive_leads_out": Outcome(r"recore: .*: '\.\./written' is not a regular file within the archive", 2),
-    "own_score": FINE,
+    "own_score": COMPLETED,
 }
 REPORTED = {  # runs with a report, and the text that the report must show
     "train_escape_sequences": "[bold]<script>alert(1)</script>[/bold]",
@@ -140,14 +140,14 @@ def make_submission(name: str, folder: Path, words: dict[str, str]) -> Path:
 
     if (CORPUS / name).is_dir():
         return tiny(folder, {str(path.relative_to(CORPUS / name)): text(path) for path in (CORPUS / name).rglob("*.*")})
-    added, stage = text(CORPUS / f"{name}.py"), name.partition("_")[0]
+    code, stage = text(CORPUS / f"{name}.py"), name.partition("_")[0]
     if stage == "archive":
-        subprocess.run([sys.executable, "-c", added], cwd=tiny(folder), check=True)
+        subprocess.run([sys.executable, "-c", code], cwd=tiny(folder), check=True)
         return folder / "src.tar.gz"
     if stage == "preprocess":
-        return tiny(folder, {"preprocess.py": PREPROCESS + added})
+        return tiny(folder, {"preprocess.py": PREPROCESS + code})
     guard = 'if __name__ == "__main__":' if stage == "train" else 'if __name__ != "__main__":'
-    return tiny(folder, {"train.py": f"{TRAIN}\n\n{guard}\n{textwrap.indent(added, '    ')}"})
+    return tiny(folder, {"train.py": f"{TRAIN}\n\n{guard}\n{textwrap.indent(code, '    ')}"})
 
 
 def contents(folder: Path) -> dict[str, tuple[int, float]]:
@@ -156,7 +156,7 @@ def contents(folder: Path) -> dict[str, tuple[int, float]]:
     return {str(path): (info.st_size, info.st_mtime) for path, info in infos.items() if not path.is_dir()}
 
 
-def visible(run: FinishedRun) -> bytes:
+def visible_content(run: FinishedRun) -> bytes:
     """Return everything that a participant could see: the terminal, and all files of the run with archives unpacked."""
     seen = [run.stdout.encode(), run.stderr.encode()]
     for path in run.folder.rglob("*"):
@@ -172,7 +172,7 @@ def visible(run: FinishedRun) -> bytes:
 
 @dataclass(frozen=True)
 class Effects:
-    """Forbidden effects of a run. read: its output shows private assays. named: it names the simulator's folder."""
+    """Forbidden effects of a run. read: its output shows private assays. named: stderr names the simulator's folder."""
 
     read: bool = False
     named: bool = False
@@ -208,7 +208,7 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
     now = contents(folder) | contents(secret_sample)
     changed = [path for path in now.keys() | before.keys() if now.get(path) != before.get(path)]
     written = [Path(path).name for path in changed if not path.startswith(str(out))]
-    seen = visible(run)
+    seen = visible_content(run)
     read = SECRET.partition(".")[0].encode() in seen or b"root:x:0:0:root:/root" in seen
     return run, Effects(read, temporary in run.stderr, tuple(written), tuple(running), tuple(remaining))
 
@@ -217,9 +217,9 @@ def check_end(run: FinishedRun, outcome: Outcome) -> None:
     """Check that a run ended as it should, with a clear line and nothing unexpected left in or beside its folder."""
     assert run.status == outcome.status, run.stderr
     lines = run.stderr.splitlines()
-    explained = [line for line in lines if line.startswith("recore: ")]
-    assert any(re.fullmatch(outcome.line, line) for line in explained) or run.status == 0, run.stderr
-    assert all(len(line) < 1200 for line in explained)
+    explanations = [line for line in lines if line.startswith("recore: ")]
+    assert any(re.fullmatch(outcome.line, line) for line in explanations) or run.status == 0, run.stderr
+    assert all(len(line) < 1200 for line in explanations)
     assert not [line for line in lines if line.startswith("Traceback")]
     assert "InternalServerError" not in run.stderr
     assert not CONTROL.search(run.stdout + run.stderr)
@@ -239,7 +239,7 @@ def check_report(run: FinishedRun, words: str) -> None:
 
 @needs_sandbox
 @pytest.mark.parametrize("name", OUTCOMES)
-def test_a_hostile_submission(name: str, secret_sample: Path, tmp_path: Path) -> None:
+def test_a_hostile_submission_does_no_harm(name: str, secret_sample: Path, tmp_path: Path) -> None:
     run, effects = run_hostile(name, secret_sample, tmp_path, "required")
     check_end(run, OUTCOMES[name])
     assert effects == Effects()
@@ -268,9 +268,9 @@ HELD_WITHOUT_SANDBOX = (
     "setup_runs_code",
 )
 WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HELD_WITHOUT_SANDBOX} | {
-    "serve_environment": (FINE, Effects(read=True)),
-    "requirements_code": (FINE, Effects(written=("written",))),
-    "train_writes_out": (FINE, Effects(written=("written",))),
+    "serve_environment": (COMPLETED, Effects(read=True)),
+    "requirements_code": (COMPLETED, Effects(written=("written",))),
+    "train_writes_out": (COMPLETED, Effects(written=("written",))),
     "train_escape_sequences": (OUTCOMES["train_escape_sequences"], Effects(named=True)),
     "preprocess_repeats_rows": (WRONG_SHAPE, Effects(named=True)),
     "preprocess_forged_scores": (OUTCOMES["preprocess_forged_scores"], Effects(named=True)),
@@ -282,7 +282,9 @@ WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HELD_WITHOUT_SA
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WITHOUT_SANDBOX)
-def test_a_hostile_submission_without_a_sandbox(name: str, secret_sample: Path, tmp_path: Path) -> None:
+def test_a_hostile_submission_has_only_documented_effects_without_a_sandbox(
+    name: str, secret_sample: Path, tmp_path: Path
+) -> None:
     """Without a sandbox some guarantees do not hold, but the others must."""
     outcome, expected = WITHOUT_SANDBOX[name]
     run, effects = run_hostile(name, secret_sample, tmp_path, "off")

@@ -43,7 +43,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
     """Run the hostile submission, whose public transform job waits until the private data are scored; return the run.
 
     The private assays are at the path of `--actual`, which this command's environment and arguments contain. The second
-    result is the order in which the steps ended.
+    result lists the steps in the order in which they ended.
     """
     if (os.cpu_count() or 1) < 2:
         pytest.skip("one job waits while others run: two cores are needed")
@@ -57,7 +57,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
         shutil.copytree(SUBMISSIONS / "hostile/searching", submission)
         script = submission / "preprocess.py"
         script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {known!r}"))
-        out, ended = folder / "runs/run", list[str]()
+        out, ended_steps = folder / "runs/run", list[str]()
         options = (submission, "--out", out, *file_options(sample), "--isolation", isolation)
         variables = environment() | {"TMPDIR": temporary, "ACTUAL": str(actual)}
         with subprocess.Popen(
@@ -67,11 +67,11 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
             for line in process.stderr:
                 lines.append(line)
                 step, _, state = line.partition(": ")
-                ended += [] if state.startswith("started") else [step]
-                if "private score" in ended or (step.startswith("private") and state.startswith("failed")):
+                ended_steps += [] if state.startswith("started") else [step]
+                if "private score" in ended_steps or (step.startswith("private") and state.startswith("failed")):
                     for job in Path(temporary).glob("recore-*/job-*/ml"):
                         (job / "the test lets go").touch()
-            return FinishedRun(process.wait(), process.stdout.read(), "".join(lines), out), ended
+            return FinishedRun(process.wait(), process.stdout.read(), "".join(lines), out), ended_steps
 
 
 def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
@@ -89,9 +89,11 @@ def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
 
 @needs_sandbox
 def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
-    result, ended = hostile_run(tmp_path, sample, port, "required")
+    result, ended_steps = hostile_run(tmp_path, sample, port, "required")
     assert result.status == 0, result.stderr
-    assert ended.index("private score") < ended.index("public predict")  # which waited for the private score
+    assert ended_steps.index("private score") < ended_steps.index(
+        "public predict"
+    )  # which waited for the private score
     attempts = attempts_of(result)
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():
@@ -113,10 +115,10 @@ def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, 
     """This control shows that the test above is meaningful: each attempt works here and improves the score."""
     result, _ = hostile_run(tmp_path, sample, port, "off")
     assert result.status == 0, result.stderr
-    worked = {
+    successful_attempts = {
         name for stages in attempts_of(result).values() for leaks in stages.values() for name in leaks if leaks[name]
     }
-    assert worked == ATTEMPTS - {"metadata"}
+    assert successful_attempts == ATTEMPTS - {"metadata"}
     assert result.scores["private"] == pytest.approx(1.01)
 
 
@@ -133,8 +135,8 @@ open(os.path.splitext(path)[0] + ".json", "w").write(json.dumps({"score": 1.01, 
 
 @pytest.mark.slow
 def test_a_score_script_of_the_submission_is_not_run(tmp_path: Path, sample: Path) -> None:
-    without = run_submission(variant(tmp_path / "without"), tmp_path / "runs/without", *file_options(sample))
-    assert without.status == 0, without.stderr
+    run_without = run_submission(variant(tmp_path / "without"), tmp_path / "runs/without", *file_options(sample))
+    assert run_without.status == 0, run_without.stderr
     changes = {"setup.py": ('"train"', '"train", "score"')}
     files = {"score": OWN_SCORE, "MANIFEST.in": "include score.py\nrecursive-include scores *.py\n"}
     submission = variant(tmp_path / "with", changes, **files)
@@ -144,8 +146,8 @@ def test_a_score_script_of_the_submission_is_not_run(tmp_path: Path, sample: Pat
     assert result.status == 0, result.stderr
     assert {"score.py", "scores/score.py"} < set(result.record["submission"]["files"])  # uploaded, but not run
     assert result.record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
-    assert result.scores == without.scores
-    assert result.record["scores"] == without.record["scores"]
+    assert result.scores == run_without.scores
+    assert result.record["scores"] == run_without.record["scores"]
 
 
 @pytest.mark.parametrize(

@@ -18,16 +18,18 @@ SUBMISSION_FILES = SubmissionFiles(
 CODE = {f"code/{name}": text for name, text in SUBMISSION_FILES.files.items()}
 
 
-def joined(folder: Path, model: bytes) -> Path:
+def join(folder: Path, model: bytes) -> Path:
     (folder / "trained.tar.gz").write_bytes(model)
     SUBMISSION_FILES.join(folder / "trained.tar.gz", folder / "model.tar.gz")
     return folder / "model.tar.gz"
 
 
 def test_members_are_kept_and_code_is_replaced_by_the_submissions(tmp_path: Path) -> None:
-    kept = [member("weights", tarfile.DIRTYPE), member("weights/latest", tarfile.SYMTYPE, "../model.py")]
-    model = packed(*kept, **{"model": b"m" * 1000, "code/train": b"old", "code/other": b"old", "codes": b"no code"})
-    archive = joined(tmp_path, model)
+    directory_and_link = [member("weights", tarfile.DIRTYPE), member("weights/latest", tarfile.SYMTYPE, "../model.py")]
+    model = packed(
+        *directory_and_link, **{"model": b"m" * 1000, "code/train": b"old", "code/other": b"old", "codes": b"no code"}
+    )
+    archive = join(tmp_path, model)
     assert content(archive) == {"model.py": b"m" * 1000, "codes.py": b"no code"} | CODE
     with tarfile.open(archive) as tar:
         assert tar.getmember("weights").isdir()
@@ -37,9 +39,9 @@ def test_members_are_kept_and_code_is_replaced_by_the_submissions(tmp_path: Path
 
 
 @pytest.mark.parametrize("model", [packed(), packed(member("a", tarfile.DIRTYPE)), packed(member("code/x"))])
-def test_an_archive_without_a_file_is_a_reason(model: bytes, tmp_path: Path) -> None:
+def test_an_archive_without_a_file_is_refused(model: bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the training job left no file in SM_MODEL_DIR"):
-        joined(tmp_path, model)
+        join(tmp_path, model)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_an_archive_without_a_file_is_a_reason(model: bytes, tmp_path: Path) -> 
     ids=range(4),
 )
 def test_only_files_and_relative_links_are_copied(ignored: tarfile.TarInfo, tmp_path: Path) -> None:
-    with tarfile.open(joined(tmp_path, packed(ignored, model=b"m"))) as tar:
+    with tarfile.open(join(tmp_path, packed(ignored, model=b"m"))) as tar:
         assert set(tar.getnames()) == {"model.py", *CODE}
 
 
@@ -68,7 +70,7 @@ def test_only_files_and_relative_links_are_copied(ignored: tarfile.TarInfo, tmp_
     ids=range(4),
 )
 def test_code_contains_nothing_from_the_training_job(member_: tarfile.TarInfo, tmp_path: Path) -> None:
-    with tarfile.open(joined(tmp_path, packed(member_, model=b"m"))) as tar:
+    with tarfile.open(join(tmp_path, packed(member_, model=b"m"))) as tar:
         assert sorted(tar.getnames()) == sorted(["model.py", *CODE])
 
 
@@ -80,31 +82,31 @@ def test_a_file_with_two_names_keeps_both(tmp_path: Path) -> None:
         for name in ("model.py", "best.py"):
             tar.add(tmp_path / name, name)
         assert tar.getmember("best.py").type == second.type
-    with tarfile.open(joined(tmp_path, (tmp_path / "given.tar.gz").read_bytes())) as tar:
+    with tarfile.open(join(tmp_path, (tmp_path / "given.tar.gz").read_bytes())) as tar:
         assert tar.extractfile("best.py").read() == tar.extractfile("model.py").read() == b"m"
 
 
 @given(bytes_=st.binary(max_size=2000))
 @examples(100)
-def test_any_bytes_are_a_reason(bytes_: bytes, tmp_path: Path) -> None:
+def test_any_bytes_are_refused(bytes_: bytes, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="the training job"):
-        joined(tmp_path, bytes_)
+        join(tmp_path, bytes_)
 
 
 @given(offset=st.integers(0, 511), bytes_=st.binary(min_size=1, max_size=20))
 @examples(100)
-def test_a_broken_header_is_a_reason_or_an_archive(offset: int, bytes_: bytes, tmp_path: Path) -> None:
+def test_an_archive_with_a_broken_header_is_refused_or_joined(offset: int, bytes_: bytes, tmp_path: Path) -> None:
     whole = packed(member("x", tarfile.SYMTYPE, "y"), model=b"m" * 700, more=b"n")
     try:
-        files = content(joined(tmp_path, with_header(whole, offset, bytes_)))
+        files = content(join(tmp_path, with_header(whole, offset, bytes_)))
     except ValueError as error:
         assert "the training job" in str(error)  # noqa: PT017 - either outcome is valid
     else:
         assert {name: text for name, text in files.items() if name in CODE} == CODE
 
 
-def test_broken_compression_is_a_reason(tmp_path: Path) -> None:
+def test_broken_compression_is_refused(tmp_path: Path) -> None:
     whole = packed(model=random.Random(1).randbytes(200_000))
     for offset in range(1000, 200_000, 10_000):
         with pytest.raises(ValueError, match="cannot be read"):
-            joined(tmp_path, whole[:offset] + b"\xff" * 20 + whole[offset + 20 :])
+            join(tmp_path, whole[:offset] + b"\xff" * 20 + whole[offset + 20 :])

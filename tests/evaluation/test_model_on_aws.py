@@ -28,7 +28,7 @@ NAMED_FILES = "recursive-include . *\n"
 
 
 class Image:
-    """A virtual environment that stands for the image: it has this environment's packages, and what pip adds."""
+    """A virtual environment in place of the image: it has this environment's packages and those that pip installs."""
 
     def __init__(self, folder: Path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)

@@ -76,7 +76,7 @@ def test_a_run_folder_that_is_not_kept_is_removed(error: type[BaseException] | N
 
 
 @pytest.mark.parametrize("existing", ["folder", "empty", "file"])
-def test_an_existing_name_is_refused_first(existing: str, tmp_path: Path) -> None:
+def test_an_existing_name_is_refused_at_once(existing: str, tmp_path: Path) -> None:
     target = tmp_path / "mine"
     target.write_text("") if existing == "file" else target.mkdir()
     if existing == "folder":
@@ -88,17 +88,17 @@ def test_an_existing_name_is_refused_first(existing: str, tmp_path: Path) -> Non
 
 def test_a_name_that_was_created_meanwhile_gets_a_number(tmp_path: Path) -> None:
     target = tmp_path / "mine"
-    kept = []
+    kept_paths = []
     runs = [RunFolder(target) for _ in range(3)]
     for run in runs:
         with run as folder:
-            (folder.path / "file").write_text(str(len(kept)))
-            kept.append(folder.keep())
-    assert kept == [target, tmp_path / "mine-2", tmp_path / "mine-3"]
-    assert [(path / "file").read_text() for path in kept] == ["0", "1", "2"]
+            (folder.path / "file").write_text(str(len(kept_paths)))
+            kept_paths.append(folder.keep())
+    assert kept_paths == [target, tmp_path / "mine-2", tmp_path / "mine-3"]
+    assert [(path / "file").read_text() for path in kept_paths] == ["0", "1", "2"]
 
 
-def test_leftovers_of_a_killed_run_are_removed_by_the_next(tmp_path: Path) -> None:
+def test_the_next_run_removes_the_leftovers_of_a_killed_one(tmp_path: Path) -> None:
     killed, leftover = start_unfinished_run(tmp_path / "killed")
     running, running_folder = start_unfinished_run(tmp_path / "live")
     killed.kill()
@@ -114,7 +114,7 @@ def test_leftovers_of_a_killed_run_are_removed_by_the_next(tmp_path: Path) -> No
     assert names(tmp_path / "live") == ["half"]
 
 
-def test_parallel_runs_of_one_name_are_all_kept(tmp_path: Path) -> None:
+def test_parallel_runs_with_one_name_are_all_kept(tmp_path: Path) -> None:
     processes = [start_unfinished_run(tmp_path / "mine")[0] for _ in range(4)]
     output = sorted(process.communicate(timeout=120)[0].strip() for process in processes)
     assert output == [str(tmp_path / name) for name in ("mine", "mine-2", "mine-3", "mine-4")]
@@ -138,8 +138,8 @@ def test_a_folder_that_no_run_created_is_kept(tmp_path: Path) -> None:
 
 
 def test_keeping_fails_if_its_folder_is_gone(tmp_path: Path) -> None:
-    process, part = start_unfinished_run(tmp_path / "runs/mine")
-    shutil.rmtree(part.parent)
+    process, partial_folder = start_unfinished_run(tmp_path / "runs/mine")
+    shutil.rmtree(partial_folder.parent)
     try:
         process.communicate(timeout=60)
     finally:
@@ -147,7 +147,7 @@ def test_keeping_fails_if_its_folder_is_gone(tmp_path: Path) -> None:
     assert process.returncode == 1
 
 
-def test_the_record_is_json_with_everything_that_a_repetition_needs(tmp_path: Path, sample: Path) -> None:
+def test_the_record_contains_everything_that_repeating_the_run_needs(tmp_path: Path, sample: Path) -> None:
     submission = read_submission(tiny(tmp_path / "mine"))
     data = DataFiles(sample / "public/public.csv.gz", sample / "private/private.csv.gz")
     settings = RunSettings("recore-1", "bucket", "arn:role")
@@ -156,18 +156,18 @@ def test_the_record_is_json_with_everything_that_a_repetition_needs(tmp_path: Pa
     run = PipelineRun(services, settings, submission, data, ROOT / "score.py", tmp_path / "run")
     context = {"arguments": {"submission": "mine"}, "endpoint": "there"}
     write_record(make_record(run, context), run.folder)
-    read = json.loads((run.folder / "run.json").read_text())
-    assert read == make_record(run, context)
-    assert (read["name"], read["state"], read["arguments"]) == ("recore-1", "Stopped", {"submission": "mine"})
-    assert read["submission"]["sha256"] == hashlib.sha256(submission.archive).hexdigest()
-    assert read["submission"]["files"] == {
+    record = json.loads((run.folder / "run.json").read_text())
+    assert record == make_record(run, context)
+    assert (record["name"], record["state"], record["arguments"]) == ("recore-1", "Stopped", {"submission": "mine"})
+    assert record["submission"]["sha256"] == hashlib.sha256(submission.archive).hexdigest()
+    assert record["submission"]["files"] == {
         name: hashlib.sha256(text).hexdigest() for name, text in submission.files.items()
     }
-    assert read["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
-    assert read["settings"]["training"] == {"type": "ml.m5.xlarge", "count": 1}
-    assert {"python", "numpy", "scikit-learn", "recore", "platform"} <= set(read["versions"])
+    assert record["score_script"]["sha256"] == hashlib.sha256((ROOT / "score.py").read_bytes()).hexdigest()
+    assert record["settings"]["training"] == {"type": "ml.m5.xlarge", "count": 1}
+    assert {"python", "numpy", "scikit-learn", "recore", "platform"} <= set(record["versions"])
     steps = ["upload", "train", "public preprocess", "public predict", "public score"]
     steps += ["private preprocess", "private predict", "held-out score", "clean up"]
-    assert [step["name"] for step in read["steps"]] == steps
-    assert {step["state"] for step in read["steps"]} == {"Waiting"}
-    assert read["scores"] == {}
+    assert [step["name"] for step in record["steps"]] == steps
+    assert {step["state"] for step in record["steps"]} == {"Waiting"}
+    assert record["scores"] == {}

@@ -1,4 +1,4 @@
-"""The table of scores."""
+"""Scores are read from the files that score.py writes, and shown as a table."""
 
 import io
 import json
@@ -10,23 +10,23 @@ from rich.console import Console
 from recore.evaluation.scores import Score, make_tables, read_score, read_scores
 
 
-def details(path: Path, **r2: float | None) -> Path:
+def write_details(path: Path, **r2: float | None) -> Path:
     weights = {"CuPPM": 0.35, "AuPPM": 0.04, "FePCT": 0.025}
     targets = {name: {"weight": weights[name], "r2": value, "measured": 5} for name, value in r2.items()}
     path.write_text(json.dumps({"score": 0.25, "weights_scored": 0.415, "rows": 5, "targets": targets}))
     return path
 
 
-def test_points_and_losses(tmp_path: Path) -> None:
-    score = read_score(details(tmp_path / "public.json", CuPPM=0.6, AuPPM=-1.0, FePCT=None))
+def test_points_and_losses_follow_from_weights_and_r2(tmp_path: Path) -> None:
+    score = read_score(write_details(tmp_path / "public.json", CuPPM=0.6, AuPPM=-1.0, FePCT=None))
     assert (score.value, score.weights_scored, score.rows) == (0.25, 0.415, 5)
     assert [score.points(name) for name in score.r2] == pytest.approx([0.21, -0.04, 0])
     assert [score.lost(name) for name in score.r2] == pytest.approx([0.14, 0.08, 0])
 
 
 def test_the_table_names_what_helps_and_hurts_most(tmp_path: Path) -> None:
-    details(tmp_path / "public.json", CuPPM=0.6, AuPPM=0.1, FePCT=0.8)
-    details(tmp_path / "private.json", CuPPM=0.4, AuPPM=-5.0, FePCT=None)
+    write_details(tmp_path / "public.json", CuPPM=0.6, AuPPM=0.1, FePCT=0.8)
+    write_details(tmp_path / "private.json", CuPPM=0.4, AuPPM=-5.0, FePCT=None)
     scores = read_scores(tmp_path)
     assert list(scores) == ["public", "private"]
     shown = io.StringIO()
@@ -40,8 +40,8 @@ def test_the_table_names_what_helps_and_hurts_most(tmp_path: Path) -> None:
     assert shown.getvalue().isascii()
 
 
-def test_public_alone(tmp_path: Path) -> None:
-    details(tmp_path / "public.json", CuPPM=0.6)
+def test_a_public_score_alone_is_shown(tmp_path: Path) -> None:
+    write_details(tmp_path / "public.json", CuPPM=0.6)
     assert isinstance(read_scores(tmp_path)["public"], Score)
     assert len(make_tables(read_scores(tmp_path))) == 3
 
@@ -55,6 +55,6 @@ def test_other_json_is_refused(text: str, tmp_path: Path) -> None:
         read_scores(tmp_path)
 
 
-def test_no_scores(tmp_path: Path) -> None:
+def test_missing_scores_are_reported(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"neither public\.json nor private\.json"):
         read_scores(tmp_path)

@@ -1,4 +1,4 @@
-"""Objects on S3 during a run: private assays are removed whatever AWS refuses, and changes to files are noticed.
+"""Objects on S3 during a run: private assays are removed even if AWS refuses requests; changed files are noticed.
 
 The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
 """
@@ -54,8 +54,8 @@ def make_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., 
     """Return a function that prepares a run of the tiny submission, with scripts replaced, on copies of the sample."""
 
     def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> PipelineRun:
-        named = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
-        data = DataFiles(*(Path(shutil.copy(sample / name, tmp_path)) for name in named))
+        file_names = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
+        data = DataFiles(*(Path(shutil.copy(sample / name, tmp_path)) for name in file_names))
         folder = tmp_path / "run"
         folder.mkdir()
         submission = read_submission(tiny(tmp_path / "mine", {f"{name}.py": text for name, text in files.items()}))
@@ -70,10 +70,10 @@ def settings_of(bucket: str = BUCKET) -> RunSettings:
 
 def deny(client: Any, event: str, times: int | None = None) -> None:
     """Refuse an operation before it is sent, the first `times` times or always."""
-    asked = itertools.count()
+    calls = itertools.count()
 
     def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]] | None:
-        if times is not None and next(asked) >= times:
+        if times is not None and next(calls) >= times:
             return None
         content = {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}, "ResponseMetadata": {}}
         return AWSResponse("", 403, {}, None), content
@@ -81,21 +81,21 @@ def deny(client: Any, event: str, times: int | None = None) -> None:
     client.meta.events.register(f"before-call.{event}", answer)
 
 
-def names(simulator: Simulator, settings: RunSettings) -> list[str]:
+def keys_of_versions(simulator: Simulator, settings: RunSettings) -> list[str]:
     """Return the keys of all versions of a run's objects on S3, relative to the run's prefix."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_object_versions(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Versions", [])]
 
 
-def objects(simulator: Simulator, settings: RunSettings) -> list[str]:
+def current_keys(simulator: Simulator, settings: RunSettings) -> list[str]:
     """Return the keys of a run's current objects; moto cannot list versions if XML cannot represent a key."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_objects_v2(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Contents", [])]
 
 
-def failed(run: PipelineRun) -> list[str]:
+def names_of_failed_steps(run: PipelineRun) -> list[str]:
     return [step.name for step in run.steps.values() if not step.completed]
 
 
@@ -107,7 +107,7 @@ def test_assays_replaced_during_a_run_are_not_used_for_scoring(
     simulator: Simulator, make_run: Callable[..., PipelineRun]
 ) -> None:
     run = make_run()
-    used = {name: sha256(path) for name, path in run.data.files.items()}
+    hashes_before = {name: sha256(path) for name, path in run.data.files.items()}
 
     def replace(step: Step) -> None:
         if step.name == "upload" and step.completed:
@@ -116,11 +116,11 @@ def test_assays_replaced_during_a_run_are_not_used_for_scoring(
 
     run.execute(replace)
     assert run.state == "Failed"
-    assert failed(run) == ["private score"]
+    assert names_of_failed_steps(run) == ["private score"]
     assert run.steps["private score"].reason == f"{run.data.actual} has changed since the run began"
-    assert {name: file["sha256"] for name, file in make_record(run, {})["data"].items()} == used
+    assert {name: file["sha256"] for name, file in make_record(run, {})["data"].items()} == hashes_before
     assert list(run.read_scores()) == ["public"]
-    assert names(simulator, run.settings) == []
+    assert keys_of_versions(simulator, run.settings) == []
 
 
 @pytest.mark.parametrize(
@@ -137,9 +137,9 @@ def test_assays_that_could_not_be_removed_at_once_are_removed_by_the_clean_up(
     deny(services.s3, "s3.DeleteObject", times=1)
     with storage.upload_temporarily("actual", sample / "private/actual.csv.gz", PLACE):
         pass
-    assert ASSAYS in names(simulator, settings)
+    assert ASSAYS in keys_of_versions(simulator, settings)
     storage.clear(keep)
-    assert names(simulator, settings) == (["model/model.tar.gz"] if keep else [])
+    assert keys_of_versions(simulator, settings) == (["model/model.tar.gz"] if keep else [])
 
 
 def test_a_run_that_keeps_its_objects_in_a_bucket_with_versions_keeps_no_assays(
@@ -150,9 +150,9 @@ def test_a_run_that_keeps_its_objects_in_a_bucket_with_versions_keeps_no_assays(
     run.execute()
     assert run.state == "Completed"
     assert sorted(run.read_scores()) == ["private", "public"]
-    left = set(names(simulator, run.settings))
-    assert ASSAYS not in left
-    assert {"model/model.tar.gz", "private/scores/private.txt", "public/input/public.csv.gz"} <= left
+    remaining_keys = set(keys_of_versions(simulator, run.settings))
+    assert ASSAYS not in remaining_keys
+    assert {"model/model.tar.gz", "private/scores/private.txt", "public/input/public.csv.gz"} <= remaining_keys
 
 
 def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
@@ -161,16 +161,16 @@ def test_assays_that_cannot_be_removed_fail_the_clean_up_but_not_the_score(
     run = make_run()
     deny(services.s3, "s3.DeleteObject")
     run.execute()
-    assert failed(run) == ["clean up"]
+    assert names_of_failed_steps(run) == ["clean up"]
     assert f"s3://{BUCKET}/{run.settings.key(ASSAYS)} is still there: " in str(run.steps["clean up"].reason)
     assert "AccessDenied" in str(run.steps["clean up"].reason)
     [_, line, *_] = explain_failure(run.steps["clean up"], run.folder, Path())
     assert line == "  look at: the bucket and the models: files of this run are still there"
     assert sorted(run.read_scores()) == ["private", "public"]
-    assert names(simulator, run.settings) == [ASSAYS]
+    assert keys_of_versions(simulator, run.settings) == [ASSAYS]
 
 
-def test_assays_that_cannot_be_removed_are_named(services: Services, sample: Path) -> None:
+def test_assays_that_cannot_be_removed_are_reported(services: Services, sample: Path) -> None:
     settings = settings_of()
     storage = Storage(services.s3, settings, lambda: None)
     deny(services.s3, "s3.DeleteObject")
@@ -197,7 +197,7 @@ def test_assays_whose_upload_was_not_answered_are_removed(
     ):
         pass
     storage.clear(keep)
-    assert names(simulator, settings) == []
+    assert keys_of_versions(simulator, settings) == []
 
 
 def test_a_model_that_cannot_be_removed_does_not_keep_other_objects(
@@ -207,10 +207,10 @@ def test_a_model_that_cannot_be_removed_does_not_keep_other_objects(
     deny(services.sagemaker, "sagemaker.DeleteModel")
     run.execute()
     assert "DeleteModel" in str(run.steps["clean up"].reason)
-    assert names(simulator, run.settings) == []
+    assert keys_of_versions(simulator, run.settings) == []
 
 
-def test_an_object_that_is_left_behind_is_named(
+def test_an_object_that_is_left_behind_is_reported(
     simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
     run = make_run(train="raise SystemExit(1)")
@@ -232,7 +232,7 @@ ODD_NAMES = ["a\x01b", "a\x1b[2Jb", "a\rb", "a\x7fb", "\uffff", "<b>&amp;", "a+b
 
 
 def put_odd_names(services: Services, settings: RunSettings) -> Storage:
-    """Upload a run's storage, with objects that have the oddest names that a job may choose."""
+    """Upload objects with the oddest names that a job may choose; return the storage that holds them."""
     storage = Storage(services.s3, settings, lambda: None)
     for name in ODD_NAMES:
         storage.put(b"x", ("public", "preprocess", name))
@@ -242,12 +242,12 @@ def put_odd_names(services: Services, settings: RunSettings) -> Storage:
 def test_objects_with_odd_names_are_removed(simulator: Simulator, services: Services) -> None:
     settings = settings_of()
     storage = put_odd_names(services, settings)
-    assert set(objects(simulator, settings)) == {f"public/preprocess/{name}" for name in ODD_NAMES}
+    assert set(current_keys(simulator, settings)) == {f"public/preprocess/{name}" for name in ODD_NAMES}
     storage.clear(keep=False)
-    assert objects(simulator, settings) == []
+    assert current_keys(simulator, settings) == []
 
 
-def test_an_object_with_an_odd_name_that_is_left_behind_is_named(
+def test_an_object_with_an_odd_name_that_is_left_behind_is_reported(
     simulator: Simulator, services: Services, sample: Path
 ) -> None:
     settings = settings_of()
@@ -258,7 +258,7 @@ def test_an_object_with_an_odd_name_that_is_left_behind_is_named(
     with pytest.raises(StepFailed) as caught:
         storage.clear(keep=False)
     remaining = {f"public/preprocess/{name}" for name in ODD_NAMES if NOT_IN_XML.search(name)}
-    assert set(objects(simulator, settings)) == remaining | {ASSAYS}
+    assert set(current_keys(simulator, settings)) == remaining | {ASSAYS}
     reason = str(caught.value)
     assert f"s3://{BUCKET}/{settings.key(ASSAYS)} is still there: " in reason
     key = settings.key("public/preprocess/a\x01b")

@@ -43,14 +43,14 @@ CASES: dict[str, dict[str, str | bytes]] = {
     "exclude": manifest("graft data", "exclude data/a.npy weights.npy"),
     "recursive-exclude": manifest("graft data", "recursive-exclude data *.npy"),
     "global-exclude": manifest("graft data", "include *", "global-exclude [!w]*.npy ?.txt"),
-    "README comes by itself": {"README.md": README},
+    "README is included by default": {"README.md": README},
     "README excluded": {"README.md": README, "MANIFEST.in": "exclude README.md\n"},
     "test": {"test/test_x.py": "", "test/data.txt": "", "setup.cfg": "", "pyproject.toml": ""},
     "test pruned": {"test/test_x.py": "", "MANIFEST.in": "prune test\n"},
-    "licences come by themselves": {"LICENSE": "", "NOTICE.txt": ""},
-    "the first README alone comes": {"README": "", "README.rst": ""},
-    "build/ and .git/ never come": manifest("global-include *.npy") | {"build/b.npy": "", ".git/c.npy": ""},
-    "a dotted module's __init__.py comes": {
+    "licences are included by default": {"LICENSE": "", "NOTICE.txt": ""},
+    "only the first README is included": {"README": "", "README.rst": ""},
+    "build/ and .git/ are never included": manifest("global-include *.npy") | {"build/b.npy": "", ".git/c.npy": ""},
+    "a dotted module's __init__.py is included": {
         "setup.py": SETUP.replace('["train"', '["bins.a", "train"'),
         "bins/__init__.py": "",
         "bins/a.py": "",
@@ -71,7 +71,7 @@ for folder in sys.argv[1:]:
 
 
 def packed_by_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
-    """Return what setuptools packs from folders, except what the client removes. setuptools is imported only once."""
+    """Return the files that setuptools packs, except those that the client removes. Imports setuptools only once."""
     copies = {
         name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
     }

@@ -152,7 +152,7 @@ def test_a_name_of_400_megabytes_is_not_read_into_memory(tmp_path: Path) -> None
 
 @given(cut=st.integers(1, 400))
 @examples(200)
-def test_an_archive_cut_short_is_refused(cut: int, tmp_path: Path) -> None:
+def test_a_truncated_archive_is_refused(cut: int, tmp_path: Path) -> None:
     whole = packed(train=random.Random(1).randbytes(300), preprocess=b"")
     (tmp_path / "src.tar.gz").write_bytes(whole[: max(len(whole) - cut, 0)])
     try:
@@ -173,7 +173,7 @@ def test_any_bytes_are_refused(bytes_: bytes, tmp_path: Path) -> None:
 
 @given(offset=st.integers(0, 123) | st.integers(136, 511), bytes_=st.binary(min_size=1, max_size=1))
 @examples(200)
-def test_a_broken_header_is_a_reason_or_a_submission(offset: int, bytes_: bytes, tmp_path: Path) -> None:
+def test_an_archive_with_a_broken_header_is_refused_or_read(offset: int, bytes_: bytes, tmp_path: Path) -> None:
     (tmp_path / "src.tar.gz").write_bytes(with_header(packed(other=b"o" * 700, **BOTH), offset, bytes_))
     try:
         files = read_submission(tmp_path / "src.tar.gz").files

@@ -1,4 +1,4 @@
-"""Trouble during a run: AWS refuses requests or is slow, archives expand to too much, terminals, profiles, names.
+"""Trouble during a run: AWS refuses requests or loses answers, and lines of logs come late or never end.
 
 The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
 """
@@ -71,14 +71,14 @@ def final_status(simulator: Simulator, sleeping_run: PipelineRun) -> Iterator[Ca
 
 def refuse(client: Any, event: str, code: str = "AccessDenied") -> list[object]:
     """Refuse every call of an operation before it is sent; return the list of refused calls."""
-    asked: list[object] = []
+    refused_calls: list[object] = []
 
     def answer(**parameters: object) -> tuple[AWSResponse, dict[str, Any]]:
-        asked.append(parameters)
+        refused_calls.append(parameters)
         return AWSResponse("", 400, {}, None), {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {}}
 
     client.meta.events.register(f"before-call.{event}", answer)
-    return asked
+    return refused_calls
 
 
 def lose(client: Any, event: str) -> None:
@@ -144,7 +144,7 @@ def test_an_interrupt_whose_stop_request_is_refused_is_reported(
     assert f"THE JOB {train.job} MAY STILL RUN" in str(train.reason)
 
 
-def say(services: Services, job: str, *lines: str) -> None:
+def write_lines(services: Services, job: str, *lines: str) -> None:
     stream = {"logGroupName": GROUP, "logStreamName": f"{job}/algo-1-1"}
     with contextlib.suppress(services.logs.exceptions.ResourceAlreadyExistsException):
         services.logs.create_log_stream(**stream)
@@ -153,8 +153,8 @@ def say(services: Services, job: str, *lines: str) -> None:
 
 
 def test_lines_that_come_late_are_waited_for(services: Services, tmp_path: Path) -> None:
-    say(services, "late", "first")
-    threading.Timer(0.1, say, (services, "late", "last")).start()
+    write_lines(services, "late", "first")
+    threading.Timer(0.1, write_lines, (services, "late", "last")).start()
     write_log(services.logs, "TrainingJob", "late", tmp_path / "log", delay=2.9)
     assert (tmp_path / "log").read_text() == "first\nlast\n"
 
@@ -169,7 +169,7 @@ def test_the_log_of_a_failure_is_read_until_no_more_lines_come(
     def wait(seconds: float) -> None:
         pauses.append(seconds)
         for line in itertools.islice(lines, 1):
-            say(services, "torn", line)
+            write_lines(services, "torn", line)
 
     monkeypatch.setattr(observing.time, "sleep", wait)
     write_log(services.logs, "TrainingJob", "torn", tmp_path / "log", delay=5, to_end=True)
@@ -192,7 +192,7 @@ def test_a_step_waits_for_lines_that_come_after_its_job_has_ended(
     def wait(seconds: float) -> None:
         if seconds == on_aws.log_delay:
             for line in late_lines:
-                say(services, str(run.steps["train"].job), line)
+                write_lines(services, str(run.steps["train"].job), line)
         else:
             sleep(seconds)
 
@@ -204,7 +204,7 @@ def test_a_step_waits_for_lines_that_come_after_its_job_has_ended(
 def test_lines_of_a_log_are_kept_if_the_rest_cannot_be_read(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    say(services, "revoked", "first")
+    write_lines(services, "revoked", "first")
     waits = itertools.count(1)
     monkeypatch.setattr(
         observing.time,
@@ -222,7 +222,7 @@ def test_a_log_that_never_ends_is_read_for_a_minute(
 
     def wait(seconds: float) -> None:
         pauses.append(seconds)
-        say(services, "endless", str(len(pauses)))
+        write_lines(services, "endless", str(len(pauses)))
 
     monkeypatch.setattr(observing.time, "sleep", wait)
     write_log(services.logs, "TrainingJob", "endless", tmp_path / "log", delay=5, to_end=True)
@@ -231,7 +231,7 @@ def test_a_log_that_never_ends_is_read_for_a_minute(
 
 @pytest.mark.parametrize("operation", ["DescribeLogStreams", "GetLogEvents"])
 def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, services: Services, tmp_path: Path) -> None:
-    say(services, "refused", "first")
+    write_lines(services, "refused", "first")
     refuse(services.logs, f"cloudwatch-logs.{operation}")
     write_log(services.logs, "TrainingJob", "refused", tmp_path / "log", 0)
     reason = f"An error occurred (AccessDenied) when calling the {operation} operation: no"
@@ -240,7 +240,7 @@ def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, servi
 
 def test_a_log_that_is_too_large_is_cut(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observing, "LARGEST_LOG", 100)
-    say(services, "large", *(f"{number:09}" for number in range(50)))
+    write_lines(services, "large", *(f"{number:09}" for number in range(50)))
     write_log(services.logs, "TrainingJob", "large", tmp_path / "log", 0)
     lines = (tmp_path / "log").read_text().splitlines()
     assert lines[:-1] == [f"{number:09}" for number in range(11)]

@@ -1,4 +1,4 @@
-"""The parser of tracebacks, on real ones that Python prints and on arbitrary text in a log."""
+"""The parser of tracebacks reads those that Python prints, and copes with any other text in a log."""
 
 import subprocess
 import sys
@@ -50,7 +50,7 @@ START = "import library, sys\n\ndef fit():\n"
 CASES = {
     "raised": ("    raise ValueError('no copper')", "ValueError: no copper (train.py, line 4, in fit)"),
     "no message": ("    raise StopIteration", "StopIteration (train.py, line 4, in fit)"),
-    "an own class": (
+    "a class of its own": (
         "    class Sour(Exception): pass\n    raise Sour('x: y')",
         "fit.<locals>.Sour: x: y (train.py, line 5, in fit)",
     ),
@@ -80,7 +80,7 @@ CASES = {
         "ExceptionGroup: out (1 sub-exception): ExceptionGroup: in (2 sub-exceptions): TypeError: b "
         "(train.py, line 4, in fit)",
     ),
-    "a group of raised ones": (
+    "a group of raised exceptions": (
         "    some = []\n    for n in 'ab':\n        try: int(n)\n        except ValueError as e: some.append(e)\n"
         "    raise ExceptionGroup('all', some)",
         "ExceptionGroup: all (2 sub-exceptions): ValueError: invalid literal for int() with base 10: 'a' "
@@ -99,10 +99,10 @@ CASES = {
         "    error = ValueError('a')\n    error.add_note('look there')\n    raise error",
         "ValueError: a (train.py, line 6, in fit)",
     ),
-    "no Python": ("    (", "SyntaxError: '(' was never closed (train.py, line 4)"),
+    "invalid Python": ("    (", "SyntaxError: '(' was never closed (train.py, line 4)"),
     "indentation": ("  a = 1\n    b = 2", "IndentationError: unexpected indent (train.py, line 5)"),
-    "a module that is no Python": ("    import broken", "SyntaxError: invalid syntax (broken.py, line 1)"),
-    "an older one that was caught": (
+    "a module with invalid syntax": ("    import broken", "SyntaxError: invalid syntax (broken.py, line 1)"),
+    "an earlier exception that was caught": (
         "    import traceback\n    try: 1 / 0\n    except ZeroDivisionError: traceback.print_exc()\n"
         "    raise KeyError('new')",
         "KeyError: 'new' (train.py, line 7, in fit)",
@@ -111,7 +111,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_tracebacks_that_python_prints(name: str, tmp_path: Path) -> None:
+def test_tracebacks_that_python_prints_are_parsed(name: str, tmp_path: Path) -> None:
     body, expected = CASES[name]
     code, library = tmp_path / "mine", tmp_path / "library"
     for folder in (code, library):
@@ -130,7 +130,7 @@ def test_tracebacks_that_python_prints(name: str, tmp_path: Path) -> None:
     assert str(find_exception(result.stderr, code)) == expected
 
 
-def test_tracebacks_from_a_process_pool(tmp_path: Path) -> None:
+def test_a_traceback_from_a_process_pool_is_parsed(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(
         "import joblib\n\ndef fit(n):\n    raise ValueError('no copper')\n\nif __name__ == '__main__':\n"
         "    joblib.Parallel(2)(joblib.delayed(fit)(n) for n in range(2))\n"
@@ -162,7 +162,7 @@ def make_traceback(path: str, exception_line: str = "ValueError: a") -> str:
         ("<string>", ""),
     ],
 )
-def test_the_submissions_files_in_a_job(path: str, name: str) -> None:
+def test_the_submissions_files_are_recognised_in_a_job(path: str, name: str) -> None:
     exception = find_exception(make_traceback(path))
     assert exception
     assert exception.frames[0].name == name
@@ -176,7 +176,7 @@ def test_exceptions_of_a_wrapper_around_the_hooks_are_not_the_submissions() -> N
     assert str(find_exception(text)) == "KeyError: 'Cu' (train.py, line 3, in fit)"
 
 
-def test_windows_line_ends_and_lines_that_follow() -> None:
+def test_windows_line_endings_and_following_lines_are_read() -> None:
     exception = find_exception(make_traceback("/opt/ml/code/train.py").replace("\n", "\r\n") + "\n---\nafter\nthat")
     assert exception
     assert (exception.head, exception.following_lines) == ("ValueError: a", 2)
@@ -193,7 +193,7 @@ def test_windows_line_ends_and_lines_that_follow() -> None:
         '  File "/opt/ml/code/train.py", line 3\n    (\nsome other text\n',
     ],
 )
-def test_no_exception(text: str) -> None:
+def test_text_without_an_exception_gives_none(text: str) -> None:
     assert find_exception(text) is None
 
 

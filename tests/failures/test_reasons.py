@@ -18,7 +18,7 @@ from recore.failures.failure_reason import read_reason
 from recore.failures.hints import hint_for, missing_module_hint
 from recore.failures.job_log import last_error, last_lines
 
-ABOVE = """\
+TOOLKIT_BEGINNING = """\
 2026-11-20 19:48:46,574 sagemaker-training-toolkit INFO     Invoking user script
 Training Env:
 {
@@ -31,7 +31,7 @@ Invoking script with the following command:
  
  
 """  # noqa: W293
-RAISED = """\
+TRACEBACK = """\
 Traceback (most recent call last):
   File "/opt/ml/code/train.py", line 31, in fit
     return PLSRegression(5).fit(inputs, targets)
@@ -39,7 +39,7 @@ Traceback (most recent call last):
     raise ValueError(msg_err)
 ValueError: Input y contains NaN.
 """
-BELOW = """\
+TOOLKIT_END = """\
 2026-11-20 19:48:49,674 sagemaker-training-toolkit INFO     Failure file exists. Skipping creation....
 2026-11-20 19:48:49,679 sagemaker-training-toolkit ERROR    Reporting training FAILURE
 2026-11-20 19:48:49,680 sagemaker-training-toolkit ERROR    ExecuteUserScriptError:
@@ -48,16 +48,16 @@ ErrorMessage ""
 Command "/usr/bin/python3 train.py"
 2026-11-20 19:48:49,680 sagemaker-training-toolkit ERROR    Encountered exit_code 1
 """
-NAN = "ValueError: Input y contains NaN. (train.py, line 31, in fit)"
-FRAMED = (
+NAN_REASON = "ValueError: Input y contains NaN. (train.py, line 31, in fit)"
+TOOLKIT_REASON = (
     'AlgorithmError: ExecuteUserScriptError:\nExitCode {}\nErrorMessage "{}"\nCommand "python3 train.py", exit code: {}'
 )
 REASONS = {
-    "an exception": ("AlgorithmError: ValueError: Input y contains NaN., exit code: 1", RAISED, NAN),
-    "the image's own words": (FRAMED.format(1, "ValueError: Input y contains NaN.", 1), RAISED, NAN),
-    "no words": ("ClientError: See job logs for more information", RAISED, NAN),
+    "an exception": ("AlgorithmError: ValueError: Input y contains NaN., exit code: 1", TRACEBACK, NAN_REASON),
+    "the image's own words": (TOOLKIT_REASON.format(1, "ValueError: Input y contains NaN.", 1), TRACEBACK, NAN_REASON),
+    "no words": ("ClientError: See job logs for more information", TRACEBACK, NAN_REASON),
     "words of the script": ("AlgorithmError: no copper here, exit code: 1", "no copper here\n", "no copper here"),
-    "words in the image's": (FRAMED.format(3, "no copper", 3), "no copper\n", "no copper, exit code 3"),
+    "words in the image's": (TOOLKIT_REASON.format(3, "no copper", 3), "no copper\n", "no copper, exit code 3"),
     "only a log": (
         "AlgorithmError: See job logs for more information",
         "one\ntwo\n",
@@ -66,17 +66,17 @@ REASONS = {
     "nothing": (None, "", "the platform gives no reason"),
     "an exit code": (
         "AlgorithmError: the script ended with exit code 3 and wrote no error, exit code: 3",
-        RAISED,
+        TRACEBACK,
         "the script ended with exit code 3 and wrote no error",
     ),
     "memory": (
         "AlgorithmError: The job needed more memory than its instance type has, exit code: 137",
-        RAISED,
+        TRACEBACK,
         "The job needed more memory than its instance type has",
     ),
     "a signal": (
         "AlgorithmError: the script was ended by SIGKILL, exit code: 137",
-        RAISED,
+        TRACEBACK,
         "the script was ended by SIGKILL",
     ),
     "a signal to all": ("AlgorithmError: 3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, ended by SIGKILL"),
@@ -84,17 +84,17 @@ REASONS = {
     "a code above those of signals": ("AlgorithmError: 3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),
     "a full disk": (
         "AlgorithmError: No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137",
-        RAISED,
+        TRACEBACK,
         "No space left on device: the job needs more than the VolumeSizeInGB of 1",
     ),
     "an exception long before the end": (
         "AlgorithmError: no copper, exit code: 1",
-        RAISED + "a line\n" * 30 + "no copper\n",
+        TRACEBACK + "a line\n" * 30 + "no copper\n",
         "no copper",
     ),
     "requirements": (
         "AlgorithmError: requirements.txt cannot be installed: ERROR: no such package",
-        RAISED,
+        TRACEBACK,
         "requirements.txt cannot be installed: ERROR: no such package",
     ),
     "a path of a job that is not isolated": (
@@ -110,7 +110,7 @@ REASONS = {
 }
 
 
-def written(folder: Path, text: str | bytes) -> Path:
+def write_log(folder: Path, text: str | bytes) -> Path:
     path = folder / "logs" / "train.log"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -118,36 +118,36 @@ def written(folder: Path, text: str | bytes) -> Path:
 
 
 @pytest.mark.parametrize("name", REASONS)
-def test_reasons(name: str, tmp_path: Path) -> None:
+def test_the_reason_combines_the_failure_reason_and_the_log(name: str, tmp_path: Path) -> None:
     failure_reason, text, reason = REASONS[name]
-    log = written(tmp_path, ABOVE + text + BELOW)
+    log = write_log(tmp_path, TOOLKIT_BEGINNING + text + TOOLKIT_END)
     failure, exception = read_reason(failure_reason, log)
     assert failure == reason
-    assert (exception is not None) == (reason == NAN)
+    assert (exception is not None) == (reason == NAN_REASON)
 
 
-def test_a_reason_without_a_log(tmp_path: Path) -> None:
+def test_a_reason_is_read_without_a_log(tmp_path: Path) -> None:
     assert read_reason("ClientError: no such image", tmp_path / "log") == ("no such image", None)
 
 
 def test_the_exception_comes_first_and_the_toolkit_is_not_shown(tmp_path: Path) -> None:
-    log = written(tmp_path, ABOVE + "fitting\n" + RAISED + BELOW)
+    log = write_log(tmp_path, TOOLKIT_BEGINNING + "fitting\n" + TRACEBACK + TOOLKIT_END)
     step = Step("train", state="Failed")
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
     assert explain_failure(step, tmp_path, tmp_path) == [
-        f"recore: train failed: {NAN}",
+        f"recore: train failed: {NAN_REASON}",
         "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of challenge/meta_estimators.py, "
         "which fits each target on the rows where it was measured; put wrappers such as TransformedTargetRegressor "
         "inside it.",
         "  its last lines:",
         "    fitting",
-        *(f"    {line}" for line in RAISED.splitlines()),
+        *(f"    {line}" for line in TRACEBACK.splitlines()),
         f"  its log: {log}",
     ]
 
 
-def test_a_script_that_printed_nothing(tmp_path: Path) -> None:
-    log = written(tmp_path, ABOVE + BELOW)
+def test_a_script_that_printed_nothing_is_explained(tmp_path: Path) -> None:
+    log = write_log(tmp_path, TOOLKIT_BEGINNING + TOOLKIT_END)
     step = Step("train", state="Failed", reason="the script ended with exit code 3 and wrote no error")
     lines = [f"  look at: {look_at(step)}", "  it printed nothing", f"  its log: {log}"]
     assert explain_failure(step, tmp_path, tmp_path)[1:] == lines
@@ -158,8 +158,8 @@ def test_a_job_that_ran_out_of_memory_has_a_hint(tmp_path: Path) -> None:
     assert "16 GiB" in explain_failure(step, tmp_path, tmp_path)[1]
 
 
-def test_a_worker_of_the_server_that_was_killed_for_memory(tmp_path: Path) -> None:
-    written(
+def test_a_server_worker_that_was_killed_for_memory_has_a_hint(tmp_path: Path) -> None:
+    write_log(
         tmp_path, "[2026-11-20 19:51:57 +0000] [9] [ERROR] Worker (pid:12) was sent SIGKILL! Perhaps out of memory?\n"
     )
     step = Step("train", state="Failed", reason="the server did not respond")
@@ -169,14 +169,14 @@ def test_a_worker_of_the_server_that_was_killed_for_memory(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("output", "error"),
     [
-        ("fitting\n" + RAISED + "the end\n", NAN),
+        ("fitting\n" + TRACEBACK + "the end\n", NAN_REASON),
         ("one\n\x1b[2Jtwo\n \n", "?[2Jtwo"),
         (" \n", ""),
         ("", ""),
     ],
     ids=["an exception", "other output", "blank lines", "nothing"],
 )
-def test_the_last_error_in_a_programs_output(output: str, error: str) -> None:
+def test_the_last_error_in_a_programs_output_is_found(output: str, error: str) -> None:
     assert last_error(output) == error
 
 
@@ -192,13 +192,15 @@ a request
 
 
 def test_the_servers_own_lines_are_left_out_except_its_errors(tmp_path: Path) -> None:
-    assert [line[-27:] for line in last_lines(written(tmp_path, SERVER))] == [
+    assert [line[-27:] for line in last_lines(write_log(tmp_path, SERVER))] == [
         "a request",
         "(pid:26828) exited with code 3"[-27:],
     ]
 
 
-@pytest.mark.parametrize("line", [b"x" * 99, RAISED.encode(), b"\xff\x00\x1b[2J", ABOVE.encode()], ids=repr)
+@pytest.mark.parametrize(
+    "line", [b"x" * 99, TRACEBACK.encode(), b"\xff\x00\x1b[2J", TOOLKIT_BEGINNING.encode()], ids=repr
+)
 def test_only_the_end_of_a_log_of_a_terabyte_is_read(
     line: bytes, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -206,11 +208,11 @@ def test_only_the_end_of_a_log_of_a_terabyte_is_read(
     log = tmp_path / "log"
     with open(log, "wb") as file:
         file.seek(1 << 40)
-        file.write((line + b"\n") * (5_000_000 // len(line)) + RAISED.encode())
+        file.write((line + b"\n") * (5_000_000 // len(line)) + TRACEBACK.encode())
     memory, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
     request.addfinalizer(lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, hard_limit)))
     resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (1 << 30), hard_limit))
-    assert read_reason("AlgorithmError: ?, exit code: 1", log)[0] == NAN
+    assert read_reason("AlgorithmError: ?, exit code: 1", log)[0] == NAN_REASON
     assert last_lines(log)[-1] == "ValueError: Input y contains NaN."
 
 
@@ -218,7 +220,7 @@ def test_only_the_end_of_a_log_of_a_terabyte_is_read(
 @given(content=st.binary() | st.text().map(str.encode), failure_reason=st.text())
 def test_any_bytes_may_be_a_log(content: bytes, failure_reason: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("run")
-    log = written(folder, content + RAISED.encode() * (len(failure_reason) % 2))
+    log = write_log(folder, content + TRACEBACK.encode() * (len(failure_reason) % 2))
     step = Step("train", state="Failed")
     step.reason, step.exception = read_reason(failure_reason, log)
     lines = explain_failure(step, folder, folder)
@@ -247,28 +249,28 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
         "ValueError: Input contains NaN.",
         "ValueError: Input contains NaN, infinity or a value too large for dtype('float64').",
         "xgboost.core.XGBoostError: [12:00:00] data.cc:1: Check failed: valid: Label contains NaN, infinity or a value",
-        f"ValueError: \nAll the 5 fits failed.\n{RAISED}",
+        f"ValueError: \nAll the 5 fits failed.\n{TRACEBACK}",
     ],
 )
-def test_targets_with_gaps(exception_line: str, tmp_path: Path) -> None:
+def test_targets_with_gaps_have_a_hint(exception_line: str, tmp_path: Path) -> None:
     assert "PerTargetRegressor of challenge/meta_estimators.py" in str(
         hint(make_traceback(exception_line), "train", tmp_path)
     )
     assert hint(make_traceback(exception_line), "public predict", tmp_path) is None
 
 
-def test_a_metric_on_gaps_and_inputs_that_are_not_numbers(tmp_path: Path) -> None:
+def test_gaps_have_a_hint_in_a_metric_but_not_in_inputs(tmp_path: Path) -> None:
     text = make_traceback("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
     assert "compute each target's metric" in str(hint(text, "train", tmp_path))
     assert hint(make_traceback("ValueError: Input X contains NaN."), "train", tmp_path) is None
 
 
-def test_a_class_of_the_main_program(tmp_path: Path) -> None:
+def test_a_class_of_the_main_program_has_a_hint(tmp_path: Path) -> None:
     text = make_traceback("AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>")
     assert "move Mine from train.py to another module" in str(hint(text, "public predict", tmp_path))
 
 
-def test_a_missing_package(tmp_path: Path) -> None:
+def test_a_missing_package_has_a_hint(tmp_path: Path) -> None:
     text = missing_module_hint("no_such_package.core", tmp_path)
     assert "add `no_such_package==<version>` to requirements.txt" in str(text)
     assert "`python -m pip index versions no_such_package`" in str(text)
@@ -276,12 +278,12 @@ def test_a_missing_package(tmp_path: Path) -> None:
     assert "`make setup` then installs it here, too" in str(missing_module_hint("no_such_package", ROOT))
     assert "do without recore" in str(missing_module_hint("recore.evaluation", ROOT / "docs"))
     (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
-    named = str(missing_module_hint("no_such_package", tmp_path))
-    assert named.startswith("requirements.txt names no_such_package, but it is not installed here: `")
+    hint_text = str(missing_module_hint("no_such_package", tmp_path))
+    assert hint_text.startswith("requirements.txt names no_such_package, but it is not installed here: `")
     assert "--image" in str(missing_module_hint("no_such_package", tmp_path, installs=False))
 
 
-def test_the_names_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hint_names_the_package_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "`pytest==" in str(missing_module_hint("_pytest", tmp_path))  # the version is that of the installed package
     assert "`opencv-python-headless==<version>`" in str(missing_module_hint("cv2", tmp_path))
     monkeypatch.setattr(hints, "packages_distributions", lambda: {"none_such": ["no-such-package"]})

@@ -22,7 +22,7 @@ def test_unprintable_characters_become_question_marks(text: str, one_line: str, 
 
 
 @given(st.text(), st.integers(10, 50))
-def test_any_text(text: str, widest: int) -> None:
+def test_any_text_becomes_printable(text: str, widest: int) -> None:
     line = plain(text, widest)
     assert line.isprintable()
     assert len(line) <= widest

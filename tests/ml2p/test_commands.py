@@ -13,7 +13,7 @@ from recore.cli.ml2p import ml2p
 NAME = "prices-20260131"
 
 
-def test_the_files_of_a_dataset(project: ProjectCommands) -> None:
+def test_the_files_of_a_dataset_are_uploaded_listed_and_removed(project: ProjectCommands) -> None:
     assert project.result("dataset", "list") == []
     project.result("dataset", "create", NAME)
     assert project.result("dataset", "list") == [NAME]
@@ -43,7 +43,7 @@ def test_datasets_whose_names_have_a_common_prefix_are_kept_apart(project: Proje
     assert project.result("dataset", "list") == [f"more-{NAME}"]
 
 
-def test_the_hash_of_a_dataset_is_that_of_its_names_and_contents(project: ProjectCommands) -> None:
+def test_the_hash_of_a_dataset_depends_on_names_and_contents(project: ProjectCommands) -> None:
     hashes = set()
     for date, name, text in (
         ("20260101", "a", "1"),
@@ -112,7 +112,7 @@ def test_existing_resources_are_not_created_again(project: ProjectCommands) -> N
     assert "has files already: choose another name" in project.refusal("dataset", "generate", NAME)
 
 
-def test_no_bucket(project: ProjectCommands) -> None:
+def test_a_missing_bucket_is_reported(project: ProjectCommands) -> None:
     file = project.folder / "ml2p.yml"
     file.write_text(file.read_text().replace(project.url, "s3://no-such-bucket/x"))
     for arguments in (
@@ -126,7 +126,9 @@ def test_no_bucket(project: ProjectCommands) -> None:
         )
 
 
-def test_no_endpoint_and_no_credentials(project: ProjectCommands, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_endpoint_and_credentials_are_reported(
+    project: ProjectCommands, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         project, "_variables", {"AWS_DEFAULT_REGION": None, "AWS_ENDPOINT_URL": None, "HOME": "/nowhere"}
     )
@@ -138,7 +140,7 @@ GROUPS = [[], *([name] for name, command in ml2p.commands.items() if isinstance(
 
 
 @pytest.mark.parametrize("group", GROUPS, ids="".join)
-def test_help(group: list[str]) -> None:
+def test_help_describes_every_command(group: list[str]) -> None:
     """Every command is listed with a whole sentence, and its help fits into 80 columns."""
     listed = recore("ml2p", *group, "--help")
     assert "python -m recore ml2p" in listed.stdout
@@ -148,7 +150,7 @@ def test_help(group: list[str]) -> None:
     for line in lines:
         result = recore("ml2p", *group, line.split()[0], "--help")
         assert result.returncode == 0
-        assert [wide for wide in result.stdout.splitlines() if len(wide) > 80] == []
+        assert [help_line for help_line in result.stdout.splitlines() if len(help_line) > 80] == []
 
 
 @pytest.mark.parametrize(
@@ -159,6 +161,6 @@ def test_help(group: list[str]) -> None:
         (["model", "create"], "Missing argument 'NAME'; see `python -m recore ml2p model create --help`"),
     ],
 )
-def test_wrong_usage(arguments: list[str], advice: str) -> None:
+def test_wrong_usage_is_reported_with_advice(arguments: list[str], advice: str) -> None:
     result = recore("ml2p", *arguments)
     assert (result.returncode, result.stderr) == (2, f"recore: {advice}\n")

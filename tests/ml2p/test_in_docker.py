@@ -45,7 +45,7 @@ def client() -> Iterator[Client]:
         yield Client(simulator, IMAGE_NAME)
 
 
-def test_an_image_that_holds_the_code(client: Client, tmp_path: Path) -> None:
+def test_an_image_that_holds_the_code_runs_every_step(client: Client, tmp_path: Path) -> None:
     write_project(tmp_path, "docker")
     file = tmp_path / "ml2p.yml"
     text = file.read_text().replace("  source_dir: src\n", "").replace("models:\n  prices: model.HousePrices\n", "")
@@ -54,17 +54,17 @@ def test_an_image_that_holds_the_code(client: Client, tmp_path: Path) -> None:
     project = ProjectCommands(tmp_path, "docker", s3_variables(client))
 
     project.result("dataset", "generate", "prices-20260131")
-    waited = project.run("dataset", "wait", "prices-20260131")
-    assert waited.returncode == 0, waited.stderr
+    wait_result = project.run("dataset", "wait", "prices-20260131")
+    assert wait_result.returncode == 0, wait_result.stderr
     project.result("training-job", "create", "prices-1-0", "prices-20260131")
-    waited = project.run("training-job", "wait", "prices-1-0")
-    assert waited.returncode == 0, waited.stderr
+    wait_result = project.run("training-job", "wait", "prices-1-0")
+    assert wait_result.returncode == 0, wait_result.stderr
     project.result("model", "create", "prices-1-0-0")
     project.result("endpoint", "create", "prices-1-0-0-test")
     assert project.run("endpoint", "wait", "prices-1-0-0-test").returncode == 0
-    one = project.result("endpoint", "invoke", "prices-1-0-0-test", json.dumps(HOUSE))["Body"]
-    assert one["metadata"]["model_version"] == "docker-prices-1-0-0"
-    assert one["result"] == {"price": 288.111}
+    answer = project.result("endpoint", "invoke", "prices-1-0-0-test", json.dumps(HOUSE))["Body"]
+    assert answer["metadata"]["model_version"] == "docker-prices-1-0-0"
+    assert answer["result"] == {"price": 288.111}
     result = project.run("endpoint", "invoke", "prices-1-0-0-test", '{"area": 80}')
     assert result.returncode == 2
     assert "the prediction failed: KeyError" in result.stderr

@@ -10,13 +10,13 @@ from recore.ml2p.naming import (
 )
 from recore.model.errors import NamingError
 
-GOOD = {
+VALID_NAMES = {
     check_dataset_name: ["a-20260131", "big-houses-20260131"],
     check_training_job_name: ["a-0-1", "big-houses-10-2", "a-1-2-dev"],
     training_job_of_model: ["a-0-0-1", "big-houses-1-2-3", "a-1-2-3-dev"],
     model_of_endpoint: ["a-0-0-1", "a-1-2-3-dev", "a-1-2-3-live", "a-1-2-3-dev-analysis", "a-1-2-3-test"],
 }
-BAD = {
+INVALID_NAMES = {
     check_dataset_name: [
         "",
         "a",
@@ -33,18 +33,18 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("check", "name"), [(check, name) for check, names in GOOD.items() for name in names])
-def test_good_names(check, name) -> None:
+@pytest.mark.parametrize(("check", "name"), [(check, name) for check, names in VALID_NAMES.items() for name in names])
+def test_valid_names_are_accepted(check, name) -> None:
     check(name)
 
 
-@pytest.mark.parametrize(("check", "name"), [(check, name) for check, names in BAD.items() for name in names])
-def test_other_names(check, name) -> None:
+@pytest.mark.parametrize(("check", "name"), [(check, name) for check, names in INVALID_NAMES.items() for name in names])
+def test_invalid_names_are_refused(check, name) -> None:
     with pytest.raises(NamingError, match="the form is "):
         check(name)
 
 
-def test_derived_names() -> None:
+def test_names_are_derived_from_each_other() -> None:
     assert training_job_of_model("big-houses-1-2-3-dev") == "big-houses-1-2"
     assert model_of_endpoint("big-houses-1-2-3-dev-live") == "big-houses-1-2-3-dev"
     assert model_of_endpoint("big-houses-1-2-3") == "big-houses-1-2-3"

@@ -36,23 +36,23 @@ def project_of(folder: Path, text: str) -> Project:
         (MINIMAL + "train: x\n", "the section 'train' must be a mapping"),
     ],
 )
-def test_an_invalid_file(tmp_path: Path, text: str, reason: str) -> None:
+def test_an_invalid_file_is_refused(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(ConfigError) as raised:
         project_of(tmp_path, text)
     assert reason in str(raised.value)
     assert str(tmp_path / "ml2p.yml") in str(raised.value)
 
 
-def test_no_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"ml2p\.yml cannot be read: No such file"):
         Project(tmp_path / "ml2p.yml")
 
 
-def test_keys_of_other_programs(tmp_path: Path) -> None:
+def test_keys_of_other_programs_are_accepted(tmp_path: Path) -> None:
     assert project_of(tmp_path, MINIMAL + "owners: [us]\ntrain:\n  retries: 3\n").setting("train", "retries") == 3
 
 
-def test_settings(tmp_path: Path) -> None:
+def test_settings_come_from_the_section_or_the_defaults(tmp_path: Path) -> None:
     project = project_of(
         tmp_path, MINIMAL + "defaults:\n  image: a\n  role: r\ntrain:\n  image: b\ndeploy:\n  role: 3\n"
     )
@@ -63,27 +63,29 @@ def test_settings(tmp_path: Path) -> None:
         project.text("deploy", "role")
 
 
-def test_record_invokes_is_true_or_false(tmp_path: Path) -> None:
+def test_record_invokes_must_be_true_or_false(tmp_path: Path) -> None:
     project = project_of(tmp_path, MINIMAL + "deploy:\n  record_invokes: 'yes'\n")
     with pytest.raises(ConfigError, match="'record_invokes' in the section 'deploy' must be true or false, not 'yes'"):
         project.flag("deploy", "record_invokes")
 
 
-def test_model_classes(tmp_path: Path) -> None:
+def test_the_class_of_a_model_is_found_by_its_name(tmp_path: Path) -> None:
     assert project_of(tmp_path, MINIMAL).model_class(None) is None
     with pytest.raises(ConfigError, match="has no model 'a' in the section 'models': it lists none"):
         project_of(tmp_path, MINIMAL).model_class("a")
     assert project_of(tmp_path, MINIMAL + "models:\n  a: m.A\n").model_class(None) == "m.A"
-    two = project_of(tmp_path, MINIMAL + "models:\n  a: m.A\n  b: {model-defaults: {cls: m.B}, b-1: {image_tag: 1}}\n")
-    assert (two.model_class("a"), two.model_class("b")) == ("m.A", "m.B")
+    project = project_of(
+        tmp_path, MINIMAL + "models:\n  a: m.A\n  b: {model-defaults: {cls: m.B}, b-1: {image_tag: 1}}\n"
+    )
+    assert (project.model_class("a"), project.model_class("b")) == ("m.A", "m.B")
     with pytest.raises(ConfigError, match=r"lists several models \(a, b\): choose one with --model-type"):
-        two.model_class(None)
+        project.model_class(None)
     with pytest.raises(ConfigError, match="must be the dotted name of a class, not 3"):
         project_of(tmp_path, MINIMAL + "models:\n  a: 3\n").model_class("a")
 
 
 @pytest.mark.parametrize("config", ["[]", "{security_groups: [a]}", "{security_groups: [], subnets: [b]}", "text"])
-def test_an_invalid_vpc_config(tmp_path: Path, config: str) -> None:
+def test_an_invalid_vpc_config_is_refused(tmp_path: Path, config: str) -> None:
     project = project_of(tmp_path, MINIMAL + f"train:\n  vpc_config: {config}\n")
     if config == "[]":
         assert project.network("train") == {}
@@ -107,14 +109,14 @@ def test_an_invalid_vpc_config(tmp_path: Path, config: str) -> None:
         ("prices: model.HousePrices", "prices: 3", "must be the dotted name of a class, not 3"),
     ],
 )
-def test_keys_that_a_request_needs(project: ProjectCommands, old: str, new: str, reason: str) -> None:
+def test_keys_that_a_request_needs_are_checked(project: ProjectCommands, old: str, new: str, reason: str) -> None:
     project.upload_houses(NAME)
     file = project.folder / "ml2p.yml"
     file.write_text(file.read_text().replace(old, new))
     assert reason.format(folder=project.folder) in project.refusal("training-job", "create", "prices-1-0", NAME)
 
 
-def test_code_that_is_too_large_or_contains_reserved_names(
+def test_code_that_is_too_large_or_contains_reserved_names_is_refused(
     project: ProjectCommands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.upload_houses(NAME)
@@ -134,8 +136,8 @@ def test_a_job_has_a_network_only_for_requirements(project: ProjectCommands) -> 
     assert not project.result("training-job", "describe", "prices-1-1").get("EnableNetworkIsolation")
 
 
-def test_requests_for_an_image_that_holds_the_code(client: Client, project: ProjectCommands) -> None:
-    """The requests are those that ML2P sends."""
+def test_requests_for_an_image_that_holds_the_code_match_ml2p(client: Client, project: ProjectCommands) -> None:
+    """ML2P sends the same requests."""
     project.upload_houses(NAME)
     file = project.folder / "ml2p.yml"
     file.write_text(file.read_text().replace("  source_dir: src\n", ""))

@@ -12,7 +12,7 @@ import pytest
 from support.checkout import ROOT, environment
 from support.ml2p_project import TUTORIAL
 
-COPY = os.environ.get("RECORE_ML2P")
+ML2P_FOLDER = os.environ.get("RECORE_ML2P")
 
 
 def run_locally(folder: Path, *path: Path | str) -> tuple[str, dict]:
@@ -27,29 +27,29 @@ def run_locally(folder: Path, *path: Path | str) -> tuple[str, dict]:
         timeout=120,
     )
     assert result.returncode == 0, result.stderr
-    trained, predicted = result.stdout.splitlines()
-    return trained, json.loads(predicted.replace("'", '"'))
+    training_output, prediction_line = result.stdout.splitlines()
+    return training_output, json.loads(prediction_line.replace("'", '"'))
 
 
-def for_ml2p(folder: Path) -> Path:
+def copy_for_ml2p(folder: Path) -> Path:
     """Copy the tutorial and replace its imports with ML2P's."""
     shutil.copytree(TUTORIAL, folder, dirs_exist_ok=True)
-    changed = 0
+    change_count = 0
     for file in folder.rglob("*.py"):
         text, count = re.subn(
             "^from recore.model import", "from ml2p.core import", file.read_text(), flags=re.MULTILINE
         )
         assert "recore" not in text
         file.write_text(text)
-        changed += count
-    assert changed == 2
+        change_count += count
+    assert change_count == 2
     return folder
 
 
-def test_on_this_machine(tmp_path: Path) -> None:
+def test_the_tutorial_runs_on_this_machine(tmp_path: Path) -> None:
     shutil.copytree(TUTORIAL, tmp_path, dirs_exist_ok=True)
-    trained, prediction = run_locally(tmp_path, ROOT)
-    assert trained == "mean absolute error: 17.622"
+    training_output, prediction = run_locally(tmp_path, ROOT)
+    assert training_output == "mean absolute error: 17.622"
     assert prediction["result"] == {"price": 288.111}
     assert prediction["metadata"]["model_version"] == "local"
     validation = json.loads((tmp_path / "local/model/validation.json").read_text())
@@ -57,10 +57,10 @@ def test_on_this_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-@pytest.mark.skipif(not COPY, reason="RECORE_ML2P does not name a copy of ML2P's repository")
-def test_with_ml2p(tmp_path: Path) -> None:
-    trained, prediction = run_locally(for_ml2p(tmp_path / "theirs"), COPY or "")
+@pytest.mark.skipif(not ML2P_FOLDER, reason="RECORE_ML2P does not name a copy of ML2P's repository")
+def test_the_tutorial_gives_the_same_results_with_ml2p(tmp_path: Path) -> None:
+    training_output, prediction = run_locally(copy_for_ml2p(tmp_path / "theirs"), ML2P_FOLDER or "")
     shutil.copytree(TUTORIAL, tmp_path / "ours")
-    trained_here, prediction_here = run_locally(tmp_path / "ours", ROOT)
-    assert (trained, prediction["result"]) == (trained_here, prediction_here["result"])
+    training_output_here, prediction_here = run_locally(tmp_path / "ours", ROOT)
+    assert (training_output, prediction["result"]) == (training_output_here, prediction_here["result"])
     assert prediction["metadata"].keys() == prediction_here["metadata"].keys()

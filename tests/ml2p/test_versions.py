@@ -10,8 +10,8 @@ NAME = "prices-20260131"
 
 def versions(client: Client, project: ProjectCommands) -> list[str]:
     bucket = project.url.split("/")[2]
-    listed = client.s3.list_objects_v2(Bucket=bucket, Prefix=f"{project.name}/versions/")
-    return [item["Key"].rpartition("/")[2] for item in listed.get("Contents", [])]
+    listing = client.s3.list_objects_v2(Bucket=bucket, Prefix=f"{project.name}/versions/")
+    return [item["Key"].rpartition("/")[2] for item in listing.get("Contents", [])]
 
 
 def test_a_name_is_not_used_again(client: Client, project: ProjectCommands) -> None:
@@ -20,7 +20,7 @@ def test_a_name_is_not_used_again(client: Client, project: ProjectCommands) -> N
     project.run("training-job", "wait", "prices-1-0")
     refusal = project.refusal("training-job", "create", "prices-1-0", NAME)
     assert refusal.startswith(f"the name '{project.name}-prices-1-0' was used already (20")
-    assert refusal.endswith("a version is named once: choose another")
+    assert refusal.endswith("the name of a version can be used only once: choose another")
     project.result("model", "create", "prices-1-0-0")
     before = project.result("model", "describe", "prices-1-0-0")["Version"]
     project.result("model", "delete", "prices-1-0-0")
@@ -35,18 +35,18 @@ def test_a_model_that_could_not_be_created_has_no_version(client: Client, projec
     """SageMaker refuses the request, and the name remains free."""
     project.upload_houses(NAME)
     file = project.folder / "ml2p.yml"
-    good = file.read_text()
+    original_text = file.read_text()
     file.write_text(
-        good.replace("role: arn:aws:iam::123456789012:role/SageMakerRole", "role: arn:aws:iam::1:role/Nobody")
+        original_text.replace("role: arn:aws:iam::123456789012:role/SageMakerRole", "role: arn:aws:iam::1:role/Nobody")
     )
     assert "CreateTrainingJob: " in project.refusal("training-job", "create", "prices-1-0", NAME)
     assert versions(client, project) == []
-    file.write_text(good)
+    file.write_text(original_text)
     project.result("training-job", "create", "prices-1-0", NAME)
     assert versions(client, project) == [f"{project.name}-prices-1-0.json"]
 
 
-def test_other_code_and_other_data_have_other_hashes(client: Client, project: ProjectCommands) -> None:
+def test_different_code_and_data_have_different_hashes(client: Client, project: ProjectCommands) -> None:
     project.upload_houses(NAME)
     project.result("training-job", "create", "prices-1-0", NAME)
     project.result("training-job", "create", "prices-1-1", NAME)

@@ -2,5 +2,5 @@
 
 from support.template import ROOT
 
-NEEDED = ("challenge/features.py", "challenge/ridge.py")
-collect_ignore_glob = [] if all((ROOT / name).is_file() for name in NEEDED) else ["test_*.py"]
+NEEDED_FILES = ("challenge/features.py", "challenge/ridge.py")
+collect_ignore_glob = [] if all((ROOT / name).is_file() for name in NEEDED_FILES) else ["test_*.py"]

@@ -22,7 +22,7 @@ CHECKS = [pair for estimator in ESTIMATORS for pair in estimator_checks_generato
 
 @pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=name_of)
 @pytest.mark.filterwarnings("ignore")
-def test_scikit_learn_accepts_it(estimator: SpectralFeatures, check: Callable) -> None:
+def test_the_estimator_passes_scikit_learns_check(estimator: SpectralFeatures, check: Callable) -> None:
     check(estimator)
 
 
@@ -50,11 +50,11 @@ def test_features_are_bins_and_similarity_of_slopes(bins: np.ndarray, linear: fl
 
 
 def test_landmarks_limit_the_features_and_the_pickle(bins: np.ndarray) -> None:
-    many = np.random.default_rng(0).normal(3, 1, (5000, 8)).cumsum(axis=1)
-    features = SpectralFeatures(landmarks=20).fit(many)
+    training_spectra = np.random.default_rng(0).normal(3, 1, (5000, 8)).cumsum(axis=1)
+    features = SpectralFeatures(landmarks=20).fit(training_spectra)
     assert features.transform(bins).shape == (60, 28)
     assert len(pickle.dumps(features)) < 10_000
-    refitted = clone(features).fit(many)
+    refitted = clone(features).fit(training_spectra)
     np.testing.assert_array_equal(features.transform(bins), refitted.transform(bins))
 
 

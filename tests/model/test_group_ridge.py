@@ -33,11 +33,11 @@ CHECKS = [pair for estimator in ESTIMATORS for pair in estimator_checks_generato
 
 @pytest.mark.parametrize(("estimator", "check"), CHECKS, ids=name_of)
 @pytest.mark.filterwarnings("ignore")
-def test_scikit_learn_accepts_it(estimator: GroupRidgeCV, check: Callable) -> None:
+def test_the_estimator_passes_scikit_learns_check(estimator: GroupRidgeCV, check: Callable) -> None:
     check(estimator)
 
 
-def problem(
+def make_problem(
     rows: int, features: int, targets: int, missing: float, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return x (rows, features) of falling variance, y (rows, targets) with rising noise and gaps, and 7 groups."""
@@ -50,8 +50,8 @@ def problem(
 
 
 @pytest.mark.parametrize(("rows", "features"), [(70, 10), (20, 30), (1, 4)])
-def test_separate_fits_are_those_of_scikit_learn(rows: int, features: int) -> None:
-    x, y, _ = problem(rows + 9, features, 1, 0.0)
+def test_separate_fits_match_scikit_learn(rows: int, features: int) -> None:
+    x, y, _ = make_problem(rows + 9, features, 1, 0.0)
     for alpha, predicted in predictions(x[:rows], y[:rows, 0], x, ALPHAS).items():
         expected = Ridge(alpha, solver="svd").fit(x[:rows], y[:rows, 0]).predict(x)
         np.testing.assert_allclose(predicted, expected, rtol=1e-11)
@@ -84,22 +84,22 @@ def assert_exact(
 @pytest.mark.parametrize("missing", [0.0, 0.03, 0.25, 0.6])
 @pytest.mark.parametrize(("rows", "features"), [(120, 20), (50, 80), (80, 80)])
 def test_each_target_is_fitted_on_its_measured_rows(rows: int, features: int, missing: float) -> None:
-    assert_exact(*problem(rows, features, 4, missing, seed=rows + features))
+    assert_exact(*make_problem(rows, features, 4, missing, seed=rows + features))
 
 
-def test_more_gaps_than_are_copied_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_targets_processed_one_at_a_time_are_fitted_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ridge, "CHUNK", 1)  # targets are processed one at a time
-    assert_exact(*problem(200, 30, 6, 0.1))
+    assert_exact(*make_problem(200, 30, 6, 0.1))
 
 
 @pytest.mark.parametrize("tolerance", [1e-1, 1e-5])
-def test_very_weak_regularisation(tolerance: float) -> None:
+def test_very_weak_regularisation_is_exact(tolerance: float) -> None:
     """Single precision cannot resolve features of such low variance: corrections are computed in double precision."""
-    x, y, groups = problem(300, 40, 4, 0.05)
+    x, y, groups = make_problem(300, 40, 4, 0.05)
     assert_exact(x * np.geomspace(1, tolerance, 40), y, groups, np.geomspace(1e-9, 1e1, 11))
 
 
-def test_two_nearly_equal_minima_far_apart() -> None:
+def test_the_better_of_two_distant_minima_is_found() -> None:
     """Some features need a weak alpha and others a strong one; none needs an alpha in between."""
     random = np.random.default_rng(2)
     x = np.hstack([random.normal(size=(300, 60)) * 30, random.normal(size=(300, 20)) * 0.01])
@@ -111,18 +111,18 @@ def test_two_nearly_equal_minima_far_apart() -> None:
 
 def test_targets_that_do_not_converge_are_solved_on_their_own_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ridge, "STEPS", 2)
-    assert_exact(*problem(100, 30, 3, 0.1))
+    assert_exact(*make_problem(100, 30, 3, 0.1))
 
 
 @pytest.mark.parametrize("groups", [None, np.zeros(70, int), np.arange(70) % 2, np.arange(70)])
-def test_groups_of_every_kind(groups: np.ndarray | None) -> None:
-    x, y, _ = problem(70, 10, 3, 0.05)
+def test_groups_of_every_kind_are_fitted_exactly(groups: np.ndarray | None) -> None:
+    x, y, _ = make_problem(70, 10, 3, 0.05)
     assert_exact(x, y, groups)
     assert_exact(x, y, groups, cv=3)
 
 
 def test_groups_are_held_out_whole_and_evenly() -> None:
-    x, y, _ = problem(100, 5, 1, 0.0)
+    x, y, _ = make_problem(100, 5, 1, 0.0)
     groups = np.random.default_rng(0).permutation(np.repeat(list("abcdefg"), [40, 20, 10, 10, 10, 5, 5]))
     folds = GroupRidgeCV(cv=3).fit(x, y, groups=groups).test_fold_
     assert all(len(set(folds[groups == name])) == 1 for name in "abcdefg")
@@ -132,8 +132,8 @@ def test_groups_are_held_out_whole_and_evenly() -> None:
 @pytest.mark.parametrize(
     "case", ["never", "once", "one group", "all but one group", "constant", "same gaps", "empty rows"]
 )
-def test_patterns_of_gaps(case: str) -> None:
-    x, y, groups = problem(70, 10, 4, 0.05)
+def test_patterns_of_gaps_are_fitted_exactly(case: str) -> None:
+    x, y, groups = make_problem(70, 10, 4, 0.05)
     if case == "never":
         y[:, 1] = np.nan
     elif case == "once":
@@ -156,8 +156,8 @@ def test_patterns_of_gaps(case: str) -> None:
     assert_exact(x, y, groups)
 
 
-def test_constant_and_doubled_features_and_rows() -> None:
-    x, y, groups = problem(70, 10, 3, 0.05)
+def test_constant_and_repeated_features_and_rows_are_fitted_exactly() -> None:
+    x, y, groups = make_problem(70, 10, 3, 0.05)
     assert_exact(np.column_stack([x, x[:, :3], np.full(70, 3.0)]), y, groups)
     assert_exact(np.vstack([x, x]), np.vstack([y, y]), np.concatenate([groups, groups]))
     model = GroupRidgeCV(ALPHAS).fit(np.ones((70, 4)), y, groups=groups)
@@ -173,7 +173,7 @@ def test_a_single_row_is_predicted_exactly() -> None:
 
 
 def test_one_dimensional_y_is_one_target() -> None:
-    x, y, groups = problem(70, 10, 3, 0.05)
+    x, y, groups = make_problem(70, 10, 3, 0.05)
     two_dimensional, one_dimensional = (GroupRidgeCV(ALPHAS).fit(x, each, groups=groups) for each in (y, y[:, 1]))
     assert one_dimensional.alpha_ == two_dimensional.alpha_[1]
     np.testing.assert_allclose(one_dimensional.predict(x), two_dimensional.predict(x)[:, 1], rtol=1e-9)
@@ -184,7 +184,7 @@ def test_one_dimensional_y_is_one_target() -> None:
     )
 
 
-def test_the_choice_is_by_rows_if_groups_cannot_predict_each_other() -> None:
+def test_alpha_is_chosen_by_rows_if_groups_cannot_predict_each_other() -> None:
     """Two holes differ in level: without a bound on errors, extrapolation would favour the strongest alpha."""
     random = np.random.default_rng(5)
     x = random.normal(size=(80, 5))
@@ -206,7 +206,7 @@ def test_the_choice_is_by_rows_if_groups_cannot_predict_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("parameters", "message"),
     [
         ({"alphas": []}, "positive alphas"),
         ({"alphas": [0.0, 1.0]}, "positive alphas"),
@@ -214,14 +214,14 @@ def test_the_choice_is_by_rows_if_groups_cannot_predict_each_other() -> None:
         ({"cv": 1}, "2 folds or more"),
     ],
 )
-def test_invalid_parameters_are_refused(spoil: dict, message: str) -> None:
-    x, y, groups = problem(20, 3, 2, 0.0)
+def test_invalid_parameters_are_refused(parameters: dict, message: str) -> None:
+    x, y, groups = make_problem(20, 3, 2, 0.0)
     with pytest.raises(ValueError, match=message):
-        GroupRidgeCV(**spoil).fit(x, y, groups=groups)
+        GroupRidgeCV(**parameters).fit(x, y, groups=groups)
 
 
 def test_invalid_data_are_refused() -> None:
-    x, y, groups = problem(20, 3, 2, 0.0)
+    x, y, groups = make_problem(20, 3, 2, 0.0)
     with pytest.raises(ValueError, match="nothing to learn from"):
         GroupRidgeCV().fit(x, np.full_like(y, np.nan), groups=groups)
     with pytest.raises(ValueError, match="infinity"):
@@ -231,7 +231,7 @@ def test_invalid_data_are_refused() -> None:
 
 
 def test_huge_and_tiny_assays_are_fitted_equally_well() -> None:
-    x, y, groups = problem(70, 10, 2, 0.1)
+    x, y, groups = make_problem(70, 10, 2, 0.1)
     model = GroupRidgeCV(ALPHAS).fit(x, y, groups=groups)
     for factor in (1e-90, 1e90):
         scaled = GroupRidgeCV(ALPHAS).fit(x, y * factor, groups=groups)
@@ -240,7 +240,7 @@ def test_huge_and_tiny_assays_are_fitted_equally_well() -> None:
 
 
 def test_the_pickle_contains_no_training_rows() -> None:
-    x, y, groups = problem(3000, 10, 5, 0.02)
+    x, y, groups = make_problem(3000, 10, 5, 0.02)
     model = GroupRidgeCV(ALPHAS).fit(x, y, groups=groups)
     pickled = pickle.dumps(model)
     assert len(pickled) < 5000
@@ -284,7 +284,7 @@ def test_threads_do_not_change_the_numbers() -> None:
 def test_any_small_problem_equals_the_exact_fit(
     rows: int, features: int, missing: float, groups: int, cv: int, seed: int
 ) -> None:
-    x, y, _ = problem(rows, features, 3, missing, seed)
+    x, y, _ = make_problem(rows, features, 3, missing, seed)
     assume(not np.isnan(y).all())
     model = GroupRidgeCV(ALPHAS, cv).fit(x, y, groups=np.arange(rows) % groups)
     splits = [np.arange(rows) % cv] if groups == 1 or rows == 1 else [model.test_fold_, np.arange(rows) % cv]

@@ -26,7 +26,7 @@ WEIGHTS |= {"AlPPM": 0.025, "CaPPM": 0.025, "KPPM": 0.025}
 @pytest.mark.skipif(
     "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
 )
-def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:
+def test_scores_match_an_independent_computation(tmp_path: Path) -> None:
     data = Path(os.environ["RECORE_YAMSYS"])
     assert run(ROOT / "train.py", "--data_dir", data, "--model_dir", tmp_path, cwd=tmp_path).returncode == 0
     files = {"public": data / "public.csv.gz", "private": data / "private_actual.csv.gz"}
@@ -38,10 +38,10 @@ def test_scores_are_those_of_another_computation(tmp_path: Path) -> None:
         completed = run(ROOT / "score.py", *arguments, cwd=tmp_path)
         assert "weights scored: 0.505 of 1.01" in completed.stdout
         result = float((tmp_path / f"{name}.txt").read_text())
-        assert result == pytest.approx(other_scores(files)[name], rel=1e-9)
+        assert result == pytest.approx(compute_expected_scores(files)[name], rel=1e-9)
 
 
-def other_scores(files: dict[str, Path]) -> dict[str, float]:
+def compute_expected_scores(files: dict[str, Path]) -> dict[str, float]:
     """Return the scores computed with pandas and a separate Ridge for each fit, with every sum written out."""
     frames = {name: pd.read_csv(path, index_col=0) for name, path in files.items()}
     holes, totals = frames["public"]["SiteID"], dict.fromkeys(files, 0.0)
@@ -52,19 +52,21 @@ def other_scores(files: dict[str, Path]) -> dict[str, float]:
         y = frames["public"][target].to_numpy()
         errors = {}
         for alpha in np.geomspace(1e-5, 1e5, 31):
-            ways = LeaveOneGroupOut().split(x, y, holes), PredefinedSplit(np.arange(len(y)) % 5).split()
+            splittings = LeaveOneGroupOut().split(x, y, holes), PredefinedSplit(np.arange(len(y)) % 5).split()
             squares = [
-                sum(((y[b] - Ridge(alpha, solver="svd").fit(x[a], y[a]).predict(x[b])) ** 2).sum() for a, b in way)
-                for way in ways
+                sum(
+                    ((y[b] - Ridge(alpha, solver="svd").fit(x[a], y[a]).predict(x[b])) ** 2).sum() for a, b in splitting
+                )
+                for splitting in splittings
             ]
-            errors[alpha] = sum(min(each, ((y - y.mean()) ** 2).sum()) for each in squares)
+            errors[alpha] = sum(min(error, ((y - y.mean()) ** 2).sum()) for error in squares)
         model = Ridge(min(errors, key=errors.get), solver="svd").fit(x, y)
         margin = 0.2 * (y.max() - y.min())
         for name, frame in frames.items():
             measured = frame[target].to_numpy()
             predicted = np.clip(model.predict(spectra[name]), max(y.min() - margin, 0), y.max() + margin)
-            rest = ((measured - predicted) ** 2).sum() / ((measured - measured.mean()) ** 2).sum()
-            totals[name] += weight * (1 - rest)
+            unexplained = ((measured - predicted) ** 2).sum() / ((measured - measured.mean()) ** 2).sum()
+            totals[name] += weight * (1 - unexplained)
     return totals
 
 

@@ -16,16 +16,16 @@ from recore.validation.prediction_errors import describe_errors, errors_table, p
 
 def test_thinning_keeps_every_hole() -> None:
     holes = np.repeat([f"H{number}" for number in range(10)], [5, 500, 500, 20, 500, 500, 500, 500, 500, 500])
-    kept = thin_rows(holes, 800)
-    counts = pd.Series(holes[kept]).value_counts()
-    assert 780 <= len(kept) <= 800
+    kept_rows = thin_rows(holes, 800)
+    counts = pd.Series(holes[kept_rows]).value_counts()
+    assert 780 <= len(kept_rows) <= 800
     assert counts["H0"] == 5
     assert counts["H3"] == 20
     assert counts.drop(["H0", "H3"]).nunique() == 1
-    assert (np.diff(kept) > 0).all()
+    assert (np.diff(kept_rows) > 0).all()
     assert thin_rows(holes, 10_000).tolist() == list(range(len(holes)))
-    many = np.array([f"H{number}" for number in range(1000)])
-    assert 400 <= len(thin_rows(many, 500)) <= 500
+    many_holes = np.array([f"H{number}" for number in range(1000)])
+    assert 400 <= len(thin_rows(many_holes, 500)) <= 500
 
 
 def test_the_plan_holds_out_each_row_once_and_never_its_hole() -> None:
@@ -42,7 +42,7 @@ def test_the_plan_holds_out_each_row_once_and_never_its_hole() -> None:
         assert (
             fit.cross_validation.purpose != "learning" or len(set(holes[fit.training])) == fit.cross_validation.setting
         )
-    assert {each.purpose for each in fits} == {"default", "curve", "learning"}
+    assert {cross_validation.purpose for cross_validation in fits} == {"default", "curve", "learning"}
     for group in fits.values():
         assert sorted(np.concatenate([fit.held_out for fit in group])) == list(range(len(holes)))
 
@@ -57,8 +57,8 @@ def test_r2_equals_the_r2_of_the_host() -> None:
     np.testing.assert_allclose(r2_by_target(actual.to_numpy(), predicted.to_numpy()), expected, rtol=1e-12)
 
 
-def test_errors_of_targets() -> None:
-    """Errors are known for predictions that are all 1 too high, exact ones, and too few pairs, which give NaN."""
+def test_errors_of_targets_match_known_values() -> None:
+    """The predictions are 1 too high, exact, and 2 too low; a target with too few pairs gives NaN."""
     measured = np.array(
         [[1, 1, 1, 1], [2, 2, np.nan, 2], [3, 3, np.nan, 3], [4, 4, np.nan, 4], [5, 5, np.nan, 5]], float
     )
@@ -99,10 +99,10 @@ def test_scattered_gaps_are_filled_for_baselines_and_blocks_are_not() -> None:
     parts = list(group_targets(y))
     assert sorted(len(rows) for rows, _, _ in parts) == [10, 20]
     y[np.arange(12), np.arange(12)] = np.nan
-    ((rows, columns, filled),) = group_targets(y)
+    ((rows, columns, filled_targets),) = group_targets(y)
     assert (len(rows), len(columns)) == y.shape
-    assert filled[0, 11] == y[0, 11]
-    assert filled[0, 0] == pytest.approx(np.nanmean(y[:, 0]))
+    assert filled_targets[0, 11] == y[0, 11]
+    assert filled_targets[0, 0] == pytest.approx(np.nanmean(y[:, 0]))
 
 
 def test_the_curve_follows_from_fits_hyperparameters() -> None:
@@ -113,13 +113,13 @@ def test_the_curve_follows_from_fits_hyperparameters() -> None:
     pls = choose_curve({"n_components": 15, "random_state": 0}, None)
     assert pls == Curve("n_components", (2, 4, 8, 15, 30, 60), 15, {})
     assert pls.arguments(4) == {"n_components": 4}
-    several = {"n_components": 20, "learning_rate": 0.1, "shift": 0.0}
-    assert choose_curve(several, None) is None
+    hyperparameters = {"n_components": 20, "learning_rate": 0.1, "shift": 0.0}
+    assert choose_curve(hyperparameters, None) is None
     assert choose_curve({"alpha": 0.0}, None) is None
-    rate = choose_curve(several, "learning_rate")
+    rate = choose_curve(hyperparameters, "learning_rate")
     assert rate is not None
     np.testing.assert_allclose(rate.values, [1e-4, 1e-3, 0.01, 0.1, 1, 10, 100])
-    components = choose_curve(several, "n_components=8,2")
+    components = choose_curve(hyperparameters, "n_components=8,2")
     assert components is not None
     assert components.values == (2, 8, 20)
 

@@ -15,7 +15,7 @@ from recore.validation.fit_queue import TimeBudget
 from recore.validation.workers import Worker
 
 
-def test_the_time_limit_is_that_of_one_request(linear_submission: Path, tmp_path: Path) -> None:
+def test_the_time_limit_applies_to_a_single_request(linear_submission: Path, tmp_path: Path) -> None:
     """Otherwise a request's timer would end the process during a later request."""
     worker = Worker(linear_submission, tmp_path / "log", 10)
     with pytest.raises(SubmissionError, match="no_such_request"):

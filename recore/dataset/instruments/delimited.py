@@ -92,7 +92,7 @@ def _table(
     for line, cells in lines:
         place_in_file = f"{source} line {line}"
         if len(cells) != len(names):
-            yield Problem(place_in_file, f"the line has {len(cells)} cells, but the header {len(names)}")
+            yield Problem(place_in_file, f"the line has {len(cells)} cells, but the header has {len(names)}")
             continue
         sample = cells[column]
         values = {place: parse_number(cells[place]) for place in axis}

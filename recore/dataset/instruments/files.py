@@ -12,6 +12,7 @@ import numpy as np
 from recore.dataset.cells import check_text
 from recore.dataset.instruments import delimited, opus
 from recore.dataset.instruments.spectrum import Measured, Problem, Spectrum, to_spectrum
+from recore.listing import count
 
 # SAMPLE.REPLICATE, as OPUS names its files: soil_7.0, soil_7.1; also soil_7.1.csv and soil_7.csv
 NAME = r"(?P<sample>.+?)(\.(?P<replicate>\d+))?"
@@ -87,9 +88,9 @@ def _files_in(folder: Path, remarks: list[str]) -> list[Path]:
         subfolders = "; its subfolders are not searched: name them" if folders else ""
         raise ValueError(f"{folder}: no file name in this folder ends in {endings}{subfolders}")
     if others := len(files) - len(chosen):
-        remarks.append(f"{folder}: {others} files with other names were ignored")
+        remarks.append(f"{folder}: ignored {count(others, 'file')} with another name")
     if folders:
-        remarks.append(f"{folder}: {folders} subfolders were ignored")
+        remarks.append(f"{folder}: ignored {count(folders, 'subfolder')}")
     return chosen
 
 

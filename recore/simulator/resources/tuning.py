@@ -67,14 +67,14 @@ class TuningJobs(Resource):
     def describe_record(self, record: StoredRecord) -> Record:
         trials = trials_of(self.store, record)
         parent_trials = comparable_trials(self.store, record)
-        best_trial, overall_best = best_trial(trials), best_trial([*parent_trials, *trials])
+        best, overall_best = best_trial(trials), best_trial([*parent_trials, *trials])
         seconds = ((record.get("HyperParameterTuningEndTime") or now()) - record["CreationTime"]).total_seconds()
         return (
             record
             | _describe_definitions(record)
             | counters(trials)
             | {
-                "BestTrainingJob": best_trial.summary() if best_trial else None,
+                "BestTrainingJob": best.summary() if best else None,
                 "OverallBestTrainingJob": overall_best.summary() if overall_best and parent_trials else None,
                 "TuningJobCompletionDetails": completion_details(trials),
                 "ConsumedResources": {"RuntimeInSeconds": int(seconds)},
