@@ -74,7 +74,7 @@ def predict_fn(inputs: pd.DataFrame, model: Any) -> np.ndarray:
     if list(inputs.columns) == list(range(len(trained))):
         inputs = inputs.set_axis(trained, axis=1)
     if differing := sorted(map(str, set(inputs.columns) ^ set(trained))):
-        cause = "was preprocess.py changed after training, or has the file other channels?"
+        cause = "was preprocess.py changed after training, or does the file have other channels?"
         raise DataError(f"not the columns that the model was trained on ({' '.join(differing[:3])} ...): {cause}")
     if list(inputs.columns) != trained:
         inputs = inputs[trained]

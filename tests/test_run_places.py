@@ -149,7 +149,7 @@ def test_a_dangling_link_counts_as_an_existing_name(tmp_path: Path, sample: Path
     command = ["run", str(tiny(tmp_path / "mine")), *map(str, file_options(sample)), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(main, command)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith(f"recore: {tmp_path}/out: there already")
+    assert result.stderr.startswith(f"recore: {tmp_path}/out already exists")
     assert sorted(os.listdir(tmp_path)) == ["mine", "out"]
 
 

@@ -24,7 +24,7 @@ def test_an_existing_folder_is_refused(submission: Path, tmp_path: Path, sample:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/run.json").write_text("earlier")
     line = refused_run(submission, *file_options(sample), "--out", "runs", cwd=tmp_path)
-    assert line.startswith("recore: runs: there already")
+    assert line.startswith("recore: runs already exists")
     assert "--out" in line
     assert (tmp_path / "runs/run.json").read_text() == "earlier"
 

@@ -22,7 +22,7 @@ class RunFolder:
         self.target = target
         self._lock: locked.Locked | None = None
         if target.exists() or target.is_symlink():
-            raise FileExistsError(f"{target}: there already; an earlier run is never replaced, choose another --out")
+            raise FileExistsError(f"{target} already exists; an earlier run is never replaced: choose another --out")
 
     def __enter__(self) -> "RunFolder":
         self.target.parent.mkdir(parents=True, exist_ok=True)

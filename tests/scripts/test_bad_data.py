@@ -217,7 +217,7 @@ def test_a_missing_channel_is_refused(
     position = min(position, len(names) // preprocess.BIN * preprocess.BIN - 1)  # later channels are in no bin
     source = write_csv(tmp_path / "in.csv.gz", public.drop(columns=names[position]).iloc[:5])
     arguments = ("--input", source, "--model_dir", project / "model", "--output", tmp_path / "o.csv")
-    assert "has the file other channels?" in script_error_here(
+    assert "does the file have other channels?" in script_error_here(
         ROOT / "predict.py", *arguments, output=tmp_path / "o.csv"
     )
 

@@ -50,7 +50,7 @@ def import_in_training(name: str) -> Change:
 UPLOAD = {
     "archive_differs": Defect(
         "RC251",
-        "holds also NOTES.txt",
+        "also holds NOTES.txt",
         both(
             replace("setup.py", ", license_files=[]", ""),
             write("setup.cfg", "[metadata]\nlicense_files = NOTES.txt\n"),

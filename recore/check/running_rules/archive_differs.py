@@ -40,8 +40,8 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     ours = {name: hashlib.sha256(body).hexdigest() for name, body in experiments.submission.files.items()}
     for what, names in (
         ("lacks", ours.keys() - built.files.keys()),
-        ("holds also", packed.keys() - ours.keys()),
-        ("has another", [name for name in ours.keys() & built.files.keys() if ours[name] != built.files[name]]),
+        ("also holds", packed.keys() - ours.keys()),
+        ("has a different", [name for name in ours.keys() & built.files.keys() if ours[name] != built.files[name]]),
     ):
         if names:
             shown = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
