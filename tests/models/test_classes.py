@@ -20,7 +20,7 @@ PARTS = {
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_a_part_is_made_with_its_environment(make_env: MakeEnv, name: str) -> None:
+def test_a_part_is_created_with_its_environment(make_env: MakeEnv, name: str) -> None:
     attribute, part_class = PARTS[name]
     subclass = type("Part", (part_class,), {})
     env = make_env()
@@ -112,7 +112,7 @@ def test_names_that_are_not_model_classes_are_refused(name: str, reason: str) ->
         load_model(name)
 
 
-def test_a_module_that_imports_a_missing_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_error_inside_a_module_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "module_that_needs_another.py").write_text("import one_that_is_missing\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="No module named 'one_that_is_missing'"):

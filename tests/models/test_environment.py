@@ -1,4 +1,4 @@
-"""SageMakerEnv: its attributes for each kind of environment, and its folders; S3URL."""
+"""SageMakerEnv: its attributes for each kind of environment, and its folders. Also S3URL."""
 
 import json
 import os
@@ -105,7 +105,7 @@ def test_an_address_that_is_not_on_s3_is_refused(url: str) -> None:
         SageMakerEnv("/opt/ml", {"ML2P_S3_URL": url})
 
 
-def test_folders(tmp_path: Path) -> None:
+def test_folders_of_the_environment(tmp_path: Path) -> None:
     env = SageMakerEnv(str(tmp_path), {})
     assert env.dataset_folder() == tmp_path / "input/data/training"
     assert env.data_channel_folder("extra") == tmp_path / "input/data/extra"
@@ -115,7 +115,7 @@ def test_folders(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_resourceconfig(tmp_path: Path) -> None:
+def test_resourceconfig_is_read(tmp_path: Path) -> None:
     env = SageMakerEnv(tmp_path, {})
     assert env.resourceconfig() == {}
     file = tmp_path / "input/config/resourceconfig.json"
@@ -134,7 +134,7 @@ def write_hyperparameters(folder: Path, text: str) -> SageMakerEnv:
     return SageMakerEnv(folder, {})
 
 
-def test_hyperparameters(tmp_path: Path) -> None:
+def test_hyperparameters_are_decoded(tmp_path: Path) -> None:
     """SageMaker's own hyperparameters, which are plain strings, are left out."""
     assert SageMakerEnv(tmp_path, {}).hyperparameters() == {}
     values = {"fit": {"alpha": 0.1, "on": True}, "name": "ridge"}

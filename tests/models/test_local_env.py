@@ -168,7 +168,7 @@ def test_damaged_and_unsafe_archives_are_refused(env: LocalEnv, client: Client, 
 
 
 def test_absolute_paths_in_an_archive_are_unpacked_below_the_folder(env: LocalEnv, client: Client, root: str) -> None:
-    """The program tar does the same."""
+    """This is what tar does, too."""
     archive = packed(member("/outside.json"))
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     env.download_model("1")

@@ -65,7 +65,7 @@ def test_result_must_be_implemented(make_env: MakeEnv) -> None:
         predictor.batch_invoke([{}])
 
 
-def test_metadata_have_versions_and_a_timestamp(make_env: MakeEnv) -> None:
+def test_metadata_has_versions_and_a_timestamp(make_env: MakeEnv) -> None:
     before = datetime.datetime.now(datetime.UTC).timestamp()
     metadata = ModelPredictor(make_env()).metadata()
     after = datetime.datetime.now(datetime.UTC).timestamp()

@@ -51,7 +51,7 @@ def test_records_in_several_files_are_written(
 def test_records_are_kept_until_their_bucket_exists(
     make_spool: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """One line of the log says why the records wait."""
+    """One message says why the records wait."""
     bucket, output = f"late-{next(numbers)}-{os.getpid()}", ""
     spool = make_spool()
     for number in range(10):

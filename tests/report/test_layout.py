@@ -1,4 +1,4 @@
-"""Reports on screens of different widths and on paper: labels do not overlap, and a print has a reasonable size."""
+"""Reports on screens of different widths and on paper: labels do not overlap, and printed pages have a reasonable size."""
 
 import json
 import shutil
@@ -133,7 +133,7 @@ def choices_on_paper(report: OpenReport) -> set[int]:
     )
 
 
-def test_a_print_is_small_and_shows_the_chosen_target(chromium: Any, page: Path) -> None:
+def test_a_printed_report_is_small_and_shows_the_chosen_target(chromium: Any, page: Path) -> None:
     with open_report(chromium, page, width=1280) as report:
         for chooser in report.tab.query_selector_all("[data-chooses]"):
             chooser.select_option("3")

@@ -41,7 +41,7 @@ def table_of(page: Page, name: str) -> pd.DataFrame:
     return next(item.numbers for item in page.items if item.name == name)
 
 
-# ---- the numbers of a report ----------------------------------------------------------------------------------------------
+# ---- the numbers of a report ----------------------------------------------------------------------------------
 
 
 def test_targets_match_the_scores(runs: Runs) -> None:
@@ -109,7 +109,7 @@ def test_the_largest_residuals_are_drawn_within_the_limits() -> None:
     assert rows_to_draw(measured[:3], predicted[:3]).tolist() == sorted([1, 2], key=lambda row: -residuals[row])
 
 
-# ---- what a report must not contain ----------------------------------------------------------------------------------
+# ---- what a report must not contain ---------------------------------------------------------------------------
 
 
 def drawn_numbers(page: Path) -> set[float]:
