@@ -40,7 +40,7 @@ def channels(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def shapes(data: pd.DataFrame) -> np.ndarray:
-    """Return SNV spectra in bins of two channels (the report's bins for 424 channels), computed row by row and bin by bin."""
+    """Return SNV spectra in bins of two channels (as the report has for 424 channels), computed row by row."""
     rows = []
     for _, spectrum in channels(data).iterrows():
         row = (spectrum.to_numpy() - np.mean(spectrum)) / np.std(spectrum)

@@ -1,4 +1,4 @@
-"""Reports on screens of different widths and on paper: labels do not overlap, and printed pages have a reasonable size."""
+"""Reports on screens of different widths and on paper: labels do not overlap, and printed pages are small."""
 
 import json
 import shutil
