@@ -44,7 +44,7 @@ def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
     text = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "strength=8").replace(
         "return Ridge", failing_code
     )
-    text = text.replace("tried = np.geomspace(alpha_min, alpha_max, alphas)\n", "tried = [strength]\n")
+    text = text.replace("strengths = np.geomspace(alpha_min, alpha_max, alphas)\n", "strengths = [strength]\n")
     (tmp_path / "s/train.py").write_text(text)
     settings = ValidationSettings(repeats=1, minutes=10, curve="strength=1,3,4,10000")
     page = validate_submission(tmp_path / "s", small_file, settings)
