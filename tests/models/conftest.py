@@ -1,4 +1,4 @@
-"""A simulator for S3, environments of a model class that use it, and fixtures for the challenge's model class."""
+"""Fixtures: a simulator that provides S3, environments for model classes, and the challenge's model class with data."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ def client() -> Iterator[Client]:
 
 
 @pytest.fixture
-def connected(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
+def connected_client(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
     """Return the same client after making boto3 use its simulator, in this process and in its child processes."""
     for name, value in s3_variables(client).items():
         monkeypatch.setenv(name, value)
@@ -29,7 +29,7 @@ def connected(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 @pytest.fixture
 def make_env(tmp_path: Path) -> MakeEnv:
-    """Return a function that creates a served model's environment, with variables added or, if None, removed."""
+    """Return a function that creates a served model's environment, with variables replaced or, if None, removed."""
 
     def make(**variables: str | None) -> SageMakerEnv:
         job_variables = {

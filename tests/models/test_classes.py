@@ -20,9 +20,9 @@ PARTS = {
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_a_part_is_made_with_its_environment(make_env: MakeEnv, name: str) -> None:
-    attribute, kind = PARTS[name]
-    subclass = type("Part", (kind,), {})
+def test_a_part_is_created_with_its_environment(make_env: MakeEnv, name: str) -> None:
+    attribute, part_class = PARTS[name]
+    subclass = type("Part", (part_class,), {})
     env = make_env()
     part = getattr(type("Whole", (Model,), {attribute: subclass})(), name)(env)
     assert type(part) is subclass
@@ -30,33 +30,33 @@ def test_a_part_is_made_with_its_environment(make_env: MakeEnv, name: str) -> No
 
 
 @pytest.mark.parametrize("name", PARTS)
-@pytest.mark.parametrize("wrong", [None, "text", int, Model])
-def test_a_part_that_is_missing_or_wrong(make_env: MakeEnv, name: str, wrong: object) -> None:
-    attribute, kind = PARTS[name]
-    model = type("Whole", (Model,), {attribute: wrong})()
-    with pytest.raises(ValueError, match=rf"^\.{attribute} should be an instance of {kind.__name__}$"):
+@pytest.mark.parametrize("value", [None, "text", int, Model])
+def test_a_part_that_is_missing_or_wrong_is_an_error(make_env: MakeEnv, name: str, value: object) -> None:
+    attribute, part_class = PARTS[name]
+    model = type("Whole", (Model,), {attribute: value})()
+    with pytest.raises(ValueError, match=rf"^\.{attribute} should be an instance of {part_class.__name__}$"):
         getattr(model, name)(make_env())
 
 
-def test_what_subclasses_must_implement(make_env: MakeEnv) -> None:
+def test_subclasses_must_implement_train_and_generate(make_env: MakeEnv) -> None:
     with pytest.raises(NotImplementedError, match=r"^Sub-classes should implement \.train\(\)$"):
         ModelTrainer(make_env()).train()
     with pytest.raises(NotImplementedError, match=r"^Sub-classes should implement \.generate\(\)$"):
         ModelDatasetGenerator(make_env()).generate()
 
 
-def test_files_are_uploaded_to_the_dataset(connected: Client, make_env: MakeEnv, tmp_path: Path) -> None:
+def test_files_are_uploaded_to_the_dataset(connected_client: Client, make_env: MakeEnv, tmp_path: Path) -> None:
     generator = ModelDatasetGenerator(make_env(ML2P_DATASET="2026"))
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/houses.csv").write_text("area,price\n")
     generator.upload_to_s3(str(tmp_path / "deep/houses.csv"))
-    assert connected.get(f"s3://{BUCKET}/houses/datasets/2026/houses.csv") == b"area,price\n"
+    assert connected_client.get(f"s3://{BUCKET}/houses/datasets/2026/houses.csv") == b"area,price\n"
 
 
-def test_a_generator_uploads_with_its_client(connected: Client, make_env: MakeEnv) -> None:
+def test_a_generator_can_upload_with_its_client(connected_client: Client, make_env: MakeEnv) -> None:
     generator = ModelDatasetGenerator(make_env(ML2P_DATASET="2026"))
     generator.s3_client.put_object(Bucket=BUCKET, Key="houses/datasets/2026/own.csv", Body=b"area\n")
-    assert connected.get(f"s3://{BUCKET}/houses/datasets/2026/own.csv") == b"area\n"
+    assert connected_client.get(f"s3://{BUCKET}/houses/datasets/2026/own.csv") == b"area\n"
     assert generator.s3_client is generator.s3_client
 
 
@@ -69,8 +69,8 @@ def test_a_generator_uploads_with_its_client(connected: Client, make_env: MakeEn
         ({"ML2P_DATASET": ""}, ConfigError, "set the variable ML2P_DATASET"),
     ],
 )
-def test_uploads_that_cannot_work(
-    connected: Client,
+def test_uploads_that_fail_give_the_reason(
+    connected_client: Client,
     make_env: MakeEnv,
     tmp_path: Path,
     variables: dict[str, str | None],
@@ -83,12 +83,12 @@ def test_uploads_that_cannot_work(
         generator.upload_to_s3(str(tmp_path / "houses.csv"))
 
 
-def test_a_file_that_does_not_exist(connected: Client, make_env: MakeEnv) -> None:
+def test_uploading_a_file_that_does_not_exist_is_an_error(connected_client: Client, make_env: MakeEnv) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere\.csv"):
         ModelDatasetGenerator(make_env(ML2P_DATASET="2026")).upload_to_s3("nowhere.csv")
 
 
-def test_a_class_by_its_name() -> None:
+def test_a_class_is_found_by_its_name() -> None:
     assert import_string("recore.model.core.Model") is Model
     assert isinstance(load_model("recore.model.core.Model"), Model)
 
@@ -107,12 +107,12 @@ def test_a_class_by_its_name() -> None:
         ("recore.model.core.import_string", "is not a model class"),
     ],
 )
-def test_names_that_are_not_model_classes(name: str, reason: str) -> None:
+def test_names_that_are_not_model_classes_are_refused(name: str, reason: str) -> None:
     with pytest.raises(ModelClassError, match=reason):
         load_model(name)
 
 
-def test_a_module_that_imports_a_missing_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_error_inside_a_module_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "module_that_needs_another.py").write_text("import one_that_is_missing\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="No module named 'one_that_is_missing'"):

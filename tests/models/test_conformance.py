@@ -1,4 +1,4 @@
-"""The library reference of ML2P's core, statement by statement: names, parameters, defaults and results.
+"""ML2P's core as its library reference describes it: names, parameters, defaults and results.
 
 The other tests in this folder go further for each class; these cover what a reader of that reference may rely on. If
 the reference and ML2P's own tests differ, the tests win, and docs/models.md lists the difference.
@@ -37,8 +37,8 @@ from recore.model.loading import load_model
 DATASET = {"ML2P_DATASET": "houses-20260131"}
 TRAINING = {"ML2P_TRAINING_JOB": "houses-1-0"}
 SERVING = {"ML2P_MODEL_VERSION": "houses-1-0-0", "ML2P_RECORD_INVOKES": "true"}
-EVERYWHERE = {"ML2P_PROJECT": "houses", "ML2P_MODEL_CLS": "m.Houses", "ML2P_S3_URL": "s3://bucket/houses/"}
-PAIRS = re.compile(r"ts-(?P<ts>.+)--uuid-(?P<uuid>[0-9a-f-]{36})\.json")
+COMMON_VARIABLES = {"ML2P_PROJECT": "houses", "ML2P_MODEL_CLS": "m.Houses", "ML2P_S3_URL": "s3://bucket/houses/"}
+RECORD_NAME = re.compile(r"ts-(?P<ts>.+)--uuid-(?P<uuid>[0-9a-f-]{36})\.json")
 
 
 class Doubler(ModelPredictor):
@@ -66,8 +66,8 @@ def doubler(make_env: MakeEnv) -> Doubler:
 
 def parameters(function: Callable[..., Any]) -> list[tuple[str, Any]]:
     """Return the names and defaults of a function's parameters, without self."""
-    parameters = inspect.signature(function).parameters.values()
-    return [(each.name, each.default) for each in parameters if each.name != "self"]
+    signature = inspect.signature(function)
+    return [(item.name, item.default) for item in signature.parameters.values() if item.name != "self"]
 
 
 REQUIRED = inspect.Parameter.empty
@@ -107,14 +107,14 @@ def test_parameters_and_defaults(function: Callable[..., Any], expected: list[tu
     assert parameters(function) == expected
 
 
-def test_the_module_has_all_classes() -> None:
+def test_the_core_module_has_all_classes() -> None:
     names = "Model ModelTrainer ModelPredictor ModelDatasetGenerator SageMakerEnv SageMakerEnvType LocalEnv S3URL"
     for name in names.split():
         assert inspect.isclass(getattr(core, name))
 
 
 class TestModel:
-    def test_it_holds_three_parts_that_subclasses_set(self, make_env: MakeEnv) -> None:
+    def test_a_model_has_three_parts_that_subclasses_set(self, make_env: MakeEnv) -> None:
         class Houses(Model):
             DATASET_GENERATOR, TRAINER, PREDICTOR = ModelDatasetGenerator, ModelTrainer, Doubler
 
@@ -126,11 +126,11 @@ class TestModel:
 
 
 class TestModelTrainer:
-    def test_train_is_for_subclasses(self, make_env: MakeEnv) -> None:
+    def test_train_must_be_implemented_by_subclasses(self, make_env: MakeEnv) -> None:
         with pytest.raises(NotImplementedError, match=r"\.train\(\)"):
             ModelTrainer(make_env()).train()
 
-    def test_it_reads_data_and_writes_model_and_validation_by_its_env(
+    def test_a_trainer_uses_the_folders_of_its_environment(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.syspath_prepend(write_house_prices(tmp_path / "code"))
@@ -150,18 +150,18 @@ class TestModelPredictor:
         """The predictions are in a dictionary, as in ML2P's own tests."""
         answer = doubler.batch_invoke([{"x": 1}, {"x": 2}])
         assert set(answer) == {"predictions"}
-        assert [set(each) for each in answer["predictions"]] == [{"metadata", "result"}] * 2
-        assert [each["result"] for each in answer["predictions"]] == [{"doubled": 2}, {"doubled": 4}]
+        assert [set(prediction) for prediction in answer["predictions"]] == [{"metadata", "result"}] * 2
+        assert [prediction["result"] for prediction in answer["predictions"]] == [{"doubled": 2}, {"doubled": 4}]
 
     def test_batch_result_is_a_list_of_predictions(self, doubler: Doubler) -> None:
         assert doubler.batch_result([{"x": 1}, {"x": 2}]) == [{"doubled": 2}, {"doubled": 4}]
 
     def test_batch_result_can_be_overridden(self, make_env: MakeEnv) -> None:
-        class Fast(Doubler):
+        class FastDoubler(Doubler):
             def batch_result(self, data: Any) -> Any:
                 return [{"fast": datum["x"]} for datum in data]
 
-        answer = Fast(make_env()).batch_invoke([{"x": 1}])
+        answer = FastDoubler(make_env()).batch_invoke([{"x": 1}])
         assert answer["predictions"][0]["result"] == {"fast": 1}
 
     def test_metadata_has_the_model_version_and_the_time(self, doubler: Doubler) -> None:
@@ -172,15 +172,15 @@ class TestModelPredictor:
         assert isinstance(metadata["timestamp"], float)
         assert before <= metadata["timestamp"] <= after
 
-    def test_the_metadata_are_those_of_metadata(self, make_env: MakeEnv) -> None:
-        class Named(Doubler):
+    def test_predictions_contain_the_result_of_metadata(self, make_env: MakeEnv) -> None:
+        class NamedDoubler(Doubler):
             def metadata(self) -> dict[str, Any]:
                 return {"name": "ours"}
 
-        assert Named(make_env()).invoke({"x": 1})["metadata"] == {"name": "ours"}
-        assert Named(make_env()).batch_invoke([{"x": 1}])["predictions"][0]["metadata"] == {"name": "ours"}
+        assert NamedDoubler(make_env()).invoke({"x": 1})["metadata"] == {"name": "ours"}
+        assert NamedDoubler(make_env()).batch_invoke([{"x": 1}])["predictions"][0]["metadata"] == {"name": "ours"}
 
-    def test_result_is_for_subclasses(self, make_env: MakeEnv) -> None:
+    def test_result_must_be_implemented_by_subclasses(self, make_env: MakeEnv) -> None:
         with pytest.raises(NotImplementedError, match=r"\.result\(\.\.\.\)"):
             ModelPredictor(make_env()).result({})
 
@@ -203,29 +203,29 @@ class TestModelPredictor:
         assert uuid.UUID(pairs["uuid"]).version == 4
 
     def test_a_record_is_stored_in_the_bucket_of_the_project(
-        self, client: Client, connected: Client, make_env: MakeEnv
+        self, client: Client, connected_client: Client, make_env: MakeEnv
     ) -> None:
         predictor = Doubler(make_env(ML2P_S3_URL=url_of("conform"), ML2P_MODEL_VERSION="conform-1.0"))
         predictor.record_invoke({"x": 1}, {"result": {"doubled": 2}})
         ((name, record),) = records(client, "conform").items()
-        match = PAIRS.fullmatch(name)
+        match = RECORD_NAME.fullmatch(name)
         assert match, name
         assert uuid.UUID(match["uuid"])
         assert record == {"input": {"x": 1}, "result": {"result": {"doubled": 2}}}
 
-    def test_a_subclass_names_its_records(self, client: Client, connected: Client, make_env: MakeEnv) -> None:
-        """A dash joins each key to its value, and two dashes join the pairs, in their order."""
+    def test_a_subclass_can_name_its_records(self, client: Client, connected_client: Client, make_env: MakeEnv) -> None:
+        """A dash joins each key to its value, and two dashes join the pairs, in the order of the dictionary."""
 
-        class Customers(Doubler):
+        class CustomerDoubler(Doubler):
             def record_invoke_id(self, datum: Any, prediction: Any) -> dict[str, Any]:
                 return {"customer": datum["x"], "b": "c", "a": "d"}
 
-        predictor = Customers(make_env(ML2P_S3_URL=url_of("named"), ML2P_MODEL_VERSION="named-1.0"))
+        predictor = CustomerDoubler(make_env(ML2P_S3_URL=url_of("named"), ML2P_MODEL_VERSION="named-1.0"))
         predictor.record_invoke({"x": 1}, {})
         assert list(records(client, "named")) == ["customer-1--b-c--a-d.json"]
 
     def test_invocations_are_recorded_if_recording_is_enabled(
-        self, client: Client, connected: Client, make_env: MakeEnv
+        self, client: Client, connected_client: Client, make_env: MakeEnv
     ) -> None:
         variables = {"ML2P_S3_URL": url_of("on"), "ML2P_MODEL_VERSION": "on-1.0"}
         Doubler(make_env(**variables)).invoke({"x": 1})
@@ -239,12 +239,12 @@ class TestModelPredictor:
 
 
 class TestModelDatasetGenerator:
-    def test_generate_is_for_subclasses(self, make_env: MakeEnv) -> None:
+    def test_generate_must_be_implemented_by_subclasses(self, make_env: MakeEnv) -> None:
         with pytest.raises(NotImplementedError, match=r"\.generate\(\)"):
             ModelDatasetGenerator(make_env()).generate()
 
-    def test_a_file_goes_to_the_folder_of_the_dataset(
-        self, client: Client, connected: Client, make_env: MakeEnv, tmp_path: Path
+    def test_a_file_is_uploaded_to_the_folder_of_its_dataset(
+        self, client: Client, connected_client: Client, make_env: MakeEnv, tmp_path: Path
     ) -> None:
         (tmp_path / "deep").mkdir()
         (tmp_path / "deep/table.csv").write_text("a\n")
@@ -258,35 +258,35 @@ class TestSageMakerEnv:
         ("variables", "kind"), [(DATASET, "dataset"), (TRAINING, "train"), (SERVING, "serve")], ids=str
     )
     def test_attributes_of_every_kind(self, variables: dict[str, str], kind: str) -> None:
-        env = SageMakerEnv("/opt/ml", EVERYWHERE | variables)
+        env = SageMakerEnv("/opt/ml", COMMON_VARIABLES | variables)
         assert env.env_type is SageMakerEnvType(kind)
         assert (env.project, env.model_cls) == ("houses", "m.Houses")
         assert isinstance(env.s3, S3URL)
         assert env.s3.url() == "s3://bucket/houses/"
 
-    def test_the_class_may_be_named_by_the_image(self) -> None:
+    def test_the_model_class_is_none_without_its_variable(self) -> None:
         assert SageMakerEnv("/opt/ml", TRAINING).model_cls is None
 
-    def test_while_training(self) -> None:
-        env = SageMakerEnv("/opt/ml", EVERYWHERE | TRAINING)
+    def test_attributes_while_training(self) -> None:
+        env = SageMakerEnv("/opt/ml", COMMON_VARIABLES | TRAINING)
         assert (env.training_job_name, env.model_version) == ("houses-1-0", None)
         assert not env.record_invokes
 
-    def test_while_serving(self) -> None:
-        env = SageMakerEnv("/opt/ml", EVERYWHERE | SERVING)
+    def test_attributes_while_serving(self) -> None:
+        env = SageMakerEnv("/opt/ml", COMMON_VARIABLES | SERVING)
         assert (env.training_job_name, env.model_version, env.record_invokes) == (None, "houses-1-0-0", True)
 
-    def test_while_a_dataset_is_generated(self) -> None:
-        env = SageMakerEnv("/opt/ml", EVERYWHERE | DATASET)
+    def test_attributes_while_a_dataset_is_generated(self) -> None:
+        env = SageMakerEnv("/opt/ml", COMMON_VARIABLES | DATASET)
         assert (env.dataset_name, env.training_job_name, env.model_version) == ("houses-20260131", None, None)
 
-    def test_the_variables_are_those_of_the_process_by_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in (EVERYWHERE | SERVING).items():
+    def test_variables_come_from_the_process_by_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in (COMMON_VARIABLES | SERVING).items():
             monkeypatch.setenv(name, value)
         assert SageMakerEnv("/opt/ml").model_version == "houses-1-0-0"
 
-    def test_the_kinds(self) -> None:
-        """UNKNOWN is an additional kind, as in ML2P's code."""
+    def test_the_kinds_of_environment(self) -> None:
+        """The reference does not list UNKNOWN, but ML2P's code has it too."""
         kinds = {kind.name: kind.value for kind in SageMakerEnvType}
         expected = {"DATASET": "dataset", "TRAIN": "train", "SERVE": "serve", "LOCAL": "local", "UNKNOWN": "unknown"}
         assert kinds == expected
@@ -294,7 +294,7 @@ class TestSageMakerEnv:
 
 @pytest.fixture
 def cfg(tmp_path: Path) -> str:
-    """Return a project file whose project has a dataset and a model on S3."""
+    """Return the path of a project file."""
     (tmp_path / "ml2p.yml").write_text(f"project: local\ns3folder: {url_of('local')}\n")
     return str(tmp_path / "ml2p.yml")
 
@@ -310,7 +310,7 @@ class TestLocalEnv:
         with pytest.raises(LocalEnvError, match="does not exist"):
             LocalEnv(str(tmp_path / "missing"), cfg)
 
-    def test_folders_are_made_as_needed(self, tmp_path: Path, cfg: str) -> None:
+    def test_folders_are_created_as_needed(self, tmp_path: Path, cfg: str) -> None:
         (tmp_path / "ml").mkdir()
         assert LocalEnv(str(tmp_path / "ml"), cfg).model_folder().is_dir()
 
@@ -320,29 +320,29 @@ class TestLocalEnv:
             with pytest.raises(LocalEnvError, match="requires a boto session"):
                 download("houses-1-0")
 
-    def test_the_model_folder_is_removed_and_made_again(self, tmp_path: Path, cfg: str) -> None:
+    def test_cleaning_empties_the_model_folder(self, tmp_path: Path, cfg: str) -> None:
         env = LocalEnv(str(tmp_path), cfg)
         (env.model_folder() / "deep").mkdir()
         (env.model_folder() / "deep/old").write_text("")
         env.clean_model_folder()
         assert list(env.model_folder().iterdir()) == []
 
-    def test_a_dataset_is_downloaded(self, client: Client, connected: Client, tmp_path: Path, cfg: str) -> None:
+    def test_a_dataset_is_downloaded(self, client: Client, connected_client: Client, tmp_path: Path, cfg: str) -> None:
         client.put("local/datasets/houses-20260131/deep/table.csv", "a\n")
         env = LocalEnv(str(tmp_path), cfg, boto3.session.Session())
         env.download_dataset("houses-20260131")
         assert (env.dataset_folder() / "deep/table.csv").read_text() == "a\n"
 
     def test_a_model_is_downloaded_and_unpacked(
-        self, client: Client, connected: Client, tmp_path: Path, cfg: str
+        self, client: Client, connected_client: Client, tmp_path: Path, cfg: str
     ) -> None:
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
             content = json.dumps({"slope": 2}).encode()
             member = tarfile.TarInfo("house.json")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-        client.put("local/models/local-houses-1-0/output/model.tar.gz", packed.getvalue())
+        client.put("local/models/local-houses-1-0/output/model.tar.gz", archive.getvalue())
         env = LocalEnv(str(tmp_path), cfg, boto3.session.Session())
         env.download_model("houses-1-0")
         assert json.loads((env.model_folder() / "house.json").read_text()) == {"slope": 2}

@@ -1,4 +1,4 @@
-"""The container's program: training, generating a dataset, and its messages if something is missing."""
+"""The container's program: training, generating a dataset, and error messages."""
 
 import signal
 import subprocess
@@ -13,7 +13,7 @@ from support.simulator_client import Client
 from recore.model.docker import ml2p_docker
 from recore.simulator.server import BUCKET
 
-PARTS = """
+PARTS_MODULE = """
 from recore.model import Model, ModelDatasetGenerator, ModelPredictor, ModelTrainer
 from recore.model.errors import JobError
 
@@ -72,7 +72,7 @@ class Empty(Model):
 
 NOT_A_MODEL = Failing
 """
-WAITING = """
+WAITING_MODULE = """
 import time
 from pathlib import Path
 
@@ -95,25 +95,25 @@ COMMANDS = {"train": "TRAINING_JOB", "serve": "MODEL_VERSION", "generate-dataset
 
 @pytest.fixture
 def ml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Create SageMaker's folder and make the module `front_parts` importable."""
+    """Return SageMaker's folder, and make the module `front_parts` importable."""
     (tmp_path / "code").mkdir()
-    (tmp_path / "code/front_parts.py").write_text(PARTS)
+    (tmp_path / "code/front_parts.py").write_text(PARTS_MODULE)
     monkeypatch.syspath_prepend(tmp_path / "code")
     for name in COMMANDS.values():
         monkeypatch.delenv(f"ML2P_{name}", raising=False)
     return ml_folder(tmp_path / "ml")
 
 
-def call(ml: Path, command: str, model: str | None, **variables: str) -> Result:
+def run_command(ml: Path, command: str, model: str | None, **variables: str) -> Result:
     options = ["--ml-folder", str(ml), *(["--model", model] if model else []), command]
     return CliRunner().invoke(ml2p_docker, options, env={f"ML2P_{COMMANDS[command]}": "the-name"} | variables)
 
 
-def failure(ml: Path) -> str:
+def read_failure(ml: Path) -> str:
     return (ml / "output/failure").read_text()
 
 
-def test_a_training_job(tmp_path: Path) -> None:
+def test_a_training_job_stores_its_model(tmp_path: Path) -> None:
     """Training runs in a separate process, with the class that a variable names, and stores its validation output."""
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     result = run_program(code, ml, "train", ML2P_TRAINING_JOB="houses-1", ML2P_MODEL_CLS="house_prices.HousePrices")
@@ -121,22 +121,22 @@ def test_a_training_job(tmp_path: Path) -> None:
     assert sorted(path.name for path in (ml / "model").iterdir()) == ["house.json", "validation.json"]
 
 
-def test_a_dataset(tmp_path: Path, connected: Client) -> None:
+def test_a_dataset_is_generated(tmp_path: Path, connected_client: Client) -> None:
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     url = f"s3://{BUCKET}/front"
     arguments = ("--model", "house_prices.HousePrices", "generate-dataset")
     result = run_program(code, ml, *arguments, ML2P_DATASET="2026", ML2P_S3_URL=url)
     assert (result.returncode, result.stdout, result.stderr) == (0, "Starting generation of dataset 2026.\nDone.\n", "")
-    assert connected.get(f"{url}/datasets/2026/houses.csv").decode() == HOUSES
+    assert connected_client.get(f"{url}/datasets/2026/houses.csv").decode() == HOUSES
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_model_class(ml: Path, command: str) -> None:
-    result = call(ml, command, None)
+def test_a_model_class_must_be_named(ml: Path, command: str) -> None:
+    result = run_command(ml, command, None)
     assert result.exit_code == 2
     reason = f"The global parameter --model must either be given when calling the {command}"
     assert f"Error: {reason}" in result.output
-    assert failure(ml).startswith(reason)
+    assert read_failure(ml).startswith(reason)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -151,10 +151,10 @@ def test_no_model_class(ml: Path, command: str) -> None:
         ),
     ],
 )
-def test_no_such_class(ml: Path, command: str, name: str, reason: str) -> None:
-    result = call(ml, command, name)
+def test_a_model_class_that_cannot_be_loaded_is_reported(ml: Path, command: str, name: str, reason: str) -> None:
+    result = run_command(ml, command, name)
     assert (result.exit_code, result.output) == (1, f"Error: {reason}\n")
-    assert failure(ml) == reason
+    assert read_failure(ml) == reason
 
 
 @pytest.mark.parametrize(
@@ -165,57 +165,59 @@ def test_no_such_class(ml: Path, command: str, name: str, reason: str) -> None:
         ("generate-dataset", "Empty: .DATASET_GENERATOR should be an instance of ModelDatasetGenerator"),
     ],
 )
-def test_a_class_without_the_part(ml: Path, command: str, reason: str) -> None:
-    result = call(ml, command, "front_parts.Empty")
+def test_a_model_class_without_the_needed_part_is_refused(ml: Path, command: str, reason: str) -> None:
+    result = run_command(ml, command, "front_parts.Empty")
     assert result.exit_code == 1
     assert result.output.splitlines()[1:] == [f"Error: {reason}"]
-    assert failure(ml) == reason
+    assert read_failure(ml) == reason
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_exceptions_raised_by_a_part(ml: Path, command: str) -> None:
     """The exception is raised again, and its traceback is in the file that SageMaker reads."""
-    result = call(ml, command, "front_parts.FailingModel")
+    result = run_command(ml, command, "front_parts.FailingModel")
     assert result.exit_code == 1
     assert isinstance(result.exception, LookupError)
-    lines = failure(ml).splitlines()
+    lines = read_failure(ml).splitlines()
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[-1] == f"LookupError: no {'model' if command == 'serve' else 'houses'} here"
     assert "Done." not in result.output
 
 
-def test_a_bucket_that_does_not_exist(ml: Path, connected: Client) -> None:
-    result = call(ml, "generate-dataset", "front_parts.UploadingModel", ML2P_S3_URL="s3://no-such-bucket-at-all/x")
+def test_a_bucket_that_does_not_exist_is_reported(ml: Path, connected_client: Client) -> None:
+    result = run_command(
+        ml, "generate-dataset", "front_parts.UploadingModel", ML2P_S3_URL="s3://no-such-bucket-at-all/x"
+    )
     reason = (
         "s3://no-such-bucket-at-all/x/datasets/the-name/front_parts.py could not be written: "
         "the bucket no-such-bucket-at-all does not exist: create it, or correct ML2P_S3_URL"
     )
     assert (result.exit_code, result.output.splitlines()[1:]) == (1, [f"Error: {reason}"])
-    assert failure(ml) == reason
+    assert read_failure(ml) == reason
 
 
-def test_a_job_that_fails_for_a_known_reason(ml: Path) -> None:
-    result = call(ml, "generate-dataset", "front_parts.UnsourcedModel")
+def test_a_job_that_fails_for_a_known_reason_reports_it(ml: Path) -> None:
+    result = run_command(ml, "generate-dataset", "front_parts.UnsourcedModel")
     reason = "there are no houses at s3://a-bucket/houses"
     assert (result.exit_code, result.output.splitlines()[1:]) == (1, [f"Error: {reason}"])
-    assert failure(ml) == reason
+    assert read_failure(ml) == reason
 
 
-def test_the_reason_of_an_error_without_text_is_its_traceback(ml: Path) -> None:
-    assert call(ml, "generate-dataset", "front_parts.SilentModel").exit_code == 1
-    assert failure(ml).rstrip().endswith("JobError")
+def test_an_error_without_text_is_reported_by_its_traceback(ml: Path) -> None:
+    assert run_command(ml, "generate-dataset", "front_parts.SilentModel").exit_code == 1
+    assert read_failure(ml).rstrip().endswith("JobError")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_address_that_is_not_on_s3(ml: Path, command: str) -> None:
-    result = call(ml, command, "front_parts.FailingModel", ML2P_S3_URL="bucket/folder")
+def test_an_address_that_is_not_on_s3_is_refused(ml: Path, command: str) -> None:
+    result = run_command(ml, command, "front_parts.FailingModel", ML2P_S3_URL="bucket/folder")
     assert result.exit_code == 1
     reason = "the variable ML2P_S3_URL is invalid: 'bucket/folder' is not an address"
     assert result.output.startswith(f"Error: {reason}")
-    assert failure(ml).startswith(reason)
+    assert read_failure(ml).startswith(reason)
 
 
-def test_records_without_an_address(tmp_path: Path) -> None:
+def test_recording_without_an_address_is_refused(tmp_path: Path) -> None:
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     variables = {"ML2P_MODEL_VERSION": "1", "ML2P_RECORD_INVOKES": "true", "SAGEMAKER_BIND_TO_PORT": "0"}
     result = run_program(code, ml, "--model", "house_prices.HousePrices", "serve", **variables)
@@ -226,26 +228,26 @@ def test_records_without_an_address(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["SAGEMAKER_BIND_TO_PORT", "MAX_CONTENT_LENGTH"])
 @pytest.mark.parametrize("text", ["eighty", "-1", "9" * 5000])
-def test_a_setting_that_is_not_a_number(ml: Path, variable: str, text: str) -> None:
-    result = call(ml, "serve", "front_parts.Ready", **{variable: text})
+def test_a_setting_that_is_not_a_number_is_refused(ml: Path, variable: str, text: str) -> None:
+    result = run_command(ml, "serve", "front_parts.Ready", **{variable: text})
     assert result.exit_code == 1
     line = f"the variable {variable} is {text[:40]!r}: a whole number is needed"
     assert result.output.splitlines()[1:] == [f"Error: {line}"]
-    assert failure(ml) == line
+    assert read_failure(ml) == line
 
 
-def test_a_folder_that_cannot_be_written(ml: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(ml: Path) -> None:
     (ml / "output").rmdir()
     (ml / "output").write_text("a file")
-    result = call(ml, "train", "front_parts.FailingModel")
+    result = run_command(ml, "train", "front_parts.FailingModel")
     assert isinstance(result.exception, LookupError)
     assert "The reason of the failure could not be written to a file" in result.output
 
 
 @pytest.mark.parametrize("command", ["train", "serve"])
-def test_sigterm_before_a_server_listens(tmp_path: Path, command: str) -> None:
+def test_sigterm_ends_the_program_during_training_or_setup(tmp_path: Path, command: str) -> None:
     """The program has its own handler: a container's first process would otherwise ignore SIGTERM."""
-    (tmp_path / "waiting.py").write_text(WAITING)
+    (tmp_path / "waiting.py").write_text(WAITING_MODULE)
     arguments = program_command(ml_folder(tmp_path / "ml"), "--model", "waiting.WaitingModel", command)
     with subprocess.Popen(arguments, cwd=tmp_path, env=program_environment(tmp_path, {})) as process:
         wait_until(lambda: (tmp_path / "begun").exists() or process.poll() is not None)

@@ -1,4 +1,4 @@
-"""The challenge's own model as a class: from instrument files on S3 to the assays of a spectrum."""
+"""The challenge's own model as a model class: from instrument files on S3 to the assays of a spectrum."""
 
 import importlib
 import json
@@ -64,8 +64,8 @@ def expected(env: SageMakerEnv) -> np.ndarray:
     return np.asarray(submission.predict_fn(inputs, submission.model_fn(str(env.model_folder()))), dtype=float)
 
 
-def predict_by_hand(model: Path, data: Path, folder: Path) -> np.ndarray:
-    """Return the predictions of predict.py for a data file: (rows, 49)."""
+def predict_with_script(model: Path, data: Path, folder: Path) -> np.ndarray:
+    """Return the predictions of predict.py for the data file in a folder: (rows, 49)."""
     arguments = ("--model_dir", model, "--data_dir", data, "--output", folder / "out.csv")
     result = run(ROOT / "predict.py", *arguments, cwd=folder, **ONE_THREAD)
     assert result.returncode == 0, result.stderr
@@ -77,8 +77,8 @@ def predict_by_hand(model: Path, data: Path, folder: Path) -> np.ndarray:
 
 def test_the_model_is_the_one_that_train_py_makes(env: SageMakerEnv, tmp_path: Path) -> None:
     arguments = [f"--{name}={value}" for name, value in HYPERPARAMETERS.items()]
-    places = ("--data_dir", env.dataset_folder(), "--model_dir", tmp_path)
-    result = run(ROOT / "train.py", *places, *arguments, cwd=tmp_path, **ONE_THREAD)
+    folders = ("--data_dir", env.dataset_folder(), "--model_dir", tmp_path)
+    result = run(ROOT / "train.py", *folders, *arguments, cwd=tmp_path, **ONE_THREAD)
     assert result.returncode == 0, result.stderr
     contents = {path.name: path.read_bytes() for path in env.model_folder().iterdir()}
     assert set(contents) == {path.name for path in tmp_path.iterdir()} | {"expected_error.json"}
@@ -87,7 +87,7 @@ def test_the_model_is_the_one_that_train_py_makes(env: SageMakerEnv, tmp_path: P
         assert contents[path.name] == path.read_bytes(), path.name
 
 
-def test_the_expected_error_is_that_of_held_out_predictions(env: SageMakerEnv) -> None:
+def test_the_expected_error_is_the_error_of_held_out_predictions(env: SageMakerEnv) -> None:
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
     assert list(errors) == list(TARGETS)
     assert errors[UNMEASURED] is None
@@ -98,7 +98,7 @@ def test_the_expected_error_is_that_of_held_out_predictions(env: SageMakerEnv) -
         assert rows.sum() > 10
         rmse = math.sqrt(((assays[name] - held_out[name])[rows] ** 2).mean())
         assert errors[name] == pytest.approx(rmse, rel=1e-9)
-    assert not assays.notna().all().all()  # gaps in a target: such rows are left out
+    assert not assays.notna().all().all()  # some targets have gaps, and these rows are left out
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_expected_error_is_that_of_held_out_predictions(env: SageMakerEnv) -
         ),
     ],
 )
-def test_hyperparameters_that_are_invalid(
+def test_invalid_hyperparameters_are_refused(
     tmp_path: Path, core_data_file: bytes, hyperparameters: dict[str, Any], error: type[Exception], reason: str
 ) -> None:
     env = make_training_folder(tmp_path, core_data_file, encode(hyperparameters))
@@ -124,7 +124,7 @@ def test_hyperparameters_that_are_invalid(
     assert not (env.model_folder() / "model.pkl").exists()
 
 
-def test_hyperparameters_are_those_of_fit() -> None:
+def test_hyperparameters_must_be_arguments_of_fit() -> None:
     def fit(inputs, targets, holes, rows=None, alpha=1e-5, low=-2, kind="a b", fast=True, *, last=3, **others): ...
 
     arguments = support.core_assays().hyperparameter_arguments
@@ -139,11 +139,13 @@ def test_hyperparameters_are_those_of_fit() -> None:
 # ---- Predictions -----------------------------------------------------------------------------------------
 
 
-def test_one_spectrum(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray, env: SageMakerEnv) -> None:
-    """Values have units and expected errors; channels may be in any order, and the training data are not needed."""
-    places = list(range(len(spectra[0]["wavenumbers"])))
-    random.Random(1).shuffle(places)
-    datum = {name: [values[index] for index in places] for name, values in spectra[3].items()} | {"sample": "core_3"}
+def test_the_prediction_of_one_spectrum(
+    predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray, env: SageMakerEnv
+) -> None:
+    """Values have units and expected errors; channels may be in any order, and other keys are ignored."""
+    order = list(range(len(spectra[0]["wavenumbers"])))
+    random.Random(1).shuffle(order)
+    datum = {name: [values[index] for index in order] for name, values in spectra[3].items()} | {"sample": "core_3"}
     prediction = predictor.invoke(datum)
     assert prediction["metadata"]["model_version"] == "core-1"
     assays = prediction["result"]["assays"]
@@ -151,11 +153,13 @@ def test_one_spectrum(predictor: Any, spectra: list[dict[str, Any]], expected: n
     units = {"CuPPM": "ppm", "FePCT": "%", "ThPPB": "ppb"}
     assert {name: assays[name]["unit"] for name in units} == units
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
-    assert {name: one["expected_error"] for name, one in assays.items()} == errors
+    assert {name: assay["expected_error"] for name, assay in assays.items()} == errors
     assert assays[UNMEASURED] == {"value": None, "unit": "ppb", "expected_error": None}
 
 
-def test_a_batch_and_each_of_its_spectra(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray) -> None:
+def test_spectra_in_a_batch_and_alone_have_the_same_predictions(
+    predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray
+) -> None:
     batch = [answer["result"] for answer in predictor.batch_invoke(spectra)["predictions"]]
     np.testing.assert_allclose(values_of(batch), expected, rtol=1e-9)
     single_results = [predictor.result(datum) for datum in spectra[:5]]
@@ -164,12 +168,12 @@ def test_a_batch_and_each_of_its_spectra(predictor: Any, spectra: list[dict[str,
     assert predictor.batch_invoke([]) == {"predictions": []}
 
 
-def test_arrays_as_used_in_a_notebook(predictor: Any, spectra: list[dict[str, Any]]) -> None:
+def test_a_spectrum_may_consist_of_numpy_arrays(predictor: Any, spectra: list[dict[str, Any]]) -> None:
     arrays = {name: np.array(values) for name, values in spectra[0].items()}
     assert predictor.result(arrays) == predictor.result(spectra[0])
 
 
-def test_eight_threads(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray) -> None:
+def test_predictions_in_eight_threads(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray) -> None:
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(predictor.result, spectra))
     np.testing.assert_allclose(values_of(results), expected, rtol=1e-9)
@@ -226,10 +230,10 @@ def with_keys(**values: Any) -> Callable[[dict[str, Any]], Any]:
         (lambda datum: with_value(datum, "wavenumbers", -5), "the wavenumber -5 is not positive"),
     ],
 )
-def test_spectra_that_are_invalid(
+def test_invalid_spectra_are_refused(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    """The spectrum is refused both alone and in a batch, whose message names it."""
+    """An invalid spectrum is refused both alone and in a batch. In a batch, the message gives its number."""
     for call, name in ((predictor.result, "the spectrum"), (lambda datum: batch(datum), "spectrum 2")):
 
         def batch(datum: Any) -> Any:
@@ -278,7 +282,7 @@ def test_spectra_that_the_submission_refuses(
     assert "/" not in raised.value.details[0]  # the path of a temporary file is not shown
 
 
-def test_a_batch_of_different_channels(predictor: Any, spectra: list[dict[str, Any]]) -> None:
+def test_spectra_of_a_batch_must_have_the_same_channels(predictor: Any, spectra: list[dict[str, Any]]) -> None:
     shorter = {name: values[:-1] for name, values in spectra[1].items()}
     with pytest.raises(ClientError, match="spectrum 3 is invalid") as raised:
         predictor.batch_result([spectra[0], spectra[1], shorter])
@@ -296,7 +300,7 @@ def test_a_model_without_expected_errors(env: SageMakerEnv, spectra: list[dict[s
     assert copper["value"] >= 0
 
 
-ANOTHER = """
+PREDICT_PROGRAM = """
 import json, sys
 import numpy as np
 from core_assays import CoreAssays
@@ -312,7 +316,7 @@ print(json.dumps([results, model_fn(sys.argv[1] + "/model").predict(inputs).toli
 """
 
 
-def test_another_submission(core_data_file: bytes, tmp_path: Path) -> None:
+def test_a_different_submission_can_be_used(core_data_file: bytes, tmp_path: Path) -> None:
     """The submission's functions return other types, and its only modules are train.py and preprocess.py."""
     support.write_code(tmp_path / "code", {"train.py": support.OTHER_TRAIN, "preprocess.py": support.OTHER_PREPROCESS})
     env = make_training_folder(tmp_path / "ml", core_data_file, encode({"scale": 0.5}))
@@ -320,7 +324,7 @@ def test_another_submission(core_data_file: bytes, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     errors = json.loads((env.model_folder() / "expected_error.json").read_text())
     result = subprocess.run(
-        [sys.executable, "-c", ANOTHER, str(tmp_path / "ml")],
+        [sys.executable, "-c", PREDICT_PROGRAM, str(tmp_path / "ml")],
         cwd=tmp_path / "code",
         env=program_environment(tmp_path / "code", {}),
         input=json.dumps(spectra_of(env.dataset_folder() / "public.csv.gz")),
@@ -341,9 +345,9 @@ def test_another_submission(core_data_file: bytes, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_from_instrument_files_to_an_endpoint(
-    connected: Client, core_code: Path, core_sources: Path, tmp_path: Path
+    connected_client: Client, core_code: Path, core_sources: Path, tmp_path: Path
 ) -> None:
-    client, project, packages = connected, "core", support.core_assays().PACKAGES
+    client, project, packages = connected_client, "core", support.core_assays().PACKAGES
     support.upload_sources(client, core_sources, project)
     job = generate_dataset(client, core_code, project, "core_assays.CoreAssays", packages)
     assert job["ProcessingJobStatus"] == "Completed", job
@@ -364,14 +368,14 @@ def test_from_instrument_files_to_an_endpoint(
     (tmp_path / "data").mkdir()
     (tmp_path / "data/public.csv.gz").write_bytes(data)
     spectra = spectra_of(tmp_path / "data/public.csv.gz")
-    expected = predict_by_hand(tmp_path / "model", tmp_path / "data", tmp_path)
-    one = invoke(endpoints, endpoint, spectra[0])
-    assert one["metadata"]["model_version"] == "core-1.0"
-    np.testing.assert_allclose(values_of([one["result"]]), expected[:1], rtol=1e-9)
-    assert one["result"]["assays"]["CuPPM"]["expected_error"] == errors["CuPPM"] > 0
-    assert one["result"]["assays"][UNMEASURED]["value"] is None
+    expected = predict_with_script(tmp_path / "model", tmp_path / "data", tmp_path)
+    prediction = invoke(endpoints, endpoint, spectra[0])
+    assert prediction["metadata"]["model_version"] == "core-1.0"
+    np.testing.assert_allclose(values_of([prediction["result"]]), expected[:1], rtol=1e-9)
+    assert prediction["result"]["assays"]["CuPPM"]["expected_error"] == errors["CuPPM"] > 0
+    assert prediction["result"]["assays"][UNMEASURED]["value"] is None
     answers = invoke(endpoints, endpoint, {"instances": spectra})["predictions"]
-    np.testing.assert_allclose(values_of([each["result"] for each in answers]), expected, rtol=1e-9)
+    np.testing.assert_allclose(values_of([answer["result"] for answer in answers]), expected, rtol=1e-9)
     with pytest.raises(client.simulator.client("sagemaker-runtime").exceptions.ClientError, match="has no 'absorb"):
         endpoints.invoke(endpoint, '{"wavenumbers": [4000]}')
     endpoints.delete(endpoint)

@@ -1,4 +1,4 @@
-"""The dataset of the challenge's own model as a class: from instrument files on S3 to public.csv.gz on S3."""
+"""The dataset generator of the challenge's model class: from instrument files on S3 to public.csv.gz on S3."""
 
 import os
 import re
@@ -39,7 +39,9 @@ def test_the_data_file_is_what_the_command_imports(core_data_file: bytes, core_s
     assert core_data_file == out.read_bytes()
 
 
-def test_options_of_the_import(client: Client, core_sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_subclasses_set_the_options_of_the_import(
+    client: Client, core_sources: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Replicates are refused with the import's message and S3 addresses, unless a subclass averages them."""
     module, spectrum = support.core_assays(), next(core_sources.glob("core_*.0")).read_bytes()
     table = "sample,SiteID,DepthFrom,DepthTo,CuPPM\na,D1,0,1,5\n"
@@ -74,7 +76,7 @@ def test_options_of_the_import(client: Client, core_sources: Path, capsys: pytes
     ],
     ids=["nothing", "no table", "no spectra", "damaged", "no bucket", "no address", "no dataset"],
 )
-def test_sources_that_cannot_be_imported(
+def test_sources_that_cannot_be_imported_are_refused(
     client: Client,
     request: pytest.FixtureRequest,
     files: dict[str, str],
@@ -95,27 +97,27 @@ def test_sources_that_cannot_be_imported(
 def container_files() -> set[str]:
     """Return the files of all packages that the container has."""
     pinned = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements/container.txt"))
-    waiting, names = re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE), set[str]()
-    while waiting:
-        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
-        if name not in names and (required := distribution(name)):
+    pending, names = re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE), set[str]()
+    while pending:
+        name = re.sub(r"[-_.]+", "-", pending.pop()).lower()
+        if name not in names and (package := find_distribution(name)):
             names.add(name)
-            waiting += [re.match(r"[\w.-]+", each)[0] for each in required.requires or () if "extra ==" not in each]
-    return {str(path.locate()) for name in names for path in distribution(name).files or ()}
+            pending += [re.match(r"[\w.-]+", line)[0] for line in package.requires or () if "extra ==" not in line]
+    return {str(path.locate()) for name in names for path in find_distribution(name).files or ()}
 
 
-def distribution(name: str) -> metadata.Distribution | None:
+def find_distribution(name: str) -> metadata.Distribution | None:
     try:
         return metadata.distribution(name)
     except metadata.PackageNotFoundError:  # required only on other systems
         return None
 
 
-def test_a_job_needs_the_archive_alone(
-    connected: Client, core_code: Path, core_sources: Path, core_data_file: bytes, tmp_path: Path
+def test_a_job_needs_only_the_archive(
+    connected_client: Client, core_code: Path, core_sources: Path, core_data_file: bytes, tmp_path: Path
 ) -> None:
-    """Outside this checkout, a job with the archive produces the same data file, or names what is missing."""
-    client, address = connected, url_of("assays")
+    """Outside this checkout, a job produces the same data file with only the archive and the container's packages."""
+    client, address = connected_client, url_of("assays")
     client.s3.delete_object(Bucket=BUCKET, Key="assays/datasets/first/public.csv.gz")
     client.put("assays/sources/oxides/assays.csv", "sample,SiteID,DepthFrom,DepthTo,Al2O3 (%),CuPTC\na,D1,0,1,15,5\n")
     client.put("assays/sources/oxides/a.0", next(core_sources.glob("core_*.0")).read_bytes())
@@ -131,8 +133,8 @@ def test_a_job_needs_the_archive_alone(
     assert "column 'CuPTC' looks like CuPPM" in result.stdout
     files = {line for line in result.stdout.splitlines() if line.endswith((".py", ".so"))}
     in_archive = {file for file in files if file.startswith(str(tmp_path / "code"))}
-    shipped = {"recore", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
-    assert {Path(file).relative_to(tmp_path / "code").parts[0] for file in in_archive} == shipped
+    archive_roots = {"recore", "brukeropus", "periodictable", "pyparsing", "core_assays.py"}
+    assert {Path(file).relative_to(tmp_path / "code").parts[0] for file in in_archive} == archive_roots
     installed = {file for file in files - in_archive if file.startswith(f"{sys.prefix}{os.sep}")}
     assert len(installed) > 50
     assert installed - container_files() == set()

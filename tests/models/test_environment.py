@@ -1,4 +1,4 @@
-"""SageMakerEnv: its attributes for each kind of environment, and its folders; S3URL."""
+"""SageMakerEnv: its attributes for each kind of environment, and its folders. Also S3URL."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from recore.model import S3URL, SageMakerEnv, SageMakerEnvType
 from recore.model.errors import ConfigError
 from recore.model.hyperparameters import encode
 
-ALL = {
+ALL_VARIABLES = {
     "ML2P_DATASET": "houses-2026",
     "ML2P_TRAINING_JOB": "houses-train-1",
     "ML2P_MODEL_VERSION": "houses-1-0",
@@ -22,8 +22,8 @@ ALL = {
 ATTRIBUTES = ("dataset_name", "training_job_name", "model_version", "project", "model_cls", "record_invokes")
 
 
-def attributes(*names: str) -> tuple[SageMakerEnv, list[object]]:
-    env = SageMakerEnv("/opt/ml", {name: ALL[name] for name in names})
+def env_and_attributes(*names: str) -> tuple[SageMakerEnv, list[object]]:
+    env = SageMakerEnv("/opt/ml", {name: ALL_VARIABLES[name] for name in names})
     return env, [getattr(env, name) for name in ATTRIBUTES]
 
 
@@ -41,7 +41,7 @@ def test_the_kinds_of_environment() -> None:
 
 
 def test_a_dataset_environment() -> None:
-    env, values = attributes("ML2P_DATASET", "ML2P_PROJECT", "ML2P_S3_URL")
+    env, values = env_and_attributes("ML2P_DATASET", "ML2P_PROJECT", "ML2P_S3_URL")
     assert env.env_type is SageMakerEnvType.DATASET
     assert values == ["houses-2026", None, None, "houses", None, False]
     assert env.s3 is not None
@@ -49,30 +49,30 @@ def test_a_dataset_environment() -> None:
 
 
 def test_a_training_environment() -> None:
-    env, values = attributes("ML2P_TRAINING_JOB", "ML2P_PROJECT", "ML2P_MODEL_CLS")
+    env, values = env_and_attributes("ML2P_TRAINING_JOB", "ML2P_PROJECT", "ML2P_MODEL_CLS")
     assert env.env_type is SageMakerEnvType.TRAIN
     assert values == [None, "houses-train-1", None, "houses", "house_prices.HousePrices", False]
     assert env.s3 is None
 
 
 def test_a_serving_environment() -> None:
-    env, values = attributes("ML2P_MODEL_VERSION", "ML2P_RECORD_INVOKES")
+    env, values = env_and_attributes("ML2P_MODEL_VERSION", "ML2P_RECORD_INVOKES")
     assert env.env_type is SageMakerEnvType.SERVE
     assert values == [None, None, "houses-1-0", None, None, True]
 
 
 def test_an_environment_without_variables() -> None:
-    env, values = attributes()
+    env, values = env_and_attributes()
     assert env.env_type is SageMakerEnvType.UNKNOWN
     assert values == [None, None, None, None, None, False]
 
 
-def test_which_kind_comes_first() -> None:
-    """Datasets take precedence over training jobs, and these over model versions; every kind reads all variables."""
-    env, values = attributes(*ALL)
+def test_the_precedence_of_kinds() -> None:
+    """Datasets come before training jobs, and training jobs before model versions. Every kind reads all variables."""
+    env, values = env_and_attributes(*ALL_VARIABLES)
     assert env.env_type is SageMakerEnvType.DATASET
     assert values == ["houses-2026", "houses-train-1", "houses-1-0", "houses", "house_prices.HousePrices", True]
-    env, _ = attributes("ML2P_TRAINING_JOB", "ML2P_MODEL_VERSION")
+    env, _ = env_and_attributes("ML2P_TRAINING_JOB", "ML2P_MODEL_VERSION")
     assert env.env_type is SageMakerEnvType.TRAIN
 
 
@@ -84,28 +84,28 @@ def test_which_kind_comes_first() -> None:
         ({"ML2P_MODEL_VERSION": ""}, SageMakerEnvType.UNKNOWN),
     ],
 )
-def test_an_empty_variable_decides_nothing(variables: dict[str, str], kind: SageMakerEnvType) -> None:
+def test_an_empty_variable_does_not_decide_the_kind(variables: dict[str, str], kind: SageMakerEnvType) -> None:
     assert SageMakerEnv("/opt/ml", variables).env_type is kind
 
 
-def test_variables_are_by_default_those_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_come_from_the_process_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ML2P_PROJECT", "of the process")
     assert SageMakerEnv("/opt/ml").project == "of the process"
     assert SageMakerEnv("/opt/ml", {}).project is None
 
 
 @pytest.mark.parametrize("text", ["True", "TRUE", "1", "yes", "", " true"])
-def test_only_true_enables_records(text: str) -> None:
+def test_only_true_in_lower_case_enables_recording(text: str) -> None:
     assert SageMakerEnv("/opt/ml", {"ML2P_RECORD_INVOKES": text}).record_invokes is False
 
 
 @pytest.mark.parametrize("url", ["bucket/houses", "http://bucket/houses", "s3://", "s3:///houses"])
-def test_an_address_that_is_not_on_s3(url: str) -> None:
+def test_an_address_that_is_not_on_s3_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r"ML2P_S3_URL is invalid: .*s3://bucket/folder is expected"):
         SageMakerEnv("/opt/ml", {"ML2P_S3_URL": url})
 
 
-def test_folders(tmp_path: Path) -> None:
+def test_folders_of_the_environment(tmp_path: Path) -> None:
     env = SageMakerEnv(str(tmp_path), {})
     assert env.dataset_folder() == tmp_path / "input/data/training"
     assert env.data_channel_folder("extra") == tmp_path / "input/data/extra"
@@ -115,7 +115,7 @@ def test_folders(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-def test_resourceconfig(tmp_path: Path) -> None:
+def test_resourceconfig_is_read(tmp_path: Path) -> None:
     env = SageMakerEnv(tmp_path, {})
     assert env.resourceconfig() == {}
     file = tmp_path / "input/config/resourceconfig.json"
@@ -134,7 +134,7 @@ def write_hyperparameters(folder: Path, text: str) -> SageMakerEnv:
     return SageMakerEnv(folder, {})
 
 
-def test_hyperparameters(tmp_path: Path) -> None:
+def test_hyperparameters_are_decoded(tmp_path: Path) -> None:
     """SageMaker's own hyperparameters, which are plain strings, are left out."""
     assert SageMakerEnv(tmp_path, {}).hyperparameters() == {}
     values = {"fit": {"alpha": 0.1, "on": True}, "name": "ridge"}
@@ -153,12 +153,12 @@ def test_hyperparameters(tmp_path: Path) -> None:
         ('{"a": 1}', "the hyperparameters are invalid: Value 1 for key 'a' is not JSON"),
     ],
 )
-def test_hyperparameters_that_are_invalid(tmp_path: Path, text: str, reason: str) -> None:
+def test_invalid_hyperparameters_are_refused(tmp_path: Path, text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
         write_hyperparameters(tmp_path, text).hyperparameters()
 
 
-def test_a_failure_is_written_as_it_is(tmp_path: Path) -> None:
+def test_a_failure_is_written_unchanged(tmp_path: Path) -> None:
     env = SageMakerEnv(tmp_path, {})
     env.write_failure("first\nsecond \u00e9")
     env.write_failure("only\nlines")

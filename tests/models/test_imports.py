@@ -5,11 +5,12 @@ import sys
 
 from support.checkout import ROOT
 
-CONTAINER = {"boto3", "botocore", "click", "flask", "gunicorn", "werkzeug", "yaml"}
-SHIPPED = ("boto3", "Flask", "gunicorn", "PyYAML", "Werkzeug")  # Flask requires click, and boto3 requires botocore
+CONTAINER_PACKAGES = {"boto3", "botocore", "click", "flask", "gunicorn", "werkzeug", "yaml"}
+# Flask requires click, and boto3 requires botocore.
+PINNED_PACKAGES = ("boto3", "Flask", "gunicorn", "PyYAML", "Werkzeug")
 
 
-def test_imports_of_the_package() -> None:
+def test_the_package_imports_only_what_the_container_has() -> None:
     imported = set()
     for path in (ROOT / "recore/model").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -19,9 +20,9 @@ def test_imports_of_the_package() -> None:
                 assert node.level <= 1, path
                 if not node.level and node.module:
                     imported.add(node.module.partition(".")[0])
-    assert imported - sys.stdlib_module_names == CONTAINER
+    assert imported - sys.stdlib_module_names == CONTAINER_PACKAGES
 
 
-def test_the_container_has_these_packages() -> None:
+def test_the_container_has_the_imported_packages() -> None:
     requirements = (ROOT / "requirements/container.txt").read_text()
-    assert all(f"\n{name}==" in requirements for name in SHIPPED)
+    assert all(f"\n{name}==" in requirements for name in PINNED_PACKAGES)

@@ -26,10 +26,10 @@ def test_from_the_dataset_to_the_records(isolation: str, tmp_path: Path, monkeyp
         client = Client(simulator)
         for name, value in s3_variables(client).items():
             monkeypatch.setenv(name, value)
-        from_the_dataset_to_the_records(client, f"whole-{isolation}", tmp_path, monkeypatch)
+        run_from_the_dataset_to_the_records(client, f"whole-{isolation}", tmp_path, monkeypatch)
 
 
-def from_the_dataset_to_the_records(
+def run_from_the_dataset_to_the_records(
     client: Client, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = write_house_prices(tmp_path / "code")
@@ -45,15 +45,15 @@ def from_the_dataset_to_the_records(
     data = job["ModelArtifacts"]["S3ModelArtifacts"]
     model = create_model(client, source, data, recording_variables(project), f"{project}-1-0")
     endpoint = endpoints.create(endpoints.config(variant(model)))
-    one = invoke(endpoints, endpoint, {"area": 10})
-    assert one["metadata"]["model_version"] == f"{project}-1.0"
-    assert one["result"] == {"price": pytest.approx(10 * SLOPE)}
+    prediction = invoke(endpoints, endpoint, {"area": 10})
+    assert prediction["metadata"]["model_version"] == f"{project}-1.0"
+    assert prediction["result"] == {"price": pytest.approx(10 * SLOPE)}
     batch = [{"area": 20}, {"area": 30}]
     answers = invoke(endpoints, endpoint, {"instances": batch})["predictions"]
     with pytest.raises(client.simulator.client("sagemaker-runtime").exceptions.ClientError, match="no area"):
         endpoints.invoke(endpoint, "{}")
     wait_until(lambda: len(records(client, project)) == 3)
-    expected = [{"input": {"area": 10}, "result": one}]
+    expected = [{"input": {"area": 10}, "result": prediction}]
     expected += [{"input": datum, "result": answer} for datum, answer in zip(batch, answers, strict=True)]
     assert sorted(records(client, project).values(), key=lambda record: record["input"]["area"]) == expected
     endpoints.delete(endpoint)
@@ -66,13 +66,13 @@ def from_the_dataset_to_the_records(
     monkeypatch.syspath_prepend(folder)
     predictor = load_model("house_prices.HousePrices").predictor(env)
     predictor.setup()
-    local_answer = predictor.invoke({"area": 10})
-    assert local_answer["result"] == one["result"]
-    assert local_answer["metadata"]["model_version"] == "local"
+    local_prediction = predictor.invoke({"area": 10})
+    assert local_prediction["result"] == prediction["result"]
+    assert local_prediction["metadata"]["model_version"] == "local"
 
 
 @needs_sandbox
-def test_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
+def test_a_model_class_works_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
     """Only the archive's files are available, not this checkout. The model is served by Batch Transform."""
     with Simulator(isolation="required") as simulator:
         client, project = Client(simulator), "kept"
@@ -84,13 +84,13 @@ def test_in_a_sandbox_without_a_network(tmp_path: Path) -> None:
             "one.json": '{"area": 10}',
             "batch.json": '{"instances": [{"area": 20}, {"area": 30}]}',
         }
-        one, batch = (json.loads(answer) for answer in completed(client, model, objects))
-    assert one["metadata"]["model_version"] == "kept-1.0"
-    assert one["result"] == {"price": pytest.approx(10 * SLOPE)}
+        single, batch = (json.loads(answer) for answer in completed(client, model, objects))
+    assert single["metadata"]["model_version"] == "kept-1.0"
+    assert single["result"] == {"price": pytest.approx(10 * SLOPE)}
     assert [answer["result"]["price"] for answer in batch["predictions"]] == pytest.approx([20 * SLOPE, 30 * SLOPE])
 
 
-def test_the_code_of_a_job(tmp_path: Path) -> None:
+def test_the_code_archive_of_a_job(tmp_path: Path) -> None:
     """The archive is reproducible, and has the user's files and this package but no caches, links or hidden files."""
     folder = write_house_prices(tmp_path / "code")
     for name in ("deep/__pycache__", ".git"):
@@ -110,7 +110,7 @@ def test_the_code_of_a_job(tmp_path: Path) -> None:
 
 
 def test_packages_that_can_be_included(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package is included with all its files, a module alone, and of their parents only __init__.py."""
+    """A package is included with all its files, and a module as one file; their parents add only __init__.py."""
     for name in ("units.py", "other.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py", "deep/.hidden"):
         path = tmp_path / "packages/company" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,14 +120,14 @@ def test_packages_that_can_be_included(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "packages/company/deep/__pycache__/a.pyc").write_text("")
     (tmp_path / "code").mkdir()
     monkeypatch.syspath_prepend(tmp_path / "packages")
-    single_module = set(code_files(tmp_path / "code"))
+    without_packages = set(code_files(tmp_path / "code"))
     with_packages = code_files(tmp_path / "code", ["company.units", "company.deep"])
     company = {"__init__.py", "units.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py"}
-    assert set(with_packages) - single_module == {f"company/{name}" for name in company}
+    assert set(with_packages) - without_packages == {f"company/{name}" for name in company}
     assert with_packages["company/units.py"] == tmp_path / "packages/company/units.py"
-    assert single_module <= set(with_packages)
-    whole = set(code_files(tmp_path / "code", ["company"])) - single_module
-    assert whole == {f"company/{name}" for name in company | {"other.py"}}
+    assert without_packages <= set(with_packages)
+    whole_package = set(code_files(tmp_path / "code", ["company"])) - without_packages
+    assert whole_package == {f"company/{name}" for name in company | {"other.py"}}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_packages_that_can_be_included(tmp_path: Path, monkeypatch: pytest.Monke
         ("sys", "is built into Python"),
     ],
 )
-def test_packages_that_cannot_be_included(tmp_path: Path, package: str, reason: str) -> None:
+def test_packages_that_cannot_be_included_are_refused(tmp_path: Path, package: str, reason: str) -> None:
     with pytest.raises(ModuleNotFoundError, match=f"^{package!r} [^\n]*{reason}[^\n]*$"):
         write_code_archive(tmp_path / "code.tar.gz", tmp_path, [package])
     assert not (tmp_path / "code.tar.gz").exists()

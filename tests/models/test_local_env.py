@@ -1,4 +1,4 @@
-"""LocalEnv: a local folder instead of SageMaker's, and what it downloads."""
+"""LocalEnv: its attributes, its local folder, and its downloads of datasets and models."""
 
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,17 @@ def root(client: Client) -> str:
 
 
 @pytest.fixture
-def env(tmp_path: Path, connected: Client, root: str) -> LocalEnv:
-    return local_env(tmp_path, f"s3://{BUCKET}/{root}")
+def env(tmp_path: Path, connected_client: Client, root: str) -> LocalEnv:
+    return make_local_env(tmp_path, f"s3://{BUCKET}/{root}")
 
 
-def local_env(folder: Path, url: str, session: Any = boto3) -> LocalEnv:
+def make_local_env(folder: Path, url: str, session: Any = boto3) -> LocalEnv:
     (folder / "ml2p.yml").write_text(f"project: houses\ns3folder: {url}\n")
     (folder / "ml").mkdir()
     return LocalEnv(str(folder / "ml"), str(folder / "ml2p.yml"), session)
 
 
-def test_attributes(env: LocalEnv, tmp_path: Path, root: str) -> None:
+def test_attributes_come_from_the_project_file(env: LocalEnv, tmp_path: Path, root: str) -> None:
     assert env.env_type is SageMakerEnvType.LOCAL
     assert (env.project, env.s3.url(), env.model_version) == ("houses", f"s3://{BUCKET}/{root}/", "local")
     assert (env.record_invokes, env.training_job_name, env.model_cls, env.dataset_name) == (False, None, None, None)
@@ -38,15 +38,15 @@ def test_attributes(env: LocalEnv, tmp_path: Path, root: str) -> None:
     assert env.model_folder().is_dir()
 
 
-def test_variables_do_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ML2P_RECORD_INVOKES", "true")
     monkeypatch.setenv("ML2P_PROJECT", "another")
-    env = local_env(tmp_path, "s3://bucket/folder")
+    env = make_local_env(tmp_path, "s3://bucket/folder")
     assert (env.record_invokes, env.project) == (False, "houses")
 
 
-def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
-    local_env(tmp_path, "s3://bucket/folder")
+def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
+    make_local_env(tmp_path, "s3://bucket/folder")
     with pytest.raises(LocalEnvError, match=r"^Local environment folder \S+/missing does not exist\.$"):
         LocalEnv(str(tmp_path / "missing"), str(tmp_path / "ml2p.yml"))
 
@@ -65,12 +65,12 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
         ("project: houses\ns3folder: bucket", "'s3folder' .* is invalid: 'bucket' is not an address on S3"),
     ],
 )
-def test_a_project_file_with_a_mistake(tmp_path: Path, text: str | None, reason: str) -> None:
+def test_a_project_file_with_a_mistake_is_an_error(tmp_path: Path, text: str | None, reason: str) -> None:
     if text is not None:
         (tmp_path / "ml2p.yml").write_text(text)
-    with pytest.raises(ConfigError, match=reason) as caught:
+    with pytest.raises(ConfigError, match=reason) as raised:
         LocalEnv(tmp_path, tmp_path / "ml2p.yml")
-    assert "ml2p.yml" in str(caught.value)
+    assert "ml2p.yml" in str(raised.value)
 
 
 def test_the_model_folder_is_cleaned(env: LocalEnv) -> None:
@@ -81,15 +81,15 @@ def test_the_model_folder_is_cleaned(env: LocalEnv) -> None:
 
 
 def test_downloads_need_a_session(tmp_path: Path) -> None:
-    env = local_env(tmp_path, "s3://bucket/folder", None)
+    env = make_local_env(tmp_path, "s3://bucket/folder", None)
     with pytest.raises(LocalEnvError, match=r"^Downloading datasets requires a boto session\.$"):
         env.download_dataset("d")
     with pytest.raises(LocalEnvError, match=r"^Downloading models requires a boto session\.$"):
         env.download_model("j")
 
 
-def test_a_dataset(env: LocalEnv, client: Client, root: str) -> None:
-    """A dataset is deleted with its folders, but a dataset whose name begins with the same characters is not."""
+def test_a_dataset_is_downloaded(env: LocalEnv, client: Client, root: str) -> None:
+    """Folders in the dataset are kept; a dataset whose name begins with the same characters is not downloaded."""
     for name, text in {"d/a.csv": "a", "d/sub/": "", "d/sub/b.csv": "b", "d-2/c.csv": "c"}.items():
         client.put(f"{root}/datasets/{name}", text)
     env.download_dataset("d")
@@ -98,8 +98,8 @@ def test_a_dataset(env: LocalEnv, client: Client, root: str) -> None:
     assert files == {"a.csv": "a", "sub/b.csv": "b"}
 
 
-def test_a_model(env: LocalEnv, client: Client, root: str) -> None:
-    """Files that the trainer wrote beside the model are deleted too; the archive stays."""
+def test_a_model_is_downloaded_and_unpacked(env: LocalEnv, client: Client, root: str) -> None:
+    """Files that the trainer wrote beside the model are unpacked too; the archive stays in the folder."""
     archive = archive_of(**{"house.json": "2", "validation.json": "0.5"})
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     env.download_model("1")
@@ -108,19 +108,19 @@ def test_a_model(env: LocalEnv, client: Client, root: str) -> None:
     assert (env.model_folder() / "validation.json").read_text() == "0.5"
 
 
-def test_missing_datasets_and_models(env: LocalEnv, tmp_path: Path, root: str) -> None:
+def test_missing_datasets_and_models_are_errors(env: LocalEnv, tmp_path: Path, root: str) -> None:
     with pytest.raises(LocalEnvError, match=f"there is no dataset 'd': no objects at s3://{BUCKET}/{root}/datasets/d/"):
         env.download_dataset("d")
     with pytest.raises(LocalEnvError, match=r"the model of the training job '1' \(s3://.*\) does not exist"):
         env.download_model("1")
     (tmp_path / "other").mkdir()
-    other = local_env(tmp_path / "other", "s3://no-such-bucket-at-all/x")
+    other_env = make_local_env(tmp_path / "other", "s3://no-such-bucket-at-all/x")
     with pytest.raises(LocalEnvError, match="the bucket no-such-bucket-at-all does not exist"):
-        other.download_dataset("d")
+        other_env.download_dataset("d")
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "/"])
-def test_invalid_names(env: LocalEnv, name: str) -> None:
+def test_invalid_names_are_refused(env: LocalEnv, name: str) -> None:
     with pytest.raises(NamingError, match="must not be empty or contain a slash"):
         env.download_dataset(name)
     with pytest.raises(NamingError, match="must not be empty or contain a slash"):
@@ -128,20 +128,22 @@ def test_invalid_names(env: LocalEnv, name: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["../outside.csv", "sub/../../outside.csv", "/etc/outside.csv"])
-def test_a_dataset_that_would_leave_its_folder(env: LocalEnv, client: Client, root: str, key: str) -> None:
+def test_a_dataset_cannot_be_written_outside_of_its_folder(env: LocalEnv, client: Client, root: str, key: str) -> None:
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/datasets/d/{key}", Body=b"x")
     with pytest.raises(LocalEnvError, match="would be written outside of"):
         env.download_dataset("d")
 
 
-def test_a_dataset_with_a_file_and_a_folder_of_one_name(env: LocalEnv, client: Client, root: str) -> None:
+def test_a_dataset_with_a_file_and_a_folder_of_the_same_name_is_refused(
+    env: LocalEnv, client: Client, root: str
+) -> None:
     for name in ("d/a", "d/a/b"):
         client.put(f"{root}/datasets/{name}", "x")
     with pytest.raises(LocalEnvError, match="cannot be downloaded"):
         env.download_dataset("d")
 
 
-HOUSE = archive_of(**{"house.json": "2" * 5000})
+HOUSE_ARCHIVE = archive_of(**{"house.json": "2" * 5000})
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ HOUSE = archive_of(**{"house.json": "2" * 5000})
     [
         b"",
         b"no archive",
-        HOUSE[:60],
+        HOUSE_ARCHIVE[:60],
         packed(member("../outside.json")),
         packed(member("link", b"2", "/etc/passwd")),
         packed(member("device", b"3")),
@@ -157,7 +159,7 @@ HOUSE = archive_of(**{"house.json": "2" * 5000})
     ],
     ids=["empty", "text", "cut off", "dots", "link", "device", "bomb"],
 )
-def test_archives_that_are_damaged_or_unsafe(env: LocalEnv, client: Client, root: str, archive: bytes) -> None:
+def test_damaged_and_unsafe_archives_are_refused(env: LocalEnv, client: Client, root: str, archive: bytes) -> None:
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     with pytest.raises(LocalEnvError, match="cannot be downloaded"):
         env.download_model("1")
@@ -165,8 +167,8 @@ def test_archives_that_are_damaged_or_unsafe(env: LocalEnv, client: Client, root
     assert not (env.model_folder().parent / "outside.json").exists()
 
 
-def test_an_archive_with_an_absolute_path(env: LocalEnv, client: Client, root: str) -> None:
-    """The archive is unpacked below the folder, as tar does."""
+def test_absolute_paths_in_an_archive_are_unpacked_below_the_folder(env: LocalEnv, client: Client, root: str) -> None:
+    """This is what tar does, too."""
     archive = packed(member("/outside.json"))
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     env.download_model("1")

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from support.checkout import ROOT, environment
 
-COPY = os.environ.get("RECORE_ML2P")
-FILES = ("test_core.py", "test_docker.py", "test_errors.py", "test_hyperparameters.py")
-# these expect tracebacks from a file ml2p/docker.py
-PINNED = (
+ML2P_COPY = os.environ.get("RECORE_ML2P")
+TEST_FILES = ("test_core.py", "test_docker.py", "test_errors.py", "test_hyperparameters.py")
+# These tests expect tracebacks that name the file ml2p/docker.py.
+EXPECTED_FAILURES = (
     "TestML2PDockerTrain::test_training_exception",
     "TestML2PDockerGenerateDataset::test_generate_dataset_exception",
 )
@@ -43,12 +43,12 @@ CONFTEST = "from .fixtures import data_fixtures, fake_utcnow, fake_uuid4, moto_s
 
 
 @pytest.mark.machine
-@pytest.mark.skipif(not COPY, reason="RECORE_ML2P does not name a copy of ML2P's repository")
+@pytest.mark.skipif(not ML2P_COPY, reason="RECORE_ML2P does not name a copy of ML2P's repository")
 def test_ml2ps_own_tests(tmp_path: Path) -> None:
-    """113 of the 115 tests pass; the other two need files that have the names of ML2P's."""
-    tests = Path(COPY or "", "tests")
+    """113 of the 115 tests pass; the other two expect the name of one of ML2P's files in a traceback."""
+    tests = Path(ML2P_COPY or "", "tests")
     (tmp_path / "tests").mkdir()
-    for name in (*FILES, "__init__.py", "fixtures.py"):
+    for name in (*TEST_FILES, "__init__.py", "fixtures.py"):
         shutil.copy(tests / name, tmp_path / "tests")
     (tmp_path / "tests/conftest.py").write_text(CONFTEST)
     (tmp_path / "ml2p_is_ours.py").write_text(PLUGIN)
@@ -58,5 +58,5 @@ def test_ml2ps_own_tests(tmp_path: Path) -> None:
         command, cwd=tmp_path, env=environment() | variables, capture_output=True, text=True, timeout=300
     )
     failed = re.findall(r"^(?:FAILED|ERROR) tests/\S+?::(\S+)", result.stdout, re.MULTILINE)
-    assert sorted(failed) == sorted(PINNED), result.stdout[-10000:] + result.stderr
+    assert sorted(failed) == sorted(EXPECTED_FAILURES), result.stdout[-10000:] + result.stderr
     assert "2 failed, 113 passed" in result.stdout

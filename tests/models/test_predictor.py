@@ -20,7 +20,7 @@ from recore.model.uploads import S3Uploader
 from recore.simulator.server import BUCKET
 
 
-class Doubling(ModelPredictor):
+class DoublingPredictor(ModelPredictor):
     def result(self, data: Any) -> Any:
         return {"twice": 2 * data["x"]}
 
@@ -30,14 +30,14 @@ class Site:
     name: str
 
 
-class Fast(Doubling):
+class FastPredictor(DoublingPredictor):
     def batch_result(self, data: Sequence[Any]) -> Sequence[Any]:
         return [{"fast": datum["x"]} for datum in data]
 
 
-def recorded(client: Client, root: str) -> dict[str, Any]:
-    listed = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=root).get("Contents", [])
-    return {item["Key"]: json.loads(client.get(f"s3://{BUCKET}/{item['Key']}")) for item in listed}
+def read_records(client: Client, root: str) -> dict[str, Any]:
+    objects = client.s3.list_objects_v2(Bucket=BUCKET, Prefix=root).get("Contents", [])
+    return {item["Key"]: json.loads(client.get(f"s3://{BUCKET}/{item['Key']}")) for item in objects}
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def root() -> str:
 
 
 @pytest.fixture
-def recording(connected: Client, make_env: MakeEnv, root: str) -> Any:
+def recording_env(connected_client: Client, make_env: MakeEnv, root: str) -> Any:
     return make_env(ML2P_RECORD_INVOKES="true", ML2P_S3_URL=f"s3://{BUCKET}/{root}")
 
 
@@ -65,7 +65,7 @@ def test_result_must_be_implemented(make_env: MakeEnv) -> None:
         predictor.batch_invoke([{}])
 
 
-def test_metadata(make_env: MakeEnv) -> None:
+def test_metadata_has_versions_and_a_timestamp(make_env: MakeEnv) -> None:
     before = datetime.datetime.now(datetime.UTC).timestamp()
     metadata = ModelPredictor(make_env()).metadata()
     after = datetime.datetime.now(datetime.UTC).timestamp()
@@ -73,44 +73,46 @@ def test_metadata(make_env: MakeEnv) -> None:
     assert metadata == {"model_version": "houses-1", "ml2p_version": "0.6.0"}
 
 
-def test_an_invocation(make_env: MakeEnv) -> None:
-    prediction = Doubling(make_env()).invoke({"x": 2})
+def test_an_invocation_returns_metadata_and_a_result(make_env: MakeEnv) -> None:
+    prediction = DoublingPredictor(make_env()).invoke({"x": 2})
     assert prediction["result"] == {"twice": 4}
     assert prediction.keys() == {"metadata", "result"}
     assert prediction["metadata"]["model_version"] == "houses-1"
 
 
-def test_a_batch(make_env: MakeEnv) -> None:
-    predictor = Doubling(make_env())
+def test_a_batch_returns_a_prediction_for_each_datum(make_env: MakeEnv) -> None:
+    predictor = DoublingPredictor(make_env())
     assert predictor.batch_result([{"x": 1}, {"x": 2}]) == [{"twice": 2}, {"twice": 4}]
     answer = predictor.batch_invoke([{"x": 1}, {"x": 2}])
-    assert [one["result"] for one in answer["predictions"]] == [{"twice": 2}, {"twice": 4}]
+    assert [prediction["result"] for prediction in answer["predictions"]] == [{"twice": 2}, {"twice": 4}]
     assert answer["predictions"][0]["metadata"] == answer["predictions"][1]["metadata"]
     assert predictor.batch_invoke([]) == {"predictions": []}
 
 
-def test_a_batch_that_is_predicted_at_once(make_env: MakeEnv) -> None:
-    answer = Fast(make_env()).batch_invoke([{"x": 1}, {"x": 2}])
-    assert [one["result"] for one in answer["predictions"]] == [{"fast": 1}, {"fast": 2}]
+def test_batch_result_can_predict_a_batch_at_once(make_env: MakeEnv) -> None:
+    answer = FastPredictor(make_env()).batch_invoke([{"x": 1}, {"x": 2}])
+    assert [prediction["result"] for prediction in answer["predictions"]] == [{"fast": 1}, {"fast": 2}]
 
 
-def test_a_batch_with_another_number_of_results(make_env: MakeEnv) -> None:
-    class Short(Doubling):
+def test_batch_result_must_return_one_result_for_each_datum(make_env: MakeEnv) -> None:
+    class ShortPredictor(DoublingPredictor):
         def batch_result(self, data: Sequence[Any]) -> Sequence[Any]:
             return [1]
 
     with pytest.raises(ServerError, match=r"batch_result\(\) returned 1 results for 2 data"):
-        Short(make_env()).batch_invoke([{"x": 1}, {"x": 2}])
+        ShortPredictor(make_env()).batch_invoke([{"x": 1}, {"x": 2}])
 
 
-def test_nothing_is_recorded_unless_records_are_on(connected: Client, make_env: MakeEnv, root: str) -> None:
-    Doubling(make_env(ML2P_S3_URL=f"s3://{BUCKET}/{root}")).invoke({"x": 1})
-    assert recorded(connected, root) == {}
+def test_nothing_is_recorded_unless_recording_is_enabled(
+    connected_client: Client, make_env: MakeEnv, root: str
+) -> None:
+    DoublingPredictor(make_env(ML2P_S3_URL=f"s3://{BUCKET}/{root}")).invoke({"x": 1})
+    assert read_records(connected_client, root) == {}
 
 
-def test_the_record_of_an_invocation(recording: Any, connected: Client, root: str) -> None:
-    prediction = Doubling(recording).invoke({"x": 1})
-    [(key, record)] = recorded(connected, root).items()
+def test_the_record_of_an_invocation(recording_env: Any, connected_client: Client, root: str) -> None:
+    prediction = DoublingPredictor(recording_env).invoke({"x": 1})
+    [(key, record)] = read_records(connected_client, root).items()
     assert record == {"input": {"x": 1}, "result": prediction}
     name = r"ts-(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00)--uuid-([0-9a-f-]{36})\.json"
     match = re.fullmatch(rf"{root}/predictions/houses-1/{name}", key)
@@ -119,59 +121,59 @@ def test_the_record_of_an_invocation(recording: Any, connected: Client, root: st
     assert uuid.UUID(match[2]).version == 4
 
 
-def test_the_records_of_a_batch(recording: Any, connected: Client, root: str) -> None:
-    answer = Doubling(recording).batch_invoke([{"x": 1}, {"x": 2}])
+def test_the_records_of_a_batch(recording_env: Any, connected_client: Client, root: str) -> None:
+    answer = DoublingPredictor(recording_env).batch_invoke([{"x": 1}, {"x": 2}])
     expected = [{"input": {"x": x}, "result": answer["predictions"][x - 1]} for x in (1, 2)]
-    assert sorted(recorded(connected, root).values(), key=lambda record: record["input"]["x"]) == expected
+    assert sorted(read_records(connected_client, root).values(), key=lambda record: record["input"]["x"]) == expected
 
 
-def test_a_record_id_of_a_subclass(recording: Any, connected: Client, root: str) -> None:
-    class Named(Doubling):
+def test_a_subclass_can_name_its_records(recording_env: Any, connected_client: Client, root: str) -> None:
+    class NamingPredictor(DoublingPredictor):
         def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
             return {"house": datum["house"], "price": prediction["result"]["twice"]}
 
-    Named(recording).invoke({"x": 21, "house": "h7"})
-    assert list(recorded(connected, root)) == [f"{root}/predictions/houses-1/house-h7--price-42.json"]
+    NamingPredictor(recording_env).invoke({"x": 21, "house": "h7"})
+    assert list(read_records(connected_client, root)) == [f"{root}/predictions/houses-1/house-h7--price-42.json"]
 
 
-def test_a_subclass_writes_records_itself(recording: Any, connected: Client, root: str) -> None:
+def test_a_subclass_can_write_records_itself(recording_env: Any, connected_client: Client, root: str) -> None:
     """The predictor creates its client only once, even in a server."""
 
-    class Writing(Doubling):
+    class WritingPredictor(DoublingPredictor):
         def record_invoke(self, datum: Any, prediction: dict[str, Any]) -> None:
             self.s3_client.put_object(Bucket=BUCKET, Key=f"{root}/{datum['x']}", Body=b'"mine"')
 
-    predictor = Writing(recording)
+    predictor = WritingPredictor(recording_env)
     predictor.invoke({"x": 1})
-    predictor.record_in_background(S3Uploader(lambda: pytest.fail("the spool accepts no record")))
+    predictor.record_in_background(S3Uploader(lambda: pytest.fail("the uploader must not be used")))
     predictor.invoke({"x": 2})
-    assert recorded(connected, root) == {f"{root}/1": "mine", f"{root}/2": "mine"}
+    assert read_records(connected_client, root) == {f"{root}/1": "mine", f"{root}/2": "mine"}
     assert predictor.s3_client is predictor.s3_client
 
 
-def test_a_record_is_strict_json(recording: Any, connected: Client, root: str) -> None:
-    class Unmeasured(ModelPredictor):
+def test_a_record_is_strict_json(recording_env: Any, connected_client: Client, root: str) -> None:
+    class NonFinitePredictor(ModelPredictor):
         def result(self, data: Any) -> Any:
             return {"price": float("nan"), "all": np.array([1.0, np.inf]), "one": np.float32("nan"), "n": np.int64(3)}
 
-    Unmeasured(recording).invoke({"x": float("-inf"), "words": ("a", None, True)})
-    [record] = recorded(connected, root).values()
+    NonFinitePredictor(recording_env).invoke({"x": float("-inf"), "words": ("a", None, True)})
+    [record] = read_records(connected_client, root).values()
     assert record["input"] == {"x": None, "words": ["a", None, True]}
     assert record["result"]["result"] == {"price": None, "all": [1.0, None], "one": None, "n": 3}
 
 
-def test_values_that_flask_writes(recording: Any, connected: Client, root: str) -> None:
-    """Values are written as Flask writes them, whether or not they contain numbers that are not finite."""
+def test_values_are_written_as_flask_writes_them(recording_env: Any, connected_client: Client, root: str) -> None:
+    """This holds whether or not the datum contains numbers that are not finite."""
     values = {"cost": Decimal("1.50"), "day": datetime.date(2026, 2, 1), "id": uuid.UUID(int=7), "site": Site("north")}
     for x in (1, float("nan")):
-        Doubling(recording).invoke({"x": x} | values)
+        DoublingPredictor(recording_env).invoke({"x": x} | values)
     written = {
         "cost": "1.50",
         "day": "Sun, 01 Feb 2026 00:00:00 GMT",
         "id": "00000000-0000-0000-0000-000000000007",
         "site": {"name": "north"},
     }
-    inputs = [record["input"] for record in recorded(connected, root).values()]
+    inputs = [record["input"] for record in read_records(connected_client, root).values()]
     assert sorted(inputs, key=str) == [{"x": 1} | written, {"x": None} | written]
 
 
@@ -180,25 +182,25 @@ def test_values_that_flask_writes(recording: Any, connected: Client, root: str) 
     [({"x": 1, "y": object()}, "object"), ({"x": 1, ("a", "b"): 1}, "keys must be"), ({"x": 1, 1: {2}}, "set")],
     ids=["object", "key", "set"],
 )
-def test_values_that_cannot_be_recorded(recording: Any, datum: Any, reason: str) -> None:
+def test_values_that_cannot_be_recorded_are_refused(recording_env: Any, datum: Any, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        Doubling(recording).invoke(datum)
+        DoublingPredictor(recording_env).invoke(datum)
 
 
-def test_a_record_whose_name_is_too_long(recording: Any) -> None:
-    class Named(Doubling):
+def test_a_record_whose_name_is_too_long_is_refused(recording_env: Any) -> None:
+    class NamingPredictor(DoublingPredictor):
         def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
             return {"name": "x" * 1000}
 
     with pytest.raises(ValueError, match="the name of a record has more than 1024 bytes: predictor-"):
-        Named(recording).invoke({"x": 1})
+        NamingPredictor(recording_env).invoke({"x": 1})
 
 
-def test_a_datum_that_contains_itself(recording: Any) -> None:
+def test_a_datum_that_contains_itself_is_refused(recording_env: Any) -> None:
     datum: dict[str, Any] = {"x": 1}
     datum["itself"] = datum
     with pytest.raises(ValueError, match="contains itself"):
-        Doubling(recording).invoke(datum)
+        DoublingPredictor(recording_env).invoke(datum)
 
 
 @pytest.mark.parametrize(
@@ -210,15 +212,15 @@ def test_a_datum_that_contains_itself(recording: Any) -> None:
         ({"ML2P_S3_URL": "s3://no-such-bucket-at-all"}, UploadError, "the bucket no-such-bucket-at-all does not exist"),
     ],
 )
-def test_records_without_a_bucket(
-    connected: Client, make_env: MakeEnv, variables: dict[str, str | None], error: type[Exception], reason: str
+def test_records_need_an_address_a_version_and_a_bucket(
+    connected_client: Client, make_env: MakeEnv, variables: dict[str, str | None], error: type[Exception], reason: str
 ) -> None:
-    predictor = Doubling(make_env(ML2P_RECORD_INVOKES="true", **variables))
+    predictor = DoublingPredictor(make_env(ML2P_RECORD_INVOKES="true", **variables))
     with pytest.raises(error, match=reason):
         predictor.invoke({"x": 1})
 
 
-def test_errors_as_responses() -> None:
+def test_attributes_of_errors() -> None:
     error = APIError("down")
     assert (error.message, error.details, error.status_code) == ("down", [], 500)
     assert (ServerError("down", "why").details, ServerError("down").status_code) == (["why"], 500)

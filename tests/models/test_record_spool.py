@@ -1,4 +1,4 @@
-"""Records on their way to S3: nothing waits for them or fails because of them, and each loss is reported."""
+"""Records on their way to S3: no prediction waits for them or fails because of them, and each loss is reported."""
 
 import logging
 import os
@@ -22,48 +22,50 @@ from recore.simulator.server import BUCKET
 
 
 @pytest.fixture
-def spool_of(connected: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., RecordSpool]:
+def make_spool(connected_client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., RecordSpool]:
     """Return a function that creates a spool below the test's folder."""
     monkeypatch.setattr(record_spool.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(record_spool, "DRAIN", 60)  # seconds, because the machine may be busy
+    monkeypatch.setattr(record_spool, "DRAIN", 60)  # seconds; the machine may be busy
     return RecordSpool
 
 
-def names(client: Client, prefix: str, bucket: str = BUCKET) -> list[str]:
+def record_names(client: Client, prefix: str, bucket: str = BUCKET) -> list[str]:
     pages = client.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
     return [item["Key"].partition("/")[2] for page in pages for item in page.get("Contents", [])]
 
 
-def test_records_in_several_files(spool_of: Callable[..., RecordSpool], client: Client, tmp_path: Path) -> None:
+def test_records_in_several_files_are_written(
+    make_spool: Callable[..., RecordSpool], client: Client, tmp_path: Path
+) -> None:
     prefix = f"spool-{next(numbers)}"
-    spool = spool_of(segment=200)
+    spool = make_spool(segment=200)
     for number in range(40):
         spool.put(BUCKET, f"{prefix}/{number:02}\u00e9", b'{"number": %d}' % number)
     spool.close()
-    assert names(client, prefix) == [f"{number:02}\u00e9" for number in range(40)]
+    assert record_names(client, prefix) == [f"{number:02}\u00e9" for number in range(40)]
     assert client.get(f"s3://{BUCKET}/{prefix}/07\u00e9") == b'{"number": 7}'
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
-def test_a_bucket_that_is_created_later(
-    spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
+def test_records_are_kept_until_their_bucket_exists(
+    make_spool: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Records are kept until the bucket exists; one line gives the reason."""
+    """One message says why the records wait."""
     bucket, output = f"late-{next(numbers)}-{os.getpid()}", ""
-    spool = spool_of()
+    spool = make_spool()
     for number in range(10):
         spool.put(bucket, f"records/{number}", b"{}")
 
-    def is_said() -> bool:
+    def is_reported() -> bool:
         nonlocal output
         output += capfd.readouterr().err
         return "does not exist" in output
 
-    wait_until(is_said)
+    wait_until(is_reported)
     client.s3.create_bucket(Bucket=bucket)
     spool.close()
-    assert names(client, "records", bucket) == [str(number) for number in range(10)]
+    assert record_names(client, "records", bucket) == [str(number) for number in range(10)]
     reason = f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL"
     output += capfd.readouterr().err  # the line may be printed twice
     assert set(output.splitlines()) == {f"records: S3 does not accept them; they are kept and tried again: {reason}"}
@@ -71,16 +73,16 @@ def test_a_bucket_that_is_created_later(
 
 @pytest.mark.slow
 def test_a_full_spool_drops_records_and_reports_it(
-    spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
+    make_spool: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket = f"full-{next(numbers)}-{os.getpid()}"
-    spool = spool_of(limit=1000, segment=300)
+    spool = make_spool(limit=1000, segment=300)
     for number in range(50):
         spool.put(bucket, f"records/{number}", b"x" * 60)
     assert sum(path.stat().st_size for path in spool.folder.iterdir()) <= 1000
     client.s3.create_bucket(Bucket=bucket)
     spool.close()
-    written = names(client, "records", bucket)
+    written = record_names(client, "records", bucket)
     assert 5 < len(written) < 50
     lines = [record.message for record in caplog.records]
     assert lines[0] == "records: dropped (1 so far): the spool holds 1000 bytes"
@@ -88,93 +90,95 @@ def test_a_full_spool_drops_records_and_reports_it(
 
 
 @pytest.mark.slow
-def test_a_spool_that_was_full_accepts_records_again(spool_of: Callable[..., RecordSpool], client: Client) -> None:
+def test_a_spool_that_was_full_accepts_records_again(make_spool: Callable[..., RecordSpool], client: Client) -> None:
     prefix = f"spool-{next(numbers)}"
-    spool = spool_of(limit=1000, segment=300)
-    uploaded = 0
+    spool = make_spool(limit=1000, segment=300)
+    count = 0
 
-    def all_taken() -> bool:
-        nonlocal uploaded
+    def are_enough_written() -> bool:
+        nonlocal count
         for _ in range(5):
-            spool.put(BUCKET, f"{prefix}/{uploaded}", b"x" * 60)
-            uploaded += 1
-        return len(names(client, prefix)) > 20
+            spool.put(BUCKET, f"{prefix}/{count}", b"x" * 60)
+            count += 1
+        return len(record_names(client, prefix)) > 20
 
-    wait_until(all_taken)
+    wait_until(are_enough_written)
     spool.close()
 
 
 @pytest.mark.slow
-def test_signals_to_the_uploader(
-    spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
+def test_the_uploader_survives_signals_to_the_server(
+    make_spool: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Signals that end the server do not end the uploader; if it is killed, it is started again."""
     prefix = f"spool-{next(numbers)}"
-    spool = spool_of()
+    spool = make_spool()
     spool.put(BUCKET, f"{prefix}/1", b"{}")
-    wait_until(lambda: names(client, prefix) == ["1"])
-    first = spool._process
+    wait_until(lambda: record_names(client, prefix) == ["1"])
+    first_process = spool._process
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
-        first.send_signal(number)
+        first_process.send_signal(number)
     spool.put(BUCKET, f"{prefix}/2", b"{}")
-    wait_until(lambda: names(client, prefix) == ["1", "2"])
-    assert spool._process is first
-    assert first.poll() is None
-    first.kill()
+    wait_until(lambda: record_names(client, prefix) == ["1", "2"])
+    assert spool._process is first_process
+    assert first_process.poll() is None
+    first_process.kill()
     spool.put(BUCKET, f"{prefix}/3", b"{}")
-    wait_until(lambda: names(client, prefix) == ["1", "2", "3"])
+    wait_until(lambda: record_names(client, prefix) == ["1", "2", "3"])
     assert "the uploader ended with exit code -9; it is started again" in caplog.text
     spool.close()
 
 
 @pytest.mark.slow
-def test_an_uploader_that_is_killed_before_the_end(spool_of: Callable[..., RecordSpool], client: Client) -> None:
+def test_records_are_written_if_the_uploader_is_killed_before_the_end(
+    make_spool: Callable[..., RecordSpool], client: Client
+) -> None:
     prefix = f"spool-{next(numbers)}"
-    spool = spool_of()
+    spool = make_spool()
     spool._process.kill()
     spool._process.wait()
     spool.put(BUCKET, f"{prefix}/record", b"{}")
     spool.close()
-    assert names(client, prefix) == ["record"]
+    assert record_names(client, prefix) == ["record"]
 
 
 @pytest.mark.slow
-def test_an_uploader_that_is_killed_while_it_writes_the_last_records(
-    spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
+def test_records_are_written_if_the_uploader_is_killed_during_the_last_ones(
+    make_spool: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket = f"last-{next(numbers)}-{os.getpid()}"
-    spool = spool_of()
+    spool = make_spool()
     spool.put(bucket, "records/record", b"{}")
-    closing = threading.Thread(target=spool.close)
-    closing.start()
+    closing_thread = threading.Thread(target=spool.close)
+    closing_thread.start()
     wait_until(lambda: bool(spool._process.stdin and spool._process.stdin.closed))  # the uploader has been told to end
     spool._process.kill()
     client.s3.create_bucket(Bucket=bucket)
-    closing.join()
-    assert names(client, "records", bucket) == ["record"]
+    closing_thread.join()
+    assert record_names(client, "records", bucket) == ["record"]
     assert caplog.messages == ["records: the uploader ended with exit code -9; it is started again"]
 
 
-def test_an_uploader_that_does_not_work(
-    spool_of: Callable[..., RecordSpool],
+def test_an_uploader_that_fails_is_reported(
+    make_spool: Callable[..., RecordSpool],
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
     (tmp_path / "broken.py").write_text("raise SystemExit(3)")
     monkeypatch.setattr(record_spool, "UPLOADER", tmp_path / "broken.py")
-    spool_of().close()
+    make_spool().close()
     assert caplog.messages[-1] == "records: the uploader ended with exit code 3; records may be lost"
 
 
 @pytest.mark.slow
-def test_s3_does_not_answer(
-    spool_of: Callable[..., RecordSpool], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_records_are_lost_if_s3_does_not_answer(
+    make_spool: Callable[..., RecordSpool], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The server does not wait forever, and reports the records that are lost."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr(record_spool, "DRAIN", 3)
-    spool = spool_of()
+    spool = make_spool()
     for number in range(5):
         spool.put("bucket", f"records/{number}", b"{}")
     spool.close()
@@ -184,29 +188,29 @@ def test_s3_does_not_answer(
 
 
 @pytest.mark.slow
-def test_a_record_that_s3_never_accepts(
-    spool_of: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
+def test_a_record_that_s3_never_accepts_does_not_stop_others(
+    make_spool: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The loss is reported and later records are written, even if each thread has such a record and a full file."""
+    """The loss is reported and later records are written, even if every thread has such a record."""
     prefix = f"spool-{next(numbers)}"
-    spool = spool_of()
+    spool = make_spool()
     spool.put(BUCKET, "", b"{}")
     for number in range(THREADS):
-        spool.put(BUCKET, f"{prefix}/moto does not take {number}\n", b"{}")
+        spool.put(BUCKET, f"{prefix}/refused by moto {number}\n", b"{}")
     spool._end_segment()
     spool.put(BUCKET, f"{prefix}/good", b"{}")
     spool.close()
-    assert names(client, prefix) == ["good"]
+    assert record_names(client, prefix) == ["good"]
     assert capfd.readouterr().err.count("is lost because it cannot be written") == 1 + THREADS
 
 
 @pytest.mark.slow
-def test_a_disk_that_is_full(
-    spool_of: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
+def test_a_full_disk_only_loses_records_until_it_has_space(
+    make_spool: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A record is dropped; once there is space again, later ones are written."""
+    """A record is dropped. Once there is space again, later records are written."""
     prefix = f"spool-{next(numbers)}"
-    spool = spool_of()
+    spool = make_spool()
     spool.put(BUCKET, f"{prefix}/before", b"{}")
     moved_folder = spool.folder.rename(spool.folder.with_name("aside"))
     spool._end_segment()
@@ -214,15 +218,15 @@ def test_a_disk_that_is_full(
     moved_folder.rename(spool.folder)
     spool.put(BUCKET, f"{prefix}/after", b"{}")
     spool.close()
-    assert names(client, prefix) == ["after", "before"]
+    assert record_names(client, prefix) == ["after", "before"]
     assert "records: dropped (1 so far): the spool could not be written" in caplog.text
 
 
 def test_a_partly_written_record_does_not_affect_others(
-    spool_of: Callable[..., RecordSpool], client: Client, monkeypatch: pytest.MonkeyPatch
+    make_spool: Callable[..., RecordSpool], client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk becomes full while the record is written, and later has space again."""
-    prefix, spool, write = f"spool-{next(numbers)}", spool_of(), os.write
+    prefix, spool, write = f"spool-{next(numbers)}", make_spool(), os.write
     for number in range(3):
         with monkeypatch.context() as context:
             if number == 1:
@@ -233,16 +237,18 @@ def test_a_partly_written_record_does_not_affect_others(
                 )
             spool.put(BUCKET, f"{prefix}/{number}", b"{}")
     spool.close()
-    assert names(client, prefix) == ["0", "2"]
+    assert record_names(client, prefix) == ["0", "2"]
 
 
-def test_the_end_comes_before_sagemaker_kills_a_server() -> None:
-    """SageMaker kills a stopped server after 30 seconds, of which the program itself needs some."""
+def test_a_server_ends_before_sagemaker_kills_it() -> None:
+    """SageMaker kills a server 30 seconds after asking it to stop; the program itself needs some of that time."""
     assert http_server.GRACE + record_spool.DRAIN + record_spool.MARGIN <= 29
 
 
-def test_after_the_end(spool_of: Callable[..., RecordSpool], caplog: pytest.LogCaptureFixture) -> None:
-    spool = spool_of()
+def test_records_after_the_end_are_dropped(
+    make_spool: Callable[..., RecordSpool], caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = make_spool()
     spool.close()
     spool.close()
     with caplog.at_level(logging.ERROR):
@@ -250,8 +256,8 @@ def test_after_the_end(spool_of: Callable[..., RecordSpool], caplog: pytest.LogC
     assert "dropped (1 so far): the server has stopped" in caplog.text
 
 
-def test_a_record_that_was_cut_off(client: Client, connected: Client, tmp_path: Path) -> None:
-    """The folder is as a killed server, or one with a full disk, leaves it."""
+def test_a_record_that_was_cut_off_is_skipped(client: Client, connected_client: Client, tmp_path: Path) -> None:
+    """A killed server, or one with a full disk, leaves such a folder."""
     prefix = f"spool-{next(numbers)}"
     folder = tmp_path / "spool"
     folder.mkdir()
@@ -264,5 +270,5 @@ def test_a_record_that_was_cut_off(client: Client, connected: Client, tmp_path: 
         command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
     )
     assert (result.returncode, result.stderr) == (0, "")
-    assert names(client, prefix) == ["one", "two"]
+    assert record_names(client, prefix) == ["one", "two"]
     assert not folder.exists()

@@ -18,43 +18,47 @@ class Steps(UploadDeadline):
 
     def __init__(self) -> None:
         super().__init__(60)
-        self.left: list[Step] = []
+        self.remaining: list[Step] = []
 
     def wait(self, seconds: float) -> None:
-        self.left.pop(0)()
+        self.remaining.pop(0)()
 
 
-def nothing() -> None:
+def do_nothing() -> None:
     pass
 
 
-def test_a_record_that_s3_refuses_because_of_its_content(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
-    """The record is dropped, although no other record is written."""
+def test_a_record_refused_for_its_content_is_dropped(
+    connected_client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The record is dropped even if no other record is written."""
     steps = Steps()
-    steps.left = [nothing] * (MOST_ATTEMPTS - 1)
-    RecordWriter(steps).write(BUCKET, "moto does not take\n", b"{}")
-    assert steps.left == []
+    steps.remaining = [do_nothing] * (MOST_ATTEMPTS - 1)
+    RecordWriter(steps).write(BUCKET, "refused by moto\n", b"{}")
+    assert steps.remaining == []
     assert "is lost because it cannot be written: ClientError" in capfd.readouterr().err
 
 
-def test_failures_of_an_outage_do_not_count(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
-    """However many failures there are, the record is kept; only refusals while other records are written count."""
+def test_failures_during_an_outage_do_not_count(connected_client: Client, capfd: pytest.CaptureFixture[str]) -> None:
+    """However many attempts fail, the record is kept: only refusals while other records are written count."""
     bucket, steps = f"outage-{next(numbers)}-{os.getpid()}", Steps()
     writer = RecordWriter(steps)
-    other = [nothing] * MOST_ATTEMPTS + [lambda: writer.write(BUCKET, f"other/{bucket}", b"{}")]
-    steps.left = [*other, nothing, lambda: connected.s3.create_bucket(Bucket=bucket)]
+    first_steps = [do_nothing] * MOST_ATTEMPTS + [lambda: writer.write(BUCKET, f"other/{bucket}", b"{}")]
+    steps.remaining = [*first_steps, do_nothing, lambda: connected_client.s3.create_bucket(Bucket=bucket)]
     writer.write(bucket, "record", b"{}")
-    assert steps.left == []
-    assert connected.get(f"s3://{bucket}/record") == b"{}"
+    assert steps.remaining == []
+    assert connected_client.get(f"s3://{bucket}/record") == b"{}"
     assert "is lost" not in capfd.readouterr().err
 
 
-def test_a_record_that_s3_refuses_while_it_accepts_others(connected: Client, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_record_refused_while_others_are_accepted_is_dropped(
+    connected_client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
     bucket, steps = f"never-{next(numbers)}-{os.getpid()}", Steps()
     writer = RecordWriter(steps)
-    steps.left = [lambda: writer.write(BUCKET, f"other/{bucket}", b"{}")] * MOST_ATTEMPTS
+    steps.remaining = [lambda: writer.write(BUCKET, f"other/{bucket}", b"{}")] * MOST_ATTEMPTS
     writer.write(bucket, "record", b"{}")
-    assert steps.left == []
+    assert steps.remaining == []
     assert (
         f"s3://{bucket}/record is lost because it cannot be written: the bucket {bucket} does" in capfd.readouterr().err
     )
@@ -81,10 +85,10 @@ def test_a_record_that_s3_refuses_while_it_accepts_others(connected: Client, cap
         ("SlowDown", 503, False),
     ],
 )
-def test_errors_about_a_record(code: str, status: int, expected: bool) -> None:
+def test_which_errors_are_about_a_record(code: str, status: int, expected: bool) -> None:
     error = ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
     assert is_about_the_record(error) is expected
 
 
-def test_an_error_of_the_network_is_not_about_a_record() -> None:
+def test_a_network_error_is_not_about_a_record() -> None:
     assert is_about_the_record(EndpointConnectionError(endpoint_url="http://s3")) is False

@@ -1,4 +1,4 @@
-"""The hooks of script mode: their answers, and that a server in the plain container keeps records too."""
+"""The hooks of script mode: their responses, and the records of a server in the plain container."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ from recore.model.errors import ClientError
 from recore.model.script import HookFunctions, ScriptEnv, make_hooks
 
 
-class Doubling(ModelPredictor):
+class DoublingPredictor(ModelPredictor):
     def setup(self) -> None:
         self.factor = int((self.env.model_folder() / "factor").read_text())
 
@@ -26,11 +26,11 @@ class Doubling(ModelPredictor):
 
 
 class DoublingModel(Model):
-    PREDICTOR = Doubling
+    PREDICTOR = DoublingPredictor
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[HookFunctions, Any]:
+def hooks_and_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[HookFunctions, Any]:
     """Return the hooks and the result of model_fn."""
     monkeypatch.setenv("ML2P_MODEL_VERSION", "double-1")
     (tmp_path / "factor").write_text("2")
@@ -38,19 +38,19 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[HookFunctio
     return hooks, hooks.model_fn(str(tmp_path))
 
 
-def respond(served: tuple[HookFunctions, Any], body: bytes | str) -> Any:
-    hooks, model = served
+def respond(hooks_and_model: tuple[HookFunctions, Any], body: bytes | str) -> Any:
+    hooks, model = hooks_and_model
     return hooks.output_fn(hooks.predict_fn(hooks.input_fn(body, "application/json"), model), "application/json")
 
 
-def test_one_datum_and_a_batch(served: tuple[HookFunctions, Any]) -> None:
-    text, kind = respond(served, '{"x": 4}')
-    prediction = json.loads(text)
-    assert kind == "application/json"
-    assert prediction["result"] == {"product": 8}
-    assert prediction["metadata"]["model_version"] == "double-1"
-    text, _ = respond(served, b'{"instances": [{"x": 1}, {"x": 2}]}')
-    assert [one["result"] for one in json.loads(text)["predictions"]] == [{"product": 2}, {"product": 4}]
+def test_predictions_of_one_datum_and_of_a_batch(hooks_and_model: tuple[HookFunctions, Any]) -> None:
+    text, content_type = respond(hooks_and_model, '{"x": 4}')
+    single = json.loads(text)
+    assert content_type == "application/json"
+    assert single["result"] == {"product": 8}
+    assert single["metadata"]["model_version"] == "double-1"
+    text, _ = respond(hooks_and_model, b'{"instances": [{"x": 1}, {"x": 2}]}')
+    assert [prediction["result"] for prediction in json.loads(text)["predictions"]] == [{"product": 2}, {"product": 4}]
 
 
 @pytest.mark.parametrize(
@@ -63,19 +63,19 @@ def test_one_datum_and_a_batch(served: tuple[HookFunctions, Any]) -> None:
         ),
     ],
 )
-def test_errors_keep_their_status(served: tuple[HookFunctions, Any], body: str, error: Any) -> None:
-    status, headers, content = serving.make_response(respond(served, body))
+def test_errors_keep_their_status(hooks_and_model: tuple[HookFunctions, Any], body: str, error: Any) -> None:
+    status, headers, content = serving.make_response(respond(hooks_and_model, body))
     assert status.startswith("400 ")
     assert ("Content-Type", "application/json") in headers
     assert json.loads(content) == error
 
 
-def test_other_errors_are_the_containers(served: tuple[HookFunctions, Any]) -> None:
+def test_other_errors_are_left_to_the_container(hooks_and_model: tuple[HookFunctions, Any]) -> None:
     with pytest.raises(TypeError):
-        respond(served, "3")
+        respond(hooks_and_model, "3")
 
 
-def test_a_class_without_a_part(tmp_path: Path) -> None:
+def test_a_class_without_a_predictor_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^\.PREDICTOR should be an instance of ModelPredictor$"):
         make_hooks(Model).model_fn(str(tmp_path))
 

@@ -12,7 +12,7 @@ from support.models import SLOPE, ServedModel, records, served_model, server_rec
 from support.simulator_client import Client
 
 # This server would wait an hour before closing an idle connection.
-PATIENT = """
+PATIENT_MODULE = """
 from house_prices import HousePredictor, HousePrices
 from recore.model import http_server
 
@@ -56,10 +56,10 @@ def test_each_datum_of_a_batch_has_a_record(server: ServedModel, client: Client)
     data = [{"area": 201.5}, {"area": 202.5}]
     answer = server.invoke({"instances": data})
     assert answer.keys() == {"predictions"}
-    one, two = answer["predictions"]
-    assert one["metadata"] == two["metadata"]
-    assert one["result"] == {"price": pytest.approx(201.5 * SLOPE)}
-    for datum, prediction in zip(data, (one, two), strict=True):
+    first, second = answer["predictions"]
+    assert first["metadata"] == second["metadata"]
+    assert first["result"] == {"price": pytest.approx(201.5 * SLOPE)}
+    for datum, prediction in zip(data, (first, second), strict=True):
         expected = {"input": datum, "result": prediction}
         wait_until(lambda expected=expected: expected in records(client, "answers").values())
     assert server.invoke({"instances": []}) == {"predictions": []}
@@ -90,9 +90,11 @@ def test_values_that_are_not_finite_become_null(server: ServedModel, client: Cli
     ],
     ids=lambda value: value[:20].decode("latin-1") if isinstance(value, bytes) else None,
 )
-def test_bad_requests(server: ServedModel, body: bytes, status: int, message: str, detail: str | None) -> None:
-    answered, kind, error = server.request("/invocations", body)
-    assert (answered, kind) == (status, "application/json"), error
+def test_invalid_requests_get_an_error_in_json(
+    server: ServedModel, body: bytes, status: int, message: str, detail: str | None
+) -> None:
+    answer_status, content_type, error = server.request("/invocations", body)
+    assert (answer_status, content_type) == (status, "application/json"), error
     assert message in error["message"]
     if detail is None:
         assert error.keys() == {"message"}
@@ -102,11 +104,11 @@ def test_bad_requests(server: ServedModel, body: bytes, status: int, message: st
     assert server.invoke({"area": 1})["result"]["price"] == pytest.approx(SLOPE)
 
 
-def test_other_addresses_and_methods(server: ServedModel) -> None:
-    status, kind, error = server.request("/models")
-    assert (status, kind, error.keys()) == (404, "application/json", {"message"})
-    status, kind, error = server.request("/invocations")
-    assert (status, kind, error.keys()) == (405, "application/json", {"message"})
+def test_other_addresses_and_methods_are_refused(server: ServedModel) -> None:
+    status, content_type, error = server.request("/models")
+    assert (status, content_type, error.keys()) == (404, "application/json", {"message"})
+    status, content_type, error = server.request("/invocations")
+    assert (status, content_type, error.keys()) == (405, "application/json", {"message"})
 
 
 def test_the_traceback_of_a_prediction_is_in_the_log(server: ServedModel) -> None:
@@ -134,19 +136,19 @@ def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, tmp_path: Path) -> None:
     """The server does not wait for an idle connection."""
-    started, until = tmp_path / "begun", tmp_path / "until"
-    (write_house_prices(tmp_path / "code") / "patient.py").write_text(PATIENT)
+    begun_file, until_file = tmp_path / "begun", tmp_path / "until"
+    (write_house_prices(tmp_path / "code") / "patient.py").write_text(PATIENT_MODULE)
     variables = server_recording_variables(client, "busy") | {"ML2P_MODEL_CLS": "patient.PatientPrices"}
-    datum = {"area": "later", "begun": str(started), "until": str(until)}
+    datum = {"area": "later", "begun": str(begun_file), "until": str(until_file)}
     with (
         served_model(tmp_path, **variables) as server,
         ThreadPoolExecutor(1) as pool,
         closing(server.idle_connection()),
     ):
         answer = pool.submit(server.invoke, datum)
-        wait_until(started.exists)
+        wait_until(begun_file.exists)
         server.process.send_signal(signal.SIGTERM)
-        until.touch()
+        until_file.touch()
         assert answer.result(60)["result"] == {"price": "late"}
         assert server.process.wait(60) == 0
     [record] = records(client, "busy").values()

@@ -27,7 +27,7 @@ HOSTILE = "</script><script>document.title='broken'</script><img src=x>"
 
 @pytest.fixture(scope="module")
 def numbers(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of numbers beside the report of the sample, public and private."""
+    """Return the folder of CSV files that belong to a report on the sample's public and private files."""
     out = tmp_path_factory.mktemp("explored")
     write_page(explore_file(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), out / "sample.html")
     return out / "sample"
@@ -40,7 +40,7 @@ def channels(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def shapes(data: pd.DataFrame) -> np.ndarray:
-    """Return SNV spectra in bins of two channels (as for 424 channels), computed row by row and bin by bin."""
+    """Return SNV spectra in bins of two channels (as the report has for 424 channels), computed row by row."""
     rows = []
     for _, spectrum in channels(data).iterrows():
         row = (spectrum.to_numpy() - np.mean(spectrum)) / np.std(spectrum)
@@ -48,12 +48,12 @@ def shapes(data: pd.DataFrame) -> np.ndarray:
     return np.array(rows)
 
 
-def test_quantiles(numbers: Path, public: pd.DataFrame) -> None:
-    written = pd.read_csv(numbers / "spectra.csv")
+def test_quantiles_of_the_spectra(numbers: Path, public: pd.DataFrame) -> None:
+    table = pd.read_csv(numbers / "spectra.csv")
     spectra = channels(public)
-    assert written["wavenumber"].tolist() == [float(name) for name in spectra]
+    assert table["wavenumber"].tolist() == [float(name) for name in spectra]
     for level in (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0):
-        np.testing.assert_allclose(written[f"q{level:.2f}"], spectra.quantile(level), rtol=1e-12)
+        np.testing.assert_allclose(table[f"q{level:.2f}"], spectra.quantile(level), rtol=1e-12)
     by_hole = pd.read_csv(numbers / "spectra-by-hole.csv")
     hole = public["SiteID"].iloc[-1]
     rows_of_hole = by_hole[by_hole["SiteID"] == hole]
@@ -61,27 +61,27 @@ def test_quantiles(numbers: Path, public: pd.DataFrame) -> None:
     assert set(by_hole["SiteID"]) == set(public["SiteID"])
 
 
-def test_components(numbers: Path, public: pd.DataFrame) -> None:
+def test_principal_components(numbers: Path, public: pd.DataFrame) -> None:
     """The expected values are singular values of the centred matrix; the report uses the covariance's eigenvectors."""
-    written, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
-    count = sum(name.startswith("PC") for name in written)
+    table, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
+    count = sum(name.startswith("PC") for name in table)
     values = shapes(public)
     centred = values - values.mean(axis=0)
     left, singular, right = np.linalg.svd(centred, full_matrices=False)
     variances = singular**2 / (len(values) - 1)
     scores = left[:, :count] * singular[:count]
     for order in range(count):
-        sign = np.sign(scores[:, order] @ written[f"PC{order + 1}"])
-        np.testing.assert_allclose(written[f"PC{order + 1}"], sign * scores[:, order], atol=1e-8)
-    np.testing.assert_allclose(written["T2"], (scores**2 / variances[:count]).sum(axis=1), rtol=1e-6)
-    rest = centred - scores @ right[:count]
-    np.testing.assert_allclose(written["Q"], (rest**2).sum(axis=1), rtol=1e-6)
+        sign = np.sign(scores[:, order] @ table[f"PC{order + 1}"])
+        np.testing.assert_allclose(table[f"PC{order + 1}"], sign * scores[:, order], atol=1e-8)
+    np.testing.assert_allclose(table["T2"], (scores**2 / variances[:count]).sum(axis=1), rtol=1e-6)
+    residuals = centred - scores @ right[:count]
+    np.testing.assert_allclose(table["Q"], (residuals**2).sum(axis=1), rtol=1e-6)
     rows = len(values)
     expected = count * (rows - 1) / (rows - count) * stats.f.isf(0.01, count, rows - count)
     assert limits["T2_limit"] == pytest.approx(expected, rel=1e-9)
-    outliers = (written["T2"] > limits["T2_limit"]) | (written["Q"] > limits["Q_limit"])
-    result = {finding["name"]: finding for finding in json.loads((numbers / "contents.json").read_text())["findings"]}
-    assert result["outliers"]["values"]["rows"] == outliers.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
+    outliers = (table["T2"] > limits["T2_limit"]) | (table["Q"] > limits["Q_limit"])
+    findings = {finding["name"]: finding for finding in json.loads((numbers / "contents.json").read_text())["findings"]}
+    assert findings["outliers"]["values"]["rows"] == outliers.sum() == len(pd.read_csv(numbers / "outlying-rows.csv"))
 
 
 def test_the_limits_cover_the_stated_share_of_rows() -> None:
@@ -96,52 +96,52 @@ def test_the_limits_cover_the_stated_share_of_rows() -> None:
     assert (model.q(new) > model.q_limit).mean() == pytest.approx(0.01, abs=0.006)
 
 
-def test_assays(numbers: Path, public: pd.DataFrame) -> None:
-    written = pd.read_csv(numbers / "assays.csv").set_index("assay")
-    assert written.index.tolist() == list(DETECTION_LIMITS)
-    measured = public[written.index]
-    assert written["measured"].tolist() == measured.count().tolist()
-    assert written["missing"].tolist() == measured.isna().sum().tolist()
-    np.testing.assert_allclose(written["q0.75"], measured.quantile(0.75), rtol=1e-12)
+def test_statistics_of_the_assays(numbers: Path, public: pd.DataFrame) -> None:
+    table = pd.read_csv(numbers / "assays.csv").set_index("assay")
+    assert table.index.tolist() == list(DETECTION_LIMITS)
+    measured = public[table.index]
+    assert table["measured"].tolist() == measured.count().tolist()
+    assert table["missing"].tolist() == measured.isna().sum().tolist()
+    np.testing.assert_allclose(table["q0.75"], measured.quantile(0.75), rtol=1e-12)
     for name, limit in DETECTION_LIMITS.items():
         at_limit = int((measured[name] == limit / 2).sum())  # the sample reports half of the limit
         if at_limit >= max(3, 0.01 * measured[name].count()):
-            assert written["at limit"][name] == at_limit
+            assert table["at limit"][name] == at_limit
 
 
-def test_correlations(numbers: Path, public: pd.DataFrame) -> None:
-    written = pd.read_csv(numbers / "correlation.csv").set_index("assay")
+def test_correlations_of_assays_and_spectra(numbers: Path, public: pd.DataFrame) -> None:
+    table = pd.read_csv(numbers / "correlation.csv").set_index("assay")
     values = shapes(public)
     for name in ("CuPPM", "AlPPM", "AuPPM"):
         measured = public[name].notna().to_numpy()
         for index in (0, 100, 211):
             expected = stats.pearsonr(np.log10(public[name][measured]), values[measured, index]).statistic
-            assert written.loc[name].iloc[1 + index] == pytest.approx(expected, abs=1e-10)
+            assert table.loc[name].iloc[1 + index] == pytest.approx(expected, abs=1e-10)
 
 
-def test_nearest_neighbours(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
+def test_distances_to_nearest_neighbours(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
     """The expected values come from all pairwise distances; the report searches a tree of scores."""
-    both = channels(pd.concat([public, pd.read_csv(sample / "private/private.csv.gz", index_col=0)])).to_numpy()
-    snv = (both - both.mean(axis=1, keepdims=True)) / both.std(axis=1, keepdims=True)
-    square = np.maximum((snv**2).mean(axis=1)[:, None] * 2 - 2 * snv @ snv.T / snv.shape[1], 0)
-    np.fill_diagonal(square, np.inf)
+    spectra = channels(pd.concat([public, pd.read_csv(sample / "private/private.csv.gz", index_col=0)])).to_numpy()
+    snv = (spectra - spectra.mean(axis=1, keepdims=True)) / spectra.std(axis=1, keepdims=True)
+    squares = np.maximum((snv**2).mean(axis=1)[:, None] * 2 - 2 * snv @ snv.T / snv.shape[1], 0)
+    np.fill_diagonal(squares, np.inf)
     kernel = np.array([1, -6, 15, -20, 15, -6, 1])
     sixth = np.array([np.convolve(row, kernel, "valid") for row in snv]) / np.sqrt((kernel**2).sum())
     noise = np.quantile(np.median(np.abs(sixth), axis=0) / stats.norm.ppf(0.75), 0.75)
-    nearest = np.sqrt(square.min(axis=1)) / np.sqrt(2) / noise
-    written = pd.read_csv(numbers / "neighbours.csv")
-    counts = written.iloc[:, 2:].sum(axis=1)
-    assert counts.sum() == len(both)
-    expected = np.histogram(nearest, np.append(written["from"], written["to"].iloc[-1]))[0]
-    assert np.abs(np.cumsum(counts) - np.cumsum(expected)).max() <= 0.02 * len(both)
+    nearest = np.sqrt(squares.min(axis=1)) / np.sqrt(2) / noise
+    table = pd.read_csv(numbers / "neighbours.csv")
+    counts = table.iloc[:, 2:].sum(axis=1)
+    assert counts.sum() == len(spectra)
+    expected = np.histogram(nearest, np.append(table["from"], table["to"].iloc[-1]))[0]
+    assert np.abs(np.cumsum(counts) - np.cumsum(expected)).max() <= 0.02 * len(spectra)
 
 
-def test_shift(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
-    written = pd.read_csv(numbers / "shift.csv")
+def test_the_shift_of_the_private_file(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
+    table = pd.read_csv(numbers / "shift.csv")
     limits = pd.read_csv(numbers / "outliers.csv").iloc[0]
     private = pd.read_csv(sample / "private/private.csv.gz", index_col=0)
     by_hole = pd.read_csv(numbers / "shift-by-hole.csv")
-    rows_of_hole = written[written["file"] == "private"]
+    rows_of_hole = table[table["file"] == "private"]
     assert rows_of_hole["index"].tolist() == private.index.tolist()
     for hole, rows in rows_of_hole.groupby("SiteID"):
         expected = ((rows["T2"] > limits["T2_limit"]) | (rows["Q"] > limits["Q_limit"])).mean()
@@ -159,14 +159,14 @@ def test_two_samples_are_distinguished_only_if_they_differ() -> None:
     random = np.random.default_rng(0)
     values = random.standard_normal((600, 20)) + np.repeat(0.3 * random.standard_normal((12, 20)), 50, axis=0)
     holes = np.repeat([f"H{number}" for number in range(12)], 50)
-    same = compare_sets(values[:400], holes[:400], values[400:], holes[400:])
-    assert same.by_hole
-    assert same.usual[0] <= same.auc <= max(same.usual[-1], 0.6)
-    other = compare_sets(values[:400], holes[:400], values[400:] + 2, holes[400:])
-    assert other.auc > 0.95 > other.usual[-1]
-    one = compare_sets(values[:400], holes[:400], values[400:450], holes[400:450])
-    assert not one.by_hole
-    assert one.usual == ()
+    equal_sets = compare_sets(values[:400], holes[:400], values[400:], holes[400:])
+    assert equal_sets.by_hole
+    assert equal_sets.usual[0] <= equal_sets.auc <= max(equal_sets.usual[-1], 0.6)
+    different_sets = compare_sets(values[:400], holes[:400], values[400:] + 2, holes[400:])
+    assert different_sets.auc > 0.95 > different_sets.usual[-1]
+    single_hole = compare_sets(values[:400], holes[:400], values[400:450], holes[400:450])
+    assert not single_hole.by_hole
+    assert single_hole.usual == ()
 
 
 # ---- files with defects ------------------------------------------------------------------------------------
@@ -174,9 +174,9 @@ def test_two_samples_are_distinguished_only_if_they_differ() -> None:
 
 @pytest.fixture
 def explore_changed(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]:
-    """Return a function that explores a changed copy of the first rows and channels, and writes its page."""
+    """Return a function that explores a changed copy of some rows and channels, and writes the page."""
 
-    def look(change: Callable[[pd.DataFrame], Any] = lambda data: None, rows: int = 60, private: Any = None) -> Page:
+    def explore(change: Callable[[pd.DataFrame], Any] = lambda data: None, rows: int = 60, private: Any = None) -> Page:
         data = public.iloc[np.linspace(0, len(public) - 1, rows).astype(int)].copy()
         data = data.drop(columns=channels(data).columns[40:])
         changed = change(data)
@@ -187,7 +187,7 @@ def explore_changed(tmp_path: Path, public: pd.DataFrame) -> Callable[..., Page]
         write_page(page, tmp_path / "f.html")
         return page
 
-    return look
+    return explore
 
 
 def finding_text(page: Page, name: str, level: str) -> str:
@@ -197,10 +197,10 @@ def finding_text(page: Page, name: str, level: str) -> str:
 
 
 def test_a_gap_is_reported_with_its_location(explore_changed: Callable[..., Page]) -> None:
-    def gap(data: pd.DataFrame) -> None:
+    def add_gap(data: pd.DataFrame) -> None:
         data.iloc[5, data.columns.get_loc(channels(data).columns[3])] = np.nan
 
-    page = explore_changed(gap)
+    page = explore_changed(add_gap)
     assert "1 cell of the spectra is not a number, in 1 row and 1 channel (" in finding_text(
         page, "empty channels", "bad"
     )
@@ -262,7 +262,7 @@ def test_a_few_rows_are_enough(explore_changed: Callable[..., Page], rows: int) 
 def test_repeats_are_found_despite_noise(explore_changed: Callable[..., Page]) -> None:
     """Some rows are measured twice, the second time with different noise and in another hole."""
 
-    def twice(data: pd.DataFrame) -> pd.DataFrame:
+    def repeat_rows(data: pd.DataFrame) -> pd.DataFrame:
         random = np.random.default_rng(0)
         noisy = data.copy()
         noisy[channels(data).columns] += 0.002 * random.standard_normal(channels(data).shape)
@@ -270,23 +270,23 @@ def test_repeats_are_found_despite_noise(explore_changed: Callable[..., Page]) -
         repeats[channels(data).columns] = channels(data).iloc[:3] + 0.002 * random.standard_normal((3, 40))
         return pd.concat([noisy, repeats.assign(SiteID="elsewhere").set_axis([9001, 9002, 9003])])
 
-    page = explore_changed(twice)
+    page = explore_changed(repeat_rows)
     table = next(item for item in page.items if item.name == "duplicate-rows").numbers
     assert {*table["index_1"], *table["index_2"]} >= {"9001", "9002", "9003"}
     assert finding_text(page, "duplicates across holes", "bad")
 
 
-def test_a_shift_is_distinguished_from_no_shift(explore_changed: Callable[..., Page]) -> None:
-    def shifted(data: pd.DataFrame) -> pd.DataFrame:
+def test_a_shift_is_found(explore_changed: Callable[..., Page]) -> None:
+    def add_band(data: pd.DataFrame) -> pd.DataFrame:
         other = data.drop(columns=list(DETECTION_LIMITS))
         other[channels(other).columns] += np.sin(np.arange(40))  # a band that no public row has
         return other
 
-    page = explore_changed(rows=200, private=shifted)
+    page = explore_changed(rows=200, private=add_band)
     assert finding_text(page, "shift", "bad").startswith("100.0% of the private rows")
 
 
-def test_other_channels_are_not_compared(explore_changed: Callable[..., Page]) -> None:
+def test_files_with_different_channels_are_not_compared(explore_changed: Callable[..., Page]) -> None:
     page = explore_changed(private=lambda data: data.rename(columns={channels(data).columns[0]: "4001.0"}))
     assert "channel" in finding_text(page, "shift", "bad")
     page = explore_changed(private=lambda data: data.drop(columns=channels(data).columns[0]))
@@ -303,7 +303,7 @@ def test_other_channels_are_not_compared(explore_changed: Callable[..., Page]) -
         (",1000.0,900.0\n1,0.5\n", "Expected 3 columns"),
     ],
 )
-def test_an_invalid_file_is_reported_in_one_line(tmp_path: Path, content: str | bytes | None, reason: str) -> None:
+def test_an_invalid_file_is_refused(tmp_path: Path, content: str | bytes | None, reason: str) -> None:
     path = tmp_path / "f.csv.gz"
     if content is not None:
         write_gz(path, content)
@@ -311,14 +311,14 @@ def test_an_invalid_file_is_reported_in_one_line(tmp_path: Path, content: str | 
         explore_file(path)
 
 
-def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, sample: Path) -> None:
-    whole = (sample / "public/public.csv.gz").read_bytes()
-    (tmp_path / "f.csv.gz").write_bytes(whole[: len(whole) // 2])
+def test_a_truncated_file_is_refused(tmp_path: Path, sample: Path) -> None:
+    content = (sample / "public/public.csv.gz").read_bytes()
+    (tmp_path / "f.csv.gz").write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match=r"f\.csv\.gz"):
         explore_file(tmp_path / "f.csv.gz")
 
 
-def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
+def test_the_explore_command(tmp_path: Path, public: pd.DataFrame) -> None:
     data, out = write_csv(tmp_path / "f.csv.gz", public.iloc[::8]), tmp_path / "explored.html"
     result = recore_process("explore", data, "--out", out)
     assert result.returncode == 0, result.stderr
@@ -329,9 +329,6 @@ def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
     result = recore("explore", data, "--out", out, "--json")
     assert {finding["name"] for finding in json.loads(result.stdout)} >= {"outliers", "no duplicates"}
     assert recore("explore", data, "--out", "x.txt").returncode == 2
-
-
-# ---- in a browser -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -348,10 +345,13 @@ def test_the_command(tmp_path: Path, public: pd.DataFrame) -> None:
         ("i,SiteID,1000.0,900.0,800.0", "1,,1,2,3", "holes missing", "1 row has no hole"),
     ],
 )
-def test_odd_headers_and_cells(tmp_path: Path, header: str, cells: str, name: str, text: str) -> None:
+def test_unusual_headers_and_cells_are_reported(tmp_path: Path, header: str, cells: str, name: str, text: str) -> None:
     page = explore_file(write_gz(tmp_path / "f.csv.gz", f"{header}\r\n{cells}\r\n"))
     assert text in " ".join(finding.text for finding in page.findings if finding.name == name), page.findings
     write_page(page, tmp_path / "f.html")
+
+
+# ---- in a browser -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.machine

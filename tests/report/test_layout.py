@@ -1,4 +1,4 @@
-"""Reports on screens of different widths and on paper: labels do not overlap, and a print has a reasonable size."""
+"""Reports on screens of different widths and on paper: labels do not overlap, and printed pages are small."""
 
 import json
 import shutil
@@ -22,15 +22,15 @@ from recore.report.run.run_report import write_report
 
 pytestmark = pytest.mark.machine
 
-FIND_PROBLEMS = Path(__file__).with_name("labels.js").read_text()
+FIND_LABEL_PROBLEMS = Path(__file__).with_name("labels.js").read_text()
 LARGEST_PRINT = 5_000_000  # bytes
 
 
-def make_explore(folder: Path, sample: Path) -> None:
+def make_explore_report(folder: Path, sample: Path) -> None:
     write_page(explore_file(sample / "public/public.csv.gz", sample / "private/private.csv.gz"), folder / "report.html")
 
 
-def make_long_names(folder: Path, sample: Path) -> None:
+def make_long_names_report(folder: Path, sample: Path) -> None:
     """Write a report on data with long hole names and few targets; one of the targets has values of zero."""
     data = pd.read_csv(sample / "public/public.csv.gz", index_col=0)
     data["SiteID"] = "A drill hole with quite a long name, number " + data["SiteID"]
@@ -39,38 +39,38 @@ def make_long_names(folder: Path, sample: Path) -> None:
     write_page(explore_file(write_csv(folder / "long.csv.gz", data)), folder / "report.html")
 
 
-def make_validate(folder: Path, sample: Path) -> None:
+def make_validate_report(folder: Path, sample: Path) -> None:
     files = ["--public", str(sample / "public/public.csv.gz"), "--out", str(folder / "report.html")]
     command = [sys.executable, "-m", "recore", "validate", *files, "--repeats", "1", "--minutes", "0.5"]
     subprocess.run(command, cwd=ROOT, env=environment(), check=True, timeout=600)
 
 
-def make_run(folder: Path, sample: Path) -> None:
+def make_run_report(folder: Path, sample: Path) -> None:
     """Write the report of a run beside an earlier one that was better for some targets; R2 of copper is very low."""
     make_runs(folder / "made", sample)
     shutil.copytree(folder / "made/runs/good", folder / "runs/mine")
     shutil.copytree(folder / "made/runs/good", folder / "runs/before")
 
-    def before(record: dict[str, Any]) -> None:
+    def make_earlier(record: dict[str, Any]) -> None:
         record["started"] = "2020-01-01T00:00:00+00:00"
         for index, name in enumerate(record["scores"]["private"]["r2"]):
             record["scores"]["private"]["r2"][name] += 0.01 * (index % 5 - 2)
 
-    def mine(record: dict[str, Any]) -> None:
+    def lower_r2(record: dict[str, Any]) -> None:
         record["scores"]["private"]["r2"]["CuPPM"] = -7.25
         record["scores"]["public"]["r2"]["AuPPM"] = record["scores"]["private"]["r2"]["AuPPM"] = None
 
-    change_record(folder / "runs/before", before)
-    write_report(change_record(folder / "runs/mine", mine))
+    change_record(folder / "runs/before", make_earlier)
+    write_report(change_record(folder / "runs/mine", lower_r2))
     shutil.copy(folder / "runs/mine/report.html", folder / "report.html")
     shutil.copytree(folder / "runs/mine/report", folder / "report")
 
 
 REPORTS: dict[str, Callable[[Path, Path], None]] = {
-    "explore": make_explore,
-    "long names": make_long_names,
-    "validate": make_validate,
-    "run": make_run,
+    "explore": make_explore_report,
+    "long names": make_long_names_report,
+    "validate": make_validate_report,
+    "run": make_run_report,
 }
 
 
@@ -85,7 +85,7 @@ def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_labels_do_not_overlap_and_nothing_overflows(chromium: Any, page: Path, width: int) -> None:
     with open_report(chromium, page, width=width) as report:
         assert_sound(report, page)
-        assert report.tab.evaluate(FIND_PROBLEMS) == []
+        assert report.tab.evaluate(FIND_LABEL_PROBLEMS) == []
 
 
 @pytest.mark.parametrize("page", ["validate", "run"], indirect=True)
@@ -109,7 +109,7 @@ def test_predicted_against_measured_is_a_square_with_equal_axes(chromium: Any, p
             assert x[1:] == pytest.approx(y[1:])
 
 
-def test_a_window_that_becomes_narrow(chromium: Any, page: Path) -> None:
+def test_a_report_adapts_to_a_narrower_window(chromium: Any, page: Path) -> None:
     with open_report(chromium, page, width=1280) as report:
         report.tab.set_viewport_size({"width": 390, "height": 900})
         report.tab.wait_for_timeout(3000)
@@ -117,10 +117,10 @@ def test_a_window_that_becomes_narrow(chromium: Any, page: Path) -> None:
             report.tab.evaluate("Math.max(...[...document.querySelectorAll('.plot')].map((one) => one.layout.width))")
             < 390
         )
-        assert report.tab.evaluate(FIND_PROBLEMS) == []
+        assert report.tab.evaluate(FIND_LABEL_PROBLEMS) == []
 
 
-def chosen_on_paper(report: OpenReport) -> set[int]:
+def choices_on_paper(report: OpenReport) -> set[int]:
     """Return the indices of the choices whose series are drawn when the page is printed."""
     return set(
         report.tab.evaluate("""() => {
@@ -133,21 +133,23 @@ def chosen_on_paper(report: OpenReport) -> set[int]:
     )
 
 
-def test_a_print_is_small_and_shows_the_chosen_target(chromium: Any, page: Path) -> None:
+def test_a_printed_report_is_small_and_shows_the_chosen_target(chromium: Any, page: Path) -> None:
     with open_report(chromium, page, width=1280) as report:
         for chooser in report.tab.query_selector_all("[data-chooses]"):
             chooser.select_option("3")
         printed = report.tab.pdf(format="A4")
         assert printed.startswith(b"%PDF")
         assert len(printed) < LARGEST_PRINT
-        assert chosen_on_paper(report) <= {3}
-        assert not report.tab.query_selector("[data-chooses]") or chosen_on_paper(report) == {3}
+        assert choices_on_paper(report) <= {3}
+        assert not report.tab.query_selector("[data-chooses]") or choices_on_paper(report) == {3}
         assert report.problems == []
 
 
-def test_empty_targets_take_one_line(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
-    """Targets without assays are only in the CSV file and in a collapsed line, not in the page's figures or tables."""
-    folder = make_once(tmp_path_factory, "layout long names", lambda folder: make_long_names(folder, sample))
+def test_targets_without_assays_take_one_line(
+    tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path
+) -> None:
+    """Targets without assays appear only in the CSV file and in a collapsed line, not in figures or tables."""
+    folder = make_once(tmp_path_factory, "layout long names", lambda folder: make_long_names_report(folder, sample))
     numbers = pd.read_csv(folder / "report/assays.csv")
     empty = numbers["assay"][numbers["measured"] == 0].tolist()
     assert len(numbers) == 49
@@ -163,9 +165,11 @@ def test_empty_targets_take_one_line(tmp_path_factory: pytest.TempPathFactory, c
         )
 
 
-def test_values_outside_the_axis(tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path) -> None:
+def test_values_outside_the_axis_are_marked_and_counted(
+    tmp_path_factory: pytest.TempPathFactory, chromium: Any, sample: Path
+) -> None:
     """A triangle at the edge stands for an R2 of -7.25, the caption counts it, and hovering shows the number."""
-    folder = make_once(tmp_path_factory, "layout run", lambda folder: make_run(folder, sample))
+    folder = make_once(tmp_path_factory, "layout run", lambda folder: make_run_report(folder, sample))
     numbers = pd.read_csv(folder / "report/r2.csv").dropna(subset="R2 private").set_index("target")
     assert numbers["R2 private"]["CuPPM"] == -7.25
     contents = json.loads((folder / "report/contents.json").read_text())

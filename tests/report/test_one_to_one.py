@@ -20,9 +20,9 @@ def test_axes_are_logarithmic_if_half_of_the_values_are_crowded() -> None:
     layout = axes.layout("ppm")
     assert layout["xaxis"]["range"] == layout["yaxis"]["range"]
     assert layout["xaxis"]["title"]["text"] == "measured, ppm, logarithmic"
-    even = choose_axes(np.arange(10.0), np.arange(-1.0, 9.0))
-    assert not even.logarithmic
-    assert even.low < -1
-    assert not even.beyond(np.arange(-1.0, 9.0)).any()
-    assert even.describe_scale(measured, predicted) == ""
+    even_axes = choose_axes(np.arange(10.0), np.arange(-1.0, 9.0))
+    assert not even_axes.logarithmic
+    assert even_axes.low < -1
+    assert not even_axes.beyond(np.arange(-1.0, 9.0)).any()
+    assert even_axes.describe_scale(measured, predicted) == ""
     assert not choose_axes(np.array([0, 0, 0, 5.0]), np.ones(4)).logarithmic  # most points would be at the edge

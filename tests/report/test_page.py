@@ -19,7 +19,7 @@ from recore.report.page.page_files import write_page
 HOSTILE = "</script><script>document.title='broken'</script><a href='http://example.com'>&lt;%{x}</a><img src=x>"
 
 
-def page(text: str = "DD001") -> Page:
+def make_page(text: str = "DD001") -> Page:
     x = np.linspace(4000, 600, 50)
     lines = new_figure(300, xaxis={"autorange": "reversed"})
     for name, y in ((text, np.sin(x / 300)), ("other", np.cos(x / 300))):
@@ -32,18 +32,18 @@ def page(text: str = "DD001") -> Page:
     return Page(text, text, {"file": text}, [PageFinding("bad", "words", text, "only", {"n": np.int64(3)})], [section])
 
 
-def test_numbers_beside_the_page_are_exact_to_the_last_digit(tmp_path: Path) -> None:
-    example = page()
+def test_numbers_beside_the_page_are_exact(tmp_path: Path) -> None:
+    example = make_page()
     written = write_page(example, tmp_path / "new/r.html")
     assert sorted(written) == sorted(path for path in (tmp_path / "new").rglob("*") if path.is_file())
-    read = pd.read_csv(tmp_path / "new/r/lines.csv", float_precision="round_trip")
-    pd.testing.assert_frame_equal(read, example.items[0].numbers, check_exact=True)
+    table = pd.read_csv(tmp_path / "new/r/lines.csv", float_precision="round_trip")
+    pd.testing.assert_frame_equal(table, example.items[0].numbers, check_exact=True)
     contents = json.loads((tmp_path / "new/r/contents.json").read_text())
     assert contents["findings"][0]["values"] == {"n": 3}
     assert set(contents["files"]) == {"lines.csv", "heat.csv", "table.csv"}
 
 
-def test_numbers_with_gaps_and_columns_of_equal_names(tmp_path: Path) -> None:
+def test_numbers_with_gaps_and_columns_of_the_same_name(tmp_path: Path) -> None:
     numbers = pd.DataFrame([["a,b", 1.5, np.inf, None], [None, np.nan, -np.inf, None]], columns=["n", "4.0", "4.0", 7])
     section = Section("only", "Only", "", [Figure("figure", "Figure", "", new_figure(300), numbers)], "")
     write_page(Page("Page", "", {}, [], [section]), tmp_path / "r.html")
@@ -51,13 +51,13 @@ def test_numbers_with_gaps_and_columns_of_equal_names(tmp_path: Path) -> None:
 
 
 def test_a_page_replaces_its_older_version_and_nothing_else(tmp_path: Path) -> None:
-    write_page(page(), tmp_path / "r.html")
-    write_page(page("again"), tmp_path / "r.html")
+    write_page(make_page(), tmp_path / "r.html")
+    write_page(make_page("again"), tmp_path / "r.html")
     assert "again" in (tmp_path / "r.html").read_text()
     (tmp_path / "r/mine.txt").write_text("mine")
     before = (tmp_path / "r.html").read_bytes()
     with pytest.raises(FileExistsError, match="something else"):
-        write_page(page(), tmp_path / "r.html")
+        write_page(make_page(), tmp_path / "r.html")
     assert (tmp_path / "r/mine.txt").exists()
     assert (tmp_path / "r.html").read_bytes() == before
 
@@ -66,11 +66,11 @@ def test_a_page_replaces_its_older_version_and_nothing_else(tmp_path: Path) -> N
 def test_a_failure_leaves_the_older_page_unchanged(
     tmp_path: Path, damaged: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_page(page(), tmp_path / "r.html")
+    write_page(make_page(), tmp_path / "r.html")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    new = page("new")
+    new = make_page("new")
     if damaged == "numbers":
-        new.sections[0].items[2].numbers["name"] = "\ud800"  # text that cannot be encoded in a file
+        new.sections[0].items[2].numbers["name"] = "\ud800"  # text that cannot be encoded in UTF-8
     else:
         new.facts["file"] = "\ud800"
     with pytest.raises(UnicodeEncodeError):
@@ -80,15 +80,15 @@ def test_a_failure_leaves_the_older_page_unchanged(
 
 def test_invalid_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"must end in \.html"):
-        write_page(page(), tmp_path / "r.htm")
-    duplicate = page()
+        write_page(make_page(), tmp_path / "r.htm")
+    duplicate = make_page()
     with pytest.raises(ValueError, match="same name"):
         write_page(Page("t", "", {}, [], [*duplicate.sections, *duplicate.sections]), tmp_path / "r.html")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_text_is_never_markup(tmp_path: Path) -> None:
-    write_page(page(HOSTILE), tmp_path / "r.html")
+    write_page(make_page(HOSTILE), tmp_path / "r.html")
     text = (tmp_path / "r.html").read_text()
     assert len(re.findall(r"<script\b", text)) == 3
     assert "<img" not in text
@@ -106,9 +106,9 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("colour", COLOURS)
 def test_colours_are_visible_on_light_and_dark(colour: str) -> None:
-    """Each colour has a contrast of 3 with both page backgrounds of page.css, as WCAG 2.1 requires for graphics."""
-    for paper in ("#ffffff", "#14171c"):
-        low, high = sorted((luminance(colour), luminance(paper)))
+    """Each colour has a contrast ratio of 3 or more to both backgrounds in page.css, as WCAG 2.1 requires."""
+    for background in ("#ffffff", "#14171c"):
+        low, high = sorted((luminance(colour), luminance(background)))
         assert (high + 0.05) / (low + 0.05) >= 3
 
 
@@ -141,8 +141,8 @@ def test_names_are_short_and_printable() -> None:
 
 @pytest.mark.machine
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
-    write_page(page(HOSTILE), tmp_path / "r.html")
+def test_a_page_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
+    write_page(make_page(HOSTILE), tmp_path / "r.html")
     with open_report(chromium, tmp_path / "r.html", scheme) as report:
         assert_sound(report, tmp_path / "r.html")
         assert report.tab.title() == HOSTILE
@@ -152,17 +152,17 @@ def test_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
         assert report.hover("heat")
         assert report.toggle("lines") == ("1", "0.5")
         text_colour = "getComputedStyle(document.querySelector('#lines .xtick text')).fill"
-        paper = "getComputedStyle(document.body).backgroundColor"
-        colours = report.tab.evaluate(text_colour), report.tab.evaluate(paper)
+        background = "getComputedStyle(document.body).backgroundColor"
+        colours = report.tab.evaluate(text_colour), report.tab.evaluate(background)
         report.tab.click("#theme")
-        assert {*colours, report.tab.evaluate(text_colour), report.tab.evaluate(paper)} == {
+        assert {*colours, report.tab.evaluate(text_colour), report.tab.evaluate(background)} == {
             *("rgb(27, 31, 36)", "rgb(255, 255, 255)", "rgb(230, 233, 237)", "rgb(20, 23, 28)")
         }
 
 
 @pytest.mark.machine
-def test_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
-    write_page(page(), tmp_path / "r.html")
+def test_a_page_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
+    write_page(make_page(), tmp_path / "r.html")
     with open_report(chromium, tmp_path / "r.html", "dark") as report:
         tab = report.tab
         tab.keyboard.press("Tab")
@@ -187,8 +187,8 @@ def test_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
-    example = page()
+def test_an_empty_figure_is_detected(chromium: Any, tmp_path: Path) -> None:
+    example = make_page()
     empty = Figure("empty", "Empty", "Nothing.", new_figure(200), pd.DataFrame({"x": [1]}))
     write_page(Page("t", "", {}, [], [Section("s", "s", "", [*example.items[:2], empty])]), tmp_path / "r.html")
     with open_report(chromium, tmp_path / "r.html") as report:
@@ -197,16 +197,16 @@ def test_an_empty_figure_is_noticed(chromium: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_the_policy_allows_no_outside_requests(chromium: Any, tmp_path: Path) -> None:
-    write_page(page(), tmp_path / "r.html")
-    refused: Callable[[str], str] = "code => {{ {} }}".format
+def test_the_content_security_policy_blocks_outside_requests(chromium: Any, tmp_path: Path) -> None:
+    write_page(make_page(), tmp_path / "r.html")
+    as_function: Callable[[str], str] = "code => {{ {} }}".format
     with open_report(chromium, tmp_path / "r.html") as report:
         reached = report.tab.evaluate("fetch('https://example.com').then(() => 'reached', () => 'refused')")
         assert reached == "refused"
         report.tab.evaluate(
             "document.head.append(Object.assign(document.createElement('script'), {text: 'window.x=1'}))"
         )
-        report.tab.evaluate(refused("new Image().src = 'https://example.com/i.png'"), "")
+        report.tab.evaluate(as_function("new Image().src = 'https://example.com/i.png'"), "")
         report.tab.wait_for_timeout(100)
         assert report.tab.evaluate("window.x") is None
         assert sum("Content Security Policy" in problem for problem in report.problems) >= 3

@@ -7,7 +7,7 @@ from support.pictures import read_png
 
 from recore.report.page.looks import COLOURS
 
-SIMILAR = 30  # of 255 levels, for each colour channel: lines have soft edges, and some are transparent
+LARGEST_DIFFERENCE = 30  # of 255 levels, for each colour channel: lines have soft edges, and some are transparent
 
 
 @pytest.mark.parametrize("name", ["explore", "validate", "run"])
@@ -17,9 +17,9 @@ def test_a_picture_of_a_report_shows_text_and_a_figure(name: str) -> None:
     third = len(pixels) // 3
     assert (pixels[:third] < 80).all(axis=2).mean() > 0.005  # the title, with findings or facts below it
     figure = pixels[-third:]
-    drawn = []
+    drawn_colours = []
     for colour in COLOURS[:-1]:  # the last one is grey, like axes and text
         expected = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
-        if (np.abs(figure - expected) < SIMILAR).all(axis=2).sum() > 300:
-            drawn.append(colour)
-    assert drawn
+        if (np.abs(figure - expected) < LARGEST_DIFFERENCE).all(axis=2).sum() > 300:
+            drawn_colours.append(colour)
+    assert drawn_colours

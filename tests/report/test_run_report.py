@@ -37,29 +37,29 @@ def findings_of(page: Page) -> dict[str, Any]:
     return {finding.name: finding for finding in page.findings}
 
 
-def table(page: Page, name: str) -> pd.DataFrame:
+def table_of(page: Page, name: str) -> pd.DataFrame:
     return next(item.numbers for item in page.items if item.name == name)
 
 
-# ---- its numbers ----------------------------------------------------------------------------------------------
+# ---- the numbers of a report ----------------------------------------------------------------------------------
 
 
-def test_targets_are_those_of_the_scores(runs: Runs) -> None:
-    written = read_numbers(runs.good, "targets").set_index("target")
+def test_targets_match_the_scores(runs: Runs) -> None:
+    table = read_numbers(runs.good, "targets").set_index("target")
     for side in ("public", "private"):
         details = json.loads((runs.good / f"scores/{side}.json").read_text())
         for name, estimate in details["targets"].items():
-            assert written[f"R2 {side}"][name] == pytest.approx(estimate["r2"], rel=1e-12)
-            assert written[f"lost {side}"][name] == pytest.approx(estimate["weight"] * (1 - estimate["r2"]), rel=1e-12)
-        assert written[f"points {side}"].sum() == pytest.approx(details["score"], rel=1e-9)
-    assert written["lost private"].is_monotonic_decreasing
+            assert table[f"R2 {side}"][name] == pytest.approx(estimate["r2"], rel=1e-12)
+            assert table[f"lost {side}"][name] == pytest.approx(estimate["weight"] * (1 - estimate["r2"]), rel=1e-12)
+        assert table[f"points {side}"].sum() == pytest.approx(details["score"], rel=1e-9)
+    assert table["lost private"].is_monotonic_decreasing
     costs, r2 = read_numbers(runs.good, "costs"), read_numbers(runs.good, "r2")
-    np.testing.assert_array_equal(costs["lost public"], written["lost public"])
-    np.testing.assert_array_equal(r2["R2 private"], written["R2 private"])
+    np.testing.assert_array_equal(costs["lost public"], table["lost public"])
+    np.testing.assert_array_equal(r2["R2 private"], table["R2 private"])
 
 
-def test_errors_are_those_of_the_predictions(runs: Runs, public: pd.DataFrame) -> None:
-    written = read_numbers(runs.good, "errors").set_index("target")
+def test_errors_match_the_predictions(runs: Runs, public: pd.DataFrame) -> None:
+    table = read_numbers(runs.good, "errors").set_index("target")
     predicted = pd.read_csv(runs.good / "predictions/public.csv.out", header=None, names=TARGETS)
     pairs = read_numbers(runs.good, "predicted-measured")
     assert pairs["index"].tolist() == public.index.tolist()
@@ -67,39 +67,35 @@ def test_errors_are_those_of_the_predictions(runs: Runs, public: pd.DataFrame) -
     for name in TARGETS:
         known = public[name].notna().to_numpy()
         actual, estimate = public[name].to_numpy()[known], predicted[name].to_numpy()[known]
-        assert written["rows"][name] == known.sum()
-        assert written["R2"][name] == pytest.approx(r2_score(actual, estimate), rel=1e-9)
-        assert written["RMSE"][name] == pytest.approx(
-            np.linalg.norm(estimate - actual) / np.sqrt(known.sum()), rel=1e-9
-        )
+        assert table["rows"][name] == known.sum()
+        assert table["R2"][name] == pytest.approx(r2_score(actual, estimate), rel=1e-9)
+        assert table["RMSE"][name] == pytest.approx(np.linalg.norm(estimate - actual) / np.sqrt(known.sum()), rel=1e-9)
         slope, intercept = np.polyfit(estimate, actual, 1) if np.ptp(estimate) else (np.nan, np.nan)
-        np.testing.assert_allclose(
-            written.loc[name, ["slope", "intercept"]].astype(float), [slope, intercept], rtol=1e-6
-        )
-        rpd = np.std(actual, ddof=1) / written["RMSE"][name]
-        assert written["RPD"][name] == pytest.approx(rpd, rel=1e-9)
+        np.testing.assert_allclose(table.loc[name, ["slope", "intercept"]].astype(float), [slope, intercept], rtol=1e-6)
+        rpd = np.std(actual, ddof=1) / table["RMSE"][name]
+        assert table["RPD"][name] == pytest.approx(rpd, rel=1e-9)
         largest = sorted((estimate - actual) ** 2)[-5:]
-        assert written["largest 5"][name] == pytest.approx(sum(largest) / ((estimate - actual) ** 2).sum(), rel=1e-9)
+        assert table["largest 5"][name] == pytest.approx(sum(largest) / ((estimate - actual) ** 2).sum(), rel=1e-9)
         np.testing.assert_array_equal(pairs[f"{name} measured"], public[name])
         np.testing.assert_array_equal(pairs[f"{name} predicted"], predicted[name])
 
 
-def test_steps_are_those_of_the_record(runs: Runs) -> None:
+def test_steps_match_the_record(runs: Runs) -> None:
     record = json.loads((runs.good / "run.json").read_text())
-    written = read_numbers(runs.good, "steps").set_index("step")
-    assert written["seconds"].tolist() == [step["seconds"] for step in record["steps"]]
-    assert written["memory %"].dropna().tolist() == [
+    table = read_numbers(runs.good, "steps").set_index("step")
+    assert table["seconds"].tolist() == [step["seconds"] for step in record["steps"]]
+    assert table["memory %"].dropna().tolist() == [
         step["memory_percent"] for step in record["steps"] if step["memory_percent"] is not None
     ]
-    ends = written["began"] + written["seconds"]
+    ends = table["began"] + table["seconds"]
     order = ["upload", "train", "private preprocess", "private predict", "private score", "clean up"]
-    for before, after in itertools.pairwise(order):
-        assert ends[before] <= written["began"][after] + 0.002
-    assert written["began"]["public preprocess"] < ends["private preprocess"]  # the two ran at the same time
+    for earlier, later in itertools.pairwise(order):
+        assert ends[earlier] <= table["began"][later] + 0.002
+    assert table["began"]["public preprocess"] < ends["private preprocess"]  # the two ran at the same time
     assert ends["clean up"] <= record["seconds"] + 0.002
 
 
-def test_large_residuals_are_drawn_within_the_stated_number() -> None:
+def test_the_largest_residuals_are_drawn_within_the_limits() -> None:
     random = np.random.default_rng(0)
     measured = random.lognormal(size=20_000)
     predicted = measured + random.standard_t(2, size=20_000)
@@ -108,12 +104,12 @@ def test_large_residuals_are_drawn_within_the_stated_number() -> None:
     residuals = np.abs(predicted - measured)
     assert len(drawn) == len(set(drawn)) <= MOST_RESIDUALS + MOST_OTHERS
     assert not np.isnan(residuals[drawn]).any()
-    least = np.sort(residuals[~np.isnan(residuals)])[-MOST_RESIDUALS]
-    assert set(np.flatnonzero(residuals >= least)) <= set(drawn)
+    limit = np.sort(residuals[~np.isnan(residuals)])[-MOST_RESIDUALS]
+    assert set(np.flatnonzero(residuals >= limit)) <= set(drawn)
     assert rows_to_draw(measured[:3], predicted[:3]).tolist() == sorted([1, 2], key=lambda row: -residuals[row])
 
 
-# ---- what it must not contain ----------------------------------------------------------------------------------
+# ---- what a report must not contain ---------------------------------------------------------------------------
 
 
 def drawn_numbers(page: Path) -> set[float]:
@@ -135,19 +131,23 @@ def drawn_numbers(page: Path) -> set[float]:
 
 
 def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) -> None:
-    """One value can match by chance, but thousands cannot. A control finds the public assays in the same way."""
-    shown = public[list(TARGETS)].to_numpy().ravel()
-    secret = pd.read_csv(runs.actual, index_col=0, float_precision="round_trip")[list(TARGETS)].to_numpy().ravel()
-    secret = secret[~np.isnan(secret)]
-    assert len(secret) > 3000
-    values = {repr(float(value)) for value in secret}
+    """One value can match by chance, but thousands cannot. As a control, public assays are found in the same way."""
+    public_values = public[list(TARGETS)].to_numpy().ravel()
+    private_values = (
+        pd.read_csv(runs.actual, index_col=0, float_precision="round_trip")[list(TARGETS)].to_numpy().ravel()
+    )
+    private_values = private_values[~np.isnan(private_values)]
+    assert len(private_values) > 3000
+    texts = {repr(float(value)) for value in private_values}
     for folder in (runs.good, runs.failed):
         drawn = np.array(sorted(drawn_numbers(folder / "report.html")))
-        assert np.isin(shown[~np.isnan(shown)].astype(np.float32), drawn.astype(np.float32)).mean() > 0.99
-        assert np.isin(secret.astype(np.float32), drawn.astype(np.float32)).mean() < 0.01
+        assert (
+            np.isin(public_values[~np.isnan(public_values)].astype(np.float32), drawn.astype(np.float32)).mean() > 0.99
+        )
+        assert np.isin(private_values.astype(np.float32), drawn.astype(np.float32)).mean() < 0.01
         for file in (folder / "report.html", *(folder / "report").iterdir()):
             text = re.sub(r'id="library">.*?<', "", file.read_text(), flags=re.DOTALL)
-            assert not values & set(re.findall(r"[\d.]+(?:e-\d+)?", text)), file
+            assert not texts & set(re.findall(r"[\d.]+(?:e-\d+)?", text)), file
 
 
 def test_the_message_of_the_private_score_is_withheld(runs: Runs) -> None:
@@ -169,11 +169,11 @@ def test_a_failed_run_shows_the_step_and_the_results_of_the_others(runs: Runs) -
     assert page.findings[0].name == "failed"
     assert page.findings[0].values["step"] == "private score"
     assert set(findings_of(page)["score"].values) == {"public", "possible"}
-    assert len(table(page, "predicted-measured")) > 100
+    assert len(table_of(page, "predicted-measured")) > 100
     assert "cannot be compared: 1 run." in next(section.note for section in page.sections if section.name == "previous")
 
 
-def test_the_last_lines_of_a_failed_job(run_copy: Path) -> None:
+def test_the_last_log_lines_of_a_failed_job_are_shown(run_copy: Path) -> None:
     def fail(record: dict[str, Any]) -> None:
         record["state"] = record["steps"][1]["state"] = "Failed"
         record["steps"][1]["reason"] = "AlgorithmError: no model"
@@ -185,13 +185,13 @@ def test_the_last_lines_of_a_failed_job(run_copy: Path) -> None:
     (run_copy / "logs/train.log").write_bytes(b"first\n" * 100_000 + b"\xff\n" + b"last words\n" * 3)
     page = report_run(run_copy)
     assert findings_of(page)["failed"].text == "train failed: AlgorithmError: no model"
-    assert table(page, "last-lines")["line"].tolist()[-2:] == ["last words"] * 2
-    assert "train.py" in table(page, "failures")["look at"].item()
+    assert table_of(page, "last-lines")["line"].tolist()[-2:] == ["last words"] * 2
+    assert "train.py" in table_of(page, "failures")["look at"].item()
     assert findings_of(page)["no score"].level == "bad"
     write_report(run_copy)
 
 
-def test_a_run_that_was_stopped(run_copy: Path) -> None:
+def test_a_stopped_run_names_the_steps_that_were_not_completed(run_copy: Path) -> None:
     def stop(record: dict[str, Any]) -> None:
         record["state"] = record["steps"][1]["state"] = "Stopped"
         for step in record["steps"][2:]:
@@ -233,10 +233,10 @@ def test_missing_files_are_named_and_everything_else_is_reported(
 def test_the_submission_has_the_name_of_its_folder_or_archive(run_copy: Path, path: str, name: str) -> None:
     """This holds even if the run was started on another machine."""
 
-    def start(record: dict[str, Any]) -> None:
+    def set_paths(record: dict[str, Any]) -> None:
         record["submission"]["path"], record["folder"] = path, "/home/work"
 
-    assert report_run(change_record(run_copy, start)).facts["submission"].startswith(f"{name} (the SHA-256 ")
+    assert report_run(change_record(run_copy, set_paths)).facts["submission"].startswith(f"{name} (the SHA-256 ")
 
 
 def test_the_public_file_may_have_moved(run_copy: Path, sample: Path, tmp_path: Path) -> None:
@@ -252,35 +252,35 @@ def test_predictions_that_were_not_scored_are_reported(run_copy: Path) -> None:
     assert findings_of(report_run(run_copy))["not what was scored"].values == {"targets": [TARGETS[-1]]}
 
 
-def test_against_the_best_earlier_run_on_the_same_data(run_copy: Path) -> None:
-    def other(name: str, started: str, by: float, **data: str) -> Path:
+def test_a_run_is_compared_with_the_best_earlier_run_on_the_same_data(run_copy: Path) -> None:
+    def add_run(name: str, started: str, gain: float, **data: str) -> Path:
         folder = Path(shutil.copytree(run_copy, run_copy.parent / name))
 
-        def better(record: dict[str, Any]) -> None:
+        def change(record: dict[str, Any]) -> None:
             score = record["scores"]["private"]
-            score["r2"]["CuPPM"] += by
-            score["value"] += 0.35 * by
+            score["r2"]["CuPPM"] += gain
+            score["value"] += 0.35 * gain
             record["started"] = started
             record["data"]["private"].update(data)
 
-        return change_record(folder, better)
+        return change_record(folder, change)
 
-    other("worst", "2020-01-01T00:00:00+00:00", -0.5)
-    other("before", "2020-01-02T01:00:00+02:00", -0.1)
-    other("later", "2999-01-01T00:00:00+00:00", 0.3)
-    other("elsewhere", "2020-01-01T00:00:00+00:00", 0.9, sha256="0" * 64)
+    add_run("worst", "2020-01-01T00:00:00+00:00", -0.5)
+    add_run("before", "2020-01-02T01:00:00+02:00", -0.1)
+    add_run("later", "2999-01-01T00:00:00+00:00", 0.3)
+    add_run("elsewhere", "2020-01-01T00:00:00+00:00", 0.9, sha256="0" * 64)
     (run_copy.parent / "broken").mkdir()
     (run_copy.parent / "broken/run.json").write_text("no")
     page = report_run(run_copy)
     assert findings_of(page)["place"].values == {"place": 2, "runs": 4, "best": "later"}
     assert findings_of(page)["change"].values == {"run": "before", "change": pytest.approx(0.035)}
     assert findings_of(page)["change"].level == "good"
-    changes = table(page, "changes")
+    changes = table_of(page, "changes")
     assert changes["target"][0] == "CuPPM"
     assert changes["change"].sum() == pytest.approx(0.035)
-    assert table(page, "change")["target"].tolist() == ["CuPPM"]
-    assert table(page, "history")["run"].tolist() == ["worst", "before", "mine", "later"]
-    assert table(page, "board").iloc[1][["run", ""]].tolist() == ["mine", "this run"]
+    assert table_of(page, "change")["target"].tolist() == ["CuPPM"]
+    assert table_of(page, "history")["run"].tolist() == ["worst", "before", "mine", "later"]
+    assert table_of(page, "board").iloc[1][["run", ""]].tolist() == ["mine", "this run"]
     note = next(section.note for section in page.sections if section.name == "previous")
     assert "cannot be compared: 1 run." in note
     assert "run.json is invalid: 1 folder." in note
@@ -326,7 +326,7 @@ def test_a_file_that_is_not_a_record_is_refused(run_copy: Path, change: Callable
 # ---- the commands ---------------------------------------------------------------------------------------------
 
 
-def test_the_command(run_copy: Path) -> None:
+def test_the_report_command(run_copy: Path) -> None:
     shutil.rmtree(run_copy / "report")
     (run_copy / "report.html").unlink()
     result = recore_process("report", run_copy)
@@ -336,7 +336,7 @@ def test_the_command(run_copy: Path) -> None:
     assert read_numbers(run_copy, "targets").shape == (49, 8)
 
 
-def test_the_command_for_programs_and_its_refusals(run_copy: Path) -> None:
+def test_json_output_and_refusals_of_the_report_command(run_copy: Path) -> None:
     reported = json.loads(recore("report", run_copy, "--json").stdout)
     assert {"score", "costs", "completed"} <= {finding["name"] for finding in reported}
     (run_copy / "run.json").write_text("[]")
@@ -350,7 +350,7 @@ def test_the_command_for_programs_and_its_refusals(run_copy: Path) -> None:
 @pytest.mark.slow
 def test_an_interrupted_report_does_not_fail_the_run(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "slow/plotly").mkdir(parents=True)
-    working_folder = tmp_path / "here"
+    begun_file = tmp_path / "here"
     (tmp_path / "slow/plotly/__init__.py").touch()
     (tmp_path / "slow/plotly/graph_objects.py").write_text(
         f"""
@@ -358,29 +358,31 @@ import time
 
 class Figure:
     def __init__(self, *_, **__):
-        open({str(working_folder)!r}, 'w')
+        open({str(begun_file)!r}, 'w')
         time.sleep(60)
 """
     )
     out = tmp_path / "runs/mine"
     options = [*file_options(sample, "public"), "--out", out]
-    started = start(tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=f"{tmp_path / 'slow'}:{ROOT}")
-    while not working_folder.exists():
-        assert started.process.poll() is None, started.stderr
+    interrupted_run = start(
+        tmp_path / "output", tiny(tmp_path / "tiny"), *options, PYTHONPATH=f"{tmp_path / 'slow'}:{ROOT}"
+    )
+    while not begun_file.exists():
+        assert interrupted_run.process.poll() is None, interrupted_run.stderr
         time.sleep(0.1)
-    started.process.send_signal(signal.SIGINT)
-    assert started.end() == (0, [])
-    assert "recore: no report: interrupted" in started.stderr
+    interrupted_run.process.send_signal(signal.SIGINT)
+    assert interrupted_run.end() == (0, [])
+    assert "recore: no report: interrupted" in interrupted_run.stderr
     assert sorted(path.name for path in out.iterdir()) == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
 
 
 def test_a_run_without_private_data(run_copy: Path) -> None:
-    def public_alone(record: dict[str, Any]) -> None:
+    def remove_private_data(record: dict[str, Any]) -> None:
         del record["scores"]["private"], record["data"]["private"], record["data"]["actual"]
         record["steps"] = [step for step in record["steps"] if "private" not in step["name"]]
 
-    page = report_run(change_record(run_copy, public_alone))
-    assert [name for name in table(page, "targets") if "private" in name] == []
+    page = report_run(change_record(run_copy, remove_private_data))
+    assert [name for name in table_of(page, "targets") if "private" in name] == []
     assert "private file" not in page.facts
 
 
@@ -389,21 +391,21 @@ def test_held_out_predictions_are_drawn_if_there_are_any(run_copy: Path, public:
     predicted.iloc[::4, TARGETS.index("CuPPM")] = np.nan
     predicted.to_csv(run_copy / "predictions/held-out.csv", index_label="index")
 
-    def hold_out(record: dict[str, Any]) -> None:
+    def add_held_out_score(record: dict[str, Any]) -> None:
         score = record["scores"]["held-out"] = copy.deepcopy(record["scores"]["public"])
         for name in TARGETS:
             known = public[name].notna() & predicted[name].notna()
             score["r2"][name] = r2_score(public[name][known], predicted[name][known])
 
-    change_record(run_copy, hold_out)
+    change_record(run_copy, add_held_out_score)
     page = report_run(run_copy)
     assert "not what was scored" not in findings_of(page)
     section = next(section for section in page.sections if section.name == "predicted")
     assert section.title == "Predicted and measured, held-out rows"
     assert section.note.startswith("Each row is predicted by a model that had not seen its drill hole.")
-    errors = table(page, "errors").set_index("target")
+    errors = table_of(page, "errors").set_index("target")
     assert errors["rows"]["CuPPM"] == (public["CuPPM"].notna() & predicted["CuPPM"].notna()).sum()
-    assert "R2 held-out" in table(page, "targets")
+    assert "R2 held-out" in table_of(page, "targets")
     assert "held-out" in findings_of(page)["score"].text
     (run_copy / "predictions/held-out.csv").write_text("index,CuPPM\n1,2\n")
     assert "found 1 line of 1" in findings_of(report_run(run_copy))["nothing to compare"].text

@@ -22,36 +22,36 @@ def run(runs: Runs, tmp_path: Path) -> Path:
     for name in ("mine", "before"):
         shutil.copytree(runs.good, tmp_path / "runs" / name)
 
-    def before(record: dict[str, Any]) -> None:
+    def make_earlier(record: dict[str, Any]) -> None:
         record["started"] = "2020-01-01T00:00:00+00:00"
         for index, name in enumerate(record["scores"]["private"]["r2"]):
             record["scores"]["private"]["r2"][name] += 0.01 * (index % 5 - 2)
 
-    change_record(tmp_path / "runs/before", before)
+    change_record(tmp_path / "runs/before", make_earlier)
     return tmp_path / "runs/mine"
 
 
-LEGENDS = {"r2", "costs", "history", "change", "predicted-measured"}  # names of figures that have one
+FIGURES_WITH_LEGENDS = {"r2", "costs", "history", "change", "predicted-measured"}
 
 
 def assert_report_works(chromium: Any, page: Path, scheme: str) -> None:
     """Check that there is no error, and that every figure is drawn, labelled for mouse and keyboard, and printable."""
     with open_report(chromium, page, scheme) as report:
-        assert_usable(report, page, "Run ", LEGENDS & set(report.figures()))
+        assert_usable(report, page, "Run ", FIGURES_WITH_LEGENDS & set(report.figures()))
         assert report.tab.locator("svg a").count() == 0
 
 
 @pytest.mark.machine
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("text", ["plain", "hostile"])
-def test_in_a_browser(chromium: Any, run: Path, sample: Path, text: str, scheme: str) -> None:
+def test_the_report_in_a_browser(chromium: Any, run: Path, sample: Path, text: str, scheme: str) -> None:
     write_report(make_hostile(run, sample) if text == "hostile" else run)
     assert_report_works(chromium, run / "report.html", scheme)
 
 
 @pytest.mark.machine
-def test_on_soils_in_a_browser(chromium: Any, tmp_path: Path) -> None:
-    """The report is on this repository's own submission and real spectra; most targets were not measured."""
+def test_the_report_on_soils_in_a_browser(chromium: Any, tmp_path: Path) -> None:
+    """The run is of this repository's own submission on real spectra; most targets were not measured."""
     if "RECORE_YAMSYS" not in os.environ:
         pytest.skip("RECORE_YAMSYS does not name a folder with the YAMSYS soils")
     folder = Path(os.environ["RECORE_YAMSYS"])
@@ -71,13 +71,13 @@ def test_a_target_is_chosen_by_keyboard(chromium: Any, run: Path) -> None:
         choices = tab.locator("[data-chooses] option").all_text_contents()
         assert len(choices) == 49
         assert tab.evaluate(drawn) == [0, 0, 0]
-        first = tab.locator("#predicted-measured .xtick").all_text_contents()
+        first_ticks = tab.locator("#predicted-measured .xtick").all_text_contents()
         tab.locator("[data-chooses]").focus()
         tab.keyboard.press("ArrowDown")
         tab.keyboard.press("ArrowDown")
         tab.wait_for_timeout(500)
         assert tab.evaluate(drawn) == [2, 2, 2]
-        assert tab.locator("#predicted-measured .xtick").all_text_contents() != first
+        assert tab.locator("#predicted-measured .xtick").all_text_contents() != first_ticks
         assert "measured" in report.read_by_keyboard("predicted-measured")
         assert report.problems == []
 

@@ -31,7 +31,7 @@ from recore.report.page.content import Page
         (lambda data: data.assign(SiteID=data["SiteID"] + HOSTILE), "score", "note", "of 1.01 possible"),
     ],
 )
-def test_unusual_data_are_findings(
+def test_unusual_data_are_reported_as_findings(
     validate_changed: Callable[..., Page],
     change: Callable[[pd.DataFrame], pd.DataFrame],
     name: str,
@@ -39,7 +39,7 @@ def test_unusual_data_are_findings(
     reason: str,
 ) -> None:
     findings = validate_changed(change).findings
-    texts = [one.text for one in findings if (one.name, one.level) == (name, level)]
+    texts = [finding.text for finding in findings if (finding.name, finding.level) == (name, level)]
     assert reason in " ".join(texts), texts
 
 
@@ -60,7 +60,7 @@ def test_few_rows_are_enough(validate_changed: Callable[..., Page], rows: int) -
         (lambda data: data.assign(CuPPM=np.inf), "infinite"),
     ],
 )
-def test_data_that_cannot_be_validated_are_reported_in_one_line(
+def test_data_that_cannot_be_validated_are_refused(
     validate_changed: Callable[..., Page], change: Callable[[pd.DataFrame], pd.DataFrame], reason: str
 ) -> None:
     with pytest.raises(ValueError, match=reason):
@@ -105,7 +105,7 @@ def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]
 
 
 @pytest.mark.slow
-def test_only_nine_of_many_holes_have_a_colour(validate_changed: Callable[..., Page]) -> None:
+def test_only_nine_of_many_holes_have_their_own_colour(validate_changed: Callable[..., Page]) -> None:
     page = validate_changed(lambda data: data.assign(SiteID=[f"H{number % 20}" for number in range(len(data))]))
     predicted = figure(page, "predicted")
     rows = predicted.plot.layout.meta

@@ -22,28 +22,31 @@ from recore.validation import ValidationSettings
 HOLES, ROWS = "held-out drill holes", "held-out rows"
 
 
-def test_scores_are_those_of_the_predictions(numbers: Path, small_file: Path) -> None:
+def test_scores_match_the_predictions(numbers: Path, small_file: Path) -> None:
     predicted = pd.read_csv(numbers / "predicted.csv", float_precision="round_trip")
     data = pd.read_csv(small_file, index_col=0, float_precision="round_trip")
     assert predicted["index"].astype(int).tolist() == data.index.tolist()
     for name in TARGETS:
         np.testing.assert_array_equal(predicted[f"{name} measured"], data[name])
-    seeds = pd.read_csv(numbers / "repeats.csv")
+    repeats = pd.read_csv(numbers / "repeats.csv")
     table = pd.read_csv(numbers / "comparison-scores.csv").set_index(["method", "held out"])
     for split, name in (("holes", HOLES), ("rows", ROWS)):
         expected = score.score(data, predicted[[f"{target} predicted {split}" for target in TARGETS]])[0]
         assert table["score"]["this submission", name] == pytest.approx(expected, abs=1e-12)
-        scores = seeds[seeds["held out"] == name]["score"]
+        scores = repeats[repeats["held out"] == name]["score"]
         assert scores.iloc[0] == pytest.approx(expected, abs=1e-12)
         assert table["sd over seeds"]["this submission", name] == pytest.approx(scores.std(), nan_ok=True)
-    findings = {one["name"]: one["values"] for one in json.loads((numbers / "contents.json").read_text())["findings"]}
-    by_hole, by_row = (seeds[seeds["held out"] == name]["score"] for name in (HOLES, ROWS))
+    findings = {
+        finding["name"]: finding["values"]
+        for finding in json.loads((numbers / "contents.json").read_text())["findings"]
+    }
+    by_hole, by_row = (repeats[repeats["held out"] == name]["score"] for name in (HOLES, ROWS))
     assert findings["score"]["scores"] == pytest.approx(by_hole.tolist())
     assert findings["leak"]["gap"] == pytest.approx(by_row.mean() - by_hole.mean())
 
 
-def test_errors_are_those_of_the_predictions(numbers: Path) -> None:
-    """Errors are recalculated from predicted.csv by their definitions, as are the values in contents.json."""
+def test_errors_match_the_predictions(numbers: Path) -> None:
+    """The errors in the CSV files and in contents.json match their definitions, applied to predicted.csv."""
     predicted = pd.read_csv(numbers / "predicted.csv", float_precision="round_trip")
     for split in ("rows", "holes"):
         table = pd.read_csv(numbers / f"errors-{split}.csv", float_precision="round_trip").set_index("target")
@@ -66,7 +69,7 @@ def test_errors_are_those_of_the_predictions(numbers: Path) -> None:
             row = table.loc[target, list(expected)]
             np.testing.assert_allclose(row.astype(float), list(expected.values()), rtol=1e-8, atol=1e-9 * rmse)
     contents = json.loads((numbers / "contents.json").read_text())
-    finding = next(one for one in contents["findings"] if one["name"] == "errors")
+    finding = next(entry for entry in contents["findings"] if entry["name"] == "errors")
     assert set(finding["values"]["targets"]) == set(TARGETS)
     for target, errors in finding["values"]["targets"].items():
         assert errors == table.loc[target, list(expected)].to_dict()
@@ -74,7 +77,7 @@ def test_errors_are_those_of_the_predictions(numbers: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_templates_predictions_are_of_holes_that_were_held_out(small_file: Path) -> None:
+def test_the_templates_predictions_are_for_held_out_holes(small_file: Path) -> None:
     """fit() is called as train.py calls it, on the same folds. If time is short, only optional fits are skipped."""
     import train
     from challenge.fitting import fit_model
@@ -87,14 +90,14 @@ def test_the_templates_predictions_are_of_holes_that_were_held_out(small_file: P
     assert not set(holes[training]) & set(holes[held_out])
     model, _ = fit_model(train.fit, inputs.iloc[training], targets.iloc[training], holes[training], {})
     np.testing.assert_allclose(predicted[held_out], model.predict(inputs.iloc[held_out]), rtol=1e-6, atol=1e-6)
-    text = next(one.text for one in page.findings if one.name == "time")
+    text = next(finding.text for finding in page.findings if finding.name == "time")
     assert "within --minutes 0" in text
     assert "values of a hyperparameter" in text
     assert len(item(page, "repeats")) == 2
     assert {section.name for section in page.sections if not section.items} == {"curve", "learning"}
 
 
-def test_contributions(numbers: Path) -> None:
+def test_contributions_add_up_to_the_score(numbers: Path) -> None:
     table = pd.read_csv(numbers / "targets.csv").set_index("target")
     assert sorted(table.index) == sorted(TARGETS)
     np.testing.assert_allclose(table["weight"][TARGETS], WEIGHTS)
@@ -108,7 +111,7 @@ def test_contributions(numbers: Path) -> None:
     np.testing.assert_allclose(figure["contribution"] + figure["possible gain"], figure["weight"])
 
 
-def test_residuals(numbers: Path) -> None:
+def test_residuals_match_the_predictions(numbers: Path) -> None:
     predicted = pd.read_csv(numbers / "predicted.csv")
     measured = predicted["CuPPM measured"]
     residuals = (predicted["CuPPM predicted holes"] - measured) / measured.std(ddof=0)
@@ -123,7 +126,7 @@ def test_residuals(numbers: Path) -> None:
     assert by_depth["rows"].sum() == len(predicted)
 
 
-def test_baselines_on_the_same_folds(numbers: Path, small_file: Path) -> None:
+def test_baselines_use_the_same_folds(numbers: Path, small_file: Path) -> None:
     """The mean and the single-band model are recalculated fold by fold, with correlations and polynomials."""
     data = pd.read_csv(small_file, index_col=0, float_precision="round_trip")
     spectra = data.drop(columns=[*TARGETS, *IDS]).to_numpy()
@@ -144,7 +147,7 @@ def test_baselines_on_the_same_folds(numbers: Path, small_file: Path) -> None:
         assert scores[method, HOLES] == pytest.approx(expected, rel=1e-6), method
 
 
-def test_alpha_curves(numbers: Path, small_file: Path) -> None:
+def test_alpha_curves_match_ridge_models(numbers: Path, small_file: Path) -> None:
     table = pd.read_csv(numbers / "curve-by-target.csv").set_index(["held out", "alpha"])
     assert len(table) == 22
     np.testing.assert_allclose(table[TARGETS].fillna(0) @ WEIGHTS, table["score"])
@@ -156,7 +159,7 @@ def test_alpha_curves(numbers: Path, small_file: Path) -> None:
         assert r2 == pytest.approx(r2_score(targets["KPPM"], predicted), rel=1e-6)
 
 
-def test_learning_curve(numbers: Path) -> None:
+def test_the_learning_curve_ends_at_the_score(numbers: Path) -> None:
     table = pd.read_csv(numbers / "learning.csv")
     assert table["holes"].is_monotonic_increasing
     assert len(table) >= 3
@@ -168,24 +171,24 @@ def test_learning_curve(numbers: Path) -> None:
 def test_the_sensitivity_of_a_linear_model_is_its_coefficients(
     numbers: Path, small_file: Path, linear_submission: Path
 ) -> None:
-    """It is computed at all probe rows or, as the note then says, at a few if there is no time for more."""
+    """The sensitivity is computed at all probe rows. If time is short, a few rows are used, and the note says so."""
     inputs, targets = preprocess(small_file)
     model = Ridge(ALPHA).fit(inputs, targets.fillna(targets.mean()))
     expected = model.coef_ * inputs.std(ddof=0).to_numpy()
-    hurried = validate_submission(linear_submission, small_file, ValidationSettings(repeats=1, minutes=0))
-    for table in (pd.read_csv(numbers / "sensitivity.csv"), item(hurried, "sensitivity")):
+    quick_page = validate_submission(linear_submission, small_file, ValidationSettings(repeats=1, minutes=0))
+    for table in (pd.read_csv(numbers / "sensitivity.csv"), item(quick_page, "sensitivity")):
         assert table["input"].tolist() == inputs.columns.tolist()
         for index in (0, 7, 36):
             row = expected[index]
             np.testing.assert_allclose(table[TARGETS[index]], row, rtol=1e-4, atol=1e-6 * abs(row).max())
         limits = [float(limit) for limit in inputs.columns[0].split("_")[1:]]
         assert table["wavenumber"].iloc[0] == pytest.approx(np.mean(limits))
-    note = next(section.note for section in hurried.sections if section.name == "bands")
+    note = next(section.note for section in quick_page.sections if section.name == "bands")
     assert "over 5 rows" in note
     assert "at most 100" in note
 
 
-def test_patterns_are_correlations(numbers: Path, small_file: Path) -> None:
+def test_patterns_are_correlations_of_predictions_and_inputs(numbers: Path, small_file: Path) -> None:
     inputs, _ = preprocess(small_file)
     predicted = pd.read_csv(numbers / "predicted.csv")["CuPPM predicted holes"].to_numpy()
     columns = [0, inputs.shape[1] // 2, inputs.shape[1] - 1]

@@ -36,21 +36,23 @@ def test_nothing_is_left_in_a_submissions_folder(numbers: Path, linear_submissio
 def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
     tmp_path: Path, linear_submission: Path, small_file: Path
 ) -> None:
-    """An exception and the end of the process are both reported, and the other values are drawn."""
+    """Both an exception and the end of the process are reported, and the other values are drawn."""
     shutil.copytree(linear_submission, tmp_path / "s")
-    fails = (
+    failing_code = (
         "if strength == 3: raise ValueError('three')\n    if strength == 4: import os; os._exit(9)\n    return Ridge"
     )
-    text = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "strength=8").replace("return Ridge", fails)
-    text = text.replace("tried = np.geomspace(alpha_min, alpha_max, alphas)\n", "tried = [strength]\n")
+    text = TRAIN.replace("alpha_min=0.001, alpha_max=10.0, alphas=3", "strength=8").replace(
+        "return Ridge", failing_code
+    )
+    text = text.replace("strengths = np.geomspace(alpha_min, alpha_max, alphas)\n", "strengths = [strength]\n")
     (tmp_path / "s/train.py").write_text(text)
     settings = ValidationSettings(repeats=1, minutes=10, curve="strength=1,3,4,10000")
     page = validate_submission(tmp_path / "s", small_file, settings)
     table = item(page, "curve-score")
     assert set(table["strength"]) == {1, 8, 10000}
     scores = table[table["held out"] == "held-out drill holes"].set_index("strength")["score"]
-    compared = item(page, "comparison-scores").set_index(["method", "held out"])["score"]
-    assert scores[8] == compared["this submission", "held-out drill holes"]
+    comparison = item(page, "comparison-scores").set_index(["method", "held out"])["score"]
+    assert scores[8] == comparison["this submission", "held-out drill holes"]
     findings = {finding.name: finding for finding in page.findings}
     assert findings["curve"].values["value"] == scores.idxmax()
     assert findings["failed values"].values["values"] == [3, 4]
@@ -60,7 +62,7 @@ def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
 
 
 @pytest.mark.slow
-def test_the_command(tmp_path: Path, small_file: Path, linear_submission: Path) -> None:
+def test_the_validate_command(tmp_path: Path, small_file: Path, linear_submission: Path) -> None:
     out = tmp_path / "validated.html"
     result = recore_process("validate", linear_submission, "--public", small_file, "--repeats", 1, "--out", out)
     assert result.returncode == 0, result.stderr
