@@ -61,7 +61,7 @@ class ModelPredictor(S3Access):
         metadata = self.metadata()
         results = list(self.batch_result(data))
         if len(results) != len(data):
-            raise ServerError(f"batch_result() returned {len(results)} results for {len(data)} data")
+            raise ServerError(f"batch_result() must return one result per datum, not {len(results)} for {len(data)}")
         predictions = [{"metadata": metadata, "result": result} for result in results]
         for datum, prediction in zip(data, predictions, strict=True):
             self._record(datum, prediction)
