@@ -45,6 +45,8 @@ def arguments(command: str, folder: Path, sample: Path) -> list[object]:
         "report": [folder / "given"],
         "scores": [folder / "given"],
         "board": [folder / "given"],
+        "pack": [submission, "--out", folder / "src.tar.gz"],
+        "ml2p": ["--cfg", folder / "given/missing.yml", "model", "list"],
         "simulate": [],
         "doctor": [],
     }[command]
@@ -135,11 +137,15 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
     with contextlib.suppress(subprocess.TimeoutExpired):
         uninterrupted_run.wait(2)
     seconds = time.monotonic() - start_time
+    lines = []
     if command == "simulate":  # simulate ends only by a signal
-        uninterrupted_run.terminate()
+        for line in uninterrupted_run.stderr:
+            lines.append(line)
+            if "Ctrl-C ends it" in line:
+                uninterrupted_run.terminate()
     if command == "run":  # its job would sleep for too long
         uninterrupted_run.kill()
-    uninterrupted = outcome(uninterrupted_run, tmp_path / "whole", [])
+    uninterrupted = outcome(uninterrupted_run, tmp_path / "whole", lines)
     interrupted = 0
     for count in range(20):
         folder = tmp_path / str(count)
