@@ -77,7 +77,7 @@ def test_a_working_directory_that_was_removed_is_reported(
         (["doctor", "--xyzzy"], "'--xyzzy'; see `python -m recore doctor --help`"),
         (["sample"], "--out"),
         (["sample", "--out", "x", "--rows", "many"], "many"),
-        (["sample", "--out", "x", "--holes", "1"], "1 holes"),
+        (["sample", "--out", "x", "--holes", "1"], "1 hole with 3,000 rows"),
         (["scores", "nowhere"], "nowhere: neither public.json"),
         (["scores", "a", "b"], "(b); see `python -m recore scores --help`"),
         (["run", "--public"], "'--public' requires an argument; see `python -m recore run --help`"),

@@ -159,10 +159,10 @@ def test_invalid_arguments_are_reported(
     assert message in capsys.readouterr().err
 
 
-def test_an_invalid_file_is_reported_in_one_line(files: list[Path], tmp_path: Path, refused: Callable) -> None:
+def test_an_invalid_file_is_reported_in_one_line(files: list[Path], tmp_path: Path, script_error: Callable) -> None:
     json_file, truncated = tmp_path / "numbers.json", tmp_path / "truncated.csv.gz"
     truncated.write_bytes(files[0].read_bytes()[:5000])
-    message = refused(COMMAND, "--public", truncated, "--json", json_file, output=json_file)
+    message = script_error(COMMAND, "--public", truncated, "--json", json_file, output=json_file)
     assert message.startswith(f"accuracy.py: {truncated}: ")
 
 

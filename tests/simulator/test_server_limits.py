@@ -54,7 +54,7 @@ def is_over(folders: list[Path], volume: int) -> bool:
 
     def is_counted() -> bool:
         results.append(use.is_over([]))
-        states.append(use._counting is not None)
+        states.append(use._count_process is not None)
         return results[-1] or states[-2:] == [True, False]
 
     wait_until(is_counted)
