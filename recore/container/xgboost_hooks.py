@@ -54,7 +54,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     content_type = "text/csv"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
-        """Load the models in a folder; several models form an ensemble. Raises ValueError."""
+        """Load the models in a folder; several models form an ensemble. Raises ValueError if this fails."""
         if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
             raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response contains only the predictions")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
@@ -66,9 +66,10 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return [load_booster(path) for path in (files if is_ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
-        """Respond to a request.
+        """Return the response to a request.
 
-        Statuses: 415 for unreadable data, 400 for data that does not match the model, 406 for an unsupported Accept.
+        Its status is 204 for an empty request, 415 for unreadable data, 400 for data that does not match the model, 406
+        for an unsupported Accept header, and otherwise 200.
         """
         if not data:
             return Response(status=204)
@@ -115,7 +116,7 @@ def encode(values: list[Any], kind: str) -> str:
 
 
 def load_booster(path: Path) -> xgb.Booster:
-    """Load a model that XGBoost saved or an older image pickled. Raises ValueError."""
+    """Load a model that XGBoost saved or an older image pickled. Raises ValueError if this fails."""
     content = path.read_bytes()
     if not content:  # XGBoost would crash the process
         raise ValueError(f"the model {path.name} is empty")

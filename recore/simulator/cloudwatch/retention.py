@@ -16,7 +16,7 @@ from moto.logs.models import LogEvent, LogsBackend, LogStream
 
 from recore.simulator.cloudwatch.evaluation import statistic, to_naive_utc
 
-# (age, seconds): of data of at least this age, CloudWatch keeps one value per period of this many seconds
+# (age, seconds): for data of at least this age, CloudWatch keeps one value per period of this many seconds
 RESOLUTIONS = (
     (datetime.timedelta(days=63), 3600),
     (datetime.timedelta(days=15), 300),

@@ -25,8 +25,8 @@ LABEL = "recore.simulator"  # label of a container: the simulator that started i
 INPUTS = "recore.inputs"  # label of an image: the digest of the files that it was built from
 BRIDGE = "/run/bridge.py"
 NOBODY = 65534
-Mounts = dict[Path, tuple[str, str]]  # path on this machine to path in the container and "rw" or "ro"
-REMEDY = "start Docker, or add yourself to the group docker and log in again; `docker info` shows whether it works"
+Mounts = dict[Path, tuple[str, str]]  # by path on this machine: the path in the container, and "rw" or "ro"
+REMEDY = "start Docker, or add yourself to the docker group and log in again; `docker info` shows whether it works"
 
 
 class Docker(Isolation):
@@ -71,7 +71,7 @@ class Docker(Isolation):
             command = [*self.entrypoint(sandbox.image), *command]
         if sandbox.network:
             mounts[sandbox.network.folder] = (network.FOLDER, "ro")
-            command = network.bridged(["python3", BRIDGE], command)
+            command = network.wrap_in_bridge(["python3", BRIDGE], command)
         working_folder = {} if folder == "/" else {"working_dir": folder}
         return self._launch(sandbox, command, environment, mounts, network_mode="none", **working_folder)
 
@@ -113,9 +113,9 @@ class Docker(Isolation):
 @contextlib.contextmanager
 def docker_client() -> Iterator[docker.DockerClient]:
     """Yield a Docker client. Raises OSError, with a remedy, if no engine responds or this user may not use it."""
-    with contextlib.ExitStack() as ends:
+    with contextlib.ExitStack() as exit_stack:
         try:
-            engine = ends.enter_context(contextlib.closing(docker.from_env()))
+            engine = exit_stack.enter_context(contextlib.closing(docker.from_env()))
             engine.ping()
         except (DockerException, OSError) as error:
             raise OSError(f"no Docker engine responds ({str(error)[:200]}): {REMEDY}") from None
@@ -160,7 +160,7 @@ def pull(engine: docker.DockerClient, image: str, report: Callable[[str], None])
 
 
 def build(engine: docker.DockerClient, folder: Path, image: str, target: str, report: Callable[[str], None]) -> None:
-    """Build an image from a folder's Dockerfile, up to a target, unless it has already been built from the same files.
+    """Build a target of a folder's Dockerfile, unless the image has already been built from the same files.
 
     report: called with a line for each step. Raises OSError if the build fails.
     """

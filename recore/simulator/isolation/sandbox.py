@@ -41,7 +41,7 @@ class Launch:
 class Sandbox:
     """What one job sees of this machine.
 
-    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. isolation: restricts the job to the folder. image:
+    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. isolation: how the job is isolated. image:
     the container image that the job names. libraries: a read-only folder of packages that were installed for the job.
     shared: folders of this machine by their paths in the job. network: what the job needs to call the simulator, or
     None if the job may not call it.

@@ -35,7 +35,7 @@ def _add_internal_members(connection: sqlite3.Connection) -> None:
 
 
 def _move_members_of_background_work(connection: sqlite3.Connection) -> None:
-    """Move the internal members of background work: endpoints, tuning jobs, executions and their steps."""
+    """Move the internal members of resources with background work, such as endpoints and pipeline executions."""
     deployment = {"Deployment", "Pending", "PendingSince", "Rescaling", "Retiring", "Alarms"}
     # the names in that layout; execution_records.py may use others today
     step = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
