@@ -90,8 +90,8 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     def execution_parameters(self) -> dict[str, Any]:
         """Return the settings that Batch Transform uses unless the job sets them."""
         payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MAX_MEGABYTES << 20) >> 20
-        concurrent = os.cpu_count() or 1
-        return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
+        max_concurrent = os.cpu_count() or 1
+        return {"MaxConcurrentTransforms": max_concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
 
 
 def combine(predictions: list[Any], booster: xgb.Booster) -> Any:
@@ -140,10 +140,10 @@ def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
     Absent features are treated as missing values. kind: the format of the request, csv or libsvm.
     """
     features, trained_features = matrix.num_col(), booster.num_features()
-    too_few = features < trained_features and kind == "csv"
-    if features > trained_features or (too_few and features < trained_features - 1 and is_before(1, 3)):
+    has_too_few = features < trained_features and kind == "csv"
+    if features > trained_features or (has_too_few and features < trained_features - 1 and is_before(1, 3)):
         raise ValueError(f"the number of features is {features}, but the model was trained with {trained_features}")
-    if too_few:
+    if has_too_few:
         counts = f"The number of features in a request is {features}, but the model was trained with {trained_features}"
         print(f"{counts}: absent features are treated as missing values.")
     best_iteration = booster.attr("best_iteration")

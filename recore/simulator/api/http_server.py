@@ -192,7 +192,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         self.underscored_names: dict[str, str] = {}  # header names by their names in the WSGI environment, for moto
 
     def received(self, data: bytes) -> int:
-        consumed: int = super().received(data)
+        consumed_bytes: int = super().received(data)
         if self.completed and self.body_rcv is not None and self.body_rcv.buf.is_lost:
             self.refuse("", DiskFull)
         if self.completed:
@@ -201,7 +201,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
             max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > MAX_LINE_BYTES
         ):
             self.refuse(f"A line between chunks can have at most {MAX_LINE_BYTES} bytes")
-        return consumed
+        return consumed_bytes
 
     def parse_header(self, header: bytes) -> None:
         try:
@@ -293,5 +293,5 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if isinstance(data, bytes) and len(data) > DISK_THRESHOLD:  # waitress would copy it
             data = ReadOnlyFileBasedBuffer(io.BytesIO(data))
             data.prepare()
-        written: int = super().write_soon(data)
-        return written
+        written_bytes: int = super().write_soon(data)
+        return written_bytes

@@ -62,12 +62,12 @@ class Alarm(moto.cloudwatch.models.Alarm):
                 self._compare(data)
             return AlarmState(self.state_value, self.state_reason)
 
-    def copy_state_from(self, earlier: "Alarm") -> None:
+    def copy_state_from(self, old_alarm: "Alarm") -> None:
         """Copy the state of the alarm that this one replaces."""
-        with earlier._lock:
-            self.state_value, self.state_updated_timestamp = earlier.state_value, earlier.state_updated_timestamp
-            self.state_reason, self.state_reason_data = earlier.state_reason, earlier.state_reason_data
-            self.history, self._held_until = earlier.history, earlier._held_until
+        with old_alarm._lock:
+            self.state_value, self.state_updated_timestamp = old_alarm.state_value, old_alarm.state_updated_timestamp
+            self.state_reason, self.state_reason_data = old_alarm.state_reason, old_alarm.state_reason_data
+            self.history, self._held_until = old_alarm.history, old_alarm._held_until
 
     def unsimulated_feature(self) -> str:
         """Return the feature that prevents the alarm's evaluation because it is not simulated, or an empty string."""
@@ -152,10 +152,10 @@ def _with_check(method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def put(backend: CloudWatchBackend, **members: Any) -> Any:
         check(members)
-        earlier = backend.alarms.get(members["name"])
+        old_alarm = backend.alarms.get(members["name"])
         alarm = method(backend, **members)
-        if isinstance(earlier, Alarm) and isinstance(alarm, Alarm):
-            alarm.copy_state_from(earlier)
+        if isinstance(old_alarm, Alarm) and isinstance(alarm, Alarm):
+            alarm.copy_state_from(old_alarm)
         return alarm
 
     return put

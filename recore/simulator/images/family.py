@@ -65,10 +65,10 @@ class ImageFamily:
 
     def remarks(self, image: str) -> list[str]:
         """Return lines for a training job's log that describe differences from the image."""
-        tag, installed, lines = image_tag(image), self.version() or "", []
+        tag, installed_version, lines = image_tag(image), self.version() or "", []
         match = VERSION_NUMBER.match(self._tag_version(image))
-        if match and not installed.startswith(f"{match[0]}."):
-            lines.append(f"The image {image} has {self.name} {match[0]}, but this job runs with {installed}.")
+        if match and not installed_version.startswith(f"{match[0]}."):
+            lines.append(f"The image {image} has {self.name} {match[0]}, but this job runs with {installed_version}.")
         if "gpu" in tag.split("-"):
             lines.append(f"The image {image} is for GPUs, but this job runs on CPUs.")
         return lines

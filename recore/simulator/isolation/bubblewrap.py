@@ -34,7 +34,7 @@ class Bubblewrap(Isolation):
         root = Path(tempfile.mkdtemp(prefix="root-", dir=sandbox.folder))
         python = catalogue.family_of(sandbox.image).python()
         arguments = [*_arguments(root, python), "--bind", str(sandbox.ml), ML]
-        for job_path, host_path in sandbox.shared.items():
+        for job_path, host_path in sandbox.shared_folders.items():
             arguments += ["--bind", str(host_path), job_path]
         if sandbox.libraries:
             arguments += ["--ro-bind", str(sandbox.libraries), LIBRARIES]

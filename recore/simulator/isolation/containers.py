@@ -64,7 +64,7 @@ class Docker(Isolation):
 
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         mounts: Mounts = {sandbox.ml: (ML, "rw"), CONTAINER / "bridge.py": (BRIDGE, "ro")}
-        mounts |= {host_path: (job_path, "rw") for job_path, host_path in sandbox.shared.items()}
+        mounts |= {host_path: (job_path, "rw") for job_path, host_path in sandbox.shared_folders.items()}
         if sandbox.libraries:
             mounts[sandbox.libraries] = (LIBRARIES, "ro")
         if command[:1] == ["train"]:  # the image's own program
@@ -88,7 +88,7 @@ class Docker(Isolation):
             "entrypoint": ["/bin/sh", "-c", 'exec "$0" "$@" 2>&1'],
             "command": command,
             "environment": environment,
-            "user": assign_owner(sandbox.ml, *sandbox.shared.values()),
+            "user": assign_owner(sandbox.ml, *sandbox.shared_folders.values()),
             "volumes": {
                 str(host_path): {"bind": job_path, "mode": mode} for host_path, (job_path, mode) in mounts.items()
             },
@@ -183,8 +183,8 @@ def build(engine: docker.DockerClient, folder: Path, image: str, target: str, re
 
 def _digest(folder: Path) -> str:
     """Return a digest of a Dockerfile and the files that .dockerignore does not exclude from the build."""
-    ignored = (folder / ".dockerignore").read_text("utf-8").splitlines()
-    paths = docker.utils.exclude_paths(str(folder), [line for line in ignored if line and not line.startswith("#")])
+    patterns = (folder / ".dockerignore").read_text("utf-8").splitlines()
+    paths = docker.utils.exclude_paths(str(folder), [line for line in patterns if line and not line.startswith("#")])
     digest = hashlib.sha256()
     for path in sorted({*paths, "Dockerfile"}):
         if (folder / path).is_file():

@@ -114,8 +114,8 @@ def _to_python(shape: Shape, value: Any, path: str) -> Any:
     """
     if shape.type_name == "structure" and isinstance(value, dict):
         members = shape.members
-        if unknown := sorted(set(value) - set(members)):
-            raise validation_error([f"Unknown parameter '{path}{unknown[0][:80]}'"])
+        if unknown_names := sorted(set(value) - set(members)):
+            raise validation_error([f"Unknown parameter '{path}{unknown_names[0][:80]}'"])
         present_members = {name: item for name, item in value.items() if item is not None}
         return {name: _to_python(members[name], item, f"{path}{name}.") for name, item in present_members.items()}
     if shape.type_name == "list" and isinstance(value, list):
@@ -190,9 +190,9 @@ def _matches_fully(pattern: "regex.Pattern[str]", value: str, deadline: float) -
     """Return whether the whole value matches. Return False if the deadline passes first."""
     if (pattern, value) in _remembered_matches:  # matching releases the GIL, which takes longer than a short match
         return True
-    remaining = deadline - time.monotonic()
+    seconds_left = deadline - time.monotonic()
     try:
-        is_match = remaining > 0 and pattern.fullmatch(value, timeout=remaining, concurrent=True) is not None
+        is_match = seconds_left > 0 and pattern.fullmatch(value, timeout=seconds_left, concurrent=True) is not None
     except TimeoutError:
         return False
     if is_match and len(value) < MAX_REMEMBERED_LENGTH:
