@@ -68,8 +68,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
         """Return the response to a request.
 
-        Its status is 204 for an empty request, 415 for unreadable data, 400 for data that does not match the model, 406
-        for an unsupported Accept header, and otherwise 200.
+        Errors: 415 for unreadable data, 400 for data that does not match the model, 406 for an unsupported Accept type.
         """
         if not data:
             return Response(status=204)
