@@ -264,7 +264,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
 
     def _raise_timeout(self, worker: Any) -> NoReturn:
         """End a request that takes too long. The error becomes the response, and the worker is replaced."""
-        raise TimeoutError(f"no response within {self._timeout} s")
+        raise TimeoutError(f"the hooks did not respond within {self._timeout} s")
 
     def _note_loaded(self, worker: Any) -> None:
         """Note that a worker can serve: it has loaded the model, or recorded why the model did not load."""
@@ -285,7 +285,7 @@ def write_error(text: str) -> None:
 
 
 def write_failure(text: str) -> None:
-    """Write the reason to output/failure, unless the folder is missing or another worker has already written it."""
+    """Write output/failure, unless the folder is missing or another worker has already written the file."""
     with contextlib.suppress(OSError), open(Path(base_dir(), "output", "failure"), "x", encoding="utf-8") as file:
         file.write(text[:REASON_SIZE])
 
@@ -308,7 +308,7 @@ def read_number(variable: str, default: int) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Serve a model: /ping, /invocations, /execution-parameters.")
+    parser = argparse.ArgumentParser(description="Serve a model at /ping, /invocations and /execution-parameters.")
     port = os.environ.get("SAGEMAKER_BIND_TO_PORT") or "8080"
     parser.add_argument("--bind", default=f"0.0.0.0:{port}", help="HOST:PORT or unix:PATH")
     parser.add_argument("--hooks", type=Path, help="file with the default hooks of another image")

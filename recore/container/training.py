@@ -36,7 +36,7 @@ STDERR_TAIL = 65536  # bytes at the end of stderr that are searched for the reas
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
-    """The toolkit's runner of the user's script. It also keeps the child process, to forward signals to it."""
+    """The toolkit's runner of the user's script. It keeps the child process, so that signals can be forwarded to it."""
 
     child: ClassVar[subprocess.Popen[bytes] | None] = None
 

@@ -54,7 +54,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     content_type = "text/csv"
 
     def default_model_fn(self, model_dir: str) -> list[xgb.Booster]:
-        """Load the models in a folder; several models form an ensemble. Raises ValueError."""
+        """Load the models in a folder; several models form an ensemble. Raises ValueError if this fails."""
         if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
             raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response contains only the predictions")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
@@ -66,9 +66,9 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
         return [load_booster(path) for path in (files if is_ensemble else files[:1])]
 
     def transform(self, model: list[xgb.Booster], data: bytes | str, content_type: str, accept: str) -> Response:
-        """Respond to a request.
+        """Return the response to a request.
 
-        Statuses: 415 for unreadable data, 400 for data that does not match the model, 406 for an unsupported Accept.
+        Errors: 415 for unreadable data, 400 for data that does not match the model, 406 for an unsupported Accept type.
         """
         if not data:
             return Response(status=204)
@@ -89,8 +89,8 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
     def execution_parameters(self) -> dict[str, Any]:
         """Return the settings that Batch Transform uses unless the job sets them."""
         payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MAX_MEGABYTES << 20) >> 20
-        concurrent = os.cpu_count() or 1
-        return {"MaxConcurrentTransforms": concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
+        max_concurrent = os.cpu_count() or 1
+        return {"MaxConcurrentTransforms": max_concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
 
 
 def combine(predictions: list[Any], booster: xgb.Booster) -> Any:
@@ -115,7 +115,7 @@ def encode(values: list[Any], kind: str) -> str:
 
 
 def load_booster(path: Path) -> xgb.Booster:
-    """Load a model that XGBoost saved or an older image pickled. Raises ValueError."""
+    """Load a model that XGBoost saved or an older image pickled. Raises ValueError if this fails."""
     content = path.read_bytes()
     if not content:  # XGBoost would crash the process
         raise ValueError(f"the model {path.name} is empty")
@@ -139,10 +139,10 @@ def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
     Absent features are treated as missing values. kind: the format of the request, csv or libsvm.
     """
     features, trained_features = matrix.num_col(), booster.num_features()
-    too_few = features < trained_features and kind == "csv"
-    if features > trained_features or (too_few and features < trained_features - 1 and is_before(1, 3)):
+    has_too_few = features < trained_features and kind == "csv"
+    if features > trained_features or (has_too_few and features < trained_features - 1 and is_before(1, 3)):
         raise ValueError(f"the number of features is {features}, but the model was trained with {trained_features}")
-    if too_few:
+    if has_too_few:
         counts = f"The number of features in a request is {features}, but the model was trained with {trained_features}"
         print(f"{counts}: absent features are treated as missing values.")
     best_iteration = booster.attr("best_iteration")

@@ -53,7 +53,7 @@ def check_docker() -> Check:
     try:
         version = engine.read_version(os.environ)
     except PermissionError as error:
-        fix = "add yourself to the group docker and log in again: usermod -aG docker $USER"
+        fix = "add yourself to the docker group and log in again: usermod -aG docker $USER"
         return Check("Docker", NOTE, f"an engine is there but may not be used: {error}", cost, fix)
     except OSError as error:
         start = "start Docker" if shutil.which("docker") else install_command("docker")

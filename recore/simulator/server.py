@@ -61,7 +61,7 @@ class Simulator:
         engine: str = "process",
         jobs_can_call: bool = False,
     ) -> None:
-        """Only store the settings: entering the context opens and starts everything."""
+        """Store the settings. Entering the context opens and starts everything."""
         self._settings = port, isolation, engine
         self._jobs_can_call = jobs_can_call
         self._state = State(state) if state else None
@@ -173,7 +173,7 @@ class Simulator:
         return {name: variables[name] for name in names} | dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1")
 
     def _create_defaults(self) -> None:
-        """Create a bucket, a role with credentials, and the SDK's settings file, which names both."""
+        """Create a bucket, a role with credentials, and an SDK settings file that names the bucket and the role."""
         self.client("s3").create_bucket(Bucket=BUCKET)
         statement = {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})

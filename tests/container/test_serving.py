@@ -263,7 +263,7 @@ def test_a_request_that_takes_too_long_is_ended(serve) -> None:
     )
     assert server.log.read_text().count("Booting worker") == 1
     answer = server.post("30")
-    assert (answer.status, answer.text.splitlines()[0]) == (500, "TimeoutError: no response within 1 s")
+    assert (answer.status, answer.text.splitlines()[0]) == (500, "TimeoutError: the hooks did not respond within 1 s")
     assert server.post("0").text == "done"
 
 

@@ -109,7 +109,7 @@ def test_csv_without_a_content_type_is_recognised_and_its_weights_are_used(train
     settings = hyperparameters(num_round=5, csv_weights=1, eval_metric="r2,rmse", dsplit="row", objective="reg:linear")
     job = train(settings, {"train": csv_of(weighted), "validation": csv_of(weighted_validation)})
     assert job.status == 0, job.output
-    assert "The channel train has no ContentType: its data is read as CSV. AWS would read it as libsvm." in job.output
+    assert "The train channel has no ContentType: its data is read as CSV. AWS would read it as libsvm." in job.output
     assert "dsplit has no effect" in job.output
     expected = xgb.train(SETTINGS, matrix(TRAIN, weight=weights), 5)
     predictions = job.booster().predict(matrix(VALIDATION))
@@ -151,7 +151,7 @@ COMPLETE_FILE = make_parquet(label=[1, 2], depth=[3.5, 4.5])
         (make_parquet(label=[1], depths=[[1, 2]]), "part-0 is not a Parquet file of numbers"),
         (make_parquet(label=[1.0], depth=[-1e300]), "part-0: column 2 of row 1 is infinite, or too large for a 32-bit"),
         (make_parquet(label=[1]), "part-0 has a label but no features"),
-        (make_parquet(label=[1, None], depth=[1, 2]), "row 2 of the channel has no label"),
+        (make_parquet(label=[1, None], depth=[1, 2]), "row 2, counted from the start of part-0, has no label"),
         (make_parquet(label=pa.array([], "f8"), depth=pa.array([], "f8")), "part-0 is empty"),
     ],
     ids=["empty", "CSV", "cut off", "text", "lists", "too large", "one column", "no label", "no rows"],
@@ -234,7 +234,7 @@ def test_earlier_versions_weight_only_the_training_data(
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.0-1")
     data = {"train": csv_of(np.insert(TRAIN, 1, 1, axis=1)), "validation": csv_of(VALIDATION)}
     make_job_folder(tmp_path, hyperparameters(num_round=2, csv_weights=1), data, "text/csv")
-    assert "The shape of the channel validation is 80 x 5 (rows x features)." in training_output(tmp_path, capsys)
+    assert "The shape of the validation channel is 80 x 5 (rows x features)." in training_output(tmp_path, capsys)
 
 
 def relevance_grades(values: np.ndarray) -> np.ndarray:
@@ -288,7 +288,7 @@ def test_early_stopping_has_the_same_direction_as_on_aws(
 def test_a_hidden_file_is_refused(tmp_path: Path) -> None:
     make_job_folder(tmp_path, hyperparameters(num_round=2), {"train": csv_of(TRAIN)}, "text/csv")
     (tmp_path / "input/data/train/.DS_Store").touch()
-    with pytest.raises(UserError, match=r"the channel train has a hidden file, \.DS_Store, which SageMaker refuses"):
+    with pytest.raises(UserError, match=r"the train channel has a hidden file, \.DS_Store, which SageMaker refuses"):
         algorithm.train(tmp_path)
 
 
@@ -297,7 +297,7 @@ def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.Capt
     make_job_folder(
         tmp_path, hyperparameters(num_round=2, objective="rank:pairwise"), {"train": csv_of(data)}, "text/csv"
     )
-    assert "The channel train has no groups (`qid:` in libsvm): all rows form one group." in training_output(
+    assert "The train channel has no groups (`qid:` in libsvm): all rows form one group." in training_output(
         tmp_path, capsys
     )
 
@@ -307,16 +307,20 @@ def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.Capt
     [
         ({"max_depth": "3"}, {"train": "1,2\n"}, "the hyperparameter num_round is required"),
         ({"num_round": "2", "_kfold": "5"}, {"train": "1,2\n"}, "_kfold is not simulated"),
-        ({"num_round": "2"}, {"validation": "1,2\n"}, "the channel train is required"),
+        ({"num_round": "2"}, {"validation": "1,2\n"}, "the train channel is required"),
         ({"num_round": "2"}, {"train": "1,2\n", "test": "1,2\n"}, "unknown channel test"),
         ({"num_round": "2"}, {"train": "label,depth\n1,2\n"}, "part-0 must be CSV with only numbers and no header"),
         ({"num_round": "2"}, {"train": "1,2\n1,1e39\n"}, "part-0: column 2 of row 2 is infinite, or too large"),
         (
             {"num_round": "2", "csv_weights": "1"},
             {"train": "1,,2\n"},
-            "row 1 of the channel has no label or no weight",
+            "row 1, counted from the start of part-0, has no label or no weight",
         ),
-        ({"num_round": "2", "csv_weights": "1"}, {"train": "1,1,2\n1,-1,2\n"}, "row 2 of the channel has a negative"),
+        (
+            {"num_round": "2", "csv_weights": "1"},
+            {"train": "1,1,2\n1,-1,2\n"},
+            "row 2, counted from the start of part-0, has a negative",
+        ),
         ({"num_round": "2", "objective": "binary:logistic"}, {"train": "7,2\n1,3\n"}, "XGBoost cannot train"),
     ],
 )

@@ -65,7 +65,7 @@ def refusal_of(client: Client, image: str, **members: Any) -> str:
 def test_built_in_algorithms_are_refused_by_name(client: Client, name: str) -> None:
     message = refusal_of(client, f"382416733822.dkr.ecr.us-east-1.amazonaws.com/{name}:1")
     assert message.startswith(
-        f"{name} is a built-in algorithm of SageMaker; of these, only XGBoost is simulated. Only images"
+        f"{name} is one of SageMaker's built-in algorithms, of which only XGBoost is simulated. Only images"
     )
 
 

@@ -14,7 +14,7 @@ from support.job_traces import Mark, assert_no_trace, output
 from support.sandbox import needs_sandbox
 
 from recore.simulator.images.family import CONTAINER
-from recore.simulator.isolation.translation import translated
+from recore.simulator.isolation.translation import translate_paths
 from recore.simulator.server import BUCKET
 
 pytestmark = pytest.mark.everywhere
@@ -73,7 +73,7 @@ def test_paths_in_arguments_and_variables(any_client):
 def test_paths_are_translated(text, expected):
     names = {"ml": Path("/elsewhere/ml"), "s": Path("/elsewhere/s")}
     paths = {"/opt/ml": names["ml"], "/run/server": names["s"]}
-    assert translated(text.replace("{{", "{").replace("}}", "}"), paths) == expected.format(**names)
+    assert translate_paths(text.replace("{{", "{").replace("}}", "}"), paths) == expected.format(**names)
 
 
 @needs_sandbox

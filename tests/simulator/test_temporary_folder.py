@@ -17,7 +17,7 @@ from support.simulator_client import Client, run_each_kind
 from recore import locked
 from recore.simulator.compute.scripts import script_mode
 from recore.simulator.isolation import socket_folder
-from recore.simulator.isolation.translation import translated
+from recore.simulator.isolation.translation import translate_paths
 from recore.simulator.server import Simulator
 
 pytestmark = pytest.mark.everywhere
@@ -164,7 +164,7 @@ def test_the_folders_of_another_user_are_left_alone(short_folder: Path) -> None:
     ],
 )  # fmt: skip
 def test_translation_to_a_path_with_any_characters(text: str, expected: str) -> None:
-    assert translated(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
+    assert translate_paths(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
 
 
 def test_the_drivers_of_the_sdk_accept_a_folder_with_any_characters(tmp_path: Path) -> None:

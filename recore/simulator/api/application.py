@@ -16,9 +16,9 @@ LOCAL_HOSTS = ["127.0.0.1", ".localhost"]  # S3 clients put the name of the buck
 
 
 class Application:
-    """The WSGI application. It refuses requests from web pages, because they could run code in a job.
+    """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
 
-    Such a request contains an Origin header, or the page's own host name if that name resolves to this machine.
+    They contain an Origin header or, if the page's own host name resolves to this machine, that name as their host.
     """
 
     def __init__(self, resources: Sequence[Resource]) -> None:

@@ -47,7 +47,7 @@ logging.getLogger("waitress").setLevel(logging.ERROR)  # no warnings about waiti
 
 
 class HttpServer:
-    """Answers requests to a listening socket with a WSGI application, from `start` to `close`."""
+    """Serves a WSGI application on a listening socket, from `start` to `close`."""
 
     def __init__(self, application: Callable[..., Any], listener: socket.socket):
         self._application, self._listener = application, listener
@@ -57,7 +57,7 @@ class HttpServer:
         self._stopping = False
 
     def start(self) -> None:
-        """Start answering requests. If this is interrupted, `close` ends what has been started."""
+        """Start answering requests. If this is interrupted, `close` stops whatever has started."""
         self._exit_stack.callback(wasyncore.close_all, self._sockets, ignore_all=True)
         self._server = create_server(
             self._application,
@@ -128,7 +128,7 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         self._invocations_changed = threading.Condition()
 
     def add_task(self, channel: Any) -> None:
-        """Answer the first request of a connection in a thread."""
+        """Answer the first pending request of a connection in a thread."""
         if not channel.requests[0].path.startswith(INVOCATION_PREFIX):
             super().add_task(channel)
             return
@@ -192,7 +192,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         self.underscored_names: dict[str, str] = {}  # header names by their names in the WSGI environment, for moto
 
     def received(self, data: bytes) -> int:
-        consumed: int = super().received(data)
+        consumed_bytes: int = super().received(data)
         if self.completed and self.body_rcv is not None and self.body_rcv.buf.is_lost:
             self.refuse("", DiskFull)
         if self.completed:
@@ -201,7 +201,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
             max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > MAX_LINE_BYTES
         ):
             self.refuse(f"A line between chunks can have at most {MAX_LINE_BYTES} bytes")
-        return consumed
+        return consumed_bytes
 
     def parse_header(self, header: bytes) -> None:
         try:
@@ -223,7 +223,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         self.headers |= {key: ",".join(items) for key, items in values.items()}
 
     def refuse(self, reason: str, error_type: type[Error] = BadRequest) -> None:
-        """Respond that the request is invalid, and stop reading it."""
+        """Respond with an error, by default that the request is invalid, and stop reading the request."""
         self.error = error_type(reason)
         self.completed = True
         self.expect_continue = False
@@ -239,7 +239,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         return environ
 
     def build_response_header(self) -> bytes:
-        """Restore the case of header names: waitress capitalises them, but names of S3 metadata must not change."""
+        """Keep the case of header names, which waitress would capitalise: names of S3 metadata must not change."""
         original_names = {
             "-".join(part.capitalize() for part in name.split("-")): name for name, _ in self.response_headers
         }
@@ -250,7 +250,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
 
 
 class RefusalTask(ErrorTask):  # type: ignore[misc]
-    """A request that is not valid HTTP or is too large. The response is an error in SageMaker's format."""
+    """A request that is not valid HTTP, is too large or does not fit on the disk. The response is an AWS error."""
 
     def execute(self) -> None:
         error = self.request.error
@@ -293,5 +293,5 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if isinstance(data, bytes) and len(data) > DISK_THRESHOLD:  # waitress would copy it
             data = ReadOnlyFileBasedBuffer(io.BytesIO(data))
             data.prepare()
-        written: int = super().write_soon(data)
-        return written
+        written_bytes: int = super().write_soon(data)
+        return written_bytes

@@ -1,4 +1,4 @@
-"""AWS's other services: moto, and the one IAM operation that moto lacks."""
+"""AWS's other services: moto, and an IAM operation that moto lacks."""
 
 import errno
 import io
@@ -91,7 +91,7 @@ def _not_installed_response(service: str, package: str | None, mimetype: str) ->
 
 
 def _all_allowed_response(form: bytes) -> bytes:
-    """Return IAM's response that allows every action in a request."""
+    """Return the response to a SimulatePrincipalPolicy request that allows all of the request's actions."""
     parameters = parse_qs(form.decode("utf-8", "replace"))
     names = [escape(values[0]) for key, values in parameters.items() if key.startswith("ActionNames.member.")]
     results = "".join(

@@ -27,7 +27,7 @@ ALARM_METHODS = (  # methods of moto's backend that return alarms
     "get_alarms_by_alarm_names",
     "get_alarms_by_state_value",
 )
-MAX_TOTAL_COUNT = 100_000  # of all values in one request
+MAX_TOTAL_COUNT = 100_000  # the largest sum of the counts in one request
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class AlarmState:
 class Alarm(moto.cloudwatch.models.Alarm):
     """A moto alarm that can be evaluated. Thread-safe.
 
-    The class has the same name as moto's, because moto's responses depend on it.
+    The class has the same name as moto's class, because moto's responses depend on that name.
     """
 
     def __init__(self, *arguments: Any, **members: Any):
@@ -62,12 +62,12 @@ class Alarm(moto.cloudwatch.models.Alarm):
                 self._compare(data)
             return AlarmState(self.state_value, self.state_reason)
 
-    def copy_state_from(self, earlier: "Alarm") -> None:
+    def copy_state_from(self, old_alarm: "Alarm") -> None:
         """Copy the state of the alarm that this one replaces."""
-        with earlier._lock:
-            self.state_value, self.state_updated_timestamp = earlier.state_value, earlier.state_updated_timestamp
-            self.state_reason, self.state_reason_data = earlier.state_reason, earlier.state_reason_data
-            self.history, self._held_until = earlier.history, earlier._held_until
+        with old_alarm._lock:
+            self.state_value, self.state_updated_timestamp = old_alarm.state_value, old_alarm.state_updated_timestamp
+            self.state_reason, self.state_reason_data = old_alarm.state_reason, old_alarm.state_reason_data
+            self.history, self._held_until = old_alarm.history, old_alarm._held_until
 
     def unsimulated_feature(self) -> str:
         """Return the feature that prevents the alarm's evaluation because it is not simulated, or an empty string."""
@@ -133,7 +133,7 @@ def _backend() -> CloudWatchBackend:
 
 
 def _with_evaluation(method: Callable[..., Iterable[Any]]) -> Callable[..., Iterable[Any]]:
-    """Wrap a method of moto's backend that returns alarms: evaluate all alarms first."""
+    """Wrap a method of moto's backend that returns alarms, so that it evaluates all alarms first."""
 
     @functools.wraps(method)
     def evaluate_and_call(backend: CloudWatchBackend, *arguments: Any) -> Iterable[Any]:
@@ -147,15 +147,15 @@ def _with_evaluation(method: Callable[..., Iterable[Any]]) -> Callable[..., Iter
 
 
 def _with_check(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap moto's put_metric_alarm: check the request, and copy the state of an alarm that is replaced."""
+    """Wrap moto's put_metric_alarm, so that it checks the request and keeps the state of an alarm that it replaces."""
 
     @functools.wraps(method)
     def put(backend: CloudWatchBackend, **members: Any) -> Any:
         check(members)
-        earlier = backend.alarms.get(members["name"])
+        old_alarm = backend.alarms.get(members["name"])
         alarm = method(backend, **members)
-        if isinstance(earlier, Alarm) and isinstance(alarm, Alarm):
-            alarm.copy_state_from(earlier)
+        if isinstance(old_alarm, Alarm) and isinstance(alarm, Alarm):
+            alarm.copy_state_from(old_alarm)
         return alarm
 
     return put

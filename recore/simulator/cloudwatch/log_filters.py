@@ -1,4 +1,4 @@
-"""Makes FilterLogEvents obey a prefix of stream names, which moto ignores: it returns the events of all streams."""
+"""Makes FilterLogEvents respect logStreamNamePrefix. moto ignores it and returns the events of all streams."""
 
 import functools
 from collections.abc import Callable
@@ -11,7 +11,7 @@ NAMES_PARAMETER, PREFIX_PARAMETER = "logStreamNames", "logStreamNamePrefix"
 
 
 def install() -> None:
-    """Replace the prefix with the names of matching streams before moto's method is called. Called once."""
+    """Wrap moto's FilterLogEvents to replace the prefix with the names of matching streams. Called once."""
     method: Callable[[Any], str] = LogsResponse.filter_log_events
 
     @functools.wraps(method)

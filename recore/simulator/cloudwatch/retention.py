@@ -16,7 +16,7 @@ from moto.logs.models import LogEvent, LogsBackend, LogStream
 
 from recore.simulator.cloudwatch.evaluation import statistic, to_naive_utc
 
-# (age, seconds): of data of at least this age, CloudWatch keeps one value per period of this many seconds
+# (age, seconds): for data of at least this age, CloudWatch keeps one value per period of this many seconds
 RESOLUTIONS = (
     (datetime.timedelta(days=63), 3600),
     (datetime.timedelta(days=15), 300),
@@ -119,9 +119,9 @@ def _trim_logs(backend: LogsBackend) -> None:
     If all streams together take too much, events of the least recently written streams are removed.
     """
     streams = [stream for group in list(backend.groups.values()) for stream in list(group.streams.values())]
-    remaining = MAX_TOTAL_BYTES
+    remaining_bytes = MAX_TOTAL_BYTES
     for stream in sorted(streams, key=lambda stream: stream.last_ingestion_time or stream.creation_time, reverse=True):
-        remaining -= _keep_newest(stream, min(MAX_STREAM_BYTES, remaining))
+        remaining_bytes -= _keep_newest(stream, min(MAX_STREAM_BYTES, remaining_bytes))
 
 
 def _keep_newest(stream: LogStream, limit: int) -> int:

@@ -19,9 +19,9 @@ FRAMEWORKS = tuple(
 
 
 def refusal(name: str) -> str | None:
-    """Return why an image name (without registry and tag) is refused, or None if it is not one of SageMaker's."""
+    """Return why an image name (without registry and tag) is refused, or None if it is not in these lists."""
     if name in ALGORITHMS:
-        return f"{name} is a built-in algorithm of SageMaker; of these, only XGBoost is simulated"
+        return f"{name} is one of SageMaker's built-in algorithms, of which only XGBoost is simulated"
     if name.startswith(FRAMEWORKS):
         return f"{name} is a SageMaker image that is not simulated"
     return None

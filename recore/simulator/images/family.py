@@ -16,9 +16,9 @@ VERSION_NUMBER = re.compile(r"\d+\.\d+")
 class ImageFamily:
     """The images of one framework.
 
-    name: for messages. repositories: a pattern for image names, without registry and tag. distributions: names of the
-    framework's package, one of which must be installed. remedy: the command that installs it. tags: a pattern for image
-    tags; None if any tag is allowed. examples: examples of tags, for messages. old_versions: the versions of tags
+    name: used in messages. repositories: a pattern for image names, without registry and tag. distributions: names of
+    the framework's package, one of which must be installed. remedy: the command that installs it. tags: a pattern for
+    image tags; None if any tag is allowed. examples: examples of tags, for messages. old_versions: the versions of tags
     without a number. version_variable: the environment variable that contains the image's tag or old version in a job.
     training: the program of `train`. hooks: a file with default hooks for `serve`; None for the server's own. python:
     returns the environment of jobs. metrics: regular expressions by metric name, with which SageMaker searches every
@@ -58,17 +58,17 @@ class ImageFamily:
         return {self.version_variable: version} if self.version_variable and version else {}
 
     def own_metrics(self, image: str) -> list[dict[str, str]]:
-        """Return SageMaker's metric definitions for an image of the family, or none if its tag is not SageMaker's."""
+        """Return SageMaker's metric definitions for an image, or an empty list if its tag is not the family's."""
         if not self._has_family_tag(image):
             return []
         return [{"Name": name, "Regex": pattern} for name, pattern in self.metrics.items()]
 
     def remarks(self, image: str) -> list[str]:
         """Return lines for a training job's log that describe differences from the image."""
-        tag, installed, lines = image_tag(image), self.version() or "", []
+        tag, installed_version, lines = image_tag(image), self.version() or "", []
         match = VERSION_NUMBER.match(self._tag_version(image))
-        if match and not installed.startswith(f"{match[0]}."):
-            lines.append(f"The image {image} has {self.name} {match[0]}, but this job runs with {installed}.")
+        if match and not installed_version.startswith(f"{match[0]}."):
+            lines.append(f"The image {image} has {self.name} {match[0]}, but this job runs with {installed_version}.")
         if "gpu" in tag.split("-"):
             lines.append(f"The image {image} is for GPUs, but this job runs on CPUs.")
         return lines

@@ -22,7 +22,7 @@ def folder() -> Path:
 
 
 def environment() -> PythonEnvironment:
-    """Return the environment. If it is missing or incomplete, it has no packages."""
+    """Return the environment, or one without packages if it is missing or incomplete."""
     path = folder()
     return environment_in(path if (path / "ready").is_file() else path / "missing")
 

@@ -34,13 +34,13 @@ class Bubblewrap(Isolation):
         root = Path(tempfile.mkdtemp(prefix="root-", dir=sandbox.folder))
         python = catalogue.family_of(sandbox.image).python()
         arguments = [*_arguments(root, python), "--bind", str(sandbox.ml), ML]
-        for job_path, host_path in sandbox.shared.items():
+        for job_path, host_path in sandbox.shared_folders.items():
             arguments += ["--bind", str(host_path), job_path]
         if sandbox.libraries:
             arguments += ["--ro-bind", str(sandbox.libraries), LIBRARIES]
         if sandbox.network:
             arguments += ["--ro-bind", str(sandbox.network.folder), network.FOLDER]
-            command = network.bridged([str(python.program), "-P", BRIDGE], command)
+            command = network.wrap_in_bridge([str(python.program), "-P", BRIDGE], command)
         # bubblewrap starts outside the sandbox and must not get the job's variables: some affect the dynamic loader
         for name, value in environment.items():
             arguments += ["--setenv", name, value]
@@ -66,7 +66,7 @@ def bubblewrap_works() -> bool:
 
 
 def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
-    """Return bubblewrap's arguments for every job: this machine's programs, read-only, and no network.
+    """Return the bubblewrap arguments that all jobs share: this machine's programs, read-only, and no network.
 
     root: an empty folder for everything that the job writes outside its own files. python: the job's environment.
     """

@@ -25,8 +25,8 @@ LABEL = "recore.simulator"  # label of a container: the simulator that started i
 INPUTS = "recore.inputs"  # label of an image: the digest of the files that it was built from
 BRIDGE = "/run/bridge.py"
 NOBODY = 65534
-Mounts = dict[Path, tuple[str, str]]  # path on this machine to path in the container and "rw" or "ro"
-REMEDY = "start Docker, or add yourself to the group docker and log in again; `docker info` shows whether it works"
+Mounts = dict[Path, tuple[str, str]]  # by path on this machine: the path in the container, and "rw" or "ro"
+REMEDY = "start Docker, or add yourself to the docker group and log in again; `docker info` shows whether it works"
 
 
 class Docker(Isolation):
@@ -64,14 +64,14 @@ class Docker(Isolation):
 
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         mounts: Mounts = {sandbox.ml: (ML, "rw"), CONTAINER / "bridge.py": (BRIDGE, "ro")}
-        mounts |= {host_path: (job_path, "rw") for job_path, host_path in sandbox.shared.items()}
+        mounts |= {host_path: (job_path, "rw") for job_path, host_path in sandbox.shared_folders.items()}
         if sandbox.libraries:
             mounts[sandbox.libraries] = (LIBRARIES, "ro")
         if command[:1] == ["train"]:  # the image's own program
             command = [*self.entrypoint(sandbox.image), *command]
         if sandbox.network:
             mounts[sandbox.network.folder] = (network.FOLDER, "ro")
-            command = network.bridged(["python3", BRIDGE], command)
+            command = network.wrap_in_bridge(["python3", BRIDGE], command)
         working_folder = {} if folder == "/" else {"working_dir": folder}
         return self._launch(sandbox, command, environment, mounts, network_mode="none", **working_folder)
 
@@ -88,7 +88,7 @@ class Docker(Isolation):
             "entrypoint": ["/bin/sh", "-c", 'exec "$0" "$@" 2>&1'],
             "command": command,
             "environment": environment,
-            "user": assign_owner(sandbox.ml, *sandbox.shared.values()),
+            "user": assign_owner(sandbox.ml, *sandbox.shared_folders.values()),
             "volumes": {
                 str(host_path): {"bind": job_path, "mode": mode} for host_path, (job_path, mode) in mounts.items()
             },
@@ -113,9 +113,9 @@ class Docker(Isolation):
 @contextlib.contextmanager
 def docker_client() -> Iterator[docker.DockerClient]:
     """Yield a Docker client. Raises OSError, with a remedy, if no engine responds or this user may not use it."""
-    with contextlib.ExitStack() as ends:
+    with contextlib.ExitStack() as exit_stack:
         try:
-            engine = ends.enter_context(contextlib.closing(docker.from_env()))
+            engine = exit_stack.enter_context(contextlib.closing(docker.from_env()))
             engine.ping()
         except (DockerException, OSError) as error:
             raise OSError(f"no Docker engine responds ({str(error)[:200]}): {REMEDY}") from None
@@ -160,7 +160,7 @@ def pull(engine: docker.DockerClient, image: str, report: Callable[[str], None])
 
 
 def build(engine: docker.DockerClient, folder: Path, image: str, target: str, report: Callable[[str], None]) -> None:
-    """Build an image from a folder's Dockerfile, up to a target, unless it has already been built from the same files.
+    """Build a target of a folder's Dockerfile, unless the image has already been built from the same files.
 
     report: called with a line for each step. Raises OSError if the build fails.
     """
@@ -183,8 +183,8 @@ def build(engine: docker.DockerClient, folder: Path, image: str, target: str, re
 
 def _digest(folder: Path) -> str:
     """Return a digest of a Dockerfile and the files that .dockerignore does not exclude from the build."""
-    ignored = (folder / ".dockerignore").read_text("utf-8").splitlines()
-    paths = docker.utils.exclude_paths(str(folder), [line for line in ignored if line and not line.startswith("#")])
+    patterns = (folder / ".dockerignore").read_text("utf-8").splitlines()
+    paths = docker.utils.exclude_paths(str(folder), [line for line in patterns if line and not line.startswith("#")])
     digest = hashlib.sha256()
     for path in sorted({*paths, "Dockerfile"}):
         if (folder / path).is_file():

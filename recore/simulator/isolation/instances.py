@@ -24,11 +24,11 @@ class Instance:
     memory_use: Path | None = None
 
     def with_volume(self, size: int, *folders: Path) -> "Instance":
-        """Return the same instance with a volume of `size` bytes that contains these folders."""
+        """Return a copy of this instance with a volume of `size` bytes that contains these folders."""
         return replace(self, volume=size, folders=folders)
 
     def with_shared_memory(self, memory_use: Path) -> "Instance":
-        """Return the same instance for several commands that share its memory."""
+        """Return a copy of this instance for commands that share its memory and record their use in a file."""
         return replace(self, memory_use=memory_use)
 
 
@@ -37,5 +37,5 @@ def instance_of(instance_type: str) -> Instance:
     _, family, size = instance_type.split(".", 2)
     multiplier = size.removesuffix("xlarge")
     cpus = 4 * int(multiplier or 1) if size.endswith("xlarge") and (multiplier.isdecimal() or not multiplier) else 2
-    per_cpu = next((gib for name, gib in GIB_PER_CPU.items() if family.startswith(name)), DEFAULT_GIB_PER_CPU)
-    return Instance(GIB_BY_TYPE.get(instance_type, per_cpu * cpus) << 30, cpus)
+    gib_per_cpu = next((gib for name, gib in GIB_PER_CPU.items() if family.startswith(name)), DEFAULT_GIB_PER_CPU)
+    return Instance(GIB_BY_TYPE.get(instance_type, gib_per_cpu * cpus) << 30, cpus)

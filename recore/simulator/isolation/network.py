@@ -24,7 +24,7 @@ class Network:
     variables: Mapping[str, str]
 
     def environment(self, has_own_loopback: bool) -> dict[str, str]:
-        """Return a job's variables. has_own_loopback: whether the job has its own loopback interface, and a bridge."""
+        """Return a job's variables. has_own_loopback: whether the job has its own loopback interface and a bridge."""
         return {**self.variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}" if has_own_loopback else self.endpoint}
 
 
@@ -42,6 +42,6 @@ def listen(folder: Path) -> socket.socket:
     return listener
 
 
-def bridged(bridge: list[str], command: list[str]) -> list[str]:
+def wrap_in_bridge(bridge: list[str], command: list[str]) -> list[str]:
     """Wrap a job's command in the bridge. bridge: the command that starts the bridge in the job."""
     return [*bridge, str(PORT), f"{FOLDER}/{NAME}", *command]

@@ -13,7 +13,7 @@ from recore.simulator.images import catalogue
 from recore.simulator.images.family import CONTAINER
 from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.network import Network
-from recore.simulator.isolation.translation import translated
+from recore.simulator.isolation.translation import translate_paths
 
 LIBRARY = str(CONTAINER / "library")  # packages of AWS's container that the Python of jobs lacks
 ML = "/opt/ml"
@@ -41,17 +41,17 @@ class Launch:
 class Sandbox:
     """What one job sees of this machine.
 
-    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. isolation: restricts the job to the folder. image:
-    the container image that the job names. libraries: a read-only folder of packages that were installed for the job.
-    shared: folders of this machine by their paths in the job. network: what the job needs to call the simulator, or
-    None if the job may not call it.
+    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. isolation: how the job is isolated. image: the
+    container image that the job names. libraries: a read-only folder of packages that were installed for the job.
+    shared_folders: folders of this machine by their paths in the job. network: what the job needs to call the
+    simulator, or None if the job may not call it.
     """
 
     folder: Path
     isolation: "Isolation"
     image: str
     libraries: Path | None = None
-    shared: dict[str, Path] = field(default_factory=dict)
+    shared_folders: dict[str, Path] = field(default_factory=dict)
     network: Network | None = None
 
     @property
@@ -131,6 +131,6 @@ class Isolation:
 
         command: the arguments of the job's Python.
         """
-        paths, program = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python().program)
+        paths, python = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python().program)
         environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}
-        return Launch([program, "-P", *(translated(word, paths) for word in command)], environment, str(sandbox.ml))
+        return Launch([python, "-P", *(translate_paths(word, paths) for word in command)], environment, str(sandbox.ml))

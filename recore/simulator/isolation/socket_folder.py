@@ -1,4 +1,4 @@
-"""A folder for the Unix sockets of models' servers. Its path is short enough for sockets, even if TMPDIR is long."""
+"""A folder for the Unix sockets of models' servers. Its path is short enough for sockets, even if TMPDIR is not."""
 
 import itertools
 import os

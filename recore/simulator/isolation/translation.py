@@ -10,14 +10,14 @@ from typing import Any
 from urllib.parse import quote
 
 
-def translated(text: str, paths: dict[str, Path]) -> str:
+def translate_paths(text: str, paths: dict[str, Path]) -> str:
     """Replace a job's paths in a string with this machine's paths, quoted in URLs and escaped in JSON.
 
     A path that is only part of another path is not replaced.
     """
     if text.startswith(("{", "[", '"')) and any(job_path in text for job_path in paths):
         with contextlib.suppress(ValueError, RecursionError):  # it is not JSON, or is nested too deeply
-            return json.dumps(_translated_strings(json.loads(text), paths))
+            return json.dumps(_translate_strings(json.loads(text), paths))
     for job_path, host_path in paths.items():
         path = rf"{re.escape(job_path)}(?![\w.-])"
         text = re.sub(rf"(?<=file://){path}", quote(os.fsencode(host_path)), text)
@@ -25,7 +25,7 @@ def translated(text: str, paths: dict[str, Path]) -> str:
     return text
 
 
-def translated_in_shell(script: str, paths: dict[str, Path]) -> str:
+def translate_paths_in_shell(script: str, paths: dict[str, Path]) -> str:
     """Replace a job's paths in a shell script with this machine's paths, quoted as each context requires."""
     for job_path, host_path in paths.items():
         first_part, *parts = re.split(rf"(?<![\w.]){re.escape(job_path)}(?![\w.-])", script)
@@ -38,12 +38,12 @@ def translated_in_shell(script: str, paths: dict[str, Path]) -> str:
     return script
 
 
-def _translated_strings(value: Any, paths: dict[str, Path]) -> Any:
+def _translate_strings(value: Any, paths: dict[str, Path]) -> Any:
     """Translate the strings in a JSON value."""
     if isinstance(value, str):
-        return translated(value, paths)
+        return translate_paths(value, paths)
     if isinstance(value, list):
-        return [_translated_strings(item, paths) for item in value]
+        return [_translate_strings(item, paths) for item in value]
     if isinstance(value, dict):
-        return {name: _translated_strings(item, paths) for name, item in value.items()}
+        return {name: _translate_strings(item, paths) for name, item in value.items()}
     return value

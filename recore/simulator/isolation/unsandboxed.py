@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from recore.simulator.isolation.sandbox import ML, Isolation, Launch, Sandbox
-from recore.simulator.isolation.translation import translated, translated_in_shell
+from recore.simulator.isolation.translation import translate_paths, translate_paths_in_shell
 
 SHELLS = ("sh", "bash", "dash")
 
@@ -18,12 +18,12 @@ class Unsandboxed(Isolation):
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         tmp = sandbox.folder / "tmp"
         tmp.mkdir(exist_ok=True)
-        paths = {ML: sandbox.ml, **sandbox.shared}
+        paths = {ML: sandbox.ml, **sandbox.shared_folders}
         folders = {"HOME": str(tmp), "TMPDIR": str(tmp), "SAGEMAKER_BASE_DIR": str(sandbox.ml)}
-        environment = {name: translated(value, paths) for name, value in environment.items()} | folders
-        working_folder = str(tmp) if folder == "/" else translated(folder, paths)
-        words = [translated(word, paths) for word in command]
+        environment = {name: translate_paths(value, paths) for name, value in environment.items()} | folders
+        working_folder = str(tmp) if folder == "/" else translate_paths(folder, paths)
+        words = [translate_paths(word, paths) for word in command]
         if Path(command[0]).name in SHELLS and "-c" in command[1:-1]:
             script = command.index("-c") + 1
-            words[script] = translated_in_shell(command[script], paths)
+            words[script] = translate_paths_in_shell(command[script], paths)
         return Launch(words, environment, working_folder)

@@ -19,7 +19,7 @@ MAX_DEPTH = 50  # levels of nesting in a request; recursive shapes set no limit
 MAX_VALUES = 50_000  # values in a request; each invalid one costs memory and a line of the response
 MAX_PROBLEMS = 20  # problems listed in a response
 PATTERN_SECONDS = 2.0  # for all patterns of a request: some take exponential time on a value that does not match
-MAX_REMEMBERED, MAX_REMEMBERED_LENGTH = 1000, 200  # of values that matched a pattern: how many, and how long
+MAX_REMEMBERED, MAX_REMEMBERED_LENGTH = 1000, 200  # values that are remembered as valid: their number and length
 UPPER_BOUNDS = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.inf, "timestamp": math.inf}
 
 
@@ -53,7 +53,7 @@ def read_request(operation: OperationModel, document: Any) -> dict[str, Any]:
 
 
 def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]:
-    """Return the problems of the value at a path of a request, or an empty list if it is valid.
+    """Return the problems with the value at a path of a request, or an empty list if the value is valid.
 
     deadline: a time.monotonic() value; a pattern that has not matched by then counts as not matching.
     """
@@ -107,15 +107,15 @@ def _children(value: Any) -> list[Any]:
 
 
 def _to_python(shape: Shape, value: Any, path: str) -> Any:
-    """Convert JSON to what botocore's validator expects: only times change, to datetime objects.
+    """Convert JSON to what botocore's validator expects: times become datetime objects, and null members are dropped.
 
-    Values that have the wrong type but that the validator would accept (True as a number, text as a time) are refused
-    here, and so are numbers that are not finite.
+    Values of the wrong type that the validator would accept (True as a number, text as a time) are refused here, as
+    are numbers that are not finite.
     """
     if shape.type_name == "structure" and isinstance(value, dict):
         members = shape.members
-        if unknown := sorted(set(value) - set(members)):
-            raise validation_error([f"Unknown parameter '{path}{unknown[0][:80]}'"])
+        if unknown_names := sorted(set(value) - set(members)):
+            raise validation_error([f"Unknown parameter '{path}{unknown_names[0][:80]}'"])
         present_members = {name: item for name, item in value.items() if item is not None}
         return {name: _to_python(members[name], item, f"{path}{name}.") for name, item in present_members.items()}
     if shape.type_name == "list" and isinstance(value, list):
@@ -175,7 +175,7 @@ def _violated_constraints(constraints: Mapping[str, Any], value: Any, deadline: 
 def _compile_pattern(text: str) -> "regex.Pattern[str]":
     r"""Compile a pattern of the model, which is in Java's syntax.
 
-    In Java, \w, \d, \s and \p{Alnum} match only ASCII. A character beyond 16 bits may be written as two surrogates.
+    In Java, \w, \d, \s and \p{Alnum} match only ASCII. A character above U+FFFF may be written as a surrogate pair.
     """
     text = text.replace(r"\p{Alnum}", "a-zA-Z0-9")
     text = regex.sub(
@@ -190,9 +190,9 @@ def _matches_fully(pattern: "regex.Pattern[str]", value: str, deadline: float) -
     """Return whether the whole value matches. Return False if the deadline passes first."""
     if (pattern, value) in _remembered_matches:  # matching releases the GIL, which takes longer than a short match
         return True
-    remaining = deadline - time.monotonic()
+    seconds_left = deadline - time.monotonic()
     try:
-        is_match = remaining > 0 and pattern.fullmatch(value, timeout=remaining, concurrent=True) is not None
+        is_match = seconds_left > 0 and pattern.fullmatch(value, timeout=seconds_left, concurrent=True) is not None
     except TimeoutError:
         return False
     if is_match and len(value) < MAX_REMEMBERED_LENGTH:

@@ -23,7 +23,7 @@ REMEDIES = {
 
 
 class Database:
-    """SQLite for several threads. Changes are serialised. Reads do not wait for a change that is being written.
+    """An SQLite database for several threads. Changes are serialised. Reads need not wait for a change in progress.
 
     Every file error is raised as an OSError with a one-line message: the file, the problem and the remedy.
     """
@@ -83,14 +83,14 @@ class Database:
                 lock.release()
 
     def close(self) -> None:
-        """Close the file after any transaction and read in progress."""
+        """Wait for any transaction and read in progress, then close the file."""
         with self._write_lock, self._read_lock, _convert_errors(self.path):
             self._reader.close()
             self._writer.close()
 
 
 def sync_folder(folder: Path) -> None:
-    """Write a folder's entries to the disk; otherwise a new or renamed file could be lost."""
+    """Write a folder's entries to the disk; otherwise a crash could lose a new or renamed file."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -111,7 +111,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _create(path: Path) -> None:
-    """Create a file, under a temporary name first, so that an empty file with the final name must be a damaged one."""
+    """Create a file under a temporary name and rename it, so that an empty file with the final name must be damaged."""
     new_path = path.with_name(f"{path.name}.new")
     for incomplete_path in path.parent.glob(f"{new_path.name}*"):
         incomplete_path.unlink()
@@ -123,7 +123,7 @@ def _create(path: Path) -> None:
 
 
 def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Migrate a database with an older layout.
+    """Check a database, and migrate it if it has an older layout.
 
     Raises OSError if it is damaged or not writable, or belongs to a newer version or to another program.
     """

@@ -31,32 +31,32 @@ def _add_internal_members(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE records ADD COLUMN revision INTEGER NOT NULL DEFAULT 1")
     _move_internal_members(connection, "Model", {"Served"})
     _move_internal_members(connection, "ModelPackageGroup", {"LastVersion"})
-    _move_internal_members(connection, "ModelPackage", set(), unused={"ListedName"})
+    _move_internal_members(connection, "ModelPackage", set(), unused_names={"ListedName"})
 
 
 def _move_members_of_background_work(connection: sqlite3.Connection) -> None:
-    """Move the internal members of background work: endpoints, tuning jobs, executions and their steps."""
-    deployment = {"Deployment", "Pending", "PendingSince", "Rescaling", "Retiring", "Alarms"}
+    """Move the internal members of resources with background work, such as endpoints and pipeline executions."""
+    deployment_members = {"Deployment", "Pending", "PendingSince", "Rescaling", "Retiring", "Alarms"}
     # the names in that layout; execution_records.py may use others today
-    step = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
-    _move_internal_members(connection, "Endpoint", deployment)
+    step_members = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt", "Retries", "FirstFailed"}
+    _move_internal_members(connection, "Endpoint", deployment_members)
     _move_internal_members(connection, "HyperParameterTuningJob", {"Seed", "TuningId"})
-    _move_internal_members(connection, "PipelineExecution", {"Parameters"}, unused={"Key", "PipelineName"})
-    _move_internal_members(connection, "PipelineStep *", step)
+    _move_internal_members(connection, "PipelineExecution", {"Parameters"}, unused_names={"Key", "PipelineName"})
+    _move_internal_members(connection, "PipelineStep *", step_members)
 
 
 def _move_internal_members(
-    connection: sqlite3.Connection, kind: str, names: set[str], unused: Set[str] = frozenset()
+    connection: sqlite3.Connection, kind: str, names: set[str], unused_names: Set[str] = frozenset()
 ) -> None:
     """Move members of a kind's records to the internal members, and delete unused members.
 
-    kind: a GLOB pattern. unused: members whose values are also in other members or in the record's key.
+    kind: a GLOB pattern. unused_names: members whose values are also in other members or in the record's key.
     """
     rows = connection.execute("SELECT position, record, internal FROM records WHERE kind GLOB ?", (kind,)).fetchall()
     for position, record, internal in rows:
         members = json.loads(record)
         moved_members = json.loads(internal) | {name: members[name] for name in names & members.keys()}
-        kept_members = {name: value for name, value in members.items() if name not in names | unused}
+        kept_members = {name: value for name, value in members.items() if name not in names | unused_names}
         values = (json.dumps(kept_members), json.dumps(moved_members), position)
         connection.execute("UPDATE records SET record = ?, internal = ? WHERE position = ?", values)
 

@@ -18,7 +18,7 @@ def now() -> datetime.datetime:
 class StoredRecord(Record):
     """A record from the store: the API's members and, separately, the simulator's internal members.
 
-    internal: members that no response contains. revision: how often the record has changed, including its creation.
+    internal: members that no response contains. revision: the number of changes to the record, including its creation.
     """
 
     def __init__(self, members: Record, internal: Record, revision: int):

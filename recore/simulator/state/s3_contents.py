@@ -1,4 +1,4 @@
-"""The contents of S3 objects. All but small ones are in files, which are open only while they are read or written.
+"""The contents of S3 objects. Large contents are in files, which are open only while they are read or written.
 
 moto keeps contents of up to 5 MB in memory and larger ones in files that stay open: a few thousand outputs of a job
 would exhaust this machine's memory or the simulator's limit on open files.
@@ -17,7 +17,7 @@ from moto.s3 import models
 
 from recore import locked
 
-MAX_BYTES_IN_MEMORY = 4 << 10  # for a content; the rest of moto's object takes about as much
+MAX_BYTES_IN_MEMORY = 4 << 10  # for an object's content; the rest of moto's object takes about as much
 
 
 class Contents:

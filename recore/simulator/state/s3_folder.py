@@ -1,4 +1,4 @@
-"""A state folder: resource records and S3 objects, which are on disk before a request is answered."""
+"""A state folder: resource records and S3 objects, which are written to disk before a request is answered."""
 
 import contextlib
 import fcntl
@@ -42,8 +42,8 @@ class State:
     def open(self) -> None:
         """Lock the folder and open the database; create either if it is missing.
 
-        Raises OSError, without changing anything in the folder, if another simulator uses it, it is not writable, or
-        its content was written by an incompatible version or another program.
+        Raises OSError, without changing anything in the folder, if the folder is in use by another simulator or not
+        writable, or if its content was written by an incompatible version or by another program.
         """
         with contextlib.ExitStack() as exit_stack:
             try:
@@ -70,7 +70,7 @@ class State:
             self._exit_stack = exit_stack.pop_all()
 
     def restore(self) -> None:
-        """Copy the folder's buckets and objects to moto before the first request. Raises OSError if one is missing."""
+        """Copy the folder's buckets and objects to moto before any request. Raises OSError if a file is missing."""
         with self._changes.collect_for_request():  # these changes are already on disk
             self._objects.restore()
 

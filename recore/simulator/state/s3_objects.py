@@ -15,16 +15,16 @@ from recore.simulator.state.database import REMEDIES, Database, sync_folder
 from recore.simulator.state.records import from_json, to_json
 from recore.simulator.state.s3_changes import Change
 
-MAX_BYTES_IN_DATABASE = 64 << 10  # for a content; the database waits for the disk once, a file 3 times
+MAX_BYTES_IN_DATABASE = 64 << 10  # for an object's content; a row waits for the disk once, a file 3 times
 CHECKSUM_ATTRIBUTES = ("checksum_algorithm", "checksum_value", "checksum_type", "checksum_parts")
 
 
 class StoredObjects:
     """Copies moto's objects to the disk, and from the disk to moto at startup.
 
-    An object's content, metadata, storage class, ETag, checksum and time are stored, in a versioned bucket only those
-    of the latest version. Each large content is written to a file with a new name, so that a row always refers to a
-    complete file.
+    An object's content, metadata, storage class, ETag, checksum and time are stored. In a versioned bucket, only the
+    latest version is stored. Each large content is written to a file with a new name, so that a row always refers to
+    a complete file.
     """
 
     def __init__(self, database: Database, folder: Path):
@@ -106,7 +106,7 @@ class StoredObjects:
         return [file for (file,) in files]
 
     def _row(self, bucket: str, key: str, written_files: list[str]) -> tuple[Any, ...] | None:
-        """Return an object's row, or None if it does not exist. Add the file of a large content to `written_files`."""
+        """Return an object's row, or None if there is no object. Add the file of a large content to `written_files`."""
         result = _read(bucket, key)
         if result is None:
             return None
@@ -156,7 +156,7 @@ def _buckets() -> dict[str, Any]:
 
 
 def _read(bucket: str, key: str) -> tuple[Any, bytes] | None:
-    """Return moto's object and its content, or None if the key has none. Other requests may replace it at any time."""
+    """Return moto's object and its content, or None if there is none. Other requests may replace it at any time."""
     for _ in range(1000):
         moto_bucket = _buckets().get(bucket)
         moto_object = moto_bucket.keys.get(key) if moto_bucket else None

@@ -1,4 +1,4 @@
-"""The modules API of sagemaker-training, with an argument that sagemaker-training has dropped."""
+"""The functions of sagemaker-training's `modules`, with an argument that sagemaker-training has dropped."""
 
 import warnings
 from types import ModuleType
@@ -10,7 +10,7 @@ from sagemaker_training.modules import *  # noqa: F403
 def import_module(uri: str, name: str = modules.DEFAULT_MODULE_NAME, cache: bool | None = None) -> ModuleType:
     """Import a script or a module from a folder, or from an archive on S3. cache: has no effect.
 
-    Raises ImportModuleError.
+    Raises ImportModuleError if this fails.
     """
     if cache is not None:
         warnings.warn("the argument `cache` of import_module has no effect", DeprecationWarning, 2)

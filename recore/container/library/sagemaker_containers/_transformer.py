@@ -19,7 +19,7 @@ def default_model_fn(model_dir: str) -> NoReturn:
 
 
 def default_input_fn(input_data: Any, content_type: str) -> Any:
-    """Decode JSON, CSV or NPY into an array. Raises UnsupportedFormatError."""
+    """Decode JSON, CSV or NPY into an array. Raises UnsupportedFormatError for other types."""
     return encoders.decode(input_data, content_type)
 
 
@@ -28,12 +28,12 @@ def default_predict_fn(data: Any, model: Any) -> NoReturn:
 
 
 def default_output_fn(prediction: Any, accept: str) -> Response:
-    """Encode a prediction as JSON, CSV or NPY. Raises UnsupportedFormatError."""
+    """Encode a prediction as JSON, CSV or NPY. Raises UnsupportedFormatError for other types."""
     return Response(encoders.encode(prediction, accept), mimetype=accept)
 
 
 class Transformer:
-    """The hooks of a script. The defaults above replace hooks that are None.
+    """The hooks of a script. Hooks that are None are replaced with the default functions of this module.
 
     transform_fn: replaces input_fn, predict_fn and output_fn; ValueError is raised if it is combined with any of them.
     error_class: the class to which errors in the script's hooks are converted.

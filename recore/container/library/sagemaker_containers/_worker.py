@@ -81,7 +81,7 @@ class Worker(flask.Flask):
     """The application of a model server.
 
     transform_fn: answers /invocations. initialize_fn: called once, before the first request. healthcheck_fn: answers
-    /ping. execution_parameters_fn: answers /execution-parameters; without it, the path is not found.
+    /ping. execution_parameters_fn: answers /execution-parameters; without it, that path returns 404.
     """
 
     request_class = Request

@@ -14,7 +14,7 @@ from .exceptions import UserError
 
 
 def get_content_type(content_type_cfg_val: str | None) -> str:
-    """Return the format of a channel's ContentType: csv, libsvm (the default) or parquet. Raises UserError."""
+    """Return the format of a ContentType: csv, libsvm (the default) or parquet. Raises UserError for any other."""
     if content_type_cfg_val is None:
         return "libsvm"
     kind = FORMATS.get(media_type(content_type_cfg_val))
@@ -36,7 +36,7 @@ def get_dmatrix(
 ) -> xgb.DMatrix | None:
     """Read all files below one or several paths into a DMatrix, or return None if there are no files.
 
-    csv_weights: 1 if the second column of CSV contains the rows' weights. Raises UserError.
+    csv_weights: 1 if the second column of CSV contains the rows' weights. Raises UserError if the files cannot be read.
     """
     if is_pipe:
         raise UserError("Pipe mode is not simulated: use File mode")
@@ -64,17 +64,17 @@ def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMat
     first_feature = 2 if csv_weights and kind == "csv" else 1
     if table.shape[1] <= first_feature:
         raise UserError(f"{files[0].name} has a label but no features")
-    _check_rows(np.isnan(table[:, :first_feature]).any(axis=1), "no label or no weight")
+    _check_rows(np.isnan(table[:, :first_feature]).any(axis=1), "no label or no weight", files[0].name)
     weights = table[:, 1] if first_feature == 2 else None
     if weights is not None:
-        _check_rows(weights < 0, "a negative weight: with csv_weights 1, column 2 contains the weights")
+        _check_rows(weights < 0, "a negative weight: with csv_weights 1, column 2 contains the weights", files[0].name)
     return make_matrix(table[:, first_feature:], label=table[:, 0], weight=weights)
 
 
-def _check_rows(invalid_rows: Any, problem: str) -> None:
+def _check_rows(invalid_rows: Any, problem: str, file: str) -> None:
     """Raise UserError for the first invalid row."""
     if invalid_rows.any():
-        raise UserError(f"row {int(np.argmax(invalid_rows)) + 1} of the channel has {problem}")
+        raise UserError(f"row {int(np.argmax(invalid_rows)) + 1}, counted from the start of {file}, has {problem}")
 
 
 def looks_like_csv(file: Path) -> bool:
@@ -114,7 +114,7 @@ def _read_libsvm(files: list[Path]) -> xgb.DMatrix:
 
 
 def _join_rows(tables: list[LibsvmTable], name: str) -> list[Any] | None:
-    """Join an attribute, such as weights, of all tables, or return None if no table has it. Raises UserError."""
+    """Join an attribute of all tables, or return None if no table has it. Raises UserError if only some have it."""
     parts = [part for table in tables if (part := getattr(table, name)) is not None]
     if parts and len(parts) < len(tables):
         raise UserError(f"either all files of a channel or none of them must have {name}")

@@ -18,7 +18,7 @@ from recore.simulator.compute.processes.reasons import read_start
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.compute.scripts.requirements import RequirementsFile
 from recore.simulator.isolation.sandbox import ML
-from recore.simulator.isolation.translation import translated, translated_in_shell
+from recore.simulator.isolation.translation import translate_paths, translate_paths_in_shell
 from recore.simulator.state.records import Record
 
 MAX_DESCRIPTION_BYTES = 1 << 20  # of the SDK's description of a source
@@ -53,7 +53,7 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool
     for file, content in _configuration(record, settings, "algo-1" if keeps_paths else "localhost").items():
         text = json.dumps(content)
         if not keeps_paths:
-            text = translated(text, {ML: ml})
+            text = translate_paths(text, {ML: ml})
         (ml / f"input/config/{file}.json").write_text(text)
     drivers, program = ml / "input/data/sm_drivers", _decode_value(settings.get("sagemaker_program", ""))
     requirements = None
@@ -162,4 +162,4 @@ def translate_scripts(paths: Iterable[Path], ml: Path) -> None:
             literal = re.sub(rb"([\"'\\])", rb"\\\1", os.fsencode(ml))
             path.write_bytes(script.replace(ML.encode(), literal))
         elif path.suffix == ".sh":
-            path.write_bytes(os.fsencode(translated_in_shell(os.fsdecode(script), {ML: ml})))
+            path.write_bytes(os.fsencode(translate_paths_in_shell(os.fsdecode(script), {ML: ml})))

@@ -134,18 +134,18 @@ def _check_metrics(values: Mapping[str, Any]) -> None:
 
 def _check_updaters(values: Mapping[str, Any]) -> None:
     updaters = values["updater"].split(",") if "updater" in values else []
-    known = (*TREE_UPDATERS, *LINEAR_UPDATERS)
-    if unknown_updaters := [name for name in updaters if name not in known]:
-        form = f"{', '.join(known)}, separated by commas without spaces"
+    known_updaters = (*TREE_UPDATERS, *LINEAR_UPDATERS)
+    if unknown_updaters := [name for name in updaters if name not in known_updaters]:
+        form = f"{', '.join(known_updaters)}, separated by commas without spaces"
         raise UserError(f"unknown updater '{unknown_updaters[0][:200]}': valid updaters are {form}")
     if values.get("booster") == "gblinear":
         if updaters and (len(updaters) > 1 or updaters[0] not in LINEAR_UPDATERS):
             raise UserError(f"the booster gblinear can have only one updater: {' or '.join(LINEAR_UPDATERS)}")
         return
-    allowed = UPDATING_UPDATERS if values.get("process_type") == "update" else TREE_UPDATERS
-    if refused_updaters := [name for name in updaters if name not in allowed]:
+    choices = UPDATING_UPDATERS if values.get("process_type") == "update" else TREE_UPDATERS
+    if refused_updaters := [name for name in updaters if name not in choices]:
         raise UserError(
-            f"updater {refused_updaters[0]} cannot be used with this booster and process_type: use {', '.join(allowed)}"
+            f"updater {refused_updaters[0]} cannot be used with this booster and process_type: use {', '.join(choices)}"
         )
     if len([name for name in updaters if name in GROWING_UPDATERS]) > 1:
         raise UserError(f"at most one of the updaters {', '.join(GROWING_UPDATERS)} can be used")

@@ -38,14 +38,14 @@ class StopOnTermination(xgb.callback.TrainingCallback):
 
 
 def train(base: Path) -> None:
-    """Train on the channels below `base` (/opt/ml in a container) and save the model there. Raises UserError."""
+    """Train on the channels below `base` (such as /opt/ml) and save the model. Raises UserError if this fails."""
     config = base / "input/config"
     values = hyperparameters.validate(json.loads((config / "hyperparameters.json").read_text()))
     channels = json.loads((config / "inputdataconfig.json").read_text())
     if unknown_channels := sorted(channels.keys() - {*CHANNELS, "code"}):
-        raise UserError(f"unknown channel {unknown_channels[0]}: the channels are train and validation")
+        raise UserError(f"unknown channel {unknown_channels[0]}: valid channels are train and validation")
     if "train" not in channels:
-        raise UserError("the channel train is required")
+        raise UserError("the train channel is required")
     for name in hyperparameters.UNUSED_HYPERPARAMETERS:
         if name in values:
             print(f"{name} has no effect with XGBoost {xgb.__version__}.")
@@ -55,30 +55,30 @@ def train(base: Path) -> None:
             csv_weights = 0 if name == "validation" and is_before(1, 2) else values.get("csv_weights", 0)
             data[name] = _read(base / "input/data" / name, channels[name].get("ContentType"), csv_weights)
     if values.get("objective", "").startswith("rank:") and not len(data["train"].get_uint_info("group_ptr")):
-        print("The channel train has no groups (`qid:` in libsvm): all rows form one group.")
+        print("The train channel has no groups (`qid:` in libsvm): all rows form one group.")
     booster = _boost(values, data)
     # save_model would guess the format of a file without a suffix, and print a warning
     (base / "model/xgboost-model").write_bytes(booster.save_raw("ubj"))
 
 
 def _read(folder: Path, content_type: str | None, csv_weights: int) -> xgb.DMatrix:
-    """Read the data of a channel. Raises UserError if that is not possible."""
+    """Read the data of a channel. Raises UserError if it cannot be read."""
     files = data_files(folder)
     if hidden_files := [path for path in folder.rglob(".*") if path.is_file()]:
-        raise UserError(f"the channel {folder.name} has a hidden file, {hidden_files[0].name}, which SageMaker refuses")
+        raise UserError(f"the {folder.name} channel has a hidden file, {hidden_files[0].name}, which SageMaker refuses")
     if not files:
-        raise UserError(f"there is no data in the channel {folder.name}")
+        raise UserError(f"the {folder.name} channel has no data")
     kind = get_content_type(content_type)
     if content_type is None and looks_like_csv(files[0]):
         kind = "csv"
-        print(f"The channel {folder.name} has no ContentType: its data is read as CSV. AWS would read it as libsvm.")
+        print(f"The {folder.name} channel has no ContentType: its data is read as CSV. AWS would read it as libsvm.")
     matrix = read_dmatrix(files, kind, csv_weights)
-    print(f"The shape of the channel {folder.name} is {matrix.num_row()} x {matrix.num_col()} (rows x features).")
+    print(f"The shape of the {folder.name} channel is {matrix.num_row()} x {matrix.num_col()} (rows x features).")
     return matrix
 
 
 def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
-    """Return the trained model. Raises UserError with XGBoost's message."""
+    """Return the trained model. Raises UserError with XGBoost's message if training fails."""
     names: list[str] = values.get("eval_metric", [])
     if tuned_metric := values.get("_tuning_objective_metric", "").partition(":")[2]:
         names = names if tuned_metric in names else [*names, tuned_metric]
@@ -117,7 +117,7 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
 
 
 def _make_early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb.callback.TrainingCallback]:
-    """Return the callback that ends training when a validation metric stops improving, and keeps the best rounds."""
+    """Return callbacks that end training when a metric stops improving, and keep the best rounds. There may be none."""
     rounds = values["early_stopping_rounds"]
     if is_before(1, 3):  # these versions use the last metric of the last data set
         return [xgb.callback.EarlyStopping(rounds=rounds, save_best=values.get("booster") != "gblinear")]
