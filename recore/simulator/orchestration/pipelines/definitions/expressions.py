@@ -85,7 +85,7 @@ def has_expression(value: Any) -> bool:
 
 
 def parse(value: Any, scope: Scope) -> Expression:
-    """Parse an expression, or a scalar, which is its own value. Raises DefinitionError."""
+    """Parse an expression, or a scalar, which is its own value. Raises DefinitionError if it is invalid."""
     if isinstance(value, str | bool | int | float):
         return Expression(TYPES[type(value)], lambda _: value)
     if not is_expression(value):
@@ -195,7 +195,7 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
 
 
 def _property_file(reference: Any, scope: Scope) -> Expression:
-    """Return the URI of a property file of a processing step."""
+    """Return an expression for the URI of a property file of a processing step."""
     text = read_members(reference, f"{JSON_GET}: PropertyFile", {GET: str}, {})[GET]
     step = _find_step(text, scope)
     kind, _, name = text.removeprefix(f"Steps.{step.name}.").partition(".")

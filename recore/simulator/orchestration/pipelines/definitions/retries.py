@@ -35,8 +35,8 @@ class RetryPolicy:
     """A retry policy.
 
     exceptions: the exception types after which it applies. interval: seconds before the first retry; each later wait
-    is `rate` times as long as the one before. attempts: the limit on retries, or None if `minutes` limits the time
-    since the first failure.
+    is `rate` times as long as the one before. attempts: the maximum number of retries, or None if `minutes`
+    limits the time since the first failure.
     """
 
     exceptions: frozenset[str]
@@ -59,14 +59,14 @@ class RetryPolicy:
 
 
 def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
-    """Return the retry policies of a step. Raises DefinitionError."""
+    """Return the retry policies of a step. Raises DefinitionError if one is invalid."""
     policies: list[RetryPolicy] = []
     for document in documents:
         optional: Types = {"BackoffRate": NUMBER, "IntervalSeconds": int, "MaxAttempts": int, "ExpireAfterMin": int}
         checked = read_members(document, "RetryPolicies", {"ExceptionType": list}, optional)
         exceptions = checked["ExceptionType"]
         if not exceptions or any(not isinstance(name, str) or name not in EXCEPTIONS for name in exceptions):
-            raise DefinitionError(f"RetryPolicies: ExceptionType must be a list of {', '.join(EXCEPTIONS)}")
+            raise DefinitionError(f"RetryPolicies: ExceptionType must list one or more of {', '.join(EXCEPTIONS)}")
         if any(policy.exceptions.intersection(exceptions) for policy in policies):
             raise DefinitionError("RetryPolicies: two policies contain the same ExceptionType")
         if "MaxAttempts" in checked and "ExpireAfterMin" in checked:

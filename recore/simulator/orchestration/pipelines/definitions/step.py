@@ -1,4 +1,4 @@
-"""A step of a definition, read from its document, and what it waits for."""
+"""A step of a definition, read from its document, and the steps that it waits for."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ Endings = dict[str, frozenset[str]]  # the statuses with which steps may end, by
 class PipelineStep:
     """A step of a pipeline.
 
-    branch: for a step inside a Condition step, that step's name and the outcome for which this one runs.
+    branch: for a step inside a Condition step, the Condition step's name and the outcome for which this step runs.
     files: the output and the path of each property file, by name. labels: the StepDisplayName and StepDescription, if
     given. needs: the steps that this one waits for, with the statuses with which they may end; `check` determines them.
     """
@@ -113,13 +113,13 @@ def _combine_endings(requirements: Iterable[tuple[str, frozenset[str]]]) -> Endi
         endings[name] = endings.get(name, statuses) & statuses
         if not endings[name]:
             raise DefinitionError(
-                f"it can never run, because it requires two different endings of the step '{name[:80]}'"
+                f"the step can never run, because it requires step '{name[:80]}' to end in two different ways"
             )
     return endings
 
 
 def _read_files(documents: list[Any], step_type: StepType, arguments: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Read the property files of a processing step: the output and the path of each, by name."""
+    """Return the output and the path of each property file of a processing step, by name."""
     files: dict[str, tuple[str, str]] = {}
     for document in documents:
         checked = read_members(document, "PropertyFiles", FILE_MEMBERS, {})
