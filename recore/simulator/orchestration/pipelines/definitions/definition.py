@@ -1,4 +1,4 @@
-"""The definition of a pipeline: read and checked as a whole, with its steps in an order in which they can run."""
+"""The definition of a pipeline: read and members as a whole, with its steps in an order in which they can run."""
 
 import graphlib
 import json
@@ -47,22 +47,22 @@ def read_definition(text: str) -> PipelineDefinition:
     """Read a definition and check that it can run. Raises DefinitionError, which names the step and the reason."""
     required = {"Version": str, "Steps": list}
     optional: Types = {"Metadata": dict, "Parameters": list, "PipelineExperimentConfig": dict, "MlflowConfig": dict}
-    checked = read_members(read_json(text), "The definition", required, optional)
-    if "MlflowConfig" in checked:
+    members = read_members(read_json(text), "The definition", required, optional)
+    if "MlflowConfig" in members:
         raise DefinitionError("The definition: MlflowConfig is not simulated")
-    if checked["Version"] != VERSION:
-        raise DefinitionError(f"Version must be {VERSION}, not '{checked['Version'][:80]}'")
-    if not checked["Steps"]:
+    if members["Version"] != VERSION:
+        raise DefinitionError(f"Version must be {VERSION}, not '{members['Version'][:80]}'")
+    if not members["Steps"]:
         raise DefinitionError("A pipeline must have at least one step")
-    parameters = read_parameters(checked.get("Parameters", []))
+    parameters = read_parameters(members.get("Parameters", []))
     steps: dict[str, PipelineStep] = {}
-    for step in _read_steps([(None, document) for document in checked["Steps"]]):
+    for step in _read_steps([(None, document) for document in members["Steps"]]):
         if step.name in steps:
             raise DefinitionError(f"Step {step.name}: two steps have this name")
         steps[step.name] = step
         if len(steps) > MAX_STEPS:
             raise DefinitionError(f"A pipeline can have at most {MAX_STEPS} steps")
-    definition = PipelineDefinition(parameters, steps, checked.get("PipelineExperimentConfig", {}))
+    definition = PipelineDefinition(parameters, steps, members.get("PipelineExperimentConfig", {}))
     _check_steps(definition)
     _check_experiment(definition)
     return PipelineDefinition(parameters, _sorted_steps(steps), definition.experiment)
@@ -103,10 +103,10 @@ def _check_step(step: PipelineStep, definition: PipelineDefinition) -> None:
 
 
 def _check_experiment(definition: PipelineDefinition) -> None:
-    checked = read_members(
+    members = read_members(
         definition.experiment, "PipelineExperimentConfig", {}, dict.fromkeys(EXPERIMENT_MEMBERS, (dict, str))
     )
-    for name, value in checked.items():
+    for name, value in members.items():
         with located(f"PipelineExperimentConfig.{name}"):
             expression = parse(value, definition.scope())
             if expression.type not in SCALARS or expression.steps or JSON_GET in json.dumps(value):

@@ -77,21 +77,21 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
         raise DefinitionError(f"{place}: the type {str(type_name)[:80]} is not simulated; use one of {types}")
     required = {"Name": str, "Type": str, "Arguments": dict}
     optional = COMMON_MEMBERS | {option: OPTIONAL_MEMBERS[option] for option in step_type.options}
-    checked = read_members(document, place, required, optional)
+    members = read_members(document, place, required, optional)
     with located(place):
         for member, max_length in MAX_LENGTHS.items():
-            if len(checked.get(member, "")) > max_length:
+            if len(members.get(member, "")) > max_length:
                 raise DefinitionError(f"{member} has more than {max_length} characters")
         return PipelineStep(
             name=name,
             type=step_type,
-            arguments=checked["Arguments"],
-            depends_on=_combine_endings(_read_dependency(item) for item in checked.get("DependsOn", [])),
+            arguments=members["Arguments"],
+            depends_on=_combine_endings(_read_dependency(item) for item in members.get("DependsOn", [])),
             branch=branch,
-            cache=read_cache_config(checked["CacheConfig"]) if "CacheConfig" in checked else NO_CACHE,
-            files=_read_files(checked.get("PropertyFiles", []), step_type, checked["Arguments"]),
-            retries=read_policies(checked.get("RetryPolicies", [])),
-            labels={f"Step{member}": checked[member] for member in MAX_LENGTHS if member in checked},
+            cache=read_cache_config(members["CacheConfig"]) if "CacheConfig" in members else NO_CACHE,
+            files=_read_files(members.get("PropertyFiles", []), step_type, members["Arguments"]),
+            retries=read_policies(members.get("RetryPolicies", [])),
+            labels={f"Step{member}": members[member] for member in MAX_LENGTHS if member in members},
         )
 
 
@@ -122,8 +122,8 @@ def _read_files(documents: list[Any], step_type: StepType, arguments: dict[str, 
     """Return the output and the path of each property file of a processing step, by name."""
     files: dict[str, tuple[str, str]] = {}
     for document in documents:
-        checked = read_members(document, "PropertyFiles", FILE_MEMBERS, {})
-        name, output, path = (checked[member] for member in FILE_MEMBERS)
+        members = read_members(document, "PropertyFiles", FILE_MEMBERS, {})
+        name, output, path = (members[member] for member in FILE_MEMBERS)
         if name in files:
             raise DefinitionError(f"PropertyFiles: the name {name[:80]} is used twice")
         try:

@@ -232,8 +232,8 @@ class ConditionStepType(StepType):
 
     def branches(self, arguments: Document) -> list[tuple[bool, Any]]:
         """Return the documents of the inner steps, each with the outcome for which it runs. Raises DefinitionError."""
-        checked = self._read(arguments)
-        return [(outcome, document) for branch, outcome in BRANCHES.items() for document in checked.get(branch, [])]
+        members = self._read(arguments)
+        return [(outcome, document) for branch, outcome in BRANCHES.items() for document in members.get(branch, [])]
 
     def _read(self, arguments: Document) -> Document:
         return read_members(arguments, "Arguments", {"Conditions": list}, dict.fromkeys(BRANCHES, list))
@@ -248,8 +248,8 @@ class FailStepType(StepType):
         return {}
 
     def check(self, arguments: Document, scope: Scope) -> None:
-        checked = read_members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
-        type_name = parse(checked["ErrorMessage"], scope).type
+        members = read_members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
+        type_name = parse(members["ErrorMessage"], scope).type
         if type_name not in (*SCALARS, "any"):
             raise DefinitionError(f"Arguments.ErrorMessage: a string is needed, not a {type_name}")
 
