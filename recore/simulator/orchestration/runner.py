@@ -29,12 +29,12 @@ class Work(ABC):
     """
 
     def __init__(self, platform: Platform, key: str, job: Job):
-        """key: the key of the resource's record. job: cancels the work when the simulator ends."""
+        """Prepare the work. key: the key of the resource's record. job: cancels the work when the simulator ends."""
         self.platform, self.store, self.key, self.job = platform, platform.store, key, job
 
     @abstractmethod
     def run(self) -> None:
-        """Work until the resource has reached its end.
+        """Work until the resource has a final status.
 
         Raises JobStopped when the simulator ends, and OSError if a change could not be written or requested. After an
         OSError, `run` is called again on a new object.
@@ -54,7 +54,7 @@ class Work(ABC):
 
         Raises JobStopped when the simulator ends.
 
-        For work that cannot restart from the records while the simulator runs.
+        This is for work that cannot restart from the records while the simulator runs.
         """
         while True:
             try:

@@ -1,6 +1,6 @@
 """A deployment: what an endpoint serves, as a record that does not depend on other records.
 
-It has the name of the endpoint configuration, its DataCaptureConfig (or None) and its Variants. Each of these has the
+It has the name of the endpoint configuration, its DataCaptureConfig (or None) and its Variants. Each variant has the
 members of a production variant and, in addition, its Weight, its Count of instances and its Model. An endpoint
 therefore keeps working if its configuration or a model is deleted.
 """
@@ -37,7 +37,7 @@ class Stage:
 
 
 def make_deployment(store: Store, config_name: str) -> Record:
-    """Return the deployment of an endpoint configuration. Raises ServiceError if this or a model does not exist."""
+    """Return the deployment of an endpoint configuration. Raises ServiceError if it or one of its models is missing."""
     config = _find(store, "EndpointConfig", "endpoint configuration", f"endpoint-config/{config_name}")
     variants = []
     for variant in config["ProductionVariants"]:
@@ -59,7 +59,7 @@ def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
 def retain_properties(pending: Record, current: Record, request: Record) -> Record:
     """Return a pending deployment with the weights, counts and data capture that UpdateEndpoint retains.
 
-    Raises ServiceError.
+    Raises ServiceError if the request is contradictory, or if all weights would be 0.
     """
     excluded_properties = {
         entry["VariantPropertyType"] for entry in request.get("ExcludeRetainedVariantProperties", [])
@@ -80,7 +80,7 @@ def retain_properties(pending: Record, current: Record, request: Record) -> Reco
 
 
 def rescale(current: Record, request: Record) -> Record:
-    """Return a deployment with the changes of UpdateEndpointWeightsAndCapacities. Raises ServiceError."""
+    """Return a deployment with the changes of an UpdateEndpointWeightsAndCapacities request. Raises ServiceError."""
     properties: dict[str, Record] = {}
     variant_names = [variant["VariantName"] for variant in current["Variants"]]
     for entry in request["DesiredWeightsAndCapacities"]:
@@ -99,7 +99,10 @@ def rescale(current: Record, request: Record) -> Record:
 
 
 def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Record:
-    """Return a deployment with new Weights or Counts, by variant name. Raises ServiceError if all weights are 0."""
+    """Return a deployment with new properties. Raises ServiceError if all weights are 0.
+
+    properties: the Weight, the Count or both, by variant name.
+    """
     variants = [variant | properties.get(variant["VariantName"], {}) for variant in deployment["Variants"]]
     if not any(variant["Weight"] > 0 for variant in variants):
         raise ServiceError("ValidationException", "At least one variant must have a weight above 0")

@@ -26,8 +26,8 @@ class BlueGreen:
     """How an update proceeds. Times are in seconds.
 
     routing: the type of traffic routing. size: the CapacitySize of a canary or a linear step. interval: the wait after
-    each shift of traffic. termination_wait: the wait before the old fleets end. time_limit: the limit for the
-    whole deployment. alarms: the names of the CloudWatch alarms that roll it back.
+    each shift of traffic. termination_wait: the wait before the old fleets are shut down. time_limit: the limit for
+    the whole deployment. alarms: the names of the CloudWatch alarms that roll it back.
     """
 
     routing: str = "ALL_AT_ONCE"
@@ -40,12 +40,12 @@ class BlueGreen:
     def steps(self, deployment: Record) -> Iterator[Parts]:
         """Yield the shares of the invocations that the new deployment's variants receive, step by step."""
         variants = {variant["VariantName"]: variant["Count"] for variant in deployment["Variants"]}
-        return SHIFTINGS[self.routing]({name: self._part(count) for name, count in variants.items()})
+        return SHIFTINGS[self.routing]({name: self._share(count) for name, count in variants.items()})
 
     def check(self, deployment: Record) -> None:
         """Raise ServiceError if a step is too small or too large for the deployment, or if the waits are too long."""
         for variant in deployment["Variants"]:
-            if self.size and not MIN_SHARES[self.routing] <= self._part(variant["Count"]) <= MAX_SHARE:
+            if self.size and not MIN_SHARES[self.routing] <= self._share(variant["Count"]) <= MAX_SHARE:
                 limits = "at most 50%" if self.routing == "CANARY" else "10% to 50%"
                 capacity = f"the instance count of variant {variant['VariantName']}, which is {variant['Count']}"
                 raise refusal(f"{SIZE_MEMBERS[self.routing]} must be {limits} of {capacity}")
@@ -55,7 +55,7 @@ class BlueGreen:
                 f"MaximumExecutionTimeoutInSeconds must be greater than the sum of all waits, which is {waits:g}"
             )
 
-    def _part(self, count: int) -> Fraction:
+    def _share(self, count: int) -> Fraction:
         """Return the size of a canary or a step as a share of a variant with this number of instances."""
         if self.size is None:
             return Fraction(1)
@@ -115,9 +115,9 @@ def read_deployment_config(config: Record | None) -> BlueGreen:
 
 
 def alarm_definitions(names: Sequence[str]) -> list[Record]:
-    """Return the definitions of an update's alarms to store, because moto forgets them when the simulator ends.
+    """Return the definitions of an update's alarms, to be stored because moto forgets them when the simulator ends.
 
-    Raises ServiceError if an alarm does not exist or is never evaluated.
+    Raises ServiceError if an alarm does not exist or uses a feature that is not simulated.
     """
     definitions = []
     for name in names:
@@ -133,7 +133,7 @@ def alarm_definitions(names: Sequence[str]) -> list[Record]:
 
 
 def _read_size(routing: Record) -> Record | None:
-    """Read the size of a canary or a linear step. Raises ServiceError."""
+    """Read the size of a canary or a linear step. Raises ServiceError if it is missing or invalid."""
     kind = routing["Type"]
     for name in SIZE_MEMBERS.values():
         if name in routing and name != SIZE_MEMBERS.get(kind):

@@ -1,7 +1,7 @@
 """The background work of an endpoint: fleets start, take over traffic and end, as the endpoint's record requires.
 
-The record's internal members include Deployment, which is in service, and Pending, which will replace it. Each of them
-may be None.
+The record's internal members include Deployment, which is in service, and Pending, which will replace it. Either may
+be None.
 """
 
 import math
@@ -37,7 +37,7 @@ class Hosting:
         self.to_restore: set[str] = set()
 
     def make_traffic(self, name: str, deployment: Record) -> Traffic:
-        """Return the traffic of a deployment, whose fleets have no instances yet."""
+        """Return the traffic of a deployment. Its fleets have no instances yet."""
         capture = deployment["DataCaptureConfig"]
         return Traffic(
             [
@@ -48,7 +48,7 @@ class Hosting:
 
 
 class EndpointWork(Work):
-    """An operation on an endpoint, determined by its status. Operations on one endpoint never overlap."""
+    """An operation on an endpoint, determined by the endpoint's status. Operations on one endpoint never overlap."""
 
     def __init__(self, hosting: Hosting, platform: Platform, key: str, job: Job):
         super().__init__(platform, key, job)
@@ -161,8 +161,8 @@ class EndpointWork(Work):
     def _put_in_service(self, fleets: list[Fleet], deadline: float = math.inf) -> None:
         """Wait until the new instances of all fleets are ready at the same time, and let them receive traffic.
 
-        An instance whose servers have ended by then has failed, even if they were ready before. deadline: on the
-        clock of time.monotonic(). Raises JobFailed and JobStopped.
+        An instance whose servers have ended by then has failed, even if they were ready before. deadline: a time on
+        the clock of time.monotonic(). Raises JobFailed and JobStopped.
         """
         while waiting := [fleet.variant for fleet in fleets if not fleet.is_ready()]:
             if time.monotonic() > deadline:
@@ -188,7 +188,7 @@ class EndpointWork(Work):
     def _restore(self, record: StoredRecord) -> None:
         """Start the fleets of an endpoint that served under an earlier simulator, then continue its update.
 
-        If they do not start, a pending update continues without them. Without one, the endpoint fails.
+        If they do not start, a pending update continues without them. If there is none, the endpoint fails.
         """
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)

@@ -1,4 +1,4 @@
-"""The rules by which a training job is stopped early, and a tuning job is complete before its last training job."""
+"""The rules that stop a training job early, or complete a tuning job before its last planned training job."""
 
 import itertools
 import statistics
@@ -11,7 +11,7 @@ MIN_JOBS_FOR_MEDIAN = 3  # jobs that have reached the same step; the median of f
 
 
 def jobs_without_improvement(objectives: Sequence[float], maximize: bool) -> list[int]:
-    """Return how many jobs in a row, up to and including each job, did not improve the objective.
+    """Return, for each job, how many jobs in a row up to this one did not improve the objective.
 
     objectives: in the order in which the jobs ended.
     """
@@ -51,10 +51,11 @@ def running_averages(values: Sequence[float]) -> list[float]:
 
 
 def is_worse_than_median(step: int, value: float, others: Sequence[Sequence[float]], maximize: bool) -> bool:
-    """Return whether a job's value number `step` (from 1) is worse than the median of the others' averages there.
+    """Return whether a job's value at a step is worse than the median of the other jobs' averages at that step.
 
-    others: the running averages of jobs that have ended. Those that did not reach this step do not count. This is the
-    median stopping rule of Golovin et al., Google Vizier (2017), applied to the last value, as SageMaker documents.
+    step: counted from 1. others: the running averages of jobs that have ended. Those that did not reach this step do
+    not count. This is the median stopping rule of Golovin et al., Google Vizier (2017), applied to the last value, as
+    SageMaker documents.
     """
     averages = [other[step - 1] for other in others if len(other) >= step]
     if len(averages) < MIN_JOBS_FOR_MEDIAN:

@@ -13,9 +13,9 @@ from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.state.records import Record
 
 MAX_RANGES, MAX_SETTINGS = 30, 100
-MAX_RESOURCE = 20_000  # of Hyperband
+MAX_RESOURCE = 20_000  # the limit for Hyperband's MaxResource
 EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")  # hyperparameters that can replace MaxResource
-OBJECTIVE_SETTING = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds; the toolkits know it
+OBJECTIVE_SETTING = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds for the toolkits to read
 # members of a definition that HyperParameterTuningJobConfig can have instead, under another name
 SHARED_MEMBERS = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
 NOT_SIMULATED = ("InstanceConfigs", "AllocationStrategy")  # members of HyperParameterTuningResourceConfig
@@ -68,7 +68,7 @@ def read_definitions(record: Record) -> list[Definition]:
 
 
 def number_of_jobs(config: Record, definitions: list[Definition]) -> int:
-    """Return the largest number of training jobs of a tuning job: for a grid, one for each combination."""
+    """Return the maximum number of training jobs of a tuning job. For a grid, this is the number of combinations."""
     if config["Strategy"] != "Grid":
         return int(config["ResourceLimits"]["MaxNumberOfTrainingJobs"])
     return math.prod(len(item.values) for item in definitions[0].ranges if isinstance(item, CategoricalRange))
@@ -94,7 +94,7 @@ def hyperband_resources(config: Record, definition: Definition) -> tuple[int, in
 
 
 def _read_definition(place: str, config: Record, item: Record) -> Definition:
-    """Read and check one definition. Raises ServiceError."""
+    """Read and check one definition. Raises ServiceError if it is invalid or not simulated."""
     objective = item.get("TuningObjective") or config.get("HyperParameterTuningJobObjective")
     if not objective:
         raise refused(f"{place}: an objective is needed, with a MetricName and the Type Minimize or Maximize")

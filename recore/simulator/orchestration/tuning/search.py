@@ -22,7 +22,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 class Search:
-    """One search. Suggestions depend only on the seed, the trials so far and their results.
+    """A search. Suggestions depend only on the seed, the trials so far and their results.
 
     strategy: Random, Grid (over categorical ranges), Bayesian (the tree-structured Parzen estimator, Bergstra et al.
     2011) or Hyperband (Li et al. 2018; Optuna's asynchronous form, with random values). resources: for Hyperband, the
@@ -79,7 +79,7 @@ class Search:
         return True
 
     def report(self, number: int, step: int, value: float) -> bool:
-        """Report value number `step`, counted from 1, of a running trial. Returns whether Hyperband stops it now."""
+        """Report a running trial's value at a step, counted from 1. Returns whether Hyperband stops the trial now."""
         if not self._resources:
             return False
         trial = self._trials[number]

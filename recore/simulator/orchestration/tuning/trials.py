@@ -85,7 +85,7 @@ class Trial:
 
 
 def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | None = None) -> list[Trial]:
-    """Return a tuning job's trials in the order in which they were planned. records: of all trials, if already read."""
+    """Return a tuning job's trials in the order in which they were planned. records: those of all trials, if read."""
     all_records: Sequence[Record] = store.all(KIND) if records is None else records
     own = [record for record in all_records if record["TuningId"] == tuning.internal["TuningId"]]
     return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]
@@ -93,9 +93,9 @@ def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | No
 
 def counters(trials: list[Trial]) -> Record:
     """Return the TrainingJobStatusCounters and ObjectiveStatusCounters of a tuning job."""
-    created = [trial for trial in trials if trial.job]
-    statuses = Counter(_status_counter(trial) for trial in created)
-    objectives = Counter(trial.objective_status for trial in created)
+    created_trials = [trial for trial in trials if trial.job]
+    statuses = Counter(_status_counter(trial) for trial in created_trials)
+    objectives = Counter(trial.objective_status for trial in created_trials)
     names = ("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped")
     return {
         "TrainingJobStatusCounters": {name: statuses[name] for name in names},
@@ -104,7 +104,7 @@ def counters(trials: list[Trial]) -> Record:
 
 
 def best_trial(trials: list[Trial]) -> Trial | None:
-    """Return the trial with the best objective, or None if none has one. Of equal ones, the first to end is best."""
+    """Return the trial with the best objective, or None if none has one. Of equal ones, return the first that ended."""
     ended = in_order_of_end(trials)
     if not ended:
         return None
@@ -136,6 +136,6 @@ def _status_counter(trial: Trial) -> str:
     if not trial.ended:
         return "InProgress"
     if trial.status == "Failed":
-        internal = str((trial.job or {}).get("FailureReason", "")).startswith("InternalServerError")
-        return "RetryableError" if internal else "NonRetryableError"
+        is_internal_error = str((trial.job or {}).get("FailureReason", "")).startswith("InternalServerError")
+        return "RetryableError" if is_internal_error else "NonRetryableError"
     return trial.status

@@ -30,7 +30,7 @@ class TrackedTrial(Trial):
 
     index: its definition's index. number: its number in the search. values: the objective's values so far. averages:
     the running averages of the values, if the trial has ended. metrics_read: how many of the observed metrics have been
-    read. stop_requested: whether the training job has been requested to stop.
+    read. stop_requested: whether a request to stop the training job has been sent.
     """
 
     index: int

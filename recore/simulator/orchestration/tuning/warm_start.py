@@ -73,13 +73,13 @@ def _parents(store: Store, record: Record) -> list[StoredRecord]:
 
 
 def _settings(trial: Trial) -> dict[str, str]:
-    """Return all hyperparameters of a training job, because one that was static may have a range now."""
+    """Return all hyperparameters of a training job, including static ones, which may have ranges in the new job."""
     settings: dict[str, str] = (trial.job or {}).get("HyperParameters", {})
     return settings
 
 
 def _difference(definition: Definition, parents: list[Definition], identical: bool) -> str | None:
-    """Return the reason why a tuning job cannot start from a parent, or None if it can."""
+    """Return why a tuning job cannot start from a parent, or None if it can."""
     if len(parents) > 1:
         return "has several TrainingJobDefinitions, and warm start is not simulated with these"
     [parent] = parents

@@ -41,10 +41,10 @@ def check_sizes(shape: Shape, document: Any, path: str) -> None:
 
 
 def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadline: float, optional: str = "") -> None:
-    """Raise DefinitionError if arguments violate the shape of their request, as far as is known before an execution.
+    """Raise DefinitionError if arguments violate their request's shape, as far as can be known before an execution.
 
-    deadline: when matching the service model's patterns must end, on the clock of time.monotonic(). optional: a
-    required member that may be missing.
+    deadline: the time at which matching the service model's patterns must end, on the clock of time.monotonic().
+    optional: a required member that may be missing.
     """
     if is_expression(document):
         with located(path):
@@ -126,10 +126,10 @@ def _convert(required: str, value: Any, path: str) -> Any:
     """Convert a value to the required type: in HyperParameters, for example, an integer becomes a string."""
     if required == "string" and not isinstance(value, dict | list):
         return as_text(value) if isinstance(value, str | bool | int | float) else value.isoformat()
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if required in INTEGERS and number and value == value // 1:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if required in INTEGERS and is_number and value == value // 1:
         return int(value)
-    if required in FLOATS and number:
+    if required in FLOATS and is_number:
         return float(value)
     types: dict[str, type] = {"boolean": bool, "list": list, "map": dict, "structure": dict}
     if isinstance(value, types.get(required, ())):

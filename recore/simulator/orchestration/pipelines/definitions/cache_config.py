@@ -20,21 +20,21 @@ MAX_DAYS = 365_000  # days
 
 @dataclass(frozen=True)
 class CacheConfig:
-    """The caching of one step. expires: the age from which a result is not reused, or None if it never expires."""
+    """The caching of one step. expires: the age after which a result is not reused, or None for no limit."""
 
     enabled: bool
     expires: datetime.timedelta | None
 
 
 def read_cache_config(document: Any) -> CacheConfig:
-    """Read the CacheConfig of a step. Raises DefinitionError."""
+    """Read the CacheConfig of a step. Raises DefinitionError if it is invalid."""
     config = read_members(document, "CacheConfig", {"Enabled": bool}, {"ExpireAfter": str})
     expires = read_duration(config["ExpireAfter"]) if "ExpireAfter" in config else None
     return CacheConfig(config["Enabled"], expires)
 
 
 def read_duration(text: str) -> datetime.timedelta:
-    """Read an ISO 8601 duration. A year has 365 days, and a month has 30. Raises DefinitionError."""
+    """Read an ISO 8601 duration. A year has 365 days, and a month has 30. Raises DefinitionError if it is invalid."""
     match = DURATION.fullmatch(text)
     parts = match.groups() if match else ()
     numbers = [int(part or 0) for part in parts]

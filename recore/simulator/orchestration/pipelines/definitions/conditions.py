@@ -27,17 +27,17 @@ MEMBERS |= {
 
 
 def parse_condition(document: Any, scope: Scope) -> Expression:
-    """Return a condition as an expression whose value is its outcome.
+    """Return an expression whose value is the outcome of a condition.
 
-    Raises DefinitionError if it is malformed, or compares values that cannot be compared.
+    Raises DefinitionError if the condition is malformed, or compares values that cannot be compared.
     """
     kind, parts = _read(document)
     if kind == "Not":
-        negated = parse_condition(parts["Condition"], scope)
-        return Expression("boolean", lambda context: not negated.evaluate(context), negated.steps)
+        operand = parse_condition(parts["Condition"], scope)
+        return Expression("boolean", lambda context: not operand.evaluate(context), operand.steps)
     if kind == "Or":
         if not parts["Conditions"]:
-            raise DefinitionError("Or: Conditions is empty")
+            raise DefinitionError("Or: Conditions must not be empty")
         inner = [parse_condition(condition, scope) for condition in parts["Conditions"]]
         return Expression("boolean", lambda context: any(item.evaluate(context) for item in inner), steps_of(inner))
     operands = [parse(value, scope) for value in _operands(parts)]
@@ -61,14 +61,14 @@ def _check_types(kind: str, types: list[str]) -> None:
         if "any" not in (first, other) and first != other:
             raise DefinitionError(f"{kind}: a {first} cannot be compared with a {other}")
     if kind not in ("Equals", "In") and first == "boolean":
-        raise DefinitionError(f"{kind}: booleans have no order")
+        raise DefinitionError(f"{kind}: booleans can only be compared for equality")
 
 
 def _holds(kind: str, compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool:
     types = {_type_name(left), _type_name(right)}
     if len(types) > 1 or (kind not in ("Equals", "In") and types == {"boolean"}):
-        shown = f"{as_text(left)[:80]!r} and {as_text(right)[:80]!r}"
-        raise StepFailure(f"ClientError: {kind}: {shown} cannot be compared because of their types")
+        operands = f"{as_text(left)[:80]!r} and {as_text(right)[:80]!r}"
+        raise StepFailure(f"ClientError: {kind}: {operands} cannot be compared because of their types")
     return compare(left, right)
 
 

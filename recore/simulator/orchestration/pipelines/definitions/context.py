@@ -1,4 +1,4 @@
-"""The values that the expressions of a step read: parameters, variables, results of steps, and files on S3."""
+"""The values that the expressions of a step use: parameters, variables, results of steps, and files on S3."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class StepContext:
     """The values that the expressions of one step refer to.
 
     records: the records of the execution's steps, by name. step: the name of this step, if there is one. check:
-    called before each file is read; it raises when the work must end.
+    called before each file is read; raises an exception when the work must end.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class StepContext:
         return properties
 
     def read_json(self, uri: str) -> Any:
-        """Return a JSON document on S3. Raises StepFailure if it does not exist, or is too large or invalid."""
+        """Return a JSON document from S3. Raises StepFailure if it does not exist, or is too large or invalid."""
         self._check()
         if uri != self._last_document[0]:  # the conditions of a step often read the same file repeatedly
             self._last_document = uri, self._read(uri)

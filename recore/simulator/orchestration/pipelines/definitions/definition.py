@@ -1,4 +1,4 @@
-"""The definition of a pipeline: read and checked as a whole, with its steps in an order in which they can run."""
+"""The definition of a pipeline: read and members as a whole, with its steps in an order in which they can run."""
 
 import graphlib
 import json
@@ -44,32 +44,32 @@ class PipelineDefinition:
 
 
 def read_definition(text: str) -> PipelineDefinition:
-    """Return a definition that can run. Raises DefinitionError, which names the step and the reason."""
+    """Read a definition and check that it can run. Raises DefinitionError, which names the step and the reason."""
     required = {"Version": str, "Steps": list}
     optional: Types = {"Metadata": dict, "Parameters": list, "PipelineExperimentConfig": dict, "MlflowConfig": dict}
-    checked = read_members(read_json(text), "The definition", required, optional)
-    if "MlflowConfig" in checked:
+    members = read_members(read_json(text), "The definition", required, optional)
+    if "MlflowConfig" in members:
         raise DefinitionError("The definition: MlflowConfig is not simulated")
-    if checked["Version"] != VERSION:
-        raise DefinitionError(f"Version must be {VERSION}, not '{checked['Version'][:80]}'")
-    if not checked["Steps"]:
+    if members["Version"] != VERSION:
+        raise DefinitionError(f"Version must be {VERSION}, not '{members['Version'][:80]}'")
+    if not members["Steps"]:
         raise DefinitionError("A pipeline must have at least one step")
-    parameters = read_parameters(checked.get("Parameters", []))
+    parameters = read_parameters(members.get("Parameters", []))
     steps: dict[str, PipelineStep] = {}
-    for step in _read_steps([(None, document) for document in checked["Steps"]]):
+    for step in _read_steps([(None, document) for document in members["Steps"]]):
         if step.name in steps:
             raise DefinitionError(f"Step {step.name}: two steps have this name")
         steps[step.name] = step
         if len(steps) > MAX_STEPS:
             raise DefinitionError(f"A pipeline can have at most {MAX_STEPS} steps")
-    definition = PipelineDefinition(parameters, steps, checked.get("PipelineExperimentConfig", {}))
+    definition = PipelineDefinition(parameters, steps, members.get("PipelineExperimentConfig", {}))
     _check_steps(definition)
     _check_experiment(definition)
     return PipelineDefinition(parameters, _sorted_steps(steps), definition.experiment)
 
 
 def _read_steps(documents: Sequence[tuple[Branch | None, Any]]) -> Iterator[PipelineStep]:
-    """Read documents and yield their steps, each followed by the steps inside it."""
+    """Yield the steps that documents define, each followed by the steps inside it."""
     for branch, document in documents:
         step = read_step(document, branch)
         yield step
@@ -99,14 +99,14 @@ def _check_step(step: PipelineStep, definition: PipelineDefinition) -> None:
     step.check(definition.scope(step))
     for name in step.needs:
         if isinstance(definition.steps[name].type, FailStepType):
-            raise DefinitionError(f"it can never run, because the step {name} ends the execution")
+            raise DefinitionError(f"the step can never run, because step {name} ends the execution")
 
 
 def _check_experiment(definition: PipelineDefinition) -> None:
-    checked = read_members(
+    members = read_members(
         definition.experiment, "PipelineExperimentConfig", {}, dict.fromkeys(EXPERIMENT_MEMBERS, (dict, str))
     )
-    for name, value in checked.items():
+    for name, value in members.items():
         with located(f"PipelineExperimentConfig.{name}"):
             expression = parse(value, definition.scope())
             if expression.type not in SCALARS or expression.steps or JSON_GET in json.dumps(value):
@@ -119,8 +119,8 @@ def _sorted_steps(steps: dict[str, PipelineStep]) -> dict[str, PipelineStep]:
         order = list(graphlib.TopologicalSorter({step.name: step.needs for step in steps.values()}).static_order())
     except graphlib.CycleError as error:
         names = list(reversed(error.args[1]))
-        shown = " -> ".join(names[:10]) + (" ..." if len(names) > 10 else "")
-        raise DefinitionError(f"Step {names[0]}: the steps depend on each other in a cycle: {shown}") from None
+        cycle = " -> ".join(names[:10]) + (" ..." if len(names) > 10 else "")
+        raise DefinitionError(f"Step {names[0]}: the steps depend on each other in a cycle: {cycle}") from None
     _check_branches({name: steps[name] for name in order})
     return {name: steps[name] for name in order}
 
@@ -134,6 +134,6 @@ def _check_branches(steps: dict[str, PipelineStep]) -> None:
         )
         for condition, outcome in outcomes:
             if outcome and (condition, False) in outcomes:
-                message = f"it can never run, because it needs steps of both branches of {condition}"
+                message = f"the step can never run, because it needs steps of both branches of {condition}"
                 raise DefinitionError(f"Step {step.name}: {message}")
         outcomes_by_step[step.name] = outcomes

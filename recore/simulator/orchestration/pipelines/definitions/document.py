@@ -1,4 +1,4 @@
-"""The JSON of a definition: parsed within size limits, with the members of its objects checked."""
+"""The JSON of a definition: parsing within size limits, and checks of the members of objects."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from recore.simulator.orchestration.pipelines.definitions.problems import Defini
 
 MAX_BYTES = 4 << 20  # bytes
 MAX_LEVELS = 64  # levels of objects and arrays
-MOST_VALUES = 300_000
+MAX_VALUES = 300_000
 Types = Mapping[str, type | tuple[type, ...]]
 TYPE_NAMES = {
     str: "a string",
@@ -30,7 +30,7 @@ def read_json(text: str) -> dict[str, Any]:
         document = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=_unique_members)
         json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
     except RecursionError:
-        raise DefinitionError(f"A definition can have at most {MAX_LEVELS} levels") from None
+        raise DefinitionError(f"A definition can have at most {MAX_LEVELS} levels of nesting") from None
     except ValueError as error:
         raise DefinitionError(f"The definition is not valid JSON: {str(error)[:200]}") from None
     if not isinstance(document, dict):
@@ -42,12 +42,12 @@ def read_json(text: str) -> dict[str, Any]:
 def read_members(value: Any, place: str, required: Types, optional: Types) -> dict[str, Any]:
     """Return the members of an object, without optional members that are null.
 
-    Raises DefinitionError if the value is not an object, or if a member is missing, unknown or of another type.
+    Raises DefinitionError if the value is not an object, or if a member is missing, unknown or of the wrong type.
     """
     if not isinstance(value, dict):
         raise DefinitionError(f"{place} must be an object")
     if unknown := sorted(value.keys() - required.keys() - optional.keys()):
-        raise DefinitionError(f"{place}: {unknown[0][:80]} is not simulated or is unknown")
+        raise DefinitionError(f"{place}: {unknown[0][:80]} is not simulated or not known")
     if missing := sorted(required.keys() - value.keys()):
         raise DefinitionError(f"{place}: {missing[0]} is missing")
     present = {name: item for name, item in value.items() if item is not None or name in required}
@@ -75,9 +75,9 @@ def _check_size(document: Any) -> None:
         level = [item for value in level for item in children(value)]
         count, depth = count + len(level), depth + 1
         if depth > MAX_LEVELS:
-            raise DefinitionError(f"A definition can have at most {MAX_LEVELS} levels")
-        if count > MOST_VALUES:
-            raise DefinitionError(f"A definition can have at most {MOST_VALUES} values")
+            raise DefinitionError(f"A definition can have at most {MAX_LEVELS} levels of nesting")
+        if count > MAX_VALUES:
+            raise DefinitionError(f"A definition can have at most {MAX_VALUES} values")
         if any(isinstance(value, float) and not math.isfinite(value) for value in level):
             raise DefinitionError("The definition has a number that is too large")
 

@@ -85,7 +85,7 @@ def has_expression(value: Any) -> bool:
 
 
 def parse(value: Any, scope: Scope) -> Expression:
-    """Parse an expression, or a scalar, which is its own value. Raises DefinitionError."""
+    """Parse an expression, or a scalar, which is its own value. Raises DefinitionError if it is invalid."""
     if isinstance(value, str | bool | int | float):
         return Expression(TYPES[type(value)], lambda _: value)
     if not is_expression(value):
@@ -150,8 +150,8 @@ def _step_property(step: "PipelineStep", path: PropertyPath) -> Expression:
 
 
 def _parse_join(argument: Any, scope: Scope) -> Expression:
-    checked = read_members(argument, JOIN, {"On": str, "Values": list}, {})
-    values = [parse(value, scope) for value in checked["Values"]]
+    members = read_members(argument, JOIN, {"On": str, "Values": list}, {})
+    values = [parse(value, scope) for value in members["Values"]]
     for value in values:
         if value.type not in (*SCALARS, "any"):
             raise DefinitionError(f"{JOIN}: a {value.type} cannot be joined")
@@ -160,25 +160,25 @@ def _parse_join(argument: Any, scope: Scope) -> Expression:
         texts, length = list[str](), 0
         for value in values:
             texts.append(as_text(value.evaluate(context)))
-            length += len(texts[-1]) + len(checked["On"])
+            length += len(texts[-1]) + len(members["On"])
             if length > MAX_JOIN_LENGTH:
                 raise StepFailure(f"ClientError: {JOIN}: the string has more than {MAX_JOIN_LENGTH} characters")
-        return str(checked["On"]).join(texts)
+        return str(members["On"]).join(texts)
 
     return Expression("string", evaluate, steps_of(values))
 
 
 def _parse_json_get(argument: Any, scope: Scope) -> Expression:
-    checked = read_members(argument, JSON_GET, {"Path": str}, {"PropertyFile": (dict, str), "S3Uri": (dict, str)})
-    if ("PropertyFile" in checked) == ("S3Uri" in checked):
+    members = read_members(argument, JSON_GET, {"Path": str}, {"PropertyFile": (dict, str), "S3Uri": (dict, str)})
+    if ("PropertyFile" in members) == ("S3Uri" in members):
         raise DefinitionError(f"{JSON_GET} must have either a PropertyFile or an S3Uri")
-    path = _json_path(checked["Path"])
-    if "S3Uri" in checked:
-        uri = parse(checked["S3Uri"], scope)
+    path = _json_path(members["Path"])
+    if "S3Uri" in members:
+        uri = parse(members["S3Uri"], scope)
         if uri.type not in ("string", "any"):
             raise DefinitionError(f"{JSON_GET}: S3Uri must be of type string, not {uri.type}")
     else:
-        uri = _property_file(checked["PropertyFile"], scope)
+        uri = _property_file(members["PropertyFile"], scope)
 
     def evaluate(context: StepContext) -> Any:
         address = str(uri.evaluate(context))
@@ -195,7 +195,7 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
 
 
 def _property_file(reference: Any, scope: Scope) -> Expression:
-    """Return the URI of a property file of a processing step."""
+    """Return an expression for the URI of a property file of a processing step."""
     text = read_members(reference, f"{JSON_GET}: PropertyFile", {GET: str}, {})[GET]
     step = _find_step(text, scope)
     kind, _, name = text.removeprefix(f"Steps.{step.name}.").partition(".")

@@ -31,10 +31,10 @@ class Parameter:
         return self._validate(self._convert(text), f"'{text[:80]}'")
 
     def check(self, value: Any) -> Value:
-        """Return a value from the definition, converted to the parameter's type. Raises DefinitionError."""
+        """Return a value from the definition as the parameter's type. Raises DefinitionError if it is invalid."""
         return self._validate(value, json.dumps(value)[:80])
 
-    def _validate(self, value: Any, shown: str) -> Value:
+    def _validate(self, value: Any, text: str) -> Value:
         matches = {
             "String": isinstance(value, str) and len(value) <= MAX_LENGTH,
             "Integer": isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63,
@@ -42,7 +42,7 @@ class Parameter:
             "Boolean": isinstance(value, bool),
         }
         if not matches[self.type]:
-            raise DefinitionError(f"Parameter {self.name}: {shown} is not of type {self.type}")
+            raise DefinitionError(f"Parameter {self.name}: {text} is not of type {self.type}")
         checked: Value = float(value) if self.type == "Float" else value
         if self.choices and checked not in self.choices:
             names = ", ".join(map(as_text, self.choices))
@@ -63,7 +63,7 @@ class Parameter:
 
 
 def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
-    """Return the parameters that a definition declares, by name. Raises DefinitionError."""
+    """Return the parameters that a definition declares, by name. Raises DefinitionError if one is invalid."""
     if len(documents) > MAX_PARAMETERS:
         raise DefinitionError(f"A pipeline can have at most {MAX_PARAMETERS} parameters")
     parameters: dict[str, Parameter] = {}
@@ -75,7 +75,7 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
         name, kind = checked["Name"], checked["Type"]
         if not NAME.fullmatch(name):
             raise DefinitionError(
-                f"{place}: the name '{name[:80]}' is not 1 to 256 letters, digits, hyphens or underscores"
+                f"{place}: the name must be 1 to 256 letters, digits, hyphens or underscores, not '{name[:80]}'"
             )
         if name in parameters:
             raise DefinitionError(f"Parameter {name}: the name is used twice")
@@ -90,7 +90,7 @@ def read_parameters(documents: Sequence[Any]) -> dict[str, Parameter]:
 
 
 def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[str, str]]) -> dict[str, Value]:
-    """Return the values of an execution's parameters: those that a request passes as text, and the defaults.
+    """Return the values of an execution's parameters: those from a request, and otherwise the defaults.
 
     Raises DefinitionError if one is unknown, passed twice, missing or of the wrong type.
     """

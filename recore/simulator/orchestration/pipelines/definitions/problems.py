@@ -16,7 +16,7 @@ class DefinitionError(ServiceError):
 class StepFailure(Exception):
     """A step failed; the message becomes its FailureReason.
 
-    kind: the exception type by which a retry policy selects this failure, or empty.
+    kind: the exception type by which a retry policy selects this failure, or "".
     status: the step's status afterwards.
     """
 

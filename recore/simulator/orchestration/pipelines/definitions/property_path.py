@@ -15,7 +15,7 @@ MAX_LENGTH = 1024  # characters
 # no text matches in two ways, so the time to match is linear in the length
 TOKEN = re.compile(r"""(?:^|\.)([A-Za-z0-9_-]+)|\[([0-9]{1,6})\]|\['([^'\]]*)'\]|\["([^"\]]*)"\]""")
 Token = str | int
-# types of shapes that have another name as types of expressions
+# types of shapes whose names differ from the types of expressions
 PROPERTY_TYPES = {"long": "integer", "double": "float", "timestamp": "string", "blob": "string"}
 
 
@@ -26,8 +26,8 @@ class PropertyPath:
         """Parse a path. Raises DefinitionError if the text is not a valid path."""
         self.text, position, tokens = text, 0, list[Token]()
         while len(text) <= MAX_LENGTH and position < len(text) and (match := TOKEN.match(text, position)):
-            name, index, single, double = match.groups()
-            tokens.append(int(index) if index else name or single or double or "")
+            name, index, single_quoted, double_quoted = match.groups()
+            tokens.append(int(index) if index else name or single_quoted or double_quoted or "")
             position = match.end()
         if position < len(text) or not tokens or not isinstance(tokens[0], str):
             raise DefinitionError(f"'{text[:200]}' is not a path to a property")
@@ -77,8 +77,8 @@ def _shape_below(shape: Shape, token: Token) -> Shape:
     elif shape.type_name == "list":
         below = shape.member
         members = below.members if below.type_name == "structure" else {}
-        named = any(_is_name(name) and member.type_name == "string" for name, member in members.items())
-        if isinstance(token, str) and not named:
+        has_names = any(_is_name(name) and member.type_name == "string" for name, member in members.items())
+        if isinstance(token, str) and not has_names:
             raise DefinitionError(f"this list is indexed by numbers, not by names such as '{token[:80]}'")
     else:
         raise DefinitionError(f"'{shape.name}' has no property or item '{str(token)[:80]}'")

@@ -35,8 +35,8 @@ class RetryPolicy:
     """A retry policy.
 
     exceptions: the exception types after which it applies. interval: seconds before the first retry; each later wait
-    is `rate` times as long as the one before. attempts: the limit on retries, or None if `minutes` limits the time
-    since the first failure.
+    is `rate` times as long as the one before. attempts: the maximum number of retries, or None if `minutes`
+    limits the time since the first failure.
     """
 
     exceptions: frozenset[str]
@@ -59,25 +59,25 @@ class RetryPolicy:
 
 
 def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
-    """Return the retry policies of a step. Raises DefinitionError."""
+    """Return the retry policies of a step. Raises DefinitionError if one is invalid."""
     policies: list[RetryPolicy] = []
     for document in documents:
         optional: Types = {"BackoffRate": NUMBER, "IntervalSeconds": int, "MaxAttempts": int, "ExpireAfterMin": int}
-        checked = read_members(document, "RetryPolicies", {"ExceptionType": list}, optional)
-        exceptions = checked["ExceptionType"]
+        members = read_members(document, "RetryPolicies", {"ExceptionType": list}, optional)
+        exceptions = members["ExceptionType"]
         if not exceptions or any(not isinstance(name, str) or name not in EXCEPTIONS for name in exceptions):
-            raise DefinitionError(f"RetryPolicies: ExceptionType must be a list of {', '.join(EXCEPTIONS)}")
+            raise DefinitionError(f"RetryPolicies: ExceptionType must list one or more of {', '.join(EXCEPTIONS)}")
         if any(policy.exceptions.intersection(exceptions) for policy in policies):
             raise DefinitionError("RetryPolicies: two policies contain the same ExceptionType")
-        if "MaxAttempts" in checked and "ExpireAfterMin" in checked:
+        if "MaxAttempts" in members and "ExpireAfterMin" in members:
             raise DefinitionError("RetryPolicies: a policy can have either MaxAttempts or ExpireAfterMin, not both")
         limits = {"MaxAttempts": (1, MAX_ATTEMPTS), "ExpireAfterMin": (1, MAX_MINUTES)}
         limits |= {"IntervalSeconds": (0, MAX_INTERVAL), "BackoffRate": (0, MAX_RATE)}
         for name, (least, most) in limits.items():
-            if not least <= checked.get(name, least) <= most:
+            if not least <= members.get(name, least) <= most:
                 raise DefinitionError(f"RetryPolicies: {name} must be from {least} to {most}")
-        minutes = checked.get("ExpireAfterMin")
-        attempts = None if minutes else checked.get("MaxAttempts", 5)
-        rate, interval = checked.get("BackoffRate", 2.0), checked.get("IntervalSeconds", 1)
+        minutes = members.get("ExpireAfterMin")
+        attempts = None if minutes else members.get("MaxAttempts", 5)
+        rate, interval = members.get("BackoffRate", 2.0), members.get("IntervalSeconds", 1)
         policies.append(RetryPolicy(frozenset(exceptions), interval, rate, attempts, minutes))
     return tuple(policies)

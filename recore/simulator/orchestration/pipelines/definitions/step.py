@@ -1,4 +1,4 @@
-"""A step of a definition, read from its document, and what it waits for."""
+"""A step of a definition, read from its document, and the steps that it waits for."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ Endings = dict[str, frozenset[str]]  # the statuses with which steps may end, by
 class PipelineStep:
     """A step of a pipeline.
 
-    branch: for a step inside a Condition step, that step's name and the outcome for which this one runs.
+    branch: for a step inside a Condition step, the Condition step's name and the outcome for which this step runs.
     files: the output and the path of each property file, by name. labels: the StepDisplayName and StepDescription, if
     given. needs: the steps that this one waits for, with the statuses with which they may end; `check` determines them.
     """
@@ -77,21 +77,21 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
         raise DefinitionError(f"{place}: the type {str(type_name)[:80]} is not simulated; use one of {types}")
     required = {"Name": str, "Type": str, "Arguments": dict}
     optional = COMMON_MEMBERS | {option: OPTIONAL_MEMBERS[option] for option in step_type.options}
-    checked = read_members(document, place, required, optional)
+    members = read_members(document, place, required, optional)
     with located(place):
         for member, max_length in MAX_LENGTHS.items():
-            if len(checked.get(member, "")) > max_length:
+            if len(members.get(member, "")) > max_length:
                 raise DefinitionError(f"{member} has more than {max_length} characters")
         return PipelineStep(
             name=name,
             type=step_type,
-            arguments=checked["Arguments"],
-            depends_on=_combine_endings(_read_dependency(item) for item in checked.get("DependsOn", [])),
+            arguments=members["Arguments"],
+            depends_on=_combine_endings(_read_dependency(item) for item in members.get("DependsOn", [])),
             branch=branch,
-            cache=read_cache_config(checked["CacheConfig"]) if "CacheConfig" in checked else NO_CACHE,
-            files=_read_files(checked.get("PropertyFiles", []), step_type, checked["Arguments"]),
-            retries=read_policies(checked.get("RetryPolicies", [])),
-            labels={f"Step{member}": checked[member] for member in MAX_LENGTHS if member in checked},
+            cache=read_cache_config(members["CacheConfig"]) if "CacheConfig" in members else NO_CACHE,
+            files=_read_files(members.get("PropertyFiles", []), step_type, members["Arguments"]),
+            retries=read_policies(members.get("RetryPolicies", [])),
+            labels={f"Step{member}": members[member] for member in MAX_LENGTHS if member in members},
         )
 
 
@@ -113,17 +113,17 @@ def _combine_endings(requirements: Iterable[tuple[str, frozenset[str]]]) -> Endi
         endings[name] = endings.get(name, statuses) & statuses
         if not endings[name]:
             raise DefinitionError(
-                f"it can never run, because it requires two different endings of the step '{name[:80]}'"
+                f"the step can never run, because it requires step '{name[:80]}' to end in two different ways"
             )
     return endings
 
 
 def _read_files(documents: list[Any], step_type: StepType, arguments: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    """Read the property files of a processing step: the output and the path of each, by name."""
+    """Return the output and the path of each property file of a processing step, by name."""
     files: dict[str, tuple[str, str]] = {}
     for document in documents:
-        checked = read_members(document, "PropertyFiles", FILE_MEMBERS, {})
-        name, output, path = (checked[member] for member in FILE_MEMBERS)
+        members = read_members(document, "PropertyFiles", FILE_MEMBERS, {})
+        name, output, path = (members[member] for member in FILE_MEMBERS)
         if name in files:
             raise DefinitionError(f"PropertyFiles: the name {name[:80]} is used twice")
         try:

@@ -1,4 +1,4 @@
-"""The types of steps that are simulated: the arguments and the properties of their steps."""
+"""The types of steps that are simulated, with the arguments and the properties of such steps."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -55,7 +55,7 @@ class StepType:
 
 
 class RequestStepType(StepType):
-    """A step that creates a resource; its arguments are the Create request without the resource's name.
+    """A type of step that creates a resource. Its arguments are the Create request without the resource's name.
 
     kind: the resource's kind. is_job: whether it is a job, which must end before the step ends. uncached: the paths of
     request members that do not affect a cached result; a list on a path stands for all its items.
@@ -178,12 +178,12 @@ class TuningStepType(RequestStepType):
 
     def outputs(self, properties: Mapping[str, Any]) -> list[str]:
         """Return the URI of the best training job's model."""
-        best = properties["BestTrainingJob"]
+        best_job = properties["BestTrainingJob"]
         definitions = properties.get("TrainingJobDefinitions") or [properties["TrainingJobDefinition"]]
-        name = best.get("TrainingJobDefinitionName")
+        name = best_job.get("TrainingJobDefinitionName")
         best_definition = next((item for item in definitions if item.get("DefinitionName") == name), definitions[0])
         target = best_definition["OutputDataConfig"]["S3OutputPath"].rstrip("/")
-        return [f"{target}/{best['TrainingJobName']}/output/"]
+        return [f"{target}/{best_job['TrainingJobName']}/output/"]
 
 
 class TransformStepType(RequestStepType):
@@ -222,7 +222,7 @@ class ConditionStepType(StepType):
     def check(self, arguments: Document, scope: Scope) -> None:
         conditions = self._read(arguments)["Conditions"]
         if not conditions:
-            raise DefinitionError("Arguments: Conditions is empty")
+            raise DefinitionError("Arguments: Conditions must not be empty")
         for condition in conditions:
             parse_condition(condition, scope)
 
@@ -232,8 +232,8 @@ class ConditionStepType(StepType):
 
     def branches(self, arguments: Document) -> list[tuple[bool, Any]]:
         """Return the documents of the inner steps, each with the outcome for which it runs. Raises DefinitionError."""
-        checked = self._read(arguments)
-        return [(outcome, document) for branch, outcome in BRANCHES.items() for document in checked.get(branch, [])]
+        members = self._read(arguments)
+        return [(outcome, document) for branch, outcome in BRANCHES.items() for document in members.get(branch, [])]
 
     def _read(self, arguments: Document) -> Document:
         return read_members(arguments, "Arguments", {"Conditions": list}, dict.fromkeys(BRANCHES, list))
@@ -248,8 +248,8 @@ class FailStepType(StepType):
         return {}
 
     def check(self, arguments: Document, scope: Scope) -> None:
-        checked = read_members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
-        type_name = parse(checked["ErrorMessage"], scope).type
+        members = read_members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
+        type_name = parse(members["ErrorMessage"], scope).type
         if type_name not in (*SCALARS, "any"):
             raise DefinitionError(f"Arguments.ErrorMessage: a string is needed, not a {type_name}")
 

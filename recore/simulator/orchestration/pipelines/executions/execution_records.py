@@ -25,7 +25,7 @@ class StepRecords:
         self.by_name: dict[str, StoredRecord] = dict(store.items(self._kind))
 
     def put(self, name: str, **members: Any) -> None:
-        """Change members of a record, which is created if it does not exist, and write it."""
+        """Change members of a record, which is created if it does not exist, and store the record."""
         changed = self._changed(name, members)
 
         def write(record: StoredRecord) -> Record:

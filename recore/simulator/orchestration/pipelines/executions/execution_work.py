@@ -68,7 +68,7 @@ class ExecutionWork(Work):
     def _resume(self) -> None:
         """Start new attempts for jobs that an earlier simulator's end interrupted, and finish attempts that had begun.
 
-        If the simulator was killed or the disk was full, an attempt's job may be running without a record in its step.
+        If the simulator was killed or the disk was full, a job may be running that its step's record does not mention.
         """
         ending = self._is_ending()
         for step, record in list(self._running()):
@@ -115,7 +115,7 @@ class ExecutionWork(Work):
                 yield step
 
     def _may_start(self, step: PipelineStep) -> bool:
-        """Return whether the steps that this one needs have ended with the required statuses."""
+        """Return whether the steps that a step needs have ended as required, and its branch, if any, was chosen."""
         records = self._records.by_name
         for name, endings in step.needs.items():
             if name not in records or records[name]["StepStatus"] not in endings:
@@ -133,7 +133,7 @@ class ExecutionWork(Work):
                 self._steps.stop(step)
 
     def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, StoredRecord]]:
-        """Yield the steps that have started but not ended. waiting: also yield those that wait for another attempt."""
+        """Yield the steps that have started but not ended. waiting: include those that wait for a new attempt."""
         for name, record in self._records.by_name.items():
             if record["StepStatus"] in RUNNING and (waiting or not record.internal.get("RetryAt")):
                 yield self._definition.steps[name], record
@@ -166,9 +166,9 @@ class ExecutionWork(Work):
 
         self.store.change(EXECUTION, self.key, end)
 
-    def _has_successor(self, failed: Record) -> bool:
+    def _has_successor(self, record: Record) -> bool:
         """Return whether another step was started because this one failed."""
-        name, status = failed["StepName"], failed["StepStatus"]
+        name, status = record["StepName"], record["StepStatus"]
         return any(status in self._definition.steps[other].needs.get(name, ()) for other in self._records.by_name)
 
 

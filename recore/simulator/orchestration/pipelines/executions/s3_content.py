@@ -28,9 +28,10 @@ def etags_below(s3: Any, uri: str) -> dict[str, str]:
 
 
 def content_digests(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
-    """Return a digest of each object below a URI, by the name of its file in a job, or None if there is no object.
+    """Return a digest of each object below a URI, or None if there are no objects.
 
-    check: called regularly; it raises when the work must end.
+    The keys are the names that the objects' files have in a job. check: called regularly; raises an exception when the
+    work must end.
     """
     bucket, prefix = transfers.parse(uri)
     digests: dict[str, str] = {}

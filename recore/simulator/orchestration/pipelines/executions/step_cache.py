@@ -25,7 +25,7 @@ ContentReader = Callable[[str], Any]  # returns the digests of the objects below
 class StepCache:
     """The cached results of one pipeline.
 
-    check: called regularly while contents are read; it raises when the work must end.
+    check: called regularly while contents are read; raises an exception when the work must end.
     """
 
     def __init__(self, platform: Platform, pipeline: str, check: Callable[[], None]):
@@ -64,9 +64,9 @@ class StepCache:
         entry = self._store.get(self._kind, key)
         if entry is None or (step.cache.expires is not None and now() - entry["Time"] > step.cache.expires):
             return None
-        for uri, before in entry["Objects"].items():
+        for uri, cached_etags in entry["Objects"].items():
             etags = etags_below(self._platform.s3, uri)
-            if any(etags.get(name) != etag for name, etag in before.items()):
+            if any(etags.get(name) != etag for name, etag in cached_etags.items()):
                 return None
         return entry
 
@@ -102,7 +102,8 @@ def cache_kind(pipeline: str) -> str:
 def cache_key(request: dict[str, Any], uncached: tuple[str, ...], contents: ContentReader) -> str:
     """Return a digest of a request without the members that do not affect its result.
 
-    uncached: the paths of these members. S3 URIs, even as JSON in hyperparameters, become content digests.
+    uncached: the paths of these members. Each S3 URI, even inside a hyperparameter's JSON string, is replaced with
+    digests of its contents.
     """
     remaining = request
     for path in uncached:
@@ -116,8 +117,8 @@ def _without(value: Any, path: list[str]) -> Any:
         return [_without(item, path) for item in value]
     if not isinstance(value, dict) or path[0] not in value:
         return value
-    others = {name: item for name, item in value.items() if name != path[0]}
-    return others if len(path) == 1 else others | {path[0]: _without(value[path[0]], path[1:])}
+    remaining = {name: item for name, item in value.items() if name != path[0]}
+    return remaining if len(path) == 1 else remaining | {path[0]: _without(value[path[0]], path[1:])}
 
 
 def _with_digests(value: Any, contents: ContentReader) -> Any:

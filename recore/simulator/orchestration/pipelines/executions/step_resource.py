@@ -32,7 +32,7 @@ ALPHABET = string.ascii_letters + string.digits
 class StepResource:
     """The resource that one attempt of a step creates.
 
-    name: the name of the resource. A model package gets another name, and its request contains no name.
+    name: the name of the resource. The request for a model package contains no name, only a ClientToken made from it.
     """
 
     def __init__(self, platform: Platform, step_type: RequestStepType, name: str):
@@ -117,8 +117,8 @@ class StepResource:
         kinds = [objective["Type"] for objective in objectives if objective]
         order = "Ascending" if kinds[:1] == ["Minimize"] else "Descending"
         ordering = {"SortBy": "FinalObjectiveMetricValue", "SortOrder": order, "MaxResults": 100}
-        listed = send(self._platform, LIST_JOBS, {"HyperParameterTuningJobName": self.name} | ordering)
-        return sorted(listed[SUMMARIES], key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
+        response = send(self._platform, LIST_JOBS, {"HyperParameterTuningJobName": self.name} | ordering)
+        return sorted(response[SUMMARIES], key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
 
     def _create_group(self, request: Record) -> None:
         """Create the group of a model package, unless the group exists."""
@@ -132,7 +132,7 @@ class StepResource:
 
 
 def new_name(step_type: RequestStepType, execution: str, step: str, prefix: str = "") -> str:
-    """Return a name for the resource of one attempt. execution: its ID. prefix: the name in the arguments."""
+    """Return a name for an attempt's resource. execution: the execution's ID. prefix: the name in the arguments."""
     end = "".join(secrets.choice(ALPHABET) for _ in range(SUFFIX_LENGTH))
     start = prefix or f"{execution}-{step}"
     if not prefix and step_type.name_length >= 63:

@@ -42,15 +42,15 @@ class StepRunner:
     def start(self, step: PipelineStep) -> None:
         """Begin an attempt of a step."""
         time = now()
-        before = self._records.by_name.get(step.name)
+        previous = self._records.by_name.get(step.name)
         self._records.begin(
             step.name,
             StepName=step.name,
             StepStatus="Starting",
-            StartTime=before["StartTime"] if before else time,
+            StartTime=previous["StartTime"] if previous else time,
             AttemptTime=time,
-            AttemptCount=before["AttemptCount"] + 1 if before else 1,
-            Position=before.internal["Position"] if before else len(self._records.by_name) + 1,
+            AttemptCount=previous["AttemptCount"] + 1 if previous else 1,
+            Position=previous.internal["Position"] if previous else len(self._records.by_name) + 1,
             RetryAt=None,
             EndTime=None,
             FailureReason=None,
@@ -79,7 +79,7 @@ class StepRunner:
 
     @contextlib.contextmanager
     def _or_fail(self, step: PipelineStep) -> Iterator[None]:
-        """After an error, fail only this step, not the whole execution, because other steps may have running jobs.
+        """Let an error in the block fail only this step, not the whole execution, as other steps may have running jobs.
 
         Raises JobStopped if the simulator ends, and OSError if a change could not be written or requested.
         """
@@ -134,8 +134,8 @@ class StepRunner:
     def _finish(self, step: PipelineStep) -> None:
         """Record that the step has succeeded. Raises StepFailure if its properties cannot be read."""
         record = self._records.by_name[step.name]
-        [created] = record["Metadata"].values()
-        properties = self._resource(step).describe(created["Arn"])
+        [resource] = record["Metadata"].values()
+        properties = self._resource(step).describe(resource["Arn"])
         self._records.put(step.name, StepStatus="Succeeded", EndTime=now(), Properties=properties)
         if key := record.internal.get("CacheKey"):
             try:
