@@ -15,7 +15,7 @@ ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
 
 
 def points(text: str) -> list[float | None]:
-    """Return data points in the guide's notation: X is breaching, 0 is not, - is missing."""
+    """Convert the guide's notation to data points: X is breaching, 0 is not breaching, and - is missing."""
     return [{"X": 10.0, "0": 0.0, "-": None}[point] for point in text.split()]
 
 

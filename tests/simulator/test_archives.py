@@ -29,7 +29,7 @@ ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB, which can be repea
 
 
 def write_bomb(tmp_path: Path, head: bytes, size: int, block: bytes = ZEROS) -> Path:
-    """Write an archive of a header and `size` bytes, which compress to about a thousandth, and return its path."""
+    """Write an archive of a header and about `size` bytes of repeated, highly compressed data, and return its path."""
     path = tmp_path / "source.tar.gz"
     path.write_bytes(gzip.compress(head, mtime=0) + block * (size // (16 * MIB)))
     return path
@@ -165,7 +165,7 @@ MALFORMED = {
     "global headers": gzip.compress(
         b"".join(pax(**{f"k{n}": "v"}) + header(f"f{n}") for n in range(200)) + bytes(1024)
     ),
-    "a link to a file that it does not contain": packed(member("a", tarfile.LNKTYPE, "b")),
+    "a link to a file that the archive lacks": packed(member("a", tarfile.LNKTYPE, "b")),
     "a file used as a folder": packed(member("a"), member("a/b")),
     "a name that is too long": packed(member("x" * 300)),
     "a name with many folders": packed(member("d/" * 200_000 + "f")),

@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.machine, pytest.mark.skipif(AWS is None, reason="the A
 
 @pytest.fixture
 def command(client, tmp_path: Path):
-    """Return a function that builds arguments of subprocess.run for the CLI. Its early versions need --endpoint-url."""
+    """Return a function that builds subprocess.run's arguments for the CLI, whose old versions need --endpoint-url."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= client.simulator.variables() | {"HOME": str(tmp_path), "AWS_PAGER": ""}
 

@@ -47,7 +47,7 @@ def endpoints() -> Iterator[Endpoints]:
 
 
 def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
-    """Generate the document with few instances, and with names of existing resources in place of some of its names."""
+    """Generate copies of a document with few instances, in which names of existing resources replace some names."""
     if isinstance(document, list):
         return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):

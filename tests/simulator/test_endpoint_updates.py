@@ -264,7 +264,7 @@ def test_the_time_limit_of_an_installation_that_hangs(endpoints: Endpoints, monk
 
 @pytest.mark.slow
 def test_an_update_follows_its_deployment_config(endpoints: Endpoints) -> None:
-    """The old fleet ends after the waits; later updates can request that the policy be retained."""
+    """The old fleet ends after the configured waits, and a later update can retain the deployment configuration."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 2}}
     old_config, new_config = (

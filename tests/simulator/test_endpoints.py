@@ -268,7 +268,7 @@ def test_an_endpoint_whose_servers_cannot_have_a_folder(endpoints: Endpoints) ->
 
 
 def test_endpoints_do_not_occupy_the_processors_of_jobs(endpoints: Endpoints) -> None:
-    """Servers that wait for invocations do not reduce the number of jobs that run at a time."""
+    """Servers that wait for invocations do not reduce the number of jobs that can run at a time."""
     count = (os.cpu_count() or 1) + 1
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"), count=min(count, 10))))
     assert endpoints.client.process("print('done')")["ProcessingJobStatus"] == "Completed"

@@ -17,7 +17,7 @@ from recore.simulator.compute.servers.response import Response
 
 
 def do_not_stop() -> None:
-    """Do nothing: a check that never stops the job."""
+    """Do nothing. This check never stops the job."""
 
 
 def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:

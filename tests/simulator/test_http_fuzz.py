@@ -1,4 +1,4 @@
-"""Whatever clients send, in full, in part or not at all, valid requests are answered at once, and a job keeps running.
+"""Whatever other clients send or fail to send, valid requests are answered promptly and a job keeps running.
 
 What the clients send depends on a seed; when they send it depends on the machine. With RECORE_FUZZ=200 the
 clients of each test run for ten minutes instead of 20 seconds, which finds more.

@@ -47,7 +47,7 @@ def connect(port: int) -> socket.socket:
 
 
 def exchange(port: int, *parts: bytes, close_sending: bool = False) -> tuple[int, dict[str, str], bytes]:
-    """Send bytes; return the status, headers and body of the first response."""
+    """Send the parts of a request and return the status, headers and body of the first response."""
     with connect(port) as connection:
         for part in parts:
             connection.sendall(part)

@@ -64,7 +64,7 @@ PACKAGES: list[tuple[str, str, Record]] = [
     ("Model", "packaged", {"ModelName": "packaged", "Served": {"PrimaryContainer": {"Image": "sklearn:1"}}, **TIMES}),
 ]
 ATTEMPT = {"Position": 1, "Job": "train-1", "CacheKey": None, "AttemptTime": TIME, "RetryAt": None, "FirstFailed": TIME}
-# the last two records of each entry: the members that layout 3 made internal, and the members that it removed
+# The last two records of each entry are the members that layout 3 made internal and the members that it removed.
 WORK: list[tuple[str, str, Record, Record, Record]] = [
     (
         "Endpoint",

@@ -137,7 +137,7 @@ def delete(sagemaker: Any, name: str) -> None:
 
 
 def invoke(runtime: Any, name: str, **members: Any) -> tuple[str, numpy.ndarray]:
-    """Return the variant that answered, and its answer."""
+    """Invoke an endpoint; return the variant that answered and its answer."""
     response = runtime.invoke_endpoint(
         EndpointName=name, ContentType="text/csv", Accept="text/csv", Body=TEST_CSV, **members
     )

@@ -1,4 +1,4 @@
-"""Limits on time and memory, and requests to stop."""
+"""Limits on the time and memory of jobs, and requests to stop jobs."""
 
 import os
 

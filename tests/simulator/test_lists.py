@@ -84,7 +84,7 @@ class Jobs(Resource):
 
 @pytest.fixture(scope="module")
 def models(client: Client) -> list[str]:
-    """Create 25 models and return their names, oldest first; all contain a word that no other name contains."""
+    """Create 25 models and return their names, oldest first; all names contain a word that no other name contains."""
     word = uuid.uuid4().hex[:8]
     names = [f"{word}-{chr(97 + number * 7 % 25)}" for number in range(25)]
     for name in names:

@@ -1,4 +1,4 @@
-"""Many jobs at a time: all of them complete, and they take little memory."""
+"""Many jobs at a time all complete and take little memory."""
 
 import psutil
 import pytest

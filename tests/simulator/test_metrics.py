@@ -55,7 +55,7 @@ def test_each_value_is_stored_with_its_time(any_client):
 
 
 def test_the_processor_time_of_all_processes_is_measured(any_client):
-    """Processes that end before the job also count."""
+    """Processes that end before the job are also measured."""
     busy_script = "import time\nwhile time.process_time() < 1:\n    pass"
     script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {busy_script!r}])"
     started = datetime.datetime.now(datetime.UTC)

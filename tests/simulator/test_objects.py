@@ -1,4 +1,4 @@
-"""Transfers from and to S3 are interrupted when their job ends; untrusted archives write only to their folder."""
+"""Transfers to and from S3 are interrupted when their job ends; untrusted archives write only to their own folder."""
 
 import io
 import tarfile
@@ -14,7 +14,7 @@ from recore.simulator.compute.processes.volume import Volume
 
 
 def write_archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
-    """Write a tar.gz file with members given as (name, type, link target or content) and return its path."""
+    """Write a tar.gz file of members, each a tuple (name, type, link target or content), and return the file's path."""
     with tarfile.open(path, "w:gz") as tar:
         for name, kind, text in members:
             member = tarfile.TarInfo(name)
@@ -68,7 +68,7 @@ class JobEnded(Exception):
 
 
 def fail_at_call(count: int):
-    """Return a check that raises JobEnded when it is called for the count-th time."""
+    """Return a check that raises JobEnded when it is called for the `count`-th time."""
     calls = iter(range(count - 1))
 
     def check() -> None:
