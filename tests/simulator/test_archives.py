@@ -70,7 +70,7 @@ def test_the_sizes_of_all_files_count_together(tmp_path: Path) -> None:
         unpack(path, tmp_path / "again", volume)
 
 
-def test_more_files_than_fit_on_the_volume(tmp_path: Path) -> None:
+def test_more_files_than_fit_on_the_volume_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "many.tar.gz"
     path.write_bytes(packed(*(member(f"f{number}") for number in range(70))))
     assert "larger than the VolumeSizeInGB" in refusal(path, tmp_path, 64 * BYTES_PER_FILE)

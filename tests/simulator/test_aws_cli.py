@@ -78,7 +78,7 @@ def test_sts_returns_an_identity(aws) -> None:
     assert json.loads(aws("sts", "get-caller-identity"))["Account"] == ACCOUNT
 
 
-def test_copy_to_and_from_s3(aws, tmp_path: Path) -> None:
+def test_files_are_copied_to_and_from_s3(aws, tmp_path: Path) -> None:
     (tmp_path / "local.csv").write_text("1,2,3")
     aws("s3", "cp", "local.csv", f"s3://{BUCKET}/cli/local.csv")
     aws("s3", "cp", f"s3://{BUCKET}/cli/local.csv", "copy.csv")
@@ -86,7 +86,7 @@ def test_copy_to_and_from_s3(aws, tmp_path: Path) -> None:
     assert "local.csv" in aws("s3", "ls", f"s3://{BUCKET}/cli/")
 
 
-def test_wait_for_a_training_job_and_list_it(client, aws) -> None:
+def test_a_training_job_is_awaited_and_listed(client, aws) -> None:
     name = client.train("print('done')")["TrainingJobName"]  # otherwise the CLI would wait 2 minutes
     wait_command = ("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", name)
     assert aws(*wait_command) == ""

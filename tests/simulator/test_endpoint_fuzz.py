@@ -75,9 +75,11 @@ def test_any_operation_is_answered(endpoints: Endpoints, data: st.DataObject) ->
     name = data.draw(st.sampled_from(OPERATIONS))
     document = data.draw(requests(operation_model(name).input_shape))
     status, answer = ask(endpoints.client, f"SageMaker.{name}", json.dumps(document).encode())
-    modelled = {error.name for error in operation_model(name).error_shapes}
-    allowed = {"ValidationException", "SerializationException"} | modelled
-    assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
+    modelled_errors = {error.name for error in operation_model(name).error_shapes}
+    allowed_errors = {"ValidationException", "SerializationException"} | modelled_errors
+    assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed_errors), (
+        answer
+    )
 
 
 @examples(100)

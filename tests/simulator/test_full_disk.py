@@ -64,12 +64,12 @@ print(json.dumps(reasons))
 """
 
 
-def run_on_a_small_disk(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+def run_on_a_small_disk(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run Python with a temporary folder on a disk of 48 MiB."""
     disk = folder / "disk"
     disk.mkdir()
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", str(48 << 20), "--tmpfs", str(disk)]
-    command = [*sandbox, sys.executable, *map(str, words)]
+    command = [*sandbox, sys.executable, *map(str, arguments)]
     variables = environment() | {"TMPDIR": str(disk)}
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=300)
 

@@ -137,7 +137,7 @@ def test_a_variable_reaches_only_the_job(
     assert [path.name for path in folder.iterdir()] == ["bwrap"]  # the program in PATH was not started
 
 
-FINDING_SCRIPT = """
+PROGRAM_WRITING_SCRIPT = """
 import os
 
 PROGRAM = '''#!/bin/sh
@@ -174,7 +174,9 @@ def test_a_chain_of_endpoints_reaches_nothing_outside(tmp_path: Path) -> None:
     record = tmp_path / "record"
     with Simulator(isolation="required") as simulator:
         endpoints = Endpoints(Client(simulator))
-        first = endpoints.create(endpoints.config(variant(endpoints.model(FINDING_SCRIPT.format(record=record)))))
+        first = endpoints.create(
+            endpoints.config(variant(endpoints.model(PROGRAM_WRITING_SCRIPT.format(record=record))))
+        )
         path = endpoints.invoke(first)["Body"].read().decode()  # relative to the root of the endpoint's file system
         [program_folder] = simulator.folder.rglob("ml/model/bin")
         assert str(program_folder).endswith(f"{path}/model/bin")

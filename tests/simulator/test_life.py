@@ -144,7 +144,7 @@ def test_a_start_that_fails_at_any_line_leaves_nothing_behind(
     assert result.returncode == 0, result.stderr[-3000:]
 
 
-def test_a_constructor_has_no_effects(temporary_folder: Path, tmp_path: Path) -> None:
+def test_a_constructor_has_no_side_effects(temporary_folder: Path, tmp_path: Path) -> None:
     resources_before = open_resources()
     Simulator(isolation="required", state=tmp_path / "state")
     assert not added_since(resources_before)

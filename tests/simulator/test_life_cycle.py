@@ -41,9 +41,9 @@ if __name__ == "__main__":
 X = numpy.array([[number, number % 3] for number in range(20)], dtype=float)
 Y = X[:, 0] ** 2
 X_WITH_ONES = numpy.column_stack([X, numpy.ones(len(X))])
-LINE = X_WITH_ONES @ numpy.linalg.lstsq(X_WITH_ONES, Y)[0]  # the linear model's predictions; a deep tree predicts Y
+LINEAR_PREDICTIONS = X_WITH_ONES @ numpy.linalg.lstsq(X_WITH_ONES, Y)[0]  # a deep tree predicts Y exactly
 LINEAR, TREE = "Linear-Model", "Tree-Model"
-EXPECTED = {LINEAR: LINE, TREE: Y}
+EXPECTED = {LINEAR: LINEAR_PREDICTIONS, TREE: Y}
 TEST_CSV = "".join(f"{first},{second}\n" for first, second in X)
 
 

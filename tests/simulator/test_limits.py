@@ -32,7 +32,7 @@ def _short_grace(monkeypatch):
 
 
 @pytest.mark.parametrize("script", ["import time\ntime.sleep(60)", STUBBORN_SCRIPT], ids=["sleeps", "ignores SIGTERM"])
-def test_a_processing_job_past_its_time_limit(any_client, script):
+def test_a_processing_job_past_its_time_limit_is_stopped(any_client, script):
     mark = Mark()
     job = any_client.process(script, StoppingCondition={"MaxRuntimeInSeconds": 1}, Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Stopped"

@@ -126,7 +126,7 @@ def list_pages(client: Client, word: str, **request: Any) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 25, 100])
-def test_pages_of_the_paginator(client: Client, models: list[str], size: int) -> None:
+def test_the_paginator_returns_all_models_in_pages(client: Client, models: list[str], size: int) -> None:
     pages = list_pages(client, models[0][:8], PaginationConfig={"PageSize": size})
     assert [len(page) for page in pages] == [size] * (25 // size) + ([25 % size] if 25 % size else [])
     assert all_names(pages) == models[::-1]  # newest first

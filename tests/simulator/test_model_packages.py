@@ -84,9 +84,9 @@ def test_groups_are_sorted_and_filtered(packages: Packages) -> None:
 
     assert names() == names(SortBy="CreationTime", SortOrder="Ascending") == groups
     assert names(SortBy="Name", SortOrder="Descending") == sorted(groups, reverse=True)
-    middle = packages.sagemaker.describe_model_package_group(ModelPackageGroupName=groups[1])["CreationTime"]
-    assert groups[0] not in names(CreationTimeAfter=middle)
-    assert groups[2] not in names(CreationTimeBefore=middle)
+    middle_time = packages.sagemaker.describe_model_package_group(ModelPackageGroupName=groups[1])["CreationTime"]
+    assert groups[0] not in names(CreationTimeAfter=middle_time)
+    assert groups[2] not in names(CreationTimeBefore=middle_time)
     assert names(CrossAccountFilterOption="SameAccount") == groups
     assert names(CrossAccountFilterOption="CrossAccount") == []
 
@@ -137,7 +137,7 @@ def test_a_version_is_described_as_it_was_registered(packages: Packages) -> None
         }
 
 
-def test_model_card_members_that_need_no_key(packages: Packages) -> None:
+def test_metadata_includes_the_model_card_members_that_need_no_key(packages: Packages) -> None:
     content = {"model_overview": {"model_creator": "me"}, "intended_uses": {"risk_rating": "Low", "purpose": "all"}}
     package = packages.version(packages.group(), ModelCard={"ModelCardContent": json.dumps(content)})
     describe = packages.sagemaker.describe_model_package
@@ -190,7 +190,7 @@ def test_a_request_repeated_with_its_token_registers_once(packages: Packages) ->
     assert packages.describe(f"{group}/1")["AdditionalInferenceSpecifications"] == added_specifications
 
 
-def test_a_package_without_a_group(packages: Packages) -> None:
+def test_the_life_of_a_package_without_a_group(packages: Packages) -> None:
     name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
@@ -234,7 +234,7 @@ def test_a_package_without_a_group(packages: Packages) -> None:
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_packages_that_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
+def test_invalid_and_unsupported_packages_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
     call = packages.sagemaker.create_model_package
     assert reason in refusal(call, **members)
 
@@ -391,8 +391,8 @@ def test_versions_are_filtered_sorted_and_paged(packages: Packages) -> None:
     assert not {*versions} & {*listed(MaxResults=100)}
     assert {*versions} < {*listed(ModelPackageType="Both")}
     assert listed(ModelPackageGroupName=group, ModelPackageType="Unversioned") == []
-    middle = packages.describe(versions[5])["CreationTime"]
-    assert versions[4] not in listed(ModelPackageGroupName=group, CreationTimeAfter=middle)
-    assert versions[6] not in listed(ModelPackageGroupName=group, CreationTimeBefore=middle)
+    middle_time = packages.describe(versions[5])["CreationTime"]
+    assert versions[4] not in listed(ModelPackageGroupName=group, CreationTimeAfter=middle_time)
+    assert versions[6] not in listed(ModelPackageGroupName=group, CreationTimeBefore=middle_time)
     assert listed(ModelPackageGroupName="nowhere") == []
     assert "NextToken" in refusal(packages.sagemaker.list_model_packages, NextToken="x")
