@@ -131,7 +131,7 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
     assert status == "InProgress"
 
 
-def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path) -> None:
+def test_the_life_cycle_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path) -> None:
     """An endpoint is deployed, waited for with the CLI's waiter, invoked, updated and deleted."""
 
     def create_config(name: str, script: str = NAMED) -> None:
@@ -180,7 +180,7 @@ def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path
         sagemaker("delete-model", "--model-name", name)
 
 
-def test_the_life_of_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
+def test_the_life_cycle_of_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
     """A tuning job is created from a file, described, listed and deleted; the test waits for its best training job."""
 
     ranges = {"CategoricalParameterRanges": [categorical("x", "7", "2")]}
@@ -209,7 +209,7 @@ def test_the_life_of_a_tuning_job(client, aws, sagemaker, command, tmp_path: Pat
     assert "Could not find hyper parameter tuning job" in result.stderr
 
 
-def test_a_pipeline_and_the_registry(client, sagemaker, command, tmp_path: Path) -> None:
+def test_a_pipeline_registers_versions_that_become_models(client, sagemaker, command, tmp_path: Path) -> None:
     """A pipeline registers two versions; both are approved; a model is created from the latest, then from the first."""
     specification = {
         "Containers": [{"Image": IMAGE, "Environment": {"WORD": get("Parameters.Word")}}],

@@ -20,7 +20,7 @@ def refusal(call: Any, *arguments: Any, **request: Any) -> str:
     return f"{caught.value.response['Error']['Code']}: {caught.value.response['Error']['Message']}"
 
 
-def test_the_life_of_a_configuration(endpoints: Endpoints, model: str) -> None:
+def test_the_life_cycle_of_a_configuration(endpoints: Endpoints, model: str) -> None:
     sagemaker = endpoints.sagemaker
     one, two = variant(model, weight=0.25), variant(model, "two", count=2)
     del two["InitialVariantWeight"]

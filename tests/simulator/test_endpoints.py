@@ -31,7 +31,7 @@ def refusal(call: Any, *arguments: Any, **request: Any) -> str:
     return f"{caught.value.response['Error']['Code']}: {caught.value.response['Error']['Message']}"
 
 
-def test_the_life_of_an_endpoint(endpoints: Endpoints) -> None:
+def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     sagemaker = endpoints.sagemaker
     config = endpoints.config(
         variant(endpoints.named("m1"), weight=3), variant(endpoints.named("m2"), "two", count=2, weight=0.5)

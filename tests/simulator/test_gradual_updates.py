@@ -65,7 +65,7 @@ def set_alarm(endpoints: Endpoints, name: str, state: str = "ALARM") -> None:
 
 
 class Gate:
-    """Holds back each step of an update until the test calls open, so no test depends on how long requests take."""
+    """Holds back each step of an update until the test calls `open`, so no test depends on how long requests take."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self._opened = threading.Semaphore(0)

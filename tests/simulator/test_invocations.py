@@ -157,7 +157,7 @@ def test_an_unknown_endpoint_is_refused(endpoints: Endpoints) -> None:
     assert response["Error"]["Code"] == "NotImplemented"
 
 
-def test_a_body_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_a_body_has_at_most_25_mib(endpoints: Endpoints, command_endpoint: str) -> None:
     assert len(endpoints.invoke(command_endpoint, bytes(MAX_BODY_SIZE))["Body"].read()) == MAX_BODY_SIZE
     for body in (bytes(MAX_BODY_SIZE + 1), io.BytesIO(bytes(MAX_BODY_SIZE + 1))):
         response = refusal(endpoints.invoke, command_endpoint, body)
@@ -165,7 +165,7 @@ def test_a_body_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: str) 
         assert str(MAX_BODY_SIZE) in response["Error"]["Message"]
 
 
-def test_a_response_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_a_response_has_at_most_25_mib(endpoints: Endpoints, command_endpoint: str) -> None:
     assert len(endpoints.invoke(command_endpoint, f"bytes {MAX_BODY_SIZE}")["Body"].read()) == MAX_BODY_SIZE
     response = refusal(endpoints.invoke, command_endpoint, f"bytes {MAX_BODY_SIZE + 1}")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)

@@ -146,7 +146,9 @@ def invoke(runtime: Any, name: str, **members: Any) -> tuple[str, numpy.ndarray]
     return response["InvokedProductionVariant"], numpy.array([float(line) for line in answer.split()])
 
 
-def test_batch_transform(sagemaker: Any, bucket: Any, models: dict[str, str]) -> None:
+def test_batch_transform_returns_the_predictions_of_the_model(
+    sagemaker: Any, bucket: Any, models: dict[str, str]
+) -> None:
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{PREFIX}/test"}
     sagemaker.create_transform_job(
         TransformJobName="boston-transform",
@@ -161,7 +163,7 @@ def test_batch_transform(sagemaker: Any, bucket: Any, models: dict[str, str]) ->
     assert numpy.array_equal([float(line) for line in answer.split()], Y)
 
 
-def test_ab_test_and_update(aws: Any, sagemaker: Any, models: dict[str, str]) -> None:
+def test_an_ab_test_and_an_update_serve_the_configured_models(aws: Any, sagemaker: Any, models: dict[str, str]) -> None:
     runtime, name = aws("sagemaker-runtime"), "boston-update-endpoint"
     both_config = create_config(sagemaker, models, LINEAR, TREE)
     linear_config = create_config(sagemaker, models, LINEAR)

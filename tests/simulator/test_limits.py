@@ -104,7 +104,7 @@ def test_memory_that_processes_share_counts_once(any_client, monkeypatch):
         ("ml.g6e.xlarge", 32), ("ml.inf1.xlarge", 8), ("ml.p4d.24xlarge", 1152),
     ],
 )  # fmt: skip
-def test_memory_of_instance_types(instance_type, gibibytes):
+def test_each_instance_type_has_its_own_amount_of_memory(instance_type, gibibytes):
     assert instance_of(instance_type).memory == gibibytes << 30
 
 

@@ -47,7 +47,7 @@ def omit(answer: dict[str, Any], *members: str) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in ("ResponseMetadata", *members)}
 
 
-def test_the_life_of_a_group(packages: Packages) -> None:
+def test_the_life_cycle_of_a_group(packages: Packages) -> None:
     sagemaker, tags = packages.sagemaker, [{"Key": "team", "Value": "core"}]
     name = packages.group(ModelPackageGroupDescription="for the tests", Tags=tags)
     arn = f"{ARN}model-package-group/{name}"
@@ -190,7 +190,7 @@ def test_a_request_repeated_with_its_token_registers_once(packages: Packages) ->
     assert packages.describe(f"{group}/1")["AdditionalInferenceSpecifications"] == added_specifications
 
 
-def test_the_life_of_a_package_without_a_group(packages: Packages) -> None:
+def test_the_life_cycle_of_a_package_without_a_group(packages: Packages) -> None:
     name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}

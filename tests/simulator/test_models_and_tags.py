@@ -84,7 +84,9 @@ def test_a_model_has_one_container_or_several(client: Client, name: str) -> None
     ],
     ids=lambda invalid_members: str(invalid_members)[:50],
 )
-def test_requests_that_the_service_model_refuses(client: Client, name: str, invalid_members: dict[str, Any]) -> None:
+def test_requests_that_violate_the_service_model_are_refused(
+    client: Client, name: str, invalid_members: dict[str, Any]
+) -> None:
     refusal(client.sagemaker.create_model, **({"ModelName": name, "PrimaryContainer": CONTAINER} | invalid_members))
     refusal(client.sagemaker.describe_model, ModelName=name)
 
@@ -187,7 +189,7 @@ def test_the_identity_and_its_permissions_are_known(client: Client) -> None:
     assert {result["EvalDecision"] for result in results} == {"allowed"}
 
 
-def test_logs_and_images(client: Client) -> None:
+def test_log_groups_and_image_repositories_are_described(client: Client) -> None:
     group = f"/aws/test/{uuid.uuid4().hex}"
     client.logs.create_log_group(logGroupName=group)
     assert client.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["logGroupName"] == group
