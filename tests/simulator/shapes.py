@@ -77,9 +77,9 @@ def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
         candidates = (text + "a" * (length - len(text)), text + "0" * (length - len(text)))
         return next((candidate for candidate in candidates if fits(candidate)), text)
 
-    known = [text for text in KNOWN_TEXTS if fits(text)]
+    known_texts = [text for text in KNOWN_TEXTS if fits(text)]
     lengths = st.sampled_from([0, low, min(high, 1024)])
-    texts = st.sampled_from(known) if known else st.nothing()
+    texts = st.sampled_from(known_texts) if known_texts else st.nothing()
     if r"\u" not in pattern.lower() and r"\p" not in pattern and "${" not in pattern and "(?=" not in pattern:
         texts |= st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True, alphabet=TEXT)
     texts = st.tuples(texts, lengths).map(lengthen)

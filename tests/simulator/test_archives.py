@@ -103,17 +103,17 @@ def test_unpacking_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) 
         unpack(path, tmp_path / "unpacked", Volume(MIB), stop_soon)
 
 
-SPARSE = bytearray(header("sparse", tarfile.GNUTYPE_SPARSE))
-SPARSE[482] = 1  # more blocks of offsets follow
-SPARSE[148:156] = b" " * 8
-SPARSE[148:156] = b"%06o\0 " % sum(SPARSE)
+SPARSE_HEADER = bytearray(header("sparse", tarfile.GNUTYPE_SPARSE))
+SPARSE_HEADER[482] = 1  # more blocks of offsets follow
+SPARSE_HEADER[148:156] = b" " * 8
+SPARSE_HEADER[148:156] = b"%06o\0 " % sum(SPARSE_HEADER)
 OFFSETS = gzip.compress((b"00000000001\0" * 42 + b"\1".ljust(8, b"\0")) * (16 * MIB // 512), mtime=0)
 HEADERS = {
     "pax": (header("x", tarfile.XHDTYPE, 8 << 30), ZEROS),
     "global pax": (header("x", tarfile.XGLTYPE, 8 << 30), ZEROS),
     "long name": (header("x", tarfile.GNUTYPE_LONGNAME, 8 << 30), ZEROS),
     "long link": (header("x", tarfile.GNUTYPE_LONGLINK, 8 << 30), ZEROS),
-    "offsets of a sparse file": (bytes(SPARSE), OFFSETS),
+    "offsets of a sparse file": (bytes(SPARSE_HEADER), OFFSETS),
 }
 
 
@@ -137,11 +137,11 @@ def test_large_headers_do_not_exhaust_memory(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) -> None:
-    sparse = bytearray(header("a", tarfile.GNUTYPE_SPARSE, 30 << 20))
-    sparse[386:410] = b"%011o\0%011o\0" % (0, 30 << 20)  # the only piece's offset and size
-    sparse[483:495] = b"%011o\0" % 1  # the file's size, which is too small
-    sparse[148:156] = b"%06o\0 " % (256 + sum(sparse[:148]) + sum(sparse[156:]))
-    path = write_bomb(tmp_path, bytes(sparse), 30 << 20, ZEROS)
+    sparse_header = bytearray(header("a", tarfile.GNUTYPE_SPARSE, 30 << 20))
+    sparse_header[386:410] = b"%011o\0%011o\0" % (0, 30 << 20)  # the only piece's offset and size
+    sparse_header[483:495] = b"%011o\0" % 1  # the file's size, which is too small
+    sparse_header[148:156] = b"%06o\0 " % (256 + sum(sparse_header[:148]) + sum(sparse_header[156:]))
+    path = write_bomb(tmp_path, bytes(sparse_header), 30 << 20, ZEROS)
     assert "the size of 'a' is wrong" in refusal(path, tmp_path)
 
 
@@ -253,8 +253,8 @@ def test_a_training_job_ends_while_its_source_is_unpacked(ending: str, client: C
         wait_until(lambda: list(client.simulator.folder.glob("job-*/ml/input/source/zeros")) != [])
         client.sagemaker.stop_training_job(TrainingJobName=name)
     job = client.wait("TrainingJob", name)
-    secondary = "Stopped" if ending == "stop" else "MaxRuntimeExceeded"
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", secondary)
+    secondary_status = "Stopped" if ending == "stop" else "MaxRuntimeExceeded"
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", secondary_status)
     assert "Training" not in [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
 
 

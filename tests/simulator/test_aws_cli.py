@@ -192,8 +192,8 @@ def test_the_life_cycle_of_a_tuning_job(client, aws, sagemaker, command, tmp_pat
     job = sagemaker("describe-hyper-parameter-tuning-job", *job_option)
     assert job["HyperParameterTuningJobStatus"] == "Completed"
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "2"}
-    best = job["BestTrainingJob"]["TrainingJobName"]
-    assert aws("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", best) == ""
+    best_job = job["BestTrainingJob"]["TrainingJobName"]
+    assert aws("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", best_job) == ""
     order = ("--sort-by", "FinalObjectiveMetricValue", "--sort-order", "Descending", "--max-items", "1")
     listed = sagemaker("list-training-jobs-for-hyper-parameter-tuning-job", *job_option, *order)["TrainingJobSummaries"]
     assert [item["TunedHyperParameters"]["x"] for item in listed] == ["7"]

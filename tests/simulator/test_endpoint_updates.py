@@ -159,9 +159,9 @@ def test_a_request_in_progress_ends_on_the_old_fleet(unsandboxed_client: Client,
 
 
 def two_variant_config(
-    endpoints: Endpoints, names: str, weights: tuple[float, float], counts: tuple[int, int] = (1, 1)
+    endpoints: Endpoints, name_prefix: str, weights: tuple[float, float], counts: tuple[int, int] = (1, 1)
 ) -> str:
-    one, two = (endpoints.named(f"{names} {number}") for number in (1, 2))
+    one, two = (endpoints.named(f"{name_prefix} {number}") for number in (1, 2))
     return endpoints.config(
         variant(one, weight=weights[0], count=counts[0]), variant(two, "two", weight=weights[1], count=counts[1])
     )

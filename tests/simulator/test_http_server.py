@@ -191,8 +191,8 @@ def test_files_and_streams_are_uploaded(client: Client) -> None:
 
     for body in (io.BytesIO(b""), io.BytesIO(b"z" * 3_000_000)):
         client.s3.put_object(Bucket=BUCKET, Key="stream", Body=body, ChecksumAlgorithm="SHA256")
-        stored = client.s3.get_object(Bucket=BUCKET, Key="stream", ChecksumMode="ENABLED")["Body"].read()
-        assert stored == body.getvalue()
+        stored_body = client.s3.get_object(Bucket=BUCKET, Key="stream", ChecksumMode="ENABLED")["Body"].read()
+        assert stored_body == body.getvalue()
     client.s3.upload_fileobj(io.BufferedReader(Stream()), BUCKET, "stream")
     assert client.s3.get_object(Bucket=BUCKET, Key="stream")["Body"].read() == b"z" * 3_000_000
 
@@ -243,13 +243,13 @@ def test_requests_in_progress_are_answered_before_the_server_ends() -> None:
         return [large_body]
 
     answers = []
-    with serve(application) as port, connect(port) as idle:
+    with serve(application) as port, connect(port) as idle_client:
         connection = connect(port)
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         reader = threading.Thread(target=lambda: answers.append(read_answer(connection)))
         reader.start()
         assert started.wait(60)
-        idle.sendall(b"GET / HT")
+        idle_client.sendall(b"GET / HT")
     reader.join(60)
     connection.close()
     assert [answer[2] == large_body for answer in answers] == [True]

@@ -90,12 +90,12 @@ def test_any_body_is_returned_unchanged(endpoints: Endpoints, command_endpoint: 
 
 def test_the_headers_of_a_request_reach_the_model(endpoints: Endpoints) -> None:
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
-    for sent, received in (
+    for members, expected in (
         ({"ContentType": "text/csv", "Accept": "text/x"}, ["m", "a,b", "text/csv", "text/x"]),
         ({"ContentType": "text/csv"}, ["m", "a,b", "text/csv", "application/json"]),
         ({"Accept": "*/*"}, ["m", "a,b", "application/json", "application/json"]),
     ):
-        assert json.loads(endpoints.invoke(name, "a,b", InferenceId="mine", **sent)["Body"].read()) == received
+        assert json.loads(endpoints.invoke(name, "a,b", InferenceId="mine", **members)["Body"].read()) == expected
     endpoints.delete(name)
 
 
@@ -274,10 +274,10 @@ def test_responses_are_streamed_in_parts(endpoints: Endpoints, command_endpoint:
 def test_an_endpoint_survives_clients_that_disconnect(endpoints: Endpoints, command_endpoint: str) -> None:
     """Clients disconnect in the middle of a request, while the model works, and without reading the response."""
     head = f"POST /endpoints/{command_endpoint}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
-    for length, sent in ((100, b"x"), (7, b"sleep 1"), (7, b"status 400"[:7])):
+    for length, body_start in ((100, b"x"), (7, b"sleep 1"), (7, b"status 400"[:7])):
         for reset in (False, True):
             with socket.create_connection(("127.0.0.1", endpoints.client.simulator.port)) as connection:
-                connection.sendall((head % length).encode() + sent)
+                connection.sendall((head % length).encode() + body_start)
                 time.sleep(0.1)
                 if reset:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

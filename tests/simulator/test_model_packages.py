@@ -98,8 +98,8 @@ def test_a_groups_policy_is_kept(packages: Packages) -> None:
     arn = sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=policy)
     assert arn["ModelPackageGroupArn"] == f"{ARN}model-package-group/{group}"
     assert sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"] == policy
-    invalid = {"ModelPackageGroupName": group, "ResourcePolicy": "[" * 9000}
-    assert "JSON object" in refusal(sagemaker.put_model_package_group_policy, **invalid)
+    invalid_members = {"ModelPackageGroupName": group, "ResourcePolicy": "[" * 9000}
+    assert "JSON object" in refusal(sagemaker.put_model_package_group_policy, **invalid_members)
     sagemaker.delete_model_package_group_policy(ModelPackageGroupName=group)
     refusal(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
     for operation in ("get", "delete"):
@@ -146,8 +146,8 @@ def test_metadata_includes_the_model_card_members_that_need_no_key(packages: Pac
     card = describe(ModelPackageName=package, IncludedData="AllData")["ModelCard"]
     assert json.loads(card["ModelCardContent"]) == content
     for text in ("no JSON", "[1]", "[" * 50_000):
-        invalid = {"ModelCardContent": text}
-        assert "JSON object" in refusal(packages.version, group=packages.group(), ModelCard=invalid)
+        invalid_members = {"ModelCardContent": text}
+        assert "JSON object" in refusal(packages.version, group=packages.group(), ModelCard=invalid_members)
 
 
 def test_concurrent_requests_register_different_versions(packages: Packages) -> None:
@@ -331,7 +331,7 @@ def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
         packages.group(), CustomerMetadataProperties=properties, AdditionalInferenceSpecifications=additional
     )
     before, update = packages.describe(package), packages.sagemaker.update_model_package
-    for invalid, reason in (
+    for invalid_members, reason in (
         ({"CustomerMetadataProperties": {"one-more": "x"}}, "at most 50 properties are allowed, not 51"),
         (
             {"AdditionalInferenceSpecificationsToAdd": [additional[0] | {"Name": "more"}]},
@@ -341,7 +341,7 @@ def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
         ({"ModelApprovalStatus": "Maybe"}, "enum value set"),
     ):
         assert reason in refusal(
-            update, ModelPackageArn=package, ModelLifeCycle={"Stage": "a", "StageStatus": "b"}, **invalid
+            update, ModelPackageArn=package, ModelLifeCycle={"Stage": "a", "StageStatus": "b"}, **invalid_members
         )
     assert packages.describe(package) | {"ResponseMetadata": None} == before | {"ResponseMetadata": None}
     update(ModelPackageArn=package, CustomerMetadataProperties={"key-7": "again"})
@@ -381,8 +381,8 @@ def test_versions_are_filtered_sorted_and_paged(packages: Packages) -> None:
     assert listed(ModelPackageGroupName=group) == versions[::-1]
     assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **ascending) == versions
     for size in (1, 4, 11):
-        for order in ("Name", "CreationTime"):  # in both orders, version 10 comes after version 9
-            request = {"ModelPackageGroupName": group, "SortBy": order, "PaginationConfig": {"PageSize": size}}
+        for sort_key in ("Name", "CreationTime"):  # in both orders, version 10 comes after version 9
+            request = {"ModelPackageGroupName": group, "SortBy": sort_key, "PaginationConfig": {"PageSize": size}}
             assert listed(**request) == versions[::-1]
             assert listed(**request, **ascending) == versions
     assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Approved", **ascending) == versions[::3]
