@@ -1,4 +1,4 @@
-"""Simulators that all tests of a test session share."""
+"""Simulators that all tests of a session share."""
 
 from collections.abc import Iterator
 

@@ -65,7 +65,7 @@ def _structures(shape: Shape, depth: int) -> st.SearchStrategy[dict[str, Any]]:
 
 @cache
 def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
-    """Generate texts that match a pattern, some extended to the minimum or maximum length if the pattern allows it."""
+    """Generate texts that match a pattern, some extended to the minimum or maximum length if the pattern allows."""
     pattern = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9").replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     compiled = regex.compile(pattern, regex.ASCII if r"\p" not in pattern else 0)
 
@@ -77,9 +77,9 @@ def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
         candidates = (text + "a" * (length - len(text)), text + "0" * (length - len(text)))
         return next((candidate for candidate in candidates if fits(candidate)), text)
 
-    known = [text for text in KNOWN_TEXTS if fits(text)]
+    known_texts = [text for text in KNOWN_TEXTS if fits(text)]
     lengths = st.sampled_from([0, low, min(high, 1024)])
-    texts = st.sampled_from(known) if known else st.nothing()
+    texts = st.sampled_from(known_texts) if known_texts else st.nothing()
     if r"\u" not in pattern.lower() and r"\p" not in pattern and "${" not in pattern and "(?=" not in pattern:
         texts |= st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True, alphabet=TEXT)
     texts = st.tuples(texts, lengths).map(lengthen)
@@ -105,7 +105,7 @@ def _strings(bounds: dict[str, Any]) -> st.SearchStrategy[str]:
 
 
 def modified_documents(document: Any) -> st.SearchStrategy[Any]:
-    """Generate a document in which one value is replaced or removed, or an unknown member is added."""
+    """Generate copies of a document with one change: a value is replaced or removed, or an unknown member is added."""
     paths = list(_paths(document, ()))
     return st.tuples(st.sampled_from(paths), ANYTHING, st.sampled_from(["put", "drop", "add"])).map(
         lambda change: _apply_change(document, *change)

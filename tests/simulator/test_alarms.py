@@ -15,12 +15,12 @@ ALARM |= {"ComparisonOperator": "GreaterThanThreshold"}
 
 
 def points(text: str) -> list[float | None]:
-    """Return data points in the guide's notation: X is breaching, 0 is not, - is missing."""
+    """Convert the guide's notation to data points: X is breaching, 0 is not breaching, and - is missing."""
     return [{"X": 10.0, "0": 0.0, "-": None}[point] for point in text.split()]
 
 
 @pytest.mark.parametrize(
-    ("to_alarm", "text", "states"),
+    ("datapoints_to_alarm", "text", "states"),
     [
         # Both tables of the guide; the states are in the order missing, ignore, breaching, notBreaching.
         (3, "0 - X - X", "OK OK OK OK"),
@@ -47,10 +47,15 @@ def points(text: str) -> list[float | None]:
         (1, "X - 0 - 0", "ALARM ALARM ALARM ALARM"),
     ],
 )
-def test_missing_data_is_treated_as_the_guide_describes(to_alarm: int, text: str, states: str) -> None:
+def test_missing_data_is_treated_as_the_guide_describes(datapoints_to_alarm: int, text: str, states: str) -> None:
     for treatment, state in zip(TREATMENTS, states.split(), strict=True):
         result = alarm_state(
-            points(text), "GreaterThanThreshold", 5.0, periods=3, datapoints_to_alarm=to_alarm, missing=treatment
+            points(text),
+            "GreaterThanThreshold",
+            5.0,
+            periods=3,
+            datapoints_to_alarm=datapoints_to_alarm,
+            missing=treatment,
         )
         assert result == (None if state == "SAME" else state), treatment
 
@@ -106,33 +111,33 @@ class WatchedMetric:
 def test_each_statistic_is_evaluated(client: Client, statistic: str, value: float) -> None:
     """Alarms evaluate single values, lists of values and statistic sets."""
     members = {"Statistic": statistic, "ComparisonOperator": "GreaterThanOrEqualToThreshold"}
-    watched = WatchedMetric(client, **members, Threshold=value)
-    watched.put(Value=8.0)
-    watched.put(Values=[1.0], Counts=[1.0])
-    watched.put(StatisticValues={"SampleCount": 2, "Sum": 5, "Minimum": 2, "Maximum": 3})
-    assert watched.state() == "ALARM"
-    watched.put_alarm(**members, Threshold=value + 0.01)
-    assert watched.state() == "OK"
+    watched_metric = WatchedMetric(client, **members, Threshold=value)
+    watched_metric.put(Value=8.0)
+    watched_metric.put(Values=[1.0], Counts=[1.0])
+    watched_metric.put(StatisticValues={"SampleCount": 2, "Sum": 5, "Minimum": 2, "Maximum": 3})
+    assert watched_metric.state() == "ALARM"
+    watched_metric.put_alarm(**members, Threshold=value + 0.01)
+    assert watched_metric.state() == "OK"
 
 
 def test_two_of_three_periods_must_breach(client: Client) -> None:
     """Each data point is the sum of a minute's values, and two of three must breach."""
-    watched = WatchedMetric(client, EvaluationPeriods=3, DatapointsToAlarm=2)
-    assert watched.state() == "INSUFFICIENT_DATA"
+    watched_metric = WatchedMetric(client, EvaluationPeriods=3, DatapointsToAlarm=2)
+    assert watched_metric.state() == "INSUFFICIENT_DATA"
     for age in (30, 30, 90):
-        watched.put(age, Value=4.0)
-    assert watched.state() == "OK"  # the first two sums are 8 and 4; the third is missing
-    watched.put(150, Value=6.0)
-    assert watched.state() == "ALARM"
-    reason = watched.describe()["StateReason"]
+        watched_metric.put(age, Value=4.0)
+    assert watched_metric.state() == "OK"  # the first two sums are 8 and 4; the third is missing
+    watched_metric.put(150, Value=6.0)
+    assert watched_metric.state() == "ALARM"
+    reason = watched_metric.describe()["StateReason"]
     assert reason.startswith(
         "The alarm's condition is GreaterThanThreshold 5 for 2 of 3 data points. "
         "The last values of metric, oldest first: "
     )
-    watched.put(7200, Value=6.0)
-    watched.put(-600, Value=6.0)
-    watched.put_alarm(EvaluationPeriods=3, DatapointsToAlarm=3)
-    assert watched.state() == "OK"  # neither old data nor data from the future counts
+    watched_metric.put(7200, Value=6.0)
+    watched_metric.put(-600, Value=6.0)
+    watched_metric.put_alarm(EvaluationPeriods=3, DatapointsToAlarm=3)
+    assert watched_metric.state() == "OK"  # neither old data nor data from the future counts
 
 
 @pytest.mark.parametrize(
@@ -140,16 +145,16 @@ def test_two_of_three_periods_must_breach(client: Client) -> None:
     [("missing", "INSUFFICIENT_DATA"), ("ignore", "INSUFFICIENT_DATA"), ("breaching", "ALARM"), ("notBreaching", "OK")],
 )
 def test_the_state_without_data_depends_on_the_treatment(client: Client, treatment: str, state: str) -> None:
-    watched = WatchedMetric(client, TreatMissingData=treatment)
-    assert watched.state() == state
-    watched.put(Value=9.0)
-    assert watched.state() == "ALARM"
+    watched_metric = WatchedMetric(client, TreatMissingData=treatment)
+    assert watched_metric.state() == state
+    watched_metric.put(Value=9.0)
+    assert watched_metric.state() == "ALARM"
 
 
-def test_only_data_with_the_dimensions_and_the_unit_of_the_alarm_count(client: Client) -> None:
+def test_only_data_with_the_dimensions_and_unit_of_the_alarm_are_used(client: Client) -> None:
     """An alarm uses only data whose dimensions and unit are exactly those of the alarm."""
     one, two = {"Name": "one", "Value": "1"}, {"Name": "two", "Value": "2"}
-    watched = WatchedMetric(client, Dimensions=[one, two], Unit="Count", TreatMissingData="notBreaching")
+    watched_metric = WatchedMetric(client, Dimensions=[one, two], Unit="Count", TreatMissingData="notBreaching")
     for datum in (
         {"Dimensions": [one], "Unit": "Count"},
         {"Dimensions": [one, two, {"Name": "three", "Value": "3"}], "Unit": "Count"},
@@ -157,54 +162,56 @@ def test_only_data_with_the_dimensions_and_the_unit_of_the_alarm_count(client: C
         {"Dimensions": [one, two], "Unit": "Seconds"},
         {"Unit": "Count"},
     ):
-        watched.put(Value=9.0, **datum)
-        assert watched.state() == "OK", datum
-    watched.put(Value=9.0, Dimensions=[two, one], Unit="Count")
-    assert watched.state() == "ALARM"
+        watched_metric.put(Value=9.0, **datum)
+        assert watched_metric.state() == "OK", datum
+    watched_metric.put(Value=9.0, Dimensions=[two, one], Unit="Count")
+    assert watched_metric.state() == "ALARM"
 
 
 def test_every_way_to_read_a_state_evaluates_the_alarm(client: Client) -> None:
-    watched = WatchedMetric(client, AlarmActions=["arn:aws:sns:us-east-1:123456789012:mine"])
-    watched.put(Value=9.0)
-    describe = watched.cloudwatch.describe_alarms
+    watched_metric = WatchedMetric(client, AlarmActions=["arn:aws:sns:us-east-1:123456789012:mine"])
+    watched_metric.put(Value=9.0)
+    describe = watched_metric.cloudwatch.describe_alarms
     for state, other_state in (("ALARM", "OK"), ("OK", "ALARM")):
-        assert watched.name in {alarm["AlarmName"] for alarm in describe(StateValue=state)["MetricAlarms"]}
-        assert watched.name not in {alarm["AlarmName"] for alarm in describe(StateValue=other_state)["MetricAlarms"]}
+        assert watched_metric.name in {alarm["AlarmName"] for alarm in describe(StateValue=state)["MetricAlarms"]}
+        assert watched_metric.name not in {
+            alarm["AlarmName"] for alarm in describe(StateValue=other_state)["MetricAlarms"]
+        }
         for described in (
-            describe(AlarmNamePrefix=watched.name)["MetricAlarms"],
+            describe(AlarmNamePrefix=watched_metric.name)["MetricAlarms"],
             describe(ActionPrefix="arn:aws:sns:us-east-1:123456789012:mine")["MetricAlarms"],
-            watched.cloudwatch.describe_alarms_for_metric(**watched.metric)["MetricAlarms"],
+            watched_metric.cloudwatch.describe_alarms_for_metric(**watched_metric.metric)["MetricAlarms"],
         ):
             assert [alarm["StateValue"] for alarm in described] == [state]
-        watched.put(Value=-9.0)
+        watched_metric.put(Value=-9.0)
 
 
 def test_a_state_that_a_program_sets_is_temporary(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The state lasts a minute, or 10 s if the period is less than a minute; then the alarm is evaluated again."""
     now = alarms.utcnow
     for period, interval in ((60, 60), (3600, 60), (10, 10), (30, 10)):
-        watched = WatchedMetric(client, Period=period)
-        watched.put(age=-5, Value=1.0)
-        watched.set_state("ALARM")
-        assert (watched.state(), watched.describe()["StateReason"]) == ("ALARM", "a drill")
+        watched_metric = WatchedMetric(client, Period=period)
+        watched_metric.put(age=-5, Value=1.0)
+        watched_metric.set_state("ALARM")
+        assert (watched_metric.state(), watched_metric.describe()["StateReason"]) == ("ALARM", "a drill")
         monkeypatch.setattr(alarms, "utcnow", lambda: now() + datetime.timedelta(seconds=interval))  # noqa: B023
-        assert watched.state() == "OK"
+        assert watched_metric.state() == "OK"
         monkeypatch.setattr(alarms, "utcnow", now)
 
 
-def test_ignoring_missing_data_keeps_a_state(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = WatchedMetric(client, TreatMissingData="ignore")
-    watched.set_state("ALARM")
+def test_ignoring_missing_data_keeps_the_state(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    watched_metric = WatchedMetric(client, TreatMissingData="ignore")
+    watched_metric.set_state("ALARM")
     an_hour_later = alarms.utcnow() + datetime.timedelta(hours=1)
     monkeypatch.setattr(alarms, "utcnow", lambda: an_hour_later)
-    assert watched.state() == "ALARM"
+    assert watched_metric.state() == "ALARM"
 
 
 def test_an_alarm_that_is_updated_keeps_its_state(client: Client) -> None:
-    watched = WatchedMetric(client)
-    watched.set_state("ALARM")
-    watched.put_alarm(Threshold=7.0)
-    described = watched.describe()
+    watched_metric = WatchedMetric(client)
+    watched_metric.set_state("ALARM")
+    watched_metric.put_alarm(Threshold=7.0)
+    described = watched_metric.describe()
     assert (described["Threshold"], described["StateValue"], described["StateReason"]) == (7.0, "ALARM", "a drill")
 
 
@@ -229,8 +236,8 @@ def test_invalid_alarms_are_refused(client: Client, members: dict[str, Any], rea
     with pytest.raises(ClientError, match=reason) as caught:
         WatchedMetric(client, **members)
     assert caught.value.response["Error"]["Code"] == "ValidationError"
-    watched = WatchedMetric(client, Period=86_400, EvaluationPeriods=7)
-    assert watched.state() == "INSUFFICIENT_DATA"
+    watched_metric = WatchedMetric(client, Period=86_400, EvaluationPeriods=7)
+    assert watched_metric.state() == "INSUFFICIENT_DATA"
 
 
 @pytest.mark.parametrize(
@@ -242,8 +249,8 @@ def test_invalid_alarms_are_refused(client: Client, members: dict[str, Any], rea
 )
 def test_alarms_that_are_not_evaluated_keep_their_state(client: Client, members: dict[str, Any]) -> None:
     """Alarms that are not evaluated keep their state, or the state that a program sets."""
-    watched = WatchedMetric(client, **members)
-    watched.put(Value=9.0)
-    assert watched.state() == "INSUFFICIENT_DATA"
-    watched.set_state("ALARM")
-    assert watched.state() == "ALARM"
+    watched_metric = WatchedMetric(client, **members)
+    watched_metric.put(Value=9.0)
+    assert watched_metric.state() == "INSUFFICIENT_DATA"
+    watched_metric.set_state("ALARM")
+    assert watched_metric.state() == "ALARM"

@@ -38,7 +38,7 @@ class History:
         self._events.create_archive(ArchiveName=group, EventSourceArn=bus, EventPattern=json.dumps(pattern))
 
     def events(self, count: int) -> list[dict[str, Any]]:
-        """Wait until `count` events are delivered, and return all delivered events in their order."""
+        """Wait until `count` events are delivered, and return all delivered events in order."""
         wait_until(lambda: len(self._delivered_events()) >= count)
         return [json.loads(event["message"]) for event in self._delivered_events()]
 

@@ -29,7 +29,7 @@ ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB, which can be repea
 
 
 def write_bomb(tmp_path: Path, head: bytes, size: int, block: bytes = ZEROS) -> Path:
-    """Write an archive of a header and `size` bytes, which compress to about a thousandth, and return its path."""
+    """Write an archive of a header and about `size` bytes of repeated, highly compressed data, and return its path."""
     path = tmp_path / "source.tar.gz"
     path.write_bytes(gzip.compress(head, mtime=0) + block * (size // (16 * MIB)))
     return path
@@ -70,7 +70,7 @@ def test_the_sizes_of_all_files_count_together(tmp_path: Path) -> None:
         unpack(path, tmp_path / "again", volume)
 
 
-def test_more_files_than_fit_on_the_volume(tmp_path: Path) -> None:
+def test_more_files_than_fit_on_the_volume_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "many.tar.gz"
     path.write_bytes(packed(*(member(f"f{number}") for number in range(70))))
     assert "larger than the VolumeSizeInGB" in refusal(path, tmp_path, 64 * BYTES_PER_FILE)
@@ -103,17 +103,17 @@ def test_unpacking_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) 
         unpack(path, tmp_path / "unpacked", Volume(MIB), stop_soon)
 
 
-SPARSE = bytearray(header("sparse", tarfile.GNUTYPE_SPARSE))
-SPARSE[482] = 1  # more blocks of offsets follow
-SPARSE[148:156] = b" " * 8
-SPARSE[148:156] = b"%06o\0 " % sum(SPARSE)
+SPARSE_HEADER = bytearray(header("sparse", tarfile.GNUTYPE_SPARSE))
+SPARSE_HEADER[482] = 1  # more blocks of offsets follow
+SPARSE_HEADER[148:156] = b" " * 8
+SPARSE_HEADER[148:156] = b"%06o\0 " % sum(SPARSE_HEADER)
 OFFSETS = gzip.compress((b"00000000001\0" * 42 + b"\1".ljust(8, b"\0")) * (16 * MIB // 512), mtime=0)
 HEADERS = {
     "pax": (header("x", tarfile.XHDTYPE, 8 << 30), ZEROS),
     "global pax": (header("x", tarfile.XGLTYPE, 8 << 30), ZEROS),
     "long name": (header("x", tarfile.GNUTYPE_LONGNAME, 8 << 30), ZEROS),
     "long link": (header("x", tarfile.GNUTYPE_LONGLINK, 8 << 30), ZEROS),
-    "offsets of a sparse file": (bytes(SPARSE), OFFSETS),
+    "offsets of a sparse file": (bytes(SPARSE_HEADER), OFFSETS),
 }
 
 
@@ -137,11 +137,11 @@ def test_large_headers_do_not_exhaust_memory(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) -> None:
-    sparse = bytearray(header("a", tarfile.GNUTYPE_SPARSE, 30 << 20))
-    sparse[386:410] = b"%011o\0%011o\0" % (0, 30 << 20)  # the only piece's offset and size
-    sparse[483:495] = b"%011o\0" % 1  # the file's size, which is too small
-    sparse[148:156] = b"%06o\0 " % (256 + sum(sparse[:148]) + sum(sparse[156:]))
-    path = write_bomb(tmp_path, bytes(sparse), 30 << 20, ZEROS)
+    sparse_header = bytearray(header("a", tarfile.GNUTYPE_SPARSE, 30 << 20))
+    sparse_header[386:410] = b"%011o\0%011o\0" % (0, 30 << 20)  # the only piece's offset and size
+    sparse_header[483:495] = b"%011o\0" % 1  # the file's size, which is too small
+    sparse_header[148:156] = b"%06o\0 " % (256 + sum(sparse_header[:148]) + sum(sparse_header[156:]))
+    path = write_bomb(tmp_path, bytes(sparse_header), 30 << 20, ZEROS)
     assert "the size of 'a' is wrong" in refusal(path, tmp_path)
 
 
@@ -165,7 +165,7 @@ MALFORMED = {
     "global headers": gzip.compress(
         b"".join(pax(**{f"k{n}": "v"}) + header(f"f{n}") for n in range(200)) + bytes(1024)
     ),
-    "a link to a file that it does not contain": packed(member("a", tarfile.LNKTYPE, "b")),
+    "a link to a file that the archive lacks": packed(member("a", tarfile.LNKTYPE, "b")),
     "a file used as a folder": packed(member("a"), member("a/b")),
     "a name that is too long": packed(member("x" * 300)),
     "a name with many folders": packed(member("d/" * 200_000 + "f")),
@@ -253,8 +253,8 @@ def test_a_training_job_ends_while_its_source_is_unpacked(ending: str, client: C
         wait_until(lambda: list(client.simulator.folder.glob("job-*/ml/input/source/zeros")) != [])
         client.sagemaker.stop_training_job(TrainingJobName=name)
     job = client.wait("TrainingJob", name)
-    secondary = "Stopped" if ending == "stop" else "MaxRuntimeExceeded"
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", secondary)
+    secondary_status = "Stopped" if ending == "stop" else "MaxRuntimeExceeded"
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", secondary_status)
     assert "Training" not in [transition["Status"] for transition in job["SecondaryStatusTransitions"]]
 
 

@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.machine, pytest.mark.skipif(AWS is None, reason="the A
 
 @pytest.fixture
 def command(client, tmp_path: Path):
-    """Return a function that builds arguments of subprocess.run for the CLI. Its early versions need --endpoint-url."""
+    """Return a function that builds subprocess.run's arguments for the CLI, whose old versions need --endpoint-url."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= client.simulator.variables() | {"HOME": str(tmp_path), "AWS_PAGER": ""}
 
@@ -78,7 +78,7 @@ def test_sts_returns_an_identity(aws) -> None:
     assert json.loads(aws("sts", "get-caller-identity"))["Account"] == ACCOUNT
 
 
-def test_copy_to_and_from_s3(aws, tmp_path: Path) -> None:
+def test_files_are_copied_to_and_from_s3(aws, tmp_path: Path) -> None:
     (tmp_path / "local.csv").write_text("1,2,3")
     aws("s3", "cp", "local.csv", f"s3://{BUCKET}/cli/local.csv")
     aws("s3", "cp", f"s3://{BUCKET}/cli/local.csv", "copy.csv")
@@ -86,7 +86,7 @@ def test_copy_to_and_from_s3(aws, tmp_path: Path) -> None:
     assert "local.csv" in aws("s3", "ls", f"s3://{BUCKET}/cli/")
 
 
-def test_wait_for_a_training_job_and_list_it(client, aws) -> None:
+def test_a_training_job_is_awaited_and_listed(client, aws) -> None:
     name = client.train("print('done')")["TrainingJobName"]  # otherwise the CLI would wait 2 minutes
     wait_command = ("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", name)
     assert aws(*wait_command) == ""
@@ -131,7 +131,7 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
     assert status == "InProgress"
 
 
-def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path) -> None:
+def test_the_life_cycle_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path) -> None:
     """An endpoint is deployed, waited for with the CLI's waiter, invoked, updated and deleted."""
 
     def create_config(name: str, script: str = NAMED) -> None:
@@ -180,7 +180,7 @@ def test_the_life_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path
         sagemaker("delete-model", "--model-name", name)
 
 
-def test_the_life_of_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
+def test_the_life_cycle_of_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
     """A tuning job is created from a file, described, listed and deleted; the test waits for its best training job."""
 
     ranges = {"CategoricalParameterRanges": [categorical("x", "7", "2")]}
@@ -192,8 +192,8 @@ def test_the_life_of_a_tuning_job(client, aws, sagemaker, command, tmp_path: Pat
     job = sagemaker("describe-hyper-parameter-tuning-job", *job_option)
     assert job["HyperParameterTuningJobStatus"] == "Completed"
     assert job["BestTrainingJob"]["TunedHyperParameters"] == {"x": "2"}
-    best = job["BestTrainingJob"]["TrainingJobName"]
-    assert aws("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", best) == ""
+    best_job = job["BestTrainingJob"]["TrainingJobName"]
+    assert aws("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", best_job) == ""
     order = ("--sort-by", "FinalObjectiveMetricValue", "--sort-order", "Descending", "--max-items", "1")
     listed = sagemaker("list-training-jobs-for-hyper-parameter-tuning-job", *job_option, *order)["TrainingJobSummaries"]
     assert [item["TunedHyperParameters"]["x"] for item in listed] == ["7"]
@@ -209,7 +209,7 @@ def test_the_life_of_a_tuning_job(client, aws, sagemaker, command, tmp_path: Pat
     assert "Could not find hyper parameter tuning job" in result.stderr
 
 
-def test_a_pipeline_and_the_registry(client, sagemaker, command, tmp_path: Path) -> None:
+def test_a_pipeline_registers_versions_that_become_models(client, sagemaker, command, tmp_path: Path) -> None:
     """A pipeline registers two versions; both are approved; a model is created from the latest, then from the first."""
     specification = {
         "Containers": [{"Image": IMAGE, "Environment": {"WORD": get("Parameters.Word")}}],

@@ -116,7 +116,7 @@ def test_all_containers_have_one_time_limit(client: Client) -> None:
 
 
 # A replacement for the container's server that answers each request with the request's body and headers.
-HEADERS = """
+HEADERS_SCRIPT = """
 import http.server, json, os, socketserver, sys
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -147,21 +147,21 @@ def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
     platform = Platform(Store(), queue, simulator.client, simulator.isolation, tmp_path, sockets)
     log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
 
-    def make(*scripts: str, job: Job | None = None, name: str = "instance-1") -> Chain:
+    def make_chain(*scripts: str, job: Job | None = None, name: str = "instance-1") -> Chain:
         model = {"Containers": [container(client, script) for script in scripts]}
         return Chain(platform, job or Job(tmp_path), model, log, instance_of("ml.m5.large"), name)
 
-    yield make
+    yield make_chain
     sockets.rmdir()
 
 
 def test_every_container_gets_the_headers_of_the_caller(chain: Callable[..., Chain]) -> None:
     caller_headers = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
-    with chain(HEADERS, HEADERS) as running:
-        running.wait_until_ready()
-        response = running.invoke(b"", caller_headers, Deadline(10))
-        assert running.failure() is None
-        ping = running.request("GET", "/ping", Deadline(10))
+    with chain(HEADERS_SCRIPT, HEADERS_SCRIPT) as running_chain:
+        running_chain.wait_until_ready()
+        response = running_chain.invoke(b"", caller_headers, Deadline(10))
+        assert running_chain.failure() is None
+        ping = running_chain.request("GET", "/ping", Deadline(10))
     assert (response.status, response.container, ping.container) == (200, "container-2", "container-1")
     first, second = map(json.loads, response.body.splitlines())
     assert first["x-amzn-sagemaker-inference-id"] == second["x-amzn-sagemaker-inference-id"] == "id-1"
@@ -169,23 +169,23 @@ def test_every_container_gets_the_headers_of_the_caller(chain: Callable[..., Cha
     assert "accept" not in first
     assert "content-type" not in second  # the first container's response had none
     assert second["accept"] == "text/plain"
-    assert running.ending is not None
+    assert running_chain.ending is not None
 
 
 def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> None:
     ending_script = reporting_script("two").replace("    text =", "    import os; os.kill(os.getppid(), 9)\n    text =")
-    with chain(reporting_script("one"), ending_script) as running:
-        running.wait_until_ready()
+    with chain(reporting_script("one"), ending_script) as running_chain:
+        running_chain.wait_until_ready()
         with pytest.raises(NoResponse) as caught:
-            list(iter(lambda: running.invoke(b"1", {"Content-Type": "text/csv"}, Deadline(10)), None))
+            list(iter(lambda: running_chain.invoke(b"1", {"Content-Type": "text/csv"}, Deadline(10)), None))
         assert caught.value.container == "container-2"
-        wait_until(lambda: running.failure() is not None)
-        assert str(running.failure()).startswith("AlgorithmError: The server of container-2 failed")
+        wait_until(lambda: running_chain.failure() is not None)
+        assert str(running_chain.failure()).startswith("AlgorithmError: The server of container-2 failed")
 
 
-@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("server_ends", [False, True])
 def test_the_chain_waits_for_a_reason_that_a_container_is_still_writing(
-    chain: Callable[..., Chain], ends: bool
+    chain: Callable[..., Chain], server_ends: bool
 ) -> None:
     """The file for the reason is empty until the container writes to it, and stays empty if no reason is given."""
     script = """import os, time
@@ -193,14 +193,14 @@ base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 with open(f"{base}/output/failure", "w") as failure:
     print("before", flush=True)
     time.sleep(1)
-    ENDS or failure.write("the weights are missing")
+    SERVER_ENDS or failure.write("the weights are missing")
     print("after", flush=True)
-ENDS and os.kill(os.getppid(), 9)
+SERVER_ENDS and os.kill(os.getppid(), 9)
 time.sleep(600)
-""".replace("ENDS", str(ends))
-    with pytest.raises(JobFailed) as caught, chain(script) as running:
-        running.wait_until_ready()
-    assert ("after" if ends else "ended before it was ready: the weights are missing") in str(caught.value)
+""".replace("SERVER_ENDS", str(server_ends))
+    with pytest.raises(JobFailed) as caught, chain(script) as running_chain:
+        running_chain.wait_until_ready()
+    assert ("after" if server_ends else "ended before it was ready: the weights are missing") in str(caught.value)
 
 
 @pytest.mark.parametrize("position", [0, 2])
@@ -215,7 +215,7 @@ def test_a_container_whose_model_does_not_load_is_named(client: Client, position
     assert "no weights here" in job["FailureReason"]
 
 
-def test_an_accept_header_that_the_last_container_refuses(client: Client) -> None:
+def test_an_accept_header_that_the_last_container_refuses_fails_the_job(client: Client) -> None:
     hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data\n"
     first = "def model_fn(folder): return None\ndef predict_fn(data, model): return data + 1\n"
     model = create_model(client, first, hooks)
@@ -270,7 +270,7 @@ def test_each_container_has_its_own_model_folder_and_log(client: Client) -> None
 HOLDING_SCRIPT = "held = b'x' * SIZE; open('PATH', 'w').close(); import time; time.sleep(600)"
 
 
-def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProcess:
+def start_allocating_command(size: int, path: Path, instance: Instance) -> SupervisedProcess:
     """Start a command that allocates `size` bytes of memory and then creates a file."""
     script = HOLDING_SCRIPT.replace("SIZE", str(size)).replace("PATH", str(path))
     return SupervisedProcess(
@@ -281,9 +281,9 @@ def start_holding(size: int, path: Path, instance: Instance) -> SupervisedProces
 def test_the_larger_of_two_commands_that_share_memory_ends(tmp_path: Path) -> None:
     """Each command fits into memory alone; together they need more than is available."""
     instance = Instance(130_000_000, 1).with_shared_memory(tmp_path / "memory")
-    large_command = start_holding(85_000_000, tmp_path / "large", instance)
+    large_command = start_allocating_command(85_000_000, tmp_path / "large", instance)
     wait_until((tmp_path / "large").exists)
-    small_command = start_holding(70_000_000, tmp_path / "small", instance)
+    small_command = start_allocating_command(70_000_000, tmp_path / "small", instance)
     assert large_command.wait().reason == "memory"
     wait_until((tmp_path / "small").exists)
     small_command.stop()
@@ -293,7 +293,7 @@ def test_the_larger_of_two_commands_that_share_memory_ends(tmp_path: Path) -> No
 def test_commands_that_fit_into_memory_together_keep_running(tmp_path: Path) -> None:
     instance = Instance(400_000_000, 1).with_shared_memory(tmp_path / "memory")
     names = ["one", "two"]
-    processes = [start_holding(80_000_000, tmp_path / name, instance) for name in names]
+    processes = [start_allocating_command(80_000_000, tmp_path / name, instance) for name in names]
     wait_until(lambda: all((tmp_path / name).exists() for name in names))
     wait_until(lambda: sum(share for (share,) in SHARE.iter_unpack((tmp_path / "memory").read_bytes())) > 160_000_000)
     for process in processes:
@@ -355,7 +355,7 @@ def test_the_container_that_needs_too_much_memory_is_named(client: Client, monke
     ],
     ids=lambda value: str(value)[:60] if isinstance(value, dict) else "",
 )
-def test_models_that_are_refused(client: Client, members: dict, expected: str) -> None:
+def test_invalid_and_unsupported_models_are_refused(client: Client, members: dict, expected: str) -> None:
     def with_image(container: dict) -> dict:
         return {name: value for name, value in ({"Image": IMAGE} | container).items() if value is not None}
 

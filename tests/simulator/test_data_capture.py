@@ -191,8 +191,8 @@ def test_an_update_changes_what_is_captured(endpoints: Endpoints, model: str) ->
     endpoints.invoke(name, "1", ContentType="text/csv")
     update(with_capture, RetainAllVariantProperties=True)
     assert endpoints.describe(name)["DataCaptureConfig"]["EnableCapture"] is False
-    excluded = [{"VariantPropertyType": "DataCaptureConfig"}]
-    update(with_capture, RetainAllVariantProperties=True, ExcludeRetainedVariantProperties=excluded)
+    excluded_properties = [{"VariantPropertyType": "DataCaptureConfig"}]
+    update(with_capture, RetainAllVariantProperties=True, ExcludeRetainedVariantProperties=excluded_properties)
     update(without_capture)
     ((line,),) = wait_for_lines(endpoints, "update", 1).values()
     assert line["captureData"]["endpointInput"]["data"] == "1"
@@ -226,14 +226,14 @@ def test_responses_before_a_shutdown_are_captured(tmp_path: Path) -> None:
                 answered_ids.append(f"{client}-{number}")
 
         with ThreadPoolExecutor(8) as pool:
-            clients = [pool.submit(invoke, client) for client in range(8)]
+            futures = [pool.submit(invoke, client) for client in range(8)]
             try:
                 wait_until(lambda: len(answered_ids) > 20)
                 simulator.end()
             finally:
                 simulator.kill()  # otherwise the clients would never stop
-        for client in clients:
-            client.result()
+        for future in futures:
+            future.result()
     with running("--state", tmp_path) as simulator:
         (lines,) = captured_lines(Endpoints(Client(simulator)), "end").values()
     captured_ids = Counter(line["eventMetadata"]["inferenceId"] for line in lines)

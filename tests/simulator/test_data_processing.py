@@ -17,7 +17,7 @@ from recore.simulator.compute.batch.json_path import JsonPath, NoSelection
 from recore.simulator.compute.failure import JobFailed, JobStopped
 
 MAX_BODY_SIZE = 6 << 20  # bytes
-CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
+CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
 rows = st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5)
 names = st.text(st.sampled_from("abcé_-0 ,.["), min_size=1, max_size=3)
@@ -161,17 +161,17 @@ def test_joined_rows_have_the_columns_of_the_input_and_then_the_results(
 ) -> None:
     results = data.draw(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=len(table), max_size=len(table)))
     body, response = as_csv(table), as_csv(results)
-    joining = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2:]")
-    assert from_csv(joining.request_body(body, MAX_BODY_SIZE)) == from_csv(as_csv([row[1:] for row in table]))
+    join_processing = processing(InputFilter="$[1:]", JoinSource="Input", OutputFilter="$[0,-2:]")
+    assert from_csv(join_processing.request_body(body, MAX_BODY_SIZE)) == from_csv(as_csv([row[1:] for row in table]))
     expected = [[row[0], *result] for row, result in zip(table, results, strict=True)]
-    assert from_csv(joining.result(body, response, MAX_BODY_SIZE)) == from_csv(as_csv(expected))
+    assert from_csv(join_processing.result(body, response, MAX_BODY_SIZE)) == from_csv(as_csv(expected))
 
 
 @given(st.lists(documents, min_size=1, max_size=4), st.data())
 def test_joined_documents_have_the_results_under_a_key(records: list[Any], data: st.DataObject) -> None:
     results = data.draw(st.lists(documents, min_size=len(records), max_size=len(records)))
     body, response = ("".join(json.dumps(value) + "\n" for value in values).encode() for values in (records, results))
-    lines = processing(LINES, JoinSource="Input").result(body, response, MAX_BODY_SIZE).splitlines()
+    lines = processing(JSON_LINES, JoinSource="Input").result(body, response, MAX_BODY_SIZE).splitlines()
     for record, result, line in zip(records, results, lines, strict=True):
         joined = json.loads(line)
         assert joined["SageMakerOutput"] == result
@@ -214,13 +214,13 @@ def test_columns_that_are_not_utf_8_are_unchanged() -> None:
     [
         (CSV, b"1,2\n3,4\n", b"5\n", "the number of records is 2 in the input and 1 in the model's response"),
         (CSV, b"1,2\n", b"5\n6\n", "Fail to join data"),
-        (LINES, b"{}\n{}\n", b"[1,2]\n", "Fail to join data"),
-        (LINES, b"{}\n", b"1\n2", "Fail to join data"),
-        (LINES, b"{\n", b"1\n", "the input is not application/jsonlines"),
-        (LINES, b"{}\n", b"<html>\n", "the response is not application/jsonlines"),
-        (LINES, b"{}\n", b"\xff\n", "the response is not application/jsonlines"),
-        (LINES, b"{}\n", b"1e999\n", "the number 1e999 is too large"),
-        (LINES, b"{}\n", b'{"p": NaN}\n', "the response is not application/jsonlines: NaN is not a JSON value"),
+        (JSON_LINES, b"{}\n{}\n", b"[1,2]\n", "Fail to join data"),
+        (JSON_LINES, b"{}\n", b"1\n2", "Fail to join data"),
+        (JSON_LINES, b"{\n", b"1\n", "the input is not application/jsonlines"),
+        (JSON_LINES, b"{}\n", b"<html>\n", "the response is not application/jsonlines"),
+        (JSON_LINES, b"{}\n", b"\xff\n", "the response is not application/jsonlines"),
+        (JSON_LINES, b"{}\n", b"1e999\n", "the number 1e999 is too large"),
+        (JSON_LINES, b"{}\n", b'{"p": NaN}\n', "the response is not application/jsonlines: NaN is not a JSON value"),
         (JSON, b"[-Infinity]", b"1", "the input is not application/json: -Infinity is not a JSON value"),
         (JSON, b"{}\n", b"[" * 100_000, "the response is not application/json"),
         (CSV, b'"open\n', b"1\n", "the input is not text/csv"),
@@ -240,7 +240,7 @@ def test_records_that_cannot_be_joined_fail_the_job(kind: str, body: bytes, resp
         (CSV, "$[" + ",".join("0" * 30) + "]", b"x" * 900_000 + b"\n"),
         (CSV, "$[" + ",".join(":" * 30) + "]", b"xxx," * 225_000 + b"\n"),
         (CSV, "$[" + ",".join("0" * 30) + "]", (b"x" * 200 + b"\n") * 200),
-        (LINES, "$[" + ",".join("0" * 30) + "]", (b'["' + b"x" * 200 + b'"]\n') * 200),
+        (JSON_LINES, "$[" + ",".join("0" * 30) + "]", (b'["' + b"x" * 200 + b'"]\n') * 200),
     ],
     ids=lambda value: str(value)[:20],
 )
@@ -268,8 +268,8 @@ def test_a_filter_cannot_make_a_body_larger_than_the_limit(kind: str, path: str,
         (JSON, {"OutputFilter": "$.*"}, b"[" + b"0," * 5000 + b"0]"),
         (JSON, {"OutputFilter": "$.*"}, b"[" + b"0.5," * 5000 + b"0.5]"),
         (JSON, {"JoinSource": "Input"}, b"[" + b"[]," * 5000 + b"[]]"),
-        (LINES, {"OutputFilter": "$.*"}, b"[]\n" * 5000),
-        (LINES, {"OutputFilter": "$.*"}, b"\n" * 5000),
+        (JSON_LINES, {"OutputFilter": "$.*"}, b"[]\n" * 5000),
+        (JSON_LINES, {"OutputFilter": "$.*"}, b"\n" * 5000),
         (CSV, {"OutputFilter": "$[:,:]"}, b"," * 5000 + b"\n"),
         (CSV, {"JoinSource": "Input"}, b"0\n" * 5000),
         (CSV, {"JoinSource": "Input"}, b"\n" * 5000),
@@ -289,7 +289,7 @@ def test_the_work_on_a_body_can_be_stopped(kind: str, members: dict[str, str], b
 
 
 @pytest.mark.parametrize("body", [b"\n" * (1 << 16), b"0\n" * (1 << 14)], ids=["empty", "short"])
-@pytest.mark.parametrize("kind", [CSV, LINES])
+@pytest.mark.parametrize("kind", [CSV, JSON_LINES])
 def test_small_records_take_little_memory(kind: str, body: bytes) -> None:
     tracemalloc.start()
     try:
@@ -314,7 +314,7 @@ def test_documents_written_in_parts_equal_those_written_at_once(document: Any) -
     [
         (JSON, b'[[],{"a":[]},{}]', "application/json: a document has more than 4 arrays and objects"),
         (JSON, b"[" * 9, "application/json: a document has more than 4 arrays and objects"),
-        (LINES, b"[]\n" * 9 + b"[[],[],[],[]]\n", "application/jsonlines: a document has more than 4 arrays and"),
+        (JSON_LINES, b"[]\n" * 9 + b"[[],[],[],[]]\n", "application/jsonlines: a document has more than 4 arrays and"),
         (CSV, b"1,2\n" * 9 + b"1,2,3,4,5\n", "text/csv: a row has more than 4 columns"),
         (CSV, b'1,2,"\n",' * 9 + b"\n", "text/csv: a row has more than 4 columns"),
     ],
@@ -326,17 +326,17 @@ def test_a_record_has_a_bounded_number_of_parts(
     monkeypatch.setattr(record_formats, "MAX_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, MAX_BODY_SIZE)
-    expected = {JSON: b"[[],[0,0,0,0,0],[]]", LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]
+    expected = {JSON: b"[[],[0,0,0,0,0],[]]", JSON_LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]
     assert processing(kind, OutputFilter="$[*]").result(b"", expected, MAX_BODY_SIZE)
 
 
 @given(st.integers(-2, 2))
-def test_a_body_may_be_as_large_as_the_limit(excess: int) -> None:
-    lines = processing(LINES, InputFilter="$['a','b']")
+def test_a_body_may_be_as_large_as_the_limit_but_not_larger(spare_bytes: int) -> None:
+    lines = processing(JSON_LINES, InputFilter="$['a','b']")
     document = json.dumps({"a": "é", "b": [1.5, None], "c": 0}).encode()
     expected = b'{"a":"\\u00e9","b":[1.5,null]}\n' * 9
-    limit = len(expected) + excess
-    if excess < 0:
+    limit = len(expected) + spare_bytes
+    if spare_bytes < 0:
         with pytest.raises(JobFailed, match="selects more than"):
             lines.request_body((document + b"\n") * 9, limit)
     else:

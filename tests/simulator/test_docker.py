@@ -36,7 +36,7 @@ def run_job(client: Client, script: str, **members: object) -> tuple[dict, str]:
     return job, output(client, "ProcessingJob", job["ProcessingJobName"])
 
 
-def test_the_environment_that_a_job_sees(client: Client) -> None:
+def test_a_job_sees_a_restricted_environment(client: Client) -> None:
     script = """
 import json, os, socket
 def attempt(action):
@@ -183,13 +183,13 @@ def test_an_image_that_cannot_be_pulled_is_named(client: Client) -> None:
 
 
 def test_containers_that_disappear_do_not_prevent_a_simulator_from_starting(client: Client) -> None:
-    def come_and_go() -> None:
+    def create_and_remove_containers() -> None:
         while not ended.is_set():
             engine().containers.create(IMAGE, ["true"], labels={LABEL: process_label(psutil.Process())}).remove()
 
     ended = threading.Event()
     with ThreadPoolExecutor(2) as pool:
-        futures = [pool.submit(come_and_go) for _ in range(2)]
+        futures = [pool.submit(create_and_remove_containers) for _ in range(2)]
         try:
             for _ in range(100):
                 sweep(engine())
@@ -201,13 +201,13 @@ def test_containers_that_disappear_do_not_prevent_a_simulator_from_starting(clie
 
 def test_containers_of_a_dead_simulator_are_removed(client: Client) -> None:
     def start_container(label: str) -> str:
-        created = engine().containers.run(IMAGE, ["sleep", "600"], detach=True, labels={LABEL: label})
-        return created.name
+        new_container = engine().containers.run(IMAGE, ["sleep", "600"], detach=True, labels={LABEL: label})
+        return new_container.name
 
-    orphan, current = start_container("999999-1"), start_container(process_label(psutil.Process()))
+    orphan_name, current_name = start_container("999999-1"), start_container(process_label(psutil.Process()))
     sweep(engine())
     try:
-        assert orphan not in containers()
-        assert current in containers()
+        assert orphan_name not in containers()
+        assert current_name in containers()
     finally:
-        engine().containers.get(current).remove(force=True)
+        engine().containers.get(current_name).remove(force=True)

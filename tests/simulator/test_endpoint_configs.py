@@ -20,7 +20,7 @@ def refusal(call: Any, *arguments: Any, **request: Any) -> str:
     return f"{caught.value.response['Error']['Code']}: {caught.value.response['Error']['Message']}"
 
 
-def test_the_life_of_a_configuration(endpoints: Endpoints, model: str) -> None:
+def test_the_life_cycle_of_a_configuration(endpoints: Endpoints, model: str) -> None:
     sagemaker = endpoints.sagemaker
     one, two = variant(model, weight=0.25), variant(model, "two", count=2)
     del two["InitialVariantWeight"]
@@ -67,12 +67,14 @@ def test_a_name_can_be_used_only_once(endpoints: Endpoints, model: str) -> None:
     ],
     ids=str,
 )
-def test_variants_that_are_refused(
+def test_invalid_and_unsupported_variants_are_refused(
     endpoints: Endpoints, model: str, variants: list[dict[str, Any]], reason: str
 ) -> None:
-    variants_sent = [variant(model) | members for members in variants]
-    variants_sent = [{name: value for name, value in members.items() if value is not None} for members in variants_sent]
-    message = refusal(endpoints.config, *variants_sent)
+    request_variants = [variant(model) | members for members in variants]
+    request_variants = [
+        {name: value for name, value in members.items() if value is not None} for members in request_variants
+    ]
+    message = refusal(endpoints.config, *request_variants)
     assert message.startswith("ValidationException: ")
     assert reason in message
 
@@ -100,7 +102,9 @@ CAPTURE = {
     ],
     ids=str,
 )
-def test_members_that_are_refused(endpoints: Endpoints, model: str, members: dict[str, Any], reason: str) -> None:
+def test_invalid_and_unsupported_members_are_refused(
+    endpoints: Endpoints, model: str, members: dict[str, Any], reason: str
+) -> None:
     assert reason in refusal(endpoints.config, variant(model), **members)
 
 

@@ -47,7 +47,7 @@ def endpoints() -> Iterator[Endpoints]:
 
 
 def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
-    """Generate the document with few instances, and with names of existing resources in place of some of its names."""
+    """Generate copies of a document with few instances, in which names of existing resources replace some names."""
     if isinstance(document, list):
         return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):
@@ -75,9 +75,11 @@ def test_any_operation_is_answered(endpoints: Endpoints, data: st.DataObject) ->
     name = data.draw(st.sampled_from(OPERATIONS))
     document = data.draw(requests(operation_model(name).input_shape))
     status, answer = ask(endpoints.client, f"SageMaker.{name}", json.dumps(document).encode())
-    modelled = {error.name for error in operation_model(name).error_shapes}
-    allowed = {"ValidationException", "SerializationException"} | modelled
-    assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed), answer
+    modelled_errors = {error.name for error in operation_model(name).error_shapes}
+    allowed_errors = {"ValidationException", "SerializationException"} | modelled_errors
+    assert (status, answer.get("__type")) == (200, None) or (status == 400 and answer["__type"] in allowed_errors), (
+        answer
+    )
 
 
 @examples(100)

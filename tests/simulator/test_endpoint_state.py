@@ -91,7 +91,7 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_status_while_servers_restart(tmp_path: Path) -> None:
+def test_an_endpoint_is_in_status_system_updating_while_its_servers_restart(tmp_path: Path) -> None:
     """While servers start, an endpoint cannot be changed, but it can be invoked: its invocations wait."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
         config = endpoints.config(variant(endpoints.model(SLEEP + NAMED.format(name="slow"))))
@@ -193,7 +193,7 @@ def test_an_interrupted_rescale_is_finished(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_full_disk_while_an_update_ends(tmp_path: Path) -> None:
+def test_an_update_survives_a_full_disk(tmp_path: Path) -> None:
     """The update completes once there is space again."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 2}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}

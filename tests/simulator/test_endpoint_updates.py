@@ -159,9 +159,9 @@ def test_a_request_in_progress_ends_on_the_old_fleet(unsandboxed_client: Client,
 
 
 def two_variant_config(
-    endpoints: Endpoints, names: str, weights: tuple[float, float], counts: tuple[int, int] = (1, 1)
+    endpoints: Endpoints, name_prefix: str, weights: tuple[float, float], counts: tuple[int, int] = (1, 1)
 ) -> str:
-    one, two = (endpoints.named(f"{names} {number}") for number in (1, 2))
+    one, two = (endpoints.named(f"{name_prefix} {number}") for number in (1, 2))
     return endpoints.config(
         variant(one, weight=weights[0], count=counts[0]), variant(two, "two", weight=weights[1], count=counts[1])
     )
@@ -184,12 +184,12 @@ def test_an_update_retains_properties_on_request(endpoints: Endpoints) -> None:
     assert pending["EndpointConfigName"] == new_config
     assert [item["DesiredInstanceCount"] for item in pending["ProductionVariants"]] == [2, 1]
     assert properties(endpoints.settle(name)) == [(3, 2), (1, 1)]
-    excluded = [{"VariantPropertyType": "DesiredInstanceCount"}]
+    excluded_properties = [{"VariantPropertyType": "DesiredInstanceCount"}]
     update(
         EndpointName=name,
         EndpointConfigName=new_config,
         RetainAllVariantProperties=True,
-        ExcludeRetainedVariantProperties=excluded,
+        ExcludeRetainedVariantProperties=excluded_properties,
     )
     assert properties(endpoints.settle(name)) == [(3, 1), (1, 1)]
     update(EndpointName=name, EndpointConfigName=new_config)
@@ -234,7 +234,9 @@ def test_a_deployment_that_takes_too_long_is_rolled_back(endpoints: Endpoints, m
         ("DOWNLOAD_SECONDS", "not prepared within the ModelDataDownloadTimeoutInSeconds of 0"),
     ],
 )
-def test_time_limits_of_a_start(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str) -> None:
+def test_a_start_that_exceeds_a_time_limit_fails(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str
+) -> None:
     """Requests can set these limits to no less than a minute, so this test shortens them inside the simulator."""
     monkeypatch.setattr(endpoint_instance, limit, 0)
     name = endpoints.create(endpoints.config(variant(endpoints.model(SLOW_SCRIPT))), wait=False)
@@ -244,7 +246,9 @@ def test_time_limits_of_a_start(endpoints: Endpoints, monkeypatch: pytest.Monkey
     endpoints.delete(name)
 
 
-def test_the_time_limit_of_an_installation_that_hangs(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_installation_that_hangs_exceeds_the_time_limit(
+    endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The endpoint fails although the installation is still running, and can be deleted."""
     monkeypatch.setattr(endpoint_instance, "DOWNLOAD_SECONDS", 2)
     files = {
@@ -264,7 +268,7 @@ def test_the_time_limit_of_an_installation_that_hangs(endpoints: Endpoints, monk
 
 @pytest.mark.slow
 def test_an_update_follows_its_deployment_config(endpoints: Endpoints) -> None:
-    """The old fleet ends after the waits; later updates can request that the policy be retained."""
+    """The old fleet ends after the configured waits, and a later update can retain the deployment configuration."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}
     policy = {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 2}}
     old_config, new_config = (
@@ -274,11 +278,11 @@ def test_an_update_follows_its_deployment_config(endpoints: Endpoints) -> None:
     assert endpoints.describe(name)["LastDeploymentConfig"] == policy
     for config, old_marker, new_marker, retain in ((new_config, "o", "n", True), (old_config, "n", "o", False)):
         endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, RetainDeploymentConfig=retain)
-        overlapped = False
+        fleets_overlapped = False
         while endpoints.describe(name)["EndpointStatus"] == "Updating":
-            answered = json.loads(endpoints.invoke(name)["Body"].read())[0]
-            overlapped = overlapped or (answered == new_marker and bool(servers_of(old_marker)))
-        assert overlapped or not retain
+            answering_model = json.loads(endpoints.invoke(name)["Body"].read())[0]
+            fleets_overlapped = fleets_overlapped or (answering_model == new_marker and bool(servers_of(old_marker)))
+        assert fleets_overlapped or not retain
         assert endpoints.describe(name).get("LastDeploymentConfig") == (policy if retain else None)
         assert not servers_of(old_marker)
     endpoints.delete(name)

@@ -31,7 +31,7 @@ def refusal(call: Any, *arguments: Any, **request: Any) -> str:
     return f"{caught.value.response['Error']['Code']}: {caught.value.response['Error']['Message']}"
 
 
-def test_the_life_of_an_endpoint(endpoints: Endpoints) -> None:
+def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     sagemaker = endpoints.sagemaker
     config = endpoints.config(
         variant(endpoints.named("m1"), weight=3), variant(endpoints.named("m2"), "two", count=2, weight=0.5)
@@ -121,7 +121,7 @@ def test_a_failed_endpoint_has_a_reason(endpoints: Endpoints, config: str) -> No
 
 
 @pytest.mark.parametrize("is_broken", [True, False], ids=["broken", "missing"])
-def test_a_model_whose_archive_is_unusable(endpoints: Endpoints, is_broken: bool) -> None:
+def test_a_model_whose_archive_is_unusable_fails_the_endpoint(endpoints: Endpoints, is_broken: bool) -> None:
     url = endpoints.client.put("models/broken/model.tar.gz", b"no archive")
     url = url if is_broken else url.replace("broken", "missing")
     model = endpoints.model(NAMED.format(name="m"), ModelDataUrl=url)
@@ -143,10 +143,10 @@ def test_operations_are_refused_while_another_is_in_progress(endpoints: Endpoint
         (sagemaker.update_endpoint_weights_and_capacities, {"DesiredWeightsAndCapacities": weights}),
         (sagemaker.delete_endpoint, {}),
     ]
-    for status, begin in (("Creating", None), ("Updating", calls[0])):
-        if begin:
+    for status, first_call in (("Creating", None), ("Updating", calls[0])):
+        if first_call:
             endpoints.settle(name)
-            begin[0](EndpointName=name, EndpointConfigName=endpoints.config(variant(slow_model)))
+            first_call[0](EndpointName=name, EndpointConfigName=endpoints.config(variant(slow_model)))
         for call, members in calls:
             assert f"in status {status}: " in refusal(call, EndpointName=name, **members)
         message = refusal(sagemaker.create_endpoint, EndpointName=name, EndpointConfigName=config)
@@ -251,7 +251,7 @@ def test_names_that_differ_only_in_case_are_the_same(
     )
 
 
-def test_an_endpoint_whose_servers_cannot_have_a_folder(endpoints: Endpoints) -> None:
+def test_an_endpoint_whose_servers_cannot_have_a_folder_fails(endpoints: Endpoints) -> None:
     """The endpoint fails and can be deleted."""
     with Simulator(isolation="off") as simulator:
         other_endpoints = Endpoints(Client(simulator))
@@ -268,7 +268,7 @@ def test_an_endpoint_whose_servers_cannot_have_a_folder(endpoints: Endpoints) ->
 
 
 def test_endpoints_do_not_occupy_the_processors_of_jobs(endpoints: Endpoints) -> None:
-    """Servers that wait for invocations do not reduce the number of jobs that run at a time."""
+    """Servers that wait for invocations do not reduce the number of jobs that can run at a time."""
     count = (os.cpu_count() or 1) + 1
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"), count=min(count, 10))))
     assert endpoints.client.process("print('done')")["ProcessingJobStatus"] == "Completed"

@@ -17,7 +17,7 @@ from recore.simulator.compute.servers.response import Response
 
 
 def do_not_stop() -> None:
-    """Do nothing: a check that never stops the job."""
+    """Do nothing. This check never stops the job."""
 
 
 def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
@@ -43,15 +43,15 @@ class Echo:
         return Response(200, {}, body)
 
 
-@pytest.mark.parametrize("concurrent", [1, 3])
+@pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize(
     "text", [b"", b"a", b"a\n", b"a\nb", b"\n\n", b"a\r\nb\r\n", b"x" * 2_000_000 + b"\n" + b"y" * 10]
 )
-def test_lines_are_returned_unchanged(text: bytes, concurrent: int, tmp_path: Path) -> None:
+def test_lines_are_returned_unchanged(text: bytes, concurrency: int, tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(text)
     for strategy in ("MultiRecord", "SingleRecord"):
         echo = Echo()
-        feeding = Feeding(split="Line", strategy=strategy, max_megabytes=2, concurrency=concurrent, assemble="Line")
+        feeding = Feeding(split="Line", strategy=strategy, max_megabytes=2, concurrency=concurrency, assemble="Line")
         feeding.feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
         assert (tmp_path / "out").read_bytes().rstrip(b"\n") == text.rstrip(b"\n")
         assert all(len(body) <= 2 << 20 for body in echo.bodies)
@@ -68,8 +68,12 @@ def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) ->
 
 
 def test_a_job_stops_while_its_filter_works(tmp_path: Path) -> None:
-    kind = {"ContentType": "application/json", "Accept": "application/json"}
-    request = {"TransformInput": kind, "TransformOutput": kind, "DataProcessing": {"OutputFilter": "$" + "[:,:,:]" * 8}}
+    content_types = {"ContentType": "application/json", "Accept": "application/json"}
+    request = {
+        "TransformInput": content_types,
+        "TransformOutput": content_types,
+        "DataProcessing": {"OutputFilter": "$" + "[:,:,:]" * 8},
+    }
     feeding, echo = Feeding(processing=DataProcessing.of(request)), Echo()
     (tmp_path / "in").write_bytes(b"[" * 8 + b"0,0" + b"]" * 8)
     with pytest.raises(JobStopped):

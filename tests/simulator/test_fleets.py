@@ -39,7 +39,7 @@ def test_an_invocation_does_not_wait_for_instances_that_cannot_start(fleet: Flee
     fleet.end()
 
 
-def delete(endpoints: Endpoints, name: str) -> list[str]:
+def delete_and_read_logs(endpoints: Endpoints, name: str) -> list[str]:
     """Delete an endpoint and return the lines of its logs, which are then complete."""
     endpoints.delete(name)
     logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{name}"
@@ -71,7 +71,7 @@ def test_a_request_that_ends_servers_is_repeated_once(endpoints: Endpoints) -> N
         endpoints.invoke(name, "exit", ContentType="text/csv")
     for _ in range(6):  # the instances that are ready answer
         assert endpoints.invoke(name, "last", ContentType="text/csv")["Body"].read() == b"last"
-    lines = delete(endpoints, name)
+    lines = delete_and_read_logs(endpoints, name)
     assert (lines.count("asked for exit"), lines.count("asked for last")) == (2, 6)
 
 
@@ -112,4 +112,4 @@ def test_a_broken_connection_leaves_a_loaded_server_in_service(
             time.sleep(0.04)
         answers = [reply.exception() or reply.result()["Body"].read().decode() for reply in replies]
     assert [*answers[:1], *answers[2:]] == [*bodies[:1], *bodies[2:]]
-    assert not [line for line in delete(endpoints, name) if "being restarted" in line]
+    assert not [line for line in delete_and_read_logs(endpoints, name) if "being restarted" in line]

@@ -64,12 +64,12 @@ print(json.dumps(reasons))
 """
 
 
-def run_on_a_small_disk(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+def run_on_a_small_disk(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run Python with a temporary folder on a disk of 48 MiB."""
     disk = folder / "disk"
     disk.mkdir()
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", str(48 << 20), "--tmpfs", str(disk)]
-    command = [*sandbox, sys.executable, *map(str, words)]
+    command = [*sandbox, sys.executable, *map(str, arguments)]
     variables = environment() | {"TMPDIR": str(disk)}
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=300)
 
@@ -90,9 +90,9 @@ def test_the_simulator_names_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_a_run_names_the_disk_as_the_cause_and_not_the_submission(tmp_path: Path, sample: Path) -> None:
-    write = "    open(os.environ['SM_MODEL_DIR'] + '/m', 'wb').write(bytes(1 << 27))\n"
-    write = f"import os\nif __name__ == '__main__':\n{write}"
-    submission = tiny(tmp_path / "mine", {"train.py": write + TRAIN})
+    filling_code = "    open(os.environ['SM_MODEL_DIR'] + '/m', 'wb').write(bytes(1 << 27))\n"
+    filling_code = f"import os\nif __name__ == '__main__':\n{filling_code}"
+    submission = tiny(tmp_path / "mine", {"train.py": filling_code + TRAIN})
     options = [submission, *file_options(sample, "public"), "--out", tmp_path / "run", "--no-report"]
     result = run_on_a_small_disk(tmp_path, "-m", "recore", "run", *options)
     assert result.returncode == 1

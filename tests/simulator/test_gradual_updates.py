@@ -65,7 +65,7 @@ def set_alarm(endpoints: Endpoints, name: str, state: str = "ALARM") -> None:
 
 
 class Gate:
-    """Holds back each step of an update until the test calls open, so no test depends on how long requests take."""
+    """Holds back each step of an update until the test calls `open`, so no test depends on how long requests take."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self._opened = threading.Semaphore(0)
@@ -188,12 +188,12 @@ def test_a_linear_shift_moves_the_requests_step_by_step(
     assert set(crowd.answers) == {("one", "old"), ("one", "new")}
 
 
-def test_an_alarm_on_the_metric_of_a_program(
+def test_an_alarm_on_a_metric_of_a_program_rolls_the_update_back(
     endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
 ) -> None:
     """The alarm goes off during a canary deployment: all requests go to the old fleet again, and none is lost."""
-    quiet, alarm = put_alarm(endpoints), put_alarm(endpoints)
-    update(endpoints, endpoint_name, new_config, canary(alarms=(quiet, alarm)))
+    quiet_alarm, alarm = put_alarm(endpoints), put_alarm(endpoints)
+    update(endpoints, endpoint_name, new_config, canary(alarms=(quiet_alarm, alarm)))
     wait_for_step(endpoints, endpoint_name, 25)
     with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
         assert crowd.sample(100)["new"]
@@ -204,7 +204,9 @@ def test_an_alarm_on_the_metric_of_a_program(
         assert crowd.sample(50) == {"old": 50}
 
 
-def test_an_alarm_on_a_metric_of_the_endpoint(endpoints: Endpoints, endpoint_name: str, old_config: str) -> None:
+def test_an_alarm_on_a_metric_of_the_endpoint_rolls_the_update_back(
+    endpoints: Endpoints, endpoint_name: str, old_config: str
+) -> None:
     """The alarm goes off because the new model fails."""
     dimensions = [{"Name": "EndpointName", "Value": endpoint_name}, {"Name": "VariantName", "Value": "failing"}]
     members = {"Namespace": "AWS/SageMaker", "MetricName": "Invocation5XXErrors", "Dimensions": dimensions}
@@ -218,7 +220,9 @@ def test_an_alarm_on_a_metric_of_the_endpoint(endpoints: Endpoints, endpoint_nam
     assert set(crowd.answers) == {("one", "old"), ("", MODEL_ERROR)}
 
 
-def test_an_alarm_after_the_shift(endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str) -> None:
+def test_an_alarm_after_the_shift_rolls_the_update_back(
+    endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
+) -> None:
     """The old fleet still exists during the termination wait, so the update can be rolled back."""
     alarm = put_alarm(endpoints)
     update(endpoints, endpoint_name, new_config, all_at_once(alarms=(alarm,), TerminationWaitInSeconds=HOUR))
@@ -230,7 +234,7 @@ def test_an_alarm_after_the_shift(endpoints: Endpoints, endpoint_name: str, old_
         assert crowd.sample(50) == {"old": 50}
 
 
-def test_an_alarm_that_is_in_alarm_before_the_update(
+def test_an_alarm_that_is_already_in_alarm_rolls_the_update_back(
     endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
 ) -> None:
     """The alarm is in ALARM before the update, so the new fleet gets no requests."""
@@ -241,7 +245,7 @@ def test_an_alarm_that_is_in_alarm_before_the_update(
     assert set(crowd.answers) == {("one", "old")}
 
 
-def test_an_alarm_that_is_deleted_during_the_update(
+def test_deleting_its_alarm_rolls_an_update_back(
     endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
 ) -> None:
     alarm = put_alarm(endpoints)

@@ -32,14 +32,14 @@ os.wait()
 
 
 @pytest.mark.parametrize("fork", FORKS.values(), ids=FORKS.keys())
-def test_processes_that_a_job_leaves_are_ended(any_client, fork):
+def test_processes_that_a_job_leaves_behind_are_ended(any_client, fork):
     mark = Mark()
     job = any_client.process(f"import os, signal, subprocess, time\n{fork}", Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Completed"
     assert_no_trace(any_client, mark)
 
 
-def test_a_training_job_that_forks_and_exits(any_client):
+def test_a_training_job_that_forks_and_exits_completes(any_client):
     mark = Mark()
     script = f"import os, signal, time\n{FORKS['daemon']}\nprint('loss=0.5;')\nopen('/opt/ml/model/m', 'w')"
     if not any_client.simulator.isolation_enforced:
@@ -49,7 +49,7 @@ def test_a_training_job_that_forks_and_exits(any_client):
     assert_no_trace(any_client, mark)
 
 
-def test_a_fork_bomb_ends(any_client, monkeypatch):
+def test_a_fork_bomb_fails(any_client, monkeypatch):
     monkeypatch.setattr(process, "MAX_PROCESSES", 30)
     mark = Mark()
     script = "import os, time\nfor _ in range(6):\n    os.fork()\ntime.sleep(60)"
@@ -59,13 +59,13 @@ def test_a_fork_bomb_ends(any_client, monkeypatch):
     assert_no_trace(any_client, mark)
 
 
-def test_a_job_that_is_ended_by_a_signal(any_client):
+def test_a_job_that_is_ended_by_a_signal_fails(any_client):
     job = any_client.process("import os\nprint('last words', flush=True)\nos.kill(os.getpid(), 11)")
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"] == "AlgorithmError: last words, exit code: 139"
 
 
-def test_a_job_that_kills_all_processes_that_it_can(any_client):
+def test_a_job_that_kills_all_processes_it_can_leaves_nothing_behind(any_client):
     """Without a sandbox, the job can kill its supervisor; the process that it leaves behind is ended nevertheless."""
     mark = Mark()
     script = "import os, subprocess\nsubprocess.Popen(['sleep', '300'])\nos.kill(os.getppid(), 9)\nos.kill(-1, 9)"
@@ -76,14 +76,14 @@ def test_a_job_that_kills_all_processes_that_it_can(any_client):
     assert_no_trace(any_client, mark)
 
 
-def test_a_command_that_does_not_exist(any_client):
+def test_a_command_that_does_not_exist_fails_the_job(any_client):
     image = {"ImageUri": "x/sagemaker-scikit-learn:1.9-0-cpu-py3", "ContainerEntrypoint": ["no-such-program"]}
     job = any_client.process("", AppSpecification=image)
     assert job["ProcessingJobStatus"] == "Failed"
     assert "no-such-program" in job["FailureReason"]
 
 
-def test_long_arguments_and_variables(any_client):
+def test_long_arguments_and_variables_are_accepted(any_client):
     variables = {f"V{number}": "\u00e9" * 256 for number in range(90)}
     image = {
         "ImageUri": "x/sagemaker-scikit-learn:1.9-0-cpu-py3",
@@ -110,7 +110,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize(("code", "reason"), FAILURES.values(), ids=FAILURES.keys())
-def test_failure_files_of_any_kind(any_client, tmp_path, code, reason):
+def test_jobs_with_failure_files_of_any_kind_fail_with_a_reason(any_client, tmp_path, code, reason):
     (tmp_path / "failure").write_text("written on the host")
     script = f"""
 import os, sys
@@ -138,7 +138,7 @@ MESSAGES = {
 
 
 @pytest.mark.parametrize("code", MESSAGES.values(), ids=MESSAGES.keys())
-def test_exit_message_files_of_any_kind(any_client, code):
+def test_jobs_with_exit_message_files_of_any_kind_complete(any_client, code):
     script = f"import os\npath = os.environ.get('SAGEMAKER_BASE_DIR', '/opt/ml') + '/output/message'\n{code}"
     job = any_client.process(script)
     assert job["ProcessingJobStatus"] == "Completed"
@@ -156,7 +156,7 @@ FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint(
 
 @pytest.fixture
 def freezable_client(monkeypatch):
-    """Return a client of a simulator without a sandbox, where a job can freeze its supervisor; waits are shorter."""
+    """Return a client of a simulator with short waits and no sandbox, so a job can freeze its supervisor."""
     monkeypatch.setattr(process, "OVERDUE_SECONDS", 2.0)
     monkeypatch.setattr(process, "GRACE", 1.0)
     with Simulator(isolation="off") as simulator:
@@ -199,28 +199,28 @@ pipes = [fd for fd in os.listdir(supervisor) if int(fd) > 2 and os.readlink(f"{s
 for fd in pipes:
     with open(f"{supervisor}/{fd}", "wb", buffering=0) as pipe:
         pipe.write(CONTENT)
-        if HOLD:
+        if HOLDS_PIPE:
             subprocess.Popen(["sleep", "300"], stdout=pipe, env={}, start_new_session=True)
 """
 
 
-@pytest.mark.parametrize("hold", [False, True], ids=["writes", "holds the pipe open"])
+@pytest.mark.parametrize("holds_pipe", [False, True], ids=["writes", "holds the pipe open"])
 @pytest.mark.parametrize(
     "content", [b"not JSON\n", b"{}\n", b"[1]\n", b"\xff\x00", b"x" * 60_000], ids=lambda content: content[:8]
 )
-def test_a_job_that_writes_to_its_supervisors_pipe(content, hold):
+def test_a_job_that_writes_to_its_supervisors_pipe_fails(content, holds_pipe):
     """Without a sandbox, a job can write to the pipe, but then only the job itself fails."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
         client = Client(simulator)
-        script = MEDDLING_SCRIPT.replace("CONTENT", repr(content)).replace("HOLD", str(hold))
+        script = MEDDLING_SCRIPT.replace("CONTENT", repr(content)).replace("HOLDS_PIPE", str(holds_pipe))
         job = client.process(script, Environment=mark.environment)
         assert job["ProcessingJobStatus"] == "Failed"
         assert job["FailureReason"].startswith("AlgorithmError: "), job
         assert_no_trace(client, mark)
 
 
-def test_a_job_that_removes_its_folder():
+def test_a_job_that_removes_its_folder_completes():
     """Without a sandbox, a job can remove its folder; it completes nevertheless."""
     mark = Mark()
     with Simulator(isolation="off") as simulator:
@@ -233,7 +233,7 @@ def test_a_job_that_removes_its_folder():
         assert_no_trace(client, mark)
 
 
-def test_a_job_that_makes_its_output_non_blocking(any_client):
+def test_output_that_a_job_makes_non_blocking_is_read(any_client):
     script = "import os\nos.set_blocking(1, False)\nos.write(1, b'x' * 100)\nraise SystemExit(3)"
     job = any_client.process(script)
     assert job["FailureReason"] == f"AlgorithmError: {'x' * 100}, exit code: 3"
@@ -246,13 +246,13 @@ def test_a_training_job_takes_its_reason_from_its_failure_file(any_client):
     assert job["FailureReason"] == "AlgorithmError: my reason, exit code: 1"
 
 
-HOLDER_PROGRAM = """
+SIMULATOR_PROGRAM = """
 import signal, sys, time
 sys.path.insert(0, {tests!r})
 from support.simulator_client import Client
 from recore.simulator.compute.processes import process
 from recore.simulator.server import Simulator
-process.GRACE = 600  # seconds; a job that ends sooner was not given this time
+process.GRACE = 600  # seconds; the jobs must end without this long grace period
 if {handles_sigterm}:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
 with Simulator(isolation={isolation!r}) as simulator:
@@ -267,31 +267,33 @@ STUBBORN_SCRIPT = (
 )
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ending: ending.name)
+@pytest.mark.parametrize(
+    "end_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda end_signal: end_signal.name
+)
 @pytest.mark.parametrize("isolation", ISOLATIONS)
-def test_jobs_end_when_the_simulator_process_ends(ending, isolation):
+def test_jobs_end_when_the_simulator_process_ends(end_signal, isolation):
     mark = Mark()
-    program = HOLDER_PROGRAM.format(
+    program = SIMULATOR_PROGRAM.format(
         tests=str(Path(__file__).parents[1]),
         isolation=isolation,
         script=STUBBORN_SCRIPT,
         mark=mark.environment,
-        handles_sigterm=ending == signal.SIGTERM,
+        handles_sigterm=end_signal == signal.SIGTERM,
     )
     folder = Path(__file__).parents[2]
-    holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=folder)
+    simulator_process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=folder)
     try:
-        line = holder.stdout.readline().strip()
+        line = simulator_process.stdout.readline().strip()
         assert line, "the simulator did not start"
         simulator_folder = Path(line)
         wait_until(lambda: any("job.py" in " ".join(process.cmdline()) for process in mark.processes()))
-        holder.send_signal(ending)
-        holder.wait(60)
+        simulator_process.send_signal(end_signal)
+        simulator_process.wait(60)
     finally:
-        holder.kill()
-        holder.stdout.close()
+        simulator_process.kill()
+        simulator_process.stdout.close()
     wait_until(lambda: not mark.processes(), 60)
-    if ending != signal.SIGKILL:
+    if end_signal != signal.SIGKILL:
         assert not simulator_folder.exists()
-    assert not [process for process in psutil.Process().children() if process.pid == holder.pid]
+    assert not [process for process in psutil.Process().children() if process.pid == simulator_process.pid]
     shutil.rmtree(simulator_folder, ignore_errors=True)  # a killed simulator leaves its folder behind

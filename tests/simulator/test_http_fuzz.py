@@ -1,4 +1,4 @@
-"""Whatever clients send, in full, in part or not at all, valid requests are answered at once, and a job keeps running.
+"""Whatever other clients send or fail to send, valid requests are answered promptly and a job keeps running.
 
 What the clients send depends on a seed; when they send it depends on the machine. With RECORE_FUZZ=200 the
 clients of each test run for ten minutes instead of 20 seconds, which finds more.
@@ -26,7 +26,7 @@ PERIOD = 0.2  # seconds between two rounds of valid requests
 MAX_SECONDS = 5
 BUCKET = "sagemaker-us-east-1-123456789012"
 CONTENT = b"0123456789abcdef" * (1 << 16)  # the job's input and output
-JOB = f"""
+JOB_SCRIPT = f"""
 import os, shutil, time
 folder = os.environ["SAGEMAKER_BASE_DIR"] + "/processing"
 time.sleep({SECONDS / 2})
@@ -159,7 +159,7 @@ def start_job(client: Client) -> dict[str, Any]:
     s3_input = {"S3Uri": client.put("input/file", CONTENT), "LocalPath": f"{local}/input/i", "S3DataType": "S3Prefix"}
     s3_output = {"S3Uri": f"s3://{BUCKET}/output", "LocalPath": f"{local}/output/o", "S3UploadMode": "EndOfJob"}
     return client.process(
-        JOB,
+        JOB_SCRIPT,
         wait=False,
         seconds=int(SECONDS) + 120,
         ProcessingInputs=[{"InputName": "i", "S3Input": s3_input | {"S3InputMode": "File"}}],

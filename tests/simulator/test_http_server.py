@@ -47,7 +47,7 @@ def connect(port: int) -> socket.socket:
 
 
 def exchange(port: int, *parts: bytes, close_sending: bool = False) -> tuple[int, dict[str, str], bytes]:
-    """Send bytes; return the status, headers and body of the first response."""
+    """Send the parts of a request and return the status, headers and body of the first response."""
     with connect(port) as connection:
         for part in parts:
             connection.sendall(part)
@@ -64,7 +64,7 @@ def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
         return status, headers, answer.read(int(headers.get("Content-Length", 0)))
 
 
-def test_an_upload_cut_off_inside_a_chunk() -> None:
+def test_an_upload_cut_off_inside_a_chunk_is_not_stored() -> None:
     """A server that counted bytes that never arrived would store uninitialized memory."""
     with simulator_process() as simulator:
         simulator.client("s3").create_bucket(Bucket="bucket")
@@ -85,7 +85,7 @@ def test_an_upload_cut_off_inside_a_chunk() -> None:
         b"PUT /buck",
     ],
 )
-def test_a_request_that_ends_too_early(client: Client, request_bytes: bytes) -> None:
+def test_a_request_that_ends_too_early_is_refused(client: Client, request_bytes: bytes) -> None:
     status, headers, body = exchange(client.simulator.port, request_bytes, close_sending=True)
     assert (status, headers["Connection"]) == (400, "close")
     assert json.loads(body)["message"] == "The request ended before it was complete"
@@ -113,7 +113,7 @@ def test_a_request_that_ends_too_early(client: Client, request_bytes: bytes) -> 
     ],
     ids=lambda value: str(value)[:60],
 )
-def test_requests_that_are_not_http_or_are_too_large(
+def test_requests_that_are_not_http_or_are_too_large_are_refused(
     client: Client, request_bytes: bytes, status: int, code: str
 ) -> None:
     actual_status, headers, body = exchange(client.simulator.port, request_bytes)
@@ -155,7 +155,7 @@ def test_an_underscore_does_not_stand_for_a_dash() -> None:
 @pytest.mark.parametrize(
     "key", ["a b+c%", "a%2Fb", "a//b", "/a", "//a", "a/", "ü中😀", "a/../b", "./a", "a?b#c&d=e", "~*'()!;:@", "a\tb"]
 )
-def test_keys_with_any_characters(client: Client, key: str) -> None:
+def test_keys_may_contain_any_characters(client: Client, key: str) -> None:
     client.s3.put_object(Bucket=BUCKET, Key=f"keys/{key}", Body=key.encode())
     client.s3.put_object(Bucket=BUCKET, Key=key, Body=b"")
     assert client.s3.get_object(Bucket=BUCKET, Key=f"keys/{key}")["Body"].read() == key.encode()
@@ -167,14 +167,14 @@ def test_keys_with_any_characters(client: Client, key: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["/", "//", "", "http://127.0.0.1/", "http://127.0.0.1//"])
-def test_forms_of_a_request_target(client: Client, prefix: str) -> None:
+def test_all_forms_of_a_request_target_are_accepted(client: Client, prefix: str) -> None:
     client.s3.put_object(Bucket=BUCKET, Key="forms/a//b/", Body=b"content")
     for path in ("forms/a//b/", "forms/a%2F/b%2f?x-id=GetObject"):
         head = f"GET {prefix}{BUCKET}/{path} HTTP/1.1\r\n".encode() + SIGNED + b"\r\n"
         assert exchange(client.simulator.port, head)[::2] == (200, b"content")
 
 
-def test_uploads_of_files_and_streams(client: Client) -> None:
+def test_files_and_streams_are_uploaded(client: Client) -> None:
     """boto3 sends some uploads in chunks with checksums, and waits for the signal to continue."""
 
     class Stream(io.RawIOBase):
@@ -191,8 +191,8 @@ def test_uploads_of_files_and_streams(client: Client) -> None:
 
     for body in (io.BytesIO(b""), io.BytesIO(b"z" * 3_000_000)):
         client.s3.put_object(Bucket=BUCKET, Key="stream", Body=body, ChecksumAlgorithm="SHA256")
-        stored = client.s3.get_object(Bucket=BUCKET, Key="stream", ChecksumMode="ENABLED")["Body"].read()
-        assert stored == body.getvalue()
+        stored_body = client.s3.get_object(Bucket=BUCKET, Key="stream", ChecksumMode="ENABLED")["Body"].read()
+        assert stored_body == body.getvalue()
     client.s3.upload_fileobj(io.BufferedReader(Stream()), BUCKET, "stream")
     assert client.s3.get_object(Bucket=BUCKET, Key="stream")["Body"].read() == b"z" * 3_000_000
 
@@ -243,13 +243,13 @@ def test_requests_in_progress_are_answered_before_the_server_ends() -> None:
         return [large_body]
 
     answers = []
-    with serve(application) as port, connect(port) as idle:
+    with serve(application) as port, connect(port) as idle_client:
         connection = connect(port)
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         reader = threading.Thread(target=lambda: answers.append(read_answer(connection)))
         reader.start()
         assert started.wait(60)
-        idle.sendall(b"GET / HT")
+        idle_client.sendall(b"GET / HT")
     reader.join(60)
     connection.close()
     assert [answer[2] == large_body for answer in answers] == [True]

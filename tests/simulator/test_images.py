@@ -41,24 +41,24 @@ XGBOOST = f"{REGISTRY}/sagemaker-xgboost:3.0-5"
         ("xgboost/linear-learner:1", None),
     ],
 )
-def test_the_family_of_an_image(image: str, family: str | None) -> None:
+def test_the_family_of_an_image_is_found(image: str, family: str | None) -> None:
     actual_family = find_family(image)
     assert (actual_family.name if actual_family else None) == family
 
 
 @pytest.mark.parametrize("repository", ["sagemaker-scikit-learn", "localhost:5000/sagemaker-scikit-learn"])
 @pytest.mark.parametrize("digest", ["", "@sha256:" + 64 * "a"])
-def test_the_tag_of_an_image(repository: str, digest: str) -> None:
+def test_the_tag_of_an_image_is_found(repository: str, digest: str) -> None:
     assert image_tag(f"{repository}:1.9-0-cpu-py3{digest}") == "1.9-0-cpu-py3"
     assert image_tag(f"{repository}{digest}") == ""
 
 
 def refusal_of(client: Client, image: str, **members: Any) -> str:
     """Return the ValidationException message for a training job with an image that is refused."""
-    with pytest.raises(ClientError) as raised:
+    with pytest.raises(ClientError) as caught:
         submit(client, **{"AlgorithmSpecification": ALGORITHM | {"TrainingImage": image}} | members)
-    assert raised.value.response["Error"]["Code"] == "ValidationException"
-    return raised.value.response["Error"]["Message"]
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    return caught.value.response["Error"]["Message"]
 
 
 @pytest.mark.parametrize("name", ["linear-learner", "kmeans", "forecasting-deepar", "blazingtext"])
@@ -95,7 +95,7 @@ def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None
 
 
 @pytest.mark.parametrize("name", ["torch_distributed", "mpi", "pytorch_ddp", "parameter_server"])
-def test_a_distribution_is_refused_by_name(client: Client, name: str) -> None:
+def test_distributed_training_is_refused_by_name(client: Client, name: str) -> None:
     settings = {f"sagemaker_{name}_enabled": "true", "sagemaker_program": "job.py"}
     message = refusal_of(client, IMAGE, HyperParameters=settings)
     expected = f"HyperParameters: sagemaker_{name}_enabled: distributed training is not simulated"
@@ -107,7 +107,7 @@ def test_a_distribution_is_refused_by_name(client: Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=[family.name for family in FAMILIES])
-def test_an_image_whose_package_is_missing_is_refused_with_the_command(family: ImageFamily) -> None:
+def test_an_image_whose_package_is_missing_is_refused_with_the_remedy(family: ImageFamily) -> None:
     family_without_package = replace(family, distributions=("no-such-distribution",))
     message = family_without_package.refusal("image")
     assert message == (
@@ -115,7 +115,7 @@ def test_an_image_whose_package_is_missing_is_refused_with_the_command(family: I
     )
 
 
-def test_a_pytorch_image_without_its_environment(
+def test_a_pytorch_image_without_its_environment_is_refused(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Every kind of job is refused with the same advice, even if the environment exists but is incomplete."""
@@ -136,7 +136,7 @@ def test_a_pytorch_image_without_its_environment(
         )
 
 
-def test_tags_that_xgboost_images_have() -> None:
+def test_only_tags_that_xgboost_images_have_are_accepted() -> None:
     for tag in ("1", "latest", "0.90-2-cpu-py3", "1.5-1-arm64", "3.0-5"):
         assert refusal(f"{REGISTRY}/sagemaker-xgboost:{tag}") is None
     for tag in ("2", "1.7", "1.7-1-gpu-py3", "1.5-1-arm32"):
@@ -181,7 +181,7 @@ def test_an_environment_is_read_from_its_folder(tmp_path: Path) -> None:
     assert this_python().version_of("pytest") == pytest.__version__
 
 
-def test_log_lines_about_an_image() -> None:
+def test_the_log_names_the_differences_from_an_image() -> None:
     assert xgboost.FAMILY.remarks("xgboost:latest")[0].startswith("The image xgboost:latest has XGBoost 0.72, but ")
     assert xgboost.FAMILY.remarks("sagemaker-xgboost:3.4-1") == []
     [line] = replace(pytorch.FAMILY, python=this_python).remarks("pytorch-training:99-gpu-py3")
@@ -235,7 +235,7 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_step_of_the_sdk_that_repacks_a_model(any_client: Client) -> None:
+def test_the_repacking_step_of_the_sdk_installs_no_requirements(any_client: Client) -> None:
     """A requirements.txt beside the script is for the model's server: nothing is installed for this step."""
     job = any_client.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
     job = repack(

@@ -88,14 +88,14 @@ def test_any_body_is_returned_unchanged(endpoints: Endpoints, command_endpoint: 
     assert response["ResponseMetadata"]["HTTPHeaders"]["x-amzn-invoked-production-variant"] == "one"
 
 
-def test_the_headers_of_a_request(endpoints: Endpoints) -> None:
+def test_the_headers_of_a_request_reach_the_model(endpoints: Endpoints) -> None:
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
-    for sent, received in (
+    for members, expected in (
         ({"ContentType": "text/csv", "Accept": "text/x"}, ["m", "a,b", "text/csv", "text/x"]),
         ({"ContentType": "text/csv"}, ["m", "a,b", "text/csv", "application/json"]),
         ({"Accept": "*/*"}, ["m", "a,b", "application/json", "application/json"]),
     ):
-        assert json.loads(endpoints.invoke(name, "a,b", InferenceId="mine", **sent)["Body"].read()) == received
+        assert json.loads(endpoints.invoke(name, "a,b", InferenceId="mine", **members)["Body"].read()) == expected
     endpoints.delete(name)
 
 
@@ -103,8 +103,8 @@ def test_custom_attributes_are_passed_in_both_directions(endpoints: Endpoints, c
     response = endpoints.invoke(command_endpoint, "attributes trace=7, a b", CustomAttributes="c=1")
     assert response["CustomAttributes"] == "trace=7, a b"
     assert "CustomAttributes" not in endpoints.invoke(command_endpoint, "x", CustomAttributes="c=1")
-    too_long = refusal(endpoints.invoke, command_endpoint, "x", CustomAttributes="a" * 1025)
-    assert too_long["Error"]["Code"] == "ValidationError"
+    response = refusal(endpoints.invoke, command_endpoint, "x", CustomAttributes="a" * 1025)
+    assert response["Error"]["Code"] == "ValidationError"
 
 
 def test_custom_attributes_reach_the_model(endpoints: Endpoints) -> None:
@@ -146,7 +146,7 @@ def test_invalid_requests_are_refused(
     assert reason in response["Error"]["Message"]
 
 
-def test_an_unknown_endpoint(endpoints: Endpoints) -> None:
+def test_an_unknown_endpoint_is_refused(endpoints: Endpoints) -> None:
     response = refusal(endpoints.invoke, "nowhere", "x")
     assert response["Error"] == {
         "Code": "ValidationError",
@@ -157,7 +157,7 @@ def test_an_unknown_endpoint(endpoints: Endpoints) -> None:
     assert response["Error"]["Code"] == "NotImplemented"
 
 
-def test_a_body_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_a_body_has_at_most_25_mib(endpoints: Endpoints, command_endpoint: str) -> None:
     assert len(endpoints.invoke(command_endpoint, bytes(MAX_BODY_SIZE))["Body"].read()) == MAX_BODY_SIZE
     for body in (bytes(MAX_BODY_SIZE + 1), io.BytesIO(bytes(MAX_BODY_SIZE + 1))):
         response = refusal(endpoints.invoke, command_endpoint, body)
@@ -165,7 +165,7 @@ def test_a_body_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: str) 
         assert str(MAX_BODY_SIZE) in response["Error"]["Message"]
 
 
-def test_a_response_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_a_response_has_at_most_25_mib(endpoints: Endpoints, command_endpoint: str) -> None:
     assert len(endpoints.invoke(command_endpoint, f"bytes {MAX_BODY_SIZE}")["Body"].read()) == MAX_BODY_SIZE
     response = refusal(endpoints.invoke, command_endpoint, f"bytes {MAX_BODY_SIZE + 1}")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
@@ -173,7 +173,7 @@ def test_a_response_has_25_mib_at_most(endpoints: Endpoints, command_endpoint: s
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
-def test_an_error_of_the_model(endpoints: Endpoints, command_endpoint: str, status: int) -> None:
+def test_an_error_of_the_model_is_reported(endpoints: Endpoints, command_endpoint: str, status: int) -> None:
     response = refusal(endpoints.invoke, command_endpoint, f"status {status}")
     assert response["Error"]["Code"] == "ModelError"
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
@@ -192,7 +192,7 @@ def test_an_error_of_the_model(endpoints: Endpoints, command_endpoint: str, stat
         ("x", "text/unknown", "ValueError: no text/unknown here"),
     ],
 )
-def test_an_exception_in_a_hook(
+def test_an_exception_in_a_hook_is_a_model_error(
     endpoints: Endpoints, command_endpoint: str, body: str, kind: str, message: str
 ) -> None:
     response = refusal(endpoints.invoke, command_endpoint, body, ContentType=kind)
@@ -201,7 +201,7 @@ def test_an_exception_in_a_hook(
     assert "Traceback" in response["OriginalMessage"]
 
 
-def test_a_model_that_takes_too_long(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_takes_too_long_is_a_model_error(endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     assert invocation.RESPONSE_SECONDS == 60
     monkeypatch.setattr(invocation, "RESPONSE_SECONDS", 0.5)
     name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT))))
@@ -214,7 +214,7 @@ def test_a_model_that_takes_too_long(endpoints: Endpoints, monkeypatch: pytest.M
 
 
 @pytest.mark.slow
-def test_a_request_that_ends_its_server(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_an_endpoint_survives_a_request_that_ends_its_server(endpoints: Endpoints, command_endpoint: str) -> None:
     response = refusal(endpoints.invoke, command_endpoint, "exit")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
     assert "closed the connection" in response["OriginalMessage"]
@@ -257,7 +257,7 @@ def test_an_error_names_its_container(endpoints: Endpoints, hostname: str | None
     endpoints.delete(name)
 
 
-def test_responses_that_come_in_parts(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_responses_are_streamed_in_parts(endpoints: Endpoints, command_endpoint: str) -> None:
     invoke = endpoints.runtime.invoke_endpoint_with_response_stream
     for size in (0, 5, 9 << 20):
         body = b"\x00\xff" * (size // 2) + b"x" * (size % 2)
@@ -271,13 +271,13 @@ def test_responses_that_come_in_parts(endpoints: Endpoints, command_endpoint: st
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 500)
 
 
-def test_a_client_that_disconnects(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_an_endpoint_survives_clients_that_disconnect(endpoints: Endpoints, command_endpoint: str) -> None:
     """Clients disconnect in the middle of a request, while the model works, and without reading the response."""
     head = f"POST /endpoints/{command_endpoint}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
-    for length, sent in ((100, b"x"), (7, b"sleep 1"), (7, b"status 400"[:7])):
+    for length, body_start in ((100, b"x"), (7, b"sleep 1"), (7, b"status 400"[:7])):
         for reset in (False, True):
             with socket.create_connection(("127.0.0.1", endpoints.client.simulator.port)) as connection:
-                connection.sendall((head % length).encode() + sent)
+                connection.sendall((head % length).encode() + body_start)
                 time.sleep(0.1)
                 if reset:
                     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -304,7 +304,7 @@ def test_invocations_that_wait_do_not_hold_up_other_requests(unsandboxed_client:
     endpoints.delete(name, other_endpoint)
 
 
-def test_a_request_without_a_length(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_a_request_without_a_length_is_answered(endpoints: Endpoints, command_endpoint: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", endpoints.client.simulator.port, timeout=30)
     connection.request("POST", f"/endpoints/{command_endpoint}/invocations", iter([b"in ", b"chunks"]))
     response = connection.getresponse()
@@ -312,7 +312,7 @@ def test_a_request_without_a_length(endpoints: Endpoints, command_endpoint: str)
     connection.close()
 
 
-def test_metrics_of_invocations(endpoints: Endpoints) -> None:
+def test_metrics_of_invocations_reach_cloudwatch(endpoints: Endpoints) -> None:
     name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT))))
     for body in ("x", "sleep 0.2", "status 400", "status 400", "status 503", "exit"):
         try:
@@ -392,7 +392,7 @@ def test_logs_have_one_stream_per_instance(endpoints: Endpoints) -> None:
 
 
 @pytest.mark.slow
-def test_shares_of_ten_thousand_invocations(endpoints: Endpoints) -> None:
+def test_ten_thousand_invocations_are_shared_by_weight(endpoints: Endpoints) -> None:
     weights = {"one": 6.0, "two": 3.0, "three": 1.0, "four": 0.0}
     variants = [variant(endpoints.named(name), name, weight=weight) for name, weight in weights.items()]
     name = endpoints.create(endpoints.config(*variants))

@@ -37,7 +37,7 @@ def test_the_sandbox_has_the_paths_of_sagemaker(client):
     assert job["TrainingJobStatus"] == "Completed", job
 
 
-def test_paths_in_arguments_and_variables(any_client):
+def test_paths_in_arguments_and_variables_lead_to_the_files_of_the_job(any_client):
     app_specification = {
         "ImageUri": IMAGE,
         "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
@@ -140,7 +140,7 @@ for pid in result['pids']:
     assert_no_trace(client, mark)
 
 
-LOOK_SCRIPT = """
+INSPECTION_SCRIPT = """
 import stat
 found = {}
 places = ['/proc', '/proc/self', '/proc/1', '/proc/self/task/self', '/proc/1/net', '/proc/tty', '/proc/driver']
@@ -163,11 +163,11 @@ result = {'found': found, 'mounts': [(fields[3], fields[4]) for fields in mounts
 
 
 @needs_sandbox
-def test_paths_of_this_machine_that_a_sandbox_shows(client):
+def test_a_sandbox_shows_few_paths_of_this_machine(client):
     """Only mountinfo shows such paths: the job's folder, which cannot be hidden, and paths that the job may read."""
     folder = str(client.simulator.folder)
     result = run_script(
-        client, LOOK_SCRIPT.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"]))
+        client, INSPECTION_SCRIPT.replace("WORDS", repr([folder, str(Path.cwd() / "tests"), "PYTEST_VERSION"]))
     )
     assert set(result["found"]) == {folder}
     assert {Path(path).name for path in result["found"][folder]} == {"mountinfo"}
@@ -252,7 +252,7 @@ def test_links_in_outputs_never_lead_to_files_of_this_machine(any_client, tmp_pa
 
 
 @pytest.mark.parametrize("folder_name", ["o", "output", "processing"])
-def test_an_output_folder_that_became_a_link(any_client, tmp_path, folder_name):
+def test_an_output_folder_that_became_a_link_fails_the_job(any_client, tmp_path, folder_name):
     (tmp_path / "o").mkdir()
     (tmp_path / "output/o").mkdir(parents=True)
     (tmp_path / "o/secret").write_text("secret of the host")
@@ -293,7 +293,7 @@ def test_links_in_a_model_never_lead_to_files_of_this_machine(any_client, tmp_pa
     assert members == {"alias": "real", "dangling": "nowhere", "real": "", "second": "real"}
 
 
-def test_a_model_folder_that_became_a_link(any_client, tmp_path):
+def test_a_model_folder_that_became_a_link_fails_the_job(any_client, tmp_path):
     (tmp_path / "secret").write_text("secret of the host")
     script = (
         f"import os\nos.rmdir(os.environ['SM_MODEL_DIR'])\nos.symlink({str(tmp_path)!r}, os.environ['SM_MODEL_DIR'])"
@@ -320,7 +320,7 @@ ARCHIVES = {
 
 
 @pytest.mark.parametrize("members", ARCHIVES.values(), ids=ARCHIVES.keys())
-def test_malicious_source_archives(client, members):
+def test_malicious_source_archives_are_refused(client, members):
     archive = io.BytesIO(b"no archive")
     if members:
         with tarfile.open(fileobj=archive, mode="w:gz") as tar:

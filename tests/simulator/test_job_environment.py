@@ -55,7 +55,7 @@ with open({path!r}, "w") as file:
 
 
 def run(launch: Launch, folder: Path) -> str:
-    """Run a command under its supervisor and return what it prints."""
+    """Run a command under a supervisor and return the command's output."""
     process = SupervisedProcess(launch, folder)
     output = process.output.read().decode()
     process.wait()
@@ -63,14 +63,14 @@ def run(launch: Launch, folder: Path) -> str:
 
 
 def launch_of(folder: Path, variables: dict[str, str]) -> Launch:
-    """Return the command line that starts bubblewrap for a job with these variables."""
+    """Return the launch of bubblewrap for a job with these variables."""
     (folder / "ml").mkdir()
     bubblewrap = Bubblewrap("/usr/bin/bwrap")
     return bubblewrap.launch(Sandbox(folder, bubblewrap, IMAGE), ["env"], variables, "/")
 
 
 def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
-    """A program that replaces bubblewrap records how it is started."""
+    """A program in bubblewrap's place records the environment and the arguments that it is started with."""
     record, program = tmp_path / "record", tmp_path / "program"
     program.write_text(RECORDING_PROGRAM.format(python=sys.executable, path=str(record)))
     program.chmod(0o755)
@@ -93,7 +93,7 @@ def test_a_zero_byte_in_a_variable_does_not_end_the_argument(tmp_path: Path) -> 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder outside the sandbox that the variables name. Its program, if started, leaves a file."""
+    """Return a folder outside the sandbox that the variables name. If the program in it ran, it would leave a file."""
     folder = tmp_path_factory.mktemp("named")
     program = folder / "bwrap"
     program.write_text(f"#!/bin/sh\n: > {folder}/started\n")
@@ -103,9 +103,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environments(client: Client, folder: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """Return the environments of a job with all variables, and of the simulator's processes outside its sandbox.
+    """Return the environment of a job with all variables, and those of the simulator's processes outside its sandbox.
 
-    The job runs a program that ignores all these variables.
+    The job's program ignores all these variables.
     """
     app_specification = {"ImageUri": IMAGE, "ContainerEntrypoint": ["/bin/sleep", "300"]}
     variables = {name: value.format(folder=folder) for name, value in VARIABLES.items()}
@@ -137,7 +137,7 @@ def test_a_variable_reaches_only_the_job(
     assert [path.name for path in folder.iterdir()] == ["bwrap"]  # the program in PATH was not started
 
 
-FINDING_SCRIPT = """
+PROGRAM_WRITING_SCRIPT = """
 import os
 
 PROGRAM = '''#!/bin/sh
@@ -170,11 +170,13 @@ def transform_fn(model, data, content_type, accept):
 
 @needs_sandbox
 def test_a_chain_of_endpoints_reaches_nothing_outside(tmp_path: Path) -> None:
-    """One endpoint leaves a program in its folder on this machine; that folder is in another endpoint's PATH."""
+    """One endpoint writes a program to its folder on this machine, and another endpoint's PATH names that folder."""
     record = tmp_path / "record"
     with Simulator(isolation="required") as simulator:
         endpoints = Endpoints(Client(simulator))
-        first = endpoints.create(endpoints.config(variant(endpoints.model(FINDING_SCRIPT.format(record=record)))))
+        first = endpoints.create(
+            endpoints.config(variant(endpoints.model(PROGRAM_WRITING_SCRIPT.format(record=record))))
+        )
         path = endpoints.invoke(first)["Body"].read().decode()  # relative to the root of the endpoint's file system
         [program_folder] = simulator.folder.rglob("ml/model/bin")
         assert str(program_folder).endswith(f"{path}/model/bin")

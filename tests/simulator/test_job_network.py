@@ -17,7 +17,7 @@ from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 DOCKER = [pytest.mark.machine, pytest.mark.xdist_group("docker")]
 ISOLATION_PARAMETERS = [*ISOLATIONS, pytest.param("docker", marks=DOCKER)]
-SCRIPT = f"""
+CALLING_SCRIPT = f"""
 import boto3
 print(boto3.client("sts").get_caller_identity()["Arn"])
 boto3.client("s3").put_object(Bucket="{BUCKET}", Key="written", Body=b"by a job")
@@ -29,7 +29,7 @@ def transform_fn(s3, data, content_type, accept):
     key = data if isinstance(data, str) else data.decode()
     return s3.get_object(Bucket="{BUCKET}", Key=key)["Body"].read().decode()
 """
-LOOK_SCRIPT = """
+INSPECTION_SCRIPT = """
 import os, socket
 print(sorted(name for name in os.environ if name.startswith("AWS_")))
 print(os.path.exists("/run/simulator"))
@@ -54,12 +54,12 @@ def client(request: pytest.FixtureRequest) -> Iterator[Client]:
 
 
 def test_jobs_and_servers_call_the_simulator_with_their_role(client: Client) -> None:
-    job = client.process(SCRIPT)
+    job = client.process(CALLING_SCRIPT)
     assert job["ProcessingJobStatus"] == "Completed", job
     role = ROLE_ARN.rpartition("/")[2]
     assert f":assumed-role/{role}/" in output(client, "ProcessingJob", job["ProcessingJobName"])
     assert client.get(f"s3://{BUCKET}/written") == b"by a job"
-    job = client.train(SCRIPT.replace("written", "trained"))
+    job = client.train(CALLING_SCRIPT.replace("written", "trained"))
     assert job["TrainingJobStatus"] == "Completed", job
     assert client.get(f"s3://{BUCKET}/trained") == b"by a job"
     variables = {
@@ -78,23 +78,23 @@ def test_jobs_and_servers_call_the_simulator_with_their_role(client: Client) -> 
 
 
 def test_a_job_with_network_isolation_cannot_call_the_simulator(client: Client) -> None:
-    job = client.process(LOOK_SCRIPT, NetworkConfig={"EnableNetworkIsolation": True})
+    job = client.process(INSPECTION_SCRIPT, NetworkConfig={"EnableNetworkIsolation": True})
     assert output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines() == [
         "['AWS_DEFAULT_REGION', 'AWS_REGION']",
         "False",
     ]
-    job = client.train(LOOK_SCRIPT, EnableNetworkIsolation=True)
+    job = client.train(INSPECTION_SCRIPT, EnableNetworkIsolation=True)
     log = output(client, "TrainingJob", job["TrainingJobName"])
     assert "AWS_ENDPOINT_URL" not in log
     assert "\nFalse\n" in log
 
 
 @pytest.mark.parametrize("isolation", ISOLATION_PARAMETERS)
-def test_a_simulator_that_jobs_cannot_call(isolation: str) -> None:
+def test_jobs_get_no_endpoint_url_without_jobs_can_call(isolation: str) -> None:
     image = {"image": IMAGE} if isolation == "docker" else {}
     with make_simulator(isolation, False) as simulator:
         client = Client(simulator, **image)
-        job = client.process(LOOK_SCRIPT)
+        job = client.process(INSPECTION_SCRIPT)
         assert "AWS_ENDPOINT_URL" not in output(client, "ProcessingJob", job["ProcessingJobName"])
 
 
@@ -119,6 +119,6 @@ except OSError as error:
     print(error.strerror)
 """
         job = client.process(script)
-        first, second = output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines()
-        assert json.loads(first)[:2] == [True, False]
-        assert second == "Read-only file system"
+        first_line, second_line = output(client, "ProcessingJob", job["ProcessingJobName"]).splitlines()
+        assert json.loads(first_line)[:2] == [True, False]
+        assert second_line == "Read-only file system"

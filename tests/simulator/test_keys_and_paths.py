@@ -46,7 +46,7 @@ def process(client: Client, uri: str, path: str = "/opt/ml/processing/input/i") 
 
 
 @pytest.mark.parametrize(("key_end", "reason"), INVALID_KEYS.values(), ids=INVALID_KEYS.keys())
-def test_keys_that_cannot_be_files(endpoints: Endpoints, key_end: str, reason: str) -> None:
+def test_keys_that_cannot_be_files_are_named_in_the_reason(endpoints: Endpoints, key_end: str, reason: str) -> None:
     client = endpoints.client
     uri = client.put(f"{next(numbers)}/{key_end}", archive_of(a="1"))
     key = uri.removeprefix(f"s3://{BUCKET}/")
@@ -78,7 +78,7 @@ def test_a_uri_can_name_a_single_object(endpoints: Endpoints) -> None:
 
 
 @pytest.mark.parametrize("path", [LONG_PATH, "/opt/ml/a\0b", "/opt/ml/../../etc"], ids=["long", "null", "above"])
-def test_submit_directories_that_cannot_be_folders(endpoints: Endpoints, path: str) -> None:
+def test_submit_directories_that_cannot_be_folders_are_refused(endpoints: Endpoints, path: str) -> None:
     reason = f"submit_directory {path[:200]!r} is not below /opt/ml"
     settings = {"sagemaker_submit_directory": path, "sagemaker_program": "a"}
     assert reason in endpoints.client.train("", HyperParameters=settings)["FailureReason"]
@@ -87,7 +87,7 @@ def test_submit_directories_that_cannot_be_folders(endpoints: Endpoints, path: s
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\u00e9" * 200, "..", "a/../../b"])
-def test_local_paths_that_cannot_be_folders(unsandboxed_client: Client, name: str) -> None:
+def test_local_paths_that_cannot_be_folders_are_refused(unsandboxed_client: Client, name: str) -> None:
     uri = unsandboxed_client.put("input/a", "1")
     with pytest.raises(ClientError, match="must be below /opt/ml/processing/"):
         process(unsandboxed_client, uri, f"/opt/ml/processing/{name}")

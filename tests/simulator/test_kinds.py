@@ -55,7 +55,7 @@ MEMBERS = {
 
 
 class Experiments(Resource):
-    """A kind of resource that the simulator does not have, with names and its own filters."""
+    """A kind of resource that the simulator lacks. Its resources have names, and its lists have filters."""
 
     kind = "Experiment"
     arn_type = "experiment"
@@ -121,11 +121,11 @@ def test_a_job_that_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
 
 
 def test_the_settings_without_effect_are_documented() -> None:
-    assert ineffective_table() in DOCS.read_text(), f"{DOCS} is stale; its table is\n{ineffective_table()}"
+    assert ineffective_table() in DOCS.read_text(), f"{DOCS} is stale: the table should be\n{ineffective_table()}"
 
 
 def test_the_docs_name_every_operation_that_is_answered() -> None:
-    assert operations_table() in DOCS.read_text(), f"{DOCS} is stale; its table is\n{operations_table()}"
+    assert operations_table() in DOCS.read_text(), f"{DOCS} is stale: the table should be\n{operations_table()}"
 
 
 def test_the_table_has_every_operation_of_the_service() -> None:
@@ -169,7 +169,7 @@ def operations_table() -> str:
 
 
 def _noun(operation: str) -> str:
-    """Return the noun in the name of an operation, in the singular."""
+    """Return the singular form of the noun in an operation's name."""
     noun = re.sub("^(Batch)?[A-Z][a-z]+(?=[A-Z])", "", operation)
     if not operation.startswith("List"):
         return noun

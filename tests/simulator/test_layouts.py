@@ -64,7 +64,7 @@ PACKAGES: list[tuple[str, str, Record]] = [
     ("Model", "packaged", {"ModelName": "packaged", "Served": {"PrimaryContainer": {"Image": "sklearn:1"}}, **TIMES}),
 ]
 ATTEMPT = {"Position": 1, "Job": "train-1", "CacheKey": None, "AttemptTime": TIME, "RetryAt": None, "FirstFailed": TIME}
-# the last two records of each entry: the members that layout 3 made internal, and the members that it removed
+# The last two records of each entry are the members that layout 3 made internal and the members that it removed.
 WORK: list[tuple[str, str, Record, Record, Record]] = [
     (
         "Endpoint",
@@ -109,7 +109,9 @@ WORK: list[tuple[str, str, Record, Record, Record]] = [
 def write_layout_1(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(LAYOUT_1)
-        work_records = [(kind, key, record | internal | unused) for kind, key, record, internal, unused in WORK]
+        work_records = [
+            (kind, key, record | internal | removed_members) for kind, key, record, internal, removed_members in WORK
+        ]
         for kind, key, record in PACKAGES + work_records:
             values = (kind, key, json.dumps(record))
             connection.execute("INSERT INTO records (kind, key, record) VALUES (?, ?, ?)", values)
@@ -164,8 +166,8 @@ def test_a_database_of_layout_2_is_migrated_and_works(tmp_path: Path) -> None:
         connection.executescript(LAYOUT_2)
         statement = "INSERT INTO records (kind, key, record, internal, revision) VALUES (?, ?, ?, ?, ?)"
         connection.execute(statement, ("Model", "packaged", '{"ModelName": "packaged"}', '{"Served": {}}', 4))
-        for kind, key, record, internal, unused in WORK:
-            connection.execute(statement, (kind, key, json.dumps(record | internal | unused), "{}", 5))
+        for kind, key, record, internal, removed_members in WORK:
+            connection.execute(statement, (kind, key, json.dumps(record | internal | removed_members), "{}", 5))
     database = Database.open(path)
     assert database.read("PRAGMA user_version") == [(LAYOUT,)]
     store = Store(database)

@@ -1,4 +1,4 @@
-"""The constructor of a simulator has no effects; a failed start leaves nothing behind and does not damage records."""
+"""A simulator's constructor has no side effects; a failed start leaves nothing behind and damages no records."""
 
 import builtins
 import gc
@@ -70,7 +70,7 @@ def open_resources() -> Counter[str]:
 
 
 def added_since(before: Counter[str]) -> Counter[str]:
-    """Return the resources added since `before` was counted; threads that are about to end have a minute to do so."""
+    """Return the resources that were added since `before` was counted, after up to a minute for threads to end."""
     deadline = time.monotonic() + 60
     while (added := open_resources() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -78,7 +78,7 @@ def added_since(before: Counter[str]) -> Counter[str]:
 
 
 def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
-    """Return a tracing function that raises before the given line of the start, counted as lines run."""
+    """Return a trace function that raises the error when the start is about to run its `line`-th line of code."""
     count = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -95,7 +95,7 @@ def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
 
 
 def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
-    """Interrupt the start of a simulator; return the line at which it stopped, or "" if the start has fewer lines."""
+    """Interrupt a simulator's start; return the place where it stopped, or "" if the start runs fewer lines."""
     simulator = Simulator(isolation="off", state=folder)
     sys.settrace(raise_at(line, error))
     try:
@@ -109,10 +109,10 @@ def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
 
 
 def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
-    """Start simulators, each failing one line later than the one before.
+    """Start one simulator after another, and interrupt each start one line later than the previous one.
 
-    Raise AssertionError if one leaves something behind. An execution, whose job sleeps forever, resumes in each
-    simulator that starts.
+    Raise AssertionError if a start leaves something behind. A pipeline execution, whose job sleeps for hours, resumes
+    whenever a simulator starts.
     """
     with Simulator(isolation="off", state=folder) as simulator:  # some modules are imported only once
         pipelines = Pipelines(Client(simulator))
@@ -144,7 +144,7 @@ def test_a_start_that_fails_at_any_line_leaves_nothing_behind(
     assert result.returncode == 0, result.stderr[-3000:]
 
 
-def test_a_constructor_has_no_effects(temporary_folder: Path, tmp_path: Path) -> None:
+def test_a_constructor_has_no_side_effects(temporary_folder: Path, tmp_path: Path) -> None:
     resources_before = open_resources()
     Simulator(isolation="required", state=tmp_path / "state")
     assert not added_since(resources_before)

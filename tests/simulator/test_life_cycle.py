@@ -41,9 +41,9 @@ if __name__ == "__main__":
 X = numpy.array([[number, number % 3] for number in range(20)], dtype=float)
 Y = X[:, 0] ** 2
 X_WITH_ONES = numpy.column_stack([X, numpy.ones(len(X))])
-LINE = X_WITH_ONES @ numpy.linalg.lstsq(X_WITH_ONES, Y)[0]  # the linear model's predictions; a deep tree predicts Y
+LINEAR_PREDICTIONS = X_WITH_ONES @ numpy.linalg.lstsq(X_WITH_ONES, Y)[0]  # a deep tree predicts Y exactly
 LINEAR, TREE = "Linear-Model", "Tree-Model"
-EXPECTED = {LINEAR: LINE, TREE: Y}
+EXPECTED = {LINEAR: LINEAR_PREDICTIONS, TREE: Y}
 TEST_CSV = "".join(f"{first},{second}\n" for first, second in X)
 
 
@@ -137,7 +137,7 @@ def delete(sagemaker: Any, name: str) -> None:
 
 
 def invoke(runtime: Any, name: str, **members: Any) -> tuple[str, numpy.ndarray]:
-    """Return the variant that answered, and its answer."""
+    """Invoke an endpoint; return the variant that answered and its answer."""
     response = runtime.invoke_endpoint(
         EndpointName=name, ContentType="text/csv", Accept="text/csv", Body=TEST_CSV, **members
     )
@@ -146,7 +146,9 @@ def invoke(runtime: Any, name: str, **members: Any) -> tuple[str, numpy.ndarray]
     return response["InvokedProductionVariant"], numpy.array([float(line) for line in answer.split()])
 
 
-def test_batch_transform(sagemaker: Any, bucket: Any, models: dict[str, str]) -> None:
+def test_batch_transform_returns_the_predictions_of_the_model(
+    sagemaker: Any, bucket: Any, models: dict[str, str]
+) -> None:
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{PREFIX}/test"}
     sagemaker.create_transform_job(
         TransformJobName="boston-transform",
@@ -161,7 +163,7 @@ def test_batch_transform(sagemaker: Any, bucket: Any, models: dict[str, str]) ->
     assert numpy.array_equal([float(line) for line in answer.split()], Y)
 
 
-def test_ab_test_and_update(aws: Any, sagemaker: Any, models: dict[str, str]) -> None:
+def test_an_ab_test_and_an_update_serve_the_configured_models(aws: Any, sagemaker: Any, models: dict[str, str]) -> None:
     runtime, name = aws("sagemaker-runtime"), "boston-update-endpoint"
     both_config = create_config(sagemaker, models, LINEAR, TREE)
     linear_config = create_config(sagemaker, models, LINEAR)

@@ -1,4 +1,4 @@
-"""Limits on time and memory, and requests to stop."""
+"""Limits on the time and memory of jobs, and requests to stop jobs."""
 
 import os
 
@@ -32,7 +32,7 @@ def _short_grace(monkeypatch):
 
 
 @pytest.mark.parametrize("script", ["import time\ntime.sleep(60)", STUBBORN_SCRIPT], ids=["sleeps", "ignores SIGTERM"])
-def test_a_processing_job_past_its_time_limit(any_client, script):
+def test_a_processing_job_past_its_time_limit_is_stopped(any_client, script):
     mark = Mark()
     job = any_client.process(script, StoppingCondition={"MaxRuntimeInSeconds": 1}, Environment=mark.environment)
     assert job["ProcessingJobStatus"] == "Stopped"
@@ -104,7 +104,7 @@ def test_memory_that_processes_share_counts_once(any_client, monkeypatch):
         ("ml.g6e.xlarge", 32), ("ml.inf1.xlarge", 8), ("ml.p4d.24xlarge", 1152),
     ],
 )  # fmt: skip
-def test_memory_of_instance_types(instance_type, gibibytes):
+def test_each_instance_type_has_its_own_amount_of_memory(instance_type, gibibytes):
     assert instance_of(instance_type).memory == gibibytes << 30
 
 

@@ -84,7 +84,7 @@ class Jobs(Resource):
 
 @pytest.fixture(scope="module")
 def models(client: Client) -> list[str]:
-    """Create 25 models and return their names, oldest first; all contain a word that no other name contains."""
+    """Create 25 models and return their names, oldest first; all names contain a word that no other name contains."""
     word = uuid.uuid4().hex[:8]
     names = [f"{word}-{chr(97 + number * 7 % 25)}" for number in range(25)]
     for name in names:
@@ -126,7 +126,7 @@ def list_pages(client: Client, word: str, **request: Any) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("size", [1, 7, 25, 100])
-def test_pages_of_the_paginator(client: Client, models: list[str], size: int) -> None:
+def test_the_paginator_returns_all_models_in_pages(client: Client, models: list[str], size: int) -> None:
     pages = list_pages(client, models[0][:8], PaginationConfig={"PageSize": size})
     assert [len(page) for page in pages] == [size] * (25 // size) + ([25 % size] if 25 % size else [])
     assert all_names(pages) == models[::-1]  # newest first
@@ -174,8 +174,8 @@ def test_an_invalid_token_is_refused(client: Client, kind: str, token: str) -> N
 
 def test_a_token_of_another_request_returns_a_page(jobs: Jobs) -> None:
     token = jobs.page("ListTrainingJobs", {})["NextToken"]
-    for order in ("Name", "Status", "CreationTime"):
-        page = jobs.page("ListTrainingJobs", {"NextToken": token, "SortBy": order})
+    for sort_key in ("Name", "Status", "CreationTime"):
+        page = jobs.page("ListTrainingJobs", {"NextToken": token, "SortBy": sort_key})
         assert page["TrainingJobSummaries"] is not None
     past_the_end = base64.b64encode(json.dumps(["9999", "arn"]).encode()).decode()
     assert jobs.page("ListTrainingJobs", {"NextToken": past_the_end}) == {"TrainingJobSummaries": []}
@@ -195,8 +195,11 @@ def test_jobs_are_filtered_by_status_and_sorted(jobs: Jobs) -> None:
     assert names(jobs, SortOrder="Descending", MaxResults=4) == oldest_first[::-1]
     assert names(jobs, SortBy="Name", MaxResults=1) == sorted(oldest_first)
     assert names(jobs, StatusEquals="Failed", MaxResults=3) == oldest_first[1::3]
-    by_status = names(jobs, SortBy="Status", MaxResults=6)
-    assert [sorted(by_status[:9]), sorted(by_status[9:17])] == [sorted(oldest_first[0::3]), sorted(oldest_first[1::3])]
+    names_by_status = names(jobs, SortBy="Status", MaxResults=6)
+    assert [sorted(names_by_status[:9]), sorted(names_by_status[9:17])] == [
+        sorted(oldest_first[0::3]),
+        sorted(oldest_first[1::3]),
+    ]
     assert names(jobs, NameContains="B-A") == ["job-a"]
 
 

@@ -111,7 +111,7 @@ def test_a_job_can_close_its_output(any_client):
     assert job["ProcessingJobStatus"] == "Completed"
 
 
-def test_a_log_group_deleted_while_the_job_runs(any_client):
+def test_a_job_completes_if_its_log_group_is_deleted(any_client):
     script = "import time\nfor _ in range(30):\n    print('again', flush=True)\n    time.sleep(0.1)"
     name = any_client.process(script, wait=False)["ProcessingJobName"]
     wait_until(lambda: "again" in output(any_client, "ProcessingJob", name))

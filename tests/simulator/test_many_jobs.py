@@ -1,4 +1,4 @@
-"""Many jobs at a time: all of them complete, and they take little memory."""
+"""Many jobs at a time all complete and take little memory."""
 
 import psutil
 import pytest
@@ -8,15 +8,17 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9
 
 
 def run_many(client, count):
-    command = {"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]}
+    app_specification = {"ImageUri": IMAGE, "ContainerEntrypoint": ["true"]}
     other_processes = set(psutil.Process().children())
-    names = [client.process("", wait=False, AppSpecification=command)["ProcessingJobName"] for _ in range(count)]
+    names = [
+        client.process("", wait=False, AppSpecification=app_specification)["ProcessingJobName"] for _ in range(count)
+    ]
     statuses = [client.wait("ProcessingJob", name, 300)["ProcessingJobStatus"] for name in names]
     assert statuses == ["Completed"] * count
     wait_until(lambda: set(psutil.Process().children()) <= other_processes)
 
 
-def test_more_jobs_than_cores(any_client):
+def test_more_jobs_than_cores_complete(any_client):
     run_many(any_client, 20)
 
 

@@ -49,13 +49,13 @@ def test_each_value_is_stored_with_its_time(any_client):
     assert job["TrainingStartTime"].replace(microsecond=0) <= times[0] <= times[-1] <= job["TrainingEndTime"]
     assert (times[-1] - times[0]).total_seconds() >= 3
     assert [point["Average"] for point in statistics(any_client, job, "score")] == [7]
-    final = {entry["MetricName"]: entry for entry in job["FinalMetricDataList"]}
-    assert {name: entry["Value"] for name, entry in final.items()} == {"loss": 3, "score": 7}
-    assert final["loss"]["Timestamp"] < final["score"]["Timestamp"]
+    final_metrics = {entry["MetricName"]: entry for entry in job["FinalMetricDataList"]}
+    assert {name: entry["Value"] for name, entry in final_metrics.items()} == {"loss": 3, "score": 7}
+    assert final_metrics["loss"]["Timestamp"] < final_metrics["score"]["Timestamp"]
 
 
 def test_the_processor_time_of_all_processes_is_measured(any_client):
-    """Processes that end before the job also count."""
+    """Processes that end before the job are also measured."""
     busy_script = "import time\nwhile time.process_time() < 1:\n    pass"
     script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {busy_script!r}])"
     started = datetime.datetime.now(datetime.UTC)
@@ -102,7 +102,7 @@ def test_the_number_of_values_is_limited(client, monkeypatch):
     ]
 
 
-def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
+def test_a_regular_expression_that_is_slow_on_every_line_is_abandoned(client, monkeypatch):
     monkeypatch.setattr(metrics, "SEARCH_SECONDS", 10)  # no single line exceeds its own time limit
     monkeypatch.setattr(metrics, "MAX_SLOW_TOTAL", 0.5)
     training_metrics = make_metrics(client, "slow", slow="^(a|aa|a?)+$")
@@ -121,7 +121,7 @@ def test_a_regular_expression_that_is_slow_on_every_line(client, monkeypatch):
     ]
 
 
-def test_a_value_is_found_beside_a_thread_that_computes(client):
+def test_a_value_is_found_while_another_thread_computes(client):
     training_metrics = make_metrics(client, "busy", loss="[bd]*[ce]|loss=(.*?);")
     done = threading.Event()
 

@@ -47,7 +47,7 @@ def omit(answer: dict[str, Any], *members: str) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in ("ResponseMetadata", *members)}
 
 
-def test_the_life_of_a_group(packages: Packages) -> None:
+def test_the_life_cycle_of_a_group(packages: Packages) -> None:
     sagemaker, tags = packages.sagemaker, [{"Key": "team", "Value": "core"}]
     name = packages.group(ModelPackageGroupDescription="for the tests", Tags=tags)
     arn = f"{ARN}model-package-group/{name}"
@@ -84,9 +84,9 @@ def test_groups_are_sorted_and_filtered(packages: Packages) -> None:
 
     assert names() == names(SortBy="CreationTime", SortOrder="Ascending") == groups
     assert names(SortBy="Name", SortOrder="Descending") == sorted(groups, reverse=True)
-    middle = packages.sagemaker.describe_model_package_group(ModelPackageGroupName=groups[1])["CreationTime"]
-    assert groups[0] not in names(CreationTimeAfter=middle)
-    assert groups[2] not in names(CreationTimeBefore=middle)
+    middle_time = packages.sagemaker.describe_model_package_group(ModelPackageGroupName=groups[1])["CreationTime"]
+    assert groups[0] not in names(CreationTimeAfter=middle_time)
+    assert groups[2] not in names(CreationTimeBefore=middle_time)
     assert names(CrossAccountFilterOption="SameAccount") == groups
     assert names(CrossAccountFilterOption="CrossAccount") == []
 
@@ -98,8 +98,8 @@ def test_a_groups_policy_is_kept(packages: Packages) -> None:
     arn = sagemaker.put_model_package_group_policy(ModelPackageGroupName=group, ResourcePolicy=policy)
     assert arn["ModelPackageGroupArn"] == f"{ARN}model-package-group/{group}"
     assert sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)["ResourcePolicy"] == policy
-    invalid = {"ModelPackageGroupName": group, "ResourcePolicy": "[" * 9000}
-    assert "JSON object" in refusal(sagemaker.put_model_package_group_policy, **invalid)
+    invalid_members = {"ModelPackageGroupName": group, "ResourcePolicy": "[" * 9000}
+    assert "JSON object" in refusal(sagemaker.put_model_package_group_policy, **invalid_members)
     sagemaker.delete_model_package_group_policy(ModelPackageGroupName=group)
     refusal(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
     for operation in ("get", "delete"):
@@ -137,7 +137,7 @@ def test_a_version_is_described_as_it_was_registered(packages: Packages) -> None
         }
 
 
-def test_model_card_members_that_need_no_key(packages: Packages) -> None:
+def test_metadata_includes_the_model_card_members_that_need_no_key(packages: Packages) -> None:
     content = {"model_overview": {"model_creator": "me"}, "intended_uses": {"risk_rating": "Low", "purpose": "all"}}
     package = packages.version(packages.group(), ModelCard={"ModelCardContent": json.dumps(content)})
     describe = packages.sagemaker.describe_model_package
@@ -146,8 +146,8 @@ def test_model_card_members_that_need_no_key(packages: Packages) -> None:
     card = describe(ModelPackageName=package, IncludedData="AllData")["ModelCard"]
     assert json.loads(card["ModelCardContent"]) == content
     for text in ("no JSON", "[1]", "[" * 50_000):
-        invalid = {"ModelCardContent": text}
-        assert "JSON object" in refusal(packages.version, group=packages.group(), ModelCard=invalid)
+        invalid_members = {"ModelCardContent": text}
+        assert "JSON object" in refusal(packages.version, group=packages.group(), ModelCard=invalid_members)
 
 
 def test_concurrent_requests_register_different_versions(packages: Packages) -> None:
@@ -190,7 +190,7 @@ def test_a_request_repeated_with_its_token_registers_once(packages: Packages) ->
     assert packages.describe(f"{group}/1")["AdditionalInferenceSpecifications"] == added_specifications
 
 
-def test_a_package_without_a_group(packages: Packages) -> None:
+def test_the_life_cycle_of_a_package_without_a_group(packages: Packages) -> None:
     name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
@@ -234,7 +234,7 @@ def test_a_package_without_a_group(packages: Packages) -> None:
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_packages_that_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
+def test_invalid_and_unsupported_packages_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
     call = packages.sagemaker.create_model_package
     assert reason in refusal(call, **members)
 
@@ -331,7 +331,7 @@ def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
         packages.group(), CustomerMetadataProperties=properties, AdditionalInferenceSpecifications=additional
     )
     before, update = packages.describe(package), packages.sagemaker.update_model_package
-    for invalid, reason in (
+    for invalid_members, reason in (
         ({"CustomerMetadataProperties": {"one-more": "x"}}, "at most 50 properties are allowed, not 51"),
         (
             {"AdditionalInferenceSpecificationsToAdd": [additional[0] | {"Name": "more"}]},
@@ -341,7 +341,7 @@ def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
         ({"ModelApprovalStatus": "Maybe"}, "enum value set"),
     ):
         assert reason in refusal(
-            update, ModelPackageArn=package, ModelLifeCycle={"Stage": "a", "StageStatus": "b"}, **invalid
+            update, ModelPackageArn=package, ModelLifeCycle={"Stage": "a", "StageStatus": "b"}, **invalid_members
         )
     assert packages.describe(package) | {"ResponseMetadata": None} == before | {"ResponseMetadata": None}
     update(ModelPackageArn=package, CustomerMetadataProperties={"key-7": "again"})
@@ -381,8 +381,8 @@ def test_versions_are_filtered_sorted_and_paged(packages: Packages) -> None:
     assert listed(ModelPackageGroupName=group) == versions[::-1]
     assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **ascending) == versions
     for size in (1, 4, 11):
-        for order in ("Name", "CreationTime"):  # in both orders, version 10 comes after version 9
-            request = {"ModelPackageGroupName": group, "SortBy": order, "PaginationConfig": {"PageSize": size}}
+        for sort_key in ("Name", "CreationTime"):  # in both orders, version 10 comes after version 9
+            request = {"ModelPackageGroupName": group, "SortBy": sort_key, "PaginationConfig": {"PageSize": size}}
             assert listed(**request) == versions[::-1]
             assert listed(**request, **ascending) == versions
     assert listed(ModelPackageGroupName=group, ModelApprovalStatus="Approved", **ascending) == versions[::3]
@@ -391,8 +391,8 @@ def test_versions_are_filtered_sorted_and_paged(packages: Packages) -> None:
     assert not {*versions} & {*listed(MaxResults=100)}
     assert {*versions} < {*listed(ModelPackageType="Both")}
     assert listed(ModelPackageGroupName=group, ModelPackageType="Unversioned") == []
-    middle = packages.describe(versions[5])["CreationTime"]
-    assert versions[4] not in listed(ModelPackageGroupName=group, CreationTimeAfter=middle)
-    assert versions[6] not in listed(ModelPackageGroupName=group, CreationTimeBefore=middle)
+    middle_time = packages.describe(versions[5])["CreationTime"]
+    assert versions[4] not in listed(ModelPackageGroupName=group, CreationTimeAfter=middle_time)
+    assert versions[6] not in listed(ModelPackageGroupName=group, CreationTimeBefore=middle_time)
     assert listed(ModelPackageGroupName="nowhere") == []
     assert "NextToken" in refusal(packages.sagemaker.list_model_packages, NextToken="x")

@@ -69,12 +69,12 @@ def test_every_operation_is_covered() -> None:
 
 
 @pytest.mark.parametrize("operation", FAILING_REQUESTS)
-def test_errors_for_missing_resources(client: Client, operation: str) -> None:
+def test_requests_for_missing_resources_return_modelled_errors(client: Client, operation: str) -> None:
     request, code = FAILING_REQUESTS[operation]
     assert error_of(client, operation, request) == code
 
 
-def test_errors_for_resources_in_use(client: Client) -> None:
+def test_requests_for_resources_in_use_return_modelled_errors(client: Client) -> None:
     pipelines, packages = Pipelines(client), Packages(client)
     name, text = pipelines.create(pipelines.processing("P", "import time\ntime.sleep(300)")), definition(fail("F"))
     pipeline_name = {"PipelineName": name}

@@ -84,7 +84,9 @@ def test_a_model_has_one_container_or_several(client: Client, name: str) -> None
     ],
     ids=lambda invalid_members: str(invalid_members)[:50],
 )
-def test_requests_that_the_service_model_refuses(client: Client, name: str, invalid_members: dict[str, Any]) -> None:
+def test_requests_that_violate_the_service_model_are_refused(
+    client: Client, name: str, invalid_members: dict[str, Any]
+) -> None:
     refusal(client.sagemaker.create_model, **({"ModelName": name, "PrimaryContainer": CONTAINER} | invalid_members))
     refusal(client.sagemaker.describe_model, ModelName=name)
 
@@ -93,13 +95,13 @@ def test_tags_are_added_and_removed(client: Client, name: str) -> None:
     response = client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER, Tags=[tag("team", "core")])
     arn = response["ModelArn"]
     assert tags_of(client, arn) == {"team": "core"}
-    texts = ("name", "kind", "self", "Tags", "é", "a b", "x:y/z=+-@_.")
-    new_tags = [*(tag(word, "1") for word in texts), tag("team", "rock")]
+    tag_keys = ("name", "kind", "self", "Tags", "é", "a b", "x:y/z=+-@_.")
+    new_tags = [*(tag(key, "1") for key in tag_keys), tag("team", "rock")]
     added_tags = client.sagemaker.add_tags(ResourceArn=arn, Tags=new_tags)["Tags"]
-    assert sorted(entry["Key"] for entry in added_tags) == sorted([*texts, "team"])
-    assert tags_of(client, arn) == {"team": "rock"} | dict.fromkeys(texts, "1")
+    assert sorted(entry["Key"] for entry in added_tags) == sorted([*tag_keys, "team"])
+    assert tags_of(client, arn) == {"team": "rock"} | dict.fromkeys(tag_keys, "1")
     client.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team", "nobody"])
-    assert tags_of(client, arn) == dict.fromkeys(texts, "1")
+    assert tags_of(client, arn) == dict.fromkeys(tag_keys, "1")
 
 
 def test_parallel_requests_lose_nothing(client: Client, name: str) -> None:
@@ -175,7 +177,7 @@ def test_s3_stores_and_lists_objects(client: Client) -> None:
         client.s3.get_object(Bucket=BUCKET, Key="around/nothing")
 
 
-def test_identity_and_permissions(client: Client) -> None:
+def test_the_identity_and_its_permissions_are_known(client: Client) -> None:
     assert client.simulator.client("sts").get_caller_identity()["Account"] == "123456789012"
     iam = client.simulator.client("iam")
     assert iam.get_role(RoleName=ROLE)["Role"]["Arn"] == ROLE_ARN
@@ -187,7 +189,7 @@ def test_identity_and_permissions(client: Client) -> None:
     assert {result["EvalDecision"] for result in results} == {"allowed"}
 
 
-def test_logs_and_images(client: Client) -> None:
+def test_log_groups_and_image_repositories_are_described(client: Client) -> None:
     group = f"/aws/test/{uuid.uuid4().hex}"
     client.logs.create_log_group(logGroupName=group)
     assert client.logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"][0]["logGroupName"] == group

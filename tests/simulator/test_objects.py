@@ -1,4 +1,4 @@
-"""Transfers from and to S3 are interrupted when their job ends; untrusted archives write only to their folder."""
+"""Transfers to and from S3 are interrupted when their job ends; untrusted archives write only to their own folder."""
 
 import io
 import tarfile
@@ -14,14 +14,14 @@ from recore.simulator.compute.processes.volume import Volume
 
 
 def write_archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
-    """Write a tar.gz file with members given as (name, type, link target or content) and return its path."""
+    """Write a tar.gz file of members, each a tuple (name, type, link target or content), and return the file's path."""
     with tarfile.open(path, "w:gz") as tar:
-        for name, kind, text in members:
+        for name, kind, target_or_content in members:
             member = tarfile.TarInfo(name)
             member.type = kind
             if kind in (tarfile.SYMTYPE, tarfile.LNKTYPE):
-                member.linkname = text
-            content = b"" if member.linkname else text.encode()
+                member.linkname = target_or_content
+            content = b"" if member.linkname else target_or_content.encode()
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     return path
@@ -57,7 +57,7 @@ def test_links_inside_an_archive_are_kept(tmp_path: Path) -> None:
     assert (tmp_path / "inside/link").read_text() == "x"
 
 
-def test_the_archive_among_objects_with_a_common_prefix(tmp_path: Path) -> None:
+def test_the_archive_among_objects_with_a_common_prefix_is_found(tmp_path: Path) -> None:
     for name in ("model.tar.gz", "model.tar.gz.sha256"):
         (tmp_path / name).write_text(name)
     assert only_file(tmp_path, "s3://bucket/a/model.tar.gz").name == "model.tar.gz"
@@ -68,7 +68,7 @@ class JobEnded(Exception):
 
 
 def fail_at_call(count: int):
-    """Return a check that raises JobEnded when it is called for the count-th time."""
+    """Return a check that raises JobEnded when it is called for the `count`-th time."""
     calls = iter(range(count - 1))
 
     def check() -> None:
@@ -108,7 +108,7 @@ def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> No
         pack(folder, tmp_path / "model.tar.gz", Volume(1 << 30), fail_at_call(10))
 
 
-def test_a_file_that_becomes_shorter_while_it_is_uploaded(client, tmp_path: Path) -> None:
+def test_a_file_that_becomes_shorter_while_it_is_uploaded_fails_the_job(client, tmp_path: Path) -> None:
     """Without a sandbox, a job's processes can outlive the job and change its files."""
     path = tmp_path / "model/large"
     path.parent.mkdir()
