@@ -1,4 +1,4 @@
-"""Services of moto: if a service's package is not installed, clients get a clear error that they can parse."""
+"""Services that moto simulates: if one needs a missing package, clients get a clear error that they can parse."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Files that a job leaves in its folders are uploaded, or the job fails with a one-line reason. All are deleted."""
+"""A job's files are uploaded, or the job fails with a one-line reason; in both cases, the local files are deleted."""
 
 import io
 import os
@@ -21,7 +21,7 @@ OUTPUT = "/opt/ml/processing/output/o"
 
 
 def run_job(client, script, **members):
-    """Run a processing job that writes to its output's folder; return its description and the keys of its output."""
+    """Run a processing job that writes to its output folder; return its description and the keys of the uploads."""
     prefix = f"outputs-{uuid.uuid4().hex}/"
     s3_output = {"S3Uri": f"s3://{BUCKET}/{prefix}", "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
@@ -155,7 +155,7 @@ UNREADABLE_FOLDERS = {
     "a link to itself": "os.symlink('loop', 'loop')",
     "two links in a circle": "os.symlink('b', 'a')\nos.symlink('a', 'b')",
     "very deep folders": "for _ in range(5000):\n    os.mkdir('d')\n    os.chdir('d')\nopen('f', 'w').close()",
-    "deep folders of long names": "for _ in range(100):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)",
+    "deep folders with long names": "for _ in range(100):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)",
 }
 
 

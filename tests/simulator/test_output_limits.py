@@ -19,7 +19,7 @@ LARGE_FILE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # sparse
 
 
 def start_job(client, script, **members):
-    """Start a processing job that writes to its output's folder; return its name and the output's URI."""
+    """Start a processing job that writes to its output folder; return the job's name and the output's URI."""
     target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
     s3_output = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
@@ -119,7 +119,7 @@ MANY_FILES_AND_WAIT = f"{MANY_FILES}print('written', flush=True)\nimport time\nt
 
 
 def is_complete(client, target):
-    """Return whether the last of many files was uploaded; files are uploaded in the order of their names."""
+    """Return whether the last of the many files has been uploaded; files are uploaded in the order of their names."""
     prefix = f"{target.removeprefix(f's3://{BUCKET}/').rstrip('/')}/19999"
     return "Contents" in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
@@ -136,12 +136,12 @@ def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(any_client, mo
 
 
 def run_beyond_time_limit(run):
-    """Run a job with longer and longer time limits until it writes its files in time, and return its result."""
+    """Call `run` with longer and longer time limits until the job writes its files in time; return all but the log."""
     for seconds in (8, 30, 120):
         *result, log = run(seconds)
         if "written" in log:
             return result
-    raise AssertionError("the job wrote its files in time with none of the time limits")
+    raise AssertionError("the job did not write its files in time with any of the time limits")
 
 
 def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(any_client, monkeypatch):
@@ -229,7 +229,7 @@ FILLING_SCRIPTS = {
     "a file in /tmp": "os.posix_fallocate(os.open(os.environ['TMPDIR'] + '/f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)",
     "an open file without a name": "file = tempfile.TemporaryFile()\nos.posix_fallocate(file.fileno(), 0, 1200 << 20)",
     "many empty files": "for number in range(70_000):\n    open(f'{os.environ['FOLDER']}/{number}', 'w').close()",
-    "a file below a path that is too long": """
+    "a file in a folder whose path is too long": """
 os.chdir(os.environ['FOLDER'])
 for _ in range(40):
     os.mkdir('d' * 200)

@@ -57,7 +57,7 @@ def process(pipelines: Pipelines, script: str = COPY_SCRIPT, cache: Any = CACHE_
 
 
 def archive(text: str, time: int) -> bytes:
-    """Return an archive whose bytes depend on `time`."""
+    """Return an archive of a script with this text; its bytes also depend on `time`."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, content in (("job.py", text), ("__pycache__/job.pyc", str(time))):
@@ -135,7 +135,7 @@ def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) ->
 def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
     """Archives are compared by their files, and training jobs by their models.
 
-    A hit of one step makes a hit of the next step possible.
+    A cache hit of one step makes a cache hit of the next step possible.
     """
     client, numbers = pipelines.client, iter(range(100))
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
@@ -191,7 +191,7 @@ def test_results_of_another_pipeline_or_step_are_not_used(pipelines: Pipelines) 
 
 
 def archive_with_large_header() -> bytes:
-    """Return an archive that consists of a single header of 64 MB, which declares even more content."""
+    """Return an archive that consists of a single header of 64 MiB, which declares a size of 8 GiB."""
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 8 << 30
     return gzip.compress(header.tobuf() + bytes(64 << 20), 1)

@@ -99,7 +99,7 @@ def test_a_fail_step_whose_message_cannot_be_read(pipelines: Pipelines) -> None:
 
 
 def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One request gets an error response, as if the disk were full; another gets no response."""
+    """The first request gets an error response, as if the disk were full; the second one gets no response."""
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))
     pipelines.wait_for(execution, "Sleeps")
     error_response: Any = {"Error": {"Code": "InternalFailure"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
@@ -118,7 +118,7 @@ def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch
 
 
 def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
-    """Make writing the records of steps with a certain status fail, as on a full disk.
+    """Make it impossible to write the records of steps with this status, as on a full disk.
 
     Return an event that is set after a failed write, and another that the test sets to allow writes again.
     """

@@ -295,7 +295,7 @@ def test_a_join_that_is_too_long(pipelines: Pipelines) -> None:
 
 
 def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
-    """Steps in that branch, and all steps that depend on them, do not run; the other steps do."""
+    """Steps in the branch that is not taken do not run, nor do the steps that depend on them; all others do."""
     inner_step = condition("Inner", [equals(1, 2)], [model("A")], [model("B")])
     outer_step = condition("Outer", [equals(1, 1)], [inner_step], [model("C")])
     dependent_steps = [model("AfterA", X=get("Steps.A.ModelName")), model("AfterB", X=get("Steps.B.ModelName"))]
@@ -311,7 +311,7 @@ def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
 
 
 def test_independent_steps_run_at_the_same_time(pipelines: Pipelines) -> None:
-    """Two jobs are created, although neither ends."""
+    """The second job is created while the first one is still running."""
     steps = [pipelines.processing(name, "import time\ntime.sleep(300)") for name in "AB"]
     execution = pipelines.start(pipelines.create(*steps, model("After", "A", "B")))
     for name in "AB":
@@ -370,7 +370,7 @@ def test_executions_and_steps_are_listed(pipelines: Pipelines) -> None:
 def test_other_requests_are_answered_while_a_definition_is_read(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reading a large definition takes seconds, when an execution starts or is retried, and blocks no other request."""
+    """When an execution starts or is retried, reading a large definition takes seconds but blocks no other request."""
     name = pipelines.create(fail("F"))
     execution = pipelines.start(name)
     pipelines.wait(execution)

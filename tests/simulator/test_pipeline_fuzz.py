@@ -64,7 +64,7 @@ conditions = st.recursive(
 
 
 def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Generate steps with these names, some of them nested in others."""
+    """Return a strategy that generates steps with these names, some of them nested in others."""
     if not names:
         return st.just([])
     triggers = st.fixed_dictionaries({"Step": st.sampled_from(NAMES), "Trigger": st.sampled_from(list(TRIGGERS))})
@@ -96,7 +96,7 @@ def pipelines() -> Iterator[Pipelines]:
 
 @pytest.fixture(autouse=True)
 def still_works(pipelines: Pipelines) -> Iterator[None]:
-    """Check that an execution still runs to completion."""
+    """Check after each test that an execution still runs to completion."""
     yield
     assert pipelines.statuses(pipelines.run(model("A"), model("B", "A"))) == {"A": "Succeeded", "B": "Succeeded"}
 

@@ -57,7 +57,7 @@ def json_get(path: str, name: str = "f") -> dict[str, Any]:
 
 
 def step_with(value: Any) -> dict[str, Any]:
-    """Return a step that contains a value."""
+    """Return a step with this value in its arguments."""
     return model("M", A=value)
 
 
@@ -80,7 +80,7 @@ for _ in range(70):
     NESTED_JOIN = join(NESTED_JOIN)
 RETRY_POLICY = {"ExceptionType": ["Step.THROTTLING"]}
 STEP_WITH_FILE = process(PropertyFiles=[PROPERTY_FILE])
-# Invalid steps, and a part of the message with which they are refused.
+# Invalid steps, each with a part of the error message.
 INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "a cycle": ([train("A", "B"), train("B", "A")], "depend on each other in a cycle: "),
     "a step that needs itself": ([train("A", "A")], "Step A: the steps depend on each other in a cycle: A -> A"),
@@ -130,7 +130,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         ],
         "Step P: PropertyFiles: the step has no output 'out'",
     ),
-    "an output beyond the last": (
+    "an output beyond the last one": (
         [process(), step_with(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))],
         "have no item '1'",
     ),
@@ -208,13 +208,13 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "a join without values": ([step_with({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
     "a join of objects": ([train(), step_with(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
     "a join of lists": ([step_with(join(["a"]))], "a scalar value or one of Get"),
-    "joins too deep": ([step_with(NESTED_JOIN)], "at most 64 levels"),
+    "joins that are nested too deeply": ([step_with(NESTED_JOIN)], "at most 64 levels"),
     "a property file that is not declared": (
         [STEP_WITH_FILE, step_with(json_get("a", "g"))],
         "has no such property file",
     ),
     "a path that is not JSONPath": ([STEP_WITH_FILE, step_with(json_get("a..b["))], "is not supported"),
-    "a path too long": ([STEP_WITH_FILE, step_with(json_get("a" * 1000))], "at most 256 characters"),
+    "a path that is too long": ([STEP_WITH_FILE, step_with(json_get("a" * 1000))], "at most 256 characters"),
     "a file of a missing output": (
         [process(PropertyFiles=[PROPERTY_FILE | {"OutputName": "x"}])],
         "the step has no output 'x'",
@@ -230,7 +230,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         [compare("GreaterThan", LeftValue="a", RightValue=1)],
         "cannot be compared with a number",
     ),
-    "an order of booleans": ([compare("LessThan", LeftValue=True, RightValue=False)], "booleans have no order"),
+    "an ordering of booleans": ([compare("LessThan", LeftValue=True, RightValue=False)], "booleans have no order"),
     "a comparison with a list": ([compare("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
     "a cached model": ([model("M") | {"CacheConfig": {"Enabled": True}}], "CacheConfig is not simulated"),
     "an invalid duration": (
@@ -238,7 +238,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         "not an ISO 8601 duration",
     ),
     "a string instead of a boolean": ([train() | {"CacheConfig": {"Enabled": "yes"}}], "Enabled must be true or false"),
-    "retries of no exception": (
+    "retries without an exception": (
         [train() | {"RetryPolicies": [{"ExceptionType": []}]}],
         "ExceptionType must be a list of",
     ),
@@ -253,10 +253,10 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         "is needed, not a structure",
     ),
 }  # fmt: skip
-# Invalid members of a definition, and a part of the message with which they are refused.
+# Invalid members of a definition, each with a part of the error message.
 INVALID_MEMBERS: dict[str, tuple[Any, str]] = {
     "an unknown type of parameter": ({"Parameters": [parameter("List")]}, "the type List is not one of"),
-    "two parameters of one name": ({"Parameters": [parameter("String")] * 2}, "the name is used twice"),
+    "two parameters with one name": ({"Parameters": [parameter("String")] * 2}, "the name is used twice"),
     "a default of the wrong type": ({"Parameters": [parameter("Integer", DefaultValue="1")]}, "is not of type Integer"),
     "true as an integer": ({"Parameters": [parameter("Integer", DefaultValue=True)]}, "is not of type Integer"),
     "a default that is not in EnumValues": (
@@ -287,11 +287,11 @@ INVALID_TEXTS = {
     "empty": (" ", "not valid JSON"),
     "cut off": (DEFINITION[:-3], "not valid JSON"),
     "a list": ("[]", "not a JSON object"),
-    "too deep": ("[" * 100_000, "at most 64 levels"),
-    "too deep inside a member": (f'{{"Version": {"[" * 70 + "]" * 70}}}', "at most 64 levels"),
+    "nested too deeply": ("[" * 100_000, "at most 64 levels"),
+    "nested too deeply inside a member": (f'{{"Version": {"[" * 70 + "]" * 70}}}', "at most 64 levels"),
     "NaN": (DEFINITION.replace('"2020-12-01"', "NaN"), "NaN is not valid JSON"),
     "an infinite number": (DEFINITION.replace('"2020-12-01"', "1e999"), "a number that is too large"),
-    "a number of many digits": (DEFINITION.replace('"2020-12-01"', "1" * 5000), "not valid JSON"),
+    "a number with many digits": (DEFINITION.replace('"2020-12-01"', "1" * 5000), "not valid JSON"),
     "a repeated member": (DEFINITION.replace('"Steps"', '"Version": "", "Steps"'), "the member 'Version' twice"),
     "half of a surrogate pair": (DEFINITION.replace("2020", r"\ud800"), "not valid JSON"),
     "too many values": (json.dumps({"Version": [1] * 310_000}), "at most 300000 values"),

@@ -111,7 +111,7 @@ def test_a_folder_that_even_its_owner_may_not_read(any_client):
 
 
 def source(client, **files):
-    """Upload a source archive with `files`, which are texts by their paths, and return its URI."""
+    """Upload a source archive with these files (texts, keyed by their paths) and return its URI."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, text in files.items():
@@ -149,7 +149,7 @@ def test_requirements_that_are_already_installed(any_client, monkeypatch):
 
 
 def test_the_requirements_of_a_framework_processor(any_client):
-    """The SDK's script installs the packages from the archive, without a network."""
+    """The packages are installed before the SDK's script runs, because that script has no network."""
     archive = any_client.get(source(any_client, **{"requirements.txt": "numpy\n./pkg\n"} | PACKAGE))
     uri = any_client.put(f"source/{uuid.uuid4().hex}/sourcedir.tar.gz", archive)
     s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
@@ -161,7 +161,7 @@ def test_the_requirements_of_a_framework_processor(any_client):
 
 
 def test_the_script_of_a_framework_processor(any_client):
-    """The script refers to /opt/ml, which does not exist without a sandbox, so its program gets translated paths."""
+    """Without a sandbox, /opt/ml does not exist, so paths below it are translated in the script and its arguments."""
     program = "import pathlib, sys\npathlib.Path(sys.argv[1], 'x').write_text(open('beside.txt').read())"
     script = (
         '#!/bin/bash\ncd /opt/ml/processing/input/code/\ntar -xzf sourcedir.tar.gz\nset -e\npython3 program.py "$@"'

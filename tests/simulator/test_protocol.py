@@ -217,7 +217,7 @@ def test_every_operation_is_answered_or_not_implemented(client: Client) -> None:
 @examples(75)
 @given(data=st.data())
 def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
-    """Any request gets a response. None starts a job, because no generated image belongs to the scikit-learn family."""
+    """Any request gets a response. No request starts a job, because no generated image is a scikit-learn image."""
     name = data.draw(st.sampled_from(OTHER_OPERATIONS))
     document = data.draw(valid_values(operation_model(name).input_shape))
     document = data.draw(st.just(document) | modified_documents(document))
@@ -233,7 +233,7 @@ def test_any_bytes_are_answered(client: Client, body: bytes, target: str) -> Non
 
 
 def test_a_simulator_does_not_affect_the_random_numbers_of_python(client: Client) -> None:
-    """Python's generator keeps its state, because a program in the simulator's process may have seeded it."""
+    """Python's generator must keep its state: the program that runs the simulator may have seeded it."""
     before = random.getstate()
     client.process("pass")
     client.sagemaker.list_models()

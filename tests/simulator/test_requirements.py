@@ -1,4 +1,4 @@
-"""A job's requirements.txt: how it is read, and how its installation is shared and stopped."""
+"""A job's requirements.txt: how it is read, and how the installation of its packages is shared and stopped."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from recore.simulator.compute.processes.reasons import read_start
 from recore.simulator.compute.scripts.requirements import MAX_REQUIREMENTS_BYTES, RequirementsFile, digest_of
 from recore.simulator.compute.scripts.script_mode import find_requirements
 
-# A build that creates a file and ends once another file exists.
+# A build backend that creates a file and ends once another file exists.
 WAITING_BACKEND = """
 import os, time
 open({started!r}, "w").close()
@@ -42,7 +42,7 @@ def failure_reason(endpoints: Endpoints, model: str) -> str:
 
 @pytest.fixture
 def source_being_built(unsandboxed_client: Client, tmp_path: Path):
-    """Return the source of an endpoint that is building a package during the test."""
+    """Return the URI of the source of an endpoint that is building a package during the test."""
     started, go = tmp_path / "started", tmp_path / "go"
     files = {
         "inference.py": NAMED.format(name="m"),

@@ -1,4 +1,4 @@
-"""Responses that a model's server may send; ambiguous ones are refused."""
+"""Responses of a model's server: valid ones are read, and invalid or ambiguous ones are refused."""
 
 import contextlib
 import socket
@@ -16,7 +16,7 @@ CHUNKED_HEAD = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def read(*parts: bytes, largest: int = LARGEST) -> tuple[Response, bool]:
-    """Return the response of a server that sends these parts and closes the connection."""
+    """Return what `read_response` returns for a server that sends these parts and closes the connection."""
 
     def send() -> None:
         with server, contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
 class Metric:
-    """A metric with a unique name."""
+    """A metric in a unique namespace."""
 
     def __init__(self, client: Client):
         self.cloudwatch = client.simulator.client("cloudwatch")
@@ -46,7 +46,7 @@ class Metric:
 def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     metric = Metric(client)
     hour = NOW.replace(minute=0, second=0)
-    # for each unit, the age and the number of seconds whose values are merged into one
+    # for each unit, an age and the length in seconds of the periods whose values are merged at that age
     ages = {"hours": (4, 60), "days": (20, 300), "weeks": (12, 3600)}
     starts = [hour - datetime.timedelta(**{unit: age}) for unit, (age, _) in ages.items()]
     second = datetime.timedelta(seconds=1)
@@ -98,7 +98,7 @@ def test_only_the_newest_data_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Stream:
-    """A log stream with a unique name, whose events are 100 kB each."""
+    """A log stream in a unique log group; each of its events has 100 kB."""
 
     def __init__(self, client: Client):
         self.logs, self.names = client.logs, {"logGroupName": f"group-{uuid.uuid4().hex}", "logStreamName": "stream"}

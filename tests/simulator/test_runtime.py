@@ -1,4 +1,4 @@
-"""The API of SageMaker's runtime: addresses, errors as clients parse them, and operations that a new kind adds."""
+"""The SageMaker runtime API: addresses, errors as clients parse them, and operations added by a new kind of resource."""
 
 import contextlib
 import http.client
@@ -25,7 +25,7 @@ AUTHORIZATION = (
 
 
 class EchoKind(Resource):
-    """A kind that the simulator does not have; it supports an operation that no other kind supports."""
+    """A kind of resource that only these tests have; it supports an operation that no other kind supports."""
 
     kind = "Echo"
     arn_type = "echo"
@@ -38,7 +38,7 @@ class EchoKind(Resource):
 
 
 class WaitingKind(Resource):
-    """A kind that the simulator does not have; its invocations wait until they may end."""
+    """A kind of resource that only these tests have; its invocations wait until they may end."""
 
     kind = "Wait"
     arn_type = "wait"
@@ -136,7 +136,7 @@ def test_an_invocation_has_a_thread_whatever_the_form_of_its_address(monkeypatch
 
 
 def test_paths_that_only_resemble_an_invocation(client: Client) -> None:
-    """Text before a colon belongs to the path unless an authority follows."""
+    """They are not taken for invocations: text before a colon is a part of the path unless '//' and a host follow."""
     for address in ("x:/endpoints/x/invocations", "/endp\toints/x/invocations"):
         head = (
             f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: 0\r\n\r\n"

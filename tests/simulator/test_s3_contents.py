@@ -1,4 +1,4 @@
-"""The contents of S3's objects are kept neither in memory nor in open files."""
+"""The contents of S3 objects, except small ones, are kept neither in memory nor in open files."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""Jobs can run scripts that import sagemaker_containers, a package in AWS's image, without any change."""
+"""Jobs run scripts unchanged even if they import sagemaker_containers, a package that AWS's images contain."""
 
 import importlib.util
 import json

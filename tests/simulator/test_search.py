@@ -1,4 +1,4 @@
-"""Search: filters by type and operator, nested filters, expressions, order and pages, through boto3."""
+"""Search: filters by type and operator, nested filters, expressions, sort order and pages, through boto3."""
 
 import datetime
 from typing import Any
@@ -44,7 +44,7 @@ def versions(packages: Packages) -> list[str]:
 
 @pytest.fixture(scope="module")
 def jobs(packages: Packages) -> list[str]:
-    """Return the names of three training jobs with the rates 0.1, 0.7 and 3, and the losses 1.5, -1 and none."""
+    """Return the names of three training jobs with the rates 0.1, 0.7 and 3. Only the first two have losses: 1.5 and -1."""
     client, names = packages.client, []
     for rate, script in (
         ("0.1", METRIC_SCRIPT.format(value=1.5)),
@@ -75,7 +75,7 @@ def jobs(packages: Packages) -> list[str]:
 
 
 def search(packages: Packages, resource: str = "ModelPackage", *filters: Any, **request: Any) -> list[str]:
-    """Return the ARNs or names of all results, in pages of 3. A filter has a name, an operator and possibly a value."""
+    """Return the ARNs or names of all results, read in pages of 3. Each filter is a tuple of arguments of `condition`."""
     conditions = [condition(*item) for item in filters]
     if conditions:
         request["SearchExpression"] = {"Filters": conditions}

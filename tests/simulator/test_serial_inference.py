@@ -30,7 +30,7 @@ RUNPROC_SCRIPT = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.t
 
 @dataclass(frozen=True)
 class Recording:
-    """The names in a notebook. cached_steps: those with a CacheConfig. image: the image that replaces PyTorch's."""
+    """A notebook's recording and names. cached_steps: steps with a CacheConfig. image: replaces PyTorch's images."""
 
     file: str
     pipeline: str
@@ -70,7 +70,7 @@ PYTORCH_REPLACED = replace(
 
 
 def create_pipeline(client: Client, recording: Recording) -> None:
-    """Upload the files that the definition refers to, and create the pipeline twice, as `upsert` does."""
+    """Upload the files that the definition refers to, and send the same requests as two calls of `upsert`."""
     definition = recording.definition()
     client.s3.create_bucket(Bucket=recording.bucket)
     objects = {f"{recording.prefix}/housing_data/raw/raw_data_all.csv": make_table()}

@@ -103,7 +103,7 @@ def test_the_folder_of_the_socket_is_on_the_volume_of_an_endpoint(any_endpoints:
 
 
 def test_the_containers_of_a_model_share_the_volume(any_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each container writes less than the available space."""
+    """Each container writes less than the volume can hold, but both together write more."""
     monkeypatch.setattr(chain, "DEFAULT_SIZE", 64 * MIB)
     model = create_model(
         any_client, *(WRITING_SCRIPT.format(place=folder, size=40 * MIB) for folder in ("model", "sockets"))

@@ -35,7 +35,7 @@ def test_every_pattern_of_the_service_model_compiles() -> None:
 
 
 def model_of(**members: dict[str, Any]) -> OperationModel:
-    """Return an operation whose request has members with these shapes."""
+    """Return the model of an operation whose request has members with these shapes."""
     shapes = {"Request": {"type": "structure", "members": {name: {"shape": name} for name in members}}, **members}
     operations = {"Do": {"name": "Do", "http": {}, "input": {"shape": "Request"}}}
     return ServiceModel({"metadata": {}, "operations": operations, "shapes": shapes}).operation_model("Do")
@@ -126,7 +126,7 @@ def test_responses_have_only_members_of_the_shape_and_json_values() -> None:
 
 
 def as_json(value: Any) -> Any:
-    """Return a parsed request as JSON, with times in seconds."""
+    """Return a parsed request as it would be in JSON, with times in seconds."""
     if isinstance(value, dict):
         return {name: as_json(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -140,7 +140,7 @@ UNUSABLE_FOLDERS = {
 
 
 def error_line(folder: Path, *prefix: object) -> str:
-    """Run `recore simulate` with a state folder, which must fail with one line, and return that line."""
+    """Check that `recore simulate` with this state folder fails with one line, and return that line."""
     command = [
         *map(str, prefix),
         sys.executable,

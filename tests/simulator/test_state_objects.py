@@ -251,7 +251,7 @@ def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None
 
 
 def check_stored(folder: Path, buckets: dict[str, Any]) -> None:
-    """Compare a state folder with moto's buckets, and each content with its metadata."""
+    """Check that a state folder has the same objects as moto's buckets, and that each content matches its metadata."""
     stored = {name: objects for name, objects in stored_objects(folder).items() if name.startswith("interrupted")}
     assert stored == {name: {key: item.value for key, item in keys.items()} for name, keys in buckets.items()}
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection:

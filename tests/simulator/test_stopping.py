@@ -87,7 +87,7 @@ def test_a_stop_before_the_job_is_in_the_queue(client, tmp_path, kind):
 
 
 def test_every_job_whose_stop_is_acknowledged_ends_as_stopped(client):
-    """Jobs are stopped at random moments."""
+    """Jobs are stopped at various moments."""
     image = {"ImageUri": client.image, "ContainerEntrypoint": ["true"]}
     acknowledged = 0
     for number in range(12):

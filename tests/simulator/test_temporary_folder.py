@@ -27,7 +27,7 @@ LONG_NAME = f"{SPECIAL_NAME} {'x' * 100}"
 
 
 def set_temporary_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Set this process's temporary folder."""
+    """Create this folder, make it this process's temporary folder, and return it."""
     folder.mkdir(exist_ok=True)
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)

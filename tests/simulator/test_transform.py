@@ -51,7 +51,7 @@ def output_fn(data, accept):
 
 
 def transform(client: Client, script: str, objects: dict[str, str | bytes], wait: bool = True, **members: Any):
-    """Run a transform job over some objects; return its description and the address of the output."""
+    """Run a transform job over these objects; return the job's description and the address of its output."""
     name = f"transform-{next(numbers)}"
     for key, body in objects.items():
         client.put(f"{name}/in/{key}", body)
@@ -187,7 +187,7 @@ def test_a_response_after_the_time_limit_fails_the_job(client: Client) -> None:
     assert "did not respond within 1 s" in job["FailureReason"]
 
 
-# A replacement for the container's server that is healthy and responds to an invocation as HOW says.
+# A replacement for the container's server: it is healthy, and HOW is replaced by its response to an invocation.
 IMPOSTOR_SERVER = """
 import contextlib, os, socket, sys, time
 

@@ -31,7 +31,7 @@ def model(client: Client) -> str:
 
 
 def failure_reason(client: Client, model: str, objects: dict[str, Any], **members: Any) -> str:
-    """Return the reason why a transform job fails."""
+    """Run a transform job that must fail, and return its failure reason."""
     no_retries = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
     job, _ = transform(client, model, objects, **no_retries | members)
     assert job["TransformJobStatus"] == "Failed"

@@ -47,7 +47,7 @@ def picky_source(client: Client) -> str:
 
 
 def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[str, Any]:
-    """Return a tuning request that tries these values of x in this order."""
+    """Return a request for a grid search that tries these values of x in this order."""
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     return tuning_request(source, len(values), parallel, Strategy="Grid", ParameterRanges=ranges, **config)
 
@@ -299,7 +299,7 @@ def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client
 def test_a_deleted_tuning_job_leaves_its_training_jobs(
     tuning: Tuning, grid_search: dict[str, Any], client: Client
 ) -> None:
-    """This test runs last, because it deletes a tuning job that other tests use. Its training jobs are kept."""
+    """Its training jobs are kept. This test comes last, because it deletes a tuning job that other tests use."""
     jobs = tuning.jobs(grid_search[NAME])
     tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: grid_search[NAME]})
     with pytest.raises(botocore.exceptions.ClientError, match="Could not find hyper parameter tuning job"):

@@ -1,4 +1,4 @@
-"""The search for hyperparameters, without jobs: suggestions, learning and early stopping."""
+"""The hyperparameter search by itself, without jobs: suggestions, learning and early stopping."""
 
 import itertools
 import math
@@ -37,7 +37,7 @@ def loss(values: dict[str, str]) -> float:
 
 
 def run_trials(search: Search, trials: int) -> list[dict[str, str]]:
-    """Run a number of trials one after another; return their values."""
+    """Run this number of trials one after another; return their hyperparameters."""
     suggestions = []
     for _ in range(trials):
         number, values = search.suggest()
@@ -103,7 +103,7 @@ def test_a_failed_trial_does_not_end_the_search() -> None:
 
 
 def test_results_of_other_searches_are_used() -> None:
-    """After 40 results of a random search, the first suggestions are better than random ones."""
+    """After learning 40 results of a random search, a search makes better first suggestions than a new search."""
     new_search, informed_search = (Search("Bayesian", RANGES, maximize=False, seed=2) for _ in range(2))
     for values in run_trials(Search("Random", RANGES, maximize=False, seed=5), 40):
         assert informed_search.learn(values, loss(values))

@@ -22,7 +22,7 @@ numbers = itertools.count()
 
 @pytest.fixture
 def socket_path(sockets: Path) -> Path:
-    """Return the address at which one test's server listens."""
+    """Return the path of the socket on which the test's server listens."""
     return sockets / f"http-{next(numbers)}"
 
 
@@ -134,7 +134,7 @@ def test_a_malformed_response_is_reported(socket_path: Path, response: bytes) ->
     [(b"", Disconnected), (OK + b"Content-Length: 100\r\n\r\nabc", NoResponse)],
 )
 def test_a_broken_connection(socket_path: Path, response: bytes, expected: type[NoResponse]) -> None:
-    """Only if no response has begun does the client assume that the server may not have received the request."""
+    """Disconnected is raised only if no response has begun: the server may not have received the request."""
 
     def respond(connection: socket.socket) -> None:
         read_request(connection)
