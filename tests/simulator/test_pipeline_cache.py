@@ -93,7 +93,7 @@ def test_a_processing_step_is_cached(pipelines: Pipelines) -> None:
 
 
 @pytest.mark.slow
-def test_a_result_that_is_no_longer_on_s3(pipelines: Pipelines) -> None:
+def test_a_result_that_was_changed_or_deleted_on_s3_is_not_reused(pipelines: Pipelines) -> None:
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
     result = f"{pipelines.environment(cached.first_execution, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
@@ -105,7 +105,7 @@ def test_a_result_that_is_no_longer_on_s3(pipelines: Pipelines) -> None:
     assert cached.hits() == set()
 
 
-def test_a_script_that_changes_at_the_same_address(pipelines: Pipelines) -> None:
+def test_a_script_that_changes_at_the_same_address_is_a_cache_miss(pipelines: Pipelines) -> None:
     """The definition stays the same, but the object at the address changes."""
     steps = [process(pipelines)]
     cached = CachedPipeline(pipelines, *steps)
@@ -115,7 +115,7 @@ def test_a_script_that_changes_at_the_same_address(pipelines: Pipelines) -> None
     assert cached.hits() == set()
 
 
-def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) -> None:
+def test_a_result_is_not_reused_if_inputs_changed_while_the_job_waited_or_ran(pipelines: Pipelines) -> None:
     """It is unknown which content the job read, so its result is not reused."""
     step = process(pipelines, "import time\ntime.sleep(3)")
     source = step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")

@@ -179,7 +179,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
         ({"I": "1", "S": "b"}, "Parameter S: b is not one of a"),
     ],
 )
-def test_invalid_values_of_a_parameter(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
+def test_invalid_values_of_a_parameter_are_refused(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
     parameters = [
         parameter("I", "Integer"),
         parameter("F", "Float", 1),
@@ -221,7 +221,7 @@ CONDITIONS = [
 ]
 
 
-def test_conditions(pipelines: Pipelines, metrics: str) -> None:
+def test_conditions_have_the_expected_outcomes(pipelines: Pipelines, metrics: str) -> None:
     accuracy = json_get(metrics, "acc")
     comparisons = [
         ({"Type": kind, "LeftValue": accuracy, "RightValue": right}, expected) for kind, right, expected in CONDITIONS
@@ -261,7 +261,7 @@ INVALID_VALUES = {
 
 
 @pytest.mark.parametrize(("path", "part"), INVALID_VALUES.values(), ids=INVALID_VALUES)
-def test_a_value_that_turns_out_to_be_invalid_during_the_execution(
+def test_a_value_that_turns_out_to_be_invalid_fails_the_execution(
     pipelines: Pipelines, metrics: str, path: str, part: str
 ) -> None:
     execution = pipelines.run(condition("C", [equals(json_get(metrics, path), 1)], [model("A")], [model("B")]))
@@ -280,13 +280,13 @@ def test_a_value_that_turns_out_to_be_invalid_during_the_execution(
         (b"[" * 9999, "not valid"),
     ],
 )
-def test_a_property_file_that_cannot_be_read(pipelines: Pipelines, body: bytes, part: str) -> None:
+def test_a_property_file_that_cannot_be_read_fails_its_step(pipelines: Pipelines, body: bytes, part: str) -> None:
     uri = pipelines.client.put("pipelines/hostile.json", body)
     execution = pipelines.run(model("M", A=json_get(uri, "a")))
     assert part in pipelines.steps(execution)["M"]["FailureReason"]
 
 
-def test_a_join_that_is_too_long(pipelines: Pipelines) -> None:
+def test_a_join_that_is_too_long_fails_the_execution(pipelines: Pipelines) -> None:
     text = "x" * 1024
     execution = pipelines.run(
         model("M", A=join(*[get("Parameters.P")] * 2000)), Parameters=[parameter("P", "String", text)]
@@ -294,7 +294,7 @@ def test_a_join_that_is_too_long(pipelines: Pipelines) -> None:
     assert "more than 1048576 characters" in pipelines.describe(execution)["FailureReason"]
 
 
-def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
+def test_steps_in_the_branch_that_is_not_taken_do_not_run(pipelines: Pipelines) -> None:
     """Steps in the branch that is not taken do not run, nor do the steps that depend on them; all others do."""
     inner_step = condition("Inner", [equals(1, 2)], [model("A")], [model("B")])
     outer_step = condition("Outer", [equals(1, 1)], [inner_step], [model("C")])
@@ -427,7 +427,7 @@ def test_a_thousand_steps_run_in_order(pipelines: Pipelines) -> None:
     assert list(pipelines.steps(execution)) == [f"C{n}" for n in range(1000)]
 
 
-def test_steps_with_long_names(pipelines: Pipelines) -> None:
+def test_steps_with_long_names_succeed(pipelines: Pipelines) -> None:
     name = "A_" * 32
     execution = pipelines.run(model(name))
     assert pipelines.statuses(execution) == {name: "Succeeded"}

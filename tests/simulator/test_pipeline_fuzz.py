@@ -95,7 +95,7 @@ def pipelines() -> Iterator[Pipelines]:
 
 
 @pytest.fixture(autouse=True)
-def still_works(pipelines: Pipelines) -> Iterator[None]:
+def check_simulator_still_works(pipelines: Pipelines) -> Iterator[None]:
     """Check after each test that an execution still runs to completion."""
     yield
     assert pipelines.statuses(pipelines.run(model("A"), model("B", "A"))) == {"A": "Succeeded", "B": "Succeeded"}

@@ -82,7 +82,7 @@ def test_an_execution_resumes_after_sigkill(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "ended"])
-def test_a_stopping_a_failed_and_a_running_execution_after_a_restart(tmp_path: Path, is_killed: bool) -> None:
+def test_stopping_failed_and_running_executions_after_a_restart(tmp_path: Path, is_killed: bool) -> None:
     """After a restart, a stopping execution ends as stopped, a failed one remains failed, and a running one resumes."""
     script = "import time\ntime.sleep(300)"
     with running("--state", tmp_path) as simulator:

@@ -312,30 +312,30 @@ def assert_refused(part: str, code: str = "ValidationException") -> Iterator[Non
 
 
 @pytest.mark.parametrize(("steps", "part"), INVALID_STEPS.values(), ids=INVALID_STEPS)
-def test_a_definition_that_cannot_run(pipelines: Pipelines, steps: list[Any], part: str) -> None:
+def test_a_definition_that_cannot_run_is_refused(pipelines: Pipelines, steps: list[Any], part: str) -> None:
     with assert_refused(part):
         pipelines.create(*steps, Parameters=[{"Name": "S", "Type": "String"}])
 
 
 @pytest.mark.parametrize(("members", "part"), INVALID_MEMBERS.values(), ids=INVALID_MEMBERS)
-def test_invalid_members_of_a_definition(pipelines: Pipelines, members: Any, part: str) -> None:
+def test_invalid_members_of_a_definition_are_refused(pipelines: Pipelines, members: Any, part: str) -> None:
     with assert_refused(part):
         pipelines.create(model("M"), **members)
 
 
 @pytest.mark.parametrize("kind", [*UNSUPPORTED_TYPES.split(), "ForEach", "Model2", "", 3, None])
-def test_types_of_steps_that_are_not_simulated(pipelines: Pipelines, kind: Any) -> None:
+def test_types_of_steps_that_are_not_simulated_are_refused(pipelines: Pipelines, kind: Any) -> None:
     with assert_refused(f"Step S: the type {kind} is not simulated; use one of Processing, Training"):
         pipelines.create(step("S", kind, {}))
 
 
 @pytest.mark.parametrize(("text", "part"), INVALID_TEXTS.values(), ids=INVALID_TEXTS)
-def test_text_that_is_not_a_definition(pipelines: Pipelines, text: str, part: str) -> None:
+def test_text_that_is_not_a_definition_is_refused(pipelines: Pipelines, text: str, part: str) -> None:
     with assert_refused(part):
         pipelines.sagemaker.create_pipeline(PipelineName="text", PipelineDefinition=text, RoleArn=ROLE_ARN)
 
 
-def test_requests_with_members_that_are_not_simulated(pipelines: Pipelines) -> None:
+def test_invalid_or_unsupported_requests_are_refused(pipelines: Pipelines) -> None:
     sagemaker, name = pipelines.sagemaker, pipelines.create(model("M"))
     create = {"PipelineName": "other", "RoleArn": ROLE_ARN}
     with assert_refused("PipelineVersionAliases is not simulated"):
@@ -388,7 +388,7 @@ def test_the_life_of_a_pipeline(pipelines: Pipelines) -> None:
         sagemaker.list_tags(ResourceArn=arns[0])
 
 
-def test_a_missing_definition_on_s3(pipelines: Pipelines) -> None:
+def test_a_definition_that_cannot_be_read_from_s3_is_refused(pipelines: Pipelines) -> None:
     request = {"PipelineName": "there", "RoleArn": ROLE_ARN}
     pipelines.client.put("definitions/binary", b"\xff\xfe")
     for bucket, key in ((BUCKET, "definitions/nothing"), ("no-such-bucket", "a"), (BUCKET, "definitions/binary")):
@@ -445,7 +445,7 @@ def test_durations_are_read(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "5", "P1.5D", "-P1D", "P999999D", "P99999Y", "P1D " + "1" * 9999])
-def test_invalid_durations(text: str) -> None:
+def test_invalid_durations_are_refused(text: str) -> None:
     with pytest.raises(DefinitionError):
         read_duration(text)
 

@@ -86,7 +86,7 @@ def create_resources(packages: Packages) -> None:
 
 
 @pytest.fixture(autouse=True)
-def still_works(packages: Packages) -> Iterator[None]:
+def check_simulator_still_works(packages: Packages) -> Iterator[None]:
     """After each test, check that new versions are still numbered and that all packages can be listed and found."""
     sagemaker = packages.sagemaker
     create_resources(packages)

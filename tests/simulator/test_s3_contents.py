@@ -109,7 +109,7 @@ with Simulator(state=Path(sys.argv[1])) as simulator:
 """
 
 
-def test_content_that_reaches_the_state_folder_only_at_the_end(tmp_path: Path) -> None:
+def test_content_that_could_not_be_stored_is_stored_at_the_end(tmp_path: Path) -> None:
     result = run("-c", FAILING_STORE, tmp_path / "state", cwd=ROOT)
     assert result.returncode == 0, result.stderr
 

@@ -120,7 +120,7 @@ def client() -> Iterator[Client]:
         pytest.param(PYTORCH, id="PyTorch", marks=NEEDS_PYTORCH),
     ],
 )
-def test_the_requests_of_a_notebook(client: Client, recording: Recording) -> None:
+def test_the_requests_of_a_notebook_succeed(client: Client, recording: Recording) -> None:
     create_pipeline(client, recording)
     first, steps = run_execution(client, recording)
     assert len(steps) == len(json.loads(recording.definition())["Steps"])

@@ -73,7 +73,9 @@ STRING, NUMBER = {"type": "string"}, {"type": "integer"}
     ],
     ids=str,
 )
-def test_bounds_of_shapes(shape: dict[str, Any], good_values: list[Any], bad_values: list[Any]) -> None:
+def test_values_are_checked_against_their_shape(
+    shape: dict[str, Any], good_values: list[Any], bad_values: list[Any]
+) -> None:
     operation = model_of(X=shape, Text=STRING | {"max": 3})
     assert read_request(operation, {"X": None}) == {}
     for value in good_values:

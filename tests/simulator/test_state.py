@@ -57,7 +57,7 @@ def test_a_job_interrupted_by_a_kill_has_failed_afterwards(tmp_path: Path) -> No
         assert "The simulator ended before the job did" in job["FailureReason"]
 
 
-def test_a_folder_can_be_used_by_one_simulator_at_a_time(tmp_path: Path) -> None:
+def test_a_folder_can_be_used_by_only_one_simulator_at_a_time(tmp_path: Path) -> None:
     with (
         Simulator(state=tmp_path),
         pytest.raises(OSError, match="in use by another simulator"),

@@ -154,7 +154,7 @@ def test_acknowledged_changes_survive_kills_among_ten_thousand_objects(tmp_path:
     before = put_ten_thousand_objects(tmp_path)
 
     def read_objects(simulator: SimulatorProcess) -> dict[str, bytes]:
-        """Read the objects from their files, because downloads would take too long, and check them against S3's list."""
+        """Read the objects from their files, because downloads would take too long, and compare them with S3's list."""
         objects = stored_objects(tmp_path)[BUCKET]
         pages = simulator.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         etags = {item["Key"]: item["ETag"] for page in pages for item in page["Contents"]}

@@ -233,7 +233,7 @@ def test_every_kind_of_change_to_s3_survives_a_kill(tmp_path: Path) -> None:
         assert objects_of(client_of_another_account(simulator)) == {"of-another-account": objects_of_other_account}
 
 
-def test_a_reset_of_moto_is_a_change_too(tmp_path: Path) -> None:
+def test_a_reset_of_moto_also_empties_the_state_folder(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         case = ChangeCase(simulator, tmp_path, "reset")
         case.s3.put_object(Bucket="reset", Key="a", Body=LARGE_BODY)

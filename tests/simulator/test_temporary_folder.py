@@ -163,7 +163,7 @@ def test_the_folders_of_another_user_are_left_alone(short_folder: Path) -> None:
         ("{" * 100_000 + "/opt/ml", "{" * 100_000 + '/t m"p/ü'),
     ],
 )  # fmt: skip
-def test_translation_to_a_path_with_any_characters(text: str, expected: str) -> None:
+def test_opt_ml_can_be_translated_to_a_path_with_any_characters(text: str, expected: str) -> None:
     assert translated(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
 
 

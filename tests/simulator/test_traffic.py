@@ -92,7 +92,7 @@ THIRD = Fraction(33, 100)
         ),
     ],
 )
-def test_steps_of_a_traffic_shift(routing: str, sizes: Parts, steps: list[Parts]) -> None:
+def test_a_traffic_shift_has_the_steps_of_its_routing(routing: str, sizes: Parts, steps: list[Parts]) -> None:
     assert list(SHIFTINGS[routing](sizes)) == steps
 
 

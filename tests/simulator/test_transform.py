@@ -276,7 +276,7 @@ def test_a_transform_job_can_be_stopped(any_client: Client) -> None:
     assert any_client.wait("TransformJob", name)["TransformJobStatus"] == "Stopped"
 
 
-def test_the_model_archive_is_in_the_model_folder(client: Client) -> None:
+def test_the_model_archive_is_unpacked_into_the_model_folder(client: Client) -> None:
     script = COUNTING_SCRIPT.replace("return data\n\ndef output", "return [b'', b'', model]\n\ndef output", 1)
     script = script.replace('json.dumps([data[0].count(b"\\n"), len(data[0]), data[1], accept])', "json.dumps(data[2])")
     container = {"ModelDataUrl": client.source(weights="x = 1", other="y = 2")}

@@ -84,8 +84,8 @@ def test_the_training_jobs_belong_to_their_tuning_job(
         assert summary["TrainingJobName"].startswith(f"{grid_search[NAME]}-{number:03}-")
         job = client.describe("TrainingJob", summary["TrainingJobName"])
         assert job["TuningJobArn"] == grid_search["HyperParameterTuningJobArn"]
-        static = {"sagemaker_program": "job.py", "_tuning_objective_metric": "loss"}
-        assert job["HyperParameters"].items() >= (static | summary["TunedHyperParameters"]).items()
+        static_hyperparameters = {"sagemaker_program": "job.py", "_tuning_objective_metric": "loss"}
+        assert job["HyperParameters"].items() >= (static_hyperparameters | summary["TunedHyperParameters"]).items()
         assert client.sagemaker.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"][0]["Value"] == "rocks"
         if job["TrainingJobStatus"] == "Completed":
             x = summary["TunedHyperParameters"]["x"]
@@ -254,7 +254,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client: Client, endpoints: Endpoints) -> None:
+def test_the_best_model_of_all_kinds_of_ranges_can_be_deployed(
+    tuning: Tuning, client: Client, endpoints: Endpoints
+) -> None:
     """A Bayesian search tunes a scikit-learn script; the deployed model has the best job's hyperparameters."""
     source = client.source(job=LINEAR_SCRIPT)
     ranges = {

@@ -47,7 +47,7 @@ def run_trials(search: Search, trials: int) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-def test_bayesian_beats_random_search_with_equal_numbers_of_jobs() -> None:
+def test_bayesian_search_beats_random_search_with_equal_numbers_of_trials() -> None:
     """With 30 seeds and equal numbers of trials, Bayesian search is better on average and for most seeds."""
     best_losses = {
         strategy: [
@@ -183,7 +183,7 @@ def test_categories_are_passed_on_unchanged() -> None:
 @pytest.mark.parametrize(
     ("value", "maximize", "is_worse"), [(5.0, False, True), (1.0, False, False), (1.0, True, True), (5.0, True, False)]
 )
-def test_the_median_rule(value: float, maximize: bool, is_worse: bool) -> None:
+def test_a_value_is_compared_with_the_median_of_other_averages(value: float, maximize: bool, is_worse: bool) -> None:
     other_averages = [running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
     assert other_averages[0] == [4.0, 3.0]
     assert is_worse_than_median(2, value, other_averages, maximize) is is_worse
@@ -192,7 +192,7 @@ def test_the_median_rule(value: float, maximize: bool, is_worse: bool) -> None:
     assert not is_worse_than_median(2, value, other_averages[:2], maximize)
 
 
-def test_completion_criteria() -> None:
+def test_a_search_is_complete_when_a_criterion_is_met() -> None:
     assert jobs_without_improvement([1.0, 1.005, 2.0, 2.01, 2.03], maximize=True) == [0, 1, 0, 1, 0]
     assert jobs_without_improvement([1.0, 2.0, 0.5], maximize=False) == [0, 1, 0]
     assert jobs_without_improvement([0.0, -1.0, 0.1], maximize=True) == [0, 1, 0]

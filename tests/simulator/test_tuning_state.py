@@ -54,18 +54,18 @@ class RestartableSimulator:
     """A simulator with a state folder; it can be killed and restarted. tuning: a client for its tuning jobs."""
 
     def __init__(self, folder: Path):
-        self.folder, self._ends = folder, contextlib.ExitStack()
+        self.folder, self._exit_stack = folder, contextlib.ExitStack()
         self.start()
 
     def start(self) -> None:
-        self.simulator: SimulatorProcess = self._ends.enter_context(running("--state", self.folder))
+        self.simulator: SimulatorProcess = self._exit_stack.enter_context(running("--state", self.folder))
         self.tuning = Tuning(self.simulator.client("sagemaker"))
 
     def kill(self) -> None:
         self.simulator.kill()
 
     def close(self) -> None:
-        self._ends.close()
+        self._exit_stack.close()
 
     def source(self, script: str) -> str:
         key = f"source/{abs(hash(script))}.tar.gz"
@@ -113,7 +113,7 @@ def test_a_kill_loses_no_values_and_repeats_no_completed_ones(restartable: Resta
 
 @pytest.mark.slow
 def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(restartable: RestartableSimulator) -> None:
-    """One job's time limit passes while no simulator runs. The kill interrupts another job's stop. A third job continues."""
+    """One job's time limit passes while no simulator runs; another job's stop is interrupted; a third job continues."""
     source = restartable.source(ENDLESS_SCRIPT)
     late_request, stopped_request, continued_request = (tuning_request(source, 2, 1) for _ in range(3))
     late_request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600

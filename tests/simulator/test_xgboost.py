@@ -78,7 +78,7 @@ def model(client: Client, job: dict[str, Any]) -> str:
     return name
 
 
-def test_the_model_log_and_metrics_of_a_training_job(
+def test_a_training_job_has_a_model_a_log_and_metrics(
     client: Client, job: dict[str, Any], expected: xgb.Booster
 ) -> None:
     """Metrics need no definitions in the request. The lines of the log have the same format as on AWS."""
@@ -142,7 +142,7 @@ def test_an_endpoint_accepts_csv_and_libsvm(endpoints: Endpoints, model: str, ex
         assert reason in caught.value.response["OriginalMessage"]
 
 
-def test_an_endpoint_with_an_older_image(
+def test_an_endpoint_with_an_older_image_returns_one_line(
     client: Client, endpoints: Endpoints, job: dict[str, Any], expected: xgb.Booster
 ) -> None:
     """Images before version 1.2-2 return all predictions on one line, whatever the Accept header is."""
@@ -159,7 +159,7 @@ def test_an_endpoint_with_an_older_image(
 
 
 @pytest.mark.parametrize("model", [b"", b"no model"], ids=["empty", "text"])
-def test_a_model_that_cannot_be_loaded(client: Client, endpoints: Endpoints, model: bytes) -> None:
+def test_a_model_that_cannot_be_loaded_fails_the_endpoint(client: Client, endpoints: Endpoints, model: bytes) -> None:
     name = f"xgboost-{next(numbers)}"
     data = client.put(f"models/{name}/model.tar.gz", archive_of(**{"xgboost-model": model}))
     client.sagemaker.create_model(
@@ -171,7 +171,7 @@ def test_a_model_that_cannot_be_loaded(client: Client, endpoints: Endpoints, mod
     assert "0x" not in endpoint["FailureReason"]  # addresses of XGBoost's internal functions are not shown
 
 
-def test_tuning_by_the_metric_of_the_image(client: Client) -> None:
+def test_tuning_can_use_a_metric_of_the_image(client: Client) -> None:
     """The request defines no metrics. The best depth is the one with which xgboost is most accurate in this process."""
     data = {"train": TRAIN, "validation": VALIDATION}
     channels = [
@@ -185,10 +185,10 @@ def test_tuning_by_the_metric_of_the_image(client: Client) -> None:
         HyperParameterTuningJobObjective={"Type": "Minimize", "MetricName": "validation:rmse"},
         ParameterRanges={"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "1", "MaxValue": "6"}]},
     )
-    static = hyperparameters(num_round=ROUNDS)
-    del static["max_depth"]
+    static_hyperparameters = hyperparameters(num_round=ROUNDS)
+    del static_hyperparameters["max_depth"]
     request["TrainingJobDefinition"] |= {
-        "StaticHyperParameters": static,
+        "StaticHyperParameters": static_hyperparameters,
         "AlgorithmSpecification": ALGORITHM,
         "InputDataConfig": channels,
     }
