@@ -141,18 +141,18 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
     name = pipelines.create(
         model("M", **values, Joined=joined, Again=join(join("a", 1.5, True), "b")), Parameters=parameters
     )
-    first, second = (
+    first_execution, second_execution = (
         pipelines.start(name, Needed=""),
         pipelines.start(name, S="other", I="-7", F="1e3", B="FALSE", Needed="é"),
     )
     expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Needed": "", "Joined": "text,5,0.1,true,,5.0"}
     expected |= {"Whole": "5.0"}  # the same as if an execution passed 5
-    pipelines.wait(first)
-    assert pipelines.environment(first, "M") == expected | {"Again": "a1.5trueb"}
-    pipelines.wait(second)
-    assert pipelines.environment(second, "M")["Joined"] == "other,-7,1000.0,false,é,5.0"
+    pipelines.wait(first_execution)
+    assert pipelines.environment(first_execution, "M") == expected | {"Again": "a1.5trueb"}
+    pipelines.wait(second_execution)
+    assert pipelines.environment(second_execution, "M")["Joined"] == "other,-7,1000.0,false,é,5.0"
     pages = pipelines.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
-        PipelineExecutionArn=second, PaginationConfig={"PageSize": 2}
+        PipelineExecutionArn=second_execution, PaginationConfig={"PageSize": 2}
     )
     listed_values = [(item["Name"], item["Value"]) for page in pages for item in page["PipelineParameters"]]
     assert listed_values == [
@@ -325,8 +325,8 @@ def test_the_configured_number_of_steps_runs_at_a_time(pipelines: Pipelines) -> 
     script = "import time\ntime.sleep(300)"
     name = pipelines.create(*(pipelines.processing(name, script) for name in "ABC"))
     limit = {"MaxParallelExecutionSteps": 1}
-    started = pipelines.sagemaker.start_pipeline_execution(PipelineName=name, ParallelismConfiguration=limit)
-    execution = started["PipelineExecutionArn"]
+    response = pipelines.sagemaker.start_pipeline_execution(PipelineName=name, ParallelismConfiguration=limit)
+    execution = response["PipelineExecutionArn"]
     pipelines.wait_for(execution, "A")
     assert pipelines.describe(execution)["ParallelismConfiguration"] == limit
     assert set(pipelines.statuses(execution)) == {"A"}
@@ -344,27 +344,29 @@ def test_executions_and_steps_are_listed(pipelines: Pipelines) -> None:
     name = pipelines.create(model("A"), model("B", "A"), model("C", "B") | {"DisplayName": "shown", "Description": "d"})
     token = "x" * 40
     request = {"PipelineName": name, "PipelineExecutionDescription": "one", "ClientRequestToken": token}
-    first, same_execution = (sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"] for _ in range(2))
-    assert first == same_execution
-    second = pipelines.start(name)
-    for execution in (first, second):
+    first_execution, same_execution = (
+        sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"] for _ in range(2)
+    )
+    assert first_execution == same_execution
+    second_execution = pipelines.start(name)
+    for execution in (first_execution, second_execution):
         pipelines.wait(execution)
     pages = sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=name, MaxResults=1)
     summaries = [item for page in pages for item in page["PipelineExecutionSummaries"]]
-    assert [item["PipelineExecutionArn"] for item in summaries] == [second, first]
+    assert [item["PipelineExecutionArn"] for item in summaries] == [second_execution, first_execution]
     assert {item["PipelineExecutionStatus"] for item in summaries} == {"Succeeded"}
     assert (summaries[1]["PipelineExecutionDescription"], "StartTime" in summaries[1]) == ("one", True)
     pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
-        PipelineExecutionArn=first, PaginationConfig={"PageSize": 2}
+        PipelineExecutionArn=first_execution, PaginationConfig={"PageSize": 2}
     )
     steps = [item for page in pages for item in page["PipelineExecutionSteps"]]
     assert [item["StepName"] for item in steps] == ["C", "B", "A"]
     assert (steps[0]["StepDisplayName"], steps[0]["StepDescription"]) == ("shown", "d")
     members = {"PipelineExecutionDescription": "two", "PipelineExecutionDisplayName": "name"}
-    sagemaker.update_pipeline_execution(PipelineExecutionArn=first, **members)
-    assert pipelines.describe(first).items() >= members.items()
+    sagemaker.update_pipeline_execution(PipelineExecutionArn=first_execution, **members)
+    assert pipelines.describe(first_execution).items() >= members.items()
     description = sagemaker.describe_pipeline(PipelineName=name)
-    assert description["LastRunTime"] >= pipelines.describe(second)["CreationTime"]
+    assert description["LastRunTime"] >= pipelines.describe(second_execution)["CreationTime"]
 
 
 def test_other_requests_are_answered_while_a_definition_is_read(

@@ -44,7 +44,7 @@ def versions(packages: Packages) -> list[str]:
 
 @pytest.fixture(scope="module")
 def jobs(packages: Packages) -> list[str]:
-    """Return the names of three training jobs with the rates 0.1, 0.7 and 3; the first two have losses of 1.5 and -1."""
+    """Return the names of three training jobs with the rates 0.1, 0.7 and 3; the losses are 1.5, -1 and undefined."""
     client, names = packages.client, []
     for rate, script in (
         ("0.1", METRIC_SCRIPT.format(value=1.5)),
@@ -188,7 +188,7 @@ def test_training_jobs_are_filtered_and_sorted(packages: Packages, jobs: list[st
 
 
 def test_nested_filters_hold_for_one_item(packages: Packages, jobs: list[str]) -> None:
-    def nested(channel: str, uri: str) -> list[str]:
+    def search_nested(channel: str, uri: str) -> list[str]:
         filters = [
             condition("InputDataConfig.ChannelName", "Equals", channel),
             condition("InputDataConfig.DataSource.S3DataSource.S3Uri", "Contains", uri),
@@ -196,8 +196,8 @@ def test_nested_filters_hold_for_one_item(packages: Packages, jobs: list[str]) -
         expression = {"NestedFilters": [{"NestedPropertyName": "InputDataConfig", "Filters": filters}]}
         return search(packages, "TrainingJob", SearchExpression=expression)
 
-    assert nested("train", "train-0.7") == [jobs[1]]
-    assert nested("test", "train-0.7") == []
+    assert search_nested("train", "train-0.7") == [jobs[1]]
+    assert search_nested("test", "train-0.7") == []
 
 
 def test_a_result_is_the_resource_with_its_tags(packages: Packages, jobs: list[str]) -> None:

@@ -122,7 +122,7 @@ def client() -> Iterator[Client]:
 )
 def test_the_requests_of_a_notebook_succeed(client: Client, recording: Recording) -> None:
     create_pipeline(client, recording)
-    first, steps = run_execution(client, recording)
+    first_execution, steps = run_execution(client, recording)
     assert len(steps) == len(json.loads(recording.definition())["Steps"])
     assert not any("CacheHitResult" in step for step in steps.values())
 
@@ -160,4 +160,4 @@ def test_the_requests_of_a_notebook_succeed(client: Client, recording: Recording
 
     _, second_steps = run_execution(client, recording)
     hits = {name: step["CacheHitResult"] for name, step in second_steps.items() if "CacheHitResult" in step}
-    assert hits == {name: {"SourcePipelineExecutionArn": first} for name in recording.cached_steps}
+    assert hits == {name: {"SourcePipelineExecutionArn": first_execution} for name in recording.cached_steps}

@@ -51,10 +51,10 @@ def test_draws_follow_the_weights(weights: dict[str, float], seed: int) -> None:
 
 
 def test_draws_with_the_same_seed_are_the_same() -> None:
-    traffic, same_seed = make_traffic({"a": 1.0, "b": 2.0}), make_traffic({"a": 1.0, "b": 2.0})
+    traffic, same_traffic = make_traffic({"a": 1.0, "b": 2.0}), make_traffic({"a": 1.0, "b": 2.0})
     first_random, second_random = Random(5), Random(5)
     assert [traffic.choose(first_random).variant for _ in range(50)] == [
-        same_seed.choose(second_random).variant for _ in range(50)
+        same_traffic.choose(second_random).variant for _ in range(50)
     ]
 
 

@@ -87,7 +87,7 @@ def test_a_whole_object_is_one_request(any_client: Client) -> None:
 def test_lines_are_sent_together_or_one_by_one(client: Client) -> None:
     transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
     transform_output = {"AssembleWith": "Line", "Accept": "text/csv"}
-    for strategy, requests in (("MultiRecord", 1), ("SingleRecord", 20)):
+    for strategy, request_count in (("MultiRecord", 1), ("SingleRecord", 20)):
         rows = "".join(ROWS.splitlines(keepends=True)[:20])
         job, out = transform(
             client,
@@ -99,7 +99,7 @@ def test_lines_are_sent_together_or_one_by_one(client: Client) -> None:
         )
         assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
         responses = [json.loads(line) for line in client.get(f"{out}/a.csv.out").splitlines()]
-        assert len(responses) == requests
+        assert len(responses) == request_count
         assert sum(response[0] for response in responses) == 20
         assert {tuple(response[2:]) for response in responses} == {("text/csv", "text/csv")}
 
@@ -253,9 +253,11 @@ def test_a_model_without_a_network_starts_only_if_it_would_on_aws(any_client: Cl
         assert job["TransformJobStatus"] == status, job.get("FailureReason")
 
 
-@pytest.mark.parametrize("containers", [1, 2])
-def test_settings_without_effect_are_in_the_log_of_a_job_that_does_not_start(client: Client, containers: int) -> None:
-    model = create_model(client, *[DOUBLING_SCRIPT] * containers, EnableNetworkIsolation=True)
+@pytest.mark.parametrize("container_count", [1, 2])
+def test_settings_without_effect_are_in_the_log_of_a_job_that_does_not_start(
+    client: Client, container_count: int
+) -> None:
+    model = create_model(client, *[DOUBLING_SCRIPT] * container_count, EnableNetworkIsolation=True)
     job, _ = transform_with_model(client, model, {"a": "1\n"}, Output={"KmsKeyId": "key"})
     assert "PIP_NO_BUILD_ISOLATION" in job["FailureReason"]
     lines = output(client, "TransformJob", job["TransformJobName"])
