@@ -21,7 +21,7 @@ OUTPUT = "/opt/ml/processing/output/o"
 
 
 def run_job(client, script, **members):
-    """Run a processing job that writes to its output folder; return its description and the keys of the uploads."""
+    """Run a processing job that writes to its output folder; return the job and the keys of the uploaded files."""
     prefix = f"outputs-{uuid.uuid4().hex}/"
     s3_output = {"S3Uri": f"s3://{BUCKET}/{prefix}", "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}

@@ -98,7 +98,7 @@ def test_only_the_newest_data_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Stream:
-    """A log stream in a unique log group; each of its events has 100 kB."""
+    """A log stream in a unique log group; each of its events is 100 kB long."""
 
     def __init__(self, client: Client):
         self.logs, self.names = client.logs, {"logGroupName": f"group-{uuid.uuid4().hex}", "logStreamName": "stream"}

@@ -136,7 +136,7 @@ def test_an_invocation_gets_a_thread_however_its_address_is_written(monkeypatch:
 
 
 def test_paths_that_only_resemble_an_invocation_are_refused(client: Client) -> None:
-    """They are not taken for invocations: text before a colon is a part of the path unless '//' and a host follow."""
+    """Such requests are not treated as invocations: text before a colon is part of the path unless '//' follows it."""
     for address in ("x:/endpoints/x/invocations", "/endp\toints/x/invocations"):
         head = (
             f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: 0\r\n\r\n"

@@ -44,7 +44,7 @@ def versions(packages: Packages) -> list[str]:
 
 @pytest.fixture(scope="module")
 def jobs(packages: Packages) -> list[str]:
-    """Return the names of three training jobs with the rates 0.1, 0.7 and 3; the losses are 1.5, -1 and undefined."""
+    """Return the names of three training jobs with the rates 0.1, 0.7 and 3. Their losses are 1.5, -1 and undefined."""
     client, names = packages.client, []
     for rate, script in (
         ("0.1", METRIC_SCRIPT.format(value=1.5)),

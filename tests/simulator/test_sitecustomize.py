@@ -1,4 +1,4 @@
-"""The effects on users' programs of the module sitecustomize, which the simulator's variables put on PYTHONPATH."""
+"""How the module sitecustomize, which the simulator's variables put on PYTHONPATH, affects users' Python programs."""
 
 import os
 import subprocess

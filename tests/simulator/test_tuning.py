@@ -301,7 +301,7 @@ def test_the_best_model_of_all_kinds_of_ranges_can_be_deployed(
 def test_a_deleted_tuning_job_leaves_its_training_jobs(
     tuning: Tuning, grid_search: dict[str, Any], client: Client
 ) -> None:
-    """Its training jobs are kept. This test comes last, because it deletes a tuning job that other tests use."""
+    """Only the tuning job is deleted. This test comes last, because other tests use that tuning job."""
     jobs = tuning.jobs(grid_search[NAME])
     tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: grid_search[NAME]})
     with pytest.raises(botocore.exceptions.ClientError, match="Could not find hyper parameter tuning job"):

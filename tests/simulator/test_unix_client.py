@@ -134,7 +134,7 @@ def test_a_malformed_response_is_reported(socket_path: Path, response: bytes) ->
     [(b"", Disconnected), (OK + b"Content-Length: 100\r\n\r\nabc", NoResponse)],
 )
 def test_a_broken_connection_is_reported(socket_path: Path, response: bytes, expected: type[NoResponse]) -> None:
-    """Disconnected is raised only if no response has begun: the server may not have received the request."""
+    """Disconnected, raised only if no response has begun, means that the server may not have received the request."""
 
     def respond(connection: socket.socket) -> None:
         read_request(connection)
