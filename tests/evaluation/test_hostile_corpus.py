@@ -74,7 +74,9 @@ OUTCOMES = {
     ),
     "train_unreadable": COMPLETED,
     "train_data_in_model": COMPLETED,
-    "preprocess_control_characters": Outcome(r"recore: public preprocess failed: .*its name contains control characters.*"),
+    "preprocess_control_characters": Outcome(
+        r"recore: public preprocess failed: .*its name contains control characters.*"
+    ),
     "preprocess_markup": COMPLETED,
     "preprocess_link_loop": Outcome(
         r"recore: public preprocess failed: .* cannot be read: it contains a loop of links"

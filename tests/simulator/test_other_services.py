@@ -1,4 +1,4 @@
-"""Services of moto: if a service's package is not installed, clients get a clear error that they can parse."""
+"""Services that moto simulates: if one needs a missing package, clients get a clear error that they can parse."""
 
 import sys
 
@@ -15,7 +15,7 @@ from support.simulator_client import Client
         ("xray", "get_sampling_rules", "aws_xray_sdk"),
     ],
 )
-def test_a_missing_package_is_named(
+def test_the_error_names_a_missing_package(
     service: str, operation: str, package: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed

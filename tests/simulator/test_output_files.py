@@ -1,4 +1,4 @@
-"""Files that a job leaves in its folders are uploaded, or the job fails with a one-line reason. All are deleted."""
+"""A job's files are uploaded, or the job fails with a one-line reason; in both cases, the local files are deleted."""
 
 import io
 import os
@@ -21,7 +21,7 @@ OUTPUT = "/opt/ml/processing/output/o"
 
 
 def run_job(client, script, **members):
-    """Run a processing job that writes to its output's folder; return its description and the keys of its output."""
+    """Run a processing job that writes to its output folder; return the job and the keys of the uploaded files."""
     prefix = f"outputs-{uuid.uuid4().hex}/"
     s3_output = {"S3Uri": f"s3://{BUCKET}/{prefix}", "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
@@ -54,7 +54,7 @@ INVALID_NAMES = {
 
 
 @pytest.mark.parametrize(("name", "reason"), INVALID_NAMES.values(), ids=INVALID_NAMES.keys())
-def test_a_name_that_cannot_be_a_key(any_client, name, reason):
+def test_a_file_name_that_cannot_be_a_key_fails_the_job(any_client, name, reason):
     script = f"""
 path = os.path.join(os.fsencode(folder), {name} if isinstance({name}, bytes) else os.fsencode({name}))
 os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -69,7 +69,7 @@ for name in (path, folder + 'a', folder + 'z'):
     assert keys == ["a", "z"]
 
 
-def test_a_name_in_a_model_that_cannot_be_a_key(any_client):
+def test_a_file_name_in_a_model_that_cannot_be_a_key_fails_the_job(any_client):
     script = "import os\nfor name in 'a\x01b', 'z':\n    open(os.environ['SM_MODEL_DIR'] + '/' + name, 'w').close()"
     job = any_client.train(script, OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/m", "CompressionType": "NONE"})
     assert_one_line_reason(any_client, job)
@@ -155,12 +155,12 @@ UNREADABLE_FOLDERS = {
     "a link to itself": "os.symlink('loop', 'loop')",
     "two links in a circle": "os.symlink('b', 'a')\nos.symlink('a', 'b')",
     "very deep folders": "for _ in range(5000):\n    os.mkdir('d')\n    os.chdir('d')\nopen('f', 'w').close()",
-    "deep folders of long names": "for _ in range(100):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)",
+    "deep folders with long names": "for _ in range(100):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)",
 }
 
 
 @pytest.mark.parametrize("script", UNREADABLE_FOLDERS.values(), ids=UNREADABLE_FOLDERS.keys())
-def test_outputs_that_cannot_be_read(any_client, script):
+def test_outputs_that_cannot_be_read_fail_the_job(any_client, script):
     mark = Mark()
     job, keys = run_job(any_client, f"os.chdir(folder)\n{script}", Environment=mark.environment)
     assert_one_line_reason(any_client, job)
@@ -171,7 +171,7 @@ def test_outputs_that_cannot_be_read(any_client, script):
 
 @pytest.mark.parametrize("folder", ["SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR"])
 @pytest.mark.parametrize("script", UNREADABLE_FOLDERS.values(), ids=UNREADABLE_FOLDERS.keys())
-def test_models_that_cannot_be_read(any_client, script, folder):
+def test_models_that_cannot_be_read_fail_the_job(any_client, script, folder):
     mark = Mark()
     job = any_client.train(f"import os\nos.chdir(os.environ[{folder!r}])\n{script}", Environment=mark.environment)
     assert_one_line_reason(any_client, job)
@@ -191,7 +191,7 @@ REPLACEMENTS = {
 
 
 @pytest.mark.parametrize("script", REPLACEMENTS.values(), ids=REPLACEMENTS.keys())
-def test_a_model_folder_that_the_job_replaced(any_client, script):
+def test_a_job_that_replaced_its_model_folder_fails(any_client, script):
     mark = Mark()
     setup = "import os\nos.chdir(os.path.dirname(os.environ['SM_MODEL_DIR']))\nfolder = 'model'\nos.rmdir(folder)\n"
     job = any_client.train(setup + script, Environment=mark.environment)
@@ -279,7 +279,7 @@ print(os.listdir(folder))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can run a program as another user")
-def test_files_that_even_their_owner_may_not_read(tmp_path: Path) -> None:
+def test_files_that_even_their_owner_may_not_read_are_read_and_removed(tmp_path: Path) -> None:
     folder = Path("/var/tmp") / f"recore-{uuid.uuid4().hex}"  # other users have access to its parent folders
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)

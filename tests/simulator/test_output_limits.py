@@ -19,7 +19,7 @@ LARGE_FILE = "open(f'{folder}/large', 'wb').truncate(1_000_000_000)\n"  # sparse
 
 
 def start_job(client, script, **members):
-    """Start a processing job that writes to its output's folder; return its name and the output's URI."""
+    """Start a processing job that writes to its output folder; return the job's name and the output's URI."""
     target = f"s3://{BUCKET}/outputs-{uuid.uuid4().hex}"
     s3_output = {"S3Uri": target, "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     members["Environment"] = members.get("Environment", {}) | {"FOLDER": OUTPUT}
@@ -39,7 +39,7 @@ def uploaded_keys(client, target):
 
 @pytest.mark.timing
 @pytest.mark.parametrize("script", [MANY_FILES, LARGE_FILE], ids=["many files", "a large file"])
-def test_stop_while_outputs_are_uploaded(any_client, script):
+def test_a_job_can_be_stopped_while_its_outputs_are_uploaded(any_client, script):
     mark = Mark()
     name, _ = start_job(any_client, script + "print('written', flush=True)", seconds=600, Environment=mark.environment)
     wait_until(lambda: "written" in output(any_client, "ProcessingJob", name))
@@ -68,7 +68,7 @@ def test_the_time_limit_applies_to_the_upload(any_client):
 @pytest.mark.timing
 @pytest.mark.parametrize("script", [MANY_FILES, LARGE_FILE], ids=["many files", "a large file"])
 @pytest.mark.parametrize("isolation", ISOLATIONS)
-def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
+def test_the_simulator_can_end_while_outputs_are_uploaded(isolation, script):
     with Simulator(isolation=isolation) as simulator:
         client = Client(simulator)
         mark = Mark()
@@ -82,7 +82,7 @@ def test_the_simulator_ends_while_outputs_are_uploaded(isolation, script):
 
 @pytest.mark.timing
 @pytest.mark.parametrize("compression", ["GZIP", "NONE"])
-def test_stop_while_a_model_is_uploaded(any_client, compression):
+def test_a_job_can_be_stopped_while_its_model_is_uploaded(any_client, compression):
     script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY_FILES if compression == 'NONE' else LARGE_FILE}"
     target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": compression}
     name = any_client.train(script, wait=False, seconds=600, OutputDataConfig=target)["TrainingJobName"]
@@ -119,7 +119,7 @@ MANY_FILES_AND_WAIT = f"{MANY_FILES}print('written', flush=True)\nimport time\nt
 
 
 def is_complete(client, target):
-    """Return whether the last of many files was uploaded; files are uploaded in the order of their names."""
+    """Return whether the last of the many files has been uploaded; files are uploaded in the order of their names."""
     prefix = f"{target.removeprefix(f's3://{BUCKET}/').rstrip('/')}/19999"
     return "Contents" in client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
@@ -136,12 +136,12 @@ def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(any_client, mo
 
 
 def run_beyond_time_limit(run):
-    """Run a job with longer and longer time limits until it writes its files in time, and return its result."""
+    """Call `run` with longer and longer time limits until the job writes its files in time; return all but the log."""
     for seconds in (8, 30, 120):
         *result, log = run(seconds)
         if "written" in log:
             return result
-    raise AssertionError("the job wrote its files in time with none of the time limits")
+    raise AssertionError("the job did not write its files in time with any of the time limits")
 
 
 def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(any_client, monkeypatch):
@@ -171,7 +171,7 @@ def test_a_model_of_a_job_beyond_its_time_limit_is_uploaded_for_a_limited_time(a
     assert not is_complete(any_client, job["ModelArtifacts"]["S3ModelArtifacts"])
 
 
-def test_outputs_larger_than_the_volume(any_client):
+def test_outputs_larger_than_the_volume_fail_the_job(any_client):
     name, target = start_job(
         any_client, "open(folder + '/sparse', 'wb').truncate(2 << 30)\nopen(folder + '/a', 'w').close()"
     )
@@ -183,7 +183,7 @@ def test_outputs_larger_than_the_volume(any_client):
     assert job["FailureReason"] in output(any_client, "ProcessingJob", name)
 
 
-def test_an_output_that_is_too_large_for_one_request(any_client):
+def test_an_output_that_is_too_large_for_one_request_fails_the_job(any_client):
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 30}
     script = "open(folder + '/a', 'w').close()\nopen(folder + '/large', 'wb').truncate((5 << 30) + 1)"
     name, target = start_job(any_client, script, ProcessingResources={"ClusterConfig": resources})
@@ -195,7 +195,7 @@ def test_an_output_that_is_too_large_for_one_request(any_client):
     assert uploaded_keys(any_client, target) == [f"{key.rpartition('/')[0]}/a"]
 
 
-def test_more_output_files_than_the_volume_can_hold(any_client):
+def test_more_output_files_than_the_volume_can_hold_fail_the_job(any_client):
     name, target = start_job(any_client, "for number in range(70_000):\n    open(f'{folder}/{number}', 'w').close()")
     job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
@@ -203,7 +203,7 @@ def test_more_output_files_than_the_volume_can_hold(any_client):
     assert not uploaded_keys(any_client, target)
 
 
-def test_inputs_larger_than_the_volume(client):
+def test_inputs_larger_than_the_volume_fail_the_job(client):
     uri = client.put("half/object", b"x" * (360 << 20))
     inputs = [
         {
@@ -229,7 +229,7 @@ FILLING_SCRIPTS = {
     "a file in /tmp": "os.posix_fallocate(os.open(os.environ['TMPDIR'] + '/f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)",
     "an open file without a name": "file = tempfile.TemporaryFile()\nos.posix_fallocate(file.fileno(), 0, 1200 << 20)",
     "many empty files": "for number in range(70_000):\n    open(f'{os.environ['FOLDER']}/{number}', 'w').close()",
-    "a file below a path that is too long": """
+    "a file in a folder whose path is too long": """
 os.chdir(os.environ['FOLDER'])
 for _ in range(40):
     os.mkdir('d' * 200)
@@ -240,7 +240,7 @@ os.posix_fallocate(os.open('f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)
 
 
 @pytest.mark.parametrize("script", FILLING_SCRIPTS.values(), ids=FILLING_SCRIPTS.keys())
-def test_a_running_job_that_fills_its_volume(any_client, script):
+def test_a_running_job_that_fills_its_volume_fails(any_client, script):
     mark = Mark()
     started = time.monotonic()
     job = any_client.process(
@@ -255,7 +255,7 @@ def test_a_running_job_that_fills_its_volume(any_client, script):
     assert_no_trace(any_client, mark)
 
 
-def test_a_training_job_that_fills_its_volume(any_client):
+def test_a_training_job_that_fills_its_volume_fails(any_client):
     script = "import os, time\nfile = os.open(os.environ['SM_MODEL_DIR'] + '/f', os.O_CREAT | os.O_RDWR)\n"
     job = any_client.train(script + "os.posix_fallocate(file, 0, 1200 << 20)\ntime.sleep(600)")
     assert job["TrainingJobStatus"] == "Failed"

@@ -88,7 +88,9 @@ def test_no_proxy_is_used() -> None:
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
-def test_a_client_with_the_variables_uses_no_proxy(client: Client, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_with_the_simulators_variables_uses_no_proxy(
+    client: Client, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "a.example")
     variables = client.simulator.variables()
@@ -98,15 +100,15 @@ def test_a_client_with_the_variables_uses_no_proxy(client: Client, name: str, mo
     assert variables["NO_PROXY"] == "a.example,127.0.0.1"
 
 
-def test_a_profile_that_does_not_exist() -> None:
+def test_a_profile_that_does_not_exist_has_no_effect() -> None:
     assert_program_works(AWS_PROFILE="nope")
 
 
-def test_variables_that_break_other_clients() -> None:
+def test_variables_that_break_other_clients_have_no_effect() -> None:
     assert_program_works(**HARMFUL_VARIABLES)
 
 
-def test_a_broken_configuration_and_a_local_model(tmp_path: Path) -> None:
+def test_a_broken_configuration_and_a_local_model_have_no_effect(tmp_path: Path) -> None:
     aws = tmp_path / ".aws"
     model = aws / "models/sagemaker/2099-01-01"  # where `aws configure add-model` stores a model
     model.mkdir(parents=True)
@@ -118,7 +120,7 @@ def test_a_broken_configuration_and_a_local_model(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["config", "credentials"])
-def test_broken_files_that_variables_name(name: str, tmp_path: Path) -> None:
+def test_broken_files_that_variables_name_have_no_effect(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("[default\n")
     variable = {"config": "AWS_CONFIG_FILE", "credentials": "AWS_SHARED_CREDENTIALS_FILE"}[name]
     assert_program_works(**{variable: str(tmp_path / name)})

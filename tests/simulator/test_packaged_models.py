@@ -171,7 +171,7 @@ def test_a_package_without_a_group_needs_no_approval(packages: Packages) -> None
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_containers_that_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
+def test_invalid_containers_are_refused(packages: Packages, members: dict[str, Any], reason: str) -> None:
     package = packages.version(packages.group(), ModelApprovalStatus="Approved")
     assert reason in refusal(create_model, packages, package, **members)
 
@@ -187,7 +187,7 @@ def test_containers_that_are_refused(packages: Packages, members: dict[str, Any]
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_packages_from_which_no_model_can_be_created(packages: Packages, containers: Any, reason: str) -> None:
+def test_no_model_can_be_created_from_an_unsuitable_package(packages: Packages, containers: Any, reason: str) -> None:
     group, request = packages.group(), {"ModelApprovalStatus": "Approved"}
     if containers:
         request["InferenceSpecification"] = {"Containers": containers}
@@ -197,7 +197,7 @@ def test_packages_from_which_no_model_can_be_created(packages: Packages, contain
     )
 
 
-def test_inference_pipelines_from_packages_that_are_refused(packages: Packages) -> None:
+def test_invalid_inference_pipelines_from_packages_are_refused(packages: Packages) -> None:
     specification = {"Containers": [{"Image": IMAGE}] * 8}
     package = packages.version(packages.group(), InferenceSpecification=specification, ModelApprovalStatus="Approved")
     container = {"ModelPackageName": package}

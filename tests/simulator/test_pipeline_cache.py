@@ -57,7 +57,7 @@ def process(pipelines: Pipelines, script: str = COPY_SCRIPT, cache: Any = CACHE_
 
 
 def archive(text: str, time: int) -> bytes:
-    """Return an archive whose bytes depend on `time`."""
+    """Return an archive of a script with this text; its bytes also depend on `time`."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, content in (("job.py", text), ("__pycache__/job.pyc", str(time))):
@@ -93,7 +93,7 @@ def test_a_processing_step_is_cached(pipelines: Pipelines) -> None:
 
 
 @pytest.mark.slow
-def test_a_result_that_is_no_longer_on_s3(pipelines: Pipelines) -> None:
+def test_a_result_that_was_changed_or_deleted_on_s3_is_not_reused(pipelines: Pipelines) -> None:
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
     result = f"{pipelines.environment(cached.first_execution, 'M')['A']}/job.py".removeprefix(f"s3://{BUCKET}/")
@@ -105,7 +105,7 @@ def test_a_result_that_is_no_longer_on_s3(pipelines: Pipelines) -> None:
     assert cached.hits() == set()
 
 
-def test_a_script_that_changes_at_the_same_address(pipelines: Pipelines) -> None:
+def test_a_script_that_changes_at_the_same_address_is_a_cache_miss(pipelines: Pipelines) -> None:
     """The definition stays the same, but the object at the address changes."""
     steps = [process(pipelines)]
     cached = CachedPipeline(pipelines, *steps)
@@ -115,7 +115,7 @@ def test_a_script_that_changes_at_the_same_address(pipelines: Pipelines) -> None
     assert cached.hits() == set()
 
 
-def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) -> None:
+def test_a_result_is_not_reused_if_inputs_changed_while_the_job_waited_or_ran(pipelines: Pipelines) -> None:
     """It is unknown which content the job read, so its result is not reused."""
     step = process(pipelines, "import time\ntime.sleep(3)")
     source = step["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
@@ -135,7 +135,7 @@ def test_inputs_that_change_while_the_job_waits_or_runs(pipelines: Pipelines) ->
 def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
     """Archives are compared by their files, and training jobs by their models.
 
-    A hit of one step makes a hit of the next step possible.
+    A cache hit of one step makes a cache hit of the next step possible.
     """
     client, numbers = pipelines.client, iter(range(100))
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
@@ -191,7 +191,7 @@ def test_results_of_another_pipeline_or_step_are_not_used(pipelines: Pipelines) 
 
 
 def archive_with_large_header() -> bytes:
-    """Return an archive that consists of a single header of 64 MB, which declares even more content."""
+    """Return an archive that consists of a single header of 64 MiB, which declares a size of 8 GiB."""
     header = tarfile.TarInfo("x")
     header.type, header.size = tarfile.XHDTYPE, 8 << 30
     return gzip.compress(header.tobuf() + bytes(64 << 20), 1)

@@ -42,7 +42,7 @@ def transform(name: str, model_name: Any, instances: int, **members: Any) -> dic
     return step(name, "Transform", arguments, **members)
 
 
-def test_a_step_that_fails(pipelines: Pipelines) -> None:
+def test_steps_that_depend_on_a_failed_step_do_not_run(pipelines: Pipelines) -> None:
     """Steps that depend on the failed step, directly or indirectly, do not run; all others do."""
     failing_step = pipelines.processing("Fails", FAILING_SCRIPT)
     dependent_steps = [model("After", "Fails"), model("AfterThat", X=get("Steps.After.ModelName"))]
@@ -60,7 +60,7 @@ def test_a_step_that_fails(pipelines: Pipelines) -> None:
     assert summary["PipelineExecutionFailureReason"] == description["FailureReason"]
 
 
-def test_steps_whose_requests_are_refused(pipelines: Pipelines) -> None:
+def test_steps_whose_requests_are_refused_fail(pipelines: Pipelines) -> None:
     execution = pipelines.run(transform("T", "no-such-model", 1), transform("U", get("Parameters.P"), 1),
         Parameters=[{"Name": "P", "Type": "String", "DefaultValue": "not a name"}])  # fmt: skip
     reasons = {name: item["FailureReason"] for name, item in pipelines.steps(execution).items()}
@@ -88,7 +88,7 @@ def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
     assert pipelines.client.describe("ProcessingJob", job)["ProcessingJobStatus"] == "Stopped"
 
 
-def test_a_fail_step_whose_message_cannot_be_read(pipelines: Pipelines) -> None:
+def test_a_fail_step_whose_message_cannot_be_read_ends_the_execution(pipelines: Pipelines) -> None:
     """The step still ends the execution, and the failure reason says why the message cannot be read."""
     message = {"Std:JsonGet": {"S3Uri": f"s3://{BUCKET}/nothing.json", "Path": "a"}}
     execution = pipelines.run(pipelines.processing("Sleeps", SLEEPING_SCRIPT), fail("Bad", message))
@@ -99,26 +99,26 @@ def test_a_fail_step_whose_message_cannot_be_read(pipelines: Pipelines) -> None:
 
 
 def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One request gets an error response, as if the disk were full; another gets no response."""
+    """The first request gets an error response, as if the disk were full; the second one gets no response."""
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))
     pipelines.wait_for(execution, "Sleeps")
     error_response: Any = {"Error": {"Code": "InternalFailure"}, "ResponseMetadata": {"HTTPStatusCode": 500}}
     errors = iter((ClientError(error_response, "StopProcessingJob"), ConnectionClosedError(endpoint_url="x")))
     make_api_call = BaseClient._make_api_call
 
-    def refuse_first(self: BaseClient, operation: str, *arguments: Any) -> Any:
+    def refuse_first_stop_requests(self: BaseClient, operation: str, *arguments: Any) -> Any:
         if operation == "StopProcessingJob" and (error := next(errors, None)):
             raise error
         return make_api_call(self, operation, *arguments)
 
-    monkeypatch.setattr(BaseClient, "_make_api_call", refuse_first)
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse_first_stop_requests)
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=execution)
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
     assert pipelines.statuses(execution) == {"Sleeps": "Stopped"}
 
 
 def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
-    """Make writing the records of steps with a certain status fail, as on a full disk.
+    """Make it impossible to write the records of steps with this status, as on a full disk.
 
     Return an event that is set after a failed write, and another that the test sets to allow writes again.
     """
@@ -192,7 +192,7 @@ def test_an_error_of_the_execution_itself_stops_its_jobs(pipelines: Pipelines, m
     assert pipelines.client.wait("ProcessingJob", job)["ProcessingJobStatus"] == "Stopped"
 
 
-def test_a_job_that_is_stopped_or_runs_too_long(pipelines: Pipelines) -> None:
+def test_a_step_whose_job_is_stopped_or_runs_too_long_is_stopped(pipelines: Pipelines) -> None:
     sleeping_step, late_step = (pipelines.processing(name, SLEEPING_SCRIPT) for name in ("Sleeps", "Late"))
     late_step["Arguments"]["StoppingCondition"] = {"MaxRuntimeInSeconds": 1}
     execution = pipelines.start(pipelines.create(sleeping_step, late_step, model("After", "Sleeps")))
@@ -282,7 +282,7 @@ def test_stop_while_a_step_waits_for_its_next_attempt(pipelines: Pipelines) -> N
     assert pipelines.statuses(execution) == {"M": "Succeeded", "T": "Stopped"}
 
 
-def test_resources_that_are_deleted_with_a_pipeline(pipelines: Pipelines) -> None:
+def test_executions_are_deleted_with_their_pipeline(pipelines: Pipelines) -> None:
     sagemaker = pipelines.sagemaker
     name = pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT))
     execution = pipelines.start(name)
@@ -300,7 +300,7 @@ def test_resources_that_are_deleted_with_a_pipeline(pipelines: Pipelines) -> Non
     assert sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"] == []
 
 
-def test_steps_that_register_in_the_same_new_group(pipelines: Pipelines) -> None:
+def test_steps_can_register_in_the_same_new_group(pipelines: Pipelines) -> None:
     """Each step creates the group if it does not exist, and registers a separate version."""
     specification = {
         "Containers": [{"Image": IMAGE}],

@@ -141,18 +141,18 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
     name = pipelines.create(
         model("M", **values, Joined=joined, Again=join(join("a", 1.5, True), "b")), Parameters=parameters
     )
-    first, second = (
+    first_execution, second_execution = (
         pipelines.start(name, Needed=""),
         pipelines.start(name, S="other", I="-7", F="1e3", B="FALSE", Needed="é"),
     )
     expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Needed": "", "Joined": "text,5,0.1,true,,5.0"}
     expected |= {"Whole": "5.0"}  # the same as if an execution passed 5
-    pipelines.wait(first)
-    assert pipelines.environment(first, "M") == expected | {"Again": "a1.5trueb"}
-    pipelines.wait(second)
-    assert pipelines.environment(second, "M")["Joined"] == "other,-7,1000.0,false,é,5.0"
+    pipelines.wait(first_execution)
+    assert pipelines.environment(first_execution, "M") == expected | {"Again": "a1.5trueb"}
+    pipelines.wait(second_execution)
+    assert pipelines.environment(second_execution, "M")["Joined"] == "other,-7,1000.0,false,é,5.0"
     pages = pipelines.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
-        PipelineExecutionArn=second, PaginationConfig={"PageSize": 2}
+        PipelineExecutionArn=second_execution, PaginationConfig={"PageSize": 2}
     )
     listed_values = [(item["Name"], item["Value"]) for page in pages for item in page["PipelineParameters"]]
     assert listed_values == [
@@ -179,7 +179,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
         ({"I": "1", "S": "b"}, "Parameter S: b is not one of a"),
     ],
 )
-def test_invalid_values_of_a_parameter(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
+def test_invalid_values_of_a_parameter_are_refused(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
     parameters = [
         parameter("I", "Integer"),
         parameter("F", "Float", 1),
@@ -221,7 +221,7 @@ CONDITIONS = [
 ]
 
 
-def test_conditions(pipelines: Pipelines, metrics: str) -> None:
+def test_conditions_have_the_expected_outcomes(pipelines: Pipelines, metrics: str) -> None:
     accuracy = json_get(metrics, "acc")
     comparisons = [
         ({"Type": kind, "LeftValue": accuracy, "RightValue": right}, expected) for kind, right, expected in CONDITIONS
@@ -261,7 +261,7 @@ INVALID_VALUES = {
 
 
 @pytest.mark.parametrize(("path", "part"), INVALID_VALUES.values(), ids=INVALID_VALUES)
-def test_a_value_that_turns_out_to_be_invalid_during_the_execution(
+def test_a_value_that_turns_out_to_be_invalid_fails_the_execution(
     pipelines: Pipelines, metrics: str, path: str, part: str
 ) -> None:
     execution = pipelines.run(condition("C", [equals(json_get(metrics, path), 1)], [model("A")], [model("B")]))
@@ -280,13 +280,13 @@ def test_a_value_that_turns_out_to_be_invalid_during_the_execution(
         (b"[" * 9999, "not valid"),
     ],
 )
-def test_a_property_file_that_cannot_be_read(pipelines: Pipelines, body: bytes, part: str) -> None:
+def test_a_property_file_that_cannot_be_read_fails_its_step(pipelines: Pipelines, body: bytes, part: str) -> None:
     uri = pipelines.client.put("pipelines/hostile.json", body)
     execution = pipelines.run(model("M", A=json_get(uri, "a")))
     assert part in pipelines.steps(execution)["M"]["FailureReason"]
 
 
-def test_a_join_that_is_too_long(pipelines: Pipelines) -> None:
+def test_a_join_that_is_too_long_fails_the_execution(pipelines: Pipelines) -> None:
     text = "x" * 1024
     execution = pipelines.run(
         model("M", A=join(*[get("Parameters.P")] * 2000)), Parameters=[parameter("P", "String", text)]
@@ -294,8 +294,8 @@ def test_a_join_that_is_too_long(pipelines: Pipelines) -> None:
     assert "more than 1048576 characters" in pipelines.describe(execution)["FailureReason"]
 
 
-def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
-    """Steps in that branch, and all steps that depend on them, do not run; the other steps do."""
+def test_steps_in_the_branch_that_is_not_taken_do_not_run(pipelines: Pipelines) -> None:
+    """Steps in the branch that is not taken do not run, nor do the steps that depend on them; all others do."""
     inner_step = condition("Inner", [equals(1, 2)], [model("A")], [model("B")])
     outer_step = condition("Outer", [equals(1, 1)], [inner_step], [model("C")])
     dependent_steps = [model("AfterA", X=get("Steps.A.ModelName")), model("AfterB", X=get("Steps.B.ModelName"))]
@@ -311,7 +311,7 @@ def test_the_branch_that_is_not_taken(pipelines: Pipelines) -> None:
 
 
 def test_independent_steps_run_at_the_same_time(pipelines: Pipelines) -> None:
-    """Two jobs are created, although neither ends."""
+    """The second job is created while the first one is still running."""
     steps = [pipelines.processing(name, "import time\ntime.sleep(300)") for name in "AB"]
     execution = pipelines.start(pipelines.create(*steps, model("After", "A", "B")))
     for name in "AB":
@@ -325,8 +325,8 @@ def test_the_configured_number_of_steps_runs_at_a_time(pipelines: Pipelines) -> 
     script = "import time\ntime.sleep(300)"
     name = pipelines.create(*(pipelines.processing(name, script) for name in "ABC"))
     limit = {"MaxParallelExecutionSteps": 1}
-    started = pipelines.sagemaker.start_pipeline_execution(PipelineName=name, ParallelismConfiguration=limit)
-    execution = started["PipelineExecutionArn"]
+    response = pipelines.sagemaker.start_pipeline_execution(PipelineName=name, ParallelismConfiguration=limit)
+    execution = response["PipelineExecutionArn"]
     pipelines.wait_for(execution, "A")
     assert pipelines.describe(execution)["ParallelismConfiguration"] == limit
     assert set(pipelines.statuses(execution)) == {"A"}
@@ -344,33 +344,35 @@ def test_executions_and_steps_are_listed(pipelines: Pipelines) -> None:
     name = pipelines.create(model("A"), model("B", "A"), model("C", "B") | {"DisplayName": "shown", "Description": "d"})
     token = "x" * 40
     request = {"PipelineName": name, "PipelineExecutionDescription": "one", "ClientRequestToken": token}
-    first, same_execution = (sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"] for _ in range(2))
-    assert first == same_execution
-    second = pipelines.start(name)
-    for execution in (first, second):
+    first_execution, same_execution = (
+        sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"] for _ in range(2)
+    )
+    assert first_execution == same_execution
+    second_execution = pipelines.start(name)
+    for execution in (first_execution, second_execution):
         pipelines.wait(execution)
     pages = sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=name, MaxResults=1)
     summaries = [item for page in pages for item in page["PipelineExecutionSummaries"]]
-    assert [item["PipelineExecutionArn"] for item in summaries] == [second, first]
+    assert [item["PipelineExecutionArn"] for item in summaries] == [second_execution, first_execution]
     assert {item["PipelineExecutionStatus"] for item in summaries} == {"Succeeded"}
     assert (summaries[1]["PipelineExecutionDescription"], "StartTime" in summaries[1]) == ("one", True)
     pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
-        PipelineExecutionArn=first, PaginationConfig={"PageSize": 2}
+        PipelineExecutionArn=first_execution, PaginationConfig={"PageSize": 2}
     )
     steps = [item for page in pages for item in page["PipelineExecutionSteps"]]
     assert [item["StepName"] for item in steps] == ["C", "B", "A"]
     assert (steps[0]["StepDisplayName"], steps[0]["StepDescription"]) == ("shown", "d")
     members = {"PipelineExecutionDescription": "two", "PipelineExecutionDisplayName": "name"}
-    sagemaker.update_pipeline_execution(PipelineExecutionArn=first, **members)
-    assert pipelines.describe(first).items() >= members.items()
+    sagemaker.update_pipeline_execution(PipelineExecutionArn=first_execution, **members)
+    assert pipelines.describe(first_execution).items() >= members.items()
     description = sagemaker.describe_pipeline(PipelineName=name)
-    assert description["LastRunTime"] >= pipelines.describe(second)["CreationTime"]
+    assert description["LastRunTime"] >= pipelines.describe(second_execution)["CreationTime"]
 
 
 def test_other_requests_are_answered_while_a_definition_is_read(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Reading a large definition takes seconds, when an execution starts or is retried, and blocks no other request."""
+    """When an execution starts or is retried, reading a large definition takes seconds but blocks no other request."""
     name = pipelines.create(fail("F"))
     execution = pipelines.start(name)
     pipelines.wait(execution)
@@ -427,7 +429,7 @@ def test_a_thousand_steps_run_in_order(pipelines: Pipelines) -> None:
     assert list(pipelines.steps(execution)) == [f"C{n}" for n in range(1000)]
 
 
-def test_steps_with_long_names(pipelines: Pipelines) -> None:
+def test_steps_with_long_names_succeed(pipelines: Pipelines) -> None:
     name = "A_" * 32
     execution = pipelines.run(model(name))
     assert pipelines.statuses(execution) == {name: "Succeeded"}

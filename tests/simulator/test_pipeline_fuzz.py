@@ -64,7 +64,7 @@ conditions = st.recursive(
 
 
 def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Generate steps with these names, some of them nested in others."""
+    """Return a strategy that generates steps with these names, some of them nested in others."""
     if not names:
         return st.just([])
     triggers = st.fixed_dictionaries({"Step": st.sampled_from(NAMES), "Trigger": st.sampled_from(list(TRIGGERS))})
@@ -74,11 +74,13 @@ def steps(names: list[str]) -> st.SearchStrategy[list[dict[str, Any]]]:
         st.tuples(values, dependencies).map(lambda parts: model(name, *parts[1], x=parts[0])),
         st.tuples(values, dependencies).map(lambda parts: fail(name, parts[0], *parts[1])),
     )
-    flat = st.tuples(single_step, st.deferred(lambda: steps(other_names))).map(lambda parts: [parts[0], *parts[1]])
-    nested = st.tuples(
+    flat_steps = st.tuples(single_step, st.deferred(lambda: steps(other_names))).map(
+        lambda parts: [parts[0], *parts[1]]
+    )
+    nested_steps = st.tuples(
         st.lists(conditions, min_size=1, max_size=2), st.deferred(lambda: steps(other_names)), st.booleans()
     )
-    return flat | nested.map(
+    return flat_steps | nested_steps.map(
         lambda parts: [condition(name, parts[0], *((parts[1], []) if parts[2] else ([], parts[1])))]
     )
 
@@ -95,8 +97,8 @@ def pipelines() -> Iterator[Pipelines]:
 
 
 @pytest.fixture(autouse=True)
-def still_works(pipelines: Pipelines) -> Iterator[None]:
-    """Check that an execution still runs to completion."""
+def check_simulator_still_works(pipelines: Pipelines) -> Iterator[None]:
+    """Check after each test that an execution still runs to completion."""
     yield
     assert pipelines.statuses(pipelines.run(model("A"), model("B", "A"))) == {"A": "Succeeded", "B": "Succeeded"}
 

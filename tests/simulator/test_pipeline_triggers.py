@@ -84,8 +84,8 @@ def test_no_step_runs_after_the_execution_is_stopped(pipelines: Pipelines) -> No
 
 
 @pytest.mark.parametrize("unhandled_failure", ["an independent step", "the following step"])
-def test_a_failure_without_a_following_step(pipelines: Pipelines, unhandled_failure: str) -> None:
-    """The execution fails, although one of its two failures started a step."""
+def test_a_failure_without_a_following_step_fails_the_execution(pipelines: Pipelines, unhandled_failure: str) -> None:
+    """The execution fails even though one of its two failures triggered another step."""
     following_step = (
         pipelines.processing("Follows", FAILING_SCRIPT)
         if unhandled_failure == "the following step"

@@ -57,7 +57,7 @@ def json_get(path: str, name: str = "f") -> dict[str, Any]:
 
 
 def step_with(value: Any) -> dict[str, Any]:
-    """Return a step that contains a value."""
+    """Return a step with this value in its arguments."""
     return model("M", A=value)
 
 
@@ -80,7 +80,7 @@ for _ in range(70):
     NESTED_JOIN = join(NESTED_JOIN)
 RETRY_POLICY = {"ExceptionType": ["Step.THROTTLING"]}
 STEP_WITH_FILE = process(PropertyFiles=[PROPERTY_FILE])
-# Invalid steps, and a part of the message with which they are refused.
+# Invalid steps, each with a part of the error message.
 INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "a cycle": ([train("A", "B"), train("B", "A")], "depend on each other in a cycle: "),
     "a step that needs itself": ([train("A", "A")], "Step A: the steps depend on each other in a cycle: A -> A"),
@@ -130,7 +130,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         ],
         "Step P: PropertyFiles: the step has no output 'out'",
     ),
-    "an output beyond the last": (
+    "an output beyond the last one": (
         [process(), step_with(get("Steps.P.ProcessingOutputConfig.Outputs[1].S3Output.S3Uri"))],
         "have no item '1'",
     ),
@@ -208,13 +208,13 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "a join without values": ([step_with({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
     "a join of objects": ([train(), step_with(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
     "a join of lists": ([step_with(join(["a"]))], "a scalar value or one of Get"),
-    "joins too deep": ([step_with(NESTED_JOIN)], "at most 64 levels of nesting"),
+    "joins that are nested too deeply": ([step_with(NESTED_JOIN)], "at most 64 levels of nesting"),
     "a property file that is not declared": (
         [STEP_WITH_FILE, step_with(json_get("a", "g"))],
         "has no such property file",
     ),
     "a path that is not JSONPath": ([STEP_WITH_FILE, step_with(json_get("a..b["))], "is not supported"),
-    "a path too long": ([STEP_WITH_FILE, step_with(json_get("a" * 1000))], "at most 256 characters"),
+    "a path that is too long": ([STEP_WITH_FILE, step_with(json_get("a" * 1000))], "at most 256 characters"),
     "a file of a missing output": (
         [process(PropertyFiles=[PROPERTY_FILE | {"OutputName": "x"}])],
         "the step has no output 'x'",
@@ -230,7 +230,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         [compare("GreaterThan", LeftValue="a", RightValue=1)],
         "cannot be compared with a number",
     ),
-    "an order of booleans": ([compare("LessThan", LeftValue=True, RightValue=False)], "booleans can only be compared"),
+    "an ordering of booleans": ([compare("LessThan", LeftValue=True, RightValue=False)], "booleans can only be compared"),
     "a comparison with a list": ([compare("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
     "a cached model": ([model("M") | {"CacheConfig": {"Enabled": True}}], "CacheConfig is not simulated"),
     "an invalid duration": (
@@ -238,7 +238,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         "not an ISO 8601 duration",
     ),
     "a string instead of a boolean": ([train() | {"CacheConfig": {"Enabled": "yes"}}], "Enabled must be true or false"),
-    "retries of no exception": (
+    "retries without an exception": (
         [train() | {"RetryPolicies": [{"ExceptionType": []}]}],
         "ExceptionType must list one or more of",
     ),
@@ -253,10 +253,10 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         "is needed, not a structure",
     ),
 }  # fmt: skip
-# Invalid members of a definition, and a part of the message with which they are refused.
+# Invalid members of a definition, each with a part of the error message.
 INVALID_MEMBERS: dict[str, tuple[Any, str]] = {
     "an unknown type of parameter": ({"Parameters": [parameter("List")]}, "the type List is not one of"),
-    "two parameters of one name": ({"Parameters": [parameter("String")] * 2}, "the name is used twice"),
+    "two parameters with one name": ({"Parameters": [parameter("String")] * 2}, "the name is used twice"),
     "a default of the wrong type": ({"Parameters": [parameter("Integer", DefaultValue="1")]}, "is not of type Integer"),
     "true as an integer": ({"Parameters": [parameter("Integer", DefaultValue=True)]}, "is not of type Integer"),
     "a default that is not in EnumValues": (
@@ -287,11 +287,11 @@ INVALID_TEXTS = {
     "empty": (" ", "not valid JSON"),
     "cut off": (DEFINITION[:-3], "not valid JSON"),
     "a list": ("[]", "not a JSON object"),
-    "too deep": ("[" * 100_000, "at most 64 levels of nesting"),
-    "too deep inside a member": (f'{{"Version": {"[" * 70 + "]" * 70}}}', "at most 64 levels of nesting"),
+    "nested too deeply": ("[" * 100_000, "at most 64 levels of nesting"),
+    "nested too deeply inside a member": (f'{{"Version": {"[" * 70 + "]" * 70}}}', "at most 64 levels of nesting"),
     "NaN": (DEFINITION.replace('"2020-12-01"', "NaN"), "NaN is not valid JSON"),
     "an infinite number": (DEFINITION.replace('"2020-12-01"', "1e999"), "a number that is too large"),
-    "a number of many digits": (DEFINITION.replace('"2020-12-01"', "1" * 5000), "not valid JSON"),
+    "a number with many digits": (DEFINITION.replace('"2020-12-01"', "1" * 5000), "not valid JSON"),
     "a repeated member": (DEFINITION.replace('"Steps"', '"Version": "", "Steps"'), "the member 'Version' twice"),
     "half of a surrogate pair": (DEFINITION.replace("2020", r"\ud800"), "not valid JSON"),
     "too many values": (json.dumps({"Version": [1] * 310_000}), "at most 300000 values"),
@@ -312,30 +312,30 @@ def assert_refused(part: str, code: str = "ValidationException") -> Iterator[Non
 
 
 @pytest.mark.parametrize(("steps", "part"), INVALID_STEPS.values(), ids=INVALID_STEPS)
-def test_a_definition_that_cannot_run(pipelines: Pipelines, steps: list[Any], part: str) -> None:
+def test_a_definition_that_cannot_run_is_refused(pipelines: Pipelines, steps: list[Any], part: str) -> None:
     with assert_refused(part):
         pipelines.create(*steps, Parameters=[{"Name": "S", "Type": "String"}])
 
 
 @pytest.mark.parametrize(("members", "part"), INVALID_MEMBERS.values(), ids=INVALID_MEMBERS)
-def test_invalid_members_of_a_definition(pipelines: Pipelines, members: Any, part: str) -> None:
+def test_invalid_members_of_a_definition_are_refused(pipelines: Pipelines, members: Any, part: str) -> None:
     with assert_refused(part):
         pipelines.create(model("M"), **members)
 
 
 @pytest.mark.parametrize("kind", [*UNSUPPORTED_TYPES.split(), "ForEach", "Model2", "", 3, None])
-def test_types_of_steps_that_are_not_simulated(pipelines: Pipelines, kind: Any) -> None:
+def test_types_of_steps_that_are_not_simulated_are_refused(pipelines: Pipelines, kind: Any) -> None:
     with assert_refused(f"Step S: the type {kind} is not simulated; use one of Processing, Training"):
         pipelines.create(step("S", kind, {}))
 
 
 @pytest.mark.parametrize(("text", "part"), INVALID_TEXTS.values(), ids=INVALID_TEXTS)
-def test_text_that_is_not_a_definition(pipelines: Pipelines, text: str, part: str) -> None:
+def test_text_that_is_not_a_definition_is_refused(pipelines: Pipelines, text: str, part: str) -> None:
     with assert_refused(part):
         pipelines.sagemaker.create_pipeline(PipelineName="text", PipelineDefinition=text, RoleArn=ROLE_ARN)
 
 
-def test_requests_with_members_that_are_not_simulated(pipelines: Pipelines) -> None:
+def test_invalid_or_unsupported_requests_are_refused(pipelines: Pipelines) -> None:
     sagemaker, name = pipelines.sagemaker, pipelines.create(model("M"))
     create = {"PipelineName": "other", "RoleArn": ROLE_ARN}
     with assert_refused("PipelineVersionAliases is not simulated"):
@@ -388,7 +388,7 @@ def test_the_life_of_a_pipeline(pipelines: Pipelines) -> None:
         sagemaker.list_tags(ResourceArn=arns[0])
 
 
-def test_a_missing_definition_on_s3(pipelines: Pipelines) -> None:
+def test_a_definition_that_cannot_be_read_from_s3_is_refused(pipelines: Pipelines) -> None:
     request = {"PipelineName": "there", "RoleArn": ROLE_ARN}
     pipelines.client.put("definitions/binary", b"\xff\xfe")
     for bucket, key in ((BUCKET, "definitions/nothing"), ("no-such-bucket", "a"), (BUCKET, "definitions/binary")):
@@ -445,7 +445,7 @@ def test_durations_are_read(text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "P", "PT", "5", "P1.5D", "-P1D", "P999999D", "P99999Y", "P1D " + "1" * 9999])
-def test_invalid_durations(text: str) -> None:
+def test_invalid_durations_are_refused(text: str) -> None:
     with pytest.raises(DefinitionError):
         read_duration(text)
 

@@ -32,9 +32,9 @@ PACKAGES = {
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_files_are_written_for_the_installed_version(package: str) -> None:
-    written_for, files = PACKAGES[package]
+    expected_version, files = PACKAGES[package]
     message = f"{package} has a new version: check these files, then update the version in this test: {sorted(files)}"
-    assert version(package) == written_for, message
+    assert version(package) == expected_version, message
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -57,7 +57,7 @@ def test_inputs_keep_their_names(any_client):
     ],
     ids=["..", "file and folder", "long", "empty", "folder alone"],
 )
-def test_keys_that_cannot_be_files(client, keys, reason):
+def test_keys_that_cannot_be_files_fail_the_job(client, keys, reason):
     root = f"keys-{uuid.uuid4().hex}"
     for key in keys:
         client.s3.put_object(Bucket=BUCKET, Key=f"{root}/{key}", Body=b"x")
@@ -67,7 +67,7 @@ def test_keys_that_cannot_be_files(client, keys, reason):
     assert reason in job["FailureReason"]
 
 
-def test_a_missing_bucket(client):
+def test_a_missing_bucket_fails_the_job(client):
     job = client.process("print('never')", **input_from("s3://no-such-bucket-here/data"))
     assert job["FailureReason"] == "ClientError: The bucket of 's3://no-such-bucket-here/data' does not exist"
     job = client.process(
@@ -91,17 +91,17 @@ def test_outputs_and_exit_message_are_uploaded_however_the_job_ends(any_client, 
     assert any_client.get(f"{target}/x") == b"done so far"
 
 
-def test_an_exit_message_that_is_not_text(any_client):
+def test_an_exit_message_that_is_not_text_fails_the_job(any_client):
     job = any_client.process(PRELUDE + "open(ml + '/output/message', 'wb').write(b'\\xff\\xfe\\xff')")
     assert job["FailureReason"] == "ClientError: /opt/ml/output/message is not encoded in UTF-8"
 
 
-def test_outputs_whose_folder_was_removed(any_client):
+def test_a_job_may_remove_its_output_folder(any_client):
     job = any_client.process(PRELUDE + "os.rmdir(ml + '/processing/output/o')", **output_to(f"s3://{BUCKET}/gone"))
     assert job["ProcessingJobStatus"] == "Completed"
 
 
-def test_a_folder_that_even_its_owner_may_not_read(any_client):
+def test_a_job_may_leave_a_folder_that_even_its_owner_may_not_read(any_client):
     script = PRELUDE + "os.makedirs(ml + '/processing/shut/in')\nos.chmod(ml + '/processing/shut', 0)"
     assert any_client.process(script)["ProcessingJobStatus"] == "Completed"
 
@@ -111,7 +111,7 @@ def test_a_folder_that_even_its_owner_may_not_read(any_client):
 
 
 def source(client, **files):
-    """Upload a source archive with `files`, which are texts by their paths, and return its URI."""
+    """Upload a source archive with these files (texts, keyed by their paths) and return its URI."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, text in files.items():
@@ -138,7 +138,7 @@ def installed_libraries(client):
     return set((client.simulator.folder / "libraries").glob("*"))
 
 
-def test_requirements_that_are_already_installed(any_client, monkeypatch):
+def test_requirements_that_are_already_installed_are_not_installed_again(any_client, monkeypatch):
     monkeypatch.setattr(requirements_module, "_install_from_index", None)  # a call would fail
     before = installed_libraries(any_client)
     text = f"# what the container has\nnumpy=={version('numpy')}\nscikit_learn\nscipy>1 # enough\n"
@@ -148,8 +148,8 @@ def test_requirements_that_are_already_installed(any_client, monkeypatch):
     assert installed_libraries(any_client) == before
 
 
-def test_the_requirements_of_a_framework_processor(any_client):
-    """The SDK's script installs the packages from the archive, without a network."""
+def test_the_requirements_of_a_framework_processor_are_installed(any_client):
+    """The packages are installed before the SDK's script runs, because that script has no network."""
     archive = any_client.get(source(any_client, **{"requirements.txt": "numpy\n./pkg\n"} | PACKAGE))
     uri = any_client.put(f"source/{uuid.uuid4().hex}/sourcedir.tar.gz", archive)
     s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
@@ -160,8 +160,8 @@ def test_the_requirements_of_a_framework_processor(any_client):
     assert "hello from the package" in output(any_client, "ProcessingJob", job["ProcessingJobName"])
 
 
-def test_the_script_of_a_framework_processor(any_client):
-    """The script refers to /opt/ml, which does not exist without a sandbox, so its program gets translated paths."""
+def test_the_script_of_a_framework_processor_finds_its_files(any_client):
+    """Without a sandbox, /opt/ml does not exist, so paths below it are translated in the script and its arguments."""
     program = "import pathlib, sys\npathlib.Path(sys.argv[1], 'x').write_text(open('beside.txt').read())"
     script = (
         '#!/bin/bash\ncd /opt/ml/processing/input/code/\ntar -xzf sourcedir.tar.gz\nset -e\npython3 program.py "$@"'
@@ -183,7 +183,7 @@ def test_the_script_of_a_framework_processor(any_client):
     assert any_client.get(f"s3://{BUCKET}/{root}/o/x") == b"beside it"
 
 
-def test_an_invalid_archive_of_a_framework_processor(client):
+def test_an_invalid_archive_of_a_framework_processor_fails_the_job(client):
     s3_input = {"S3Uri": client.put("source/broken/sourcedir.tar.gz", "text"), "S3DataType": "S3Prefix"}
     s3_input |= {"LocalPath": "/opt/ml/processing/input/code", "S3InputMode": "File"}
     job = client.process("print('never')", ProcessingInputs=[{"InputName": "source", "S3Input": s3_input}])
@@ -192,7 +192,7 @@ def test_an_invalid_archive_of_a_framework_processor(client):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("line", ["./pkg", "file:///opt/ml/code/pkg", "tiny-example @ file:///opt/ml/code/pkg"])
-def test_a_package_in_the_source(any_client, line):
+def test_a_package_in_the_source_is_installed(any_client, line):
     if not any_client.simulator.isolation_enforced and "/opt/ml" in line:
         pytest.skip("without a sandbox, /opt/ml does not exist, and paths inside files are not translated")
     before = installed_libraries(any_client)
@@ -225,7 +225,7 @@ def test_an_installation_is_reused_only_for_the_same_content(client):
         ("--extra-index-url https://example.com", "is neither"),
     ],
 )
-def test_lines_that_cannot_be_installed(any_client, line, reason):
+def test_lines_that_cannot_be_installed_fail_the_job(any_client, line, reason):
     job = train(any_client, line)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: requirements.txt cannot be installed: ")
@@ -265,7 +265,7 @@ FAILING_BUILDS = {
 
 
 @pytest.mark.parametrize(("script", "reason"), FAILING_BUILDS.values(), ids=FAILING_BUILDS.keys())
-def test_a_package_that_cannot_be_built(any_client, monkeypatch, script, reason):
+def test_a_package_that_cannot_be_built_fails_the_job(any_client, monkeypatch, script, reason):
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     job = train(any_client, "./pkg", **PACKAGE | {"pkg/setup.py": f"import os, time\n{script}"})
     assert job["TrainingJobStatus"] == "Failed"
@@ -282,7 +282,7 @@ def test_the_time_limit_applies_while_a_package_is_built(any_client):
 
 
 @pytest.mark.machine
-def test_a_package_from_the_index(any_client):
+def test_a_package_from_the_index_is_installed(any_client):
     """The package comes from the index that pip uses with this machine's settings."""
     job = train(any_client, "wheel==0.45.1", "import wheel\nprint('wheel', wheel.__version__)")
     assert job["TrainingJobStatus"] == "Completed", job

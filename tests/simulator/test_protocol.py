@@ -98,7 +98,9 @@ def test_a_request_needs_only_its_target_header(client: Client) -> None:
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_valid_and_invalid_bodies(client: Client, body: bytes, status: int, code: str | None) -> None:
+def test_valid_bodies_are_accepted_and_invalid_ones_are_refused(
+    client: Client, body: bytes, status: int, code: str | None
+) -> None:
     response_status, document = ask(client, body=body)
     assert (response_status, document.get("__type")) == (status, code)
 
@@ -129,7 +131,7 @@ def test_valid_and_invalid_bodies(client: Client, body: bytes, status: int, code
     ],
     ids=str,
 )
-def test_requests_with_wrong_targets_methods_or_headers(
+def test_requests_with_wrong_targets_methods_or_headers_are_refused(
     client: Client, request_: dict[str, Any], status: int, code: str
 ) -> None:
     response_status, document = ask(client, **request_)
@@ -150,7 +152,7 @@ def test_a_head_request_has_no_body(client: Client) -> None:
     connection.close()
 
 
-def test_bodies_in_chunks_and_without_a_length(client: Client) -> None:
+def test_bodies_in_chunks_and_without_a_length_are_read(client: Client) -> None:
     assert ask(client, body=iter([b'{"MaxRes', b'ults": 0}']))[1]["__type"] == "ValidationException"
     assert ask(client, body=iter([b" " * (1 << 20)] * 5))[0] == 413
     with socket.create_connection(("127.0.0.1", client.simulator.port), timeout=20) as connection:
@@ -186,7 +188,7 @@ def test_an_internal_error_is_answered(client: Client, monkeypatch: pytest.Monke
         ("DeleteModel", "ValidationException"),
     ],
 )
-def test_missing_resources_are_named(client: Client, operation: str, code: str) -> None:
+def test_the_error_names_a_missing_resource(client: Client, operation: str, code: str) -> None:
     name = operation.removeprefix("Describe").removeprefix("Stop").removeprefix("Delete")
     status, document = ask(client, f"SageMaker.{operation}", json.dumps({f"{name}Name": "nobody"}).encode())
     assert (status, document["__type"]) == (400, code)
@@ -217,7 +219,7 @@ def test_every_operation_is_answered_or_not_implemented(client: Client) -> None:
 @examples(75)
 @given(data=st.data())
 def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
-    """Any request gets a response. None starts a job, because no generated image belongs to the scikit-learn family."""
+    """Any request gets a response. No request starts a job, because no generated image is a scikit-learn image."""
     name = data.draw(st.sampled_from(OTHER_OPERATIONS))
     document = data.draw(valid_values(operation_model(name).input_shape))
     document = data.draw(st.just(document) | modified_documents(document))
@@ -233,7 +235,7 @@ def test_any_bytes_are_answered(client: Client, body: bytes, target: str) -> Non
 
 
 def test_a_simulator_does_not_affect_the_random_numbers_of_python(client: Client) -> None:
-    """Python's generator keeps its state, because a program in the simulator's process may have seeded it."""
+    """Python's generator must keep its state: the program that runs the simulator may have seeded it."""
     before = random.getstate()
     client.process("pass")
     client.sagemaker.list_models()

@@ -63,7 +63,7 @@ if __name__ == "__main__":
 
 
 def train_slope(client: Client, slope: int) -> dict[str, Any]:
-    """Run a training job that saves a line with this slope, and return its description."""
+    """Run a training job that saves a linear model with this slope, and return the job's description."""
     settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": client.source(job=SCRIPT)}
     algorithm = ALGORITHM | {"TrainingImage": TRAINING_IMAGE}
     job = train(client, AlgorithmSpecification=algorithm, HyperParameters=settings | {"slope": str(slope)})
@@ -72,7 +72,7 @@ def train_slope(client: Client, slope: int) -> dict[str, Any]:
 
 
 def create_endpoint(client: Client, endpoints: Endpoints, uri: str, **variables: str) -> str:
-    """Create an endpoint with a model from an archive and return its name."""
+    """Create an endpoint with the model from the archive at this URI, and return the endpoint's name."""
     name = f"pytorch-{next(numbers)}"
     container = {"Image": INFERENCE_IMAGE, "ModelDataUrl": uri}
     container["Environment"] = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | variables
@@ -81,7 +81,7 @@ def create_endpoint(client: Client, endpoints: Endpoints, uri: str, **variables:
 
 
 def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpoints) -> None:
-    """JSON, CSV and NPY work in both directions. The environment is read-only in a sandbox.
+    """JSON, CSV and NPY are accepted and returned. In a sandbox, jobs cannot write to PyTorch's environment.
 
     The log names the version of PyTorch. Like the SDK, the test sets the variables that name a script to empty strings.
     """
@@ -141,7 +141,7 @@ def output_fn(prediction, accept):
 
 
 def test_hooks_take_a_context_and_responses_have_the_accepted_type(client: Client, endpoints: Endpoints) -> None:
-    """Responses are like TorchServe's: without a charset, and with the status code of the error that a hook raised."""
+    """Responses are like TorchServe's: they have no charset, and an error of a hook determines the status code."""
     uri = client.put(f"pytorch/{next(numbers)}/model.tar.gz", archive_of(**{"code/inference.py": HOOKS}))
     name = create_endpoint(client, endpoints, uri)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
@@ -163,7 +163,7 @@ def test_hooks_take_a_context_and_responses_have_the_accepted_type(client: Clien
 
 
 def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: Endpoints) -> None:
-    """The SDK's repacking step adds the script to the model's archive: the weights cannot be served without one."""
+    """The SDK's repacking step adds a script to the model's archive; without a script, the weights cannot be served."""
     uri = train_slope(client, 2)["ModelArtifacts"]["S3ModelArtifacts"]
     weights_only = create_endpoint(client, endpoints, uri)
     job = repack(client, uri, SCRIPT)

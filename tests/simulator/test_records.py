@@ -193,7 +193,7 @@ def test_threads_do_not_disturb_each_other(steps_of_threads: list[list[tuple[str
 
 
 def run_in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """Call a function in threads that start at the same moment, and return the results."""
+    """Call `work` with the numbers below `count`, in threads that start at the same moment; return the results."""
     ready = threading.Barrier(count)
 
     def work_when_ready(number: int) -> Any:
@@ -290,7 +290,7 @@ def damage(path: Path, kind: str) -> None:
     elif kind == "overwritten in the middle":
         path.write_bytes(content[:8192] + b"\xff" * 8192 + content[16384:])
     elif kind == "text":
-        path.write_text("This is no database. " * 100)
+        path.write_text("This is not a database. " * 100)
     else:
         path.write_bytes(content[: int(float(kind) * len(content))])
 
@@ -363,7 +363,7 @@ def test_tags_are_merged_and_deleted_with_their_model() -> None:
     def add_or_recreate(thread: int) -> None:
         for _ in range(100):
             if thread:
-                with contextlib.suppress(ServiceError):  # the model does not exist at this moment
+                with contextlib.suppress(ServiceError):  # the model may not exist at this moment
                     add(thread)
             else:
                 models.answer("DeleteModel", {"ModelName": "a"})

@@ -70,7 +70,7 @@ def packages() -> Iterator[Packages]:
 
 
 def create_resources(packages: Packages) -> None:
-    """Delete the resources of earlier requests, and create those that requests refer to."""
+    """Delete the resources of earlier requests, and create the ones that later requests refer to."""
     sagemaker, additional_specification = packages.sagemaker, {"Name": "other", "Containers": [{"Image": IMAGE}]}
     members = {"ModelApprovalStatus": "Approved", "CustomerMetadataProperties": {"a": "1"}}
     for group in ("g", "h"):
@@ -86,8 +86,8 @@ def create_resources(packages: Packages) -> None:
 
 
 @pytest.fixture(autouse=True)
-def still_works(packages: Packages) -> Iterator[None]:
-    """Check that new versions are still numbered, and that all packages can be listed and found."""
+def check_simulator_still_works(packages: Packages) -> Iterator[None]:
+    """After each test, check that new versions are still numbered and that all packages can be listed and found."""
     sagemaker = packages.sagemaker
     create_resources(packages)
     yield
@@ -100,7 +100,7 @@ def still_works(packages: Packages) -> Iterator[None]:
 
 
 def with_meaningful_values(document: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy that gives many of a document's members a meaningful value."""
+    """Return a strategy that gives meaningful values to many members of a document."""
     if isinstance(document, list):
         return st.tuples(*map(with_meaningful_values, document)).map(list)
     if not isinstance(document, dict):

@@ -1,4 +1,4 @@
-"""A job's requirements.txt: how it is read, and how its installation is shared and stopped."""
+"""A job's requirements.txt: how it is read, and how the installation of its packages is shared and stopped."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ from recore.simulator.compute.processes.reasons import read_start
 from recore.simulator.compute.scripts.requirements import MAX_REQUIREMENTS_BYTES, RequirementsFile, digest_of
 from recore.simulator.compute.scripts.script_mode import find_requirements
 
-# A build that creates a file and ends once another file exists.
+# A build backend that creates a file and ends once another file exists.
 WAITING_BACKEND = """
 import os, time
 open({started!r}, "w").close()
@@ -42,7 +42,7 @@ def failure_reason(endpoints: Endpoints, model: str) -> str:
 
 @pytest.fixture
 def source_being_built(unsandboxed_client: Client, tmp_path: Path):
-    """Return the source of an endpoint that is building a package during the test."""
+    """Return the URI of the source of an endpoint that is building a package during the test."""
     started, go = tmp_path / "started", tmp_path / "go"
     files = {
         "inference.py": NAMED.format(name="m"),
@@ -77,7 +77,7 @@ def test_a_job_that_waits_for_the_same_requirements_can_be_stopped(
     assert unsandboxed_client.wait("TrainingJob", name)["TrainingJobStatus"] == "Stopped"
 
 
-def test_a_large_file_is_refused(any_endpoints: Endpoints) -> None:
+def test_a_requirements_file_that_is_too_large_fails_the_job(any_endpoints: Endpoints) -> None:
     client, files = any_endpoints.client, {"requirements.txt": "#" * (MAX_REQUIREMENTS_BYTES + 1)}
     source = client.source(job="", **files)
     job = client.train("", HyperParameters={"sagemaker_submit_directory": source})
@@ -90,7 +90,7 @@ def test_a_large_file_is_refused(any_endpoints: Endpoints) -> None:
     assert failure_reason(any_endpoints, model).endswith(TOO_LARGE.removeprefix("AlgorithmError: "))
 
 
-def test_a_file_of_the_largest_size_is_accepted(any_client: Client) -> None:
+def test_a_requirements_file_of_the_maximum_size_is_accepted(any_client: Client) -> None:
     source = any_client.source(job="", **{"requirements.txt": "#" * MAX_REQUIREMENTS_BYTES})
     assert (
         any_client.train("", HyperParameters={"sagemaker_submit_directory": source})["TrainingJobStatus"] == "Completed"
@@ -119,7 +119,7 @@ def test_links_may_not_leave_the_source(tmp_path: Path) -> None:
         find_requirements(source / ("x" * 300))
 
 
-def test_a_model_whose_requirements_are_in_another_folder(any_endpoints: Endpoints) -> None:
+def test_a_model_whose_requirements_are_outside_its_source_is_not_started(any_endpoints: Endpoints) -> None:
     link = member("code/requirements.txt", b"2", "../../model/needs.txt")
     link.linkname = "../needs.txt"
     body = packed(member("needs.txt"), member("code", b"5"), link)
@@ -130,7 +130,7 @@ def test_a_model_whose_requirements_are_in_another_folder(any_endpoints: Endpoin
     assert reason == "could not be started: the requirements file is not in the source"
 
 
-def test_paths_are_relative_to_the_source_wherever_the_file_is(unsandboxed_client: Client) -> None:
+def test_paths_in_requirements_are_relative_to_the_source(unsandboxed_client: Client) -> None:
     files = {"job": b"", "below/needs": b"./package\n", "package/setup": b"raise SystemExit('was run')\n"}
     source = unsandboxed_client.put(
         "linked.tar.gz", packed(member("requirements.txt", b"2", "below/needs.py"), **files)
@@ -158,7 +158,7 @@ def test_different_sources_have_different_digests(tmp_path: Path) -> None:
     assert len(set(digests)) == len(digests)
 
 
-def test_a_copy_of_a_source_can_be_stopped(tmp_path: Path) -> None:
+def test_the_copying_of_a_source_can_be_stopped(tmp_path: Path) -> None:
     source, copy = tmp_path / "source", tmp_path / "copy"
     source.mkdir()
     with open(source / "large", "wb") as file:

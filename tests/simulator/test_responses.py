@@ -1,4 +1,4 @@
-"""Responses that a model's server may send; ambiguous ones are refused."""
+"""Responses of a model's server: valid ones are read, and invalid or ambiguous ones are refused."""
 
 import contextlib
 import socket
@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response, read_response
 
-LARGEST = 1 << 20
+MAX_BYTES = 1 << 20
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED_HEAD = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-def read(*parts: bytes, largest: int = LARGEST) -> tuple[Response, bool]:
-    """Return the response of a server that sends these parts and closes the connection."""
+def read(*parts: bytes, max_bytes: int = MAX_BYTES) -> tuple[Response, bool]:
+    """Return what `read_response` returns for a server that sends these parts and closes the connection."""
 
     def send() -> None:
         with server, contextlib.suppress(OSError):
@@ -29,7 +29,7 @@ def read(*parts: bytes, largest: int = LARGEST) -> tuple[Response, bool]:
     sender.start()
     try:
         with client:
-            return read_response(client, largest)
+            return read_response(client, max_bytes)
     finally:
         sender.join()
 
@@ -110,7 +110,7 @@ def test_invalid_responses_are_refused(data: bytes, reason: str) -> None:
     ],
     ids=lambda data: repr(data[15:60]),
 )
-def test_responses_that_are_too_large(data: bytes) -> None:
+def test_responses_that_are_too_large_are_refused(data: bytes) -> None:
     with pytest.raises(NoResponse, match=r"^the server's response is larger than 1 MB$"):
         read(data)
 
@@ -144,7 +144,7 @@ VALID_RESPONSES = {
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", b"", True),
     "204 with a body": (b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", b"", False),
     "304 with chunks": (b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"", False),
-    "the largest body": (OK + b"Content-Length: 1048576\r\n\r\n" + b"x" * LARGEST, b"x" * LARGEST, True),
+    "the largest body": (OK + b"Content-Length: 1048576\r\n\r\n" + b"x" * MAX_BYTES, b"x" * MAX_BYTES, True),
 }
 
 
@@ -157,7 +157,7 @@ def test_valid_responses_are_read(data: bytes, body: bytes, keeps_connection: bo
 @pytest.mark.parametrize(
     "data", [OK + b"A: b\r\nContent-Length: 5\r\n\r\nhello", CHUNKED_HEAD + b"5\r\nhello\r\n0\r\nA: b\r\n\r\n"]
 )
-def test_a_response_that_is_cut_off(data: bytes) -> None:
+def test_a_response_that_is_cut_off_is_refused(data: bytes) -> None:
     with pytest.raises(Disconnected, match=r"^the server did not respond: it closed the connection$"):
         read(b"")
     for end in range(1, len(data)):

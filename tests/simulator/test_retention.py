@@ -16,7 +16,7 @@ NOW = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
 class Metric:
-    """A metric with a unique name."""
+    """A metric in a unique namespace."""
 
     def __init__(self, client: Client):
         self.cloudwatch = client.simulator.client("cloudwatch")
@@ -38,7 +38,7 @@ class Metric:
         )
         return sorted(response["Datapoints"], key=lambda point: point["Timestamp"])
 
-    def count_kept(self) -> int:
+    def count_data_points(self) -> int:
         data = cloudwatch_backends[ACCOUNT][REGION].metric_data
         return sum(datum.namespace == self.names["Namespace"] for datum in data)
 
@@ -46,7 +46,7 @@ class Metric:
 def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     metric = Metric(client)
     hour = NOW.replace(minute=0, second=0)
-    # for each unit, the age and the number of seconds whose values are merged into one
+    # for each unit, an age and the length in seconds of the periods whose values are merged at that age
     ages = {"hours": (4, 60), "days": (20, 300), "weeks": (12, 3600)}
     starts = [hour - datetime.timedelta(**{unit: age}) for unit, (age, _) in ages.items()]
     second = datetime.timedelta(seconds=1)
@@ -74,7 +74,7 @@ def test_metrics_get_coarser_with_age_and_expire(client: Client) -> None:
     assert [{name: point[name] for name in STATISTICS} for point in after] == [
         {name: point[name] for name in STATISTICS} for point in before
     ]
-    assert metric.count_kept() == 2 * (20 + 4 + 1) + 100
+    assert metric.count_data_points() == 2 * (20 + 4 + 1) + 100
     assert [point["SampleCount"] for point in after] == [1206.0, 1200.0, 1200.0][::-1]
 
 
@@ -85,7 +85,7 @@ def test_a_value_with_a_count_is_counted_that_many_times(client: Client) -> None
     metric.put(
         [{"Values": [2.0, 3.0], "Counts": [retention.CLEANUP_DATA_POINTS / 2, retention.CLEANUP_DATA_POINTS / 2]}]
     )
-    assert metric.count_kept() == 1 + retention.CLEANUP_DATA_POINTS
+    assert metric.count_data_points() == 1 + retention.CLEANUP_DATA_POINTS
     point, *_ = metric.points(60)
     assert (point["SampleCount"], point["Sum"]) == (3.0, 3.0)
 
@@ -98,7 +98,7 @@ def test_only_the_newest_data_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Stream:
-    """A log stream with a unique name, whose events are 100 kB each."""
+    """A log stream in a unique log group; each of its events is 100 kB long."""
 
     def __init__(self, client: Client):
         self.logs, self.names = client.logs, {"logGroupName": f"group-{uuid.uuid4().hex}", "logStreamName": "stream"}
@@ -138,12 +138,12 @@ def test_the_newest_events_of_logs_are_kept(client: Client, monkeypatch: pytest.
 
 
 def test_the_most_recently_written_streams_are_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second, last = Stream(client), Stream(client), Stream(client)
-    first.put(4)
-    second.put(4)
+    first_stream, second_stream, last_stream = Stream(client), Stream(client), Stream(client)
+    first_stream.put(4)
+    second_stream.put(4)
     monkeypatch.setattr(retention, "MAX_TOTAL_BYTES", 20 << 20)
-    last.put(70)  # enough for two clean-ups
-    assert first.first_words() == second.first_words() == ["[earlier"]
-    note, *numbers = last.first_words()
+    last_stream.put(70)  # enough for two clean-ups
+    assert first_stream.first_words() == second_stream.first_words() == ["[earlier"]
+    note, *numbers = last_stream.first_words()
     assert note == "[earlier"
     assert numbers == [str(number) for number in range(700 - len(numbers), 700)]

@@ -1,4 +1,4 @@
-"""A new kind of resource that waits for jobs needs one file (tests/support/two_job_resource.py) and one line here."""
+"""A new kind of resource that waits for jobs takes one file (tests/support/two_job_resource.py) and one line here."""
 
 import subprocess
 import sys
@@ -51,7 +51,7 @@ def wait(sagemaker: Any, name: str) -> dict[str, Any]:
 
 
 def job_statuses(sagemaker: Any) -> dict[str, str]:
-    """Return the status of each processing job by its name."""
+    """Return the statuses of all processing jobs by job name."""
     summaries = sagemaker.list_processing_jobs(MaxResults=100)["ProcessingJobSummaries"]
     return {job["ProcessingJobName"]: job["ProcessingJobStatus"] for job in summaries}
 

@@ -1,4 +1,4 @@
-"""The API of SageMaker's runtime: addresses, errors as clients parse them, and operations that a new kind adds."""
+"""The SageMaker runtime API: addresses, errors as clients parse them, and operations that a new resource kind adds."""
 
 import contextlib
 import http.client
@@ -25,7 +25,7 @@ AUTHORIZATION = (
 
 
 class EchoKind(Resource):
-    """A kind that the simulator does not have; it supports an operation that no other kind supports."""
+    """A kind of resource that only these tests have; it supports an operation that no other kind supports."""
 
     kind = "Echo"
     arn_type = "echo"
@@ -38,7 +38,7 @@ class EchoKind(Resource):
 
 
 class WaitingKind(Resource):
-    """A kind that the simulator does not have; its invocations wait until they may end."""
+    """A kind of resource that only these tests have; its invocations wait until they may end."""
 
     kind = "Wait"
     arn_type = "wait"
@@ -105,7 +105,7 @@ def test_wrong_addresses_and_methods_are_refused(
         assert path in json.loads(response.read())["Message"] or path.endswith("/invocations")
 
 
-def test_an_invocation_has_a_thread_whatever_the_form_of_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invocation_gets_a_thread_however_its_address_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "WORKERS", 2)
     monkeypatch.setattr(WaitingKind, "started", threading.Semaphore(0))
     monkeypatch.setattr(WaitingKind, "may_end", threading.Event())
@@ -135,8 +135,8 @@ def test_an_invocation_has_a_thread_whatever_the_form_of_its_address(monkeypatch
         assert {connection.recv(12) for connection in connections} == {b"HTTP/1.1 202"}
 
 
-def test_paths_that_only_resemble_an_invocation(client: Client) -> None:
-    """Text before a colon belongs to the path unless an authority follows."""
+def test_paths_that_only_resemble_an_invocation_are_refused(client: Client) -> None:
+    """Such requests are not treated as invocations: text before a colon is part of the path unless '//' follows it."""
     for address in ("x:/endpoints/x/invocations", "/endp\toints/x/invocations"):
         head = (
             f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: 0\r\n\r\n"
@@ -146,7 +146,7 @@ def test_paths_that_only_resemble_an_invocation(client: Client) -> None:
             assert connection.recv(12) == b"HTTP/1.1 501"
 
 
-def test_a_kind_adds_its_invocations(runtime: Any) -> None:
+def test_a_new_kind_can_add_invocations(runtime: Any) -> None:
     request = {"EndpointName": "echo", "ContentType": "text/csv", "Accept": "*/*", "RequestTTLSeconds": 60}
     response = runtime.invoke_endpoint_async(**request, Body=b"one")
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 202
@@ -154,7 +154,7 @@ def test_a_kind_adds_its_invocations(runtime: Any) -> None:
     assert json.loads(response["OutputLocation"]) == request
 
 
-def test_an_error_in_an_added_kind(runtime: Any) -> None:
+def test_an_error_in_an_added_kind_is_an_internal_failure(runtime: Any) -> None:
     response = refusal(runtime.invoke_endpoint_async, EndpointName="breaks")
     assert response["Error"] == {"Code": "InternalFailure", "Message": "ZeroDivisionError()"}
 

@@ -1,4 +1,4 @@
-"""The contents of S3's objects are kept neither in memory nor in open files."""
+"""The contents of S3 objects, except small ones, are kept neither in memory nor in open files."""
 
 import gc
 import os
@@ -37,14 +37,14 @@ def test_many_large_objects_are_in_closed_files(client: Client) -> None:
 
     process, content = psutil.Process(), bytes(5 << 20)
     client.s3.put_object(Bucket=BUCKET, Key="first", Body=content)
-    before, open_before = count_files(), process.num_fds()
+    files_before, descriptors_before = count_files(), process.num_fds()
     for number in range(100):
         client.s3.put_object(Bucket=BUCKET, Key=f"many/{number}", Body=content)
-    assert process.num_fds() <= open_before + 5  # other connections may have been opened
-    assert count_files() == before + 100
+    assert process.num_fds() <= descriptors_before + 5  # other connections may have been opened
+    assert count_files() == files_before + 100
     for number in range(100):
         client.s3.delete_object(Bucket=BUCKET, Key=f"many/{number}")
-    assert count_files() == before
+    assert count_files() == files_before
 
 
 def test_the_body_of_a_request_does_not_outlive_it(client: Client) -> None:
@@ -109,7 +109,7 @@ with Simulator(state=Path(sys.argv[1])) as simulator:
 """
 
 
-def test_content_that_reaches_the_state_folder_only_at_the_end(tmp_path: Path) -> None:
+def test_content_that_could_not_be_stored_is_stored_at_the_end(tmp_path: Path) -> None:
     result = run("-c", FAILING_STORE, tmp_path / "state", cwd=ROOT)
     assert result.returncode == 0, result.stderr
 

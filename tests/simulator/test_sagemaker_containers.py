@@ -1,4 +1,4 @@
-"""Jobs can run scripts that import sagemaker_containers, a package in AWS's image, without any change."""
+"""Jobs run scripts unchanged even if they import sagemaker_containers, a package that AWS's images contain."""
 
 import importlib.util
 import json
@@ -105,12 +105,12 @@ def test_a_worker_is_initialized_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_inference_pipeline_of_scripts_that_import_the_package(client: Client) -> None:
+def test_scripts_of_an_inference_pipeline_can_import_the_package(client: Client) -> None:
     model = create_model(client, FEATURES, LABELS)
     assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"30.0\n70.0\n"]
 
 
-def test_attributes_of_the_serving_environment(client: Client) -> None:
+def test_the_serving_environment_has_the_attributes_of_the_package(client: Client) -> None:
     script = """
 import json
 from sagemaker_containers.beta.framework import env, server
@@ -130,7 +130,7 @@ def transform_fn(model, data, content_type, accept):
     assert settings == ["application/json", 1, "8080", "5004"]
 
 
-def test_names_that_the_successor_of_the_package_lacks(client: Client) -> None:
+def test_names_that_the_successor_of_the_package_lacks_are_available(client: Client) -> None:
     script = """
 import inspect, json
 from sagemaker_containers.beta.framework import errors, modules, params
@@ -178,7 +178,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 @pytest.mark.slow
-def test_a_module_is_imported_with_the_argument_cache(client: Client) -> None:
+def test_the_cache_argument_of_import_module_only_causes_a_warning(client: Client) -> None:
     script = """
 import os, pathlib, warnings
 from sagemaker_containers.beta.framework import errors, modules
@@ -200,7 +200,7 @@ assert "the argument `cache` of import_module has no effect" in [str(warning.mes
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
 
 
-def test_the_environment_of_a_training_job(any_client: Client) -> None:
+def test_a_script_can_read_the_environment_of_its_training_job(any_client: Client) -> None:
     script = """
 import os
 import sagemaker_containers

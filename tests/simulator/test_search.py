@@ -1,4 +1,4 @@
-"""Search: filters by type and operator, nested filters, expressions, order and pages, through boto3."""
+"""Search: filters by type and operator, nested filters, expressions, sort order and pages, through boto3."""
 
 import datetime
 from typing import Any
@@ -44,7 +44,7 @@ def versions(packages: Packages) -> list[str]:
 
 @pytest.fixture(scope="module")
 def jobs(packages: Packages) -> list[str]:
-    """Return the names of three training jobs with the rates 0.1, 0.7 and 3, and the losses 1.5, -1 and none."""
+    """Return the names of three training jobs with the rates 0.1, 0.7 and 3. Their losses are 1.5, -1 and undefined."""
     client, names = packages.client, []
     for rate, script in (
         ("0.1", METRIC_SCRIPT.format(value=1.5)),
@@ -75,7 +75,7 @@ def jobs(packages: Packages) -> list[str]:
 
 
 def search(packages: Packages, resource: str = "ModelPackage", *filters: Any, **request: Any) -> list[str]:
-    """Return the ARNs or names of all results, in pages of 3. A filter has a name, an operator and possibly a value."""
+    """Return the ARNs or names of all results, read in pages of 3. The filters are arguments of `condition`."""
     conditions = [condition(*item) for item in filters]
     if conditions:
         request["SearchExpression"] = {"Filters": conditions}
@@ -133,7 +133,7 @@ def test_filters_select_versions(
     assert result == [versions[number - 1] for number in expected]
 
 
-def test_filter_by_a_time_from_a_response(packages: Packages, versions: list[str]) -> None:
+def test_a_filter_accepts_a_time_from_a_response(packages: Packages, versions: list[str]) -> None:
     time = packages.describe(versions[4])["CreationTime"]
     for zone in (datetime.UTC, datetime.timezone(datetime.timedelta(hours=5))):
         assert versions[4] in search(
@@ -141,7 +141,7 @@ def test_filter_by_a_time_from_a_response(packages: Packages, versions: list[str
         )
 
 
-def test_nested_expressions(packages: Packages, versions: list[str]) -> None:
+def test_nested_expressions_are_combined(packages: Packages, versions: list[str]) -> None:
     def version(number: int) -> dict[str, Any]:
         return condition("ModelPackageVersion", "Equals", str(number))
 
@@ -188,7 +188,7 @@ def test_training_jobs_are_filtered_and_sorted(packages: Packages, jobs: list[st
 
 
 def test_nested_filters_hold_for_one_item(packages: Packages, jobs: list[str]) -> None:
-    def nested(channel: str, uri: str) -> list[str]:
+    def search_nested(channel: str, uri: str) -> list[str]:
         filters = [
             condition("InputDataConfig.ChannelName", "Equals", channel),
             condition("InputDataConfig.DataSource.S3DataSource.S3Uri", "Contains", uri),
@@ -196,8 +196,8 @@ def test_nested_filters_hold_for_one_item(packages: Packages, jobs: list[str]) -
         expression = {"NestedFilters": [{"NestedPropertyName": "InputDataConfig", "Filters": filters}]}
         return search(packages, "TrainingJob", SearchExpression=expression)
 
-    assert nested("train", "train-0.7") == [jobs[1]]
-    assert nested("test", "train-0.7") == []
+    assert search_nested("train", "train-0.7") == [jobs[1]]
+    assert search_nested("test", "train-0.7") == []
 
 
 def test_a_result_is_the_resource_with_its_tags(packages: Packages, jobs: list[str]) -> None:
@@ -244,7 +244,7 @@ def test_a_search_for_model_cards_finds_none(packages: Packages) -> None:
     )
 
 
-def test_pages_sorted_by_long_texts(packages: Packages) -> None:
+def test_pages_can_be_sorted_by_long_texts(packages: Packages) -> None:
     """All pages are returned, although a NextToken may have at most 8,192 characters."""
     group, text = packages.group(), "\u77f3" * 1023
     versions = [packages.version(group, ModelPackageDescription=text) for _ in range(7)]
@@ -268,7 +268,7 @@ def test_pages_sorted_by_long_texts(packages: Packages) -> None:
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_searches_that_are_refused(packages: Packages, request_: dict[str, Any], reason: str) -> None:
+def test_invalid_searches_are_refused(packages: Packages, request_: dict[str, Any], reason: str) -> None:
     assert reason in refusal(packages, **({"Resource": "ModelPackage"} | request_))
 
 
@@ -293,12 +293,12 @@ def test_searches_that_are_refused(packages: Packages, request_: dict[str, Any],
     ],
     ids=str,
 )
-def test_filters_that_are_refused(packages: Packages, filter_: tuple[str, ...], reason: str) -> None:
+def test_invalid_filters_are_refused(packages: Packages, filter_: tuple[str, ...], reason: str) -> None:
     expression = {"Filters": [condition(*filter_)]}
     assert reason in refusal(packages, Resource="ModelPackage", SearchExpression=expression)
 
 
-def test_expressions_that_are_refused(packages: Packages) -> None:
+def test_invalid_expressions_are_refused(packages: Packages) -> None:
     exists, contains = condition("ModelPackageName", "Exists"), condition("ModelPackageName", "Contains", "a")
 
     def reason(**expression: Any) -> str:

@@ -30,7 +30,7 @@ RUNPROC_SCRIPT = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.t
 
 @dataclass(frozen=True)
 class Recording:
-    """The names in a notebook. cached_steps: those with a CacheConfig. image: the image that replaces PyTorch's."""
+    """A notebook's recording and names. cached_steps: steps with a CacheConfig. image: replaces PyTorch's images."""
 
     file: str
     pipeline: str
@@ -70,7 +70,7 @@ PYTORCH_REPLACED = replace(
 
 
 def create_pipeline(client: Client, recording: Recording) -> None:
-    """Upload the files that the definition refers to, and create the pipeline twice, as `upsert` does."""
+    """Upload the files that the definition refers to, and send the same requests as two calls of `upsert`."""
     definition = recording.definition()
     client.s3.create_bucket(Bucket=recording.bucket)
     objects = {f"{recording.prefix}/housing_data/raw/raw_data_all.csv": make_table()}
@@ -120,9 +120,9 @@ def client() -> Iterator[Client]:
         pytest.param(PYTORCH, id="PyTorch", marks=NEEDS_PYTORCH),
     ],
 )
-def test_the_requests_of_a_notebook(client: Client, recording: Recording) -> None:
+def test_the_requests_of_a_notebook_succeed(client: Client, recording: Recording) -> None:
     create_pipeline(client, recording)
-    first, steps = run_execution(client, recording)
+    first_execution, steps = run_execution(client, recording)
     assert len(steps) == len(json.loads(recording.definition())["Steps"])
     assert not any("CacheHitResult" in step for step in steps.values())
 
@@ -160,4 +160,4 @@ def test_the_requests_of_a_notebook(client: Client, recording: Recording) -> Non
 
     _, second_steps = run_execution(client, recording)
     hits = {name: step["CacheHitResult"] for name, step in second_steps.items() if "CacheHitResult" in step}
-    assert hits == {name: {"SourcePipelineExecutionArn": first} for name in recording.cached_steps}
+    assert hits == {name: {"SourcePipelineExecutionArn": first_execution} for name in recording.cached_steps}

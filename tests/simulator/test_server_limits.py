@@ -103,7 +103,7 @@ def test_the_folder_of_the_socket_is_on_the_volume_of_an_endpoint(any_endpoints:
 
 
 def test_the_containers_of_a_model_share_the_volume(any_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each container writes less than the available space."""
+    """Each container writes less than the volume can hold, but both together write more."""
     monkeypatch.setattr(chain, "DEFAULT_SIZE", 64 * MIB)
     model = create_model(
         any_client, *(WRITING_SCRIPT.format(place=folder, size=40 * MIB) for folder in ("model", "sockets"))
@@ -113,13 +113,15 @@ def test_the_containers_of_a_model_share_the_volume(any_client: Client, monkeypa
     assert (job["TransformJobStatus"], job["FailureReason"]) == ("Failed", f"AlgorithmError: {reason}")
 
 
-def test_an_endpoint_that_starts_too_many_processes(any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endpoint_that_starts_too_many_processes_fails(
+    any_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(process, "MAX_PROCESSES", 30)
     reason = failure_reason(any_endpoints, any_endpoints.model(FORKING_SCRIPT))
     assert reason.endswith("health check: The model's server started more processes than allowed")
 
 
-def test_servers_that_end_repeatedly(client: Client) -> None:
+def test_messages_about_repeated_restarts_do_not_accumulate(client: Client) -> None:
     """The message about each restart does not contain the previous message."""
     endpoints = Endpoints(client)
     name = endpoints.create(endpoints.config(variant(endpoints.model(ENDING_SCRIPT))))

@@ -35,7 +35,7 @@ def test_every_pattern_of_the_service_model_compiles() -> None:
 
 
 def model_of(**members: dict[str, Any]) -> OperationModel:
-    """Return an operation whose request has members with these shapes."""
+    """Return the model of an operation whose request has members with these shapes."""
     shapes = {"Request": {"type": "structure", "members": {name: {"shape": name} for name in members}}, **members}
     operations = {"Do": {"name": "Do", "http": {}, "input": {"shape": "Request"}}}
     return ServiceModel({"metadata": {}, "operations": operations, "shapes": shapes}).operation_model("Do")
@@ -73,7 +73,9 @@ STRING, NUMBER = {"type": "string"}, {"type": "integer"}
     ],
     ids=str,
 )
-def test_bounds_of_shapes(shape: dict[str, Any], good_values: list[Any], bad_values: list[Any]) -> None:
+def test_values_are_checked_against_their_shape(
+    shape: dict[str, Any], good_values: list[Any], bad_values: list[Any]
+) -> None:
     operation = model_of(X=shape, Text=STRING | {"max": 3})
     assert read_request(operation, {"X": None}) == {}
     for value in good_values:
@@ -126,7 +128,7 @@ def test_responses_have_only_members_of_the_shape_and_json_values() -> None:
 
 
 def as_json(value: Any) -> Any:
-    """Return a parsed request as JSON, with times in seconds."""
+    """Return a parsed request as it would be in JSON, with times in seconds."""
     if isinstance(value, dict):
         return {name: as_json(item) for name, item in value.items()}
     if isinstance(value, list):

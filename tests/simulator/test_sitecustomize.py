@@ -1,4 +1,4 @@
-"""Effects of the module sitecustomize, which the simulator's variables put on PYTHONPATH, on users' Python programs."""
+"""How the module sitecustomize, which the simulator's variables put on PYTHONPATH, affects users' Python programs."""
 
 import os
 import subprocess
@@ -57,7 +57,7 @@ def test_without_an_endpoint_nothing_is_redirected() -> None:
 
 
 def test_an_existing_sitecustomize_is_executed(tmp_path: Path) -> None:
-    """`import sitecustomize` also returns the existing module."""
+    """The existing module is executed, and it is the one that `import sitecustomize` returns."""
     (tmp_path / "sitecustomize.py").write_text("import sys\nprint('theirs', __file__)\nNAME = 'theirs'\n")
     path = os.pathsep.join([str(CLIENTS), str(CLIENTS), str(tmp_path)])
     lines, errors = run_program("import sitecustomize\nprint(sitecustomize.NAME)", PYTHONPATH=path)

@@ -57,7 +57,7 @@ def test_a_job_interrupted_by_a_kill_has_failed_afterwards(tmp_path: Path) -> No
         assert "The simulator ended before the job did" in job["FailureReason"]
 
 
-def test_a_folder_can_be_used_by_one_simulator_at_a_time(tmp_path: Path) -> None:
+def test_a_folder_can_be_used_by_only_one_simulator_at_a_time(tmp_path: Path) -> None:
     with (
         Simulator(state=tmp_path),
         pytest.raises(OSError, match="in use by another simulator"),
@@ -140,7 +140,7 @@ UNUSABLE_FOLDERS = {
 
 
 def error_line(folder: Path, *prefix: object) -> str:
-    """Run `recore simulate` with a state folder, which must fail with one line, and return that line."""
+    """Check that `recore simulate` with this state folder fails with one line, and return that line."""
     command = [
         *map(str, prefix),
         sys.executable,

@@ -29,7 +29,7 @@ NO_RETRIES = botocore.config.Config(retries={"total_max_attempts": 1}, read_time
 
 
 class Load:
-    """A client that changes its own resources and knows the possible values of each: one, or two during a request."""
+    """A client that changes its own resources and knows each one's possible values: one, or two during a request."""
 
     def __init__(self, number: int):
         self.number = number
@@ -118,7 +118,7 @@ def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
 
 
 def kill_and_check(folder: Path, before: dict[str, bytes], read_objects: Any) -> None:
-    """Kill a simulator at random moments under the load of four clients; after each start, `read_objects` reads S3."""
+    """Kill a simulator repeatedly under the load of four clients, and check its contents after each start."""
     loads, random = [Load(number) for number in range(4)], generator("moments")
     for kills in range(KILLS + 1):
         with running("--state", folder) as simulator, ThreadPoolExecutor(len(loads)) as pool:
@@ -154,7 +154,7 @@ def test_acknowledged_changes_survive_kills_among_ten_thousand_objects(tmp_path:
     before = put_ten_thousand_objects(tmp_path)
 
     def read_objects(simulator: SimulatorProcess) -> dict[str, bytes]:
-        """Read the objects' files and compare them with S3's list; downloading so many would take too long."""
+        """Read the objects from their files, because downloads would take too long, and compare them with S3's list."""
         objects = stored_objects(tmp_path)[BUCKET]
         pages = simulator.client("s3").get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
         etags = {item["Key"]: item["ETag"] for page in pages for item in page["Contents"]}

@@ -145,7 +145,9 @@ def test_s3_on_the_disk_behaves_like_a_dict(
 
 
 @pytest.mark.slow
-def test_threads_that_change_the_same_keys(shared_simulator: tuple[SimulatorProcess, Path]) -> None:
+def test_the_folder_matches_s3_after_threads_change_the_same_keys(
+    shared_simulator: tuple[SimulatorProcess, Path],
+) -> None:
     simulator, folder = shared_simulator
 
     def work(thread: int) -> None:
@@ -197,7 +199,7 @@ def test_an_interrupted_request_leaves_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None:
+def test_the_folder_matches_s3_after_threads_interrupt_each_other(tmp_path: Path) -> None:
     """Requests bypass HTTP, which would take most of the time, and threads switch often."""
     backend = s3_backends["123456789012"]["aws"]
     names = ("interrupted-1", "interrupted-2")
@@ -251,7 +253,7 @@ def test_threads_that_interrupt_each_other_at_any_moment(tmp_path: Path) -> None
 
 
 def check_stored(folder: Path, buckets: dict[str, Any]) -> None:
-    """Compare a state folder with moto's buckets, and each content with its metadata."""
+    """Check that a state folder has the same objects as moto's buckets, and that each content matches its metadata."""
     stored = {name: objects for name, objects in stored_objects(folder).items() if name.startswith("interrupted")}
     assert stored == {name: {key: item.value for key, item in keys.items()} for name, keys in buckets.items()}
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection:

@@ -20,10 +20,10 @@ class ChangeCase:
         self.s3.create_bucket(Bucket=bucket)
 
     def send(self, method: str, path: str, body: bytes = b"", **headers: str) -> int:
-        """Send a request unchanged and unsigned, and return the status."""
+        """Send a request without changing or signing it, and return the status of the response."""
         connection = http.client.HTTPConnection("127.0.0.1", self.simulator.port, timeout=20)
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, names)
+        request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, request_headers)
         response = connection.getresponse()
         response.read()
         connection.close()
@@ -177,7 +177,7 @@ def export_logs(case: ChangeCase) -> Snapshot:
     logs.create_log_group(logGroupName="group")
     logs.create_export_task(logGroupName="group", fromTime=0, to=2_000_000_000_000, destination=case.bucket)
     objects = stored_objects(case.folder)[case.bucket]
-    assert objects  # CloudWatch Logs stored it, without a request to S3
+    assert objects  # CloudWatch Logs stored them without a request to S3
     return {case.bucket: objects}
 
 
@@ -194,7 +194,7 @@ def log_access(case: ChangeCase) -> Snapshot:
     case.s3.put_bucket_logging(Bucket=case.bucket, BucketLoggingStatus=target)
     case.s3.list_objects_v2(Bucket=case.bucket)
     objects = stored_objects(case.folder)["access-logs"]
-    assert objects  # the request to list objects stored it
+    assert objects  # the request to list objects stored them
     return {case.bucket: {}, "access-logs": objects}
 
 
@@ -233,7 +233,7 @@ def test_every_kind_of_change_to_s3_survives_a_kill(tmp_path: Path) -> None:
         assert objects_of(client_of_another_account(simulator)) == {"of-another-account": objects_of_other_account}
 
 
-def test_a_reset_of_moto_is_a_change_too(tmp_path: Path) -> None:
+def test_a_reset_of_moto_also_empties_the_state_folder(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         case = ChangeCase(simulator, tmp_path, "reset")
         case.s3.put_object(Bucket="reset", Key="a", Body=LARGE_BODY)

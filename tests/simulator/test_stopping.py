@@ -30,7 +30,7 @@ def raise_unexpected_error():
 
 @pytest.mark.parametrize("end", [dict, fail, raise_unexpected_error], ids=["completes", "fails", "breaks"])
 @pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs])
-def test_a_stop_at_the_very_end(client, tmp_path, kind, end):
+def test_a_job_that_is_stopped_at_the_very_end_ends_as_stopped(client, tmp_path, kind, end):
     """The stop is acknowledged after the work is done but before its end is recorded."""
     done, stopped = threading.Event(), threading.Event()
 
@@ -62,7 +62,7 @@ def test_a_stop_at_the_very_end(client, tmp_path, kind, end):
 
 
 @pytest.mark.parametrize("kind", [ProcessingJobs, TrainingJobs, TransformJobs])
-def test_a_stop_before_the_job_is_in_the_queue(client, tmp_path, kind):
+def test_a_job_that_is_stopped_before_it_is_queued_never_runs(client, tmp_path, kind):
     """The stop is acknowledged after the record is created but before the job is queued."""
     executed_records, name = [], f"{kind.kind}Name"
 
@@ -73,12 +73,12 @@ def test_a_stop_before_the_job_is_in_the_queue(client, tmp_path, kind):
     class Jobs(kind):
         job_run = Run
 
-    class StoppedAtOnce(JobQueue):
+    class StoppingQueue(JobQueue):
         def submit(self, arn, work, computes=True):
             resource.stop(f"Stop{kind.kind}", {name: "j"})
             return super().submit(arn, work, computes)
 
-    jobs = StoppedAtOnce(tmp_path)
+    jobs = StoppingQueue(tmp_path)
     resource = Jobs(Platform(Store(), jobs, client.simulator.client, Unsandboxed(), tmp_path, tmp_path))
     resource.submit({name: "j"}, SecondaryStatusTransitions=[{"Status": "Starting"}])
     wait_until(lambda: resource.store.get(kind.kind, "j")[f"{kind.kind}Status"] == "Stopped")
@@ -87,9 +87,9 @@ def test_a_stop_before_the_job_is_in_the_queue(client, tmp_path, kind):
 
 
 def test_every_job_whose_stop_is_acknowledged_ends_as_stopped(client):
-    """Jobs are stopped at random moments."""
+    """Jobs are stopped at various moments."""
     image = {"ImageUri": client.image, "ContainerEntrypoint": ["true"]}
-    acknowledged = 0
+    acknowledged_count = 0
     for number in range(12):
         name = client.process("", wait=False, AppSpecification=image)["ProcessingJobName"]
         time.sleep(0.04 * number)
@@ -98,9 +98,9 @@ def test_every_job_whose_stop_is_acknowledged_ends_as_stopped(client):
         except client.sagemaker.exceptions.ClientError:
             assert client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Completed"
             continue
-        acknowledged += 1
+        acknowledged_count += 1
         assert client.wait("ProcessingJob", name)["ProcessingJobStatus"] == "Stopped"
-    assert acknowledged
+    assert acknowledged_count
 
 
 @pytest.mark.parametrize("processors", [1, 2])

@@ -80,7 +80,7 @@ def test_an_invocation_reports_an_invalid_response(
     assert response["OriginalMessage"].isprintable()
 
 
-def test_the_body_of_an_error_is_text(endpoints: Endpoints, raw_endpoint: str) -> None:
+def test_control_characters_in_the_body_of_an_error_are_replaced(endpoints: Endpoints, raw_endpoint: str) -> None:
     body = "HTTP/1.1 400 Bad\r\n\r\n\x1b[31mré\x9bd\x7f\0\r\n\tnext\u202e".encode()
     response = model_error(endpoints, raw_endpoint, body)
     assert response["OriginalStatusCode"] == 400
@@ -114,7 +114,7 @@ def test_a_transform_job_reports_an_invalid_response(client: Client) -> None:
         ("b'\"\\x7f[31m\"'", "/execution-parameters is invalid: ?[31m"),
     ],
 )
-def test_the_message_of_a_server_becomes_short_text(client: Client, message: str, reason: str) -> None:
+def test_invalid_execution_parameters_are_reported_as_short_text(client: Client, message: str, reason: str) -> None:
     job_reason = failure_reason(client, create_model(client, ANNOUNCING_SERVER.replace("PARAMETERS", message)), b"x")
     assert job_reason.startswith("AlgorithmError: /execution-parameters")
     assert reason in job_reason

@@ -27,7 +27,7 @@ LONG_NAME = f"{SPECIAL_NAME} {'x' * 100}"
 
 
 def set_temporary_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Set this process's temporary folder."""
+    """Create this folder, make it this process's temporary folder, and return it."""
     folder.mkdir(exist_ok=True)
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)
@@ -57,7 +57,7 @@ def test_each_kind_of_job_runs(
     assert set(short_folder.iterdir()) <= {folder}
 
 
-HOLDER = """
+SIMULATOR_PROGRAM = """
 import sys
 from recore.simulator.server import Simulator
 with Simulator(isolation="off"):
@@ -71,17 +71,17 @@ def test_folders_of_a_killed_simulator_are_removed_by_the_next(
 ) -> None:
     folder = set_temporary_folder(tmp_path / LONG_NAME, monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
-    command = [sys.executable, "-c", HOLDER]
-    holder = subprocess.Popen(
+    command = [sys.executable, "-c", SIMULATOR_PROGRAM]
+    process = subprocess.Popen(
         command, cwd=ROOT, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    with holder:
-        assert holder.stdout.readline() == "started\n"
+    with process:
+        assert process.stdout.readline() == "started\n"
         [leftover] = short_folder.iterdir()
         assert stat.S_IMODE(leftover.stat().st_mode) == 0o700
         with Simulator(isolation="off"):
             assert leftover.exists()  # its simulator is still running
-        holder.send_signal(signal.SIGKILL)
+        process.send_signal(signal.SIGKILL)
     assert sorted(path.name.rpartition("-")[0] for path in folder.iterdir()) == ["recore-jobs", "recore-objects"]
     subprocess.run(command, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, check=True, timeout=60)
     assert not list(short_folder.iterdir())
@@ -163,7 +163,7 @@ def test_the_folders_of_another_user_are_left_alone(short_folder: Path) -> None:
         ("{" * 100_000 + "/opt/ml", "{" * 100_000 + '/t m"p/ü'),
     ],
 )  # fmt: skip
-def test_translation_to_a_path_with_any_characters(text: str, expected: str) -> None:
+def test_opt_ml_can_be_translated_to_a_path_with_any_characters(text: str, expected: str) -> None:
     assert translate_paths(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
 
 

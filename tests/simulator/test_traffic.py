@@ -51,10 +51,10 @@ def test_draws_follow_the_weights(weights: dict[str, float], seed: int) -> None:
 
 
 def test_draws_with_the_same_seed_are_the_same() -> None:
-    traffic, same_seed = make_traffic({"a": 1.0, "b": 2.0}), make_traffic({"a": 1.0, "b": 2.0})
+    traffic, same_traffic = make_traffic({"a": 1.0, "b": 2.0}), make_traffic({"a": 1.0, "b": 2.0})
     first_random, second_random = Random(5), Random(5)
     assert [traffic.choose(first_random).variant for _ in range(50)] == [
-        same_seed.choose(second_random).variant for _ in range(50)
+        same_traffic.choose(second_random).variant for _ in range(50)
     ]
 
 
@@ -92,7 +92,7 @@ THIRD = Fraction(33, 100)
         ),
     ],
 )
-def test_steps_of_a_traffic_shift(routing: str, sizes: Parts, steps: list[Parts]) -> None:
+def test_a_traffic_shift_has_the_steps_of_its_routing(routing: str, sizes: Parts, steps: list[Parts]) -> None:
     assert list(SHIFTINGS[routing](sizes)) == steps
 
 
@@ -111,7 +111,7 @@ def test_shares_during_an_update(seed: int) -> None:
 
 
 def test_a_variant_is_invoked_by_name_during_an_update() -> None:
-    """A variant's invocations are divided even if its weight is 0, unless only one configuration has the variant."""
+    """Invocations of a variant that both configurations have are divided between them, even if its weight is 0."""
     before, after = make_traffic({"a": 1.0, "old": 1.0, "idle": 0.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     traffic, random = divide(before, after, dict.fromkeys(("a", "new", "idle"), Fraction(1, 4))), Random(1)
     for name, fleets in {

@@ -25,7 +25,7 @@ from recore.simulator.server import BUCKET
 pytestmark = pytest.mark.everywhere
 
 
-def test_arguments_variables_and_files_of_a_script(any_client) -> None:
+def test_a_script_gets_its_arguments_variables_and_files(any_client) -> None:
     folder_uri = upload_folder(any_client, **{"a.csv": "1", "deep/b.csv": "2"})
     file_uri = any_client.put(f"single/{next(numbers)}/c.csv", "3")
     values = {
@@ -105,7 +105,7 @@ def test_arguments_variables_and_files_of_a_script(any_client) -> None:
     assert content(any_client.get(artifacts.replace("model.tar", "output.tar"))) == {"plot.svg": b"drawn"}
 
 
-def test_a_source_archive_with_a_quoted_name(any_client) -> None:
+def test_the_name_of_a_source_archive_may_be_quoted(any_client) -> None:
     source = json.dumps(any_client.source(job=REPORT))
     job = train(any_client, HyperParameters={"sagemaker_program": '"job.py"', "sagemaker_submit_directory": source})
     assert report_of(any_client, job)["arguments"] == []
@@ -124,7 +124,7 @@ def test_the_source_comes_from_a_code_channel(any_client, is_packed: bool) -> No
     assert report_of(any_client, job)["arguments"] == ["-n", "3"]
 
 
-def test_a_code_channel_is_named_by_its_path(any_client) -> None:
+def test_the_submit_directory_may_be_an_archive_in_the_code_channel(any_client) -> None:
     uri = upload_folder(any_client, **{"source.tar.gz": archive_of(**{"job.py": REPORT})})
     directory = "/opt/ml/input/data/code/source.tar.gz"
     settings = {"sagemaker_program": "job.py", "sagemaker_submit_directory": directory}

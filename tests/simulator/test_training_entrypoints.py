@@ -57,7 +57,7 @@ ALGORITHM_WITH_ENTRYPOINT = ALGORITHM | {
 }
 
 
-def test_an_entrypoint_with_absolute_paths(any_client) -> None:
+def test_an_entrypoint_may_use_absolute_paths(any_client) -> None:
     inputs = [
         channel("training", any_client.put(f"single/{next(numbers)}/a.csv", "1")),
         channel(
@@ -85,7 +85,7 @@ def test_an_entrypoint_with_absolute_paths(any_client) -> None:
 
 
 @pytest.mark.parametrize("is_packed", [False, True])
-def test_the_requirements_of_an_entrypoint(any_client, is_packed: bool) -> None:
+def test_an_entrypoint_can_install_requirements(any_client, is_packed: bool) -> None:
     files = {
         "job.py": "import drilling\nassert drilling.depth == 77\n" + REPORT,
         "needs.txt": REQUIREMENTS,
@@ -121,7 +121,7 @@ def test_the_failure_of_an_entrypoint_names_the_exception_of_the_script(any_clie
     assert [entry["Status"] for entry in job["SecondaryStatusTransitions"]] == [*SUCCESS[:3], "Failed"]
 
 
-def test_a_missing_entrypoint_is_named(client) -> None:
+def test_the_failure_reason_names_a_missing_entrypoint(client) -> None:
     algorithm = ALGORITHM | {"ContainerEntrypoint": ["/opt/ml/no/such"]}
     job = train(client, AlgorithmSpecification=algorithm)
     assert job["TrainingJobStatus"] == "Failed"

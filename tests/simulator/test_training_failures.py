@@ -22,7 +22,7 @@ pytestmark = pytest.mark.everywhere
         ),
     ],
 )
-def test_failure_reasons(client, script: str, message: str) -> None:
+def test_the_failure_reason_describes_how_the_script_failed(client, script: str, message: str) -> None:
     job = client.train(script)
     assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Failed"
     assert message in job["FailureReason"]
@@ -30,7 +30,7 @@ def test_failure_reasons(client, script: str, message: str) -> None:
         client.get(job["ModelArtifacts"]["S3ModelArtifacts"])
 
 
-def test_a_missing_program_or_source_is_named(client) -> None:
+def test_the_failure_reason_names_what_is_missing(client) -> None:
     source = client.source(other="")
     data = client.put(f"single/{next(numbers)}/a.csv", "1")
     cases = {

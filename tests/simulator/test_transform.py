@@ -51,7 +51,7 @@ def output_fn(data, accept):
 
 
 def transform(client: Client, script: str, objects: dict[str, str | bytes], wait: bool = True, **members: Any):
-    """Run a transform job over some objects; return its description and the address of the output."""
+    """Run a transform job over these objects; return the job's description and the address of its output."""
     name = f"transform-{next(numbers)}"
     for key, body in objects.items():
         client.put(f"{name}/in/{key}", body)
@@ -87,7 +87,7 @@ def test_a_whole_object_is_one_request(any_client: Client) -> None:
 def test_lines_are_sent_together_or_one_by_one(client: Client) -> None:
     transform_input = {"SplitType": "Line", "ContentType": "text/csv"}
     transform_output = {"AssembleWith": "Line", "Accept": "text/csv"}
-    for strategy, requests in (("MultiRecord", 1), ("SingleRecord", 20)):
+    for strategy, request_count in (("MultiRecord", 1), ("SingleRecord", 20)):
         rows = "".join(ROWS.splitlines(keepends=True)[:20])
         job, out = transform(
             client,
@@ -99,7 +99,7 @@ def test_lines_are_sent_together_or_one_by_one(client: Client) -> None:
         )
         assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
         responses = [json.loads(line) for line in client.get(f"{out}/a.csv.out").splitlines()]
-        assert len(responses) == requests
+        assert len(responses) == request_count
         assert sum(response[0] for response in responses) == 20
         assert {tuple(response[2:]) for response in responses} == {("text/csv", "text/csv")}
 
@@ -187,7 +187,7 @@ def test_a_response_after_the_time_limit_fails_the_job(client: Client) -> None:
     assert "did not respond within 1 s" in job["FailureReason"]
 
 
-# A replacement for the container's server that is healthy and responds to an invocation as HOW says.
+# A replacement for the container's server: it is healthy, and HOW is replaced by its response to an invocation.
 IMPOSTOR_SERVER = """
 import contextlib, os, socket, sys, time
 
@@ -253,9 +253,11 @@ def test_a_model_without_a_network_starts_only_if_it_would_on_aws(any_client: Cl
         assert job["TransformJobStatus"] == status, job.get("FailureReason")
 
 
-@pytest.mark.parametrize("containers", [1, 2])
-def test_settings_without_effect_are_in_the_log_of_a_job_that_does_not_start(client: Client, containers: int) -> None:
-    model = create_model(client, *[DOUBLING_SCRIPT] * containers, EnableNetworkIsolation=True)
+@pytest.mark.parametrize("container_count", [1, 2])
+def test_settings_without_effect_are_in_the_log_of_a_job_that_does_not_start(
+    client: Client, container_count: int
+) -> None:
+    model = create_model(client, *[DOUBLING_SCRIPT] * container_count, EnableNetworkIsolation=True)
     job, _ = transform_with_model(client, model, {"a": "1\n"}, Output={"KmsKeyId": "key"})
     assert "PIP_NO_BUILD_ISOLATION" in job["FailureReason"]
     lines = output(client, "TransformJob", job["TransformJobName"])
@@ -276,7 +278,7 @@ def test_a_transform_job_can_be_stopped(any_client: Client) -> None:
     assert any_client.wait("TransformJob", name)["TransformJobStatus"] == "Stopped"
 
 
-def test_the_model_archive_is_in_the_model_folder(client: Client) -> None:
+def test_the_model_archive_is_unpacked_into_the_model_folder(client: Client) -> None:
     script = COUNTING_SCRIPT.replace("return data\n\ndef output", "return [b'', b'', model]\n\ndef output", 1)
     script = script.replace('json.dumps([data[0].count(b"\\n"), len(data[0]), data[1], accept])', "json.dumps(data[2])")
     container = {"ModelDataUrl": client.source(weights="x = 1", other="y = 2")}

@@ -31,7 +31,7 @@ def model(client: Client) -> str:
 
 
 def failure_reason(client: Client, model: str, objects: dict[str, Any], **members: Any) -> str:
-    """Return the reason why a transform job fails."""
+    """Run a transform job that must fail, and return its failure reason."""
     no_retries = {"ModelClientConfig": {"InvocationsMaxRetries": 0}}
     job, _ = transform(client, model, objects, **no_retries | members)
     assert job["TransformJobStatus"] == "Failed"
@@ -95,7 +95,9 @@ def test_a_filter_that_selects_nothing_from_a_row_fails_the_job(client: Client, 
     ],
     ids=lambda value: str(value)[:50],
 )
-def test_requests_that_are_refused(client: Client, model: str, members: dict[str, Any], expected: str) -> None:
+def test_invalid_or_unsupported_requests_are_refused(
+    client: Client, model: str, members: dict[str, Any], expected: str
+) -> None:
     with pytest.raises(ClientError, match=expected) as caught:
         transform(client, model, {}, **CSV_LINES | members)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
@@ -143,7 +145,7 @@ def test_broken_compressed_objects_fail_the_job(client: Client, model: str, cont
 
 
 @pytest.mark.parametrize("split_type", ["None", "Line"])
-def test_a_compressed_object_larger_than_a_request(client: Client, model: str, split_type: str) -> None:
+def test_a_compressed_object_larger_than_a_request_fails_the_job(client: Client, model: str, split_type: str) -> None:
     transform_input = {"ContentType": "text/csv", "SplitType": split_type, "CompressionType": "Gzip"}
     assert "larger than the MaxPayloadInMB of 6" in failure_reason(
         client, model, {"a.gz": gzip_bomb()}, Input=transform_input

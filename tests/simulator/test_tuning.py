@@ -47,7 +47,7 @@ def picky_source(client: Client) -> str:
 
 
 def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[str, Any]:
-    """Return a tuning request that tries these values of x in this order."""
+    """Return a request for a grid search that tries these values of x in this order."""
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     return tuning_request(source, len(values), parallel, Strategy="Grid", ParameterRanges=ranges, **config)
 
@@ -84,8 +84,8 @@ def test_the_training_jobs_belong_to_their_tuning_job(
         assert summary["TrainingJobName"].startswith(f"{grid_search[NAME]}-{number:03}-")
         job = client.describe("TrainingJob", summary["TrainingJobName"])
         assert job["TuningJobArn"] == grid_search["HyperParameterTuningJobArn"]
-        static = {"sagemaker_program": "job.py", "_tuning_objective_metric": "loss"}
-        assert job["HyperParameters"].items() >= (static | summary["TunedHyperParameters"]).items()
+        static_hyperparameters = {"sagemaker_program": "job.py", "_tuning_objective_metric": "loss"}
+        assert job["HyperParameters"].items() >= (static_hyperparameters | summary["TunedHyperParameters"]).items()
         assert client.sagemaker.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"][0]["Value"] == "rocks"
         if job["TrainingJobStatus"] == "Completed":
             x = summary["TunedHyperParameters"]["x"]
@@ -254,7 +254,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client: Client, endpoints: Endpoints) -> None:
+def test_the_best_model_of_all_kinds_of_ranges_can_be_deployed(
+    tuning: Tuning, client: Client, endpoints: Endpoints
+) -> None:
     """A Bayesian search tunes a scikit-learn script; the deployed model has the best job's hyperparameters."""
     source = client.source(job=LINEAR_SCRIPT)
     ranges = {
@@ -299,7 +301,7 @@ def test_the_best_model_of_all_kinds_of_range_is_deployed(tuning: Tuning, client
 def test_a_deleted_tuning_job_leaves_its_training_jobs(
     tuning: Tuning, grid_search: dict[str, Any], client: Client
 ) -> None:
-    """This test runs last, because it deletes a tuning job that other tests use. Its training jobs are kept."""
+    """Only the tuning job is deleted. This test comes last, because other tests use that tuning job."""
     jobs = tuning.jobs(grid_search[NAME])
     tuning.sagemaker.delete_hyper_parameter_tuning_job(**{NAME: grid_search[NAME]})
     with pytest.raises(botocore.exceptions.ClientError, match="Could not find hyper parameter tuning job"):

@@ -1,4 +1,4 @@
-"""The search for hyperparameters, without jobs: suggestions, learning and early stopping."""
+"""The hyperparameter search by itself, without jobs: suggestions, learning and early stopping."""
 
 import itertools
 import math
@@ -37,7 +37,7 @@ def loss(values: dict[str, str]) -> float:
 
 
 def run_trials(search: Search, trials: int) -> list[dict[str, str]]:
-    """Run a number of trials one after another; return their values."""
+    """Run this number of trials one after another; return their hyperparameters."""
     suggestions = []
     for _ in range(trials):
         number, values = search.suggest()
@@ -47,7 +47,7 @@ def run_trials(search: Search, trials: int) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
-def test_bayesian_beats_random_search_with_equal_numbers_of_jobs() -> None:
+def test_bayesian_search_beats_random_search_with_equal_numbers_of_trials() -> None:
     """With 30 seeds and equal numbers of trials, Bayesian search is better on average and for most seeds."""
     best_losses = {
         strategy: [
@@ -103,7 +103,7 @@ def test_a_failed_trial_does_not_end_the_search() -> None:
 
 
 def test_results_of_other_searches_are_used() -> None:
-    """After 40 results of a random search, the first suggestions are better than random ones."""
+    """After learning 40 results of a random search, a search makes better first suggestions than a new search."""
     new_search, informed_search = (Search("Bayesian", RANGES, maximize=False, seed=2) for _ in range(2))
     for values in run_trials(Search("Random", RANGES, maximize=False, seed=5), 40):
         assert informed_search.learn(values, loss(values))
@@ -183,7 +183,7 @@ def test_categories_are_passed_on_unchanged() -> None:
 @pytest.mark.parametrize(
     ("value", "maximize", "is_worse"), [(5.0, False, True), (1.0, False, False), (1.0, True, True), (5.0, True, False)]
 )
-def test_the_median_rule(value: float, maximize: bool, is_worse: bool) -> None:
+def test_a_value_is_compared_with_the_median_of_other_averages(value: float, maximize: bool, is_worse: bool) -> None:
     other_averages = [running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
     assert other_averages[0] == [4.0, 3.0]
     assert is_worse_than_median(2, value, other_averages, maximize) is is_worse
@@ -192,7 +192,7 @@ def test_the_median_rule(value: float, maximize: bool, is_worse: bool) -> None:
     assert not is_worse_than_median(2, value, other_averages[:2], maximize)
 
 
-def test_completion_criteria() -> None:
+def test_a_search_is_complete_when_a_criterion_is_met() -> None:
     assert jobs_without_improvement([1.0, 1.005, 2.0, 2.01, 2.03], maximize=True) == [0, 1, 0, 1, 0]
     assert jobs_without_improvement([1.0, 2.0, 0.5], maximize=False) == [0, 1, 0]
     assert jobs_without_improvement([0.0, -1.0, 0.1], maximize=True) == [0, 1, 0]

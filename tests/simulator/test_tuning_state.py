@@ -1,4 +1,4 @@
-"""Tuning jobs that are stopped, limited, or interrupted by the end of the simulator."""
+"""Tuning jobs that are stopped, reach a limit, or are interrupted by the end of the simulator."""
 
 import contextlib
 import datetime
@@ -26,7 +26,7 @@ def statuses(tuning: Tuning, name: str) -> list[str]:
 
 
 def test_parallel_jobs_are_limited_and_a_stop_ends_all(client: Client) -> None:
-    """Four of eight jobs exist, and none of them ends until it is stopped; each processor runs only one at a time."""
+    """Of eight jobs, four are in progress at a time, and none of them ends until it is stopped."""
     tuning = Tuning(client.sagemaker)
     name = tuning.create(tuning_request(client.source(job=ENDLESS_SCRIPT), 8, 4))
     tuning.until(lambda: statuses(tuning, name), lambda job_statuses: len(job_statuses) >= 4)
@@ -54,18 +54,18 @@ class RestartableSimulator:
     """A simulator with a state folder; it can be killed and restarted. tuning: a client for its tuning jobs."""
 
     def __init__(self, folder: Path):
-        self.folder, self._ends = folder, contextlib.ExitStack()
+        self.folder, self._exit_stack = folder, contextlib.ExitStack()
         self.start()
 
     def start(self) -> None:
-        self.simulator: SimulatorProcess = self._ends.enter_context(running("--state", self.folder))
+        self.simulator: SimulatorProcess = self._exit_stack.enter_context(running("--state", self.folder))
         self.tuning = Tuning(self.simulator.client("sagemaker"))
 
     def kill(self) -> None:
         self.simulator.kill()
 
     def close(self) -> None:
-        self._ends.close()
+        self._exit_stack.close()
 
     def source(self, script: str) -> str:
         key = f"source/{abs(hash(script))}.tar.gz"
@@ -113,7 +113,7 @@ def test_a_kill_loses_no_values_and_repeats_no_completed_ones(restartable: Resta
 
 @pytest.mark.slow
 def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(restartable: RestartableSimulator) -> None:
-    """One job's time limit passes while no simulator runs; a kill interrupts another's stop; a third job continues."""
+    """One job's time limit passes while no simulator runs; another job's stop is interrupted; a third job continues."""
     source = restartable.source(ENDLESS_SCRIPT)
     late_request, stopped_request, continued_request = (tuning_request(source, 2, 1) for _ in range(3))
     late_request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600
@@ -144,7 +144,7 @@ def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(resta
 
 
 def move_start_back(folder: Path, name: str, hours: int) -> None:
-    """Move the start of a tuning job in a state folder back by some hours."""
+    """Move the creation time of a tuning job in a state folder back by this number of hours."""
     key = ("HyperParameterTuningJob", name)
     with contextlib.closing(sqlite3.connect(folder / "state.sqlite")) as connection, connection:
         [(text,)] = connection.execute("SELECT record FROM records WHERE kind = ? AND key = ?", key)

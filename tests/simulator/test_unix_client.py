@@ -22,7 +22,7 @@ numbers = itertools.count()
 
 @pytest.fixture
 def socket_path(sockets: Path) -> Path:
-    """Return the address at which one test's server listens."""
+    """Return the path of the socket on which the test's server listens."""
     return sockets / f"http-{next(numbers)}"
 
 
@@ -133,8 +133,8 @@ def test_a_malformed_response_is_reported(socket_path: Path, response: bytes) ->
     ("response", "expected"),
     [(b"", Disconnected), (OK + b"Content-Length: 100\r\n\r\nabc", NoResponse)],
 )
-def test_a_broken_connection(socket_path: Path, response: bytes, expected: type[NoResponse]) -> None:
-    """Only if no response has begun does the client assume that the server may not have received the request."""
+def test_a_broken_connection_is_reported(socket_path: Path, response: bytes, expected: type[NoResponse]) -> None:
+    """Disconnected, raised only if no response has begun, means that the server may not have received the request."""
 
     def respond(connection: socket.socket) -> None:
         read_request(connection)
@@ -146,7 +146,7 @@ def test_a_broken_connection(socket_path: Path, response: bytes, expected: type[
     assert type(caught.value) is expected
 
 
-def test_a_response_before_the_end_of_the_request(socket_path: Path) -> None:
+def test_a_response_before_the_end_of_the_request_is_read(socket_path: Path) -> None:
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 9\r\n\r\ntoo large")
@@ -159,7 +159,7 @@ def test_a_response_before_the_end_of_the_request(socket_path: Path) -> None:
             assert (response.status, response.text) == (413, "too large")
 
 
-def test_a_server_that_closes_before_the_end_of_the_request(socket_path: Path) -> None:
+def test_a_server_that_closes_before_the_end_of_the_request_is_reported(socket_path: Path) -> None:
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.close()
@@ -169,7 +169,7 @@ def test_a_server_that_closes_before_the_end_of_the_request(socket_path: Path) -
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X": "\u2028"}], ids=str)
-def test_a_request_that_cannot_be_http(socket_path: Path, headers: dict[str, str]) -> None:
+def test_a_request_that_cannot_be_http_is_refused(socket_path: Path, headers: dict[str, str]) -> None:
     with serve(socket_path, lambda connection: None), pytest.raises(NoResponse, match="the request is not valid HTTP"):
         UnixClient(socket_path).request("POST", "/invocations", b"body", headers, deadline=Deadline(5))
 

@@ -78,10 +78,10 @@ def model(client: Client, job: dict[str, Any]) -> str:
     return name
 
 
-def test_the_model_log_and_metrics_of_a_training_job(
+def test_a_training_job_has_a_model_a_log_and_metrics(
     client: Client, job: dict[str, Any], expected: xgb.Booster
 ) -> None:
-    """Metrics need no definitions, even for tuning jobs with this image. The log has the same lines as on AWS."""
+    """Metrics need no definitions in the request. The lines of the log have the same format as on AWS."""
     [(name, model)] = content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"])).items()
     assert name == "xgboost-model"
     booster = xgb.Booster()
@@ -116,7 +116,7 @@ def test_batch_transform_has_a_prediction_in_each_line(client: Client, model: st
 
 
 def test_an_endpoint_accepts_csv_and_libsvm(endpoints: Endpoints, model: str, expected: xgb.Booster) -> None:
-    """CSV and libsvm are answered with CSV or JSON; other types and input that does not fit the model are errors."""
+    """CSV and libsvm are answered with CSV or JSON; other types, and input that does not fit the model, are errors."""
     name = endpoints.create(endpoints.config(variant(model)))
     predictions = expected.predict(matrix(TEST))
     features = TEST[:, 1:]
@@ -142,10 +142,10 @@ def test_an_endpoint_accepts_csv_and_libsvm(endpoints: Endpoints, model: str, ex
         assert reason in caught.value.response["OriginalMessage"]
 
 
-def test_an_endpoint_with_an_older_image(
+def test_an_endpoint_with_an_older_image_returns_one_line(
     client: Client, endpoints: Endpoints, job: dict[str, Any], expected: xgb.Booster
 ) -> None:
-    """Before version 1.2-2, predictions are on one line whatever the Accept header is."""
+    """Images before version 1.2-2 return all predictions on one line, whatever the Accept header is."""
     name = f"xgboost-{next(numbers)}"
     image = "811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest"
     container = {"Image": image, "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"]}
@@ -159,7 +159,7 @@ def test_an_endpoint_with_an_older_image(
 
 
 @pytest.mark.parametrize("model", [b"", b"no model"], ids=["empty", "text"])
-def test_a_model_that_cannot_be_loaded(client: Client, endpoints: Endpoints, model: bytes) -> None:
+def test_a_model_that_cannot_be_loaded_fails_the_endpoint(client: Client, endpoints: Endpoints, model: bytes) -> None:
     name = f"xgboost-{next(numbers)}"
     data = client.put(f"models/{name}/model.tar.gz", archive_of(**{"xgboost-model": model}))
     client.sagemaker.create_model(
@@ -171,7 +171,7 @@ def test_a_model_that_cannot_be_loaded(client: Client, endpoints: Endpoints, mod
     assert "0x" not in endpoint["FailureReason"]  # addresses of XGBoost's internal functions are not shown
 
 
-def test_tuning_by_the_metric_of_the_image(client: Client) -> None:
+def test_tuning_can_use_a_metric_of_the_image(client: Client) -> None:
     """The request defines no metrics. The best depth is the one with which xgboost is most accurate in this process."""
     data = {"train": TRAIN, "validation": VALIDATION}
     channels = [
@@ -185,10 +185,10 @@ def test_tuning_by_the_metric_of_the_image(client: Client) -> None:
         HyperParameterTuningJobObjective={"Type": "Minimize", "MetricName": "validation:rmse"},
         ParameterRanges={"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "1", "MaxValue": "6"}]},
     )
-    static = hyperparameters(num_round=ROUNDS)
-    del static["max_depth"]
+    static_hyperparameters = hyperparameters(num_round=ROUNDS)
+    del static_hyperparameters["max_depth"]
     request["TrainingJobDefinition"] |= {
-        "StaticHyperParameters": static,
+        "StaticHyperParameters": static_hyperparameters,
         "AlgorithmSpecification": ALGORITHM,
         "InputDataConfig": channels,
     }
@@ -207,7 +207,7 @@ def test_tuning_by_the_metric_of_the_image(client: Client) -> None:
 
 
 def test_a_script_trains_and_serves_a_model(client: Client, endpoints: Endpoints) -> None:
-    """A script may use the functions of the image and omit hooks; its metrics are found."""
+    """A script may use the functions of the image and omit hooks. Metrics are found in its log."""
     source = client.source(abalone=SCRIPT)
     settings = {"sagemaker_program": "abalone.py", "sagemaker_submit_directory": source, "num_round": "4"}
     data = channel("train", client.put(f"abalone/{next(numbers)}/train.csv", csv_of(TRAIN)), ContentType="text/csv")
