@@ -48,7 +48,7 @@ def imported_modules(package: str) -> set[str]:
 
 
 def differences(folder: str, listed_names: list[str], location: str) -> list[str]:
-    """Return a problem for each package that is listed in excess, twice or not at all. Files may be listed too."""
+    """Return a problem for each package that is not listed, is listed twice or does not exist. Listed files are ignored."""
     names, packages = [name for name in listed_names if not name.endswith(".py")], packages_in(folder)
     problems = [f"{folder}/{name}/ is missing from {location}: add it" for name in sorted(packages - set(names))]
     problems += [

@@ -1,4 +1,4 @@
-"""`python -m recore run` if it cannot start: exit status 2, one line that says what to do, and no files."""
+"""`python -m recore run` that cannot start: exit status 2, one line that says what to do, and no files."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""recore/schema.py: the columns of a data file mean the same to all its readers, including copies in the scripts."""
+"""recore/schema.py: the columns of a data file mean the same to all its readers, including the scripts."""
 
 import subprocess
 import sys

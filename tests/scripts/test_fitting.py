@@ -29,7 +29,7 @@ def linear(inputs, targets, holes):
 
 def test_hyperparameters_are_the_parameters_after_the_data() -> None:
     def fit(x, y, sites, depth: int = 3, *, rate=0.5, **others):
-        """Fit a model. The data may have any names, as here. **others receives nothing."""
+        """Fit a model. The arguments for the data may have any names. **others receives nothing."""
 
     assert hyperparameters(fit) == {"depth": 3, "rate": 0.5}
 

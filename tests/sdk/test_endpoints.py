@@ -63,7 +63,7 @@ def source(variables: dict[str, str]) -> str:
 
 
 def create_config(source: str, **added_numbers: str) -> EndpointConfig:
-    """Create a configuration with variants (name=number) that each add a number."""
+    """Create a configuration with variants, given as name=number, that each add their number to the input."""
     variants = []
     for name, number in added_numbers.items():
         environment = {

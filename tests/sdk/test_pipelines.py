@@ -1,4 +1,4 @@
-"""Pipelines whose definitions the SDK's classes write: all types of steps that are simulated, conditions, functions."""
+"""Pipelines defined with the SDK's classes: all types of steps that are simulated, conditions and functions."""
 
 import itertools
 import json
@@ -98,7 +98,7 @@ class Sources:
         return TrainingStep(name="Train", step_args=trainer.train(data), **members)
 
     def tune(self, **members: Any) -> Any:
-        """Return a step for a tuning job with two training jobs, of which the one with depth 2 is the best."""
+        """Return a step for a tuning job with two training jobs, of which the one with depth 2 is the better."""
         from sagemaker.core.parameter import CategoricalParameter
         from sagemaker.core.shapes import OutputDataConfig
         from sagemaker.mlops.workflow.steps import TuningStep

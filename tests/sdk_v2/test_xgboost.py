@@ -1,4 +1,4 @@
-"""A model of SageMaker's XGBoost image, whose Estimator has no script, from its data to the update of its endpoint.
+"""A model of SageMaker's XGBoost image, whose Estimator has no script, from its training to the update of its endpoint.
 
 The predictions equal those of xgboost, in a separate process with the same hyperparameters, to the last digit.
 """
@@ -163,7 +163,7 @@ def test_tuning_uses_a_metric_of_the_image(
 def test_an_endpoint_serves_an_ab_test_and_is_updated(
     estimator: Estimator, channels: dict[str, TrainingInput], folder: Path, session: Session
 ) -> None:
-    """SageMaker's Linear Learner is not simulated, so the linear model is one of XGBoost."""
+    """SageMaker's Linear Learner is not simulated, so the linear model is an XGBoost model, too."""
     linear = make_estimator(session, booster="gblinear")
     linear.fit(channels, logs=False)
     client, variants = session.sagemaker_client, []

@@ -41,7 +41,7 @@ def assert_no_trace(client, mark: Mark) -> None:
 
 
 def output(client, kind: str, name: str) -> str:
-    """Return all that a job has printed so far, from its log streams, or an empty string if it has none yet."""
+    """Return everything that a job has printed so far, from its log streams, or an empty string if it has none yet."""
     group = f"/aws/sagemaker/{kind}s"
     lines = []
     try:
