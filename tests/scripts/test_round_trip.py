@@ -158,7 +158,7 @@ def test_a_bad_cell_is_refused(model: object, lines: list[str], cell: str, reaso
             train.predict_fn(train.input_fn(header + ",".join(row), "text/csv"), model)
 
 
-def test_a_bad_cell_without_header_is_found_by_its_column(model: object, lines: list[str]) -> None:
+def test_a_bad_cell_without_a_header_is_reported_by_its_column(model: object, lines: list[str]) -> None:
     with pytest.raises(DataError, match="column 2: not a number: 'abc'"):
         train.input_fn("0,abc" + lines[1][lines[1].index(",", 2) :], "text/csv")
 

@@ -106,7 +106,7 @@ def delete(endpoint: Endpoint) -> None:
     assert endpoint.endpoint_name not in [item.endpoint_name for item in Endpoint.get_all()]
 
 
-def test_an_endpoint_resource_from_creation_to_deletion(source: str) -> None:
+def test_an_endpoint_resource_is_created_updated_and_deleted(source: str) -> None:
     config = create_config(source, one="10", two="20")
     endpoint = create_endpoint(config)
     assert endpoint.endpoint_status == "Creating"

@@ -84,13 +84,13 @@ def no_outside_lookups(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test in which anything, including telemetry, looks up another host."""
     look_up, hosts = socket.getaddrinfo, []
 
-    def guarded(host: Any, *arguments: Any, **options: Any) -> Any:
+    def look_up_local(host: Any, *arguments: Any, **options: Any) -> Any:
         if host not in LOCAL:
             hosts.append(host)
             raise socket.gaierror(f"{host} is not this machine")
         return look_up(host, *arguments, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", guarded)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_local)
     yield
     assert hosts == []
 
