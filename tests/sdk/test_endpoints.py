@@ -53,7 +53,7 @@ def predict_fn(values, model):
 
 @pytest.fixture(scope="module")
 def source(variables: dict[str, str]) -> str:
-    """Return the URI of a script's archive."""
+    """Upload an archive of a script, and return its URI."""
     import boto3
 
     s3 = boto3.client("s3")

@@ -33,7 +33,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def assert_no_trace(client, mark: Mark) -> None:
-    """Check that a job left no marked process and no folder, and that the simulator runs another job."""
+    """Check that a job left no marked process and no folder, and that the simulator can run another job."""
     folder = client.simulator.folder
     wait_until(lambda: not mark.processes())
     wait_until(lambda: not list(folder.glob("job-*")))
