@@ -32,7 +32,7 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 
 
 @pytest.fixture(scope="session")
-def sockets() -> Iterator[Path]:
+def socket_folder() -> Iterator[Path]:
     """Return a folder for Unix sockets: the paths of pytest's own folders may be too long for them."""
     with tempfile.TemporaryDirectory(prefix="sockets-", dir="/tmp") as folder:
         yield Path(folder)

@@ -48,7 +48,7 @@ def imported_modules(package: str) -> set[str]:
 
 
 def differences(folder: str, listed_names: list[str], location: str) -> list[str]:
-    """Return a problem for each package that is listed in excess, twice or not at all. Files may be listed too."""
+    """Return a problem for each package that is not listed, is listed twice or does not exist. Files are ignored."""
     names, packages = [name for name in listed_names if not name.endswith(".py")], packages_in(folder)
     problems = [f"{folder}/{name}/ is missing from {location}: add it" for name in sorted(packages - set(names))]
     problems += [
@@ -63,7 +63,7 @@ def test_the_table_lists_every_package(folder: str) -> None:
     assert not differences(folder, listed_packages(folder), location)
 
 
-def test_the_table_names_the_packages_that_each_imports() -> None:
+def test_the_table_names_the_packages_that_each_package_imports() -> None:
     """In the last cell, text after a semicolon does not name imports."""
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*) \|$", section("recore"), re.MULTILINE)
     documented = {package: set(re.findall(r"`(\w+)`", cell.partition(";")[0])) for package, cell in rows}
@@ -72,7 +72,7 @@ def test_the_table_names_the_packages_that_each_imports() -> None:
     assert documented == {package: names & packages - {package} for package, names in actual.items()}
 
 
-def test_packages_of_the_simulator_import_only_those_below() -> None:
+def test_packages_of_the_simulator_import_only_those_below_them() -> None:
     folder, listed_names = "recore/simulator", listed_packages("recore/simulator")
     for number, package in enumerate(listed_names):
         higher_packages = tuple(f"recore.simulator.{name}." for name in listed_names[:number])

@@ -122,7 +122,7 @@ def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["doctor", "--json"]])
 def test_on_windows_a_line_names_wsl(arguments: list[str]) -> None:
-    """The line is printed before any module is imported that Windows lacks."""
+    """The line is printed before any module that Windows lacks is imported."""
     code = "import runpy, sys; sys.platform = 'win32'; sys.argv[1:] = {}; sys.path[:0] = ['', '']; {}"
     code = code.format(arguments, "runpy.run_module('recore', run_name='__main__')")
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)

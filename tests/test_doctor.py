@@ -1,4 +1,4 @@
-"""`recore doctor` on machines that lack something. Each check tries whatever it reports on."""
+"""`recore doctor` on machines that lack something. Each check tries out what it reports on."""
 
 import contextlib
 import http.server

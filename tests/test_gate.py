@@ -23,7 +23,7 @@ NOT_A_MODULE = "import no_such_module\n"
 
 def gate(folder: Path, workers: int = 0, **contents: str) -> subprocess.CompletedProcess[str]:
     """Run the gate on test modules given as name=content."""
-    tests = folder / "tests/room"
+    tests = folder / "tests/unit"
     tests.mkdir(parents=True)
     for name, content in contents.items():
         (tests / f"test_{name}.py").write_text(content.format(name=name))
@@ -43,15 +43,15 @@ def test_passing_tests_are_not_run_twice(tmp_path: Path) -> None:
 def test_the_seconds_of_each_folder_are_printed(tmp_path: Path) -> None:
     result = gate(tmp_path, a=PASSING)
     assert result.stdout.splitlines()[-2] == "seconds that the tests took, by folder:"
-    assert result.stdout.splitlines()[-1].split()[1] == "tests/room"
+    assert result.stdout.splitlines()[-1].split()[1] == "tests/unit"
 
 
 def test_a_test_that_passes_alone_is_listed_with_its_first_failure(tmp_path: Path) -> None:
     result = gate(tmp_path, workers=2, a=UNSTABLE, b=UNSTABLE, c=PASSING)
     assert result.returncode == 0, result.stdout
     report = result.stdout.partition("unstable tests: 2 failed at first")[2]
-    assert "unstable tests.room.test_a.test_a" in report
-    assert "unstable tests.room.test_b.test_b" in report
+    assert "unstable tests.unit.test_a.test_a" in report
+    assert "unstable tests.unit.test_b.test_b" in report
     assert report.count("AssertionError: the first time") == 2
 
 

@@ -22,7 +22,7 @@ SLEEP = "import time\ntime.sleep(600)\n"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended. lines: those on stderr. remaining_files: those in its folder, and all temporary files."""
+    """How a command ended. lines: the lines on stderr. remaining_files: files in its folder, and temporary files."""
 
     status: int
     lines: tuple[str, ...]
@@ -240,7 +240,7 @@ except KeyboardInterrupt:
 def test_an_interrupt_leaves_no_temporary_file_or_folder_that_was_just_made(
     command: str, function: str, prefix: str, tmp_path: Path, sample: Path
 ) -> None:
-    """It is the command's own folder, or the file with which Python tests whether the temporary folder is writable."""
+    """The folder is the command's own; with the file, Python tests whether the temporary folder is writable."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     program = f"""

@@ -141,9 +141,9 @@ class Project:
 
     def require(self, *lines: str) -> None:
         """Edit requirements.txt as a participant does, some time after the last build."""
-        earlier = time.time() - 60
+        earlier_time = time.time() - 60
         for stamp in self.folder.glob(".venv/ready*"):
-            os.utime(stamp, (earlier, earlier))
+            os.utime(stamp, (earlier_time, earlier_time))
         (self.folder / "requirements.txt").write_text("".join(f"{line}\n" for line in lines))
 
     def start(self, target: str = "setup") -> "subprocess.Popen[str]":

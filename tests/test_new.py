@@ -169,7 +169,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
 
 
 def prepare_environment(folder: Path) -> dict[str, str]:
-    """Link this environment to the folder, because installing another would take minutes; return the variables."""
+    """Link this environment into the folder, because installing another would take minutes; return the variables."""
     (folder / ".venv").symlink_to(sys.prefix)
     os.utime(folder / "requirements.txt", (0, 0))
     return environment()

@@ -46,7 +46,7 @@ def test_the_same_files_make_the_same_archive_anywhere(submission: Path, tmp_pat
     assert not (copy / "src.tar.gz").exists()
 
 
-def test_with_an_error_nothing_is_written(submission: Path) -> None:
+def test_nothing_is_written_if_the_check_finds_an_error(submission: Path) -> None:
     (submission / "src.tar.gz").write_text("an earlier one")
     with (submission / "train.py").open("a") as file:
         file.write("import numpyy\n")

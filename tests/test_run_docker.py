@@ -23,7 +23,7 @@ SLEEPING = {  # for each step, a file of the submission with code that sleeps in
 }  # fmt: skip
 
 
-def read(path: Path) -> np.ndarray:
+def read_predictions(path: Path) -> np.ndarray:
     return np.genfromtxt(path, delimiter=",")
 
 
@@ -33,9 +33,9 @@ def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_p
     engine()
     result = run_recore("--engine", "docker", *file_options(sample), "--out", tmp_path / "run")
     assert result.returncode == 0, result.stderr
-    docker_predictions = read(tmp_path / "run/predictions/public.csv.out")
-    by_hand = read(project / "data/predictions/public.csv.out")
-    np.testing.assert_allclose(docker_predictions, by_hand, rtol=1e-9)
+    docker_predictions = read_predictions(tmp_path / "run/predictions/public.csv.out")
+    local_predictions = read_predictions(project / "data/predictions/public.csv.out")
+    np.testing.assert_allclose(docker_predictions, local_predictions, rtol=1e-9)
     record = json.loads((tmp_path / "run/run.json").read_text())
     assert record["isolation"] == "Docker"
     assert record["arguments"]["engine"] == "docker"
@@ -57,7 +57,7 @@ def test_real_spectra_give_the_same_predictions(tmp_path: Path) -> None:
         assert result.returncode == 0, result.stderr
     for side in ("public", "private"):
         docker_predictions, process_predictions = (
-            read(tmp_path / kind / f"predictions/{side}.csv.out") for kind in ("docker", "process")
+            read_predictions(tmp_path / kind / f"predictions/{side}.csv.out") for kind in ("docker", "process")
         )
         np.testing.assert_allclose(docker_predictions, process_predictions, rtol=1e-9)
 

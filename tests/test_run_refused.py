@@ -1,4 +1,4 @@
-"""`python -m recore run` if it cannot start: exit status 2, one line that says what to do, and no files."""
+"""`python -m recore run` that cannot start: exit status 2, one line that says what to do, and no files."""
 
 import contextlib
 import os
@@ -97,7 +97,7 @@ def test_incompatible_options_are_refused(submission: Path, tmp_path: Path, samp
     assert "--max-payload" in refused_run(submission, *files, "--max-payload", 101, cwd=tmp_path)
 
 
-def test_an_archive_of_something_else_is_reported_in_one_line(tmp_path: Path, sample: Path) -> None:
+def test_a_file_that_is_no_archive_of_a_submission_is_reported_in_one_line(tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
     assert "archive of a submission" in refused_run(public, "--public", public, cwd=tmp_path)
 
@@ -143,7 +143,7 @@ def test_ones_own_and_allowed_submissions_start_without_isolation(
     assert '"isolation": "none (jobs can read' in (tmp_path / "run/run.json").read_text()
 
 
-def test_data_that_are_not_files_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
+def test_data_that_are_not_regular_files_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
     """Opening a named pipe would block forever."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server:

@@ -43,7 +43,7 @@ INVALID = {  # environment variables, and the reason that is printed for each
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Path:
+def settings_folder(tmp_path: Path) -> Path:
     """Return a folder with configuration files."""
     folder = tmp_path / "settings"
     folder.mkdir()
@@ -55,19 +55,19 @@ def settings(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("case", INVALID)
 def test_an_invalid_setting_is_reported_in_one_line(
-    case: str, settings: Path, tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
+    case: str, settings_folder: Path, tmp_path: Path, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables, reason = INVALID[case]
-    variables = VALID | {name: value.format(folder=settings) for name, value in variables.items()}
+    variables = VALID | {name: value.format(folder=settings_folder) for name, value in variables.items()}
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         if variables[name] != os.devnull:
-            variables[name] = str(settings / variables[name])
+            variables[name] = str(settings_folder / variables[name])
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     options = [*file_options(sample, "public"), "--out", "out"]
     options += ["--engine", "aws", "--bucket", "some", "--role", ROLE_ARN]
     line = refused_run(tiny(tmp_path / "mine"), *options, cwd=tmp_path, **variables)
-    assert reason.format(folder=settings) in line
+    assert reason.format(folder=settings_folder) in line
     assert "AWS settings (variables and files)" in line
     assert not list((tmp_path / "tmp").iterdir())
 
@@ -94,9 +94,9 @@ def test_an_endpoint_that_does_not_answer_is_reported_in_one_line(host: str, tmp
 @pytest.mark.slow
 @pytest.mark.parametrize("file", ["broken", "missing"])
 def test_embedded_simulators_use_none_of_the_users_settings(
-    file: str, settings: Path, tmp_path: Path, sample: Path
+    file: str, settings_folder: Path, tmp_path: Path, sample: Path
 ) -> None:
-    variables = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), str(settings / file))
+    variables = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), str(settings_folder / file))
     for names, _ in INVALID.values():
         variables |= {name: value for name, value in names.items() if name not in variables}
     variables |= {"AWS_MAX_ATTEMPTS": "many", "AWS_RETRY_MODE": "odd"}

@@ -1,4 +1,4 @@
-"""recore/schema.py: the columns of a data file mean the same to all its readers, including copies in the scripts."""
+"""recore/schema.py: the columns of a data file mean the same to all its readers, including the scripts."""
 
 import subprocess
 import sys
@@ -116,10 +116,10 @@ def test_the_scripts_have_the_same_columns() -> None:
     assert tuple(challenge_targets.WEIGHTS.values()) == score.WEIGHTS
 
 
-def test_the_page_and_the_contents_of_targets_name_the_same_columns() -> None:
+def test_the_data_page_and_targets_toml_name_the_same_columns() -> None:
     page = (ROOT / "data/README.md").read_text("utf-8")
-    listed = page.partition("in the order of predictions:\n")[2].partition("Their weights")[0].split()
-    assert tuple(listed) == schema.TARGETS
+    listed_targets = page.partition("in the order of predictions:\n")[2].partition("Their weights")[0].split()
+    assert tuple(listed_targets) == schema.TARGETS
     assert all(f"`{name}`" in page for name in schema.IDS)
     assert tomllib.loads((ROOT / "recore/dataset/targets.toml").read_text("utf-8")).keys() == set(schema.TARGETS)
 

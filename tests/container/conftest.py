@@ -95,7 +95,7 @@ Serve = Callable[..., Server]
 
 
 @pytest.fixture(scope="module")
-def serve(program_folder: Path, sockets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Return a function that starts a server, on a Unix socket or a port, and waits until it answers pings."""
     running = []
 
@@ -113,7 +113,7 @@ def serve(program_folder: Path, sockets: Path, tmp_path_factory: pytest.TempPath
         write_files(base / code, ({"inference.py": module} if module else {}) | (files or {}))
         for name in ("model", *folders):
             (base / name).mkdir(exist_ok=True)
-        address = free_port() if tcp else Path(tempfile.mkdtemp(dir=sockets)) / "socket"
+        address = free_port() if tcp else Path(tempfile.mkdtemp(dir=socket_folder)) / "socket"
         bind = f"127.0.0.1:{address}" if tcp else f"unix:{address}"
         variables = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | settings
         log = base.with_suffix(".log")

@@ -90,7 +90,7 @@ def test_a_model_that_does_not_load_is_reported(serve, name: str) -> None:
 
 @contextlib.contextmanager
 def loading_server(
-    program_folder: Path, sockets: Path, base: Path, module: str, workers: int = 2
+    program_folder: Path, socket_folder: Path, base: Path, module: str, workers: int = 2
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a server that has a folder for its failure reason, and yield its process while it loads the model."""
     (base / "model/code").mkdir(parents=True)
@@ -102,16 +102,18 @@ def loading_server(
         "-P",
         str(program_folder / "serving.py"),
         "--bind",
-        f"unix:{tempfile.mkdtemp(dir=sockets)}/socket",
+        f"unix:{tempfile.mkdtemp(dir=socket_folder)}/socket",
     ]
     with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         yield process
 
 
-def test_a_model_that_does_not_load_leaves_the_reason(program_folder: Path, sockets: Path, tmp_path: Path) -> None:
+def test_a_model_that_does_not_load_leaves_the_reason(
+    program_folder: Path, socket_folder: Path, tmp_path: Path
+) -> None:
     failure = tmp_path / "output/failure"
     with loading_server(
-        program_folder, sockets, tmp_path, "def model_fn(model_dir): raise OSError('torn ' * 1000)"
+        program_folder, socket_folder, tmp_path, "def model_fn(model_dir): raise OSError('torn ' * 1000)"
     ) as process:
         deadline = time.monotonic() + 120
         while not (failure.exists() and failure.stat().st_size) and time.monotonic() < deadline:
@@ -124,11 +126,11 @@ def test_a_model_that_does_not_load_leaves_the_reason(program_folder: Path, sock
 
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGSEGV)", "os._exit(0)"])
 def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(
-    program_folder: Path, sockets: Path, tmp_path: Path, end: str
+    program_folder: Path, socket_folder: Path, tmp_path: Path, end: str
 ) -> None:
     """The server ends too, and leaves the reason, because the next process would end in the same way."""
     module = f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}"
-    with loading_server(program_folder, sockets, tmp_path, module) as process:
+    with loading_server(program_folder, socket_folder, tmp_path, module) as process:
         _, stderr = process.communicate(timeout=120)
     assert process.returncode == 3
     reason = "the model did not load: the process that was loading it ended abruptly; see the log"
@@ -138,12 +140,12 @@ def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(
 
 
 def test_a_server_that_is_stopped_while_it_loads_the_model_has_not_failed(
-    program_folder: Path, sockets: Path, tmp_path: Path
+    program_folder: Path, socket_folder: Path, tmp_path: Path
 ) -> None:
     """No failure is reported, even if a process has to be killed."""
     block_sigterm = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])"
     module = f"import signal, time\ndef model_fn(folder): {block_sigterm}; print('in'); time.sleep(99)"
-    with loading_server(program_folder, sockets, tmp_path, module, workers=1) as process:
+    with loading_server(program_folder, socket_folder, tmp_path, module, workers=1) as process:
         assert process.stdout
         assert process.stdout.readline() == "in\n"
         process.terminate()

@@ -70,7 +70,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
                 ended_steps += [] if state.startswith("started") else [step]
                 if "private score" in ended_steps or (step.startswith("private") and state.startswith("failed")):
                     for job in Path(temporary).glob("recore-*/job-*/ml"):
-                        (job / "the test lets go").touch()
+                        (job / "stop-waiting").touch()
             return FinishedRun(process.wait(), process.stdout.read(), "".join(lines), out), ended_steps
 
 

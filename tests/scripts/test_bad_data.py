@@ -140,7 +140,7 @@ def model(project: Path) -> object:
 @examples(50)
 @given(body=st.binary(max_size=80) | st.text(max_size=80))
 def test_a_request_of_any_text_raises_a_data_error_with_a_reason(body: bytes | str, model: object) -> None:
-    """No text of this length contains the model's bins."""
+    """Every such text is refused, because it is too short to contain the model's bins."""
     with pytest.raises(DataError, match=r"\w"):
         train.predict_fn(train.input_fn(body, "text/csv"), model)
 
@@ -151,7 +151,7 @@ CELLS = st.floats(0, 1) | st.integers(0, 9) | st.sampled_from(["", "nan", "inf",
 @examples(50)
 @given(rows=st.lists(st.tuples(st.integers(0, 59), CELLS), min_size=1, max_size=4))
 def test_any_cells_are_predicted_or_raise_a_data_error(rows: list[tuple[int, object]], model: object) -> None:
-    """One cell of each row is an example. All other cells are numbers."""
+    """Hypothesis chooses one cell of each row. All other cells are numbers."""
     lines = [",".join(["7", *["0.5"] * position, str(cell), *["0.5"] * (59 - position)]) for position, cell in rows]
     is_finite = all(not isinstance(cell, str) for _, cell in rows)
     if is_finite:

@@ -29,7 +29,7 @@ def linear(inputs, targets, holes):
 
 def test_hyperparameters_are_the_parameters_after_the_data() -> None:
     def fit(x, y, sites, depth: int = 3, *, rate=0.5, **others):
-        """Fit a model. The data may have any names, as here. **others receives nothing."""
+        """Fit a model. The arguments for the data may have any names. **others receives nothing."""
 
     assert hyperparameters(fit) == {"depth": 3, "rate": 0.5}
 
@@ -178,7 +178,7 @@ def test_rows_are_held_out_if_there_is_only_one_hole(data) -> None:
     ("rows", "folds", "seconds", "reason"),
     [(30, 0, 1.0, "--folds 0"), (30, 5, 481.0, "one fit took 481 s"), (1, 5, 1.0, "there is only one row")],
 )
-def test_nothing_is_held_out_and_a_line_explains_why(
+def test_a_line_explains_why_nothing_is_held_out(
     data, rows: int, folds: int, seconds: float, reason: str, capsys: pytest.CaptureFixture
 ) -> None:
     inputs, targets, holes = (part[:rows] for part in data)

@@ -85,7 +85,7 @@ def test_the_inner_regressor_sees_the_names_of_a_dataframe(data) -> None:
         model.predict(inputs[["b", "a", "c"]])
 
 
-def test_one_target_gives_one_dimension(data) -> None:
+def test_predictions_of_one_target_have_one_dimension(data) -> None:
     inputs, targets = data
     for model in (
         PerTargetRegressor(Ridge()),
@@ -125,7 +125,7 @@ def test_the_score_is_the_mean_r2_of_measured_rows(data) -> None:
     assert model.score(inputs, targets) == pytest.approx(np.mean(expected))
 
 
-def test_a_grid_search_over_drill_holes_works_outside_and_inside(data) -> None:
+def test_a_grid_search_over_drill_holes_works_around_and_within_the_meta_estimator(data) -> None:
     inputs, targets = data
     holes = np.repeat(list("abcd"), 10)
     grid = {"alpha": [0.1, 1e6]}

@@ -52,7 +52,7 @@ def test_missing_targets_are_nan(public: pd.DataFrame, tmp_path: Path) -> None:
     assert targets[["AgPPM", "YPPM"]].isna().all(axis=None)
 
 
-def test_bins_are_sums_over_the_maximum_above_the_window(public: pd.DataFrame, sample: Path) -> None:
+def test_bins_are_sums_divided_by_the_maximum_above_the_window(public: pd.DataFrame, sample: Path) -> None:
     inputs, _ = preprocess.preprocess(sample / "public/public.csv.gz")
     channels = [name for name in public if name.replace(".", "").isdigit()]
     row, width = public[channels].iloc[5], preprocess.BIN

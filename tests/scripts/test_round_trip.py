@@ -73,7 +73,7 @@ def test_single_rows_give_the_same_predictions(model: object, lines: list[str], 
 
 
 def test_a_line_without_a_line_end_is_predicted(model: object, lines: list[str], expected: np.ndarray) -> None:
-    """This is the form in which curl --data sends a request."""
+    """curl --data sends a request in this form."""
     np.testing.assert_allclose(request_predictions(model, lines[1].strip()), expected[:1], rtol=TOLERANCE)
     assert train.input_fn(lines[0].strip(), "text/csv").shape == (0, len(lines[0].split(",")) - 1)
 
@@ -158,7 +158,7 @@ def test_a_bad_cell_is_refused(model: object, lines: list[str], cell: str, reaso
             train.predict_fn(train.input_fn(header + ",".join(row), "text/csv"), model)
 
 
-def test_a_bad_cell_without_header_is_found_by_its_column(model: object, lines: list[str]) -> None:
+def test_a_bad_cell_without_a_header_is_reported_by_its_column(model: object, lines: list[str]) -> None:
     with pytest.raises(DataError, match="column 2: not a number: 'abc'"):
         train.input_fn("0,abc" + lines[1][lines[1].index(",", 2) :], "text/csv")
 

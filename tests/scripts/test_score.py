@@ -55,7 +55,9 @@ def test_the_score_is_exact_to_twelve_digits(seed: int, rows: int, missing: floa
 
 @examples(5)
 @given(seed=st.integers(0, 2**31), rows=st.integers(2, 200))
-def test_complete_data_give_the_official_digits(seed: int, rows: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_complete_data_give_the_official_score_to_the_last_digit(
+    seed: int, rows: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("official")
     actual, predicted = frames(seed, rows, 0)
     write_csv(folder / "actual.csv.gz", actual)
@@ -75,7 +77,7 @@ def test_complete_data_give_the_official_digits(seed: int, rows: int, tmp_path_f
     decimals=st.sampled_from([0, 1, 3, 15]),
     size=st.integers(-9, 9),
 )
-def test_r2_has_scikit_learns_digits(seed: int, rows: int, decimals: int, size: int) -> None:
+def test_r2_equals_scikit_learns_to_the_last_digit(seed: int, rows: int, decimals: int, size: int) -> None:
     random = np.random.default_rng(seed)
     actual = random.lognormal(0, 1.5, rows).round(decimals) * 10.0**size
     for predicted in (actual * random.normal(1, 0.3, rows), actual, np.zeros(rows)):

@@ -53,7 +53,7 @@ def predict_fn(values, model):
 
 @pytest.fixture(scope="module")
 def source(variables: dict[str, str]) -> str:
-    """Return the URI of a script's archive."""
+    """Upload an archive of a script, and return its URI."""
     import boto3
 
     s3 = boto3.client("s3")
@@ -63,7 +63,7 @@ def source(variables: dict[str, str]) -> str:
 
 
 def create_config(source: str, **added_numbers: str) -> EndpointConfig:
-    """Create a configuration with variants (name=number) that each add a number."""
+    """Create a configuration with variants, given as name=number, that each add their number to the input."""
     variants = []
     for name, number in added_numbers.items():
         environment = {
@@ -106,7 +106,7 @@ def delete(endpoint: Endpoint) -> None:
     assert endpoint.endpoint_name not in [item.endpoint_name for item in Endpoint.get_all()]
 
 
-def test_an_endpoint_resource_from_creation_to_deletion(source: str) -> None:
+def test_an_endpoint_resource_is_created_updated_and_deleted(source: str) -> None:
     config = create_config(source, one="10", two="20")
     endpoint = create_endpoint(config)
     assert endpoint.endpoint_status == "Creating"

@@ -1,4 +1,4 @@
-"""Executions of a pipeline written by version 3 of the SDK that fail, are stopped or are killed in the middle."""
+"""Executions, which fail, are stopped or are killed in the middle, of a pipeline defined with version 3 of the SDK."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Pipelines whose definitions the SDK's classes write: all types of steps that are simulated, conditions, functions."""
+"""Pipelines defined with the SDK's classes: all types of steps that are simulated, conditions and functions."""
 
 import itertools
 import json
@@ -98,7 +98,7 @@ class Sources:
         return TrainingStep(name="Train", step_args=trainer.train(data), **members)
 
     def tune(self, **members: Any) -> Any:
-        """Return a step for a tuning job with two training jobs, of which the one with depth 2 is the best."""
+        """Return a step for a tuning job with two training jobs, of which the one with depth 2 is the better."""
         from sagemaker.core.parameter import CategoricalParameter
         from sagemaker.core.shapes import OutputDataConfig
         from sagemaker.mlops.workflow.steps import TuningStep
@@ -229,7 +229,7 @@ def test_a_pipeline_registers_a_model_trained_on_its_data(sources: Sources, sess
     assert len(pipeline.list_executions()["PipelineExecutionSummaries"]) == 2
 
 
-def test_every_condition_has_its_outcome(session: Any) -> None:
+def test_every_condition_has_the_expected_outcome(session: Any) -> None:
     from sagemaker.core.workflow.conditions import (
         ConditionEquals,
         ConditionGreaterThan,
@@ -342,7 +342,7 @@ def test_tuning_steps_and_references_are_supported(sources: Sources, session: An
     assert hits == {"Evaluate", "Tune"}  # Train depends on the execution, so it has no hit
 
 
-def test_pipeline_resources_of_sagemaker_core(session: Any) -> None:
+def test_pipeline_resources_of_sagemaker_core_work(session: Any) -> None:
     """sagemaker-core's resources work, and an invalid definition is refused with the step and the reason."""
     from sagemaker.core.resources import Pipeline, PipelineExecution
     from sagemaker.core.workflow.conditions import ConditionLessThan

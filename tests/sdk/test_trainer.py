@@ -53,7 +53,7 @@ def artifacts(trainer: ModelTrainer, s3: Any) -> dict[str, bytes]:
         return {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}
 
 
-def test_a_trainer_without_session_role_or_bucket(
+def test_a_trainer_needs_no_session_role_or_bucket(
     source: Path, tmp_path: Path, s3: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "data").mkdir()

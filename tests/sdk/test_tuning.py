@@ -1,4 +1,4 @@
-"""The SDK's tuner and its tuning job resource: jobs are created, listed and stopped, and the best model is created."""
+"""The SDK's tuner and its tuning job resource: jobs are created, listed and stopped, and the best one gives a model."""
 
 from pathlib import Path
 from typing import Any

@@ -130,7 +130,7 @@ def delete(predictor: Predictor) -> None:
 
 @pytest.fixture
 def predictors(session: Session) -> Iterator[list[Predictor]]:
-    """Return a list for a test's predictors; endpoints that remain in it are deleted when the test ends."""
+    """Return a list for a test's predictors. Endpoints of those that remain in it are deleted when the test ends."""
     predictors: list[Predictor] = []
     yield predictors
     names = {predictor.endpoint_name for predictor in predictors}

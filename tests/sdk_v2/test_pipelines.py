@@ -166,7 +166,7 @@ def conditions(prepare_step: ProcessingStep, train_step: TrainingStep, tune_step
 def deployment_steps(
     source: Path, train_step: TrainingStep, tune_step: TuningStep, session: PipelineSession
 ) -> list[Any]:
-    """Return steps that create and register a model, and that transform with this and the tuning job's best model."""
+    """Return steps that create a model, register it, and transform data with it and the tuning job's best model."""
     data = train_step.properties.ModelArtifacts.S3ModelArtifacts
     model, best = (
         SKLearnModel(destination, ROLE, str(source / "train.py"), VERSION, sagemaker_session=session)

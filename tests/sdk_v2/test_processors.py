@@ -28,7 +28,7 @@ def numbers(tmp_path: Path) -> str:
 
 
 def process(processor: Processor, numbers: str, prefix: str, **members: Any) -> None:
-    """Run a processor, which reads numbers and writes to a prefix of the bucket, to its end."""
+    """Run a processor to its end. It reads numbers and writes its output to a prefix of the bucket."""
     processor.run(
         inputs=[ProcessingInput(source=numbers, destination="/opt/ml/processing/input/data")],
         outputs=[

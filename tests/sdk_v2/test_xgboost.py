@@ -1,4 +1,4 @@
-"""A model of SageMaker's XGBoost image, whose Estimator has no script, from its data to the update of its endpoint.
+"""A model of SageMaker's XGBoost image, whose Estimator has no script, from its training to the update of its endpoint.
 
 The predictions equal those of xgboost, in a separate process with the same hyperparameters, to the last digit.
 """
@@ -64,7 +64,7 @@ def channels(session: Session, folder: Path) -> dict[str, TrainingInput]:
 
 
 @pytest.fixture(scope="module")
-def test_location(session: Session, folder: Path) -> str:
+def input_uri(session: Session, folder: Path) -> str:
     return session.upload_data(str(folder / "test.csv"), key_prefix=PREFIX)
 
 
@@ -95,10 +95,10 @@ def estimator(session: Session, channels: dict[str, TrainingInput]) -> Estimator
     return estimator
 
 
-def transform_predictions(estimator: Estimator, test_location: str, session: Session) -> list[float]:
+def transform_predictions(estimator: Estimator, input_uri: str, session: Session) -> list[float]:
     """Return the predictions of a transform job with the estimator's model."""
     transformer = estimator.transformer(instance_count=1, instance_type=INSTANCE)
-    transformer.transform(test_location, content_type="text/csv", split_type="Line")
+    transformer.transform(input_uri, content_type="text/csv", split_type="Line")
     transformer.wait()
     text = S3Downloader.read_file(f"{transformer.output_path}/test.csv.out", sagemaker_session=session)
     return [float(line) for line in text.split()]
@@ -110,9 +110,9 @@ def test_metrics_need_no_definitions(estimator: Estimator) -> None:
 
 
 def test_a_batch_transform_gives_the_expected_predictions(
-    estimator: Estimator, folder: Path, test_location: str, session: Session
+    estimator: Estimator, folder: Path, input_uri: str, session: Session
 ) -> None:
-    assert transform_predictions(estimator, test_location, session) == predictions(folder)
+    assert transform_predictions(estimator, input_uri, session) == predictions(folder)
 
 
 def test_an_endpoint_answers_the_requests_of_a_web_function(
@@ -131,7 +131,7 @@ def test_an_endpoint_answers_the_requests_of_a_web_function(
 
 
 def test_tuning_uses_a_metric_of_the_image(
-    session: Session, channels: dict[str, TrainingInput], folder: Path, test_location: str
+    session: Session, channels: dict[str, TrainingInput], folder: Path, input_uri: str
 ) -> None:
     tuner = HyperparameterTuner(
         make_estimator(session),
@@ -157,13 +157,13 @@ def test_tuning_uses_a_metric_of_the_image(
     attached = Estimator.attach(tuner.best_training_job())
     best_settings = {name: float(best[name]) for name in ("eta", "subsample", "gamma")}
     best_settings |= {name: int(best[name]) for name in ("max_depth", "min_child_weight")}
-    assert transform_predictions(attached, test_location, session) == predictions(folder, **best_settings)
+    assert transform_predictions(attached, input_uri, session) == predictions(folder, **best_settings)
 
 
 def test_an_endpoint_serves_an_ab_test_and_is_updated(
     estimator: Estimator, channels: dict[str, TrainingInput], folder: Path, session: Session
 ) -> None:
-    """SageMaker's Linear Learner is not simulated, so the linear model is one of XGBoost."""
+    """SageMaker's Linear Learner is not simulated, so the linear model is an XGBoost model, too."""
     linear = make_estimator(session, booster="gblinear")
     linear.fit(channels, logs=False)
     client, variants = session.sagemaker_client, []

@@ -21,9 +21,9 @@ numbers = itertools.count()
 
 
 @pytest.fixture
-def socket_path(sockets: Path) -> Path:
+def socket_path(socket_folder: Path) -> Path:
     """Return the path of the socket on which the test's server listens."""
-    return sockets / f"http-{next(numbers)}"
+    return socket_folder / f"http-{next(numbers)}"
 
 
 @contextmanager
@@ -216,11 +216,11 @@ def test_a_missing_server_is_reported(socket_path: Path) -> None:
         UnixClient(socket_path).request("GET", "/ping", deadline=Deadline(5))
 
 
-def test_a_link_in_place_of_the_socket_is_not_followed(sockets: Path, tmp_path: Path) -> None:
+def test_a_link_in_place_of_the_socket_is_not_followed(socket_folder: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other_server:
-        other_server.bind(str(sockets / "another"))
+        other_server.bind(str(socket_folder / "another"))
         other_server.listen()
-        (tmp_path / "http").symlink_to(sockets / "another")
+        (tmp_path / "http").symlink_to(socket_folder / "another")
         with pytest.raises(NoResponse, match="did not respond"):
             UnixClient(tmp_path / "http").request("GET", "/ping", deadline=Deadline(2))
         other_server.setblocking(False)

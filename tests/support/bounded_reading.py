@@ -20,7 +20,7 @@ except ValueError as error:
 
 
 def read_within(seconds: int, path: Path) -> str:
-    """Read a submission, which must fail, with 1 GB of memory and a few seconds of processor time; return the error."""
+    """Read a submission that must be refused, with 1 GB of memory and limited processor time; return the error."""
     command = [sys.executable, "-c", READ, str(path), str(seconds)]
     result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=180)
     assert result.returncode == 1

@@ -28,7 +28,7 @@ OWN_CLASS = both(
 
 @dataclass(frozen=True)
 class Defect:
-    """A defect. code: the rule that reports it. text: part of the message. file: the file named there, if known."""
+    """A defect. code: the rule that reports it. text: part of the message. file: the file that the finding names."""
 
     code: str
     text: str
@@ -37,7 +37,7 @@ class Defect:
 
 
 def make_broken(defect: Defect, folder: Path) -> Path:
-    """Write the sound submission, with a defect, to a new folder."""
+    """Write the sound submission with a defect to a new folder, and return the folder."""
     shutil.copytree(SOUND, folder, ignore=shutil.ignore_patterns("__pycache__"))
     defect.change(folder)
     return folder

@@ -1,4 +1,4 @@
-"""The rules in docs/reference/check-rules.md, which are made from the rules' docstrings. After changing a rule, run:
+"""Generate the rules in docs/reference/check-rules.md from the rules' docstrings. After changing a rule, run:
 
 python tests/support/check_page.py
 """
@@ -16,7 +16,7 @@ PAGE = ROOT / "docs/reference/check-rules.md"
 
 
 def page() -> str:
-    """Return the page as it should be: its present introduction, followed by the current rules."""
+    """Return the page as it should be: its existing introduction, followed by the current rules."""
     return PAGE.read_text("utf-8").partition(BEGIN)[0] + describe_rules(load_catalogue())
 
 

@@ -19,7 +19,7 @@ from support.checkout import ROOT, environment
 def recore(*arguments: object, cwd: Path = ROOT, **variables: str | None) -> subprocess.CompletedProcess[str]:
     """Run a command in a folder, and return its exit status and output.
 
-    variables: environment variables to set, or None for those to remove.
+    variables: environment variables to set; a value of None removes the variable.
     """
     command = list(map(str, arguments))
     # boto3's default session keeps its settings, so each call uses a new one

@@ -142,7 +142,7 @@ def generator_env(client: Client, **variables: str) -> SageMakerEnv:
 
 
 def generate(client: Client, project: str) -> bytes:
-    """Generate the dataset `first` of a project in this process, and return the data file that it wrote to S3."""
+    """Generate the dataset `first` of a project in this process, and return the data file that was written to S3."""
     generator = core_assays().CoreAssays().dataset_generator(generator_env(client, ML2P_S3_URL=url_of(project)))
     generator.generate()
     return client.get(f"{url_of(project)}/datasets/first/public.csv.gz")

@@ -18,7 +18,7 @@ MODEL_ERROR = "model error"  # counts as the answer of an invocation that failed
 
 
 class Crowd:
-    """Clients that invoke an endpoint without a pause. answers: the number of answers by variant and by text.
+    """Clients that invoke an endpoint without a pause. answers: the number of answers by variant and model.
 
     model_errors: whether a ModelError also counts as an answer.
     """

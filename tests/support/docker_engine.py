@@ -27,7 +27,7 @@ def engine() -> docker.DockerClient:
 
 
 def containers(pid: int | None = None) -> list[str]:
-    """Return the names of containers that simulators (of one process, or of all) have started and not yet removed."""
+    """Return the names of the containers that simulators of a process, or of all processes, have not yet removed."""
     return [name for name, starter in _containers() if pid in (None, starter)]
 
 

@@ -23,13 +23,15 @@ def fit(x: np.ndarray, y: np.ndarray, splits: list[np.ndarray], alphas: np.ndarr
     errors, held_out = dict.fromkeys(alphas, 0.0), {alpha: np.full(len(y), np.nan) for alpha in alphas}
     for number, split in enumerate(splits):
         squares = dict.fromkeys(alphas, 0.0)
-        for training_rows, held_rows in PredefinedSplit(split).split():
+        for training_rows, held_out_rows in PredefinedSplit(split).split():
             training_rows = training_rows[measured[training_rows]]
             if len(training_rows):
-                for alpha, predicted in predictions(x[training_rows], y[training_rows], x[held_rows], alphas).items():
-                    squares[alpha] += np.nansum((y[held_rows] - predicted) ** 2)
+                for alpha, predicted in predictions(
+                    x[training_rows], y[training_rows], x[held_out_rows], alphas
+                ).items():
+                    squares[alpha] += np.nansum((y[held_out_rows] - predicted) ** 2)
                     if number == 0:
-                        held_out[alpha][held_rows] = predicted
+                        held_out[alpha][held_out_rows] = predicted
         for alpha in alphas:
             errors[alpha] += min(squares[alpha], variation)
     best = min(sorted(alphas, reverse=True), key=errors.__getitem__)

@@ -33,7 +33,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def assert_no_trace(client, mark: Mark) -> None:
-    """Check that a job left no marked process and no folder, and that the simulator runs another job."""
+    """Check that a job left no marked process and no folder, and that the simulator can run another job."""
     folder = client.simulator.folder
     wait_until(lambda: not mark.processes())
     wait_until(lambda: not list(folder.glob("job-*")))
@@ -41,7 +41,7 @@ def assert_no_trace(client, mark: Mark) -> None:
 
 
 def output(client, kind: str, name: str) -> str:
-    """Return all that a job has printed so far, from its log streams, or an empty string if it has none yet."""
+    """Return everything that a job has printed so far, from its log streams, or an empty string if it has none yet."""
     group = f"/aws/sagemaker/{kind}s"
     lines = []
     try:

@@ -28,7 +28,7 @@ def write_project(folder: Path, name: str, **replacements: str) -> Path:
 
 
 class ProjectCommands:
-    """Runs `recore ml2p` for the project in a folder. variables: those with which boto3 finds the simulator."""
+    """Runs `recore ml2p` for the project in a folder. variables: the variables with which boto3 finds the simulator."""
 
     def __init__(self, folder: Path, name: str, variables: Mapping[str, str]):
         self.folder, self.name, self._variables = folder, name, variables

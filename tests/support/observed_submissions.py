@@ -1,4 +1,4 @@
-"""Edits of the sound submission whose behaviour the host must be told about, or that prevent its observation."""
+"""Edits that make the sound submission do something that must be reported to the host, or prevent its observation."""
 
 from benchmarks.mutants.editing import both, insert, replace
 from support.broken_submissions import FIT, PREDICT, Defect, import_in_training

@@ -14,7 +14,7 @@ SECONDS = 20.0  # the time within which killed processes must be gone
 
 @contextlib.contextmanager
 def watch_orphans() -> Iterator[list[str]]:
-    """When the block ends, list the commands of processes that were started in it and still run, and kill them.
+    """When the block ends, list the commands of processes that were started in it and are still running, and kill them.
 
     In the block, a process whose parent ends becomes a child of this process, even in its own session. Linux only.
     """
@@ -41,7 +41,7 @@ def watch_orphans() -> Iterator[list[str]]:
 
 
 def _running(before: set[psutil.Process]) -> list[psutil.Process]:
-    """Reap the new children of this process that have ended, and return those that still run."""
+    """Reap the new children of this process that have ended, and return those that are still running."""
     running = []
     for child in set(psutil.Process().children()) - before:
         with contextlib.suppress(ChildProcessError, psutil.NoSuchProcess):

@@ -11,7 +11,7 @@ CHANNELS = {2: 3, 3: 1, 6: 4}  # the number of channels by colour type: RGB, pal
 
 
 def read_png(path: Path) -> np.ndarray:
-    """Read a non-interlaced PNG file with 8 bits per channel; return (height, width, 3) from 0 to 255."""
+    """Return the pixels (height, width, 3), from 0 to 255, of a non-interlaced PNG file with 8 bits per channel."""
     content, chunks, position = path.read_bytes(), {}, 8
     while position < len(content):
         size, name = struct.unpack_from(">I4s", content, position)
@@ -30,7 +30,7 @@ def read_png(path: Path) -> np.ndarray:
 
 
 def unfilter(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
-    """Undo a filter of the PNG standard. The line, the line above and the result are (width, channels)."""
+    """Undo a filter of the PNG standard. The line, the line above and the result are arrays (width, channels)."""
     if kind == 0:
         return line
     if kind == 1:
@@ -41,13 +41,13 @@ def unfilter(kind: int, line: np.ndarray, above: np.ndarray) -> np.ndarray:
     for values, upper in zip(line.T.tolist(), above.T.tolist(), strict=True):
         left, result = 0, []
         for value, up, corner in zip(values, upper, itertools.chain([0], upper), strict=False):
-            left = (value + ((left + up) // 2 if kind == 3 else nearest(left, up, corner))) % 256
+            left = (value + ((left + up) // 2 if kind == 3 else paeth_predictor(left, up, corner))) % 256
             result.append(left)
         columns.append(result)
     return np.array(columns, np.uint8).T
 
 
-def nearest(left: int, up: int, corner: int) -> int:
-    """Return the neighbour that is nearest to left + up - corner (Paeth's predictor)."""
+def paeth_predictor(left: int, up: int, corner: int) -> int:
+    """Return the neighbour that is nearest to left + up - corner (the Paeth predictor)."""
     estimate = left + up - corner
     return min((left, up, corner), key=lambda neighbour: abs(estimate - neighbour))

@@ -1,4 +1,4 @@
-"""Marks for tests that need the environment of PyTorch images, which `make setup-pytorch` creates."""
+"""A mark for tests that need the environment of PyTorch images, which `make setup-pytorch` creates."""
 
 import pytest
 

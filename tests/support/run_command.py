@@ -81,7 +81,7 @@ class RunningCommand:
         return (self.folder / "stderr").read_text()
 
     def jobs(self, script: str) -> list[psutil.Process]:
-        """Return the processes in which jobs are running a script."""
+        """Return the processes of the jobs that are running a script."""
         result = []
         for child in psutil.Process(self.process.pid).children(recursive=True):
             try:
@@ -127,7 +127,7 @@ main(prog_name="recore")
 def start(
     folder: Path, *arguments: object, patient: bool = False, cwd: Path = ROOT, **variables: str
 ) -> RunningCommand:
-    """Start a run whose output goes to a folder. patient: give jobs ten minutes between SIGTERM and SIGKILL."""
+    """Start a run whose output goes to a folder. patient: whether jobs get ten minutes between SIGTERM and SIGKILL."""
     tmp = folder / "tmp"
     tmp.mkdir(parents=True)
     program = ["-c", PATIENT_PROGRAM] if patient else ["-m", "recore"]

@@ -1,4 +1,4 @@
-"""The submission's scripts, run in this process as by `python SCRIPT`, but without waiting for imports.
+"""The submission's scripts, run in this process as `python SCRIPT` would run them, but without waiting for imports.
 
 Behaviour that only a process shows, such as signals, is tested with `run` in support/checkout.py.
 """
@@ -51,7 +51,7 @@ def exit_status(script: Path) -> int:
 
 @contextlib.contextmanager
 def modules_of(folder: Path) -> Iterator[None]:
-    """Let a submission's modules be imported afresh in the block, and restore earlier modules of the same names."""
+    """Let the block import a submission's modules afresh, and then restore earlier modules of the same names."""
     checkout_paths = {str(ROOT), str(ROOT / "tests"), ""}
     names = {path.stem for path in folder.glob("*.py")} | {Path(name).parts[0].removesuffix(".py") for name in SCRIPTS}
 

@@ -1,4 +1,4 @@
-"""A version of SageMaker's SDK as an outside user runs it: with a simulator in another process and only its variables.
+"""Run a version of SageMaker's SDK as an outside user does: with a simulator in another process and only its variables.
 
 `make test-sdk` runs these tests in one environment for each version, without any of the project's packages.
 """
@@ -74,7 +74,7 @@ def restartable_simulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.fixture(scope="session")
 def sandbox() -> None:
-    """Skip tests whose scripts contain /opt/ml: without a sandbox, a job's files are elsewhere."""
+    """Skip a test whose scripts contain /opt/ml if there is no sandbox, because a job's files are then elsewhere."""
     if subprocess.run([PYTHON, "-c", SANDBOX], cwd=ROOT).returncode:
         pytest.skip("bubblewrap does not work here: install it, or allow user namespaces")
 
@@ -84,13 +84,13 @@ def no_outside_lookups(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test in which anything, including telemetry, looks up another host."""
     look_up, hosts = socket.getaddrinfo, []
 
-    def guarded(host: Any, *arguments: Any, **options: Any) -> Any:
+    def look_up_local(host: Any, *arguments: Any, **options: Any) -> Any:
         if host not in LOCAL:
             hosts.append(host)
             raise socket.gaierror(f"{host} is not this machine")
         return look_up(host, *arguments, **options)
 
-    monkeypatch.setattr(socket, "getaddrinfo", guarded)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_local)
     yield
     assert hosts == []
 

@@ -1,4 +1,4 @@
-"""Executions of a pipeline written by an SDK's classes, in which the middle step fails, is stopped or is killed.
+"""Executions of a pipeline defined with an SDK's classes, in which the middle step fails, is stopped or is killed.
 
 The tests are the same for both versions of the SDK. A module imports them and defines the fixture `write`: a function
 that makes the pipeline with its version's classes, for the simulator that the environment variables name.

@@ -7,7 +7,7 @@ from support.simulator_client import Client, numbers
 
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
-    """Return a container that serves a script. Variables: additional variables for its environment."""
+    """Return a container that serves a script. The variables in members["Variables"] are added to its environment."""
     variables = {"SAGEMAKER_PROGRAM": "serve_me.py", "SAGEMAKER_SUBMIT_DIRECTORY": client.source(serve_me=script)}
     variables |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | members.pop("Variables", {})
     return {"Image": client.image, "Environment": variables} | members

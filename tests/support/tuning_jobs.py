@@ -96,7 +96,7 @@ class Tuning:
 
     @staticmethod
     def until[T](look: Callable[[], T], accepts: Callable[[T], bool], seconds: float = 60) -> T:
-        """Call `look` until `accepts` is true for its result, and return that result."""
+        """Call `look` until `accepts` is true of its result, and return that result."""
         deadline = time.monotonic() + seconds
         while not accepts(value := look()):
             assert time.monotonic() < deadline, value

@@ -58,7 +58,7 @@ class AutoMLJobs(Resource):
     work = AutoMLWork
 
     def CreateAutoMLJob(self, request: Record) -> Record:
-        """Create a resource. Its TargetAttributeName contains the jobs' script."""
+        """Create a resource. The request's TargetAttributeName contains the script of both jobs."""
         arn = self.add(request, AutoMLJobStatus="InProgress")
         self.begin_work(request["AutoMLJobName"])
         return {"AutoMLJobArn": arn}

@@ -30,11 +30,11 @@ def fit(inputs, targets, holes, alpha_min=0.001, alpha_max=10.0, alphas=3):
     strengths = np.geomspace(alpha_min, alpha_max, alphas)
     return Ridge(strengths[len(strengths) // 2]).fit(inputs, targets.fillna(targets.mean()).fillna(0))
 """
-ALPHA = 0.1  # the middle one of that submission's regularisation strengths
+ALPHA = 0.1  # the middle value of that submission's regularisation strengths
 
 
 def item(page: Page, name: str) -> pd.DataFrame:
-    """Return the numbers of a figure or table."""
+    """Return the numbers of a figure or table of a page."""
     return next(item.numbers for item in page.items if item.name == name)
 
 
@@ -59,7 +59,7 @@ def write_small(folder: Path, sample: Path) -> None:
 
 @pytest.fixture(scope="session")
 def linear_submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the template's preprocess.py and the linear model above."""
+    """Return a folder with the template's preprocess.py and a train.py with a linear model."""
 
     def make(folder: Path) -> None:
         copy_scripts(folder, "preprocess.py")
@@ -70,7 +70,7 @@ def linear_submission(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of numbers that belongs to the report of the linear submission."""
+    """Return the folder with the numbers of the report on the linear submission."""
 
     def make(folder: Path) -> None:
         page = validate_submission(linear_submission, small_file, ValidationSettings(repeats=2, minutes=10))
@@ -81,7 +81,7 @@ def numbers(small_file: Path, linear_submission: Path, tmp_path_factory: pytest.
 
 @pytest.fixture
 def validate_changed(tmp_path: Path, small_file: Path, linear_submission: Path) -> Callable[..., Page]:
-    """Return a function that validates the linear submission on a changed copy of the data, and writes its page."""
+    """Return a function that validates the linear submission on a changed copy of the data, and writes the report."""
     data = pd.read_csv(small_file, index_col=0)
 
     def make(change: Callable[[pd.DataFrame], pd.DataFrame], settings: ValidationSettings | None = None) -> Page:

@@ -113,7 +113,7 @@ def client_run(
 
 
 @pytest.mark.parametrize("command", OUTPUTS)
-def test_a_command_leaves_what_it_should_and_nothing_else(command: str, client_run: ClientRun) -> None:
+def test_a_command_leaves_the_expected_files_and_nothing_else(command: str, client_run: ClientRun) -> None:
     assert client_run.changed_files[command] == OUTPUTS[command], client_run.output[command]
 
 

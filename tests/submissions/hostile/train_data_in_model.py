@@ -4,8 +4,8 @@ import os
 import shutil
 
 base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
-for place, _, files in os.walk(base):
+for folder, _, files in os.walk(base):
     for name in files:
-        print(place, name)
-        if "model" not in place and name.endswith(".gz"):
-            shutil.copy(os.path.join(place, name), os.environ["SM_MODEL_DIR"])
+        print(folder, name)
+        if "model" not in folder and name.endswith(".gz"):
+            shutil.copy(os.path.join(folder, name), os.environ["SM_MODEL_DIR"])

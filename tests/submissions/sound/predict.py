@@ -1,4 +1,4 @@
-"""Predictions by hand, with the same functions as on the server."""
+"""Makes predictions by hand, with the same functions as on the server."""
 
 import os
 

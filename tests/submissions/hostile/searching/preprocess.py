@@ -21,14 +21,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 KNOWN = {}
 BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
-LOOT = []  # the assays' bytes, once something has found them
+FOUND_ASSAYS = []  # the assays' bytes, once something has found them
 # Folders that are not searched: they contain programs, or files that are not on a disk.
 PROGRAMS = {"/proc", "/sys", "/usr", sys.prefix, sys.base_prefix}
 
 
 def is_assay_file(content):
     found = hashlib.sha256(content).hexdigest() == KNOWN["sha256"]
-    LOOT.extend([content] if found and not LOOT else [])
+    FOUND_ASSAYS.extend([content] if found and not FOUND_ASSAYS else [])
     return found
 
 
@@ -148,14 +148,14 @@ ATTEMPTS = {
 }
 
 
-def look(stage, *names):
+def run_attempts(stage, *names):
     """Make all attempts, or the named ones, and print their results."""
     found = {name: attempt() for name, attempt in ATTEMPTS.items() if not names or name in names}
     sys.stdout.write(f"LOOKED {json.dumps({'stage': stage, 'found': found})}\n")
     sys.stdout.flush()
 
 
-look("preprocess.py")
+run_attempts("preprocess.py")
 
 
 def rows_of(path):

@@ -1,4 +1,4 @@
-"""The first derivative of each spectrum, smoothed by Savitzky and Golay's filter."""
+"""The first derivative of each spectrum, smoothed by a Savitzky-Golay filter."""
 
 from argparse import ArgumentParser
 from pathlib import Path

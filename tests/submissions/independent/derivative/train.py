@@ -1,4 +1,4 @@
-"""Principal components and a ridge regression of the square roots of the assays, from scikit-learn's own parts."""
+"""Principal components and a ridge regression of the square roots of the assays, with scikit-learn's own classes."""
 
 import os
 import pickle

@@ -8,7 +8,7 @@ class FourierRegression:
         self.features, self.width, self.penalty, self.seed = features, width, penalty, seed
 
     def fit(self, inputs, assays):
-        """Fit assays (rows, targets), NaN where there is none, to inputs (rows, channels)."""
+        """Fit assays (rows, targets), with NaN where one is missing, to inputs (rows, channels)."""
         random = np.random.default_rng(self.seed)
         self.frequencies = random.normal(0.0, 1.0 / self.width, (inputs.shape[1], self.features))
         self.phases = random.uniform(0.0, 2.0 * np.pi, self.features)

@@ -28,8 +28,8 @@ class Reader:
     def column(self, name):
         if name not in self.header:
             return [""] * len(self.rows)
-        place = self.header.index(name)
-        return [row[place] for row in self.rows]
+        position = self.header.index(name)
+        return [row[position] for row in self.rows]
 
     def inputs(self):
         spectra = np.array([[float(row[number]) for number in self.columns] for row in self.rows])[:, ::8]

@@ -16,7 +16,7 @@ def input_fn(input_data, content_type):
 
 
 def explain():
-    """Reads /home/ada/data.csv in the example, or C:/data/public.csv on Windows."""
+    """Explain how to read /home/ada/data.csv, or C:/data/public.csv on Windows."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--input", default=None, help="/home/ada/public.csv.gz")
     print("/home/ada/public.csv.gz")

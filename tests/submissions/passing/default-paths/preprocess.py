@@ -1,4 +1,4 @@
-"""Step 2 with the platform's paths, assembled from parts, and with other paths by hand."""
+"""Step 2 with the platform's paths, assembled from parts, or with other paths if run by hand."""
 
 import argparse
 import os

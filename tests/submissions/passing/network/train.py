@@ -16,7 +16,7 @@ def input_fn(input_data, content_type):
 
 
 def host():
-    """The documentation is at https://example.com."""
+    """Return this machine's name and the address of the documentation, https://example.com."""
     return socket.gethostname(), "https://example.com"
 
 

@@ -23,7 +23,7 @@ def parse(arguments=None):
 
 
 def parse_line(line):
-    """For tests: the arguments are not those of the program."""
+    """Parse a line of a test, which does not contain the program's own arguments."""
     return argparse.ArgumentParser().parse_args(line.split())
 
 
