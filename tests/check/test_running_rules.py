@@ -1,4 +1,4 @@
-"""Rules that run a submission: each broken submission is flagged by its rule alone, and sound ones are not flagged.
+"""Rules that run a submission: each broken submission is flagged by its own rule only, and sound ones are not flagged.
 
 The broken submissions are edits of tests/submissions/sound: see tests/support/broken_submissions.py.
 """
@@ -68,7 +68,7 @@ def _marks(name: str) -> list[pytest.MarkDecorator]:
 def test_a_broken_submission_is_flagged_by_its_rule_alone(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path
 ) -> None:
-    """Only the rules of its group run: running all rules on each of these submissions would take half an hour."""
+    """Only the group of the expected rule runs: running all rules on all submissions would take half an hour."""
     broken = DEFECTS[name]
     submission = make_broken(broken, tmp_path / name)
     group = tuple(code for code in all_rules() if code[:3] == broken.code[:3])
@@ -135,14 +135,14 @@ def test_the_template_has_no_findings(simulator: Simulator, sample: Path) -> Non
 
 
 def check_trained_once(simulator: Simulator, submission: Path, public: Path) -> dict[str, list[Finding]]:
-    """Return the findings of all rules except those that train several times."""
+    """Return the findings of all rules except RC8xx and those that train several times."""
     codes = tuple(code for code in all_rules() if not code.startswith("RC8") and code not in RETRAINING_RULES)
     return check(simulator, submission, public, codes)
 
 
 @pytest.fixture
 def sound_submission(tmp_path: Path) -> Path:
-    """Return a copy of the sound submission; a test may change it."""
+    """Return a copy of the sound submission that a test may change."""
     (tmp_path / "copy").mkdir()
     for path in (SUBMISSIONS / "sound").glob("*.*"):
         (tmp_path / "copy" / path.name).write_bytes(path.read_bytes())

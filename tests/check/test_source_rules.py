@@ -1,7 +1,7 @@
 """Each broken submission is flagged only by the rule that it breaks, at the right line; others are not flagged.
 
-tests/support/flaws makes the broken ones. The others are in tests/submissions/passing, as differences from the good
-submission, in folders named after a rule, with a suffix if a rule has several.
+tests/support/flaws makes the broken submissions. The others are stored in tests/submissions/passing as differences from
+the good submission. Each folder is named after a rule, with a suffix if the rule has several folders.
 """
 
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_a_broken_submission_is_flagged_by_the_rule_that_it_breaks(name: str, tm
 
 
 def depends(code: str, other: str, needs: dict[str, tuple[str, ...]]) -> bool:
-    """Return whether a rule depends on another one, directly or indirectly."""
+    """Return whether a rule depends on another rule, directly or indirectly."""
     return any(need == other or depends(need, other, needs) for need in needs[code])
 
 
@@ -111,7 +111,7 @@ def test_a_new_submission_has_no_findings(model: str, tmp_path: Path) -> None:
 
 
 def findings(folder: Path) -> list[object]:
-    """Return the findings of all rules, and check that all of them ran."""
+    """Return the findings of all source rules, and check that all of these rules ran."""
     results = check(folder)
     assert [result.rule.code for result in results if result.not_run] == []
     return [finding for result in results for finding in result.findings]
@@ -124,7 +124,7 @@ def test_a_backslash_in_manifest_in_stands_for_a_space(tmp_path: Path) -> None:
 
 
 def test_a_comment_that_is_not_utf_8_is_found(tmp_path: Path) -> None:
-    """Python refuses to run such a file, but its parser ignores comments if it is given bytes."""
+    """Python refuses to run such a file, although ast.parse accepts the same bytes."""
     script = parse_script("train.py", b"import os\n# caf\xe9\n")
     assert (script.problem, script.problem_line) == ("byte 0xe9 is not utf-8; save the file as UTF-8", 2)
     assert not parse_script("train.py", b"# coding: latin-1\n# caf\xe9\n").problem

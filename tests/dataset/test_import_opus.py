@@ -156,7 +156,7 @@ def test_derivatives_interferograms_and_series_are_not_absorbance(tmp_path: Path
 
 
 def endless_series() -> bytes:
-    """Return a file with a spectrum and a series that claims to have two billion spectra."""
+    """Return an OPUS file with a spectrum and a series that claims to contain two billion spectra."""
     endless = struct.pack("<6i", 0, 2**31 - 1, 24, 0, 0, 0) + bytes(4000)
     return opus_bytes(block("absorbance", ABSORBANCE), additional=((SERIES, endless),))
 
@@ -210,7 +210,7 @@ def test_any_bytes_are_reported_in_one_line(
 
 
 def find_entry(content: bytes, kind: tuple[int, ...]) -> int:
-    """Return the offset of the directory entry for a block of that kind."""
+    """Return the offset of the directory entry for the block of the given kind."""
     return next(
         offset
         for offset in range(24, len(content), 12)

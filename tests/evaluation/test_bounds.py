@@ -1,4 +1,4 @@
-"""Limits on the size of archives and models: large archives are refused, and small ones with huge contents too."""
+"""Limits on the size of archives and models: large archives are refused, and so are small ones with huge contents."""
 
 import gzip
 import random
@@ -32,7 +32,7 @@ def simulator() -> Iterator[Simulator]:
 
 
 def sparse(headers: dict[str, str], map_: bytes) -> bytes:
-    """Return an archive of a sparse file, whose map is in PAX headers or in the first bytes of the content."""
+    """Return an archive with a sparse file whose map is in the PAX headers or in the first bytes of the content."""
     info = member("x.npy", size=len(map_))
     info.pax_headers = headers
     raw = info.tobuf(tarfile.PAX_FORMAT) + map_ + b"\0" * (-len(map_) % 512)

@@ -21,8 +21,8 @@ ADVICE = {  # the advice for each step if nothing specific is known about the ex
 class Failure:
     """Changes to the good submission, the step and the sides that fail because of them, and the expected messages.
 
-    reason: the beginning of the step's reason. logged: text in its log, by default the reason. advice: the beginning
-    of the advice, if there is any.
+    reason: the beginning of the reason why the step failed. logged: text in the step's log, by default the reason.
+    advice: the beginning of the advice, if there is any.
     """
 
     step: str
@@ -50,7 +50,7 @@ GAPS = """    from sklearn.cross_decomposition import PLSRegression
     print("""
 OWN_CLASS = "class Mine(list):\n    pass\n\n\ndef main():\n    np.nanmean = lambda *_, **__: Mine()"
 FAILURES = {
-    "training raises": Failure(
+    "training raises an exception": Failure(
         "train",
         "OSError: no copper here (train.py, line 29, in main)",
         logged="OSError: no copper here",
@@ -86,7 +86,7 @@ FAILURES = {
         "train",
         "ValueError: Input y contains NaN. (train.py, line 37, in main)",
         logged="ValueError: Input y contains NaN.",
-        advice="assays have gaps: wrap the estimator in PerTargetRegressor of challenge/meta_estimators.py",
+        advice="assays have gaps: wrap the estimator in PerTargetRegressor from challenge/meta_estimators.py",
         **change("train.py", "    print(", GAPS),
     ),
     "a package that requirements.txt does not name": Failure(
@@ -96,7 +96,7 @@ FAILURES = {
         advice="add `no_such_package==<version>` to requirements.txt",
         **change("train.py", "def model_fn(model_dir):\n", "def model_fn(model_dir):\n    import no_such_package\n\n"),
     ),
-    "a class of the script's own in the pickle": Failure(
+    "a pickle with a class of the script": Failure(
         "predict",
         "AttributeError: Can't get attribute 'Mine' on <module '__main__'> (train.py, line 13, in model_fn)",
         logged="Can't get attribute 'Mine' on <module '__main__'>",
@@ -124,20 +124,20 @@ FAILURES = {
     "no model": Failure(
         "train",
         "the training job left no file in SM_MODEL_DIR",
-        logged="nothing to keep",
-        **change("train.py", "    main()", "    print('nothing to keep')"),
+        logged="no model was saved",
+        **change("train.py", "    main()", "    print('no model was saved')"),
     ),
     "no inputs": Failure(
         "preprocess",
         "preprocess.py left no public.csv",
-        **change("preprocess.py", "    main()", "    print('kept to myself')"),
-        logged="kept to myself",
+        **change("preprocess.py", "    main()", "    print('no inputs were saved')"),
+        logged="no inputs were saved",
     ),
-    "requests refused": Failure(
+    "a server that refuses requests": Failure(
         "predict",
-        "ValueError: I take no text/csv (train.py, line 17, in input_fn)",
-        logged="ValueError: I take no text/csv",
-        **change("train.py", READ, "    raise ValueError(f'I take no {content_type}')"),
+        "ValueError: cannot read text/csv (train.py, line 17, in input_fn)",
+        logged="ValueError: cannot read text/csv",
+        **change("train.py", READ, "    raise ValueError(f'cannot read {content_type}')"),
     ),
     "a server that ends": Failure(
         "predict",
@@ -145,7 +145,7 @@ FAILURES = {
         **change("train.py", READ, "    os._exit(3)"),
         logged="exited with code 3",
     ),
-    "no numbers": Failure(
+    "no number in the predictions": Failure(
         "score",
         "every prediction is empty",
         **change("train.py", "np.tile(model,", "np.tile(model * np.nan,"),

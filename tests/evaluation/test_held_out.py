@@ -21,7 +21,7 @@ SCORE = (ROOT / "score.py").read_bytes()
 
 @pytest.fixture
 def public(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
-    """Write a data file with 30 rows, gaps, and one target without any assay."""
+    """Return the path of a data file with 30 rows, and its assays, which have gaps. One target has no assays."""
     random = np.random.default_rng(0)
     assays = pd.DataFrame(random.gamma(2.0, 9.0, (30, 49)), columns=list(score.TARGETS))
     assays = assays.mask(random.random(assays.shape) < 0.1)
@@ -99,7 +99,7 @@ def test_a_file_that_is_not_a_table_is_refused(
 
 
 def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """Write a tar.gz of files; names without content become links to /etc/passwd."""
+    """Write a tar.gz archive and return its path. Names without content become links to /etc/passwd."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)

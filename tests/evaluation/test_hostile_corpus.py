@@ -1,4 +1,4 @@
-"""Submissions that each do one bad thing: a clear line, no process left, nothing changed, no private assay revealed.
+"""Each bad submission ends with a clear line, leaves no process, changes nothing and reveals no private assay.
 
 Each file in tests/submissions/hostile/ is added to the tiny submission: train_*.py runs at the end of a training job,
 preprocess_*.py at the end of preprocessing, serve_*.py in the model's server. archive_*.py packs the submission into an
@@ -43,7 +43,7 @@ main(prog_name="recore")
 class Outcome:
     """The expected end of a run. line: the line on stderr that explains it. status: 0 completed, 1 failed, 2 refused.
 
-    seconds: the time limit of its jobs.
+    seconds: the time limit of the run's jobs.
     """
 
     line: str
@@ -115,7 +115,7 @@ def test_every_submission_of_the_corpus_is_in_the_table() -> None:
 
 @pytest.fixture(scope="module")
 def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the sample with an assay that makes a leak recognisable."""
+    """Return the folder of a sample with one assay that makes a leak recognisable."""
     folder = tmp_path_factory.mktemp("secret") / "sample"
     for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"):
         lines = gzip.decompress((sample / name).read_bytes()).decode().splitlines(keepends=True)
@@ -130,7 +130,7 @@ def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def make_submission(name: str, folder: Path, words: dict[str, str]) -> Path:
-    """Write the tiny submission with one bad thing; words in capitals are replaced."""
+    """Write the tiny submission with one file of the corpus, in which each key of `words` is replaced by its value."""
 
     def text(path: Path) -> str:
         content = path.read_text()
@@ -151,7 +151,7 @@ def make_submission(name: str, folder: Path, words: dict[str, str]) -> Path:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, float]]:
-    """Return the size and time of every file below a folder."""
+    """Return the size and modification time of every file below a folder."""
     infos = {path: path.lstat() for path in sorted(folder.rglob("*"))}
     return {str(path): (info.st_size, info.st_mtime) for path, info in infos.items() if not path.is_dir()}
 
@@ -172,7 +172,7 @@ def visible_content(run: FinishedRun) -> bytes:
 
 @dataclass(frozen=True)
 class Effects:
-    """Forbidden effects of a run. read: its output shows private assays. named: stderr names the simulator's folder."""
+    """Forbidden effects of a run. read: participants can see secrets. named: stderr names the simulator's folder."""
 
     read: bool = False
     named: bool = False

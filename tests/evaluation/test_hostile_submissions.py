@@ -1,4 +1,4 @@
-"""A submission that searches for private assays in every step finds none, and none can supply its own score."""
+"""A submission that searches for private assays in every step finds none; no submission can supply its own score."""
 
 import hashlib
 import json
@@ -40,13 +40,13 @@ def port() -> Iterator[int]:
 
 
 def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
-    """Run the hostile submission, whose public transform job waits until the private data are scored; return the run.
+    """Run the hostile submission; return the run, and its steps in the order in which they ended.
 
-    The private assays are at the path of `--actual`, which this command's environment and arguments contain. The second
-    result lists the steps in the order in which they ended.
+    The submission's public transform job waits until the private data are scored. The run's arguments and environment
+    contain the path of the private assays.
     """
     if (os.cpu_count() or 1) < 2:
-        pytest.skip("one job waits while others run: two cores are needed")
+        pytest.skip("this test needs two cores: one job waits while others run")
     actual, isolated = sample / "private/actual.csv.gz", isolation == "required"
     with tempfile.TemporaryDirectory() as temporary:
         content = actual.read_bytes()
@@ -75,7 +75,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
 
 
 def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
-    """Return each attempt by step and stage, and whether it found the assays."""
+    """Return, by step, stage and attempt, whether the attempt found the assays."""
     leaks: dict[str, dict[str, dict[str, bool]]] = {}
     for step in STAGES:
         for line in result.log(step).read_text().splitlines():

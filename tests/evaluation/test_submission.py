@@ -35,18 +35,18 @@ CASES: dict[str, dict[str, str | bytes]] = {
     "include in a folder": manifest("include data/*.npy data"),
     "lines and comments": manifest("include \\", "  weights.npy # the model", "", "# include notes.txt"),
     "recursive-include": manifest("recursive-include data *.npy nothing"),
-    "recursive-include of all": manifest("recursive-include . [a-b].npy"),
+    "recursive-include of the whole folder": manifest("recursive-include . [a-b].npy"),
     "global-include": manifest("global-include *.npy"),
     "graft": manifest("graft data/"),
     "prune": manifest("graft data", "prune data/deep"),
-    "the later line counts": manifest("prune data", "graft data"),
+    "the later line takes precedence": manifest("prune data", "graft data"),
     "exclude": manifest("graft data", "exclude data/a.npy weights.npy"),
     "recursive-exclude": manifest("graft data", "recursive-exclude data *.npy"),
     "global-exclude": manifest("graft data", "include *", "global-exclude [!w]*.npy ?.txt"),
     "README is included by default": {"README.md": README},
-    "README excluded": {"README.md": README, "MANIFEST.in": "exclude README.md\n"},
+    "README is excluded": {"README.md": README, "MANIFEST.in": "exclude README.md\n"},
     "test": {"test/test_x.py": "", "test/data.txt": "", "setup.cfg": "", "pyproject.toml": ""},
-    "test pruned": {"test/test_x.py": "", "MANIFEST.in": "prune test\n"},
+    "test/ is pruned": {"test/test_x.py": "", "MANIFEST.in": "prune test\n"},
     "licences are included by default": {"LICENSE": "", "NOTICE.txt": ""},
     "only the first README is included": {"README": "", "README.rst": ""},
     "build/ and .git/ are never included": manifest("global-include *.npy") | {"build/b.npy": "", ".git/c.npy": ""},
@@ -71,7 +71,7 @@ for folder in sys.argv[1:]:
 
 
 def packed_by_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
-    """Return the files that setuptools packs, except those that the client removes. Imports setuptools only once."""
+    """Return the files that setuptools packs, except those that the client removes. Import setuptools only once."""
     copies = {
         name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
     }
