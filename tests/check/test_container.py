@@ -28,9 +28,9 @@ def with_dependencies(names: set[str]) -> set[str]:
     for name in pending:  # the list grows during the loop
         for text in distribution(name).requires or []:
             requirement = Requirement(text)
-            new = canonicalize_name(requirement.name)
-            if new not in pending and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
-                pending.append(new)
+            dependency = canonicalize_name(requirement.name)
+            if dependency not in pending and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                pending.append(dependency)
     return set(pending)
 
 

@@ -179,7 +179,7 @@ TEXTS = st.one_of(
 )
 
 
-def mutated(text: str) -> st.SearchStrategy[bytes]:
+def mutations_of(text: str) -> st.SearchStrategy[bytes]:
     """Return a strategy that replaces one part of the text, usually so that the result is nearly valid."""
     spans = st.tuples(
         st.integers(0, len(text)), st.integers(0, 30), st.one_of(WORDS, st.text(string.printable, max_size=9))
@@ -205,7 +205,7 @@ def client_files(tmp_path: Path) -> Path:
 @given(data=st.data())
 def test_any_content_of_a_file_gives_results(name: str, data: st.DataObject, client_files: Path) -> None:
     """The content is arbitrary bytes, a sequence of words found in such files, or a valid file with one error."""
-    valid = [mutated(text) for text in contents_of(name)]
+    valid = [mutations_of(text) for text in contents_of(name)]
     (client_files / name).write_bytes(data.draw(st.one_of(TEXTS, *valid)))
     check(client_files)
 

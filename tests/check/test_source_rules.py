@@ -65,20 +65,20 @@ def test_a_broken_submission_is_flagged_by_the_rule_that_it_breaks(name: str, tm
         assert finding.place.line == 0
     needs = {result.rule.code: result.rule.needs for result in results}
     for result in results:
-        blocked = expected.level == Level.ERROR and depends(result.rule.code, code, needs)
-        assert bool(result.not_run) == blocked, result.rule.code
+        is_blocked = expected.level == Level.ERROR and depends_on(result.rule.code, code, needs)
+        assert bool(result.not_run) == is_blocked, result.rule.code
     if name.startswith("required-files"):
         assert "it needs RC101 (required-files), which found an error" in {result.not_run for result in results}
 
 
-def depends(code: str, other: str, needs: dict[str, tuple[str, ...]]) -> bool:
+def depends_on(code: str, other_code: str, needs: dict[str, tuple[str, ...]]) -> bool:
     """Return whether a rule depends on another rule, directly or indirectly."""
-    return any(need == other or depends(need, other, needs) for need in needs[code])
+    return any(need == other_code or depends_on(need, other_code, needs) for need in needs[code])
 
 
 @pytest.mark.parametrize("name", PASSING)
 def test_a_good_variant_has_no_findings(name: str, tmp_path: Path) -> None:
-    assert findings(overlay(tmp_path / "mine", f"passing/{name}")) == []
+    assert collect_findings(overlay(tmp_path / "mine", f"passing/{name}")) == []
 
 
 @pytest.mark.parametrize("rule", sorted(CODES_BY_NAME))
@@ -97,20 +97,20 @@ def test_the_page_names_the_rules_that_find_published_mistakes(number: str) -> N
 
 @pytest.mark.parametrize("name", ["good", "random_numbers"])
 def test_other_submissions_have_no_findings(name: str) -> None:
-    assert findings(SUBMISSIONS / name) == []
+    assert collect_findings(SUBMISSIONS / name) == []
 
 
 def test_this_submission_has_no_findings() -> None:
-    assert findings(ROOT) == []
+    assert collect_findings(ROOT) == []
 
 
 @pytest.mark.parametrize("model", list_models())
 def test_a_new_submission_has_no_findings(model: str, tmp_path: Path) -> None:
     write_submission(tmp_path / "mine", model)
-    assert findings(tmp_path / "mine") == []
+    assert collect_findings(tmp_path / "mine") == []
 
 
-def findings(folder: Path) -> list[object]:
+def collect_findings(folder: Path) -> list[object]:
     """Return the findings of all source rules, and check that all of these rules ran."""
     results = check(folder)
     assert [result.rule.code for result in results if result.not_run] == []
@@ -120,7 +120,7 @@ def findings(folder: Path) -> list[object]:
 def test_a_backslash_in_manifest_in_stands_for_a_space(tmp_path: Path) -> None:
     write_submission(tmp_path / "mine", "pls")
     (tmp_path / "mine/MANIFEST.in").write_text("include\\\nrequirements.txt\n")
-    assert findings(tmp_path / "mine") == []
+    assert collect_findings(tmp_path / "mine") == []
 
 
 def test_a_comment_that_is_not_utf_8_is_found(tmp_path: Path) -> None:

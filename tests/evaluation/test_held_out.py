@@ -98,7 +98,7 @@ def test_a_file_that_is_not_a_table_is_refused(
         score_held_out(tmp_path / "held-out.csv", public[0], SCORE, tmp_path / "scores.txt")
 
 
-def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
+def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
     """Write a tar.gz archive and return its path. Names without content become links to /etc/passwd."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
@@ -112,7 +112,7 @@ def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
 
 
 def test_the_file_beside_the_model_is_extracted(tmp_path: Path) -> None:
-    model = archive(
+    model = write_archive(
         tmp_path / "model.tar.gz", ("./model.pkl", b"m"), ("./held_out.csv", b"a"), ("code/held_out.csv", b"b")
     )
     extract_held_out(model, tmp_path / "predictions/held-out.csv")
@@ -121,7 +121,7 @@ def test_the_file_beside_the_model_is_extracted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("members", [[("model.pkl", b"m")], [("held_out.csv", None)], [("code/held_out.csv", b"b")]])
 def test_other_files_and_links_are_not_extracted(members: list[tuple[str, bytes | None]], tmp_path: Path) -> None:
-    model = archive(tmp_path / "model.tar.gz", *members)
+    model = write_archive(tmp_path / "model.tar.gz", *members)
     with pytest.raises(NoHeldOutScoreError, match=r"train.py left no held_out\.csv beside the model"):
         extract_held_out(model, tmp_path / "held-out.csv")
     assert not (tmp_path / "held-out.csv").exists()

@@ -28,7 +28,7 @@ from support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 CORPUS = SUBMISSIONS / "hostile"
 SECRET = "7654321.25"  # an assay that appears only in the private data
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 # These limits are short enough for a test.
 PROGRAM = """
 from recore.evaluation import requests
@@ -172,13 +172,13 @@ def visible_content(run: FinishedRun) -> bytes:
 
 @dataclass(frozen=True)
 class Effects:
-    """Forbidden effects of a run. read: participants can see secrets. named: stderr names the simulator's folder."""
+    """Forbidden effects of a run. folder_named: stderr names the folder of the simulator."""
 
-    read: bool = False
-    named: bool = False
-    written: tuple[str, ...] = ()
-    running: tuple[str, ...] = ()
-    temporary: tuple[str, ...] = ()
+    secrets_visible: bool = False
+    folder_named: bool = False
+    written_files: tuple[str, ...] = ()
+    running_processes: tuple[str, ...] = ()
+    temporary_files: tuple[str, ...] = ()
 
 
 def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) -> tuple[FinishedRun, Effects]:
@@ -209,8 +209,8 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
     changed = [path for path in now.keys() | before.keys() if now.get(path) != before.get(path)]
     written = [Path(path).name for path in changed if not path.startswith(str(out))]
     seen = visible_content(run)
-    read = SECRET.partition(".")[0].encode() in seen or b"root:x:0:0:root:/root" in seen
-    return run, Effects(read, temporary in run.stderr, tuple(written), tuple(running), tuple(remaining))
+    secrets_visible = SECRET.partition(".")[0].encode() in seen or b"root:x:0:0:root:/root" in seen
+    return run, Effects(secrets_visible, temporary in run.stderr, tuple(written), tuple(running), tuple(remaining))
 
 
 def check_end(run: FinishedRun, outcome: Outcome) -> None:
@@ -222,7 +222,7 @@ def check_end(run: FinishedRun, outcome: Outcome) -> None:
     assert all(len(line) < 1200 for line in explanations)
     assert not [line for line in lines if line.startswith("Traceback")]
     assert "InternalServerError" not in run.stderr
-    assert not CONTROL.search(run.stdout + run.stderr)
+    assert not CONTROL_CHARACTERS.search(run.stdout + run.stderr)
     assert run.folder.is_dir() == (run.status != 2)
     assert run.status != 2 or len(lines) == 1
     assert run.status == 2 or other_entries(run.folder) == []
@@ -234,7 +234,7 @@ def check_report(run: FinishedRun, words: str) -> None:
     assert escape(words, quote=False) in page
     assert not words or words not in page
     assert "<Key>" not in page
-    assert not CONTROL.search(page)
+    assert not CONTROL_CHARACTERS.search(page)
 
 
 @needs_sandbox
@@ -250,7 +250,7 @@ def test_a_hostile_submission_does_no_harm(name: str, secret_sample: Path, tmp_p
 # These are the effects that docs/security.md describes for machines without a sandbox. train_kill_everything would end
 # these tests, too. The others are left out because no sandbox affects them: they test how the pipeline treats a file or
 # an answer.
-HELD_WITHOUT_SANDBOX = (
+HARMLESS_WITHOUT_SANDBOX = (
     "train_daemon",
     "train_fork_bomb",
     "train_many_files",
@@ -267,16 +267,16 @@ HELD_WITHOUT_SANDBOX = (
     "serve_exits",
     "setup_runs_code",
 )
-WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HELD_WITHOUT_SANDBOX} | {
-    "serve_environment": (COMPLETED, Effects(read=True)),
-    "requirements_code": (COMPLETED, Effects(written=("written",))),
-    "train_writes_out": (COMPLETED, Effects(written=("written",))),
-    "train_escape_sequences": (OUTCOMES["train_escape_sequences"], Effects(named=True)),
-    "preprocess_repeats_rows": (WRONG_SHAPE, Effects(named=True)),
-    "preprocess_forged_scores": (OUTCOMES["preprocess_forged_scores"], Effects(named=True)),
-    "serve_too_few_rows": (WRONG_SHAPE, Effects(named=True)),
-    "serve_too_many_columns": (WRONG_SHAPE, Effects(named=True)),
-    "serve_escape_sequences": (OUTCOMES["serve_escape_sequences"], Effects(named=True)),
+WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HARMLESS_WITHOUT_SANDBOX} | {
+    "serve_environment": (COMPLETED, Effects(secrets_visible=True)),
+    "requirements_code": (COMPLETED, Effects(written_files=("written",))),
+    "train_writes_out": (COMPLETED, Effects(written_files=("written",))),
+    "train_escape_sequences": (OUTCOMES["train_escape_sequences"], Effects(folder_named=True)),
+    "preprocess_repeats_rows": (WRONG_SHAPE, Effects(folder_named=True)),
+    "preprocess_forged_scores": (OUTCOMES["preprocess_forged_scores"], Effects(folder_named=True)),
+    "serve_too_few_rows": (WRONG_SHAPE, Effects(folder_named=True)),
+    "serve_too_many_columns": (WRONG_SHAPE, Effects(folder_named=True)),
+    "serve_escape_sequences": (OUTCOMES["serve_escape_sequences"], Effects(folder_named=True)),
 }
 
 
@@ -292,5 +292,5 @@ def test_a_hostile_submission_has_only_documented_effects_without_a_sandbox(
     if name in REPORTED:
         check_report(run, REPORTED[name])
     if name == "serve_hangs":  # the client's time limit may end it first, with a message that does not name the folder
-        effects = replace(effects, named=False)
+        effects = replace(effects, folder_named=False)
     assert effects == expected

@@ -21,14 +21,14 @@ from recore.evaluation.submission import read_submission
 
 ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "arguments"}
 ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
-WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
-SERVED = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
+ATTEMPTS_WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
+SERVER_STAGES = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
 STAGES = {  # by step, the places where the hostile submission's code runs
     "train": {"preprocess.py", "train.py", "training"},
     "public preprocess": {"preprocess.py"},
-    "public predict": SERVED | {"waiting"},
+    "public predict": SERVER_STAGES | {"waiting"},
     "private preprocess": {"preprocess.py"},
-    "private predict": SERVED,
+    "private predict": SERVER_STAGES,
 }
 
 
@@ -39,7 +39,7 @@ def port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
+def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
     """Run the hostile submission; return the run, and its steps in the order in which they ended.
 
     The submission's public transform job waits until the private data are scored. The run's arguments and environment
@@ -70,7 +70,7 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
                 ended_steps += [] if state.startswith("started") else [step]
                 if "private score" in ended_steps or (step.startswith("private") and state.startswith("failed")):
                     for job in Path(temporary).glob("recore-*/job-*/ml"):
-                        (job / "the test lets go").touch()
+                        (job / "the wait is over").touch()
             return FinishedRun(process.wait(), process.stdout.read(), "".join(lines), out), ended_steps
 
 
@@ -81,15 +81,15 @@ def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
         for line in result.log(step).read_text().splitlines():
             if line.startswith("LOOKED "):
                 attempt = json.loads(line.removeprefix("LOOKED "))
-                before = leaks.setdefault(step, {}).setdefault(attempt["stage"], {})
+                outcomes = leaks.setdefault(step, {}).setdefault(attempt["stage"], {})
                 for name, value in attempt["found"].items():
-                    before[name] = before.get(name, False) or value
+                    outcomes[name] = outcomes.get(name, False) or value
     return leaks
 
 
 @needs_sandbox
 def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
-    result, ended_steps = hostile_run(tmp_path, sample, port, "required")
+    result, ended_steps = run_hostile_submission(tmp_path, sample, port, "required")
     assert result.status == 0, result.stderr
     assert ended_steps.index("private score") < ended_steps.index(
         "public predict"
@@ -98,7 +98,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():
         for stage, leaks in stages.items():
-            assert set(leaks) == (WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
+            assert set(leaks) == (ATTEMPTS_WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
             assert not any(leaks.values()), (step, stage, leaks)
     # the model contains only what it should, and every prediction is the mean: no assay was passed on from training
     with tarfile.open(result.folder / "model.tar.gz") as tar:
@@ -113,7 +113,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
 @pytest.mark.everywhere
 def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
     """This control shows that the test above is meaningful: each attempt works here and improves the score."""
-    result, _ = hostile_run(tmp_path, sample, port, "off")
+    result, _ = run_hostile_submission(tmp_path, sample, port, "off")
     assert result.status == 0, result.stderr
     successful_attempts = {
         name for stages in attempts_of(result).values() for leaks in stages.values() for name in leaks if leaks[name]

@@ -70,7 +70,7 @@ for folder in sys.argv[1:]:
 """
 
 
-def packed_by_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
+def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
     """Return the files that setuptools packs, except those that the client removes. Import setuptools only once."""
     copies = {
         name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
@@ -95,7 +95,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def expected(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
-    return packed_by_setuptools(folders, tmp_path_factory.mktemp("packed"))
+    return pack_with_setuptools(folders, tmp_path_factory.mktemp("packed"))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -113,7 +113,7 @@ def test_this_repositorys_files_are_the_modules_that_setup_py_names(tmp_path: Pa
             shutil.copy(path, folder)
     shutil.copytree(ROOT / "challenge", folder / "challenge", ignore=shutil.ignore_patterns("__pycache__"))
     files = read_submission(ROOT).files
-    assert files == packed_by_setuptools({"this": folder}, tmp_path)["this"]
+    assert files == pack_with_setuptools({"this": folder}, tmp_path)["this"]
     assert set(files) == {*UPLOADED, "requirements.txt"}
 
 

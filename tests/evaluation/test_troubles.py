@@ -120,20 +120,20 @@ def test_a_job_that_can_neither_be_watched_nor_stopped_is_reported(
 
 def test_a_job_that_was_refused_is_not_stopped(services: Services, sleeping_run: PipelineRun) -> None:
     refuse(services.sagemaker, "sagemaker.CreateTrainingJob")
-    stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
+    refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
     sleeping_run.execute()
     reason = "An error occurred (AccessDenied) when calling the CreateTrainingJob operation: no"
-    assert (sleeping_run.steps["train"].reason, stops) == (reason, [])
+    assert (sleeping_run.steps["train"].reason, refused_stops) == (reason, [])
     assert sleeping_run.steps["clean up"].completed
 
 
 def test_an_interrupt_whose_stop_request_is_refused_is_reported(
     services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
 ) -> None:
-    stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
+    refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
 
     def interrupt(step: Step) -> None:
-        if step.state == "Training" and not stops:
+        if step.state == "Training" and not refused_stops:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):

@@ -160,7 +160,7 @@ def test_requests_for_an_image_that_holds_the_code_match_ml2p(client: Client, pr
     assert "The image has no processing entrypoint" in project.refusal("dataset", "generate", "other-20260131")
 
 
-def test_several_containers_are_refused_by_name(project: ProjectCommands) -> None:
+def test_several_containers_are_refused_by_the_simulator(project: ProjectCommands) -> None:
     """The simulator reports that it does not run several containers; the request is the same as ML2P's."""
     project.upload_houses(NAME)
     project.result("training-job", "create", "prices-1-0", NAME)

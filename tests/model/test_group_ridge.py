@@ -174,7 +174,7 @@ def test_a_single_row_is_predicted_exactly() -> None:
 
 def test_one_dimensional_y_is_one_target() -> None:
     x, y, groups = make_problem(70, 10, 3, 0.05)
-    two_dimensional, one_dimensional = (GroupRidgeCV(ALPHAS).fit(x, each, groups=groups) for each in (y, y[:, 1]))
+    two_dimensional, one_dimensional = (GroupRidgeCV(ALPHAS).fit(x, values, groups=groups) for values in (y, y[:, 1]))
     assert one_dimensional.alpha_ == two_dimensional.alpha_[1]
     np.testing.assert_allclose(one_dimensional.predict(x), two_dimensional.predict(x)[:, 1], rtol=1e-9)
     assert (one_dimensional.coef_.shape, np.shape(one_dimensional.intercept_), one_dimensional.held_out_.shape) == (

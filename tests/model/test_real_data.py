@@ -71,7 +71,7 @@ def compute_expected_scores(files: dict[str, Path]) -> dict[str, float]:
 
 
 def features(spectra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return bins scaled to variance 4 and a kernel map of slopes, scaled to variance 1, with public rows as landmarks."""
+    """Return bins scaled to variance 4 and a kernel map of slopes scaled to variance 1. Public rows are landmarks."""
     slopes = {}
     for name, x in spectra.items():
         normal = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)

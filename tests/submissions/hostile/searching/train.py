@@ -30,7 +30,7 @@ def predict_fn(inputs, model):
     look("predict_fn")
     if len(inputs) == model["rows"]:  # with the public data, wait until the private assays have been on this machine
         end = time.monotonic() + 60
-        while not os.path.exists(f"{BASE}/the test lets go") and time.monotonic() < end:
+        while not os.path.exists(f"{BASE}/the wait is over") and time.monotonic() < end:
             look("waiting", "path", "content", "files of processes", "a port", "S3")
             time.sleep(0.1)
     if LOOT:
