@@ -16,8 +16,8 @@ Fit = Callable[..., Any]
 CHECKED = 100  # rows whose predictions are checked after a fit
 GAPS = """\
 Assays have gaps, so targets hold NaN where nothing was measured. Wrap the estimator in
-PerTargetRegressor of challenge/meta_estimators.py, which fits each target on its own measured rows; put wrappers such
-as TransformedTargetRegressor inside it."""
+PerTargetRegressor from challenge/meta_estimators.py, which fits each target on its own measured rows; put wrappers
+such as TransformedTargetRegressor inside it."""
 
 
 class FitError(Exception):

@@ -45,7 +45,7 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
         if any("/metrics/" in frame.path for frame in cause.frames):
             return "assays have gaps: compute each target's metric on the rows where it was measured."
         return (
-            "assays have gaps: wrap the estimator in PerTargetRegressor of challenge/meta_estimators.py, which fits "
+            "assays have gaps: wrap the estimator in PerTargetRegressor from challenge/meta_estimators.py, which fits "
             "each target on the rows where it was measured; put wrappers such as TransformedTargetRegressor inside it."
         )
     return None

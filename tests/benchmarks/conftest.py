@@ -1,4 +1,4 @@
-"""A small data set as a frame, as the files of a challenge, and as the benchmark reads these files."""
+"""Fixtures: a small data set as a frame, as the files of a challenge, and as the data that the benchmark reads."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from benchmarks.comparison import data as comparison_data
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """Return 60 rows from four holes: 320 channels, and three targets with gaps. Only one hole has iron assays."""
+    """Return 60 rows from four holes, with 320 channels and three targets with gaps. Only hole b has iron assays."""
     random = np.random.default_rng(3)
     channels = [f"{wavenumber:.1f}" for wavenumber in np.linspace(3990, 500, 320)]
     peaks = np.exp(-((np.arange(320) - np.array([[40], [120], [260], [10]])) ** 2) / 200)
@@ -34,7 +34,7 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def files(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Write the frame as public, private and actual files; hole d is private."""
+    """Write the frame as public, private and actual files, and return their paths. Hole d is private."""
     folder, assays = tmp_path_factory.mktemp("accuracy"), list(MEASURED_TARGETS)
     public, private = frame[:-PRIVATE_ROWS], frame[-PRIVATE_ROWS:]
     parts = {"public.csv.gz": public, "private.csv.gz": private.drop(columns=assays), "actual.csv.gz": private[assays]}

@@ -1,4 +1,4 @@
-"""benchmarks/accuracy.py as a command: its tables, its numbers and its arguments."""
+"""benchmarks/accuracy.py as a command: its tables, numbers and arguments."""
 
 import json
 import os

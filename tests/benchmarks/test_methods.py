@@ -19,11 +19,11 @@ from challenge.targets import TARGETS
 def test_a_method_learns_without_the_held_out_assays(method: str, data: comparison_data.Data) -> None:
     held_out = np.arange(0, len(data), 5)
     training = np.setdiff1d(np.arange(len(data)), held_out)
-    poisoned = replace(data, targets=data.targets.copy())
-    poisoned.targets[held_out] *= 1000
+    poisoned_data = replace(data, targets=data.targets.copy())
+    poisoned_data.targets[held_out] *= 1000
     *_, targets, predicted = folds.fit_and_predict(data, "shuffled", 0, method, training, held_out)
-    *_, from_poisoned = folds.fit_and_predict(poisoned, "shuffled", 0, method, training, held_out)
-    np.testing.assert_array_equal(predicted, from_poisoned)
+    *_, predicted_from_poisoned = folds.fit_and_predict(poisoned_data, "shuffled", 0, method, training, held_out)
+    np.testing.assert_array_equal(predicted, predicted_from_poisoned)
     assert np.isfinite(predicted[~np.isnan(targets)]).all()
     assert (predicted[~np.isnan(predicted)] >= 0).all()
     r2 = scoring.r2_by_target(targets, predicted)[TARGETS.index("AlPPM")]

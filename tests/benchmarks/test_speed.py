@@ -1,4 +1,4 @@
-"""benchmarks/speed.py and the baseline that it compares with, which does the same work as the steps."""
+"""benchmarks/speed.py, and its baseline for comparison, which does the same work as the steps."""
 
 import json
 import subprocess

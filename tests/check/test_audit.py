@@ -1,4 +1,4 @@
-"""A program's file accesses are reported only if they lead outside the job's folders."""
+"""Accesses of a program are reported only if they lead outside the job: to files, processes or the network."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""If a Docker engine has the image that `unearthed build` uses, setup.py runs in its Python 3.8."""
+"""setup.py runs with Python 3.8, in the image of `unearthed build`, if the Docker engine has that image."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The rules expect the versions and modules in the container that the requirements files name."""
+"""The rules expect the container to have the versions and modules that the requirements files name."""
 
 from importlib.metadata import distribution, packages_distributions, version
 
@@ -15,7 +15,7 @@ INTERNAL = {"_distutils_hack", "gethostname", "_cffi_backend", "_sodium", "_yaml
 
 
 def read_pinned_versions() -> dict[str, str]:
-    """Return the versions in the requirements files, by normalised name."""
+    """Return the pinned versions in the requirements files, by normalised name of the distribution."""
     lines = (ROOT / "requirements.txt").read_text().partition(PARTICIPANT_LINE)[0].splitlines()
     lines += (ROOT / "requirements/container.txt").read_text().splitlines()
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
@@ -23,14 +23,14 @@ def read_pinned_versions() -> dict[str, str]:
 
 
 def with_dependencies(names: set[str]) -> set[str]:
-    """Return the names of distributions and of all distributions that they require, directly or indirectly."""
+    """Return these names of distributions and those of all distributions that they require, directly or indirectly."""
     pending = sorted(names)
     for name in pending:  # the list grows during the loop
         for text in distribution(name).requires or []:
             requirement = Requirement(text)
-            new = canonicalize_name(requirement.name)
-            if new not in pending and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
-                pending.append(new)
+            dependency = canonicalize_name(requirement.name)
+            if dependency not in pending and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
+                pending.append(dependency)
     return set(pending)
 
 

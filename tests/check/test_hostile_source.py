@@ -34,7 +34,7 @@ MOST_SECONDS = 20  # of processor time; checking one of these files takes 2 at m
 
 
 def check(folder: Path) -> list[RuleResult]:
-    """Return the results of all rules that only read files. The check must be fast, and the results printable."""
+    """Return the results of all rules that only read files; assert that they are fast and their results printable."""
     start = time.process_time()
     results = run_rules(RULES, CODES, SubmissionSource(folder, TARGETS))
     assert time.process_time() - start < MOST_SECONDS
@@ -179,8 +179,8 @@ TEXTS = st.one_of(
 )
 
 
-def mutated(text: str) -> st.SearchStrategy[bytes]:
-    """Return a strategy for the text with one part replaced, usually so that the result is nearly valid."""
+def mutations_of(text: str) -> st.SearchStrategy[bytes]:
+    """Return a strategy that replaces one part of the text, usually so that the result is nearly valid."""
     spans = st.tuples(
         st.integers(0, len(text)), st.integers(0, 30), st.one_of(WORDS, st.text(string.printable, max_size=9))
     )
@@ -204,8 +204,8 @@ def client_files(tmp_path: Path) -> Path:
 @examples(10)
 @given(data=st.data())
 def test_any_content_of_a_file_gives_results(name: str, data: st.DataObject, client_files: Path) -> None:
-    """The content is arbitrary, made of words found in such files, or a valid file with one error."""
-    valid = [mutated(text) for text in contents_of(name)]
+    """The content is arbitrary bytes, a sequence of words found in such files, or a valid file with one error."""
+    valid = [mutations_of(text) for text in contents_of(name)]
     (client_files / name).write_bytes(data.draw(st.one_of(TEXTS, *valid)))
     check(client_files)
 

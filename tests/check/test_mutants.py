@@ -92,10 +92,10 @@ def test_a_mutant_is_found_by_reading(name: str, tmp_path: Path) -> None:
 
 def test_harmless_changes_are_not_found_by_reading(tmp_path: Path) -> None:
     rules = load_catalogue()
-    chosen = choose_codes(rules, [], [], False)
+    codes = choose_codes(rules, [], [], False)
     for number, mutant in enumerate(mutant for mutant in MUTANTS if mutant.kind in ("equivalent", "other")):
         folder = make_mutant(mutant, tmp_path / str(number))
-        results = run_rules(rules, chosen, SubmissionSource(folder, tuple(WEIGHTS)))
+        results = run_rules(rules, codes, SubmissionSource(folder, tuple(WEIGHTS)))
         assert [result.findings for result in results if result.findings] == [], mutant.name
 
 

@@ -16,7 +16,7 @@ WARNING = Finding("odd", "look at it", level=Level.WARNING)
 
 
 class Journal:
-    """Makes rules and experiments that record each use of them."""
+    """Makes rules and experiments, and records each call of a rule and each use of the experiments."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, object]] = []

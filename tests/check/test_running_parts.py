@@ -136,7 +136,7 @@ def test_extrapolation_is_linear_and_ignores_noise() -> None:
 
 
 def test_a_little_noise_in_few_rows_is_not_extrapolated() -> None:
-    """Cubic extrapolation from 254 rows to 18,000 would turn one second of noise into 300,000."""
+    """Cubic extrapolation from 254 rows to 18,000 would turn one second of noise into 300,000 seconds."""
     assert extrapolate((254, 6.0), [(127, 5.0), (127, 4.9)], (63, 4.95), noise=1.6) == 6.0
     assert extrapolate((254, 60.0), [(127, 50.0), (127, 50.0)], (63, 49.0), noise=7.0) < 1800
 

@@ -1,4 +1,4 @@
-"""Rules that run a submission: each broken submission is flagged by its rule alone, and sound ones are not flagged.
+"""Rules that run a submission: each broken submission is flagged by its own rule only, and sound ones are not flagged.
 
 The broken submissions are edits of tests/submissions/sound: see tests/support/broken_submissions.py.
 """
@@ -68,7 +68,7 @@ def _marks(name: str) -> list[pytest.MarkDecorator]:
 def test_a_broken_submission_is_flagged_by_its_rule_alone(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path
 ) -> None:
-    """Only the rules of its group run: running all rules on each of these submissions would take half an hour."""
+    """Only the group of the expected rule runs: running all rules on all submissions would take half an hour."""
     broken = DEFECTS[name]
     submission = make_broken(broken, tmp_path / name)
     group = tuple(code for code in all_rules() if code[:3] == broken.code[:3])
@@ -134,15 +134,15 @@ def test_the_template_has_no_findings(simulator: Simulator, sample: Path) -> Non
     assert check(simulator, ROOT, sample / "public/public.csv.gz") == {}
 
 
-def check_trained_once(simulator: Simulator, submission: Path, public: Path) -> dict[str, list[Finding]]:
-    """Return the findings of all rules except those that train several times."""
+def check_without_retraining(simulator: Simulator, submission: Path, public: Path) -> dict[str, list[Finding]]:
+    """Return the findings of all rules except RC8xx and those that train several times."""
     codes = tuple(code for code in all_rules() if not code.startswith("RC8") and code not in RETRAINING_RULES)
     return check(simulator, submission, public, codes)
 
 
 @pytest.fixture
 def sound_submission(tmp_path: Path) -> Path:
-    """Return a copy of the sound submission; a test may change it."""
+    """Return a copy of the sound submission that a test may change."""
     (tmp_path / "copy").mkdir()
     for path in (SUBMISSIONS / "sound").glob("*.*"):
         (tmp_path / "copy" / path.name).write_bytes(path.read_bytes())
@@ -196,7 +196,7 @@ def test_an_archive_has_no_findings(
 ) -> None:
     archive = tmp_path / "src.tar.gz"
     archive.write_bytes(read_submission(sound_submission).archive)
-    assert check_trained_once(simulator, archive, small_data) == {}
+    assert check_without_retraining(simulator, archive, small_data) == {}
 
 
 @pytest.mark.slow
@@ -213,7 +213,7 @@ def test_one_transform_function_instead_of_three_has_no_findings(
     )(sound_submission)
     replace("train.py", "return output_fn(", "return write(")(sound_submission)
     (sound_submission / "predict.py").unlink()
-    assert check_trained_once(simulator, sound_submission, small_data) == {}
+    assert check_without_retraining(simulator, sound_submission, small_data) == {}
 
 
 @pytest.mark.slow
@@ -227,7 +227,7 @@ def test_the_default_predict_fn_and_a_package_have_no_findings(
     (sound_submission / "models/__init__.py").touch()
     (sound_submission / "linear.py").rename(sound_submission / "models/linear.py")
     (sound_submission / "predict.py").unlink()
-    assert check_trained_once(simulator, sound_submission, small_data) == {}
+    assert check_without_retraining(simulator, sound_submission, small_data) == {}
 
 
 @pytest.mark.slow
@@ -237,7 +237,7 @@ def test_a_target_that_was_never_measured_has_no_findings(
     data = pd.read_csv(small_data, index_col=0)
     data["RePPM"] = float("nan")
     write_csv(tmp_path / "public.csv.gz", data.drop(columns="TlPPM"))
-    assert check_trained_once(simulator, SUBMISSIONS / "sound", tmp_path / "public.csv.gz") == {}
+    assert check_without_retraining(simulator, SUBMISSIONS / "sound", tmp_path / "public.csv.gz") == {}
 
 
 def test_rules_can_run_in_the_order_of_their_dependencies() -> None:

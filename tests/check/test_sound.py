@@ -30,7 +30,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def busy_processors() -> Iterator[None]:
-    """Keep every processor busy, each with a process that never waits."""
+    """Keep every processor busy with a process that never waits."""
     processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cpu_count() or 1)]
     yield
     for process in processes:

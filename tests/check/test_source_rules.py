@@ -1,7 +1,7 @@
 """Each broken submission is flagged only by the rule that it breaks, at the right line; others are not flagged.
 
-tests/support/flaws makes the broken ones. The others are in tests/submissions/passing, as differences from the good
-submission, in folders named after a rule, with a suffix if a rule has several.
+tests/support/flaws makes the broken submissions. The others are stored in tests/submissions/passing as differences from
+the good submission. Each folder is named after a rule, with a suffix if the rule has several folders.
 """
 
 from pathlib import Path
@@ -65,20 +65,20 @@ def test_a_broken_submission_is_flagged_by_the_rule_that_it_breaks(name: str, tm
         assert finding.place.line == 0
     needs = {result.rule.code: result.rule.needs for result in results}
     for result in results:
-        blocked = expected.level == Level.ERROR and depends(result.rule.code, code, needs)
-        assert bool(result.not_run) == blocked, result.rule.code
+        is_blocked = expected.level == Level.ERROR and depends_on(result.rule.code, code, needs)
+        assert bool(result.not_run) == is_blocked, result.rule.code
     if name.startswith("required-files"):
         assert "it needs RC101 (required-files), which found an error" in {result.not_run for result in results}
 
 
-def depends(code: str, other: str, needs: dict[str, tuple[str, ...]]) -> bool:
-    """Return whether a rule depends on another one, directly or indirectly."""
-    return any(need == other or depends(need, other, needs) for need in needs[code])
+def depends_on(code: str, other_code: str, needs: dict[str, tuple[str, ...]]) -> bool:
+    """Return whether a rule depends on another rule, directly or indirectly."""
+    return any(need == other_code or depends_on(need, other_code, needs) for need in needs[code])
 
 
 @pytest.mark.parametrize("name", PASSING)
 def test_a_good_variant_has_no_findings(name: str, tmp_path: Path) -> None:
-    assert findings(overlay(tmp_path / "mine", f"passing/{name}")) == []
+    assert collect_findings(overlay(tmp_path / "mine", f"passing/{name}")) == []
 
 
 @pytest.mark.parametrize("rule", sorted(CODES_BY_NAME))
@@ -97,21 +97,21 @@ def test_the_page_names_the_rules_that_find_published_mistakes(number: str) -> N
 
 @pytest.mark.parametrize("name", ["good", "random_numbers"])
 def test_other_submissions_have_no_findings(name: str) -> None:
-    assert findings(SUBMISSIONS / name) == []
+    assert collect_findings(SUBMISSIONS / name) == []
 
 
 def test_this_submission_has_no_findings() -> None:
-    assert findings(ROOT) == []
+    assert collect_findings(ROOT) == []
 
 
 @pytest.mark.parametrize("model", list_models())
 def test_a_new_submission_has_no_findings(model: str, tmp_path: Path) -> None:
     write_submission(tmp_path / "mine", model)
-    assert findings(tmp_path / "mine") == []
+    assert collect_findings(tmp_path / "mine") == []
 
 
-def findings(folder: Path) -> list[object]:
-    """Return the findings of all rules, and check that all of them ran."""
+def collect_findings(folder: Path) -> list[object]:
+    """Return the findings of all source rules, and check that all of these rules ran."""
     results = check(folder)
     assert [result.rule.code for result in results if result.not_run] == []
     return [finding for result in results for finding in result.findings]
@@ -120,11 +120,11 @@ def findings(folder: Path) -> list[object]:
 def test_a_backslash_in_manifest_in_stands_for_a_space(tmp_path: Path) -> None:
     write_submission(tmp_path / "mine", "pls")
     (tmp_path / "mine/MANIFEST.in").write_text("include\\\nrequirements.txt\n")
-    assert findings(tmp_path / "mine") == []
+    assert collect_findings(tmp_path / "mine") == []
 
 
 def test_a_comment_that_is_not_utf_8_is_found(tmp_path: Path) -> None:
-    """Python refuses to run such a file, but its parser ignores comments if it is given bytes."""
+    """Python refuses to run such a file, although ast.parse accepts the same bytes."""
     script = parse_script("train.py", b"import os\n# caf\xe9\n")
     assert (script.problem, script.problem_line) == ("byte 0xe9 is not utf-8; save the file as UTF-8", 2)
     assert not parse_script("train.py", b"# coding: latin-1\n# caf\xe9\n").problem

@@ -48,7 +48,7 @@ def import_columns(folder: Path, *columns: str, options: tuple[str, ...] = ()) -
     return import_command(folder / "spectra.csv", *arguments, *(f"--column={column}" for column in columns))
 
 
-def schema_table(folder: Path, **columns: object) -> None:
+def write_schema_table(folder: Path, **columns: object) -> None:
     """Replace the laboratory's table with one that follows the schema."""
     ends = np.arange(1.0, 7) * 1.5
     identity = {"sample": list(SAMPLES), "SiteID": LABORATORY["hole"], "DepthFrom": ends - 1.5, "DepthTo": ends}
@@ -188,7 +188,7 @@ SUSPECTED = {
 @pytest.mark.parametrize("case", SUSPECTED)
 def test_a_wrong_unit_is_a_bad_finding_and_the_named_option_repairs_it(laboratory: Path, case: str) -> None:
     column, values, unit, option = SUSPECTED[case]
-    schema_table(laboratory, **{column: values})
+    write_schema_table(laboratory, **{column: values})
     result = import_columns(laboratory)
     assert result.exit_code == 0, result.stderr
     (finding,) = [line for line in result.stderr.splitlines() if line.startswith("bad: ")]
@@ -206,7 +206,7 @@ def test_a_wrong_unit_is_a_bad_finding_and_the_named_option_repairs_it(laborator
 
 
 def test_a_conversion_that_does_not_fit_is_reported(laboratory: Path) -> None:
-    schema_table(laboratory, AlPPM=[81_000, 72_000, 66_000, 84_000, 79_000, 53_000])
+    write_schema_table(laboratory, AlPPM=[81_000, 72_000, 66_000, 84_000, 79_000, 53_000])
     result = import_columns(laboratory, "AlPPM=AlPPM:ppb")
     assert "check the unit of the table's column 'AlPPM'" in result.stderr
 
@@ -215,7 +215,7 @@ def test_a_conversion_that_does_not_fit_is_reported(laboratory: Path) -> None:
 def test_depths_in_another_unit_are_a_bad_finding(laboratory: Path, unit: str, size: float, top: float) -> None:
     ends = top + 3 * np.arange(1.0, 7)
     depths = {"DepthFrom": (ends - 3) * size, "DepthTo": ends * size}
-    schema_table(laboratory, **depths)
+    write_schema_table(laboratory, **depths)
     result = import_columns(laboratory)
     (finding,) = [line for line in result.stderr.splitlines() if line.startswith("bad: ")]
     assert "DepthFrom, DepthTo: the median sample is" in finding

@@ -1,4 +1,4 @@
-"""`recore import`: spectra on different grids, and the channels of another data file."""
+"""`recore import`: spectra on different grids, and spectra interpolated to the channels of another data file."""
 
 import gzip
 from pathlib import Path

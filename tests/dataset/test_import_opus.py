@@ -19,21 +19,21 @@ X = np.linspace(4000, 600, 86)
 ABSORBANCE = 0.4 + np.exp(-(((X - 1050) / 120) ** 2)) + 0.3 * np.exp(-(((X - 3400) / 200) ** 2))
 
 
-def read_one(folder: Path, content: bytes, **reading: str) -> Spectrum | Problem:
+def read_item(folder: Path, content: bytes, **options: str) -> Spectrum | Problem:
     path = folder / "soil_7.0"
     path.write_bytes(content)
-    (item,) = read_file(path, Reading(**reading))
+    (item,) = read_file(path, Reading(**options))
     return item
 
 
-def read_spectrum(folder: Path, *blocks: Block, **reading: str) -> Spectrum:
-    item = read_one(folder, opus_bytes(*blocks), **reading)
+def read_spectrum(folder: Path, *blocks: Block, **options: str) -> Spectrum:
+    item = read_item(folder, opus_bytes(*blocks), **options)
     assert isinstance(item, Spectrum), item
     return item
 
 
-def refusal(folder: Path, *blocks: Block, **reading: str) -> str:
-    item = read_one(folder, opus_bytes(*blocks), **reading)
+def refusal(folder: Path, *blocks: Block, **options: str) -> str:
+    item = read_item(folder, opus_bytes(*blocks), **options)
     assert isinstance(item, Problem), item
     assert "\n" not in item.reason
     return item.reason
@@ -103,11 +103,11 @@ def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
     assert "--block single-channel" in refusal(tmp_path, *pair)
     result = read_spectrum(tmp_path, *pair, block="single-channel")
     np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
-    narrower = [pair[0], block("reference", lamp[3:-3], wide_axis[3], wide_axis[-4])]
-    assert "different channels" in refusal(tmp_path, *narrower, block="single-channel")
-    dark = [pair[0], block("reference", lamp - lamp.min(), 4080, 520)]
+    narrower_pair = [pair[0], block("reference", lamp[3:-3], wide_axis[3], wide_axis[-4])]
+    assert "different channels" in refusal(tmp_path, *narrower_pair, block="single-channel")
+    dark_pair = [pair[0], block("reference", lamp - lamp.min(), 4080, 520)]
     assert "not above 0" in refusal(tmp_path, pair[0], block("reference", -lamp, 4080, 520), block="single-channel")
-    assert isinstance(read_spectrum(tmp_path, *dark, block="single-channel"), Spectrum)  # zeros outside the range
+    assert isinstance(read_spectrum(tmp_path, *dark_pair, block="single-channel"), Spectrum)  # zeros outside the range
     assert "no reference spectrum" in refusal(tmp_path, pair[0], block="single-channel")
 
 
@@ -152,19 +152,19 @@ def test_derivatives_interferograms_and_series_are_not_absorbance(tmp_path: Path
     assert "no spectrum that can be read" in refusal(
         tmp_path, block("derivative", ABSORBANCE), block("interferogram", ABSORBANCE)
     )
-    assert isinstance(read_one(tmp_path, endless_series()), Spectrum)
+    assert isinstance(read_item(tmp_path, endless_series()), Spectrum)
 
 
 def endless_series() -> bytes:
-    """Return a file with a spectrum and a series that claims to have two billion spectra."""
-    endless = struct.pack("<6i", 0, 2**31 - 1, 24, 0, 0, 0) + bytes(4000)
-    return opus_bytes(block("absorbance", ABSORBANCE), additional=((SERIES, endless),))
+    """Return an OPUS file with a spectrum and a series that claims to contain two billion spectra."""
+    endless_block = struct.pack("<6i", 0, 2**31 - 1, 24, 0, 0, 0) + bytes(4000)
+    return opus_bytes(block("absorbance", ABSORBANCE), additional=((SERIES, endless_block),))
 
 
 @pytest.mark.timing
 def test_a_series_does_not_slow_down_reading(tmp_path: Path) -> None:
-    ordinary, series = processor_seconds(lambda: read_one(tmp_path, COMPLETE_FILE)), endless_series()
-    assert processor_seconds(lambda: read_one(tmp_path, series)) < 20 * ordinary
+    ordinary_seconds, series = processor_seconds(lambda: read_item(tmp_path, COMPLETE_FILE)), endless_series()
+    assert processor_seconds(lambda: read_item(tmp_path, series)) < 20 * ordinary_seconds
 
 
 COMPLETE_FILE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", ABSORBANCE))
@@ -172,7 +172,7 @@ COMPLETE_FILE = opus_bytes(block("sample", 0.02 + X / 1e5), block("absorbance", 
 
 @pytest.mark.parametrize("length", [*range(1, 60), *range(60, len(COMPLETE_FILE), 7), len(COMPLETE_FILE) - 1])
 def test_a_truncated_file_is_reported_in_one_line(tmp_path: Path, length: int) -> None:
-    item = read_one(tmp_path, COMPLETE_FILE[:length])
+    item = read_item(tmp_path, COMPLETE_FILE[:length])
     assert isinstance(item, Problem)
     assert "\n" not in item.reason
 
@@ -185,7 +185,7 @@ def test_a_damaged_file_is_a_spectrum_or_a_problem(
     content = bytearray(COMPLETE_FILE)
     for offset, value in damages:
         content[offset] = value
-    item = read_one(tmp_path_factory.getbasetemp(), bytes(content))
+    item = read_item(tmp_path_factory.getbasetemp(), bytes(content))
     if isinstance(item, Spectrum):
         assert np.isfinite(item.absorbance).all()
         assert (np.diff(item.wavenumbers) < 0).all()
@@ -210,7 +210,7 @@ def test_any_bytes_are_reported_in_one_line(
 
 
 def find_entry(content: bytes, kind: tuple[int, ...]) -> int:
-    """Return the offset of the directory entry for a block of that kind."""
+    """Return the offset of the directory entry for the block of the given kind."""
     return next(
         offset
         for offset in range(24, len(content), 12)
@@ -221,7 +221,7 @@ def find_entry(content: bytes, kind: tuple[int, ...]) -> int:
 def test_a_parameter_of_negative_length_does_not_hang(tmp_path: Path) -> None:
     offset = COMPLETE_FILE.index(b"NPT\0", COMPLETE_FILE.index(b"NPT\0") + 1)
     content = COMPLETE_FILE[: offset + 6] + struct.pack("<h", -4) + COMPLETE_FILE[offset + 8 :]
-    item = read_one(tmp_path, content)
+    item = read_item(tmp_path, content)
     assert isinstance(item, Problem)
     assert "negative length" in item.reason
 
@@ -232,7 +232,7 @@ def test_overlapping_blocks_do_not_fill_the_memory(tmp_path: Path) -> None:
     offset = 24 + 12 * capacity
     entries = struct.pack("<3i", number((3, 3, 0, 4, 0, 0)), len(values) // 4, offset) * capacity
     content = b"\n\n\xfe\xfe" + struct.pack("<d3i", 920622.0, 24, capacity, capacity) + entries + values
-    item = read_one(tmp_path, content)
+    item = read_item(tmp_path, content)
     assert isinstance(item, Problem)
     assert "overlap" in item.reason
 
@@ -240,11 +240,11 @@ def test_overlapping_blocks_do_not_fill_the_memory(tmp_path: Path) -> None:
 def test_an_invalid_directory_is_reported(tmp_path: Path) -> None:
     for start, capacity in ((-24, 8), (2**30, 8), (24, 2**30), (24, -1), (24, 0)):
         content = COMPLETE_FILE[:12] + struct.pack("<2i", start, capacity) + COMPLETE_FILE[20:]
-        item = read_one(tmp_path, content)
+        item = read_item(tmp_path, content)
         assert isinstance(item, Problem)
         assert "directory" in item.reason
     offset = find_entry(COMPLETE_FILE, DIRECTORY)
-    item = read_one(tmp_path, COMPLETE_FILE[: offset + 4] + struct.pack("<i", -1) + COMPLETE_FILE[offset + 8 :])
+    item = read_item(tmp_path, COMPLETE_FILE[: offset + 4] + struct.pack("<i", -1) + COMPLETE_FILE[offset + 8 :])
     assert isinstance(item, Problem)
 
 

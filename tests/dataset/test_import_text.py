@@ -17,19 +17,19 @@ X = np.linspace(4000, 600, 50)
 Y = 0.4 + np.exp(-(((X - 1050) / 120) ** 2))
 
 
-def read_items(path: Path, content: str | bytes, **reading: str) -> list[Spectrum | Problem]:
+def read_items(path: Path, content: str | bytes, **options: str) -> list[Spectrum | Problem]:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(read_file(path, Reading(**reading)))
+    return list(read_file(path, Reading(**options)))
 
 
-def read_spectrum(folder: Path, content: str | bytes, name: str = "soil.csv", **reading: str) -> Spectrum:
-    (item,) = read_items(folder / name, content, **reading)
+def read_spectrum(folder: Path, content: str | bytes, name: str = "soil.csv", **options: str) -> Spectrum:
+    (item,) = read_items(folder / name, content, **options)
     assert isinstance(item, Spectrum), item
     return item
 
 
-def refusal(folder: Path, content: str | bytes, **reading: str) -> str:
-    (item,) = read_items(folder / "soil.csv", content, **reading)
+def refusal(folder: Path, content: str | bytes, **options: str) -> str:
+    (item,) = read_items(folder / "soil.csv", content, **options)
     assert isinstance(item, Problem), item
     assert "\n" not in item.reason
     return item.reason
@@ -94,10 +94,10 @@ def test_ambiguous_axes_are_refused(tmp_path: Path, x: np.ndarray, reason: str) 
 @examples(60)
 @given(st.floats(1.01, 5), st.floats(15_001, 90_000), st.booleans())
 def test_an_axis_above_15000_needs_a_unit(
-    tmp_path_factory: pytest.TempPathFactory, ratio: float, highest: float, rises: bool
+    tmp_path_factory: pytest.TempPathFactory, ratio: float, highest: float, is_rising: bool
 ) -> None:
     x = np.linspace(highest / ratio, highest, 50)
-    text = columns(x if rises else x[::-1])
+    text = columns(x if is_rising else x[::-1])
     folder = tmp_path_factory.getbasetemp()
     message = refusal(folder, text)
     assert "has no unit; above 15,000 it can be nanometres or wavenumbers" in message

@@ -45,7 +45,7 @@ CONTENTS = {
 
 
 def as_column(element: str, ppm: float) -> dict[str, list[float]]:
-    """Return a column of the element with the median `ppm`, in the unit of its target."""
+    """Return a column for the element's target, in the target's unit, whose median is `ppm` parts per million."""
     (target,) = (target for target in DETECTION_LIMITS if target[:-3] == element)
     return {target: [ppm * UNITS[target[-3:]] * factor for factor in (0.1, 0.5, 0.9, 1, 1.2, 3, 20)]}
 

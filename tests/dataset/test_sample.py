@@ -1,4 +1,4 @@
-"""Sample data: the schema, identical files for identical seeds, assays and spectra with realistic statistics."""
+"""Sample data: the schema, identical files for identical seeds, and realistic statistics of assays and spectra."""
 
 import gzip
 import hashlib
@@ -118,7 +118,7 @@ def test_assays_are_skewed_have_limits_and_follow_their_minerals(tmp_path: Path)
 
 @pytest.mark.parametrize("options", [{}, {"missing": 0}, {"missing": 0.2}])
 def test_the_share_of_missing_assays_follows_the_plan(options: dict[str, float], tmp_path: Path) -> None:
-    """By default a few assays are missing in public and private data, as in real data."""
+    """By default, a few assays are missing from the public and private data, as in real data."""
     make_sample(tmp_path, Plan(rows=300, holes=4, channels=7, **options))
     public, private, actual = read(tmp_path)
     share = options.get("missing", 0.03)
@@ -135,7 +135,7 @@ def test_the_share_of_missing_assays_follows_the_plan(options: dict[str, float],
     channels=st.integers(max(7, preprocess.BIN), 60),
     seed=st.integers(0, 99),
 )
-def test_any_plan_gives_its_rows_and_can_be_read(
+def test_any_plan_makes_readable_files_with_the_planned_numbers_of_rows(
     rows: int, holes: int, channels: int, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("plan")

@@ -45,7 +45,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
-    """Return three runs: sandboxed, with the options for AWS, and with these and --keep on public data alone."""
+    """Return three runs: sandboxed, with options for AWS, and with these options and --keep on public data alone."""
     folder = tiny(tmp_path_factory.mktemp("submission"))
     command = ["run", str(folder), "--isolation", "off", "--public", str(sample / "public/public.csv.gz")]
     private = ["--private", str(sample / "private/private.csv.gz"), "--actual", str(sample / "private/actual.csv.gz")]
@@ -90,7 +90,7 @@ def test_requests_differ_only_in_names_roles_and_instance_types(sessions: dict[s
 
 
 def comparable_requests(session: Session) -> set[str]:
-    """Return the distinct requests as text. How many requests ask for a job's status depends on how long it takes."""
+    """Return the distinct requests as text. A job's duration determines how often its status is requested."""
     name = session.requests_to("sagemaker", "CreateModel")[0]["ModelName"]
     texts = set()
     for service, operation, request in session.requests:

@@ -25,7 +25,7 @@ SETTINGS = {job: {"type": "ml.m5.xlarge", "count": 1} for job in ("training", "p
 
 
 def make_record(data: str = "a", started: str = "2026-01-01T00:00:00+00:00", **scores: float) -> dict[str, Any]:
-    """Return a run's record."""
+    """Return the record of a completed run."""
     return {
         "state": "Completed",
         "started": started,

@@ -1,4 +1,4 @@
-"""Limits on the size of archives and models: large archives are refused, and small ones with huge contents too."""
+"""Limits on the size of archives and models: large archives are refused, and so are small ones with huge contents."""
 
 import gzip
 import random
@@ -31,11 +31,11 @@ def simulator() -> Iterator[Simulator]:
         yield simulator
 
 
-def sparse(headers: dict[str, str], map_: bytes) -> bytes:
-    """Return an archive of a sparse file, whose map is in PAX headers or in the first bytes of the content."""
-    info = member("x.npy", size=len(map_))
+def make_sparse_archive(headers: dict[str, str], sparse_map: bytes) -> bytes:
+    """Return an archive with a sparse file whose map is in the PAX headers or in the first bytes of the content."""
+    info = member("x.npy", size=len(sparse_map))
     info.pax_headers = headers
-    raw = info.tobuf(tarfile.PAX_FORMAT) + map_ + b"\0" * (-len(map_) % 512)
+    raw = info.tobuf(tarfile.PAX_FORMAT) + sparse_map + b"\0" * (-len(sparse_map) % 512)
     return gzip.compress(raw + gzip.decompress(packed(**BOTH)), 1)
 
 
@@ -43,9 +43,9 @@ def sparse(headers: dict[str, str], map_: bytes) -> bytes:
     "archive",
     [
         packed(member("x.npy", tarfile.GNUTYPE_SPARSE, size=1 << 40), **BOTH),
-        sparse({"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40)}, b""),
-        sparse(SPARSE, b"1\n0\n0\n".ljust(512, b"\0")),
-        sparse(SPARSE, b"1000000000\n" + b"0\n" * (20 << 20)),
+        make_sparse_archive({"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 40)}, b""),
+        make_sparse_archive(SPARSE, b"1\n0\n0\n".ljust(512, b"\0")),
+        make_sparse_archive(SPARSE, b"1000000000\n" + b"0\n" * (20 << 20)),
     ],
     ids=["GNU", "PAX 0.1", "PAX 1.0", "a map of 40 MB"],
 )

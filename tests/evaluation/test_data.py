@@ -69,7 +69,7 @@ def test_a_missing_file_is_reported_with_a_remedy(missing: str, tmp_path: Path) 
         DataFiles(**files).check()
 
 
-def test_a_folder_is_refused(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a gzipped CSV is needed"):
         DataFiles(tmp_path).check()
 

@@ -21,8 +21,8 @@ ADVICE = {  # the advice for each step if nothing specific is known about the ex
 class Failure:
     """Changes to the good submission, the step and the sides that fail because of them, and the expected messages.
 
-    reason: the beginning of the step's reason. logged: text in its log, by default the reason. advice: the beginning
-    of the advice, if there is any.
+    reason: the beginning of the reason why the step failed. logged: text in the step's log, by default the reason.
+    advice: the beginning of the advice, if there is any.
     """
 
     step: str
@@ -34,7 +34,7 @@ class Failure:
     sides: tuple[str, ...] = BOTH
 
     @property
-    def failed(self) -> list[str]:
+    def failed_steps(self) -> list[str]:
         return ["train"] if self.step == "train" else [f"{side} {self.step}" for side in self.sides]
 
 
@@ -50,7 +50,7 @@ GAPS = """    from sklearn.cross_decomposition import PLSRegression
     print("""
 OWN_CLASS = "class Mine(list):\n    pass\n\n\ndef main():\n    np.nanmean = lambda *_, **__: Mine()"
 FAILURES = {
-    "training raises": Failure(
+    "training raises an exception": Failure(
         "train",
         "OSError: no copper here (train.py, line 29, in main)",
         logged="OSError: no copper here",
@@ -86,7 +86,7 @@ FAILURES = {
         "train",
         "ValueError: Input y contains NaN. (train.py, line 37, in main)",
         logged="ValueError: Input y contains NaN.",
-        advice="assays have gaps: wrap the estimator in PerTargetRegressor of challenge/meta_estimators.py",
+        advice="assays have gaps: wrap the estimator in PerTargetRegressor from challenge/meta_estimators.py",
         **change("train.py", "    print(", GAPS),
     ),
     "a package that requirements.txt does not name": Failure(
@@ -96,7 +96,7 @@ FAILURES = {
         advice="add `no_such_package==<version>` to requirements.txt",
         **change("train.py", "def model_fn(model_dir):\n", "def model_fn(model_dir):\n    import no_such_package\n\n"),
     ),
-    "a class of the script's own in the pickle": Failure(
+    "a pickle with a class of the script": Failure(
         "predict",
         "AttributeError: Can't get attribute 'Mine' on <module '__main__'> (train.py, line 13, in model_fn)",
         logged="Can't get attribute 'Mine' on <module '__main__'>",
@@ -124,20 +124,20 @@ FAILURES = {
     "no model": Failure(
         "train",
         "the training job left no file in SM_MODEL_DIR",
-        logged="nothing to keep",
-        **change("train.py", "    main()", "    print('nothing to keep')"),
+        logged="no model was saved",
+        **change("train.py", "    main()", "    print('no model was saved')"),
     ),
     "no inputs": Failure(
         "preprocess",
         "preprocess.py left no public.csv",
-        **change("preprocess.py", "    main()", "    print('kept to myself')"),
-        logged="kept to myself",
+        **change("preprocess.py", "    main()", "    print('no inputs were saved')"),
+        logged="no inputs were saved",
     ),
-    "requests refused": Failure(
+    "a server that refuses requests": Failure(
         "predict",
-        "ValueError: I take no text/csv (train.py, line 17, in input_fn)",
-        logged="ValueError: I take no text/csv",
-        **change("train.py", READ, "    raise ValueError(f'I take no {content_type}')"),
+        "ValueError: cannot read text/csv (train.py, line 17, in input_fn)",
+        logged="ValueError: cannot read text/csv",
+        **change("train.py", READ, "    raise ValueError(f'cannot read {content_type}')"),
     ),
     "a server that ends": Failure(
         "predict",
@@ -145,7 +145,7 @@ FAILURES = {
         **change("train.py", READ, "    os._exit(3)"),
         logged="exited with code 3",
     ),
-    "no numbers": Failure(
+    "no number in the predictions": Failure(
         "score",
         "every prediction is empty",
         **change("train.py", "np.tile(model,", "np.tile(model * np.nan,"),
@@ -167,7 +167,7 @@ def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample), PIP_NO_INDEX="1")
     assert result.status == 1, result.stderr
     explained_reasons: set[str] = set()
-    for step in failure.failed:
+    for step in failure.failed_steps:
         assert failure.reason in result.reason(step)
         if result.reason(step) in explained_reasons:
             assert (
@@ -182,7 +182,7 @@ def test_a_failure_is_explained_and_its_files_are_kept(name: str, tmp_path: Path
         assert lines[-1] == f"  its log: {result.log(step)}"
         assert not any("sagemaker-training" in line for line in lines)
         assert (failure.logged or failure.reason) in result.log(step).read_text()
-    check_remaining_results(result, failure.failed)
+    check_remaining_results(result, failure.failed_steps)
 
 
 def explanation_of(result: FinishedRun, step: str) -> list[str]:
@@ -193,20 +193,22 @@ def explanation_of(result: FinishedRun, step: str) -> list[str]:
     return lines[first:last]
 
 
-def check_remaining_results(result: FinishedRun, failed: list[str]) -> None:
+def check_remaining_results(result: FinishedRun, failed_steps: list[str]) -> None:
     """Check that stderr shows no traceback from recore itself, and that the results of the completed steps are kept."""
     assert not [line for line in result.stderr.splitlines() if line.startswith(("Traceback", "Exception"))]
     assert all(character.isprintable() or character == "\n" for character in result.stderr)
-    assert result.stderr.count("recore: ") == len(failed)
+    assert result.stderr.count("recore: ") == len(failed_steps)
     expected = {"upload": "Completed", "train": "Completed", "clean up": "Completed"}
     for side in BOTH:
         names = [f"{side} {step}" for step in PIPELINE]
         first_failed = (
-            0 if "train" in failed else next((n for n, name in enumerate(names) if name in failed), len(names))
+            0
+            if "train" in failed_steps
+            else next((n for n, name in enumerate(names) if name in failed_steps), len(names))
         )
         expected |= {name: "Completed" if number < first_failed else "Waiting" for number, name in enumerate(names)}
-    expected["held-out score"] = "Waiting" if "train" in failed else "Completed"
-    expected |= dict.fromkeys(failed, "Failed")
+    expected["held-out score"] = "Waiting" if "train" in failed_steps else "Completed"
+    expected |= dict.fromkeys(failed_steps, "Failed")
     assert result.record["state"] == "Failed"
     assert result.states == expected
     assert (result.folder / "model.tar.gz").is_file() == (expected["train"] == "Completed")
@@ -221,7 +223,7 @@ def check_remaining_results(result: FinishedRun, failed: list[str]) -> None:
     assert other_entries(result.folder) == []
 
 
-LOUD = r"""def main():
+LOUD_MAIN = r"""def main():
     print("\x1b[2J\x1b]0;title\x07\x9b31m\u202e" + chr(0) + "over\rwritten")
     print("a" * (1 << 20), "b" * (1 << 20), sep="\n", flush=True)
     raise SystemExit("\x1b[1A\x1b[2Kall is well")
@@ -230,7 +232,7 @@ LOUD = r"""def main():
 
 def test_control_characters_of_a_job_do_not_reach_the_terminal(tmp_path: Path, sample: Path) -> None:
     """On the terminal, long lines are cut and control sequences removed; the log contains everything."""
-    submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD)})
+    submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD_MAIN)})
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
     assert result.status == 1
     check_remaining_results(result, ["public preprocess", "private preprocess"])

@@ -21,7 +21,7 @@ SCORE = (ROOT / "score.py").read_bytes()
 
 @pytest.fixture
 def public(tmp_path: Path) -> tuple[Path, pd.DataFrame]:
-    """Write a data file with 30 rows, gaps, and one target without any assay."""
+    """Return the path of a data file with 30 rows, and its assays, which have gaps. One target has no assays."""
     random = np.random.default_rng(0)
     assays = pd.DataFrame(random.gamma(2.0, 9.0, (30, 49)), columns=list(score.TARGETS))
     assays = assays.mask(random.random(assays.shape) < 0.1)
@@ -98,8 +98,8 @@ def test_a_file_that_is_not_a_table_is_refused(
         score_held_out(tmp_path / "held-out.csv", public[0], SCORE, tmp_path / "scores.txt")
 
 
-def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """Write a tar.gz of files; names without content become links to /etc/passwd."""
+def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
+    """Write a tar.gz archive and return its path. Names without content become links to /etc/passwd."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)
@@ -112,7 +112,7 @@ def archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
 
 
 def test_the_file_beside_the_model_is_extracted(tmp_path: Path) -> None:
-    model = archive(
+    model = write_archive(
         tmp_path / "model.tar.gz", ("./model.pkl", b"m"), ("./held_out.csv", b"a"), ("code/held_out.csv", b"b")
     )
     extract_held_out(model, tmp_path / "predictions/held-out.csv")
@@ -121,7 +121,7 @@ def test_the_file_beside_the_model_is_extracted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("members", [[("model.pkl", b"m")], [("held_out.csv", None)], [("code/held_out.csv", b"b")]])
 def test_other_files_and_links_are_not_extracted(members: list[tuple[str, bytes | None]], tmp_path: Path) -> None:
-    model = archive(tmp_path / "model.tar.gz", *members)
+    model = write_archive(tmp_path / "model.tar.gz", *members)
     with pytest.raises(NoHeldOutScoreError, match=r"train.py left no held_out\.csv beside the model"):
         extract_held_out(model, tmp_path / "held-out.csv")
     assert not (tmp_path / "held-out.csv").exists()

@@ -1,4 +1,4 @@
-"""Submissions that each do one bad thing: a clear line, no process left, nothing changed, no private assay revealed.
+"""Each bad submission ends with a clear line, leaves no process, changes nothing and reveals no private assay.
 
 Each file in tests/submissions/hostile/ is added to the tiny submission: train_*.py runs at the end of a training job,
 preprocess_*.py at the end of preprocessing, serve_*.py in the model's server. archive_*.py packs the submission into an
@@ -28,7 +28,7 @@ from support.tiny_submission import PREPROCESS, TRAIN, tiny
 
 CORPUS = SUBMISSIONS / "hostile"
 SECRET = "7654321.25"  # an assay that appears only in the private data
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 # These limits are short enough for a test.
 PROGRAM = """
 from recore.evaluation import requests
@@ -43,7 +43,7 @@ main(prog_name="recore")
 class Outcome:
     """The expected end of a run. line: the line on stderr that explains it. status: 0 completed, 1 failed, 2 refused.
 
-    seconds: the time limit of its jobs.
+    seconds: the time limit of the run's jobs.
     """
 
     line: str
@@ -117,7 +117,7 @@ def test_every_submission_of_the_corpus_is_in_the_table() -> None:
 
 @pytest.fixture(scope="module")
 def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the sample with an assay that makes a leak recognisable."""
+    """Return the folder of a sample with one assay that makes a leak recognisable."""
     folder = tmp_path_factory.mktemp("secret") / "sample"
     for name in ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz"):
         lines = gzip.decompress((sample / name).read_bytes()).decode().splitlines(keepends=True)
@@ -132,7 +132,7 @@ def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def make_submission(name: str, folder: Path, words: dict[str, str]) -> Path:
-    """Write the tiny submission with one bad thing; words in capitals are replaced."""
+    """Write the tiny submission with one file of the corpus, in which each key of `words` is replaced by its value."""
 
     def text(path: Path) -> str:
         content = path.read_text()
@@ -153,7 +153,7 @@ def make_submission(name: str, folder: Path, words: dict[str, str]) -> Path:
 
 
 def contents(folder: Path) -> dict[str, tuple[int, float]]:
-    """Return the size and time of every file below a folder."""
+    """Return the size and modification time of every file below a folder."""
     infos = {path: path.lstat() for path in sorted(folder.rglob("*"))}
     return {str(path): (info.st_size, info.st_mtime) for path, info in infos.items() if not path.is_dir()}
 
@@ -174,13 +174,13 @@ def visible_content(run: FinishedRun) -> bytes:
 
 @dataclass(frozen=True)
 class Effects:
-    """Forbidden effects of a run. read: its output shows private assays. named: stderr names the simulator's folder."""
+    """Forbidden effects of a run. folder_named: stderr names the folder of the simulator."""
 
-    read: bool = False
-    named: bool = False
-    written: tuple[str, ...] = ()
-    running: tuple[str, ...] = ()
-    temporary: tuple[str, ...] = ()
+    secrets_visible: bool = False
+    folder_named: bool = False
+    written_files: tuple[str, ...] = ()
+    running_processes: tuple[str, ...] = ()
+    temporary_files: tuple[str, ...] = ()
 
 
 def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) -> tuple[FinishedRun, Effects]:
@@ -211,8 +211,8 @@ def run_hostile(name: str, secret_sample: Path, folder: Path, isolation: str) ->
     changed = [path for path in now.keys() | before.keys() if now.get(path) != before.get(path)]
     written = [Path(path).name for path in changed if not path.startswith(str(out))]
     seen = visible_content(run)
-    read = SECRET.partition(".")[0].encode() in seen or b"root:x:0:0:root:/root" in seen
-    return run, Effects(read, temporary in run.stderr, tuple(written), tuple(running), tuple(remaining))
+    secrets_visible = SECRET.partition(".")[0].encode() in seen or b"root:x:0:0:root:/root" in seen
+    return run, Effects(secrets_visible, temporary in run.stderr, tuple(written), tuple(running), tuple(remaining))
 
 
 def check_end(run: FinishedRun, outcome: Outcome) -> None:
@@ -224,7 +224,7 @@ def check_end(run: FinishedRun, outcome: Outcome) -> None:
     assert all(len(line) < 1200 for line in explanations)
     assert not [line for line in lines if line.startswith("Traceback")]
     assert "InternalServerError" not in run.stderr
-    assert not CONTROL.search(run.stdout + run.stderr)
+    assert not CONTROL_CHARACTERS.search(run.stdout + run.stderr)
     assert run.folder.is_dir() == (run.status != 2)
     assert run.status != 2 or len(lines) == 1
     assert run.status == 2 or other_entries(run.folder) == []
@@ -236,7 +236,7 @@ def check_report(run: FinishedRun, words: str) -> None:
     assert escape(words, quote=False) in page
     assert not words or words not in page
     assert "<Key>" not in page
-    assert not CONTROL.search(page)
+    assert not CONTROL_CHARACTERS.search(page)
 
 
 @needs_sandbox
@@ -252,7 +252,7 @@ def test_a_hostile_submission_does_no_harm(name: str, secret_sample: Path, tmp_p
 # These are the effects that docs/security.md describes for machines without a sandbox. train_kill_everything would end
 # these tests, too. The others are left out because no sandbox affects them: they test how the pipeline treats a file or
 # an answer.
-HELD_WITHOUT_SANDBOX = (
+HARMLESS_WITHOUT_SANDBOX = (
     "train_daemon",
     "train_fork_bomb",
     "train_many_files",
@@ -269,16 +269,16 @@ HELD_WITHOUT_SANDBOX = (
     "serve_exits",
     "setup_runs_code",
 )
-WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HELD_WITHOUT_SANDBOX} | {
-    "serve_environment": (COMPLETED, Effects(read=True)),
-    "requirements_code": (COMPLETED, Effects(written=("written",))),
-    "train_writes_out": (COMPLETED, Effects(written=("written",))),
-    "train_escape_sequences": (OUTCOMES["train_escape_sequences"], Effects(named=True)),
-    "preprocess_repeats_rows": (WRONG_SHAPE, Effects(named=True)),
-    "preprocess_forged_scores": (OUTCOMES["preprocess_forged_scores"], Effects(named=True)),
-    "serve_too_few_rows": (WRONG_SHAPE, Effects(named=True)),
-    "serve_too_many_columns": (WRONG_SHAPE, Effects(named=True)),
-    "serve_escape_sequences": (OUTCOMES["serve_escape_sequences"], Effects(named=True)),
+WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HARMLESS_WITHOUT_SANDBOX} | {
+    "serve_environment": (COMPLETED, Effects(secrets_visible=True)),
+    "requirements_code": (COMPLETED, Effects(written_files=("written",))),
+    "train_writes_out": (COMPLETED, Effects(written_files=("written",))),
+    "train_escape_sequences": (OUTCOMES["train_escape_sequences"], Effects(folder_named=True)),
+    "preprocess_repeats_rows": (WRONG_SHAPE, Effects(folder_named=True)),
+    "preprocess_forged_scores": (OUTCOMES["preprocess_forged_scores"], Effects(folder_named=True)),
+    "serve_too_few_rows": (WRONG_SHAPE, Effects(folder_named=True)),
+    "serve_too_many_columns": (WRONG_SHAPE, Effects(folder_named=True)),
+    "serve_escape_sequences": (OUTCOMES["serve_escape_sequences"], Effects(folder_named=True)),
 }
 
 
@@ -294,5 +294,5 @@ def test_a_hostile_submission_has_only_documented_effects_without_a_sandbox(
     if name in REPORTED:
         check_report(run, REPORTED[name])
     if name == "serve_hangs":  # the client's time limit may end it first, with a message that does not name the folder
-        effects = replace(effects, named=False)
+        effects = replace(effects, folder_named=False)
     assert effects == expected

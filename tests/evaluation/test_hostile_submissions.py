@@ -1,4 +1,4 @@
-"""A submission that searches for private assays in every step finds none, and none can supply its own score."""
+"""A submission that searches for private assays in every step finds none; no submission can supply its own score."""
 
 import hashlib
 import json
@@ -21,14 +21,14 @@ from recore.evaluation.submission import read_submission
 
 ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "arguments"}
 ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
-WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
-SERVED = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
+ATTEMPTS_WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
+SERVER_STAGES = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
 STAGES = {  # by step, the places where the hostile submission's code runs
     "train": {"preprocess.py", "train.py", "training"},
     "public preprocess": {"preprocess.py"},
-    "public predict": SERVED | {"waiting"},
+    "public predict": SERVER_STAGES | {"waiting"},
     "private preprocess": {"preprocess.py"},
-    "private predict": SERVED,
+    "private predict": SERVER_STAGES,
 }
 
 
@@ -39,14 +39,14 @@ def port() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
-    """Run the hostile submission, whose public transform job waits until the private data are scored; return the run.
+def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
+    """Run the hostile submission; return the run, and its steps in the order in which they ended.
 
-    The private assays are at the path of `--actual`, which this command's environment and arguments contain. The second
-    result lists the steps in the order in which they ended.
+    The submission's public transform job waits until the private data are scored. The run's arguments and environment
+    contain the path of the private assays.
     """
     if (os.cpu_count() or 1) < 2:
-        pytest.skip("one job waits while others run: two cores are needed")
+        pytest.skip("this test needs two cores: one job waits while others run")
     actual, isolated = sample / "private/actual.csv.gz", isolation == "required"
     with tempfile.TemporaryDirectory() as temporary:
         content = actual.read_bytes()
@@ -75,21 +75,21 @@ def hostile_run(folder: Path, sample: Path, port: int, isolation: str) -> tuple[
 
 
 def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
-    """Return each attempt by step and stage, and whether it found the assays."""
+    """Return, by step, stage and attempt, whether the attempt found the assays."""
     leaks: dict[str, dict[str, dict[str, bool]]] = {}
     for step in STAGES:
         for line in result.log(step).read_text().splitlines():
             if line.startswith("LOOKED "):
                 attempt = json.loads(line.removeprefix("LOOKED "))
-                before = leaks.setdefault(step, {}).setdefault(attempt["stage"], {})
+                outcomes = leaks.setdefault(step, {}).setdefault(attempt["stage"], {})
                 for name, value in attempt["found"].items():
-                    before[name] = before.get(name, False) or value
+                    outcomes[name] = outcomes.get(name, False) or value
     return leaks
 
 
 @needs_sandbox
 def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
-    result, ended_steps = hostile_run(tmp_path, sample, port, "required")
+    result, ended_steps = run_hostile_submission(tmp_path, sample, port, "required")
     assert result.status == 0, result.stderr
     assert ended_steps.index("private score") < ended_steps.index(
         "public predict"
@@ -98,7 +98,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():
         for stage, leaks in stages.items():
-            assert set(leaks) == (WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
+            assert set(leaks) == (ATTEMPTS_WHILE_WAITING if stage == "waiting" else ATTEMPTS), (step, stage)
             assert not any(leaks.values()), (step, stage, leaks)
     # the model contains only what it should, and every prediction is the mean: no assay was passed on from training
     with tarfile.open(result.folder / "model.tar.gz") as tar:
@@ -113,7 +113,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
 @pytest.mark.everywhere
 def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
     """This control shows that the test above is meaningful: each attempt works here and improves the score."""
-    result, _ = hostile_run(tmp_path, sample, port, "off")
+    result, _ = run_hostile_submission(tmp_path, sample, port, "off")
     assert result.status == 0, result.stderr
     successful_attempts = {
         name for stages in attempts_of(result).values() for leaks in stages.values() for name in leaks if leaks[name]

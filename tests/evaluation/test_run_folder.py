@@ -1,4 +1,4 @@
-"""The contents of run.json. A run's folder is complete or absent, whatever happens to the process that creates it."""
+"""A run's folder is complete or absent, whatever happens to the process that creates it; the contents of run.json."""
 
 import hashlib
 import json

@@ -49,7 +49,7 @@ def test_a_public_score_alone_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"score": 1, "weights_scored": 1, "rows": 1, "targets": {"CuPPM": 1}}']
 )
-def test_other_json_is_refused(text: str, tmp_path: Path) -> None:
+def test_json_without_score_details_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "public.json").write_text(text)
     with pytest.raises(ValueError, match=r"public\.json: these are not the details of a score"):
         read_scores(tmp_path)

@@ -51,7 +51,7 @@ def services(simulator: Simulator) -> Services:
 
 @pytest.fixture
 def make_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., PipelineRun]:
-    """Return a function that prepares a run of the tiny submission, with scripts replaced, on copies of the sample."""
+    """Return a function that prepares a run of the tiny submission with replaced scripts on copies of the sample."""
 
     def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> PipelineRun:
         file_names = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
@@ -69,7 +69,7 @@ def settings_of(bucket: str = BUCKET) -> RunSettings:
 
 
 def deny(client: Any, event: str, times: int | None = None) -> None:
-    """Refuse an operation before it is sent, the first `times` times or always."""
+    """Refuse requests for an operation before they are sent: the first `times` requests, or all of them."""
     calls = itertools.count()
 
     def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]] | None:

@@ -35,18 +35,18 @@ CASES: dict[str, dict[str, str | bytes]] = {
     "include in a folder": manifest("include data/*.npy data"),
     "lines and comments": manifest("include \\", "  weights.npy # the model", "", "# include notes.txt"),
     "recursive-include": manifest("recursive-include data *.npy nothing"),
-    "recursive-include of all": manifest("recursive-include . [a-b].npy"),
+    "recursive-include of the whole folder": manifest("recursive-include . [a-b].npy"),
     "global-include": manifest("global-include *.npy"),
     "graft": manifest("graft data/"),
     "prune": manifest("graft data", "prune data/deep"),
-    "the later line counts": manifest("prune data", "graft data"),
+    "the later line takes precedence": manifest("prune data", "graft data"),
     "exclude": manifest("graft data", "exclude data/a.npy weights.npy"),
     "recursive-exclude": manifest("graft data", "recursive-exclude data *.npy"),
     "global-exclude": manifest("graft data", "include *", "global-exclude [!w]*.npy ?.txt"),
     "README is included by default": {"README.md": README},
-    "README excluded": {"README.md": README, "MANIFEST.in": "exclude README.md\n"},
+    "README is excluded": {"README.md": README, "MANIFEST.in": "exclude README.md\n"},
     "test": {"test/test_x.py": "", "test/data.txt": "", "setup.cfg": "", "pyproject.toml": ""},
-    "test pruned": {"test/test_x.py": "", "MANIFEST.in": "prune test\n"},
+    "test/ is pruned": {"test/test_x.py": "", "MANIFEST.in": "prune test\n"},
     "licences are included by default": {"LICENSE": "", "NOTICE.txt": ""},
     "only the first README is included": {"README": "", "README.rst": ""},
     "build/ and .git/ are never included": manifest("global-include *.npy") | {"build/b.npy": "", ".git/c.npy": ""},
@@ -70,8 +70,8 @@ for folder in sys.argv[1:]:
 """
 
 
-def packed_by_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
-    """Return the files that setuptools packs, except those that the client removes. Imports setuptools only once."""
+def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
+    """Return the files that setuptools packs, except those that the client removes. Import setuptools only once."""
     copies = {
         name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
     }
@@ -95,7 +95,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def expected(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, bytes]]:
-    return packed_by_setuptools(folders, tmp_path_factory.mktemp("packed"))
+    return pack_with_setuptools(folders, tmp_path_factory.mktemp("packed"))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -113,7 +113,7 @@ def test_this_repositorys_files_are_the_modules_that_setup_py_names(tmp_path: Pa
             shutil.copy(path, folder)
     shutil.copytree(ROOT / "challenge", folder / "challenge", ignore=shutil.ignore_patterns("__pycache__"))
     files = read_submission(ROOT).files
-    assert files == packed_by_setuptools({"this": folder}, tmp_path)["this"]
+    assert files == pack_with_setuptools({"this": folder}, tmp_path)["this"]
     assert set(files) == {*UPLOADED, "requirements.txt"}
 
 

@@ -1,4 +1,4 @@
-"""Hostile submissions are refused in one line; none of their code runs, and no link out of them is followed."""
+"""Hostile submissions are refused in one line. None of their code runs, and no link out of their folder is followed."""
 
 import gzip
 import random

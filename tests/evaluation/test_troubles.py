@@ -1,4 +1,4 @@
-"""Trouble during a run: AWS refuses requests or loses answers, and lines of logs come late or never end.
+"""Trouble during a run: AWS refuses requests or loses responses, and log lines arrive late or never end.
 
 The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
 """
@@ -52,7 +52,7 @@ def services(simulator: Simulator) -> Services:
 
 @pytest.fixture
 def sleeping_run(services: Services, sample: Path, tmp_path: Path) -> PipelineRun:
-    """Prepare a run on public data whose training takes a minute. It does not delete the objects that the job reads."""
+    """Prepare a run on public data whose training takes a minute. The objects that the job reads are not deleted."""
     (tmp_path / "run").mkdir()
     submission = read_submission(tiny(tmp_path / "mine", {"train.py": SLEEP + TRAIN}))
     settings = RunSettings(f"troubles-{next(numbers)}", BUCKET, ROLE_ARN)
@@ -70,7 +70,7 @@ def final_status(simulator: Simulator, sleeping_run: PipelineRun) -> Iterator[Ca
 
 
 def refuse(client: Any, event: str, code: str = "AccessDenied") -> list[object]:
-    """Refuse every call of an operation before it is sent; return the list of refused calls."""
+    """Refuse every request for an operation before it is sent; return a list to which each refused call is added."""
     refused_calls: list[object] = []
 
     def answer(**parameters: object) -> tuple[AWSResponse, dict[str, Any]]:
@@ -120,20 +120,20 @@ def test_a_job_that_can_neither_be_watched_nor_stopped_is_reported(
 
 def test_a_job_that_was_refused_is_not_stopped(services: Services, sleeping_run: PipelineRun) -> None:
     refuse(services.sagemaker, "sagemaker.CreateTrainingJob")
-    stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
+    refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
     sleeping_run.execute()
     reason = "An error occurred (AccessDenied) when calling the CreateTrainingJob operation: no"
-    assert (sleeping_run.steps["train"].reason, stops) == (reason, [])
+    assert (sleeping_run.steps["train"].reason, refused_stops) == (reason, [])
     assert sleeping_run.steps["clean up"].completed
 
 
 def test_an_interrupt_whose_stop_request_is_refused_is_reported(
     services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
 ) -> None:
-    stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
+    refused_stops = refuse(services.sagemaker, "sagemaker.StopTrainingJob")
 
     def interrupt(step: Step) -> None:
-        if step.state == "Training" and not stops:
+        if step.state == "Training" and not refused_stops:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):

@@ -1,4 +1,4 @@
-"""The parser of tracebacks reads those that Python prints, and copes with any other text in a log."""
+"""The traceback parser reads the tracebacks that Python prints, and tolerates any other text in a log."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def log_and_end(function):
     except Exception:
         text = traceback.format_exc()
     try:
-        raise RuntimeError("of the library alone")
+        raise RuntimeError("raised in the library alone")
     except RuntimeError:
         raise ValueError(f"\\nAll the 5 fits failed.\\nDetails:\\n{text}") from None
 """
@@ -50,7 +50,7 @@ START = "import library, sys\n\ndef fit():\n"
 CASES = {
     "raised": ("    raise ValueError('no copper')", "ValueError: no copper (train.py, line 4, in fit)"),
     "no message": ("    raise StopIteration", "StopIteration (train.py, line 4, in fit)"),
-    "a class of its own": (
+    "a class defined in the script": (
         "    class Sour(Exception): pass\n    raise Sour('x: y')",
         "fit.<locals>.Sour: x: y (train.py, line 5, in fit)",
     ),

@@ -54,22 +54,26 @@ TOOLKIT_REASON = (
 )
 REASONS = {
     "an exception": ("AlgorithmError: ValueError: Input y contains NaN., exit code: 1", TRACEBACK, NAN_REASON),
-    "the image's own words": (TOOLKIT_REASON.format(1, "ValueError: Input y contains NaN.", 1), TRACEBACK, NAN_REASON),
-    "no words": ("ClientError: See job logs for more information", TRACEBACK, NAN_REASON),
-    "words of the script": ("AlgorithmError: no copper here, exit code: 1", "no copper here\n", "no copper here"),
-    "words in the image's": (TOOLKIT_REASON.format(3, "no copper", 3), "no copper\n", "no copper, exit code 3"),
+    "an exception of the toolkit": (
+        TOOLKIT_REASON.format(1, "ValueError: Input y contains NaN.", 1),
+        TRACEBACK,
+        NAN_REASON,
+    ),
+    "no message": ("ClientError: See job logs for more information", TRACEBACK, NAN_REASON),
+    "a message of the script": ("AlgorithmError: no copper here, exit code: 1", "no copper here\n", "no copper here"),
+    "a message of the toolkit": (TOOLKIT_REASON.format(3, "no copper", 3), "no copper\n", "no copper, exit code 3"),
     "only a log": (
         "AlgorithmError: See job logs for more information",
         "one\ntwo\n",
         "See job logs for more information; its last line: two",
     ),
-    "nothing": (None, "", "the platform gives no reason"),
+    "no reason and no log": (None, "", "the platform gives no reason"),
     "an exit code": (
         "AlgorithmError: the script ended with exit code 3 and wrote no error, exit code: 3",
         TRACEBACK,
         "the script ended with exit code 3 and wrote no error",
     ),
-    "memory": (
+    "not enough memory": (
         "AlgorithmError: The job needed more memory than its instance type has, exit code: 137",
         TRACEBACK,
         "The job needed more memory than its instance type has",
@@ -79,9 +83,9 @@ REASONS = {
         TRACEBACK,
         "the script was ended by SIGKILL",
     ),
-    "a signal to all": ("AlgorithmError: 3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, ended by SIGKILL"),
+    "a signal after output": ("AlgorithmError: 3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, ended by SIGKILL"),
     "a signal before any output": ("AlgorithmError: , exit code: 139", "", "it printed nothing, ended by SIGSEGV"),
-    "a code above those of signals": ("AlgorithmError: 3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),
+    "an exit code above signals": ("AlgorithmError: 3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),
     "a full disk": (
         "AlgorithmError: No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137",
         TRACEBACK,
@@ -92,7 +96,7 @@ REASONS = {
         TRACEBACK + "a line\n" * 30 + "no copper\n",
         "no copper",
     ),
-    "requirements": (
+    "invalid requirements": (
         "AlgorithmError: requirements.txt cannot be installed: ERROR: no such package",
         TRACEBACK,
         "requirements.txt cannot be installed: ERROR: no such package",
@@ -102,7 +106,7 @@ REASONS = {
         "",
         "score.py: /opt/ml/processing/input/a.csv: empty",
     ),
-    "a path of a container of a model that is not isolated": (
+    "a path of a model's container that is not isolated": (
         "ClientError: no /tmp/recore-jobs-y/job-bef7c8c4db33/instance-1/container-2/ml/model/a.pkl",
         "",
         "no /opt/ml/model/a.pkl",
@@ -136,7 +140,7 @@ def test_the_exception_comes_first_and_the_toolkit_is_not_shown(tmp_path: Path) 
     step.reason, step.exception = read_reason("AlgorithmError: See job logs", log)
     assert explain_failure(step, tmp_path, tmp_path) == [
         f"recore: train failed: {NAN_REASON}",
-        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor of challenge/meta_estimators.py, "
+        "  what to do: assays have gaps: wrap the estimator in PerTargetRegressor from challenge/meta_estimators.py, "
         "which fits each target on the rows where it was measured; put wrappers such as TransformedTargetRegressor "
         "inside it.",
         "  its last lines:",
@@ -204,7 +208,7 @@ def test_the_servers_own_lines_are_left_out_except_its_errors(tmp_path: Path) ->
 def test_only_the_end_of_a_log_of_a_terabyte_is_read(
     line: bytes, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """The log begins with a hole, which takes no disk space; all of it would exceed this process's memory limit."""
+    """The log is a sparse file that takes little disk space. Reading all of it would exceed the memory limit."""
     log = tmp_path / "log"
     with open(log, "wb") as file:
         file.seek(1 << 40)
@@ -218,7 +222,9 @@ def test_only_the_end_of_a_log_of_a_terabyte_is_read(
 
 @examples(40)
 @given(content=st.binary() | st.text().map(str.encode), failure_reason=st.text())
-def test_any_bytes_may_be_a_log(content: bytes, failure_reason: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_log_of_any_bytes_is_explained(
+    content: bytes, failure_reason: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("run")
     log = write_log(folder, content + TRACEBACK.encode() * (len(failure_reason) % 2))
     step = Step("train", state="Failed")
@@ -253,13 +259,13 @@ def hint(text: str, step: str, folder: Path, **options: bool) -> str | None:
     ],
 )
 def test_targets_with_gaps_have_a_hint(exception_line: str, tmp_path: Path) -> None:
-    assert "PerTargetRegressor of challenge/meta_estimators.py" in str(
+    assert "PerTargetRegressor from challenge/meta_estimators.py" in str(
         hint(make_traceback(exception_line), "train", tmp_path)
     )
     assert hint(make_traceback(exception_line), "public predict", tmp_path) is None
 
 
-def test_gaps_have_a_hint_in_a_metric_but_not_in_inputs(tmp_path: Path) -> None:
+def test_gaps_in_a_metric_have_a_hint_but_gaps_in_inputs_do_not(tmp_path: Path) -> None:
     text = make_traceback("ValueError: Input contains NaN.", library="sklearn/metrics/_regression.py")
     assert "compute each target's metric" in str(hint(text, "train", tmp_path))
     assert hint(make_traceback("ValueError: Input X contains NaN."), "train", tmp_path) is None
@@ -302,8 +308,8 @@ def test_a_module_that_is_not_uploaded_has_a_hint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("step", "file"), [("public preprocess", "any.py"), ("train", "preprocess.py")])
-def test_preprocess_runs_alone(step: str, file: str, tmp_path: Path) -> None:
-    """This holds even if training, which imports preprocess.py, is the first step to fail."""
+def test_a_hint_says_that_preprocess_runs_without_other_files(step: str, file: str, tmp_path: Path) -> None:
+    """The hint is the same if training, which imports preprocess.py too, is the first step to fail."""
     (tmp_path / "fits.py").touch()
     text = make_traceback("ModuleNotFoundError: No module named 'fits'", file)
     assert "move what it needs from fits.py into it" in str(hint(text, step, tmp_path))

@@ -1,4 +1,4 @@
-"""A simulator, and a project whose commands use it."""
+"""Fixtures: a simulator, and a project whose commands use it."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -101,7 +101,7 @@ def test_a_large_dataset_is_deleted(client: Client, project: ProjectCommands) ->
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
 )
-def test_a_refusal_is_one_line(project: ProjectCommands, arguments: list[str], reason: str) -> None:
+def test_a_refused_command_prints_one_line(project: ProjectCommands, arguments: list[str], reason: str) -> None:
     assert reason in project.refusal(*arguments)
 
 

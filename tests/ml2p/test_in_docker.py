@@ -1,4 +1,4 @@
-"""The commands with an image that contains the code, as ML2P's do: its entry point is `python -m recore.model`."""
+"""The commands with an image that contains the code, as in ML2P, and whose entry point is `python -m recore.model`."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The project file, and the requests that are made from it."""
+"""The project file, and the requests that commands make from it."""
 
 from pathlib import Path
 
@@ -137,7 +137,7 @@ def test_a_job_has_a_network_only_for_requirements(project: ProjectCommands) -> 
 
 
 def test_requests_for_an_image_that_holds_the_code_match_ml2p(client: Client, project: ProjectCommands) -> None:
-    """ML2P sends the same requests."""
+    """The expected requests are those that ML2P sends."""
     project.upload_houses(NAME)
     file = project.folder / "ml2p.yml"
     file.write_text(file.read_text().replace("  source_dir: src\n", ""))
@@ -160,7 +160,7 @@ def test_requests_for_an_image_that_holds_the_code_match_ml2p(client: Client, pr
     assert "The image has no processing entrypoint" in project.refusal("dataset", "generate", "other-20260131")
 
 
-def test_several_containers_are_refused_by_name(project: ProjectCommands) -> None:
+def test_several_containers_are_refused_by_the_simulator(project: ProjectCommands) -> None:
     """The simulator reports that it does not run several containers; the request is the same as ML2P's."""
     project.upload_houses(NAME)
     project.result("training-job", "create", "prices-1-0", NAME)

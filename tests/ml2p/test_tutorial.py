@@ -16,7 +16,7 @@ ML2P_FOLDER = os.environ.get("RECORE_ML2P")
 
 
 def run_locally(folder: Path, *path: Path | str) -> tuple[str, dict]:
-    """Run the tutorial's local.py and return what its training and its prediction printed."""
+    """Run the tutorial's local.py; return the line that its training printed and the prediction."""
     variables = {"PYTHONPATH": os.pathsep.join(map(str, ["src", *path])), "AWS_DEFAULT_REGION": "us-east-1"}
     result = subprocess.run(
         [sys.executable, "local.py"],
@@ -32,7 +32,7 @@ def run_locally(folder: Path, *path: Path | str) -> tuple[str, dict]:
 
 
 def copy_for_ml2p(folder: Path) -> Path:
-    """Copy the tutorial and replace its imports with ML2P's."""
+    """Copy the tutorial, replace its imports with ML2P's, and return the folder."""
     shutil.copytree(TUTORIAL, folder, dirs_exist_ok=True)
     change_count = 0
     for file in folder.rglob("*.py"):

@@ -1,4 +1,4 @@
-"""Skips the tests of the default model in a fork that has removed its estimators."""
+"""Skips the tests of the default model if a fork has removed the model's estimators."""
 
 from support.template import ROOT
 

@@ -12,7 +12,7 @@ from challenge.features import SpectralFeatures
 
 
 def name_of(value: object) -> str:
-    """Return the name of an estimator or a check as an ID for pytest."""
+    """Return the name of an estimator or a check, to be used as a pytest ID."""
     return getattr(getattr(value, "func", None), "__name__", repr(value))
 
 
@@ -28,7 +28,7 @@ def test_the_estimator_passes_scikit_learns_check(estimator: SpectralFeatures, c
 
 @pytest.fixture(scope="module")
 def bins() -> np.ndarray:
-    """Return smooth spectra (60, 8)."""
+    """Return 60 smooth spectra of 8 bins each."""
     return np.random.default_rng(3).normal(3, 1, (60, 8)).cumsum(axis=1)
 
 

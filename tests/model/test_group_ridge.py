@@ -23,7 +23,7 @@ ALPHAS = np.geomspace(1e-5, 1e5, 13)
 
 
 def name_of(value: object) -> str:
-    """Return the name of an estimator or a check as an ID for pytest."""
+    """Return the name of an estimator or a check, to be used as a pytest ID."""
     return getattr(getattr(value, "func", None), "__name__", repr(value))
 
 
@@ -40,7 +40,7 @@ def test_the_estimator_passes_scikit_learns_check(estimator: GroupRidgeCV, check
 def make_problem(
     rows: int, features: int, targets: int, missing: float, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return x (rows, features) of falling variance, y (rows, targets) with rising noise and gaps, and 7 groups."""
+    """Return x (rows, features) of falling variance, y (rows, targets) with gaps and increasing noise, and 7 groups."""
     random = np.random.default_rng(seed)
     x = random.normal(size=(rows, features)) * np.geomspace(1, 1e-3, features) / np.sqrt(features)
     y = 3 + 10 * x @ random.normal(size=(features, targets))
@@ -60,7 +60,7 @@ def test_separate_fits_match_scikit_learn(rows: int, features: int) -> None:
 def assert_exact(
     x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, alphas: np.ndarray = ALPHAS, cv: int = 5
 ) -> None:
-    """Check that a fit has the alphas, predictions and held-out predictions of separate fits. y: (rows, targets)."""
+    """Check that a fit has the alphas, predictions and held-out predictions of separate fits. y is 2-D."""
     model = GroupRidgeCV(alphas, cv).fit(x, y, groups=groups)
     predicted = model.predict(x)
     by_row = np.arange(len(x)) % cv
@@ -174,7 +174,7 @@ def test_a_single_row_is_predicted_exactly() -> None:
 
 def test_one_dimensional_y_is_one_target() -> None:
     x, y, groups = make_problem(70, 10, 3, 0.05)
-    two_dimensional, one_dimensional = (GroupRidgeCV(ALPHAS).fit(x, each, groups=groups) for each in (y, y[:, 1]))
+    two_dimensional, one_dimensional = (GroupRidgeCV(ALPHAS).fit(x, values, groups=groups) for values in (y, y[:, 1]))
     assert one_dimensional.alpha_ == two_dimensional.alpha_[1]
     np.testing.assert_allclose(one_dimensional.predict(x), two_dimensional.predict(x)[:, 1], rtol=1e-9)
     assert (one_dimensional.coef_.shape, np.shape(one_dimensional.intercept_), one_dimensional.held_out_.shape) == (

@@ -71,7 +71,7 @@ def compute_expected_scores(files: dict[str, Path]) -> dict[str, float]:
 
 
 def features(spectra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return bins of variance 4 and a map of variance 1: the kernel of slopes, with all public rows as landmarks."""
+    """Return bins scaled to variance 4 and a kernel map of slopes scaled to variance 1. Public rows are landmarks."""
     slopes = {}
     for name, x in spectra.items():
         normal = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
@@ -93,7 +93,7 @@ def features(spectra: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def bins(path: Path) -> np.ndarray:
-    """Return spectra divided by their maximum above 1110 cm-1, summed over seven channels."""
+    """Return spectra divided by their maximum above 1110 cm-1, as sums over seven channels each."""
     data = pd.read_csv(path, index_col=0)
     data = data[[name for name in data if name.replace(".", "").isdigit()]]
     values = data.to_numpy() / data.loc[:, [float(name) > 1110 for name in data]].max(axis=1).to_numpy()[:, None]

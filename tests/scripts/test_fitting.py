@@ -148,7 +148,7 @@ def test_an_estimator_that_does_not_support_gaps_gets_a_hint(data) -> None:
     inputs, targets, holes = data
     with pytest.raises(ValueError, match="NaN") as raised:
         fit_model(linear, inputs, targets.mask(targets > 10), holes, {})
-    assert "PerTargetRegressor of challenge/meta_estimators.py" in raised.value.__notes__[0]
+    assert "PerTargetRegressor from challenge/meta_estimators.py" in raised.value.__notes__[0]
 
 
 def test_each_row_is_predicted_by_a_model_that_was_not_trained_on_its_hole(data) -> None:

@@ -1,4 +1,4 @@
-"""The data file and the submission that the tests of validation share."""
+"""Fixtures: the data file and the submission that the tests of validation share."""
 
 from support.validations import linear_submission, small_file
 

@@ -16,7 +16,7 @@ from recore.validation.workers import Worker
 
 
 def test_the_time_limit_applies_to_a_single_request(linear_submission: Path, tmp_path: Path) -> None:
-    """Otherwise a request's timer would end the process during a later request."""
+    """When a request fails, its timer is cancelled, so that it cannot end the process during a later request."""
     worker = Worker(linear_submission, tmp_path / "log", 10)
     with pytest.raises(SubmissionError, match="no_such_request"):
         worker.ask("no_such_request")
@@ -34,7 +34,7 @@ def test_the_time_limit_applies_to_a_single_request(linear_submission: Path, tmp
             "NameError: name 'unknown' is not defined (train.py, line 8, in fit)",
         ),
         (lambda text: text.replace("alphas=3):", "*, depth):"), "'depth' needs a default"),
-        (lambda text: text.replace("def fit(", "def fitted("), "no function fit()"),
+        (lambda text: text.replace("def fit(", "def fit_model("), "no function fit()"),
         (lambda text: text.replace("targets.fillna", "targets[['CuPPM']].fillna"), "gives the shape (100,)"),
         (lambda text: text.replace("def fit(", "import nothing_of_this_name\n\ndef fit("), "ModuleNotFoundError"),
         (lambda text: text.replace("return Ridge", "import os; os._exit(3)\n    return Ridge"), "ended with status 3"),
