@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from evaluation.test_submission import packed_by_setuptools
+from evaluation.test_submission import pack_with_setuptools
 from support.archives import content
 from support.checkout import ROOT
 from support.command import recore, recore_process
@@ -27,7 +27,7 @@ def test_the_archive_contains_what_setuptools_packs(submission: Path, tmp_path: 
         result = recore_process("pack", submission)
         assert result.returncode == 0, result.stderr
     archive = content(submission / "src.tar.gz")
-    expected = packed_by_setuptools({"mine": submission}, tmp_path)["mine"]
+    expected = pack_with_setuptools({"mine": submission}, tmp_path)["mine"]
     assert expected.pop("src.tar.gz")  # the client's build removes it
     assert archive == expected
     assert [line.split()[-1] for line in result.stdout.splitlines()[:-2]] == sorted(archive)

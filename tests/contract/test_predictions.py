@@ -43,7 +43,7 @@ def test_every_measured_target_is_predicted_and_never_below_zero(
         pytest.fail(
             f"{len(set(invalid_cells[:, 1]))} of 48 targets have predictions that are negative or not finite, such as "
             f"{all_predictions[row, column]:.4g} for {names[column]}. Predictions must be finite and at least zero "
-            "(the rule for fit in docs/your-model.md). LimitedRegressor of challenge/meta_estimators.py limits them",
+            "(the rule for fit in docs/your-model.md). LimitedRegressor from challenge/meta_estimators.py limits them",
             pytrace=False,
         )
 

@@ -230,7 +230,10 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         [compare("GreaterThan", LeftValue="a", RightValue=1)],
         "cannot be compared with a number",
     ),
-    "an ordering of booleans": ([compare("LessThan", LeftValue=True, RightValue=False)], "booleans can only be compared"),
+    "an ordering of booleans": (
+        [compare("LessThan", LeftValue=True, RightValue=False)],
+        "booleans can only be compared",
+    ),
     "a comparison with a list": ([compare("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
     "a cached model": ([model("M") | {"CacheConfig": {"Enabled": True}}], "CacheConfig is not simulated"),
     "an invalid duration": (

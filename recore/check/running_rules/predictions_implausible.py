@@ -5,7 +5,7 @@ hundreds of good ones. Assays are grades: a negative prediction is an error, bec
 
     np.exp(model.predict(inputs))   # has no limit
 
-Fix: limit each target to the range that was measured; LimitedRegressor of challenge/meta_estimators.py does this for
+Fix: limit each target to the range that was measured; LimitedRegressor from challenge/meta_estimators.py does this for
 any regressor.
 """
 
@@ -18,7 +18,7 @@ from recore.check.places import place_of
 from recore.check.predictions import Floats, read_predictions
 from recore.check.rule import Finding, Level, rule
 
-LIMITS = "Limit the predictions to the measured range, as LimitedRegressor of challenge/meta_estimators.py does"
+LIMITS = "Limit the predictions to the measured range, as LimitedRegressor from challenge/meta_estimators.py does"
 CONSTANT = "Look at what the model learns for these targets: a prediction that is always the same scores nothing"
 DIGITS = "Write all digits, as repr() and the template's output_fn do: rounding costs score"
 ROWS = 10  # with fewer, a constant says nothing
