@@ -34,7 +34,7 @@ def run_from_the_dataset_to_the_records(
 ) -> None:
     folder = write_house_prices(tmp_path / "code")
     job = generate_dataset(client, folder, project, "house_prices.HousePrices")
-    assert job["ProcessingJobStatus"] == "Completed", job
+    assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
     assert client.get(f"{url_of(project)}/datasets/first/houses.csv").decode() == HOUSES
 
     source = upload_code_archive(client, folder, project)

@@ -199,7 +199,9 @@ class Processes:
         """End the processes that the command left running."""
         deadline = time.monotonic() + CLEANUP_SECONDS
         while self.kill() and time.monotonic() < deadline:
+            time.sleep(0.01)
             reap()
+        reap()  # also those that ended by themselves: only then does their processor time count
 
 
 def arguments_file(arguments: list[str]) -> int:
@@ -229,7 +231,6 @@ def memory_of(process: psutil.Process, proportional: bool) -> int:
 
 def reap() -> None:
     """Collect the processes that have ended, so that they do not count as running."""
-    time.sleep(0.01)
     while True:
         try:
             if os.waitpid(-1, os.WNOHANG)[0] == 0:

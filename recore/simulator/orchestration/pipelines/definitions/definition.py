@@ -1,4 +1,4 @@
-"""The definition of a pipeline: read and members as a whole, with its steps in an order in which they can run."""
+"""The definition of a pipeline: read and checked as a whole, with its steps in an order in which they can run."""
 
 import graphlib
 import json
