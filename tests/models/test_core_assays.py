@@ -23,7 +23,7 @@ from support.checkout import ONE_THREAD, ROOT, run
 from support.core_assays import UNMEASURED, make_training_folder, spectra_of, values_of
 from support.endpoints import Endpoints, variant
 from support.model_jobs import create_model, generate_dataset, invoke, train, upload_code_archive
-from support.models import program_environment, run_program, url_of
+from support.models import program_environment, run_program, s3_variables, url_of
 from support.simulator_client import Client
 
 from recore.model import SageMakerEnv
@@ -349,7 +349,7 @@ def test_from_instrument_files_to_an_endpoint(
 ) -> None:
     client, project, packages = connected_client, "core", support.core_assays().PACKAGES
     support.upload_sources(client, core_sources, project)
-    job = generate_dataset(client, core_code, project, "core_assays.CoreAssays", packages)
+    job = generate_dataset(client, core_code, project, "core_assays.CoreAssays", packages, **s3_variables(client))
     assert job["ProcessingJobStatus"] == "Completed", job
     data = client.get(f"{url_of(project)}/datasets/first/public.csv.gz")
 

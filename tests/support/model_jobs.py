@@ -8,7 +8,7 @@ from typing import Any
 from recore.model.code_archive import code_files, write_code_archive
 from recore.simulator.server import ROLE_ARN
 from support.endpoints import Endpoints
-from support.models import s3_variables, url_of
+from support.models import url_of
 from support.simulator_client import IMAGE, Client
 from support.training_jobs import channel, submit
 
@@ -22,19 +22,22 @@ def upload_code_archive(client: Client, folder: Path, project: str, packages: Se
 
 
 def generate_dataset(
-    client: Client, folder: Path, project: str, model: str, packages: Sequence[str] = ()
+    client: Client, folder: Path, project: str, model: str, packages: Sequence[str] = (), **variables: str
 ) -> dict[str, Any]:
-    """Run the processing job that generates the dataset `first` of a model class, and return its description."""
+    """Run the processing job that generates the dataset `first` of a model class, and return its description.
+
+    variables: those of S3, if the simulator does not let its jobs call it.
+    """
     for name, path in code_files(folder, packages).items():
         client.put(f"{project}/code/{name}", path.read_bytes())
     s3_input = {"S3Uri": f"{url_of(project)}/code", "LocalPath": CODE, "S3DataType": "S3Prefix", "S3InputMode": "File"}
     command = ["python3", "-m", "recore.model", "--model", model, "generate-dataset"]
-    variables = {"PYTHONPATH": CODE, "ML2P_DATASET": "first", "ML2P_S3_URL": url_of(project)}
+    variables |= {"PYTHONPATH": CODE, "ML2P_DATASET": "first", "ML2P_S3_URL": url_of(project)}
     return client.process(
         "",
         AppSpecification={"ImageUri": IMAGE, "ContainerEntrypoint": command},
         ProcessingInputs=[{"InputName": "project", "S3Input": s3_input}],
-        Environment=s3_variables(client) | variables,
+        Environment=variables,
     )
 
 
