@@ -59,9 +59,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
             raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response contains only the predictions")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
         if not files:
-            raise ValueError(
-                "the model's archive has no file at its top level, such as the built-in algorithm's xgboost-model"
-            )
+            raise ValueError("the model's archive has no model file at its top level, such as xgboost-model")
         is_ensemble = os.environ.get("SAGEMAKER_INFERENCE_ENSEMBLE", "true") == "true" and not is_before(1, 2, 2)
         return [load_booster(path) for path in (files if is_ensemble else files[:1])]
 

@@ -1,4 +1,4 @@
-"""Trouble during a run: AWS refuses requests or loses responses, and log lines arrive late or never end.
+"""Trouble during a run: AWS refuses requests or loses responses, and log lines arrive late or never stop arriving.
 
 The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
 """

@@ -41,7 +41,7 @@ def lines(project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def request_predictions(model: object, body: str | bytes, content_type: str = "text/csv") -> np.ndarray:
-    """Send a request to a server and return the parsed response: (rows, 49)."""
+    """Pass a request through the hooks of train.py, as a server would. Return the parsed response, (rows, 49)."""
     text = train.output_fn(train.predict_fn(train.input_fn(body, content_type), model), "text/csv")
     return pd.read_csv(io.StringIO(text), header=None).to_numpy()
 

@@ -65,20 +65,20 @@ def fit(estimator: Framework) -> Framework:
 
 
 CSV, JSON = (CSVSerializer(), CSVDeserializer()), (JSONSerializer(), JSONDeserializer())
-FAMILIES = [
+FRAMEWORKS = [
     pytest.param(PyTorch, {"framework_version": "2.6.0", "py_version": "py312"}, TORCH_SCRIPT, JSON, id="PyTorch"),
     pytest.param(XGBoost, {"framework_version": "1.7-1"}, XGBOOST_SCRIPT, CSV, id="XGBoost"),
 ]
 
 
-@pytest.mark.parametrize(("family", "version", "text", "formats"), FAMILIES)
+@pytest.mark.parametrize(("estimator_class", "version", "text", "formats"), FRAMEWORKS)
 def test_a_model_is_trained_and_deployed(
-    family: type[Framework], version: dict[str, str], text: str, formats: tuple[Any, Any], tmp_path: Path
+    estimator_class: type[Framework], version: dict[str, str], text: str, formats: tuple[Any, Any], tmp_path: Path
 ) -> None:
     """For PyTorch, the SDK puts the script beside the model before it deploys it."""
     (tmp_path / "job.py").write_text(text)
     members = {"entry_point": str(tmp_path / "job.py"), "role": ROLE, "hyperparameters": {"slope": 2.0}}
-    estimator = fit(family(instance_count=1, instance_type=INSTANCE, **version, **members))
+    estimator = fit(estimator_class(instance_count=1, instance_type=INSTANCE, **version, **members))
     serializer, deserializer = formats
     predictor = estimator.deploy(1, INSTANCE, wait=False, serializer=serializer, deserializer=deserializer)
     estimator.sagemaker_session.wait_for_endpoint(predictor.endpoint_name, poll=1)

@@ -116,7 +116,7 @@ def executions(pipeline: Pipeline) -> list[_PipelineExecution]:
     return executions
 
 
-def test_a_second_execution_has_the_cache_hit_that_is_enabled(executions: list[_PipelineExecution]) -> None:
+def test_a_second_execution_reuses_only_the_step_with_caching_enabled(executions: list[_PipelineExecution]) -> None:
     first, second = ({step["StepName"]: step for step in execution.list_steps()} for execution in executions)
     assert len(first) == len(second) == 4
     assert {step["StepStatus"] for step in [*first.values(), *second.values()]} == {"Succeeded"}

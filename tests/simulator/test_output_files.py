@@ -169,14 +169,14 @@ def test_outputs_that_cannot_be_read_fail_the_job(any_client, script):
     assert_no_trace(any_client, mark)
 
 
-@pytest.mark.parametrize("folder", ["SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR"])
+@pytest.mark.parametrize("variable", ["SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR"])
 @pytest.mark.parametrize("script", UNREADABLE_FOLDERS.values(), ids=UNREADABLE_FOLDERS.keys())
-def test_models_that_cannot_be_read_fail_the_job(any_client, script, folder):
+def test_training_outputs_that_cannot_be_read_fail_the_job(any_client, script, variable):
     mark = Mark()
-    job = any_client.train(f"import os\nos.chdir(os.environ[{folder!r}])\n{script}", Environment=mark.environment)
+    job = any_client.train(f"import os\nos.chdir(os.environ[{variable!r}])\n{script}", Environment=mark.environment)
     assert_one_line_reason(any_client, job)
-    name = {"SM_MODEL_DIR": "/opt/ml/model", "SM_OUTPUT_DATA_DIR": "/opt/ml/output/data"}[folder]
-    assert job["FailureReason"].startswith(f"AlgorithmError: {name} cannot be read: ")
+    folder = {"SM_MODEL_DIR": "/opt/ml/model", "SM_OUTPUT_DATA_DIR": "/opt/ml/output/data"}[variable]
+    assert job["FailureReason"].startswith(f"AlgorithmError: {folder} cannot be read: ")
     assert_no_trace(any_client, mark)
 
 

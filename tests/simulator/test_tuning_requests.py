@@ -170,7 +170,7 @@ INSTANCE_CONFIGS = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeS
             {"HyperParameterTuningResourceConfig": {"InstanceConfigs": INSTANCE_CONFIGS}},
             "InstanceConfigs is not simulated",
         ),
-        ({"HyperParameterTuningResourceConfig": INSTANCE_CONFIGS[0]}, "give either ResourceConfig or"),
+        ({"HyperParameterTuningResourceConfig": INSTANCE_CONFIGS[0]}, "give ResourceConfig or"),
         ({"ResourceConfig": INSTANCE_CONFIGS[0] | {"InstanceCount": 2}}, "one instance"),
         ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "VolumeSizeInGB is needed"),
     ],

@@ -1,4 +1,4 @@
-"""Measures the memory of an instance that one command uses or several commands share.
+"""Measures how much of an instance's memory is used by one command, or by several commands that share it.
 
 A supervisor is started for every command and imports this module, which must therefore load quickly.
 """

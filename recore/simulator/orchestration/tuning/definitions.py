@@ -165,7 +165,7 @@ def _base_request(place: str, item: Record) -> Record:
         if member := next((name for name in NOT_SIMULATED if name in tuning_resources), None):
             raise refused(f"{place}: {member} is not simulated; give one InstanceType instead")
         if "ResourceConfig" in request:
-            raise refused(f"{place}: give either ResourceConfig or HyperParameterTuningResourceConfig")
+            raise refused(f"{place}: give ResourceConfig or HyperParameterTuningResourceConfig, not both")
         request["ResourceConfig"] = tuning_resources
     if "VolumeSizeInGB" not in request.get("ResourceConfig", {}):
         raise refused(f"{place}: a ResourceConfig with InstanceType, InstanceCount and VolumeSizeInGB is needed")

@@ -86,7 +86,7 @@ class TuningWork(Work):
         return Search(self._config["Strategy"], definition.ranges, definition.maximize, seed, resources)
 
     def _replay(self, stored: Trial) -> None:
-        """Continue with a trial that is in the records."""
+        """Restore a recorded trial, and report its results to its search again."""
         names = [definition.name for definition in self._definitions]
         index = names.index(stored.record["DefinitionName"])
         number, _ = self._searches[index].add(stored.record["Values"])
