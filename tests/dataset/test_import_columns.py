@@ -211,10 +211,14 @@ def test_a_conversion_that_does_not_fit_is_reported(laboratory: Path) -> None:
     assert "check the unit of the table's column 'AlPPM'" in result.stderr
 
 
-@pytest.mark.parametrize(("unit", "size", "top"), [("cm", 100, 0), ("mm", 1000, 0), ("ft", 1 / 0.3048, 1400)])
-def test_depths_in_another_unit_are_a_bad_finding(laboratory: Path, unit: str, size: float, top: float) -> None:
+@pytest.mark.parametrize(
+    ("unit", "units_per_metre", "top"), [("cm", 100, 0), ("mm", 1000, 0), ("ft", 1 / 0.3048, 1400)]
+)
+def test_depths_in_another_unit_are_a_bad_finding(
+    laboratory: Path, unit: str, units_per_metre: float, top: float
+) -> None:
     ends = top + 3 * np.arange(1.0, 7)
-    depths = {"DepthFrom": (ends - 3) * size, "DepthTo": ends * size}
+    depths = {"DepthFrom": (ends - 3) * units_per_metre, "DepthTo": ends * units_per_metre}
     write_schema_table(laboratory, **depths)
     result = import_columns(laboratory)
     (finding,) = [line for line in result.stderr.splitlines() if line.startswith("bad: ")]

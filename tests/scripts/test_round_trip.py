@@ -32,7 +32,7 @@ def expected(project: Path, model: object) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def lines(project: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Return step 2's file of the private data as lines, header first."""
+    """Return the lines that step 2 writes for the private data, header first."""
     output = tmp_path_factory.mktemp("step2") / "public.csv"
     data = project / "data/private/private.csv.gz"
     result = run_here(ROOT / "preprocess.py", "--input", data, "--output", output, cwd=output.parent)

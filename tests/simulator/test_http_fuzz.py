@@ -215,7 +215,7 @@ def test_valid_requests_are_answered_within_a_second(count: int, behaviours: tup
         assert client.get(f"s3://{BUCKET}/output/file") == CONTENT
         means = [statistics.mean(durations) for durations in rounds]
         slowest = max(statistics.median(neighbours) for neighbours in zip(means, means[1:], means[2:], strict=False))
-        assert slowest < 1, f"valid requests took {slowest:.2f} s"
+        assert slowest < 1, f"valid requests took {slowest:.2f} s on average"
         longest = max(map(max, rounds))
         assert longest < MAX_SECONDS, f"a valid request took {longest:.2f} s"
         deadline = time.monotonic() + 30
