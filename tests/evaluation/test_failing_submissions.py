@@ -42,7 +42,7 @@ def change(file: str, old: str, new: str) -> dict[str, tuple[str, str]]:
     return {"changes": {file: (old, new)}}
 
 
-READ, INPUTS = "    return input_data.splitlines()[1:]", "*(row[name] for name in channels)"
+READ_LINE, INPUTS_EXPRESSION = "    return input_data.splitlines()[1:]", "*(row[name] for name in channels)"
 GAPS = """    from sklearn.cross_decomposition import PLSRegression
 
     inputs = [[float(row["4000.0"]), float(row["3992.0"])] for row in rows]
@@ -60,7 +60,7 @@ FAILURES = {
         "preprocess",
         "KeyError: 'CuPPM' (preprocess.py, line 20, in main)",
         logged="KeyError: 'CuPPM'",
-        **change("preprocess.py", INPUTS, 'row["CuPPM"]'),
+        **change("preprocess.py", INPUTS_EXPRESSION, 'row["CuPPM"]'),
         sides=PRIVATE,
     ),
     "a module beside preprocess.py": Failure(
@@ -137,12 +137,12 @@ FAILURES = {
         "predict",
         "ValueError: cannot read text/csv (train.py, line 17, in input_fn)",
         logged="ValueError: cannot read text/csv",
-        **change("train.py", READ, "    raise ValueError(f'cannot read {content_type}')"),
+        **change("train.py", READ_LINE, "    raise ValueError(f'cannot read {content_type}')"),
     ),
     "a server that ends": Failure(
         "predict",
         "the server did not respond",
-        **change("train.py", READ, "    os._exit(3)"),
+        **change("train.py", READ_LINE, "    os._exit(3)"),
         logged="exited with code 3",
     ),
     "no number in the predictions": Failure(

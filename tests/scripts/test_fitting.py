@@ -17,7 +17,7 @@ HOLES = np.repeat(list("abcdef"), 5)
 
 @pytest.fixture
 def data() -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
-    """Return inputs (30, 3), complete targets (30, 49) and six holes."""
+    """Return inputs (30, 3), complete targets (30, 49) and the hole of each row, six in all."""
     random = np.random.default_rng(1)
     inputs = pd.DataFrame(random.normal(size=(30, 3)), columns=["bin_3", "bin_2", "bin_1"])
     return inputs, pd.DataFrame(random.normal(9, 1, (30, 49)), columns=preprocess.TARGETS), HOLES

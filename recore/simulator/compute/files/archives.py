@@ -32,7 +32,7 @@ def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lam
     is larger than the volume, and OSError if the disk of this machine is full.
     """
     if not folder.exists() or not folder.path.is_dir():
-        raise JobFailed(f"AlgorithmError: {folder.name} is no longer a folder")
+        raise JobFailed(f"AlgorithmError: the folder {folder.name} was removed or replaced")
     folder.check_volume(volume, check, packed=True)
     try:
         with tarfile.open(archive, mode="w:gz", compresslevel=1) as tar:

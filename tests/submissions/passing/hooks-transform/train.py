@@ -1,4 +1,4 @@
-"""Steps 1 and 3."""
+"""Steps 1 and 3: training and prediction."""
 
 import os
 import pickle

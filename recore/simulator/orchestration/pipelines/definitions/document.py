@@ -47,7 +47,7 @@ def read_members(value: Any, place: str, required: Types, optional: Types) -> di
     if not isinstance(value, dict):
         raise DefinitionError(f"{place} must be an object")
     if unknown := sorted(value.keys() - required.keys() - optional.keys()):
-        raise DefinitionError(f"{place}: {unknown[0][:80]} is not simulated or not known")
+        raise DefinitionError(f"{place}: {unknown[0][:80]} is unknown or not simulated")
     if missing := sorted(required.keys() - value.keys()):
         raise DefinitionError(f"{place}: {missing[0]} is missing")
     present = {name: item for name, item in value.items() if item is not None or name in required}

@@ -62,7 +62,7 @@ class StepRunner:
         self.attempt(step)
 
     def attempt(self, step: PipelineStep) -> None:
-        """Carry out an attempt that has begun, perhaps under an earlier simulator, until a job runs."""
+        """Carry out an attempt that has begun, perhaps under an earlier simulator, as far as creating its job."""
         with self._or_fail(step):
             if isinstance(step.type, ConditionStepType):
                 self._decide(step)
