@@ -95,7 +95,7 @@ def test_the_number_of_values_is_limited(client, monkeypatch):
     training_metrics = make_metrics(client, "endless", loss="loss=(.*?);")
     for number in range(100):
         training_metrics.measure(f"loss={number};")
-    assert len(training_metrics._waiting) == 10
+    assert len(training_metrics._waiting_data) == 10
     assert training_metrics.final_values()[0]["Value"] == 99
     assert training_metrics.complaints == [
         "[only the first 10 metric values, and the last value of each metric, are kept]"
@@ -137,7 +137,7 @@ def test_a_value_is_found_while_another_thread_computes(client):
     finally:
         done.set()
         thread.join()
-    assert len(training_metrics._waiting) == 10
+    assert len(training_metrics._waiting_data) == 10
     assert training_metrics.complaints == []
 
 

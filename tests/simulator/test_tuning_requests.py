@@ -100,7 +100,7 @@ LETTER_RANGES = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]
         ),
         ({"StrategyConfig": {"GeneticStrategyConfig": {}}}, "GeneticStrategyConfig"),
         ({"StrategyConfig": {"HyperbandStrategyConfig": {"Brackets": 1}}}, "Brackets"),
-        ({"StrategyConfig": {"HyperbandStrategyConfig": {}}}, "is for the strategy Hyperband, not Random"),
+        ({"StrategyConfig": {"HyperbandStrategyConfig": {}}}, "is only for the Hyperband strategy, not Random"),
         ({"Strategy": "Hyperband"}, "Hyperband needs a MaxResource"),
         ({"Strategy": "Hyperband", "StrategyConfig": REVERSED_RESOURCES}, "must not exceed MaxResource"),
         ({"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}, "must be Off with Hyperband"),

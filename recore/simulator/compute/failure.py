@@ -9,7 +9,7 @@ INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 
 
 def was_interrupted(job: Mapping[str, Any]) -> bool:
-    """Whether a job was running when an earlier simulator ended, according to its record. If so, it can be repeated."""
+    """Return whether a job failed because an earlier simulator ended before the job did. Such a job can be repeated."""
     return job.get("FailureReason") == INTERRUPTED
 
 
@@ -25,4 +25,4 @@ class JobStopped(Exception):
 
 
 class JobTimedOut(JobStopped):
-    """The job was stopped by its time limit; the message goes to its log."""
+    """The job was stopped by its time limit. The message goes to the job's log."""

@@ -40,7 +40,7 @@ GPU_PREFIXES = ("p", "g")  # prefixes of the instance families that have graphic
 
 
 def ineffective_setting_lines(record: Record, settings: dict[str, str] = TRAINING) -> list[str]:
-    """The lines for a job's log: which settings in its record have no effect here, and why."""
+    """Return the lines for a job's log that say which settings in its record have no effect here, and why."""
     lines = [f"{name} has no effect here: {reason}." for name, reason in settings.items() if _value(record, name)]
     instance_type = _value(record, "ResourceConfig.InstanceType")
     if instance_type and instance_type.split(".")[1].startswith(GPU_PREFIXES):
@@ -49,14 +49,14 @@ def ineffective_setting_lines(record: Record, settings: dict[str, str] = TRAININ
 
 
 def ineffective_table() -> str:
-    """The table of all such settings for docs/reference/simulator-operations.md."""
+    """Return the table of all settings without effect for docs/reference/simulator-operations.md."""
     jobs = {"training": TRAINING, "processing": PROCESSING, "transform": TRANSFORM}
     rows = [f"| {job} | `{name}` | {reason} |" for job, settings in jobs.items() for name, reason in settings.items()]
     return "\n".join(["| job | setting | why it has no effect |", "|---|---|---|", *rows])
 
 
 def _value(record: Record, name: str) -> Any:
-    """The value of a setting, whose name may be a dotted path; None if it is missing."""
+    """Return the value of a setting, whose name may be a dotted path, or None if it is missing."""
     value: Any = record
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None

@@ -53,7 +53,7 @@ class Job:
     def run_command(
         self, launch: Launch, log: JobLog, seconds: float = math.inf, instance: Instance | None = None
     ) -> Ending:
-        """Run a command until it ends, and log its output. Raises JobStopped if the job must already stop.
+        """Run a command until it ends, and log its output. Raises JobStopped if the job is already stopping.
 
         seconds: the command's own time limit, within the job's deadline. instance: the one whose memory,
         processors and volume it may use, by default the job's.

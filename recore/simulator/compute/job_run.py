@@ -89,7 +89,7 @@ class JobRun:
         self.store.change(self.kind, self.name, with_ending)
 
     def ended_record(self, record: Record, status: str, members: Record) -> Record:
-        """The record of a job that has ended."""
+        """Return a record with the job's final status, its end time and `members`."""
         end_time = now()
         ending = {f"{self.kind}Status": status, f"{self._activity}EndTime": end_time, "LastModifiedTime": end_time}
         return record | ending | members

@@ -17,7 +17,7 @@ from recore.simulator.state.records import Store
 
 
 def _lazy_client(service: str) -> "cached_property[Any]":
-    """A client for a service, created when it is first used."""
+    """Return a cached property: a client for a service, created when it is first used."""
     return cached_property(lambda platform: platform.client(service))
 
 
@@ -25,7 +25,7 @@ class Platform:
     """The machinery of one simulator.
 
     client: creates a boto3 client for a service of this simulator; resources use it to create other resources.
-    isolation: how jobs are isolated. folder: holds the simulator's files. sockets: a folder with a short path, for the
+    isolation: how jobs are isolated. folder: holds the simulator's files. sockets_folder: has a short path, for the
     sockets of model servers. observed_metrics: the names and values of metrics of each training job that a tuning job
     follows, by job name.
     network: what jobs need to call the simulator; None if they may not.
@@ -42,11 +42,11 @@ class Platform:
         client: Callable[[str], Any],
         isolation: Isolation,
         folder: Path,
-        sockets: Path,
+        sockets_folder: Path,
     ):
-        self.store, self.jobs, self.client, self.isolation, self.sockets = store, jobs, client, isolation, sockets
+        self.store, self.jobs, self.client, self.isolation = store, jobs, client, isolation
         self.observed_metrics: dict[str, list[tuple[str, float]]] = {}
-        self._installer = PackageInstaller(folder / "libraries", isolation)
+        self.sockets_folder, self._installer = sockets_folder, PackageInstaller(folder / "libraries", isolation)
 
     def sandbox(
         self,

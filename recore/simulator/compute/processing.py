@@ -94,7 +94,7 @@ class ProcessingRun(JobRun):
 
 
 def _exit_message(path: Path) -> str:
-    """The job's ExitMessage, empty if there is none. Raises JobFailed if it is not encoded in UTF-8."""
+    """Return the job's ExitMessage, empty if there is none. Raises JobFailed if it is not encoded in UTF-8."""
     try:  # the last character may be cut off
         return codecs.getincrementaldecoder("utf-8")().decode(read_start(path, 1024))
     except UnicodeDecodeError:
@@ -102,7 +102,7 @@ def _exit_message(path: Path) -> str:
 
 
 def local_members(record: Record) -> list[Record]:
-    """The S3Input and S3Output members of a request. Raises ServiceError if one is missing or has no LocalPath."""
+    """Return the S3Input and S3Output members of a request. Raises ServiceError if one or its LocalPath is missing."""
     locations = [entry.get("S3Input", {}) for entry in record.get("ProcessingInputs", [])]
     locations += [entry.get("S3Output", {}) for entry in record.get("ProcessingOutputConfig", {}).get("Outputs", [])]
     if any("LocalPath" not in location for location in locations):

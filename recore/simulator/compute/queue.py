@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class JobQueue:
-    """The jobs of a simulator. At most one job for each processor computes at a time; the others wait.
+    """The jobs of a simulator. At most one job per processor computes at a time; the others wait.
 
     Work that only waits for other jobs starts at once: in the queue, it could wait forever.
     """

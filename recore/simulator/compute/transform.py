@@ -47,7 +47,7 @@ class TransformRun(JobRun):
                 self.put_utilization(max(endings, key=lambda ending: ending.peak), instance)
 
     def _chain(self, model: StoredRecord, instance: Instance, number: int) -> Chain:
-        """The model's servers on one of the job's instances."""
+        """Return the model's servers on one of the job's instances."""
         payload = self.record.get("MaxPayloadInMB")
         return Chain(
             self.platform,
@@ -106,7 +106,7 @@ def distribute[Item](
 
 
 def _feeding(record: Record, chain: Chain) -> Feeding:
-    """How objects are sent: the request's settings, or else the server's /execution-parameters, or else defaults."""
+    """Return how to send objects: by the request's settings, else the server's /execution-parameters, else defaults."""
     proposed_parameters: dict[str, Any] = {}
     try:
         response = chain.request("GET", "/execution-parameters", Deadline(PARAMETERS_SECONDS))
@@ -135,7 +135,7 @@ def _feeding(record: Record, chain: Chain) -> Feeding:
 
 
 def _execution_parameters(body: bytes) -> dict[str, Any]:
-    """The parameters that a server proposes. Raises JobFailed if they are invalid."""
+    """Return the parameters that a server proposes. Raises JobFailed if they are invalid."""
     try:
         parameters = json.loads(body)
         names = [name for name in ("MaxConcurrentTransforms", "MaxPayloadInMB") if name in parameters]

@@ -72,7 +72,7 @@ class ModelPackages(Resource):
     filters: ClassVar[dict[str, Filter]] = {
         "ModelApprovalStatus": ("ModelApprovalStatus", operator.eq),
         "ModelPackageGroupName": ("ModelPackageGroupName", operator.eq),
-        "ModelPackageType": ("ModelPackageType", lambda kind, wanted: wanted in (kind, "Both")),
+        "ModelPackageType": ("ModelPackageType", lambda type_, requested_type: requested_type in (type_, "Both")),
     }
 
     def __init__(self, platform: Platform):
@@ -115,8 +115,8 @@ class ModelPackages(Resource):
             return record["ModelPackageGroupName"]
         return record.get(member)
 
-    def position(self, record: Record, by: str) -> Position:
-        value, package = super().position(record, by)
+    def position(self, record: Record, sort_member: str) -> Position:
+        value, package = super().position(record, sort_member)
         return value, f"{record.get('ModelPackageVersion', 0):09}/{package}"  # version 10 comes after version 9
 
     def _run_once(self, operation: str, request: Record, act: Callable[[Record], tuple[Record, bool]]) -> Record:

@@ -31,7 +31,7 @@ START_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", "PipelineParameters", "Cli
 MAX_RUNNING = 200
 ID_LENGTH, ALPHABET = 12, string.ascii_lowercase + string.digits
 ReadDefinition = Callable[[str], PipelineDefinition]
-# adds the keys of the executions that are to run to the list
+# carries out a request, and appends the keys of the executions to run to the list
 Action = Callable[[list[str], ReadDefinition, Record], Record]
 
 

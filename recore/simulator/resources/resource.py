@@ -64,7 +64,7 @@ class Resource:
 
     @classmethod
     def operations(cls) -> list[str]:
-        """Return the operations that this kind answers."""
+        """Return the names of the operations that this kind answers."""
         own_operations = [name for name in dir(cls) if name in sagemaker_model().operation_names]
         return own_operations + [name for name in map(cls.operation, cls.verbs) if name not in own_operations]
 
@@ -195,7 +195,7 @@ class Resource:
         return record.get(member)
 
     def position(self, record: Record, sort_member: str) -> Position:
-        """Return the position of a record in a list that is sorted by one of its members."""
+        """Return a record's sort key for lists sorted by `sort_member`, which is a member of the records."""
         value = self.listed_value(record, sort_member)
         return sort_text("" if value is None else value), record[f"{self.kind}Arn"]
 
@@ -219,7 +219,7 @@ class Resource:
 
 
 def unknown_arn_message(title: str, arn: str) -> str:
-    """Return the message for an unknown ARN. Programs search it for one of its three parts, depending on the kind.
+    """Return the message for an unknown ARN: it contains each phrase that programs search for, depending on the kind.
 
     title: the name of the kind.
     """
@@ -254,6 +254,6 @@ def refuse_members(request: Record, unsimulated_members: Iterable[str], place: s
             raise ValidationException(f"{place}: {name} is not simulated")
 
 
-def refuse_other_members(request: Record, simulated: set[str], place: str) -> None:
+def refuse_other_members(request: Record, simulated_members: set[str], place: str) -> None:
     """Raise ServiceError if a request has a member other than these, unless its value is false."""
-    refuse_members(request, [name for name in request if name not in simulated], place)
+    refuse_members(request, [name for name in request if name not in simulated_members], place)

@@ -75,7 +75,7 @@ class Property:
 
 
 class Searches(Resource):
-    """The operation Search. Each result contains a resource as Describe returns it, with its tags."""
+    """The Search operation. Each result contains a resource as Describe returns it, with its tags."""
 
     kind = "Search"
     arn_type = "search-result"

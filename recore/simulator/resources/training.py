@@ -11,7 +11,7 @@ from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record, StoredRecord, now
 
 MAX_METRICS = 40  # the API's limit on MetricDefinitions
-# hyperparameters that version 2 of the SDK sets for its argument `distribution`
+# hyperparameters that version 2 of the SDK sets for its `distribution` argument
 DISTRIBUTION_PARAMETER = re.compile("sagemaker_.*_enabled")
 
 
@@ -54,7 +54,7 @@ def distribution_problem(settings: Record) -> str | None:
     """Return why a job with these hyperparameters cannot run, or None if they do not request distributed training."""
     for name, value in settings.items():
         if DISTRIBUTION_PARAMETER.fullmatch(name) and value.strip('"').lower() == "true":
-            return f"HyperParameters: {name}: distributed training is not simulated; remove the argument `distribution`"
+            return f"HyperParameters: {name}: distributed training is not simulated; remove the `distribution` argument"
     return None
 
 

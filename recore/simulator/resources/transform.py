@@ -27,8 +27,8 @@ class TransformJobs(JobResource):
         for _, container in named_containers(model | model.internal):
             self.check_image(container.get("Image", ""))
         _check_input(request)
-        payload, concurrent = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
-        if payload * concurrent > MAX_MEGABYTES:
+        payload, concurrency = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
+        if payload * concurrency > MAX_MEGABYTES:
             raise ValidationException(f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {MAX_MEGABYTES} MB")
         if (count := request["TransformResources"]["InstanceCount"]) > MAX_INSTANCES:
             message = f"TransformResources: at most {MAX_INSTANCES} instances are simulated, not {count}"

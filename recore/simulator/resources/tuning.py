@@ -99,7 +99,7 @@ class TuningJobs(Resource):
 
 
 def _position(trial: Trial, sort_by: str) -> Position:
-    """Return the position of a trial in a list that is sorted by `sort_by`."""
+    """Return the sort key of a trial in a list that is sorted by `sort_by`."""
     job = trial.job or {}
     values = {"Name": trial.name, "Status": trial.status, "CreationTime": job.get("CreationTime")}
     return sort_text(trial.objective if sort_by == "FinalObjectiveMetricValue" else values[sort_by]), trial.name
@@ -134,7 +134,7 @@ def _check_request(request: Record) -> None:
     elif "MaxNumberOfTrainingJobs" not in limits:
         raise refused(f"ResourceLimits: the {strategy} strategy needs MaxNumberOfTrainingJobs")
     if "HyperbandStrategyConfig" in config.get("StrategyConfig", {}) and strategy != "Hyperband":
-        raise refused(f"StrategyConfig: HyperbandStrategyConfig is for the strategy Hyperband, not {strategy}")
+        raise refused(f"StrategyConfig: HyperbandStrategyConfig is only for the Hyperband strategy, not {strategy}")
     if strategy == "Hyperband":
         if config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
             raise refused("TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself")

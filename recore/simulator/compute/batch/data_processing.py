@@ -30,9 +30,9 @@ MISSING = object()  # takes the place of each record that the shorter body lacks
 
 @dataclass(frozen=True)
 class DataProcessing:
-    """The filters and the join of a transform job, by default none. Its methods raise JobFailed.
+    """The filters and the join of a transform job; by default there are none. Methods raise JobFailed.
 
-    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. Its methods call a `check` while they
+    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. The methods call a `check` while they
     work, because filters can multiply what they select: there can be far more work than a body's size suggests.
     """
 
@@ -44,7 +44,7 @@ class DataProcessing:
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> "DataProcessing":
-        """The DataProcessing of a CreateTransformJob request. Raises ValueError if SageMaker would reject it."""
+        """Return the DataProcessing of a CreateTransformJob request. Raises ValueError if SageMaker would reject it."""
         source, target = request["TransformInput"], request["TransformOutput"]
         options = request.get("DataProcessing", {})
         paths = []
@@ -66,14 +66,14 @@ class DataProcessing:
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
     def request_body(self, body: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
-        """The request body for the model, made from a body of the input. largest: its maximum size in bytes."""
+        """Return the model's request body for an input body. max_bytes: the maximum size of the request body."""
         if self.input_filter.is_root:
             return body
         tick = Ticker(check)
         return self._text(self._records(body, "the input", tick), self.input_filter, "InputFilter", max_bytes, tick)
 
     def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
-        """The output for a body of the input and the model's response. largest: its maximum size in bytes.
+        """Return the output for an input body and the model's response. max_bytes: the maximum size of the output.
 
         Without an output filter and a join, this is the response itself.
         """
@@ -86,14 +86,14 @@ class DataProcessing:
         return self._text(results, self.output_filter, "OutputFilter", max_bytes, tick)
 
     def _records(self, body: bytes, subject: str, tick: Ticker) -> Iterator[Any]:
-        """The records of a body: arrays of text, or values of JSON documents."""
+        """Yield the records of a body: arrays of text, or values of JSON documents."""
         try:
             yield from read_rows(body, tick) if self.kind == CSV else read_documents(body, self.by_line, tick)
         except (ValueError, RecursionError) as error:
             raise JobFailed(f"ClientError: DataProcessing: {subject} is not {self.kind}: {error}") from None
 
     def _join_records(self, records: Iterator[Any], results: Iterator[Any]) -> Iterator[Any]:
-        """Each record, joined with the model's result, which becomes further columns or a key of the document."""
+        """Yield each record, joined with the model's result, which becomes further columns or a key of the document."""
         pairs: Iterator[tuple[Any, Any]] = zip_longest(records, results, fillvalue=MISSING)
         for count, (record, result) in enumerate(pairs):
             if record is MISSING or result is MISSING:
@@ -108,7 +108,7 @@ class DataProcessing:
                 yield document | {OUTPUT: result}
 
     def _text(self, records: Iterable[Any], path: JsonPath, member: str, max_bytes: int, tick: Ticker) -> bytes:
-        """The body that a filter selects from records. member: the filter's name.
+        """Return the body that a filter selects from records. member: the filter's name.
 
         A filter can select a value many times, so the size is checked while the body is built.
         """
@@ -131,7 +131,7 @@ class DataProcessing:
         return bytes(text)
 
     def _parts(self, record: Any, path: JsonPath, max_bytes: int, tick: Ticker) -> Iterator[str]:
-        """The text that a filter selects from a record, in parts that are no longer than the record."""
+        """Yield the text that a filter selects from a record, in parts that are no longer than the record."""
         # each value takes at least one byte, its separator, and in JSON at least two
         values = path.values(record, max_bytes if self.kind == CSV else max_bytes // 2, tick)
         if self.kind == CSV:
@@ -143,7 +143,7 @@ class DataProcessing:
 
 
 def _kind(content_type: str, accept: str) -> str:
-    """The format of a job's records. Raises ValueError if a type is not supported, or the two cannot be combined."""
+    """Return the format of a job's records. Raises ValueError if a type is unsupported, or the two do not match."""
     kinds = [text.partition(";")[0].strip().lower() for text in (content_type, accept)]
     for member, kind in zip(("TransformInput: ContentType", "TransformOutput: Accept"), kinds, strict=True):
         if kind not in (CSV, JSON, JSON_LINES):

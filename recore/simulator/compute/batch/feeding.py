@@ -1,4 +1,4 @@
-"""Sends the objects of Batch Transform to a model's servers in requests, and joins the responses into one object."""
+"""Sends each object of a transform job to a model's servers in requests, and joins the responses into one object."""
 
 import gzip
 import time
@@ -89,7 +89,7 @@ class Feeding:
         return (MAX_MEGABYTES << 20) // self.concurrency
 
     def _read_part(self, file: IO[bytes], limit: int) -> bytes:
-        """The next record or chunk, at most `limit` bytes, however large the decompressed object is."""
+        """Return the next record or chunk, at most `limit` bytes, however large the decompressed object is."""
         try:
             return file.readline(limit) if self.split == "Line" else file.read(limit)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:

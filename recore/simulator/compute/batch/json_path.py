@@ -66,7 +66,7 @@ class JsonPath:
         return all(step.selects_one for step in self.steps)
 
     def select(self, value: Any, limit: int = sys.maxsize) -> Any:
-        """The selected value, or an array if the expression can select several. See `values`."""
+        """Return the selected value, or an array if the expression can select several. See `values`."""
         values = self.values(value, limit)
         return next(values) if self.selects_one else list(values)
 
@@ -114,7 +114,7 @@ def _parse_steps(text: str) -> Iterator[PathStep]:
 
 
 def _parse_range(part: str) -> slice:
-    """The slice for a range, or for a number, which selects one value."""
+    """Return the slice for a range, or for a number, which selects one value."""
     start, colon, end = (word.strip() for word in part.partition(":"))
     if not colon:
         return slice(int(start), int(start) + 1 or None)  # [-1:0] would be empty
@@ -128,7 +128,7 @@ def _select_all(value: Any) -> Iterator[Any]:
 
 
 def _select_items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
-    """The items of an array. text: the step, for messages."""
+    """Yield the selected items of an array. text: the step, for messages."""
     if not isinstance(value, list):
         raise NoSelection(f"{text} needs an array")
     for part in ranges:
@@ -139,7 +139,7 @@ def _select_items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
 
 
 def _select_children(names: list[str], value: Any) -> Iterator[Any]:
-    """The child or children to which the next step is applied."""
+    """Yield the child or children to which the next step is applied."""
     for name in names:
         if not isinstance(value, dict) or name not in value:
             raise NoSelection(f"there is no key '{name}'")
@@ -147,5 +147,5 @@ def _select_children(names: list[str], value: Any) -> Iterator[Any]:
 
 
 def _select_object(names: list[str], value: Any) -> Iterator[Any]:
-    """Several children at the end of an expression, as one object."""
+    """Yield several children at the end of an expression, as one object."""
     yield dict(zip(names, _select_children(names, value), strict=True))

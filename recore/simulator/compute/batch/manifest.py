@@ -24,7 +24,7 @@ class SourceObject:
 
 
 def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None) -> list[SourceObject]:
-    """The objects of an S3DataSource with S3DataType S3Prefix or ManifestFile. Raises JobFailed if one is missing.
+    """Return the objects of an S3DataSource with a prefix or a manifest. Raises JobFailed if one is missing.
 
     check: called before each object that a manifest names; it raises if the job must end.
     """
@@ -41,7 +41,7 @@ def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None)
 
 
 def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
-    """The objects in a manifest: an array of {"prefix": S3 URI}, followed by the rest of each object's URI."""
+    """Return the objects that a manifest names: an array of {"prefix": S3 URI} and the rest of each object's URI."""
     entries = _read_manifest(s3, uri)
     prefix = entries[0].get("prefix") if entries and isinstance(entries[0], dict) else None
     if not isinstance(prefix, str) or not prefix.startswith("s3://"):
@@ -69,7 +69,7 @@ def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
 
 
 def _read_manifest(s3: Any, uri: str) -> list[Any]:
-    """The array in a manifest."""
+    """Return the array in a manifest. Raises JobFailed."""
     bucket, key = transfers.parse(uri)
     try:
         response = s3.get_object(Bucket=bucket, Key=key)

@@ -34,7 +34,7 @@ class Ticker:
 
 
 def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
-    """The rows of CSV. Bytes that are not UTF-8 are kept. Raises ValueError."""
+    """Yield the rows of CSV. Bytes that are not UTF-8 are kept. Raises ValueError."""
     columns = 1  # of the row that is being read
 
     def lines() -> Iterator[str]:
@@ -55,7 +55,7 @@ def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
 
 
 def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
-    """The values of JSON documents: one per line, or the whole body. Raises ValueError and RecursionError."""
+    """Yield the values of JSON documents: one per line, or the whole body. Raises ValueError or RecursionError."""
     decoder = _decoder(tick)
     for document in io.BytesIO(body) if by_line else [body]:
         tick()
@@ -67,7 +67,7 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
 
 
 def row_text(cells: Iterable[str]) -> Iterator[str]:
-    """A row as a line of CSV, in parts. csv.writer would not quote a carriage return, although that ends a row.
+    """Yield a row as a line of CSV, in parts. csv.writer would not quote a carriage return, although that ends a row.
 
     A single cell that is empty is quoted: an empty line would be a row without columns.
     """
@@ -81,14 +81,14 @@ def row_text(cells: Iterable[str]) -> Iterator[str]:
 
 
 def array_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
-    """An array as JSON, in parts."""
+    """Yield an array as JSON, in parts."""
     yield "["
     yield from _items_text(values, tick)
     yield "]"
 
 
 def json_text(value: Any, tick: Ticker) -> Iterator[str]:
-    """A value as JSON, in parts: Python's encoder cannot be interrupted, so it gets few values at a time."""
+    """Yield a value as JSON, in parts: Python's encoder cannot be interrupted, so it gets few values at a time."""
     tick()
     if isinstance(value, list) and not _is_small(value):
         yield "["
@@ -123,7 +123,7 @@ encode_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _is_small(values: Collection[Any]) -> bool:
-    """Whether the values are few, and neither arrays nor objects."""
+    """Return whether the values are few, and neither arrays nor objects."""
     return len(values) <= CHECK_INTERVAL and not any(isinstance(value, list | dict) for value in values)
 
 

@@ -54,7 +54,7 @@ class CapturedInvocation:
         return f"{self.folder}/{self.time:%Y/%m/%d/%H}"
 
     def line(self) -> bytes:
-        """The invocation's line in the file."""
+        """Return the invocation's line in the file."""
         modes = {option["CaptureMode"] for option in self.config["CaptureOptions"]}
         messages = {
             "Input": (self.request.get("Body", b""), self.request.get("ContentType")),
@@ -79,7 +79,7 @@ class DataCapture:
 
     def __init__(self, platform: Platform):
         self._platform = platform
-        self._waiting: list[CapturedInvocation] = []
+        self._waiting_invocations: list[CapturedInvocation] = []
         self._size = 0
         self._written = threading.Condition()
         self._periodic = PeriodicDelivery(platform, "data capture", self._write)
@@ -93,27 +93,27 @@ class DataCapture:
         if 100 * self._random.random() >= config["InitialSamplingPercentage"]:
             return
         folder = f"{config['DestinationS3Uri'].rstrip('/')}/{request['EndpointName']}/{fleet.variant}"
-        captured = CapturedInvocation(folder, config, request, response, now())
+        invocation = CapturedInvocation(folder, config, request, response, now())
         with self._written:
             self._written.wait_for(lambda: self._size < MAX_WAITING_BYTES, MAX_WAIT_SECONDS)
-            self._waiting.append(captured)
-            self._size += captured.size
+            self._waiting_invocations.append(invocation)
+            self._size += invocation.size
             is_urgent = self._size >= FULL_FILE_BYTES
         self._periodic.notify(is_urgent)
 
     def _write(self) -> None:
         """Write what was captured since the last delivery."""
         with self._written:
-            waiting, self._waiting = self._waiting, []
+            invocations, self._waiting_invocations = self._waiting_invocations, []
         try:
             hour_folder = attrgetter("hour_folder")
-            for folder, invocations in groupby(sorted(waiting, key=hour_folder), key=hour_folder):
-                for first_time, content in _split_into_files(invocations):
+            for folder, group in groupby(sorted(invocations, key=hour_folder), key=hour_folder):
+                for first_time, content in _split_into_files(group):
                     name = f"{first_time:%M-%S}-{first_time.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
                     self._put(f"{folder}/{name}", content)
         finally:
             with self._written:
-                self._size -= sum(invocation.size for invocation in waiting)
+                self._size -= sum(invocation.size for invocation in invocations)
                 self._written.notify_all()
 
     def _put(self, address: str, content: bytes) -> None:
@@ -125,7 +125,7 @@ class DataCapture:
 
 
 def describe(config: Record) -> Record:
-    """The DataCaptureConfig in the response to DescribeEndpoint."""
+    """Return the DataCaptureConfig for the response to DescribeEndpoint."""
     is_enabled = config.get("EnableCapture", True)
     return {
         "EnableCapture": is_enabled,
@@ -152,7 +152,7 @@ def _split_into_files(invocations: Iterable[CapturedInvocation]) -> Iterable[tup
 
 
 def _encode(body: bytes, content_type: str | None, config: Record) -> Record:
-    """A body as text if it is UTF-8 and the configuration lists its content type as JSON or CSV, else as base64."""
+    """Return a body as text if it is UTF-8 and the configuration lists its type as JSON or CSV, otherwise as base64."""
     headers = config.get("CaptureContentTypeHeader", {})
     media_type = (content_type or "").partition(";")[0].strip().lower()
     common_members = {"observedContentType": content_type} if content_type else {}

@@ -34,7 +34,7 @@ class EndpointInstance:
     endpoint: the endpoint's name. variant: a deployment's variant. state_changed: notified whenever `server`, `failure`
     or `has_ended` changes. server: the chain to invoke; None while it is not ready. in_service: set by the fleet when
     the instance may get traffic. From then on, servers that end are restarted; before that, the instance fails if they
-    end. failure: the reason why it failed. invocations_in_progress: their number, counted by the fleet. has_ended:
+    end. failure: the reason why it failed. invocations_in_progress: how many, counted by the fleet. has_ended:
     whether it will never serve again.
     """
 

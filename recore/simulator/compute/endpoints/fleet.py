@@ -66,7 +66,7 @@ class Fleet:
         self._end(surplus)
 
     def is_ready(self) -> bool:
-        """Whether the servers of every instance that is not yet in service are ready and running.
+        """Return whether the servers of every instance that is not yet in service are ready and running.
 
         Raises JobFailed if an instance has failed.
         """

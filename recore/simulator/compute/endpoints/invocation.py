@@ -34,7 +34,7 @@ class Invoker:
         self._random = Random()
 
     def invoke(self, request: Record) -> Record:
-        """The members of the response to a request. Raises ServiceError: ValidationError or ModelError."""
+        """Return the members of the response to a request. Raises ServiceError: ValidationError or ModelError."""
         start_time = time.monotonic()
         for member in request:
             if member not in SIMULATED_MEMBERS:
@@ -78,7 +78,7 @@ class Invoker:
 
 
 def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
-    """The ModelError for an invocation without a successful response.
+    """Return the ModelError for an invocation without a successful response.
 
     It contains the ARN of the log of the container that replied, or of the endpoint's logs if none is known.
     """

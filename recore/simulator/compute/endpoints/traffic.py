@@ -33,14 +33,14 @@ class Traffic:
         return {share.fleet.variant: share.fleet for share in self.shares}
 
     def for_variant(self, variant: str) -> "Traffic | None":
-        """The traffic of invocations that name a variant, even one of weight 0; None if the variant does not exist."""
+        """Return the traffic for invocations of a variant, even one of weight 0; None if there is no such variant."""
         shares = [share for share in self.shares if share.fleet.variant == variant]
         if not any(share.weight for share in shares):
             shares = [Share(share.fleet, 1.0) for share in shares]
         return Traffic(shares) if shares else None
 
     def choose(self, random: Random) -> Fleet:
-        """The fleet for one invocation, drawn at random by weight. At least one weight is above 0."""
+        """Return the fleet for one invocation, drawn at random by weight. At least one weight must be above 0."""
         return random.choices(self._fleets, cum_weights=self._bounds)[0]
 
 
@@ -64,7 +64,7 @@ class DividedTraffic(Traffic):
 
 
 def divide(before: Traffic, after: Traffic, parts: Parts) -> Traffic:
-    """The traffic in one step of an update."""
+    """Return the traffic for one step of an update."""
     return after if min(parts.values()) == 1 else DividedTraffic(before, after, parts)
 
 

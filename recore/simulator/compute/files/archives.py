@@ -51,9 +51,9 @@ def pack(folder: OutputFolder, archive: Path, volume: Volume, check: Check = lam
 
 
 def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: None) -> None:
-    """Unpack a tar archive, compressed by gzip or not, into a folder. Nothing is written outside it.
+    """Unpack a tar archive, with or without gzip compression, into a folder. Nothing is written outside the folder.
 
-    volume: the one on which its content must fit. check: called before each part; it raises if the job must end.
+    volume: the one on which the content must fit. check: called before each part; it raises if the job must end.
     Raises JobFailed if the archive is invalid, hostile or too large, and OSError if the disk of this machine is full.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def unpack(archive: Path, folder: Path, volume: Volume, check: Check = lambda: N
 
 
 def _reason(error: Exception, name: str) -> str:
-    """An error's message, without this machine's paths. name: the name of the member that caused the error."""
+    """Return an error's message, without this machine's paths. name: the name of the member that caused the error."""
     if isinstance(error, RecursionError):
         return "its headers are nested too deeply"
     if isinstance(error, tarfile.OutsideDestinationError | tarfile.LinkOutsideDestinationError):
@@ -84,7 +84,7 @@ def _reason(error: Exception, name: str) -> str:
 
 
 def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield the members of a tar archive, compressed by gzip or not. Each must be read before the next one.
+    """Yield the members of a tar archive, with or without gzip compression. Each must be read before the next one.
 
     Raises one of ARCHIVE_ERRORS if the archive is invalid or hostile.
     """
@@ -112,7 +112,7 @@ def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarf
 
 @contextlib.contextmanager
 def open_gzip(path: Path, check: Check) -> Iterator[BinaryIO]:
-    """Open a gzip file for reading. check: called for each part that is read, even if it contains nothing.
+    """Open a gzip file for reading. check: called for each part that is read, even a part without content.
 
     A file of 17 MB can consist of a million empty gzip members.
     """

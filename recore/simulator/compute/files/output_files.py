@@ -14,7 +14,7 @@ from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.isolation.sandbox import ML
 
 CHUNK = 1 << 20  # bytes that are copied at a time
-MAX_FILES = 100_000  # the most files of a folder that are uploaded: the simulator keeps kilobytes for each in memory
+MAX_FILES = 100_000  # the most files that can be uploaded from a folder: each takes kilobytes of the simulator's memory
 
 Check = Callable[[], None]
 
@@ -53,7 +53,7 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A job's output folder. Methods raise JobFailed if it cannot be read, with a reason without this machine's paths.
+    """A job's output folder. Methods raise JobFailed if it cannot be read; reasons never contain this machine's paths.
 
     ml: the folder that the job sees as /opt/ml, a path without links. name: the output folder's path in the job.
     """
@@ -66,13 +66,13 @@ class OutputFolder:
         return self.ml / self.name.removeprefix(ML).strip("/")
 
     def exists(self) -> bool:
-        """Whether the folder exists. Raises JobFailed if it or a folder above it was replaced by a link."""
+        """Return whether the folder exists. Raises JobFailed if it or a folder above it was replaced by a link."""
         try:
             real_path = os.path.realpath(self.path, strict=True)
         except FileNotFoundError:
             real_path = os.path.realpath(self.path)  # it was removed, or is a broken link
         except OSError as error:
-            raise self._read_failure(error) from None
+            raise self._make_failure(error) from None
         if real_path != str(self.path):
             raise JobFailed(f"AlgorithmError: {self.name} is no longer a folder of the job, but a link")
         return os.path.lexists(self.path)
@@ -80,8 +80,8 @@ class OutputFolder:
     def files(self, check: Check) -> Iterator[OutputFile]:
         """Yield the files below the folder, each folder before its content.
 
-        If the folder is a file, yield that, with an empty name. Pipes, sockets and links that lead out of the folder
-        are skipped.
+        If the folder's path is that of a file, yield this file, with an empty name. Pipes, sockets and links that lead
+        out of the folder are skipped.
         """
         folders = [""]
         try:
@@ -100,10 +100,10 @@ class OutputFolder:
                         yield file
                 folders += reversed(subfolders)
         except OSError as error:
-            raise self._read_failure(error) from None
+            raise self._make_failure(error) from None
 
     def copy(self, target: Path, check: Check) -> None:
-        """Copy the content of the folder to a new folder, links as links. Raises JobFailed."""
+        """Copy the content of the folder to a new folder, and copy links as links. Raises JobFailed."""
         target.mkdir()
         try:
             for file in self.files(check):
@@ -117,12 +117,12 @@ class OutputFolder:
                         shutil.copyfileobj(CheckedReader(content, file.size or 0, check), copy, CHUNK)
                     shutil.copymode(file.path, copy_path)
         except OSError as error:
-            raise self._read_failure(error) from None
+            raise self._make_failure(error) from None
 
     def check_volume(self, volume: Volume, check: Check, packed: bool) -> None:
         """Raise JobFailed if the content of the folder does not fit on the volume.
 
-        packed: a file with several names counts once, as in an archive; otherwise each name becomes an object.
+        packed: whether a file with several names counts once, as in an archive; otherwise each name becomes an object.
         """
         count = total = 0
         seen_files: set[tuple[int, int]] = set()
@@ -139,7 +139,7 @@ class OutputFolder:
                 raise JobFailed(f"AlgorithmError: No space left on device: {reason}")
             if not packed and count > MAX_FILES:
                 raise JobFailed(
-                    f"ClientError: {self.name} holds more than {MAX_FILES:,} files, the most that are uploaded"
+                    f"ClientError: {self.name} holds more than {MAX_FILES:,} files, the most that can be uploaded"
                 )
 
     def _file(self, name: str) -> OutputFile | None:
@@ -157,7 +157,7 @@ class OutputFolder:
         is_inside = f"{real_path}/".startswith(f"{self.path}/")
         return OutputFile(name, real_path, info, is_link=True) if is_inside else None
 
-    def _read_failure(self, error: OSError) -> JobFailed:
+    def _make_failure(self, error: OSError) -> JobFailed:
         reasons = {errno.ELOOP: "it contains a loop of links", errno.ENAMETOOLONG: "its folders are nested too deeply"}
         reason = reasons.get(error.errno or 0, error.strerror)
         return JobFailed(f"AlgorithmError: {self.name} cannot be read: {reason}")
@@ -174,7 +174,7 @@ class CheckedReader:
         self._check()
         chunk = self._file.read(self._bytes_left if size < 0 else min(size, self._bytes_left))
         if not chunk and self._bytes_left and size:
-            raise OSError(errno.EIO, "it became shorter while it was being read")
+            raise OSError(errno.EIO, "a file became shorter while it was being read")
         self._bytes_left -= len(chunk)
         return chunk
 

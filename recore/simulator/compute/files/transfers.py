@@ -1,4 +1,4 @@
-"""Transfers a job's files from and to S3.
+"""Transfers a job's files to and from S3.
 
 Objects are transferred by plain HTTP requests on one connection: the simulator checks neither signatures nor checksums,
 which take boto3 longer than the rest of a small object's transfer. The argument `check` is called before each file and
@@ -32,7 +32,7 @@ NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def parse(uri: str) -> tuple[str, str]:
-    """The bucket and the key in s3://bucket/key."""
+    """Return the bucket and the key in s3://bucket/key."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     return bucket, key
 
@@ -79,13 +79,13 @@ def download_file(s3: Any, bucket: str, key: str, path: Path, check: Check = lam
 
 
 def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> None:
-    """Upload a file to a key. Raises JobFailed."""
+    """Upload a file to an S3 URI. Raises JobFailed."""
     with _connection(s3) as connection:
         _put(connection, OutputFile(path.name, str(path), path.stat()), uri, parse(uri)[1], check)
 
 
 def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check: Check = lambda: None) -> None:
-    """Upload a folder's files to keys below the URI's; if the folder is a file, upload it to the key itself.
+    """Upload a folder's files to keys below the URI's key. If the folder's path is a file, upload it to the key itself.
 
     Raises JobFailed if the folder cannot be read, or if it is larger than the volume, before anything is uploaded. Also
     raises it if files have names that cannot be keys, after all others have been uploaded.
@@ -113,7 +113,7 @@ def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check
 
 
 def only_file(folder: Path, uri: str) -> Path:
-    """The file in a folder to which a URI's objects were downloaded: the one with the URI's name, or the only one."""
+    """Return the archive in a folder of a URI's downloaded objects: the file with the URI's name, or the only one."""
     namesake = folder / uri.rsplit("/", 1)[-1]
     files = [path for path in folder.rglob("*") if path.is_file()]
     if namesake in files:
@@ -126,7 +126,7 @@ def only_file(folder: Path, uri: str) -> Path:
 
 
 def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
-    """The keys and sizes of all objects whose keys begin with the URI's key. Raises JobFailed if there are none."""
+    """Return the keys and sizes of objects whose keys begin with the URI's key. Raises JobFailed if there are none."""
     bucket, prefix = parse(uri)
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
@@ -142,7 +142,7 @@ def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
 
 
 def _connection(s3: Any) -> urllib3.HTTPConnectionPool:
-    """A connection to a client's simulator, which ignores the proxies that the environment specifies."""
+    """Return a connection pool for a boto3 client's simulator, without the proxies that the environment specifies."""
     timeout = urllib3.Timeout(connect=10, read=OBJECT_SECONDS)
     return urllib3.connection_from_url(s3.meta.endpoint_url, timeout=timeout, retries=False, blocksize=CHUNK)
 
@@ -184,13 +184,13 @@ def _address(bucket: str, key: str) -> str:
 
 
 def _error(response: urllib3.BaseHTTPResponse) -> str:
-    """The error in a response from S3."""
+    """Return the error in a response from S3."""
     match = re.search(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)</Message>", response.data.decode("utf-8", "replace"))
     return f"{match[2]} ({match[1]})" if match else f"status {response.status}"
 
 
 def _key_problem(key: str) -> str | None:
-    """The reason why a key is invalid for an object, or None."""
+    """Return the reason why an object cannot have this key, or None if it can."""
     if any("\ud800" <= character <= "\udfff" for character in key):
         return "its name is not valid UTF-8"
     if NOT_IN_XML.search(key):

@@ -53,7 +53,7 @@ class JobLog:
         return self
 
     def for_container(self, name: str) -> "JobLog":
-        """The log of one container of an inference pipeline. Its stream is not created yet."""
+        """Return the log of one container of an inference pipeline. Its stream is not created yet."""
         return JobLog(self._client, self._group, f"{self._stream}/{name}", period=self._period)
 
     def read(self, pipe: IO[bytes], poll: Callable[[], int | None] = lambda: None) -> None:
@@ -100,19 +100,19 @@ class JobLog:
         if self._metrics is not None:
             self._metrics.deliver()
         with self._lock:
-            waiting, self._waiting_events, self._waiting_bytes = self._waiting_events, [], 0
-        while waiting:
+            events, self._waiting_events, self._waiting_bytes = self._waiting_events, [], 0
+        while events:
             size, count = 0, 0
-            while count < len(waiting) and size < BATCH:
-                size += 4 * len(waiting[count]["message"]) + LINE_OVERHEAD
+            while count < len(events) and size < BATCH:
+                size += 4 * len(events[count]["message"]) + LINE_OVERHEAD
                 count += 1
             try:
                 self._client.put_log_events(
-                    logGroupName=self._group, logStreamName=self._stream, logEvents=waiting[:count]
+                    logGroupName=self._group, logStreamName=self._stream, logEvents=events[:count]
                 )
             except (ClientError, BotoCoreError) as error:
                 logger.debug("%s: %s", self._stream, error)
-            waiting = waiting[count:]
+            events = events[count:]
 
     def _log_complaints(self) -> None:
         while self._metrics is not None and self._metrics.complaints:

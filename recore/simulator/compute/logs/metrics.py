@@ -24,8 +24,8 @@ MAX_VALUES = 20_000  # values of one job that are kept: a job could print them f
 class TrainingMetrics:
     """Finds the values of a training job's metric definitions in its output.
 
-    definitions: regular expressions by metric name. observed: a list to which each metric name and value is added, if
-    a tuning job follows the job. complaints: lines for the job's log.
+    definitions: regular expressions by metric name. observed_values: a list to which each metric name and value is
+    added, if a tuning job follows the job. complaints: lines for the job's log.
     """
 
     def __init__(
@@ -34,13 +34,13 @@ class TrainingMetrics:
         namespace: str,
         job: str,
         definitions: Mapping[str, str],
-        observed: list[tuple[str, float]] | None = None,
+        observed_values: list[tuple[str, float]] | None = None,
     ):
-        self._cloudwatch, self._namespace, self._observed = cloudwatch, namespace, observed
+        self._cloudwatch, self._namespace, self._observed_values = cloudwatch, namespace, observed_values
         self._dimensions = [{"Name": "TrainingJobName", "Value": job}]
         self._patterns: dict[str, regex.Pattern[str]] = {}
         self._slow_seconds: dict[str, float] = {}
-        self._waiting: list[dict[str, Any]] = []
+        self._waiting_data: list[dict[str, Any]] = []
         self._value_count = 0
         self._last_values: dict[str, tuple[float, datetime.datetime]] = {}
         self._lock = threading.Lock()
@@ -54,7 +54,7 @@ class TrainingMetrics:
                 )
 
     def __bool__(self) -> bool:
-        """Whether there is still a pattern to look for."""
+        """Return whether there is still a pattern to look for."""
         return bool(self._patterns)
 
     def measure(self, line: str) -> None:
@@ -76,18 +76,18 @@ class TrainingMetrics:
     def deliver(self) -> None:
         """Send the values that were found since the last delivery."""
         with self._lock:
-            waiting, self._waiting = self._waiting, []
-        put_metrics(self._cloudwatch, self._namespace, waiting)
+            data, self._waiting_data = self._waiting_data, []
+        put_metrics(self._cloudwatch, self._namespace, data)
 
     def final_values(self) -> list[dict[str, Any]]:
-        """The last value of each metric, in the form of FinalMetricDataList."""
+        """Return the last value of each metric, in the form of FinalMetricDataList."""
         return [
             {"MetricName": name, "Value": value, "Timestamp": timestamp}
             for name, (value, timestamp) in self._last_values.items()
         ]
 
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
-        """Search a line. Raises TimeoutError if the pattern takes too long on it, or has taken too long on many."""
+        """Search a line. Raises TimeoutError if the pattern takes too long on it, or on all slow lines together."""
         start_time = time.thread_time()
         # not concurrent: other threads would use up the timeout, which is processor time of the whole process
         match = pattern.search(line, timeout=SEARCH_SECONDS, concurrent=False)
@@ -108,9 +108,9 @@ class TrainingMetrics:
         if self._value_count <= MAX_VALUES:
             datum = {"MetricName": name, "Value": value, "Timestamp": timestamp, "Dimensions": self._dimensions}
             with self._lock:
-                self._waiting.append(datum)
-            if self._observed is not None:
-                self._observed.append((name, value))
+                self._waiting_data.append(datum)
+            if self._observed_values is not None:
+                self._observed_values.append((name, value))
 
 
 def put_metrics(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:

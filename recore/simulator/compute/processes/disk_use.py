@@ -35,7 +35,7 @@ class DiskUse:
         self._unnamed_bytes = 0
 
     def is_over(self, pids: Iterable[int]) -> bool:
-        """Whether a count that has just ended exceeds the volume. Starts a count when one is due.
+        """Return whether a count that has just ended exceeds the volume's size. Starts a count when one is due.
 
         pids: the IDs of the job's processes.
         """
@@ -71,12 +71,12 @@ class DiskUse:
         return not self._volume.has_room(size, files)
 
     def close(self) -> None:
-        """End a count that is in progress."""
+        """Kill the count that is in progress, if any."""
         if self._count_process and self._count_process.poll() is None:
             os.killpg(self._count_process.pid, signal.SIGKILL)
 
     def _free_bytes(self) -> int:
-        """The number of free bytes on the disks."""
+        """Return the number of free bytes on the disks."""
         disks = {os.stat(folder).st_dev: os.statvfs(folder) for folder in self._existing_folders()}
         return sum(disk.f_bfree * disk.f_frsize for disk in disks.values())
 

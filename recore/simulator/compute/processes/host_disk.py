@@ -15,7 +15,7 @@ MIN_FREE_AFTER_ERROR = 1 << 30  # bytes; the same, but after the job has reporte
 
 
 def reason_of(error: Exception, folder: Path) -> str:
-    """The reason why a job failed: the exception's message, preceded by one about the disk if the disk is full.
+    """Return the reason why a job failed: the exception's message, preceded by one about the disk if the disk is full.
 
     folder: the job's folder, whose files have not been removed yet.
     """
@@ -29,7 +29,7 @@ def reason_of(error: Exception, folder: Path) -> str:
 
 
 def _free_bytes(folder: Path) -> int:
-    """The number of bytes that this user can still write to the disk of a folder, which need not exist."""
+    """Return the number of bytes that this user can still write to the disk of a folder, which need not exist."""
     while not folder.exists():
         folder = folder.parent
     disk = os.statvfs(folder)

@@ -23,7 +23,7 @@ class MemoryUse:
         self._file = None if path is None else _add_share(path)
 
     def bytes_left(self) -> int | None:
-        """The number of bytes that the other commands leave free; None if there is no limit."""
+        """Return the number of bytes that the other commands leave free, or None if there is no limit."""
         if self._file:
             descriptor, offset = self._file
             content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
@@ -41,7 +41,7 @@ class MemoryUse:
         self._times_over = self._times_over + 1 if self._limit and total > self._limit else 0
 
     def is_over(self) -> bool:
-        """Whether the command must end: the commands together exceed the limit, and none uses more than this one.
+        """Return whether the command must end: all together exceed the limit, and none uses more than this one.
 
         If there are others, the limit must be exceeded twice in a row, because only then have all of them measured
         shared memory exactly. The commands decide one at a time, and one that must end removes its share at once, so

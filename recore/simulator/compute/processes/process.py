@@ -53,7 +53,7 @@ class Ending:
 
 
 class SupervisedProcess:
-    """A command under a supervisor, which ends all its processes when the command ends or is told to stop.
+    """A command and its supervisor, which ends all of the command's processes once the command ends or must stop.
 
     folder: the job's folder, which identifies the job's processes, because their environment contains its path.
     seconds: the time limit. instance: the one whose memory, processors and volume the command may use. output: its

@@ -13,7 +13,7 @@ from recore.simulator.isolation.sandbox import ML
 
 
 def failure_file(job: Job, log: JobLog) -> Path:
-    """The file with a job's failure reason: the job's own file or, if it gives no reason, one with the last output.
+    """Return the file with a job's failure reason: the job's own or, if that gives no reason, one with its last output.
 
     The SDK's drivers write only that the process of the user's script failed.
     """
@@ -40,7 +40,7 @@ def with_container_paths(text: str, folder: Path) -> str:
 def exceeded_limit(
     ending: Ending, instance: Instance | None, subject: str = "The job", volume_owner: str = "the job"
 ) -> str | None:
-    """A message about the limit of the instance that ended a command; None if no limit did.
+    """Return a message about the instance's limit that ended a command, or None if no limit did.
 
     subject, volume_owner: how the message refers to the command's owner, and to the owner of the files on the volume.
     """
@@ -54,7 +54,7 @@ def exceeded_limit(
 
 
 def read_start(path: Path, size: int) -> bytes:
-    """The first bytes of a job's file; empty if it is not a regular file, or if a link could lead out of its folder."""
+    """Return a job file's first bytes; none if it is not a regular file, or if a link could lead out of its folder."""
     if os.path.realpath(path.parent) != str(path.parent):
         return b""
     try:
@@ -65,5 +65,5 @@ def read_start(path: Path, size: int) -> bytes:
 
 
 def read_text(path: Path) -> str:
-    """The text of a small file that a job wrote, read with `read_start`."""
+    """Return the text of a small file that a job wrote, read with `read_start`."""
     return read_start(path, 4096).decode("utf-8", "replace").strip()

@@ -1,4 +1,4 @@
-"""A separate program that runs one job's command and watches its processes, their limits, and orders to stop.
+"""A separate program that runs one command of a job, enforces its limits, and obeys orders to stop it.
 
     python supervisor.py SPECIFICATION EVENTS
 
@@ -11,8 +11,8 @@ command). EVENTS is the file descriptor to which one line of JSON is written at 
 ("time", "memory", "disk", "processes", "stopped" or null), seconds, processor_seconds (of all its processes together),
 peak (bytes of memory). Orders arrive on standard input: "stop", or "kill" for no grace period.
 
-As a subreaper, it becomes the parent of the job's processes that outlive their own parent, so it finds all of the job's
-processes. It ends the job when the process that started the supervisor disappears.
+As a subreaper, the supervisor becomes the parent of processes that outlive their own parent, so it finds all of the
+job's processes. It ends the job when the process that started the supervisor disappears.
 """
 
 import contextlib
@@ -156,9 +156,9 @@ class Processes:
         return self._process.poll() is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """The bytes of memory that the job's processes use, and their process IDs.
+        """Return the bytes of memory that the job's processes use, and their process IDs.
 
-        Shared memory counts once for each process. It is measured exactly only if that total exceeds the limit.
+        Shared memory counts once for each process. It is measured exactly only if this total exceeds the limit.
         """
         processes = psutil.Process().children(recursive=True)
         total = sum(memory_of(process, False) for process in processes)
@@ -167,7 +167,7 @@ class Processes:
         return total, [process.pid for process in processes]
 
     def terminate(self) -> bool:
-        """Send SIGTERM to the job's first process, as Docker does. Returns whether that process exists yet.
+        """Send SIGTERM to the job's first process, as Docker does. Returns whether that process already exists.
 
         Bubblewrap itself gets no signal, because SIGTERM would end it, and the job with it. The job's first process is
         the first child of bubblewrap's child.
@@ -205,7 +205,7 @@ class Processes:
 
 
 def arguments_file(arguments: list[str]) -> int:
-    """The descriptor of a file with arguments for bubblewrap. Raises ValueError if one contains a zero byte.
+    """Return the descriptor of a file with arguments for bubblewrap. Raises ValueError if one contains a zero byte.
 
     Zero bytes separate arguments: text after a zero byte in a job's variable would become another argument.
     """
@@ -219,7 +219,7 @@ def arguments_file(arguments: list[str]) -> int:
 
 
 def memory_of(process: psutil.Process, proportional: bool) -> int:
-    """The bytes of memory of a process. proportional: divide shared memory by the number of processes that share it."""
+    """Return a process's memory in bytes. proportional: divide shared memory by the number of processes sharing it."""
     try:
         if proportional:
             with contextlib.suppress(psutil.AccessDenied, AttributeError):

@@ -18,7 +18,7 @@ class Volume:
         self._lock = threading.Lock()
 
     def has_room(self, size: int, files: int) -> bool:
-        """Whether `size` bytes in `files` files fit on an empty disk of this size."""
+        """Return whether `size` bytes in `files` files fit on an empty disk of this size."""
         return size <= self.size and files <= self.size // BYTES_PER_FILE
 
     def take(self, size: int, files: int = 0) -> bool:

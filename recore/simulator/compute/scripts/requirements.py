@@ -91,7 +91,7 @@ class PackageInstaller:
             target.parent.mkdir(exist_ok=True)
             packages = OutputFolder(sandbox.ml, f"{ML}/packages")
             if not packages.exists():  # `exists` raises JobFailed if a build replaced it with a link
-                raise _install_failure("a package removed the other packages")
+                raise _make_failure("a package removed the other packages")
             packages.path.rename(target)
             remove(install_folder, job.raise_if_stopping)
             return target
@@ -124,7 +124,7 @@ def _install_from_index(
 
 
 def _parse_requirements(requirements: str) -> tuple[list[Requirement], list[str]]:
-    """The requirements that name a package, and those that are a path in the source. Raises JobFailed for any other."""
+    """Return requirements that name packages, and those that are paths in the source. Raises JobFailed for others."""
     package_requirements, local_paths = [], []
     for line in requirements.splitlines():
         text = line.partition(" #")[0].strip()
@@ -138,7 +138,7 @@ def _parse_requirements(requirements: str) -> tuple[list[Requirement], list[str]
         except InvalidRequirement:
             requirement = None
         if requirement is None or (requirement.url and not requirement.url.startswith("file:")):
-            raise _install_failure(
+            raise _make_failure(
                 f"'{text[:200]}' is neither the name of a package on the index nor a path in the source"
             )
         if requirement.url:
@@ -149,18 +149,18 @@ def _parse_requirements(requirements: str) -> tuple[list[Requirement], list[str]
 
 
 def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:
-    """Whether the container satisfies a requirement, or the requirement is for another platform."""
+    """Return whether the container satisfies a requirement, or the requirement is for another platform."""
     try:
         if requirement.marker and not requirement.marker.evaluate(dict(python.markers)):
             return True
     except (UndefinedComparison, UndefinedEnvironmentName) as error:
-        raise _install_failure(f"'{requirement}': {error}"[:300]) from None
+        raise _make_failure(f"'{requirement}': {error}"[:300]) from None
     version = python.version_of(requirement.name)
     return version is not None and not requirement.extras and requirement.specifier.contains(version, prereleases=True)
 
 
 def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check) -> str:
-    """A digest of an image's name, the text of the requirements, and all files of the source, unless it is None."""
+    """Return a digest of an image's name, the text of the requirements, and all files of the source, if any."""
     digest = hashlib.sha256()
 
     def add(*values: bytes) -> None:
@@ -192,17 +192,17 @@ def _run_pip(job: Job, log: JobLog, instance: Instance | None, launch: Launch) -
     if ending.reason == "time":
         raise JobFailed(f"AlgorithmError: requirements.txt was not installed within {INSTALL_SECONDS} seconds")
     if limit := exceeded_limit(ending, instance):
-        raise _install_failure(limit)
+        raise _make_failure(limit)
     if ending.code != 0:
-        raise _install_failure(_pip_failure_reason(list(log.tail))[:500])
+        raise _make_failure(_pip_failure_reason(list(log.tail))[:500])
 
 
-def _install_failure(reason: str) -> JobFailed:
+def _make_failure(reason: str) -> JobFailed:
     return JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {reason}")
 
 
 def _pip_failure_reason(lines: list[str]) -> str:
-    """The reason why pip failed. If a build failed, pip quotes its output, whose last line is the reason."""
+    """Return the reason why pip failed. If a build failed, pip quotes its output, whose last line is the reason."""
     quoted_reasons = [last_line.strip() for last_line, line in pairwise(lines) if line.strip() == "[end of output]"]
     reasons = [line for line in lines if line.startswith("ERROR: ")] or quoted_reasons or lines
     return reasons[-1] if reasons else "pip printed nothing"

@@ -21,15 +21,15 @@ from recore.simulator.isolation.sandbox import ML
 from recore.simulator.isolation.translation import translate_paths, translate_paths_in_shell
 from recore.simulator.state.records import Record
 
-MAX_DESCRIPTION_BYTES = 1 << 20  # of the SDK's description of a source
-MAX_SCRIPT_BYTES = 1 << 20  # of a script that is translated; the SDK's scripts have a few thousand
+MAX_DESCRIPTION_BYTES = 1 << 20  # bytes of the SDK's description of a source
+MAX_SCRIPT_BYTES = 1 << 20  # bytes of a script that is translated; the SDK's scripts have a few thousand
 SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, because the job has no network to fetch it
 CHECKPOINTS = "/opt/ml/checkpoints"  # the folder of a CheckpointConfig without a LocalPath
-REPACK_SCRIPT = "_repack_script_launcher.sh"  # a script in version 2 of the SDK; one next to it uses /opt/ml
+REPACK_SCRIPT = "_repack_script_launcher.sh"  # a script in version 2 of the SDK; another script next to it uses /opt/ml
 
 
 def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool) -> RequirementsFile | None:
-    """Fill /opt/ml with channels, configuration and script. Returns the requirements to install."""
+    """Fill /opt/ml with the channels, the configuration and the script. Returns the requirements to install, if any."""
     ml = job.folder / "ml"
     for folder in ("input/config", "input/data", "model", "output/data", "code"):
         (ml / folder).mkdir(parents=True)
@@ -74,7 +74,7 @@ def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
 
 
 def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[str, Any]:
-    """The contents of the files in /opt/ml/input/config, by file name."""
+    """Return the contents of the files in /opt/ml/input/config, by file name."""
     common_members = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
     channels = {
         entry["ChannelName"]: common_members | {name: entry[name] for name in ("ContentType",) if name in entry}
@@ -93,7 +93,7 @@ def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[
 
 
 def _decode_value(value: str) -> str:
-    """A hyperparameter's value, decoded if it is a JSON string: some clients encode it as one, others do not."""
+    """Return a hyperparameter's value, decoded if it is a JSON string: some clients encode values, others do not."""
     try:
         decoded = json.loads(value)
     except ValueError:
@@ -102,7 +102,7 @@ def _decode_value(value: str) -> str:
 
 
 def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
-    """The folder with a script's source. source: a folder, an archive, or a folder that contains only an archive.
+    """Return the folder with a script's source. source: a folder, an archive, or a folder with only an archive.
 
     An archive is unpacked here only for its requirements.txt: the job unpacks it itself.
     """
@@ -115,7 +115,7 @@ def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
 
 
 def folder_below(ml: Path, path: str, name: str) -> Path:
-    """The folder on this machine for a path below /opt/ml. Raises JobFailed if the path leads elsewhere.
+    """Return the folder on this machine for a path below /opt/ml. Raises JobFailed if the path leads elsewhere.
 
     name: the setting that contains the path, for the message.
     """
@@ -130,9 +130,9 @@ def folder_below(ml: Path, path: str, name: str) -> Path:
 
 
 def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:
-    """The requirements file in the folder of a script's source; None if there is none.
+    """Return the requirements file in the folder of a script's source, or None if there is none.
 
-    description: the SDK's description of the source, which may name another file, or none. Raises JobFailed.
+    description: the SDK's description of the source, which may name another file, or no file. Raises JobFailed.
     """
     name = "requirements.txt"
     if description and description.is_file():
@@ -141,7 +141,7 @@ def find_requirements(source: Path, description: Path | None = None) -> Requirem
         except (ValueError, AttributeError, RecursionError):
             name = ""
     if not isinstance(name, str):
-        raise JobFailed("ClientError: sourcecode.json: the value of requirements is not a file name")
+        raise JobFailed("ClientError: sourcecode.json: the value of 'requirements' is not a file name")
     try:
         folder, path = source.resolve(), (source / name).resolve()
         if path.is_relative_to(folder):

@@ -46,9 +46,9 @@ class Chain:
         self._job, self.log, self.folder = job, log, job.path / name
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         containers = named_containers(model)
-        sockets = [socket_folder.server_folder(platform.sockets) for _ in containers]
+        folders = [socket_folder.server_folder(platform.sockets_folder) for _ in containers]
         volume = Volume(instance.volume or DEFAULT_SIZE)
-        instance = instance.with_shared_memory(self.folder / ".memory").with_volume(volume.size, self.folder, *sockets)
+        instance = instance.with_shared_memory(self.folder / ".memory").with_volume(volume.size, self.folder, *folders)
         self._servers = [
             ContainerServer(
                 platform,
@@ -63,7 +63,7 @@ class Chain:
                 {**region, **(defaults or {}), **container.get("Environment", {}), **(environment or {})},
                 has_network=not model.get("EnableNetworkIsolation"),
             )
-            for number, ((container_name, container), folder) in enumerate(zip(containers, sockets, strict=True), 1)
+            for number, ((container_name, container), folder) in enumerate(zip(containers, folders, strict=True), 1)
         ]
 
     def __enter__(self) -> "Chain":
@@ -79,7 +79,7 @@ class Chain:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Stop the servers. If a JobFailed has a known cause, raise that: a limit, a stop, or a server's own reason."""
+        """Stop the servers. Replace a JobFailed with its cause, if known: a limit, a stop, or a server's own reason."""
         self.stop()
         if self.ending and self.ending.is_at_limit:
             error = error or JobFailed()
@@ -100,7 +100,7 @@ class Chain:
         return Ending(decisive.code, decisive.signal, decisive.reason, seconds, peak, processor_seconds)
 
     def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
-        """Ping until each server has answered with 200. Raises JobFailed if one ends or takes longer, or JobStopped.
+        """Ping until each server has answered with 200. Raises JobFailed if one ends or is too slow, or JobStopped.
 
         is_busy: tells whether invocations are in progress. If given, servers that have already answered are pinged too.
         """
@@ -118,14 +118,14 @@ class Chain:
             time.sleep(0.05)
 
     def failure(self) -> str | None:
-        """A failure reason that names the server that has ended or failed; None while all can serve."""
+        """Return a failure reason that names the server that has ended or failed, or None while all can serve."""
         failures = (server.failure() for server in self._servers)
         return next((f"AlgorithmError: {failure}" for failure in failures if failure), None)
 
     def invoke(
         self, body: bytes, headers: Mapping[str, str], deadline: Deadline, max_bytes: int = MAX_BODY_BYTES
     ) -> Response:
-        """The response of the last container to a POST to /invocations, or the first response that is not a success.
+        """Return the last container's response to a POST to /invocations, or the first response that is not a success.
 
         headers: the caller's. Each container gets them, but with the Content-Type of its own input, and only the last
         one gets Accept. deadline: for the last byte of the last response. max_bytes: maximum bytes of each response's
@@ -143,7 +143,7 @@ class Chain:
         return last.invoke(body, headers, deadline, max_bytes)
 
     def request(self, method: str, path: str, deadline: Deadline) -> Response:
-        """The first container's response to a request without a body. Raises NoResponse."""
+        """Return the first container's response to a request without a body. Raises NoResponse."""
         return self._servers[0].request(method, path, deadline)
 
     def stop(self) -> None:
@@ -156,7 +156,7 @@ class Chain:
 
 
 def named_containers(model: Record) -> list[tuple[str, Record]]:
-    """The containers of a model in order, with their names in messages and logs; a PrimaryContainer's name is empty.
+    """Return a model's containers in order, each after its name in messages and logs, empty for a PrimaryContainer.
 
     model: a model's members, including the internal ones: Served, if present, contains the containers of the model
     packages from which the model was created.
@@ -169,6 +169,6 @@ def named_containers(model: Record) -> list[tuple[str, Record]]:
 
 
 def _with_content_type(headers: Mapping[str, str], response: Response) -> dict[str, str]:
-    """The headers of the request to the next container, whose input is this response."""
+    """Return the headers for the request to the next container, whose input is this response."""
     others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
     return others | ({"Content-Type": response.headers["content-type"]} if "content-type" in response.headers else {})

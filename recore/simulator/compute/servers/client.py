@@ -98,7 +98,7 @@ class UnixConnection(socket.socket):
             os.close(descriptor)
 
     def is_open(self) -> bool:
-        """Whether the server has neither closed the connection nor sent anything since the last response."""
+        """Return whether the server has neither closed the connection nor sent anything since the last response."""
         poll = select.poll()
         poll.register(self, select.POLLIN)
         return not poll.poll(0)
@@ -139,7 +139,7 @@ class UnixConnection(socket.socket):
 
 
 def _head(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-    """A request's head, without its body. Raises NoResponse if it would not be valid HTTP."""
+    """Return the head of a request: its first line and headers. Raises NoResponse if it would not be valid HTTP."""
     fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     if invalid_lines := [line for line in lines if not VALID_LINE.fullmatch(line)]:

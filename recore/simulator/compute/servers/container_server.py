@@ -42,7 +42,7 @@ class ContainerServer:
 
     container: its definition in a Model record. job: runs the processes. log: gets their output. instance: the one that
     all containers of the model share, with its volume. volume: counts the space that the model and its source take.
-    folder: the container's folder, in the job's folder. sockets: the path of a folder that the processes share with the
+    folder: the container's folder, in the job's folder. sockets_folder: a folder that the processes share with the
     simulator. name: the container's name; empty for a model's only container. variables: its environment. has_network:
     whether it would have a network on AWS, that is, whether EnableNetworkIsolation is not set. is_ready: whether it has
     answered a ping. ending: how its processes ended.
@@ -55,7 +55,7 @@ class ContainerServer:
     instance: Instance
     volume: Volume
     folder: Path
-    sockets: Path
+    sockets_folder: Path
     name: str
     variables: dict[str, str]
     has_network: bool = True
@@ -63,7 +63,7 @@ class ContainerServer:
     ending: Ending | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self._client = UnixClient(self.sockets / socket_folder.NAME)
+        self._client = UnixClient(self.sockets_folder / socket_folder.NAME)
         self._process: SupervisedProcess | None = None
         self._was_stopped = False
         self._lock = threading.Lock()  # held to start, to stop, and to check whether it has ended
@@ -73,7 +73,7 @@ class ContainerServer:
         self.log.create()
         if not self.has_network and not serves_offline(self.container["Image"], self.variables):
             raise JobFailed(OFFLINE_REASON)
-        self.sockets.mkdir(0o700)
+        self.sockets_folder.mkdir(0o700)
         code = self._prepare()
         sandbox = self.platform.sandbox(
             self.job,
@@ -81,7 +81,7 @@ class ContainerServer:
             find_requirements(code),
             self.log,
             folder=self.folder,
-            shared={"/run/server": self.sockets},
+            shared={"/run/server": self.sockets_folder},
             instance=replace(self.instance, memory_use=None),
             has_network=self.has_network,
         )
@@ -94,7 +94,7 @@ class ContainerServer:
             self._reader.start()
 
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
-        """Whether the server has answered /ping with 200.
+        """Return whether the server has answered /ping with 200.
 
         is_busy: tells whether invocations are in progress. If given, a server that has already answered is pinged
         again. If it does not answer while it is busy, it is still ready: its workers handle requests in order.
@@ -113,14 +113,14 @@ class ContainerServer:
     def invoke(
         self, body: bytes, headers: Mapping[str, str], deadline: Deadline, max_bytes: int = MAX_BODY_BYTES
     ) -> Response:
-        """The response to a POST to /invocations, whatever its status. Raises NoResponse.
+        """Return the response to a POST to /invocations, whatever its status. Raises NoResponse.
 
         max_bytes: maximum bytes of the response's body. The API allows only ASCII in the headers that are passed on.
         """
         response = self.request("POST", "/invocations", deadline, body, headers, max_bytes)
         for name in FORWARDED_HEADERS:
             if not response.headers.get(name, "").isascii():
-                raise NoResponse(f"the server's response has a header {name} that is not ASCII", self.name)
+                raise NoResponse(f"the server's response has a {name} header that is not ASCII", self.name)
         return response
 
     def request(
@@ -132,7 +132,7 @@ class ContainerServer:
         headers: Mapping[str, str] | None = None,
         max_bytes: int = MAX_SHORT_BODY,
     ) -> Response:
-        """The response to a request, whatever its status. max_bytes: maximum bytes of its body. Raises NoResponse."""
+        """Return the response to a request, whatever its status. max_bytes: its body's limit. Raises NoResponse."""
         try:
             response = self._client.request(method, path, body, headers, deadline=deadline, max_bytes=max_bytes)
         except NoResponse as error:
@@ -144,7 +144,7 @@ class ContainerServer:
         return replace(response, container=self.name)
 
     def failure(self) -> str | None:
-        """The reason why the server cannot serve: it ended, or runs without a model. None while it can serve."""
+        """Return the reason why the server has failed or ended, or None while it can serve."""
         cause = self.cause()
         if cause or not self._has_ended():
             return cause
@@ -152,7 +152,7 @@ class ContainerServer:
         return self.cause() or self._failure_message(output or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Why the server failed, if this is certain: a limit of its instance, or the failure file that it wrote."""
+        """Return why the server failed, if that is certain: a limit of its instance, or what its failure file says."""
         if self.ending and (limit := exceeded_limit(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
         reason = self._with_container_paths(read_text(self.folder / "ml/output/failure"))[:900]
@@ -171,10 +171,10 @@ class ContainerServer:
             self.kill()
             self._wait_for_end()
         self.log.deliver()  # including lines from before its processes started
-        remove(self.sockets)
+        remove(self.sockets_folder)
 
     def _has_ended(self) -> bool:
-        """Whether the server's processes have ended; `ending` then says how."""
+        """Return whether the server's processes have ended; `ending` then says how."""
         with self._lock:
             if self._process and self._process.poll() is not None:
                 self._wait_for_end()
@@ -185,8 +185,8 @@ class ContainerServer:
         return f"{server_of(self.name)} {event}: {reason}"
 
     def _with_container_paths(self, text: str) -> str:
-        """Text from the server, with the paths that it would contain in a container."""
-        return with_container_paths(text, self.folder).replace(str(self.sockets), "/run/server")
+        """Return text from the server, with the paths that it would contain in a container."""
+        return with_container_paths(text, self.folder).replace(str(self.sockets_folder), "/run/server")
 
     def _wait_for_end(self) -> None:
         """Wait until the server's processes have ended."""
@@ -215,12 +215,12 @@ class ContainerServer:
 
 
 def server_of(container: str) -> str:
-    """The name of a container's server in messages. A model's only container has no name."""
+    """Return the name of a container's server in messages. A model's only container has no name."""
     return f"The server of {container}" if container else "The model's server"
 
 
 def model_data(container: Record) -> tuple[str, bool]:
-    """The URI of a container's model, empty if the container has none, and whether the model is packed.
+    """Return the URI of a container's model, empty if it has none, and whether the model is packed.
 
     If it is packed, the URI is that of an archive of the content of /opt/ml/model, otherwise that of the
     objects themselves. Raises ValueError if the container is invalid.

@@ -25,7 +25,7 @@ REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")]
 
 
 class NoResponse(Exception):
-    """The server sent no response, or an invalid one; the message explains which.
+    """The server sent no response, or an invalid one. The message explains what went wrong.
 
     container: the name of the server's container; empty for a model's only container.
     """
@@ -45,7 +45,7 @@ class Disconnected(NoResponse):
 
 @dataclass(frozen=True)
 class Response:
-    """A response. headers: their values by lower-case name; if a name occurs more than once, the last value.
+    """A response. headers: values by lower-case name; if a name occurs more than once, its last value.
 
     container: the name of the container that sent it; empty for a model's only container.
     """
@@ -131,7 +131,7 @@ class IncomingData:
 
 
 def _head(incoming: IncomingData) -> h11.Response:
-    """The head of the final response. Raises NoResponse."""
+    """Return the head of the final response, after any interim responses. Raises NoResponse."""
     for _ in range(MAX_INTERIM + 1):
         event, head = incoming.next_event(), incoming.head
         if match := FORBIDDEN.search(head):
