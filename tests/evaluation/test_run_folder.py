@@ -81,7 +81,7 @@ def test_an_existing_name_is_refused_at_once(existing: str, tmp_path: Path) -> N
     target.write_text("") if existing == "file" else target.mkdir()
     if existing == "folder":
         (target / "run.json").write_text("earlier")
-    with pytest.raises(FileExistsError, match="an earlier run is never replaced, choose another --out"):
+    with pytest.raises(FileExistsError, match="an earlier run is never replaced: choose another --out"):
         RunFolder(target)
     assert names(tmp_path) == ["mine"]
 

@@ -1,4 +1,4 @@
-"""Executions, which fail, are stopped or are killed in the middle, of a pipeline defined with version 3 of the SDK."""
+"""Executions that fail, are stopped or are killed midway, of a pipeline defined with version 3 of the SDK."""
 
 from pathlib import Path
 from typing import Any

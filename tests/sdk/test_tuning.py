@@ -1,4 +1,4 @@
-"""The SDK's tuner and its tuning job resource: jobs are created, listed and stopped, and the best one gives a model."""
+"""The SDK's tuner and its tuning job resource: creation, listing, stopping, and a model of the best training job."""
 
 from pathlib import Path
 from typing import Any

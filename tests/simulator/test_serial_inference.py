@@ -30,7 +30,10 @@ RUNPROC_SCRIPT = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.t
 
 @dataclass(frozen=True)
 class Recording:
-    """A notebook's recording and names. cached_steps: steps with a CacheConfig. image: replaces PyTorch's images."""
+    """A notebook's recording, and the names of its resources.
+
+    cached_steps: steps with a CacheConfig. image: replaces PyTorch's images.
+    """
 
     file: str
     pipeline: str

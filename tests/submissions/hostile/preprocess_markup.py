@@ -1,4 +1,4 @@
-"""Names an output with markup, quotes and a path within it."""
+"""Writes an output whose name contains markup, quotes and an encoded path."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Finds the reason why a job failed in its files and its output."""
+"""Finds, in a job's files and output, the reason why the job failed."""
 
 import os
 import stat

@@ -55,7 +55,7 @@ class UnixClient:
         except TimeoutError:
             raise TimedOut(f"the server did not respond within {deadline.seconds:g} s") from None
         except OSError as error:
-            raise Disconnected(f"the server did not respond: {error or type(error).__name__}") from None
+            raise Disconnected(f"the server did not respond: {str(error) or type(error).__name__}") from None
 
     def close(self) -> None:
         """Close the idle connections; the others are closed after their requests."""

@@ -110,7 +110,7 @@ def references(value: Any, scope: Scope) -> Iterator[str]:
 
 
 def steps_of(expressions: Iterable[Expression]) -> tuple[str, ...]:
-    """Return the names of the steps that several expressions need."""
+    """Return the names of the steps that any of the expressions needs."""
     return tuple(name for expression in expressions for name in expression.steps)
 
 

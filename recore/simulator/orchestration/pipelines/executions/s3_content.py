@@ -14,7 +14,7 @@ from recore.simulator.compute.files.output_files import Check
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
 # limits for reading an archive (bytes, bytes of content, files); a larger archive is compared by its ETag
 MAX_ARCHIVE_SIZE, MAX_CONTENT_SIZE, MAX_FILES = 256 << 20, 1 << 30, 50_000
-CACHE_FOLDER = "__pycache__"  # a folder whose files contain the modification times of their sources
+PYCACHE_FOLDER = "__pycache__"  # a folder whose files contain the modification times of their sources
 
 
 def etags_below(s3: Any, uri: str) -> dict[str, str]:
@@ -37,7 +37,7 @@ def content_digests(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
     digests: dict[str, str] = {}
     for key, etag in etags_below(s3, uri).items():
         name = key[len(prefix) :] if key != prefix and prefix.endswith("/") else key[prefix.rfind("/") + 1 :]
-        if not key.endswith("/") and CACHE_FOLDER not in name.split("/"):
+        if not key.endswith("/") and PYCACHE_FOLDER not in name.split("/"):
             relative = key[len(prefix) :].lstrip("/") if key.startswith(f"{prefix}/") else name
             digests[relative] = (
                 _archive_digest(s3, bucket, key, check) if key.endswith(ARCHIVE_SUFFIXES) else None
@@ -69,7 +69,7 @@ def _members_digest(path: Path, check: Check) -> str | None:
         size += member.size
         if size > MAX_CONTENT_SIZE or number >= MAX_FILES:
             return None
-        if CACHE_FOLDER in member.name.split("/"):
+        if PYCACHE_FOLDER in member.name.split("/"):
             continue
         file, digest = tar.extractfile(member) if member.isreg() else None, hashlib.sha256()
         while file and (chunk := file.read(1 << 20)):
