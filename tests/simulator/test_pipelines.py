@@ -221,7 +221,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     ),
     "property files of a training step": (
         [train() | {"PropertyFiles": [PROPERTY_FILE]}],
-        "PropertyFiles is not simulated",
+        "PropertyFiles is unknown or not simulated",
     ),
     "an unknown condition": ([compare("Matches", LeftValue=1, RightValue=1)], "condition type Matches is not one of"),
     "no condition": ([condition("C", [], [], [])], "Conditions must not be empty"),
@@ -235,7 +235,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         "booleans can only be compared",
     ),
     "a comparison with a list": ([compare("Equals", LeftValue=1, RightValue=[1])], "RightValue must be"),
-    "a cached model": ([model("M") | {"CacheConfig": {"Enabled": True}}], "CacheConfig is not simulated"),
+    "a cached model": ([model("M") | {"CacheConfig": {"Enabled": True}}], "CacheConfig is unknown or not simulated"),
     "an invalid duration": (
         [train() | {"CacheConfig": {"Enabled": True, "ExpireAfter": "soon"}}],
         "not an ISO 8601 duration",
@@ -273,7 +273,7 @@ INVALID_MEMBERS: dict[str, tuple[Any, str]] = {
     "an invalid parameter name": ({"Parameters": [{"Name": "a b", "Type": "String"}]}, "must be 1 to 256 letters"),
     "another version": ({"Version": "2021-01-01"}, "Version must be 2020-12-01"),
     "MLflow": ({"MlflowConfig": {"MlflowResourceArn": "a"}}, "MlflowConfig is not simulated"),
-    "an unknown member": ({"Stages": []}, "Stages is not simulated"),
+    "an unknown member": ({"Stages": []}, "Stages is unknown or not simulated"),
     "an experiment that depends on a step": (
         {"PipelineExperimentConfig": {"ExperimentName": get("Steps.M.ModelName")}},
         "must not depend on a step",
