@@ -60,7 +60,8 @@ AREAS = {
         *("tests/simulator/test_state_s3.py", "tests/simulator/test_state_killed.py", "tests/simulator"),
     ),
     "simulator/orchestration/pipelines": (
-        *("tests/simulator/test_pipelines.py", "tests/simulator/test_pipeline_executions.py", "tests/simulator"),
+        *("tests/simulator/test_pipeline_definitions.py", "tests/simulator/test_pipelines.py"),
+        *("tests/simulator/test_pipeline_executions.py", "tests/simulator"),
     ),
     "simulator/orchestration/tuning": (
         *("tests/simulator/test_tuning_search.py", "tests/simulator/test_tuning_requests.py", "tests/simulator"),

@@ -281,7 +281,8 @@ def test_sigterm_ends_all_processes(serve, tcp: bool) -> None:
     while len(children := psutil.Process(server.process.pid).children()) < 2:
         time.sleep(0.05)
     assert server.stop() == 0
-    assert not any(child.is_running() for child in children)
+    _, remaining = psutil.wait_procs(children, timeout=60)
+    assert remaining == []
     assert tcp or not server.address.exists()
 
 

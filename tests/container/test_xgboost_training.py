@@ -151,7 +151,7 @@ COMPLETE_FILE = make_parquet(label=[1, 2], depth=[3.5, 4.5])
         (make_parquet(label=[1], depths=[[1, 2]]), "part-0 is not a Parquet file of numbers"),
         (make_parquet(label=[1.0], depth=[-1e300]), "part-0: column 2 of row 1 is infinite, or too large for a 32-bit"),
         (make_parquet(label=[1]), "part-0 has a label but no features"),
-        (make_parquet(label=[1, None], depth=[1, 2]), "row 2, counted from the start of part-0, has no label"),
+        (make_parquet(label=[1, None], depth=[1, 2]), "part-0: row 2 has no label"),
         (make_parquet(label=pa.array([], "f8"), depth=pa.array([], "f8")), "part-0 is empty"),
     ],
     ids=["empty", "CSV", "cut off", "text", "lists", "too large", "one column", "no label", "no rows"],
@@ -314,12 +314,12 @@ def test_ranking_without_queries_is_reported(tmp_path: Path, capsys: pytest.Capt
         (
             {"num_round": "2", "csv_weights": "1"},
             {"train": "1,,2\n"},
-            "row 1, counted from the start of part-0, has no label or no weight",
+            "part-0: row 1 has no label or no weight",
         ),
         (
             {"num_round": "2", "csv_weights": "1"},
             {"train": "1,1,2\n1,-1,2\n"},
-            "row 2, counted from the start of part-0, has a negative",
+            "part-0: row 2 has a negative weight",
         ),
         ({"num_round": "2", "objective": "binary:logistic"}, {"train": "7,2\n1,3\n"}, "XGBoost cannot train"),
     ],
@@ -329,6 +329,13 @@ def test_invalid_training_inputs_are_refused(tmp_path: Path, settings: dict, cha
     with pytest.raises(UserError) as raised:
         algorithm.train(tmp_path)
     assert reason in str(raised.value)
+
+
+def test_an_invalid_row_is_counted_from_the_start_of_its_file(tmp_path: Path) -> None:
+    make_job_folder(tmp_path, hyperparameters(num_round=2), {"train": "1,2\n2,3\n"}, "text/csv")
+    (tmp_path / "input/data/train/part-1").write_text("3,4\n,5\n")
+    with pytest.raises(UserError, match="part-1: row 2 has no label"):
+        algorithm.train(tmp_path)
 
 
 def test_an_error_is_the_failure_reason_of_the_job(train: Callable[..., TrainedJob]) -> None:

@@ -4,13 +4,13 @@ import http.client
 import json
 import random
 import socket
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from simulator.shapes import modified_documents, valid_values
+from support.control_plane import ask
 from support.fuzzing import examples
 from support.simulator_client import Client
 
@@ -18,7 +18,6 @@ from recore.simulator.protocol.service_model import operation_model, sagemaker_m
 from recore.simulator.resources.model import Models
 from recore.simulator.server import ROLE_ARN
 
-AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
 OPERATIONS = sagemaker_model().operation_names
 OTHER_OPERATIONS = [
     *(
@@ -40,33 +39,6 @@ PIPELINE_OPERATIONS = [f"{verb}Pipeline" for verb in ("Create", "Describe", "Upd
 PIPELINE_OPERATIONS += [f"{verb}PipelineExecution" for verb in ("Start", "Stop", "Retry", "Describe", "Update")]
 PIPELINE_OPERATIONS += ["ListPipelines", "ListPipelineExecutions", "ListPipelineExecutionSteps"]
 PIPELINE_OPERATIONS += ["ListPipelineParametersForExecution", "DescribePipelineDefinitionForExecution"]
-
-
-def ask(
-    client: Client,
-    target: str | None = "SageMaker.ListModels",
-    body: bytes | Iterable[bytes] | None = b"{}",
-    method: str = "POST",
-    path: str = "/",
-    service: str | None = "sagemaker",
-    **headers: str,
-) -> tuple[int, Any]:
-    """Send a request and return the status and the JSON of the response; an error response must have an error code."""
-    headers |= {"X-Amz-Target": target} if target is not None else {}
-    headers |= {"Authorization": AUTHORIZATION.format(service)} if service else {}
-    connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
-    try:
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        text = response.read()
-    finally:
-        connection.close()
-    assert response.getheader("Content-Type") == "application/x-amz-json-1.1", text
-    assert response.getheader("x-amzn-RequestId")
-    document = json.loads(text, parse_constant=pytest.fail)
-    assert isinstance(document, dict)
-    assert response.status == 200 or (document["__type"] and document["message"])
-    return response.status, document
 
 
 def test_a_request_needs_only_its_target_header(client: Client) -> None:

@@ -1,9 +1,14 @@
 """Pipelines of a simulator: definitions with tiny steps, and executions that run to their end."""
 
+import contextlib
 import itertools
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
 
 from recore.simulator.server import BUCKET, ROLE_ARN
 from support.simulator_client import IMAGE, Client
@@ -51,6 +56,15 @@ def model(name: str, *depends_on: str, **environment: Any) -> Document:
 
 def definition(*steps: Document, **members: Any) -> str:
     return json.dumps({"Version": "2020-12-01", "Steps": steps} | members)
+
+
+@contextlib.contextmanager
+def assert_refused(part: str, code: str = "ValidationException") -> Iterator[None]:
+    """Check that the simulator refuses the request in this context. part: a part of the message."""
+    with pytest.raises(ClientError, match=code) as caught:
+        yield
+    assert caught.value.response["Error"]["Code"] == code
+    assert part in str(caught.value)
 
 
 class Pipelines:

@@ -64,17 +64,21 @@ def read_dmatrix(files: list[Path], kind: str, csv_weights: int = 0) -> xgb.DMat
     first_feature = 2 if csv_weights and kind == "csv" else 1
     if table.shape[1] <= first_feature:
         raise UserError(f"{files[0].name} has a label but no features")
-    _check_rows(np.isnan(table[:, :first_feature]).any(axis=1), "no label or no weight", files[0].name)
+    for file, rows in zip(files, tables, strict=True):
+        _check_labels_and_weights(rows[:, :first_feature], file.name)
     weights = table[:, 1] if first_feature == 2 else None
-    if weights is not None:
-        _check_rows(weights < 0, "a negative weight: with csv_weights 1, column 2 contains the weights", files[0].name)
     return make_matrix(table[:, first_feature:], label=table[:, 0], weight=weights)
 
 
-def _check_rows(invalid_rows: Any, problem: str, file: str) -> None:
-    """Raise UserError for the first invalid row."""
-    if invalid_rows.any():
-        raise UserError(f"row {int(np.argmax(invalid_rows)) + 1}, counted from the start of {file}, has {problem}")
+def _check_labels_and_weights(columns: Any, file: str) -> None:
+    """Raise UserError for the first row without a label or weight, or with a negative weight."""
+    missing, negative = np.isnan(columns).any(axis=1), (columns[:, 1:] < 0).any(axis=1)
+    for invalid_rows, problem in (
+        (missing, "no label or no weight"),
+        (negative, "a negative weight: with csv_weights 1, column 2 contains the weights"),
+    ):
+        if invalid_rows.any():
+            raise UserError(f"{file}: row {int(np.argmax(invalid_rows)) + 1} has {problem}")
 
 
 def looks_like_csv(file: Path) -> bool:

@@ -1,0 +1,53 @@
+"""Requests to the simulator's control plane as a client without boto3 sends them."""
+
+import http.client
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from recore.simulator.protocol.service_model import operation_model
+from support.simulator_client import Client
+
+AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/{}/aws4_request, SignedHeaders=host, Signature=0"
+
+
+def ask(
+    client: Client,
+    target: str | None = "SageMaker.ListModels",
+    body: bytes | Iterable[bytes] | None = b"{}",
+    method: str = "POST",
+    path: str = "/",
+    service: str | None = "sagemaker",
+    **headers: str,
+) -> tuple[int, Any]:
+    """Send a request and return the status and the JSON of the response; an error response must have an error code."""
+    headers |= {"X-Amz-Target": target} if target is not None else {}
+    headers |= {"Authorization": AUTHORIZATION.format(service)} if service else {}
+    connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
+    try:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        text = response.read()
+    finally:
+        connection.close()
+    assert response.getheader("Content-Type") == "application/x-amz-json-1.1", text
+    assert response.getheader("x-amzn-RequestId")
+    document = json.loads(text, parse_constant=pytest.fail)
+    assert isinstance(document, dict)
+    assert response.status == 200 or (document["__type"] and document["message"])
+    return response.status, document
+
+
+def ask_operation(client: Client, operation: str, request: Any) -> tuple[int, Any]:
+    """Send a request to an operation, and return the status and the JSON of the response.
+
+    An error response must have the code of one of the operation's errors, or that of an invalid request.
+    """
+    status, response = ask(client, f"SageMaker.{operation}", json.dumps(request).encode())
+    modelled_errors = {error.name for error in operation_model(operation).error_shapes}
+    allowed_errors = {"ValidationException", "SerializationException"} | modelled_errors
+    assert status in (200, 400), response
+    assert "__type" not in response if status == 200 else response["__type"] in allowed_errors, response
+    return status, response
