@@ -1,4 +1,4 @@
-"""Simulators that all tests of a session share."""
+"""Fixtures that let tests share simulators."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def unsandboxed_client() -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def endpoints(client: Client) -> Iterator[Endpoints]:
-    """Return the endpoints of `client`. When the module ends, delete them: they take up instances and folders."""
+    """Return the endpoints of `client`, and delete them when the module ends: they take up instances and folders."""
     endpoints = Endpoints(client)
     yield endpoints
     endpoints.delete_all()

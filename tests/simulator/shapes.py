@@ -8,7 +8,7 @@ import regex
 from botocore.model import Shape
 from hypothesis import strategies as st
 
-TEXT = st.characters(min_codepoint=32, max_codepoint=126)
+PRINTABLE_ASCII = st.characters(min_codepoint=32, max_codepoint=126)
 ANYTHING = st.recursive(
     st.none()
     | st.booleans()
@@ -64,8 +64,8 @@ def _structures(shape: Shape, depth: int) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @cache
-def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
-    """Generate texts that match a pattern, some extended to the minimum or maximum length if the pattern allows."""
+def _matching_strings(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
+    """Generate strings that match a pattern. Some have the minimum or maximum length if the pattern allows it."""
     pattern = pattern.replace(r"\p{Alnum}", "a-zA-Z0-9").replace(r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
     compiled = regex.compile(pattern, regex.ASCII if r"\p" not in pattern else 0)
 
@@ -77,16 +77,16 @@ def _texts(pattern: str, low: int, high: int) -> st.SearchStrategy[str]:
         candidates = (text + "a" * (length - len(text)), text + "0" * (length - len(text)))
         return next((candidate for candidate in candidates if fits(candidate)), text)
 
-    known_texts = [text for text in KNOWN_TEXTS if fits(text)]
+    known_strings = [text for text in KNOWN_STRINGS if fits(text)]
     lengths = st.sampled_from([0, low, min(high, 1024)])
-    texts = st.sampled_from(known_texts) if known_texts else st.nothing()
+    strings = st.sampled_from(known_strings) if known_strings else st.nothing()
     if r"\u" not in pattern.lower() and r"\p" not in pattern and "${" not in pattern and "(?=" not in pattern:
-        texts |= st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True, alphabet=TEXT)
-    texts = st.tuples(texts, lengths).map(lengthen)
-    return texts.filter(fits)
+        strings |= st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True, alphabet=PRINTABLE_ASCII)
+    strings = st.tuples(strings, lengths).map(lengthen)
+    return strings.filter(fits)
 
 
-KNOWN_TEXTS = [
+KNOWN_STRINGS = [
     "", "a", "a1", "abc-1", "A", "1", "1.0", "1.2.3", "0.1", "/a", "/opt/ml/x", "s3://bucket/key", "https://host/path",
     "a/b", "d-abc123", "arn:aws:sagemaker:us-east-1:123456789012:model/m", "arn:aws:iam::123456789012:role/r", "sg-1",
     "subnet-1",
@@ -100,7 +100,7 @@ def _strings(bounds: dict[str, Any]) -> st.SearchStrategy[str]:
     if bounds.get("enum"):
         return st.sampled_from(bounds["enum"])
     if bounds.get("pattern"):
-        return _texts(bounds["pattern"], low, high)
+        return _matching_strings(bounds["pattern"], low, high)
     return st.text(st.characters(exclude_categories=["Cs"]), min_size=low, max_size=min(high, low + 20))
 
 

@@ -1,4 +1,4 @@
-"""Alarms are evaluated as CloudWatch's guide describes: from the metric's data points, when their state is read."""
+"""An alarm is evaluated when its state is read, from the metric's data points, as CloudWatch's guide describes."""
 
 import datetime
 from typing import Any
@@ -22,7 +22,7 @@ def points(text: str) -> list[float | None]:
 @pytest.mark.parametrize(
     ("datapoints_to_alarm", "text", "states"),
     [
-        # Both tables of the guide; the states are in the order missing, ignore, breaching, notBreaching.
+        # Both tables of the guide. The states are in the order of TREATMENTS: missing, ignore, breaching, notBreaching.
         (3, "0 - X - X", "OK OK OK OK"),
         (3, "0 - - - -", "OK OK OK OK"),
         (3, "- - - - -", "INSUFFICIENT_DATA SAME ALARM OK"),
@@ -151,8 +151,8 @@ def test_the_state_without_data_depends_on_the_treatment(client: Client, treatme
     assert watched_metric.state() == "ALARM"
 
 
-def test_only_data_with_the_dimensions_and_unit_of_the_alarm_are_used(client: Client) -> None:
-    """An alarm uses only data whose dimensions and unit are exactly those of the alarm."""
+def test_an_alarm_uses_only_data_with_its_dimensions_and_unit(client: Client) -> None:
+    """The dimensions and the unit must match exactly."""
     one, two = {"Name": "one", "Value": "1"}, {"Name": "two", "Value": "2"}
     watched_metric = WatchedMetric(client, Dimensions=[one, two], Unit="Count", TreatMissingData="notBreaching")
     for datum in (
@@ -186,7 +186,7 @@ def test_every_way_to_read_a_state_evaluates_the_alarm(client: Client) -> None:
         watched_metric.put(Value=-9.0)
 
 
-def test_a_state_that_a_program_sets_is_temporary(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_set_with_set_alarm_state_is_temporary(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """The state lasts a minute, or 10 s if the period is less than a minute; then the alarm is evaluated again."""
     now = alarms.utcnow
     for period, interval in ((60, 60), (3600, 60), (10, 10), (30, 10)):
@@ -248,7 +248,7 @@ def test_invalid_alarms_are_refused(client: Client, members: dict[str, Any], rea
     ],
 )
 def test_alarms_that_are_not_evaluated_keep_their_state(client: Client, members: dict[str, Any]) -> None:
-    """Alarms that are not evaluated keep their state, or the state that a program sets."""
+    """The state changes only when a client sets it."""
     watched_metric = WatchedMetric(client, **members)
     watched_metric.put(Value=9.0)
     assert watched_metric.state() == "INSUFFICIENT_DATA"

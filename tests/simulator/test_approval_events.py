@@ -1,4 +1,4 @@
-"""The approval history of a version: each change is an event that EventBridge delivers to the targets of rules."""
+"""Each change of a model package's approval status is an event that EventBridge delivers to the targets of rules."""
 
 import json
 import threading
@@ -21,7 +21,7 @@ def packages(client: Client) -> Packages:
 
 
 class History:
-    """A rule with a log group as its target, and an archive, for the events of one model package group."""
+    """A rule with a log group as its target, and an archive. Both receive the events of one model package group."""
 
     def __init__(self, client: Client, group: str):
         self.group, self._logs, self._events = group, client.logs, client.simulator.client("events")
@@ -38,7 +38,7 @@ class History:
         self._events.create_archive(ArchiveName=group, EventSourceArn=bus, EventPattern=json.dumps(pattern))
 
     def events(self, count: int) -> list[dict[str, Any]]:
-        """Wait until `count` events are delivered, and return all delivered events in order."""
+        """Wait until `count` events have been delivered, and return all delivered events in order."""
         wait_until(lambda: len(self._delivered_events()) >= count)
         return [json.loads(event["message"]) for event in self._delivered_events()]
 
@@ -72,7 +72,7 @@ def statuses(events: list[dict[str, Any]]) -> list[str]:
     return [event["detail"]["ModelApprovalStatus"] for event in events]
 
 
-def test_every_change_of_approval_is_an_event(packages: Packages, history: History) -> None:
+def test_every_approval_status_change_emits_an_event(packages: Packages, history: History) -> None:
     package = packages.version(history.group, ModelPackageDescription="of copper")
     packages.approve(package, ApprovalDescription="good on the northern holes")
     packages.approve(package, "Rejected", ApprovalDescription="bad on the southern holes")
@@ -89,7 +89,7 @@ def test_every_change_of_approval_is_an_event(packages: Packages, history: Histo
     assert packages.describe(package)["ModelApprovalStatus"] == "Approved"  # the status after the last change
 
 
-def test_events_of_changes_at_the_same_time_keep_their_order(
+def test_events_of_concurrent_changes_are_delivered_in_order(
     packages: Packages, history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Events are delivered in the order of the changes, even if the delivery of one takes a long time."""
@@ -144,7 +144,7 @@ def test_an_event_describes_the_version(packages: Packages, history: History) ->
     assert created_event["detail"]["ModelApprovalStatus"] == "PendingManualApproval"
 
 
-def test_other_changes_cause_no_event(packages: Packages, history: History) -> None:
+def test_other_changes_emit_no_event(packages: Packages, history: History) -> None:
     package = packages.version(history.group)
     token = {"ClientToken": f"token-{next(numbers)}"}
     for _ in range(2):
@@ -170,7 +170,6 @@ def test_a_missing_target_does_not_fail_requests(packages: Packages, history: Hi
 
 
 def test_a_package_without_a_group_has_no_approval_status(packages: Packages) -> None:
-    """A package without a group has no approval status."""
     name = f"package-{next(numbers)}"
     packages.sagemaker.create_model_package(ModelPackageName=name, InferenceSpecification=UNVERSIONED)
     assert "ModelApprovalStatus" not in packages.describe(name)

@@ -25,11 +25,11 @@ from recore.simulator.compute.processes.volume import BYTES_PER_FILE, Volume
 from recore.simulator.server import Simulator
 
 MIB = 1 << 20
-ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB, which can be repeated: a gzip file may have many members
+ZEROS = gzip.compress(bytes(16 * MIB), 9, mtime=0)  # 16 KiB; can be repeated, because a gzip file may have many members
 
 
 def write_bomb(tmp_path: Path, head: bytes, size: int, block: bytes = ZEROS) -> Path:
-    """Write an archive of a header and about `size` bytes of repeated, highly compressed data, and return its path."""
+    """Write an archive with a header and about `size` bytes of repeated, highly compressed data. Return its path."""
     path = tmp_path / "source.tar.gz"
     path.write_bytes(gzip.compress(head, mtime=0) + block * (size // (16 * MIB)))
     return path
@@ -58,7 +58,7 @@ def test_a_bomb_is_refused_before_it_is_written(tmp_path: Path) -> None:
     assert not list((tmp_path / "unpacked").iterdir())
 
 
-def test_the_sizes_of_all_files_count_together(tmp_path: Path) -> None:
+def test_the_total_size_of_all_files_is_limited(tmp_path: Path) -> None:
     path = tmp_path / "model.tar.gz"
     path.write_bytes(archive_of(**{f"f{number}": bytes(300_000) for number in range(4)}))
     assert "larger than the VolumeSizeInGB" in refusal(path, tmp_path)
@@ -91,7 +91,7 @@ def test_unpacking_can_be_stopped(tmp_path: Path) -> None:
 
 
 def test_unpacking_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) -> None:
-    """Many empty gzip members, joined, decompress to nothing."""
+    """The file consists of many empty gzip members, so it decompresses to nothing."""
     path, checks = tmp_path / "source.tar.gz", itertools.count()
     path.write_bytes(gzip.compress(b"", mtime=0) * 100_000)
 
@@ -112,8 +112,8 @@ HEADERS = {
     "pax": (header("x", tarfile.XHDTYPE, 8 << 30), ZEROS),
     "global pax": (header("x", tarfile.XGLTYPE, 8 << 30), ZEROS),
     "long name": (header("x", tarfile.GNUTYPE_LONGNAME, 8 << 30), ZEROS),
-    "long link": (header("x", tarfile.GNUTYPE_LONGLINK, 8 << 30), ZEROS),
-    "offsets of a sparse file": (bytes(SPARSE_HEADER), OFFSETS),
+    "long link name": (header("x", tarfile.GNUTYPE_LONGLINK, 8 << 30), ZEROS),
+    "sparse file offsets": (bytes(SPARSE_HEADER), OFFSETS),
 }
 
 
@@ -136,7 +136,7 @@ def test_large_headers_do_not_exhaust_memory(kind: str, tmp_path: Path) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory_before < 200 << 10  # KiB
 
 
-def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) -> None:
+def test_a_sparse_file_with_more_content_than_its_size_is_refused(tmp_path: Path) -> None:
     sparse_header = bytearray(header("a", tarfile.GNUTYPE_SPARSE, 30 << 20))
     sparse_header[386:410] = b"%011o\0%011o\0" % (0, 30 << 20)  # the only piece's offset and size
     sparse_header[483:495] = b"%011o\0" % 1  # the file's size, which is too small
@@ -145,7 +145,7 @@ def test_a_sparse_file_does_not_have_more_content_than_its_size(tmp_path: Path) 
     assert "the size of 'a' is wrong" in refusal(path, tmp_path)
 
 
-def test_folders_that_are_implied_by_names_take_space(tmp_path: Path) -> None:
+def test_folders_implied_by_names_take_up_space(tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
     path.write_bytes(packed(*(member(f"{number}/{'d/' * 40}f") for number in range(10))))
     assert "Insufficient disk space" in refusal(path, tmp_path, 20 * BYTES_PER_FILE)
@@ -165,16 +165,16 @@ MALFORMED = {
     "global headers": gzip.compress(
         b"".join(pax(**{f"k{n}": "v"}) + header(f"f{n}") for n in range(200)) + bytes(1024)
     ),
-    "a link to a file that the archive lacks": packed(member("a", tarfile.LNKTYPE, "b")),
+    "a hard link to a file that is not in the archive": packed(member("a", tarfile.LNKTYPE, "b")),
     "a file used as a folder": packed(member("a"), member("a/b")),
     "a name that is too long": packed(member("x" * 300)),
     "a name with many folders": packed(member("d/" * 200_000 + "f")),
     "a name outside the folder": packed(member("../../out")),
-    "a link to a file outside the folder": packed(member("a", tarfile.SYMTYPE, "../../out")),
-    "a name through a link": packed(member("a", tarfile.SYMTYPE, "b"), member("a/c")),
-    "a name through a link to a folder": packed(member("b/d"), member("a", tarfile.SYMTYPE, "b"), member("a/c")),
-    "a link to a file of this machine": packed(member("a", tarfile.LNKTYPE, sys.executable)),
-    "a link to a file that this machine lacks": packed(member("a", tarfile.LNKTYPE, "/no/such/file")),
+    "a symbolic link to a file outside the folder": packed(member("a", tarfile.SYMTYPE, "../../out")),
+    "a name below a symbolic link": packed(member("a", tarfile.SYMTYPE, "b"), member("a/c")),
+    "a name below a symbolic link to a folder": packed(member("b/d"), member("a", tarfile.SYMTYPE, "b"), member("a/c")),
+    "a hard link to a file on this machine": packed(member("a", tarfile.LNKTYPE, sys.executable)),
+    "a hard link to a file that does not exist": packed(member("a", tarfile.LNKTYPE, "/no/such/file")),
 }
 
 
@@ -185,9 +185,9 @@ def test_malformed_archives_are_refused(kind: str, tmp_path: Path) -> None:
     assert str(tmp_path.parent) not in refusal(path, tmp_path)
 
 
-def test_archives_do_not_reveal_whether_this_machine_has_a_file(tmp_path: Path) -> None:
+def test_archives_do_not_reveal_whether_a_file_exists_on_this_machine(tmp_path: Path) -> None:
     path, reasons = tmp_path / "a.tar.gz", set()
-    for kind in ("a link to a file of this machine", "a link to a file that this machine lacks"):
+    for kind in ("a hard link to a file on this machine", "a hard link to a file that does not exist"):
         path.write_bytes(MALFORMED[kind])
         reasons.add(refusal(path, tmp_path))
     assert len(reasons) == 1
@@ -231,14 +231,14 @@ def test_damaged_archives_are_unpacked_or_refused(tmp_path: Path) -> None:
 LARGE_VOLUME = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 20}
 
 
-def source_of_12_gigabytes(client: Client) -> dict[str, str]:
-    """Upload an archive of 12 GB and return hyperparameters that name it as a training job's source."""
+def upload_large_source(client: Client) -> dict[str, str]:
+    """Upload an archive of a 12 GB file, and return hyperparameters that name it as a training job's source."""
     body = gzip.compress(header("zeros", size=12 << 30), mtime=0) + 768 * ZEROS
     return {"sagemaker_submit_directory": client.put("bomb/sourcedir.tar.gz", body)}
 
 
 def test_a_source_larger_than_the_volume_is_refused(client: Client) -> None:
-    job = client.train("", HyperParameters=source_of_12_gigabytes(client))
+    job = client.train("", HyperParameters=upload_large_source(client))
     assert job["TrainingJobStatus"] == "Failed"
     reason = "Insufficient disk space: its contents are larger than the VolumeSizeInGB of 1"
     assert job["FailureReason"] == f"ClientError: sourcedir.tar.gz cannot be unpacked: {reason}"
@@ -246,7 +246,7 @@ def test_a_source_larger_than_the_volume_is_refused(client: Client) -> None:
 
 @pytest.mark.parametrize("ending", ["stop", "time limit"])
 def test_a_training_job_ends_while_its_source_is_unpacked(ending: str, client: Client) -> None:
-    settings, seconds = source_of_12_gigabytes(client), 600 if ending == "stop" else 1
+    settings, seconds = upload_large_source(client), 600 if ending == "stop" else 1
     job = client.train("", wait=False, seconds=seconds, HyperParameters=settings, ResourceConfig=LARGE_VOLUME)
     name = job["TrainingJobName"]
     if ending == "stop":
@@ -275,7 +275,7 @@ def test_model_archives_larger_than_the_volume_are_refused(client: Client, endpo
 
 
 @pytest.mark.timing
-def test_the_simulator_ends_while_the_model_of_an_endpoint_is_unpacked() -> None:
+def test_the_simulator_can_end_while_an_endpoint_unpacks_its_model() -> None:
     body = gzip.compress(header("zeros", size=12 << 30), mtime=0) + 768 * ZEROS
     with Simulator(isolation="off") as simulator:
         endpoints = Endpoints(Client(simulator))

@@ -23,7 +23,7 @@ SLOW_SCRIPT = "import time\nfor number in range(12):\n    print('line', number)\
 
 
 def find_cli() -> tuple[str | None, int]:
-    """Return the absolute path and major version of the `aws` on PATH with the highest major version."""
+    """Return the absolute path and the major version of the newest `aws` program on PATH."""
     newest: tuple[str | None, int] = (None, 0)
     for folder in os.get_exec_path():
         if program := shutil.which("aws", path=folder):
@@ -34,13 +34,13 @@ def find_cli() -> tuple[str | None, int]:
 
 
 AWS, VERSION = find_cli()
-ERROR_STATUS = 254 if VERSION > 1 else 255  # the CLI's exit status if the service answers with an error
+ERROR_STATUS = 254 if VERSION > 1 else 255  # the CLI's exit status if the service returns an error
 pytestmark = [pytest.mark.machine, pytest.mark.skipif(AWS is None, reason="the AWS CLI is not on PATH")]
 
 
 @pytest.fixture
 def command(client, tmp_path: Path):
-    """Return a function that builds subprocess.run's arguments for the CLI, whose old versions need --endpoint-url."""
+    """Return a function that builds a CLI command for subprocess.run. Old CLI versions need --endpoint-url."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     variables |= client.simulator.variables() | {"HOME": str(tmp_path), "AWS_PAGER": ""}
 
@@ -87,7 +87,8 @@ def test_files_are_copied_to_and_from_s3(aws, tmp_path: Path) -> None:
 
 
 def test_a_training_job_is_awaited_and_listed(client, aws) -> None:
-    name = client.train("print('done')")["TrainingJobName"]  # otherwise the CLI would wait 2 minutes
+    # The job has already ended: otherwise the CLI's waiter would sleep for 2 minutes.
+    name = client.train("print('done')")["TrainingJobName"]
     wait_command = ("sagemaker", "wait", "training-job-completed-or-stopped", "--training-job-name", name)
     assert aws(*wait_command) == ""
     listed = json.loads(aws("sagemaker", "list-training-jobs"))["TrainingJobSummaries"]
@@ -96,7 +97,7 @@ def test_a_training_job_is_awaited_and_listed(client, aws) -> None:
     assert described["SecondaryStatus"] == "Completed"
 
 
-def test_errors_come_from_the_service(command) -> None:
+def test_service_errors_are_reported(command) -> None:
     arguments = ("sagemaker", "describe-training-job", "--training-job-name", "none")
     result = subprocess.run(**command(*arguments), capture_output=True, timeout=60)
     assert result.returncode == ERROR_STATUS
@@ -132,7 +133,7 @@ def test_tail_shows_lines_while_the_job_runs(client, command) -> None:
 
 
 def test_the_life_cycle_of_an_endpoint(client, aws, sagemaker, command, tmp_path: Path) -> None:
-    """An endpoint is deployed, waited for with the CLI's waiter, invoked, updated and deleted."""
+    """The CLI deploys an endpoint, waits for it, invokes it, updates it and deletes it."""
 
     def create_config(name: str, script: str = NAMED) -> None:
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
@@ -146,8 +147,8 @@ def test_the_life_cycle_of_an_endpoint(client, aws, sagemaker, command, tmp_path
     def invoke(*words: str) -> tuple[dict, list]:
         (tmp_path / "rows.csv").write_text("1,2")
         request = ("--body", "fileb://rows.csv", "--content-type", "text/csv", "--accept", "application/json")
-        output = aws("sagemaker-runtime", "invoke-endpoint", *endpoint_option, *request, *words, "answer.json")
-        return json.loads(output), json.loads((tmp_path / "answer.json").read_text())
+        output = aws("sagemaker-runtime", "invoke-endpoint", *endpoint_option, *request, *words, "response.json")
+        return json.loads(output), json.loads((tmp_path / "response.json").read_text())
 
     endpoint_option = ("--endpoint-name", "cli-endpoint")
     create_config("cli-old", "import time\ntime.sleep(5)\n" + NAMED)
@@ -156,12 +157,12 @@ def test_the_life_cycle_of_an_endpoint(client, aws, sagemaker, command, tmp_path
     assert sagemaker("describe-endpoint", *endpoint_option)["EndpointStatus"] == "Creating"
     assert sagemaker("wait", "endpoint-in-service", *endpoint_option) == {}
     assert sagemaker("describe-endpoint", *endpoint_option)["EndpointStatus"] == "InService"
-    metadata, answer = invoke("--target-variant", "only")
+    metadata, response = invoke("--target-variant", "only")
     assert metadata["InvokedProductionVariant"] == "only"
-    assert answer == ["cli-old", "1,2", "text/csv", "application/json"]
+    assert response == ["cli-old", "1,2", "text/csv", "application/json"]
 
     sagemaker("update-endpoint", *endpoint_option, "--endpoint-config-name", "cli-new")
-    Endpoints(client).settle("cli-endpoint")  # otherwise the CLI would wait 30 s
+    Endpoints(client).settle("cli-endpoint")  # otherwise the CLI's waiter would sleep for 30 s
     assert sagemaker("wait", "endpoint-in-service", *endpoint_option) == {}
     assert sagemaker("describe-endpoint", *endpoint_option)["EndpointConfigName"] == "cli-new"
     assert invoke()[1][0] == "cli-new"
@@ -181,7 +182,7 @@ def test_the_life_cycle_of_an_endpoint(client, aws, sagemaker, command, tmp_path
 
 
 def test_the_life_cycle_of_a_tuning_job(client, aws, sagemaker, command, tmp_path: Path) -> None:
-    """A tuning job is created from a file, described, listed and deleted; the test waits for its best training job."""
+    """The CLI creates a tuning job from a file, waits for its best training job, and then lists and deletes it."""
 
     ranges = {"CategoricalParameterRanges": [categorical("x", "7", "2")]}
     request = tuning_request(client.source(job=SCRIPT), 2, 2, Strategy="Grid", ParameterRanges=ranges)
@@ -210,7 +211,7 @@ def test_the_life_cycle_of_a_tuning_job(client, aws, sagemaker, command, tmp_pat
 
 
 def test_a_pipeline_registers_versions_that_become_models(client, sagemaker, command, tmp_path: Path) -> None:
-    """A pipeline registers two versions; both are approved; a model is created from the latest, then from the first."""
+    """A pipeline registers two model package versions. Both are approved, and a model is created from each."""
     specification = {
         "Containers": [{"Image": IMAGE, "Environment": {"WORD": get("Parameters.Word")}}],
         "SupportedContentTypes": ["text/csv"],

@@ -1,4 +1,4 @@
-"""Models with several containers: each container's output is the next one's input; an error names its container."""
+"""Models with several containers: each container's output is the next one's input; errors name their container."""
 
 import json
 import os
@@ -30,7 +30,7 @@ from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.isolation.sandbox import Launch
 from recore.simulator.state.records import Store
 
-# A script that appends a line to its input: the script's name, the input's type and the requested type.
+# A script that appends a line to its input: the script's name, the input's content type and the requested type.
 REPORTING_SCRIPT = """
 import json
 
@@ -77,7 +77,7 @@ def test_each_output_is_the_next_input_with_its_type(any_client: Client) -> None
     ]
 
 
-def test_the_default_type_of_a_container_is_passed_on(client: Client) -> None:
+def test_a_container_can_have_a_default_response_type(client: Client) -> None:
     variables = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "text/csv"}
     hooks = "def model_fn(folder): return None\ndef predict_fn(data, model): return data * 2\n"
     first = container(client, hooks, Variables=variables)
@@ -87,7 +87,7 @@ def test_the_default_type_of_a_container_is_passed_on(client: Client) -> None:
     ]
 
 
-def test_the_container_that_fails_is_named_with_its_traceback(any_client: Client) -> None:
+def test_the_failing_container_is_named_with_its_traceback(any_client: Client) -> None:
     names = ("clean", "scale", "predict")
     scripts = (reporting_script("clean", "text/csv"), FAILING_SCRIPT, reporting_script("predict"))
     containers = [
@@ -103,7 +103,7 @@ def test_the_container_that_fails_is_named_with_its_traceback(any_client: Client
     )
 
 
-def test_all_containers_have_one_time_limit(client: Client) -> None:
+def test_all_containers_share_one_time_limit(client: Client) -> None:
     """Each container takes less time than the limit, but together they exceed it."""
     scripts = [
         "import time\n" + reporting_script("slow").replace("    text =", f"    time.sleep({seconds})\n    text =")
@@ -115,7 +115,7 @@ def test_all_containers_have_one_time_limit(client: Client) -> None:
     assert job["FailureReason"] == expected
 
 
-# A replacement for the container's server that answers each request with the request's body and headers.
+# A replacement for the container's server that responds to each request with the request's body and headers.
 HEADERS_SCRIPT = """
 import http.server, json, os, socketserver, sys
 
@@ -141,9 +141,9 @@ socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
 
 @pytest.fixture
 def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
-    """Return a function that starts a chain of scripts outside any job of the simulator."""
+    """Return a function that makes a chain of containers, one for each script, outside the simulator's jobs."""
     simulator = client.simulator
-    queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # the path of a socket must be short
+    queue, sockets = JobQueue(tmp_path), Path(tempfile.mkdtemp(dir="/tmp"))  # socket paths must be short
     platform = Platform(Store(), queue, simulator.client, simulator.isolation, tmp_path, sockets)
     log = JobLog(platform.logs, "/aws/sagemaker/Test", f"chain-{next(numbers)}")
 
@@ -155,7 +155,7 @@ def chain(client: Client, tmp_path: Path) -> Iterator[Callable[..., Chain]]:
     sockets.rmdir()
 
 
-def test_every_container_gets_the_headers_of_the_caller(chain: Callable[..., Chain]) -> None:
+def test_containers_receive_the_callers_headers(chain: Callable[..., Chain]) -> None:
     caller_headers = {"Content-Type": "text/csv", "accept": "text/plain", "X-Amzn-SageMaker-Inference-Id": "id-1"}
     with chain(HEADERS_SCRIPT, HEADERS_SCRIPT) as running_chain:
         running_chain.wait_until_ready()
@@ -184,10 +184,10 @@ def test_a_chain_names_the_server_that_ended(chain: Callable[..., Chain]) -> Non
 
 
 @pytest.mark.parametrize("server_ends", [False, True])
-def test_the_chain_waits_for_a_reason_that_a_container_is_still_writing(
+def test_the_chain_waits_for_a_failure_reason_that_a_container_is_still_writing(
     chain: Callable[..., Chain], server_ends: bool
 ) -> None:
-    """The file for the reason is empty until the container writes to it, and stays empty if no reason is given."""
+    """The failure file is empty until the container writes the reason, and stays empty if there is none."""
     script = """import os, time
 base = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml")
 with open(f"{base}/output/failure", "w") as failure:
@@ -226,7 +226,7 @@ def test_an_accept_header_that_the_last_container_refuses_fails_the_job(client: 
     assert "Content type image/png is not supported" in job["FailureReason"]
 
 
-def test_a_chain_predicts_what_its_containers_predict_one_after_the_other(client: Client) -> None:
+def test_a_chain_predicts_what_its_containers_predict_separately(client: Client) -> None:
     shift = "def model_fn(folder): return 0.1\ndef predict_fn(data, model): return data + model\n"
     scale = "def model_fn(folder): return 1 / 3\ndef predict_fn(data, model): return data * model\n"
     rows = "".join(f"{number},{number / 7}\n" for number in range(50))
@@ -379,7 +379,7 @@ def test_a_vpc_has_no_effect(client: Client) -> None:
 
 @pytest.mark.parametrize("names", [("source", "response"), ("primary", "container-1")])
 def test_a_container_may_have_any_name(client: Client, names: tuple[str, str]) -> None:
-    """A container may have the name of one of the job's own files, of a folder, or of a word that messages use."""
+    """A container may be named like one of the job's own files or folders, or like a word that messages use."""
     containers = [container(client, reporting_script(name), ContainerHostname=name) for name in names]
     [text] = completed(client, create_model(client, *containers), {"a": "start\n"}, Input={"ContentType": "text/csv"})
     assert [json.loads(line)[0] for line in text.decode().splitlines()[1:]] == list(names)
@@ -397,7 +397,7 @@ def test_a_failing_container_called_primary_is_named(client: Client) -> None:
 SLEEPING_SCRIPT = "import time\ndef model_fn(folder): time.sleep(600)\n"
 
 
-def test_an_instance_that_fails_ends_one_that_is_still_loading(chain: Callable[..., Chain], tmp_path: Path) -> None:
+def test_a_failing_instance_ends_one_that_is_still_loading(chain: Callable[..., Chain], tmp_path: Path) -> None:
     job, started = Job(tmp_path), time.monotonic()
     chains = [chain(SLEEPING_SCRIPT, job=job, name="slow"), chain(reporting_script("fast"), job=job, name="fast")]
 
@@ -410,7 +410,7 @@ def test_an_instance_that_fails_ends_one_that_is_still_loading(chain: Callable[.
     assert all(chain.ending for chain in chains)
 
 
-def test_mode_serial_is_accepted(client: Client) -> None:
+def test_serial_mode_is_accepted(client: Client) -> None:
     model = create_model(
         client, reporting_script("one"), reporting_script("two"), InferenceExecutionConfig={"Mode": "Serial"}
     )

@@ -27,7 +27,7 @@ from recore.simulator.compute.endpoints.data_capture import CapturedInvocation
 from recore.simulator.compute.servers.response import Response
 from recore.simulator.server import BUCKET
 
-# A script that answers with its input, in the requested type.
+# A script that returns its input in the requested type.
 ECHO = """
 def model_fn(model_dir):
     return None
@@ -57,7 +57,7 @@ def capture_config(folder: str, percentage: int = 100, **members: Any) -> dict[s
 
 
 def captured_lines(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str, Any]]]:
-    """Return the captured lines below a folder, by variant (`endpoint/variant`)."""
+    """Return the lines captured below a folder, keyed by `endpoint/variant`."""
     lines: dict[str, list[dict[str, Any]]] = {}
     pages = endpoints.client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{folder}/")
     for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
@@ -70,7 +70,7 @@ def captured_lines(endpoints: Endpoints, folder: str) -> dict[str, list[dict[str
 
 
 def wait_for_lines(endpoints: Endpoints, folder: str, count: int) -> dict[str, list[dict[str, Any]]]:
-    """Wait for `count` captured lines below a folder, check that no more follow, and return them."""
+    """Wait for `count` captured lines below a folder, then a moment longer, and return all lines."""
     deadline = time.monotonic() + 120
     while sum(map(len, captured_lines(endpoints, folder).values())) < count:
         assert time.monotonic() < deadline
@@ -79,7 +79,7 @@ def wait_for_lines(endpoints: Endpoints, folder: str, count: int) -> dict[str, l
     return captured_lines(endpoints, folder)
 
 
-def test_a_line_has_everything_that_sagemaker_writes(endpoints: Endpoints, model: str) -> None:
+def test_captured_lines_have_sagemakers_format(endpoints: Endpoints, model: str) -> None:
     capture = capture_config("format")
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     assert endpoints.describe(name)["DataCaptureConfig"] == {
@@ -133,13 +133,13 @@ def test_every_invocation_is_captured_once(endpoints: Endpoints, model: str) -> 
     name = endpoints.create(endpoints.config(*variants, DataCaptureConfig=capture_config("all")))
 
     def invoke(number: int) -> tuple[str, str]:
-        answer = endpoints.invoke(
+        response = endpoints.invoke(
             name, f"body {number}", ContentType="text/csv", Accept="text/csv", InferenceId=f"id {number}"
         )
-        return f"{name}/{answer['InvokedProductionVariant']}", f"id {number}"
+        return f"{name}/{response['InvokedProductionVariant']}", f"id {number}"
 
     with ThreadPoolExecutor(16) as pool:
-        answered_ids = list(pool.map(invoke, range(400)))
+        expected_ids = list(pool.map(invoke, range(400)))
     endpoints.delete(name)
     lines = wait_for_lines(endpoints, "all", 400)
     captured_ids = [
@@ -147,7 +147,7 @@ def test_every_invocation_is_captured_once(endpoints: Endpoints, model: str) -> 
         for variant_path, variant_lines in lines.items()
         for line in variant_lines
     ]
-    assert Counter(captured_ids) == Counter(answered_ids)
+    assert Counter(captured_ids) == Counter(expected_ids)
     for variant_lines in lines.values():
         for line in variant_lines:
             number = line["eventMetadata"]["inferenceId"].removeprefix("id ")
@@ -156,7 +156,7 @@ def test_every_invocation_is_captured_once(endpoints: Endpoints, model: str) -> 
 
 
 @pytest.mark.slow
-def test_the_requested_share_is_captured(endpoints: Endpoints, model: str) -> None:
+def test_the_sampling_percentage_is_respected(endpoints: Endpoints, model: str) -> None:
     count = 600
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture_config("share", 20)))
     with ThreadPoolExecutor(16) as pool:
@@ -167,7 +167,7 @@ def test_the_requested_share_is_captured(endpoints: Endpoints, model: str) -> No
 
 
 @pytest.mark.parametrize("mode", ["Input", "Output", "InputAndOutput"])
-def test_only_the_requested_data_are_captured(endpoints: Endpoints, model: str, mode: str) -> None:
+def test_only_the_requested_data_is_captured(endpoints: Endpoints, model: str, mode: str) -> None:
     capture = capture_config(f"mode-{mode}", CaptureOptions=[{"CaptureMode": mode}])
     name = endpoints.create(endpoints.config(variant(model), DataCaptureConfig=capture))
     endpoints.invoke(name, "1", ContentType="text/csv")
@@ -210,7 +210,7 @@ def test_a_missing_bucket_does_not_affect_invocations(endpoints: Endpoints, mode
 @pytest.mark.slow
 def test_responses_before_a_shutdown_are_captured(tmp_path: Path) -> None:
     """The simulator is shut down while clients invoke an endpoint."""
-    answered_ids: list[str] = []
+    completed_ids: list[str] = []
     with running("--state", tmp_path) as simulator:
         endpoints = Endpoints(Client(simulator))
         name = endpoints.create(
@@ -223,12 +223,12 @@ def test_responses_before_a_shutdown_are_captured(tmp_path: Path) -> None:
                     endpoints.invoke(name, "1", ContentType="text/csv", InferenceId=f"{client}-{number}")
                 except (ClientError, BotoCoreError):
                     return
-                answered_ids.append(f"{client}-{number}")
+                completed_ids.append(f"{client}-{number}")
 
         with ThreadPoolExecutor(8) as pool:
             futures = [pool.submit(invoke, client) for client in range(8)]
             try:
-                wait_until(lambda: len(answered_ids) > 20)
+                wait_until(lambda: len(completed_ids) > 20)
                 simulator.end()
             finally:
                 simulator.kill()  # otherwise the clients would never stop
@@ -237,11 +237,11 @@ def test_responses_before_a_shutdown_are_captured(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         (lines,) = captured_lines(Endpoints(Client(simulator)), "end").values()
     captured_ids = Counter(line["eventMetadata"]["inferenceId"] for line in lines)
-    assert captured_ids >= Counter(answered_ids)  # a captured response may not have reached its client
+    assert captured_ids >= Counter(completed_ids)  # a captured response may not have reached its client
     assert set(captured_ids.values()) == {1}
 
 
-def test_an_invocation_waits_only_until_there_is_space(
+def test_an_invocation_waits_only_until_there_is_space_for_its_data(
     endpoints: Endpoints, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data_capture, "MAX_WAITING_BYTES", 1)
@@ -262,7 +262,7 @@ TYPES = st.sampled_from(["text/csv", "TEXT/CSV; charset=utf-8", "application/jso
 
 
 @given(st.binary(max_size=50), TYPES, st.integers(0, 2**32))
-def test_a_body_can_be_read_back(body: bytes, content_type: str | None, seed: int) -> None:
+def test_a_captured_body_can_be_decoded(body: bytes, content_type: str | None, seed: int) -> None:
     random = Random(seed)
     modes = random.sample(["Input", "Output", "InputAndOutput"], random.randint(1, 3))
     config = capture_config("any", CaptureOptions=[{"CaptureMode": mode} for mode in modes])

@@ -98,7 +98,7 @@ def test_filters_select_parts_of_documents(path: str, expected: Any) -> None:
 @pytest.mark.parametrize(
     "path", ["$.x", "$['id','x']", "$.marks[2]", "$.marks[-3]", "$.id[0]", "$.id.*", "$.marks[2:]"]
 )
-def test_a_path_that_a_document_lacks_fails_the_job(path: str) -> None:
+def test_a_path_that_is_missing_from_a_document_fails_the_job(path: str) -> None:
     with pytest.raises(NoSelection):
         JsonPath(path).select(PERSON)
     with pytest.raises(JobFailed, match="ClientError: DataProcessing: OutputFilter"):
@@ -116,7 +116,7 @@ def test_expressions_that_sagemaker_does_not_document_are_refused(path: str) -> 
 
 
 @given(st.text(st.sampled_from("$.[]'*,:-01ab @?(\\\"é"), max_size=12))
-def test_any_text_is_accepted_or_refused_as_an_expression(text: str) -> None:
+def test_any_string_is_accepted_or_refused_as_an_expression(text: str) -> None:
     try:
         path = JsonPath("$" + text)
     except ValueError:
@@ -128,7 +128,7 @@ def test_any_text_is_accepted_or_refused_as_an_expression(text: str) -> None:
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=8), st.data())
-def test_numbers_and_ranges_select_as_in_python(values: list[int], data: st.DataObject) -> None:
+def test_indexes_and_slices_work_as_in_python(values: list[int], data: st.DataObject) -> None:
     bounds = st.integers(-len(values), len(values))
     ranges = st.tuples(st.none() | bounds, st.none() | bounds).map(lambda ends: slice(*ends))
     indexes = data.draw(
@@ -156,7 +156,7 @@ def test_a_path_into_a_document_selects_its_value(document: Any, data: st.DataOb
 
 
 @given(rows, st.data())
-def test_joined_rows_have_the_columns_of_the_input_and_then_the_results(
+def test_joined_rows_have_the_input_columns_followed_by_the_results(
     table: list[list[str]], data: st.DataObject
 ) -> None:
     results = data.draw(st.lists(st.lists(cells, min_size=2, max_size=2), min_size=len(table), max_size=len(table)))
@@ -168,7 +168,7 @@ def test_joined_rows_have_the_columns_of_the_input_and_then_the_results(
 
 
 @given(st.lists(documents, min_size=1, max_size=4), st.data())
-def test_joined_documents_have_the_results_under_a_key(records: list[Any], data: st.DataObject) -> None:
+def test_joined_documents_have_the_result_under_a_key(records: list[Any], data: st.DataObject) -> None:
     results = data.draw(st.lists(documents, min_size=len(records), max_size=len(records)))
     body, response = ("".join(json.dumps(value) + "\n" for value in values).encode() for values in (records, results))
     lines = processing(JSON_LINES, JoinSource="Input").result(body, response, MAX_BODY_SIZE).splitlines()
@@ -276,7 +276,7 @@ def test_a_filter_cannot_make_a_body_larger_than_the_limit(kind: str, path: str,
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_the_work_on_a_body_can_be_stopped(kind: str, members: dict[str, str], body: bytes) -> None:
+def test_the_processing_of_a_body_can_be_stopped(kind: str, members: dict[str, str], body: bytes) -> None:
     def check() -> None:
         nonlocal checks
         checks += 1
@@ -319,10 +319,10 @@ def test_documents_written_in_parts_equal_those_written_at_once(document: Any) -
         (CSV, b'1,2,"\n",' * 9 + b"\n", "text/csv: a row has more than 4 columns"),
     ],
 )
-def test_a_record_has_a_bounded_number_of_parts(
+def test_the_number_of_parts_of_a_record_is_limited(
     kind: str, body: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The number is bounded because parsers cannot be interrupted and need many times a record's size in memory."""
+    """The number is limited because parsers cannot be interrupted and need many times a record's size in memory."""
     monkeypatch.setattr(record_formats, "MAX_PARTS", 4)
     with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, MAX_BODY_SIZE)

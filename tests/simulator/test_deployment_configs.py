@@ -52,7 +52,7 @@ INVALID = [
     ({"AutoRollbackConfiguration": {"Alarms": []}}, "valid min length: 1"),
     (alarms(*["good"] * 11), "less than or equal to 10"),
 ]
-INVALID_FOR_AN_UPDATE = [  # these would be valid with another number of instances
+INVALID_FOR_AN_UPDATE = [  # these would be valid for another number of instances
     (config("CANARY", CanarySize=size(3, "INSTANCE_COUNT")), "CanarySize must be at most 50% of the instance count of"),
     (
         config("CANARY", CanarySize=size(10**9, "INSTANCE_COUNT")),
@@ -109,7 +109,7 @@ def test_invalid_deployment_configs_are_refused(endpoints: Endpoints, endpoint_n
     assert endpoints.describe(endpoint_name)["EndpointStatus"] == "InService"
 
 
-def test_a_retained_config_is_checked_again(endpoints: Endpoints, endpoint_name: str) -> None:
+def test_a_retained_deployment_config_is_checked_again(endpoints: Endpoints, endpoint_name: str) -> None:
     """An update is refused if its alarm no longer exists or its canary is too large for the new configuration."""
     cloudwatch = endpoints.client.simulator.client("cloudwatch")
     cloudwatch.put_metric_alarm(AlarmName="passing", **ALARM, Statistic="Sum")

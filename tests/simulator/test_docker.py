@@ -1,4 +1,4 @@
-"""Jobs in containers: their environment, results and limits, and the removal of their containers."""
+"""Jobs in Docker containers: their environment, results and limits, and the removal of the containers."""
 
 import json
 import os
@@ -70,7 +70,7 @@ print(json.dumps({
     assert not [name for name in environment["variables"] if name.startswith("AWS_") and "REGION" not in name]
 
 
-def test_files_that_a_job_leaves_are_uploaded(client: Client) -> None:
+def test_output_files_are_uploaded(client: Client) -> None:
     s3_output = {"S3Uri": f"s3://{BUCKET}/left", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
     members = {"ProcessingOutputConfig": {"Outputs": [{"OutputName": "o", "S3Output": s3_output}]}}
     job, _ = run_job(client, "open('/opt/ml/processing/output/x', 'w').write('left')", **members)
@@ -78,7 +78,7 @@ def test_files_that_a_job_leaves_are_uploaded(client: Client) -> None:
     assert client.get(f"s3://{BUCKET}/left/x") == b"left"
 
 
-def test_a_failing_script_gives_a_reason(client: Client) -> None:
+def test_the_failure_reason_quotes_the_exception(client: Client) -> None:
     job, log = run_job(client, "import sys\nprint('first')\nraise ValueError('no copper')")
     assert job["ProcessingJobStatus"] == "Failed"
     assert "ValueError: no copper" in job["FailureReason"]
@@ -121,7 +121,7 @@ time.sleep(60)
     assert "got SIGTERM" in output(client, "ProcessingJob", name)
 
 
-def test_packages_that_the_image_lacks_are_installed_before_the_job(client: Client) -> None:
+def test_packages_missing_from_the_image_are_installed_before_the_job(client: Client) -> None:
     source = client.source(job="import tabulate\nprint('version', tabulate.__version__)", **{
         "requirements.txt": "tabulate==0.9.0\nnumpy==2.5.1\n"
     })  # fmt: skip
@@ -155,7 +155,7 @@ def test_a_simulator_closes_its_connections_to_the_engine(client: Client) -> Non
     assert connections() == connections_before
 
 
-def test_the_image_has_sagemaker_containers(client: Client) -> None:
+def test_the_image_has_the_sagemaker_containers_package(client: Client) -> None:
     script = (
         "from sagemaker_containers.beta.framework import encoders, worker\nprint(encoders.encode([1, 2], 'text/csv'))"
     )

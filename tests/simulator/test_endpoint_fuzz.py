@@ -1,7 +1,7 @@
-"""Any request to endpoints and their configurations gets a response or a modelled error; the simulator keeps running.
+"""Any endpoint request gets a response or a modelled error, and the simulator keeps running.
 
-Requests that hypothesis generates from the service models often refer to existing resources, so that many of them
-are carried out: endpoints are created, updated, invoked and deleted.
+The requests, which hypothesis generates from the service models, often name existing resources, so many of them are
+carried out: endpoints are created, updated, invoked and deleted.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from simulator.shapes import KNOWN_TEXTS, modified_documents, valid_values
+from simulator.shapes import KNOWN_STRINGS, modified_documents, valid_values
 from support.control_plane import ask_operation
 from support.endpoints import NAMED, Endpoints, variant
 from support.fuzzing import examples
@@ -47,7 +47,7 @@ def endpoints() -> Iterator[Endpoints]:
 
 
 def with_existing_names(document: Any) -> st.SearchStrategy[Any]:
-    """Generate copies of a document with few instances, in which names of existing resources replace some names."""
+    """Generate copies of a document in which some names are of existing resources and instance counts are small."""
     if isinstance(document, list):
         return st.tuples(*map(with_existing_names, document)).map(list)
     if not isinstance(document, dict):
@@ -71,7 +71,7 @@ def requests(shape: Any) -> st.SearchStrategy[Any]:
 
 @examples(75)
 @given(data=st.data())
-def test_any_operation_is_answered(endpoints: Endpoints, data: st.DataObject) -> None:
+def test_any_operation_gets_a_response(endpoints: Endpoints, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
     document = data.draw(requests(operation_model(name).input_shape))
     ask_operation(endpoints.client, name, document)
@@ -79,15 +79,15 @@ def test_any_operation_is_answered(endpoints: Endpoints, data: st.DataObject) ->
 
 @examples(100)
 @given(data=st.data())
-def test_any_invocation_is_answered(endpoints: Endpoints, data: st.DataObject) -> None:
+def test_any_invocation_gets_a_response(endpoints: Endpoints, data: st.DataObject) -> None:
     operation = runtime_model().operation_model(data.draw(st.sampled_from(INVOCATIONS)))
     headers, body = {}, data.draw(st.binary(max_size=50))
     for shape in operation.input_shape.members.values():
         if shape.serialization.get("location") == "header" and data.draw(st.integers(0, 3)) == 0:
             # HTTP headers cannot contain control characters
-            texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20)
-            text = data.draw(st.sampled_from([*KNOWN_TEXTS, "one", "a\tb", "é", "x" * 2000]) | texts)
-            headers[shape.serialization["name"]] = text.encode()
+            strings = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20)
+            value = data.draw(st.sampled_from([*KNOWN_STRINGS, "one", "a\tb", "é", "x" * 2000]) | strings)
+            headers[shape.serialization["name"]] = value.encode()
     name = data.draw(st.sampled_from([*NAMES, "nowhere", "under_score", "%00", "a" * 70]))
     path = operation.http["requestUri"].replace("{EndpointName}", name)
     connection = http.client.HTTPConnection("127.0.0.1", endpoints.client.simulator.port, timeout=90)

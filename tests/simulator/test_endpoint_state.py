@@ -1,4 +1,4 @@
-"""With a state folder, endpoints serve again after a restart, even after the simulator was killed."""
+"""With a state folder, endpoints serve again after a restart, even if the simulator was killed."""
 
 import json
 import resource
@@ -25,7 +25,7 @@ def endpoints_of(folder: Path) -> Iterator[tuple[SimulatorProcess, Endpoints]]:
         yield simulator, Endpoints(Client(simulator))
 
 
-def answer(endpoints: Endpoints, name: str) -> str:
+def serving_model(endpoints: Endpoints, name: str) -> str:
     return json.loads(endpoints.invoke(name)["Body"].read())[0]
 
 
@@ -48,8 +48,8 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
         endpoints.client.s3.delete_object(Bucket=BUCKET, Key=archive.removeprefix(f"s3://{BUCKET}/"))
         simulator.kill()
     with endpoints_of(tmp_path) as (simulator, endpoints):
-        answers = {answer(endpoints, serving_endpoint) for _ in range(10)}
-        assert answers == {"one"}  # the endpoint serves at once, with the new weights
+        serving_models = {serving_model(endpoints, serving_endpoint) for _ in range(10)}
+        assert serving_models == {"one"}  # the endpoint serves at once, with the new weights
         described = endpoints.settle(serving_endpoint)
         assert described["EndpointStatus"] == "InService"
         assert [item["CurrentWeight"] for item in described["ProductionVariants"]] == [1, 0]
@@ -62,14 +62,14 @@ def test_endpoints_serve_again_after_a_kill(tmp_path: Path) -> None:
     with endpoints_of(tmp_path) as (_, endpoints):
         listed = endpoints.sagemaker.list_endpoints()["Endpoints"]
         assert [item["EndpointName"] for item in listed] == [serving_endpoint]
-        assert answer(endpoints, serving_endpoint) == "one"
+        assert serving_model(endpoints, serving_endpoint) == "one"
         endpoints.settle(serving_endpoint)
         endpoints.delete(serving_endpoint)
 
 
 @pytest.mark.slow
 def test_interrupted_work_is_finished(tmp_path: Path) -> None:
-    """A kill interrupts a creation, an update and a deletion."""
+    """The simulator is killed during a creation, an update and a deletion."""
     with endpoints_of(tmp_path) as (simulator, endpoints):
         first_config = endpoints.config(variant(endpoints.named("first")))
         updated_endpoint, deleted_endpoint = endpoints.create(first_config), endpoints.create(first_config)
@@ -81,11 +81,11 @@ def test_interrupted_work_is_finished(tmp_path: Path) -> None:
         assert endpoints.describe(updated_endpoint)["EndpointStatus"] == "Updating"
         simulator.kill()
     with endpoints_of(tmp_path) as (_, endpoints):
-        assert answer(endpoints, updated_endpoint) in ("first", "second")
+        assert serving_model(endpoints, updated_endpoint) in ("first", "second")
         for name in (created_endpoint, updated_endpoint):
             described = endpoints.settle(name)
             assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", second_config)
-            assert answer(endpoints, name) == "second"
+            assert serving_model(endpoints, name) == "second"
         names = [item["EndpointName"] for item in endpoints.sagemaker.list_endpoints()["Endpoints"]]
         assert deleted_endpoint not in names
 
@@ -101,7 +101,7 @@ def test_an_endpoint_is_in_status_system_updating_while_its_servers_restart(tmp_
         assert endpoints.describe(name)["EndpointStatus"] == "SystemUpdating"
         with pytest.raises(Exception, match="in status SystemUpdating"):
             endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
-        assert answer(endpoints, name) == "slow"
+        assert serving_model(endpoints, name) == "slow"
         assert endpoints.settle(name)["EndpointStatus"] == "InService"
 
 
@@ -111,7 +111,7 @@ def test_an_endpoint_serves_at_once_after_a_kill(tmp_path: Path) -> None:
         name = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
         simulator.kill()
     with endpoints_of(tmp_path) as (_, endpoints):
-        assert answer(endpoints, name) == "m"
+        assert serving_model(endpoints, name) == "m"
         assert endpoints.settle(name)["EndpointStatus"] == "InService"
 
 
@@ -130,12 +130,12 @@ def test_an_interrupted_update_resumes_without_the_old_fleet(tmp_path: Path) -> 
         described = endpoints.settle(name)
         assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new_config)
         assert "FailureReason" not in described
-        assert answer(endpoints, name) == "new"
+        assert serving_model(endpoints, name) == "new"
 
 
 @pytest.mark.slow
-def test_an_interrupted_shift_starts_again(tmp_path: Path) -> None:
-    """Two interrupted updates keep their alarms, which moto does not store: one is finished, the other rolled back."""
+def test_an_interrupted_traffic_shift_starts_again(tmp_path: Path) -> None:
+    """Both updates keep their alarms, although moto does not store them: one is finished, the other rolled back."""
     alarm = {"Namespace": "mine", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
     alarm |= {"Threshold": 5.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
     canary_size = {"Type": "CAPACITY_PERCENT", "Value": 50}
@@ -150,21 +150,22 @@ def test_an_interrupted_shift_starts_again(tmp_path: Path) -> None:
             endpoints.sagemaker.update_endpoint(
                 EndpointName=name, EndpointConfigName=new_config, DeploymentConfig=deployment
             )
-        while answer(endpoints, rolled_back_endpoint) != "new":
+        while serving_model(endpoints, rolled_back_endpoint) != "new":
             time.sleep(0.05)
         simulator.kill()
     with endpoints_of(tmp_path) as (simulator, endpoints):
-        assert {answer(endpoints, finished_endpoint), answer(endpoints, rolled_back_endpoint)} <= {"old", "new"}
+        serving_models = {serving_model(endpoints, name) for name in (finished_endpoint, rolled_back_endpoint)}
+        assert serving_models <= {"old", "new"}
         described = endpoints.settle(finished_endpoint)
         assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", new_config)
-        while answer(endpoints, rolled_back_endpoint) != "new":
+        while serving_model(endpoints, rolled_back_endpoint) != "new":
             time.sleep(0.05)
         metric = [{"MetricName": "m", "Value": 9.0}]
         simulator.client("cloudwatch").put_metric_data(Namespace="mine", MetricData=metric)
         described = endpoints.settle(rolled_back_endpoint)
         assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old_config)
         assert "The CloudWatch alarm mine is in ALARM: GreaterThanThreshold 5" in described["FailureReason"]
-        assert {answer(endpoints, rolled_back_endpoint) for _ in range(20)} == {"old"}
+        assert {serving_model(endpoints, rolled_back_endpoint) for _ in range(20)} == {"old"}
 
 
 @pytest.mark.slow
@@ -201,7 +202,7 @@ def test_an_update_survives_a_full_disk(tmp_path: Path) -> None:
         name = endpoints.create(endpoints.config(variant(endpoints.named("old"))))
         new_config = endpoints.config(variant(endpoints.named("new")))
         endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new_config, DeploymentConfig=policy)
-        while answer(endpoints, name) != "new":
+        while serving_model(endpoints, name) != "new":
             time.sleep(0.05)
         process = psutil.Process(simulator.process.pid)
         limits = process.rlimit(resource.RLIMIT_FSIZE)

@@ -1,4 +1,4 @@
-"""Endpoints are updated and rescaled, and lose servers, while clients invoke them: every request is answered."""
+"""Endpoints are updated and rescaled, and lose servers, while clients invoke them: no request is lost."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen
 
 
 def servers_of(marker: str) -> list[psutil.Process]:
-    """Return the processes whose variable MARKER has this value, oldest first: a model's server, then its workers."""
+    """Return a model's server and then its workers: the processes whose environment variable MARKER has this value."""
     processes = []
     for process in psutil.process_iter():
         try:
@@ -34,7 +34,7 @@ def servers_of(marker: str) -> list[psutil.Process]:
 
 @pytest.mark.slow
 def test_no_request_is_lost(endpoints: Endpoints) -> None:
-    """Clients invoke an endpoint while it is updated and rescaled, its servers end, and another endpoint is deleted."""
+    """Clients invoke an endpoint during updates, rescaling, kills of its servers and another endpoint's deletion."""
     old_config = endpoints.config(variant(endpoints.named("old 1")), variant(endpoints.named("old 2"), "two"))
     marked_model = endpoints.model(NAMED.format(name="new 1"), {"MARKER": "killed"})
     new_config = endpoints.config(variant(marked_model), variant(endpoints.named("new 2"), "two"))
@@ -129,15 +129,15 @@ def test_a_fleet_whose_server_ends_before_the_shift_gets_no_traffic(endpoints: E
     endpoints.delete(name)
 
 
-def test_a_request_in_progress_ends_on_the_old_fleet(unsandboxed_client: Client, tmp_path: Path) -> None:
+def test_a_request_in_progress_completes_on_the_old_fleet(unsandboxed_client: Client, tmp_path: Path) -> None:
     endpoints, go_file = Endpoints(unsandboxed_client), tmp_path / "go"
-    two_workers = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}  # one waits; the other answers until traffic shifts
+    two_workers = {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"}  # one waits; the other responds until traffic shifts
     name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go_file)), two_workers))))
     new_config = endpoints.config(variant(endpoints.named("new")))
-    answers: list[str] = []
+    responses: list[str] = []
 
     def invoke() -> None:
-        answers.append(json.loads(endpoints.invoke(name, "wait", ContentType="text/csv")["Body"].read())[0])
+        responses.append(json.loads(endpoints.invoke(name, "wait", ContentType="text/csv")["Body"].read())[0])
 
     def log_messages() -> list[str]:
         logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{name}"
@@ -153,7 +153,7 @@ def test_a_request_in_progress_ends_on_the_old_fleet(unsandboxed_client: Client,
     assert thread.is_alive()
     go_file.touch()
     thread.join()
-    assert answers == ["waiting"]
+    assert responses == ["waiting"]
     endpoints.settle(name)
     endpoints.delete(name)
 
@@ -280,8 +280,8 @@ def test_an_update_follows_its_deployment_config(endpoints: Endpoints) -> None:
         endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, RetainDeploymentConfig=retain)
         fleets_overlapped = False
         while endpoints.describe(name)["EndpointStatus"] == "Updating":
-            answering_model = json.loads(endpoints.invoke(name)["Body"].read())[0]
-            fleets_overlapped = fleets_overlapped or (answering_model == new_marker and bool(servers_of(old_marker)))
+            serving_model = json.loads(endpoints.invoke(name)["Body"].read())[0]
+            fleets_overlapped = fleets_overlapped or (serving_model == new_marker and bool(servers_of(old_marker)))
         assert fleets_overlapped or not retain
         assert endpoints.describe(name).get("LastDeploymentConfig") == (policy if retain else None)
         assert not servers_of(old_marker)

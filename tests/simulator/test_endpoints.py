@@ -50,10 +50,10 @@ def test_the_life_cycle_of_an_endpoint(endpoints: Endpoints) -> None:
     counts = {"CurrentInstanceCount": 1, "DesiredInstanceCount": 1}
     assert one == {"VariantName": "one", "CurrentWeight": 3, "DesiredWeight": 3} | counts
     assert (two["CurrentWeight"], two["CurrentInstanceCount"]) == (0.5, 2)
-    for target, answer in (("one", "m1"), ("two", "m2")):
+    for target, model in (("one", "m1"), ("two", "m2")):
         response = endpoints.invoke(name, "x", TargetVariant=target)
         assert response["InvokedProductionVariant"] == target
-        assert json.loads(response["Body"].read())[0] == answer
+        assert json.loads(response["Body"].read())[0] == model
     assert sagemaker.list_tags(ResourceArn=described["EndpointArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
     sagemaker.delete_endpoint(EndpointName=name)
     sagemaker.get_waiter("endpoint_deleted").wait(EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
@@ -180,7 +180,7 @@ def test_invalid_requests_are_refused(endpoints: Endpoints, config: str, endpoin
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 
 
-def test_a_deleted_model_is_noticed_before_anything_starts(endpoints: Endpoints, endpoint_in_service: str) -> None:
+def test_a_configuration_whose_model_was_deleted_is_refused(endpoints: Endpoints, endpoint_in_service: str) -> None:
     model = endpoints.named("gone")
     config = endpoints.config(variant(model))
     endpoints.sagemaker.delete_model(ModelName=model)
@@ -199,7 +199,7 @@ def test_images_that_are_not_simulated_are_refused(endpoints: Endpoints) -> None
     assert "Only images of the scikit-learn, XGBoost and PyTorch families" in message
 
 
-def test_the_instances_of_all_endpoints_are_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
+def test_the_total_number_of_instances_is_limited(endpoints: Endpoints, endpoint_in_service: str) -> None:
     limit = endpoint.MAX_INSTANCES
     config = endpoints.config(variant(endpoints.named("m"), count=limit))
     assert f"ResourceLimitExceeded: All endpoints together can have at most {limit}" in refusal(
@@ -251,8 +251,8 @@ def test_names_that_differ_only_in_case_are_the_same(
     )
 
 
-def test_an_endpoint_whose_servers_cannot_have_a_folder_fails(endpoints: Endpoints) -> None:
-    """The endpoint fails and can be deleted."""
+def test_an_endpoint_fails_if_its_servers_folder_cannot_be_created(endpoints: Endpoints) -> None:
+    """The failed endpoint can be deleted."""
     with Simulator(isolation="off") as simulator:
         other_endpoints = Endpoints(Client(simulator))
         config = other_endpoints.config(variant(other_endpoints.named("m")))
@@ -267,7 +267,7 @@ def test_an_endpoint_whose_servers_cannot_have_a_folder_fails(endpoints: Endpoin
         other_endpoints.delete(name)
 
 
-def test_endpoints_do_not_occupy_the_processors_of_jobs(endpoints: Endpoints) -> None:
+def test_endpoints_do_not_take_processors_from_jobs(endpoints: Endpoints) -> None:
     """Servers that wait for invocations do not reduce the number of jobs that can run at a time."""
     count = (os.cpu_count() or 1) + 1
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"), count=min(count, 10))))

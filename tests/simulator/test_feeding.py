@@ -17,7 +17,7 @@ from recore.simulator.compute.servers.response import Response
 
 
 def do_not_stop() -> None:
-    """Do nothing. This check never stops the job."""
+    """Do nothing: this check never stops the job."""
 
 
 def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
@@ -31,7 +31,7 @@ def stop_when(condition: Callable[[], bool]) -> Callable[[], None]:
 
 
 class Echo:
-    """A server that answers every request with its body and records the requests."""
+    """A server that returns each request's body and records it."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
@@ -67,7 +67,7 @@ def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) ->
     assert all(len(body) < 1 << 20 for body in echo.bodies)
 
 
-def test_a_job_stops_while_its_filter_works(tmp_path: Path) -> None:
+def test_a_job_can_be_stopped_while_its_filter_runs(tmp_path: Path) -> None:
     content_types = {"ContentType": "application/json", "Accept": "application/json"}
     request = {
         "TransformInput": content_types,
@@ -81,7 +81,7 @@ def test_a_job_stops_while_its_filter_works(tmp_path: Path) -> None:
     assert len(echo.bodies) == 1
 
 
-def test_a_job_stops_while_an_object_is_split(tmp_path: Path) -> None:
+def test_a_job_can_be_stopped_while_an_object_is_split(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"\n" * (1 << 20))
     checks = itertools.count()
     with pytest.raises(JobStopped):
@@ -99,7 +99,7 @@ def test_short_lines_take_little_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_a_job_stops_while_nothing_is_decompressed(tmp_path: Path) -> None:
+def test_a_job_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(gzip.compress(b"", mtime=0) * 100_000)
     checks = itertools.count()
     with pytest.raises(JobStopped):

@@ -40,7 +40,7 @@ def test_an_invocation_does_not_wait_for_instances_that_cannot_start(fleet: Flee
 
 
 def delete_and_read_logs(endpoints: Endpoints, name: str) -> list[str]:
-    """Delete an endpoint and return the lines of its logs, which are then complete."""
+    """Delete an endpoint and return its log lines, which are complete by then."""
     endpoints.delete(name)
     logs, group = endpoints.client.logs, f"/aws/sagemaker/Endpoints/{name}"
     return [
@@ -69,7 +69,7 @@ def test_a_request_that_ends_servers_is_repeated_once(endpoints: Endpoints) -> N
     name = endpoints.create(endpoints.config(variant(endpoints.model(EXITING_SCRIPT), count=3)))
     with pytest.raises(ClientError, match="ModelError"):
         endpoints.invoke(name, "exit", ContentType="text/csv")
-    for _ in range(6):  # the instances that are ready answer
+    for _ in range(6):  # the instances that are ready respond
         assert endpoints.invoke(name, "last", ContentType="text/csv")["Body"].read() == b"last"
     lines = delete_and_read_logs(endpoints, name)
     assert (lines.count("asked for exit"), lines.count("asked for last")) == (2, 6)
@@ -101,7 +101,7 @@ def transform_fn(model, data, content_type, accept):
 def test_a_broken_connection_leaves_a_loaded_server_in_service(
     endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server answers /ping only after all earlier requests, when the start-up limit has already passed."""
+    """The server responds to /ping only after all earlier requests, when the start-up limit has already passed."""
     monkeypatch.setattr(endpoint_instance, "STARTUP_SECONDS", 4)
     name = endpoints.create(endpoints.config(variant(endpoints.model(BREAKING_SCRIPT))))
     bodies = ["0.5", "break", *["1"] * 8]
@@ -110,6 +110,6 @@ def test_a_broken_connection_leaves_a_loaded_server_in_service(
         for body in bodies:
             replies.append(pool.submit(endpoints.invoke, name, body, ContentType="text/csv"))
             time.sleep(0.04)
-        answers = [reply.exception() or reply.result()["Body"].read().decode() for reply in replies]
-    assert [*answers[:1], *answers[2:]] == [*bodies[:1], *bodies[2:]]
+        outcomes = [reply.exception() or reply.result()["Body"].read().decode() for reply in replies]
+    assert [*outcomes[:1], *outcomes[2:]] == [*bodies[:1], *bodies[2:]]
     assert not [line for line in delete_and_read_logs(endpoints, name) if "being restarted" in line]

@@ -1,6 +1,6 @@
 """Jobs that fail because this machine's disk is full say so; once there is space again, jobs run again.
 
-The simulator runs in a separate process whose temporary folder is a small disk, made by bubblewrap.
+The simulator runs in a separate process whose temporary folder is on a small disk that bubblewrap provides.
 """
 
 import json
@@ -14,7 +14,7 @@ from support.run_command import file_options
 from support.sandbox import SANDBOX
 from support.tiny_submission import TRAIN, tiny
 
-pytestmark = SANDBOX  # bubblewrap makes the small disk
+pytestmark = SANDBOX  # bubblewrap provides the small disk
 
 FULL_DISK = "The disk of this machine is full: free some space on it, or set TMPDIR to a folder on another disk"
 SIMULATOR_SCRIPT = """
@@ -65,7 +65,7 @@ print(json.dumps(reasons))
 
 
 def run_on_a_small_disk(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run Python with a temporary folder on a disk of 48 MiB."""
+    """Run Python with a temporary folder on a 48 MiB disk."""
     disk = folder / "disk"
     disk.mkdir()
     sandbox = ["bwrap", "--dev-bind", "/", "/", "--size", str(48 << 20), "--tmpfs", str(disk)]
@@ -74,7 +74,7 @@ def run_on_a_small_disk(folder: Path, *arguments: object) -> subprocess.Complete
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=300)
 
 
-def test_the_simulator_names_a_full_disk(tmp_path: Path) -> None:
+def test_the_simulator_reports_a_full_disk(tmp_path: Path) -> None:
     result = run_on_a_small_disk(tmp_path, "-c", SIMULATOR_SCRIPT.format(tests=str(ROOT / "tests")))
     assert result.returncode == 0, result.stderr[-3000:]
     reasons: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
@@ -89,7 +89,7 @@ def test_the_simulator_names_a_full_disk(tmp_path: Path) -> None:
     assert set(reasons.values()) == {f"InternalServerError: {FULL_DISK}"}, reasons
 
 
-def test_a_run_names_the_disk_as_the_cause_and_not_the_submission(tmp_path: Path, sample: Path) -> None:
+def test_a_run_blames_the_disk_and_not_the_submission(tmp_path: Path, sample: Path) -> None:
     filling_code = "    open(os.environ['SM_MODEL_DIR'] + '/m', 'wb').write(bytes(1 << 27))\n"
     filling_code = f"import os\nif __name__ == '__main__':\n{filling_code}"
     submission = tiny(tmp_path / "mine", {"train.py": filling_code + TRAIN})

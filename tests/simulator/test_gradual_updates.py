@@ -17,9 +17,9 @@ from recore.simulator.orchestration.endpoints import endpoint_work
 from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, UpdateWatch, read_deployment_config
 
 CLIENTS = 16
-REQUESTS = 300  # the number of requests that are counted in each step
-CHANCE = 1e-6  # the probability that a test fails although there is no defect
-HOUR = 3600
+REQUESTS_PER_STEP = 300
+FALSE_FAILURE_PROBABILITY = 1e-6  # per assertion about a share
+HOUR = 3600  # seconds
 FAILING_SCRIPT = NAMED.format(name="failing").replace(
     "    return json", "    raise ValueError('bad model')\n    return json"
 )
@@ -129,7 +129,7 @@ def wait_for_step(endpoints: Endpoints, name: str, percent: float) -> None:
 
 
 def assert_share(counts: Counter[str], share: float) -> None:
-    low, high = binom.interval(1 - CHANCE, counts.total(), share)
+    low, high = binom.interval(1 - FALSE_FAILURE_PROBABILITY, counts.total(), share)
     assert low <= counts["new"] <= high, (counts, share)
     assert counts["new"] + counts["old"] == counts.total(), counts
 
@@ -139,10 +139,10 @@ def assert_rolled_back(endpoints: Endpoints, name: str, old_config: str, reason:
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old_config), described
     assert reason in described["FailureReason"]
     assert "PendingDeploymentSummary" not in described
-    assert answer(endpoints, name) == "old"
+    assert serving_model(endpoints, name) == "old"
 
 
-def answer(endpoints: Endpoints, name: str) -> str:
+def serving_model(endpoints: Endpoints, name: str) -> str:
     return json.loads(endpoints.invoke(name)["Body"].read())[0]
 
 
@@ -157,7 +157,7 @@ def test_a_canary_gets_its_share_of_the_requests(
         update(endpoints, endpoint_name, four_instances, deployment)
         for percent in (25, 100):
             wait_for_step(endpoints, endpoint_name, percent)
-            assert_share(crowd.sample(REQUESTS if percent < 100 else 50), percent / 100)
+            assert_share(crowd.sample(REQUESTS_PER_STEP if percent < 100 else 50), percent / 100)
             assert endpoints.describe(endpoint_name)["EndpointConfigName"] == old_config
             gate.open()
         waiter = endpoints.sagemaker.get_waiter("endpoint_in_service")
@@ -179,7 +179,7 @@ def test_a_linear_shift_moves_the_requests_step_by_step(
         update(endpoints, endpoint_name, new_config, linear(40))
         for percent in (40, 80, 100):
             wait_for_step(endpoints, endpoint_name, percent)
-            assert_share(crowd.sample(REQUESTS if percent < 100 else 50), percent / 100)
+            assert_share(crowd.sample(REQUESTS_PER_STEP if percent < 100 else 50), percent / 100)
             gate.open()
         assert endpoints.settle(endpoint_name)["EndpointConfigName"] == new_config
         update(endpoints, endpoint_name, old_config, all_at_once())
@@ -188,7 +188,7 @@ def test_a_linear_shift_moves_the_requests_step_by_step(
     assert set(crowd.answers) == {("one", "old"), ("one", "new")}
 
 
-def test_an_alarm_on_a_metric_of_a_program_rolls_the_update_back(
+def test_an_alarm_on_a_custom_metric_rolls_the_update_back(
     endpoints: Endpoints, endpoint_name: str, old_config: str, new_config: str
 ) -> None:
     """The alarm goes off during a canary deployment: all requests go to the old fleet again, and none is lost."""
@@ -204,7 +204,7 @@ def test_an_alarm_on_a_metric_of_a_program_rolls_the_update_back(
         assert crowd.sample(50) == {"old": 50}
 
 
-def test_an_alarm_on_a_metric_of_the_endpoint_rolls_the_update_back(
+def test_an_alarm_on_an_endpoint_metric_rolls_the_update_back(
     endpoints: Endpoints, endpoint_name: str, old_config: str
 ) -> None:
     """The alarm goes off because the new model fails."""

@@ -1,4 +1,4 @@
-"""Families of images: the family of each image, and images whose names are refused with advice."""
+"""Image families: the family of each image, and the advice with which other images are refused."""
 
 import re
 import subprocess
@@ -81,7 +81,7 @@ def test_other_images_are_refused_by_name(client: Client) -> None:
     assert "one instance" in refusal_of(client, XGBOOST, ResourceConfig=resources)
 
 
-def test_an_image_with_its_own_metrics_accepts_no_others(client: Client) -> None:
+def test_an_image_with_its_own_metrics_accepts_no_metric_definitions(client: Client) -> None:
     """A tuning job's objective must be one of the image's own metrics."""
     metrics = {"MetricDefinitions": [{"Name": "train:rmse", "Regex": "rmse=(.*)"}]}
     message = refusal_of(client, XGBOOST, AlgorithmSpecification=ALGORITHM | {"TrainingImage": XGBOOST} | metrics)
@@ -136,7 +136,7 @@ def test_a_pytorch_image_without_its_environment_is_refused(
         )
 
 
-def test_only_tags_that_xgboost_images_have_are_accepted() -> None:
+def test_only_existing_xgboost_tags_are_accepted() -> None:
     for tag in ("1", "latest", "0.90-2-cpu-py3", "1.5-1-arm64", "3.0-5"):
         assert refusal(f"{REGISTRY}/sagemaker-xgboost:{tag}") is None
     for tag in ("2", "1.7", "1.7-1-gpu-py3", "1.5-1-arm32"):
@@ -147,16 +147,16 @@ def test_only_tags_that_xgboost_images_have_are_accepted() -> None:
     ("image", "version"),
     [("sagemaker-xgboost:1.2-2-cpu-py3", "1.2-2-cpu-py3"), ("xgboost:latest", "0.72"), ("xgboost", None)],
 )
-def test_programs_of_xgboost_know_the_version_that_is_named(image: str, version: str | None) -> None:
+def test_the_environment_contains_the_xgboost_image_version(image: str, version: str | None) -> None:
     assert xgboost.FAMILY.variables(image) == ({"XGBOOST_IMAGE_VERSION": version} if version else {})
 
 
-def test_xgboost_is_the_package_of_the_development_environment() -> None:
+def test_the_development_requirements_include_the_xgboost_package() -> None:
     assert xgboost.PACKAGE in (ROOT / "requirements/dev.txt").read_text().splitlines()
     assert refusal(XGBOOST) is None
 
 
-def test_the_makefile_makes_the_environment_that_pytorch_images_look_for() -> None:
+def test_the_makefile_and_pytorch_images_use_the_same_environment() -> None:
     command = ["make", "--eval", "show: ; @echo $(PYTORCH)", "show"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout.strip() == str(pytorch.folder())
@@ -193,14 +193,14 @@ def test_other_images_named_xgboost_have_no_metrics_of_their_own() -> None:
     assert xgboost.FAMILY.own_metrics("registry.local/team/xgboost:mine") == []
 
 
-def test_metrics_of_xgboost_are_found_in_its_lines() -> None:
+def test_xgboost_metrics_are_parsed_from_log_lines() -> None:
     line = "[12]#011train-rmse:3.5#011train-error@0.7:0.1#011validation-rmse:4.25#011validation-mae:nan"
     values = {name: match[1] for name, pattern in xgboost.FAMILY.metrics.items() if (match := re.search(pattern, line))}
     assert values == {"train:rmse": "3.5", "validation:rmse": "4.25", "validation:mae": "nan"}
     assert re.search(xgboost.FAMILY.metrics["train:rmse"], line.replace("#011", "\t"))[1] == "3.5"
 
 
-def test_settings_without_effect_are_in_the_log(client: Client) -> None:
+def test_settings_without_effect_are_logged(client: Client) -> None:
     job = train(
         client,
         EnableManagedSpotTraining=True,
@@ -235,7 +235,7 @@ def test_a_job_can_write_checkpoints(client: Client, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_repacking_step_of_the_sdk_installs_no_requirements(any_client: Client) -> None:
+def test_the_sdks_repacking_step_installs_no_requirements(any_client: Client) -> None:
     """A requirements.txt beside the script is for the model's server: nothing is installed for this step."""
     job = any_client.train("import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('2')")
     job = repack(

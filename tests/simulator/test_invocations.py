@@ -1,4 +1,4 @@
-"""Invocations of an endpoint: requests to the model, responses, errors, metrics and logs."""
+"""Endpoint invocations: requests to the model, responses, errors, metrics and logs."""
 
 import contextlib
 import datetime
@@ -25,7 +25,7 @@ from recore.simulator.compute.endpoints import invocation
 from recore.simulator.server import ROLE_ARN
 
 MAX_BODY_SIZE = 26_214_400
-# A script that carries out the command in its request, and without a command returns the request's body.
+# A script that executes the command in a request's body, or returns the body if it contains no command.
 COMMAND_SCRIPT = """
 import json, os, time
 
@@ -48,7 +48,7 @@ def predict_fn(data, model):
         raise LookupError("the request asked for an error")
     return data
 
-class Answer:
+class Response:
     def __init__(self, status, body, **headers):
         self.status, self.body, self.headers = status, body, headers
 
@@ -59,11 +59,11 @@ class Answer:
 def output_fn(data, accept):
     command, _, value = data[:40].decode("latin-1").partition(" ")
     if command == "status":
-        return Answer(f"{value} Status", b"the model said this", Content_Type="text/plain")
+        return Response(f"{value} Status", b"the model said this", Content_Type="text/plain")
     if command == "bytes":
-        return Answer("200 OK", bytes(int(value)), Content_Type="text/x")
+        return Response("200 OK", bytes(int(value)), Content_Type="text/x")
     if command == "attributes":
-        return Answer("200 OK", b"", Content_Type="text/x", X_Amzn_SageMaker_Custom_Attributes=value)
+        return Response("200 OK", b"", Content_Type="text/x", X_Amzn_SageMaker_Custom_Attributes=value)
     return data, accept
 """
 
@@ -88,7 +88,7 @@ def test_any_body_is_returned_unchanged(endpoints: Endpoints, command_endpoint: 
     assert response["ResponseMetadata"]["HTTPHeaders"]["x-amzn-invoked-production-variant"] == "one"
 
 
-def test_the_headers_of_a_request_reach_the_model(endpoints: Endpoints) -> None:
+def test_request_headers_reach_the_model(endpoints: Endpoints) -> None:
     name = endpoints.create(endpoints.config(variant(endpoints.named("m"))))
     for members, expected in (
         ({"ContentType": "text/csv", "Accept": "text/x"}, ["m", "a,b", "text/csv", "text/x"]),
@@ -157,7 +157,7 @@ def test_an_unknown_endpoint_is_refused(endpoints: Endpoints) -> None:
     assert response["Error"]["Code"] == "NotImplemented"
 
 
-def test_a_body_has_at_most_25_mib(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_a_request_body_must_not_exceed_25_mib(endpoints: Endpoints, command_endpoint: str) -> None:
     assert len(endpoints.invoke(command_endpoint, bytes(MAX_BODY_SIZE))["Body"].read()) == MAX_BODY_SIZE
     for body in (bytes(MAX_BODY_SIZE + 1), io.BytesIO(bytes(MAX_BODY_SIZE + 1))):
         response = refusal(endpoints.invoke, command_endpoint, body)
@@ -165,7 +165,7 @@ def test_a_body_has_at_most_25_mib(endpoints: Endpoints, command_endpoint: str) 
         assert str(MAX_BODY_SIZE) in response["Error"]["Message"]
 
 
-def test_a_response_has_at_most_25_mib(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_a_response_must_not_exceed_25_mib(endpoints: Endpoints, command_endpoint: str) -> None:
     assert len(endpoints.invoke(command_endpoint, f"bytes {MAX_BODY_SIZE}")["Body"].read()) == MAX_BODY_SIZE
     response = refusal(endpoints.invoke, command_endpoint, f"bytes {MAX_BODY_SIZE + 1}")
     assert (response["Error"]["Code"], response["OriginalStatusCode"]) == ("ModelError", 0)
@@ -173,7 +173,7 @@ def test_a_response_has_at_most_25_mib(endpoints: Endpoints, command_endpoint: s
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
-def test_an_error_of_the_model_is_reported(endpoints: Endpoints, command_endpoint: str, status: int) -> None:
+def test_a_model_error_is_reported(endpoints: Endpoints, command_endpoint: str, status: int) -> None:
     response = refusal(endpoints.invoke, command_endpoint, f"status {status}")
     assert response["Error"]["Code"] == "ModelError"
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
@@ -272,7 +272,7 @@ def test_responses_are_streamed_in_parts(endpoints: Endpoints, command_endpoint:
 
 
 def test_an_endpoint_survives_clients_that_disconnect(endpoints: Endpoints, command_endpoint: str) -> None:
-    """Clients disconnect in the middle of a request, while the model works, and without reading the response."""
+    """Clients disconnect in the middle of a request, while the model is working, and without reading the response."""
     head = f"POST /endpoints/{command_endpoint}/invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n"
     for length, body_start in ((100, b"x"), (7, b"sleep 1"), (7, b"status 400"[:7])):
         for reset in (False, True):
@@ -285,7 +285,7 @@ def test_an_endpoint_survives_clients_that_disconnect(endpoints: Endpoints, comm
 
 
 def test_invocations_that_wait_do_not_hold_up_other_requests(unsandboxed_client: Client, tmp_path: Path) -> None:
-    """Other requests are answered even if more invocations wait than there are HTTP threads."""
+    """Other requests get a response even if more invocations wait than there are HTTP threads."""
     endpoints, go_file = Endpoints(unsandboxed_client), tmp_path / "go"
     other_endpoint = endpoints.create(endpoints.config(variant(endpoints.named("other"))))
     name = endpoints.create(endpoints.config(variant(endpoints.model(WAITING.format(path=str(go_file))))))
@@ -304,7 +304,7 @@ def test_invocations_that_wait_do_not_hold_up_other_requests(unsandboxed_client:
     endpoints.delete(name, other_endpoint)
 
 
-def test_a_request_without_a_length_is_answered(endpoints: Endpoints, command_endpoint: str) -> None:
+def test_a_request_without_a_content_length_is_accepted(endpoints: Endpoints, command_endpoint: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", endpoints.client.simulator.port, timeout=30)
     connection.request("POST", f"/endpoints/{command_endpoint}/invocations", iter([b"in ", b"chunks"]))
     response = connection.getresponse()
@@ -312,7 +312,7 @@ def test_a_request_without_a_length_is_answered(endpoints: Endpoints, command_en
     connection.close()
 
 
-def test_metrics_of_invocations_reach_cloudwatch(endpoints: Endpoints) -> None:
+def test_invocation_metrics_reach_cloudwatch(endpoints: Endpoints) -> None:
     name = endpoints.create(endpoints.config(variant(endpoints.model(COMMAND_SCRIPT))))
     for body in ("x", "sleep 0.2", "status 400", "status 400", "status 503", "exit"):
         try:
@@ -392,20 +392,20 @@ def test_logs_have_one_stream_per_instance(endpoints: Endpoints) -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_invocations_are_shared_by_weight(endpoints: Endpoints) -> None:
+def test_ten_thousand_invocations_are_distributed_by_weight(endpoints: Endpoints) -> None:
     weights = {"one": 6.0, "two": 3.0, "three": 1.0, "four": 0.0}
     variants = [variant(endpoints.named(name), name, weight=weight) for name, weight in weights.items()]
     name = endpoints.create(endpoints.config(*variants))
-    count, answers = 10_000, Counter[str]()
+    count, invocations = 10_000, Counter[str]()
     connection = http.client.HTTPConnection("127.0.0.1", endpoints.client.simulator.port, timeout=60)
     for _ in range(count):
         connection.request("POST", f"/endpoints/{name}/invocations", b"x")
         response = connection.getresponse()
         model = json.loads(response.read())[0]
         assert (response.status, model) == (200, response.getheader("x-amzn-invoked-production-variant"))
-        answers[model] += 1
+        invocations[model] += 1
     connection.close()
     for variant_name, weight in weights.items():
         share = weight / sum(weights.values())
-        assert abs(answers[variant_name] - count * share) <= binomial_bound(count, share), answers
+        assert abs(invocations[variant_name] - count * share) <= binomial_bound(count, share), invocations
     endpoints.delete(name)
