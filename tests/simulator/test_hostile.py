@@ -83,7 +83,7 @@ def test_a_command_that_does_not_exist_fails_the_job(any_client):
     assert "no-such-program" in job["FailureReason"]
 
 
-def test_long_arguments_and_variables_are_accepted(any_client):
+def test_long_arguments_and_environment_variables_are_accepted(any_client):
     variables = {f"V{number}": "\u00e9" * 256 for number in range(90)}
     image = {
         "ImageUri": "x/sagemaker-scikit-learn:1.9-0-cpu-py3",
@@ -96,8 +96,8 @@ def test_long_arguments_and_variables_are_accepted(any_client):
 
 FAILURES = {
     "text": ("open(path, 'w').write('my own reason')", "my own reason"),
-    "link": ("os.symlink('/etc/passwd', path)", "bye"),
-    "link above": ("os.rmdir(folder); os.symlink('/host', folder)", "bye"),
+    "symbolic link": ("os.symlink('/etc/passwd', path)", "bye"),
+    "symbolic link above": ("os.rmdir(folder); os.symlink('/host', folder)", "bye"),
     "pipe": ("os.mkfifo(path)", "bye"),
     "folder": ("os.mkdir(path)", "bye"),
     "loop": ("os.symlink(path, path)", "bye"),
@@ -129,7 +129,7 @@ sys.exit('bye')
 
 
 MESSAGES = {
-    "link": "os.symlink('/etc/passwd', path)",
+    "symbolic link": "os.symlink('/etc/passwd', path)",
     "pipe": "os.mkfifo(path)",
     "folder": "os.mkdir(path)",
     "loop": "os.symlink(path, path)",
@@ -145,7 +145,7 @@ def test_jobs_with_exit_message_files_of_any_kind_complete(any_client, code):
     assert len(job.get("ExitMessage", "")) in (0, 1024)
 
 
-def test_a_job_inherits_no_open_file_of_its_supervisor(any_client):
+def test_a_job_inherits_no_open_files_from_its_supervisor(any_client):
     script = "import os\nprint(sorted(int(fd) for fd in os.listdir('/proc/self/fd'))[:-1])"  # the last is listdir's own
     job = any_client.process(script)
     assert output(any_client, "ProcessingJob", job["ProcessingJobName"]) == "[0, 1, 2]"
@@ -179,7 +179,7 @@ def test_a_job_that_freezes_its_supervisor_has_a_time_limit(freezable_client):
     assert_no_trace(freezable_client, mark)
 
 
-def test_a_job_that_freezes_its_supervisor_does_not_delay_the_end_of_the_simulator(monkeypatch):
+def test_a_job_that_freezes_its_supervisor_does_not_keep_the_simulator_from_ending(monkeypatch):
     monkeypatch.setattr(process, "OVERDUE_SECONDS", 2.0)
     mark = Mark()
     with Simulator(isolation="off") as simulator:

@@ -1,7 +1,7 @@
-"""Whatever other clients send or fail to send, valid requests are answered promptly and a job keeps running.
+"""Whatever other clients send or fail to send, valid requests get a prompt response and a job keeps running.
 
 What the clients send depends on a seed; when they send it depends on the machine. With RECORE_FUZZ=200 the
-clients of each test run for ten minutes instead of 20 seconds, which finds more.
+clients of each test run for ten minutes instead of 20 seconds, which finds more defects.
 """
 
 import socket
@@ -20,16 +20,16 @@ from support.simulator_process import simulator_process
 
 pytestmark = pytest.mark.fuzz
 
-SECONDS = max(20, 3 * TIMES)
-PERIOD = 0.2  # seconds between two rounds of valid requests
+DURATION_SECONDS = max(20, 3 * TIMES)
+PAUSE_SECONDS = 0.2  # between two rounds of valid requests
 # The longest time that a valid request may take. A busy machine alone can delay a request for almost as long.
-MAX_SECONDS = 5
+MAX_REQUEST_SECONDS = 5
 BUCKET = "sagemaker-us-east-1-123456789012"
 CONTENT = b"0123456789abcdef" * (1 << 16)  # the job's input and output
 JOB_SCRIPT = f"""
 import os, shutil, time
 folder = os.environ["SAGEMAKER_BASE_DIR"] + "/processing"
-time.sleep({SECONDS / 2})
+time.sleep({DURATION_SECONDS / 2})
 shutil.copy(folder + "/input/i/file", folder + "/output/o/file")
 """
 S3 = "Authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
@@ -161,7 +161,7 @@ def start_job(client: Client) -> dict[str, Any]:
     return client.process(
         JOB_SCRIPT,
         wait=False,
-        seconds=int(SECONDS) + 120,
+        seconds=int(DURATION_SECONDS) + 120,
         ProcessingInputs=[{"InputName": "i", "S3Input": s3_input | {"S3InputMode": "File"}}],
         ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": s3_output}]},
     )
@@ -183,7 +183,7 @@ def time_request(request: Callable[[], Any]) -> float:
 
 @pytest.mark.timing
 @pytest.mark.parametrize(("count", "behaviours"), CROWDS.values(), ids=CROWDS.keys())
-def test_valid_requests_are_answered_within_a_second(count: int, behaviours: tuple[Misbehaviour, ...]) -> None:
+def test_valid_requests_get_a_response_within_a_second(count: int, behaviours: tuple[Misbehaviour, ...]) -> None:
     with simulator_process() as simulator:
         process = psutil.Process(simulator.process.pid)
         client = Client(simulator)
@@ -202,22 +202,22 @@ def test_valid_requests_are_answered_within_a_second(count: int, behaviours: tup
         for member in crowd:
             member.start()
         try:
-            deadline = time.monotonic() + SECONDS
+            deadline = time.monotonic() + DURATION_SECONDS
             while time.monotonic() < deadline:
                 rounds.append([time_request(request) for request in valid_requests(client)])
-                time.sleep(PERIOD)
+                time.sleep(PAUSE_SECONDS)
         finally:
             ended.set()
             for member in crowd:
                 member.join()
-        job = client.wait("ProcessingJob", job["ProcessingJobName"], SECONDS + 120)
+        job = client.wait("ProcessingJob", job["ProcessingJobName"], DURATION_SECONDS + 120)
         assert job["ProcessingJobStatus"] == "Completed", job
         assert client.get(f"s3://{BUCKET}/output/file") == CONTENT
         means = [statistics.mean(durations) for durations in rounds]
         slowest = max(statistics.median(neighbours) for neighbours in zip(means, means[1:], means[2:], strict=False))
         assert slowest < 1, f"valid requests took {slowest:.2f} s on average"
         longest = max(map(max, rounds))
-        assert longest < MAX_SECONDS, f"a valid request took {longest:.2f} s"
+        assert longest < MAX_REQUEST_SECONDS, f"a valid request took {longest:.2f} s"
         deadline = time.monotonic() + 30
         while process.num_fds() > files + 10 or process.num_threads() > threads + 5:
             assert time.monotonic() < deadline, (process.num_fds(), files, process.num_threads(), threads)

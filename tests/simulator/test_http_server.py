@@ -1,4 +1,4 @@
-"""The HTTP server: whatever a client sends or omits, the server keeps running and other clients are answered."""
+"""The HTTP server: whatever a client sends or omits, the server keeps running and responds to other clients."""
 
 import contextlib
 import io
@@ -28,7 +28,7 @@ SIGNED = (
 
 @contextlib.contextmanager
 def serve(application: Callable[..., Iterable[bytes]]) -> Iterator[int]:
-    """Serve a test's own application and yield the port."""
+    """Serve a WSGI application and yield its port."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         port = listener.getsockname()[1]
         with contextlib.closing(HttpServer(application, listener)) as server:
@@ -53,19 +53,19 @@ def exchange(port: int, *parts: bytes, close_sending: bool = False) -> tuple[int
             connection.sendall(part)
         if close_sending:
             connection.shutdown(socket.SHUT_WR)
-        return read_answer(connection)
+        return read_response(connection)
 
 
-def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
-    with connection.makefile("rb") as answer:
-        status = int(answer.readline().split()[1])
-        lines = iter(lambda: answer.readline().strip().decode(), "")
+def read_response(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    with connection.makefile("rb") as response:
+        status = int(response.readline().split()[1])
+        lines = iter(lambda: response.readline().strip().decode(), "")
         headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        return status, headers, answer.read(int(headers.get("Content-Length", 0)))
+        return status, headers, response.read(int(headers.get("Content-Length", 0)))
 
 
 def test_an_upload_cut_off_inside_a_chunk_is_not_stored() -> None:
-    """A server that counted bytes that never arrived would store uninitialized memory."""
+    """A server that counted bytes that never arrived would store uninitialised memory."""
     with simulator_process() as simulator:
         simulator.client("s3").create_bucket(Bucket="bucket")
         for _ in range(50):
@@ -121,18 +121,17 @@ def test_requests_that_are_not_http_or_are_too_large_are_refused(
     assert headers["Content-Type"] == "application/x-amz-json-1.1"
 
 
-def test_the_signal_to_continue_is_sent_only_for_a_body() -> None:
-    """The server sends this signal only to a client that has a body to send."""
+def test_100_continue_is_sent_only_if_a_body_follows() -> None:
     with serve(echo) as port, connect(port) as connection:
         connection.sendall(b"PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"ok")
-        assert read_answer(connection)[::2] == (200, b"ok")
+        assert read_response(connection)[::2] == (200, b"ok")
         connection.sendall(b"PUT / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n")
-        assert read_answer(connection)[::2] == (200, b"")
+        assert read_response(connection)[::2] == (200, b"")
 
 
-def test_names_of_metadata_are_not_changed(client: Client) -> None:
+def test_metadata_names_keep_their_underscores_and_dashes(client: Client) -> None:
     metadata = {"a": "1", "a_b": "2", "a-c": "3", "Camel-Case": "4", "A_b-C": "5"}
     client.s3.put_object(Bucket=BUCKET, Key="metadata", Body=b"", Metadata=metadata)
     assert client.s3.head_object(Bucket=BUCKET, Key="metadata")["Metadata"] == {
@@ -140,7 +139,7 @@ def test_names_of_metadata_are_not_changed(client: Client) -> None:
     }
 
 
-def test_an_underscore_does_not_stand_for_a_dash() -> None:
+def test_underscores_in_header_names_are_not_read_as_dashes() -> None:
     def return_headers(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         start_response("200 OK", [])
         return [json.dumps([environ.get("HTTP_X_AMZ_META_A_B"), environ.get("HTTP_X_AMZ_ACL")]).encode()]
@@ -175,7 +174,7 @@ def test_all_forms_of_a_request_target_are_accepted(client: Client, prefix: str)
 
 
 def test_files_and_streams_are_uploaded(client: Client) -> None:
-    """boto3 sends some uploads in chunks with checksums, and waits for the signal to continue."""
+    """boto3 sends some uploads in chunks with checksums, and waits for 100 Continue before it sends them."""
 
     class Stream(io.RawIOBase):
         remaining = 3_000_000
@@ -206,7 +205,7 @@ def test_slow_and_silent_clients_do_not_occupy_a_worker() -> None:
         assert exchange(port, b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nok")[2] == b"ok"
         for connection in connections[2::3]:
             connection.sendall(b"yz")
-        assert {read_answer(connection)[2] for connection in connections[2::3]} == {b"xyz"}
+        assert {read_response(connection)[2] for connection in connections[2::3]} == {b"xyz"}
 
 
 def test_clients_that_do_not_read_do_not_occupy_a_worker() -> None:
@@ -222,7 +221,7 @@ def test_clients_that_do_not_read_do_not_occupy_a_worker() -> None:
         for connection in connections:
             connection.sendall(b"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert exchange(port, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")[2] == b"small"
-        assert read_answer(connections[-1])[2] == bytes(64 << 20)
+        assert read_response(connections[-1])[2] == bytes(64 << 20)
 
 
 def test_a_client_that_falls_silent_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +232,7 @@ def test_a_client_that_falls_silent_is_disconnected(monkeypatch: pytest.MonkeyPa
         assert second_client.recv(1) == b""
 
 
-def test_requests_in_progress_are_answered_before_the_server_ends() -> None:
+def test_requests_in_progress_get_a_response_before_the_server_ends() -> None:
     large_body, started = bytes(32 << 20), threading.Event()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -242,22 +241,22 @@ def test_requests_in_progress_are_answered_before_the_server_ends() -> None:
         start_response("200 OK", [])
         return [large_body]
 
-    answers = []
+    responses = []
     with serve(application) as port, connect(port) as idle_client:
         connection = connect(port)
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        reader = threading.Thread(target=lambda: answers.append(read_answer(connection)))
+        reader = threading.Thread(target=lambda: responses.append(read_response(connection)))
         reader.start()
         assert started.wait(60)
         idle_client.sendall(b"GET / HT")
     reader.join(60)
     connection.close()
-    assert [answer[2] == large_body for answer in answers] == [True]
+    assert [response[2] == large_body for response in responses] == [True]
     with pytest.raises(OSError, match="refused"):
         connect(port)
 
 
-def test_servers_that_ended_leave_nothing_behind() -> None:
+def test_closed_servers_leave_nothing_behind() -> None:
     """A leak would grow with the number of servers. Other connections and threads may end during the test."""
     with serve(echo):
         pass
@@ -269,7 +268,7 @@ def test_servers_that_ended_leave_nothing_behind() -> None:
     assert threading.active_count() < threads + servers // 2
 
 
-def test_large_bodies_are_on_disk_and_are_removed(tmp_path: Path) -> None:
+def test_large_bodies_are_stored_on_disk_and_removed(tmp_path: Path) -> None:
     """Large bodies are removed even if a simulator is killed in the middle of an upload."""
 
     def kill_while_uploading() -> None:

@@ -1,4 +1,4 @@
-"""The files and processes that a job can see and change. Without a sandbox, paths are merely translated."""
+"""The files and processes that a job can see and change. Without a sandbox, paths are only translated."""
 
 import io
 import json
@@ -30,14 +30,14 @@ def run_script(client, script, **members):
 
 
 @needs_sandbox
-def test_the_sandbox_has_the_paths_of_sagemaker(client):
+def test_the_sandbox_has_sagemakers_paths(client):
     job = client.train(
         "open('/opt/ml/model/model.txt', 'w').write(str(os.listdir('/opt/ml/input')))".join(["import os\n", ""])
     )
     assert job["TrainingJobStatus"] == "Completed", job
 
 
-def test_paths_in_arguments_and_variables_lead_to_the_files_of_the_job(any_client):
+def test_paths_in_arguments_and_environment_variables_lead_to_the_jobs_files(any_client):
     app_specification = {
         "ImageUri": IMAGE,
         "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/job.py"],
@@ -77,7 +77,7 @@ def test_paths_are_translated(text, expected):
 
 
 @needs_sandbox
-def test_files_of_this_machine_are_not_visible(client, tmp_path):
+def test_files_on_this_machine_are_not_visible(client, tmp_path):
     (tmp_path / "secret").write_text("secret")
     root = Path(__file__).parents[2]
     paths = [
@@ -163,7 +163,7 @@ result = {'found': found, 'mounts': [(fields[3], fields[4]) for fields in mounts
 
 
 @needs_sandbox
-def test_a_sandbox_shows_few_paths_of_this_machine(client):
+def test_a_sandbox_reveals_few_paths_on_this_machine(client):
     """Only mountinfo shows such paths: the job's folder, which cannot be hidden, and paths that the job may read."""
     folder = str(client.simulator.folder)
     result = run_script(
@@ -179,7 +179,7 @@ def test_a_sandbox_shows_few_paths_of_this_machine(client):
     assert [target for source, target in result["mounts"] if not target.startswith(read_only)] == ["/", "/opt/ml"]
 
 
-def test_no_variable_of_this_process_reaches_a_job(any_client, monkeypatch):
+def test_no_environment_variable_of_this_process_reaches_a_job(any_client, monkeypatch):
     monkeypatch.setenv("SECRET_OF_MINE", "x")
     names = run_script(any_client, "result = list(os.environ)")
     assert "SECRET_OF_MINE" not in names
@@ -212,7 +212,7 @@ result['host'] = socket.gethostname()
 
 
 @needs_sandbox
-def test_a_job_does_not_see_the_folder_of_another(client):
+def test_a_job_does_not_see_another_jobs_folders(client):
     result = run_script(
         client, "open('/opt/ml/processing/file', 'w').write('x'); open('/tmp/file', 'w').write('x'); result = 1"
     )
@@ -236,7 +236,7 @@ os.symlink('nowhere', folder + '/dangling')
 """
 
 
-def test_links_in_outputs_never_lead_to_files_of_this_machine(any_client, tmp_path):
+def test_links_in_outputs_never_lead_to_files_on_this_machine(any_client, tmp_path):
     (tmp_path / "secret").write_text("secret of the host")
     target = f"s3://{BUCKET}/links-{uuid.uuid4().hex}"
     s3_output = {"S3Uri": target, "LocalPath": "/opt/ml/processing/output/o", "S3UploadMode": "EndOfJob"}
@@ -252,7 +252,7 @@ def test_links_in_outputs_never_lead_to_files_of_this_machine(any_client, tmp_pa
 
 
 @pytest.mark.parametrize("folder_name", ["o", "output", "processing"])
-def test_an_output_folder_that_became_a_link_fails_the_job(any_client, tmp_path, folder_name):
+def test_an_output_folder_replaced_by_a_symbolic_link_fails_the_job(any_client, tmp_path, folder_name):
     (tmp_path / "o").mkdir()
     (tmp_path / "output/o").mkdir(parents=True)
     (tmp_path / "o/secret").write_text("secret of the host")
@@ -277,7 +277,7 @@ os.symlink({str(tmp_path / {"o": "o", "output": "output", "processing": ""}[fold
     assert "Contents" not in any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix=target.removeprefix(f"s3://{BUCKET}/"))
 
 
-def test_links_in_a_model_never_lead_to_files_of_this_machine(any_client, tmp_path):
+def test_links_in_a_model_never_lead_to_files_on_this_machine(any_client, tmp_path):
     (tmp_path / "secret").write_text("secret of the host")
     script = f"import os\nhost = {str(tmp_path / 'secret')!r}\nfolder = os.environ['SM_MODEL_DIR']\n{LINKS_SCRIPT}"
     script += "os.link(folder + '/real', folder + '/second')\n"
@@ -288,12 +288,12 @@ def test_links_in_a_model_never_lead_to_files_of_this_machine(any_client, tmp_pa
         members = {member.name: member.linkname for member in tar}
     if (
         not any_client.simulator.isolation_enforced
-    ):  # without enforcement, a job that can link a file could also copy it
+    ):  # without a sandbox, a job that can link to a file could also copy it
         members.pop("hard", None)
     assert members == {"alias": "real", "dangling": "nowhere", "real": "", "second": "real"}
 
 
-def test_a_model_folder_that_became_a_link_fails_the_job(any_client, tmp_path):
+def test_a_model_folder_replaced_by_a_symbolic_link_fails_the_job(any_client, tmp_path):
     (tmp_path / "secret").write_text("secret of the host")
     script = (
         f"import os\nos.rmdir(os.environ['SM_MODEL_DIR'])\nos.symlink({str(tmp_path)!r}, os.environ['SM_MODEL_DIR'])"
@@ -310,8 +310,8 @@ def member(name, kind=tarfile.REGTYPE, link=""):
 
 ARCHIVES = {
     "path outside": [member("../escaped")],
-    "absolute link": [member("link", tarfile.SYMTYPE, "/etc/passwd")],
-    "through a link": [member("link", tarfile.SYMTYPE, "../.."), member("link/escaped")],
+    "absolute symbolic link": [member("link", tarfile.SYMTYPE, "/etc/passwd")],
+    "name below a symbolic link": [member("link", tarfile.SYMTYPE, "../.."), member("link/escaped")],
     "hard link": [member("link", tarfile.LNKTYPE, "../../../../etc/passwd")],
     "device": [member("device", tarfile.CHRTYPE)],
     "pipe": [member("pipe", tarfile.FIFOTYPE)],

@@ -1,4 +1,4 @@
-"""Only the job receives its variables: nothing outside its sandbox does, not even bubblewrap."""
+"""Only the job receives its environment variables: no process outside its sandbox does, not even bubblewrap."""
 
 import json
 import sys
@@ -18,8 +18,8 @@ from recore.simulator.isolation.bubblewrap import Bubblewrap
 from recore.simulator.isolation.sandbox import Launch, Sandbox
 from recore.simulator.server import Simulator
 
-# Variables that the dynamic loader, the C library, the shell and Python read. These values are
-# harmless in the sandbox.
+# Environment variables that the dynamic loader, the C library, the shell and Python read. These values are harmless in
+# the sandbox.
 VARIABLES = {
     "LD_PRELOAD": "/opt/ml/none.so",
     "LD_AUDIT": "/opt/ml/none.so",
@@ -63,14 +63,14 @@ def run(launch: Launch, folder: Path) -> str:
 
 
 def launch_of(folder: Path, variables: dict[str, str]) -> Launch:
-    """Return the launch of bubblewrap for a job with these variables."""
+    """Return the launch of a job with these environment variables in bubblewrap."""
     (folder / "ml").mkdir()
     bubblewrap = Bubblewrap("/usr/bin/bwrap")
     return bubblewrap.launch(Sandbox(folder, bubblewrap, IMAGE), ["env"], variables, "/")
 
 
 def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
-    """A program in bubblewrap's place records the environment and the arguments that it is started with."""
+    """A program that is started instead of bubblewrap records its environment and its arguments."""
     record, program = tmp_path / "record", tmp_path / "program"
     program.write_text(RECORDING_PROGRAM.format(python=sys.executable, path=str(record)))
     program.chmod(0o755)
@@ -85,15 +85,15 @@ def test_bubblewrap_starts_with_an_empty_environment(tmp_path: Path) -> None:
         assert command_line[command_line.index(name) - 1 : command_line.index(name) + 2] == ["--setenv", name, value]
 
 
-def test_a_zero_byte_in_a_variable_does_not_end_the_argument(tmp_path: Path) -> None:
-    """If zero bytes were not refused, the text after one would become another argument of bubblewrap."""
+def test_a_null_byte_in_an_environment_variable_is_refused(tmp_path: Path) -> None:
+    """If null bytes were accepted, the text after one would become another argument of bubblewrap."""
     launch = launch_of(tmp_path, {"NAME": "value\0--bind\0/\0/host"})
     assert "The command could not be started: embedded null byte" in run(launch, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder outside the sandbox that the variables name. If the program in it ran, it would leave a file."""
+    """Return the folder outside the sandbox that VARIABLES name. The program in it would leave a file if it ran."""
     folder = tmp_path_factory.mktemp("named")
     program = folder / "bwrap"
     program.write_text(f"#!/bin/sh\n: > {folder}/started\n")
@@ -103,9 +103,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environments(client: Client, folder: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
-    """Return the environment of a job with all variables, and those of the simulator's processes outside its sandbox.
+    """Return a job's environment, and the environments of the simulator's processes outside its sandbox.
 
-    The job's program ignores all these variables.
+    The job is started with all VARIABLES, which its program ignores.
     """
     app_specification = {"ImageUri": IMAGE, "ContainerEntrypoint": ["/bin/sleep", "300"]}
     variables = {name: value.format(folder=folder) for name, value in VARIABLES.items()}
@@ -127,7 +127,7 @@ def children() -> list[psutil.Process]:
 
 @needs_sandbox
 @pytest.mark.parametrize("variable", VARIABLES)
-def test_a_variable_reaches_only_the_job(
+def test_an_environment_variable_reaches_only_the_job(
     variable: str, environments: tuple[dict[str, str], list[dict[str, str]]], folder: Path
 ) -> None:
     job_environment, other_environments = environments
@@ -169,7 +169,7 @@ def transform_fn(model, data, content_type, accept):
 
 
 @needs_sandbox
-def test_a_chain_of_endpoints_reaches_nothing_outside(tmp_path: Path) -> None:
+def test_two_endpoints_together_cannot_run_a_program_outside_the_sandbox(tmp_path: Path) -> None:
     """One endpoint writes a program to its folder on this machine, and another endpoint's PATH names that folder."""
     record = tmp_path / "record"
     with Simulator(isolation="required") as simulator:

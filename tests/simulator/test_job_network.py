@@ -1,4 +1,4 @@
-"""Jobs can reach only the simulator, and only if it was started with jobs_can_call and the job does not opt out."""
+"""Jobs can reach only the simulator, if it was started with jobs_can_call and the job has no network isolation."""
 
 import json
 from collections.abc import Iterator
@@ -72,8 +72,8 @@ def test_jobs_and_servers_call_the_simulator_with_their_role(client: Client) -> 
     client.sagemaker.create_model(ModelName="reader", ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
     endpoints = Endpoints(client)
     endpoint = endpoints.create(endpoints.config(variant("reader")))
-    answer = endpoints.invoke(endpoint, "trained", ContentType="text/csv", Accept="text/csv")
-    assert answer["Body"].read() == b"by a job"
+    response = endpoints.invoke(endpoint, "trained", ContentType="text/csv", Accept="text/csv")
+    assert response["Body"].read() == b"by a job"
     assert completed(client, "reader", {"key.csv": "written"}) == [b"by a job"]
 
 

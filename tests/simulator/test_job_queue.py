@@ -1,4 +1,4 @@
-"""The queue of jobs: the order in which jobs start, and what happens if no thread can be started."""
+"""The job queue: the order in which jobs start, and what happens if no thread can be started."""
 
 import contextlib
 import threading

@@ -1,4 +1,4 @@
-"""Keys and paths that cannot become files are reported in one line; failure reasons name no folder of this machine."""
+"""Keys and paths that cannot become files are reported in one line; failure reasons name no folder on this machine."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,7 +10,7 @@ from support.transform_jobs import create_model, transform
 
 from recore.simulator.server import BUCKET
 
-# The ends of invalid keys, and the reasons why they are invalid.
+# The endings of invalid keys, and the reasons why they are invalid.
 INVALID_KEYS = {
     "a folder above": ("a/..", "points outside its folder"),
     "a long name": ("x" * 300, "cannot be stored as a file: File name too long"),
@@ -21,7 +21,7 @@ LONG_PATH = f"/opt/ml/{'x' * 300}"
 
 @pytest.fixture(scope="module")
 def endpoints(unsandboxed_client: Client):
-    """Return the endpoints of a simulator without a sandbox, whose servers see paths of this machine."""
+    """Return a helper for endpoints without a sandbox: their servers see this machine's paths."""
     endpoints = Endpoints(unsandboxed_client)
     yield endpoints
     endpoints.delete_all()
@@ -108,20 +108,20 @@ FAILING_MODELS = {
 }
 
 
-def test_the_reason_of_a_job_names_no_folder_of_this_machine(unsandboxed_client: Client) -> None:
+def test_a_jobs_failure_reason_names_no_folder_on_this_machine(unsandboxed_client: Client) -> None:
     script = "import os; raise ValueError(os.environ['SM_MODEL_DIR'], os.environ['TMPDIR'])"
     for job in (unsandboxed_client.train(script), unsandboxed_client.process(script)):
         assert "ValueError: ('/opt/ml/model', '/tmp')" in job["FailureReason"]
 
 
 @pytest.mark.parametrize("script", FAILING_MODELS.values(), ids=FAILING_MODELS.keys())
-def test_the_reason_of_an_endpoint_names_no_folder_of_this_machine(endpoints: Endpoints, script: str) -> None:
+def test_an_endpoints_failure_reason_names_no_folder_on_this_machine(endpoints: Endpoints, script: str) -> None:
     reason = failure_of(endpoints, endpoints.model(script))
     assert "/opt/ml/code/inference.py" in reason
     assert str(endpoints.client.simulator.folder) not in reason
 
 
-def test_the_reason_of_a_transform_job_names_no_folder_of_this_machine(unsandboxed_client: Client) -> None:
+def test_a_transform_jobs_failure_reason_names_no_folder_on_this_machine(unsandboxed_client: Client) -> None:
     script = "def model_fn(model_dir): pass\ndef transform_fn(*_): raise ValueError(__file__)"
     job, _ = transform(unsandboxed_client, create_model(unsandboxed_client, script), {"a": "1"})
     assert "/opt/ml/code/serve_me.py" in job["FailureReason"]

@@ -1,4 +1,4 @@
-"""One class and one line add a new kind of resource, which then works over HTTP, with lists and tags."""
+"""A new kind of resource needs only one class and one line. It then works over HTTP, with lists and tags."""
 
 import contextlib
 import operator
@@ -55,7 +55,7 @@ MEMBERS = {
 
 
 class Experiments(Resource):
-    """A kind of resource that the simulator lacks. Its resources have names, and its lists have filters."""
+    """A kind of resource that the simulator does not have. Its resources have names, and its lists have filters."""
 
     kind = "Experiment"
     arn_type = "experiment"
@@ -121,14 +121,14 @@ def test_a_job_that_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
 
 
 def test_the_settings_without_effect_are_documented() -> None:
-    assert ineffective_table() in DOCS.read_text(), f"{DOCS} is stale: the table should be\n{ineffective_table()}"
+    assert ineffective_table() in DOCS.read_text(), f"{DOCS} is out of date: the table should be\n{ineffective_table()}"
 
 
-def test_the_docs_name_every_operation_that_is_answered() -> None:
-    assert operations_table() in DOCS.read_text(), f"{DOCS} is stale: the table should be\n{operations_table()}"
+def test_the_docs_list_every_supported_operation() -> None:
+    assert operations_table() in DOCS.read_text(), f"{DOCS} is out of date: the table should be\n{operations_table()}"
 
 
-def test_the_table_has_every_operation_of_the_service() -> None:
+def test_the_table_covers_every_operation_of_the_service() -> None:
     *rows, last_row = operations_table().splitlines()
     named_operations = set(re.findall(r"`(\w+)`", "".join(rows)))
     other_nouns = re.findall(r"`(\w+)`", last_row)
@@ -156,10 +156,10 @@ def operations_table() -> str:
     kinds: tuple[type[Resource], ...] = (*KINDS, Tags, Searches)
     other_operations = set(sagemaker_model().operation_names).difference(*(kind.operations() for kind in kinds))
     for kind in kinds:
-        answered_operations = kind.operations()
+        supported_operations = kind.operations()
         missing_operations = sorted(name for name in other_operations if _noun(name) == kind.kind)
         other_operations -= set(missing_operations)
-        run, recorded = (answered_operations, []) if kind.runs else ([], answered_operations)
+        run, recorded = (supported_operations, []) if kind.runs else ([], supported_operations)
         cells = " | ".join(", ".join(f"`{name}`" for name in names) for names in (run, recorded, missing_operations))
         rows.append(f"| {kind.title or kind.arn_type.replace('-', ' ')}s | {cells} |")
     nouns = sorted({_noun(name) for name in other_operations})

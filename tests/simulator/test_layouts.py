@@ -160,7 +160,7 @@ def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
 
 
 def test_a_database_of_layout_2_is_migrated_and_works(tmp_path: Path) -> None:
-    """In layout 2, records of models already had internal members; records of background work had none."""
+    """In layout 2, model records already had internal members, but records of background work had none."""
     path = tmp_path / "state.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(LAYOUT_2)
@@ -205,7 +205,7 @@ def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
         ]
 
 
-def test_internal_members_are_separate_and_each_change_has_a_revision() -> None:
+def test_internal_members_are_separate_and_each_change_increments_the_revision() -> None:
     store = Store()
     assert store.add("Model", "a", {"ModelName": "a"}, {"Secret": 1})
     updated_record = store.update("Model", "a", {"Other": 2}, Status="new")

@@ -70,7 +70,7 @@ def open_resources() -> Counter[str]:
 
 
 def added_since(before: Counter[str]) -> Counter[str]:
-    """Return the resources that were added since `before` was counted, after up to a minute for threads to end."""
+    """Return the resources added since `before` was counted, after waiting up to a minute for threads to end."""
     deadline = time.monotonic() + 60
     while (added := open_resources() - before) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -78,7 +78,7 @@ def added_since(before: Counter[str]) -> Counter[str]:
 
 
 def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
-    """Return a trace function that raises the error when the start is about to run its `line`-th line of code."""
+    """Return a trace function that raises the error before the start's `line`-th line of code runs."""
     count = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -95,7 +95,7 @@ def raise_at(line: int, error: type[BaseException]) -> Callable[..., Any]:
 
 
 def interrupt_start(folder: Path, line: int, error: type[BaseException]) -> str:
-    """Interrupt a simulator's start; return the place where it stopped, or "" if the start runs fewer lines."""
+    """Interrupt a simulator's start and return the place where it stopped, or "" if the start runs fewer lines."""
     simulator = Simulator(isolation="off", state=folder)
     sys.settrace(raise_at(line, error))
     try:
@@ -114,7 +114,7 @@ def interrupt_at_every_line(error: type[BaseException], folder: Path) -> None:
     Raise AssertionError if a start leaves something behind. A pipeline execution, whose job sleeps for hours, resumes
     whenever a simulator starts.
     """
-    with Simulator(isolation="off", state=folder) as simulator:  # some modules are imported only once
+    with Simulator(isolation="off", state=folder) as simulator:  # the first start also imports modules
         pipelines = Pipelines(Client(simulator))
         execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", "import time\ntime.sleep(9999)")))
         pipelines.wait_for(execution, "Sleeps")

@@ -49,7 +49,7 @@ TEST_CSV = "".join(f"{first},{second}\n" for first, second in X)
 
 @pytest.fixture(scope="module")
 def aws(client: Client) -> Iterator[Any]:
-    """Return boto3.client, configured only by the variables that the simulator prints."""
+    """Return boto3.client, configured only by the environment variables that the simulator prints."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in client.simulator.variables().items():
             patch.setenv(name, value)
@@ -78,7 +78,7 @@ def bucket(aws: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def models(sagemaker: Any, bucket: Any) -> dict[str, str]:
-    """Train and create two models; return their names by the names of the variants that will serve them."""
+    """Train and create two models, and return their names, keyed by the variants that will serve them."""
     names = {LINEAR: "boston-linear", TREE: "boston-tree"}
     source_settings = {"sagemaker_program": "house_prices.py"}
     source_settings["sagemaker_submit_directory"] = f"s3://{BUCKET}/{PREFIX}/source.tar.gz"
@@ -137,18 +137,16 @@ def delete(sagemaker: Any, name: str) -> None:
 
 
 def invoke(runtime: Any, name: str, **members: Any) -> tuple[str, numpy.ndarray]:
-    """Invoke an endpoint; return the variant that answered and its answer."""
+    """Invoke an endpoint, and return the variant that responded and its predictions."""
     response = runtime.invoke_endpoint(
         EndpointName=name, ContentType="text/csv", Accept="text/csv", Body=TEST_CSV, **members
     )
     assert response["ContentType"].startswith("text/csv")
-    answer = response["Body"].read().decode("utf-8")
-    return response["InvokedProductionVariant"], numpy.array([float(line) for line in answer.split()])
+    body = response["Body"].read().decode("utf-8")
+    return response["InvokedProductionVariant"], numpy.array([float(line) for line in body.split()])
 
 
-def test_batch_transform_returns_the_predictions_of_the_model(
-    sagemaker: Any, bucket: Any, models: dict[str, str]
-) -> None:
+def test_batch_transform_returns_the_models_predictions(sagemaker: Any, bucket: Any, models: dict[str, str]) -> None:
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/{PREFIX}/test"}
     sagemaker.create_transform_job(
         TransformJobName="boston-transform",
@@ -159,8 +157,8 @@ def test_batch_transform_returns_the_predictions_of_the_model(
     )
     waiter = sagemaker.get_waiter("transform_job_completed_or_stopped")
     waiter.wait(TransformJobName="boston-transform", WaiterConfig=FAST_POLLING)
-    answer = bucket.get_object(Bucket=BUCKET, Key=f"{PREFIX}/transform/test.csv.out")["Body"].read()
-    assert numpy.array_equal([float(line) for line in answer.split()], Y)
+    output = bucket.get_object(Bucket=BUCKET, Key=f"{PREFIX}/transform/test.csv.out")["Body"].read()
+    assert numpy.array_equal([float(line) for line in output.split()], Y)
 
 
 def test_an_ab_test_and_an_update_serve_the_configured_models(aws: Any, sagemaker: Any, models: dict[str, str]) -> None:
@@ -173,19 +171,19 @@ def test_an_ab_test_and_an_update_serve_the_configured_models(aws: Any, sagemake
 
     counts: Counter[str] = Counter()
     for _ in range(100):
-        variant, answer = invoke(runtime, name)
-        assert numpy.allclose(answer, EXPECTED[variant])
+        variant, predictions = invoke(runtime, name)
+        assert numpy.allclose(predictions, EXPECTED[variant])
         counts[variant] += 1
     assert min(counts[LINEAR], counts[TREE]) > 20  # each has half of the traffic; this fails once in 10 ** 9 runs
     for target, expected in EXPECTED.items():
-        variant, answer = invoke(runtime, name, TargetVariant=target)
+        variant, predictions = invoke(runtime, name, TargetVariant=target)
         assert variant == target
-        assert numpy.allclose(answer, expected)
+        assert numpy.allclose(predictions, expected)
 
     sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=linear_config)
     while sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Updating":
-        variant, answer = invoke(runtime, name)  # the endpoint still serves during the update
-        assert numpy.allclose(answer, EXPECTED[variant])
+        variant, predictions = invoke(runtime, name)  # the endpoint still serves during the update
+        assert numpy.allclose(predictions, EXPECTED[variant])
     described = wait_until_in_service(sagemaker, name)
     assert described["EndpointConfigName"] == linear_config
     assert [item["VariantName"] for item in described["ProductionVariants"]] == [LINEAR]

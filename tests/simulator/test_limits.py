@@ -1,4 +1,4 @@
-"""Limits on the time and memory of jobs, and requests to stop jobs."""
+"""Jobs' time and memory limits, and requests to stop jobs."""
 
 import os
 
@@ -27,7 +27,7 @@ time.sleep(600)
 
 
 @pytest.fixture(autouse=True)
-def _short_grace(monkeypatch):
+def _short_grace_period(monkeypatch):
     monkeypatch.setattr(process, "GRACE", 2.0)
 
 
@@ -121,7 +121,7 @@ def stop(client, kind, name):
 
 
 @pytest.mark.parametrize("script", [STUBBORN_SCRIPT, POLITE_SCRIPT], ids=["stubborn", "polite"])
-def test_a_job_is_stopped_while_it_runs(any_client, script):
+def test_a_job_can_be_stopped_while_it_runs(any_client, script):
     mark = Mark()
     variables = mark.environment | {"SM_MODEL_DIR": "/tmp"}
     name = any_client.process(script, wait=False, seconds=600, Environment=variables)["ProcessingJobName"]
@@ -142,7 +142,7 @@ def test_a_stopped_training_job_keeps_its_model(any_client):
     assert len(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"])) > 100
 
 
-def test_a_job_is_stopped_while_it_waits(any_client):
+def test_a_job_can_be_stopped_while_it_waits(any_client):
     jobs = [any_client.process(STUBBORN_SCRIPT, wait=False, seconds=600) for _ in range(os.cpu_count() or 1)]
     running_jobs = [job["ProcessingJobName"] for job in jobs]
     waiting_job = any_client.process("print('never')", wait=False)["ProcessingJobName"]
@@ -158,7 +158,7 @@ def test_a_job_is_stopped_while_it_waits(any_client):
     assert {any_client.wait("ProcessingJob", name)["ProcessingJobStatus"] for name in running_jobs} == {"Stopped"}
 
 
-def test_a_job_is_stopped_while_it_downloads(any_client):
+def test_a_job_can_be_stopped_while_it_downloads(any_client):
     for number in range(200):
         any_client.put(f"many/{number}", "x")
     uri = "s3://" + any_client.put("many/last", "x").removeprefix("s3://").partition("/")[0] + "/many/"

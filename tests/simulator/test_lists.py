@@ -48,7 +48,7 @@ FILTERS = {  # for each filter, a value that matches a record in `one_of_each_ki
     **{f"{time}Before": (LATE, EARLY) for time in ("CreationTime", "LastModifiedTime", "Created")},
 }
 EXECUTION = {"PipelineExecutionArn": arn("pipeline/one")}
-REQUIRED_MEMBERS = {  # the required members of requests, which name the resource whose parts are listed
+REQUIRED_MEMBERS = {  # members that requests require, such as the resource whose parts are listed
     "ListTrainingJobsForHyperParameterTuningJob": {"HyperParameterTuningJobName": "one"},
     "ListPipelineExecutions": {"PipelineName": "one"},
     "ListPipelineExecutionSteps": EXECUTION,
@@ -84,7 +84,7 @@ class Jobs(Resource):
 
 @pytest.fixture(scope="module")
 def models(client: Client) -> list[str]:
-    """Create 25 models and return their names, oldest first; all names contain a word that no other name contains."""
+    """Create 25 models and return their names, oldest first. The names share a word that no other name contains."""
     word = uuid.uuid4().hex[:8]
     names = [f"{word}-{chr(97 + number * 7 % 25)}" for number in range(25)]
     for name in names:
@@ -105,7 +105,7 @@ def jobs() -> Jobs:
 
 
 def names(jobs: Jobs, **request: Any) -> list[str]:
-    """Return the names on all pages."""
+    """Return the names of the jobs on all pages."""
     collected_names, token = [], {}
     while True:
         page = jobs.page("ListTrainingJobs", request | token)
@@ -172,7 +172,7 @@ def test_an_invalid_token_is_refused(client: Client, kind: str, token: str) -> N
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_a_token_of_another_request_returns_a_page(jobs: Jobs) -> None:
+def test_a_token_from_another_request_returns_a_page(jobs: Jobs) -> None:
     token = jobs.page("ListTrainingJobs", {})["NextToken"]
     for sort_key in ("Name", "Status", "CreationTime"):
         page = jobs.page("ListTrainingJobs", {"NextToken": token, "SortBy": sort_key})

@@ -1,4 +1,4 @@
-"""Logs of jobs: they are streamed while a job runs, cut off at limits, and searched for metrics."""
+"""Job logs: they are streamed while a job runs, cut off at limits, and searched for metrics."""
 
 import os
 import time
@@ -69,7 +69,7 @@ def test_short_lines_count_with_their_overhead(any_client, monkeypatch):
     assert text.endswith("[output beyond 1 MiB is not kept]")
 
 
-def test_events_are_found_by_a_prefix_of_their_stream(client):
+def test_events_are_found_by_a_log_stream_prefix(client):
     names = [client.process(f"print('from job {number}')")["ProcessingJobName"] for number in range(2)]
     group = {"logGroupName": "/aws/sagemaker/ProcessingJobs"}
     for number, name in enumerate(names):
