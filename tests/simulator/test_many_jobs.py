@@ -1,4 +1,4 @@
-"""Many jobs at a time all complete and take little memory."""
+"""Many concurrent jobs all complete and use little memory."""
 
 import psutil
 import pytest
@@ -23,7 +23,7 @@ def test_more_jobs_than_cores_complete(any_client):
 
 
 @pytest.mark.timing
-def test_two_hundred_jobs_take_little_memory(any_client):
+def test_two_hundred_jobs_use_little_memory(any_client):
     memory_before = psutil.Process().memory_info().rss
     run_many(any_client, 200)
     assert psutil.Process().memory_info().rss - memory_before < 100 << 20

@@ -1,4 +1,4 @@
-"""Metrics of training jobs: all values are sent in batches to CloudWatch, where SageMaker's SDK reads them."""
+"""Training job metrics: all values are sent in batches to CloudWatch, from which SageMaker's SDK reads them."""
 
 import datetime
 import threading
@@ -54,8 +54,8 @@ def test_each_value_is_stored_with_its_time(any_client):
     assert final_metrics["loss"]["Timestamp"] < final_metrics["score"]["Timestamp"]
 
 
-def test_the_processor_time_of_all_processes_is_measured(any_client):
-    """Processes that end before the job are also measured."""
+def test_the_cpu_time_of_all_processes_is_measured(any_client):
+    """The CPU time of processes that end before the job is included."""
     busy_script = "import time\nwhile time.process_time() < 1:\n    pass"
     script = f"import subprocess, sys\nfor _ in range(2):\n    subprocess.run([sys.executable, '-c', {busy_script!r}])"
     started = datetime.datetime.now(datetime.UTC)
@@ -66,7 +66,7 @@ def test_the_processor_time_of_all_processes_is_measured(any_client):
     assert utilization / 100 * seconds >= 2
 
 
-def test_none_of_many_values_is_lost(client):
+def test_thousands_of_values_are_all_stored(client):
     script = "for number in range(3000):\n    print(f'loss={number};')"
     job = train(client, script, loss="loss=(.*?);")
     points = statistics(client, job, "loss", 3600, "SampleCount")
@@ -149,7 +149,7 @@ def test_metrics_that_cloudwatch_refuses_are_discarded(client):
 
 
 @pytest.mark.parametrize("output_config", [{}, {"KmsKeyId": "alias/key"}])
-def test_a_description_always_has_the_kms_key_of_the_output(client, output_config):
+def test_a_description_always_includes_the_output_kms_key(client, output_config):
     target = {"S3OutputPath": "s3://bucket/x"} | output_config
     name = client.train("", wait=False, OutputDataConfig=target)["TrainingJobName"]
     job = client.describe("TrainingJob", name)
@@ -158,6 +158,6 @@ def test_a_description_always_has_the_kms_key_of_the_output(client, output_confi
     assert client.describe("TrainingJob", name)["OutputDataConfig"] == {"KmsKeyId": ""} | target
 
 
-def test_the_log_has_the_lines_that_contain_metrics(client):
+def test_lines_with_metrics_appear_in_the_log(client):
     job = train(client, "print('loss=1;')", loss="loss=(.*?);")
     assert "loss=1;" in output(client, "TrainingJob", job["TrainingJobName"])

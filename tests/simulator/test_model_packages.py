@@ -43,11 +43,11 @@ def refusal(call: Any, code: str = "ValidationException", **request: Any) -> str
     return str(caught.value)
 
 
-def omit(answer: dict[str, Any], *members: str) -> dict[str, Any]:
-    return {name: value for name, value in answer.items() if name not in ("ResponseMetadata", *members)}
+def omit(response: dict[str, Any], *members: str) -> dict[str, Any]:
+    return {name: value for name, value in response.items() if name not in ("ResponseMetadata", *members)}
 
 
-def test_the_life_cycle_of_a_group(packages: Packages) -> None:
+def test_a_group_is_created_described_and_deleted(packages: Packages) -> None:
     sagemaker, tags = packages.sagemaker, [{"Key": "team", "Value": "core"}]
     name = packages.group(ModelPackageGroupDescription="for the tests", Tags=tags)
     arn = f"{ARN}model-package-group/{name}"
@@ -70,7 +70,7 @@ def test_the_life_cycle_of_a_group(packages: Packages) -> None:
         call = getattr(sagemaker, f"{operation}_model_package_group")
         message = refusal(call, ModelPackageGroupName=name)
         for phrase in (f"Could not find model package group '{arn}'", "does not exist", "Requested resource not found"):
-            assert phrase in message  # programs look for these words
+            assert phrase in message  # clients look for these phrases
     assert "not found" in refusal(sagemaker.list_tags, ResourceArn=arn)
 
 
@@ -91,7 +91,7 @@ def test_groups_are_sorted_and_filtered(packages: Packages) -> None:
     assert names(CrossAccountFilterOption="CrossAccount") == []
 
 
-def test_a_groups_policy_is_kept(packages: Packages) -> None:
+def test_a_group_policy_is_stored_and_deleted(packages: Packages) -> None:
     sagemaker, group = packages.sagemaker, packages.group()
     policy = json.dumps({"Version": "2012-10-17", "Statement": []})
     assert "resource policy" in refusal(sagemaker.get_model_package_group_policy, ModelPackageGroupName=group)
@@ -137,7 +137,7 @@ def test_a_version_is_described_as_it_was_registered(packages: Packages) -> None
         }
 
 
-def test_metadata_includes_the_model_card_members_that_need_no_key(packages: Packages) -> None:
+def test_metadata_only_omits_model_card_members_that_require_a_kms_key(packages: Packages) -> None:
     content = {"model_overview": {"model_creator": "me"}, "intended_uses": {"risk_rating": "Low", "purpose": "all"}}
     package = packages.version(packages.group(), ModelCard={"ModelCardContent": json.dumps(content)})
     describe = packages.sagemaker.describe_model_package
@@ -145,7 +145,7 @@ def test_metadata_includes_the_model_card_members_that_need_no_key(packages: Pac
     assert json.loads(card["ModelCardContent"]) == {"intended_uses": {"risk_rating": "Low"}}
     card = describe(ModelPackageName=package, IncludedData="AllData")["ModelCard"]
     assert json.loads(card["ModelCardContent"]) == content
-    for text in ("no JSON", "[1]", "[" * 50_000):
+    for text in ("not JSON", "[1]", "[" * 50_000):
         invalid_members = {"ModelCardContent": text}
         assert "JSON object" in refusal(packages.version, group=packages.group(), ModelCard=invalid_members)
 
@@ -160,7 +160,7 @@ def test_concurrent_requests_register_different_versions(packages: Packages) -> 
     ]
 
 
-def test_refused_versions_use_no_number_and_deleted_ones_keep_theirs(packages: Packages) -> None:
+def test_refused_versions_use_no_number_and_deleted_numbers_are_not_reused(packages: Packages) -> None:
     group = packages.group()
     first, second = packages.version(group), packages.version(group)
     refusal(packages.version, group=group, CertifyForMarketplace=True)
@@ -172,7 +172,7 @@ def test_refused_versions_use_no_number_and_deleted_ones_keep_theirs(packages: P
     assert packages.listed(ModelPackageGroupName=group) == [f"{ARN}model-package/{group}/3", first]
 
 
-def test_a_request_repeated_with_its_token_registers_once(packages: Packages) -> None:
+def test_repeated_requests_with_one_client_token_register_one_version(packages: Packages) -> None:
     group, token = packages.group(), f"token-{next(numbers)}"
     with ThreadPoolExecutor(8) as pool:
         versions = set(pool.map(lambda _: packages.version(group, ClientToken=token), range(8)))
@@ -190,7 +190,7 @@ def test_a_request_repeated_with_its_token_registers_once(packages: Packages) ->
     assert packages.describe(f"{group}/1")["AdditionalInferenceSpecifications"] == added_specifications
 
 
-def test_the_life_cycle_of_a_package_without_a_group(packages: Packages) -> None:
+def test_a_package_without_a_group_is_created_listed_and_deleted(packages: Packages) -> None:
     name, tags = f"package-{next(numbers)}", [{"Key": "a", "Value": "b"}]
     create, sagemaker = packages.sagemaker.create_model_package, packages.sagemaker
     request = {"ModelPackageName": name, "InferenceSpecification": UNVERSIONED}
@@ -324,7 +324,7 @@ def test_an_update_changes_only_the_members_that_it_names(packages: Packages) ->
     assert "CustomerMetadataProperties" not in packages.describe(package)
 
 
-def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
+def test_refused_updates_change_nothing(packages: Packages) -> None:
     properties = {f"key-{number}": "x" for number in range(50)}
     additional = [{"Name": f"name-{number}", "Containers": [{"Image": "i"}]} for number in range(15)]
     package = packages.version(
@@ -337,7 +337,7 @@ def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
             {"AdditionalInferenceSpecificationsToAdd": [additional[0] | {"Name": "more"}]},
             "at most 15 specifications are allowed, not 16",
         ),
-        ({"ModelCard": {"ModelCardContent": "no JSON"}}, "JSON object"),
+        ({"ModelCard": {"ModelCardContent": "not JSON"}}, "JSON object"),
         ({"ModelApprovalStatus": "Maybe"}, "enum value set"),
     ):
         assert reason in refusal(
@@ -349,7 +349,7 @@ def test_updates_that_are_refused_change_nothing(packages: Packages) -> None:
     assert f"Could not find model package '{missing_arn}'" in refusal(update, ModelPackageArn=missing_arn)
 
 
-def test_parallel_updates_lose_nothing(packages: Packages) -> None:
+def test_no_concurrent_update_is_lost(packages: Packages) -> None:
     package = packages.version(packages.group())
     with ThreadPoolExecutor(8) as pool:
         update = packages.sagemaker.update_model_package
@@ -362,16 +362,16 @@ def test_packages_are_described_in_one_request(packages: Packages) -> None:
     group = packages.group()
     versions = [packages.version(group), packages.version(group, ModelApprovalStatus="Approved")]
     missing_arns = [f"{ARN}model-package/{group}/3", versions[0].replace("us-east-1", "eu-west-1")]
-    answer = packages.sagemaker.batch_describe_model_package(ModelPackageArnList=[*versions, *missing_arns])
-    summaries = answer["ModelPackageSummaries"]
+    response = packages.sagemaker.batch_describe_model_package(ModelPackageArnList=[*versions, *missing_arns])
+    summaries = response["ModelPackageSummaries"]
     assert [summaries[arn]["ModelApprovalStatus"] for arn in versions] == ["PendingManualApproval", "Approved"]
     assert summaries[versions[1]]["InferenceSpecification"] == SPECIFICATION
-    errors = answer["BatchDescribeModelPackageErrorMap"]
+    errors = response["BatchDescribeModelPackageErrorMap"]
     assert errors.keys() == {*missing_arns}
     assert all(arn in error["ErrorResponse"] and error["ErrorCode"] for arn, error in errors.items())
 
 
-def test_versions_are_filtered_sorted_and_paged(packages: Packages) -> None:
+def test_versions_are_filtered_sorted_and_paginated(packages: Packages) -> None:
     group, other_group = packages.group(), packages.group()
     versions = [packages.version(group) for _ in range(11)]
     packages.version(other_group)
@@ -381,7 +381,7 @@ def test_versions_are_filtered_sorted_and_paged(packages: Packages) -> None:
     assert listed(ModelPackageGroupName=group) == versions[::-1]
     assert listed(ModelPackageGroupName=f"{ARN}model-package-group/{group}", **ascending) == versions
     for size in (1, 4, 11):
-        for sort_key in ("Name", "CreationTime"):  # in both orders, version 10 comes after version 9
+        for sort_key in ("Name", "CreationTime"):  # by either key, version 10 comes after version 9
             request = {"ModelPackageGroupName": group, "SortBy": sort_key, "PaginationConfig": {"PageSize": size}}
             assert listed(**request) == versions[::-1]
             assert listed(**request, **ascending) == versions

@@ -1,4 +1,4 @@
-"""The errors of all registry and pipeline operations for requests that name a missing resource, or one in use."""
+"""Every registry and pipeline operation returns a modelled error if a resource is missing or in use."""
 
 from typing import Any
 
@@ -54,8 +54,8 @@ KINDS = (
 )
 
 
-def error_of(client: Client, operation: str, request: dict[str, Any]) -> str:
-    """Return the error code of a request, and check that the API's model of the operation declares it."""
+def error_code(client: Client, operation: str, request: dict[str, Any]) -> str:
+    """Return the error code of a request that fails, after checking that the service model declares the error."""
     with pytest.raises(ClientError) as caught:
         getattr(client.sagemaker, xform_name(operation))(**request)
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
@@ -69,9 +69,9 @@ def test_every_operation_is_covered() -> None:
 
 
 @pytest.mark.parametrize("operation", FAILING_REQUESTS)
-def test_requests_for_missing_resources_return_modelled_errors(client: Client, operation: str) -> None:
+def test_failing_requests_return_modelled_errors(client: Client, operation: str) -> None:
     request, code = FAILING_REQUESTS[operation]
-    assert error_of(client, operation, request) == code
+    assert error_code(client, operation, request) == code
 
 
 def test_requests_for_resources_in_use_return_modelled_errors(client: Client) -> None:
@@ -82,16 +82,16 @@ def test_requests_for_resources_in_use_return_modelled_errors(client: Client) ->
     group = {"ModelPackageGroupName": packages.group()}
     packages.version(group["ModelPackageGroupName"])
     duplicate = pipeline_name | {"PipelineDefinition": text, "RoleArn": ROLE_ARN}
-    assert error_of(client, "CreatePipeline", duplicate) == INVALID
-    assert error_of(client, "CreateModelPackageGroup", group) == INVALID
-    assert error_of(client, "DeletePipeline", pipeline_name) == "ConflictException"
-    assert error_of(client, "DeleteModelPackageGroup", group) == "ConflictException"
-    assert error_of(client, "RetryPipelineExecution", first_execution) == INVALID
+    assert error_code(client, "CreatePipeline", duplicate) == INVALID
+    assert error_code(client, "CreateModelPackageGroup", group) == INVALID
+    assert error_code(client, "DeletePipeline", pipeline_name) == "ConflictException"
+    assert error_code(client, "DeleteModelPackageGroup", group) == "ConflictException"
+    assert error_code(client, "RetryPipelineExecution", first_execution) == INVALID
     token = {"ClientRequestToken": "t" * 32}
     client.sagemaker.stop_pipeline_execution(**first_execution, **token)
     second_execution = {"PipelineExecutionArn": pipelines.start(name)}
-    assert error_of(client, "StopPipelineExecution", second_execution | token) == "ConflictException"
+    assert error_code(client, "StopPipelineExecution", second_execution | token) == "ConflictException"
     client.sagemaker.stop_pipeline_execution(**second_execution)
     for request in (first_execution, second_execution):
         assert pipelines.wait(request["PipelineExecutionArn"])["PipelineExecutionStatus"] == "Stopped"
-        assert error_of(client, "StopPipelineExecution", request) == INVALID
+        assert error_code(client, "StopPipelineExecution", request) == INVALID

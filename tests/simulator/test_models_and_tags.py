@@ -1,4 +1,4 @@
-"""Models, tags, and the services around SageMaker on the same port."""
+"""Models, tags, and the other AWS services on the simulator's port."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -104,7 +104,7 @@ def test_tags_are_added_and_removed(client: Client, name: str) -> None:
     assert tags_of(client, arn) == dict.fromkeys(tag_keys, "1")
 
 
-def test_parallel_requests_lose_nothing(client: Client, name: str) -> None:
+def test_concurrent_requests_create_one_model_and_lose_no_tags(client: Client, name: str) -> None:
     def create(number: int) -> bool:
         try:
             client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
@@ -153,7 +153,7 @@ def test_a_resource_has_at_most_fifty_tags(client: Client, name: str) -> None:
         "{name}",
     ],
 )
-def test_missing_resources_have_no_tags(client: Client, name: str, arn: str) -> None:
+def test_tag_requests_for_missing_resources_are_refused(client: Client, name: str, arn: str) -> None:
     client.sagemaker.create_model(ModelName=name, PrimaryContainer=CONTAINER)
     resource = {"ResourceArn": arn.format(name=name)}
     refusal(client.sagemaker.list_tags, **resource)
@@ -177,7 +177,7 @@ def test_s3_stores_and_lists_objects(client: Client) -> None:
         client.s3.get_object(Bucket=BUCKET, Key="around/nothing")
 
 
-def test_the_identity_and_its_permissions_are_known(client: Client) -> None:
+def test_sts_and_iam_describe_the_caller(client: Client) -> None:
     assert client.simulator.client("sts").get_caller_identity()["Account"] == "123456789012"
     iam = client.simulator.client("iam")
     assert iam.get_role(RoleName=ROLE)["Role"]["Arn"] == ROLE_ARN
@@ -201,7 +201,7 @@ def test_log_groups_and_image_repositories_are_described(client: Client) -> None
         ecr.describe_images(repositoryName="nothing")
 
 
-def test_unsupported_services_return_an_error(client: Client) -> None:
+def test_unsupported_operations_return_an_error(client: Client) -> None:
     with pytest.raises(botocore.exceptions.ClientError, match="does not support InvokeEndpointAsync") as caught:
         client.simulator.client("sagemaker-runtime").invoke_endpoint_async(EndpointName="x", InputLocation="s3://b/k")
     assert caught.value.response["Error"]["Code"] == "NotImplemented"

@@ -1,4 +1,4 @@
-"""Transfers to and from S3 are interrupted when their job ends; untrusted archives write only to their own folder."""
+"""S3 transfers are interrupted when their job ends, and untrusted archives cannot write outside their folder."""
 
 import io
 import tarfile
@@ -39,7 +39,7 @@ def write_archive(path: Path, *members: tuple[str, bytes, str]) -> Path:
         [("n", tarfile.CHRTYPE, "")],
     ],
 )
-def test_archives_that_lead_outside_are_refused(members: list[tuple[str, bytes, str]], tmp_path: Path) -> None:
+def test_unsafe_archives_are_refused(members: list[tuple[str, bytes, str]], tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("mine")
     archive_path = write_archive(tmp_path / "a.tar.gz", *members)
     names_before = {path.name for path in tmp_path.iterdir()}
@@ -49,7 +49,7 @@ def test_archives_that_lead_outside_are_refused(members: list[tuple[str, bytes, 
     assert not (tmp_path / "out").exists()
 
 
-def test_links_inside_an_archive_are_kept(tmp_path: Path) -> None:
+def test_symbolic_links_inside_an_archive_are_kept(tmp_path: Path) -> None:
     archive_path = write_archive(
         tmp_path / "a.tar.gz", ("d/real", tarfile.REGTYPE, "x"), ("link", tarfile.SYMTYPE, "d/real")
     )
@@ -126,7 +126,7 @@ def test_a_file_that_becomes_shorter_while_it_is_uploaded_fails_the_job(client, 
 
 
 @pytest.mark.parametrize("proxy", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-def test_files_do_not_go_through_a_proxy(client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+def test_transfers_do_not_use_a_proxy(client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     uri = client.put("proxy/object", b"x")
     monkeypatch.setenv(proxy, "http://127.0.0.1:9")  # nothing is listening there
     download_file(client.s3, *parse(uri), tmp_path / "file")

@@ -35,7 +35,7 @@ def run_job(client, script, **members):
 
 
 def assert_one_line_reason(client, job):
-    """Check that the job failed with a one-line reason that shows no path of this machine."""
+    """Check that the job failed with a one-line reason that contains no local path."""
     assert job["ProcessingJobStatus" if "ProcessingJobStatus" in job else "TrainingJobStatus"] == "Failed", job
     reason = job["FailureReason"]
     assert reason.startswith(("AlgorithmError: ", "ClientError: ")), reason
@@ -100,8 +100,8 @@ def test_the_other_outputs_are_uploaded_when_one_is_invalid(any_client):
         for name in ("bad", "good")
     ]
     script = "import os\nopen(os.environ['BAD'] + '/\\x07', 'w').close()\nopen(os.environ['GOOD'] + '/x', 'w').close()"
-    variables = {"BAD": "/opt/ml/processing/bad", "GOOD": "/opt/ml/processing/good"}
-    job = any_client.process(script, ProcessingOutputConfig={"Outputs": outputs}, Environment=variables)
+    folders = {"BAD": "/opt/ml/processing/bad", "GOOD": "/opt/ml/processing/good"}
+    job = any_client.process(script, ProcessingOutputConfig={"Outputs": outputs}, Environment=folders)
     assert_one_line_reason(any_client, job)
     assert any_client.get(f"s3://{BUCKET}/{prefix}/good/x") == b""
 
@@ -127,7 +127,7 @@ def test_unusual_names_are_kept(any_client):
     assert keys == sorted(UNUSUAL_NAMES)
 
 
-def test_files_of_a_job_can_be_deleted_together(any_client):
+def test_output_files_can_be_deleted_in_one_request(any_client):
     script = "for name in (b'\\x01', b'\\r', b'\\xff', b'fine', b'<&>'):\n"
     _, keys = run_job(any_client, script + "    open(os.fsencode(folder) + name, 'w').close()")
     assert keys == ["<&>", "fine"]
@@ -152,10 +152,10 @@ def test_a_model_may_contain_files_with_any_name(any_client):
 
 
 UNREADABLE_FOLDERS = {
-    "a link to itself": "os.symlink('loop', 'loop')",
-    "two links in a circle": "os.symlink('b', 'a')\nos.symlink('a', 'b')",
-    "very deep folders": "for _ in range(5000):\n    os.mkdir('d')\n    os.chdir('d')\nopen('f', 'w').close()",
-    "deep folders with long names": "for _ in range(100):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)",
+    "a symbolic link to itself": "os.symlink('loop', 'loop')",
+    "two symbolic links in a cycle": "os.symlink('b', 'a')\nos.symlink('a', 'b')",
+    "deeply nested folders": "for _ in range(5000):\n    os.mkdir('d')\n    os.chdir('d')\nopen('f', 'w').close()",
+    "nested folders with long names": "for _ in range(100):\n    os.mkdir('d' * 250)\n    os.chdir('d' * 250)",
 }
 
 
@@ -184,8 +184,8 @@ REPLACEMENTS = {
     "a file": "open(folder, 'w').write('x')",
     "a pipe": "os.mkfifo(folder)",
     "a socket": "import socket\nsocket.socket(socket.AF_UNIX).bind(folder)",
-    "a link to nothing": "os.symlink('/nowhere', folder)",
-    "a link to itself": "os.symlink(folder, folder)",
+    "a broken symbolic link": "os.symlink('/nowhere', folder)",
+    "a symbolic link to itself": "os.symlink(folder, folder)",
     "nothing": "",
 }
 
@@ -201,7 +201,7 @@ def test_a_job_that_replaced_its_model_folder_fails(any_client, script):
 
 
 @pytest.mark.parametrize("script", REPLACEMENTS.values(), ids=REPLACEMENTS.keys())
-def test_an_output_data_folder_that_the_job_replaced(any_client, script):
+def test_replacing_the_output_data_folder_with_a_file_or_symbolic_link_fails_the_job(any_client, script):
     setup = "import os\nos.chdir(os.environ['SM_OUTPUT_DATA_DIR'] + '/..')\nfolder = 'data'\nos.rmdir(folder)\n"
     job = any_client.train(setup + script)
     if "link" in script or "open" in script:
@@ -212,7 +212,7 @@ def test_an_output_data_folder_that_the_job_replaced(any_client, script):
 
 
 @pytest.mark.parametrize("script", REPLACEMENTS.values(), ids=REPLACEMENTS.keys())
-def test_an_output_folder_that_the_job_replaced(any_client, script):
+def test_replacing_an_output_folder_with_a_symbolic_link_fails_the_job(any_client, script):
     job, keys = run_job(any_client, f"os.chdir(folder + '/..')\nfolder = 'o'\nos.rmdir(folder)\n{script}")
     if "link" in script:
         assert_one_line_reason(any_client, job)
@@ -242,14 +242,14 @@ def test_pipes_sockets_and_devices_are_not_uploaded(any_client):
     assert keys == ["shut/file"]
 
 
-def test_pipes_sockets_and_devices_are_not_in_a_model(any_client):
+def test_pipes_sockets_and_devices_are_not_included_in_a_model(any_client):
     job = any_client.train(f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{SPECIAL_FILES}")
     assert job["TrainingJobStatus"] == "Completed", job
     with tarfile.open(fileobj=io.BytesIO(any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) as tar:
         assert sorted(tar.getnames()) == ["empty", "here", "shut", "shut/file"]
 
 
-PROGRAM_OF_ANOTHER_USER = """
+UNPRIVILEGED_PROGRAM = """
 import os, pathlib, sys
 from recore.simulator.compute.files.output_files import OutputFolder
 from recore.simulator.compute.files.removal import remove
@@ -279,12 +279,12 @@ print(os.listdir(folder))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can run a program as another user")
-def test_files_that_even_their_owner_may_not_read_are_read_and_removed(tmp_path: Path) -> None:
+def test_files_without_read_permission_are_read_and_removed(tmp_path: Path) -> None:
     folder = Path("/var/tmp") / f"recore-{uuid.uuid4().hex}"  # other users have access to its parent folders
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
     try:
-        command = [sys.executable, "-c", PROGRAM_OF_ANOTHER_USER, str(folder)]
+        command = [sys.executable, "-c", UNPRIVILEGED_PROGRAM, str(folder)]
         result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
         expected = "[('shut', ''), ('shut/deep', ''), ('shut/deep/er', ''), ('shut/file', 'content')]\n[]\n"

@@ -1,4 +1,4 @@
-"""Transfers of a job's files respect stop requests, time limits, the end of the simulator and the volume's size."""
+"""Transfers of a job's files respect stop requests, time limits, simulator shutdown and the volume size."""
 
 import time
 import uuid
@@ -54,7 +54,7 @@ def test_a_job_can_be_stopped_while_its_outputs_are_uploaded(any_client, script)
 
 
 @pytest.mark.timing
-def test_the_time_limit_applies_to_the_upload(any_client):
+def test_the_time_limit_applies_to_output_uploads(any_client):
     for seconds in (6, 20, 60):  # on a busy machine, the job may not write its files in time
         name, _ = start_job(any_client, MANY_FILES + "print('written', flush=True)", seconds=seconds)
         job = any_client.wait("ProcessingJob", name, 300)
@@ -68,7 +68,7 @@ def test_the_time_limit_applies_to_the_upload(any_client):
 @pytest.mark.timing
 @pytest.mark.parametrize("script", [MANY_FILES, LARGE_FILE], ids=["many files", "a large file"])
 @pytest.mark.parametrize("isolation", ISOLATIONS)
-def test_the_simulator_can_end_while_outputs_are_uploaded(isolation, script):
+def test_the_simulator_can_shut_down_while_outputs_are_uploaded(isolation, script):
     with Simulator(isolation=isolation) as simulator:
         client = Client(simulator)
         mark = Mark()
@@ -84,8 +84,8 @@ def test_the_simulator_can_end_while_outputs_are_uploaded(isolation, script):
 @pytest.mark.parametrize("compression", ["GZIP", "NONE"])
 def test_a_job_can_be_stopped_while_its_model_is_uploaded(any_client, compression):
     script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY_FILES if compression == 'NONE' else LARGE_FILE}"
-    target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": compression}
-    name = any_client.train(script, wait=False, seconds=600, OutputDataConfig=target)["TrainingJobName"]
+    output_config = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": compression}
+    name = any_client.train(script, wait=False, seconds=600, OutputDataConfig=output_config)["TrainingJobName"]
     wait_until(lambda: any_client.describe("TrainingJob", name)["SecondaryStatus"] == "Uploading")
     any_client.sagemaker.stop_training_job(TrainingJobName=name)
     started = time.monotonic()
@@ -95,11 +95,11 @@ def test_a_job_can_be_stopped_while_its_model_is_uploaded(any_client, compressio
 
 
 @pytest.mark.timing
-def test_the_time_limit_applies_to_the_upload_of_a_model(any_client):
+def test_the_time_limit_applies_to_model_uploads(any_client):
     script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY_FILES}print('written', flush=True)"
-    target = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
+    output_config = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
     for seconds in (8, 20, 60):
-        job = any_client.train(script, seconds=seconds, OutputDataConfig=target)
+        job = any_client.train(script, seconds=seconds, OutputDataConfig=output_config)
         if "written" in output(any_client, "TrainingJob", job["TrainingJobName"]):
             break
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
@@ -136,12 +136,12 @@ def test_outputs_of_a_stopped_job_are_uploaded_for_a_limited_time(any_client, mo
 
 
 def run_beyond_time_limit(run):
-    """Call `run` with longer and longer time limits until the job writes its files in time; return all but the log."""
+    """Call `run` with increasing time limits until the job writes its files; return the result without the log."""
     for seconds in (8, 30, 120):
         *result, log = run(seconds)
         if "written" in log:
             return result
-    raise AssertionError("the job did not write its files in time with any of the time limits")
+    raise AssertionError("the job did not write its files within any of the time limits")
 
 
 def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(any_client, monkeypatch):
@@ -159,11 +159,11 @@ def test_outputs_of_a_job_beyond_its_time_limit_are_uploaded_for_a_limited_time(
 
 def test_a_model_of_a_job_beyond_its_time_limit_is_uploaded_for_a_limited_time(any_client, monkeypatch):
     monkeypatch.setattr(job_module, "SAVING_SECONDS", 1.0)
-    settings = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
+    output_config = {"S3OutputPath": f"s3://{BUCKET}/models", "CompressionType": "NONE"}
 
     def run(seconds):
         script = f"import os\nfolder = os.environ['SM_MODEL_DIR']\n{MANY_FILES_AND_WAIT}"
-        name = any_client.train(script, wait=False, seconds=seconds, OutputDataConfig=settings)["TrainingJobName"]
+        name = any_client.train(script, wait=False, seconds=seconds, OutputDataConfig=output_config)["TrainingJobName"]
         return any_client.wait("TrainingJob", name, 300), output(any_client, "TrainingJob", name)
 
     [job] = run_beyond_time_limit(run)
@@ -227,7 +227,7 @@ def test_inputs_larger_than_the_volume_fail_the_job(client):
 FILLING_SCRIPTS = {
     "a file": "os.posix_fallocate(os.open(os.environ['FOLDER'] + '/f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)",
     "a file in /tmp": "os.posix_fallocate(os.open(os.environ['TMPDIR'] + '/f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)",
-    "an open file without a name": "file = tempfile.TemporaryFile()\nos.posix_fallocate(file.fileno(), 0, 1200 << 20)",
+    "an unnamed open file": "file = tempfile.TemporaryFile()\nos.posix_fallocate(file.fileno(), 0, 1200 << 20)",
     "many empty files": "for number in range(70_000):\n    open(f'{os.environ['FOLDER']}/{number}', 'w').close()",
     "a file in a folder whose path is too long": """
 os.chdir(os.environ['FOLDER'])
@@ -251,7 +251,7 @@ def test_a_running_job_that_fills_its_volume_fails(any_client, script):
     assert job["ProcessingJobStatus"] == "Failed"
     reason = "No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
-    assert time.monotonic() - started < 120  # although the job may run for five minutes
+    assert time.monotonic() - started < 120  # although the job's time limit is five minutes
     assert_no_trace(any_client, mark)
 
 

@@ -29,7 +29,7 @@ with Simulator(isolation="off") as simulator:
     names = sorted(metric["MetricName"] for metric in metrics)
     print(json.dumps([text, [event["message"] for event in events], names]))
 """
-# Each of these variables makes a botocore client fail or use another address.
+# Each of these environment variables makes a botocore client fail or use another address.
 HARMFUL_VARIABLES = {
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "x",
     "AWS_CA_BUNDLE": "nope",
@@ -49,7 +49,7 @@ HARMFUL_VARIABLES = {
     "AWS_USE_DUALSTACK_ENDPOINT": "true",
     "AWS_USE_FIPS_ENDPOINT": "true",
 }
-LOCAL_MODEL = {"version": "2.0", "metadata": {"endpointPrefix": "x"}, "operations": {}, "shapes": {}}
+LOCAL_SERVICE_MODEL = {"version": "2.0", "metadata": {"endpointPrefix": "x"}, "operations": {}, "shapes": {}}
 
 
 def assert_program_works(**variables: str) -> None:
@@ -88,7 +88,7 @@ def test_no_proxy_is_used() -> None:
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy"])
-def test_a_client_with_the_simulators_variables_uses_no_proxy(
+def test_a_client_with_the_simulators_environment_variables_uses_no_proxy(
     client: Client, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -104,23 +104,23 @@ def test_a_profile_that_does_not_exist_has_no_effect() -> None:
     assert_program_works(AWS_PROFILE="nope")
 
 
-def test_variables_that_break_other_clients_have_no_effect() -> None:
+def test_environment_variables_that_break_other_clients_have_no_effect() -> None:
     assert_program_works(**HARMFUL_VARIABLES)
 
 
-def test_a_broken_configuration_and_a_local_model_have_no_effect(tmp_path: Path) -> None:
+def test_a_broken_configuration_and_a_local_service_model_have_no_effect(tmp_path: Path) -> None:
     aws = tmp_path / ".aws"
     model = aws / "models/sagemaker/2099-01-01"  # where `aws configure add-model` stores a model
     model.mkdir(parents=True)
     (aws / "config").write_text("[default\nregion = broken")
     (aws / "credentials").write_text("[default]\naws_access_key_id\n")
-    (model / "service-2.json").write_text(json.dumps(LOCAL_MODEL))
+    (model / "service-2.json").write_text(json.dumps(LOCAL_SERVICE_MODEL))
     assert_program_works(HOME=str(tmp_path))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["config", "credentials"])
-def test_broken_files_that_variables_name_have_no_effect(name: str, tmp_path: Path) -> None:
+def test_broken_files_named_by_environment_variables_have_no_effect(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("[default\n")
     variable = {"config": "AWS_CONFIG_FILE", "credentials": "AWS_SHARED_CREDENTIALS_FILE"}[name]
     assert_program_works(**{variable: str(tmp_path / name)})

@@ -41,10 +41,10 @@ def refusal(call: Callable[..., Any], *arguments: Any, **request: Any) -> str:
 
 
 def multiplier_container(packages: Packages, factor: int) -> dict[str, Any]:
-    variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1", "FACTOR": str(factor)}
+    settings = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1", "FACTOR": str(factor)}
     return {
         "Image": IMAGE,
-        "Environment": variables | {"SAGEMAKER_SUBMIT_DIRECTORY": packages.client.source(inference=MULTIPLYING_SCRIPT)},
+        "Environment": settings | {"SAGEMAKER_SUBMIT_DIRECTORY": packages.client.source(inference=MULTIPLYING_SCRIPT)},
     }
 
 
@@ -83,7 +83,7 @@ def test_the_latest_approved_version_is_served_and_rolled_back(packages: Package
 
 
 def test_a_transform_job_runs_an_inference_pipeline_from_a_package(packages: Packages) -> None:
-    """The model keeps the containers of the package even after the package is deleted."""
+    """The model keeps the package's containers even after the package is deleted."""
     specification = SPECIFICATION | {
         "Containers": [multiplier_container(packages, 2), multiplier_container(packages, 5)]
     }
@@ -108,7 +108,7 @@ def test_a_transform_job_runs_an_inference_pipeline_from_a_package(packages: Pac
     assert client.get(f"s3://{BUCKET}/{name}/{name}.csv.out") == b"210.0"
 
 
-def test_variables_of_the_model_replace_those_of_the_package(packages: Packages) -> None:
+def test_a_models_environment_variables_override_those_of_its_package(packages: Packages) -> None:
     group = packages.group()
     additional_specification = {"Name": "other", "Containers": [multiplier_container(packages, 10)]}
     package = packages.version(
@@ -142,7 +142,7 @@ def test_a_model_is_described_as_it_was_requested(packages: Packages) -> None:
 
 
 @pytest.mark.parametrize("status", ["PendingManualApproval", "Rejected"])
-def test_only_an_approved_version_becomes_a_model(packages: Packages, status: str) -> None:
+def test_a_model_requires_an_approved_version(packages: Packages, status: str) -> None:
     package = packages.version(packages.group(), ModelApprovalStatus=status)
     message = refusal(create_model, packages, package)
     assert f"in status {status}: its ModelApprovalStatus must be Approved" in message

@@ -1,4 +1,4 @@
-"""Cached steps: if CacheConfig is enabled, an unchanged step is a cache hit, and every relevant change is a miss."""
+"""Step caching: if CacheConfig is enabled, an unchanged step is a cache hit, and any relevant change is a miss."""
 
 import gzip
 import io
@@ -27,7 +27,7 @@ def pipelines(client: Client) -> Pipelines:
 
 
 class CachedPipeline:
-    """A pipeline whose definition can change; `hits` runs it and returns the names of steps that were cache hits."""
+    """A pipeline whose definition can change; `hits` runs it and returns the names of the steps with cache hits."""
 
     def __init__(self, pipelines: Pipelines, *steps: Step, **members: Any):
         self.pipelines, self.members = pipelines, members
@@ -51,13 +51,13 @@ class CachedPipeline:
 
 
 def process(pipelines: Pipelines, script: str = COPY_SCRIPT, cache: Any = CACHE_CONFIG, **environment: str) -> Step:
-    """Return a processing step; its script and output have new addresses in each call."""
+    """Return a processing step whose script and output have new S3 URIs on each call."""
     arguments = {"Environment": {"OUT": OUT} | environment}
     return pipelines.processing("P", script, outputs=["out"], Arguments=arguments, CacheConfig=cache)
 
 
 def archive(text: str, time: int) -> bytes:
-    """Return an archive of a script with this text; its bytes also depend on `time`."""
+    """Return an archive that contains a script with this text; the archive's bytes also depend on `time`."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, content in (("job.py", text), ("__pycache__/job.pyc", str(time))):
@@ -69,22 +69,22 @@ def archive(text: str, time: int) -> bytes:
 
 @pytest.mark.slow
 def test_a_processing_step_is_cached(pipelines: Pipelines) -> None:
-    """A hit depends on contents and environment, not on the addresses of the script and output, which always differ."""
+    """A hit depends on contents and environment, not on the S3 URIs of the script and output, which always differ."""
     uri = get("Steps.P.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
     cached = CachedPipeline(pipelines, process(pipelines), model("M", A=uri))
-    first_address = pipelines.environment(cached.first_execution, "M")["A"]
+    first_uri = pipelines.environment(cached.first_execution, "M")["A"]
     assert cached.hits(process(pipelines), model("M", A=uri)) == {"P"}
     assert cached.sources["P"] == {"SourcePipelineExecutionArn": cached.first_execution}
     executions = pipelines.sagemaker.list_pipeline_executions(PipelineName=cached.name)["PipelineExecutionSummaries"]
     assert (
-        pipelines.environment(executions[0]["PipelineExecutionArn"], "M")["A"] == first_address
-    )  # M got the first result
+        pipelines.environment(executions[0]["PipelineExecutionArn"], "M")["A"] == first_uri
+    )  # M received the first result
     assert cached.hits(process(pipelines, cache={"Enabled": False})) == set()
     assert cached.hits(process(pipelines, COPY_SCRIPT + "# another script")) == set()
     assert cached.hits(process(pipelines, OTHER="1")) == set()
     assert cached.hits(process(pipelines, cache={"Enabled": True, "ExpireAfter": "P0D"})) == set()
     assert cached.hits(process(pipelines)) == {"P"}
-    keys = pipelines.client.s3.list_objects_v2(Bucket=BUCKET, Prefix=first_address.removeprefix(f"s3://{BUCKET}/"))[
+    keys = pipelines.client.s3.list_objects_v2(Bucket=BUCKET, Prefix=first_uri.removeprefix(f"s3://{BUCKET}/"))[
         "Contents"
     ]
     latest_source = cached.sources["P"]["SourcePipelineExecutionArn"]
@@ -105,13 +105,13 @@ def test_a_result_that_was_changed_or_deleted_on_s3_is_not_reused(pipelines: Pip
     assert cached.hits() == set()
 
 
-def test_a_script_that_changes_at_the_same_address_is_a_cache_miss(pipelines: Pipelines) -> None:
-    """The definition stays the same, but the object at the address changes."""
+def test_a_changed_script_at_the_same_uri_is_a_cache_miss(pipelines: Pipelines) -> None:
+    """The definition stays the same, but the object at the URI changes."""
     steps = [process(pipelines)]
     cached = CachedPipeline(pipelines, *steps)
-    address = steps[0]["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
+    key = steps[0]["Arguments"]["ProcessingInputs"][0]["S3Input"]["S3Uri"].removeprefix(f"s3://{BUCKET}/")
     assert cached.hits() == {"P"}
-    pipelines.client.put(address, COPY_SCRIPT + "# changed")
+    pipelines.client.put(key, COPY_SCRIPT + "# changed")
     assert cached.hits() == set()
 
 
@@ -135,7 +135,7 @@ def test_a_result_is_not_reused_if_inputs_changed_while_the_job_waited_or_ran(pi
 def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
     """Archives are compared by their files, and training jobs by their models.
 
-    A cache hit of one step makes a cache hit of the next step possible.
+    A cache hit in one step makes a cache hit in the next step possible.
     """
     client, numbers = pipelines.client, iter(range(100))
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/model.txt', 'w').write('model ')"
@@ -146,17 +146,17 @@ def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
 
     def steps(text: str = script, image: str = IMAGE, **settings: str) -> list[Step]:
         number = next(numbers)
-        address = client.put(f"pipelines/cached-{number}/source.tar.gz", archive(text, number))
+        uri = client.put(f"pipelines/cached-{number}/source.tar.gz", archive(text, number))
         train = pipelines.training("T", script, CacheConfig=CACHE_CONFIG)
         arguments = train["Arguments"]
-        arguments["HyperParameters"] |= {"sagemaker_submit_directory": f'"{address}"', **settings}
+        arguments["HyperParameters"] |= {"sagemaker_submit_directory": f'"{uri}"', **settings}
         arguments["HyperParameters"]["sagemaker_job_name"] = f"job-{number}"
         arguments["AlgorithmSpecification"] = arguments["AlgorithmSpecification"] | {"TrainingImage": image}
         arguments["OutputDataConfig"] = {"S3OutputPath": f"s3://{BUCKET}/cached-{number}"}
         arguments["DebugHookConfig"] = {"S3OutputPath": f"s3://{BUCKET}/"}  # as version 2 of the SDK sends it
-        variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": serving_source}
+        environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": serving_source}
         container = {"Image": IMAGE, "ModelDataUrl": get("Steps.T.ModelArtifacts.S3ModelArtifacts")}
-        container["Environment"] = variables | {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
+        container["Environment"] = environment | {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         create = step("M", "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container})
         arguments = {
             "ModelName": get("Steps.M.ModelName"),
@@ -177,7 +177,7 @@ def test_training_and_transform_steps_are_cached(pipelines: Pipelines) -> None:
 
 
 @pytest.mark.slow
-def test_results_of_another_pipeline_or_step_are_not_used(pipelines: Pipelines) -> None:
+def test_results_of_another_pipeline_or_step_are_not_reused(pipelines: Pipelines) -> None:
     """A result belongs to one pipeline and to one step name."""
     CachedPipeline(pipelines, process(pipelines))
     other_pipeline = CachedPipeline(pipelines, process(pipelines))
@@ -198,7 +198,7 @@ def archive_with_large_header() -> bytes:
 
 
 @pytest.mark.timing
-def test_an_archive_bomb_takes_little_memory(pipelines: Pipelines) -> None:
+def test_an_archive_bomb_uses_little_memory(pipelines: Pipelines) -> None:
     from recore.simulator.orchestration.pipelines.executions import s3_content
 
     pipelines.client.put("pipelines/large-header/a.tar.gz", archive_with_large_header())

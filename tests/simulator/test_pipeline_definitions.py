@@ -1,4 +1,4 @@
-"""Definitions of pipelines are checked as a whole; an error names the step and the reason."""
+"""Pipeline definitions are checked as a whole, and an error names the step and the reason."""
 
 import contextlib
 import json
@@ -79,24 +79,24 @@ STEP_WITH_FILE = process(PropertyFiles=[PROPERTY_FILE])
 # Invalid steps, each with a part of the error message.
 INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "a cycle": ([train("A", "B"), train("B", "A")], "depend on each other in a cycle: "),
-    "a step that needs itself": ([train("A", "A")], "Step A: the steps depend on each other in a cycle: A -> A"),
+    "a step that depends on itself": ([train("A", "A")], "Step A: the steps depend on each other in a cycle: A -> A"),
     "a cycle of references": (
         [train("A", RoleArn=get("Steps.B.RoleArn")), train("B", RoleArn=get("Steps.A.RoleArn"))],
         "depend on each other in a cycle",
     ),
-    "a condition that needs a step inside it": (
+    "a condition that depends on a step inside it": (
         [condition("C", [equals(get("Steps.M.ModelName"), "a")], [model("M")], [])],
         "depend on each other in a cycle",
     ),
-    "a step that needs both branches": (
+    "a step that depends on both branches": (
         [condition("C", [equals(1, 1)], [model("A")], [model("B", "A")])],
         "Step B: the step can never run, because it needs steps of both branches of C",
     ),
     "an unknown step": ([train("A", "B")], "Step A: DependsOn: there is no step 'B'"),
     "a reference to an unknown step": ([step_with(get("Steps.B.ModelName"))], "Step M: Arguments.PrimaryContainer.Env"),
     "an unknown parameter": ([step_with(get("Parameters.X"))], "there is no parameter 'X'"),
-    "an unknown variable": ([step_with(get("Execution.Name"))], "there is no execution variable 'Name'"),
-    "a job's name in another step": (
+    "an unknown execution variable": ([step_with(get("Execution.Name"))], "there is no execution variable 'Name'"),
+    "the training job name in another step": (
         [step_with(get("Execution.TrainingJobName"))],
         "only in the arguments of Training",
     ),
@@ -161,7 +161,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         [process(), train("T", InputDataConfig=get("Steps.P.AppSpecification.ContainerEntrypoint"))],
         "Arguments.InputDataConfig: a value of type InputDataConfig is needed, not ContainerEntrypoint",
     ),
-    "a missing member of the experiment": (
+    "a missing experiment member": (
         [step_with(get("PipelineExperimentConfig.TrialName"))],
         "no member 'TrialName'",
     ),
@@ -211,7 +211,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     ),
     "a path that is not JSONPath": ([STEP_WITH_FILE, step_with(json_get("a..b["))], "is not supported"),
     "a path that is too long": ([STEP_WITH_FILE, step_with(json_get("a" * 1000))], "at most 256 characters"),
-    "a file of a missing output": (
+    "a property file of a missing output": (
         [process(PropertyFiles=[PROPERTY_FILE | {"OutputName": "x"}])],
         "the step has no output 'x'",
     ),
@@ -241,7 +241,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         [train() | {"RetryPolicies": [{"ExceptionType": []}]}],
         "ExceptionType must list one or more of",
     ),
-    "retries of an unknown exception": ([train() | {"RetryPolicies": [{"ExceptionType": ["X"]}]}], "Step.THROTTLING"),
+    "retries on an unknown exception": ([train() | {"RetryPolicies": [{"ExceptionType": ["X"]}]}], "Step.THROTTLING"),
     "too many retries": ([train() | {"RetryPolicies": [RETRY_POLICY | {"MaxAttempts": 21}]}], "from 1 to 20"),
     "two limits on retries": (
         [train() | {"RetryPolicies": [RETRY_POLICY | {"MaxAttempts": 2, "ExpireAfterMin": 1}]}],
@@ -254,7 +254,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
 }  # fmt: skip
 # Invalid members of a definition, each with a part of the error message.
 INVALID_MEMBERS: dict[str, tuple[Any, str]] = {
-    "an unknown type of parameter": ({"Parameters": [parameter("List")]}, "the type List is not one of"),
+    "an unknown parameter type": ({"Parameters": [parameter("List")]}, "the type List is not one of"),
     "two parameters with one name": ({"Parameters": [parameter("String")] * 2}, "the name is used twice"),
     "a default of the wrong type": ({"Parameters": [parameter("Integer", DefaultValue="1")]}, "is not of type Integer"),
     "true as an integer": ({"Parameters": [parameter("Integer", DefaultValue=True)]}, "is not of type Integer"),
@@ -282,7 +282,7 @@ INVALID_MEMBERS: dict[str, tuple[Any, str]] = {
 UNSUPPORTED_TYPES = (
     "Callback Lambda QualityCheck ClarifyCheck EMR EMRServerless AutoML EndpointConfig Endpoint Lineage Job"
 )
-INVALID_TEXTS = {
+INVALID_DEFINITIONS = {
     "empty": (" ", "not valid JSON"),
     "cut off": (DEFINITION[:-3], "not valid JSON"),
     "a list": ("[]", "not a JSON object"),
@@ -315,18 +315,18 @@ def test_invalid_members_of_a_definition_are_refused(pipelines: Pipelines, membe
 
 
 @pytest.mark.parametrize("kind", [*UNSUPPORTED_TYPES.split(), "ForEach", "Model2", "", 3, None])
-def test_types_of_steps_that_are_not_simulated_are_refused(pipelines: Pipelines, kind: Any) -> None:
+def test_unsupported_step_types_are_refused(pipelines: Pipelines, kind: Any) -> None:
     with assert_refused(f"Step S: the type {kind} is not simulated; use one of Processing, Training"):
         pipelines.create(step("S", kind, {}))
 
 
-@pytest.mark.parametrize(("text", "part"), INVALID_TEXTS.values(), ids=INVALID_TEXTS)
+@pytest.mark.parametrize(("text", "part"), INVALID_DEFINITIONS.values(), ids=INVALID_DEFINITIONS)
 def test_text_that_is_not_a_definition_is_refused(pipelines: Pipelines, text: str, part: str) -> None:
     with assert_refused(part):
         pipelines.sagemaker.create_pipeline(PipelineName="text", PipelineDefinition=text, RoleArn=ROLE_ARN)
 
 
-def test_a_chain_of_a_thousand_steps(pipelines: Pipelines) -> None:
+def test_a_chain_of_a_thousand_steps_is_accepted(pipelines: Pipelines) -> None:
     """Each step refers to the previous one, so the definition contains a long chain of references."""
     steps = [model("M0"), *(model(f"M{n}", A=get(f"Steps.M{n - 1}.ModelName")) for n in range(1, 1000))]
     name = pipelines.create(*reversed(steps))
@@ -338,12 +338,12 @@ def test_a_chain_of_a_thousand_steps(pipelines: Pipelines) -> None:
 
 @examples(200)
 @given(text=st.text(st.sampled_from("aA.['\"]0-_ "), max_size=2000))
-def test_any_path_is_read_or_refused(text: str) -> None:
+def test_any_path_is_parsed_or_refused(text: str) -> None:
     with contextlib.suppress(DefinitionError):
         assert PropertyPath(text).tokens
 
 
-def test_paths_are_read_in_linear_time() -> None:
+def test_paths_are_parsed_in_linear_time() -> None:
     for text in ("a" * 100_000, "a['" + "b" * 1000, "[" * 1000, "a" + "[0]" * 300, "a" + ".b" * 500 + "["):
         with contextlib.suppress(DefinitionError):
             PropertyPath(text)
@@ -353,7 +353,7 @@ def test_paths_are_read_in_linear_time() -> None:
     ("text", "seconds"),
     [("P30D", 2_592_000), ("p30d", 2_592_000), ("T12H", 43_200), ("30dT5h", 2_610_000), ("PT1S", 1), ("P1Y2M1W", 0)],
 )
-def test_durations_are_read(text: str, seconds: int) -> None:
+def test_durations_are_parsed(text: str, seconds: int) -> None:
     expected = seconds or (365 + 60 + 7) * 86_400
     assert read_duration(text).total_seconds() == expected
 

@@ -1,4 +1,4 @@
-"""Executions that do not succeed (failing steps, Fail steps, Stop, Retry and retry policies), and deletions."""
+"""Executions that do not succeed (failing steps, Fail steps, stops, retries, retry policies), and deleted pipelines."""
 
 import threading
 import uuid
@@ -43,7 +43,7 @@ def transform(name: str, model_name: Any, instances: int, **members: Any) -> dic
 
 
 def test_steps_that_depend_on_a_failed_step_do_not_run(pipelines: Pipelines) -> None:
-    """Steps that depend on the failed step, directly or indirectly, do not run; all others do."""
+    """Steps that depend on the failed step, directly or indirectly, do not run; all other steps do."""
     failing_step = pipelines.processing("Fails", FAILING_SCRIPT)
     dependent_steps = [model("After", "Fails"), model("AfterThat", X=get("Steps.After.ModelName"))]
     independent_steps = [model("Alone"), model("AfterAlone", "Alone")]
@@ -89,7 +89,7 @@ def test_a_fail_step_ends_the_execution(pipelines: Pipelines) -> None:
 
 
 def test_a_fail_step_whose_message_cannot_be_read_ends_the_execution(pipelines: Pipelines) -> None:
-    """The step still ends the execution, and the failure reason says why the message cannot be read."""
+    """The step still ends the execution, and the failure reason says why the message could not be read."""
     message = {"Std:JsonGet": {"S3Uri": f"s3://{BUCKET}/nothing.json", "Path": "a"}}
     execution = pipelines.run(pipelines.processing("Sleeps", SLEEPING_SCRIPT), fail("Bad", message))
     description = pipelines.describe(execution)
@@ -118,9 +118,9 @@ def test_a_stop_request_that_fails_is_repeated(pipelines: Pipelines, monkeypatch
 
 
 def fail_writes(monkeypatch: pytest.MonkeyPatch, status: str) -> tuple[threading.Event, threading.Event]:
-    """Make it impossible to write the records of steps with this status, as on a full disk.
+    """Make writes of step records with this status fail, as on a full disk.
 
-    Return an event that is set after a failed write, and another that the test sets to allow writes again.
+    Return an event that is set after a failed write, and another that the test sets to make writes succeed again.
     """
     put, write_failed, disk_has_space = StepRecords.put, threading.Event(), threading.Event()
 
@@ -180,7 +180,7 @@ def test_an_unexpected_error_fails_only_its_step(pipelines: Pipelines, monkeypat
     assert pipelines.statuses(execution) == {"Broken": "Failed", "Sound": "Succeeded", "After": "Succeeded"}
 
 
-def test_an_error_of_the_execution_itself_stops_its_jobs(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_the_execution_itself_stops_its_jobs(pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch) -> None:
     execution = pipelines.start(pipelines.create(pipelines.processing("Sleeps", SLEEPING_SCRIPT)))
     job = pipelines.wait_for(execution, "Sleeps")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     with monkeypatch.context() as patch:
@@ -206,7 +206,7 @@ def test_a_step_whose_job_is_stopped_or_runs_too_long_is_stopped(pipelines: Pipe
     assert set(pipelines.statuses(execution)) == {"Sleeps", "Late"}
 
 
-def test_stop_and_retry(pipelines: Pipelines) -> None:
+def test_a_stopped_execution_can_be_retried(pipelines: Pipelines) -> None:
     """Stop ends the running steps. Retry runs the unsuccessful steps again and keeps the successful ones."""
     sagemaker = pipelines.sagemaker
     retried_step = pipelines.processing("Again", GATED_SCRIPT)
@@ -242,7 +242,7 @@ def test_stop_and_retry(pipelines: Pipelines) -> None:
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
 
 
-def test_retry_after_a_fail_step(pipelines: Pipelines) -> None:
+def test_retry_runs_a_fail_step_again(pipelines: Pipelines) -> None:
     execution = pipelines.run(condition("C", [equals(1, 1)], [fail("Bad")], []), model("M"))
     assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Failed"
     pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=execution)
@@ -253,7 +253,7 @@ def test_retry_after_a_fail_step(pipelines: Pipelines) -> None:
         pipelines.sagemaker.retry_pipeline_execution(PipelineExecutionArn=successful_execution)
 
 
-def test_retry_policies(pipelines: Pipelines) -> None:
+def test_only_errors_named_by_a_retry_policy_are_retried(pipelines: Pipelines) -> None:
     """A request that exceeds the instance limit is retried; a request with an unknown model is not."""
     limit_policy = {
         "ExceptionType": ["SageMaker.RESOURCE_LIMIT"],
@@ -272,7 +272,7 @@ def test_retry_policies(pipelines: Pipelines) -> None:
     assert steps["Retried"]["StepStatus"] == "Failed"
 
 
-def test_stop_while_a_step_waits_for_its_next_attempt(pipelines: Pipelines) -> None:
+def test_an_execution_can_be_stopped_while_a_step_waits_for_its_next_attempt(pipelines: Pipelines) -> None:
     policy = {"ExceptionType": ["SageMaker.RESOURCE_LIMIT"], "IntervalSeconds": 3600, "ExpireAfterMin": 600}
     waiting_step = transform("T", get("Steps.M.ModelName"), 21, RetryPolicies=[policy])
     execution = pipelines.start(pipelines.create(model("M"), waiting_step))
@@ -300,7 +300,7 @@ def test_executions_are_deleted_with_their_pipeline(pipelines: Pipelines) -> Non
     assert sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"] == []
 
 
-def test_steps_can_register_in_the_same_new_group(pipelines: Pipelines) -> None:
+def test_steps_can_register_versions_in_the_same_new_group(pipelines: Pipelines) -> None:
     """Each step creates the group if it does not exist, and registers a separate version."""
     specification = {
         "Containers": [{"Image": IMAGE}],

@@ -16,13 +16,13 @@ from recore.simulator.resources import pipeline_execution
 from recore.simulator.server import BUCKET, ROLE_ARN
 
 METRICS = {"acc": 0.75, "n": 3, "name": "good", "ok": True, "inner": {"list": [1, 2], "a b": 5}, "none": None}
-WRITE_METRICS = f"""
+METRICS_SCRIPT = f"""
 import os
 with open(os.environ["OUT"] + "/metrics.json", "w") as file:
     file.write({json.dumps(METRICS)!r})
 """
 OUT = "/opt/ml/processing/out"
-WRITE_MODEL = """
+TRAIN_SCRIPT = """
 import os
 with open(os.environ["SM_MODEL_DIR"] + "/model.txt", "w") as file:
     file.write(os.environ["SM_HP_WORD"] + " ")
@@ -50,23 +50,23 @@ def parameter(name: str, kind: str, default: Any = None, **members: Any) -> dict
 
 
 @pytest.mark.slow
-def test_every_type_of_step_and_reference(pipelines: Pipelines) -> None:
-    """Jobs train a model, which is registered in a new group and used by a transform job."""
+def test_every_type_of_step_and_reference_works(pipelines: Pipelines) -> None:
+    """The pipeline trains a model, registers it in a new group and uses it in a transform job."""
     client, sagemaker, group = pipelines.client, pipelines.sagemaker, "pipeline-group"
     accuracy = {"Std:JsonGet": {"PropertyFile": get("Steps.Evaluate.PropertyFiles.f"), "Path": "acc"}}
     evaluate_step = pipelines.processing(
         "Evaluate",
-        WRITE_METRICS,
+        METRICS_SCRIPT,
         outputs=["out"],
         PropertyFiles=[PROPERTY_FILE],
         Arguments={"Environment": {"OUT": OUT}},
     )
     uri = get("Steps.Evaluate.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri")
-    train_step = pipelines.training("Train", WRITE_MODEL, HyperParameters={"word": get("Parameters.Word"), "uri": uri})
+    train_step = pipelines.training("Train", TRAIN_SCRIPT, HyperParameters={"word": get("Parameters.Word"), "uri": uri})
     train_step["Arguments"]["HyperParameters"]["job"] = get("Execution.TrainingJobName")
     algorithm = train_step["Arguments"]["AlgorithmSpecification"]
     algorithm["MetricDefinitions"] = [{"Name": "loss", "Regex": "loss=(.*?);"}]
-    variables = {
+    serving_environment = {
         "SAGEMAKER_PROGRAM": "inference.py",
         "SAGEMAKER_SUBMIT_DIRECTORY": client.source(inference=HOOKS),
         "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
@@ -74,7 +74,7 @@ def test_every_type_of_step_and_reference(pipelines: Pipelines) -> None:
         "WORD": get("Steps.Train.HyperParameters['word']"),
     }
     container = {"Image": IMAGE, "ModelDataUrl": get("Steps.Train.ModelArtifacts.S3ModelArtifacts")}
-    container["Environment"] = variables
+    container["Environment"] = serving_environment
     create_step = step("Create", "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container})
     specification = {
         "Containers": [container | {"Environment": {"NAME": get("Steps.Create.ModelName")}}],
@@ -96,11 +96,11 @@ def test_every_type_of_step_and_reference(pipelines: Pipelines) -> None:
             "TransformResources": {"InstanceType": "ml.m5.large", "InstanceCount": 1},
         },
     )
-    is_accurate = {"Type": "GreaterThan", "LeftValue": accuracy, "RightValue": get("Parameters.Least")}
+    is_accurate = {"Type": "GreaterThan", "LeftValue": accuracy, "RightValue": get("Parameters.Threshold")}
     condition_step = condition(
         "IsGood", [is_accurate], [create_step, register_step, transform_step], [fail("Bad", join("only ", accuracy))]
     )
-    members = {"Parameters": [parameter("Word", "String"), parameter("Least", "Float", 0.5)]}
+    members = {"Parameters": [parameter("Word", "String"), parameter("Threshold", "Float", 0.5)]}
     name = pipelines.create(condition_step, train_step, evaluate_step, **members)
     execution = pipelines.start(name, Word="hello")
     description = pipelines.wait(execution)
@@ -122,30 +122,30 @@ def test_every_type_of_step_and_reference(pipelines: Pipelines) -> None:
     assert (package["ModelPackageGroupName"], package["ModelPackageVersion"]) == (group, 1)
     model_name = package["InferenceSpecification"]["Containers"][0]["Environment"]["NAME"]
     assert model_name == steps["Create"]["Metadata"]["Model"]["Arn"].rpartition("/")[2]
-    second_execution = pipelines.start(name, Word="hello", Least="0.8")
+    second_execution = pipelines.start(name, Word="hello", Threshold="0.8")
     assert pipelines.wait(second_execution)["PipelineExecutionStatus"] == "Failed"
     assert pipelines.steps(second_execution)["Bad"]["FailureReason"] == "only 0.75"
 
 
-def test_parameters_of_all_types(pipelines: Pipelines) -> None:
+def test_parameters_of_all_types_are_passed_to_steps(pipelines: Pipelines) -> None:
     parameters = [
         parameter("S", "String", "text", EnumValues=["text", "other"]),
         parameter("I", "Integer", 5),
         parameter("F", "Float", 0.1),
         parameter("B", "Boolean", True),
-        parameter("Needed", "String"),
+        parameter("Required", "String"),
         parameter("Whole", "Float", 5),
     ]
-    values = {name: get(f"Parameters.{name}") for name in ("S", "I", "F", "B", "Needed", "Whole")}
+    values = {name: get(f"Parameters.{name}") for name in ("S", "I", "F", "B", "Required", "Whole")}
     joined = join(*values.values(), on=",")
     name = pipelines.create(
         model("M", **values, Joined=joined, Again=join(join("a", 1.5, True), "b")), Parameters=parameters
     )
     first_execution, second_execution = (
-        pipelines.start(name, Needed=""),
-        pipelines.start(name, S="other", I="-7", F="1e3", B="FALSE", Needed="é"),
+        pipelines.start(name, Required=""),
+        pipelines.start(name, S="other", I="-7", F="1e3", B="FALSE", Required="é"),
     )
-    expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Needed": "", "Joined": "text,5,0.1,true,,5.0"}
+    expected = {"S": "text", "I": "5", "F": "0.1", "B": "true", "Required": "", "Joined": "text,5,0.1,true,,5.0"}
     expected |= {"Whole": "5.0"}  # the same as if an execution passed 5
     pipelines.wait(first_execution)
     assert pipelines.environment(first_execution, "M") == expected | {"Again": "a1.5trueb"}
@@ -160,7 +160,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
         ("I", "-7"),
         ("F", "1000.0"),
         ("B", "false"),
-        ("Needed", "é"),
+        ("Required", "é"),
         ("Whole", "5.0"),
     ]
 
@@ -179,7 +179,7 @@ def test_parameters_of_all_types(pipelines: Pipelines) -> None:
         ({"I": "1", "S": "b"}, "Parameter S: b is not one of a"),
     ],
 )
-def test_invalid_values_of_a_parameter_are_refused(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
+def test_invalid_parameter_values_are_refused(pipelines: Pipelines, values: dict[str, str], part: str) -> None:
     parameters = [
         parameter("I", "Integer"),
         parameter("F", "Float", 1),
@@ -191,7 +191,7 @@ def test_invalid_values_of_a_parameter_are_refused(pipelines: Pipelines, values:
         pipelines.start(name, **values)
 
 
-def test_execution_variables_and_the_experiment(pipelines: Pipelines) -> None:
+def test_execution_variables_and_experiment_names_are_resolved(pipelines: Pipelines) -> None:
     names = ("PipelineName", "PipelineArn", "PipelineExecutionId", "PipelineExecutionArn", "StartDateTime")
     values = {name: get(f"Execution.{name}") for name in (*names, "CurrentDateTime")}
     experiment = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}
@@ -206,9 +206,9 @@ def test_execution_variables_and_the_experiment(pipelines: Pipelines) -> None:
         abs((start_time - description["CreationTime"]).total_seconds()) < 0.002
     )  # one is rounded, the other truncated
     assert environment["CurrentDateTime"] >= environment["StartDateTime"]
-    names_in_experiment = {"ExperimentName": environment["PipelineName"], "TrialName": identifier}
-    assert environment.items() >= names_in_experiment.items()
-    assert description["PipelineExperimentConfig"] == names_in_experiment
+    experiment_names = {"ExperimentName": environment["PipelineName"], "TrialName": identifier}
+    assert environment.items() >= experiment_names.items()
+    assert description["PipelineExperimentConfig"] == experiment_names
 
 
 CONDITIONS = [
@@ -295,7 +295,7 @@ def test_a_join_that_is_too_long_fails_the_execution(pipelines: Pipelines) -> No
 
 
 def test_steps_in_the_branch_that_is_not_taken_do_not_run(pipelines: Pipelines) -> None:
-    """Steps in the branch that is not taken do not run, nor do the steps that depend on them; all others do."""
+    """Steps in the branch that is not taken do not run, nor do the steps that depend on them; all other steps do."""
     inner_step = condition("Inner", [equals(1, 2)], [model("A")], [model("B")])
     outer_step = condition("Outer", [equals(1, 1)], [inner_step], [model("C")])
     dependent_steps = [model("AfterA", X=get("Steps.A.ModelName")), model("AfterB", X=get("Steps.B.ModelName"))]
@@ -310,7 +310,7 @@ def test_steps_in_the_branch_that_is_not_taken_do_not_run(pipelines: Pipelines) 
     assert pipelines.environment(execution, "AfterOuter") == {"X": "True"}
 
 
-def test_independent_steps_run_at_the_same_time(pipelines: Pipelines) -> None:
+def test_independent_steps_run_in_parallel(pipelines: Pipelines) -> None:
     """The second job is created while the first one is still running."""
     steps = [pipelines.processing(name, "import time\ntime.sleep(300)") for name in "AB"]
     execution = pipelines.start(pipelines.create(*steps, model("After", "A", "B")))
@@ -321,7 +321,7 @@ def test_independent_steps_run_at_the_same_time(pipelines: Pipelines) -> None:
     assert pipelines.wait(execution)["PipelineExecutionStatus"] == "Stopped"
 
 
-def test_the_configured_number_of_steps_runs_at_a_time(pipelines: Pipelines) -> None:
+def test_the_number_of_parallel_steps_is_limited(pipelines: Pipelines) -> None:
     script = "import time\ntime.sleep(300)"
     name = pipelines.create(*(pipelines.processing(name, script) for name in "ABC"))
     limit = {"MaxParallelExecutionSteps": 1}
@@ -369,10 +369,10 @@ def test_executions_and_steps_are_listed(pipelines: Pipelines) -> None:
     assert description["LastRunTime"] >= pipelines.describe(second_execution)["CreationTime"]
 
 
-def test_other_requests_are_answered_while_a_definition_is_read(
+def test_reading_a_definition_does_not_block_other_requests(
     pipelines: Pipelines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When an execution starts or is retried, reading a large definition takes seconds but blocks no other request."""
+    """When an execution starts or is retried, reading a large definition can take seconds."""
     name = pipelines.create(fail("F"))
     execution = pipelines.start(name)
     pipelines.wait(execution)
@@ -411,7 +411,7 @@ def test_an_execution_keeps_its_definition(pipelines: Pipelines) -> None:
     assert set(pipelines.steps(later_execution)) == {"B"}
 
 
-def test_a_name_prefix_from_the_arguments(pipelines: Pipelines) -> None:
+def test_a_name_in_the_arguments_is_used_as_a_prefix(pipelines: Pipelines) -> None:
     model_step = model("M")
     model_step["Arguments"]["ModelName"] = join("mine", get("Parameters.P"), on="_")
     execution = pipelines.run(model_step, Parameters=[parameter("P", "String", "x" * 70)])

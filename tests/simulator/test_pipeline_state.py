@@ -1,4 +1,4 @@
-"""An execution resumes after its simulator is killed: steps that had ended are kept, and nothing is created twice."""
+"""An execution resumes after its simulator is killed: completed steps are kept, and nothing is created twice."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ while Path(__file__).with_name("go").read_text() != "yes":
 
 
 def list_names(sagemaker: Any, kind: str) -> list[str]:
-    """Return the names of all processing jobs or models, or the ARNs of all packages of the group."""
+    """Return the names of all processing jobs or models, or the ARNs of all packages in the group."""
     if kind == "packages":
         summaries = sagemaker.list_model_packages(ModelPackageGroupName="group")["ModelPackageSummaryList"]
         return [item["ModelPackageArn"] for item in summaries]
@@ -82,7 +82,7 @@ def test_an_execution_resumes_after_sigkill(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "ended"])
-def test_stopping_failed_and_running_executions_after_a_restart(tmp_path: Path, is_killed: bool) -> None:
+def test_stopping_failed_and_running_executions_survive_a_restart(tmp_path: Path, is_killed: bool) -> None:
     """After a restart, a stopping execution ends as stopped, a failed one remains failed, and a running one resumes."""
     script = "import time\ntime.sleep(300)"
     with running("--state", tmp_path) as simulator:

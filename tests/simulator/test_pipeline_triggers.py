@@ -1,4 +1,4 @@
-"""Steps that run because another step failed, was stopped or ended, and how an execution with such steps ends."""
+"""Steps that are triggered when another step fails, stops or ends, and the final status of their executions."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def triggered_step(name: str, trigger: str, *names: str) -> Step:
     return model(name) | depends_on(trigger, *names)
 
 
-def test_steps_that_run_after_a_failed_step(pipelines: Pipelines) -> None:
+def test_only_steps_with_a_matching_trigger_run_after_a_failed_step(pipelines: Pipelines) -> None:
     following_steps = [
         triggered_step("Failed", "Failed", "F"),
         triggered_step("Any", "Any", "F"),
@@ -55,14 +55,14 @@ def test_steps_that_run_after_a_failed_step(pipelines: Pipelines) -> None:
     assert summary["PipelineExecutionStatus"] == "CompletedWithFailures"
 
 
-def test_steps_that_run_after_a_successful_step(pipelines: Pipelines) -> None:
+def test_only_steps_with_a_matching_trigger_run_after_a_successful_step(pipelines: Pipelines) -> None:
     steps = [triggered_step(trigger, trigger, "M") for trigger in ("Completed", "Failed", "Stopped", "Any")]
     execution = pipelines.run(*steps, model("M"))
     assert pipelines.describe(execution)["PipelineExecutionStatus"] == "Succeeded"
     assert set(pipelines.statuses(execution)) == {"M", "Completed", "Any"}
 
 
-def test_steps_that_run_after_a_stopped_job(pipelines: Pipelines) -> None:
+def test_only_steps_with_a_matching_trigger_run_after_a_stopped_job(pipelines: Pipelines) -> None:
     steps = [triggered_step(trigger, trigger, "S") for trigger in ("Failed", "Stopped", "Any")]
     execution = pipelines.start(pipelines.create(pipelines.processing("S", SLEEPING_SCRIPT), *steps))
     job = pipelines.wait_for(execution, "S")["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
@@ -84,7 +84,7 @@ def test_no_step_runs_after_the_execution_is_stopped(pipelines: Pipelines) -> No
 
 
 @pytest.mark.parametrize("unhandled_failure", ["an independent step", "the following step"])
-def test_a_failure_without_a_following_step_fails_the_execution(pipelines: Pipelines, unhandled_failure: str) -> None:
+def test_an_unhandled_failure_fails_the_execution(pipelines: Pipelines, unhandled_failure: str) -> None:
     """The execution fails even though one of its two failures triggered another step."""
     following_step = (
         pipelines.processing("Follows", FAILING_SCRIPT)

@@ -38,7 +38,7 @@ def test_invalid_or_unsupported_requests_are_refused(pipelines: Pipelines) -> No
         sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{ARN}{name}/execution/nothing")
 
 
-def test_the_life_of_a_pipeline(pipelines: Pipelines) -> None:
+def test_a_pipeline_is_created_updated_and_deleted(pipelines: Pipelines) -> None:
     sagemaker, tags = pipelines.sagemaker, [{"Key": "a", "Value": "b"}]
     request = {"PipelineName": "Life", "RoleArn": ROLE_ARN, "PipelineDescription": "first", "Tags": tags}
     token = "t" * 32

@@ -1,4 +1,4 @@
-"""Files that rely on private parts of a package must be checked again when its pinned version changes."""
+"""Files that rely on the private API of a package must be reviewed when the package's pinned version changes."""
 
 import re
 from importlib.metadata import version
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 RECORE = Path(__file__).parents[2] / "recore"
-# For each package, a version and the files that were written for that version: they import or replace private parts.
+# For each package, the pinned version and the files that import the package and rely on its private API.
 PACKAGES = {
     "moto": (
         "5.2.5",
@@ -31,9 +31,9 @@ PACKAGES = {
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_files_are_written_for_the_installed_version(package: str) -> None:
+def test_the_files_were_written_for_the_installed_version(package: str) -> None:
     expected_version, files = PACKAGES[package]
-    message = f"{package} has a new version: check these files, then update the version in this test: {sorted(files)}"
+    message = f"{package} has a new version: review these files, then update the version in this test: {sorted(files)}"
     assert version(package) == expected_version, message
 
 

@@ -1,4 +1,4 @@
-"""Processing jobs: inputs, outputs and exit messages, and the packages that a job's requirements.txt names."""
+"""Processing jobs: inputs, outputs and exit messages, and the packages that a job's requirements.txt lists."""
 
 import io
 import json
@@ -91,7 +91,7 @@ def test_outputs_and_exit_message_are_uploaded_however_the_job_ends(any_client, 
     assert any_client.get(f"{target}/x") == b"done so far"
 
 
-def test_an_exit_message_that_is_not_text_fails_the_job(any_client):
+def test_an_exit_message_that_is_not_utf_8_fails_the_job(any_client):
     job = any_client.process(PRELUDE + "open(ml + '/output/message', 'wb').write(b'\\xff\\xfe\\xff')")
     assert job["FailureReason"] == "ClientError: /opt/ml/output/message is not encoded in UTF-8"
 
@@ -101,17 +101,17 @@ def test_a_job_may_remove_its_output_folder(any_client):
     assert job["ProcessingJobStatus"] == "Completed"
 
 
-def test_a_job_may_leave_a_folder_that_even_its_owner_may_not_read(any_client):
+def test_a_job_may_leave_behind_a_folder_without_read_permission(any_client):
     script = PRELUDE + "os.makedirs(ml + '/processing/shut/in')\nos.chmod(ml + '/processing/shut', 0)"
     assert any_client.process(script)["ProcessingJobStatus"] == "Completed"
 
 
-# The following tests are about requirements.txt, mostly in training jobs: the only processing jobs that have one are
-# those of a FrameworkProcessor.
+# The following tests cover requirements.txt, mostly in training jobs, because the only processing jobs that have one
+# are those of a FrameworkProcessor.
 
 
 def source(client, **files):
-    """Upload a source archive with these files (texts, keyed by their paths) and return its URI."""
+    """Upload a source archive with these files, a mapping from path to text, and return its URI."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, text in files.items():
@@ -148,8 +148,8 @@ def test_requirements_that_are_already_installed_are_not_installed_again(any_cli
     assert installed_libraries(any_client) == before
 
 
-def test_the_requirements_of_a_framework_processor_are_installed(any_client):
-    """The packages are installed before the SDK's script runs, because that script has no network."""
+def test_framework_processor_requirements_are_installed(any_client):
+    """The packages are installed before the SDK's script runs, because that script has no network access."""
     archive = any_client.get(source(any_client, **{"requirements.txt": "numpy\n./pkg\n"} | PACKAGE))
     uri = any_client.put(f"source/{uuid.uuid4().hex}/sourcedir.tar.gz", archive)
     s3_input = {"S3Uri": uri, "LocalPath": "/opt/ml/processing/input/code/", "S3DataType": "S3Prefix"}
@@ -160,7 +160,7 @@ def test_the_requirements_of_a_framework_processor_are_installed(any_client):
     assert "hello from the package" in output(any_client, "ProcessingJob", job["ProcessingJobName"])
 
 
-def test_the_script_of_a_framework_processor_finds_its_files(any_client):
+def test_a_framework_processor_script_finds_its_files(any_client):
     """Without a sandbox, /opt/ml does not exist, so paths below it are translated in the script and its arguments."""
     program = "import pathlib, sys\npathlib.Path(sys.argv[1], 'x').write_text(open('beside.txt').read())"
     script = (
@@ -183,7 +183,7 @@ def test_the_script_of_a_framework_processor_finds_its_files(any_client):
     assert any_client.get(f"s3://{BUCKET}/{root}/o/x") == b"beside it"
 
 
-def test_an_invalid_archive_of_a_framework_processor_fails_the_job(client):
+def test_an_invalid_framework_processor_archive_fails_the_job(client):
     s3_input = {"S3Uri": client.put("source/broken/sourcedir.tar.gz", "text"), "S3DataType": "S3Prefix"}
     s3_input |= {"LocalPath": "/opt/ml/processing/input/code", "S3InputMode": "File"}
     job = client.process("print('never')", ProcessingInputs=[{"InputName": "source", "S3Input": s3_input}])
@@ -233,7 +233,7 @@ def test_lines_that_cannot_be_installed_fail_the_job(any_client, line, reason):
 
 
 @needs_sandbox
-def test_code_of_a_package_runs_without_network_while_it_is_built(client):
+def test_a_package_is_built_without_access_to_the_network_or_host_files(client):
     setup = f"""
 import json, os, socket
 access = {{"files": os.path.exists({str(Path(__file__))!r})}}
@@ -256,7 +256,7 @@ FAILING_BUILDS = {
         "os.posix_fallocate(os.open('f', os.O_CREAT | os.O_RDWR), 0, 1200 << 20)\ntime.sleep(600)",
         "No space left on device: the job needs more than the VolumeSizeInGB of 1",
     ),
-    "takes all memory": (
+    "uses all memory": (
         "kept = b'x' * (1 << 30)\ntime.sleep(600)",
         "The job needed more memory than its instance type has",
     ),
@@ -283,7 +283,7 @@ def test_the_time_limit_applies_while_a_package_is_built(any_client):
 
 @pytest.mark.machine
 def test_a_package_from_the_index_is_installed(any_client):
-    """The package comes from the index that pip uses with this machine's settings."""
+    """The package comes from the index that pip is configured to use on this machine."""
     job = train(any_client, "wheel==0.45.1", "import wheel\nprint('wheel', wheel.__version__)")
     assert job["TrainingJobStatus"] == "Completed", job
     assert "wheel 0.45.1" in output(any_client, "TrainingJob", job["TrainingJobName"])

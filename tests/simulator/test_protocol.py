@@ -111,11 +111,11 @@ def test_requests_with_wrong_targets_methods_or_headers_are_refused(
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:5000", "bucket.s3.localhost:1", "127.0.0.1"])
-def test_host_names_of_this_machine_are_accepted(client: Client, host: str) -> None:
+def test_local_host_names_are_accepted(client: Client, host: str) -> None:
     assert ask(client, Host=host)[0] == 200
 
 
-def test_a_head_request_has_no_body(client: Client) -> None:
+def test_the_response_to_a_head_request_has_no_body(client: Client) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
     for _ in range(2):  # a body would be taken for the beginning of the next response
         connection.request("HEAD", "/", headers={"X-Amz-Target": "SageMaker.ListModels"})
@@ -124,7 +124,7 @@ def test_a_head_request_has_no_body(client: Client) -> None:
     connection.close()
 
 
-def test_bodies_in_chunks_and_without_a_length_are_read(client: Client) -> None:
+def test_requests_with_chunked_bodies_or_without_a_length_are_read(client: Client) -> None:
     assert ask(client, body=iter([b'{"MaxRes', b'ults": 0}']))[1]["__type"] == "ValidationException"
     assert ask(client, body=iter([b" " * (1 << 20)] * 5))[0] == 413
     with socket.create_connection(("127.0.0.1", client.simulator.port), timeout=20) as connection:
@@ -142,7 +142,7 @@ def test_a_silent_client_does_not_block_others(client: Client) -> None:
         assert ask(client)[0] == 200
 
 
-def test_an_internal_error_is_answered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_exception_returns_an_internal_failure(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Models, "page", lambda *_: 1 / 0)
     assert ask(client)[1]["__type"] == "InternalFailure"
 
@@ -156,7 +156,7 @@ def test_an_internal_error_is_answered(client: Client, monkeypatch: pytest.Monke
         ("StopProcessingJob", "ResourceNotFound"),
         ("DescribeTransformJob", "ResourceNotFound"),
         ("StopTransformJob", "ResourceNotFound"),
-        ("DescribeModel", "ValidationException"),  # the models of these operations declare no errors
+        ("DescribeModel", "ValidationException"),  # the service model declares no errors for these operations
         ("DeleteModel", "ValidationException"),
     ],
 )
@@ -170,7 +170,7 @@ def test_the_error_names_a_missing_resource(client: Client, operation: str, code
     assert code in modelled_errors or not modelled_errors
 
 
-def test_a_job_whose_name_exists_is_refused(client: Client) -> None:
+def test_a_duplicate_job_name_is_refused(client: Client) -> None:
     job = client.train("print('hello')", wait=False)
     request = {name: job[name] for name in ("TrainingJobName", "AlgorithmSpecification", "OutputDataConfig")}
     request |= {name: job[name] for name in ("ResourceConfig", "StoppingCondition")}
@@ -180,7 +180,7 @@ def test_a_job_whose_name_exists_is_refused(client: Client) -> None:
     client.wait("TrainingJob", job["TrainingJobName"])
 
 
-def test_every_operation_is_answered_or_not_implemented(client: Client) -> None:
+def test_every_operation_is_supported_or_returns_not_implemented(client: Client) -> None:
     for name in OPERATIONS:
         status, document = ask(client, f"SageMaker.{name}")
         outcome = (status, document.get("__type"))
@@ -190,8 +190,8 @@ def test_every_operation_is_answered_or_not_implemented(client: Client) -> None:
 
 @examples(75)
 @given(data=st.data())
-def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
-    """Any request gets a response. No request starts a job, because no generated image is a scikit-learn image."""
+def test_any_request_gets_a_response(client: Client, data: st.DataObject) -> None:
+    """No request starts a job, because no generated image is a scikit-learn image."""
     name = data.draw(st.sampled_from(OTHER_OPERATIONS))
     document = data.draw(valid_values(operation_model(name).input_shape))
     document = data.draw(st.just(document) | modified_documents(document))
@@ -201,13 +201,13 @@ def test_any_request_is_answered(client: Client, data: st.DataObject) -> None:
 
 @examples(100)
 @given(body=st.binary(max_size=200), target=st.text(st.characters(min_codepoint=33, max_codepoint=126)))
-def test_any_bytes_are_answered(client: Client, body: bytes, target: str) -> None:
+def test_any_bytes_get_a_response(client: Client, body: bytes, target: str) -> None:
     assert ask(client, body=body)[0] in (200, 400)
     assert ask(client, target)[0] == 400
 
 
-def test_a_simulator_does_not_affect_the_random_numbers_of_python(client: Client) -> None:
-    """Python's generator must keep its state: the program that runs the simulator may have seeded it."""
+def test_a_simulator_does_not_affect_pythons_random_numbers(client: Client) -> None:
+    """Python's random number generator must keep its state: the program that runs the simulator may have seeded it."""
     before = random.getstate()
     client.process("pass")
     client.sagemaker.list_models()

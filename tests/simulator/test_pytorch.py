@@ -71,27 +71,28 @@ def train_slope(client: Client, slope: int) -> dict[str, Any]:
     return job
 
 
-def create_endpoint(client: Client, endpoints: Endpoints, uri: str, **variables: str) -> str:
+def create_endpoint(client: Client, endpoints: Endpoints, uri: str, **environment: str) -> str:
     """Create an endpoint with the model from the archive at this URI, and return the endpoint's name."""
     name = f"pytorch-{next(numbers)}"
     container = {"Image": INFERENCE_IMAGE, "ModelDataUrl": uri}
-    container["Environment"] = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | variables
+    container["Environment"] = {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | environment
     client.sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE_ARN, PrimaryContainer=container)
     return endpoints.create(endpoints.config(variant(name)), wait=False)
 
 
-def test_without_a_script_torchscript_is_served(client: Client, endpoints: Endpoints) -> None:
+def test_torchscript_is_served_without_a_script(client: Client, endpoints: Endpoints) -> None:
     """JSON, CSV and NPY are accepted and returned. In a sandbox, jobs cannot write to PyTorch's environment.
 
-    The log names the version of PyTorch. Like the SDK, the test sets the variables that name a script to empty strings.
+    The log names the version of PyTorch. Like the SDK, the test sets the environment variables that name a script to
+    empty strings.
     """
     job = train_slope(client, 3)
     log = output(client, "TrainingJob", job["TrainingJobName"])
     assert f"versions {pytorch.FAMILY.version()} " in log
     assert "has PyTorch 1.8, but this job runs with " in log
     assert "read-only:" in log or not client.simulator.isolation_enforced
-    variables = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}
-    name = create_endpoint(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
+    environment = {"SAGEMAKER_PROGRAM": "", "SAGEMAKER_SUBMIT_DIRECTORY": ""}
+    name = create_endpoint(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **environment)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
     rows, expected = np.array([[1, 2], [3, 4]], dtype=np.float32), [[5.5], [13.5]]
     npy = io.BytesIO()
@@ -168,8 +169,8 @@ def test_a_repacked_model_is_served_by_its_script(client: Client, endpoints: End
     weights_only = create_endpoint(client, endpoints, uri)
     job = repack(client, uri, SCRIPT)
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
-    name = create_endpoint(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **variables)
+    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
+    name = create_endpoint(client, endpoints, job["ModelArtifacts"]["S3ModelArtifacts"], **environment)
     assert endpoints.settle(name)["EndpointStatus"] == "InService", endpoints.describe(name)
     response = endpoints.invoke(name, "[[1, 2]]", ContentType="application/json")["Body"].read()
     assert json.loads(response) == [[4.5]]

@@ -1,4 +1,4 @@
-"""The store of records behaves like a dict of dicts, even with many threads and restarts; it refuses damaged files."""
+"""The record store behaves like a dict of dicts, even with many threads and restarts; it refuses damaged files."""
 
 import contextlib
 import copy
@@ -49,7 +49,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     database.close()
 
 
-class StoreLikeDicts(RuleBasedStateMachine):
+class StoreComparison(RuleBasedStateMachine):
     """Carry out every operation on the store and on dicts, and compare both after each step."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class StoreLikeDicts(RuleBasedStateMachine):
     def add(self, kind: str, key: str, record: Record) -> None:
         assert self.store.add(kind, key, record) == (key not in self.records[kind])
         self.records[kind].setdefault(key, copy.deepcopy(record))
-        record["Name"] = "changed by its owner"
+        record["Name"] = "changed by the caller"
 
     @rule(kind=KINDS, key=KEYS, members=RECORDS)
     def update(self, kind: str, key: str, members: Record) -> None:
@@ -129,11 +129,11 @@ class StoreLikeDicts(RuleBasedStateMachine):
             assert self.store.get(kind, "never stored") is None
 
 
-TestStoreLikeDicts = StoreLikeDicts.TestCase
-TestStoreLikeDicts.settings = settings(examples(10), stateful_step_count=30)
+TestStoreComparison = StoreComparison.TestCase
+TestStoreComparison.settings = settings(examples(10), stateful_step_count=30)
 
 
-def test_the_second_of_two_requests_with_one_token_waits_for_the_first() -> None:
+def test_the_second_of_two_requests_with_the_same_token_waits_for_the_first() -> None:
     models = Models(cast(Platform, SimpleNamespace(store=Store())))
     barrier, run_numbers = threading.Barrier(2), itertools.count(1)
 
@@ -148,7 +148,7 @@ def test_the_second_of_two_requests_with_one_token_waits_for_the_first() -> None
         assert [*responses] == [{"Number": 1}] * 2
 
 
-def test_a_change_is_on_the_disk_when_its_call_returns(tmp_path: Path) -> None:
+def test_a_change_is_on_disk_when_its_call_returns(tmp_path: Path) -> None:
     """Only a power failure would reveal that a change was not flushed, so the test checks that synchronous is FULL."""
     database = Database.open(tmp_path / "state.sqlite")
     with database.transaction() as connection:
@@ -162,7 +162,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(["add", "update", "delete", "count"])
 
 @given(st.lists(STEPS, min_size=2, max_size=8))
 @examples(20)
-def test_threads_do_not_disturb_each_other(steps_of_threads: list[list[tuple[str, int]]]) -> None:
+def test_threads_do_not_interfere_with_each_other(steps_by_thread: list[list[tuple[str, int]]]) -> None:
     def work(thread: int, steps: list[tuple[str, int]], store: Store) -> dict[str, Record]:
         expected: dict[str, Record] = {}
         for number, (step, key) in enumerate(steps):
@@ -183,11 +183,11 @@ def test_threads_do_not_disturb_each_other(steps_of_threads: list[list[tuple[str
     with tempfile.TemporaryDirectory() as folder:
         database = Database.open(Path(folder) / "state.sqlite")
         store = Store(database)
-        with ThreadPoolExecutor(len(steps_of_threads)) as pool:
-            futures = [pool.submit(work, *item, store) for item in enumerate(steps_of_threads)]
+        with ThreadPoolExecutor(len(steps_by_thread)) as pool:
+            futures = [pool.submit(work, *item, store) for item in enumerate(steps_by_thread)]
         expected = {key: record for future in futures for key, record in future.result().items()}
         assert sorted(map(str, store.all("Model"))) == sorted(map(str, expected.values()))
-        counts = sum(step == "count" for steps in steps_of_threads for step, _ in steps)
+        counts = sum(step == "count" for steps in steps_by_thread for step, _ in steps)
         assert (store.get("Counter", "shared") or {"count": 0}) == {"count": counts}
         database.close()
 
@@ -215,7 +215,7 @@ def test_no_change_is_lost_between_threads(store: Store) -> None:
     assert sorted(store.all("Model")[0]["Threads"]) == sorted([*range(32)] * 5)
 
 
-def test_only_one_of_many_threads_adds_a_name(store: Store) -> None:
+def test_only_one_of_many_threads_adds_a_record(store: Store) -> None:
     assert sum(run_in_threads(32, lambda number: store.add("Model", "a", {"Thread": number}))) == 1
 
 
@@ -241,13 +241,13 @@ def test_reading_does_not_wait_for_a_change_that_is_being_written(tmp_path: Path
 
 
 @pytest.mark.parametrize("value", [{1, 2}, b"bytes", Path("/"), {"nested": [object()]}])
-def test_values_that_json_cannot_express_are_refused(value: Any, store: Store) -> None:
+def test_values_that_json_cannot_represent_are_refused(value: Any, store: Store) -> None:
     with pytest.raises(TypeError):
         store.add("Model", "a", {"value": value})
     assert store.all("Model") == []
 
 
-def content_of(folder: Path) -> dict[Path, bytes]:
+def file_contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -260,7 +260,7 @@ def make_database(path: Path, records: int = 200) -> None:
     database.close()
 
 
-def test_a_file_of_an_earlier_version_gets_a_new_table(tmp_path: Path) -> None:
+def test_a_table_of_an_earlier_version_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     make_database(path, records=1)
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
@@ -275,7 +275,7 @@ def test_a_file_of_an_earlier_version_gets_a_new_table(tmp_path: Path) -> None:
 
 def damage(path: Path, kind: str) -> None:
     content = path.read_bytes()
-    if kind == "a database of another program":
+    if kind == "another program's database":
         path.unlink()
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE records (text)")
@@ -303,7 +303,7 @@ DAMAGE_ERRORS = {
     "0.99": "damaged",
     "overwritten in the middle": "damaged",
     "text": "not a simulator database",
-    "a database of another program": "not a simulator database",
+    "another program's database": "not a simulator database",
     "a later layout": "it was written by a newer version of recore",
     "a folder": "cannot be opened",
 }
@@ -314,13 +314,13 @@ def test_a_damaged_or_foreign_file_is_refused_and_not_changed(kind: str, tmp_pat
     path = tmp_path / "state.sqlite"
     make_database(path)
     damage(path, kind)
-    before = content_of(tmp_path)
+    before = file_contents(tmp_path)
     with pytest.raises(OSError, match=DAMAGE_ERRORS[kind]) as caught:
         Database.open(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "use another folder" in str(caught.value) or "or another folder" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert content_of(tmp_path).items() >= before.items()
+    assert file_contents(tmp_path).items() >= before.items()
 
 
 def test_the_write_ahead_log_of_a_damaged_file_is_kept(tmp_path: Path) -> None:
@@ -333,14 +333,14 @@ def test_the_write_ahead_log_of_a_damaged_file_is_kept(tmp_path: Path) -> None:
         shutil.copy(tmp_path / name, copied_folder)
     database.close()
     damage(copied_folder / "state.sqlite", "0.5")
-    before = content_of(copied_folder)
+    before = file_contents(copied_folder)
     assert len(before[copied_folder / "state.sqlite-wal"]) > 0
     with pytest.raises(OSError, match="it is damaged"):
         Database.open(copied_folder / "state.sqlite")
-    assert content_of(copied_folder).items() >= before.items()
+    assert file_contents(copied_folder).items() >= before.items()
 
 
-def test_a_file_that_was_cut_off_during_its_creation_is_created_again(tmp_path: Path) -> None:
+def test_a_partially_created_file_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite.new").write_bytes(b"SQLite format 3")
     make_database(tmp_path / "state.sqlite")
     assert [path.name for path in tmp_path.iterdir()] == ["state.sqlite"]

@@ -1,7 +1,7 @@
 """Any request to the model registry, and any search, gets a response or a modelled error; the simulator keeps running.
 
-Requests that hypothesis generates from the service model often refer to existing resources, so that many of them
-are carried out.
+Hypothesis generates the requests from the service model. They often refer to existing resources, so many of them
+succeed.
 """
 
 import contextlib
@@ -99,7 +99,7 @@ def check_simulator_still_works(packages: Packages) -> Iterator[None]:
 
 
 def with_meaningful_values(document: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy that gives meaningful values to many members of a document."""
+    """Return a strategy that sets many members of a document to meaningful values."""
     if isinstance(document, list):
         return st.tuples(*map(with_meaningful_values, document)).map(list)
     if not isinstance(document, dict):
@@ -116,7 +116,7 @@ def with_meaningful_values(document: Any) -> st.SearchStrategy[Any]:
 
 @examples(200)
 @given(data=st.data())
-def test_any_operation_is_answered(packages: Packages, data: st.DataObject) -> None:
+def test_any_request_succeeds_or_fails_with_a_modelled_error(packages: Packages, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(OPERATIONS))
     requests = valid_values(operation_model(name).input_shape).flatmap(with_meaningful_values)
     typical_requests = requests.map(lambda document: document | TYPICAL_MEMBERS.get(name, {}))

@@ -42,7 +42,7 @@ def failure_reason(endpoints: Endpoints, model: str) -> str:
 
 @pytest.fixture
 def source_being_built(unsandboxed_client: Client, tmp_path: Path):
-    """Return the URI of the source of an endpoint that is building a package during the test."""
+    """Return the URI of an endpoint's source; the endpoint is building a package from this source during the test."""
     started, go = tmp_path / "started", tmp_path / "go"
     files = {
         "inference.py": NAMED.format(name="m"),
@@ -61,7 +61,7 @@ def source_being_built(unsandboxed_client: Client, tmp_path: Path):
     endpoints.delete(name)
 
 
-def test_other_requirements_are_installed_at_the_same_time(unsandboxed_client: Client, source_being_built: str) -> None:
+def test_different_requirements_are_installed_in_parallel(unsandboxed_client: Client, source_being_built: str) -> None:
     source = unsandboxed_client.source(job="", **{"requirements.txt": "./not-there"})
     job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
     assert "not-there" in job["FailureReason"]
@@ -97,7 +97,7 @@ def test_a_requirements_file_of_the_maximum_size_is_accepted(any_client: Client)
     )
 
 
-def test_links_may_not_leave_the_source(tmp_path: Path) -> None:
+def test_symbolic_links_must_not_leave_the_source(tmp_path: Path) -> None:
     source, outside_file = tmp_path / "source", tmp_path / "outside"
     (source / "inner").mkdir(parents=True)
     outside_file.write_text("secret of the host")
@@ -141,7 +141,7 @@ def test_paths_in_requirements_are_relative_to_the_source(unsandboxed_client: Cl
 
 
 def test_different_sources_have_different_digests(tmp_path: Path) -> None:
-    """The digests differ, so that no job gets packages that were built from the sources of another job."""
+    """The digests differ, so that no job gets packages that were built from another job's sources."""
     digests = [digest_of("image", b"./a", None, lambda: None), digest_of("image./a", b"", None, lambda: None)]
     for number in range(5):
         (source := tmp_path / f"{number}").mkdir()
@@ -158,7 +158,7 @@ def test_different_sources_have_different_digests(tmp_path: Path) -> None:
     assert len(set(digests)) == len(digests)
 
 
-def test_the_copying_of_a_source_can_be_stopped(tmp_path: Path) -> None:
+def test_copying_a_source_can_be_stopped(tmp_path: Path) -> None:
     source, copy = tmp_path / "source", tmp_path / "copy"
     source.mkdir()
     with open(source / "large", "wb") as file:
@@ -187,7 +187,7 @@ def test_a_copy_of_a_source_has_the_same_contents(tmp_path: Path) -> None:
     assert os.access(copy / "inner/run.sh", os.X_OK)
 
 
-def test_a_stop_does_not_wait_for_the_removal_of_a_folder(tmp_path: Path) -> None:
+def test_a_stop_does_not_wait_until_a_folder_is_removed(tmp_path: Path) -> None:
     def stop() -> None:
         raise JobStopped
 
@@ -196,7 +196,7 @@ def test_a_stop_does_not_wait_for_the_removal_of_a_folder(tmp_path: Path) -> Non
         remove(tmp_path / "folder", stop)
 
 
-def test_reasons_and_logs_name_no_folder_of_this_machine(unsandboxed_client: Client) -> None:
+def test_reasons_and_logs_contain_no_local_path(unsandboxed_client: Client) -> None:
     source = unsandboxed_client.source(job="", **{"requirements.txt": "/opt/ml/code/none"})
     job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
     log = output(unsandboxed_client, "TrainingJob", job["TrainingJobName"])

@@ -1,4 +1,4 @@
-"""Responses of a model's server: valid ones are read, and invalid or ambiguous ones are refused."""
+"""Responses from a model server: valid ones are read, and invalid or ambiguous ones are refused."""
 
 import contextlib
 import socket
@@ -46,10 +46,10 @@ INVALID_RESPONSES = {
         OK + b"Content-Type: text/csv\r\n x\r\n\r\n",
         "its head contains a header that continues",
     ),
-    "a header folded by a tab": (OK + b"A: b\r\n\tc\r\n\r\n", "its head contains a header that continues"),
-    "a space after a name": (OK + b"Content-Length : 5\r\n\r\nhello", "illegal header line"),
-    "a name of two words": (OK + b"Content Length: 5\r\n\r\nhello", "illegal header line"),
-    "no name": (OK + b": 5\r\n\r\n", "illegal header line"),
+    "a header folded with a tab": (OK + b"A: b\r\n\tc\r\n\r\n", "its head contains a header that continues"),
+    "a space after a header name": (OK + b"Content-Length : 5\r\n\r\nhello", "illegal header line"),
+    "a header name with a space": (OK + b"Content Length: 5\r\n\r\nhello", "illegal header line"),
+    "no header name": (OK + b": 5\r\n\r\n", "illegal header line"),
     "no colon": (OK + b"hello\r\nContent-Length: 0\r\n\r\n", "illegal header line"),
     **{
         f"a header with {byte!r}": (
@@ -122,7 +122,7 @@ VALID_RESPONSES = {
     "no reason phrase": (b"HTTP/1.1 200\r\nContent-Length: 5\r\n\r\nhello", b"hello", True),
     "line endings without a carriage return": (b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello", b"hello", True),
     "a chunked body": (CHUNKED_HEAD + b'3;a="b"\r\nhel\r\n00002\r\nlo\r\n0\r\nA: b\r\n\r\n', b"hello", True),
-    "a body up to the end of the connection": (OK + b"\r\nhello", b"hello", False),
+    "a body that ends with the connection": (OK + b"\r\nhello", b"hello", False),
     "Connection: close": (OK + b"Connection: x, Close\r\nContent-Length: 5\r\n\r\nhello", b"hello", False),
     "HTTP/1.0": (b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"hello", False),
     "HTTP/1.0 that keeps the connection": (
@@ -144,7 +144,7 @@ VALID_RESPONSES = {
     "204": (b"HTTP/1.1 204 No Content\r\n\r\n", b"", True),
     "204 with a body": (b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", b"", False),
     "304 with chunks": (b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"", False),
-    "the largest body": (OK + b"Content-Length: 1048576\r\n\r\n" + b"x" * MAX_BYTES, b"x" * MAX_BYTES, True),
+    "a body of the maximum size": (OK + b"Content-Length: 1048576\r\n\r\n" + b"x" * MAX_BYTES, b"x" * MAX_BYTES, True),
 }
 
 
@@ -191,7 +191,7 @@ fragment = st.sampled_from([*head_fragments, *other_fragments])
 
 @given(st.lists(fragment, max_size=12), st.booleans())
 def test_any_bytes_are_either_a_response_or_an_error(fragments: list[bytes], has_status_line: bool) -> None:
-    """The outcome does not depend on how the bytes are divided into parts, except for the message of an error."""
+    """The outcome does not depend on how the bytes are divided into parts, except for the error message."""
     outcomes = []
     data = (OK if has_status_line else b"") + b"".join(fragments)
     for parts in ([data], [bytes([byte]) for byte in data]):

@@ -90,7 +90,7 @@ def test_a_value_with_a_count_is_counted_that_many_times(client: Client) -> None
     assert (point["SampleCount"], point["Sum"]) == (3.0, 3.0)
 
 
-def test_only_the_newest_data_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_data_points_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "MAX_DATA_POINTS", 10)
     now = datetime.datetime(2026, 1, 1)
     data = [MetricDatum("n", "m", float(number), [], now, None) for number in range(25)]
@@ -125,7 +125,7 @@ class Stream:
             token = {"nextToken": page["nextForwardToken"]}
 
 
-def test_the_newest_events_of_logs_are_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_newest_log_events_are_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "MAX_STREAM_BYTES", 10 << 20)
     quiet_stream, busy_stream = Stream(client), Stream(client)
     quiet_stream.put(2)

@@ -1,4 +1,4 @@
-"""A new kind of resource that waits for jobs takes one file (tests/support/two_job_resource.py) and one line here."""
+"""A new kind of resource that waits for jobs needs one file (tests/support/two_job_resource.py) and one line here."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The SageMaker runtime API: addresses, errors as clients parse them, and operations that a new resource kind adds."""
+"""The SageMaker runtime API: paths, errors as clients parse them, and operations that a new resource kind adds."""
 
 import contextlib
 import http.client
@@ -38,7 +38,7 @@ class EchoKind(Resource):
 
 
 class WaitingKind(Resource):
-    """A kind of resource that only these tests have; its invocations wait until they may end."""
+    """A kind of resource that only these tests have; its invocations wait until the test lets them end."""
 
     kind = "Wait"
     arn_type = "wait"
@@ -92,7 +92,7 @@ def test_an_async_invocation_is_not_simulated(client: Client) -> None:
         ("POST", "/x", "sagemaker-geospatial", 501, "NotImplemented"),
     ],
 )
-def test_wrong_addresses_and_methods_are_refused(
+def test_wrong_paths_and_methods_are_refused(
     client: Client, method: str, path: str, service: str | None, status: int, code: str
 ) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
@@ -105,11 +105,11 @@ def test_wrong_addresses_and_methods_are_refused(
         assert path in json.loads(response.read())["Message"] or path.endswith("/invocations")
 
 
-def test_an_invocation_gets_a_thread_however_its_address_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invocation_gets_a_thread_however_its_url_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "WORKERS", 2)
     monkeypatch.setattr(WaitingKind, "started", threading.Semaphore(0))
     monkeypatch.setattr(WaitingKind, "may_end", threading.Event())
-    addresses = [
+    urls = [
         "//endpoints/x/async-invocations",
         "///endpoints/x/async-invocations?a=b",
         "/%65ndpoints/x/async-invocations",
@@ -122,9 +122,9 @@ def test_an_invocation_gets_a_thread_however_its_address_is_written(monkeypatch:
     with simulator_with(WaitingKind) as simulator, contextlib.ExitStack() as stack:
         stack.callback(WaitingKind.may_end.set)
         connections = []
-        for address in addresses * 2:
+        for url in urls * 2:
             for header in ("", f"Authorization: {AUTHORIZATION}\r\n"):
-                request = f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Content-Length: 2\r\n\r\nok"
+                request = f"POST {url} HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Content-Length: 2\r\n\r\nok"
                 connection = stack.enter_context(socket.create_connection(("127.0.0.1", simulator.port), timeout=60))
                 connection.sendall(request.encode())
                 connections.append(connection)
@@ -136,11 +136,9 @@ def test_an_invocation_gets_a_thread_however_its_address_is_written(monkeypatch:
 
 
 def test_paths_that_only_resemble_an_invocation_are_refused(client: Client) -> None:
-    """Such requests are not treated as invocations: text before a colon is part of the path unless '//' follows it."""
-    for address in ("x:/endpoints/x/invocations", "/endp\toints/x/invocations"):
-        head = (
-            f"POST {address} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: 0\r\n\r\n"
-        )
+    """Such paths are not invocations: text before a colon is part of the path unless '//' follows the colon."""
+    for path in ("x:/endpoints/x/invocations", "/endp\toints/x/invocations"):
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {AUTHORIZATION}\r\nContent-Length: 0\r\n\r\n"
         with socket.create_connection(("127.0.0.1", client.simulator.port), timeout=30) as connection:
             connection.sendall(head.encode())
             assert connection.recv(12) == b"HTTP/1.1 501"
@@ -159,7 +157,7 @@ def test_an_error_in_an_added_kind_is_an_internal_failure(runtime: Any) -> None:
     assert response["Error"] == {"Code": "InternalFailure", "Message": "ZeroDivisionError()"}
 
 
-def test_members_of_an_invocation_are_checked(client: Client) -> None:
+def test_invocation_members_are_validated(client: Client) -> None:
     invoke = client.simulator.client("sagemaker-runtime").invoke_endpoint
     response = refusal(invoke, EndpointName="under_score", Body=b"")
     assert response["Error"]["Code"] == "ValidationError"
