@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
-from support.checkout import ROOT, environment_of_a_full_disk
+from support.checkout import ROOT, full_disk_environment
 from support.command import recore
 from support.fuzzing import examples
 
@@ -279,9 +279,7 @@ def test_a_note_that_cannot_be_written_leaves_the_record(tmp_path: Path) -> None
     limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
     code = f"{limit} from recore.cli import main; main(prog_name='recore')"
     command = [sys.executable, "-c", code, "board", "--note", tmp_path / "one", "text"]
-    result = subprocess.run(
-        command, cwd=ROOT, env=environment_of_a_full_disk(), capture_output=True, text=True, timeout=60
-    )
+    result = subprocess.run(command, cwd=ROOT, env=full_disk_environment(), capture_output=True, text=True, timeout=60)
     assert result.returncode == 2
     assert result.stderr.startswith("recore: ")
     assert len(result.stderr.splitlines()) == 1

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.checkout import ROOT, environment, environment_of_a_full_disk
+from support.checkout import ROOT, environment, full_disk_environment
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_full_disk_is_reported_in_one_line(sample: Path, tmp_path: Path) -> No
     code += "resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000)); "
     code += f"sys.argv = sys.argv[1:]; runpy.run_path({str(ROOT / 'preprocess.py')!r}, run_name='__main__')"
     command = [sys.executable, "-c", code, "preprocess.py", *map(str, arguments)]
-    result = subprocess.run(command, env=environment_of_a_full_disk(), capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, env=full_disk_environment(), capture_output=True, text=True, timeout=60)
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
     assert "File too large" in result.stderr

@@ -43,9 +43,9 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
         crowd.wait_for(100)
         endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new_config)
         assert endpoints.settle(name)["EndpointConfigName"] == new_config
-        answers_before = crowd.answers.copy()
+        answers_before = crowd.responses.copy()
         crowd.wait_for(100)
-        new_answers = crowd.answers - answers_before
+        new_answers = crowd.responses - answers_before
         assert sum(count for (_, model), count in new_answers.items() if model.startswith("old")) <= CLIENTS
         for index in (-1, 0):  # a worker of the server, then the server itself
             servers_of("killed")[index].send_signal(signal.SIGKILL)
@@ -60,14 +60,14 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
         described = endpoints.settle(name)["ProductionVariants"]
         assert [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in described] == [(1, 2), (0, 1)]
         endpoints.delete(other_endpoint)
-        answers_before = crowd.answers.copy()
+        answers_before = crowd.responses.copy()
         crowd.wait_for(100)
-        assert (crowd.answers - answers_before)["two", "new 2"] <= CLIENTS
+        assert (crowd.responses - answers_before)["two", "new 2"] <= CLIENTS
         for process in servers_of("killed"):  # one after the other, because an invocation is repeated only once
             with contextlib.suppress(psutil.NoSuchProcess):  # it has ended together with its parent
                 process.send_signal(signal.SIGKILL)
                 crowd.wait_for(200)
-    assert set(crowd.answers) == {("one", "old 1"), ("two", "old 2"), ("one", "new 1"), ("two", "new 2")}
+    assert set(crowd.responses) == {("one", "old 1"), ("two", "old 2"), ("one", "new 1"), ("two", "new 2")}
     endpoints.delete(name)
 
 
@@ -84,12 +84,12 @@ def test_an_unhealthy_fleet_gets_no_traffic(endpoints: Endpoints) -> None:
         while (described := endpoints.describe(name))["EndpointStatus"] != "InService":
             statuses.add(described["EndpointStatus"])
         crowd.wait_for(50)
-        assert set(crowd.answers) == {("one", "good")}
+        assert set(crowd.responses) == {("one", "good")}
         second_good_config = endpoints.config(variant(endpoints.named("good again")))
         endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=second_good_config)
         assert "FailureReason" not in endpoints.settle(name)
         crowd.wait_for(50)
-    assert set(crowd.answers) == {("one", "good"), ("one", "good again")}
+    assert set(crowd.responses) == {("one", "good"), ("one", "good again")}
     assert statuses == {"Updating", "RollingBack"}
     assert described["EndpointConfigName"] == good_config
     assert "variant two did not pass the ping health check" in described["FailureReason"]

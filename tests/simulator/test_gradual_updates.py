@@ -185,7 +185,7 @@ def test_a_linear_shift_moves_the_requests_step_by_step(
         update(endpoints, endpoint_name, old_config, all_at_once())
         gate.open()
         assert endpoints.settle(endpoint_name)["EndpointConfigName"] == old_config
-    assert set(crowd.answers) == {("one", "old"), ("one", "new")}
+    assert set(crowd.responses) == {("one", "old"), ("one", "new")}
 
 
 def test_an_alarm_on_a_custom_metric_rolls_the_update_back(
@@ -217,7 +217,7 @@ def test_an_alarm_on_an_endpoint_metric_rolls_the_update_back(
     with Crowd(endpoints, endpoint_name, CLIENTS, model_errors=True).invoking() as crowd:
         assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} is in ALARM")
         assert crowd.sample(50) == {"old": 50}
-    assert set(crowd.answers) == {("one", "old"), ("", MODEL_ERROR)}
+    assert set(crowd.responses) == {("one", "old"), ("", MODEL_ERROR)}
 
 
 def test_an_alarm_after_the_shift_rolls_the_update_back(
@@ -242,7 +242,7 @@ def test_an_alarm_that_is_already_in_alarm_rolls_the_update_back(
     with Crowd(endpoints, endpoint_name, clients=2).invoking() as crowd:
         update(endpoints, endpoint_name, new_config, all_at_once(alarms=(alarm,)))
         assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} is in ALARM")
-    assert set(crowd.answers) == {("one", "old")}
+    assert set(crowd.responses) == {("one", "old")}
 
 
 def test_deleting_its_alarm_rolls_an_update_back(

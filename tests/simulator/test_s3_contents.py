@@ -1,4 +1,4 @@
-"""The contents of S3 objects, except small ones, are kept neither in memory nor in open files."""
+"""Only small S3 objects are kept in memory; larger ones are kept in files that do not stay open."""
 
 import gc
 import os
@@ -18,7 +18,7 @@ from recore.simulator.state.s3_contents import MAX_BYTES_IN_MEMORY, Content, con
 
 
 @pytest.mark.parametrize("size", [0, 1, MAX_BYTES_IN_MEMORY, MAX_BYTES_IN_MEMORY + 1, 6 << 20, (16 << 20) + 1])
-def test_contents_of_all_sizes_are_returned(client: Client, size: int) -> None:
+def test_objects_of_any_size_are_returned(client: Client, size: int) -> None:
     content, key = os.urandom(size), f"contents/{uuid.uuid4().hex}"
     client.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
     assert client.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == content
@@ -31,7 +31,7 @@ def test_contents_of_all_sizes_are_returned(client: Client, size: int) -> None:
     assert client.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"another"
 
 
-def test_many_large_objects_are_in_closed_files(client: Client) -> None:
+def test_large_objects_are_kept_in_closed_files(client: Client) -> None:
     def count_files() -> int:
         return len(list(contents.new_file().parent.iterdir()))
 
@@ -47,7 +47,7 @@ def test_many_large_objects_are_in_closed_files(client: Client) -> None:
     assert count_files() == files_before
 
 
-def test_the_body_of_a_request_does_not_outlive_it(client: Client) -> None:
+def test_a_request_body_does_not_outlive_its_request(client: Client) -> None:
     body = os.urandom(1 << 20)
 
     def count_requests() -> int:
@@ -80,7 +80,7 @@ with Simulator() as third:
 """
 
 
-def test_the_folder_lasts_as_long_as_any_simulator_of_the_process(tmp_path: Path) -> None:
+def test_the_folder_is_removed_when_the_last_simulator_ends(tmp_path: Path) -> None:
     result = run("-c", OVERLAPPING_SIMULATORS, cwd=ROOT, TMPDIR=str(tmp_path))
     assert result.returncode == 0, result.stderr
     assert not list(tmp_path.iterdir())
@@ -109,7 +109,7 @@ with Simulator(state=Path(sys.argv[1])) as simulator:
 """
 
 
-def test_content_that_could_not_be_stored_is_stored_at_the_end(tmp_path: Path) -> None:
+def test_content_that_could_not_be_stored_is_stored_when_the_simulator_ends(tmp_path: Path) -> None:
     result = run("-c", FAILING_STORE, tmp_path / "state", cwd=ROOT)
     assert result.returncode == 0, result.stderr
 
@@ -123,7 +123,7 @@ def test_closed_content_cannot_be_read() -> None:
 
 
 @pytest.mark.parametrize("size", [100, MAX_BYTES_IN_MEMORY + 100])
-def test_threads_that_read_the_same_content_do_not_disturb_each_other(client: Client, size: int) -> None:
+def test_threads_can_read_the_same_content_independently(client: Client, size: int) -> None:
     content, data = Content(), os.urandom(size)
     content.write(data)
     content.seek(0)

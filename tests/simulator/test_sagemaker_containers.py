@@ -1,4 +1,4 @@
-"""Jobs run scripts unchanged even if they import sagemaker_containers, a package that AWS's images contain."""
+"""Scripts that import sagemaker_containers, a package in AWS's images, run in jobs unchanged."""
 
 import importlib.util
 import json
@@ -65,11 +65,11 @@ def output_fn(prediction, accept):
 CSV = {"Input": {"ContentType": "text/csv"}, "Output": {"Accept": "text/csv"}}
 
 
-def test_the_package_is_only_for_jobs() -> None:
+def test_the_package_is_available_only_in_jobs() -> None:
     assert importlib.util.find_spec("sagemaker_containers") is None
 
 
-def test_a_script_can_return_a_response_of_a_worker(any_client: Client) -> None:
+def test_a_script_can_return_a_worker_response(any_client: Client) -> None:
     model = create_model(any_client, FEATURES)
     assert completed(any_client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"10.0,20.0\n30.0,40.0\n"]
 
@@ -105,12 +105,12 @@ def test_a_worker_is_initialized_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_scripts_of_an_inference_pipeline_can_import_the_package(client: Client) -> None:
+def test_inference_pipeline_scripts_can_import_the_package(client: Client) -> None:
     model = create_model(client, FEATURES, LABELS)
     assert completed(client, model, {"a": "1,2\n3,4\n"}, **CSV) == [b"30.0\n70.0\n"]
 
 
-def test_the_serving_environment_has_the_attributes_of_the_package(client: Client) -> None:
+def test_the_serving_environment_has_the_packages_attributes(client: Client) -> None:
     script = """
 import json
 from sagemaker_containers.beta.framework import env, server
@@ -130,7 +130,7 @@ def transform_fn(model, data, content_type, accept):
     assert settings == ["application/json", 1, "8080", "5004"]
 
 
-def test_names_that_the_successor_of_the_package_lacks_are_available(client: Client) -> None:
+def test_names_missing_from_the_packages_successor_are_available(client: Client) -> None:
     script = """
 import inspect, json
 from sagemaker_containers.beta.framework import errors, modules, params
@@ -155,7 +155,7 @@ def transform_fn(model, data, content_type, accept):
     ]
 
 
-def test_a_request_of_a_worker_is_a_dictionary(client: Client) -> None:
+def test_a_worker_request_is_a_mapping(client: Client) -> None:
     script = """
 import json
 from sagemaker_containers.beta.framework import worker

@@ -87,7 +87,7 @@ def search(packages: Packages, resource: str = "ModelPackage", *filters: Any, **
 
 def condition(name: str, operator: str | None = None, value: str | None = None) -> dict[str, str]:
     members = {"Name": name, "Operator": operator, "Value": value}
-    return {key: text for key, text in members.items() if text is not None}
+    return {key: member for key, member in members.items() if member is not None}
 
 
 def refusal(packages: Packages, **request: Any) -> str:
@@ -187,7 +187,7 @@ def test_training_jobs_are_filtered_and_sorted(packages: Packages, jobs: list[st
     assert search(packages, "TrainingJob") == jobs[::-1]  # the most recently modified job comes first
 
 
-def test_nested_filters_hold_for_one_item(packages: Packages, jobs: list[str]) -> None:
+def test_nested_filters_must_match_the_same_item(packages: Packages, jobs: list[str]) -> None:
     def search_nested(channel: str, uri: str) -> list[str]:
         filters = [
             condition("InputDataConfig.ChannelName", "Equals", channel),
@@ -200,7 +200,7 @@ def test_nested_filters_hold_for_one_item(packages: Packages, jobs: list[str]) -
     assert search_nested("test", "train-0.7") == []
 
 
-def test_a_result_is_the_resource_with_its_tags(packages: Packages, jobs: list[str]) -> None:
+def test_a_result_contains_the_resource_and_its_tags(packages: Packages, jobs: list[str]) -> None:
     expression = {"Filters": [condition("TrainingJobName", "Equals", jobs[0])]}
     [result] = packages.sagemaker.search(Resource="TrainingJob", SearchExpression=expression)["Results"]
     description = packages.sagemaker.describe_training_job(TrainingJobName=jobs[0])
@@ -244,8 +244,8 @@ def test_a_search_for_model_cards_finds_none(packages: Packages) -> None:
     )
 
 
-def test_pages_can_be_sorted_by_long_texts(packages: Packages) -> None:
-    """All pages are returned, although a NextToken may have at most 8,192 characters."""
+def test_pages_can_be_sorted_by_long_strings(packages: Packages) -> None:
+    """All pages are returned, although a NextToken must not exceed 8,192 characters."""
     group, text = packages.group(), "\u77f3" * 1023
     versions = [packages.version(group, ModelPackageDescription=text) for _ in range(7)]
     results = search(
@@ -317,7 +317,7 @@ def test_invalid_expressions_are_refused(packages: Packages) -> None:
 
 
 @given(st.lists(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False), max_size=8))
-def test_sortable_texts_have_the_order_of_their_numbers(values: list[float]) -> None:
-    texts = [sort_text(value) for value in sorted(values)]
-    assert texts == sorted(texts)
+def test_sort_keys_have_the_same_order_as_their_numbers(values: list[float]) -> None:
+    keys = [sort_text(value) for value in sorted(values)]
+    assert keys == sorted(keys)
     assert all((sort_text(a) == sort_text(b)) == (float(a) == float(b)) for a in values for b in values)

@@ -1,8 +1,8 @@
-"""The requests of AWS's notebooks about serial inference, replayed with only boto3.
+"""The requests of AWS's serial inference notebooks, replayed with boto3 alone.
 
 recorded/sklearn-demo.json and pytorch-demo.json are the definitions that version 2 of the SDK (2.257.7) writes for the
 notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch. The scripts that they refer
-to are replaced by those in support/serial_inference.py, and the data have different columns. Requests with PyTorch
+to are replaced by those in support/serial_inference.py, and the data has different columns. Requests with PyTorch
 images are also replayed with a scikit-learn image, because not every machine has PyTorch's environment.
 """
 
@@ -32,7 +32,7 @@ RUNPROC_SCRIPT = 'set -e\ncd /opt/ml/processing/input/code\ntar -xzf sourcedir.t
 class Recording:
     """A notebook's recording, and the names of its resources.
 
-    cached_steps: steps with a CacheConfig. image: replaces PyTorch's images.
+    cached_steps: the steps that have a CacheConfig. image: the image that replaces PyTorch's images, if any.
     """
 
     file: str
@@ -73,7 +73,7 @@ PYTORCH_REPLACED = replace(
 
 
 def create_pipeline(client: Client, recording: Recording) -> None:
-    """Upload the files that the definition refers to, and send the same requests as two calls of `upsert`."""
+    """Upload the files that the definition refers to, and send the requests that two calls of `upsert` send."""
     definition = recording.definition()
     client.s3.create_bucket(Bucket=recording.bucket)
     objects = {f"{recording.prefix}/housing_data/raw/raw_data_all.csv": make_table()}
@@ -123,7 +123,7 @@ def client() -> Iterator[Client]:
         pytest.param(PYTORCH, id="PyTorch", marks=NEEDS_PYTORCH),
     ],
 )
-def test_the_requests_of_a_notebook_succeed(client: Client, recording: Recording) -> None:
+def test_a_notebooks_requests_succeed(client: Client, recording: Recording) -> None:
     create_pipeline(client, recording)
     first_execution, steps = run_execution(client, recording)
     assert len(steps) == len(json.loads(recording.definition())["Steps"])

@@ -1,4 +1,4 @@
-"""Limits on models' servers: all files that they write count, and the failure reason names the exceeded limit."""
+"""Limits on models' servers: all files that a server writes count, and the failure reason names the exceeded limit."""
 
 from pathlib import Path
 
@@ -32,8 +32,8 @@ def model_fn(model_dir):
         os.fork()
     time.sleep(60)
 """
-# A script that ends its process without a message when it gets a request.
-ENDING_SCRIPT = """
+# A script that kills its server without a message when it receives the request "end".
+CRASHING_SCRIPT = """
 import os, signal, time
 
 def model_fn(model_dir):
@@ -61,7 +61,7 @@ def is_over(folders: list[Path], volume: int) -> bool:
     return results[-1]
 
 
-def test_all_folders_of_a_volume_count_together(tmp_path: Path) -> None:
+def test_all_folders_count_towards_the_volume_size(tmp_path: Path) -> None:
     folders = [tmp_path / "a folder", tmp_path / "b"]
     for folder in folders:
         folder.mkdir()
@@ -95,14 +95,14 @@ def test_an_endpoint_without_a_volume_size_has_a_limit(
     assert reason == f"Production variant one did not pass the ping health check: {expected}"
 
 
-def test_the_folder_of_the_socket_is_on_the_volume_of_an_endpoint(any_endpoints: Endpoints) -> None:
+def test_the_socket_folder_is_on_the_endpoints_volume(any_endpoints: Endpoints) -> None:
     model = any_endpoints.model(WRITING_SCRIPT.format(place="sockets", size=1200 * MIB))
     assert failure_reason(any_endpoints, model, VolumeSizeInGB=1).endswith(
         "the model needs more than the VolumeSizeInGB of 1"
     )
 
 
-def test_the_containers_of_a_model_share_the_volume(any_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_models_containers_share_the_volume(any_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each container writes less than the volume can hold, but both together write more."""
     monkeypatch.setattr(chain, "DEFAULT_SIZE", 64 * MIB)
     model = create_model(
@@ -124,8 +124,8 @@ def test_an_endpoint_that_starts_too_many_processes_fails(
 def test_messages_about_repeated_restarts_do_not_accumulate(client: Client) -> None:
     """The message about each restart does not contain the previous message."""
     endpoints = Endpoints(client)
-    name = endpoints.create(endpoints.config(variant(endpoints.model(ENDING_SCRIPT))))
-    with pytest.raises(endpoints.runtime.exceptions.ModelError):  # an invocation whose server ends is repeated once
+    name = endpoints.create(endpoints.config(variant(endpoints.model(CRASHING_SCRIPT))))
+    with pytest.raises(endpoints.runtime.exceptions.ModelError):  # an invocation whose server ends is retried once
         endpoints.invoke(name, "end", ContentType="text/csv")
     wait_until(lambda: len(restart_messages(client, name)) == 2)
     phrase = "The servers ended and are being restarted. "

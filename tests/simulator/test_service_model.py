@@ -116,7 +116,7 @@ def test_slow_patterns_stop_at_the_time_limit(pattern: str, monkeypatch: pytest.
         read_request(operation, {"X": ["https://" + "a" * 60 + "!"] * 1000 + ["a" * 60 + "!"] * 1000})
 
 
-def test_responses_have_only_members_of_the_shape_and_json_values() -> None:
+def test_responses_contain_only_the_shapes_members_and_json_values() -> None:
     shape = operation_model("DescribeTrainingJob").output_shape
     record = {
         "TrainingJobName": "x",

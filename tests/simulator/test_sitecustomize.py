@@ -1,4 +1,4 @@
-"""How the module sitecustomize, which the simulator's variables put on PYTHONPATH, affects users' Python programs."""
+"""How the sitecustomize module that the simulator puts on PYTHONPATH affects users' Python programs."""
 
 import os
 import subprocess
@@ -24,29 +24,29 @@ for address in {addresses}:
 STS_ADDRESS = "https://sts.us-east-1.amazonaws.com"
 
 
-def run_program(text: str, **variables: str) -> tuple[list[str], str]:
-    """Run a program; return the lines that it printed, and its standard error."""
+def run_program(program: str, **variables: str) -> tuple[list[str], str]:
+    """Run a program with additional environment variables; return the lines that it printed and its standard error."""
     process = subprocess.run(
-        [sys.executable, "-c", text], env=environment() | variables, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], env=environment() | variables, capture_output=True, text=True, timeout=60
     )
     assert process.returncode == 0, process.stderr
     return process.stdout.splitlines(), process.stderr
 
 
-def test_explicit_addresses_of_aws_lead_to_the_simulator(client: Client) -> None:
+def test_explicit_aws_addresses_are_redirected_to_the_simulator(client: Client) -> None:
     addresses = [STS_ADDRESS, f"{STS_ADDRESS}/", "https://sts.amazonaws.com", "https://sts.cn-north-1.amazonaws.com.cn"]
     lines, _ = run_program(IDENTITY_PROGRAM.format(addresses=addresses), **client.simulator.variables())
     role = "arn:aws:sts::123456789012:assumed-role/SageMakerRole/simulate"
     assert lines == [client.simulator.endpoint, f"123456789012 {role}"] * 4
 
 
-def test_other_addresses_and_services_are_left_alone(client: Client) -> None:
-    text = f"""
+def test_other_addresses_and_services_are_not_redirected(client: Client) -> None:
+    program = f"""
 import boto3
 for service, address in (("sts", "https://sts.example.com"), ("sts", None), ("iam", "{STS_ADDRESS}")):
     print(boto3.client(service, endpoint_url=address).meta.endpoint_url)
 """
-    lines, _ = run_program(text, **client.simulator.variables())
+    lines, _ = run_program(program, **client.simulator.variables())
     assert lines == ["https://sts.example.com", client.simulator.endpoint, STS_ADDRESS]
 
 
@@ -75,7 +75,7 @@ def test_a_failing_sitecustomize_is_reported_as_python_does(tmp_path: Path) -> N
     assert "LookupError: theirs" in results[0][1]
 
 
-def test_the_variables_keep_the_callers_path(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_callers_python_path_is_kept(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/a:/b")
     assert client.simulator.variables()["PYTHONPATH"] == f"{CLIENTS}:/a:/b"
     monkeypatch.setenv("PYTHONPATH", client.simulator.variables()["PYTHONPATH"])

@@ -43,7 +43,7 @@ def test_models_and_tags_survive_a_kill(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "s3", "state.sqlite"]
 
 
-def test_a_job_interrupted_by_a_kill_has_failed_afterwards(tmp_path: Path) -> None:
+def test_a_job_interrupted_by_a_kill_is_reported_as_failed(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         simulator.client("sagemaker").create_processing_job(
             ProcessingJobName="cut",
@@ -224,7 +224,7 @@ with Simulator(state=folder, isolation="off") as simulator:
         assert str(folder) in str(error) and "free" in str(error) and "space" in str(error), error
     assert s3.get_object(Bucket=BUCKET, Key="first")["Body"].read() == b"1"
     assert sagemaker.describe_model(ModelName="first")["ModelArn"]
-    shutil.copytree(folder, copied)  # as a kill at this moment would leave it
+    shutil.copytree(folder, copied)  # the folder as a kill at this moment would leave it
     print(acknowledged)
 """
 

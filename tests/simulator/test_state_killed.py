@@ -29,17 +29,20 @@ NO_RETRIES = botocore.config.Config(retries={"total_max_attempts": 1}, read_time
 
 
 class Load:
-    """A client that changes its own resources and knows each one's possible values: one, or two during a request."""
+    """A client that changes its own resources and tracks the values that each may have.
+
+    A resource has one possible value, or two while a request to change it is unacknowledged.
+    """
 
     def __init__(self, number: int):
         self.number = number
         self.random = generator(f"load {number}")
         self.possible_values: dict[Key, set[bytes | None]] = {}
         self.acknowledged_count = 0
-        self.jobs = 0
+        self.job_count = 0
 
     def run(self, simulator: SimulatorProcess) -> None:
-        """Send requests until one of them is not answered."""
+        """Send requests until one of them gets no response."""
         self.s3, self.sagemaker = (simulator.client(service, config=NO_RETRIES) for service in ("s3", "sagemaker"))
         self.remaining_jobs = 2
         with contextlib.suppress(*KILL_ERRORS):
@@ -47,7 +50,7 @@ class Load:
                 self._step()
 
     def check(self, contents: dict[Key, bytes | None]) -> None:
-        """Check that only possible values exist after a restart."""
+        """Check that each resource has one of its possible values after a restart."""
         for key, values in self.possible_values.items():
             assert contents.get(key) in values, f"{key} is {contents.get(key)!r:.60}, not one of {values!r:.200}"
         own_keys = {key for key in contents if key[1].startswith(f"{self.number}-")}
@@ -82,8 +85,8 @@ class Load:
                 self.sagemaker.delete_model(ModelName=name)
 
     def _create_a_job(self) -> None:
-        self.jobs, self.remaining_jobs = self.jobs + 1, self.remaining_jobs - 1
-        name = f"{self.number}-job-{self.jobs}"
+        self.job_count, self.remaining_jobs = self.job_count + 1, self.remaining_jobs - 1
+        name = f"{self.number}-job-{self.job_count}"
         cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
         with self._change({(JOB, name): b""}):
             self.sagemaker.create_processing_job(
@@ -103,7 +106,7 @@ class Load:
 
 
 def stored_resources(simulator: SimulatorProcess) -> dict[Key, bytes | None]:
-    """Return the values of all models and jobs by kind and name; no job may be running."""
+    """Return the values of all models and jobs by kind and name, and check that no job is still running."""
     sagemaker = simulator.client("sagemaker")
     contents: dict[Key, bytes | None] = {}
     for page in sagemaker.get_paginator("list_models").paginate():

@@ -94,7 +94,7 @@ def test_the_metadata_of_objects_is_kept(tmp_path: Path) -> None:
         etag = s3.upload_part(**upload, PartNumber=1, Body=b"1")["ETag"]
         s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"ETag": etag, "PartNumber": 1}]})
         before = heads(s3)
-    time.sleep(1.1)  # LastModified has whole seconds
+    time.sleep(1.1)  # LastModified is in whole seconds
     with running("--state", tmp_path) as simulator:
         assert heads(simulator.client("s3")) == before
 
@@ -118,7 +118,7 @@ STEPS = st.one_of(
 
 @given(st.lists(STEPS, max_size=12))
 @examples(15)
-def test_s3_on_the_disk_behaves_like_a_dict(
+def test_s3_in_a_state_folder_behaves_like_a_dict(
     shared_simulator: tuple[SimulatorProcess, Path], steps: list[tuple[str, Any, Any]]
 ) -> None:
     simulator, folder = shared_simulator

@@ -1,4 +1,4 @@
-"""Every change to S3 is stored in the state folder before its request is answered, and survives a restart."""
+"""Every change to S3 is stored in the state folder before the response is sent, and survives a restart."""
 
 import http.client
 import json
@@ -79,7 +79,7 @@ def upload_in_parts(case: ChangeCase) -> Snapshot:
     return {case.bucket: {"source": b"s", "whole": b"x" * (5 << 20) + b"s"}}
 
 
-def put_by_a_presigned_url(case: ChangeCase) -> Snapshot:
+def put_with_a_presigned_url(case: ChangeCase) -> Snapshot:
     for method, key in (("put_object", "stays"), ("put_object", "goes"), ("delete_object", "goes")):
         url = case.s3.generate_presigned_url(method, Params={"Bucket": case.bucket, "Key": key})
         split = urllib.parse.urlsplit(url)
@@ -148,13 +148,13 @@ def keep_versions(case: ChangeCase) -> Snapshot:
     return {case.bucket: {"back": b"2", "older": b"1"}}
 
 
-def use_a_bucket_of_another_region(case: ChangeCase) -> Snapshot:
+def use_a_bucket_in_another_region(case: ChangeCase) -> Snapshot:
     case.s3.create_bucket(Bucket="elsewhere", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     case.s3.put_object(Bucket="elsewhere", Key="a", Body=b"1")
     return {case.bucket: {}, "elsewhere": {"a": b"1"}}
 
 
-def client_of_another_account(simulator: SimulatorProcess) -> Any:
+def client_for_another_account(simulator: SimulatorProcess) -> Any:
     role = {"RoleArn": "arn:aws:iam::222233334444:role/other", "RoleSessionName": "other"}
     credentials = simulator.client("sts").assume_role(**role)["Credentials"]
     return simulator.client(
@@ -166,7 +166,7 @@ def client_of_another_account(simulator: SimulatorProcess) -> Any:
 
 
 def use_another_account(case: ChangeCase) -> Snapshot:
-    s3 = client_of_another_account(case.simulator)
+    s3 = client_for_another_account(case.simulator)
     s3.create_bucket(Bucket="of-another-account")
     s3.put_object(Bucket="of-another-account", Key="a", Body=b"1")
     return {case.bucket: {}, "of-another-account": {"a": b"1"}}
@@ -194,7 +194,7 @@ def log_access(case: ChangeCase) -> Snapshot:
     case.s3.put_bucket_logging(Bucket=case.bucket, BucketLoggingStatus=target)
     case.s3.list_objects_v2(Bucket=case.bucket)
     objects = stored_objects(case.folder)["access-logs"]
-    assert objects  # the request to list objects stored them
+    assert objects  # the request to list the objects was logged
     return {case.bucket: {}, "access-logs": objects}
 
 
@@ -205,14 +205,14 @@ CHANGES = [
     delete_several,
     copy,
     upload_in_parts,
-    put_by_a_presigned_url,
+    put_with_a_presigned_url,
     post_a_form,
     address_the_bucket_by_host,
     send_in_signed_chunks,
     delete_a_bucket,
     recreate_a_bucket,
     keep_versions,
-    use_a_bucket_of_another_region,
+    use_a_bucket_in_another_region,
     use_another_account,
     export_logs,
     log_access,
@@ -230,10 +230,10 @@ def test_every_kind_of_change_to_s3_survives_a_kill(tmp_path: Path) -> None:
         objects_of_other_account = expected.pop("of-another-account")
     with running("--state", tmp_path) as simulator:
         assert objects_of(simulator.client("s3")) == expected
-        assert objects_of(client_of_another_account(simulator)) == {"of-another-account": objects_of_other_account}
+        assert objects_of(client_for_another_account(simulator)) == {"of-another-account": objects_of_other_account}
 
 
-def test_a_reset_of_moto_also_empties_the_state_folder(tmp_path: Path) -> None:
+def test_resetting_moto_also_empties_the_state_folder(tmp_path: Path) -> None:
     with running("--state", tmp_path) as simulator:
         case = ChangeCase(simulator, tmp_path, "reset")
         case.s3.put_object(Bucket="reset", Key="a", Body=LARGE_BODY)

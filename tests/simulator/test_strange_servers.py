@@ -1,4 +1,4 @@
-"""Invalid responses of a model's server cause clear errors without control characters."""
+"""Invalid responses from a model's server cause clear errors without control characters."""
 
 from typing import Any
 
@@ -80,7 +80,7 @@ def test_an_invocation_reports_an_invalid_response(
     assert response["OriginalMessage"].isprintable()
 
 
-def test_control_characters_in_the_body_of_an_error_are_replaced(endpoints: Endpoints, raw_endpoint: str) -> None:
+def test_control_characters_in_an_error_body_are_replaced(endpoints: Endpoints, raw_endpoint: str) -> None:
     body = "HTTP/1.1 400 Bad\r\n\r\n\x1b[31mré\x9bd\x7f\0\r\n\tnext\u202e".encode()
     response = model_error(endpoints, raw_endpoint, body)
     assert response["OriginalStatusCode"] == 400

@@ -36,7 +36,7 @@ def set_temporary_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
-    """Return a folder with a short path, in which sockets are created if XDG_RUNTIME_DIR names it."""
+    """Return a folder with a short path. If XDG_RUNTIME_DIR names it, sockets are created in it."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         yield Path(folder)
 
@@ -48,7 +48,7 @@ def short_folder() -> Iterator[Path]:
 def test_each_kind_of_job_runs(
     isolation: str, name: str, short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # unless name is LONG_NAME, the folder's path is short enough for a socket
+    # the folder's path is short enough for a socket, unless the name is LONG_NAME
     folder = set_temporary_folder((tmp_path if name == LONG_NAME else short_folder) / name, monkeypatch)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
     with Simulator(isolation=isolation) as simulator:
@@ -66,7 +66,7 @@ with Simulator(isolation="off"):
 """
 
 
-def test_folders_of_a_killed_simulator_are_removed_by_the_next(
+def test_the_next_simulator_removes_a_killed_simulators_folders(
     tmp_path: Path, short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = set_temporary_folder(tmp_path / LONG_NAME, monkeypatch)
@@ -88,7 +88,7 @@ def test_folders_of_a_killed_simulator_are_removed_by_the_next(
     assert not list(folder.iterdir())
 
 
-def test_a_start_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_start_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = set_temporary_folder(tmp_path / "t", monkeypatch)
     with Simulator() as simulator:
         before = sorted(folder.iterdir())
@@ -111,7 +111,7 @@ def test_the_socket_folder_is_created_where_its_path_is_short_enough(
         lock.close()
 
 
-def test_a_folder_that_others_may_change_is_skipped(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_others_can_write_to_is_skipped(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("open", "runtime"):
         (short_folder / name).mkdir()
     (short_folder / "open").chmod(0o777)
@@ -138,7 +138,7 @@ def test_a_missing_folder_with_a_short_path_is_an_error(tmp_path: Path, monkeypa
         socket_folder.make()
 
 
-def test_the_folders_of_another_user_are_left_alone(short_folder: Path) -> None:
+def test_another_users_folders_are_not_removed(short_folder: Path) -> None:
     if os.geteuid():
         pytest.skip("only root can create a folder that belongs to another user")
     (short_folder / "recore-theirs").mkdir()
@@ -167,7 +167,7 @@ def test_opt_ml_can_be_translated_to_a_path_with_any_characters(text: str, expec
     assert translate_paths(text, {"/opt/ml": Path('/t m"p/ü')}) == expected
 
 
-def test_the_drivers_of_the_sdk_accept_a_folder_with_any_characters(tmp_path: Path) -> None:
+def test_the_sdks_drivers_accept_a_folder_with_any_characters(tmp_path: Path) -> None:
     ml = tmp_path / SPECIAL_NAME / "ml"
     ml.mkdir(parents=True)
     (ml / "x y").write_text("read")

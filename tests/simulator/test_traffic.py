@@ -14,7 +14,7 @@ from recore.simulator.compute.endpoints.fleet import Fleet
 from recore.simulator.compute.endpoints.traffic import SHIFTINGS, Parts, Share, Traffic, divide
 
 DRAWS = 10_000
-ERROR_PROBABILITY = 1e-6  # the probability that a test fails although there is no defect
+ERROR_PROBABILITY = 1e-6  # the probability that a test fails although the code is correct
 
 
 def make_traffic(weights: dict[str, float]) -> Traffic:
@@ -92,12 +92,12 @@ THIRD = Fraction(33, 100)
         ),
     ],
 )
-def test_a_traffic_shift_has_the_steps_of_its_routing(routing: str, sizes: Parts, steps: list[Parts]) -> None:
+def test_a_traffic_shift_follows_the_steps_of_its_routing_type(routing: str, sizes: Parts, steps: list[Parts]) -> None:
     assert list(SHIFTINGS[routing](sizes)) == steps
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_shares_during_an_update(seed: int) -> None:
+def test_variants_have_the_expected_shares_during_an_update(seed: int) -> None:
     """Each new variant gets a part of its final share; the old variants divide the rest according to their weights."""
     before, after = make_traffic({"a": 3.0, "old": 1.0}), make_traffic({"a": 1.0, "new": 1.0, "idle": 0.0})
     parts = {"a": Fraction(1, 5), "new": Fraction(1, 2), "idle": Fraction(1, 4)}

@@ -1,4 +1,4 @@
-"""Training jobs: both script modes, the environment of a script, and the files that it leaves behind."""
+"""Training jobs: where the source comes from, the script's environment, and the files that the script leaves behind."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ from recore.simulator.server import BUCKET
 pytestmark = pytest.mark.everywhere
 
 
-def test_a_script_gets_its_arguments_variables_and_files(any_client) -> None:
+def test_a_script_receives_its_arguments_environment_variables_and_files(any_client) -> None:
     folder_uri = upload_folder(any_client, **{"a.csv": "1", "deep/b.csv": "2"})
     file_uri = any_client.put(f"single/{next(numbers)}/c.csv", "3")
     values = {
@@ -105,7 +105,7 @@ def test_a_script_gets_its_arguments_variables_and_files(any_client) -> None:
     assert content(any_client.get(artifacts.replace("model.tar", "output.tar"))) == {"plot.svg": b"drawn"}
 
 
-def test_the_name_of_a_source_archive_may_be_quoted(any_client) -> None:
+def test_a_source_archive_name_may_be_quoted(any_client) -> None:
     source = json.dumps(any_client.source(job=REPORT))
     job = train(any_client, HyperParameters={"sagemaker_program": '"job.py"', "sagemaker_submit_directory": source})
     assert report_of(any_client, job)["arguments"] == []
@@ -169,7 +169,7 @@ def test_a_model_saved_before_a_stop_is_kept(client, reaches_limit: bool) -> Non
     assert list(content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"]))) == ["early"]
 
 
-def test_a_link_in_place_of_the_model_is_not_followed(any_client, tmp_path: Path) -> None:
+def test_a_symbolic_link_in_place_of_the_model_is_not_followed(any_client, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("of the host")
     script = f"import os\nmodel = os.environ['SM_MODEL_DIR']\nos.rmdir(model)\nos.symlink({str(tmp_path)!r}, model)\n"
     job = any_client.train(script)

@@ -106,7 +106,7 @@ def test_an_entrypoint_can_install_requirements(any_client, is_packed: bool) -> 
     )
 
 
-def test_the_failure_of_an_entrypoint_names_the_exception_of_the_script(any_client) -> None:
+def test_an_entrypoints_failure_reason_names_the_scripts_exception(any_client) -> None:
     script = "print('fitting')\nraise ValueError('the spectra have no columns')\n"
     inputs = [
         channel("code", upload_folder(any_client, **{"job.py": script})),

@@ -16,7 +16,7 @@ from recore.simulator.server import BUCKET, ROLE_ARN
 
 pytestmark = pytest.mark.everywhere
 
-# A script that responds with one line: the numbers of lines and bytes of the request, its type, and the accepted type.
+# A script that responds with one line: the request's line and byte counts, its content type and the accepted type.
 COUNTING_SCRIPT = """
 import json, os
 
@@ -51,7 +51,7 @@ def output_fn(data, accept):
 
 
 def transform(client: Client, script: str, objects: dict[str, str | bytes], wait: bool = True, **members: Any):
-    """Run a transform job over these objects; return the job's description and the address of its output."""
+    """Run a transform job over these objects; return the job's description and its output's URI."""
     name = f"transform-{next(numbers)}"
     for key, body in objects.items():
         client.put(f"{name}/in/{key}", body)
@@ -77,7 +77,7 @@ def transform(client: Client, script: str, objects: dict[str, str | bytes], wait
 ROWS = "".join(f"{number},{number}\n" for number in range(1000))
 
 
-def test_a_whole_object_is_one_request(any_client: Client) -> None:
+def test_an_object_is_sent_as_one_request_by_default(any_client: Client) -> None:
     job, out = transform(any_client, COUNTING_SCRIPT, {"a.csv": ROWS}, TransformInput={"ContentType": "text/csv"})
     assert job["TransformJobStatus"] == "Completed", job.get("FailureReason")
     assert json.loads(any_client.get(f"{out}/a.csv.out")) == [1000, len(ROWS), "text/csv", "application/json"]
@@ -168,7 +168,7 @@ def test_the_failure_reason_names_a_refused_row(any_client: Client) -> None:
     assert "Contents" not in any_client.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
 
 
-def test_the_failure_reason_names_the_error_of_a_model_that_does_not_load(any_client: Client) -> None:
+def test_the_failure_reason_names_the_error_of_a_model_that_fails_to_load(any_client: Client) -> None:
     script = "def model_fn(model_dir):\n    raise OSError('no weights here')\n"
     job, _ = transform(any_client, script, {"a.csv": "a\n"})
     assert job["TransformJobStatus"] == "Failed"
@@ -187,7 +187,7 @@ def test_a_response_after_the_time_limit_fails_the_job(client: Client) -> None:
     assert "did not respond within 1 s" in job["FailureReason"]
 
 
-# A replacement for the container's server: it is healthy, and HOW is replaced by its response to an invocation.
+# A replacement for the container's server that passes health checks. HOW is replaced by its response to an invocation.
 IMPOSTOR_SERVER = """
 import contextlib, os, socket, sys, time
 
@@ -235,7 +235,7 @@ def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviou
     assert time.monotonic() - start < 120  # although a server may hang for ten minutes
 
 
-def test_a_model_without_a_network_starts_only_if_it_would_on_aws(any_client: Client) -> None:
+def test_a_model_with_network_isolation_starts_only_if_it_would_on_aws(any_client: Client) -> None:
     transform_input = {"ContentType": "text/csv"}
     isolation = {"EnableNetworkIsolation": True}
     job, _ = transform(any_client, DOUBLING_SCRIPT, {"a.csv": "a\n"}, TransformInput=transform_input, Model=isolation)
@@ -254,9 +254,7 @@ def test_a_model_without_a_network_starts_only_if_it_would_on_aws(any_client: Cl
 
 
 @pytest.mark.parametrize("container_count", [1, 2])
-def test_settings_without_effect_are_in_the_log_of_a_job_that_does_not_start(
-    client: Client, container_count: int
-) -> None:
+def test_a_job_that_fails_to_start_logs_settings_without_effect(client: Client, container_count: int) -> None:
     model = create_model(client, *[DOUBLING_SCRIPT] * container_count, EnableNetworkIsolation=True)
     job, _ = transform_with_model(client, model, {"a": "1\n"}, Output={"KmsKeyId": "key"})
     assert "PIP_NO_BUILD_ISOLATION" in job["FailureReason"]

@@ -224,7 +224,7 @@ def transform_fn(model, data, content_type, accept):
     assert all(counts)
 
 
-def test_the_failure_of_one_instance_ends_the_others(client: Client, model: str) -> None:
+def test_one_instances_failure_stops_the_other_instances(client: Client, model: str) -> None:
     objects = {"a.csv": "1\n", "b.csv": "word\n", "c.csv": "1\n" * 2000, "d.csv": "2\n"}
     reason = failure_reason(
         client,

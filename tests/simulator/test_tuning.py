@@ -54,7 +54,7 @@ def grid(source: str, *values: str, parallel: int = 1, **config: Any) -> dict[st
 
 @pytest.fixture(scope="module")
 def grid_search(tuning: Tuning, picky_source: str) -> dict[str, Any]:
-    """Run a grid search and return its description: the third value is the best, and the second one fails."""
+    """Run a grid search and return its description. The third value is the best; the second one fails."""
     request = grid(picky_source, "4", "bad", "2", parallel=2)
     request["Tags"] = [{"Key": "team", "Value": "rocks"}]
     return tuning.run(request)
@@ -97,7 +97,7 @@ def test_lists_are_sorted_and_filtered(grid_search: dict[str, Any], tuning: Tuni
     def x_values(**settings: Any) -> list[str]:
         return [job["TunedHyperParameters"]["x"] for job in tuning.jobs(grid_search[NAME], **settings)]
 
-    assert x_values(SortBy="FinalObjectiveMetricValue") == ["2", "4"]  # without the job that has no objective
+    assert x_values(SortBy="FinalObjectiveMetricValue") == ["2", "4"]  # the job without an objective is omitted
     assert x_values(SortBy="FinalObjectiveMetricValue", SortOrder="Descending") == ["4", "2"]
     assert x_values(SortBy="Name", SortOrder="Descending") == x_values(SortBy="CreationTime", SortOrder="Descending")
     assert x_values(SortBy="CreationTime", PaginationConfig={"PageSize": 1}) == ["4", "bad", "2"]
@@ -122,7 +122,7 @@ def test_search_finds_a_tuning_job_by_its_best_objective(grid_search: dict[str, 
     assert [item["HyperParameterTuningJob"]["BestTrainingJob"] for item in results] == [grid_search["BestTrainingJob"]]
 
 
-def test_a_warm_start_with_identical_data_compares_with_its_parents(
+def test_a_warm_start_with_identical_data_is_compared_with_its_parents(
     grid_search: dict[str, Any], tuning: Tuning, picky_source: str
 ) -> None:
     parents = {
@@ -188,7 +188,7 @@ def test_a_tuning_job_fails_if_all_training_jobs_fail(tuning: Tuning, picky_sour
     assert "could not convert string to float: 'a'" in job["FailureReason"]
 
 
-def test_a_target_that_is_reached_completes_the_tuning_job(tuning: Tuning, picky_source: str) -> None:
+def test_reaching_the_target_completes_the_tuning_job(tuning: Tuning, picky_source: str) -> None:
     criteria = {"TargetObjectiveMetricValue": 5.0}
     job = tuning.run(grid(picky_source, "6", "5", "4", "3", TuningJobCompletionCriteria=criteria))
     assert job[STATUS] == "Completed"
@@ -208,7 +208,7 @@ def test_early_stopping_stops_a_job_that_is_worse_than_the_median(tuning: Tuning
     assert job["TrainingJobStatusCounters"]["Stopped"] == 1
 
 
-def test_hyperband_ends_a_job_that_has_used_its_resource(tuning: Tuning, client: Client) -> None:
+def test_hyperband_stops_a_job_that_has_used_its_resource(tuning: Tuning, client: Client) -> None:
     resources = {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 3}}
     ranges = {"IntegerParameterRanges": [{"Name": "x", "MinValue": "200", "MaxValue": "300"}]}
     request = tuning_request(
@@ -254,7 +254,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_the_best_model_of_all_kinds_of_ranges_can_be_deployed(
+def test_the_best_model_from_all_kinds_of_ranges_can_be_deployed(
     tuning: Tuning, client: Client, endpoints: Endpoints
 ) -> None:
     """A Bayesian search tunes a scikit-learn script; the deployed model has the best job's hyperparameters."""
@@ -298,7 +298,7 @@ def test_the_best_model_of_all_kinds_of_ranges_can_be_deployed(
     assert len(predictions) == 2
 
 
-def test_a_deleted_tuning_job_leaves_its_training_jobs(
+def test_deleting_a_tuning_job_keeps_its_training_jobs(
     tuning: Tuning, grid_search: dict[str, Any], client: Client
 ) -> None:
     """Only the tuning job is deleted. This test comes last, because other tests use that tuning job."""

@@ -15,7 +15,7 @@ NAME = "HyperParameterTuningJobName"
 
 
 def refusal(client: Client, request: dict[str, Any], operation: str = "CreateHyperParameterTuningJob") -> str:
-    """Return the error with which the service refuses a request that bypasses boto3's checks."""
+    """Send a request without boto3's checks, and return the error with which the service refuses it."""
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=60)
     try:
         headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
@@ -213,19 +213,19 @@ def test_invalid_combinations_of_definitions_are_refused(client: Client) -> None
 
 
 def test_invalid_warm_starts_are_refused(client: Client) -> None:
-    def warm_start_config(*names: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
+    def warm_start_request(*names: str, request: dict[str, Any] | None = None) -> dict[str, Any]:
         parents = [{NAME: name} for name in names]
         config = {"ParentHyperParameterTuningJobs": parents, "WarmStartType": "TransferLearning"}
         return (request or tuning_request(SOURCE)) | {"WarmStartConfig": config}
 
-    assert "could not find hyper parameter tuning job 'absent'" in refusal(client, warm_start_config("absent"))
-    assert "listed twice" in refusal(client, warm_start_config("a", "a"))
+    assert "could not find hyper parameter tuning job 'absent'" in refusal(client, warm_start_request("absent"))
+    assert "listed twice" in refusal(client, warm_start_request("a", "a"))
     assert "warm start is not simulated with several TrainingJobDefinitions" in refusal(
-        client, warm_start_config("a", request=request_with_definitions("a", "b"))
+        client, warm_start_request("a", request=request_with_definitions("a", "b"))
     )
     request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges=LETTER_RANGES)
     assert "warm start is not simulated with the strategy Grid" in refusal(
-        client, warm_start_config("a", request=request)
+        client, warm_start_request("a", request=request)
     )
 
 

@@ -1,4 +1,4 @@
-"""The hyperparameter search by itself, without jobs: suggestions, learning and early stopping."""
+"""The hyperparameter search alone, without jobs: suggestions, learning and early stopping."""
 
 import itertools
 import math
@@ -57,7 +57,7 @@ def test_bayesian_search_beats_random_search_with_equal_numbers_of_trials() -> N
     }
     pairs = list(zip(best_losses["Bayesian"], best_losses["Random"], strict=True))
     assert statistics.fmean(best_losses["Bayesian"]) < 0.75 * statistics.fmean(best_losses["Random"])
-    assert sum(bayesian < random for bayesian, random in pairs) >= 20  # the probability of this by chance is below 5 %
+    assert sum(bayesian < random for bayesian, random in pairs) >= 20  # by chance, this has a probability below 5 %
 
 
 def test_a_grid_covers_all_combinations_once() -> None:
@@ -102,8 +102,8 @@ def test_a_failed_trial_does_not_end_the_search() -> None:
     assert search.suggest()
 
 
-def test_results_of_other_searches_are_used() -> None:
-    """After learning 40 results of a random search, a search makes better first suggestions than a new search."""
+def test_a_search_learns_from_the_results_of_other_searches() -> None:
+    """A search that has learned from 40 random trials makes better first suggestions than a new search."""
     new_search, informed_search = (Search("Bayesian", RANGES, maximize=False, seed=2) for _ in range(2))
     for values in run_trials(Search("Random", RANGES, maximize=False, seed=5), 40):
         assert informed_search.learn(values, loss(values))
@@ -115,13 +115,13 @@ def test_results_of_other_searches_are_used() -> None:
     assert not informed_search.learn({"rate": "0.1"}, 0.0)
 
 
-def test_hyperband_stops_worse_trials_and_those_that_used_their_share() -> None:
+def test_hyperband_stops_worse_trials_and_trials_that_reach_the_maximum() -> None:
     search = Search("Hyperband", [UNIT], maximize=False, seed=1, resources=(2, 9))
     numbers = [search.suggest()[0] for _ in range(12)]
     steps = {}
     for number in numbers:
         steps[number] = next(step for step in range(1, 20) if search.report(number, step, float(number)))
-    assert steps[0] == 9  # it was the best one at every rung
+    assert steps[0] == 9  # the best trial at every rung
     assert min(steps.values()) >= 2  # none stopped before MinResource
     assert sum(step < 9 for step in steps.values()) >= 4
     assert max(steps.values()) == 9

@@ -1,4 +1,4 @@
-"""Tuning jobs that are stopped, reach a limit, or are interrupted by the end of the simulator."""
+"""Tuning jobs that are stopped, reach a limit, or are interrupted when the simulator ends."""
 
 import contextlib
 import datetime
@@ -25,7 +25,7 @@ def statuses(tuning: Tuning, name: str) -> list[str]:
     return [job["TrainingJobStatus"] for job in tuning.jobs(name)]
 
 
-def test_parallel_jobs_are_limited_and_a_stop_ends_all(client: Client) -> None:
+def test_parallel_jobs_are_limited_and_stop_with_their_tuning_job(client: Client) -> None:
     """Of eight jobs, four are in progress at a time, and none of them ends until it is stopped."""
     tuning = Tuning(client.sagemaker)
     name = tuning.create(tuning_request(client.source(job=ENDLESS_SCRIPT), 8, 4))
@@ -81,8 +81,8 @@ def restartable(tmp_path: Path) -> Iterator[RestartableSimulator]:
 
 
 @pytest.mark.slow
-def test_a_kill_loses_no_values_and_repeats_no_completed_ones(restartable: RestartableSimulator) -> None:
-    """The simulator is killed while jobs run. Each interrupted job is listed, and another job gets its values."""
+def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: RestartableSimulator) -> None:
+    """The simulator is killed while jobs run. Each interrupted job is listed as failed, and another tries its value."""
     values = [str(number) for number in range(5)]
     ranges = {"CategoricalParameterRanges": [categorical("x", *values)]}
     name = restartable.tuning.create(

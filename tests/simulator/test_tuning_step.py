@@ -12,14 +12,14 @@ from recore.simulator.server import BUCKET, ROLE_ARN
 
 @pytest.mark.slow
 def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
-    """Of three jobs, x=2 is the best and x=5 the second best. The model's address contains the job's name."""
+    """Of three jobs, x=2 is the best and x=5 the second best. The model's URI contains the job's name."""
     pipelines, tuning = Pipelines(client), Tuning(client.sagemaker)
     ranges = {"CategoricalParameterRanges": [categorical("x", "9", "5", "2")]}
     request = tuning_request(client.source(job=SCRIPT), 3, 2, Strategy="Grid", ParameterRanges=ranges)
     del request["HyperParameterTuningJobName"]
     request["TrainingJobDefinition"]["StaticHyperParameters"]["word"] = get("Parameters.Word")
     names = [get(f"Steps.Tune.TrainingJobSummaries[{index}].TrainingJobName") for index in (0, 1, 2)]
-    addresses = [join(f"s3://{BUCKET}/tuned", name, "output/model.tar.gz", on="/") for name in names]
+    uris = [join(f"s3://{BUCKET}/tuned", name, "output/model.tar.gz", on="/") for name in names]
     values = {
         "BEST": get("Steps.Tune.BestTrainingJob.TrainingJobName"),
         "X": get("Steps.Tune.BestTrainingJob.TunedHyperParameters['x']"),
@@ -32,10 +32,10 @@ def test_later_steps_refer_to_the_best_training_jobs(client: Client) -> None:
             "Model",
             {
                 "ExecutionRoleArn": ROLE_ARN,
-                "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": address, "Environment": values},
+                "PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": uri, "Environment": values},
             },
         )
-        for index, address in enumerate(addresses)
+        for index, uri in enumerate(uris)
     ]
     parameters = [{"Name": "Word", "Type": "String", "DefaultValue": "rock"}]
     execution = pipelines.run(step("Tune", "Tuning", request), *model_steps, Parameters=parameters)

@@ -169,12 +169,12 @@ def test_a_server_that_closes_before_the_end_of_the_request_is_reported(socket_p
 
 
 @pytest.mark.parametrize("headers", [{"X": "a\r\nY: b"}, {"X": "\u2028"}], ids=str)
-def test_a_request_that_cannot_be_http_is_refused(socket_path: Path, headers: dict[str, str]) -> None:
+def test_a_request_that_is_not_valid_http_is_refused(socket_path: Path, headers: dict[str, str]) -> None:
     with serve(socket_path, lambda connection: None), pytest.raises(NoResponse, match="the request is not valid HTTP"):
         UnixClient(socket_path).request("POST", "/invocations", b"body", headers, deadline=Deadline(5))
 
 
-def test_a_response_that_is_too_large_is_not_kept(socket_path: Path) -> None:
+def test_a_response_that_is_too_large_is_refused(socket_path: Path) -> None:
     def respond(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(OK + b"Content-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
@@ -216,7 +216,7 @@ def test_a_missing_server_is_reported(socket_path: Path) -> None:
         UnixClient(socket_path).request("GET", "/ping", deadline=Deadline(5))
 
 
-def test_a_link_in_place_of_the_socket_is_not_followed(socket_folder: Path, tmp_path: Path) -> None:
+def test_a_symbolic_link_in_place_of_the_socket_is_not_followed(socket_folder: Path, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other_server:
         other_server.bind(str(socket_folder / "another"))
         other_server.listen()

@@ -1,6 +1,6 @@
-"""The life of an XGBoost model through low-level requests (training, transform, endpoint, tuning), and script mode.
+"""XGBoost through low-level requests: a model's life cycle (training, transform, endpoint, tuning), and script mode.
 
-Predictions are identical to those of xgboost in this process with the same hyperparameters.
+Predictions are identical to those that XGBoost makes in this process with the same hyperparameters.
 """
 
 import json
@@ -78,10 +78,10 @@ def model(client: Client, job: dict[str, Any]) -> str:
     return name
 
 
-def test_a_training_job_has_a_model_a_log_and_metrics(
+def test_a_training_job_produces_a_model_a_log_and_metrics(
     client: Client, job: dict[str, Any], expected: xgb.Booster
 ) -> None:
-    """Metrics need no definitions in the request. The lines of the log have the same format as on AWS."""
+    """Metrics need no definitions in the request. Log lines have the same format as on AWS."""
     [(name, model)] = content(client.get(job["ModelArtifacts"]["S3ModelArtifacts"])).items()
     assert name == "xgboost-model"
     booster = xgb.Booster()
@@ -102,7 +102,7 @@ def test_a_training_job_has_a_model_a_log_and_metrics(
     }
 
 
-def test_batch_transform_has_a_prediction_in_each_line(client: Client, model: str, expected: xgb.Booster) -> None:
+def test_batch_transform_writes_one_prediction_per_line(client: Client, model: str, expected: xgb.Booster) -> None:
     body = csv_of(TEST[:, 1:])
     [result] = completed(
         client,
@@ -116,7 +116,7 @@ def test_batch_transform_has_a_prediction_in_each_line(client: Client, model: st
 
 
 def test_an_endpoint_accepts_csv_and_libsvm(endpoints: Endpoints, model: str, expected: xgb.Booster) -> None:
-    """CSV and libsvm are answered with CSV or JSON; other types, and input that does not fit the model, are errors."""
+    """The response to CSV or libsvm is CSV or JSON; other types, or input that does not fit the model, cause errors."""
     name = endpoints.create(endpoints.config(variant(model)))
     predictions = expected.predict(matrix(TEST))
     features = TEST[:, 1:]
@@ -171,8 +171,8 @@ def test_a_model_that_cannot_be_loaded_fails_the_endpoint(client: Client, endpoi
     assert "0x" not in endpoint["FailureReason"]  # addresses of XGBoost's internal functions are not shown
 
 
-def test_tuning_can_use_a_metric_of_the_image(client: Client) -> None:
-    """The request defines no metrics. The best depth is the one with which xgboost is most accurate in this process."""
+def test_tuning_can_use_a_metric_that_the_image_defines(client: Client) -> None:
+    """The request defines no metrics. The best depth is the one that makes XGBoost most accurate in this process."""
     data = {"train": TRAIN, "validation": VALIDATION}
     channels = [
         channel(name, client.put(f"tune/{next(numbers)}/{name}.csv", csv_of(values)), ContentType="text/csv")
@@ -207,7 +207,7 @@ def test_tuning_can_use_a_metric_of_the_image(client: Client) -> None:
 
 
 def test_a_script_trains_and_serves_a_model(client: Client, endpoints: Endpoints) -> None:
-    """A script may use the functions of the image and omit hooks. Metrics are found in its log."""
+    """A script may use the image's functions and omit hooks. Metrics are parsed from its log."""
     source = client.source(abalone=SCRIPT)
     settings = {"sagemaker_program": "abalone.py", "sagemaker_submit_directory": source, "num_round": "4"}
     data = channel("train", client.put(f"abalone/{next(numbers)}/train.csv", csv_of(TRAIN)), ContentType="text/csv")

@@ -50,7 +50,7 @@ def archive_of(**files: str | bytes) -> bytes:
 
 
 def make_wheel() -> dict[str, bytes]:
-    """Return a wheel, as {file name: content}, of a package that no package index has."""
+    """Return a wheel, as {file name: content}, of a package that is not on any package index."""
     wheel = io.BytesIO()
     with zipfile.ZipFile(wheel, "w") as file:
         file.writestr("drilling.py", "depth = 77")

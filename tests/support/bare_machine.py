@@ -1,9 +1,9 @@
-"""Run a command as if on a machine without a sandbox, engine or browser, and with a long path for temporary files.
+"""Run a command as if on a machine without a sandbox, Docker engine or browser, and with a long temporary path.
 
     python tests/support/bare_machine.py COMMAND [ARGUMENT...]
 
-The programs that such a machine lacks are replaced by ones that fail; TMPDIR has more than 107 bytes, including spaces
-and non-ASCII letters. The exit status is that of the command.
+Programs that such a machine does not have are replaced by ones that fail. TMPDIR is longer than 107 bytes and contains
+spaces and non-ASCII letters. The exit status is the command's.
 """
 
 import os

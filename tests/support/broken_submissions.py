@@ -1,4 +1,4 @@
-"""Submissions that break one rule each: edits of tests/submissions/sound, with the rule that must report each edit.
+"""Submissions that break one rule each: edits of tests/submissions/sound, and the rule that must report each edit.
 
 As in benchmarks/mutants, it is an error if an edit's text does not appear exactly once in its file.
 """
@@ -16,7 +16,7 @@ PREDICT = "return model.predict(inputs)"
 LIMIT = "return np.clip(raw, self.low, self.high)"
 TOO_SHORT = 'raise ValueError(f"row {number} has {len(line)} cells: {BINS + 1} are needed")'
 ROW_TEXT = '",".join("" if np.isnan(cell) else repr(cell) for cell in row)'
-ANSWER = f'return "".join({ROW_TEXT} + "\\n" for row in prediction.tolist())'
+RETURN_ROWS = f'return "".join({ROW_TEXT} + "\\n" for row in prediction.tolist())'
 WRITE_ROWS = "for name, row in zip(index, inputs.tolist(), strict=True):"
 WRITE_ROW = "[name, *map(repr, row)]"
 SAVE = 'save_model(fit(inputs, targets), os.environ.get("SM_MODEL_DIR", "/opt/ml/model"))'
@@ -179,7 +179,7 @@ TRAINING = {
             '        table.writerows([row[""], *means] for row, means in zip(rows, targets[::-1], strict=True))',
         ),
     ),
-    "assays_of_other_rows": Defect(
+    "shifted_assays": Defect(
         "RC702",
         "worse than the mean of each assay",
         replace("train.py", FIT, "return Linear().fit(np.roll(inputs, 44, axis=0), targets)"),
@@ -228,7 +228,7 @@ PREPROCESSING = {
             before="    return [",
         ),
     ),
-    "mean_of_file": Defect(
+    "file_mean": Defect(
         "RC505",
         "only 24 of its rows",
         insert("preprocess.py", "    spectra = spectra - spectra.mean(axis=0)\n", before="    bins ="),
@@ -240,17 +240,17 @@ PREPROCESSING = {
 
 SERVING = {
     "index_as_input": Defect("RC601", "(88,13)", replace("train.py", "for cell in line[1:]]", "for cell in line]")),
-    "header_in_answer": Defect(
+    "header_in_response": Defect(
         "RC602",
         "'AgPPM' is not a number",
-        replace("train.py", ANSWER, ANSWER.replace("return ", 'return ",".join(TARGETS) + "\\n" + ')),
+        replace("train.py", RETURN_ROWS, RETURN_ROWS.replace("return ", 'return ",".join(TARGETS) + "\\n" + ')),
     ),
-    "index_in_answer": Defect(
+    "index_in_response": Defect(
         "RC602",
         "seems to be an index",
         replace(
             "train.py",
-            ANSWER,
+            RETURN_ROWS,
             f'return "".join(f"{{number}}," + {ROW_TEXT} + "\\n" for number, row in enumerate(prediction.tolist()))',
         ),
     ),
@@ -295,7 +295,7 @@ SERVING = {
         "two batches of lines",
         replace("train.py", 'text.splitlines() if not line.startswith("index,")', "text.splitlines()[1:]"),
     ),
-    "mean_of_request": Defect(
+    "request_mean": Defect(
         "RC605",
         "Sent as some of the rows",
         replace("train.py", PREDICT, "return model.predict(inputs - inputs.mean(axis=0) + model.mean)"),
@@ -333,7 +333,7 @@ SERVING = {
         replace("train.py", 'f"the content type is {content_type}: text/csv is needed"', '"this cannot be read"'),
     ),
     "exits_on_request": Defect("RC608", "does not answer", replace("train.py", TOO_SHORT, "os._exit(1)")),
-    "state_of_server": Defect(
+    "server_state": Defect(
         "RC608",
         "answers differently",
         both(

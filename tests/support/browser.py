@@ -1,6 +1,6 @@
 """Reports in headless Chromium.
 
-The system's Chromium or Chrome is found by the name of its program. Without one, the tests are skipped with a reason.
+The system's Chromium or Chrome is used. If neither is installed, the tests are skipped, with a reason.
 """
 
 import contextlib
@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE = 60_000  # milliseconds for all figures of a page
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+TIMEOUT_MS = 60_000  # for drawing all figures of a page
 
 
 @dataclass
 class OpenReport:
-    """An open report, the problems that the browser reports, and its requests. tab: playwright's page."""
+    """An open report, the problems that the browser reports, and the page's requests. tab: the Playwright page."""
 
     tab: Any
     problems: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ class OpenReport:
         return ""
 
     def read_by_keyboard(self, name: str) -> str:
-        """Go through a figure's points and series with the keyboard; return what a screen reader would say."""
+        """Step through a figure's points and series with the keyboard; return what a screen reader would say."""
         self.tab.locator(f"#{name} .plot").first.focus()
         spoken = []
         for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowRight", "PageDown"):
@@ -68,7 +68,7 @@ class OpenReport:
         return " ".join(filter(None, spoken))
 
     def toggle(self, name: str, entry: int = 0) -> tuple[str, str]:
-        """Click on an entry of a figure's legend; return its opacity before and after."""
+        """Click on an entry of a figure's legend; return the entry's opacity before and after the click."""
         item = self.tab.locator(f"#{name} .legend .traces").nth(entry)
         before = item.evaluate("element => element.style.opacity")
         self.tab.locator(f"#{name} .legendtoggle").nth(entry).click()
@@ -81,9 +81,9 @@ class OpenReport:
 @pytest.fixture(scope="module")  # with a longer scope, its driver process and event loop would affect all other tests
 def chromium() -> Iterator[Any]:
     """Return a running headless browser."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if not program:
-        pytest.skip(f"none of {', '.join(NAMES)} is installed, so no page can be opened")
+        pytest.skip(f"none of {', '.join(PROGRAMS)} is installed, so no page can be opened")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -104,7 +104,7 @@ def open_report(browser: Any, page: Path, scheme: str = "light", width: int = 11
         report.tab.on("pageerror", lambda error: report.problems.append(str(error)))
         report.tab.on("request", lambda request: report.requests.append(request.url))
         report.tab.goto(page.as_uri())
-        report.tab.wait_for_selector("html[data-ready]", state="attached", timeout=PATIENCE)
+        report.tab.wait_for_selector("html[data-ready]", state="attached", timeout=TIMEOUT_MS)
         yield report
 
 
@@ -118,7 +118,7 @@ def assert_sound(report: OpenReport, page: Path) -> None:
 
 
 def assert_usable(report: OpenReport, page: Path, title: str, legends: Iterable[str]) -> None:
-    """Check also that figures have labels for mouse and keyboard, legends work, and the page can be printed."""
+    """Check also that figures show labels to mouse and keyboard users, legends work, and the page can be printed."""
     assert_sound(report, page)
     assert_printable(report)
     assert report.tab.title().startswith(title)

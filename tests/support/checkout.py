@@ -18,7 +18,7 @@ UPLOADED = (
     *(f"{name}.py" for name in MODULES),
     *sorted(f"{name}/{path.name}" for name in PACKAGES for path in (ROOT / name).glob("*.py")),
 )
-# For scripts whose results need not equal a job's to the last digit: jobs use all of the machine's threads.
+# For scripts whose results need not match a job's to the last digit, because jobs use all of the machine's threads.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 SCRIPTS = (*UPLOADED, "predict.py", "score.py")
 
@@ -29,10 +29,10 @@ def environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(removed_prefixes)}
 
 
-def environment_of_a_full_disk() -> dict[str, str]:
+def full_disk_environment() -> dict[str, str]:
     """Return an environment for a process on a full disk, in which Python writes no compiled modules.
 
-    Python would keep a partly written module, which no later process could import.
+    Otherwise, Python would leave a partly written module that no later process could import.
     """
     return environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
 

@@ -1,4 +1,4 @@
-"""Requests to the simulator's control plane as a client without boto3 sends them."""
+"""Requests to the simulator's control plane, sent without boto3."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ def ask(
     service: str | None = "sagemaker",
     **headers: str,
 ) -> tuple[int, Any]:
-    """Send a request and return the status and the JSON of the response; an error response must have an error code."""
+    """Send a request and return the response's status and JSON. An error response must have an error code."""
     headers |= {"X-Amz-Target": target} if target is not None else {}
     headers |= {"Authorization": AUTHORIZATION.format(service)} if service else {}
     connection = http.client.HTTPConnection("127.0.0.1", client.simulator.port, timeout=30)
@@ -41,7 +41,7 @@ def ask(
 
 
 def ask_operation(client: Client, operation: str, request: Any) -> tuple[int, Any]:
-    """Send a request to an operation, and return the status and the JSON of the response.
+    """Send a request to an operation, and return the response's status and JSON.
 
     An error response must have the code of one of the operation's errors, or that of an invalid request.
     """

@@ -14,13 +14,13 @@ from botocore.exceptions import ClientError
 from support.endpoints import Endpoints
 
 CLIENTS = 32
-MODEL_ERROR = "model error"  # counts as the answer of an invocation that failed in the model
+MODEL_ERROR = "model error"  # stands for the model that responded, if an invocation failed in the model
 
 
 class Crowd:
-    """Clients that invoke an endpoint without a pause. answers: the number of answers by variant and model.
+    """Clients that invoke an endpoint without a pause. responses: the number of responses by variant and model.
 
-    model_errors: whether a ModelError also counts as an answer.
+    model_errors: whether a ModelError also counts as a response.
     """
 
     def __init__(self, endpoints: Endpoints, name: str, clients: int = CLIENTS, model_errors: bool = False):
@@ -28,16 +28,16 @@ class Crowd:
         self._stopping, self._lock = threading.Event(), threading.Lock()
         self._tickets = 0
         self._sampled: Counter[str] = Counter()
-        self.answers: Counter[tuple[str, str]] = Counter()
+        self.responses: Counter[tuple[str, str]] = Counter()
         self.failures: list[str] = []
 
     def wait_for(self, count: int) -> None:
-        """Wait until `count` more requests have been answered."""
-        total = self.answers.total() + count
-        self._wait(lambda: self.answers.total() >= total)
+        """Wait until `count` more responses have arrived."""
+        total = self.responses.total() + count
+        self._wait(lambda: self.responses.total() >= total)
 
     def sample(self, count: int) -> Counter[str]:
-        """Return how often each model answered the next `count` requests, once all of them have been answered."""
+        """Wait for the responses to the next `count` requests, and return how many of them came from each model."""
         with self._lock:
             self._sampled, self._tickets = Counter(), count
         self._wait(lambda: self._sampled.total() == count)
@@ -78,7 +78,7 @@ class Crowd:
                     self.failures.append(repr(error))
                 return
             with self._lock:
-                self.answers[variant, model] += 1
+                self.responses[variant, model] += 1
                 if has_ticket:
                     self._sampled[model] += 1
 

@@ -6,7 +6,7 @@ from typing import Any
 from recore.simulator.server import ROLE_ARN
 from support.simulator_client import IMAGE, Client, numbers
 
-# Answers with its name, the request, the request's content type and the type that the request accepts.
+# Responds with its name, the request, the request's content type and the type that the request accepts.
 NAMED = """
 import json
 
@@ -16,7 +16,7 @@ def model_fn(model_dir):
 def transform_fn(model, data, content_type, accept):
     return json.dumps([model, data if isinstance(data, str) else data.hex(), content_type, accept]), "application/json"
 """
-# Answers the request "wait" once a file exists, and any other request at once.
+# Responds to the request "wait" once a file exists, and to any other request at once.
 WAITING = """
 import json, os, time
 
@@ -50,7 +50,7 @@ class Endpoints:
         return name
 
     def named(self, name: str) -> str:
-        """Create a model that answers with the given name, and return the model's own name."""
+        """Create a model that responds with the given name, and return the model's own name."""
         return self.model(NAMED.format(name=name))
 
     def config(self, *variants: dict[str, Any], **members: Any) -> str:

@@ -1,7 +1,7 @@
-"""The amount of random search in a test run: a little that is always the same, or RECORE_FUZZ times as much at random.
+"""How many examples tests generate: a small number that are always the same, or RECORE_FUZZ times as many at random.
 
 The project's gate must give the same result every time, so its examples depend on the tests alone. `make test-fuzz`
-sets RECORE_FUZZ and searches further; a failure is printed with the setting that reproduces it.
+sets RECORE_FUZZ to search further. A failure is printed with the setting that reproduces it.
 """
 
 import os

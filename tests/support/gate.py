@@ -1,9 +1,9 @@
 """The gate: every test that gives the same result each time and needs nothing but what `make test` installs.
 
-    python tests/support/gate.py [ARGUMENT OF PYTEST ...]
+    python tests/support/gate.py [PYTEST_ARGUMENT ...]
 
 If at most three tests fail, they run once more, alone. A test that then passes is listed as unstable with its first
-failure. Its cause must still be found, but the gate passes. In every other case, the exit status is that of pytest.
+failure. Its cause must still be found, but the gate passes. In every other case, the exit status is pytest's.
 At the end, the gate prints how long the tests of each folder took.
 """
 
@@ -16,10 +16,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 MARKERS = "not (slow or timing or fuzz or machine)"
-FAILED = (
-    1  # pytest's exit status if tests ran and some failed; any other positive status means that the run itself failed
-)
-MAX_REPEATED = 3  # the largest number of failed tests that are repeated; if more fail, the change is at fault
+# Pytest's exit status if tests ran and some failed. Any other positive status means that the run itself failed.
+FAILED = 1
+MAX_REPEATED = 3  # if more tests than this fail, none is repeated, because the change must be at fault
 HANG_SECONDS = 600  # after this time, a test's worker ends with a traceback of each thread
 
 

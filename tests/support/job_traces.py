@@ -8,7 +8,7 @@ import psutil
 
 
 class Mark:
-    """A variable in a job's environment by which all its processes can be found."""
+    """An environment variable by which all of a job's processes can be found."""
 
     def __init__(self) -> None:
         self.environment = {"MARK": uuid.uuid4().hex}

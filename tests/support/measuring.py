@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def processor_seconds(function: Callable[[], object], repeats: int = 3) -> float:
-    """Call a function several times; return the fewest seconds of processor time that a call took in this process."""
+    """Call a function several times; return the lowest processor time of a call in this process, in seconds."""
     seconds = []
     for _ in range(repeats):
         start = time.process_time()

@@ -1,4 +1,4 @@
-"""A project for ML2P's commands: the tutorial's houses, on a simulator."""
+"""A project for the ML2P commands: the tutorial's house prices, on a simulator."""
 
 import json
 import shutil
@@ -28,14 +28,14 @@ def write_project(folder: Path, name: str, **replacements: str) -> Path:
 
 
 class ProjectCommands:
-    """Runs `recore ml2p` for the project in a folder. variables: the variables with which boto3 finds the simulator."""
+    """Runs `recore ml2p` for the project in a folder. variables: the environment that leads boto3 to the simulator."""
 
     def __init__(self, folder: Path, name: str, variables: Mapping[str, str]):
         self.folder, self.name, self._variables = folder, name, variables
 
     @property
     def url(self) -> str:
-        """Return the address of the project's folder on S3."""
+        """Return the S3 URI of the project's folder."""
         return url_of(self.name)
 
     def run(self, *words: object) -> "subprocess.CompletedProcess[str]":

@@ -1,4 +1,4 @@
-"""A model class in a simulator: its code on S3, the jobs that make its dataset and train it, and its model."""
+"""A model class in a simulator: its code on S3, the jobs that generate its dataset and train it, and its model."""
 
 import json
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def generate_dataset(
 ) -> dict[str, Any]:
     """Run the processing job that generates the dataset `first` of a model class, and return its description.
 
-    variables: those of S3, if the simulator does not let its jobs call it.
+    variables: additional environment variables, such as those that let the job call the simulator's S3.
     """
     for name, path in code_files(folder, packages).items():
         client.put(f"{project}/code/{name}", path.read_bytes())
@@ -69,7 +69,7 @@ def create_model(client: Client, source: str, data: str, variables: dict[str, st
 
 
 def invoke(endpoints: Endpoints, name: str, data: Any) -> Any:
-    """Invoke an endpoint and return its answer, which must be JSON."""
-    answer = endpoints.invoke(name, json.dumps(data), ContentType="application/json")
-    assert answer["ContentType"] == "application/json"
-    return json.loads(answer["Body"].read())
+    """Invoke an endpoint and return its response, which must be JSON."""
+    response = endpoints.invoke(name, json.dumps(data), ContentType="application/json")
+    assert response["ContentType"] == "application/json"
+    return json.loads(response["Body"].read())

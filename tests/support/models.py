@@ -23,7 +23,7 @@ from support.simulator_client import Client
 MakeEnv = Callable[..., SageMakerEnv]
 
 HOUSE_PRICES = '''
-"""Prices of houses by their area."""
+"""House prices by area."""
 
 import json
 import tempfile
@@ -96,9 +96,8 @@ if __name__ == "__main__":
 """
 HOUSES = "area,price\n50,101\n100,199\n150,301\n"
 S3_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "NO_PROXY")
-LISTENING = re.compile(
-    r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)"
-)  # the log line of our server, or of the plain one
+# The log line of this project's server, or of the plain container's server.
+LISTENING = re.compile(r"Listening (?:on port |at: http://127\.0\.0\.1:)(\d+)")
 SLOPE = 2.002857142857143  # least squares through the origin
 
 
@@ -111,7 +110,7 @@ def write_house_prices(folder: Path) -> Path:
 
 
 def ml_folder(folder: Path) -> Path:
-    """Create SageMaker's folder with a dataset and a trained model, and return it."""
+    """Create a folder like /opt/ml with a dataset and a trained model, and return it."""
     for name in ("model", "output", "input/data/training"):
         (folder / name).mkdir(parents=True)
     (folder / "input/data/training/houses.csv").write_text(HOUSES)
@@ -156,8 +155,8 @@ class ServedModel:
         """Send a request; return the response's status, content type and JSON."""
         request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}", body, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, answer.headers["Content-Type"], json.loads(answer.read())
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, response.headers["Content-Type"], json.loads(response.read())
         except urllib.error.HTTPError as error:
             return error.code, error.headers["Content-Type"], json.loads(error.read())
 
@@ -219,12 +218,15 @@ def _server(command: list[str], code: Path, variables: dict[str, str], log: Path
 
 
 def url_of(project: str) -> str:
-    """Return the address of a project on S3."""
+    """Return a project's S3 URI."""
     return f"s3://{BUCKET}/{project}"
 
 
 def s3_variables(client: Client) -> dict[str, str]:
-    """Return the variables for a simulator's S3, without the session token, which is too long for a job's request."""
+    """Return the environment variables for a simulator's S3.
+
+    The session token is omitted, because it is too long for a job's request.
+    """
     variables = client.simulator.variables()
     return {name: variables[name] for name in S3_VARIABLES}
 
@@ -240,7 +242,7 @@ def server_recording_variables(client: Client, project: str) -> dict[str, str]:
 
 
 def records(client: Client, project: str) -> dict[str, Any]:
-    """Return the records of the invocations of a project's model, by name."""
+    """Return the recorded invocations of a project's model, by name."""
     prefix = f"{project}/predictions/{project}-1.0/"
     pages = client.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
     keys = [item["Key"] for page in pages for item in page.get("Contents", [])]

@@ -22,7 +22,7 @@ FOR_HOST = {
         ),
         "train.py",
     ),
-    "looks_around": Defect(
+    "reads_system_file": Defect(
         "RC802",
         "/etc/passwd",
         insert("preprocess.py", '    with open("/etc/passwd") as file:\n        file.read()\n', before="    return ["),

@@ -45,7 +45,7 @@ def block(kind: str, values: np.ndarray, first: float = 4000.0, last: float = 60
 
 
 def parameters(values: dict[str, int | float | str]) -> bytes:
-    """Return a parameter block. Each entry is a name, a type, a length in words of two bytes and a value."""
+    """Return a parameter block. Each entry is a name, a type, a length in two-byte words and a value."""
     parts = []
     for name, value in values.items():
         if isinstance(value, int):
@@ -60,7 +60,7 @@ def parameters(values: dict[str, int | float | str]) -> bytes:
 
 
 def opus_bytes(*blocks: Block, additional: tuple[tuple[tuple[int, ...], bytes], ...] = ()) -> bytes:
-    """Return an OPUS file of these blocks and a history. additional: other blocks, of any kind and content."""
+    """Return an OPUS file with these spectra and a history. additional: other blocks, as pairs of kind and content."""
     contents: list[tuple[tuple[int, ...], bytes]] = []
     for spectrum in blocks:
         kind = KINDS[spectrum.kind]

@@ -1,4 +1,4 @@
-"""Find processes that a command leaves running, however well they hide."""
+"""Find the processes that a command leaves running, even those in their own session."""
 
 import contextlib
 import ctypes
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil
 
 PR_SET_CHILD_SUBREAPER = 36
-SECONDS = 20.0  # the time within which killed processes must be gone
+END_SECONDS = 20.0  # killed processes must end within this time
 
 
 @contextlib.contextmanager
@@ -26,7 +26,7 @@ def watch_orphans() -> Iterator[list[str]]:
     try:
         yield commands
     finally:
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + END_SECONDS
         while (remaining := _running(before)) and time.monotonic() < deadline:
             time.sleep(0.05)
         for process in remaining:

@@ -49,7 +49,10 @@ def condition(
 
 
 def model(name: str, *depends_on: str, **environment: Any) -> Document:
-    """Return a step that ends at once. environment: the container's variables, which show the values of expressions."""
+    """Return a Model step, which ends at once.
+
+    environment: the container's environment variables, from which a test can read the values of expressions.
+    """
     container = {"Image": IMAGE, "Environment": environment}
     return step(name, "Model", {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container}, *depends_on)
 
@@ -60,7 +63,7 @@ def definition(*steps: Document, **members: Any) -> str:
 
 @contextlib.contextmanager
 def assert_refused(part: str, code: str = "ValidationException") -> Iterator[None]:
-    """Check that the simulator refuses the request in this context. part: a part of the message."""
+    """Check that the simulator refuses the request in this context. part: a string that the message must contain."""
     with pytest.raises(ClientError, match=code) as caught:
         yield
     assert caught.value.response["Error"]["Code"] == code

@@ -1,4 +1,4 @@
-"""A mark for tests that need the environment of PyTorch images, which `make setup-pytorch` creates."""
+"""A mark for tests that need the PyTorch images' environment, which `make setup-pytorch` creates."""
 
 import pytest
 
@@ -8,6 +8,6 @@ NEEDS_PYTORCH = [
     pytest.mark.machine,
     pytest.mark.skipif(
         pytorch.FAMILY.version() is None,
-        reason=f"the environment of PyTorch images is missing: run {pytorch.FAMILY.remedy}",
+        reason=f"the PyTorch images' environment is missing: run {pytorch.FAMILY.remedy}",
     ),
 ]

@@ -21,9 +21,9 @@ from support.command import recore
 
 
 def file_options(sample: Path, *names: str, allow_unsandboxed: bool = True) -> list[object]:
-    """Return the options that name the sample's files. names: which ones, by default all three.
+    """Return the options that name the sample's files. names: the files to include, by default all three.
 
-    allow_unsandboxed: if bubblewrap does not work, add the option that allows private assays without it.
+    allow_unsandboxed: if bubblewrap does not work, add the option that allows private assays without a sandbox.
     """
     paths = {"public": "public/public.csv.gz", "private": "private/private.csv.gz", "actual": "private/actual.csv.gz"}
     isolation = ["--isolation", "off"] if allow_unsandboxed and not bubblewrap_works() else []
@@ -37,7 +37,7 @@ def run_recore(*arguments: object, cwd: Path = ROOT, **variables: str) -> subpro
 
 
 def refused_run(*arguments: object, cwd: Path, **variables: str) -> str:
-    """Return the error line of a run, in this process, that is refused before it writes a file or starts a job."""
+    """Check that a run in this process is refused before it writes a file or starts a job; return its error line."""
     before = sorted(os.listdir(cwd))
     result = recore("run", *arguments, cwd=cwd, **variables)
     assert result.returncode == 2, result.stderr
@@ -66,7 +66,7 @@ def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
 
 @dataclass
 class RunningCommand:
-    """A run in another process whose output goes to files in a folder. tmp: the folder for its temporary files."""
+    """A run in another process whose output goes to files in a folder. tmp: its temporary folder."""
 
     process: subprocess.Popen[bytes]
     folder: Path
@@ -93,7 +93,7 @@ class RunningCommand:
         return result
 
     def wait_for(self, script: str, jobs: int = 1) -> list[psutil.Process]:
-        """Wait until a number of jobs run a script; return all child processes of the command."""
+        """Wait until this number of jobs are running a script; return all child processes of the command."""
         deadline = time.monotonic() + 120
         while len(self.jobs(script)) < jobs:
             assert self.process.poll() is None, self.stderr
@@ -102,7 +102,7 @@ class RunningCommand:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(self) -> tuple[int, list[str]]:
-        """Wait for the end; return the exit status and remaining temporary files. Print stacks if the run hangs."""
+        """Wait for the run to end; return its exit status and remaining temporary files. Print stacks if it hangs."""
         try:
             status = self.process.wait(120)
             return status, os.listdir(self.tmp)

@@ -1,4 +1,4 @@
-"""The submission's scripts, run in this process as `python SCRIPT` would run them, but without waiting for imports.
+"""The submission's scripts, run in this process as `python SCRIPT` would run them, but with libraries imported already.
 
 Behaviour that only a process shows, such as signals, is tested with `run` in support/checkout.py.
 """
@@ -19,7 +19,7 @@ from support.checkout import ROOT, SCRIPTS, environment
 
 
 def run_here(script: Path, *arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a script with arguments in a folder, with additional variables; return its exit status and output."""
+    """Run a script in a folder, with arguments and additional environment variables; return its status and output."""
     command = [str(script), *map(str, arguments)]
     out, err = io.StringIO(), io.StringIO()
     with (
@@ -51,7 +51,7 @@ def exit_status(script: Path) -> int:
 
 @contextlib.contextmanager
 def modules_of(folder: Path) -> Iterator[None]:
-    """Let the block import a submission's modules afresh, and then restore earlier modules of the same names."""
+    """Let the block import a submission's own modules, and then restore earlier modules that have the same names."""
     checkout_paths = {str(ROOT), str(ROOT / "tests"), ""}
     names = {path.stem for path in folder.glob("*.py")} | {Path(name).parts[0].removesuffix(".py") for name in SCRIPTS}
 

@@ -1,6 +1,6 @@
-"""Run a version of SageMaker's SDK as an outside user does: with a simulator in another process and only its variables.
+"""Run SageMaker's SDK as an outside user does: with a simulator in another process and only its environment variables.
 
-`make test-sdk` runs these tests in one environment for each version, without any of the project's packages.
+`make test-sdk` runs these tests in one environment for each version of the SDK, without any of the project's packages.
 """
 
 import json
@@ -22,14 +22,14 @@ LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 def simulate(*options: object) -> tuple[subprocess.Popen[str], dict[str, str]]:
-    """Start a simulator in a separate process; return the process and the variables that it prints."""
+    """Start a simulator in a separate process; return the process and the environment variables that it prints."""
     process = subprocess.Popen([*SIMULATE, *map(str, options)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     return process, json.loads(process.stdout.readline())
 
 
 @pytest.fixture(scope="session", autouse=True)
 def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Export a simulator's variables. No other AWS variables are set, and the home folder contains no settings."""
+    """Export a simulator's environment variables. No other AWS variables are set, and the home folder is empty."""
     process, exported = simulate()
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
@@ -65,7 +65,7 @@ class RestartableSimulator:
 
 @pytest.fixture
 def restartable_simulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RestartableSimulator]:
-    """Start a simulator and export its variables for this test."""
+    """Start a simulator and export its environment variables for this test."""
     simulator = RestartableSimulator(tmp_path / "state", monkeypatch)
     simulator.start()
     yield simulator

@@ -1,7 +1,7 @@
 """Executions of a pipeline defined with an SDK's classes, in which the middle step fails, is stopped or is killed.
 
 The tests are the same for both versions of the SDK. A module imports them and defines the fixture `write`: a function
-that makes the pipeline with its version's classes, for the simulator that the environment variables name.
+that builds the pipeline with its version's classes, for the simulator that the environment variables name.
 """
 
 import time
@@ -68,7 +68,7 @@ def put_word(word: str) -> None:
 
 
 def wait_for_middle(execution: Any, attempt: int = 1) -> None:
-    """Wait until the job of this attempt at the step Middle runs."""
+    """Wait until this attempt at the step Middle is running."""
     deadline = time.monotonic() + 60
     while True:
         steps = steps_of(execution)

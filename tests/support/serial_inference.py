@@ -1,6 +1,6 @@
 """Scripts and data for serial inference: a processing step that prepares rows, and two models in series.
 
-The target is an exact function of the features, so that each prediction is known: a row and its prediction are joined
+The target is an exact function of the features, so each prediction is known: a row and its prediction are joined
 correctly if and only if the prediction equals the row's target.
 """
 

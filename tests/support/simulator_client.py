@@ -55,7 +55,7 @@ class Client:
         return self.wait("TrainingJob", name) if wait else self.describe("TrainingJob", name)
 
     def process(self, script: str, wait: bool = True, seconds: int = 60, **members: Any) -> dict[str, Any]:
-        """Run a script as a processing job, which finds it at /opt/ml/processing/input/code/job.py."""
+        """Run a script as a processing job, with the script at /opt/ml/processing/input/code/job.py."""
         name = f"process-{next(numbers)}"
         code = self.put(f"code/{name}/job.py", script)
         s3_input = {"S3Uri": code, "LocalPath": "/opt/ml/processing/input/code", "S3DataType": "S3Prefix"}

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from recore.simulator.server import BUCKET
-from support.checkout import ROOT, environment_of_a_full_disk
+from support.checkout import ROOT, full_disk_environment
 
 Snapshot = dict[str, dict[str, bytes]]  # contents of objects by bucket and key
 
@@ -26,7 +26,7 @@ class SimulatorProcess:
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment_of_a_full_disk(),  # some tests limit how much the process may write
+            env=full_disk_environment(),  # some tests limit how much the process may write
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

@@ -16,9 +16,9 @@ SUBMISSIONS = ROOT / "tests/submissions"
 
 
 def variant(folder: Path, changes: dict[str, tuple[str, str]] | None = None, **files: str) -> Path:
-    """Copy the good submission with changes: by file name, a string in the file and its replacement.
+    """Copy the good submission to a folder. changes: a string in a file and its replacement, by file name.
 
-    files: the texts of whole files by name, which may omit `.py`.
+    files: the contents of additional or replaced files, by name. The name may omit `.py`.
     """
     shutil.copytree(SUBMISSIONS / "good", folder, ignore=shutil.ignore_patterns("__pycache__"))
     for name, (old, new) in (changes or {}).items():

@@ -41,7 +41,7 @@ if __name__ == "__main__":
     with open(os.environ["SM_MODEL_DIR"] + "/means.json", "w") as file:
         json.dump([sum(values) / len(values) for values in measured], file)
 """
-# Writes the first channels of each row; repeats the output TIMES times.
+# Writes the first channels of each row, repeated TIMES times.
 PREPROCESS = """
 import csv, gzip, os
 

@@ -7,7 +7,7 @@ from support.simulator_client import Client, numbers
 
 
 def container(client: Client, script: str, **members: Any) -> dict[str, Any]:
-    """Return a container that serves a script. The variables in members["Variables"] are added to its environment."""
+    """Return a container that serves a script. Variables: additional environment variables."""
     variables = {"SAGEMAKER_PROGRAM": "serve_me.py", "SAGEMAKER_SUBMIT_DIRECTORY": client.source(serve_me=script)}
     variables |= {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | members.pop("Variables", {})
     return {"Image": client.image, "Environment": variables} | members
@@ -23,7 +23,7 @@ def create_model(client: Client, *scripts: str | dict[str, Any], **members: Any)
 
 
 def transform(client: Client, model: str, objects: dict[str, str | bytes], **members: Any) -> tuple[dict, str]:
-    """Run a transform job on objects; return its description and the address of its output.
+    """Run a transform job on objects; return the job's description and its output's URI.
 
     Source, Input, Output, Resources: members of S3DataSource, TransformInput, TransformOutput and TransformResources.
     """

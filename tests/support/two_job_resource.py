@@ -1,4 +1,4 @@
-"""A kind of resource that the simulator does not have: an AutoML job that runs two processing jobs and waits."""
+"""A kind of resource that the simulator does not have: an AutoML job that runs two processing jobs in turn."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from recore.simulator.state.records import Record
 from support.simulator_client import IMAGE
 
 KIND = "AutoMLJob"
-PERIOD = 0.05  # seconds between two checks of a job's status
+POLL_SECONDS = 0.05  # time between two checks of a job's status
 
 
 class AutoMLWork(Work):
@@ -36,7 +36,7 @@ class AutoMLWork(Work):
             elif job["ProcessingJobStatus"] != "InProgress":
                 raise RuntimeError(f"{name} is {job['ProcessingJobStatus']}")
             else:
-                self.wait(PERIOD)
+                self.wait(POLL_SECONDS)
 
     def _request(self, name: str) -> Record:
         record = self.store.get(KIND, self.key) or {}

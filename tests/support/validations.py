@@ -44,7 +44,7 @@ def figure(page: Page, name: str) -> Figure:
 
 @pytest.fixture(scope="session")
 def small_file(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a data file with 160 rows, 7 holes and 147 channels, in which one hole has no assays of tin."""
+    """Return a data file with 160 rows, 7 holes and 147 channels, in which one hole has no tin assays."""
     return make_once(tmp_path_factory, "validated", lambda folder: write_small(folder, sample)) / "public.csv.gz"
 
 
@@ -52,7 +52,7 @@ def write_small(folder: Path, sample: Path) -> None:
     data = pd.read_csv(sample / "public/public.csv.gz", index_col=0, float_precision="round_trip")
     spectra = [name for name in data if name not in TARGETS and name not in IDS]
     data = data.iloc[np.linspace(0, len(data) - 1, 160).astype(int)].drop(columns=spectra[147:])
-    data[TARGETS] = data[TARGETS].fillna(data[TARGETS].mean())  # scattered gaps would make fits slow
+    data[TARGETS] = data[TARGETS].fillna(data[TARGETS].mean())  # scattered missing values would make fits slow
     data.loc[data["SiteID"] == data["SiteID"].iloc[0], "SnPPM"] = np.nan
     write_csv(folder / "public.csv.gz", data)
 

@@ -1,4 +1,4 @@
-"""A regression table for XGBoost, and the model that XGBoost trains on it in this process."""
+"""A regression table for XGBoost in several formats, and hyperparameters for training on it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 
 
 def table(rows: int, seed: int) -> np.ndarray:
-    """Return a table with the label in the first column, and five features with some values missing."""
+    """Return a table with the label in the first column, followed by five features with some missing values."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(rows, 5)).round(6)
     labels = (3 * features[:, 0] + np.abs(features[:, 1]) * features[:, 2] + rng.normal(size=rows) / 4).round(6)
@@ -37,5 +37,5 @@ def matrix(values: np.ndarray, **members: Any) -> xgb.DMatrix:
 
 
 def hyperparameters(**settings: Any) -> dict[str, str]:
-    """Return hyperparameters as a request contains them, all as strings."""
+    """Return hyperparameters in the form in which a request contains them: all as strings."""
     return {name: str(value) for name, value in (SETTINGS | {"objective": "reg:squarederror"} | settings).items()}

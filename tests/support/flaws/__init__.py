@@ -1,6 +1,6 @@
 """Submissions whose flaw can be found by reading alone: edits of tests/submissions/good, each with its only finding.
 
-A flaw is named after the rule that finds it, with a suffix if a rule has several.
+A flaw is named after the rule that finds it, with a suffix if the rule finds several.
 """
 
 import shutil

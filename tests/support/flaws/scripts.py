@@ -15,7 +15,7 @@ FIRST, SECOND, *OTHERS = TARGETS
 
 
 def train_flaw(code: str, text: str, imports: str = "", line: str = "", level: Level = Level.ERROR) -> Flaw:
-    """Return a flaw in text at the end of train.py. line: the flawed line, by default the last one."""
+    """Return a flaw in code at the end of train.py. line: the flawed line, by default the last line of the code."""
     return Flaw(code, "train.py", line or text.splitlines()[-1].strip(), write_train(text, imports), level)
 
 
@@ -24,7 +24,7 @@ def targets_text(*names: str) -> str:
 
 
 def default_path_flaw(line: str) -> Flaw:
-    """Return a flaw: the wrong default of a command-line option, in a preprocess.py that uses pandas."""
+    """Return a flaw in a preprocess.py that uses pandas: a command-line option with a wrong default."""
     base = (
         'BASE = os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml") + "/processing"' if "BASE" in line else "BASE = os.sep"
     )
