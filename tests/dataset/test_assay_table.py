@@ -1,4 +1,4 @@
-"""The assay table: columns, units and cells, and a one-line message for each error."""
+"""The assay table: its columns, units and cells, and a one-line message about each error."""
 
 import re
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_a_table_saved_by_a_european_spreadsheet_is_read(tmp_path: Path) -> None
     assert table.assays["CuPPM"] == [1]
 
 
-def test_values_below_the_detection_limit_become_half_of_it(tmp_path: Path) -> None:
+def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) -> None:
     table = read_table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
     assert (table.assays["AuPPM"], table.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
     (remark,) = table.remarks
@@ -94,7 +94,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
 
 @examples(150)
 @given(st.text(alphabet="0123456789.<>-eaD,\n;\t", max_size=120))
-def test_any_cells_give_a_table_or_a_one_line_error(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
+def test_any_cells_result_in_a_table_or_a_one_line_error(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
     try:
         result = read_table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
     except ValueError as error:
