@@ -17,16 +17,16 @@ from recore.simulator.server import Simulator
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 FOUND_BY_READING = {
-    "output_fn lacks its last parameter": "RC104",
-    "train.py lacks `import numpy as np`": "RC106",
+    "output_fn is missing its last parameter": "RC104",
+    "train.py is missing `import numpy as np`": "RC106",
     "preprocess.py imports linear.py": "RC109",
     "train.py misspells a target": "RC119",
     "setup.py misspells a module": "RC201",
-    "setup.py lacks linear": "RC202",
+    "setup.py is missing linear": "RC202",
 }
 FOUND_BY_RUNNING = {
-    "the answer has two digits": "RC604",
-    "the prediction lacks the last row": "RC602",
+    "the response has two digits": "RC604",
+    "the prediction is missing the last row": "RC602",
     "preprocess.py subtracts the mean of the file": "RC505",
     "the model holds a function of train.py": "RC401",
     "preprocess.py adds noise": "RC303",
@@ -112,7 +112,11 @@ def test_running_the_submission_finds_a_mutant(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "effect"),
-    [("a module is split in two", "none"), ("setup.py lacks linear", "fails: train"), ("other bins", "public score")],
+    [
+        ("a module is split in two", "none"),
+        ("setup.py is missing linear", "fails: train"),
+        ("other bins", "public score"),
+    ],
 )
 def test_the_effect_is_measured_by_running_the_pipeline(
     name: str, effect: str, simulator: Simulator, data: DataFiles, tmp_path: Path

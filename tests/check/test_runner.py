@@ -94,7 +94,7 @@ def test_a_warning_does_not_prevent_other_rules_from_running(journal: Journal, s
 def test_the_submission_is_not_run_while_its_source_has_errors(journal: Journal, source: SubmissionSource) -> None:
     rules = [journal.rule("RC101", ERROR), journal.rule("RC301", runs=True)]
     results = run_rules(rules, {"RC101", "RC301"}, source, journal.experiments)
-    assert results[1].not_run == "the submission is run when RC101 (rule-rc101) finds no error"
+    assert results[1].not_run == "the submission is run only if RC101 (rule-rc101) finds no error"
     assert journal.open_count == 0
     run_rules(rules, {"RC301"}, source, journal.experiments)  # RC101 is not selected
     assert journal.open_count == 1

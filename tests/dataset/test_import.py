@@ -77,11 +77,11 @@ def test_the_same_replicate_twice_is_reported(folder: Path) -> None:
     result, _ = run_import(folder, "spectra", "other", replicates="mean")
     (problem,) = result.problems
     assert problem.source.endswith("other/a.0")
-    assert "sample 'a', replicate 0 is in" in problem.reason
+    assert "sample 'a', replicate 0 is already in" in problem.reason
     write_opus(folder / "third/a")
     result, _ = run_import(folder, "spectra", "third/a", table="", replicates="each")
     (problem,) = result.problems  # otherwise two rows would have the name a:0
-    assert "sample 'a' is in" in problem.reason
+    assert "sample 'a' is already in" in problem.reason
 
 
 def test_numbers_have_six_decimals_and_no_negative_zero(tmp_path: Path) -> None:

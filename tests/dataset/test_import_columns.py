@@ -71,14 +71,16 @@ def test_columns_are_renamed_and_converted(laboratory: Path) -> None:
     assert data["CuPPM"].isna().all()
     assert "AlPPM = 10000 x Al_pct (pct)" in result.stderr
     assert "(pct K2O)" in result.stderr
-    assert "columns that were ignored: Hg_ppm" in result.stderr
+    assert "ignored columns: Hg_ppm" in result.stderr
     assert "bad:" not in result.stderr
 
 
 def test_columns_that_are_unknown_or_ignored_are_reported(laboratory: Path) -> None:
     result = import_columns(laboratory, *IDENTITY, "FePCT=Fe_tot", "PPCT=Hg_ppm:pct")
     notes = [line for line in result.stderr.splitlines() if "lab.csv" in line]
-    assert any("state no unit" in note and "FePCT=Fe_tot; --column FePCT=Fe_tot:pct" in note for note in notes)
+    assert any(
+        "state no unit" in note and "FePCT=Fe_tot; for example, --column FePCT=Fe_tot:pct" in note for note in notes
+    )
     for name in ("AlPPM=Al_pct", "UPPB=U_ppm", '"AuPPM=Au ppb"'):
         assert any(f"--column {name} imports it" in note for note in notes), name
     assert not any("Hg" in note for note in notes if "imports it" in note)
@@ -87,18 +89,18 @@ def test_columns_that_are_unknown_or_ignored_are_reported(laboratory: Path) -> N
 @pytest.mark.parametrize(
     ("columns", "reason"),
     [
-        (["CuPMM=Al_pct"], "'CuPMM' is not a column of the schema; did you mean CuPPM?"),
+        (["CuPMM=Al_pct"], "'CuPMM' is not a column in the schema; did you mean CuPPM?"),
         (["Cu=Al_pct"], "did you mean CuPPM?"),
         (["CopperPPM=Al_pct"], "did you mean CuPPM?"),
         (["CaesiumPPM=Al_pct"], "did you mean CsPPM?"),
-        (["MercuryPPM=Al_pct"], "its columns are sample"),
-        (["CopprPPM=Al_pct"], "its columns are sample"),
+        (["MercuryPPM=Al_pct"], "valid columns are sample"),
+        (["CopprPPM=Al_pct"], "valid columns are sample"),
         ([*IDENTITY, "AuPPM=Al_pct:oz/t"], "ounces per ton are ambiguous"),
         (["siteid=hole"], "did you mean SiteID?"),
-        (["HgPPM=Hg_ppm"], "'HgPPM' is not a column of the schema; its columns are sample"),
+        (["HgPPM=Hg_ppm"], "'HgPPM' is not a column in the schema; valid columns are sample"),
         (["CuPPM"], "write NAME=COLUMN"),
         (["=Al_pct"], "write NAME=COLUMN"),
-        (["AlPPM=Al_pct", "AlPPM=Fe_tot"], "AlPPM is set to 'Al_pct' already"),
+        (["AlPPM=Al_pct", "AlPPM=Fe_tot"], "AlPPM is already set to 'Al_pct'"),
         ([*IDENTITY, "AlPPM=Al_pc"], "the table has no column 'Al_pc'; did you mean Al_pct?"),
         ([*IDENTITY, "AlPPM=zzz"], "the table has no column 'zzz'"),
         ([*IDENTITY, "AlPPM=Al_pct:stone"], "the unit 'stone' is unknown; use pct, g/kg, ppm, ppb"),

@@ -14,7 +14,7 @@ def test_patterns_folders_and_files_are_read_once(folder: Path) -> None:
     (folder / "spectra/notes.doc").write_text("x")
     result, data = run_import(folder, "spectra/a.*", "spectra", "spectra/b.1", table="", replicates="each")
     assert list(data.index) == ["a:0", "a:1", "b:0", "b:1"]
-    assert any("ignored 1 file with another name" in remark for remark in result.remarks)
+    assert any("ignored 1 file with another extension" in remark for remark in result.remarks)
     for pattern in ("spectra/c*", "empty"):
         (folder / "empty").mkdir(exist_ok=True)
         with pytest.raises(ValueError, match=pattern[:5]):
@@ -48,7 +48,7 @@ def test_the_assay_table_may_be_in_the_spectra_folder(folder: Path) -> None:
     (folder / "spectra/assays.csv").write_text(TABLE)
     result, data = run_import(folder, table="", assays=folder / "spectra/assays.csv", replicates="mean")
     assert not result.problems
-    assert "the assay table is among the files of spectra" in result.remarks[0]
+    assert "the assay table is among the spectrum files" in result.remarks[0]
     assert list(data.index) == ["b", "a"]
 
 

@@ -73,7 +73,7 @@ def test_reflectance_and_transmittance_are_refused_or_converted(
 ) -> None:
     stored_block = block(kind, full * 10**-ABSORBANCE)
     assert f"--block {kind} with --convert" in refusal(tmp_path, stored_block)
-    assert f"holds {kind}, but absorbance is expected" in refusal(tmp_path, stored_block, block=kind)
+    assert f"contains {kind}, but absorbance is expected" in refusal(tmp_path, stored_block, block=kind)
     result = read_spectrum(tmp_path, stored_block, block=kind, convert=scale)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
     assert f"{kind} as a {scale} was converted" in result.remarks[0]
@@ -85,7 +85,7 @@ def test_reflectance_and_transmittance_are_refused_or_converted(
 
 
 def test_absorbance_is_not_converted_again(tmp_path: Path) -> None:
-    assert "absorbance already" in refusal(tmp_path, block("absorbance", ABSORBANCE), convert="fraction")
+    assert "already contains absorbance" in refusal(tmp_path, block("absorbance", ABSORBANCE), convert="fraction")
 
 
 @pytest.mark.parametrize("kind", ["atr", "log-reflectance"])

@@ -119,7 +119,7 @@ def test_the_header_names_the_quantity(tmp_path: Path, header: str) -> None:
     assert "but absorbance is expected" in refusal(tmp_path, text)
     np.testing.assert_allclose(read_spectrum(tmp_path, text, convert="percent").absorbance, Y)
     assert "are not absorbance" in refusal(tmp_path, columns(y=10 ** (2 - Y)))
-    assert "absorbance already" in refusal(tmp_path, columns(header="cm-1,Absorbance\n"), convert="fraction")
+    assert "already contains absorbance" in refusal(tmp_path, columns(header="cm-1,Absorbance\n"), convert="fraction")
 
 
 TABLE = "sample,operator,3000.5,X2000,1000\na,me,1,2,3\nb,me,4,5,6\na,you,7,8,9\n"

@@ -157,9 +157,9 @@ def test_any_plan_makes_readable_files_with_the_planned_number_of_rows(
         ({"holes": 1}, "1 hole with"),
         ({"channels": 6}, "6 channels"),
         ({"channels": 30_001}, "30,001 channels"),
-        ({"missing": 1.0}, "1.0 as the share of missing"),
-        ({"missing": float("nan")}, "nan as the share of missing"),
-        ({"seed": -1}, "seed -1"),
+        ({"missing": 1.0}, "the share of missing assays is 1.0"),
+        ({"missing": float("nan")}, "the share of missing assays is nan"),
+        ({"seed": -1}, "the seed is -1"),
     ],
 )
 def test_invalid_plans_are_refused(arguments: dict[str, float], reason: str) -> None:
@@ -171,7 +171,7 @@ def test_existing_files_are_kept(tmp_path: Path) -> None:
     plan = Plan(rows=4, holes=2, channels=7)
     (tmp_path / "private").mkdir()
     (tmp_path / SAMPLE_FILES[2]).write_text("mine")
-    with pytest.raises(FileExistsError, match=r"actual\.csv\.gz exists already"):
+    with pytest.raises(FileExistsError, match=r"actual\.csv\.gz already exists"):
         make_sample(tmp_path, plan)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / SAMPLE_FILES[2]]
     make_sample(tmp_path, plan, overwrite=True)

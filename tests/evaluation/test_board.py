@@ -190,7 +190,8 @@ def test_a_missing_or_empty_folder_is_reported(tmp_path: Path) -> None:
     result = recore("board", tmp_path / "nowhere")
     assert result.returncode == 2
     assert (
-        result.stderr == f"recore: {tmp_path / 'nowhere'}: there is no such folder; `python -m recore run` makes runs\n"
+        result.stderr
+        == f"recore: {tmp_path / 'nowhere'}: there is no such folder; `python -m recore run` creates runs\n"
     )
     result = recore("board", tmp_path)
     assert (result.returncode, result.stdout) == (0, f"board: no run in {tmp_path}\n")
@@ -254,7 +255,7 @@ def test_a_note_is_one_printable_line(text: str, printed: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "there is no such file; `python -m recore run` makes a run's folder"),
+        (None, "there is no such file; `python -m recore run` creates a run's folder"),
         ("{", "not a valid run record: Expecting property name"),
         (json.dumps(make_record())[:-40], "not a valid run record: "),
         (json.dumps(make_record() | {"note": 1}), "not a valid run record: `note` has the wrong type, int"),

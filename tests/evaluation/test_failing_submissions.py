@@ -12,7 +12,7 @@ TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
 ADVICE = {  # the advice for each step if nothing specific is known about the exception
     "train": "look at: train.py, which `python train.py` runs by hand",
     "preprocess": "look at: preprocess.py. It runs without the submission's other files",
-    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process",
+    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in a different process",
     "score": "look at: the predictions: a line of 49 numbers for each row of the data",
 }
 

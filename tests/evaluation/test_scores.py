@@ -51,7 +51,7 @@ def test_a_public_score_alone_is_shown(tmp_path: Path) -> None:
 )
 def test_json_that_is_not_score_details_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "public.json").write_text(text)
-    with pytest.raises(ValueError, match=r"public\.json: these are not the details of a score"):
+    with pytest.raises(ValueError, match=r"public\.json: these are not score details"):
         read_scores(tmp_path)
 
 

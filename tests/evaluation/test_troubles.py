@@ -235,7 +235,7 @@ def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, servi
     refuse(services.logs, f"cloudwatch-logs.{operation}")
     write_log(services.logs, "TrainingJob", "refused", tmp_path / "log", 0)
     reason = f"An error occurred (AccessDenied) when calling the {operation} operation: no"
-    assert (tmp_path / "log").read_text() == f"[the log of refused cannot be read: {reason}]\n"
+    assert (tmp_path / "log").read_text() == f"[the log of refused could not be read: {reason}]\n"
 
 
 def test_a_log_that_is_too_large_is_cut(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ REASONS = {
         "one\ntwo\n",
         "See job logs for more information; its last line: two",
     ),
-    "no reason and no log": (None, "", "the platform gives no reason"),
+    "no reason and no log": (None, "", "the platform reported no reason"),
     "an exit code": (
         "AlgorithmError: the script ended with exit code 3 and wrote no error, exit code: 3",
         TRACEBACK,
@@ -284,7 +284,7 @@ def test_a_missing_package_has_a_hint(tmp_path: Path) -> None:
     assert "`python -m pip index versions no_such_package`" in str(text)
     assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here, too" in str(text)
     assert "`make setup` then installs it here, too" in str(missing_module_hint("no_such_package", ROOT))
-    assert "do without recore" in str(missing_module_hint("recore.evaluation", ROOT / "docs"))
+    assert "do not import recore" in str(missing_module_hint("recore.evaluation", ROOT / "docs"))
     (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
     hint_text = str(missing_module_hint("no_such_package", tmp_path))
     assert hint_text.startswith("requirements.txt names no_such_package, but it is not installed here: `")
@@ -316,4 +316,4 @@ def test_a_hint_says_that_preprocess_runs_without_other_files(step: str, file: s
     text = make_traceback("ModuleNotFoundError: No module named 'fits'", file)
     assert "move what it needs from fits.py into it" in str(hint(text, step, tmp_path))
     text = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
-    assert "do without no_such_package there" in str(hint(text, step, tmp_path))
+    assert "do not import no_such_package there" in str(hint(text, step, tmp_path))
