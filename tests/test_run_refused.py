@@ -67,12 +67,12 @@ def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
     public = file_options(sample, "public")
     os.mkfifo(tmp_path / "pipe")
     line = refused_run("pipe", *public, cwd=tmp_path)
-    assert line.startswith("recore: pipe: a folder or the archive of a submission is needed")
+    assert line.startswith("recore: pipe: a submission's folder or archive is needed")
     for name in ("setup.py", "MANIFEST.in"):
         folder = tiny(tmp_path / f"loop of {name}")
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(name)
-        assert f"{folder / name}: a loop of links" in refused_run(folder, *public, cwd=tmp_path)
+        assert f"{folder / name}: a loop of symbolic links" in refused_run(folder, *public, cwd=tmp_path)
         (folder / name).unlink()
         with open(folder / name, "wb") as file:
             file.truncate(1 << 40)

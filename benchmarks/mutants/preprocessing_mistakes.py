@@ -119,7 +119,7 @@ PREPROCESSING: dict[str, Change] = {
 
 PACKAGING: dict[str, Change] = {
     **{
-        f"setup.py lacks {module}": replace("setup.py", old, "")
+        f"setup.py is missing {module}": replace("setup.py", old, "")
         for module, old in (("preprocess", '"preprocess", '), ("train", '"train", '), ("linear", ', "linear"'))
     },
     "setup.py misspells a module": replace("setup.py", '"linear"', '"liner"'),

@@ -15,15 +15,15 @@ HOOKS = ("model_fn", "input_fn", "predict_fn", "output_fn")
 
 # expressions for the predictions `value`, an array (rows, 49)
 PREDICTIONS = {
-    "lacks the last column": "value[:, :-1]",
-    "lacks the first column": "value[:, 1:]",
+    "is missing the last column": "value[:, :-1]",
+    "is missing the first column": "value[:, 1:]",
     "has a column twice": "np.column_stack([value, value[:, 0]])",
     "begins with a row number": "np.column_stack([np.arange(len(value)), value])",
     "has two columns swapped": "value[:, [1, 0, *range(2, value.shape[1])]]",
     "has its columns reversed": "value[:, ::-1]",
     "has its columns shifted by one": "np.roll(value, 1, axis=1)",
-    "lacks the last row": "value[:-1]",
-    "lacks the first row": "value[1:]",
+    "is missing the last row": "value[:-1]",
+    "is missing the first row": "value[1:]",
     "has the last row twice": "np.vstack([value, value[-1:]])",
     "has its rows reversed": "value[::-1]",
     "has its rows sorted": "value[np.argsort(value[:, 0])]",
@@ -49,20 +49,20 @@ PREDICTIONS = {
 
 # expressions for the inputs `value`, an array (rows, 12), that the server reads
 INPUTS = {
-    "lacks a bin": "value[:, 1:]",
+    "is missing a bin": "value[:, 1:]",
     "has its bins reversed": "value[:, ::-1]",
     "is in other units": "value * 100",
     "is normalised over the request": "(value - value.mean(axis=0)) / (value.std(axis=0) + 1e-9)",
     "is divided by the largest value of the request": "value / value.max()",
     "has its rows sorted": "value[np.argsort(value[:, 0])]",
-    "lacks equal rows": "np.unique(value, axis=0)",
+    "has its duplicate rows removed": "np.unique(value, axis=0)",
     "is whole numbers": "value.astype(int)",
     "has single precision": "value.astype(np.float32)",
     "is a list": "value.tolist()",
 }
 
-# expressions for the answer `value`, a text
-ANSWERS = {
+# expressions for the response `value`, a string
+RESPONSES = {
     "is JSON": "__import__('json').dumps([line.split(',') for line in value.splitlines()])",
     "has a header": "','.join(TARGETS) + '\\n' + value",
     "has an index": "''.join(f'{number},{line}\\n' for number, line in enumerate(value.splitlines()))",
@@ -82,11 +82,11 @@ DECODING = "input_data if isinstance(input_data, str) else input_data.decode()"
 
 MISTAKES: dict[str, Change] = {
     **{f"{hook} is renamed": rename(hook, hook.replace("_fn", "_function")) for hook in HOOKS if hook != "predict_fn"},
-    **{f"{hook} lacks its last parameter": drop_parameter("train.py", hook) for hook in HOOKS},
+    **{f"{hook} is missing its last parameter": drop_parameter("train.py", hook) for hook in HOOKS},
     **{f"{hook} has its parameters swapped": swap_parameters("train.py", hook) for hook in HOOKS[1:]},
     **{f"the prediction {what}": wrap_return("train.py", "predict_fn", by) for what, by in PREDICTIONS.items()},
     **{f"what input_fn reads {what}": wrap_return("train.py", "input_fn", by) for what, by in INPUTS.items()},
-    **{f"the answer {what}": wrap_return("train.py", "output_fn", by) for what, by in ANSWERS.items()},
+    **{f"the response {what}": wrap_return("train.py", "output_fn", by) for what, by in RESPONSES.items()},
     "input_fn accepts JSON alone": replace("train.py", CONTENT_TYPE, 'content_type != "application/json"'),
     "input_fn takes bytes alone": replace("train.py", DECODING, "input_data.decode()"),
     "input_fn does not expect a header": replace("train.py", ' if not line.startswith("index,")', ""),

@@ -166,10 +166,10 @@ EQUIVALENT: dict[str, Change] = {
         'file.write(",".join([name, *map(repr, row)]) + "\\n")',
         "csv.writer(file).writerow([name, *row])",
     ),
-    "numpy writes the answer": both(
+    "numpy writes the response": both(
         replace("train.py", ANSWER, NUMPY_ANSWER), replace("train.py", "import gzip\n", "import gzip\nimport io\n")
     ),
-    "the answer has a name": wrap_return("train.py", "output_fn", "value"),
+    "the response has a name": wrap_return("train.py", "output_fn", "value"),
     "arguments with defaults are read": both(
         replace("train.py", "import csv\n", "import argparse\nimport csv\n"),
         replace(

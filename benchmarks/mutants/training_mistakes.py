@@ -25,7 +25,7 @@ def _dropped_imports() -> dict[str, Change]:
     changes = {}
     for file in ("train.py", "preprocess.py", "linear.py"):
         for number, statement in enumerate(find_imports(ast.parse((SOUND / file).read_text()))):
-            changes[f"{file} lacks `{ast.unparse(statement)}`"] = drop_import(file, number)
+            changes[f"{file} is missing `{ast.unparse(statement)}`"] = drop_import(file, number)
     return changes
 
 
@@ -85,7 +85,7 @@ MISTAKES: dict[str, Change] = {
         ),
     ),
     "train.py has two targets swapped": replace("train.py", "CuPPM FePCT", "FePCT CuPPM"),
-    "train.py lacks a target": replace("train.py", "CuPPM FePCT", "FePCT"),
+    "train.py is missing a target": replace("train.py", "CuPPM FePCT", "FePCT"),
     "train.py has a target twice": replace("train.py", "CuPPM FePCT", "CuPPM CuPPM FePCT"),
     "train.py misspells a target": replace("train.py", "CuPPM FePCT", "CuPCT FePCT"),
     "train.py sorts the targets": insert("train.py", "TARGETS = tuple(sorted(TARGETS))\n\n\n", "def fit("),

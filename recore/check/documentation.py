@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from recore.check.rule import Rule
 
-BEGIN = "<!-- From here on made from the rules: python tests/support/check_page.py -->"
+BEGIN = "<!-- The rest is generated from the rules: python tests/support/check_page.py -->"
 GROUPS = {
     "RC1": "The scripts' source",
     "RC2": "Packaging",
@@ -24,7 +24,7 @@ def describe_rules(rules: Sequence[Rule]) -> str:
         group = [rule for rule in rules if rule.code.startswith(start)]
         if not group:
             continue
-        lines += ["", f"## {start}: {title}", "", "| rule | what holds |", "|---|---|"]
+        lines += ["", f"## {start}: {title}", "", "| rule | requirement |", "|---|---|"]
         for rule in group:
             lines.append(f"| [{rule.code} {rule.name}](#{rule.code.lower()}-{rule.name}) | {rule.summary} |")
         for rule in group:
@@ -34,5 +34,5 @@ def describe_rules(rules: Sequence[Rule]) -> str:
 
 def _how(rule: Rule) -> str:
     """Whether the rule runs the submission, and which rules must pass before."""
-    how = "This rule runs the submission" if rule.runs else "This rule only reads"
+    how = "This rule runs the submission" if rule.runs else "This rule only reads files"
     return f"*{how}{f'; it needs {", ".join(rule.needs)}' if rule.needs else ''}.*"

@@ -211,8 +211,8 @@ class ExperimentJobs:
         try:
             return convert(json.loads(path.read_bytes()))
         except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
-            reason = "the job left no valid report: the submission ended it, or changed what it wrote"
-            raise ExperimentFailed(reason, "Leave the folders of the job alone, and end no other process") from None
+            reason = "the job left no valid report: the submission ended the job or changed its report"
+            raise ExperimentFailed(reason, "Do not change the job's folders or end other processes") from None
 
     @staticmethod
     def _put_all(storage: Storage, folders: Mapping[str, Files]) -> None:
@@ -255,4 +255,4 @@ def _unpack_files(archive: Path, folder: Path) -> None:
                     with open(folder / name, "wb") as file:
                         shutil.copyfileobj(content, file)
     except (tarfile.TarError, OSError, ValueError, EOFError, zlib.error) as error:
-        raise StepFailed(f"what the job left cannot be read: {error}") from error
+        raise StepFailed(f"the job's output could not be read: {error}") from error

@@ -300,7 +300,7 @@ class Experiments:
         try:
             model = pack_project(self.project / "model", LARGEST_MODEL)
         except (OSError, ValueError) as error:
-            raise ExperimentFailed(str(error), "Remove what does not belong into model/") from None
+            raise ExperimentFailed(str(error), "Remove the files that do not belong in model/") from None
         return self._run_predict_script("local-model", model)
 
     @experiment
@@ -321,7 +321,7 @@ class Experiments:
         try:
             return pack_project(self.project)
         except (OSError, ValueError) as error:
-            raise ExperimentFailed(str(error), "Remove what does not belong to the submission") from None
+            raise ExperimentFailed(str(error), "Remove the files that do not belong to the submission") from None
 
 
 def _file(path: Path) -> Path | None:

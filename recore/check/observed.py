@@ -55,4 +55,4 @@ def find_events(
             if event.kind == kind and (event.event, event.place) not in seen and len(seen) < SHOWN:
                 seen.add((event.event, event.place))
                 detail = f"{event.event} {event.what}".strip()
-                yield Finding(f"In step {step} the submission {what}: {detail}", fix, event.place, level)
+                yield Finding(f"In step {step}, the submission {what}: {detail}", fix, event.place, level)

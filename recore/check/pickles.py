@@ -61,7 +61,7 @@ def read_members(archive: Path) -> Iterator[tuple[tarfile.TarInfo, Any]]:
             for member in tar:
                 yield member, tar.extractfile(member) if member.isreg() and not member.issparse() else None
     except (tarfile.TarError, OSError, EOFError) as error:
-        raise ValueError(f"the model's archive cannot be read: {error}") from None
+        raise ValueError(f"the model's archive could not be read: {error}") from None
 
 
 def scan(name: str, size: int, file: IO[bytes]) -> Pickle:

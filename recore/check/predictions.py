@@ -47,7 +47,7 @@ def read_predictions(path: Path) -> Floats:
                 raise NotPredictions(f"line {number} has more than {MOST_COLUMNS} cells", number)
             cells = line.rstrip("\r\n").split(",")
             if rows and len(cells) != len(rows[0]):
-                raise NotPredictions(f"line {number} has {len(cells)} cells, line 1 has {len(rows[0])}", number)
+                raise NotPredictions(f"line {number} has {len(cells)} cells, but line 1 has {len(rows[0])}", number)
             rows.append(np.array([_number(cell, number) for cell in cells], dtype=np.float64))
     return np.array(rows) if rows else np.empty((0, 0))
 
@@ -91,7 +91,7 @@ def compare(expected: Floats, answer: Answer, targets: Sequence[str]) -> str:
     try:
         predicted = read_answer(answer)
     except NotPredictions as error:
-        return f"the answer is not predictions: {error}"
+        return f"the response does not contain valid predictions: {error}"
     return describe_difference(expected, predicted, targets)
 
 

@@ -102,5 +102,5 @@ def _first_error(chosen: set[str], results: dict[str, RuleResult]) -> str:
     """Why nothing is run: the first chosen rule that reads and has found an error."""
     for code, result in sorted(results.items()):
         if code in chosen and not result.rule.runs and not result.passed:
-            return f"the submission is run when {code} ({result.rule.name}) finds no error"
+            return f"the submission is run only if {code} ({result.rule.name}) finds no error"
     return ""

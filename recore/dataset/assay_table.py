@@ -115,7 +115,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, errors:
     table.identity |= depths
     for (line, _), start, end in zip(rows, *depths.values(), strict=True):
         if start > end:
-            errors.append(f"line {line}: DepthFrom {start:g} is below DepthTo {end:g}")
+            errors.append(f"line {line}: DepthFrom {start:g} is deeper than DepthTo {end:g}")
     limits: list[str] = []
     if not sources.keys().isdisjoint(TARGETS):
         for name in TARGETS:
@@ -125,7 +125,7 @@ def _fill(table: AssayTable, sources: Mapping[str, Source], rows: Lines, errors:
     if limits:
         examples = ", ".join(limits[:SHOWN]) + (", ..." if len(limits) > SHOWN else "")
         table.remarks.append(
-            f"{table.path}: {len(limits)} assays below the limit of detection were set to half of it: {examples}"
+            f"{table.path}: {len(limits)} assays below the detection limit were set to half of it: {examples}"
         )
 
 
@@ -136,7 +136,7 @@ def _names(cells: Cells, column: str, errors: list[str]) -> list[str]:
         if not cell:
             errors.append(f"line {line}, {column}: the cell is empty")
         elif cell in first_line:
-            errors.append(f"line {line}, {column}: {cell[:60]!r} is on line {first_line[cell]} already")
+            errors.append(f"line {line}, {column}: {cell[:60]!r} is already on line {first_line[cell]}")
         first_line.setdefault(cell, line)
     return [cell for _, cell in cells]
 
@@ -159,17 +159,17 @@ def _assay(name: str, source: Source | None, line: int, cell: str, errors: list[
     value = parse_number(cell.removeprefix("<").strip())
     place = f"line {line}, {name}: {cell[:40]!r}"
     if cell.startswith(">"):
-        errors.append(f"{place} exceeds the range of the method: enter the value, or leave the cell empty")
+        errors.append(f"{place} exceeds the method's range: enter the value, or leave the cell empty")
     elif value is None:
-        errors.append(f"{place} is not a number; leave the cell of a missing assay empty")
+        errors.append(f"{place} is not a number; leave the cell empty if the assay is missing")
     elif value < 0:
         errors.append(
-            f"{place} is negative; write <{-value:g} for less than the limit of detection, and nothing if it is missing"
+            f"{place} is negative; write <{-value:g} for a value below the detection limit, or nothing if it is missing"
         )
     elif (content := _scaled(value, source.factor)) > LARGEST[name[-3:]]:
         errors.append(
-            f"{place} is more than the whole sample, so it is in another unit: --column {name}={source.column}:"
-            f"{'ppm' if name.endswith('PCT') else 'ppb'} converts it from one, for example"
+            f"{place} is more than the whole sample, so it is in another unit: for example, "
+            f"--column {name}={source.column}:{'ppm' if name.endswith('PCT') else 'ppb'} converts it"
         )
     elif cell.startswith("<"):
         limits.append(f"line {line}, {name} {cell}")

@@ -47,10 +47,10 @@ def parse_columns(options: Iterable[str]) -> dict[str, str]:
             raise ValueError(f"--column {option}: write NAME=COLUMN, for example CuPPM=Cu_tot or CuPPM=Cu_tot:pct")
         if name not in SCHEMA:
             likely = likely_name(name)
-            question = f"did you mean {likely}?" if likely else f"its columns are {NAMES_IN_SCHEMA}"
-            raise ValueError(f"--column {option}: {name!r} is not a column of the schema; {question}")
+            question = f"did you mean {likely}?" if likely else f"valid columns are {NAMES_IN_SCHEMA}"
+            raise ValueError(f"--column {option}: {name!r} is not a column in the schema; {question}")
         if name in columns:
-            raise ValueError(f"--column {option}: {name} is set to {columns[name]!r} already")
+            raise ValueError(f"--column {option}: {name} is already set to {columns[name]!r}")
         columns[name] = column
     return columns
 
@@ -110,14 +110,14 @@ def find_columns(
     if ignored and not columns:
         name = ignored[0][:40]
         likely = likely_name(name)
-        remedy = f"did you mean {likely}? {column_option(likely or '', name)} imports it as that"
+        remedy = f"did you mean {likely}? {column_option(likely or '', name)} imports it as {likely}"
         if not likely:
-            remedy = f"its columns are {NAMES_IN_SCHEMA}; remove it, or choose the columns to import with --column"
+            remedy = f"valid columns are {NAMES_IN_SCHEMA}; remove it, or choose the columns to import with --column"
         raise ValueError(f"column {name!r} is not in the schema; {remedy}")
     if missing := [name for name in ("sample", *IDS) if name not in sources]:
         raise ValueError(
             f"there is no column {missing[0]!r}; sample, SiteID, DepthFrom and DepthTo are required: "
-            f"--column {missing[0]}=COLUMN names the column that holds it"
+            f"--column {missing[0]}=COLUMN names the column that contains it"
         )
     return sources, _remarks(sources, columns, ignored)
 
@@ -181,11 +181,11 @@ def _remarks(sources: Mapping[str, Source], columns: Mapping[str, str], ignored:
     remarks = [f"converted: {'; '.join(converted)}"] if converted else []
     if unknown:
         remarks.append(
-            f"the names of these columns state no unit, and their values were taken in the unit of the target: "
-            f"{', '.join(unknown)}; --column {unknown[0]}:pct, for example, states one"
+            f"these column names state no unit, so their values were assumed to be in the target's unit: "
+            f"{', '.join(unknown)}; for example, --column {unknown[0]}:pct states another unit"
         )
     if ignored:
-        remarks.append(f"columns that were ignored: {list_names(ignored, SHOWN)}")
+        remarks.append(f"ignored columns: {list_names(ignored, SHOWN)}")
     likely = {column: name for column in ignored if (name := likely_name(column)) in TARGETS and name not in sources}
     for column, name in likely.items():
         remarks.append(f"column {column!r} looks like {name}; if so, {column_option(name, column)} imports it")

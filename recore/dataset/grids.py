@@ -65,8 +65,8 @@ def grid_of_file(path: Path) -> Grid:
     wavenumbers = np.array([float(name) for name in names])
     different = len(set(wavenumbers))
     if unknown or different < max(FEWEST, len(names)):
-        reason = f"{unknown[0][:40]!r} is not" if unknown else f"there are {different}"
-        raise ValueError(f"{path}: {FEWEST} or more columns named by wavenumbers are required; {reason}")
+        reason = f"{unknown[0][:40]!r} is not a wavenumber" if unknown else f"there are {different}"
+        raise ValueError(f"{path}: {FEWEST} or more columns named by wavenumbers are required, but {reason}")
     # names are rounded: a channel lies within half of their last decimal
     rounding = 0.5001 * 10.0 ** -min(len(name.partition(".")[2]) for name in names)
     step = _step(wavenumbers)
@@ -121,14 +121,14 @@ def put_on_grid(
             coarse += bool(np.median(-np.diff(wavenumbers)) > COARSE * step)
         else:
             channels = f"its {len(wavenumbers)} channels, {wavenumbers[0]:.1f} to {wavenumbers[-1]:.1f} cm-1,"
-            reason = f"{channels} are not those of the grid ({grid}): --interpolate interpolates them"
+            reason = f"{channels} differ from the grid ({grid}): --interpolate interpolates them"
             problems.append(Problem(spectrum.source, reason))
             continue
         kept.append(replace(spectrum, wavenumbers=grid.wavenumbers, absorbance=values))
     counts = {
         f"cut to {grid}": cut,
         f"interpolated by a cubic spline to {grid}": moved,
-        f"their steps are more than {COARSE:g} times those of the grid, and the spline adds no detail": coarse,
+        f"their channel spacing is more than {COARSE:g} times that of the grid, and the spline adds no detail": coarse,
     }
     remarks = [f"{count} of {len(spectra)} spectra: {what}" for what, count in counts.items() if count]
     return kept, problems, remarks

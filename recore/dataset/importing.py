@@ -59,7 +59,7 @@ class ImportOptions:
         if self.table is None and (options := [name for name, value in needs_table.items() if value]):
             raise ValueError(f"{options[0]} needs an assay table: name it with --assays")
         if self.out.exists() and not self.overwrite:
-            raise FileExistsError(f"{self.out} exists already: choose another --out, or replace it with --force")
+            raise FileExistsError(f"{self.out} already exists: choose another --out, or replace it with --force")
         parent = next(folder for folder in self.out.absolute().parents if folder.exists())
         if not parent.is_dir():
             raise ValueError(f"{self.out}: {parent} is not a folder; choose another --out")
@@ -72,7 +72,7 @@ class ImportOptions:
             unit = str(word).strip("()[]").lower()
             if names and unit in (*CONTENT_UNITS, *SYNONYMS, *DEPTH_UNITS) and not word.exists():
                 example = f'--column "{(without_unit or names)[0]} {word}"'
-                raise ValueError(f"{word}: there is no such file; a column's name with spaces needs quotes: {example}")
+                raise ValueError(f"{word}: there is no such file; a column name with spaces needs quotes: {example}")
 
     @cached_property
     def table(self) -> Path | None:
@@ -163,7 +163,7 @@ def _without_table(paths: list[Path], options: ImportOptions, remarks: list[str]
     if os.path.realpath(options.out) in inputs:
         raise ValueError(f"{options.out} is an input of this import and would be replaced: choose another --out")
     if options.table and not options.is_one_table and real.pop(os.path.realpath(options.table), None):
-        remarks.append(f"{options.table}: the assay table is among the files of spectra, and was not read as one")
+        remarks.append(f"{options.table}: the assay table is among the spectrum files, and was not read as a spectrum")
     return list(real.values())
 
 
@@ -191,7 +191,7 @@ def _without_repeats(spectra: list[Spectrum], result: ImportResult) -> list[Spec
         known = first.setdefault((spectrum.sample, spectrum.replicate or "0"), spectrum)
         if known is not spectrum:
             name = f"sample {spectrum.sample!r}" + (f", replicate {spectrum.replicate}" if spectrum.replicate else "")
-            result.problems.append(Problem(spectrum.source, f"{name} is in {known.source} already"))
+            result.problems.append(Problem(spectrum.source, f"{name} is already in {known.source}"))
     return list(first.values())
 
 
@@ -223,7 +223,7 @@ def _rows(spectra: list[Spectrum], replicates: str, result: ImportResult) -> lis
         first = several[0]
         reason = (
             f"{len(several)} of {len(by_sample)} samples have several spectra ({len(first)} of {first[0].sample!r}, "
-            "for example): --replicates mean averages them, --replicates each makes a row of each"
+            "for example): --replicates mean averages them, --replicates each makes a row for each"
         )
         result.problems.append(Problem(first[0].source, reason))
     elif several:

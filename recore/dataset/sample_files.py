@@ -36,11 +36,11 @@ class Plan:
                 "at least 2 holes, with a row each, are required"
             )
         if not 7 <= self.channels <= 30_000:
-            raise ValueError(f"{count(self.channels, 'channel')}: the number must be 7 to 30,000")
+            raise ValueError(f"{count(self.channels, 'channel')}: the number must be from 7 to 30,000")
         if not 0 <= self.missing < 1:
-            raise ValueError(f"{self.missing} as the share of missing assays: it must be at least 0 and less than 1")
+            raise ValueError(f"the share of missing assays is {self.missing}: it must be at least 0 and less than 1")
         if self.seed < 0:
-            raise ValueError(f"seed {self.seed}: it must be at least 0")
+            raise ValueError(f"the seed is {self.seed}: it must be at least 0")
 
 
 def make_sample(
@@ -54,7 +54,7 @@ def make_sample(
     paths = [folder / name for name in SAMPLE_FILES]
     for path in paths:
         if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} exists already: choose another --out, or replace it with --force")
+            raise FileExistsError(f"{path} already exists: choose another --out, or replace it with --force")
     counts = dict.fromkeys(paths, 0)
     with contextlib.ExitStack() as stack:
         public, private, actual = (stack.enter_context(write_data_file(path)) for path in paths)

@@ -18,7 +18,7 @@ def read_runs(folder: Path) -> tuple[list[Record], list[str]]:
     Raises FileNotFoundError if there is no such folder.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` makes runs")
+        raise FileNotFoundError(f"{folder}: there is no such folder; `{PROGRAM} run` creates runs")
     runs, errors = [], []
     for path in sorted(folder.glob("*/run.json")):
         try:

@@ -26,7 +26,7 @@ class DataFiles:
     def check(self) -> None:
         """Raises ValueError or OSError if a file is invalid or the private data contain more than inputs."""
         if self.actual and not self.private:
-            raise ValueError(f"{self.actual}: these assays need the private data that they belong to, --private")
+            raise ValueError(f"{self.actual}: these assays need the private data to which they belong: add --private")
         headers = {name: read_header(path) for name, path in self.files.items()}
         index, *columns = headers.get("private", [""])
         other_columns = {column for name in ("public", "actual") for column in headers.get(name, [])[1:]}
@@ -36,7 +36,7 @@ class DataFiles:
             if column not in IDS and not is_wavenumber(column):
                 raise ValueError(
                     f"{self.private}: column {column[:40]!r} is neither an ID nor a wavenumber, and the submission "
-                    "would see it: private data contain inputs only, and --actual names the file of their assays"
+                    "would see it: private data must contain inputs only, and --actual names the file with their assays"
                 )
 
 

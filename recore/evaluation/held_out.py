@@ -43,7 +43,7 @@ def extract_held_out(model: Path, target: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.read())
     except UNREADABLE as error:
-        raise NoHeldOutScoreError(f"{NAME} cannot be read: {plain(str(error))}") from None
+        raise NoHeldOutScoreError(f"{NAME} could not be read: {plain(str(error))}") from None
 
 
 def score_held_out(predictions: Path, public: Path, score_script: bytes, output: Path) -> None:

@@ -48,7 +48,7 @@ def write_streams(logs: Any, group: str, prefix: str, path: Path) -> bool:
             if not streams:
                 file.write(f"[{group} has no output of {name}]\n")
         except (ClientError, BotoCoreError) as error:
-            file.write(f"[the log of {name} cannot be read: {error}]\n")
+            file.write(f"[the log of {name} could not be read: {error}]\n")
             return False
     return True
 

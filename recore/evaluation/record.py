@@ -162,7 +162,7 @@ def read_record(folder: Path) -> Record:
     """
     path = folder / NAME
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` makes a run's folder")
+        raise FileNotFoundError(f"{path}: there is no such file; `{PROGRAM} run` creates a run's folder")
     if path.stat().st_size > LARGEST_RECORD:
         raise ValueError(f"{path}: not a valid run record: larger than {LARGEST_RECORD >> 20} MB")
     try:
@@ -248,7 +248,7 @@ def _score(content: dict[str, Any]) -> Score:
     r2, weights = _get(content, "r2", dict), _get(content, "weights", dict)
     for name in r2:
         if not TARGET.fullmatch(name):
-            raise ValueError(f"{name[:40]!r} is not the name of a target")
+            raise ValueError(f"{name[:40]!r} is not a target name")
     return Score(
         value=_number(content, "value"),
         weights_scored=_number(content, "weights_scored"),

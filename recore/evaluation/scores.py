@@ -49,14 +49,14 @@ def read_score(path: Path) -> Score:
             weights={name: float(target["weight"]) for name, target in targets.items()},
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: these are not the details of a score; run score.py again") from error
+        raise ValueError(f"{path}: these are not score details; run score.py again") from error
 
 
 def read_scores(folder: Path) -> dict[str, Score]:
     """The scores in a folder, by name. Raises FileNotFoundError if there are none."""
     scores = {name: read_score(folder / f"{name}.json") for name in SCORES if (folder / f"{name}.json").exists()}
     if not scores:
-        raise FileNotFoundError(f"{folder}: neither public.json nor private.json is there; score.py writes them")
+        raise FileNotFoundError(f"{folder}: neither public.json nor private.json exists; score.py writes them")
     return scores
 
 

@@ -94,7 +94,7 @@ class SubmissionFiles:
                 while trained.fileobj and trained.fileobj.read(1 << 20):  # the checksum is at the end
                     pass
         except UNREADABLE as error:
-            raise ValueError(f"the training job's model.tar.gz cannot be read: {error}") from None
+            raise ValueError(f"the training job's model.tar.gz could not be read: {error}") from None
         if empty:
             raise ValueError("the training job left no file in SM_MODEL_DIR, /opt/ml/model")
 
@@ -114,7 +114,7 @@ def read_submission(path: Path) -> SubmissionFiles:
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such submission")
     if not path.is_dir() and not path.is_file():  # it would be waited for without end
-        raise ValueError(f"{path}: a folder or the archive of a submission is needed, not a pipe, socket or device")
+        raise ValueError(f"{path}: a submission's folder or archive is needed, not a pipe, socket or device")
     files = dict(_read_folder(path) if path.is_dir() else read_archive(path))
     for name in SCRIPTS:
         if name not in files:
@@ -185,7 +185,7 @@ def find_uploads(folder: Path) -> list[Path]:
         chosen |= set((folder / package.replace(".", "/")).glob("*.py")) or {folder / package / "__init__.py"}
     for path in chosen:
         if not path.is_file():
-            raise ValueError(f"{setup}: names {path.relative_to(folder)}, which is not there")
+            raise ValueError(f"{setup}: it names {path.relative_to(folder)}, which does not exist")
     readmes = [folder / name for name in README if (folder / name).is_file()]
     chosen |= set(readmes[:1])
     for pattern in (TESTS, *setup_files["license_files"]):
@@ -212,9 +212,9 @@ def _check_inside(path: Path, folder: Path) -> None:
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):
-        raise ValueError(f"{path}: a loop of links") from None
+        raise ValueError(f"{path}: a loop of symbolic links") from None
     if not inside:
-        raise ValueError(f"{path}: a link that leads out of the submission")
+        raise ValueError(f"{path}: a symbolic link that leads out of the submission")
 
 
 def _read_setup(setup: Path) -> dict[str, list[str]]:
@@ -244,7 +244,7 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
     if unsupported or not lists or not all(map(_is_module, (*values["py_modules"], *values["packages"]))):
         raise ValueError(
             f"{setup}: it is not run here, only read: write py_modules and packages as lists of names, and use no "
-            f"other list of files; {ALTERNATIVE}"
+            f"other way to list files; {ALTERNATIVE}"
         )
     return {name: [str(item) for item in items] for name, items in values.items()}
 
@@ -275,7 +275,7 @@ def _apply_manifest(folder: Path, chosen: set[Path]) -> set[Path]:
         folders = words[:1] if command.startswith("recursive-") else []
         patterns = words[len(folders) :]
         if adding not in MANIFEST or not patterns:
-            raise ValueError(f"{manifest}: {line[:80]!r} is not a valid line of a MANIFEST.in")
+            raise ValueError(f"{manifest}: {line[:80]!r} is not a valid line in a MANIFEST.in")
         for pattern in patterns:
             matching = _glob(folder, MANIFEST[adding].format(*folders, pattern), manifest)
             chosen = chosen | matching if command == adding else chosen - matching
@@ -289,19 +289,21 @@ def check_target(submission: Path, target: Path) -> None:
     the file, or if the file would be a part of the next archive.
     """
     if submission.is_file():
-        raise ValueError(f"{submission}: a file; the folder of a submission is needed, as an archive is packed already")
+        raise ValueError(
+            f"{submission}: this is a file; a submission's folder is needed, because an archive is already packed"
+        )
     if not submission.is_dir():
         raise FileNotFoundError(f"{submission}: there is no such folder")
     if not (submission / "setup.py").is_file():
         raise ValueError(f"{submission}: there is no setup.py to name the files to upload: copy the template's")
     folder = target.absolute().parent
     if not folder.is_dir():
-        raise FileNotFoundError(f"{target}: there is no folder {target.parent}: make it, or choose another --out")
+        raise FileNotFoundError(f"{target}: there is no folder {target.parent}: create it, or choose another --out")
     inside = folder.resolve().is_relative_to(submission.resolve())
     top = folder.resolve() == submission.resolve()
     if inside and not (top and target.name.endswith(".tar.gz")):
         raise ValueError(
-            f"{target}: the next archive could contain it; choose a folder outside of the submission, or leave out "
+            f"{target}: the next archive could contain it; choose a folder outside the submission, or omit "
             f"--out to write {submission / ARCHIVE_NAME}"
         )
 

@@ -9,16 +9,16 @@ from recore.failures.job_log import last_lines
 from recore.failures.text import plain
 
 UNKNOWN_REASON = "the reason is unknown"
-OUTSIDE = "this machine's disk, the bucket, the region and the permissions of this user, not the submission"
+OUTSIDE = "this machine's disk, the bucket, the region and this user's permissions, not the submission"
 LOOK_AT = {  # by the last words of a step's name
     "upload": "the bucket, the region and the credentials",
     "train": "train.py, which `python train.py` runs by hand. The job has a time limit of an hour and the packages of "
     "requirements.txt",
     "preprocess": "preprocess.py. It runs without the submission's other files and with only the container's packages, "
     "and private data have no assays. `python preprocess.py --input FILE --output FILE` runs it by hand",
-    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process than training, "
-    "and receive the output of preprocess.py, whole or in parts of some lines",
-    "score": "the predictions: a line of 49 numbers for each row of the data, in the same order, no header, no index",
+    "predict": "model_fn, input_fn, predict_fn and output_fn of train.py: they run in a different process from "
+    "training, and receive the output of preprocess.py, whole or in batches of lines",
+    "score": "the predictions: a line of 49 numbers for each row of the data, in the same order, no header or index",
     "clean up": "the bucket and the models: files of this run are still there",
 }
 

@@ -46,11 +46,11 @@ def read_reason(failure_reason: str | None, log: Path) -> tuple[str, LoggedExcep
         if named or exception.following_lines <= FOLLOWING_LINES:
             return str(exception), exception
     if lines and (not text or LOG_ONLY.search(text)):
-        text = f"{text or 'the platform gives no reason'}; its last line: {lines[-1].strip()}"
+        text = f"{text or 'the platform reported no reason'}; its last line: {lines[-1].strip()}"
     by_a_limit = code == 137 and OTHER.search(text)
     if code is not None and code > 1 and "exit code" not in text and not by_a_limit:
         text = f"{text or 'it printed nothing'}, {_ending(code)}"
-    return text or "the platform gives no reason", None
+    return text or "the platform reported no reason", None
 
 
 def _ending(code: int) -> str:

@@ -36,10 +36,10 @@ def hint_for(exception: LoggedException, step: str, submission: Path, installs: 
         return missing_module_hint(named["name"], submission, alone, installs)
     if cause.type.endswith("AttributeError") and (named := IN_MAIN.match(cause.message)):
         return (
-            f"move {named['name']} from train.py to another module, add that to py_modules of setup.py, and import it "
-            "in train.py; or end train.py as the template does, with main() of challenge/training.py, which imports "
-            "train. A pickle looks up a class in the module that defined it, and train.py is not the main program of "
-            "the job that predicts."
+            f"move {named['name']} from train.py to another module, add the module to py_modules of setup.py, and "
+            "import it in train.py; or end train.py as the template does, with main() of challenge/training.py, which "
+            "imports train. A pickle looks up a class in the module that defined it, and train.py is not the main "
+            "program of the job that predicts."
         )
     if step.endswith("train") and GAPS.search(cause.message):
         if any("/metrics/" in frame.path for frame in cause.frames):
@@ -56,7 +56,7 @@ def memory_hint(reason: str) -> str | None:
     if not MEMORY.search(reason):
         return None
     return (
-        "the job probably ran out of memory: it has 16 GiB on ml.m5.xlarge, or what is free on this machine. Fit fewer "
+        "the job probably ran out of memory: it has 16 GiB on ml.m5.xlarge, or this machine's free memory. Fit fewer "
         "or smaller models at a time, or convert the inputs to float32."
     )
 
@@ -69,7 +69,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
     top = name.partition(".")[0]
     local = _find_local(name, submission)
     if top == "recore" and not local:
-        return "do without recore: nothing of it is uploaded, and the container does not have it."
+        return "do not import recore: it is not uploaded, and the container does not have it."
     if alone and local:
         return f"preprocess.py runs without the submission's other files: move what it needs from {local} into it."
     if local:
@@ -81,7 +81,7 @@ def missing_module_hint(name: str, submission: Path, alone: bool = False, instal
         return None
     if alone:
         return (
-            f"preprocess.py has only the packages of the container: do without {top} there. Those of requirements.txt "
+            f"preprocess.py has only the container's packages: do not import {top} there. Those in requirements.txt "
             "are installed only in the jobs that train and predict."
         )
     distribution = (known or [DISTRIBUTIONS.get(top, top)])[0]

@@ -1,4 +1,4 @@
-"""Fixtures: a small data set as a frame, as the files of a challenge, and as the data that the benchmark reads."""
+"""Fixtures: a small data set as a DataFrame, as a challenge's files, and as the data that the benchmark reads."""
 
 from pathlib import Path
 
@@ -17,9 +17,8 @@ def frame() -> pd.DataFrame:
     random = np.random.default_rng(3)
     channels = [f"{wavenumber:.1f}" for wavenumber in np.linspace(3990, 500, 320)]
     peaks = np.exp(-((np.arange(320) - np.array([[40], [120], [260], [10]])) ** 2) / 200)
-    amounts = np.column_stack(
-        [random.gamma(3, 1, (60, 3)), np.full(60, 50)]
-    )  # the last band, which has the tallest peak, depends on no target
+    # the last band, which has the highest peak, does not depend on any target
+    amounts = np.column_stack([random.gamma(3, 1, (60, 3)), np.full(60, 50)])
     spectra = 1 + amounts @ peaks + 0.01 * random.normal(size=(60, 320))
     holes = np.repeat(["a", "b", "c", "d"], 15)
     data = pd.DataFrame(

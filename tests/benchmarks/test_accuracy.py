@@ -41,7 +41,7 @@ def test_the_command_prints_the_tables_that_it_writes(files: list[Path], tmp_pat
                 in completed.stdout
             )
     assert shuffled["pls"]["score"] > 0.8 > 0.1 > shuffled["mean"]["score"]
-    # Only one hole has iron assays: without this hole a model cannot learn iron, and with it iron cannot be scored
+    # Only one hole has iron assays: a model fitted without it cannot learn iron, and the other holes cannot score iron.
     assert set(by_site["ours"]["r2"]) == {"CuPPM", "AlPPM"}
     assert f"| FePCT | {shuffled['ours']['r2']['FePCT']:.2f} |" in completed.stdout
 

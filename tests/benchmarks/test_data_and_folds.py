@@ -37,7 +37,7 @@ def test_only_public_groups_count_among_the_largest(data: comparison_data.Data) 
         (lambda frame: frame[:19], "19 rows; 20 or more"),
     ],
 )
-def test_invalid_data_are_reported(spoil: Callable, message: str, frame: pd.DataFrame, tmp_path: Path) -> None:
+def test_invalid_data_is_reported(spoil: Callable, message: str, frame: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message) as raised:
         comparison_data.read(write_csv(tmp_path / "spoilt.csv.gz", spoil(frame)))
     assert "\n" not in str(raised.value)
@@ -91,7 +91,7 @@ def test_folds_of_the_shuffled_and_public_to_private_columns(data: comparison_da
 
 
 @pytest.mark.slow
-def test_parallel_jobs_give_the_same_results(data: comparison_data.Data) -> None:
+def test_parallel_jobs_produce_the_same_results(data: comparison_data.Data) -> None:
     columns, progress = folds.columns_of(data, repeats=1, seed=0), []
     outcomes = [folds.run(data, columns, ["mean", "randomnumbers"], jobs, progress.append) for jobs in (1, 2)]
     assert sum(progress) == 2 * folds.fits_of(columns, ["mean", "randomnumbers"]) == 2 * 2 * (4 + 5 + 1)

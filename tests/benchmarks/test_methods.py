@@ -30,7 +30,7 @@ def test_a_method_learns_without_the_held_out_assays(method: str, data: comparis
     assert r2 < 0.1 if method == "mean" else r2 > 0.7
 
 
-def test_predictions_for_each_number_of_components_equal_those_of_a_fit_of_that_size(
+def test_predictions_for_each_number_of_components_equal_a_separate_fit(
     data: comparison_data.Data,
 ) -> None:
     x, y = data.spectra[:40], data.targets[:40, TARGETS.index("AlPPM")]
@@ -57,7 +57,7 @@ def test_kernel_ridge_chooses_the_smallest_error_for_each_target(data: compariso
         np.testing.assert_allclose(model.predict(x)[:, target], expected, rtol=1e-8)
 
 
-def test_ours_is_the_model_of_train_py(data: comparison_data.Data, files: list[Path], tmp_path: Path) -> None:
+def test_ours_is_the_model_that_train_py_fits(data: comparison_data.Data, files: list[Path], tmp_path: Path) -> None:
     result = run(ROOT / "train.py", "--data_dir", files[0].parent, "--model_dir", tmp_path, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     model = pickle.loads((tmp_path / "model.pkl").read_bytes())

@@ -15,9 +15,9 @@ def test_the_command_prints_its_tables(tmp_path: Path) -> None:
     rows = [line.strip("| ").split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
     assert [row[0] for row in rows[1:3]] == ["off", "on"]
     assert all(float(cell) > 0 for row in rows[1:3] for cell in row[1:])
-    answered_count, recorded_count, dropped_count = map(int, rows[4][:3])
-    assert answered_count == recorded_count > 0
+    responded_count, recorded_count, dropped_count = map(int, rows[4][:3])
+    assert responded_count == recorded_count > 0
     assert dropped_count == 0
     assert [row[0] for row in rows[6:]] == ["SIGTERM", "SIGKILL"]
-    assert rows[6][3] == "0", "a clean stop should lose no record"
+    assert rows[6][3] == "0", "a clean stop should not lose any records"
     assert re.search(r"^\| SIGKILL \| \d+ \| \d+ \| \d+ \|$", result.stdout, re.MULTILINE)

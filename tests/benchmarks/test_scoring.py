@@ -9,7 +9,7 @@ from score import WEIGHTS
 
 @pytest.fixture
 def assays_and_predictions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return assays (80, 49) with gaps, some columns with one assay or none, and good and bad predictions."""
+    """Return assays (80, 49) with gaps, and good and bad predictions. Some columns have one assay or none."""
     random = np.random.default_rng(8)
     targets = random.gamma(2, 10, (80, 49))
     good, bad = targets + random.normal(size=(80, 49)), targets + 15 * random.normal(size=(80, 49))
@@ -38,14 +38,14 @@ def test_resampling_by_counts_equals_the_score_of_repeated_rows(assays_and_predi
     counts = next(scoring.row_counts(np.arange(80) // 20, seed=1))[:5]
     result = scoring.resampled(targets, good, counts)
     for draw, value in zip(counts, result, strict=True):
-        assert draw.reshape(4, 20).sum(axis=1).tolist() == [20] * 4  # a draw keeps the size of each stratum
+        assert draw.reshape(4, 20).sum(axis=1).tolist() == [20] * 4  # each draw keeps the size of each stratum
         rows = np.repeat(np.arange(80), draw.astype(int))
         r2 = scoring.r2_by_target(targets[rows], good[rows])
         r2[40] = np.nan  # a row that is drawn several times is still a single row
         assert value == pytest.approx(scoring.weighted(r2), rel=1e-9)
 
 
-def test_a_model_compared_with_itself_has_no_difference(assays_and_predictions: tuple[np.ndarray, ...]) -> None:
+def test_a_model_does_not_differ_from_itself(assays_and_predictions: tuple[np.ndarray, ...]) -> None:
     targets, good, bad = assays_and_predictions
     draws = [
         scoring.bootstrap([targets, targets], [side, side], np.zeros(80), seed=2) for side in (good, good.copy(), bad)

@@ -22,7 +22,7 @@ import train
 
 
 @template_only
-def test_the_floor_of_step_2_makes_the_same_bins(project: Path, tmp_path: Path) -> None:
+def test_the_step_2_baseline_makes_the_same_bins(project: Path, tmp_path: Path) -> None:
     data = project / "data/public/public.csv.gz"
     assert run(FLOOR, "preprocess", data, tmp_path / "bins.csv", cwd=tmp_path).returncode == 0
     expected = pd.read_csv(project / "data/preprocess/public.csv", index_col=0)
@@ -31,7 +31,7 @@ def test_the_floor_of_step_2_makes_the_same_bins(project: Path, tmp_path: Path) 
 
 @template_only
 @pytest.mark.parametrize("missing", [0.0, 0.1])
-def test_the_floor_of_the_fit_makes_the_same_predictions(missing: float) -> None:
+def test_the_fit_baseline_makes_the_same_predictions(missing: float) -> None:
     random = np.random.default_rng(3)
     x, holes = random.normal(5, 1, size=(80, 6)), np.arange(80) // 10
     y = np.abs(x @ random.normal(size=(6, 49)) + random.normal(size=(80, 49)) * np.geomspace(0.01, 100, 49))

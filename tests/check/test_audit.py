@@ -1,4 +1,4 @@
-"""Accesses of a program are reported only if they lead outside the job: to files, processes or the network."""
+"""A program's accesses are reported only if they lead outside the job: to files, processes or the network."""
 
 import json
 import subprocess
@@ -26,11 +26,11 @@ AUDIT = ROOT / "recore/check/programs/audit"
 )
 def test_accesses_outside_the_job_are_reported(line: str, expected_kinds: list[str], tmp_path: Path) -> None:
     (tmp_path / "ml").mkdir()
-    variables = {"RECORE_AUDIT": str(tmp_path / "events"), "SAGEMAKER_BASE_DIR": str(tmp_path / "ml")}
+    audit = {"RECORE_AUDIT": str(tmp_path / "events"), "SAGEMAKER_BASE_DIR": str(tmp_path / "ml")}
     script = f"import contextlib, os, socket, subprocess\nwith contextlib.suppress(OSError): {line}"
     command = [sys.executable, "-c", script]
     subprocess.run(
-        command, env=environment() | variables | {"PYTHONPATH": str(AUDIT)}, cwd=tmp_path / "ml", check=True, timeout=60
+        command, env=environment() | audit | {"PYTHONPATH": str(AUDIT)}, cwd=tmp_path / "ml", check=True, timeout=60
     )
     events = (tmp_path / "events").read_text().splitlines() if (tmp_path / "events").exists() else []
     assert [json.loads(event)["kind"] for event in events] == expected_kinds

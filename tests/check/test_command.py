@@ -54,7 +54,7 @@ def test_rules_that_were_not_run_are_listed_with_the_reason(tmp_path: Path) -> N
     assert result.stdout.splitlines()[-1].endswith("rules not run")
 
 
-def test_warnings_alone_give_status_0(tmp_path: Path) -> None:
+def test_warnings_alone_result_in_exit_status_0(tmp_path: Path) -> None:
     result = run_check(make_flawed("requirements-pinned", tmp_path / "mine"), "--source-only", "--json")
     assert result.returncode == 0
     record = json.loads(result.stdout)
@@ -79,7 +79,7 @@ def test_json_contains_the_findings_and_the_rules_that_were_not_run(tmp_path: Pa
     assert {rule["code"][:3] for rule in record["not_run"]} == {"RC1"}
 
 
-def test_workflow_commands_name_file_and_line(tmp_path: Path) -> None:
+def test_workflow_commands_name_the_file_and_the_line(tmp_path: Path) -> None:
     make_flawed("modules-uploaded", tmp_path / "mine")
     result = run_check("mine", "--source-only", "--format", "github", cwd=tmp_path)
     line = result.stdout.splitlines()[0]
@@ -104,7 +104,7 @@ def test_ignored_rules_are_neither_shown_nor_counted(tmp_path: Path) -> None:
     assert result.stdout.startswith("check: no findings by ")
 
 
-def test_the_archive_of_a_build_is_checked(tmp_path: Path) -> None:
+def test_a_built_archive_is_checked(tmp_path: Path) -> None:
     folder = make_flawed("network", tmp_path / "mine")
     subprocess.run(["tar", "czf", tmp_path / "src.tar.gz", "train.py", "preprocess.py"], cwd=folder, check=True)
     result = run_check("src.tar.gz", "--source-only", cwd=tmp_path)
@@ -134,7 +134,7 @@ def test_the_rules_are_listed() -> None:
         (["/dev/zero"], "/dev/zero: "),
     ],
 )
-def test_wrong_usage_gives_status_2_and_one_line(arguments: list[str], reason: str) -> None:
+def test_invalid_usage_is_reported_in_one_line_with_exit_status_2(arguments: list[str], reason: str) -> None:
     result = run_check(*arguments)
     assert result.returncode == 2
     assert reason in result.stderr

@@ -1,4 +1,4 @@
-"""The rules expect the container to have the versions and modules that the requirements files name."""
+"""The rules assume that the container has the versions and modules that the requirements files name."""
 
 from importlib.metadata import distribution, packages_distributions, version
 
@@ -10,12 +10,12 @@ from support.checkout import ROOT
 from recore.check.container import PINNED_MODULES, REQUIRED_MODULES, VERSIONS, is_in_container, modules_of
 from recore.check.libraries import has_module, has_name, is_installed
 
-PARTICIPANT_LINE = "# ---- Yours"  # below this line a participant adds packages that the container lacks
+PARTICIPANT_LINE = "# ---- Yours"  # below this line, participants add packages that the container does not have
 INTERNAL = {"_distutils_hack", "gethostname", "_cffi_backend", "_sodium", "_yaml"}
 
 
 def read_pinned_versions() -> dict[str, str]:
-    """Return the pinned versions in the requirements files, by normalised name of the distribution."""
+    """Return the versions pinned in the requirements files, by normalised distribution name."""
     lines = (ROOT / "requirements.txt").read_text().partition(PARTICIPANT_LINE)[0].splitlines()
     lines += (ROOT / "requirements/container.txt").read_text().splitlines()
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
@@ -23,7 +23,7 @@ def read_pinned_versions() -> dict[str, str]:
 
 
 def with_dependencies(names: set[str]) -> set[str]:
-    """Return these names of distributions and those of all distributions that they require, directly or indirectly."""
+    """Return these distributions' names, and those of all distributions that they require directly or indirectly."""
     pending = sorted(names)
     for name in pending:  # the list grows during the loop
         for text in distribution(name).requires or []:
@@ -38,7 +38,7 @@ def test_versions_match_the_requirements_files() -> None:
     assert read_pinned_versions() == VERSIONS
 
 
-def test_every_module_of_the_container_is_known() -> None:
+def test_every_module_in_the_container_is_known() -> None:
     installed = with_dependencies(set(VERSIONS))
     modules = {
         module
@@ -55,7 +55,7 @@ def test_the_container_has_the_module(module: str) -> None:
 
 
 @pytest.mark.parametrize("module", ["lightgbm", "recore", "pytest", "xgboost", "rich"])
-def test_the_container_lacks_the_module(module: str) -> None:
+def test_the_container_does_not_have_the_module(module: str) -> None:
     assert not is_in_container(module)
 
 

@@ -1,4 +1,4 @@
-"""Files that are unreadable, or designed to hang or crash their reader: each is reported in one line, quickly."""
+"""Files that cannot be read, or that are designed to hang or crash the reader, are reported quickly, in one line."""
 
 import io
 import os
@@ -30,14 +30,14 @@ from recore.schema import TARGETS
 RULES = [rule for rule in load_catalogue() if not rule.runs]
 CODES = {rule.code for rule in RULES}
 FILES = ("train.py", "preprocess.py", "setup.py", "MANIFEST.in", "requirements.txt", ".unearthed_challenge.json")
-MOST_SECONDS = 20  # of processor time; checking one of these files takes 2 at most
+MAX_PROCESSOR_SECONDS = 20  # checking one of these files takes at most 2
 
 
 def check(folder: Path) -> list[RuleResult]:
-    """Return the results of all rules that only read files; assert that they are fast and their results printable."""
+    """Return the results of all rules that only read files. They must be fast, and their results printable."""
     start = time.process_time()
     results = run_rules(RULES, CODES, SubmissionSource(folder, TARGETS))
-    assert time.process_time() - start < MOST_SECONDS
+    assert time.process_time() - start < MAX_PROCESSOR_SECONDS
     for finding in (finding for result in results for finding in result.findings):
         assert finding.message
         assert finding.fix
@@ -64,7 +64,7 @@ def link_to_nothing(path: Path) -> None:
 
 
 def make_socket(path: Path) -> None:
-    descriptor = os.open(path.parent, os.O_RDONLY)  # the path of a socket must be short
+    descriptor = os.open(path.parent, os.O_RDONLY)  # a socket's path must be short
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"/proc/self/fd/{descriptor}/{path.name}")
     os.close(descriptor)
@@ -179,8 +179,8 @@ TEXTS = st.one_of(
 )
 
 
-def mutations_of(text: str) -> st.SearchStrategy[bytes]:
-    """Return a strategy that replaces one part of the text, usually so that the result is nearly valid."""
+def mutated(text: str) -> st.SearchStrategy[bytes]:
+    """Return a strategy that replaces one part of the text, so that the result is usually almost valid."""
     spans = st.tuples(
         st.integers(0, len(text)), st.integers(0, 30), st.one_of(WORDS, st.text(string.printable, max_size=9))
     )
@@ -189,7 +189,7 @@ def mutations_of(text: str) -> st.SearchStrategy[bytes]:
     )
 
 
-def contents_of(name: str) -> Iterator[str]:
+def valid_contents(name: str) -> Iterator[str]:
     for folder in sorted((Path(__file__).parents[1] / "submissions/passing").iterdir()):
         if (folder / name).is_file():
             yield (folder / name).read_text()
@@ -203,9 +203,9 @@ def client_files(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("name", FILES)
 @examples(10)
 @given(data=st.data())
-def test_any_content_of_a_file_gives_results(name: str, data: st.DataObject, client_files: Path) -> None:
-    """The content is arbitrary bytes, a sequence of words found in such files, or a valid file with one error."""
-    valid = [mutations_of(text) for text in contents_of(name)]
+def test_a_file_with_any_content_can_be_checked(name: str, data: st.DataObject, client_files: Path) -> None:
+    """The content is arbitrary bytes, a sequence of words that occur in such files, or a valid file with one change."""
+    valid = [mutated(text) for text in valid_contents(name)]
     (client_files / name).write_bytes(data.draw(st.one_of(TEXTS, *valid)))
     check(client_files)
 

@@ -1,4 +1,4 @@
-"""Mutants of the sound submission: each operator changes it, and the rules find some mutants by reading alone."""
+"""Mutants of the sound submission: each operator changes it, and the rules find some mutants just by reading files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,16 +17,16 @@ from recore.simulator.server import Simulator
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 
 FOUND_BY_READING = {
-    "output_fn lacks its last parameter": "RC104",
-    "train.py lacks `import numpy as np`": "RC106",
+    "output_fn is missing its last parameter": "RC104",
+    "train.py is missing `import numpy as np`": "RC106",
     "preprocess.py imports linear.py": "RC109",
     "train.py misspells a target": "RC119",
     "setup.py misspells a module": "RC201",
-    "setup.py lacks linear": "RC202",
+    "setup.py is missing linear": "RC202",
 }
 FOUND_BY_RUNNING = {
-    "the answer has two digits": "RC604",
-    "the prediction lacks the last row": "RC602",
+    "the response has two digits": "RC604",
+    "the prediction is missing the last row": "RC602",
     "preprocess.py subtracts the mean of the file": "RC505",
     "the model holds a function of train.py": "RC401",
     "preprocess.py adds noise": "RC303",
@@ -83,14 +83,14 @@ def test_an_operator_that_finds_nothing_to_change_raises_an_error(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", FOUND_BY_READING)
-def test_a_mutant_is_found_by_reading(name: str, tmp_path: Path) -> None:
+def test_reading_the_files_finds_a_mutant(name: str, tmp_path: Path) -> None:
     folder = make_mutant(BY_NAME[name], tmp_path / "mutant")
     rules = load_catalogue()
     results = run_rules(rules, choose_codes(rules, [], [], False), SubmissionSource(folder, tuple(WEIGHTS)))
     assert [result.rule.code for result in results if result.findings] == [FOUND_BY_READING[name]]
 
 
-def test_harmless_changes_are_not_found_by_reading(tmp_path: Path) -> None:
+def test_reading_the_files_finds_no_fault_in_harmless_changes(tmp_path: Path) -> None:
     rules = load_catalogue()
     codes = choose_codes(rules, [], [], False)
     for number, mutant in enumerate(mutant for mutant in MUTANTS if mutant.kind in ("equivalent", "other")):
@@ -101,7 +101,9 @@ def test_harmless_changes_are_not_found_by_reading(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FOUND_BY_RUNNING)
-def test_a_mutant_is_found_by_running(name: str, simulator: Simulator, data: DataFiles, tmp_path: Path) -> None:
+def test_running_the_submission_finds_a_mutant(
+    name: str, simulator: Simulator, data: DataFiles, tmp_path: Path
+) -> None:
     folder = make_mutant(BY_NAME[name], tmp_path / "mutant")
     codes = find_codes(folder, data.public, simulator)
     assert FOUND_BY_RUNNING[name] in codes if FOUND_BY_RUNNING[name] else codes == ()
@@ -110,9 +112,13 @@ def test_a_mutant_is_found_by_running(name: str, simulator: Simulator, data: Dat
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "effect"),
-    [("a module is split in two", "none"), ("setup.py lacks linear", "fails: train"), ("other bins", "public score")],
+    [
+        ("a module is split in two", "none"),
+        ("setup.py is missing linear", "fails: train"),
+        ("other bins", "public score"),
+    ],
 )
-def test_the_effect_is_measured_on_the_pipeline(
+def test_the_effect_is_measured_by_running_the_pipeline(
     name: str, effect: str, simulator: Simulator, data: DataFiles, tmp_path: Path
 ) -> None:
     original = run_pipeline(make_original(tmp_path / "original"), data, simulator)

@@ -12,8 +12,8 @@ from recore.check.catalogue import load_catalogue
 WORKFLOW = ROOT / ".github/workflows/check.yml"
 
 
-def test_the_page_is_made_from_the_rules() -> None:
-    assert PAGE.read_text("utf-8") == page(), f"{PAGE} is stale: run `python tests/support/check_page.py`"
+def test_the_page_is_generated_from_the_rules() -> None:
+    assert PAGE.read_text("utf-8") == page(), f"{PAGE} is outdated: run `python tests/support/check_page.py`"
 
 
 def test_every_rule_explains_the_problem_and_the_fix() -> None:

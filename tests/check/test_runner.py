@@ -1,4 +1,4 @@
-"""The order in which rules run, their dependencies, and what is reported about them."""
+"""The order in which rules run, their dependencies, and how their results are reported."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ WARNING = Finding("odd", "look at it", level=Level.WARNING)
 
 
 class Journal:
-    """Makes rules and experiments, and records each call of a rule and each use of the experiments."""
+    """Makes rules and experiments, and records each call to a rule and each use of the experiments."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, object]] = []
@@ -50,7 +50,7 @@ def journal() -> Journal:
     return Journal()
 
 
-def test_rules_that_read_come_first_and_share_one_source(journal: Journal, source: SubmissionSource) -> None:
+def test_source_rules_run_first_and_share_one_source(journal: Journal, source: SubmissionSource) -> None:
     rules = [
         journal.rule("RC301", runs=True, needs=("RC501",)),
         journal.rule("RC501", runs=True),
@@ -91,10 +91,10 @@ def test_a_warning_does_not_prevent_other_rules_from_running(journal: Journal, s
     assert journal.order == ["RC101", "RC301"]
 
 
-def test_nothing_is_run_while_the_source_has_errors(journal: Journal, source: SubmissionSource) -> None:
+def test_the_submission_is_not_run_while_its_source_has_errors(journal: Journal, source: SubmissionSource) -> None:
     rules = [journal.rule("RC101", ERROR), journal.rule("RC301", runs=True)]
     results = run_rules(rules, {"RC101", "RC301"}, source, journal.experiments)
-    assert results[1].not_run == "the submission is run when RC101 (rule-rc101) finds no error"
+    assert results[1].not_run == "the submission is run only if RC101 (rule-rc101) finds no error"
     assert journal.open_count == 0
     run_rules(rules, {"RC301"}, source, journal.experiments)  # RC101 is not selected
     assert journal.open_count == 1
@@ -109,7 +109,7 @@ def test_an_error_found_by_running_does_not_prevent_other_rules_from_running(
     assert journal.order == ["RC301", "RC302"]
 
 
-def test_files_that_are_not_uploaded_are_not_run(journal: Journal, source: SubmissionSource) -> None:
+def test_the_submission_is_not_run_if_a_module_is_not_uploaded(journal: Journal, source: SubmissionSource) -> None:
     rules = [journal.rule("RC202", ERROR), journal.rule("RC301", runs=True)]
     results = run_rules(rules, {"RC301"}, source, journal.experiments)
     assert [result.not_run for result in results] == ["it needs RC202 (rule-rc202), which found an error"]
@@ -146,7 +146,7 @@ def test_experiments_are_closed_when_a_rule_raises(journal: Journal, source: Sub
     assert closed == [True]
 
 
-def test_rules_are_selected_by_the_beginning_of_their_codes(journal: Journal) -> None:
+def test_rules_are_selected_by_code_prefix(journal: Journal) -> None:
     rules = [journal.rule(code) for code in ("RC101", "RC102", "RC203", "RC801")]
     assert choose_codes(rules, [], [], for_host=False) == {"RC101", "RC102", "RC203"}
     assert choose_codes(rules, [], [], for_host=True) == {"RC101", "RC102", "RC203", "RC801"}

@@ -1,4 +1,4 @@
-"""The parts of the rules that run a submission: reading pickles, predictions and inputs, and judging numbers."""
+"""Parts of the rules that run a submission: reading pickles, predictions and inputs, and judging numbers."""
 
 import contextlib
 import gzip
@@ -47,7 +47,7 @@ def pack(target: Path, files: dict[str, bytes]) -> Path:
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_scanning_a_pickle_finds_all_that_loading_it_imports(protocol: int) -> None:
+def test_scanning_a_pickle_finds_everything_that_loading_it_imports(protocol: int) -> None:
     model = [Ridge().fit(np.eye(3), np.ones(3)), RunsACommand(), {"a": (1, "two", b"three")}, len]
     content = pickle.dumps(model, protocol)
     loaded = set()
@@ -75,7 +75,7 @@ def test_a_name_that_a_pickle_computes_is_reported_as_unknown() -> None:
 
 @examples(300)
 @given(st.binary(max_size=300))
-def test_scanning_ends_for_any_bytes(content: bytes) -> None:
+def test_any_bytes_can_be_scanned(content: bytes) -> None:
     findings = scan("model.pkl", len(content), io.BytesIO(content))
     assert all(isinstance(module, str) and isinstance(name, str) for module, name in findings.imports)
 
@@ -87,7 +87,7 @@ def test_a_damaged_pickle_is_reported() -> None:
 
 
 @pytest.mark.parametrize("prefix", [b"\x80\x04\x8e" + (3 << 30).to_bytes(8, "little"), b"\x80\x04V"])
-def test_values_too_large_to_be_read_are_reported(prefix: bytes, tmp_path: Path) -> None:
+def test_values_that_are_too_large_to_read_are_reported(prefix: bytes, tmp_path: Path) -> None:
     with open(tmp_path / "model.pkl", "w+b") as file:
         file.write(prefix)
         file.truncate(5 << 30)
@@ -98,7 +98,7 @@ def test_values_too_large_to_be_read_are_reported(prefix: bytes, tmp_path: Path)
     assert "of more than 1 MiB" in findings.problem
 
 
-def test_the_pickles_of_an_archive_are_read(tmp_path: Path) -> None:
+def test_all_pickles_in_an_archive_are_read(tmp_path: Path) -> None:
     files = {"./model.pkl": pickle.dumps(len), "held_out.csv": b"a,b\n", "more/x.pickle": pickle.dumps(1)}
     archive = pack(tmp_path / "model.tar.gz", files)
     assert [item.name for item in read_pickles(archive)] == ["model.pkl", "more/x.pickle"]
@@ -106,7 +106,7 @@ def test_the_pickles_of_an_archive_are_read(tmp_path: Path) -> None:
     assert same_files(archive, pack(tmp_path / "again.tar.gz", files))
     assert not same_files(archive, pack(tmp_path / "other.tar.gz", files | {"held_out.csv": b"a,c\n"}))
     archive.write_bytes(archive.read_bytes()[:60])
-    with pytest.raises(ValueError, match="cannot be read"):
+    with pytest.raises(ValueError, match="could not be read"):
         read_pickles(archive)
 
 
@@ -121,7 +121,7 @@ def test_rounded_predictions_are_distinguished_from_assays_of_other_rows() -> No
     assert not is_rounded(estimate.round(), actual.round())
 
 
-def test_a_large_model_is_a_warning_or_an_error() -> None:
+def test_a_large_model_causes_a_warning_or_an_error() -> None:
     assert judge_size(50 << 20) is None
     assert judge_size(2 << 30)[1] is Level.WARNING
     assert judge_size(5 << 30)[1] is Level.ERROR
@@ -142,7 +142,7 @@ def test_a_little_noise_in_few_rows_is_not_extrapolated() -> None:
 
 
 @pytest.mark.parametrize("power", [1, 1.5, 2, 3])
-def test_extrapolation_finds_the_exponent_of_the_number_of_rows(power: float) -> None:
+def test_extrapolation_finds_the_exponent_of_the_growth(power: float) -> None:
     def seconds(rows: int) -> float:
         return 3 + 20 * (rows / 1600) ** power
 
@@ -213,7 +213,7 @@ def test_implausible_predictions_are_reported() -> None:
     assert list(judge(good, measured, "abcde")) == []  # the last target was never measured
 
 
-def test_variations_and_part_keep_rows_that_contain_newlines(tmp_path: Path) -> None:
+def test_variations_and_parts_keep_rows_that_contain_newlines(tmp_path: Path) -> None:
     generator = random.Random(0)
     rows = [f'"r{n}","h\n{n % 3}",{generator.random()},{n if n % 5 else ""}\n' for n in range(60)]
     path = tmp_path / "public.csv.gz"
@@ -238,7 +238,7 @@ def test_variations_and_part_keep_rows_that_contain_newlines(tmp_path: Path) -> 
     np.testing.assert_array_equal(np.roll(variations["some"].measured, -1, axis=0), variations["shuffled"].measured)
 
 
-def test_a_module_that_could_not_be_imported_is_found_in_the_reason() -> None:
+def test_the_module_that_could_not_be_imported_is_found_in_the_reason() -> None:
     failure = ExperimentFailed("ModuleNotFoundError: No module named 'models.linear'", "name it")
     assert failure.lacks_module("models.linear")
     assert failure.lacks_module("models.linear.ridge")
@@ -247,7 +247,7 @@ def test_a_module_that_could_not_be_imported_is_found_in_the_reason() -> None:
     assert not ExperimentFailed("KeyError: 'models'", "look").lacks_module("models")
 
 
-def test_requests_accept_any_form_of_file(tmp_path: Path) -> None:
+def test_requests_can_be_planned_for_any_inputs_file(tmp_path: Path) -> None:
     for content in (b"index,a\n1,2\n", b"index,a", b"", b"index,a\r\n1,2\r\n2,\xff\r\n"):
         path = tmp_path / "inputs.csv"
         path.write_bytes(content)

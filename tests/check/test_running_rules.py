@@ -1,4 +1,4 @@
-"""Rules that run a submission: each broken submission is flagged by its own rule only, and sound ones are not flagged.
+"""Rules that run a submission: only its own rule flags each broken submission, and no rule flags a sound one.
 
 The broken submissions are edits of tests/submissions/sound: see tests/support/broken_submissions.py.
 """
@@ -87,11 +87,11 @@ def test_a_broken_submission_is_flagged_by_its_rule_alone(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FOR_HOST)
-def test_accesses_of_a_submission_are_reported_to_a_host(
+def test_a_submissions_outside_accesses_are_reported_to_a_host(
     name: str, simulator: Simulator, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if name == "never_ends":
-        monkeypatch.setattr(requests, "JOB_SECONDS", 30)  # seconds, instead of an hour
+        monkeypatch.setattr(requests, "JOB_SECONDS", 30)  # instead of an hour
     broken = FOR_HOST[name]
     findings = check(simulator, make_broken(broken, tmp_path / name), small_data, HOST_RULES)
     assert list(findings) == [broken.code], findings
@@ -114,7 +114,7 @@ def test_the_sound_submission_has_no_findings(simulator: Simulator, small_data: 
 
 
 @pytest.mark.slow
-def test_no_endpoint_and_no_model_is_left(simulator: Simulator, small_data: Path) -> None:
+def test_no_endpoint_or_model_is_left_behind(simulator: Simulator, small_data: Path) -> None:
     sagemaker = simulator.client("sagemaker")
     check(simulator, SUBMISSIONS / "sound", small_data, ("RC607", "RC608"))
     assert sagemaker.list_endpoints()["Endpoints"] == []
@@ -135,7 +135,7 @@ def test_the_template_has_no_findings(simulator: Simulator, sample: Path) -> Non
 
 
 def check_without_retraining(simulator: Simulator, submission: Path, public: Path) -> dict[str, list[Finding]]:
-    """Return the findings of all rules except RC8xx and those that train several times."""
+    """Return the findings of all rules except RC8xx and the rules that train several times."""
     codes = tuple(code for code in all_rules() if not code.startswith("RC8") and code not in RETRAINING_RULES)
     return check(simulator, submission, public, codes)
 
@@ -150,9 +150,7 @@ def sound_submission(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_model_that_was_trained_before_a_change_is_reported(
-    simulator: Simulator, sample: Path, tmp_path: Path
-) -> None:
+def test_a_model_that_is_older_than_a_change_is_reported(simulator: Simulator, sample: Path, tmp_path: Path) -> None:
     folder, public = tmp_path / "new", sample / "public/public.csv.gz"
     write_submission(folder)
     result = run("train.py", "--data_dir", public.parent, "--folds", "0", cwd=folder)
@@ -180,14 +178,14 @@ def test_a_model_from_another_scikit_learn_version_is_reported(
 
 
 @pytest.mark.slow
-def test_a_submission_that_removes_a_jobs_report_is_named(
+def test_a_submission_that_removes_a_jobs_report_is_reported(
     sound_submission: Path, simulator: Simulator, small_data: Path
 ) -> None:
     removal = 'def main():\n    import shutil\n\n    shutil.rmtree(BASE + "/output/results", ignore_errors=True)\n'
     replace("preprocess.py", "def main():\n", removal)(sound_submission)
     findings = check(simulator, sound_submission, small_data, ("RC501", "RC502", "RC503", "RC504", "RC505"))
     assert list(findings) == ["RC503"]
-    assert "cannot be tried" in findings["RC503"][0].message
+    assert "could not be tested" in findings["RC503"][0].message
 
 
 @pytest.mark.slow
@@ -200,7 +198,7 @@ def test_an_archive_has_no_findings(
 
 
 @pytest.mark.slow
-def test_one_transform_function_instead_of_three_has_no_findings(
+def test_transform_fn_instead_of_three_hooks_has_no_findings(
     sound_submission: Path, simulator: Simulator, small_data: Path
 ) -> None:
     hook = "    return output_fn(apply(read(data, content_type), model), accept)\n"
@@ -246,7 +244,7 @@ def test_rules_can_run_in_the_order_of_their_dependencies() -> None:
     assert set(order) == set(rules)
 
 
-def test_the_archive_of_a_folder_contains_what_a_build_needs(sound_submission: Path) -> None:
+def test_a_folders_archive_contains_what_a_build_needs(sound_submission: Path) -> None:
     for name in ("data", ".git", "model"):
         (sound_submission / name).mkdir()
         (sound_submission / name / "file").write_text("left out")

@@ -30,7 +30,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def busy_processors() -> Iterator[None]:
-    """Keep every processor busy with a process that never waits."""
+    """Keep every processor busy with a process that never sleeps."""
     processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(cpu_count() or 1)]
     yield
     for process in processes:
@@ -45,7 +45,7 @@ def data_of(rows: int, factory: pytest.TempPathFactory) -> Path:
 
 
 def folder_of(name: str, folder: Path) -> Path:
-    """Return a submission's folder: the template, a model of `recore new`, or one in tests/submissions/independent."""
+    """Return a submission's folder: the template, a `recore new` model, or one in tests/submissions/independent."""
     if name in list_models():
         write_submission(folder / "new", name)
         return folder / "new"

@@ -1,7 +1,7 @@
-"""Each broken submission is flagged only by the rule that it breaks, at the right line; others are not flagged.
+"""Each broken submission is flagged only by the rule that it breaks, at the right line. Good ones are not flagged.
 
-tests/support/flaws makes the broken submissions. The others are stored in tests/submissions/passing as differences from
-the good submission. Each folder is named after a rule, with a suffix if the rule has several folders.
+tests/support/flaws makes the broken submissions. Variants of the good submission are stored as differences from it in
+tests/submissions/passing. Each folder is named after a rule, with a suffix if the rule has several folders.
 """
 
 from pathlib import Path
@@ -117,13 +117,13 @@ def collect_findings(folder: Path) -> list[object]:
     return [finding for result in results for finding in result.findings]
 
 
-def test_a_backslash_in_manifest_in_stands_for_a_space(tmp_path: Path) -> None:
+def test_a_backslash_at_the_end_of_a_manifest_line_counts_as_a_space(tmp_path: Path) -> None:
     write_submission(tmp_path / "mine", "pls")
     (tmp_path / "mine/MANIFEST.in").write_text("include\\\nrequirements.txt\n")
     assert collect_findings(tmp_path / "mine") == []
 
 
-def test_a_comment_that_is_not_utf_8_is_found(tmp_path: Path) -> None:
+def test_a_comment_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
     """Python refuses to run such a file, although ast.parse accepts the same bytes."""
     script = parse_script("train.py", b"import os\n# caf\xe9\n")
     assert (script.problem, script.problem_line) == ("byte 0xe9 is not utf-8; save the file as UTF-8", 2)

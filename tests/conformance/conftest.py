@@ -1,4 +1,4 @@
-"""Run each case against servers of its module's submission: our process and container, or a server at a URL.
+"""Run each case against servers that serve its module's submission: our process and container, or one at a URL.
 
 This command runs the cases of one submission against a server that already serves it:
 
@@ -28,13 +28,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """If a URL is set, keep only the cases for its submission."""
 
-    def is_of_other_submission(item: pytest.Item) -> bool:
+    def needs_other_submission(item: pytest.Item) -> bool:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         return "/conformance/" in item.path.as_posix() and parameters["server"][0] != SUBMISSION
 
     if URL:
-        config.hook.pytest_deselected(items=[item for item in items if is_of_other_submission(item)])
-        items[:] = [item for item in items if not is_of_other_submission(item)]
+        config.hook.pytest_deselected(items=[item for item in items if needs_other_submission(item)])
+        items[:] = [item for item in items if not needs_other_submission(item)]
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Servers of a submission: one that is already running, our serving program as a process, and our container image."""
+"""Servers for a submission: one that is already running, our serving program as a process, and our container image."""
 
 import http.client
 import os
@@ -20,14 +20,14 @@ from support.checkout import ROOT, environment
 SUBMISSIONS = Path(__file__).parent / "submissions"
 IMAGE = "recore/sagemaker-scikit-learn:1.9-0-cpu-py3"
 URL = os.environ.get("CONFORMANCE_URL", "")  # the address of a server that is already running
-SUBMISSION = os.environ.get("CONFORMANCE_SUBMISSION", "")  # the submission that this server serves
+SUBMISSION = os.environ.get("CONFORMANCE_SUBMISSION", "")  # the submission that the server at CONFORMANCE_URL serves
 
 # Marks a case that our own servers must fail and any other server must pass.
 differs = partial(pytest.mark.xfail, not URL, strict=True)
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     headers: http.client.HTTPMessage
     body: bytes
@@ -49,18 +49,18 @@ class Server:
     def connection(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.host, self.port, timeout=60)
 
-    def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+    def request(self, method: str, path: str, body: object = None, **headers: str) -> Response:
         with closing(self.connection()) as connection:
             names = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, names)
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            return Response(response.status, response.headers, response.read())
 
-    def post(self, body: object, content_type: str = "text/csv", **headers: str) -> Answer:
+    def post(self, body: object, content_type: str = "text/csv", **headers: str) -> Response:
         return self.request("POST", "/invocations", body, Content_Type=content_type, **headers)
 
     def wait(self, is_running: Callable[[], bool]) -> None:
-        """Wait until the server itself (not a proxy in front of it) responds, or has ended, as some servers should."""
+        """Wait until the server itself (not a proxy in front of it) responds, or until it has ended, as it may."""
         deadline = time.monotonic() + 120
         while is_running():
             try:
@@ -68,12 +68,12 @@ class Server:
                     return
             except (OSError, http.client.HTTPException):
                 pass
-            assert time.monotonic() < deadline, "the server did not answer in time"
+            assert time.monotonic() < deadline, "the server did not respond in time"
             time.sleep(0.05)
 
 
-def variables(submission: str) -> dict[str, str]:
-    """Read a submission's environment.txt, which has the format of `docker run --env-file`."""
+def environment_file(submission: str) -> dict[str, str]:
+    """Return the environment variables in a submission's environment.txt (the format of `docker run --env-file`)."""
     lines = (SUBMISSIONS / submission / "environment.txt").read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
@@ -86,7 +86,7 @@ def free_port() -> int:
 
 @contextmanager
 def at_url(submission: str, folder: Path) -> Iterator[Server]:
-    """Return the server at CONFORMANCE_URL."""
+    """Yield the server at CONFORMANCE_URL."""
     address = urlsplit(URL)
     server = Server(address.hostname or "", address.port or 80)
     deadline = time.monotonic() + 5  # by then, a server at a URL should be listening
@@ -96,9 +96,9 @@ def at_url(submission: str, folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def process(submission: str, folder: Path) -> Iterator[Server]:
-    """Start the serving program as a process. folder: the folder that it uses as /opt/ml."""
+    """Start the serving program as a process that uses `folder` as /opt/ml."""
     shutil.copytree(SUBMISSIONS / submission, folder / "model/code")
-    settings = {name: value.replace("/opt/ml", str(folder)) for name, value in variables(submission).items()}
+    settings = {name: value.replace("/opt/ml", str(folder)) for name, value in environment_file(submission).items()}
     server = Server("127.0.0.1", free_port())
     command = [sys.executable, "-P", str(ROOT / "recore/container/serving.py"), "--bind", f"127.0.0.1:{server.port}"]
     with (
@@ -135,7 +135,7 @@ def container(submission: str, folder: Path) -> Iterator[Server]:
         docker_container = engine.containers.create(
             IMAGE,
             "serve",
-            environment=variables(submission),
+            environment=environment_file(submission),
             ports={"8080/tcp": ("127.0.0.1", server.port)},
             volumes={str(SUBMISSIONS / submission): {"bind": "/opt/ml/model/code", "mode": "ro"}},
         )

@@ -46,7 +46,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 @dataclass
-class Answer:
+class Response:
     status: int
     content_type: str
     body: bytes
@@ -58,7 +58,7 @@ class Answer:
 
 @dataclass
 class Server:
-    """A running serving program. base: its /opt/ml. log: the file with its stdout and stderr."""
+    """A running server. base: the folder that it uses as /opt/ml. log: the file that receives its stdout and stderr."""
 
     process: subprocess.Popen[bytes]
     address: Path | int
@@ -70,14 +70,14 @@ class Server:
             return http.client.HTTPConnection("127.0.0.1", self.address, timeout=60)
         return UnixConnection(self.address)
 
-    def request(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+    def request(self, method: str, path: str, body: object = None, **headers: str) -> Response:
         with closing(self.connection()) as connection:
             names = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, names)
             response = connection.getresponse()
-            return Answer(response.status, response.headers["Content-Type"], response.read())
+            return Response(response.status, response.headers["Content-Type"], response.read())
 
-    def post(self, body: object, content_type: str = "text/csv", **headers: str) -> Answer:
+    def post(self, body: object, content_type: str = "text/csv", **headers: str) -> Response:
         return self.request("POST", "/invocations", body, Content_Type=content_type, **headers)
 
     def stop(self) -> int:
@@ -96,7 +96,7 @@ Serve = Callable[..., Server]
 
 @pytest.fixture(scope="module")
 def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Return a function that starts a server, on a Unix socket or a port, and waits until it answers pings."""
+    """Return a function that starts a server, on a Unix socket or a port, and waits until it responds to pings."""
     running = []
 
     def start(
@@ -105,7 +105,7 @@ def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.Te
         tcp: bool = False,
         code: str = "model/code",
         stderr: socket.socket | None = None,  # receives stderr instead of the log
-        hooks: str | None = None,  # a file with the default hooks of another image
+        hooks: str | None = None,  # a file with another image's default hooks
         folders: tuple[str, ...] = (),  # additional folders
         **settings: str,
     ) -> Server:
@@ -115,13 +115,13 @@ def serve(program_folder: Path, socket_folder: Path, tmp_path_factory: pytest.Te
             (base / name).mkdir(exist_ok=True)
         address = free_port() if tcp else Path(tempfile.mkdtemp(dir=socket_folder)) / "socket"
         bind = f"127.0.0.1:{address}" if tcp else f"unix:{address}"
-        variables = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | settings
+        env = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": "1"} | settings
         log = base.with_suffix(".log")
         with open(log, "wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-P", str(program_folder / "serving.py"), "--bind", bind]
                 + (["--hooks", str(program_folder / hooks)] if hooks else []),
-                env=variables,
+                env=env,
                 cwd=tmp_path_factory.mktemp("cwd"),
                 stdout=output,
                 stderr=stderr or output,
@@ -157,7 +157,7 @@ class JobResult:
 
 @dataclass
 class Job:
-    """A training job's folders, in which `run` runs the training program."""
+    """A training job's folders. `run` runs the training program in them."""
 
     program_folder: Path
     base: Path
@@ -179,10 +179,10 @@ class Job:
         program = {"sagemaker_program": "script.py", "sagemaker_submit_directory": str(source)}
         self.configure(program | hyperparameters)
 
-    def start(self, **variables: str) -> subprocess.Popen[str]:
+    def start(self, **env: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-P", str(self.program_folder / "training.py")],
-            env=environment() | {"SAGEMAKER_BASE_DIR": str(self.base)} | variables,
+            env=environment() | {"SAGEMAKER_BASE_DIR": str(self.base)} | env,
             cwd=self.base.parent,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -190,11 +190,11 @@ class Job:
             errors="replace",
         )
 
-    def run(self, **variables: str) -> JobResult:
-        with self.start(**variables) as process:
-            return self.end(process)
+    def run(self, **env: str) -> JobResult:
+        with self.start(**env) as process:
+            return self.wait(process)
 
-    def end(self, process: subprocess.Popen[str]) -> JobResult:
+    def wait(self, process: subprocess.Popen[str]) -> JobResult:
         stdout, stderr = process.communicate(timeout=60)
         failure = self.base / "output/failure"
         reason = failure.read_text() if failure.exists() else None

@@ -30,8 +30,8 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def start_bridge(*words: object, **options: object) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-P", BRIDGE, *map(str, words)]
+def start_bridge(*arguments: object, **options: object) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-P", BRIDGE, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
@@ -64,8 +64,8 @@ with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
 """
 
 
-def test_data_go_from_a_port_to_a_socket_and_back(socket_path: str) -> None:
-    """In this way, a job calls the simulator. The port accepts connections as soon as the command starts."""
+def test_data_is_forwarded_from_a_port_to_a_socket_and_back(socket_path: str) -> None:
+    """This is how a job calls the simulator. The port accepts connections as soon as the command starts."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(socket_path)
     listener.listen()
@@ -75,8 +75,8 @@ def test_data_go_from_a_port_to_a_socket_and_back(socket_path: str) -> None:
     assert (output, errors) == ("1000000\n", "")
 
 
-def test_requests_go_from_a_socket_to_a_port(socket_path: str) -> None:
-    """In this way, the simulator calls a model's server in a container."""
+def test_requests_are_forwarded_from_a_socket_to_a_port(socket_path: str) -> None:
+    """This is how the simulator calls a model's server in a container."""
     port = free_port()
     process = start_bridge(
         socket_path, port, sys.executable, "-m", "http.server", "--bind", "127.0.0.1", port, cwd=ROOT / "data"

@@ -6,7 +6,7 @@ response is specific to our server.
 
 import pytest
 
-# The only hook is model_fn: the image's defaults read the request and write the response.
+# model_fn is the only hook: the image's default hooks read the request and write the response.
 DEFAULTS = """
 class Model:
     def predict(self, data):
@@ -25,7 +25,7 @@ def input_fn(data, content_type):
     if data == "raise":
         raise ValueError("no copper in it")
     if data == "exit":
-        sys.exit("the hook's own end")
+        sys.exit("the hook called exit")
     return data
 
 def predict_fn(inputs, model):
@@ -55,12 +55,12 @@ def fragile(serve):
         ("1,2", "text/csv", "image/png", "image/png is not supported"),
     ],
 )
-def test_the_default_hooks_give_the_reason_for_a_refusal(
+def test_the_default_hooks_report_why_they_refuse_a_request(
     defaults, body: str, content_type: str, accept: str, reason: str
 ) -> None:
-    answer = defaults.post(body, content_type, Accept=accept)
-    assert (answer.status, answer.content_type) == (500, "text/plain; charset=utf-8")
-    assert reason in answer.text
+    response = defaults.post(body, content_type, Accept=accept)
+    assert (response.status, response.content_type) == (500, "text/plain; charset=utf-8")
+    assert reason in response.text
     assert defaults.post("1,2").status == 200
 
 
@@ -68,17 +68,17 @@ def test_the_default_hooks_give_the_reason_for_a_refusal(
     ("body", "reason"),
     [
         ("raise", "no copper in it"),
-        ("exit", "SystemExit: the hook's own end"),
+        ("exit", "SystemExit: the hook called exit"),
         ("none", "returned an object of type NoneType instead of text or bytes"),
         ("number", "returned an object of type float instead of text or bytes"),
     ],
 )
-def test_a_hook_that_fails_leaves_the_server_as_it_was(fragile, body: str, reason: str) -> None:
+def test_a_failing_hook_does_not_affect_later_requests(fragile, body: str, reason: str) -> None:
     worker = fragile.post("fine").text
-    answer = fragile.post(body)
-    assert (answer.status, answer.content_type) == (500, "text/plain; charset=utf-8")
-    assert reason in answer.text.splitlines()[0]
-    assert "Traceback" in answer.text
+    response = fragile.post(body)
+    assert (response.status, response.content_type) == (500, "text/plain; charset=utf-8")
+    assert reason in response.text.splitlines()[0]
+    assert "Traceback" in response.text
     assert reason in fragile.log.read_text()
     assert fragile.request("GET", "/ping").status == 200
     assert fragile.post("fine").text == worker

@@ -1,4 +1,4 @@
-"""The container's package sagemaker_containers: a framework's application that uses it, served over real HTTP."""
+"""The container's sagemaker_containers package, used by a framework application that serves real HTTP requests."""
 
 import json
 import os
@@ -32,7 +32,7 @@ app = worker.Worker(transform_fn=served.transform, initialize_fn=served.initiali
 
 
 def run(program_folder: Path, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a script with a Python that has the package, as in a container."""
+    """Run a Python script that can import the package, as in a container."""
     environment = dict(os.environ, PYTHONPATH=str(program_folder / "library"))
     return subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
 
@@ -72,8 +72,8 @@ def post(address: str, body: str, **headers: str) -> tuple[int, str, str]:
     header_names = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(f"{address}/invocations", body.encode(), header_names)
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, answer.headers["Content-Type"], answer.read().decode()
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, response.headers["Content-Type"], response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.headers["Content-Type"], error.read().decode()
 
@@ -92,7 +92,7 @@ def test_unsupported_formats_are_refused(address: str) -> None:
     assert post(address, "[1]", Content_Type="application/json", Accept="image/png")[0] == 406
 
 
-def test_an_error_in_a_hook_has_status_500(address: str) -> None:
+def test_an_error_in_a_hook_returns_status_500(address: str) -> None:
     assert post(address, "[1, 2, 3, 4]", Content_Type="application/json")[0] == 500
 
 

@@ -67,7 +67,7 @@ UNLOADABLE = {
     "exits": ("import sys; sys.exit('not to be imported')", "SystemExit: not to be imported"),
     "no module": ("", "no module 'inference' in "),
     "failed import": ("import no_such_rock", "No module named 'no_such_rock'"),
-    "class of the script": (
+    "class in __main__": (
         "import pickle\ndef model_fn(model_dir): return pickle.loads(b'c__main__\\nModel\\n.')",
         "AttributeError: Can't get attribute 'Model' on <module '__main__'",
     ),
@@ -78,9 +78,9 @@ UNLOADABLE = {
 def test_a_model_that_does_not_load_is_reported(serve, name: str) -> None:
     module, reason = UNLOADABLE[name]
     server = serve(module, {"other.py": ""})
-    for answer in (server.request("GET", "/ping"), server.post("1")):
-        assert answer.status == 503
-        assert reason in answer.text
+    for response in (server.request("GET", "/ping"), server.post("1")):
+        assert response.status == 503
+        assert reason in response.text
     log = server.log.read_text()
     assert "Traceback" in log
     assert log.count(reason) == 1  # the model was loaded once, not repeatedly
@@ -92,11 +92,11 @@ def test_a_model_that_does_not_load_is_reported(serve, name: str) -> None:
 def loading_server(
     program_folder: Path, socket_folder: Path, base: Path, module: str, workers: int = 2
 ) -> Iterator[subprocess.Popen[str]]:
-    """Start a server that has a folder for its failure reason, and yield its process while it loads the model."""
+    """Start a server that can save a failure reason, and yield its process while it loads the model."""
     (base / "model/code").mkdir(parents=True)
     (base / "model/code/inference.py").write_text(module)
     (base / "output").mkdir()
-    variables = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers)}
+    env = environment() | {"SAGEMAKER_BASE_DIR": str(base), "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers)}
     command = [
         sys.executable,
         "-P",
@@ -104,11 +104,11 @@ def loading_server(
         "--bind",
         f"unix:{tempfile.mkdtemp(dir=socket_folder)}/socket",
     ]
-    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         yield process
 
 
-def test_a_model_that_does_not_load_leaves_the_reason(
+def test_the_reason_why_a_model_does_not_load_is_saved(
     program_folder: Path, socket_folder: Path, tmp_path: Path
 ) -> None:
     failure = tmp_path / "output/failure"
@@ -128,7 +128,7 @@ def test_a_model_that_does_not_load_leaves_the_reason(
 def test_a_process_that_ends_while_it_loads_the_model_ends_the_server(
     program_folder: Path, socket_folder: Path, tmp_path: Path, end: str
 ) -> None:
-    """The server ends too, and leaves the reason, because the next process would end in the same way."""
+    """The server also ends and saves the reason, because the next process would end in the same way."""
     module = f"import os, signal, time\ndef model_fn(model_dir): time.sleep(0.5); {end}"
     with loading_server(program_folder, socket_folder, tmp_path, module) as process:
         _, stderr = process.communicate(timeout=120)
@@ -197,7 +197,7 @@ def test_a_server_that_ends_when_it_is_stopped_has_not_failed(tmp_path: Path, mo
 @pytest.mark.parametrize(
     "module", ["def model_fn(folder): int('x')", MODEL + "def transform_fn(*_): int('x')"], ids=["model", "request"]
 )
-def test_a_traceback_is_one_write(serve, module: str) -> None:
+def test_a_traceback_is_written_at_once(serve, module: str) -> None:
     """The workers share a log, so one worker's lines may appear between two writes of another."""
     reading, writing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # keeps writes separate
     with reading, writing:
@@ -207,7 +207,7 @@ def test_a_traceback_is_one_write(serve, module: str) -> None:
     assert re.search(r'Traceback \(most(.*\n)+  File "/.*/inference.py", line .*\n(.*\n)+ValueError: ', text), text
 
 
-# The program and its module have the names of files in recore/container.
+# The program and the module that it imports share their names with files in recore/container.
 @pytest.mark.parametrize("code", ["model/code", "code"])
 def test_the_program_imports_modules_beside_it(serve, code: str) -> None:
     files = {
@@ -221,7 +221,7 @@ def test_the_program_imports_modules_beside_it(serve, code: str) -> None:
     assert server.post("1").text == "mine too"
 
 
-def test_the_environment_names_the_folders(serve, tmp_path: Path) -> None:
+def test_environment_variables_select_the_folders(serve, tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source/main.py").write_text(
         "def model_fn(model_dir): return model_dir\ndef transform_fn(model, *_): return model"
@@ -232,8 +232,8 @@ def test_the_environment_names_the_folders(serve, tmp_path: Path) -> None:
     assert server.post("1").text == str(tmp_path)
 
 
-def test_two_workers_answer_at_the_same_time(serve) -> None:
-    """Each request waits for the other's file, so with a single worker neither would end."""
+def test_two_workers_respond_concurrently(serve) -> None:
+    """Each request waits for the other's file, so with a single worker neither would finish."""
     server = serve(
         "import os, time\n"
         "def model_fn(model_dir):\n"
@@ -257,19 +257,22 @@ def test_two_workers_answer_at_the_same_time(serve) -> None:
     assert (server.base / "model/loaded").read_text() == "xx"
 
 
-def test_a_request_that_takes_too_long_is_ended(serve) -> None:
+def test_a_request_that_takes_too_long_is_aborted(serve) -> None:
     server = serve(
         "import time\ndef model_fn(model_dir): time.sleep(2.5)\n"  # loading a model may take longer than a request
         "def transform_fn(model, data, content_type, accept): time.sleep(float(data)); return 'done'\n",
         SAGEMAKER_MODEL_SERVER_TIMEOUT="1",
     )
     assert server.log.read_text().count("Booting worker") == 1
-    answer = server.post("30")
-    assert (answer.status, answer.text.splitlines()[0]) == (500, "TimeoutError: the hooks did not respond within 1 s")
+    response = server.post("30")
+    assert (response.status, response.text.splitlines()[0]) == (
+        500,
+        "TimeoutError: the hooks did not respond within 1 s",
+    )
     assert server.post("0").text == "done"
 
 
-def test_output_of_hooks_is_in_the_log_at_once(serve) -> None:
+def test_hook_output_appears_in_the_log_immediately(serve) -> None:
     server = serve(MODEL + "def transform_fn(*_): print('a word'); return ''\n")
     server.post("1")
     assert "a word\n" in server.log.read_text()

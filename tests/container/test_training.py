@@ -1,4 +1,4 @@
-"""Training jobs, from configuration files to exit code and failure reason, with scripts that end in various ways."""
+"""Training jobs, from configuration files to exit code and failure reason, with scripts that end in different ways."""
 
 import json
 import os
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.everywhere
 
 REPORT = """
 import json, os, sys
-print(json.dumps({"arguments": sys.argv[1:], "variables": dict(os.environ), "folder": os.getcwd()}))
+print(json.dumps({"arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd()}))
 """
 
 
@@ -25,7 +25,7 @@ def test_a_successful_job_needs_no_system_programs(job) -> None:
     (job.base / "input/data/training").mkdir(parents=True)
     job.script(REPORT + "open(os.environ['SM_MODEL_DIR'] + '/model.pkl', 'w').close()")
     result = job.run(PATH="/no/such/folder")
-    variables = report_of(result.stdout)["variables"]
+    variables = report_of(result.stdout)["environment"]
     assert (result.code, result.failure) == (0, None)
     assert variables["SM_CHANNEL_TRAINING"] == str(job.base / "input/data/training")
     assert variables["SM_OUTPUT_DATA_DIR"] == str(job.base / "output/data")
@@ -35,7 +35,7 @@ def test_a_successful_job_needs_no_system_programs(job) -> None:
     assert report_of(result.stdout)["folder"] == str(job.base / "code")
 
 
-def test_modules_beside_the_script_may_have_the_names_of_the_containers_own_files(job) -> None:
+def test_modules_beside_the_script_may_share_names_with_the_containers_own_files(job) -> None:
     source = job.base.parent / "source"
     source.mkdir()
     (source / "train.py").write_text("import training, serving\nprint(training.X + serving.X)")
@@ -71,7 +71,7 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("name", ENDINGS)
-def test_failing_scripts_have_exit_statuses_and_reasons(job, name: str) -> None:
+def test_failing_scripts_are_reported_with_exit_code_and_reason(job, name: str) -> None:
     text, code, failure = ENDINGS[name]
     job.script(text)
     result = job.run()
@@ -133,7 +133,7 @@ def test_output_is_not_held_back(job) -> None:
         assert select.select([process.stdout], [], [], 60)[0]
         assert process.stdout.readline() == "first\n"
         process.terminate()
-        assert job.end(process).code == 143
+        assert job.wait(process).code == 143
 
 
 def test_sigterm_reaches_the_script(job) -> None:
@@ -144,7 +144,7 @@ def test_sigterm_reaches_the_script(job) -> None:
     with job.start() as process:
         assert process.stdout.readline() == "ready\n"
         process.terminate()
-        result = job.end(process)
+        result = job.wait(process)
     assert (result.code, result.failure) == (7, "the script ended with exit code 7 and wrote no error")
 
 
@@ -153,7 +153,7 @@ def test_sigterm_ends_a_script_that_does_not_handle_it(job) -> None:
     with job.start() as process:
         assert process.stdout.readline() == "ready\n"
         process.terminate()
-        result = job.end(process)
+        result = job.wait(process)
     assert (result.code, result.failure) == (143, "the script was ended by SIGTERM")
 
 
@@ -167,7 +167,7 @@ def test_sigterm_before_the_script_starts_ends_the_job(job) -> None:
         assert "Imported framework" in process.stderr.readline()
         time.sleep(0.5)
         process.terminate()
-        result = job.end(process)
+        result = job.wait(process)
     assert (result.code, result.stdout) == (143, "")
 
 

@@ -39,7 +39,7 @@ def test_invalid_libsvm_is_reported_with_its_line(line: str) -> None:
         parse_libsvm(f"1 0:1\n{line}\n", has_labels=True)
 
 
-def test_both_formats_have_variants(tmp_path: Path) -> None:
+def test_variants_of_both_formats_are_read(tmp_path: Path) -> None:
     """CSV may have other delimiters. In libsvm, weights, queries, comments and a request's labels are optional."""
     assert parse_csv(b"1;2\n;4\n").tolist()[0] == [1, 2]
     assert parse_csv(b"1\t2\t").shape == (1, 3)
@@ -58,7 +58,7 @@ def test_both_formats_have_variants(tmp_path: Path) -> None:
 
 
 def test_csv_may_have_long_lines() -> None:
-    """The line is too long to be read in one piece; its numbers have 32 bits."""
+    """Each line is too long to be read in one piece. The values are 32-bit numbers."""
     values = np.random.default_rng(4).random((3, 150_000))
     content = "\n".join(",".join(map(repr, row.tolist())) for row in values).encode()
     assert min(map(len, content.splitlines())) > 2 << 20

@@ -79,7 +79,7 @@ def test_hyperparameters_have_alternative_names(name: str) -> None:
         ("eval_metric", "rmse", "eval_metric can only be used with an objective: SageMaker's algorithm fails with"),
     ],
 )
-def test_hyperparameters_are_refused_by_name(name: str, value: str, reason: str) -> None:
+def test_an_invalid_hyperparameter_is_named_in_the_error(name: str, value: str, reason: str) -> None:
     with pytest.raises(UserError) as raised:
         validate({"num_round": "10"} | {name: value})
     assert reason in str(raised.value)
@@ -139,6 +139,6 @@ def test_earlier_images_accept_hyperparameters_that_were_removed_later(
     assert validate({"num_round": "10"} | settings).keys() == {"num_round", *settings}
 
 
-def test_hyperparameters_have_their_types() -> None:
+def test_hyperparameters_are_converted_to_their_types() -> None:
     values = validate(hyperparameters(num_round=7))
     assert (values["num_round"], values["eta"], values["objective"]) == (7, 0.2, "reg:squarederror")

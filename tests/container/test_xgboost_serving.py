@@ -1,4 +1,4 @@
-"""The models that a server of the built-in XGBoost algorithm loads, and its responses."""
+"""The models that the built-in XGBoost algorithm's server loads, and the server's responses."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def respond(folder: Path, accept: str = "text/csv", rows: np.ndarray = VALIDATIO
     return response.get_data(as_text=True)
 
 
-def test_each_line_contains_the_probabilities_of_the_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_line_contains_the_class_probabilities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Older versions, and Batch Transform, write the predictions for each row as a list."""
     classes = np.digitize(TRAIN[:, 0], [-1, 1])
     data = xgb.DMatrix(TRAIN[:, 1:], label=classes)
@@ -62,8 +62,8 @@ def test_absent_features_are_missing_values(
     assert "the number of features is 3, but the model was trained with 5" in refusal.get_data(as_text=True)
 
 
-def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment can select the first model alone. Versions before 1.2-2 always serve only the first one."""
+def test_an_ensemble_of_classifiers_votes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment variable can select the first model alone. Versions before 1.2-2 never serve the others."""
     labels = (TRAIN[:, 0] > 0).astype(int)
     data = xgb.DMatrix(TRAIN[:, 1:], label=labels)
     opposite = xgb.DMatrix(TRAIN[:, 1:], label=1 - labels)
@@ -71,8 +71,8 @@ def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.Monkey
     boosters = [xgb.train(settings, matrix, 5) for matrix in (opposite, data, data)]
     for number, booster in enumerate(boosters):
         (tmp_path / f"xgboost-model-{number}").write_bytes(booster.save_raw("ubj"))
-    for variable, index in (("true", 1), ("false", 0)):
-        monkeypatch.setenv("SAGEMAKER_INFERENCE_ENSEMBLE", variable)
+    for setting, index in (("true", 1), ("false", 0)):
+        monkeypatch.setenv("SAGEMAKER_INFERENCE_ENSEMBLE", setting)
         predictions = [float(line) for line in respond(tmp_path).splitlines()]
         assert predictions == boosters[index].predict(matrix(VALIDATION)).tolist()
     monkeypatch.setenv("SAGEMAKER_INFERENCE_ENSEMBLE", "true")
@@ -80,7 +80,7 @@ def test_an_ensemble_of_classes_votes(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [float(value) for value in respond(tmp_path).split(",")] == boosters[0].predict(matrix(VALIDATION)).tolist()
 
 
-def test_several_models_are_an_ensemble(tmp_path: Path) -> None:
+def test_several_models_form_an_ensemble(tmp_path: Path) -> None:
     """The models' predictions are averaged. Folders and hidden files do not count as models."""
     boosters = [xgb.train(SETTINGS | {"max_depth": depth}, matrix(TRAIN), 5) for depth in (2, 6)]
     for number, booster in enumerate(boosters):
@@ -158,6 +158,6 @@ def test_a_request_without_a_content_type_is_read_as_csv(serve: Callable[..., An
     booster = xgb.train(SETTINGS, matrix(TRAIN), 5)
     (tmp_path / "xgboost-model").write_bytes(booster.save_raw("ubj"))
     server = serve(hooks="xgboost_hooks.py", SM_MODEL_DIR=str(tmp_path))
-    answer = server.request("POST", "/invocations", csv_of(VALIDATION[:2, 1:]))
-    assert (answer.status, answer.content_type) == (200, "text/csv; charset=utf-8")
-    assert [float(line) for line in answer.text.splitlines()] == booster.predict(matrix(VALIDATION[:2])).tolist()
+    response = server.request("POST", "/invocations", csv_of(VALIDATION[:2, 1:]))
+    assert (response.status, response.content_type) == (200, "text/csv; charset=utf-8")
+    assert [float(line) for line in response.text.splitlines()] == booster.predict(matrix(VALIDATION[:2])).tolist()

@@ -1,4 +1,4 @@
-"""The training program of XGBoost images without a script: SageMaker's built-in algorithm."""
+"""The training program of XGBoost images if there is no script: SageMaker's built-in algorithm."""
 
 import io
 import json
@@ -76,7 +76,7 @@ def train(tmp_path: Path) -> Callable[..., TrainedJob]:
     return run
 
 
-def test_libsvm_with_early_stopping_by_a_metric(train: Callable[..., TrainedJob]) -> None:
+def test_training_on_libsvm_stops_early_by_a_metric(train: Callable[..., TrainedJob]) -> None:
     """A channel without a ContentType is read as libsvm. The model keeps the trees up to its best round."""
     settings = hyperparameters(num_round=200, early_stopping_rounds=3, eval_metric="rmse,mae", eta=0.5)
     job = train(settings, {"train": libsvm_of(TRAIN), "validation": libsvm_of(VALIDATION)})
@@ -127,7 +127,7 @@ def make_parquet(**columns: Any) -> bytes:
 
 
 def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
-    """The label is the first column and has any numeric type. Features may be missing."""
+    """The label is the first column and may have any numeric type. Features may be missing."""
     labels, *features = TRAIN.T
     columns = {f"f{number}": pa.array(values, from_pandas=True) for number, values in enumerate(features)}
     data = make_parquet(label=labels, **columns)
@@ -218,7 +218,7 @@ def test_the_default_metric_depends_on_the_version(
     objective: str,
     metric: str,
 ) -> None:
-    """Without an eval_metric, XGBoost uses the objective's default, which has changed. So does early stopping."""
+    """Without an eval_metric, training and early stopping use the objective's default, which differs by version."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", version)
     settings = {"num_round": "3", "objective": objective} | ({"num_class": "2"} if "multi" in objective else {})
     data = np.column_stack([TRAIN[:, 0] > 0, TRAIN[:, 1:]])
@@ -248,10 +248,10 @@ def with_queries(values: np.ndarray, rows: int) -> str:
     return "".join(f"{label} qid:{number // rows} {cells}\n" for number, (label, cells) in enumerate(lines))
 
 
-def test_ranking_uses_the_queries_of_libsvm(
+def test_ranking_uses_the_queries_in_libsvm_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The labels may be grades of relevance."""
+    """The labels may be relevance grades."""
     monkeypatch.setenv("XGBOOST_IMAGE_VERSION", "1.7-1")
     make_job_folder(
         tmp_path, hyperparameters(num_round=5, objective="rank:ndcg"), {"train": with_queries(TRAIN, 10)}, "libsvm"
@@ -338,7 +338,7 @@ def test_an_invalid_row_is_counted_from_the_start_of_its_file(tmp_path: Path) ->
         algorithm.train(tmp_path)
 
 
-def test_an_error_is_the_failure_reason_of_the_job(train: Callable[..., TrainedJob]) -> None:
+def test_an_error_becomes_the_jobs_failure_reason(train: Callable[..., TrainedJob]) -> None:
     job = train({"num_round": "3", "max_dept": "3"}, {"train": "1,2\n"})
     assert job.status == 1
     assert (job.base / "output/failure").read_text().startswith("unknown hyperparameter max_dept: valid hyperparam")
@@ -346,7 +346,7 @@ def test_an_error_is_the_failure_reason_of_the_job(train: Callable[..., TrainedJ
     assert not (job.base / "model/xgboost-model").exists()
 
 
-def test_functions_for_several_instances_are_refused_when_they_are_called() -> None:
+def test_multi_instance_functions_are_refused_when_called() -> None:
     """The module must be importable: AWS's own script mode example imports it even for a single instance."""
     with pytest.raises(NotImplementedError, match=r"distributed\.wait_hostname_resolution is not simulated: a job has"):
         distributed.wait_hostname_resolution(["algo-1"])

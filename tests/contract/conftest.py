@@ -1,7 +1,7 @@
-"""Fixtures for tests of any submission, which is packed as for the platform and trained once on generated data.
+"""Fixtures for tests of any submission. It is packed as for the platform and trained once on generated data.
 
-The submission is the folder above tests/, or the one that the variable SUBMISSION names. Only pytest and packages
-that the submission itself needs are imported, so these tests run wherever the submission runs.
+The submission is the folder above tests/, or the one that the environment variable SUBMISSION names. Only pytest and
+packages that the submission itself needs are imported, so these tests run wherever the submission runs.
 """
 
 import os
@@ -21,13 +21,13 @@ import pytest
 HERE = Path(__file__).resolve().parents[2]
 TARGETS = runpy.run_path(str(HERE / "score.py"))["TARGETS"]
 UNMEASURED = "TePPB"  # a target that has no assay in the public data
-TIME_LIMIT = 600  # for each script
+TIME_LIMIT = 600  # seconds for each script
 # Files that the Unearthed CLI removes from the source distribution before it packs the rest.
 DROPPED_FILES = shutil.ignore_patterns(
     "PKG-INFO", "*.egg-info", "setup.py", "setup.cfg", "pyproject.toml", "MANIFEST.in"
 )
-# Calls the hooks as a server does: imports the module by name, loads the model once, and answers one request after
-# another.
+# Calls the hooks as a server does: imports the module by name, loads the model once, and responds to one request
+# after another.
 SERVER = """
 import importlib, pathlib, sys
 
@@ -38,21 +38,21 @@ model = train.model_fn(model_dir)
 for request in map(pathlib.Path, requests):
     body = request.read_text()
     if hasattr(train, "transform_fn"):
-        answer = train.transform_fn(model, body, "text/csv", "text/csv")
+        response = train.transform_fn(model, body, "text/csv", "text/csv")
     else:
         predict = getattr(train, "predict_fn", lambda inputs, model: model.predict(inputs))
-        answer = predict(train.input_fn(body, "text/csv"), model)
+        response = predict(train.input_fn(body, "text/csv"), model)
         if hasattr(train, "output_fn"):
-            answer = train.output_fn(answer, "text/csv")
+            response = train.output_fn(response, "text/csv")
         else:
-            answer = "".join(",".join(map(repr, map(float, row))) + "\\n" for row in answer)
-    request.with_suffix(".out").write_text(answer[0] if isinstance(answer, tuple) else answer)
+            response = "".join(",".join(map(repr, map(float, row))) + "\\n" for row in response)
+    request.with_suffix(".out").write_text(response[0] if isinstance(response, tuple) else response)
 """
 
 
 @dataclass(frozen=True)
 class TrainedSubmission:
-    """A trained submission. code: its files. model: the folder that train.py filled. data: data files by name."""
+    """A trained submission. code: the folder with its files. model: the model's folder. data: data files by name."""
 
     code: Path
     model: Path
@@ -61,11 +61,9 @@ class TrainedSubmission:
 
 @pytest.fixture(scope="session")
 def submission() -> Path:
-    """Return the folder of the submission. Do not write to it."""
+    """Return the submission's folder. Tests must not write to it."""
     folder = Path(os.environ.get("SUBMISSION") or HERE).resolve()
-    assert (folder / "train.py").is_file(), (
-        f"{folder} contains no train.py: SUBMISSION must name the folder of a submission"
-    )
+    assert (folder / "train.py").is_file(), f"{folder} contains no train.py: SUBMISSION must name a submission's folder"
     return folder
 
 
@@ -91,7 +89,7 @@ def upload_folder(submission: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Return data files by name. Public data have gaps and an unmeasured target; private data have no assays."""
+    """Return data files by name. The public data have gaps and an unmeasured target, and the private data no assays."""
     folder, all_data = tmp_path_factory.mktemp("data"), generate_data(rows=120, holes=8)
     channels = all_data.drop(columns=list(TARGETS))
     frames = {
@@ -115,10 +113,10 @@ def training(
 ) -> TrainedSubmission | str:
     """Return the submission after its training job, or the error if training failed."""
     base = platform(tmp_path_factory.mktemp("training"), upload_folder)
-    variables = {"SM_CHANNEL_TRAINING": str(data["public"].parent), "SM_MODEL_DIR": str(base / "ml/model")}
+    environment = {"SM_CHANNEL_TRAINING": str(data["public"].parent), "SM_MODEL_DIR": str(base / "ml/model")}
     arguments = ("--data_dir", data["public"].parent, "--model_dir", base / "ml/model", "--not-a-parameter", "1")
     try:
-        run(base, base / "ml/code/train.py", *arguments, SAGEMAKER_BASE_DIR=str(base / "ml"), **variables)
+        run(base, base / "ml/code/train.py", *arguments, SAGEMAKER_BASE_DIR=str(base / "ml"), **environment)
     except pytest.fail.Exception as failure:
         return str(failure)
     return TrainedSubmission(base / "ml/code", base / "ml/model", data)
@@ -136,7 +134,7 @@ def trained(training: TrainedSubmission | str) -> TrainedSubmission:
 def preprocessed(
     upload_folder: Path, data: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], list[str]]:
-    """Return a function that runs preprocess.py, alone in its folder, on data and returns the lines of the output."""
+    """Return a function that runs preprocess.py, alone in its folder, on a data file and returns the output's lines."""
     lines_by_name: dict[str, list[str]] = {}
 
     def lines_of(name: str) -> list[str]:
@@ -160,9 +158,9 @@ def preprocessed(
 def served(
     trained: TrainedSubmission, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[list[str]], list[np.ndarray]]:
-    """Return a function that sends requests to the hooks in a new process, and returns an array (rows, 49) for each."""
+    """Return a function that passes requests to the hooks in a new process. It returns an array (rows, 49) for each."""
 
-    def answers(requests: list[str]) -> list[np.ndarray]:
+    def responses(requests: list[str]) -> list[np.ndarray]:
         folder = tmp_path_factory.mktemp("serving")
         files = [folder / f"{number}.csv" for number in range(len(requests))]
         for file, request in zip(files, requests, strict=True):
@@ -170,7 +168,7 @@ def served(
         run(folder, "-c", SERVER, trained.code, trained.model, *files)
         return [pd.read_csv(file.with_suffix(".out"), header=None).to_numpy(float) for file in files]
 
-    return answers
+    return responses
 
 
 def platform(folder: Path, code: Path | None = None) -> Path:
@@ -181,14 +179,14 @@ def platform(folder: Path, code: Path | None = None) -> Path:
     return folder
 
 
-def run(folder: Path, *command: object, **variables: str) -> str:
-    """Run Python in a folder without this process's import paths; if it fails, raise an error with its output."""
+def run(folder: Path, *command: object, **additional: str) -> str:
+    """Run Python in a folder without this process's import paths. If it fails, the test fails with its output."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("SM_", "SAGEMAKER_", "PYTHON"))
     }
     arguments = [sys.executable, *map(str, command)]
     result = subprocess.run(
-        arguments, cwd=folder, env=environment | variables, capture_output=True, text=True, timeout=TIME_LIMIT
+        arguments, cwd=folder, env=environment | additional, capture_output=True, text=True, timeout=TIME_LIMIT
     )
     if result.returncode != 0:
         last = result.stderr.strip().splitlines()[-1:] or ["it printed nothing"]
@@ -200,7 +198,7 @@ def run(folder: Path, *command: object, **variables: str) -> str:
 def generate_data(rows: int, holes: int) -> pd.DataFrame:
     """Return spectra with 1,700 channels, mixed from Gaussian bands of twelve minerals, and these minerals' assays.
 
-    The assays are as skewed as real ones, so that a model whose predictions are not limited predicts negative values.
+    The assays are as skewed as real ones, so a model whose predictions are not limited predicts negative values.
     """
     random = np.random.default_rng(20261120)
     wavenumbers = np.round(3998.0 - 2.0 * np.arange(1700), 1)

@@ -1,4 +1,4 @@
-"""Steps 1, 3 and 4: the trained model answers requests, and score.py accepts the answers."""
+"""Steps 1, 3 and 4: the trained model responds to requests, and score.py accepts the responses."""
 
 import subprocess
 import sys
@@ -48,7 +48,7 @@ def test_every_measured_target_is_predicted_and_never_below_zero(
         )
 
 
-def test_parts_of_a_file_give_the_same_predictions_as_the_whole_file(
+def test_parts_of_a_file_are_predicted_like_the_whole_file(
     all_predictions: np.ndarray, served: Served, preprocessed: Lines
 ) -> None:
     header, *lines = preprocessed("private")
@@ -56,7 +56,7 @@ def test_parts_of_a_file_give_the_same_predictions_as_the_whole_file(
     np.testing.assert_allclose(np.concatenate(served(requests)), all_predictions, **TOLERANCE)
 
 
-def test_single_rows_give_the_same_predictions_as_the_whole_file(
+def test_single_rows_are_predicted_like_the_whole_file(
     all_predictions: np.ndarray, served: Served, preprocessed: Lines
 ) -> None:
     header, *lines = preprocessed("private")
@@ -65,16 +65,16 @@ def test_single_rows_give_the_same_predictions_as_the_whole_file(
     )
 
 
-def test_rows_in_another_order_are_predicted_in_that_order(
+def test_reordered_rows_are_predicted_in_their_new_order(
     all_predictions: np.ndarray, served: Served, preprocessed: Lines
 ) -> None:
     header, *lines = preprocessed("private")
     order = np.random.default_rng(0).permutation(len(lines))
-    [answer] = served([header + "".join(lines[row] for row in order)])
-    np.testing.assert_allclose(answer, all_predictions[order], **TOLERANCE)
+    [response] = served([header + "".join(lines[row] for row in order)])
+    np.testing.assert_allclose(response, all_predictions[order], **TOLERANCE)
 
 
-def test_predict_by_hand_gives_the_same_predictions_as_the_server(
+def test_predict_py_makes_the_same_predictions_as_the_server(
     all_predictions: np.ndarray, submission: Path, trained: SimpleNamespace, tmp_path: Path
 ) -> None:
     if not (submission / "predict.py").is_file():

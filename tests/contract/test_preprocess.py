@@ -14,7 +14,7 @@ def read(lines: list[str]) -> pd.DataFrame:
     return pd.read_csv(io.StringIO("".join(lines)), index_col=0)
 
 
-def test_rows_are_in_the_order_of_the_file(preprocessed: Lines, data: dict[str, Path]) -> None:
+def test_rows_keep_the_order_of_the_file(preprocessed: Lines, data: dict[str, Path]) -> None:
     for name in ("public", "private"):
         index = pd.read_csv(data[name], usecols=[0], index_col=0).index
         assert list(read(preprocessed(name)).index) == list(index)
@@ -25,7 +25,7 @@ def test_all_inputs_are_finite_numbers(preprocessed: Lines) -> None:
         assert np.isfinite(read(preprocessed(name)).to_numpy(float)).all()
 
 
-def test_private_data_give_the_same_columns_as_public_data(preprocessed: Lines) -> None:
+def test_private_and_public_data_result_in_the_same_columns(preprocessed: Lines) -> None:
     assert preprocessed("private")[0] == preprocessed("public")[0]
 
 

@@ -14,28 +14,28 @@ def test_the_upload_contains_the_scripts_but_neither_score_nor_data(upload_folde
 
 
 def test_setup_py_is_python_3_8_and_imports_setuptools_alone(submission: Path) -> None:
-    """The Unearthed CLI runs setup.py in an environment where nothing but setuptools is installed."""
+    """The Unearthed CLI runs setup.py in an environment where only setuptools is installed."""
     tree = ast.parse((submission / "setup.py").read_text(), feature_version=(3, 8))
     assert {name.split(".")[0] for name in imported_modules(tree)} <= {"setuptools", *sys.stdlib_module_names}
 
 
-def test_requirements_are_uploaded_if_a_module_of_another_package_is_imported(upload_folder: Path) -> None:
+def test_requirements_are_uploaded_if_a_third_party_module_is_imported(upload_folder: Path) -> None:
     """Only the container's packages, and those that requirements.txt names, are available on the platform."""
     modules = {path.stem for path in upload_folder.glob("*.py")} | {
         path.name for path in upload_folder.iterdir() if path.is_dir()
     }
     available = {"numpy", "scipy", "sklearn", "pandas", "pyarrow", "joblib", "threadpoolctl", *sys.stdlib_module_names}
-    other_packages = {
+    third_party = {
         name.split(".")[0]
         for path in upload_folder.rglob("*.py")
         for name in imported_modules(ast.parse(path.read_text()))
         if name.split(".")[0] not in modules | available
     }
-    missing = sorted(name for name in other_packages if importlib.util.find_spec(name) is None)
-    advice = "name your own modules in py_modules of setup.py; name packages in requirements.txt and install them"
+    missing = sorted(name for name in third_party if importlib.util.find_spec(name) is None)
+    advice = "list your own modules in setup.py's py_modules; list packages in requirements.txt and install them"
     assert not missing, f"imported, but neither uploaded nor installed: {', '.join(missing)}; {advice}"
-    assert not other_packages or (upload_folder / "requirements.txt").is_file(), (
-        f"name these packages in requirements.txt: {', '.join(sorted(other_packages))}"
+    assert not third_party or (upload_folder / "requirements.txt").is_file(), (
+        f"list these packages in requirements.txt: {', '.join(sorted(third_party))}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The assay table: columns, units and cells, and a one-line message for each error."""
+"""The assay table: its columns, units and cells, and a one-line message about each error."""
 
 import re
 from pathlib import Path
@@ -43,11 +43,11 @@ def test_a_table_saved_by_a_european_spreadsheet_is_read(tmp_path: Path) -> None
     assert table.assays["CuPPM"] == [1]
 
 
-def test_values_below_the_detection_limit_become_half_of_it(tmp_path: Path) -> None:
+def test_values_below_the_detection_limit_are_set_to_half_of_it(tmp_path: Path) -> None:
     table = read_table(tmp_path, f"{HEADER},AuPPM,CuPPM\na,D1,0,1,<0.005,< 2\nb,D1,1,2,0,3\n")
     assert (table.assays["AuPPM"], table.assays["CuPPM"]) == ([0.0025, 0], [1, 3])
     (remark,) = table.remarks
-    assert "2 assays below the limit of detection were set to half of it" in remark
+    assert "2 assays below the detection limit were set to half of it" in remark
 
 
 @pytest.mark.parametrize(
@@ -58,28 +58,28 @@ def test_values_below_the_detection_limit_become_half_of_it(tmp_path: Path) -> N
         ("SiteID,DepthFrom,DepthTo\nD,0,1\n", "no column 'sample'"),
         ("sample,SiteID,DepthTo\na,D,1\n", "no column 'DepthFrom'"),
         (f"{HEADER},CuPPM,CuPPM\na,D,0,1,2,3\n", "more than one column 'CuPPM'"),
-        (f"{HEADER},Colour\na,D,0,1,2\n", "'Colour' is not in the schema; its columns are sample"),
+        (f"{HEADER},Colour\na,D,0,1,2\n", "'Colour' is not in the schema; valid columns are sample"),
         (f"{HEADER},Gold\na,D,0,1,2\n", "'Gold' is not in the schema; did you mean AuPPM?"),
         (f"{HEADER},CuPCT\na,D,0,1,2\n", "did you mean CuPPM? --column CuPPM=CuPCT imports it"),
         (f"{HEADER},Fe_ppm\na,D,0,1,2\n", "did you mean FePCT? --column FePCT=Fe_ppm imports it"),
         (f"{HEADER},U\na,D,0,1,2\n", "did you mean UPPB? --column UPPB=U imports it"),
         ("sample,siteid,DepthFrom,DepthTo\na,D,0,1\n", "did you mean SiteID? --column SiteID=siteid imports it"),
-        (f"{HEADER}\na,D,0,1\na,D,1,2\n", "line 3, sample: 'a' is on line 2 already"),
-        (f"{HEADER},index\na,D,0,1,5\nb,D,1,2,5\n", "line 3, index: '5' is on line 2"),
+        (f"{HEADER}\na,D,0,1\na,D,1,2\n", "line 3, sample: 'a' is already on line 2"),
+        (f"{HEADER},index\na,D,0,1,5\nb,D,1,2,5\n", "line 3, index: '5' is already on line 2"),
         (f"{HEADER}\n,D,0,1\n", "line 2, sample: the cell is empty"),
         (f"{HEADER}\na,,0,1\n", "line 2, SiteID: the cell is empty"),
         (f"{HEADER}\na,D,deep,1\n", "line 2, DepthFrom: 'deep' is not a number"),
         (f"{HEADER}\na,D,0,\n", "line 2, DepthTo: '' is not a number"),
-        (f"{HEADER}\na,D,2,1\n", "line 2: DepthFrom 2 is below DepthTo 1"),
+        (f"{HEADER}\na,D,2,1\n", "line 2: DepthFrom 2 is deeper than DepthTo 1"),
         (f"{HEADER},CuPPM\na,D,0,1\n", "line 2 has 4 cells, but the header has 5"),
         (f"{HEADER},CuPPM\na,D,0,1,trace\n", "line 2, CuPPM: 'trace' is not a number"),
         (f"{HEADER},CuPPM\na,D,0,1,1_0\n", "'1_0' is not a number"),
         (f"{HEADER},CuPPM\na,D,0,1,inf\n", "'inf' is not a number"),
-        (f"{HEADER},CuPPM\na,D,0,1,-0.5\n", "is negative; write <0.5 for less than the limit of detection"),
-        (f"{HEADER},CuPPM\na,D,0,1,>10000\n", "exceeds the range of the method"),
+        (f"{HEADER},CuPPM\na,D,0,1,-0.5\n", "is negative; write <0.5 for a value below the detection limit"),
+        (f"{HEADER},CuPPM\na,D,0,1,>10000\n", "exceeds the method's range"),
         (
             f"{HEADER},FePCT\na,D,0,1,31000\n",
-            "more than the whole sample, so it is in another unit: --column FePCT=FePCT:ppm converts",
+            "more than the whole sample, so it is in another unit: for example, --column FePCT=FePCT:ppm converts",
         ),
         (f"{HEADER},CuPPM\n" + "".join(f"s{row},D,0,1,x\n" for row in range(9)), "and 6 more errors"),
         (b"PK\x03\x04" + bytes(40), "save the table as CSV"),
@@ -94,7 +94,7 @@ def test_an_invalid_table_is_reported_in_one_line(tmp_path: Path, text: str | by
 
 @examples(150)
 @given(st.text(alphabet="0123456789.<>-eaD,\n;\t", max_size=120))
-def test_any_cells_give_a_table_or_a_one_line_error(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
+def test_any_cells_result_in_a_table_or_a_one_line_error(tmp_path_factory: pytest.TempPathFactory, cells: str) -> None:
     try:
         result = read_table(tmp_path_factory.getbasetemp(), f"{HEADER},CuPPM\n{cells}")
     except ValueError as error:

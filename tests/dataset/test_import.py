@@ -16,7 +16,7 @@ import score
 from recore.dataset.instruments.files import Reading
 
 
-def test_rows_follow_the_tables_order_and_have_all_columns_of_the_schema(folder: Path) -> None:
+def test_rows_follow_the_tables_order_and_have_all_columns_in_the_schema(folder: Path) -> None:
     result, data = run_import(folder, replicates="mean")
     assert not result.problems
     assert list(data.columns) == ["DepthTo", "SiteID", "DepthFrom", *(f"{x:.1f}" for x in X), *score.TARGETS]
@@ -57,7 +57,7 @@ def test_replicates_are_refused_averaged_or_kept_as_rows(folder: Path) -> None:
     assert data["1040.0"].nunique() == 4
 
 
-def test_a_pattern_finds_sample_and_replicate_in_a_name(folder: Path) -> None:
+def test_a_pattern_extracts_sample_and_replicate_from_a_name(folder: Path) -> None:
     for name in ("2024_x_rep1.dat", "2024_x_rep2.dat"):
         write_opus(folder / name)
     pattern = r"\d+_(?P<sample>\w+)_rep(?P<replicate>\d)\.dat"
@@ -77,11 +77,11 @@ def test_the_same_replicate_twice_is_reported(folder: Path) -> None:
     result, _ = run_import(folder, "spectra", "other", replicates="mean")
     (problem,) = result.problems
     assert problem.source.endswith("other/a.0")
-    assert "sample 'a', replicate 0 is in" in problem.reason
+    assert "sample 'a', replicate 0 is already in" in problem.reason
     write_opus(folder / "third/a")
     result, _ = run_import(folder, "spectra", "third/a", table="", replicates="each")
-    (problem,) = result.problems  # two rows would have the name a:0
-    assert "sample 'a' is in" in problem.reason
+    (problem,) = result.problems  # otherwise two rows would have the name a:0
+    assert "sample 'a' is already in" in problem.reason
 
 
 def test_numbers_have_six_decimals_and_no_negative_zero(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_spectra_that_look_like_reflectance_are_reported(tmp_path: Path) -> None
     np.testing.assert_allclose(data.loc["a"], absorbance(x), atol=1e-6)
 
 
-def test_the_same_input_makes_the_same_bytes_and_a_file_is_not_replaced(folder: Path) -> None:
+def test_the_same_input_produces_the_same_bytes_and_a_file_is_not_replaced(folder: Path) -> None:
     run_import(folder, replicates="mean")
     before = (folder / "out.csv.gz").read_bytes()
     assert before[4:8] == bytes(4)  # gzip's header contains no time

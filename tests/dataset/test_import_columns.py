@@ -1,4 +1,4 @@
-"""`recore import` of a laboratory's own table: column names, units, oxides, and columns in the wrong unit."""
+"""`recore import` with a laboratory's own table: column names, units, oxides, and columns in the wrong unit."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from recore.dataset.columns import SCHEMA, find_columns, parse_columns
 from recore.dataset.targets import DETECTION_LIMITS
 
 SAMPLES = "abcdef"
-# A typical laboratory's table: aluminium in per cent, potassium as its oxide, and so on.
+# A typical laboratory's table: aluminium in per cent, potassium as an oxide, and so on.
 LABORATORY = {
     "Sample ID": list(SAMPLES),
     "hole": ["D1", "D1", "D1", "D2", "D2", "D2"],
@@ -71,14 +71,16 @@ def test_columns_are_renamed_and_converted(laboratory: Path) -> None:
     assert data["CuPPM"].isna().all()
     assert "AlPPM = 10000 x Al_pct (pct)" in result.stderr
     assert "(pct K2O)" in result.stderr
-    assert "columns that were ignored: Hg_ppm" in result.stderr
+    assert "ignored columns: Hg_ppm" in result.stderr
     assert "bad:" not in result.stderr
 
 
 def test_columns_that_are_unknown_or_ignored_are_reported(laboratory: Path) -> None:
     result = import_columns(laboratory, *IDENTITY, "FePCT=Fe_tot", "PPCT=Hg_ppm:pct")
     notes = [line for line in result.stderr.splitlines() if "lab.csv" in line]
-    assert any("state no unit" in note and "FePCT=Fe_tot; --column FePCT=Fe_tot:pct" in note for note in notes)
+    assert any(
+        "state no unit" in note and "FePCT=Fe_tot; for example, --column FePCT=Fe_tot:pct" in note for note in notes
+    )
     for name in ("AlPPM=Al_pct", "UPPB=U_ppm", '"AuPPM=Au ppb"'):
         assert any(f"--column {name} imports it" in note for note in notes), name
     assert not any("Hg" in note for note in notes if "imports it" in note)
@@ -87,18 +89,18 @@ def test_columns_that_are_unknown_or_ignored_are_reported(laboratory: Path) -> N
 @pytest.mark.parametrize(
     ("columns", "reason"),
     [
-        (["CuPMM=Al_pct"], "'CuPMM' is not a column of the schema; did you mean CuPPM?"),
+        (["CuPMM=Al_pct"], "'CuPMM' is not a column in the schema; did you mean CuPPM?"),
         (["Cu=Al_pct"], "did you mean CuPPM?"),
         (["CopperPPM=Al_pct"], "did you mean CuPPM?"),
         (["CaesiumPPM=Al_pct"], "did you mean CsPPM?"),
-        (["MercuryPPM=Al_pct"], "its columns are sample"),
-        (["CopprPPM=Al_pct"], "its columns are sample"),
+        (["MercuryPPM=Al_pct"], "valid columns are sample"),
+        (["CopprPPM=Al_pct"], "valid columns are sample"),
         ([*IDENTITY, "AuPPM=Al_pct:oz/t"], "ounces per ton are ambiguous"),
         (["siteid=hole"], "did you mean SiteID?"),
-        (["HgPPM=Hg_ppm"], "'HgPPM' is not a column of the schema; its columns are sample"),
+        (["HgPPM=Hg_ppm"], "'HgPPM' is not a column in the schema; valid columns are sample"),
         (["CuPPM"], "write NAME=COLUMN"),
         (["=Al_pct"], "write NAME=COLUMN"),
-        (["AlPPM=Al_pct", "AlPPM=Fe_tot"], "AlPPM is set to 'Al_pct' already"),
+        (["AlPPM=Al_pct", "AlPPM=Fe_tot"], "AlPPM is already set to 'Al_pct'"),
         ([*IDENTITY, "AlPPM=Al_pc"], "the table has no column 'Al_pc'; did you mean Al_pct?"),
         ([*IDENTITY, "AlPPM=zzz"], "the table has no column 'zzz'"),
         ([*IDENTITY, "AlPPM=Al_pct:stone"], "the unit 'stone' is unknown; use pct, g/kg, ppm, ppb"),
@@ -108,7 +110,7 @@ def test_columns_that_are_unknown_or_ignored_are_reported(laboratory: Path) -> N
         ([], "column 'Sample ID' is not in the schema; did you mean sample? --column \"sample=Sample ID\" imports it"),
     ],
 )
-def test_wrong_columns_are_reported_in_one_line(laboratory: Path, columns: list[str], reason: str) -> None:
+def test_invalid_columns_are_reported_in_one_line(laboratory: Path, columns: list[str], reason: str) -> None:
     result = import_columns(laboratory, *columns)
     assert (result.exit_code, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1
@@ -150,7 +152,7 @@ def test_one_table_with_spectra_and_assays_is_imported(laboratory: Path) -> None
     assert "did you mean AlPPM? --column AlPPM=Al_pct" in result.stderr
 
 
-def test_a_column_without_quotes_is_reported_in_one_line(laboratory: Path) -> None:
+def test_missing_quotes_around_a_column_are_reported_in_one_line(laboratory: Path) -> None:
     result = import_columns(laboratory, "AlPPM=Al", options=("(ppm)",))
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
     assert 'needs quotes: --column "AlPPM=Al (ppm)"' in result.stderr
@@ -174,7 +176,7 @@ def test_any_option_is_parsed_or_refused(options: list[str], in_header: bool) ->
         assert all(source.factor > 0 for source in sources.values())
 
 
-# A column of the schema, its values, the unit that they appear to have, and the option that converts them.
+# A column in the schema, its values, the unit that they appear to have, and the option that converts them.
 SUSPECTED = {
     "per cent as ppm": ("AlPPM", [8.1, 7.2, 6.6, 8.4, 7.9, 5.3], "per cent", "--column AlPPM=AlPPM:pct"),
     "g/kg as ppm": ("AlPPM", [51, 42, 66, 54, 79, 53], "g/kg", "--column AlPPM=AlPPM:g/kg"),
@@ -186,7 +188,7 @@ SUSPECTED = {
 
 
 @pytest.mark.parametrize("case", SUSPECTED)
-def test_a_wrong_unit_is_a_bad_finding_and_the_named_option_repairs_it(laboratory: Path, case: str) -> None:
+def test_a_wrong_unit_is_a_bad_finding_and_the_suggested_option_corrects_it(laboratory: Path, case: str) -> None:
     column, values, unit, option = SUSPECTED[case]
     write_schema_table(laboratory, **{column: values})
     result = import_columns(laboratory)
@@ -205,7 +207,7 @@ def test_a_wrong_unit_is_a_bad_finding_and_the_named_option_repairs_it(laborator
     np.testing.assert_allclose(converted, imported * record["findings"][0]["values"]["factor"])
 
 
-def test_a_conversion_that_does_not_fit_is_reported(laboratory: Path) -> None:
+def test_an_implausible_conversion_is_reported(laboratory: Path) -> None:
     write_schema_table(laboratory, AlPPM=[81_000, 72_000, 66_000, 84_000, 79_000, 53_000])
     result = import_columns(laboratory, "AlPPM=AlPPM:ppb")
     assert "check the unit of the table's column 'AlPPM'" in result.stderr

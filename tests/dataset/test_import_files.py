@@ -14,14 +14,14 @@ def test_patterns_folders_and_files_are_read_once(folder: Path) -> None:
     (folder / "spectra/notes.doc").write_text("x")
     result, data = run_import(folder, "spectra/a.*", "spectra", "spectra/b.1", table="", replicates="each")
     assert list(data.index) == ["a:0", "a:1", "b:0", "b:1"]
-    assert any("ignored 1 file with another name" in remark for remark in result.remarks)
+    assert any("ignored 1 file with another extension" in remark for remark in result.remarks)
     for pattern in ("spectra/c*", "empty"):
         (folder / "empty").mkdir(exist_ok=True)
         with pytest.raises(ValueError, match=pattern[:5]):
             run_import(folder, pattern)
 
 
-def test_files_and_subfolders_that_are_ignored_are_reported(folder: Path) -> None:
+def test_ignored_files_and_subfolders_are_reported(folder: Path) -> None:
     (folder / "spectra/a.2").symlink_to("nowhere")
     (folder / "spectra/b.2").symlink_to("b.2")
     write_opus(folder / "spectra/deeper/c.0")
@@ -44,11 +44,11 @@ def test_names_that_a_data_file_cannot_contain_are_reported(folder: Path) -> Non
     assert list(data.index) == ["a", "b"]
 
 
-def test_the_assay_table_may_be_among_the_spectra(folder: Path) -> None:
+def test_the_assay_table_may_be_in_the_spectra_folder(folder: Path) -> None:
     (folder / "spectra/assays.csv").write_text(TABLE)
     result, data = run_import(folder, table="", assays=folder / "spectra/assays.csv", replicates="mean")
     assert not result.problems
-    assert "the assay table is among the files of spectra" in result.remarks[0]
+    assert "the assay table is among the spectrum files" in result.remarks[0]
     assert list(data.index) == ["b", "a"]
 
 
@@ -68,7 +68,7 @@ def test_an_input_is_never_replaced(folder: Path, role: str) -> None:
     assert path.read_bytes() == before
 
 
-def test_each_bad_file_is_reported_in_one_line_and_only_keep_going_writes_the_rest(folder: Path) -> None:
+def test_each_bad_file_is_reported_and_only_keep_going_imports_the_others(folder: Path) -> None:
     content = (folder / "spectra/a.0").read_bytes()
     (folder / "spectra/a.1").write_bytes(content[:500])
     (folder / "spectra/c.0").write_bytes(b"")
@@ -100,7 +100,7 @@ def test_each_bad_file_is_reported_in_one_line_and_only_keep_going_writes_the_re
     np.testing.assert_allclose(data.loc["b"], absorbance(X, 0.5), atol=1e-6)
 
 
-def test_a_bad_table_does_not_fill_the_screen(tmp_path: Path) -> None:
+def test_only_the_first_problems_of_a_table_are_listed(tmp_path: Path) -> None:
     (tmp_path / "all.csv").write_text("sample,4000,3000\n" + "a,1,x\n" * 40)
     (tmp_path / "one.0").write_bytes(b"")
     arguments = (tmp_path / "all.csv", tmp_path / "one.0", "--out", tmp_path / "o.gz")
@@ -121,7 +121,7 @@ def test_nothing_is_written_if_all_files_are_bad(tmp_path: Path) -> None:
     assert not (tmp_path / "o.gz").exists()
 
 
-def test_samples_that_only_the_table_or_only_the_folder_has_are_reported(folder: Path) -> None:
+def test_samples_that_are_only_in_the_table_or_only_in_the_folder_are_reported(folder: Path) -> None:
     write_opus(folder / "spectra/c.0")
     longer_table = TABLE + "missing,D2,0,1,5,5\n"
     result, _ = run_import(folder, table=longer_table, replicates="mean")
@@ -147,7 +147,7 @@ def test_samples_that_only_the_table_or_only_the_folder_has_are_reported(folder:
         (("--out", f"{__file__}/deeper/x.csv.gz"), "is not a folder"),
     ],
 )
-def test_wrong_usage_is_reported_in_one_line(folder: Path, arguments: tuple[str, ...], reason: str) -> None:
+def test_invalid_usage_is_reported_in_one_line(folder: Path, arguments: tuple[str, ...], reason: str) -> None:
     result = import_command(folder / "spectra", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert len(result.stderr.splitlines()) == 1

@@ -8,7 +8,7 @@ import pytest
 from support.import_runs import X, absorbance, run_import, write_opus
 
 
-def test_other_grids_are_refused_or_interpolated_and_never_extrapolated(folder: Path) -> None:
+def test_different_grids_are_refused_or_interpolated_and_never_extrapolated(folder: Path) -> None:
     shifted = np.linspace(3993, 617, 83)
     write_opus(folder / "spectra/b.1", 0.7, shifted)
     result, _ = run_import(folder, replicates="mean")
@@ -27,7 +27,7 @@ def test_other_grids_are_refused_or_interpolated_and_never_extrapolated(folder: 
     )
 
 
-def test_grids_that_differ_only_by_the_laser_count_as_equal(folder: Path) -> None:
+def test_grids_that_differ_only_by_laser_calibration_count_as_equal(folder: Path) -> None:
     write_opus(folder / "spectra/b.1", 0.7, X + 0.1)  # channels are 40 apart
     result, data = run_import(folder, replicates="each")
     assert not result.problems
@@ -46,7 +46,7 @@ def test_a_gap_is_not_filled_and_coarse_spectra_are_reported(folder: Path) -> No
     assert list(data.index) == ["a", "b", "d"]
 
 
-def test_a_spectrum_without_common_channels_does_not_stop_the_others(folder: Path) -> None:
+def test_a_spectrum_outside_the_common_range_does_not_stop_the_import(folder: Path) -> None:
     write_opus(folder / "spectra/b.1", x=np.linspace(550, 400, 80), height=1e6)
     write_opus(folder / "spectra/b.2", x=np.linspace(4000, 3900, 80))
     result, data = run_import(folder, replicates="mean", interpolate=True, keep_going=True)
@@ -86,9 +86,9 @@ def test_spectra_are_imported_on_the_channels_of_another_file(folder: Path) -> N
         (gzip.compress(b",4000,3000\n"), "there are 2"),
         (gzip.compress(b",4000.0,3000.0\n")[:12], "not a gzipped CSV"),
     ],
-    ids=range(5),  # the gzip bytes contain the time: used as names, they would differ between two workers
+    ids=range(5),  # gzip data contains the time: test IDs made from it would differ between two workers
 )
-def test_a_like_option_that_does_not_name_a_data_file_is_refused(folder: Path, content: bytes, reason: str) -> None:
+def test_like_refuses_a_file_that_is_not_a_data_file(folder: Path, content: bytes, reason: str) -> None:
     (folder / "like.csv.gz").write_bytes(content)
     with pytest.raises(ValueError, match=reason):
         run_import(folder, like=folder / "like.csv.gz")

@@ -1,4 +1,4 @@
-"""OPUS files: which block is read and how it is converted, and a one-line message for any damaged file."""
+"""OPUS files: which block is read, how it is converted, and one-line messages about damaged files."""
 
 import os
 import struct
@@ -56,7 +56,7 @@ def test_scaled_values_longer_blocks_and_a_rising_axis_are_read(tmp_path: Path) 
     assert "reversed" in result.remarks[0]
 
 
-def test_the_last_of_two_absorbance_blocks_is_read(tmp_path: Path) -> None:
+def test_the_later_of_two_absorbance_blocks_is_read(tmp_path: Path) -> None:
     blocks = [block("absorbance", ABSORBANCE), block("absorbance", ABSORBANCE + 0.1)]
     result = read_spectrum(tmp_path, *blocks)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE + 0.1, rtol=1e-6)
@@ -73,7 +73,7 @@ def test_reflectance_and_transmittance_are_refused_or_converted(
 ) -> None:
     stored_block = block(kind, full * 10**-ABSORBANCE)
     assert f"--block {kind} with --convert" in refusal(tmp_path, stored_block)
-    assert f"holds {kind}, but absorbance is expected" in refusal(tmp_path, stored_block, block=kind)
+    assert f"contains {kind}, but absorbance is expected" in refusal(tmp_path, stored_block, block=kind)
     result = read_spectrum(tmp_path, stored_block, block=kind, convert=scale)
     np.testing.assert_allclose(result.absorbance, ABSORBANCE, atol=1e-5)
     assert f"{kind} as a {scale} was converted" in result.remarks[0]
@@ -85,11 +85,11 @@ def test_reflectance_and_transmittance_are_refused_or_converted(
 
 
 def test_absorbance_is_not_converted_again(tmp_path: Path) -> None:
-    assert "absorbance already" in refusal(tmp_path, block("absorbance", ABSORBANCE), convert="fraction")
+    assert "already contains absorbance" in refusal(tmp_path, block("absorbance", ABSORBANCE), convert="fraction")
 
 
 @pytest.mark.parametrize("kind", ["atr", "log-reflectance"])
-def test_other_kinds_of_absorbance_are_read_only_by_name(tmp_path: Path, kind: str) -> None:
+def test_other_kinds_of_absorbance_are_read_only_if_selected_by_name(tmp_path: Path, kind: str) -> None:
     assert f"it contains {kind}" in refusal(tmp_path, block(kind, ABSORBANCE))
     np.testing.assert_allclose(
         read_spectrum(tmp_path, block(kind, ABSORBANCE), block=kind).absorbance, ABSORBANCE, rtol=1e-6
@@ -97,7 +97,7 @@ def test_other_kinds_of_absorbance_are_read_only_by_name(tmp_path: Path, kind: s
 
 
 def test_single_channel_spectra_become_absorbance(tmp_path: Path) -> None:
-    wide_axis = np.linspace(4080, 520, 90)  # the reference extends two channels further on both sides
+    wide_axis = np.linspace(4080, 520, 90)  # the reference has two more channels at each end
     lamp = 0.01 + wide_axis / 1e5
     pair = [block("sample", lamp[2:-2] * 10**-ABSORBANCE), block("reference", lamp, 4080, 520)]
     assert "--block single-channel" in refusal(tmp_path, *pair)
@@ -226,7 +226,7 @@ def test_a_parameter_of_negative_length_does_not_hang(tmp_path: Path) -> None:
     assert "negative length" in item.reason
 
 
-def test_overlapping_blocks_do_not_fill_the_memory(tmp_path: Path) -> None:
+def test_overlapping_blocks_do_not_exhaust_the_memory(tmp_path: Path) -> None:
     capacity = 9000
     values = np.zeros(250_000, "f4").tobytes()
     offset = 24 + 12 * capacity

@@ -1,4 +1,4 @@
-"""Spectra as text: two columns or a table, units, directions, decimal commas, and text that contains no spectrum."""
+"""Spectra as text: two columns or a table, units, directions, decimal commas, and text without a spectrum."""
 
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def test_the_header_names_the_quantity(tmp_path: Path, header: str) -> None:
     assert "but absorbance is expected" in refusal(tmp_path, text)
     np.testing.assert_allclose(read_spectrum(tmp_path, text, convert="percent").absorbance, Y)
     assert "are not absorbance" in refusal(tmp_path, columns(y=10 ** (2 - Y)))
-    assert "absorbance already" in refusal(tmp_path, columns(header="cm-1,Absorbance\n"), convert="fraction")
+    assert "already contains absorbance" in refusal(tmp_path, columns(header="cm-1,Absorbance\n"), convert="fraction")
 
 
 TABLE = "sample,operator,3000.5,X2000,1000\na,me,1,2,3\nb,me,4,5,6\na,you,7,8,9\n"
@@ -137,7 +137,7 @@ def test_a_table_with_one_spectrum_per_line_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(reversed_table[0].absorbance, [0.2, 0.1])
 
 
-def test_empty_cells_and_lines_of_spreadsheets_are_ignored(tmp_path: Path) -> None:
+def test_empty_cells_and_lines_from_spreadsheets_are_ignored(tmp_path: Path) -> None:
     spectra = read_items(tmp_path / "all.csv", "\ufeffsample;4000;3000;\r\na;0,1;0,2;\r\n;;;\r\n;;;\r\n")
     assert [item.sample for item in spectra if isinstance(item, Spectrum)] == ["a"]
     assert len(spectra) == 1
@@ -147,7 +147,7 @@ def test_empty_cells_and_lines_of_spreadsheets_are_ignored(tmp_path: Path) -> No
     assert problem.reason == "column '3000': 'x' is not a number"
 
 
-def test_a_comma_that_may_separate_thousands_is_refused(tmp_path: Path) -> None:
+def test_a_comma_that_may_be_a_thousands_separator_is_refused(tmp_path: Path) -> None:
     header = "sample\t3997.412\t3,000\n"  # write.csv2 in R writes names with a point but numbers with a comma
     spectra = read_items(tmp_path / "all.csv", header + "a\t0,512\t1,234\n")
     np.testing.assert_array_equal(spectra[0].absorbance, [0.512, 1.234])
@@ -194,7 +194,7 @@ def test_each_invalid_line_of_a_table_is_a_problem(tmp_path: Path) -> None:
         ("sep=;\n", "the file is empty"),
     ],
 )
-def test_text_that_contains_no_spectrum_is_refused(tmp_path: Path, content: str | bytes, reason: str) -> None:
+def test_text_without_a_spectrum_is_refused(tmp_path: Path, content: str | bytes, reason: str) -> None:
     assert reason in refusal(tmp_path, content)
 
 

@@ -19,14 +19,14 @@ pytestmark = [
     ),
 ]
 
-# the columns of the laboratory's table and their units
+# the schema's columns, each with its name and unit in the laboratory's table
 COLUMNS = ("sample=sample_ID", "SiteID=site_comb")
 ASSAYS = ("FePCT=Fe_tot:g/kg", "AlPPM=Al_tot:g/kg", "KPPM=K_tot:g/kg", "CaPPM=Ca_tot:g/kg", "PPCT=P_tot:mg/kg")
 ASSAYS += ("MnPPM=Mn_tot", "ZnPPM=Zn_tot", "CuPPM=Cu_tot", "SPPM=S")
 
 
 def write_table(part: str, path: Path) -> Path:
-    """Write the laboratory's table of the public or private soils, adding the index and depths that it lacks."""
+    """Write the laboratory's table of the public or private soils, with an added index and depths."""
     table = pd.read_csv(Path(os.environ["RECORE_YAMSYS"]) / "soilchem_yamsys.csv", dtype=str, keep_default_na=False)
     table = table.assign(index=range(len(table)), DepthFrom=0, DepthTo=20)
     table[(table["site"] == "mo") == (part == "private")].to_csv(path, index=False)
@@ -39,7 +39,7 @@ def cells_of(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("part", ["public", "private"])
-def test_the_284_opus_files_make_the_yamsys_data_to_the_last_decimal(tmp_path: Path, part: str) -> None:
+def test_the_284_opus_files_reproduce_the_yamsys_data_to_the_last_decimal(tmp_path: Path, part: str) -> None:
     data = Path(os.environ["RECORE_YAMSYS"])
     assert len(list((data / "spectra").iterdir())) == 284
     out = tmp_path / "out.csv.gz"
@@ -55,13 +55,13 @@ def test_the_284_opus_files_make_the_yamsys_data_to_the_last_decimal(tmp_path: P
     assert list(imported[0]) == list(expected[0])
     for row, expected_row in zip(imported, expected, strict=True):
         for name, cell in row.items():
-            if cell != expected_row[name]:  # channels must be the same text; assays and depths, only the same numbers
+            if cell != expected_row[name]:  # channels must be identical text, assays and depths only equal numbers
                 assert name in score.TARGETS or name.startswith("Depth"), (name, cell, expected_row[name])
                 # the expected file has six decimals
                 assert float(cell) == pytest.approx(float(expected_row[name]), abs=5.1e-7)
 
 
-def test_single_channels_give_the_absorbance_that_the_instrument_computed(tmp_path: Path) -> None:
+def test_single_channel_spectra_yield_the_absorbance_that_the_instrument_computed(tmp_path: Path) -> None:
     spectra = Path(os.environ["RECORE_YAMSYS"]) / "spectra"
     frames = []
     for name in ("absorbance:2", "single-channel"):

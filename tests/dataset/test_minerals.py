@@ -39,7 +39,7 @@ def test_every_band_is_in_the_mid_infrared_and_every_banded_mineral_names_a_sour
             assert 2 < half_width < 200, name
 
 
-def test_every_target_is_in_some_mineral_and_every_mineral_of_a_rock_is_known() -> None:
+def test_every_target_occurs_in_a_mineral_and_every_mineral_in_a_rock_is_known() -> None:
     assert (CONTENTS.sum(axis=0) > 0).all()
     assert CONTENTS.shape == (len(MINERALS), len(DETECTION_LIMITS))
     assemblages = [*ROCKS["fresh"].values(), *ROCKS["altered"].values(), ROCKS["weathered"]]

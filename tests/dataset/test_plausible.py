@@ -14,7 +14,7 @@ from recore.dataset.plausible import (
 from recore.dataset.targets import DETECTION_LIMITS, PLAUSIBLE, UNITS
 
 # Contents in ppm. The rock types are from Turekian and Wedepohl, Geological Society of America Bulletin 72 (1961)
-# 175-192; the ores are hematite, bauxite, chromite, barite, phosphate, salts, magnesite and rich deposits of metals.
+# 175-192. The ores are hematite, bauxite, chromite, barite, phosphate, salts, magnesite and rich deposits of metals.
 CONTENTS = {
     "ultramafic": """
         Na=4200 Mg=204000 Al=20000 P=220 S=300 K=40 Ca=25000 Sc=15 Ti=300 V=40 Cr=1600 Mn=1620 Fe=94300 Co=150
@@ -72,13 +72,13 @@ def test_a_column_at_the_detection_limit_is_plausible(target: str, factor: float
 
 
 @given(st.sampled_from(sorted(DETECTION_LIMITS)), st.floats(0.1, 5), st.integers(0, 99))
-def test_usual_contents_are_plausible(target: str, enrichment: float, seed: int) -> None:
+def test_typical_contents_are_plausible(target: str, enrichment: float, seed: int) -> None:
     scatter = np.exp(np.random.default_rng(seed).normal(0, 0.2, 101))
     median = PLAUSIBLE[target][1] * UNITS[target[-3:]] * enrichment
     assert not suspected_content_units({target: np.minimum(median * scatter / np.median(scatter), 1e6)})
 
 
-# A target, the wrong unit of its values, and the size of that unit in the target's unit.
+# Each target, a wrong unit of its values, and the size of the wrong unit in the target's own unit.
 WRONG_UNITS = [
     *((f"{element}PPM", "pct", 1e4) for element in "Al Ca K Mg Na Ti Mn Sr Zr S Cu Cr Ni Zn Pb".split()),
     *((f"{element}PPM", "g/kg", 1e3) for element in "Al Ca Mg Na Ti".split()),
@@ -89,7 +89,7 @@ WRONG_UNITS = [
 
 
 @given(st.sampled_from(WRONG_UNITS), st.floats(0.55, 1.8), st.integers(FEWEST_ROWS, 60), st.integers(0, 99))
-def test_usual_contents_in_a_wrong_unit_are_suspected(
+def test_typical_contents_in_a_wrong_unit_are_suspected(
     wrong_unit: tuple[str, str, float], enrichment: float, rows: int, seed: int
 ) -> None:
     target, unit, factor = wrong_unit
@@ -130,7 +130,7 @@ def test_values_that_match_no_unit_are_reported_without_one() -> None:
 
 
 def depths(length: float, deepest: float, holes: int = 3) -> tuple[np.ndarray, np.ndarray]:
-    """Return the depths of holes with 50 samples each, the last of which ends at `deepest`."""
+    """Return the depths of holes with 50 samples each. The last sample of each hole ends at `deepest`."""
     end = np.tile(np.linspace(min(length, deepest), deepest, 50), holes)
     return np.maximum(end - length, 0), end
 

@@ -1,4 +1,4 @@
-"""Sample data: the schema, identical files for identical seeds, and realistic statistics of assays and spectra."""
+"""Sample data: its schema, identical files for identical seeds, and realistic assay and spectrum statistics."""
 
 import gzip
 import hashlib
@@ -74,12 +74,12 @@ def test_a_processor_without_vector_instructions_makes_the_same_files(tmp_path: 
     make_sample(tmp_path / "here", plan)
     code = "import sys; from pathlib import Path; from recore.dataset.sample_files import Plan, make_sample; "
     code += f"make_sample(Path(sys.argv[1]), {plan!r})"
-    variables = {
+    no_vector_instructions = {
         "NPY_DISABLE_CPU_FEATURES": " ".join(numpy_features()),
         "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-AVX512F,-FMA,-FMA4",
     }
     command = [sys.executable, "-c", code, tmp_path / "there"]
-    subprocess.run(command, cwd=ROOT, env=environment() | variables, check=True, timeout=120)
+    subprocess.run(command, cwd=ROOT, env=environment() | no_vector_instructions, check=True, timeout=120)
     for name in SAMPLE_FILES:
         first_bytes, second_bytes = (
             gzip.decompress((tmp_path / folder / name).read_bytes()) for folder in ("here", "there")
@@ -88,12 +88,12 @@ def test_a_processor_without_vector_instructions_makes_the_same_files(tmp_path: 
 
 
 def numpy_features() -> list[str]:
-    """Return the vector instructions that numpy uses on this machine but does not need."""
+    """Return the vector instruction sets that numpy uses on this machine but does not require."""
     simd = np.show_config(mode="dicts")["SIMD Extensions"]
     return simd.get("found", [])
 
 
-def test_assays_are_skewed_have_limits_and_follow_their_minerals(tmp_path: Path) -> None:
+def test_assays_have_realistic_statistics(tmp_path: Path) -> None:
     make_sample(tmp_path, Plan(rows=1500, holes=12, channels=7, missing=0))
     assays = pd.concat([read(tmp_path)[0], read(tmp_path)[2]])[list(DETECTION_LIMITS)]
     assert (assays > 0).all(axis=None)
@@ -135,7 +135,7 @@ def test_the_share_of_missing_assays_follows_the_plan(options: dict[str, float],
     channels=st.integers(max(7, preprocess.BIN), 60),
     seed=st.integers(0, 99),
 )
-def test_any_plan_makes_readable_files_with_the_planned_numbers_of_rows(
+def test_any_plan_makes_readable_files_with_the_planned_number_of_rows(
     rows: int, holes: int, channels: int, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("plan")
@@ -157,9 +157,9 @@ def test_any_plan_makes_readable_files_with_the_planned_numbers_of_rows(
         ({"holes": 1}, "1 hole with"),
         ({"channels": 6}, "6 channels"),
         ({"channels": 30_001}, "30,001 channels"),
-        ({"missing": 1.0}, "1.0 as the share of missing"),
-        ({"missing": float("nan")}, "nan as the share of missing"),
-        ({"seed": -1}, "seed -1"),
+        ({"missing": 1.0}, "the share of missing assays is 1.0"),
+        ({"missing": float("nan")}, "the share of missing assays is nan"),
+        ({"seed": -1}, "the seed is -1"),
     ],
 )
 def test_invalid_plans_are_refused(arguments: dict[str, float], reason: str) -> None:
@@ -171,7 +171,7 @@ def test_existing_files_are_kept(tmp_path: Path) -> None:
     plan = Plan(rows=4, holes=2, channels=7)
     (tmp_path / "private").mkdir()
     (tmp_path / SAMPLE_FILES[2]).write_text("mine")
-    with pytest.raises(FileExistsError, match=r"actual\.csv\.gz exists already"):
+    with pytest.raises(FileExistsError, match=r"actual\.csv\.gz already exists"):
         make_sample(tmp_path, plan)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / SAMPLE_FILES[2]]
     make_sample(tmp_path, plan, overwrite=True)
@@ -179,7 +179,7 @@ def test_existing_files_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGKILL])
-def test_a_signal_in_the_middle_leaves_no_data_file(tmp_path: Path, signal_number: signal.Signals) -> None:
+def test_a_signal_during_writing_leaves_no_data_file(tmp_path: Path, signal_number: signal.Signals) -> None:
     command = [sys.executable, "-m", "recore", "sample", "--out", tmp_path, "--rows", "100000"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment(), stderr=subprocess.PIPE)
     partial_file = tmp_path / (SAMPLE_FILES[0] + ".part")
@@ -204,7 +204,7 @@ def test_numbers_are_rounded_to_significant_digits(value: float, digits: int) ->
 
 
 @pytest.mark.timing
-def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_number_of_rows(tmp_path: Path) -> None:
     def peak_memory(rows: int) -> int:
         code = f"""
 import resource

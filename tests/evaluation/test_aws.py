@@ -1,6 +1,6 @@
-"""`--engine aws` makes the same requests as the sandboxed run: they are recorded on their way to a simulator.
+"""`--engine aws` sends the same requests as a sandboxed run. The tests record them on their way to a simulator.
 
-Nothing runs on AWS here. botocore's model of the service decides what a request may contain.
+Nothing runs on AWS here. botocore's service model determines what a request may contain.
 """
 
 import itertools
@@ -26,14 +26,14 @@ BUCKET_NAME = "someones-bucket"
 
 @dataclass
 class Session:
-    """The result of a command run in this process, and its clients' requests: service, operation, parameters."""
+    """The result of a command that ran in this process, and its clients' requests: service, operation, parameters."""
 
     simulator: Simulator
     result: Result
     requests: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
 
-    def requests_to(self, service: str, word: str = "") -> list[dict[str, Any]]:
-        return [request for kind, operation, request in self.requests if kind == service and word in operation]
+    def requests_to(self, service: str, operation: str = "") -> list[dict[str, Any]]:
+        return [request for kind, name, request in self.requests if kind == service and operation in name]
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture(scope="module")
 def sessions(simulator: Simulator, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
-    """Return three runs: sandboxed, with options for AWS, and with these options and --keep on public data alone."""
+    """Return three runs: in a sandbox, with options for AWS, and with these options and --keep on public data only."""
     folder = tiny(tmp_path_factory.mktemp("submission"))
     command = ["run", str(folder), "--isolation", "off", "--public", str(sample / "public/public.csv.gz")]
     private = ["--private", str(sample / "private/private.csv.gz"), "--actual", str(sample / "private/actual.csv.gz")]
@@ -64,10 +64,10 @@ def run_and_record(simulator: Simulator, command: list[str]) -> Session:
     def record(params: dict[str, Any], model: Any, **_: object) -> None:
         requests.append((model.service_model.service_name, model.name, dict(params)))
 
-    variables = {"AWS_ENDPOINT_URL": simulator.endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
-    variables |= {"AWS_ACCESS_KEY_ID": "some", "AWS_SECRET_ACCESS_KEY": "one"}
+    environment = {"AWS_ENDPOINT_URL": simulator.endpoint, "AWS_DEFAULT_REGION": "us-east-1"}
+    environment |= {"AWS_ACCESS_KEY_ID": "some", "AWS_SECRET_ACCESS_KEY": "one"}
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
+        for name, value in environment.items():
             patch.setenv(name, value)
         boto3.setup_default_session()
         boto3.DEFAULT_SESSION.events.register("before-parameter-build.*.*", record)
@@ -77,7 +77,7 @@ def run_and_record(simulator: Simulator, command: list[str]) -> Session:
             boto3.DEFAULT_SESSION = None
 
 
-def test_the_sandbox_and_aws_give_the_same_scores(sessions: dict[str, Session]) -> None:
+def test_the_sandbox_and_aws_produce_the_same_scores(sessions: dict[str, Session]) -> None:
     tables = []
     for session in sessions.values():
         assert session.result.exit_code == 0, session.result.output
@@ -90,7 +90,7 @@ def test_requests_differ_only_in_names_roles_and_instance_types(sessions: dict[s
 
 
 def comparable_requests(session: Session) -> set[str]:
-    """Return the distinct requests as text. A job's duration determines how often its status is requested."""
+    """Return the distinct requests as text. How often a job's status is requested depends on its duration."""
     name = session.requests_to("sagemaker", "CreateModel")[0]["ModelName"]
     texts = set()
     for service, operation, request in session.requests:

@@ -66,7 +66,7 @@ def show_board(folder: Path) -> str:
     return out.getvalue()
 
 
-def test_runs_on_the_same_data_are_listed_best_first_and_failed_last(tmp_path: Path) -> None:
+def test_runs_on_the_same_data_are_listed_from_best_to_failed(tmp_path: Path) -> None:
     write_record(tmp_path, "failed", make_record() | FAILED)
     write_record(tmp_path, "public-only", make_record(public=0.9))
     write_record(tmp_path, "second", make_record(public=0.9, private=0.5))
@@ -96,7 +96,7 @@ def test_the_public_score_never_decides(tmp_path: Path) -> None:
     assert show_board(tmp_path).splitlines()[1].split()[-3:] == ["held-out", "public", "seconds"]
 
 
-def test_runs_on_other_data_are_listed_separately_latest_first(tmp_path: Path) -> None:
+def test_runs_on_different_data_are_listed_separately_latest_first(tmp_path: Path) -> None:
     write_record(tmp_path, "old", make_record("a", "2026-01-01", public=0.99))
     write_record(tmp_path, "new", make_record("b", "2026-03-01", **{"held-out": 0.1}))
     write_record(tmp_path, "older-but-better", make_record("b", "2026-02-01", **{"held-out": 0.2}))
@@ -112,7 +112,7 @@ def test_runs_on_other_data_are_listed_separately_latest_first(tmp_path: Path) -
     "name",
     ["[red]x[/red]", "[/]", "[link=http:x]", "a\\[b]", ":smile:"],
 )
-def test_markup_in_names_is_text(name: str, tmp_path: Path) -> None:
+def test_markup_in_names_is_shown_as_text(name: str, tmp_path: Path) -> None:
     write_record(tmp_path, name.replace("/", "_"), make_record(name) | {"state": name})
     text = show_board(tmp_path)
     assert f"Runs on {name}/public.csv.gz" in text
@@ -190,7 +190,8 @@ def test_a_missing_or_empty_folder_is_reported(tmp_path: Path) -> None:
     result = recore("board", tmp_path / "nowhere")
     assert result.returncode == 2
     assert (
-        result.stderr == f"recore: {tmp_path / 'nowhere'}: there is no such folder; `python -m recore run` makes runs\n"
+        result.stderr
+        == f"recore: {tmp_path / 'nowhere'}: there is no such folder; `python -m recore run` creates runs\n"
     )
     result = recore("board", tmp_path)
     assert (result.returncode, result.stdout) == (0, f"board: no run in {tmp_path}\n")
@@ -254,7 +255,7 @@ def test_a_note_is_one_printable_line(text: str, printed: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (None, "there is no such file; `python -m recore run` makes a run's folder"),
+        (None, "there is no such file; `python -m recore run` creates a run's folder"),
         ("{", "not a valid run record: Expecting property name"),
         (json.dumps(make_record())[:-40], "not a valid run record: "),
         (json.dumps(make_record() | {"note": 1}), "not a valid run record: `note` has the wrong type, int"),

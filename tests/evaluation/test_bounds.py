@@ -1,4 +1,4 @@
-"""Limits on the size of archives and models: large archives are refused, and so are small ones with huge contents."""
+"""Size limits on archives and models: large archives are refused, and so are small ones with huge contents."""
 
 import gzip
 import random
@@ -95,8 +95,8 @@ def test_a_file_with_many_names_counts_once_towards_the_volume(tmp_path: Path) -
         pack(folder, tmp_path / "model.tar.gz", Volume((1 << 20) - 1))
 
 
-def test_a_job_that_leaves_more_than_its_volume_fails_before_it_is_packed(simulator: Simulator) -> None:
-    """Packing 200 GB would take longer than the client waits."""
+def test_a_job_whose_output_exceeds_its_volume_fails_before_packing(simulator: Simulator) -> None:
+    """Packing 200 GB would take longer than the client is prepared to wait."""
     script = "import os\nopen(os.environ['SM_MODEL_DIR'] + '/big', 'wb').truncate(200 << 30)"
     job = Client(simulator).train(script)
     assert job["TrainingJobStatus"] == "Failed"

@@ -1,4 +1,4 @@
-"""Data files before a run: an invalid file is refused with a reason, and so are private data that contain assays."""
+"""Data files are checked before a run: invalid files are refused with a reason, and so are private data with assays."""
 
 import gzip
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_an_invalid_file_is_refused(content: bytes, reason: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("missing", ["public", "private", "actual"])
-def test_a_missing_file_is_reported_with_a_remedy(missing: str, tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_a_suggestion(missing: str, tmp_path: Path) -> None:
     texts = {"public": PUBLIC, "private": PRIVATE, "actual": PUBLIC}
     files = {name: write_gz(tmp_path / f"{name}.csv.gz", text) for name, text in texts.items()}
     files[missing].unlink()
@@ -75,7 +75,7 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_assays_without_private_data_are_refused(public: Path) -> None:
-    with pytest.raises(ValueError, match="these assays need the private data that they belong to, --private"):
+    with pytest.raises(ValueError, match="these assays need the private data to which they belong: add --private"):
         DataFiles(public, actual=public).check()
 
 
@@ -95,7 +95,7 @@ def test_assays_without_private_data_are_refused(public: Path) -> None:
     ],
     ids=range(10),
 )
-def test_private_data_that_contain_more_than_inputs_are_refused(names: str, public: Path, tmp_path: Path) -> None:
+def test_private_data_with_columns_other_than_inputs_are_refused(names: str, public: Path, tmp_path: Path) -> None:
     private = write_gz(tmp_path / "private.csv.gz", f"{names}\n0\n")
     with pytest.raises(ValueError, match=r"private\.csv\.gz: column .* is neither an ID nor a wavenumber"):
         DataFiles(public, private).check()

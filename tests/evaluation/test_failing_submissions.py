@@ -12,7 +12,7 @@ TRAIN, BOTH, PRIVATE = ("train",), ("public", "private"), ("private",)
 ADVICE = {  # the advice for each step if nothing specific is known about the exception
     "train": "look at: train.py, which `python train.py` runs by hand",
     "preprocess": "look at: preprocess.py. It runs without the submission's other files",
-    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in another process",
+    "predict": "look at: model_fn, input_fn, predict_fn and output_fn of train.py: they run in a different process",
     "score": "look at: the predictions: a line of 49 numbers for each row of the data",
 }
 
@@ -21,8 +21,8 @@ ADVICE = {  # the advice for each step if nothing specific is known about the ex
 class Failure:
     """Changes to the good submission, the step and the sides that fail because of them, and the expected messages.
 
-    reason: the beginning of the reason why the step failed. logged: text in the step's log, by default the reason.
-    advice: the beginning of the advice, if there is any.
+    reason: the beginning of the reason why the step failed. logged: text in the step's log (by default, the reason).
+    advice: the beginning of the specific advice, if there is any.
     """
 
     step: str
@@ -230,8 +230,8 @@ LOUD_MAIN = r"""def main():
 """
 
 
-def test_control_characters_of_a_job_do_not_reach_the_terminal(tmp_path: Path, sample: Path) -> None:
-    """On the terminal, long lines are cut and control sequences removed; the log contains everything."""
+def test_a_jobs_control_characters_do_not_reach_the_terminal(tmp_path: Path, sample: Path) -> None:
+    """On the terminal, long lines are cut and control sequences removed. The log contains everything."""
     submission = variant(tmp_path / "submission", {"preprocess.py": ("def main():\n", LOUD_MAIN)})
     result = run_submission(submission, tmp_path / "runs/run", *file_options(sample))
     assert result.status == 1

@@ -54,7 +54,7 @@ def test_rows_without_a_prediction_do_not_count(public: tuple[Path, pd.DataFrame
     assert details["rows"] == 30
 
 
-def test_complete_predictions_get_the_same_score_as_from_score_py(
+def test_complete_predictions_have_the_score_that_score_py_computes(
     public: tuple[Path, pd.DataFrame], tmp_path: Path
 ) -> None:
     path, assays = public
@@ -99,7 +99,7 @@ def test_a_file_that_is_not_a_table_is_refused(
 
 
 def write_archive(path: Path, *members: tuple[str, bytes | None]) -> Path:
-    """Write a tar.gz archive and return its path. Names without content become links to /etc/passwd."""
+    """Write a tar.gz archive and return its path. Names without content become symbolic links to /etc/passwd."""
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members:
             member = tarfile.TarInfo(name)
@@ -120,7 +120,9 @@ def test_the_file_beside_the_model_is_extracted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("members", [[("model.pkl", b"m")], [("held_out.csv", None)], [("code/held_out.csv", b"b")]])
-def test_other_files_and_links_are_not_extracted(members: list[tuple[str, bytes | None]], tmp_path: Path) -> None:
+def test_other_files_and_symbolic_links_are_not_extracted(
+    members: list[tuple[str, bytes | None]], tmp_path: Path
+) -> None:
     model = write_archive(tmp_path / "model.tar.gz", *members)
     with pytest.raises(NoHeldOutScoreError, match=r"train.py left no held_out\.csv beside the model"):
         extract_held_out(model, tmp_path / "held-out.csv")

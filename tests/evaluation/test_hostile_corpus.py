@@ -1,4 +1,4 @@
-"""Each bad submission ends with a clear line, leaves no process, changes nothing and reveals no private assay.
+"""Each hostile submission ends with a clear message, leaves no process, changes nothing and reveals no private assay.
 
 Each file in tests/submissions/hostile/ is added to the tiny submission: train_*.py runs at the end of a training job,
 preprocess_*.py at the end of preprocessing, serve_*.py in the model's server. archive_*.py packs the submission into an
@@ -109,7 +109,7 @@ REPORTED = {  # runs with a report, and the text that the report must show
 }
 
 
-def test_every_submission_of_the_corpus_is_in_the_table() -> None:
+def test_every_submission_in_the_corpus_has_an_expected_outcome() -> None:
     names = {path.stem for path in CORPUS.iterdir() if path.suffix == ".py" or path.is_dir()}
     assert names - {"searching", "__pycache__"} == set(OUTCOMES)
     assert len(OUTCOMES) >= 25
@@ -132,7 +132,7 @@ def secret_sample(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def make_submission(name: str, folder: Path, words: dict[str, str]) -> Path:
-    """Write the tiny submission with one file of the corpus, in which each key of `words` is replaced by its value."""
+    """Write the tiny submission with one file of the corpus. Each key of `words` in it is replaced by its value."""
 
     def text(path: Path) -> str:
         content = path.read_text()
@@ -159,7 +159,7 @@ def contents(folder: Path) -> dict[str, tuple[int, float]]:
 
 
 def visible_content(run: FinishedRun) -> bytes:
-    """Return everything that a participant could see: the terminal, and all files of the run with archives unpacked."""
+    """Return everything that a participant could see: the terminal, and the run's files with archives unpacked."""
     seen = [run.stdout.encode(), run.stderr.encode()]
     for path in run.folder.rglob("*"):
         if path.is_file() and path.name.endswith(".tar.gz"):
@@ -174,7 +174,7 @@ def visible_content(run: FinishedRun) -> bytes:
 
 @dataclass(frozen=True)
 class Effects:
-    """Forbidden effects of a run. folder_named: stderr names the folder of the simulator."""
+    """A run's forbidden effects. folder_named: stderr names the simulator's folder."""
 
     secrets_visible: bool = False
     folder_named: bool = False
@@ -250,8 +250,8 @@ def test_a_hostile_submission_does_no_harm(name: str, secret_sample: Path, tmp_p
 
 
 # These are the effects that docs/security.md describes for machines without a sandbox. train_kill_everything would end
-# these tests, too. The others are left out because no sandbox affects them: they test how the pipeline treats a file or
-# an answer.
+# these tests, too. The others are left out because a sandbox does not affect them: they test how the pipeline treats a
+# file or a response.
 HARMLESS_WITHOUT_SANDBOX = (
     "train_daemon",
     "train_fork_bomb",
@@ -287,7 +287,7 @@ WITHOUT_SANDBOX = {name: (OUTCOMES[name], Effects()) for name in HARMLESS_WITHOU
 def test_a_hostile_submission_has_only_documented_effects_without_a_sandbox(
     name: str, secret_sample: Path, tmp_path: Path
 ) -> None:
-    """Without a sandbox some guarantees do not hold, but the others must."""
+    """Without a sandbox, some guarantees do not hold, but the others must."""
     outcome, expected = WITHOUT_SANDBOX[name]
     run, effects = run_hostile(name, secret_sample, tmp_path, "off")
     check_end(run, outcome)

@@ -1,4 +1,4 @@
-"""A submission that searches for private assays in every step finds none; no submission can supply its own score."""
+"""A submission that searches for private assays in every step finds none. No submission can supply its own score."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ ATTEMPTS = {"path", "name", "content", "files of processes", "variables", "argum
 ATTEMPTS |= {"a port", "any port", "metadata", "S3"}
 ATTEMPTS_WHILE_WAITING = {"path", "content", "files of processes", "a port", "S3"}
 SERVER_STAGES = {"preprocess.py", "train.py", "model_fn", "input_fn", "predict_fn"}
-STAGES = {  # by step, the places where the hostile submission's code runs
+STAGES = {  # the stages in which the hostile submission's code runs, by step
     "train": {"preprocess.py", "train.py", "training"},
     "public preprocess": {"preprocess.py"},
     "public predict": SERVER_STAGES | {"waiting"},
@@ -40,7 +40,7 @@ def port() -> Iterator[int]:
 
 
 def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str) -> tuple[FinishedRun, list[str]]:
-    """Run the hostile submission; return the run, and its steps in the order in which they ended.
+    """Run the hostile submission. Return the run, and its steps in the order in which they ended.
 
     The submission's public transform job waits until the private data are scored. The run's arguments and environment
     contain the path of the private assays.
@@ -59,9 +59,9 @@ def run_hostile_submission(folder: Path, sample: Path, port: int, isolation: str
         script.write_text(script.read_text().replace("KNOWN = {}", f"KNOWN = {known!r}"))
         out, ended_steps = folder / "runs/run", list[str]()
         options = (submission, "--out", out, *file_options(sample), "--isolation", isolation)
-        variables = environment() | {"TMPDIR": temporary, "ACTUAL": str(actual)}
+        env = environment() | {"TMPDIR": temporary, "ACTUAL": str(actual)}
         with subprocess.Popen(
-            command(*options), cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command(*options), cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             lines = []
             for line in process.stderr:
@@ -91,9 +91,8 @@ def attempts_of(result: FinishedRun) -> dict[str, dict[str, dict[str, bool]]]:
 def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, port: int) -> None:
     result, ended_steps = run_hostile_submission(tmp_path, sample, port, "required")
     assert result.status == 0, result.stderr
-    assert ended_steps.index("private score") < ended_steps.index(
-        "public predict"
-    )  # which waited for the private score
+    # the public transform job waited until the private data were scored
+    assert ended_steps.index("private score") < ended_steps.index("public predict")
     attempts = attempts_of(result)
     assert {step: set(stages) for step, stages in attempts.items()} == STAGES
     for step, stages in attempts.items():
@@ -112,7 +111,7 @@ def test_no_attempt_reaches_the_private_assays(tmp_path: Path, sample: Path, por
 @pytest.mark.slow
 @pytest.mark.everywhere
 def test_every_attempt_succeeds_without_a_sandbox(tmp_path: Path, sample: Path, port: int) -> None:
-    """This control shows that the test above is meaningful: each attempt works here and improves the score."""
+    """This control shows that the test above is meaningful: every attempt succeeds here and improves the score."""
     result, _ = run_hostile_submission(tmp_path, sample, port, "off")
     assert result.status == 0, result.stderr
     successful_attempts = {
@@ -134,7 +133,7 @@ open(os.path.splitext(path)[0] + ".json", "w").write(json.dumps({"score": 1.01, 
 
 
 @pytest.mark.slow
-def test_a_score_script_of_the_submission_is_not_run(tmp_path: Path, sample: Path) -> None:
+def test_a_score_script_in_the_submission_is_not_run(tmp_path: Path, sample: Path) -> None:
     run_without = run_submission(variant(tmp_path / "without"), tmp_path / "runs/without", *file_options(sample))
     assert run_without.status == 0, run_without.stderr
     changes = {"setup.py": ('"train"', '"train", "score"')}
@@ -165,7 +164,9 @@ def test_a_score_script_of_the_submission_is_not_run(tmp_path: Path, sample: Pat
         ("test", ""),
     ],
 )
-def test_links_that_lead_out_are_refused(tmp_path: Path, sample: Path, link: str, manifest: str) -> None:
+def test_symbolic_links_out_of_the_submission_are_refused(
+    tmp_path: Path, sample: Path, link: str, manifest: str
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     for name in ("actual.csv.gz", "test_actual.py"):
         shutil.copy(sample / "private/actual.csv.gz", tmp_path / "elsewhere" / name)
@@ -175,5 +176,5 @@ def test_links_that_lead_out_are_refused(tmp_path: Path, sample: Path, link: str
     path.unlink(missing_ok=True)
     target = tmp_path / "elsewhere" / ("" if "." not in link else "actual.csv.gz")
     path.symlink_to(target)
-    with pytest.raises(ValueError, match="a link that leads out of the submission"):
+    with pytest.raises(ValueError, match="a symbolic link that leads out of the submission"):
         read_submission(submission)

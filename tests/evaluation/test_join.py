@@ -24,7 +24,7 @@ def join(folder: Path, model: bytes) -> Path:
     return folder / "model.tar.gz"
 
 
-def test_members_are_kept_and_code_is_replaced_by_the_submissions(tmp_path: Path) -> None:
+def test_members_are_kept_and_the_submission_replaces_code(tmp_path: Path) -> None:
     directory_and_link = [member("weights", tarfile.DIRTYPE), member("weights/latest", tarfile.SYMTYPE, "../model.py")]
     model = packed(
         *directory_and_link, **{"model": b"m" * 1000, "code/train": b"old", "code/other": b"old", "codes": b"no code"}
@@ -54,7 +54,7 @@ def test_an_archive_without_a_file_is_refused(model: bytes, tmp_path: Path) -> N
     ],
     ids=range(4),
 )
-def test_only_files_and_relative_links_are_copied(ignored: tarfile.TarInfo, tmp_path: Path) -> None:
+def test_only_files_and_relative_symbolic_links_are_copied(ignored: tarfile.TarInfo, tmp_path: Path) -> None:
     with tarfile.open(join(tmp_path, packed(ignored, model=b"m"))) as tar:
         assert set(tar.getnames()) == {"model.py", *CODE}
 
@@ -105,8 +105,8 @@ def test_an_archive_with_a_broken_header_is_refused_or_joined(offset: int, bytes
         assert {name: text for name, text in files.items() if name in CODE} == CODE
 
 
-def test_broken_compression_is_refused(tmp_path: Path) -> None:
+def test_corrupt_compressed_data_is_refused(tmp_path: Path) -> None:
     whole = packed(model=random.Random(1).randbytes(200_000))
     for offset in range(1000, 200_000, 10_000):
-        with pytest.raises(ValueError, match="cannot be read"):
+        with pytest.raises(ValueError, match="could not be read"):
             join(tmp_path, whole[:offset] + b"\xff" * 20 + whole[offset + 20 :])

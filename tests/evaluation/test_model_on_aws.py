@@ -1,7 +1,7 @@
-"""The model of a run starts on AWS, whose container has no network and first installs the submission with pip.
+"""A run's model starts on AWS, where the container has no network and first installs the submission with pip.
 
-AWS's image copies the model's folder code/, writes a setup.py into it if there is none, and runs `pip install .` before
-it serves. The tests do the same, with the variables of the model's request.
+AWS's image copies the model's code/ folder, writes a setup.py into it if there is none, and runs `pip install .` before
+it serves. The tests do the same, with the environment variables from the model's request.
 """
 
 import shutil
@@ -28,7 +28,7 @@ NAMED_FILES = "recursive-include . *\n"
 
 
 class Image:
-    """A virtual environment in place of the image: it has this environment's packages and those that pip installs."""
+    """A virtual environment in place of the image, with this environment's packages and those that pip installs."""
 
     def __init__(self, folder: Path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
@@ -36,7 +36,7 @@ class Image:
         [self.packages] = folder.glob("lib/python*/site-packages")
         (self.packages / "image.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
-    def install(self, code: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    def install(self, code: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         """Run pip in a folder as AWS's image does, without a network."""
         if not (code / "setup.py").exists():
             (code / "setup.py").write_text(SETUP)
@@ -44,14 +44,14 @@ class Image:
         command = [self.python, "-m", "pip", "install", "."]
         if (code / "requirements.txt").exists():
             command += ["-r", "requirements.txt"]
-        variables = variables | {"PATH": f"{self.python.parent}:/usr/bin:/bin", "HOME": str(code.parent)}
-        variables |= {"PIP_RETRIES": "0"}  # without a network, pip gives up at once
+        env = environment | {"PATH": f"{self.python.parent}:/usr/bin:/bin", "HOME": str(code.parent)}
+        env |= {"PIP_RETRIES": "0"}  # without a network, pip should give up immediately
         if bubblewrap_works():
             sandbox = [shutil.which("bwrap"), "--unshare-net", "--bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
             command = [*sandbox, *command]
         else:
-            variables["PIP_INDEX_URL"] = "http://127.0.0.1:9/"
-        return subprocess.run(command, cwd=code, env=variables, capture_output=True, text=True, timeout=120)
+            env["PIP_INDEX_URL"] = "http://127.0.0.1:9/"
+        return subprocess.run(command, cwd=code, env=env, capture_output=True, text=True, timeout=120)
 
     def run(self, program: str) -> str:
         """Return the output of a program that runs outside this checkout, with only the installed packages."""
@@ -64,7 +64,7 @@ def image(tmp_path: Path) -> Image:
 
 
 def code_of(submission: Path, folder: Path) -> Path:
-    """Return the folder code/ of the model that a run of this submission creates."""
+    """Return the code/ folder of the model that a run of this submission creates."""
     (folder / "trained.tar.gz").write_bytes(packed(model=b"m"))
     read_submission(submission).join(folder / "trained.tar.gz", folder / "model.tar.gz")
     with tarfile.open(folder / "model.tar.gz") as tar:
@@ -72,7 +72,7 @@ def code_of(submission: Path, folder: Path) -> Path:
     return folder / "model/code"
 
 
-def test_this_repositorys_model_starts_without_network(image: Image, tmp_path: Path) -> None:
+def test_this_repositorys_model_starts_without_a_network(image: Image, tmp_path: Path) -> None:
     result = image.install(code_of(ROOT, tmp_path), CONTAINER["Environment"])
     assert result.returncode == 0, result.stderr
     assert image.run("import train; print(train.__file__)") == str(image.packages / "train.py")
@@ -80,10 +80,10 @@ def test_this_repositorys_model_starts_without_network(image: Image, tmp_path: P
         assert (image.packages / name).read_bytes() == (ROOT / name).read_bytes()
 
 
-def test_without_the_variable_pip_asks_the_index(image: Image, tmp_path: Path) -> None:
-    """This control shows why the variable is needed."""
-    variables = {name: value for name, value in CONTAINER["Environment"].items() if name != VARIABLE}
-    result = image.install(code_of(ROOT, tmp_path), variables)
+def test_without_the_environment_variable_pip_needs_the_package_index(image: Image, tmp_path: Path) -> None:
+    """This control shows why the environment variable is needed."""
+    environment = {name: value for name, value in CONTAINER["Environment"].items() if name != VARIABLE}
+    result = image.install(code_of(ROOT, tmp_path), environment)
     assert result.returncode == 1
     assert "No matching distribution found for setuptools" in result.stderr
 
@@ -98,7 +98,7 @@ FILES: dict[str, str | bytes] = {
 }
 
 
-def test_packages_and_data_files_are_installed_too(image: Image, tmp_path: Path) -> None:
+def test_packages_and_data_files_are_also_installed(image: Image, tmp_path: Path) -> None:
     setup = "from setuptools import setup\nsetup(name='x', py_modules=['train', 'preprocess'], packages=%r)\n"
     files = FILES | {"setup.py": setup % ["bins", "bins.shapes"], "MANIFEST.in": "include bins/*.npy\n"}
     result = image.install(code_of(tiny(tmp_path / "mine", files), tmp_path), CONTAINER["Environment"])
@@ -109,7 +109,7 @@ def test_packages_and_data_files_are_installed_too(image: Image, tmp_path: Path)
 
 
 def test_an_archive_does_not_contain_its_own_build(image: Image, tmp_path: Path) -> None:
-    """`unearthed build` omits build files; with them, pip would need another build system or run a program."""
+    """`unearthed build` omits build files. With them, pip would need another build system or run a program."""
     backend = '[build-system]\nrequires = ["another"]\nbuild-backend = "another"\n'
     files = {"train.py": TRAIN, "preprocess.py": PREPROCESS, "pyproject.toml": backend}
     files |= {"setup.py": "raise SystemExit('setup.py was run')", "setup.cfg": "[metadata]\nname = another\n"}

@@ -1,4 +1,4 @@
-"""A run's folder is complete or absent, whatever happens to the process that creates it; the contents of run.json."""
+"""A run's folder is complete or absent, whatever happens to the process that creates it. run.json describes the run."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ def names(folder: Path) -> list[str]:
 
 
 def start_unfinished_run(target: Path) -> tuple[subprocess.Popen[str], Path]:
-    """Start a process that stays in the middle of a run until its stdin closes; return it and its unfinished folder."""
+    """Start a process that stays in the middle of a run until its stdin closes. Return it and its unfinished folder."""
     process = subprocess.Popen(
         [sys.executable, "-c", WAIT, target],
         cwd=ROOT,
@@ -48,7 +48,7 @@ def start_unfinished_run(target: Path) -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-def test_a_run_folder_gets_its_name_when_it_is_kept(tmp_path: Path) -> None:
+def test_a_run_folder_receives_its_name_when_it_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "deep/runs/mine"
     with RunFolder(target) as folder:
         (folder.path / "file").write_text("all of it")
@@ -76,7 +76,7 @@ def test_a_run_folder_that_is_not_kept_is_removed(error: type[BaseException] | N
 
 
 @pytest.mark.parametrize("existing", ["folder", "empty", "file"])
-def test_an_existing_name_is_refused_at_once(existing: str, tmp_path: Path) -> None:
+def test_an_existing_name_is_refused_immediately(existing: str, tmp_path: Path) -> None:
     target = tmp_path / "mine"
     target.write_text("") if existing == "file" else target.mkdir()
     if existing == "folder":
@@ -86,7 +86,7 @@ def test_an_existing_name_is_refused_at_once(existing: str, tmp_path: Path) -> N
     assert names(tmp_path) == ["mine"]
 
 
-def test_a_name_that_was_created_meanwhile_gets_a_number(tmp_path: Path) -> None:
+def test_a_number_is_appended_to_a_name_that_was_taken_during_the_run(tmp_path: Path) -> None:
     target = tmp_path / "mine"
     kept_paths = []
     runs = [RunFolder(target) for _ in range(3)]
@@ -114,14 +114,14 @@ def test_the_next_run_removes_the_leftovers_of_a_killed_one(tmp_path: Path) -> N
     assert names(tmp_path / "live") == ["half"]
 
 
-def test_parallel_runs_with_one_name_are_all_kept(tmp_path: Path) -> None:
+def test_parallel_runs_with_the_same_name_are_all_kept(tmp_path: Path) -> None:
     processes = [start_unfinished_run(tmp_path / "mine")[0] for _ in range(4)]
     output = sorted(process.communicate(timeout=120)[0].strip() for process in processes)
     assert output == [str(tmp_path / name) for name in ("mine", "mine-2", "mine-3", "mine-4")]
     assert names(tmp_path) == ["mine", "mine-2", "mine-3", "mine-4"]
 
 
-def test_links_are_not_followed_during_removal(tmp_path: Path) -> None:
+def test_symbolic_links_are_not_followed_during_removal(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious/file").write_text("")
@@ -137,7 +137,7 @@ def test_a_folder_that_no_run_created_is_kept(tmp_path: Path) -> None:
         assert names(tmp_path)[0] == ".download.part"
 
 
-def test_keeping_fails_if_its_folder_is_gone(tmp_path: Path) -> None:
+def test_keeping_a_folder_that_is_gone_fails(tmp_path: Path) -> None:
     process, partial_folder = start_unfinished_run(tmp_path / "runs/mine")
     shutil.rmtree(partial_folder.parent)
     try:
@@ -147,7 +147,7 @@ def test_keeping_fails_if_its_folder_is_gone(tmp_path: Path) -> None:
     assert process.returncode == 1
 
 
-def test_the_record_contains_everything_that_repeating_the_run_needs(tmp_path: Path, sample: Path) -> None:
+def test_the_record_contains_everything_needed_to_repeat_the_run(tmp_path: Path, sample: Path) -> None:
     submission = read_submission(tiny(tmp_path / "mine"))
     data = DataFiles(sample / "public/public.csv.gz", sample / "private/private.csv.gz")
     settings = RunSettings("recore-1", "bucket", "arn:role")

@@ -17,7 +17,7 @@ def write_details(path: Path, **r2: float | None) -> Path:
     return path
 
 
-def test_points_and_losses_follow_from_weights_and_r2(tmp_path: Path) -> None:
+def test_points_and_losses_are_computed_from_weights_and_r2(tmp_path: Path) -> None:
     score = read_score(write_details(tmp_path / "public.json", CuPPM=0.6, AuPPM=-1.0, FePCT=None))
     assert (score.value, score.weights_scored, score.rows) == (0.25, 0.415, 5)
     assert [score.points(name) for name in score.r2] == pytest.approx([0.21, -0.04, 0])
@@ -49,9 +49,9 @@ def test_a_public_score_alone_is_shown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"score": 1, "weights_scored": 1, "rows": 1, "targets": {"CuPPM": 1}}']
 )
-def test_json_without_score_details_is_refused(text: str, tmp_path: Path) -> None:
+def test_json_that_is_not_score_details_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "public.json").write_text(text)
-    with pytest.raises(ValueError, match=r"public\.json: these are not the details of a score"):
+    with pytest.raises(ValueError, match=r"public\.json: these are not score details"):
         read_scores(tmp_path)
 
 

@@ -1,6 +1,6 @@
-"""Objects on S3 during a run: private assays are removed even if AWS refuses requests; changed files are noticed.
+"""Objects on S3 during a run: private assays are removed even if AWS refuses requests, and changed files are detected.
 
-The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
+The simulator and boto3's clients are real. botocore's own events simulate refusals that only AWS would send.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def services(simulator: Simulator) -> Services:
 
 @pytest.fixture
 def make_run(services: Services, sample: Path, tmp_path: Path) -> Callable[..., PipelineRun]:
-    """Return a function that prepares a run of the tiny submission with replaced scripts on copies of the sample."""
+    """Return a function that prepares a run of the tiny submission, with other scripts, on a copy of the sample."""
 
     def make(bucket: str = BUCKET, keep: bool = False, **files: str) -> PipelineRun:
         file_names = ("public/public.csv.gz", "private/private.csv.gz", "private/actual.csv.gz")
@@ -69,16 +69,16 @@ def settings_of(bucket: str = BUCKET) -> RunSettings:
 
 
 def deny(client: Any, event: str, times: int | None = None) -> None:
-    """Refuse requests for an operation before they are sent: the first `times` requests, or all of them."""
+    """Refuse requests for an operation before they are sent: the first `times` of them, or all."""
     calls = itertools.count()
 
-    def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]] | None:
+    def respond(**_: object) -> tuple[AWSResponse, dict[str, Any]] | None:
         if times is not None and next(calls) >= times:
             return None
         content = {"Error": {"Code": "AccessDenied", "Message": "Access Denied"}, "ResponseMetadata": {}}
         return AWSResponse("", 403, {}, None), content
 
-    client.meta.events.register(f"before-call.{event}", answer)
+    client.meta.events.register(f"before-call.{event}", respond)
 
 
 def keys_of_versions(simulator: Simulator, settings: RunSettings) -> list[str]:
@@ -89,7 +89,7 @@ def keys_of_versions(simulator: Simulator, settings: RunSettings) -> list[str]:
 
 
 def current_keys(simulator: Simulator, settings: RunSettings) -> list[str]:
-    """Return the keys of a run's current objects; moto cannot list versions if XML cannot represent a key."""
+    """Return the keys of a run's current objects. moto cannot list versions if XML cannot represent a key."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_objects_v2(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Contents", [])]
@@ -128,7 +128,7 @@ def test_assays_replaced_during_a_run_are_not_used_for_scoring(
     [(BUCKET, False), (BUCKET, True), (VERSIONED, True)],
     ids=["cleared", "kept", "versioned, kept"],
 )
-def test_assays_that_could_not_be_removed_at_once_are_removed_by_the_clean_up(
+def test_the_clean_up_removes_assays_that_could_not_be_removed_immediately(
     bucket: str, keep: bool, simulator: Simulator, services: Services, sample: Path
 ) -> None:
     settings = settings_of(bucket)
@@ -181,7 +181,7 @@ def test_assays_that_cannot_be_removed_are_reported(services: Services, sample: 
 
 
 @pytest.mark.parametrize(("bucket", "keep"), [(BUCKET, True), (VERSIONED, False)], ids=["kept", "versioned"])
-def test_assays_whose_upload_was_not_answered_are_removed(
+def test_assays_are_removed_if_the_response_to_their_upload_was_lost(
     bucket: str, keep: bool, simulator: Simulator, services: Services, sample: Path
 ) -> None:
     settings = settings_of(bucket)
@@ -200,7 +200,7 @@ def test_assays_whose_upload_was_not_answered_are_removed(
     assert keys_of_versions(simulator, settings) == []
 
 
-def test_a_model_that_cannot_be_removed_does_not_keep_other_objects(
+def test_a_model_that_cannot_be_removed_does_not_prevent_the_removal_of_objects(
     simulator: Simulator, services: Services, make_run: Callable[..., PipelineRun]
 ) -> None:
     run = make_run(preprocess="raise SystemExit(1)")
@@ -216,23 +216,23 @@ def test_an_object_that_is_left_behind_is_reported(
     run = make_run(train="raise SystemExit(1)")
     key = run.settings.key("score", "score.py")
 
-    def answer(**_: object) -> tuple[AWSResponse, dict[str, Any]]:
+    def respond(**_: object) -> tuple[AWSResponse, dict[str, Any]]:
         errors = [{"Key": key, "Code": "AccessDenied", "Message": "Access Denied"}]
         return AWSResponse("", 200, {}, None), {"Errors": errors, "ResponseMetadata": {}}
 
-    services.s3.meta.events.register("before-call.s3.DeleteObjects", answer)
+    services.s3.meta.events.register("before-call.s3.DeleteObjects", respond)
     run.execute()
     assert run.steps["clean up"].state == "Failed"
     prefix = run.settings.uri() + "/"
     assert run.steps["clean up"].reason == f"an object is still in {prefix}: '{key}': Access Denied"
 
 
-# Keys that S3 accepts. A line feed is missing because moto refuses it.
+# Keys that S3 accepts. A key with a line feed is missing because moto refuses it.
 ODD_NAMES = ["a\x01b", "a\x1b[2Jb", "a\rb", "a\x7fb", "\uffff", "<b>&amp;", "a+b", "a%41", "a?b#c", "\"'\\", "ü中", " "]
 
 
 def put_odd_names(services: Services, settings: RunSettings) -> Storage:
-    """Upload objects with the oddest names that a job may choose; return the storage that holds them."""
+    """Upload objects with the oddest names that a job may choose. Return the storage."""
     storage = Storage(services.s3, settings, lambda: None)
     for name in ODD_NAMES:
         storage.put(b"x", ("public", "preprocess", name))

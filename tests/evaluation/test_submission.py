@@ -1,4 +1,4 @@
-"""Which files of a submission are uploaded: those that setuptools packs, except what the client removes."""
+"""Which of a submission's files are uploaded: those that setuptools packs, except those that the client removes."""
 
 import gzip
 import shutil
@@ -71,7 +71,7 @@ for folder in sys.argv[1:]:
 
 
 def pack_with_setuptools(folders: dict[str, Path], work: Path) -> dict[str, dict[str, bytes]]:
-    """Return the files that setuptools packs, except those that the client removes. Import setuptools only once."""
+    """Return the files that setuptools packs, except those that the client removes. Pack all folders in one process."""
     copies = {
         name: Path(shutil.copytree(folder, work / str(number))) for number, (name, folder) in enumerate(folders.items())
     }
@@ -117,7 +117,7 @@ def test_this_repositorys_files_are_the_modules_that_setup_py_names(tmp_path: Pa
     assert set(files) == {*UPLOADED, "requirements.txt"}
 
 
-def test_the_same_files_make_the_same_archive_at_any_time_and_place(tmp_path: Path) -> None:
+def test_the_archive_depends_only_on_the_files(tmp_path: Path) -> None:
     first, second = (read_submission(tiny(tmp_path / name, {"README.md": README})) for name in ("a", "b"))
     (tmp_path / "b/train.py").touch()
     (tmp_path / "b/train.py").chmod(0o600)
@@ -128,7 +128,7 @@ def test_the_same_files_make_the_same_archive_at_any_time_and_place(tmp_path: Pa
     assert read_submission(tmp_path / "b").sha256 != first.sha256
 
 
-def test_an_archive_is_read_as_its_folder(tmp_path: Path) -> None:
+def test_an_archive_is_read_like_a_folder(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"README.md": README, "test/test_x.py": ""})
     files = read_submission(folder).files
     with tarfile.open(tmp_path / "src.tar.gz", "w:gz") as tar:
@@ -141,7 +141,7 @@ def test_an_archive_is_read_as_its_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["train.py", "preprocess.py"])
-def test_both_scripts_must_be_named(name: str, tmp_path: Path) -> None:
+def test_setup_py_must_name_both_scripts(name: str, tmp_path: Path) -> None:
     other = "train" if name == "preprocess.py" else "preprocess"
     folder = tiny(tmp_path / "mine", {"setup.py": SETUP.replace('"train", "preprocess"', f'"{other}"')})
     with pytest.raises(ValueError, match=f"{name} would not be uploaded; add it to py_modules"):

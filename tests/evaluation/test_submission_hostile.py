@@ -1,4 +1,4 @@
-"""Hostile submissions are refused in one line. None of their code runs, and no link out of their folder is followed."""
+"""Hostile submissions are refused in one line. Their code never runs, and symbolic links cannot lead outside."""
 
 import gzip
 import random
@@ -92,7 +92,7 @@ def test_an_invalid_manifest_is_refused(line: str, tmp_path: Path) -> None:
         read_submission(folder)
 
 
-def test_links_in_place_of_scripts_cannot_leave_the_folder(tmp_path: Path) -> None:
+def test_symbolic_links_in_place_of_scripts_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
     folder = tiny(tmp_path / "mine", {"mine.py": "mine"})
     (folder / "train.py").unlink()
     (folder / "train.py").symlink_to("mine.py")
@@ -128,7 +128,9 @@ def test_a_folder_that_is_too_large_is_refused_before_it_is_read(tmp_path: Path)
     ],
     ids=range(11),
 )
-def test_a_member_that_is_not_a_file_inside_is_refused(hostile: tarfile.TarInfo, tmp_path: Path) -> None:
+def test_a_member_that_is_not_a_regular_file_inside_the_archive_is_refused(
+    hostile: tarfile.TarInfo, tmp_path: Path
+) -> None:
     (tmp_path / "src.tar.gz").write_bytes(packed(hostile, **BOTH))
     with pytest.raises(ValueError, match="neither a folder nor the archive of a submission"):
         read_submission(tmp_path / "src.tar.gz")
@@ -183,7 +185,7 @@ def test_an_archive_with_a_broken_header_is_refused_or_read(offset: int, bytes_:
         assert {"train.py", "preprocess.py"} <= set(files)
 
 
-def test_broken_compression_is_refused(tmp_path: Path) -> None:
+def test_corrupt_compressed_data_is_refused(tmp_path: Path) -> None:
     content = random.Random(1).randbytes(200_000)
     whole = bytearray(packed(train=content, preprocess=b""))
     whole[100_000:100_100] = b"\xff" * 100

@@ -1,6 +1,6 @@
-"""Trouble during a run: AWS refuses requests or loses responses, and log lines arrive late or never stop arriving.
+"""Trouble during a run: AWS refuses requests, responses are lost, and log lines arrive late or never stop arriving.
 
-The simulator and boto3's clients are real; botocore's own events simulate refusals that only AWS would send.
+The simulator and boto3's clients are real. botocore's own events simulate refusals that only AWS would send.
 """
 
 import contextlib
@@ -62,7 +62,7 @@ def sleeping_run(services: Services, sample: Path, tmp_path: Path) -> PipelineRu
 
 @pytest.fixture
 def final_status(simulator: Simulator, sleeping_run: PipelineRun) -> Iterator[Callable[[], str]]:
-    """Return a function that waits for the training job's final status; the job is stopped after the test."""
+    """Return a function that waits for the training job's final status. The job is stopped after the test."""
     client = Client(simulator)
     yield lambda: client.wait("TrainingJob", str(sleeping_run.steps["train"].job))["TrainingJobStatus"]
     with contextlib.suppress(client.sagemaker.exceptions.ClientError):
@@ -70,25 +70,25 @@ def final_status(simulator: Simulator, sleeping_run: PipelineRun) -> Iterator[Ca
 
 
 def refuse(client: Any, event: str, code: str = "AccessDenied") -> list[object]:
-    """Refuse every request for an operation before it is sent; return a list to which each refused call is added."""
+    """Refuse every request for an operation before it is sent. Return a list to which each refused call is added."""
     refused_calls: list[object] = []
 
-    def answer(**parameters: object) -> tuple[AWSResponse, dict[str, Any]]:
+    def respond(**parameters: object) -> tuple[AWSResponse, dict[str, Any]]:
         refused_calls.append(parameters)
         return AWSResponse("", 400, {}, None), {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {}}
 
-    client.meta.events.register(f"before-call.{event}", answer)
+    client.meta.events.register(f"before-call.{event}", respond)
     return refused_calls
 
 
 def lose(client: Any, event: str) -> None:
-    def answer(**_: object) -> None:
+    def close(**_: object) -> None:
         raise ConnectionClosedError(endpoint_url="https://aws")
 
-    client.meta.events.register(event, answer)
+    client.meta.events.register(event, close)
 
 
-@pytest.mark.parametrize("failure", ["throttled", "closed", "Create is not answered"])
+@pytest.mark.parametrize("failure", ["throttled", "closed", "no response to Create"])
 def test_a_job_that_can_no_longer_be_watched_is_stopped(
     failure: str, services: Services, sleeping_run: PipelineRun, final_status: Callable[[], str]
 ) -> None:
@@ -152,14 +152,14 @@ def write_lines(services: Services, job: str, *lines: str) -> None:
     services.logs.put_log_events(**stream, logEvents=[{"timestamp": now, "message": line} for line in lines])
 
 
-def test_lines_that_come_late_are_waited_for(services: Services, tmp_path: Path) -> None:
+def test_late_log_lines_are_waited_for(services: Services, tmp_path: Path) -> None:
     write_lines(services, "late", "first")
     threading.Timer(0.1, write_lines, (services, "late", "last")).start()
     write_log(services.logs, "TrainingJob", "late", tmp_path / "log", delay=2.9)
     assert (tmp_path / "log").read_text() == "first\nlast\n"
 
 
-def test_the_log_of_a_failure_is_read_until_no_more_lines_come(
+def test_a_failed_jobs_log_is_read_until_no_more_lines_arrive(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On AWS a traceback's lines may arrive one by one, long after the job has failed."""
@@ -178,7 +178,7 @@ def test_the_log_of_a_failure_is_read_until_no_more_lines_come(
 
 
 @pytest.mark.parametrize("script", ["", "raise KeyError('x')\n"], ids=["Completed", "Failed"])
-def test_a_step_waits_for_lines_that_come_after_its_job_has_ended(
+def test_a_step_waits_for_lines_that_arrive_after_its_job_has_ended(
     script: str, services: Services, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "run").mkdir()
@@ -201,7 +201,7 @@ def test_a_step_waits_for_lines_that_come_after_its_job_has_ended(
     assert "the last line" in (tmp_path / "run/logs/train.log").read_text().splitlines()
 
 
-def test_lines_of_a_log_are_kept_if_the_rest_cannot_be_read(
+def test_log_lines_are_kept_if_the_rest_cannot_be_read(
     services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_lines(services, "revoked", "first")
@@ -235,7 +235,7 @@ def test_a_log_that_cannot_be_read_is_reported_in_one_line(operation: str, servi
     refuse(services.logs, f"cloudwatch-logs.{operation}")
     write_log(services.logs, "TrainingJob", "refused", tmp_path / "log", 0)
     reason = f"An error occurred (AccessDenied) when calling the {operation} operation: no"
-    assert (tmp_path / "log").read_text() == f"[the log of refused cannot be read: {reason}]\n"
+    assert (tmp_path / "log").read_text() == f"[the log of refused could not be read: {reason}]\n"
 
 
 def test_a_log_that_is_too_large_is_cut(services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

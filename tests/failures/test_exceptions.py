@@ -162,14 +162,14 @@ def make_traceback(path: str, exception_line: str = "ValueError: a") -> str:
         ("<string>", ""),
     ],
 )
-def test_the_submissions_files_are_recognised_in_a_job(path: str, name: str) -> None:
+def test_the_submissions_files_are_recognised_by_their_paths(path: str, name: str) -> None:
     exception = find_exception(make_traceback(path))
     assert exception
     assert exception.frames[0].name == name
     assert str(exception) == (f"ValueError: a ({name}, line 3, in fit)" if name else "ValueError: a")
 
 
-def test_exceptions_of_a_wrapper_around_the_hooks_are_not_the_submissions() -> None:
+def test_a_wrappers_exception_does_not_replace_the_submissions() -> None:
     text = make_traceback("/opt/ml/model/code/train.py", "KeyError: 'Cu'")
     text += "\nDuring handling of the above exception, another exception occurred:\n\n"
     text += make_traceback("/usr/lib/python3.12/site-packages/toolkit.py", "toolkit.errors.Refused: no")
@@ -193,7 +193,7 @@ def test_windows_line_endings_and_following_lines_are_read() -> None:
         '  File "/opt/ml/code/train.py", line 3\n    (\nsome other text\n',
     ],
 )
-def test_text_without_an_exception_gives_none(text: str) -> None:
+def test_text_without_an_exception_returns_none(text: str) -> None:
     assert find_exception(text) is None
 
 
@@ -239,13 +239,13 @@ LONG_TEXTS = [
 
 
 @pytest.mark.parametrize("text", LONG_TEXTS)
-def test_a_long_text_can_be_read(text: str) -> None:
+def test_long_text_can_be_read(text: str) -> None:
     assert "\n" not in str(find_exception(text[: len(text) // 10]))
 
 
 @pytest.mark.timing
 @pytest.mark.parametrize("text", LONG_TEXTS)
-def test_ten_times_the_text_takes_about_ten_times_as_long(text: str) -> None:
+def test_the_time_grows_linearly_with_the_length(text: str) -> None:
     shorter_text = text[: len(text) // 10]
     assert processor_seconds(lambda: str(find_exception(text))) < 30 * processor_seconds(
         lambda: str(find_exception(shorter_text)), repeats=5

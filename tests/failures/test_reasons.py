@@ -54,20 +54,20 @@ TOOLKIT_REASON = (
 )
 REASONS = {
     "an exception": ("AlgorithmError: ValueError: Input y contains NaN., exit code: 1", TRACEBACK, NAN_REASON),
-    "an exception of the toolkit": (
+    "an exception in the toolkit's format": (
         TOOLKIT_REASON.format(1, "ValueError: Input y contains NaN.", 1),
         TRACEBACK,
         NAN_REASON,
     ),
     "no message": ("ClientError: See job logs for more information", TRACEBACK, NAN_REASON),
-    "a message of the script": ("AlgorithmError: no copper here, exit code: 1", "no copper here\n", "no copper here"),
-    "a message of the toolkit": (TOOLKIT_REASON.format(3, "no copper", 3), "no copper\n", "no copper, exit code 3"),
+    "a message from the script": ("AlgorithmError: no copper here, exit code: 1", "no copper here\n", "no copper here"),
+    "a message from the toolkit": (TOOLKIT_REASON.format(3, "no copper", 3), "no copper\n", "no copper, exit code 3"),
     "only a log": (
         "AlgorithmError: See job logs for more information",
         "one\ntwo\n",
         "See job logs for more information; its last line: two",
     ),
-    "no reason and no log": (None, "", "the platform gives no reason"),
+    "no reason and no log": (None, "", "the platform reported no reason"),
     "an exit code": (
         "AlgorithmError: the script ended with exit code 3 and wrote no error, exit code: 3",
         TRACEBACK,
@@ -85,7 +85,11 @@ REASONS = {
     ),
     "a signal after output": ("AlgorithmError: 3 of 5\n \n, exit code: 137", "3 of 5\n", "3 of 5, ended by SIGKILL"),
     "a signal before any output": ("AlgorithmError: , exit code: 139", "", "it printed nothing, ended by SIGSEGV"),
-    "an exit code above signals": ("AlgorithmError: 3 of 5, exit code: 255", "3 of 5\n", "3 of 5, exit code 255"),
+    "an exit code above the range of signals": (
+        "AlgorithmError: 3 of 5, exit code: 255",
+        "3 of 5\n",
+        "3 of 5, exit code 255",
+    ),
     "a full disk": (
         "AlgorithmError: No space left on device: the job needs more than the VolumeSizeInGB of 1, exit code: 137",
         TRACEBACK,
@@ -101,12 +105,12 @@ REASONS = {
         TRACEBACK,
         "requirements.txt cannot be installed: ERROR: no such package",
     ),
-    "a path of a job that is not isolated": (
+    "a path in a job without isolation": (
         "AlgorithmError: score.py: /tmp/recore-jobs-y/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",
         "",
         "score.py: /opt/ml/processing/input/a.csv: empty",
     ),
-    "a path of a model's container that is not isolated": (
+    "a path in a model's container without isolation": (
         "ClientError: no /tmp/recore-jobs-y/job-bef7c8c4db33/instance-1/container-2/ml/model/a.pkl",
         "",
         "no /opt/ml/model/a.pkl",
@@ -157,7 +161,7 @@ def test_a_script_that_printed_nothing_is_explained(tmp_path: Path) -> None:
     assert explain_failure(step, tmp_path, tmp_path)[1:] == lines
 
 
-def test_a_job_that_ran_out_of_memory_has_a_hint(tmp_path: Path) -> None:
+def test_running_out_of_memory_has_a_hint(tmp_path: Path) -> None:
     step = Step("train", state="Failed", reason="The job needed more memory than its instance type has")
     assert "16 GiB" in explain_failure(step, tmp_path, tmp_path)[1]
 
@@ -195,7 +199,7 @@ a request
 """
 
 
-def test_the_servers_own_lines_are_left_out_except_its_errors(tmp_path: Path) -> None:
+def test_the_servers_own_lines_are_omitted_except_errors(tmp_path: Path) -> None:
     assert [line[-27:] for line in last_lines(write_log(tmp_path, SERVER))] == [
         "a request",
         "(pid:26828) exited with code 3"[-27:],
@@ -205,9 +209,7 @@ def test_the_servers_own_lines_are_left_out_except_its_errors(tmp_path: Path) ->
 @pytest.mark.parametrize(
     "line", [b"x" * 99, TRACEBACK.encode(), b"\xff\x00\x1b[2J", TOOLKIT_BEGINNING.encode()], ids=repr
 )
-def test_only_the_end_of_a_log_of_a_terabyte_is_read(
-    line: bytes, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_only_the_end_of_a_terabyte_log_is_read(line: bytes, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """The log is a sparse file that takes little disk space. Reading all of it would exceed the memory limit."""
     log = tmp_path / "log"
     with open(log, "wb") as file:
@@ -271,7 +273,7 @@ def test_gaps_in_a_metric_have_a_hint_but_gaps_in_inputs_do_not(tmp_path: Path) 
     assert hint(make_traceback("ValueError: Input X contains NaN."), "train", tmp_path) is None
 
 
-def test_a_class_of_the_main_program_has_a_hint(tmp_path: Path) -> None:
+def test_a_pickled_class_from_the_main_program_has_a_hint(tmp_path: Path) -> None:
     text = make_traceback("AttributeError: Can't get attribute 'Mine' on <module '__main__' from 'train.py'>")
     assert "move Mine from train.py to another module" in str(hint(text, "public predict", tmp_path))
 
@@ -282,7 +284,7 @@ def test_a_missing_package_has_a_hint(tmp_path: Path) -> None:
     assert "`python -m pip index versions no_such_package`" in str(text)
     assert f"-m pip install -r {tmp_path / 'requirements.txt'}` then installs it here, too" in str(text)
     assert "`make setup` then installs it here, too" in str(missing_module_hint("no_such_package", ROOT))
-    assert "do without recore" in str(missing_module_hint("recore.evaluation", ROOT / "docs"))
+    assert "do not import recore" in str(missing_module_hint("recore.evaluation", ROOT / "docs"))
     (tmp_path / "requirements.txt").write_text("numpy==2.5.1\nno.such-package>=1 # mine\n")
     hint_text = str(missing_module_hint("no_such_package", tmp_path))
     assert hint_text.startswith("requirements.txt names no_such_package, but it is not installed here: `")
@@ -314,4 +316,4 @@ def test_a_hint_says_that_preprocess_runs_without_other_files(step: str, file: s
     text = make_traceback("ModuleNotFoundError: No module named 'fits'", file)
     assert "move what it needs from fits.py into it" in str(hint(text, step, tmp_path))
     text = make_traceback("ModuleNotFoundError: No module named 'no_such_package'", file)
-    assert "do without no_such_package there" in str(hint(text, step, tmp_path))
+    assert "do not import no_such_package there" in str(hint(text, step, tmp_path))

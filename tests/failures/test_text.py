@@ -1,4 +1,4 @@
-"""Untrusted text on a terminal: only printable characters are shown."""
+"""Only printable characters of untrusted text are shown on a terminal."""
 
 import pytest
 from hypothesis import given

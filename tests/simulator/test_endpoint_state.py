@@ -164,7 +164,8 @@ def test_an_interrupted_traffic_shift_starts_again(tmp_path: Path) -> None:
         simulator.client("cloudwatch").put_metric_data(Namespace="mine", MetricData=metric)
         described = endpoints.settle(rolled_back_endpoint)
         assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old_config)
-        assert "The CloudWatch alarm mine is in ALARM: GreaterThanThreshold 5" in described["FailureReason"]
+        reason = "The CloudWatch alarm mine is in ALARM: The alarm's condition is GreaterThanThreshold 5"
+        assert reason in described["FailureReason"]
         assert {serving_model(endpoints, rolled_back_endpoint) for _ in range(20)} == {"old"}
 
 

@@ -99,7 +99,7 @@ def test_a_run_blames_the_disk_and_not_the_submission(tmp_path: Path, sample: Pa
     lines = result.stderr.splitlines()
     assert any(line.startswith(f"recore: train failed: {FULL_DISK}") for line in lines), result.stderr
     assert (
-        "  look at: this machine's disk, the bucket, the region and the permissions of this user, not the submission"
+        "  look at: this machine's disk, the bucket, the region and this user's permissions, not the submission"
         in lines
     )
     assert not any("what to do" in line for line in lines)

@@ -198,9 +198,8 @@ def test_an_alarm_on_a_custom_metric_rolls_the_update_back(
     with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
         assert crowd.sample(100)["new"]
         cloudwatch(endpoints).put_metric_data(Namespace="mine", MetricData=[{"MetricName": alarm, "Value": 9.0}])
-        assert_rolled_back(
-            endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} is in ALARM: GreaterThanThreshold 5"
-        )
+        reason = f"The CloudWatch alarm {alarm} is in ALARM: The alarm's condition is GreaterThanThreshold 5"
+        assert_rolled_back(endpoints, endpoint_name, old_config, reason)
         assert crowd.sample(50) == {"old": 50}
 
 

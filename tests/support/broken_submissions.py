@@ -50,7 +50,7 @@ def import_in_training(name: str) -> Change:
 UPLOAD = {
     "archive_differs": Defect(
         "RC251",
-        "also holds NOTES.txt",
+        "also contains NOTES.txt",
         both(
             replace("setup.py", ", license_files=[]", ""),
             write("setup.cfg", "[metadata]\nlicense_files = NOTES.txt\n"),
@@ -133,7 +133,7 @@ TRAINING = {
     ),
     "cloudpickle_model": Defect(
         "RC403",
-        "made with cloudpickle",
+        "written with cloudpickle",
         both(
             OWN_CLASS,
             import_in_training("cloudpickle"),
@@ -161,7 +161,7 @@ TRAINING = {
     ),
     "slow_import": Defect(
         "RC407",
-        "train alone 1",
+        "train alone takes 1",
         both(import_in_training("time"), insert("train.py", "time.sleep(11)\n\n\n", before="def fit(")),
         "train.py",
     ),
@@ -230,7 +230,7 @@ PREPROCESSING = {
     ),
     "file_mean": Defect(
         "RC505",
-        "only 24 of its rows",
+        "only 24 of the file's rows",
         insert("preprocess.py", "    spectra = spectra - spectra.mean(axis=0)\n", before="    bins ="),
     ),
     "many_digits": Defect(
@@ -297,12 +297,12 @@ SERVING = {
     ),
     "request_mean": Defect(
         "RC605",
-        "Sent as some of the rows",
+        "sent as some of the rows",
         replace("train.py", PREDICT, "return model.predict(inputs - inputs.mean(axis=0) + model.mean)"),
     ),
     "counts_requests": Defect(
         "RC605",
-        "the same request differently",
+        "the same request is repeated",
         both(
             insert("train.py", "counted = []\n", before="def predict_fn("),
             replace("train.py", PREDICT, f"counted.append(1)\n    {PREDICT} * (1 + 0.01 * len(counted))"),
@@ -326,16 +326,16 @@ SERVING = {
             ),
         ),
     ),
-    "silent_error": Defect("RC607", "does not name the reason", replace("train.py", TOO_SHORT, "raise ValueError")),
+    "silent_error": Defect("RC607", "does not say what is wrong", replace("train.py", TOO_SHORT, "raise ValueError")),
     "type_not_named": Defect(
         "RC607",
         "does not name the content type",
         replace("train.py", 'f"the content type is {content_type}: text/csv is needed"', '"this cannot be read"'),
     ),
-    "exits_on_request": Defect("RC608", "does not answer", replace("train.py", TOO_SHORT, "os._exit(1)")),
+    "exits_on_request": Defect("RC608", "does not respond", replace("train.py", TOO_SHORT, "os._exit(1)")),
     "server_state": Defect(
         "RC608",
-        "answers differently",
+        "responds differently",
         both(
             insert("train.py", "refused = []\n", before="def input_fn("),
             replace("train.py", TOO_SHORT, f"refused.append(number)\n            {TOO_SHORT}"),
@@ -344,7 +344,7 @@ SERVING = {
     ),
     "predict_clips": Defect(
         "RC609",
-        "something else than the server",
+        "make different predictions",
         replace("predict.py", "predict_fn(inputs, model)", "predict_fn(inputs, model) * 0.9"),
     ),
     "predict_fails": Defect(

@@ -33,7 +33,7 @@ FOR_HOST = {
     ),
     "kills_parent": Defect(
         "RC804",
-        "cannot be observed",
+        "could not be observed",
         replace("train.py", END, f'    if "RECORE_AUDIT" in os.environ:\n        os.kill(os.getppid(), 9)\n{END}'),
     ),
     "fails_observed": Defect(

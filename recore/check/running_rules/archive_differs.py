@@ -18,18 +18,18 @@ from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Place, rule
 from recore.failures import last_error, plain, read_end
 
-FIX = "Write all modules into py_modules of setup.py as a list of names, and other files into MANIFEST.in"
+FIX = "List all modules by name in py_modules of setup.py, and all other files in MANIFEST.in"
 SHOWN = 5
 
 
-@rule("RC251", "The archive that setuptools builds holds the files that were checked")
+@rule("RC251", "The archive that setuptools builds contains the files that were checked")
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     if experiments.project is None:
         return
     try:
         built = experiments.build()
     except ExperimentFailed as failed:
-        yield failed.finding("The source distribution cannot be built")
+        yield failed.finding("The source distribution could not be built")
         return
     if built.status or built.error:
         reason = built.error if not built.status else last_error(read_end(built.log)) or f"status {built.status}"
@@ -39,9 +39,12 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     packed = {name: sha256 for name, sha256 in built.files.items() if not fnmatch(name, "tests/test*.py")}
     ours = {name: hashlib.sha256(body).hexdigest() for name, body in experiments.submission.files.items()}
     for what, names in (
-        ("lacks", ours.keys() - built.files.keys()),
-        ("also holds", packed.keys() - ours.keys()),
-        ("has a different", [name for name in ours.keys() & built.files.keys() if ours[name] != built.files[name]]),
+        ("does not contain", ours.keys() - built.files.keys()),
+        ("also contains", packed.keys() - ours.keys()),
+        (
+            "contains a different",
+            [name for name in ours.keys() & built.files.keys() if ours[name] != built.files[name]],
+        ),
     ):
         if names:
             shown = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")

@@ -27,9 +27,9 @@ from recore.check.predictions import (
 )
 from recore.check.rule import Finding, rule
 
-HEADER = "Let input_fn take lines with a header and lines without one"
-AGAIN = "Give the same answer to the same request: fix random_state, and keep nothing from one request to the next"
-ALONE = "Let each prediction depend on its row alone: scale with what fit() has learnt, not with the rows of a request"
+HEADER = "Make input_fn accept lines both with and without a header"
+AGAIN = "Return the same response to the same request: fix random_state, and keep no state between requests"
+ALONE = "Make each prediction depend on its own row alone: scale with what fit() has learnt, not with a request's rows"
 
 
 @rule("RC605", "Whole files, batches of lines and single rows give the same predictions", needs=("RC602",))
@@ -39,7 +39,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     middle = whole[len(whole) // 2 :][:1]
     again = compare_answers(served.answers["few"], served.answers["again"], data.targets)
     if again:
-        message = f"The server answers the same request differently when it comes again: {again}"
+        message = f"The server responds differently if the same request is repeated: {again}"
         yield Finding(message, AGAIN, place_of(experiments.submission, "predict_fn", "fit"))
         return
     with_header = {
@@ -56,7 +56,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     ):
         for what, problem in problems.items():
             if problem:
-                message = f"Sent as {what}, rows are predicted differently than in the whole file: {problem}"
+                message = f"Rows that are sent as {what} are predicted differently than in the whole file: {problem}"
                 yield Finding(message, fix, place_of(experiments.submission, *functions))
                 return
 
@@ -70,7 +70,7 @@ def _compare_batches(expected: Floats, served: Served, targets: tuple[str, ...])
         try:
             tables.append(read_answer(served.answers[name]))
         except NotPredictions as error:
-            return f"the answer is not predictions: {error}"
+            return f"the response does not contain valid predictions: {error}"
     if any(table.shape[1] != expected.shape[1] for table in tables):
         return f"there are {tables[0].shape[1]} and {tables[-1].shape[1]} columns"
     return describe_difference(expected, np.concatenate(tables), targets)

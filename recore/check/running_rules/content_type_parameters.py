@@ -14,7 +14,7 @@ from recore.check.places import place_of
 from recore.check.predictions import compare, read_predictions
 from recore.check.rule import Finding, Level, rule
 
-FIX = 'Compare content_type.split(";")[0] instead of content_type, and decode the body where it is bytes'
+FIX = 'Compare content_type.split(";")[0] instead of content_type, and decode the body if it is bytes'
 
 
 @rule("RC606", "The server understands text/csv with a parameter", needs=("RC602", "RC605"))
@@ -24,4 +24,4 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     problem = compare(expected, experiments.serving().answers["charset"], data.targets)
     if problem:
         place = place_of(experiments.submission, "input_fn", "transform_fn")
-        yield Finding(f"With `text/csv; charset=utf-8` {problem}", FIX, place, Level.WARNING)
+        yield Finding(f"With the content type `text/csv; charset=utf-8`, {problem}", FIX, place, Level.WARNING)

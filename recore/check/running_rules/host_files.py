@@ -14,7 +14,7 @@ from recore.check.experiments import Experiments
 from recore.check.observed import find_events
 from recore.check.rule import Finding, rule
 
-FIX = "Read this line before you trust the submission; a step needs /opt/ml and /tmp only"
+FIX = "Read this line before you trust the submission; a step needs only /opt/ml and /tmp"
 
 
 @rule("RC802", "The submission stays within the folders of its jobs", needs=("RC252", "RC804"))

@@ -18,11 +18,11 @@ LIMITS = re.compile(
     r"more memory|more processes|No space left on device|time limit|MaxRuntimeInSeconds|SIGKILL|longer than"
 )
 FIX = "Do not run this submission without the limits of a sandbox"
-OTHERWISE = "Read what the step does: what it tries is not known"
+OTHERWISE = "Read the step's code: what it tries to do could not be observed"
 TIMED_OUT = 124
 
 
-@rule("RC804", "The submission keeps to the limits of its jobs")
+@rule("RC804", "The submission stays within the limits of its jobs")
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     failures = experiments.failures()
     for step, failed in failures.items():
@@ -32,12 +32,12 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         observations = experiments.observations()
     except ExperimentFailed as failed:
         if not failed.installing:
-            yield failed.finding("The submission cannot be observed")
+            yield failed.finding("The submission could not be observed")
         return
     for step, observation in observations.items():
         if observation.status == TIMED_OUT:
-            yield Finding(f"Step {step} takes longer than {observation.seconds:.0f} s with a part of the data", FIX)
+            yield Finding(f"Step {step} takes longer than {observation.seconds:.0f} s on part of the data", FIX)
         elif observation.status and not failures:
             yield Finding(
-                f"Step {step} fails while it is observed, and works otherwise", OTHERWISE, level=Level.WARNING
+                f"Step {step} fails while it is observed, but works otherwise", OTHERWISE, level=Level.WARNING
             )

@@ -13,7 +13,7 @@ from recore.check.experiments import Experiments
 from recore.check.observed import find_events
 from recore.check.rule import Finding, Level, rule
 
-FIX = "Read this line: what the library does is held off by the sandbox, but not seen by these rules"
+FIX = "Read this line: the sandbox confines the library, but these rules cannot see what it does"
 
 
 @rule("RC805", "The submission loads no libraries itself", needs=("RC252", "RC804"))

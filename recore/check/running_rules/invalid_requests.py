@@ -21,21 +21,23 @@ FIX = "Check the content type and the cells in input_fn, and raise an error whos
 WHAT = {
     "wrong_type": f"JSON, sent as {OTHER_TYPE},",
     "text_in_a_cell": "a row with the text abc in a cell",
-    "cell_missing": "a row that lacks its last cell",
+    "cell_missing": "a row without its last cell",
     "not_text": "a row with bytes that are not text",
 }
 
 
-@rule("RC607", "Invalid requests get an error that says why", needs=("RC602", "RC608"))
+@rule("RC607", "Invalid requests result in an error that says why", needs=("RC602", "RC608"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     served, place = experiments.serving(), place_of(experiments.submission, "input_fn", "transform_fn")
     answers = {name: served.answers[name] for name in ("wrong_type", *MALFORMED)}
     predicted = [WHAT[name] for name, answer in answers.items() if answer.status == 200]
     silent = [WHAT[name] for name, answer in answers.items() if answer.status >= 400 and not _reason(answer.text)]
     if predicted:
-        yield Finding(f"The server answers with predictions to {' and to '.join(predicted)}", FIX, place, Level.WARNING)
+        yield Finding(
+            f"The server responds with predictions to {' and to '.join(predicted)}", FIX, place, Level.WARNING
+        )
     if silent:
-        message = f"The server's error does not name the reason for {' and for '.join(silent)}"
+        message = f"The server's error does not say what is wrong with {' and with '.join(silent)}"
         yield Finding(message, FIX, place, Level.WARNING)
     elif answers["wrong_type"].status >= 400 and not _names_type(_reason(answers["wrong_type"].text)):
         message = f"The server's error for {WHAT['wrong_type']} does not name the content type"

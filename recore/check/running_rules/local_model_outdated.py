@@ -15,11 +15,11 @@ from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Level, Place, rule
 from recore.failures import plain
 
-FIX = "Run `python train.py` again, or remove the folder model/"
+FIX = "Run `python train.py` again, or remove the model/ folder"
 VERSION = "InconsistentVersionWarning"  # of scikit-learn, which prints it with both versions
 
 
-@rule("RC610", "The model in model/ is of this submission", needs=("RC602", "RC609"))
+@rule("RC610", "The model in model/ belongs to this submission", needs=("RC602", "RC609"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     if not experiments.has_local_model:
         return
@@ -27,15 +27,14 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
         done = experiments.local_model()
     except ExperimentFailed as failed:
-        yield failed.finding("The model in model/ cannot be tried", Level.WARNING)
+        yield failed.finding("The model in model/ could not be tested", Level.WARNING)
         return
     lines = done.log.strip().splitlines()
     if done.status or done.predictions is None:
         reason = lines[-1] if lines else f"status {done.status}"
-        message = f"predict.py fails with the model in model/, and works with a new one: {reason}"
+        message = f"predict.py fails with the model in model/, but works with a new one: {reason}"
         yield Finding(plain(message), FIX, place, Level.WARNING)
     elif warned := [line for line in lines if VERSION in line]:
-        message = (
-            f"The model in model/ is of another version of scikit-learn: {warned[0].partition(VERSION)[2].strip(': ')}"
-        )
+        detail = warned[0].partition(VERSION)[2].strip(": ")
+        message = f"The model in model/ was trained with another version of scikit-learn: {detail}"
         yield Finding(plain(message), FIX, place, Level.WARNING)

@@ -14,7 +14,7 @@ from recore.check.failures import ExperimentFailed
 from recore.check.places import place_of
 from recore.check.rule import Finding, rule
 
-FIX = "Correct model_fn: it finds what train.py left in model_dir, and the modules of the archive, and nothing else"
+FIX = "Correct model_fn: it has only what train.py left in model_dir, and the modules in the archive"
 
 
 @rule("RC405", "A new server loads the model", needs=("RC401", "RC402", "RC403", "RC404", "RC501"))
@@ -23,7 +23,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         experiments.serving()
     except ExperimentFailed as failed:
         if failed.outside:
-            yield failed.finding("The model cannot be served")
+            yield failed.finding("The model could not be served")
             return
         place = failed.place or place_of(experiments.submission, "model_fn")
         yield Finding(f"The server does not start: {failed}", FIX, place)

@@ -22,7 +22,7 @@ def judge(size: int) -> tuple[str, Level] | None:
     """A message and its level for a model of some bytes; None if it is small enough."""
     if size < WARNED:
         return None
-    message = f"The model has {size / (1 << 30):.1f} GiB, and each of the server's four processes loads it"
+    message = f"The model takes {size / (1 << 30):.1f} GiB, and each of the server's four processes loads it"
     return message, Level.ERROR if size >= ERROR else Level.WARNING
 
 

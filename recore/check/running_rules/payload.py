@@ -15,20 +15,20 @@ from recore.check.extrapolation import REAL_ROWS
 from recore.check.rule import Finding, Level, Place, rule
 from recore.evaluation import BY_LINES, LARGEST_PAYLOAD
 
-FIX = 'Write fewer columns or fewer digits, such as float_format="%.5g"; `recore run --max-payload 6` sends by lines'
+FIX = 'Write fewer columns or fewer digits, such as float_format="%.5g"; `recore run --max-payload 6` splits the file'
 
 
-@rule("RC506", "The inputs fit into one request of Batch Transform", needs=("RC502",))
+@rule("RC506", "The inputs fit into one Batch Transform request", needs=("RC502",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     path, rows = experiments.preprocessing(), experiments.data.rows
     row = path.stat().st_size / max(1, rows) / 1e6
     expected = row * max(rows, REAL_ROWS)
     place = Place("preprocess.py")
     if row > BY_LINES["MaxPayloadInMB"]:
-        yield Finding(f"preprocess.py writes {row:.1f} MB a row, and no request may be larger than 6 MB", FIX, place)
+        yield Finding(f"preprocess.py writes {row:.1f} MB a row, but no request may exceed 6 MB", FIX, place)
     elif expected > LARGEST_PAYLOAD:
         message = (
-            f"preprocess.py writes {row * 1000:.1f} kB a row, {expected:.0f} MB for {max(rows, REAL_ROWS)} rows; one "
-            f"request of Batch Transform holds at most {LARGEST_PAYLOAD} MB, so the file would be sent by lines"
+            f"preprocess.py writes {row * 1000:.1f} kB a row, or {expected:.0f} MB for {max(rows, REAL_ROWS)} rows; a "
+            f"Batch Transform request must not exceed {LARGEST_PAYLOAD} MB, so the file would be split"
         )
         yield Finding(message, FIX, place, Level.WARNING)

@@ -28,7 +28,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         commands = [each for each in pickle.imports if _runs_commands(*each)]
         if commands:
             names = ", ".join(short(commands))
-            message = f"{pickle.name} calls {names} when it is loaded, which can run any command"
+            message = f"{pickle.name} calls {names} when it is loaded, so it can run any command"
             yield Finding(plain(message), FIX, place_of(experiments.submission, "save_model"))
 
 

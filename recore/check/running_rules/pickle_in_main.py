@@ -19,9 +19,9 @@ from recore.failures import plain
 FIX = "Move it to a module of its own that setup.py names, and import it in train.py"
 
 
-@rule("RC401", "The model needs nothing of __main__", needs=("RC301",))
+@rule("RC401", "The model needs nothing from __main__", needs=("RC301",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     for pickle in read_pickles(experiments.training().archive):
         for name in [name for module, name in pickle.imports if module == "__main__"]:
-            message = f"{pickle.name} needs __main__.{name}, which the server does not have: it imports train.py"
+            message = f"{pickle.name} needs __main__.{name}, which the server does not have because it imports train.py"
             yield Finding(plain(message), FIX, definition_of(experiments.submission, name))

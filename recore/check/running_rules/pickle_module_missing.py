@@ -18,7 +18,7 @@ from recore.failures import plain
 FIX = "Name the module in py_modules of setup.py, or its package in requirements.txt"
 
 
-@rule("RC402", "The modules that the model needs are there where it is served", needs=("RC301", "RC501"))
+@rule("RC402", "The modules that the model needs exist where it is served", needs=("RC301", "RC501"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
         experiments.serving()

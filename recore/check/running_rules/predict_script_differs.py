@@ -18,7 +18,7 @@ from recore.failures import last_error
 FIX = "Call model_fn, predict_fn and output_fn of train.py in predict.py, on what preprocess() returns"
 
 
-@rule("RC609", "predict.py and the server give the same predictions", needs=("RC505", "RC602", "RC605"))
+@rule("RC609", "predict.py and the server make the same predictions", needs=("RC505", "RC602", "RC605"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     if not experiments.has_predict_script:
         return
@@ -31,7 +31,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
             return
         predicted = read_predictions(done.predictions)
     except ExperimentFailed as failed:
-        yield failed.finding("predict.py cannot be run", Level.WARNING)
+        yield failed.finding("predict.py could not be run", Level.WARNING)
         return
     except NotPredictions as error:
         yield Finding(f"predict.py does not write predictions: {error}", FIX, place)
@@ -39,4 +39,4 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     expected = read_predictions(experiments.predictions())[experiments.data.few_rows]
     difference = describe_difference(expected, predicted, experiments.data.targets)
     if difference:
-        yield Finding(f"predict.py predicts something else than the server: {difference}", FIX, place)
+        yield Finding(f"predict.py and the server make different predictions: {difference}", FIX, place)

@@ -14,6 +14,6 @@ from recore.check.failures import find_failure
 from recore.check.rule import Finding, rule
 
 
-@rule("RC601", "The model answers what preprocess.py writes", needs=("RC405", "RC501", "RC502"))
+@rule("RC601", "The model predicts from what preprocess.py writes", needs=("RC405", "RC501", "RC502"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     yield from find_failure(experiments.predictions, "Step 3, prediction, fails")

@@ -19,7 +19,7 @@ from recore.check.predictions import Floats, read_predictions
 from recore.check.rule import Finding, Level, rule
 
 LIMITS = "Limit the predictions to the measured range, as LimitedRegressor from challenge/meta_estimators.py does"
-CONSTANT = "Look at what the model learns for these targets: a prediction that is always the same scores nothing"
+CONSTANT = "Look at what the model learns for these targets: constant predictions score nothing"
 DIGITS = "Write all digits, as repr() and the template's output_fn do: rounding costs score"
 ROWS = 10  # with fewer, a constant says nothing
 SHOWN = 5
@@ -62,7 +62,7 @@ def judge(predicted: Floats, measured: Floats, targets: Sequence[str]) -> Iterat
     if outside:
         yield Level.WARNING, f"Predictions lie far outside what was measured: {_listed(outside)}", LIMITS
     if rounded:
-        yield Level.WARNING, f"Predictions are rounded, the assays are not: {_listed(rounded)}", DIGITS
+        yield Level.WARNING, f"Predictions are rounded, but the assays are not: {_listed(rounded)}", DIGITS
 
 
 def is_rounded(estimate: Floats, actual: Floats) -> bool:

@@ -17,7 +17,7 @@ from recore.check.predictions import NotPredictions, read_predictions
 from recore.check.rule import Finding, rule
 from recore.failures import plain
 
-FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without header and index"
+FIX = "Write a line of 49 finite numbers for each row, in the rows' order, without a header or an index"
 
 
 @rule("RC602", "The predictions are 49 finite numbers for each row", needs=("RC601",))
@@ -33,7 +33,11 @@ def _problem(experiments: Experiments) -> str:
     try:
         predicted = read_predictions(experiments.predictions())
     except NotPredictions as error:
-        return f"The predictions begin with a header: {error}" if error.line == 1 else f"The predictions: {error}"
+        return (
+            f"The predictions begin with a header: {error}"
+            if error.line == 1
+            else f"The predictions are invalid: {error}"
+        )
     rows, columns = predicted.shape
     if columns != len(data.targets):
         what = f"The predictions have {columns} columns instead of {len(data.targets)}"

@@ -18,8 +18,8 @@ from recore.check.places import place_of
 from recore.check.predictions import Floats, r2, read_predictions
 from recore.check.rule import Finding, rule
 
-FIX = "Let output_fn select the columns by name, in the order of TARGETS"
-FIX_FIT = "Let the model of fit() predict its columns in the order of the columns of `targets`"
+FIX = "Make output_fn select the columns by name, in the order of TARGETS"
+FIX_FIT = "Make the model that fit() returns predict the columns in the order of `targets`"
 FITS = 0.3  # R2 from which a column fits a target
 SHOWN = 3
 
@@ -34,7 +34,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         message = "; ".join(pairs[:SHOWN]) + (f" and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else "")
         hooks = place_of(experiments.submission, "output_fn", "transform_fn", "predict_fn")
         place, fix = (hooks, FIX) if hooks.line else (place_of(experiments.submission, "fit"), FIX_FIT)
-        yield Finding(f"The predictions' columns seem to be in a wrong order: {message}", fix, place)
+        yield Finding(f"The predictions' columns seem to be in the wrong order: {message}", fix, place)
 
 
 def find_swapped(predicted: Floats, measured: Floats) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from recore.check.inputs import read_inputs
 from recore.check.rule import Finding, Place, rule
 from recore.check.variations import compare
 
-FIX = "Let the inputs of a row depend on that row alone; what is learnt from many rows belongs into fit()"
+FIX = "Make a row's inputs depend on that row alone; what is learnt from many rows belongs in fit()"
 
 
 @rule("RC505", "The inputs of a row do not depend on other rows", needs=("RC502", "RC503"))
@@ -22,12 +22,12 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     whole = read_inputs(experiments.preprocessing(), set(experiments.data.few_rows))
     few = [whole.rows[number] for number in experiments.data.few_rows]
     cases = {
-        "some": (few, f"only {len(few)} of its rows"),
-        "reversed": (few[::-1], "its rows in the opposite order"),
-        "single": ([few[len(few) // 2]], "a single row of it"),
+        "some": (few, f"only {len(few)} of the file's rows"),
+        "reversed": (few[::-1], "the file's rows in reverse order"),
+        "single": ([few[len(few) // 2]], "a single row of the file"),
     }
     for name, (expected, what) in cases.items():
         if difference := compare(variations[name], expected, whole.header):
-            message = f"With {what} the inputs are not those of the whole file: {difference}"
+            message = f"With {what}, the inputs differ from those of the whole file: {difference}"
             yield Finding(message, FIX, Place("preprocess.py"))
             return

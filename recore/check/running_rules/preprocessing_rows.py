@@ -27,7 +27,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     if inputs.problem:
         yield Finding(plain(f"preprocess.py writes no valid CSV: {inputs.problem}"), FIX, place)
     elif inputs.header_is_data:
-        yield Finding("preprocess.py writes no header: its first line holds numbers", FIX, place)
+        yield Finding("preprocess.py writes no header: its first line contains numbers", FIX, place)
     elif len(written) != len(index):
         yield Finding(f"preprocess.py writes {len(written)} rows for {len(index)} rows of data", FIX, place)
     elif written != index:

@@ -13,7 +13,7 @@ from recore.check.inputs import read_inputs
 from recore.check.rule import Finding, Place, rule
 from recore.check.variations import compare, read_variation
 
-FIX = "Take the inputs from the spectral channels alone, which are the columns whose names are numbers"
+FIX = "Take the inputs from the spectral channels alone (the columns whose names are numbers)"
 
 
 @rule("RC504", "The inputs do not depend on the assays", needs=("RC503",))

@@ -13,7 +13,7 @@ from recore.check.failures import ExperimentFailed
 from recore.check.rule import Finding, Place, rule
 from recore.check.variations import read_variation
 
-FIX = "Use the assays in preprocess.py only where the data have them"
+FIX = "Use the assays in preprocess.py only if the data contain them"
 
 
 @rule("RC503", "preprocess.py runs on data without assays", needs=("RC501", "RC502"))
@@ -21,7 +21,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     try:
         variations = experiments.variations()
     except ExperimentFailed as failed:
-        yield failed.finding("preprocess.py cannot be tried with variations of the data")
+        yield failed.finding("preprocess.py could not be tested with variations of the data")
         return
     reason = read_variation(variations["untargeted"]).problem
     if reason and not read_variation(variations["some"]).problem:

@@ -44,12 +44,12 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     if public > 0 and validated < KEPT * public:
         message = (
             f"The public score is {public:.3f}, and that of held-out drill holes is {validated:.3f}: the model "
-            "remembers the rows that it was fitted with, and private data will score as the second number says"
+            "memorises the rows that it was fitted with, and the private score will be close to the second number"
         )
         level = Level.WARNING
         if data.holes < ENOUGH_HOLES or data.rows < ENOUGH_ROWS:
             level = Level.NOTE
-            message += f"; with {data.rows:,} rows of {data.holes} drill holes that may change with more data"
+            message += f"; with only {data.rows:,} rows from {data.holes} drill holes, more data may change this"
         yield Finding(message, FIX, place_of(experiments.submission, "fit"), level)
 
 

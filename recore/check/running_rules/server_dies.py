@@ -24,11 +24,11 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     for name in ("wrong_type", *MALFORMED):
         answer = served.answers[name]
         if answer.status == 0:
-            message = f"The server does not answer an invalid request ({name}): {first_line(answer.text)}"
+            message = f"The server does not respond to an invalid request ({name}): {first_line(answer.text)}"
             yield Finding(message, FIX, place)
             return
     expected = read_predictions(experiments.predictions())[data.few_rows]
     problem = compare(expected, served.answers["few"], data.targets)
     later = compare(expected, served.answers["afterwards"], data.targets)
     if later and not problem:
-        yield Finding(f"After invalid requests the server answers differently: {later}", FIX, place)
+        yield Finding(f"After invalid requests, the server responds differently: {later}", FIX, place)

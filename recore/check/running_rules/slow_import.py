@@ -29,8 +29,8 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         return
     slowest = max(own, key=lambda name: own[name])
     message = (
-        f"The submission's own modules take {sum(own.values()):.0f} s to import, {slowest} alone {own[slowest]:.0f} s, "
-        f"and the libraries {others:.0f} s: each worker of the server and each job waits for them"
+        f"The submission's own modules take {sum(own.values()):.0f} s to import ({slowest} alone takes "
+        f"{own[slowest]:.0f} s), and the libraries {others:.0f} s: each server worker and each job waits for them"
     )
     yield Finding(message, FIX, Place(files[slowest]), Level.WARNING)
 

@@ -15,5 +15,5 @@ from recore.check.rule import Finding, rule
 
 @rule("RC302", "train.py trains with fewer rows, too", needs=("RC301",))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
-    what = "Training works with all rows of the public data, and fails with a part of them"
+    what = "Training works with all rows of the public data, but fails with part of them"
     yield from find_failure(experiments.part_trainings, what)

@@ -32,8 +32,8 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     if expected is None or expected < WARNED:
         return
     message = (
-        f"Training took {whole.memory:.0f} % of the memory of {experiments.settings.training.type} for {whole.rows} "
-        f"rows, which makes {expected:.0f} % for {REAL_ROWS} rows"
+        f"Training on {whole.rows} rows took {whole.memory:.0f} % of the memory of "
+        f"{experiments.settings.training.type}, which extrapolates to {expected:.0f} % for {REAL_ROWS} rows"
     )
     level = Level.ERROR if expected > 100 else Level.WARNING
     yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"), level)

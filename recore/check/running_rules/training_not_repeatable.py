@@ -18,7 +18,7 @@ from recore.check.rule import Finding, Level, rule
 FIX = "Give each estimator and each generator of random numbers a fixed seed, such as random_state=0"
 
 
-@rule("RC303", "train.py run twice gives the same predictions", needs=("RC302", "RC405", "RC501"))
+@rule("RC303", "Training twice results in the same predictions", needs=("RC302", "RC405", "RC501"))
 def inspect(experiments: Experiments) -> Iterator[Finding]:
     first, second = experiments.part_trainings()
     if same_files(first.archive, second.archive):  # then the predictions are the same as well
@@ -27,9 +27,9 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         once, again = (served.answers["few"] for served in experiments.repeated())
         difference = compare(read_answer(once), again, experiments.data.targets)
     except (ExperimentFailed, NotPredictions) as failed:
-        fix = "Look at model_fn of train.py"
-        yield Finding(f"A model of a part of the data cannot be served: {failed}", fix, level=Level.WARNING)
+        fix = "Look at model_fn in train.py"
+        yield Finding(f"A model trained on part of the data could not be served: {failed}", fix, level=Level.WARNING)
         return
     if difference:
-        message = f"Two trainings with the same data predict differently: {difference}"
+        message = f"Two models trained on the same data predict differently: {difference}"
         yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"))

@@ -23,7 +23,7 @@ LEAST = -0.05  # a mean has 0, and a cautious estimate of skewed assays, such as
 
 @rule(
     "RC702",
-    "On the rows that it was fitted with, the model is better than a mean",
+    "On the rows that it was fitted with, the model is better than the mean",
     needs=("RC303", "RC504", "RC505", "RC603", "RC605", "RC609"),
 )
 def inspect(experiments: Experiments) -> Iterator[Finding]:

@@ -38,7 +38,8 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         return
     level = Level.ERROR if expected > JOB_SECONDS * PROCESSORS * FASTER else Level.WARNING
     message = (
-        f"Training took {whole.processor_seconds:.0f} s of processor time for {whole.rows} rows, which makes at least "
-        f"{expected / 60:.0f} minutes for {REAL_ROWS} rows; a training job is stopped after {JOB_SECONDS // 60} minutes"
+        f"Training on {whole.rows} rows took {whole.processor_seconds:.0f} s of processor time, "
+        f"which extrapolates to at least {expected / 60:.0f} minutes for {REAL_ROWS} rows; "
+        f"a training job is stopped after {JOB_SECONDS // 60} minutes"
     )
     yield Finding(message, FIX, place_of(experiments.submission, "fit", "main"), level)

@@ -47,7 +47,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
 def _finding(script: Script, path: str, line: int, level: Level) -> Finding:
     return Finding(
         f"{path!r} does not exist in a job, which has /opt/ml and /tmp",
-        "take the path from the platform's variable or argument, such as SM_CHANNEL_TRAINING, SM_MODEL_DIR or --input",
+        "take the path from an environment variable or argument, such as SM_CHANNEL_TRAINING, SM_MODEL_DIR or --input",
         Place(script.file, line),
         level,
     )

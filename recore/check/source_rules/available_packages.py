@@ -42,8 +42,8 @@ def _finding(source: SubmissionSource, file: str, statement: ImportStatement) ->
     fix = missing_module_hint(statement.top, source.tree.path) or f"add {statement.top} to requirements.txt"
     if unknown:
         message = (
-            f"the container has no {statement.top!r}, and whether {list_names(unknown, 3)} of requirements.txt "
-            "provides it is not known here"
+            f"the container has no {statement.top!r}, and it is not known here whether {list_names(unknown, 3)} in "
+            "requirements.txt provides it"
         )
         fix = "install requirements.txt here and check again"
     return Finding(message, fix, place, level)

@@ -21,8 +21,8 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             message = "an archive left in dist/ makes this and every later build fail without a message"
             yield Finding(message, "delete the folder dist", place)
         else:
-            yield Finding("what is left in dist/ is packed into the upload", "delete it", place, Level.WARNING)
+            yield Finding("files left in dist/ are packed into the upload", "delete it", place, Level.WARNING)
     for name in source.tree.list_folder(""):
         if name.endswith(".egg-info"):
-            message = "the build adds the files that it lists to the upload, and then deletes it"
+            message = "the build adds the files that it lists to the upload, and then deletes the folder"
             yield Finding(message, "delete it", Place(name), Level.WARNING)

@@ -31,15 +31,15 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         challenge = json.loads(source.tree.read(NAME))
     except (UnreadableFile, ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, UnreadableFile) else "it is not valid JSON"
-        yield Finding(f"{reason}, so the Unearthed CLI ends", f"copy the template's {NAME}", place)
+        yield Finding(f"{reason}, so the Unearthed CLI fails", f"copy the template's {NAME}", place)
         return
     missing = [key for key in KEYS if not isinstance(challenge, dict) or key not in challenge]
     if missing:
         message = f"the Unearthed CLI ends with a TypeError: there is no {list_names(missing, 4)}"
         yield Finding(message, f"copy the template's {NAME}", place)
     elif signed := [key for key in ADDRESSES if "Signature=" in str(challenge[key])]:
-        message = f"{list_names(signed, 3)} is signed with credentials: whoever reads it can use it for a while"
-        yield Finding(message, "replace the address by an empty text", place, Level.WARNING)
+        message = f"{list_names(signed, 3)} is signed with credentials: anyone who reads it can use it for a while"
+        yield Finding(message, "replace the address with an empty string", place, Level.WARNING)
     if not source.tree.is_file(INSTANCES):
         message = f"there is no {INSTANCES}: `unearthed submit` creates a submission before it notices"
         yield Finding(message, f"copy the template's {INSTANCES}", place)

@@ -42,7 +42,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         path = path_of(default, script)
         if path is None or REST in path or _leads_to(path, PATHS[name]) or _is_reported(path):
             continue
-        message = f"the default of {name} is {path!r}, and the platform, which passes no arguments, uses {PATHS[name]}"
+        message = f"the default of {name} is {path!r}, but the platform passes no arguments and uses {PATHS[name]}"
         yield Finding(message, f"make {PATHS[name]} the default", Place(script.file, call.lineno))
 
 

@@ -16,7 +16,7 @@ from recore.check.script import Script, method_of
 from recore.check.source import SubmissionSource
 
 NEVER = ("data", "model", "runs", "score.py")  # folders and files that are never uploaded
-FIX_DATA = "take the path from the platform's variable or argument, such as SM_CHANNEL_TRAINING or --input"
+FIX_DATA = "take the path from the platform's environment variable or argument, such as SM_CHANNEL_TRAINING or --input"
 
 
 @rule("RC114", "The scripts read only files that a job has", needs=("RC101", "RC102", "RC210"))
@@ -46,7 +46,7 @@ def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Fi
     elif script.file == "preprocess.py":
         yield Finding(
             f"step 2 runs preprocess.py without other files, so {name!r} does not exist",
-            "put what it holds into preprocess.py",
+            "put its contents into preprocess.py",
             place,
         )
     elif (
@@ -57,7 +57,7 @@ def _read(source: SubmissionSource, script: Script, use: FileUse) -> Iterator[Fi
         if source.tree.exists(name):
             yield Finding(f"{name!r} is not uploaded", f"add a line `include {name}` to MANIFEST.in", place)
         else:
-            message = f"there is no {name!r} in the submission, nor in the folder in which a job starts"
+            message = f"there is no {name!r} in the submission or in the folder where a job starts"
             yield Finding(message, "use a path that the platform provides, or add the file", place, Level.WARNING)
 
 
@@ -70,5 +70,5 @@ def _defaults(script: Script) -> Iterator[Finding]:
             path = path_of(keyword.value, script) if keyword.arg == "default" else None
             name = FileUse(path, False, node.lineno, context).in_submission if path else None
             if name and "/" in name and name.partition("/")[0] in NEVER:
-                message = f"the platform passes no path, and the default {path!r} does not exist in a job"
+                message = f"the platform passes no path, but the default {path!r} does not exist in a job"
                 yield Finding(message, FIX_DATA, Place(script.file, node.lineno), Level.WARNING)

@@ -32,8 +32,8 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     defaults = [None] * first_default + [*function.args.defaults]
     if len(positional) < 3 or any(default is not None and not _is_none(default) for default in defaults[:3]):
         yield Finding(
-            "fit() is called with inputs, targets and holes, and its first three parameters are not for these",
-            "begin its parameters with inputs, targets, holes",
+            "fit() is called with inputs, targets and holes, but its first three parameters do not correspond to these",
+            "start its parameters with inputs, targets, holes",
             place,
         )
         return

@@ -33,7 +33,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             script, function = found
             expected = f"{name}({', '.join(arguments)})"
             yield Finding(
-                f"the server calls {expected}, which {name}{parameters(function)} does not accept",
+                f"the server calls {expected}, but the function is {name}{parameters(function)}",
                 f"write it as {expected}",
                 Place(script.file, function.lineno),
             )

@@ -51,7 +51,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         )
     elif "transform_fn" not in names and "input_fn" not in names:
         yield Finding(
-            "there is no input_fn(): the container's own converts the whole CSV to numbers and fails on its header",
+            "there is no input_fn(): the container's default converts the whole CSV to numbers and fails on its header",
             "define input_fn(input_data, content_type) in train.py, or import it there",
             Place("train.py"),
         )

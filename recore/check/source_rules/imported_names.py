@@ -38,7 +38,7 @@ def _look_up(source: SubmissionSource, script: Script, module: str, name: str, l
         return
     close = difflib.get_close_matches(name, names, n=1)
     yield Finding(
-        f"{file} has no {name!r}: ImportError or AttributeError when this line runs",
+        f"{file} has no {name!r}: this line raises ImportError or AttributeError",
         f"write {close[0]}, or define {name} in {file}" if close else f"define {name} in {file}, or correct the name",
         Place(script.file, line),
     )

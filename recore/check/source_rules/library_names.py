@@ -25,7 +25,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             library = name.partition(".")[0]
             if source.find_module(library) is None:
                 yield Finding(
-                    f"{describe(library)} has no {name}: an exception when this line runs",
+                    f"{describe(library)} has no {name}: this line raises an exception",
                     "use the name that the current version of the library has",
                     Place(script.file, line),
                 )

@@ -21,8 +21,8 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             executed = script.executes(use.context) and not use.context.conditional
             if use.writes and use.in_submission and executed:
                 yield Finding(
-                    f"{use.path!r} is written to the folder of the scripts, which is not kept",
-                    "write to SM_MODEL_DIR or to the folder of --output, or to /tmp what only the job needs",
+                    f"{use.path!r} is written to the scripts' folder, which is not kept",
+                    "write to SM_MODEL_DIR or the folder of --output; files that only the job needs belong in /tmp",
                     Place(script.file, use.line),
                     Level.WARNING,
                 )

@@ -38,7 +38,7 @@ POSSIBLE = {
 
 @rule("RC209", "Nothing private or large is uploaded", needs=("RC210",))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
-    fix = "take it out of MANIFEST.in, or of setup.py"
+    fix = "remove it from MANIFEST.in or setup.py"
     for name, size in source.uploads.items():
         certain = _kind(name, CERTAIN)
         if not certain and size <= SMALL and not name.endswith(".py") and _holds_key(source, name):

@@ -21,4 +21,6 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         try:
             source.tree.read(name)
         except UnreadableFile as error:
-            yield Finding(f"{error}; {STEPS[name]}", f"write {name} as a regular file at the top level", Place(name))
+            yield Finding(
+                f"{error}, but {STEPS[name]}", f"write {name} as a regular file at the top level", Place(name)
+            )

@@ -36,9 +36,9 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
                 kind = "an option" if line.text.startswith("-") else "not a valid requirement"
                 yield Finding(f"{line.text[:80]!r} is {kind}: jobs cannot install it", FIX, place)
         elif line.requirement.url and not line.requirement.url.startswith("file:"):
-            yield Finding(f"{line.name} comes from an address, which jobs cannot reach", FIX, place)
+            yield Finding(f"{line.name} comes from an address that jobs cannot reach", FIX, place)
         elif line.applies and line.name in first:
-            message = f"{line.name} is listed twice, here and in line {first[line.name]}, so pip refuses the file"
+            message = f"{line.name} is listed twice, here and on line {first[line.name]}, so pip refuses the file"
             yield Finding(message, "remove one of the two lines", place)
         elif line.applies:
             first[line.name] = line.line

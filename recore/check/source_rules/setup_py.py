@@ -34,14 +34,14 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     try:
         content = source.tree.read("setup.py")
     except UnreadableFile as error:
-        yield Finding(f"{error}; it names the files to upload", "copy the template's", Place("setup.py"))
+        yield Finding(f"{error}, but it must name the files to upload", "copy the template's", Place("setup.py"))
         return
     setup = source.setup
     problem = _syntax_problem(content)
     if setup is None or problem or setup.script.problem:
         line, reason = problem or (setup.script.problem_line, setup.script.problem) if setup else (0, "")
         message = f"Python 3.8, which runs it, cannot compile it: {reason}"
-        yield Finding(message, "write it for Python 3.8, as the template's", Place("setup.py", line))
+        yield Finding(message, "write it for Python 3.8, like the template's", Place("setup.py", line))
         return
     for statement in setup.script.imports:
         if statement.top not in ALLOWED and not statement.optional:
@@ -60,10 +60,12 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Iterator[Findi
         yield Finding(message, "call setup() once", Place("setup.py", line))
         return
     for name, line in setup.unreadable.items():
-        yield Finding(f"what it passes as {name} cannot be read", FIX_LISTS, Place("setup.py", line))
+        yield Finding(
+            f"the argument {name} of setup() cannot be read without running it", FIX_LISTS, Place("setup.py", line)
+        )
     for keyword in setup.calls[0].keywords:
         if keyword.arg in UNSUPPORTED:
-            message = f"{keyword.arg} changes where files are in the upload, or adds some, in ways not supported here"
+            message = f"{keyword.arg} moves or adds files in the upload, in ways that are not supported here"
             fix = "put the scripts at the top level, name them in py_modules, and other files in MANIFEST.in"
             yield Finding(message, fix, Place("setup.py", keyword.value.lineno))
     if not setup.unreadable and not setup.modules and not setup.packages:
@@ -71,7 +73,7 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Iterator[Findi
         yield Finding(message, 'add py_modules=["preprocess", "train"]', Place("setup.py", setup.line))
     for name, line in setup.modules.items():
         if not _is_module(name):
-            yield Finding(f"{name!r} is not the name of a module", "write it without .py", Place("setup.py", line))
+            yield Finding(f"{name!r} is not a module name", "write it without .py", Place("setup.py", line))
         elif (file := f"{name.replace('.', '/')}.py") not in ENTRY_POINTS and not source.tree.is_file(file):
             yield Finding(
                 f"it names {name}, but there is no {file}",

@@ -14,7 +14,7 @@ from recore.check.source import SubmissionSource
 
 @rule(
     "RC110",
-    "No file has the name of a package or of a module of the standard library",
+    "No file has the name of a package or of a standard library module",
     needs=("RC101", "RC102", "RC210"),
 )
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
@@ -26,7 +26,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
             continue
         package = name in PINNED_MODULES | REQUIRED_MODULES
         yield Finding(
-            f"it is imported in place of {'the package' if package else 'the module of the standard library'} {name!r}",
+            f"it is imported in place of {'the package' if package else 'the standard library module'} {name!r}",
             "rename it and its imports",
             Place(file if file in files else f"{name}/__init__.py"),
             Level.ERROR if package else Level.WARNING,

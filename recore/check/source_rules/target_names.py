@@ -31,7 +31,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
                 continue
             ordered = not isinstance(node, ast.Dict | ast.Set)
             if problem := _difference(names, source.targets, ordered):
-                fix = "copy the list of the template's preprocess.py"
+                fix = "copy the list from the template's preprocess.py"
                 yield Finding(f"the list of targets is not the host's: {problem}", fix, Place(file, line_of(node)))
 
 
@@ -54,15 +54,15 @@ def _names(node: ast.AST) -> list[str]:
 def _difference(names: list[str], targets: tuple[str, ...], ordered: bool) -> str:
     """How names that are meant to be the targets differ from them; empty if they do not."""
     if repeated := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        return f"{list_names(repeated, 3)} more than once"
+        return f"it has {list_names(repeated, 3)} more than once"
     missing = [name for name in targets if name not in names]
     misspelt = [name for name in names if name not in targets and name.endswith(SUFFIXES)]
     if missing or misspelt:
-        parts = [f"without {list_names(missing, 3)}"] if missing else []
-        parts += [f"with the unknown {list_names(misspelt, 3)}"] if misspelt else []
+        parts = [f"it has no {list_names(missing, 3)}"] if missing else []
+        parts += [f"it has the unknown names {list_names(misspelt, 3)}"] if misspelt else []
         return ", ".join(parts)
     if not ordered:
         return ""
     order = [name for name in names if name in targets]
     wrong = next((place for place, pair in enumerate(zip(order, targets, strict=True)) if pair[0] != pair[1]), None)
-    return "" if wrong is None else f"{order[wrong]} stands in place {wrong + 1}, which is that of {targets[wrong]}"
+    return "" if wrong is None else f"{order[wrong]} is in position {wrong + 1}, where {targets[wrong]} belongs"

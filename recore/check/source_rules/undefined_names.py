@@ -25,7 +25,7 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.scripts:
         for name, line in undefined(script, source.names_of(script)):
             yield Finding(
-                f"the name {name!r} is not defined: NameError when this line runs",
+                f"the name {name!r} is not defined: this line raises NameError",
                 f"import or define {name}, or correct the spelling",
                 Place(script.file, line),
             )

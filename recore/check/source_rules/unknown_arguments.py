@@ -32,11 +32,11 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
                 if context.at_import and script in source.reached_from("train.py"):
                     continue  # the rule work-at-import reports it
                 level = Level.WARNING if script.file == "preprocess.py" else Level.ERROR
-                message = "it ends the program when it meets an argument that it does not know"
+                message = "it ends the program at the first argument that it does not know"
                 yield Finding(message, FIX_UNKNOWN, place, level)
             elif method_of(node) == "add_argument" and (name := _required(node)):
                 yield Finding(
-                    f"the argument {name} is required, and the platform does not pass it", "give it a default", place
+                    f"the argument {name} is required, but the platform does not pass it", "give it a default", place
                 )
 
 

@@ -22,7 +22,7 @@ FITTED = "a model is fitted, probably without data,"
 FIX = 'put it into a function that is called under `if __name__ == "__main__":`'
 
 
-@rule("RC111", "train.py does not work, parse arguments or exit when it is imported", needs=("RC101", "RC102"))
+@rule("RC111", "Importing train.py does no work, parses no arguments and does not exit", needs=("RC101", "RC102"))
 def inspect(source: SubmissionSource) -> Iterator[Finding]:
     for script in source.reached_from("train.py"):
         for node, context in script.nodes:

@@ -88,7 +88,7 @@ def _files_in(folder: Path, remarks: list[str]) -> list[Path]:
         subfolders = "; its subfolders are not searched: name them" if folders else ""
         raise ValueError(f"{folder}: no file name in this folder ends in {endings}{subfolders}")
     if others := len(files) - len(chosen):
-        remarks.append(f"{folder}: ignored {count(others, 'file')} with another name")
+        remarks.append(f"{folder}: ignored {count(others, 'file')} with another extension")
     if folders:
         remarks.append(f"{folder}: ignored {count(folders, 'subfolder')}")
     return chosen

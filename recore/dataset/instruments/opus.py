@@ -84,7 +84,7 @@ def _read_blocks(path: Path) -> dict[str, list["Data"]]:
 
     if path.stat().st_size > LARGEST_FILE:
         raise UnusableFile(
-            f"{path.stat().st_size >> 20} MB; a file of one spectrum has less than {LARGEST_FILE >> 20} MB"
+            f"{path.stat().st_size >> 20} MB; a file with one spectrum must be smaller than {LARGEST_FILE >> 20} MB"
         )
     content = path.read_bytes()
     if len(content) < 24:
@@ -140,7 +140,7 @@ def _choose(blocks: dict[str, list["Data"]], name: str, number: int) -> tuple["D
         convertible = [other for other in ("reflectance", "transmittance") if other in available]
         remedy = ""
         if convertible:
-            remedy = f"; --block {convertible[0]} with --convert turns that into absorbance"
+            remedy = f"; --block {convertible[0]} with --convert converts it to absorbance"
         elif {"sample", "reference"} <= set(available):
             remedy = f"; --block {RATIO} computes absorbance from these two"
         kind = f"{name} spectrum" if number == 1 else f"{name} spectrum number {number}"

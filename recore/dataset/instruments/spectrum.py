@@ -67,7 +67,7 @@ def to_spectrum(measured: Measured, unit: str | None = None, convert: str | None
     steps = np.diff(measured.x)
     if not ((steps > 0).all() or (steps < 0).all()):
         value = measured.x[np.argmax(np.sign(steps) != np.sign(steps[0])) + 1]
-        raise ValueError(f"the axis neither rises nor falls throughout; see its value {value:g}")
+        raise ValueError(f"the axis neither rises nor falls throughout; see the value {value:g}")
     if measured.x.min() <= 0:
         raise ValueError(f"the axis has the value {measured.x.min():g}, but wavenumbers are above 0")
     remarks = list(measured.remarks)
@@ -117,13 +117,13 @@ def _absorbance(measured: Measured, convert: str | None, remarks: list[str]) -> 
     if not convert:
         if quantity in ("reflectance", "transmittance"):
             options = "--convert fraction or --convert percent takes log10(1 / value)"
-            raise ValueError(f"it holds {quantity}, but absorbance is expected: {options}")
+            raise ValueError(f"it contains {quantity}, but absorbance is expected: {options}")
         if not -HIGHEST_ABSORBANCE <= y.min() <= y.max() <= HIGHEST_ABSORBANCE:
             option = "--convert percent converts reflectance or transmittance in percent"
             raise ValueError(f"values from {y.min():g} to {y.max():g} are not absorbance: {option}")
         return y
     if quantity == "absorbance":
-        raise ValueError("it holds absorbance already; --convert is for reflectance and transmittance")
+        raise ValueError("it already contains absorbance; --convert is for reflectance and transmittance")
     if y.max() > HIGHEST[convert]:
         raise ValueError(f"values up to {y.max():g} are not reflectance or transmittance as a {convert}: see --convert")
     if convert == "percent" and y.max() <= HIGHEST["fraction"]:

@@ -1,4 +1,4 @@
-"""How the server turns what a hook returns or raises into a response."""
+"""How the server turns a hook's return value or exception into a response."""
 
 import http.client
 import json
@@ -16,13 +16,13 @@ RAISING_HOOKS = ["input_fn raises", "predict_fn raises", "output_fn raises"]
     [("text", "copper é".encode()), ("empty text", b""), ("bytes", b"\xff\x00")],
 )
 def test_bare_text_or_bytes_are_the_body(server: Server, name: str, body: bytes) -> None:
-    answer = server.post(name, Accept="text/csv")
-    assert (answer.status, answer.body) == (200, body)
+    response = server.post(name, Accept="text/csv")
+    assert (response.status, response.body) == (200, body)
 
 
 @pytest.mark.parametrize("name", ["text", "bytes"])
 def test_bare_text_or_bytes_are_declared_as_html(server: Server, name: str) -> None:
-    """Flask's default applies and Accept is ignored, so a hook that needs another type must return it too."""
+    """Flask's default applies and Accept is ignored, so a hook that needs another type must also return that type."""
     assert server.post(name, Accept="text/csv").content_type == "text/html; charset=utf-8"
 
 
@@ -44,29 +44,29 @@ def test_a_bytearray_has_headers_but_no_body(server: Server) -> None:
 def test_a_hook_can_return_a_body_and_its_content_type(
     server: Server, name: str, content_type: str, body: bytes
 ) -> None:
-    answer = server.post(name)
-    assert (answer.status, answer.content_type, answer.body) == (200, content_type, body)
+    response = server.post(name)
+    assert (response.status, response.content_type, response.body) == (200, content_type, body)
 
 
 @pytest.mark.parametrize(("name", "value"), [("dictionary", {"Cu": 1.5, "Ag": None}), ("list", [1, 2.5])])
 def test_a_dictionary_or_list_is_written_as_json(server: Server, name: str, value: object) -> None:
-    answer = server.post(name, Accept="text/csv")
-    assert (answer.status, answer.content_type, json.loads(answer.text)) == (200, "application/json", value)
+    response = server.post(name, Accept="text/csv")
+    assert (response.status, response.content_type, json.loads(response.text)) == (200, "application/json", value)
 
 
-def test_a_response_object_is_the_whole_answer(server: Server) -> None:
-    answer = server.post("response")
-    assert (answer.status, answer.content_type, answer.text) == (202, "text/x-rock", "from a response")
-    assert answer.headers["X-Rock"] == "basalt"
+def test_a_response_object_is_sent_unchanged(server: Server) -> None:
+    response = server.post("response")
+    assert (response.status, response.content_type, response.text) == (202, "text/x-rock", "from a response")
+    assert response.headers["X-Rock"] == "basalt"
 
 
 def test_an_iterator_is_sent_in_parts(server: Server) -> None:
-    answer = server.post("parts")
-    assert (answer.status, answer.text) == (200, "1,2\n3,4\n")
+    response = server.post("parts")
+    assert (response.status, response.text) == (200, "1,2\n3,4\n")
 
 
 @pytest.mark.parametrize("name", ["none", "number"])
-def test_invalid_answers_of_hooks_have_status_500(server: Server, name: str) -> None:
+def test_an_invalid_return_value_results_in_status_500(server: Server, name: str) -> None:
     assert server.post(name).status == 500
 
 
@@ -79,32 +79,32 @@ def test_the_server_survives_an_exception_in_a_hook(server: Server, name: str) -
 
 
 @pytest.mark.parametrize("name", RAISING_HOOKS)
-@differs(reason="our server gives the reason as plain text")
-def test_the_body_of_an_error_is_a_page_without_the_reason(server: Server, name: str) -> None:
-    answer = server.post(name)
-    assert answer.content_type == "text/html; charset=utf-8"
-    assert "Internal Server Error" in answer.text
-    assert "Traceback" not in answer.text
+@differs(reason="our server returns the reason as plain text")
+def test_an_errors_body_is_a_page_without_the_reason(server: Server, name: str) -> None:
+    response = server.post(name)
+    assert response.content_type == "text/html; charset=utf-8"
+    assert "Internal Server Error" in response.text
+    assert "Traceback" not in response.text
 
 
-def test_an_error_of_the_inference_toolkit_has_status_500(server: Server) -> None:
+def test_an_inference_toolkit_error_results_in_status_500(server: Server) -> None:
     assert server.post("the toolkit's own error").status == 500
 
 
 def test_the_server_survives_a_hook_that_exits(server: Server) -> None:
-    """The client gets an error, and the next request is answered."""
+    """The client receives an error, and the next request succeeds."""
     assert server.post("exit").status >= 500
     assert server.post("text").status == 200
 
 
 @differs(reason="our server treats this like any other exception, with status 500")
-def test_a_hook_that_exits_has_status_502(server: Server) -> None:
+def test_a_hook_that_exits_results_in_status_502(server: Server) -> None:
     """The server closes the connection without a response, and the proxy in front of it responds with a status."""
     assert server.post("exit").status == 502
 
 
 @differs(reason="a worker of our server runs one request at a time")
-def test_one_worker_runs_requests_at_the_same_time(server: Server) -> None:
+def test_one_worker_runs_requests_concurrently(server: Server) -> None:
     """While one request's hook waits, another request's hook runs in the same process, which is a gevent worker."""
     with ExitStack() as stack:
         connections = [stack.enter_context(closing(server.connection())) for _ in range(2)]

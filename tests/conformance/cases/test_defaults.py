@@ -39,9 +39,9 @@ def test_input_formats_are_read(
     server: Server, content_type: str, body: str | bytes, dtype: str, shape: tuple[int, ...]
 ) -> None:
     """Text is converted to float32, and CSV loses dimensions of size 1. Arrays are unchanged."""
-    answer = server.post(body, content_type, Accept=NPY)
-    assert answer.status == 200, answer.body
-    array = np.load(io.BytesIO(answer.body))
+    response = server.post(body, content_type, Accept=NPY)
+    assert response.status == 200, response.body
+    array = np.load(io.BytesIO(response.body))
     assert (array.dtype, array.shape) == (np.dtype(dtype), shape)
 
 
@@ -66,7 +66,7 @@ def test_input_formats_are_read(
     ],
 )
 def test_invalid_input_is_refused(server: Server, content_type: str, body: str | bytes) -> None:
-    """The status is always 500, even for an unsupported type: the package returns 415 only from its own input_fn."""
+    """The status is always 500, even for an unsupported type: the toolkit returns 415 only from its own input_fn."""
     assert server.post(body, content_type).status == 500
     assert server.post("1,2").status == 200
 
@@ -79,8 +79,12 @@ def test_sparse_input_is_refused(server: Server) -> None:
 
 
 def test_output_is_json_by_default(server: Server) -> None:
-    answer = server.post("1,2.5\n3,4.5")
-    assert (answer.status, answer.content_type, answer.text) == (200, "application/json", "[[1.0, 2.5], [3.0, 4.5]]")
+    response = server.post("1,2.5\n3,4.5")
+    assert (response.status, response.content_type, response.text) == (
+        200,
+        "application/json",
+        "[[1.0, 2.5], [3.0, 4.5]]",
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,8 +101,8 @@ def test_output_is_json_by_default(server: Server) -> None:
     ],
 )
 def test_predictions_are_written_as_json(server: Server, prediction: str, text: str) -> None:
-    answer = server.post(prediction, Accept="application/json")
-    assert (answer.status, answer.text) == (200, text)
+    response = server.post(prediction, Accept="application/json")
+    assert (response.status, response.text) == (200, text)
 
 
 @pytest.mark.parametrize(
@@ -117,12 +121,12 @@ def test_predictions_are_written_as_json(server: Server, prediction: str, text: 
 )
 def test_predictions_are_written_as_csv(server: Server, body: str, text: str) -> None:
     """The output has a line for each prediction and no header."""
-    answer = server.post(body, Accept="text/csv")
-    assert (answer.status, answer.text) == (200, text)
-    assert answer.content_type.partition(";")[0] == "text/csv"
+    response = server.post(body, Accept="text/csv")
+    assert (response.status, response.text) == (200, text)
+    assert response.content_type.partition(";")[0] == "text/csv"
 
 
-def test_csv_output_names_its_character_set(server: Server) -> None:
+def test_csv_output_declares_its_character_set(server: Server) -> None:
     assert server.post("1,2", Accept="text/csv").content_type == "text/csv; charset=utf-8"
 
 
@@ -132,9 +136,9 @@ def test_a_single_value_cannot_be_written_as_csv(server: Server, prediction: str
 
 
 def test_predictions_are_written_as_npy(server: Server) -> None:
-    answer = server.post("4", Accept=NPY)
-    assert (answer.status, answer.content_type) == (200, NPY)
-    np.testing.assert_array_equal(np.load(io.BytesIO(answer.body)), np.array([0.1, 1 / 3], np.float32))
+    response = server.post("4", Accept=NPY)
+    assert (response.status, response.content_type) == (200, NPY)
+    np.testing.assert_array_equal(np.load(io.BytesIO(response.body)), np.array([0.1, 1 / 3], np.float32))
 
 
 @pytest.mark.parametrize(

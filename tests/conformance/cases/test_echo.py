@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from conformance.servers import Answer, Server
+from conformance.servers import Response, Server
 
 SUBMISSIONS = ("echo",)
 
 
-def hook_arguments(answer: Answer) -> dict[str, str]:
-    assert answer.status == 200, answer.body
-    return json.loads(answer.text)
+def hook_arguments(response: Response) -> dict[str, str]:
+    assert response.status == 200, response.body
+    return json.loads(response.text)
 
 
 def test_hooks_receive_data_content_type_accept_and_model(server: Server) -> None:
@@ -45,12 +45,12 @@ def test_a_request_without_a_content_type_counts_as_json(server: Server) -> None
     assert (received["kind"], received["content_type"]) == ("str", "application/json")
 
 
-def test_the_header_contenttype_takes_precedence(server: Server) -> None:
+def test_the_contenttype_header_takes_precedence(server: Server) -> None:
     received = hook_arguments(server.post("1", "application/x-npy", ContentType="text/csv"))
     assert (received["kind"], received["content_type"]) == ("str", "text/csv")
 
 
-def test_text_that_is_not_utf_8_has_replacement_characters(server: Server) -> None:
+def test_invalid_utf_8_is_decoded_with_replacement_characters(server: Server) -> None:
     assert hook_arguments(server.post(b"1,\xff"))["data"] == "1,\ufffd"
 
 
@@ -83,7 +83,7 @@ def test_an_empty_request_reaches_the_hooks(server: Server, content_type: str, k
     assert (received["kind"], received["data"]) == (kind, "")
 
 
-def test_a_request_in_chunks_is_joined(server: Server) -> None:
+def test_a_chunked_request_is_joined(server: Server) -> None:
     assert hook_arguments(server.post(iter([b"1,", b"2"])))["data"] == "1,2"
 
 

@@ -1,4 +1,4 @@
-"""Paths and methods of a server whose model has loaded."""
+"""The paths and methods that a server supports once its model has loaded."""
 
 import pytest
 from conformance.servers import Server
@@ -7,11 +7,11 @@ SUBMISSIONS = ("echo",)
 
 
 def test_ping_succeeds(server: Server) -> None:
-    answer = server.request("GET", "/ping")
-    assert (answer.status, answer.body) == (200, b"")
+    response = server.request("GET", "/ping")
+    assert (response.status, response.body) == (200, b"")
 
 
-def test_ping_has_the_type_json(server: Server) -> None:
+def test_the_content_type_of_ping_is_json(server: Server) -> None:
     assert server.request("GET", "/ping").content_type == "application/json"
 
 
@@ -36,29 +36,29 @@ def test_unknown_paths_are_not_found(server: Server, method: str, path: str) -> 
 
 
 def test_ping_supports_head(server: Server) -> None:
-    answer = server.request("HEAD", "/ping")
-    assert (answer.status, answer.body) == (200, b"")
+    response = server.request("HEAD", "/ping")
+    assert (response.status, response.body) == (200, b"")
 
 
 @pytest.mark.parametrize(
     ("path", "methods"), [("/ping", {"GET", "HEAD", "OPTIONS"}), ("/invocations", {"POST", "OPTIONS"})]
 )
 def test_options_lists_the_methods(server: Server, path: str, methods: set[str]) -> None:
-    answer = server.request("OPTIONS", path)
-    assert answer.status == 200
-    assert set(answer.headers["Allow"].split(", ")) == methods
+    response = server.request("OPTIONS", path)
+    assert response.status == 200
+    assert set(response.headers["Allow"].split(", ")) == methods
 
 
 def test_execution_parameters_need_a_function(server: Server) -> None:
     assert server.request("GET", "/execution-parameters").status == 404
 
 
-def test_the_query_is_ignored(server: Server) -> None:
+def test_the_query_string_is_ignored(server: Server) -> None:
     assert server.request("POST", "/invocations?rock=basalt", "1").status == 200
     assert server.request("GET", "/ping?now").status == 200
 
 
-def test_the_connection_is_kept(server: Server) -> None:
+def test_the_connection_is_kept_open(server: Server) -> None:
     """The connection stays open after a response, because a client's pool may send a second request on it."""
     connection = server.connection()
     try:

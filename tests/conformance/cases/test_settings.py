@@ -10,18 +10,18 @@ SUBMISSIONS = ("settings",)
 
 
 def response_json(server: Server, body: str = "1", **headers: str) -> dict[str, object]:
-    answer = server.post(body, **headers)
-    assert (answer.status, answer.content_type) == (200, "application/json"), answer.body
-    return json.loads(answer.text)
+    response = server.post(body, **headers)
+    assert (response.status, response.content_type) == (200, "application/json"), response.body
+    return json.loads(response.text)
 
 
-def test_transform_fn_receives_the_arguments_of_the_hooks(server: Server) -> None:
+def test_transform_fn_receives_the_model_and_the_request(server: Server) -> None:
     received = response_json(server, "1,2", Accept="application/x-npy")
     assert (received["model"], received["size"]) == ("the model", 3)
     assert (received["content_type"], received["accept"]) == ("text/csv", "application/x-npy")
 
 
-def test_the_environment_sets_the_default_accept(server: Server) -> None:
+def test_an_environment_variable_sets_the_default_accept_type(server: Server) -> None:
     assert response_json(server)["accept"] == "text/csv"
     assert response_json(server, Accept="*/*")["accept"] == "text/csv"
 
@@ -32,7 +32,7 @@ def test_the_program_finds_a_module_and_a_file_beside_it(server: Server) -> None
     assert (received["name"], received["neighbour"], received["file"]) == ("train", "gneiss", "schist")
 
 
-def test_a_user_variable_reaches_the_hooks(server: Server) -> None:
+def test_the_users_environment_variables_reach_the_hooks(server: Server) -> None:
     assert response_json(server)["greeting"] == "hello"
 
 
@@ -44,15 +44,15 @@ def test_two_workers_load_the_model_once_each(server: Server) -> None:
             for connection in connections:
                 connection.request("POST", "/invocations", "work", {"Content-Type": "text/csv"})
             received = [json.loads(connection.getresponse().read()) for connection in connections]
-        loads |= {answer["process"]: answer["loads"] for answer in received}
+        loads |= {item["process"]: item["loads"] for item in received}
     assert len(loads) >= 2  # a worker that takes too long is replaced
     assert set(loads.values()) == {1}
 
 
-def test_execution_parameters_are_those_of_the_program(server: Server) -> None:
-    answer = server.request("GET", "/execution-parameters")
-    assert (answer.status, answer.content_type) == (200, "application/json")
-    assert json.loads(answer.text) == {
+def test_execution_parameters_come_from_the_program(server: Server) -> None:
+    response = server.request("GET", "/execution-parameters")
+    assert (response.status, response.content_type) == (200, "application/json")
+    assert json.loads(response.text) == {
         "MaxConcurrentTransforms": 3,
         "BatchStrategy": "SINGLE_RECORD",
         "MaxPayloadInMB": 7,
@@ -65,7 +65,7 @@ def test_a_request_as_large_as_max_content_length_is_accepted(server: Server) ->
 
 @differs(reason="our server refuses the request with status 413")
 def test_max_content_length_applies_only_to_multi_model_servers(server: Server) -> None:
-    """The variable sets the limit of a multi-model server; a server with one model has no limit."""
+    """MAX_CONTENT_LENGTH limits the requests to a multi-model server. A server with a single model has no limit."""
     assert response_json(server, "1" * 1001)["size"] == 1001
 
 
@@ -78,6 +78,6 @@ def test_a_request_that_takes_longer_than_the_timeout_fails(server: Server) -> N
 
 
 @differs(reason="our server responds with status 500")
-def test_a_request_that_takes_too_long_has_status_504(server: Server) -> None:
+def test_a_request_that_takes_too_long_results_in_status_504(server: Server) -> None:
     """The proxy in front of the server stops waiting, and the hook keeps running."""
     assert server.post("sleep").status == 504

@@ -1,4 +1,4 @@
-"""Each request names what a hook returns or raises."""
+"""Each request says what a hook should return or raise."""
 
 import os
 import sys
@@ -43,7 +43,7 @@ def input_fn(data, content_type):
     if data == "the toolkit's own error":
         raise BaseInferenceToolkitError(422, "too few columns", "Unprocessable")
     if data == "exit":
-        sys.exit("the hook's own end")
+        sys.exit("the hook called exit")
     return data
 
 
@@ -66,7 +66,7 @@ def output_fn(prediction, accept):
 
 
 def wait_for_other_request(name):
-    """Wait until this process also runs the other request; return "met" if it does within two seconds, or "alone"."""
+    """Wait up to two seconds for this process to run the other request, too. Return "met" if it does, else "alone"."""
     waiting.add(name)
     deadline = time.monotonic() + 2
     while len(waiting) < 2 and time.monotonic() < deadline:

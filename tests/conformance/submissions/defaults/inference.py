@@ -1,8 +1,8 @@
-"""The only hook is model_fn: the image's defaults do the rest."""
+"""model_fn is the only hook. The image's default hooks do the rest."""
 
 import numpy as np
 
-# The predictions for single numbers; any other input is returned unchanged.
+# The prediction for each single number. Any other input is returned unchanged.
 PREDICTIONS = {
     0: np.array(["basalt, grey", 'so-called "ore"', "plain"]),
     1: np.float32(1.5),

@@ -1,4 +1,4 @@
-"""There is no model_fn, for which the image has no default."""
+"""model_fn is missing, and the image has no default for it."""
 
 
 def predict_fn(data, model):

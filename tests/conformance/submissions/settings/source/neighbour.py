@@ -1,4 +1,4 @@
-"""A module that the program imports; it reads a file of the submission."""
+"""A module that the program imports. It reads one of the submission's files."""
 
 from pathlib import Path
 
