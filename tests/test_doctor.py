@@ -239,11 +239,10 @@ def short_folder() -> Iterator[Path]:
 def test_a_docker_engine_that_answers_is_reported(short_folder: Path) -> None:
     with engine_at(short_folder / "engine", b'{"Version": "28.1.2"}'):
         results = run_checks(DOCKER_HOST=f"unix://{short_folder}/engine")["Docker"]
-        assert "engine 28.1.2 answers" in results["result"]
+        assert "engine 28.1.2 responds" in results["result"]
     with engine_at(short_folder / "other", b"hello"):
         assert (
-            "does not answer as Docker does"
-            in run_checks(DOCKER_HOST=f"unix://{short_folder}/other")["Docker"]["result"]
+            "does not respond like Docker" in run_checks(DOCKER_HOST=f"unix://{short_folder}/other")["Docker"]["result"]
         )
 
 

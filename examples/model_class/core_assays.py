@@ -54,7 +54,7 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
         """
         if self.env.s3 is None or not self.env.dataset_name:
             variable = "ML2P_S3_URL" if self.env.s3 is None else "ML2P_DATASET"
-            raise ConfigError(f"no dataset can be generated: set the variable {variable}")
+            raise ConfigError(f"no dataset can be generated: set the environment variable {variable}")
         prefix = f"sources/{self.env.dataset_name}/"
         address = self.env.s3.url(prefix)  # ends with a slash
         with tempfile.TemporaryDirectory() as name:

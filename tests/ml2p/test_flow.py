@@ -78,4 +78,4 @@ def test_a_job_that_fails_is_explained(project: ProjectCommands) -> None:
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("recore: Failed: AlgorithmError")
     assert "house-prices.csv" in result.stderr
-    assert "is not completed: its status is Failed" in project.refusal("model", "create", "prices-1-0-0")
+    assert "has not completed: its status is Failed" in project.refusal("model", "create", "prices-1-0-0")

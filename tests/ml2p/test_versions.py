@@ -19,12 +19,12 @@ def test_a_name_is_not_used_again(client: Client, project: ProjectCommands) -> N
     project.result("training-job", "create", "prices-1-0", NAME)
     project.run("training-job", "wait", "prices-1-0")
     refusal = project.refusal("training-job", "create", "prices-1-0", NAME)
-    assert refusal.startswith(f"the name '{project.name}-prices-1-0' was used already (20")
-    assert refusal.endswith("the name of a version can be used only once: choose another")
+    assert refusal.startswith(f"the name '{project.name}-prices-1-0' was already used (20")
+    assert refusal.endswith("a version name can be used only once: choose another")
     project.result("model", "create", "prices-1-0-0")
     before = project.result("model", "describe", "prices-1-0-0")["Version"]
     project.result("model", "delete", "prices-1-0-0")
-    assert "was used already" in project.refusal("model", "create", "prices-1-0-0")
+    assert "was already used" in project.refusal("model", "create", "prices-1-0-0")
     record = json.loads(client.get(f"{project.url}/versions/{project.name}-prices-1-0-0.json"))
     assert record == before
     project.result("model", "create", "prices-1-0-1")

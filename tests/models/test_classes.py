@@ -64,9 +64,9 @@ def test_a_generator_can_upload_with_its_client(connected_client: Client, make_e
     ("variables", "error", "reason"),
     [
         ({"ML2P_S3_URL": "s3://no-such-bucket-at-all"}, UploadError, "the bucket no-such-bucket-at-all does not exist"),
-        ({"ML2P_S3_URL": None}, ConfigError, "set the variable ML2P_S3_URL"),
-        ({"ML2P_DATASET": None}, ConfigError, "set the variable ML2P_DATASET"),
-        ({"ML2P_DATASET": ""}, ConfigError, "set the variable ML2P_DATASET"),
+        ({"ML2P_S3_URL": None}, ConfigError, "set the environment variable ML2P_S3_URL"),
+        ({"ML2P_DATASET": None}, ConfigError, "set the environment variable ML2P_DATASET"),
+        ({"ML2P_DATASET": ""}, ConfigError, "set the environment variable ML2P_DATASET"),
     ],
 )
 def test_uploads_that_fail_give_the_reason(

@@ -71,8 +71,8 @@ def test_subclasses_set_the_options_of_the_import(
             r"^nothing was imported because of 2 problem\(s\); the first: s3://\S+/sources/first/a\.0: ",
         ),
         ({}, {"ML2P_S3_URL": "s3://no-such-bucket-at-all/x"}, JobError, "the sources at s3://no-such.*NoSuchBucket"),
-        ({}, {"ML2P_S3_URL": ""}, ConfigError, "set the variable ML2P_S3_URL"),
-        ({}, {"ML2P_DATASET": ""}, ConfigError, "set the variable ML2P_DATASET"),
+        ({}, {"ML2P_S3_URL": ""}, ConfigError, "set the environment variable ML2P_S3_URL"),
+        ({}, {"ML2P_DATASET": ""}, ConfigError, "set the environment variable ML2P_DATASET"),
     ],
     ids=["nothing", "no table", "no spectra", "damaged", "no bucket", "no address", "no dataset"],
 )

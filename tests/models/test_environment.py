@@ -101,7 +101,7 @@ def test_only_true_in_lower_case_enables_recording(text: str) -> None:
 
 @pytest.mark.parametrize("url", ["bucket/houses", "http://bucket/houses", "s3://", "s3:///houses"])
 def test_an_address_that_is_not_on_s3_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"ML2P_S3_URL is invalid: .*s3://bucket/folder is expected"):
+    with pytest.raises(ConfigError, match=r"ML2P_S3_URL is invalid: .*the form s3://bucket/folder"):
         SageMakerEnv("/opt/ml", {"ML2P_S3_URL": url})
 
 
@@ -124,7 +124,7 @@ def test_resourceconfig_is_read(tmp_path: Path) -> None:
     assert env.resourceconfig() == {"current_host": "algo-1"}
     for text in ("{", "[]"):
         file.write_text(text)
-        with pytest.raises(ConfigError, match=r"resourceconfig\.json (is not JSON|does not contain a JSON object)"):
+        with pytest.raises(ConfigError, match=r"config\.json (is not valid JSON|does not contain a JSON object)"):
             env.resourceconfig()
 
 
@@ -146,11 +146,11 @@ def test_hyperparameters_are_decoded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{", r"hyperparameters\.json is not JSON"),
+        ("{", r"hyperparameters\.json is not valid JSON"),
         ("[]", r"hyperparameters\.json does not contain a JSON object"),
-        ('{"name": "ridge"}', "the hyperparameters are invalid: Value 'ridge' for key 'name' is not JSON"),
-        ('{"a": "1", "a.b": "2"}', "the hyperparameters are invalid: Key 'a.b' is in conflict"),
-        ('{"a": 1}', "the hyperparameters are invalid: Value 1 for key 'a' is not JSON"),
+        ('{"name": "ridge"}', "the hyperparameters are invalid: Value 'ridge' for key 'name' is not valid JSON"),
+        ('{"a": "1", "a.b": "2"}', "the hyperparameters are invalid: Key 'a.b' conflicts"),
+        ('{"a": 1}', "the hyperparameters are invalid: Value 1 for key 'a' is not valid JSON"),
     ],
 )
 def test_invalid_hyperparameters_are_refused(tmp_path: Path, text: str, reason: str) -> None:

@@ -192,7 +192,7 @@ def test_a_record_whose_name_is_too_long_is_refused(recording_env: Any) -> None:
         def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
             return {"name": "x" * 1000}
 
-    with pytest.raises(ValueError, match="the name of a record has more than 1024 bytes: predictor-"):
+    with pytest.raises(ValueError, match="a record name must not exceed 1024 bytes: predictor-"):
         NamingPredictor(recording_env).invoke({"x": 1})
 
 
@@ -206,9 +206,9 @@ def test_a_datum_that_contains_itself_is_refused(recording_env: Any) -> None:
 @pytest.mark.parametrize(
     ("variables", "error", "reason"),
     [
-        ({"ML2P_S3_URL": None}, ConfigError, "set the variable ML2P_S3_URL"),
-        ({"ML2P_MODEL_VERSION": None}, ConfigError, "set the variable ML2P_MODEL_VERSION"),
-        ({"ML2P_MODEL_VERSION": ""}, ConfigError, "set the variable ML2P_MODEL_VERSION"),
+        ({"ML2P_S3_URL": None}, ConfigError, "set the environment variable ML2P_S3_URL"),
+        ({"ML2P_MODEL_VERSION": None}, ConfigError, "set the environment variable ML2P_MODEL_VERSION"),
+        ({"ML2P_MODEL_VERSION": ""}, ConfigError, "set the environment variable ML2P_MODEL_VERSION"),
         ({"ML2P_S3_URL": "s3://no-such-bucket-at-all"}, UploadError, "the bucket no-such-bucket-at-all does not exist"),
     ],
 )

@@ -68,7 +68,7 @@ def test_records_are_kept_until_their_bucket_exists(
     assert record_names(client, "records", bucket) == [str(number) for number in range(10)]
     reason = f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL"
     output += capfd.readouterr().err  # the line may be printed twice
-    assert set(output.splitlines()) == {f"records: S3 does not accept them; they are kept and tried again: {reason}"}
+    assert set(output.splitlines()) == {f"records: S3 does not accept them; they are kept and retried: {reason}"}
 
 
 @pytest.mark.slow
@@ -85,8 +85,8 @@ def test_a_full_spool_drops_records_and_reports_it(
     written = record_names(client, "records", bucket)
     assert 5 < len(written) < 50
     lines = [record.message for record in caplog.records]
-    assert lines[0] == "records: dropped (1 so far): the spool holds 1000 bytes"
-    assert lines[-1] == f"records: {50 - len(written)} were dropped in all"
+    assert lines[0] == "records: dropped (1 so far): the spool is full (1000 bytes)"
+    assert lines[-1] == f"records: {50 - len(written)} were dropped in total"
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_the_uploader_survives_signals_to_the_server(
     first_process.kill()
     spool.put(BUCKET, f"{prefix}/3", b"{}")
     wait_until(lambda: record_names(client, prefix) == ["1", "2", "3"])
-    assert "the uploader ended with exit code -9; it is started again" in caplog.text
+    assert "the uploader ended with exit code -9; it is being restarted" in caplog.text
     spool.close()
 
 
@@ -156,7 +156,7 @@ def test_records_are_written_if_the_uploader_is_killed_during_the_last_ones(
     client.s3.create_bucket(Bucket=bucket)
     closing_thread.join()
     assert record_names(client, "records", bucket) == ["record"]
-    assert caplog.messages == ["records: the uploader ended with exit code -9; it is started again"]
+    assert caplog.messages == ["records: the uploader ended with exit code -9; it is being restarted"]
 
 
 def test_an_uploader_that_fails_is_reported(
@@ -183,8 +183,8 @@ def test_records_are_lost_if_s3_does_not_answer(
         spool.put("bucket", f"records/{number}", b"{}")
     spool.close()
     error = capfd.readouterr().err
-    assert "S3 does not accept them; they are kept and tried again: EndpointConnectionError: Could not connect" in error
-    assert error.endswith("records: 5 were not written before the server's end and are lost\n")
+    assert "S3 does not accept them; they are kept and retried: EndpointConnectionError: Could not connect" in error
+    assert error.endswith("records: 5 were not written before the server ended and are lost\n")
 
 
 @pytest.mark.slow
@@ -201,7 +201,7 @@ def test_a_record_that_s3_never_accepts_does_not_stop_others(
     spool.put(BUCKET, f"{prefix}/good", b"{}")
     spool.close()
     assert record_names(client, prefix) == ["good"]
-    assert capfd.readouterr().err.count("is lost because it cannot be written") == 1 + THREADS
+    assert capfd.readouterr().err.count("is lost because it could not be written") == 1 + THREADS
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def test_predictions_of_one_datum_and_of_a_batch(hooks_and_model: tuple[HookFunc
         ("{}", {"message": "no x", "details": ["a datum has an x"]}),
         (
             "no JSON",
-            {"message": "the data are not JSON", "details": ["Expecting value: line 1 column 1 (char 0)"]},
+            {"message": "the request body is not valid JSON", "details": ["Expecting value: line 1 column 1 (char 0)"]},
         ),
     ],
 )
