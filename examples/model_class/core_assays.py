@@ -205,7 +205,7 @@ def hyperparameter_arguments(fit: Callable[..., Any], values: Mapping[str, Any])
             names = ", ".join(allowed) or "none"
             raise ConfigError(f"there is no hyperparameter {name!r}; the hyperparameters of fit() are: {names}")
         if not isinstance(value, bool | int | float | str):
-            raise ConfigError(f"the hyperparameter {name!r} is {value!r}: a number, a text or a boolean is needed")
+            raise ConfigError(f"the hyperparameter {name!r} is {value!r}: it must be a number, a string or a boolean")
     return [f"--{name}={value}" for name, value in values.items()]
 
 

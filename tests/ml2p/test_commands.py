@@ -13,7 +13,7 @@ from recore.cli.ml2p import ml2p
 NAME = "prices-20260131"
 
 
-def test_the_files_of_a_dataset_are_uploaded_listed_and_removed(project: ProjectCommands) -> None:
+def test_dataset_files_are_uploaded_listed_and_removed(project: ProjectCommands) -> None:
     assert project.result("dataset", "list") == []
     project.result("dataset", "create", NAME)
     assert project.result("dataset", "list") == [NAME]
@@ -43,7 +43,7 @@ def test_datasets_whose_names_have_a_common_prefix_are_kept_apart(project: Proje
     assert project.result("dataset", "list") == [f"more-{NAME}"]
 
 
-def test_the_hash_of_a_dataset_depends_on_names_and_contents(project: ProjectCommands) -> None:
+def test_a_dataset_hash_depends_on_file_names_and_contents(project: ProjectCommands) -> None:
     hashes = set()
     for date, name, text in (
         ("20260101", "a", "1"),

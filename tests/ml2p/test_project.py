@@ -1,4 +1,4 @@
-"""The project file, and the requests that commands make from it."""
+"""The project file, and the requests that the commands build from it."""
 
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def test_record_invokes_must_be_true_or_false(tmp_path: Path) -> None:
         project.flag("deploy", "record_invokes")
 
 
-def test_the_class_of_a_model_is_found_by_its_name(tmp_path: Path) -> None:
+def test_a_model_class_is_looked_up_by_model_type(tmp_path: Path) -> None:
     assert project_of(tmp_path, MINIMAL).model_class(None) is None
     with pytest.raises(ConfigError, match="has no model 'a' in the section 'models': it lists none"):
         project_of(tmp_path, MINIMAL).model_class("a")
@@ -127,7 +127,7 @@ def test_code_that_is_too_large_or_contains_reserved_names_is_refused(
     assert "keep data out of the code folder" in project.refusal("training-job", "create", "prices-1-0", NAME)
 
 
-def test_a_job_has_a_network_only_for_requirements(project: ProjectCommands) -> None:
+def test_jobs_have_a_network_only_to_install_requirements(project: ProjectCommands) -> None:
     project.upload_houses(NAME)
     project.result("training-job", "create", "prices-1-0", NAME)
     assert project.result("training-job", "describe", "prices-1-0")["EnableNetworkIsolation"] is True
@@ -136,7 +136,7 @@ def test_a_job_has_a_network_only_for_requirements(project: ProjectCommands) -> 
     assert not project.result("training-job", "describe", "prices-1-1").get("EnableNetworkIsolation")
 
 
-def test_requests_for_an_image_that_holds_the_code_match_ml2p(client: Client, project: ProjectCommands) -> None:
+def test_requests_for_an_image_with_the_code_match_ml2p(client: Client, project: ProjectCommands) -> None:
     """The expected requests are those that ML2P sends."""
     project.upload_houses(NAME)
     file = project.folder / "ml2p.yml"

@@ -1,4 +1,4 @@
-"""The name of a version can be used only once."""
+"""A version name can be used only once."""
 
 import json
 
@@ -14,7 +14,7 @@ def versions(client: Client, project: ProjectCommands) -> list[str]:
     return [item["Key"].rpartition("/")[2] for item in listing.get("Contents", [])]
 
 
-def test_a_name_is_not_used_again(client: Client, project: ProjectCommands) -> None:
+def test_a_version_name_cannot_be_reused(client: Client, project: ProjectCommands) -> None:
     project.upload_houses(NAME)
     project.result("training-job", "create", "prices-1-0", NAME)
     project.run("training-job", "wait", "prices-1-0")

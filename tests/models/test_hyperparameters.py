@@ -20,7 +20,7 @@ FLAT = {
 }
 
 
-def test_encoding_and_decoding() -> None:
+def test_hyperparameters_are_encoded_and_decoded() -> None:
     assert encode(NESTED) == FLAT
     assert decode(FLAT) == NESTED
     assert encode({}) == decode({}) == {}

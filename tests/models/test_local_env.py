@@ -65,7 +65,7 @@ def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
         ("project: houses\ns3folder: bucket", "'s3folder' .* is invalid: 'bucket' is not an S3 address"),
     ],
 )
-def test_a_project_file_with_a_mistake_is_an_error(tmp_path: Path, text: str | None, reason: str) -> None:
+def test_an_invalid_project_file_is_refused(tmp_path: Path, text: str | None, reason: str) -> None:
     if text is not None:
         (tmp_path / "ml2p.yml").write_text(text)
     with pytest.raises(ConfigError, match=reason) as raised:
@@ -108,7 +108,7 @@ def test_a_model_is_downloaded_and_unpacked(env: LocalEnv, client: Client, root:
     assert (env.model_folder() / "validation.json").read_text() == "0.5"
 
 
-def test_missing_datasets_and_models_are_errors(env: LocalEnv, tmp_path: Path, root: str) -> None:
+def test_missing_datasets_and_models_are_reported(env: LocalEnv, tmp_path: Path, root: str) -> None:
     with pytest.raises(
         LocalEnvError, match=f"there is no dataset 'd': there are no objects at s3://{BUCKET}/{root}/datasets/d/"
     ):
@@ -170,7 +170,7 @@ def test_damaged_and_unsafe_archives_are_refused(env: LocalEnv, client: Client, 
 
 
 def test_absolute_paths_in_an_archive_are_unpacked_below_the_folder(env: LocalEnv, client: Client, root: str) -> None:
-    """This is what tar does, too."""
+    """tar does the same."""
     archive = packed(member("/outside.json"))
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     env.download_model("1")

@@ -84,7 +84,7 @@ def test_a_record_refused_while_others_are_accepted_is_dropped(
         ("SlowDown", 503, False),
     ],
 )
-def test_which_errors_are_about_a_record(code: str, status: int, expected: bool) -> None:
+def test_errors_about_a_record_are_recognised(code: str, status: int, expected: bool) -> None:
     error = ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
     assert is_about_the_record(error) is expected
 
