@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "recore", "simulate"]
 
 
 def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.Popen, dict[str, str]]:
-    """Start the command as a process; return it and the variables that it printed."""
+    """Start the command as a process; return it and the environment variables that it printed."""
     variables = environment() | {"TMPDIR": str(folder)} | variables
     command = [*COMMAND, "--json", *map(str, options)]
     process = subprocess.Popen(
@@ -28,8 +28,8 @@ def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.
     return process, json.loads(process.stdout.readline())
 
 
-def test_a_signal_that_another_thread_gets_ends_the_simulator(tmp_path: Path) -> None:
-    """The kernel chooses which thread gets the signal, and the main thread may be asleep."""
+def test_a_signal_received_by_another_thread_ends_the_simulator(tmp_path: Path) -> None:
+    """The kernel chooses which thread receives the signal, and the main thread may be asleep."""
     process, _ = start(folder=tmp_path)
     threads = {thread.id for thread in psutil.Process(process.pid).threads()} - {process.pid}
     assert ctypes.CDLL(None).tgkill(process.pid, min(threads), signal.SIGTERM) == 0

@@ -50,7 +50,7 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
         return OpenPlace(services, bucket, role, image or IMAGE, "AWS", region, "network isolation")
     if settings.isolation == "required":
         raise PlaceError(
-            f"isolation is required, but the simulator at {endpoint} decides about it: unset AWS_ENDPOINT_URL, or "
+            f"isolation is required, but the simulator at {endpoint} chooses its own: unset AWS_ENDPOINT_URL, or "
             "start that simulator with --isolation required and use --isolation off here"
         )
     _check_credentials()
@@ -58,7 +58,7 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
     from recore.simulator.server import BUCKET, ROLE_ARN
 
     place = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
-    return OpenPlace(Services(*clients), *place, isolation="that of the simulator there")
+    return OpenPlace(Services(*clients), *place, isolation="chosen by that simulator")
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def connected_client(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 @pytest.fixture
 def make_env(tmp_path: Path) -> MakeEnv:
-    """Return a function that creates a served model's environment. Its arguments replace variables; None removes one."""
+    """Return a function that creates a served model's environment. Arguments replace variables; None removes one."""
 
     def make(**variables: str | None) -> SageMakerEnv:
         job_variables = {

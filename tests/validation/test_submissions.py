@@ -53,7 +53,7 @@ def test_a_failing_submission_is_reported_in_one_line(
 
 
 @pytest.mark.slow
-def test_output_of_a_submission_is_not_mistaken_for_answers(
+def test_a_submissions_output_is_not_mistaken_for_responses(
     tmp_path: Path, linear_submission: Path, small_file: Path
 ) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
