@@ -153,7 +153,7 @@ $(CHECK_PYTHON)
   echo "  Fedora           dnf install gcc"; \
   echo "  macOS            xcode-select --install"; exit 1; } >&2
 @test ! -L $(VENV) || { \
-  echo "$(VENV) is a link to an environment that is older than the requirements here" >&2; exit 1; }
+  echo "$(VENV) is a symbolic link to an environment that is older than these requirements" >&2; exit 1; }
 endef
 
 REQUIREMENTS := requirements.txt requirements/container.txt requirements/recore.txt

@@ -55,7 +55,7 @@ class NumbersModel(Model):
 BODY = json.dumps({"x": 2.5}).encode()
 CLIENTS = 8
 LISTENING = re.compile(r"Listening on port (\d+)")
-DROPPED = re.compile(r"records: (\d+) were dropped in all")
+DROPPED = re.compile(r"records: (\d+) were dropped in total")
 PATIENCE = 120.0  # seconds
 
 

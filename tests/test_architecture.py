@@ -72,7 +72,7 @@ def test_the_table_names_the_packages_that_each_package_imports() -> None:
     assert documented == {package: names & packages - {package} for package, names in actual.items()}
 
 
-def test_packages_of_the_simulator_import_only_those_below_them() -> None:
+def test_simulator_packages_import_only_packages_below_them() -> None:
     folder, listed_names = "recore/simulator", listed_packages("recore/simulator")
     for number, package in enumerate(listed_names):
         higher_packages = tuple(f"recore.simulator.{name}." for name in listed_names[:number])
@@ -81,7 +81,7 @@ def test_packages_of_the_simulator_import_only_those_below_them() -> None:
         }, package
 
 
-def test_the_region_and_account_of_the_simulator_are_defined_once() -> None:
+def test_the_simulators_region_and_account_are_defined_once() -> None:
     files = (ROOT / "recore/simulator").rglob("*.py")
     assert [path.name for path in files if re.search(f"{REGION}|{ACCOUNT}", path.read_text("utf-8"))] == ["account.py"]
 

@@ -31,7 +31,7 @@ def test_every_command_has_help_with_an_example_in_80_columns_and_is_documented(
 
 
 @pytest.mark.parametrize("columns", [{}, {"COLUMNS": "80"}], ids=["no terminal", "COLUMNS"])
-def test_help_names_every_command_with_a_whole_sentence(columns: dict[str, str]) -> None:
+def test_help_describes_every_command_in_a_whole_sentence(columns: dict[str, str]) -> None:
     result = recore_process("--help", **columns)
     assert result.returncode == 0
     assert "Example:" in result.stdout
@@ -41,7 +41,7 @@ def test_help_names_every_command_with_a_whole_sentence(columns: dict[str, str])
     assert [name for name, sentence in entries if sentence.endswith("...")] == []
 
 
-def test_files_of_the_working_directory_are_never_imported(tmp_path: Path) -> None:
+def test_files_in_the_working_directory_are_never_imported(tmp_path: Path) -> None:
     """A submission's files may have the names of packages; reading the submission must not run them."""
     for name in ("numpy", "click", "pandas", "json", "signal", "typing", "difflib", "score"):
         (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
@@ -55,9 +55,7 @@ def test_files_of_the_working_directory_are_never_imported(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_working_directory_that_was_removed_is_reported(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_removed_working_directory_is_reported(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
@@ -121,8 +119,8 @@ def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["doctor", "--json"]])
-def test_on_windows_a_line_names_wsl(arguments: list[str]) -> None:
-    """The line is printed before any module that Windows lacks is imported."""
+def test_windows_users_are_told_to_install_wsl(arguments: list[str]) -> None:
+    """The line is printed before any module is imported that is missing on Windows."""
     code = "import runpy, sys; sys.platform = 'win32'; sys.argv[1:] = {}; sys.path[:0] = ['', '']; {}"
     code = code.format(arguments, "runpy.run_module('recore', run_name='__main__')")
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -137,7 +135,7 @@ def test_debug_shows_the_traceback() -> None:
     assert "Traceback" in result.stderr
 
 
-def test_scores_prints_the_scores_of_a_project(project: Path) -> None:
+def test_scores_prints_a_projects_scores(project: Path) -> None:
     result = recore("scores", project / "data/scores")
     assert result.returncode == 0
     value = float((project / "data/scores/public.txt").read_text())

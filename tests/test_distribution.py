@@ -48,7 +48,7 @@ def test_the_package_requires_what_a_checkout_installs() -> None:
     assert {ROOT / name for name in files} == included_files(ROOT / "requirements/recore.txt")
 
 
-def test_the_package_contains_each_file_of_the_template_that_recore_uses() -> None:
+def test_the_package_contains_every_template_file_that_recore_uses() -> None:
     examples = {f"examples/{name}" for name in list_models() if (EXAMPLES / name).is_dir()}
     used_names = {*FILES, str(PACKAGE), str(TESTS), *examples, "Dockerfile", ".dockerignore", "recore/container"}
     for path in (ROOT / "recore").rglob("*.py"):

@@ -1,4 +1,4 @@
-"""`recore doctor` on machines that lack something. Each check tries out what it reports on."""
+"""`recore doctor` on machines where something is missing. Each check tries out what it reports on."""
 
 import contextlib
 import http.server
@@ -37,7 +37,7 @@ LEVELS = {"ok", "note", "fail"}
 
 
 def doctor(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process. PYTHONPATH is set, so that it may be started in any folder."""
+    """Run the command as a process. PYTHONPATH is set, so it can be started in any folder."""
     command = [sys.executable, "-m", "recore", "doctor", *arguments]
     full_environment = environment() | {"PYTHONPATH": str(ROOT)} | variables
     return subprocess.run(command, cwd=cwd, env=full_environment, capture_output=True, text=True, timeout=120)
@@ -54,7 +54,7 @@ def run_checks(cwd: Path = ROOT, **variables: str) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def bare_machine(tmp_path: Path) -> dict[str, str]:
-    """Return the environment of a machine whose programs exist but do not work, and whose engine does not answer."""
+    """Return the environment of a machine whose programs exist but do not work, and whose engine does not respond."""
     folder = tmp_path / "bare"
     folder.mkdir()
     for name in TOOLS:
@@ -63,7 +63,7 @@ def bare_machine(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{folder}:{os.environ['PATH']}", "DOCKER_HOST": f"unix://{tmp_path}/no-such-socket"}
 
 
-def test_everything_missing_is_listed_with_its_consequence_and_its_fix(
+def test_missing_components_are_listed_with_consequences_and_fixes(
     bare_machine: dict[str, str], tmp_path: Path
 ) -> None:
     results = run_checks(cwd=tmp_path, HOME=str(tmp_path), **bare_machine)
@@ -204,14 +204,14 @@ def test_docker_without_its_package_is_reported_in_one_line(tmp_path: Path) -> N
 
 
 class Engine(http.server.BaseHTTPRequestHandler):
-    """A Docker engine that gives the same answer to every request."""
+    """A Docker engine that returns the same response to every request."""
 
-    answer = b'{"Version": "28.1.2"}'
+    response = b'{"Version": "28.1.2"}'
 
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(self.answer)
+        self.wfile.write(self.response)
 
     def address_string(self) -> str:
         return "a socket"
@@ -221,8 +221,8 @@ class Engine(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def engine_at(path: Path, answer: bytes) -> Iterator[None]:
-    handler = type("Answering", (Engine,), {"answer": answer})
+def engine_at(path: Path, response: bytes) -> Iterator[None]:
+    handler = type("FixedEngine", (Engine,), {"response": response})
     with socketserver.UnixStreamServer(str(path), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield
@@ -236,14 +236,13 @@ def short_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_docker_engine_that_answers_is_reported(short_folder: Path) -> None:
+def test_a_docker_engine_that_responds_is_reported(short_folder: Path) -> None:
     with engine_at(short_folder / "engine", b'{"Version": "28.1.2"}'):
         results = run_checks(DOCKER_HOST=f"unix://{short_folder}/engine")["Docker"]
-        assert "engine 28.1.2 answers" in results["result"]
+        assert "engine 28.1.2 responds" in results["result"]
     with engine_at(short_folder / "other", b"hello"):
         assert (
-            "does not answer as Docker does"
-            in run_checks(DOCKER_HOST=f"unix://{short_folder}/other")["Docker"]["result"]
+            "does not respond like Docker" in run_checks(DOCKER_HOST=f"unix://{short_folder}/other")["Docker"]["result"]
         )
 
 
@@ -257,7 +256,7 @@ def test_a_docker_engine_that_answers_is_reported(short_folder: Path) -> None:
         ({"ID": "unknown"}, "bubblewrap is for Linux"),
     ],
 )
-def test_a_fix_names_the_package_manager_of_the_system(
+def test_a_fix_names_the_systems_package_manager(
     release: dict[str, str], command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(platform, "freedesktop_os_release", lambda: release)
@@ -265,7 +264,7 @@ def test_a_fix_names_the_package_manager_of_the_system(
     assert system.install_command("bubblewrap").startswith(command)
 
 
-def test_fixes_on_macos_use_its_own_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fixes_on_macos_use_macos_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert system.install_command("python") == "brew install python@3.12"
     assert system.install_command("compiler").startswith("xcode-select")

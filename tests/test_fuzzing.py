@@ -63,8 +63,8 @@ def examples_in(output: str) -> list[str]:
     return [line for line in output.splitlines() if line.startswith("example")]
 
 
-def test_the_examples_of_the_gate_are_always_the_same(tmp_path: Path) -> None:
-    """The modules that were imported before make no difference."""
+def test_the_gates_examples_are_always_the_same(tmp_path: Path) -> None:
+    """Modules that were imported earlier make no difference."""
     first = examples_in(run(tmp_path))
     assert len(first) == 60 + 1 + 5
     assert examples_in(run(tmp_path, LOADED="yes")) == first

@@ -40,7 +40,7 @@ def test_passing_tests_are_not_run_twice(tmp_path: Path) -> None:
     assert "running again" not in result.stdout
 
 
-def test_the_seconds_of_each_folder_are_printed(tmp_path: Path) -> None:
+def test_the_time_for_each_folder_is_printed(tmp_path: Path) -> None:
     result = gate(tmp_path, a=PASSING)
     assert result.stdout.splitlines()[-2] == "seconds that the tests took, by folder:"
     assert result.stdout.splitlines()[-1].split()[1] == "tests/unit"

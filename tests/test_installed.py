@@ -18,7 +18,7 @@ ORIGIN = "https://example.org/owner/name.git"
 
 @pytest.fixture(scope="module")
 def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return variables whose PATH has an installed `recore` first, and no bubblewrap, Docker or browser."""
+    """Return environment variables whose PATH has an installed `recore` first, and no bubblewrap, Docker or browser."""
     folder = tmp_path_factory.mktemp("installed")
     checkout = copy_checkout(folder / "checkout")
     subprocess.run(["git", "init", "--quiet", checkout], check=True)
@@ -74,7 +74,7 @@ def test_a_new_folder_works_as_its_readme_and_its_workflow_describe(variables: d
 
 
 def test_other_commands_work_in_any_folder(variables: dict[str, str], tmp_path: Path) -> None:
-    assert "all that `recore run` needs is here" in run("recore doctor", tmp_path, variables)
+    assert "everything that `recore run` needs is here" in run("recore doctor", tmp_path, variables)
     assert "\n    recore run --help\n" in run("recore --help", tmp_path, variables)
     assert "export AWS_ENDPOINT_URL" in run(
         "timeout --signal INT 20 recore simulate || test $? = 124", tmp_path, variables

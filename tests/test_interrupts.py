@@ -138,7 +138,7 @@ def test_a_signal_at_any_time_ends_a_command(command: str, tmp_path: Path, sampl
         uninterrupted_run.wait(2)
     seconds = time.monotonic() - start_time
     lines = []
-    if command == "simulate":  # simulate ends only by a signal
+    if command == "simulate":  # only a signal ends simulate
         for line in uninterrupted_run.stderr:
             lines.append(line)
             if "Ctrl-C ends it" in line:
@@ -237,10 +237,10 @@ except KeyboardInterrupt:
     ("command", "function", "prefix"),
     [("check", "open", ""), ("check", "mkdir", "recore-check-"), ("validate", "mkdir", "recore-validate-")],
 )
-def test_an_interrupt_leaves_no_temporary_file_or_folder_that_was_just_made(
+def test_an_interrupt_leaves_no_temporary_file_or_folder(
     command: str, function: str, prefix: str, tmp_path: Path, sample: Path
 ) -> None:
-    """The folder is the command's own; with the file, Python tests whether the temporary folder is writable."""
+    """The command creates the folder. Python creates the file to test whether the temporary folder is writable."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     program = f"""

@@ -1,7 +1,8 @@
 """The Makefile: bare `make` prints help, a missing prerequisite is named with its fix, environments are updated.
 
-The real Makefile, pip and uv make the environments of a project whose packages are small wheels in a folder. Only pip's
-configuration names that folder, and it names no index, so each installed package shows that the configuration was used.
+The real Makefile, pip and uv create the environments of a project whose packages are small wheels in a folder. Only
+pip's configuration names that folder, and it names no index, so each installed package shows that the configuration was
+used.
 """
 
 import contextlib
@@ -90,7 +91,7 @@ def write_program(path: Path, script: str) -> None:
 
 
 def write_wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) -> None:
-    """Write a wheel of files, all of which are executable."""
+    """Write a wheel with executable files."""
     info = f"{name}-{version}.dist-info"
     files = files | {
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
@@ -106,7 +107,7 @@ def write_wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) 
 
 @pytest.fixture(scope="session")
 def uv_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a wheel made from this environment's uv."""
+    """Return a folder with a wheel built from this environment's uv."""
     uv = Path(sys.prefix, "bin/uv")
     if not uv.exists():
         pytest.skip("uv is missing in this environment: `make setup-dev` installs it")
@@ -175,7 +176,7 @@ class Project:
         return {name: version for name, _, version in (folder.partition("-") for folder in folders) if name[-1] == "a"}
 
     def creation_time(self) -> int:
-        """Return the time at which the environment was made, in nanoseconds."""
+        """Return the time at which the environment was created, in nanoseconds."""
         return (self.folder / ".venv/pyvenv.cfg").stat().st_mtime_ns
 
 
@@ -228,7 +229,7 @@ def test_a_package_that_does_not_exist_is_named_and_changes_nothing(project_with
 
 
 @pytest.mark.machine
-def test_an_interrupted_set_up_is_completed(project_with_uv: Project) -> None:
+def test_an_interrupted_setup_is_completed(project_with_uv: Project) -> None:
     project = project_with_uv
     for seconds, number in ((0.3, signal.SIGINT), (1.0, signal.SIGKILL), (2.0, signal.SIGINT), (3.0, signal.SIGKILL)):
         process = project.start()
@@ -255,7 +256,7 @@ def test_an_incomplete_pip_is_not_used(project_with_uv: Project) -> None:
 
 
 @pytest.mark.machine
-def test_a_broken_environment_or_one_of_another_python_is_made_again(project_with_uv: Project) -> None:
+def test_a_broken_environment_or_one_of_another_python_is_recreated(project_with_uv: Project) -> None:
     project = project_with_uv
     assert project.make()[0] == 0
     creation_times = {project.creation_time()}
@@ -275,7 +276,7 @@ def test_a_broken_environment_or_one_of_another_python_is_made_again(project_wit
     assert subprocess.run([project.python, "-c", "import alpha"]).returncode == 0
 
 
-def test_two_set_ups_take_turns(tmp_path: Path) -> None:
+def test_two_installations_take_turns(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "recore.installing", tmp_path / "environment", tmp_path / "requirements.txt"]
     lock = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)  # held by another installation
@@ -287,14 +288,14 @@ def test_two_set_ups_take_turns(tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-def test_without_uv_pip_installs_and_a_line_reports_it(project: Project) -> None:
+def test_pip_is_used_and_reported_if_uv_is_missing(project: Project) -> None:
     status, output = project.make()
     assert (status, project.versions()) == (0, {"alpha": "1.0"}), output
     assert "installing with pip instead" in output
 
 
 @pytest.mark.machine
-def test_pip_installs_if_uv_cannot_work_and_a_line_reports_it(project: Project) -> None:
+def test_pip_is_used_and_reported_if_uv_fails(project: Project) -> None:
     assert project.make()[0] == 0
     write_program(
         project.folder / ".venv/bin/uv", f'test "$1" = --version && echo "uv {UV}" && exit 0; echo "no TLS"; exit 2'
@@ -307,7 +308,7 @@ def test_pip_installs_if_uv_cannot_work_and_a_line_reports_it(project: Project) 
 
 
 @pytest.mark.machine
-def test_the_sdks_environments_are_made_once_and_again_when_their_requirements_change(project_with_uv: Project) -> None:
+def test_the_sdks_environments_are_created_once_per_version_of_their_requirements(project_with_uv: Project) -> None:
     project = project_with_uv
     cache = project.home / ".cache/recore"
     for name, line in {"sdk": "alpha==1.0", "sdk-v2": "beta==1.0"}.items():
@@ -330,16 +331,16 @@ def test_the_sdks_environments_are_made_once_and_again_when_their_requirements_c
     assert len(list(cache.glob("*/ready"))) == 3
 
 
-def test_a_linked_environment_is_not_changed(project: Project) -> None:
+def test_a_symlinked_environment_is_not_changed(project: Project) -> None:
     (project.folder / "theirs").mkdir()
     (project.folder / ".venv").symlink_to("theirs")
     status, output = project.make()
     assert status == 2
-    assert "is a link to an environment that is older" in output
+    assert "is a symbolic link to an environment that is older" in output
     assert not list((project.folder / "theirs").iterdir())
 
 
-def test_pips_files_and_variables_are_read_as_pip_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pip_settings_are_read_as_pip_reads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     (tmp_path / "pip.conf").write_text(
@@ -354,7 +355,7 @@ def test_pips_files_and_variables_are_read_as_pip_reads_them(tmp_path: Path, mon
     assert settings["cert"] == "/b.pem"
 
 
-def test_the_settings_of_pip_are_passed_on_to_uv() -> None:
+def test_pip_settings_are_passed_on_to_uv() -> None:
     settings = {"index-url": "https://a.example/simple", "extra-index-url": "\nhttps://b.example\nhttps://c.example"}
     settings |= {"find-links": "\n/d /e", "trusted-host": "b.example", "timeout": "90", "format": "columns"}
     variables = uv_variables(settings, {})

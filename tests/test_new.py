@@ -38,7 +38,7 @@ if __name__ == "__main__":
 
 @template_only
 @pytest.mark.parametrize("model", MODELS)
-def test_a_new_submission_contains_the_uploaded_files_and_none_of_the_machinery(model: str, tmp_path: Path) -> None:
+def test_a_new_submission_contains_the_uploaded_files_and_no_internal_ones(model: str, tmp_path: Path) -> None:
     assert set(list_models()) == set(MODELS)
     result = recore("new", tmp_path / "mine", "--model", model)
     assert result.returncode == 0, result.stderr
@@ -77,7 +77,7 @@ def test_a_folder_with_files_is_not_changed(tmp_path: Path) -> None:
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-def test_a_link_is_not_replaced(tmp_path: Path) -> None:
+def test_a_symbolic_link_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for target in ("empty", "nothing"):
         link = tmp_path / f"to {target}"
@@ -169,7 +169,7 @@ def test_each_model_runs_by_hand_in_the_pipeline_and_in_validate(model: str, sam
 
 
 def prepare_environment(folder: Path) -> dict[str, str]:
-    """Link this environment into the folder, because installing another would take minutes; return the variables."""
+    """Symlink this environment into the folder, as installing one takes minutes. Return environment variables."""
     (folder / ".venv").symlink_to(sys.prefix)
     os.utime(folder / "requirements.txt", (0, 0))
     return environment()

@@ -36,7 +36,7 @@ def test_the_archive_contains_what_setuptools_packs(submission: Path, tmp_path: 
     assert not list(submission.glob(".pack-*"))
 
 
-def test_the_same_files_make_the_same_archive_anywhere(submission: Path, tmp_path: Path) -> None:
+def test_the_same_files_produce_the_same_archive_anywhere(submission: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(submission, tmp_path / "copy", copy_function=shutil.copyfile))
     first = json.loads(recore("pack", "--json", cwd=submission).stdout)
     second = json.loads(recore("pack", copy, "--out", tmp_path / "x.tar.gz", "--json").stdout)

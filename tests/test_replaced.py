@@ -23,7 +23,7 @@ MODELS = ("pls", "forest", "own_class")
 
 @pytest.fixture(params=["template", *MODELS])
 def submission(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return a folder made by `recore new`, with preprocess.py in pandas, one of the models, and the sample's data."""
+    """Return a folder from `recore new`, with preprocess.py in pandas, one of the models and the sample's data."""
     folder = tmp_path / "mine"
     write_submission(folder)
     shutil.copy(SUBMISSIONS / "preprocess.py", folder)

@@ -45,7 +45,7 @@ def predictions(folder: Path, side: str) -> np.ndarray:
     return pd.read_csv(folder / f"predictions/{side}.csv.out", header=None, float_precision="round_trip").to_numpy()
 
 
-def test_the_folder_of_a_run_contains_all_its_files(good_run: Path, sample: Path) -> None:
+def test_a_run_folder_contains_all_files_of_the_run(good_run: Path, sample: Path) -> None:
     assert sorted(path.name for path in good_run.parent.iterdir()) == ["failed", "good"]  # and no temporary folders
     paths = sorted(str(path.relative_to(good_run)) for path in good_run.rglob("*") if path.is_file())
     logs = [f"logs/{step.replace(' ', '-')}.log" for step in STEPS[1:-2]]
@@ -95,7 +95,7 @@ def test_the_record_is_enough_to_repeat_a_run(runs: Runs) -> None:
     assert versions["recore"].removesuffix("-dirty") == runs.commit.read_text().strip()
 
 
-def test_the_note_of_a_run_is_in_the_record_on_the_board_and_in_the_report(good_run: Path) -> None:
+def test_a_runs_note_is_in_the_record_on_the_board_and_in_the_report(good_run: Path) -> None:
     note = "means of the training data <b>as a baseline</b>"
     assert record_of(good_run)["note"] == note
     assert note in recore("board", good_run.parent).stdout
@@ -150,7 +150,7 @@ def template_run(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Path
     return make_once(tmp_path_factory, "own", make)
 
 
-def test_the_scores_are_those_of_the_scripts_run_by_hand(template_run: Path, project: Path, tmp_path: Path) -> None:
+def test_the_scores_equal_those_of_scripts_run_by_hand(template_run: Path, project: Path, tmp_path: Path) -> None:
     assert (template_run / "run/scores/public.txt").read_text() == (project / "data/scores/public.txt").read_text()
     private, out = project / "data/private", tmp_path / "private"
     for command in (
@@ -184,7 +184,7 @@ def test_a_report_that_fails_does_not_fail_the_run(template_run: Path) -> None:
 
 
 @pytest.mark.slow
-def test_inputs_above_the_payload_limit_are_sent_by_lines_with_the_same_predictions(
+def test_inputs_above_the_payload_limit_are_split_by_line_with_the_same_predictions(
     good_run: Path, sample: Path, tmp_path: Path
 ) -> None:
     wide_submission = tiny(tmp_path / "wide", {"preprocess.py": PREPROCESS.replace("TIMES = 1", "TIMES = 14")})

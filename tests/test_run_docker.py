@@ -47,7 +47,7 @@ def test_predictions_equal_those_made_by_hand(project: Path, sample: Path, tmp_p
 @pytest.mark.skipif(
     "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
 )
-def test_real_spectra_give_the_same_predictions(tmp_path: Path) -> None:
+def test_real_spectra_have_the_same_predictions(tmp_path: Path) -> None:
     engine()
     data = Path(os.environ["RECORE_YAMSYS"])
     names = {"public": "public", "private": "private", "actual": "private_actual"}

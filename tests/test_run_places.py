@@ -1,4 +1,4 @@
-"""`python -m recore run` in different environments: terminals, ignored signals, profiles, umasks, links."""
+"""`python -m recore run` in different environments: terminals, ignored signals, profiles, umasks, symbolic links."""
 
 import json
 import os
@@ -106,7 +106,7 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     settings = PlaceSettings("aws", role="arn:aws:iam::111122223333:role/Jobs", bucket="b")
     with listener, open_place(settings, print) as opened_place:
-        assert (opened_place.endpoint, opened_place.isolation) == (endpoint, "that of the simulator there")
+        assert (opened_place.endpoint, opened_place.isolation) == (endpoint, "chosen by that simulator")
         assert opened_place.services.log_delay == 0
     command = [
         "run",
@@ -118,11 +118,11 @@ def test_a_profile_with_another_endpoint_is_not_aws(
     command += ["--engine", "aws", "--role", str(settings.role), "--bucket", "b", "--isolation", "required"]
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 2
-    assert f"isolation is required, and the simulator at {endpoint} decides on its own" in result.stderr
+    assert f"isolation is required, but the simulator at {endpoint} chooses its own" in result.stderr
     assert not (tmp_path / "o").exists()
 
 
-def test_a_narrow_terminal_cuts_no_number(tmp_path: Path) -> None:
+def test_a_narrow_terminal_truncates_no_number(tmp_path: Path) -> None:
     targets = {name: {"weight": 0.35, "r2": 0.123456} for name in ("CuPPM", "AuPPM")}
     for side, score in (("public", 0.43216), ("private", 0.98765)):
         text = {"score": score, "weights_scored": 0.7, "rows": 5, "targets": targets}
@@ -144,7 +144,7 @@ def test_a_run_folder_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
     assert run_folder.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_dangling_link_counts_as_an_existing_name(tmp_path: Path, sample: Path) -> None:
+def test_a_dangling_symbolic_link_counts_as_an_existing_name(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "out").symlink_to("nowhere")
     command = ["run", str(tiny(tmp_path / "mine")), *map(str, file_options(sample)), "--out", str(tmp_path / "out")]
     result = CliRunner().invoke(main, command)
@@ -153,7 +153,7 @@ def test_a_dangling_link_counts_as_an_existing_name(tmp_path: Path, sample: Path
     assert sorted(os.listdir(tmp_path)) == ["mine", "out"]
 
 
-def test_a_link_created_during_the_run_does_not_fail_it(tmp_path: Path) -> None:
+def test_a_symbolic_link_created_during_the_run_does_not_fail_it(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "out") as folder:
         (tmp_path / "out").symlink_to("nowhere")
         assert folder.keep() == tmp_path / "out-2"

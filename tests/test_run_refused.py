@@ -97,7 +97,7 @@ def test_incompatible_options_are_refused(submission: Path, tmp_path: Path, samp
     assert "--max-payload" in refused_run(submission, *files, "--max-payload", 101, cwd=tmp_path)
 
 
-def test_a_file_that_is_no_archive_of_a_submission_is_reported_in_one_line(tmp_path: Path, sample: Path) -> None:
+def test_a_file_that_is_not_a_submission_archive_is_reported_in_one_line(tmp_path: Path, sample: Path) -> None:
     public = sample / "public/public.csv.gz"
     assert "archive of a submission" in refused_run(public, "--public", public, cwd=tmp_path)
 
@@ -124,7 +124,7 @@ def test_someone_elses_submission_runs_with_private_assays_only_in_isolation(
     assert sorted(os.listdir(tmp_path)) == ["bin", "mine"]
     unreachable_endpoint = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1"}
     line = refused_run(submission, *options, cwd=tmp_path, **unreachable_endpoint)
-    assert "isolation is required, and the simulator at http://127.0.0.1:9 decides on its own" in line
+    assert "isolation is required, but the simulator at http://127.0.0.1:9 chooses its own" in line
 
 
 @pytest.mark.slow

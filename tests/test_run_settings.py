@@ -38,7 +38,7 @@ INVALID = {  # environment variables, and the reason that is printed for each
     "no address": ({"AWS_ENDPOINT_URL": "foo"}, "Invalid endpoint: foo"),
     "no port": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:x"}, "http://127.0.0.1:x"),
     "no host": ({"AWS_ENDPOINT_URL": "http://[::1"}, "Invalid IPv6 URL"),
-    "no HTTP": ({"AWS_ENDPOINT_URL": "ftp://127.0.0.1:9"}, "ftp://127.0.0.1:9: a URL that begins with http"),
+    "no HTTP": ({"AWS_ENDPOINT_URL": "ftp://127.0.0.1:9"}, "ftp://127.0.0.1:9: it must begin with http"),
 }
 
 
@@ -68,7 +68,7 @@ def test_an_invalid_setting_is_reported_in_one_line(
     options += ["--engine", "aws", "--bucket", "some", "--role", ROLE_ARN]
     line = refused_run(tiny(tmp_path / "mine"), *options, cwd=tmp_path, **variables)
     assert reason.format(folder=settings_folder) in line
-    assert "AWS settings (variables and files)" in line
+    assert "AWS settings (environment variables and files)" in line
     assert not list((tmp_path / "tmp").iterdir())
 
 
@@ -82,12 +82,12 @@ def test_missing_settings_are_reported(tmp_path: Path, sample: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "simulator.localhost"])
-def test_an_endpoint_that_does_not_answer_is_reported_in_one_line(host: str, tmp_path: Path, sample: Path) -> None:
+def test_an_endpoint_that_does_not_respond_is_reported_in_one_line(host: str, tmp_path: Path, sample: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # nothing listens on the port once it is closed
         endpoint = f"http://{host}:{server.getsockname()[1]}"
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", "out"]
     line = refused_run(*options, cwd=tmp_path, **VALID | {"AWS_ENDPOINT_URL": endpoint})
-    assert f"nothing answers at {endpoint}" in line
+    assert f"nothing responds at {endpoint}" in line
     assert "start `python -m recore simulate`, or unset AWS_ENDPOINT_URL" in line
 
 
@@ -102,7 +102,7 @@ def test_embedded_simulators_use_none_of_the_users_settings(
     variables |= {"AWS_MAX_ATTEMPTS": "many", "AWS_RETRY_MODE": "odd"}
     process, _ = start_simulator(folder=tmp_path / "settings", **variables)
     process.terminate()
-    assert process.communicate(timeout=60)[1].splitlines()[-1] == "simulate: ended, with all its jobs"
+    assert process.communicate(timeout=60)[1].splitlines()[-1] == "simulate: stopped, with all its jobs"
     variables["AWS_ENDPOINT_URL"] = ""
     options = [tiny(tmp_path / "mine"), *file_options(sample, "public"), "--out", tmp_path / "out", "--no-report"]
     result = run_recore(*options, **variables)

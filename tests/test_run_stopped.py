@@ -1,4 +1,4 @@
-"""`python -m recore run` when a signal ends it: its jobs end too, and its results so far are kept."""
+"""Signals that end `python -m recore run`: its jobs end too, and its results so far are kept."""
 
 import json
 import os
@@ -95,7 +95,7 @@ def test_a_signal_stops_the_jobs_and_keeps_the_results(
 
 
 @pytest.mark.slow
-def test_a_killed_run_leaves_a_partial_folder_that_the_next_removes(tmp_path: Path, sample: Path) -> None:
+def test_a_killed_run_leaves_a_partial_folder_that_the_next_run_removes(tmp_path: Path, sample: Path) -> None:
     out = tmp_path / "runs/mine"
     command = start_sleeping_run(tmp_path, sample, TRAINING, out)
     processes = command.wait_for("train.py")

@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "recore", "simulate"]
 
 
 def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.Popen, dict[str, str]]:
-    """Start the command as a process; return it and the variables that it printed."""
+    """Start the command as a process; return it and the environment variables that it printed."""
     variables = environment() | {"TMPDIR": str(folder)} | variables
     command = [*COMMAND, "--json", *map(str, options)]
     process = subprocess.Popen(
@@ -28,8 +28,8 @@ def start(*options: object, folder: Path, **variables: str) -> tuple[subprocess.
     return process, json.loads(process.stdout.readline())
 
 
-def test_a_signal_that_another_thread_gets_ends_the_simulator(tmp_path: Path) -> None:
-    """The kernel chooses which thread gets the signal, and the main thread may be asleep."""
+def test_a_signal_received_by_another_thread_ends_the_simulator(tmp_path: Path) -> None:
+    """The kernel chooses which thread receives the signal, and the main thread may be asleep."""
     process, _ = start(folder=tmp_path)
     threads = {thread.id for thread in psutil.Process(process.pid).threads()} - {process.pid}
     assert ctypes.CDLL(None).tgkill(process.pid, min(threads), signal.SIGTERM) == 0
@@ -60,7 +60,7 @@ def test_a_signal_ends_the_simulator_with_every_job_and_folder(number: int, tmp_
     process.send_signal(number)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
-    assert errors.splitlines()[-1] == "simulate: ended, with all its jobs"
+    assert errors.splitlines()[-1] == "simulate: stopped, with all its jobs"
     assert "Traceback" not in errors
     assert "the folder on PYTHONPATH" in errors
     assert f"role='{role}'" in errors

@@ -54,7 +54,7 @@ class AssayDatasetGenerator(ModelDatasetGenerator):
         """
         if self.env.s3 is None or not self.env.dataset_name:
             variable = "ML2P_S3_URL" if self.env.s3 is None else "ML2P_DATASET"
-            raise ConfigError(f"no dataset can be generated: set the variable {variable}")
+            raise ConfigError(f"no dataset can be generated: set the environment variable {variable}")
         prefix = f"sources/{self.env.dataset_name}/"
         address = self.env.s3.url(prefix)  # ends with a slash
         with tempfile.TemporaryDirectory() as name:
@@ -205,7 +205,7 @@ def hyperparameter_arguments(fit: Callable[..., Any], values: Mapping[str, Any])
             names = ", ".join(allowed) or "none"
             raise ConfigError(f"there is no hyperparameter {name!r}; the hyperparameters of fit() are: {names}")
         if not isinstance(value, bool | int | float | str):
-            raise ConfigError(f"the hyperparameter {name!r} is {value!r}: a number, a text or a boolean is needed")
+            raise ConfigError(f"the hyperparameter {name!r} is {value!r}: it must be a number, a string or a boolean")
     return [f"--{name}={value}" for name, value in values.items()]
 
 

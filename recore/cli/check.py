@@ -23,14 +23,16 @@ def codes(text: str) -> list[str]:
 @click.command()
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
 @click.option("--list", "list_rules", is_flag=True, help="Print the rules, and check nothing.")
-@click.option("--select", type=codes, multiple=True, help="Only these rules: codes, or how they begin, as RC1,RC203.")
+@click.option(
+    "--select", type=codes, multiple=True, help="Only these rules: codes or code prefixes, such as RC1,RC203."
+)
 @click.option("--ignore", type=codes, multiple=True, help="Leave these rules out.")
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here, or a sample]")
-@click.option("--isolation", type=ISOLATION, help="Sandbox around jobs.  [default: auto; with --for-host required]")
-@click.option("--source-only", is_flag=True, help="Only rules that read; nothing of the submission is run.")
-@click.option("--for-host", is_flag=True, help="Also report what a stranger's submission tries (RC8).")
-@click.option("--format", "kind", type=click.Choice(["text", "json", "github"]), default="text", help="Of the output.")
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, as --format json.")
+@click.option("--isolation", type=ISOLATION, help="Sandbox around jobs.  [default: auto, or required with --for-host]")
+@click.option("--source-only", is_flag=True, help="Only rules that read files; the submission is not run.")
+@click.option("--for-host", is_flag=True, help="Also report what an untrusted submission tries (RC8).")
+@click.option("--format", "kind", type=click.Choice(["text", "json", "github"]), default="text", help="Output format.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON, like --format json.")
 @click.option("-v", "--verbose", is_flag=True, help="List the rules that could not be run, with the reasons.")
 def check(
     submission: Path,
@@ -47,9 +49,9 @@ def check(
 ) -> None:
     """Find what would make a submission fail on the platform.
 
-    SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` leaves.
+    SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` writes.
     Each finding has the code of its rule, its place, the reason and the fix; docs/reference/check-rules.md
-    explains every rule. Nothing of the submission is executed outside the simulator's jobs.
+    explains every rule. The submission's code is executed only in the simulator's jobs.
 
     Exit status: 0 no errors (there may be warnings and notes), 1 an error was found, 2 wrong use.
 

@@ -19,7 +19,7 @@ COLOURS = {"ok": "green", "note": "yellow", "fail": "red"}
 def doctor(as_json: bool) -> None:
     """Check whether this machine has what `recore run` needs.
 
-    Each check is carried out, without the network, and says what a missing piece costs and how to install it here.
+    The checks do not use the network. Each one says what a missing component costs and how to install it here.
     `ok`: present; `note`: missing, but `recore run` works without it; `fail`: `recore run` cannot work.
 
     Exit status: 0 `recore run` can work, 1 it cannot.
@@ -42,7 +42,7 @@ def doctor(as_json: bool) -> None:
         if failed:
             click.echo(f"doctor: `recore run` cannot work here: {', '.join(failed)}")
         else:
-            click.echo("doctor: all that `recore run` needs is here")
+            click.echo("doctor: everything that `recore run` needs is here")
     raise SystemExit(1 if failed else 0)
 
 

@@ -45,10 +45,10 @@ SHOWN = 5  # problems of one file that are printed: a table can have as many as 
     help="The values are reflectance or transmittance on this scale: take log10(1 / value).",
 )
 @click.option("--unit", type=click.Choice(["cm-1", "nm", "um"]), help="Unit of the axis of text files that state none.")
-@click.option("--like", type=FILE, help="A data file whose channels the new file gets.")
+@click.option("--like", type=FILE, help="A data file whose channels the new file is to have.")
 @click.option("--interpolate", is_flag=True, help="Interpolate spectra on other grids instead of refusing them.")
 @click.option("--only-listed", is_flag=True, help="Ignore samples that are not in the assay table.")
-@click.option("--keep-going", is_flag=True, help="If files cannot be imported, import the others.")
+@click.option("--keep-going", is_flag=True, help="Skip files that cannot be imported, and import the rest.")
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def import_(
@@ -65,7 +65,7 @@ def import_(
     """Convert spectra and assays to the challenge's schema.
 
     FILES are Bruker OPUS files, text files of two columns (wavenumber, value), tables with one spectrum per line,
-    folders of such files, and patterns. Without --assays the table of spectra can hold the assays, too.
+    folders of such files, and patterns. Without --assays, the table of spectra can also contain the assays.
 
     --column converts values if the name of the table's column contains a unit (pct, g/kg, ppm, ppb, mg/kg, g/t, %) or
     an oxide, or if a unit follows it: --column AlPPM=Al_tot:g/kg. Without a unit the values are taken as they are.
@@ -74,12 +74,12 @@ def import_(
     single-channel, which computes absorbance from the sample's and the reference's; absorbance:2 is the second of its
     kind.
 
-    --name is a regular expression for the whole name of a file with the groups (?P<sample>...) and, where there are
+    --name is a regular expression that matches a whole file name, with the groups (?P<sample>...) and, where there are
     replicates, (?P<replicate>...).
 
-    Columns that look like another unit than the schema's are reported as "bad", and are written as they are.
+    Columns whose unit seems to differ from the schema's are reported as "bad" and written as they are.
 
-    Exit status: 0 all was imported, 1 not all or nothing was, with a line on stderr for each problem, 2 wrong use.
+    Exit status: 0 everything was imported, 1 some or all of it was not (stderr has a line per problem), 2 wrong use.
 
     \b
     Example:

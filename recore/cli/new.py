@@ -35,6 +35,6 @@ def new(folder: Path, model: str, as_json: bool) -> None:
     quoted = shlex.quote(str(folder))
     if INSTALLED or PROGRAM == "recore":  # it can be called in any folder
         click.echo(f"next: cd {quoted}; then `{PROGRAM} run`, `{PROGRAM} validate`, `{PROGRAM} check` or `make test`")
-        click.echo(f"data: put the challenge's into {folder / 'data'}, or there, `{PROGRAM} sample --out data`")
+        click.echo(f"data: put the challenge's data into {folder / 'data'}, or run `{PROGRAM} sample --out data` there")
     else:
         click.echo(f"next: {PROGRAM} run {quoted}, {PROGRAM} validate {quoted}, make -C {quoted} test")

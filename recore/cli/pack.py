@@ -15,13 +15,13 @@ from recore.failures import plain
 @click.option("--out", type=FILE, help="The archive.  [default: src.tar.gz in SUBMISSION]")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def pack(submission: Path, out: Path | None, as_json: bool) -> None:
-    """Write the src.tar.gz of a submission, which is what is uploaded.
+    """Write a submission's src.tar.gz, the archive that is uploaded.
 
     SUBMISSION is a folder with setup.py, by default the current one. The archive holds the files that `unearthed build`
     packs; setup.py and MANIFEST.in are read and not run, so neither Docker nor the Unearthed CLI is needed. First the
     rules of `check --source-only` are applied: if they find an error, nothing is written.
 
-    The same files give the same archive, so its SHA-256 tells versions apart; run.json has it, too.
+    The same files produce the same archive, so its SHA-256 identifies the version; run.json contains it, too.
 
     Exit status: 0 the archive was written, 1 an error was found in the submission, 2 wrong use or invalid input.
 

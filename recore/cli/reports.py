@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=FILE)
-@click.option("--private", type=FILE, help="Private data to compare with it.")
+@click.option("--private", type=FILE, help="Private data to compare it with.")
 @click.option("--out", type=FILE, default=Path("runs/explore.html"), show_default=True, help="The report.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
@@ -46,12 +46,14 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 @click.argument("submission", type=FOLDER, default=Path())
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here]")
 @click.option("--out", type=FILE, default=Path("runs/validate.html"), show_default=True, help="The report.")
-@click.option("--rows", type=click.IntRange(2), default=2500, help="Use at most this many, evenly from every hole.")
+@click.option(
+    "--rows", type=click.IntRange(2), default=2500, help="Use at most this many rows, evenly from every hole."
+)
 @click.option(
     "--repeats",
     type=click.IntRange(1, 100),
     default=3,
-    help="Folds of so many seeds, to measure the spread of the score.",
+    help="Number of seeds to draw folds with, to measure the spread of the score.",
 )
 @click.option(
     "--minutes",
@@ -69,8 +71,8 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 @click.option(
     "--curve",
     metavar="NAME[=VALUES]",
-    help="Draw the score over a numeric hyperparameter of fit(), as n_components or n_components=5,10,20.  [default: "
-    "alpha from alpha_min to alpha_max, or the only numeric one]",
+    help="Draw the score over a numeric hyperparameter of fit(), such as n_components or n_components=5,10,20.  "
+    "[default: alpha from alpha_min to alpha_max, or the only numeric one]",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seed of the first folds; each repeat adds one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")

@@ -71,7 +71,7 @@ class RunOptions:
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here]")
 @click.option("--private", type=FILE, help="Data without assays.")
 @click.option("--actual", type=FILE, help="The assays of the private data; only the scoring job sees them.")
-@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/ and the time]")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/TIME]")
 @click.option("--note", default="", show_default=False, help="A line about this run, which `recore board` shows.")
 @click.option("--engine", type=click.Choice(["process", "docker", "aws"]), default="process", help="Where jobs run.")
 @click.option(
@@ -79,7 +79,7 @@ class RunOptions:
     type=ISOLATION,
     help="Sandbox around jobs.  [default: required with --actual unless SUBMISSION is here, otherwise auto]",
 )
-@click.option("--max-payload", type=click.IntRange(1, 100), default=100, help="MB; larger inputs are sent by lines.")
+@click.option("--max-payload", type=click.IntRange(1, 100), default=100, help="In MB; larger inputs are split by line.")
 @click.option("--role", help="AWS: the ARN of the jobs' role.")
 @click.option("--bucket", help="AWS: the bucket for this run's files.")
 @click.option("--image", help="The container image.  [default: AWS's scikit-learn 1.9-0; for docker, built here]")
@@ -93,9 +93,9 @@ class RunOptions:
 def run(note: str, as_json: bool, ascii_only: bool, **values: Any) -> None:
     """Train, preprocess, predict and score a submission as jobs.
 
-    SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` leaves.
+    SUBMISSION is a folder with setup.py, by default the current one, or the src.tar.gz that `unearthed build` writes.
     Public and private data are processed side by side. Jobs run on the embedded simulator, at AWS_ENDPOINT_URL if
-    that is set, or with --engine aws on AWS. The run's folder keeps all results, also of a run that failed. Ctrl-C
+    that is set, or with --engine aws on AWS. The run's folder keeps all results, even if the run fails. Ctrl-C
     stops the jobs and waits for them; a second Ctrl-C does not wait.
 
     Exit status: 0 all steps completed, 1 a step failed, 2 wrong use, 130 interrupted.
@@ -190,7 +190,7 @@ def _write_report(folder: Path) -> None:
         write_report(folder)
     except (Exception, KeyboardInterrupt) as error:
         reason = "interrupted" if isinstance(error, KeyboardInterrupt) else plain(str(error) or repr(error))
-        click.echo(f"recore: no report: {reason}; `{PROGRAM} report {folder}` makes it", err=True)
+        click.echo(f"recore: no report: {reason}; `{PROGRAM} report {folder}` creates it", err=True)
 
 
 def _show_results(pipeline_run: "PipelineRun") -> None:

@@ -22,13 +22,13 @@ from recore.cli.common import FOLDER, ISOLATION
     help="What jobs without EnableNetworkIsolation can reach.",
 )
 @click.option("--state", type=FOLDER, help="Keep objects and records in this folder.")
-@click.option("--json", "as_json", is_flag=True, help="Print the variables as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the environment variables as JSON.")
 def simulate(port: int, engine: str, isolation: str, network: str, state: Path | None, as_json: bool) -> None:
     """Simulate SageMaker on this machine, until Ctrl-C.
 
-    Jobs really run, without an AWS account and without Docker. The command prints the variables that direct boto3, the
-    AWS CLI and the SageMaker SDK to the simulator. Ctrl-C stops the simulator and all its jobs. With --state the
-    objects on S3 and the records of jobs are there at the next start; without it nothing is kept.
+    Jobs really run, without an AWS account and without Docker. The command prints the environment variables that
+    direct boto3, the AWS CLI and the SageMaker SDK to the simulator. Ctrl-C stops the simulator and all its jobs. With
+    --state, objects on S3 and job records are available at the next start; without it, nothing is kept.
 
     On AWS, jobs can call AWS with their role. Here they can with --network simulator: boto3 in a job then finds this
     simulator's S3, and everything in it. Leave it out if jobs run code that you do not trust.
@@ -67,4 +67,4 @@ def simulate(port: int, engine: str, isolation: str, network: str, state: Path |
         )
         while not stopped.wait(1):  # this thread learns of a signal that another one received when it wakes up
             pass
-    click.echo("simulate: ended, with all its jobs", err=True)
+    click.echo("simulate: stopped, with all its jobs", err=True)

@@ -34,7 +34,7 @@ def read_version(environ: Mapping[str, str]) -> str:
         elif url.scheme in ("tcp", "http") and url.hostname and not environ.get("DOCKER_TLS_VERIFY"):
             connection = http.client.HTTPConnection(url.hostname, url.port or 2375, timeout=TIMEOUT)
         else:
-            raise OSError(f"{address} cannot be checked here, only a Unix socket and TCP without TLS")
+            raise OSError(f"{address} cannot be checked: only Unix sockets and TCP without TLS are supported")
         connection.request("GET", "/version")
         response = connection.getresponse()
         content = json.loads(response.read())
@@ -45,4 +45,4 @@ def read_version(environ: Mapping[str, str]) -> str:
     except OSError as error:
         raise OSError(f"{address}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, http.client.HTTPException):
-        raise OSError(f"{address}: does not answer as Docker does") from None
+        raise OSError(f"{address}: does not respond like Docker") from None

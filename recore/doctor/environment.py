@@ -19,13 +19,13 @@ def check_python(root: Path) -> Check:
     """Whether this is the right version of Python, and in a checkout the environment that `make` uses."""
     version = ".".join(map(str, sys.version_info[:3]))
     if sys.version_info[:2] != VERSION:
-        cost = "The container has Python 3.12: packages and pickles of another version do not fit."
+        cost = "The container has Python 3.12: packages and pickles of another version are not compatible."
         return Check(
             "Python", FAIL, f"{version}, {sys.executable}", cost, f"{install_command('python')}; then {setup_command()}"
         )
     if not INSTALLED and Path(sys.prefix).resolve() != (root / ".venv").resolve():
         result = f"{version}, {sys.executable}, not the environment that `make` uses"
-        cost = "Packages may have other versions than those that are tested together."
+        cost = "Package versions may differ from those that are tested together."
         return Check("Python", NOTE, result, cost, "make setup; then . .venv/bin/activate")
     return Check("Python", OK, f"{version}, {sys.executable}")
 
@@ -41,7 +41,7 @@ def check_container_packages(root: Path) -> Check:
         if version and installed[name] and installed[name] != version
     ]
     if missing:
-        cost = "Jobs run with this environment's packages, and end where they import one of these."
+        cost = "Jobs run with this environment's packages, and fail if they import one of these."
         return Check("container", FAIL, f"not installed: {', '.join(missing)}", cost, setup_command())
     if different:
         cost = "A model may train, load or score differently in the container."

@@ -25,7 +25,7 @@ def check_data(folder: Path) -> Check:
         cost = "`recore run` needs --public FILE."
         return Check("data", NOTE, f"no {folder.name}/{DATA[0]}", cost, f"{PROGRAM} sample --out data")
     names = " and ".join(f"{folder.name}/{name}" for name in missing)
-    return Check("data", NOTE, f"no {names}", "There is no private score.", f"{PROGRAM} sample makes all three")
+    return Check("data", NOTE, f"no {names}", "There is no private score.", f"{PROGRAM} sample creates all three")
 
 
 def check_credentials() -> Check:

@@ -22,7 +22,7 @@ def check_memory() -> Check:
     result = f"{total / GIB:.1f} GiB"
     if total < LITTLE_MEMORY:
         cost = "Jobs may be killed for lack of memory."
-        return Check("memory", NOTE, result, cost, "close other programs, or give the container more")
+        return Check("memory", NOTE, result, cost, "close other programs, or give the container more memory")
     return Check("memory", OK, result)
 
 
@@ -50,9 +50,9 @@ def check_temporary_folder() -> Check:
     try:
         folder = Path(tempfile.gettempdir())
     except OSError:  # none of the usual folders is writable
-        return Check("temporary", FAIL, f"no folder is writable, TMPDIR is {named or 'not set'}", cost, fix)
+        return Check("temporary", FAIL, f"no folder is writable; TMPDIR is {named or 'not set'}", cost, fix)
     if named and folder.resolve() != Path(named).resolve():
-        return Check("temporary", NOTE, f"{folder}, as TMPDIR, {named}, is not writable", cost, fix)
+        return Check("temporary", NOTE, f"{folder} is used, because TMPDIR, {named}, is not writable", cost, fix)
     return _check_disk("temporary", folder, cost, fix)
 
 

@@ -23,7 +23,7 @@ NAMESPACES = (
 
 def check_compiler() -> Check:
     """Whether a C compiler and the headers of the C library are installed."""
-    cost = "sagemaker-training has to be compiled: a new environment cannot be made."
+    cost = "sagemaker-training must be compiled: a new environment cannot be created."
     for name in ("cc", "gcc"):
         process = _run(name, "-x", "c", "-fsyntax-only", "-", text="#include <stdio.h>\n#include <unistd.h>\n")
         if process and process.returncode == 0:
@@ -41,10 +41,10 @@ def check_sandbox(works: bool) -> Check:
     if shutil.which("bwrap") is None:
         return Check("sandbox", NOTE, "bubblewrap is not installed", cost, install_command("bubblewrap"))
     commands = [f"sysctl {name}={allowed}" for name, forbids, allowed in NAMESPACES if _setting(name) == forbids]
-    fix = "allow user namespaces; in a container, start that with --security-opt seccomp=unconfined"
+    fix = "allow user namespaces; in a container, start it with --security-opt seccomp=unconfined"
     if commands:
         fix = "; ".join(commands)
-    return Check("sandbox", NOTE, "bubblewrap is installed and cannot start a sandbox", cost, fix)
+    return Check("sandbox", NOTE, "bubblewrap is installed but cannot start a sandbox", cost, fix)
 
 
 def check_docker() -> Check:
@@ -54,14 +54,16 @@ def check_docker() -> Check:
         version = engine.read_version(os.environ)
     except PermissionError as error:
         fix = "add yourself to the docker group and log in again: usermod -aG docker $USER"
-        return Check("Docker", NOTE, f"an engine is there but may not be used: {error}", cost, fix)
+        return Check("Docker", NOTE, f"an engine is running, but access is denied: {error}", cost, fix)
     except OSError as error:
         start = "start Docker" if shutil.which("docker") else install_command("docker")
-        return Check("Docker", NOTE, f"no engine answers: {error}", cost, f"{start}; `docker info` says when it works")
+        return Check(
+            "Docker", NOTE, f"no engine responds: {error}", cost, f"{start}; `docker info` shows whether it works"
+        )
     if find_spec("docker") is None:
-        result = f"engine {version} answers; the Python package `docker` is not installed"
+        result = f"engine {version} responds; the Python package `docker` is not installed"
         return Check("Docker", NOTE, result, cost, setup_command("docker"))
-    return Check("Docker", OK, f"engine {version} answers")
+    return Check("Docker", OK, f"engine {version} responds")
 
 
 def check_browser() -> Check:

@@ -32,7 +32,7 @@ def create(project: Project, name: str) -> None:
     """Make a dataset with nothing but a note in it. Raises NamingError if there is one of this name."""
     folder, path = ProjectFolder(project), _path(name)
     if folder.files(path):
-        raise NamingError(f"the dataset {name!r} exists already")
+        raise NamingError(f"the dataset {name!r} already exists")
     folder.put(path + README, f"Dataset {name} of the project {project.name}.\n".encode())
 
 
@@ -40,7 +40,7 @@ def list_files(project: Project, name: str) -> list[StoredFile]:
     """Return the files of a dataset. Raises ConfigError if there is no such dataset."""
     files = ProjectFolder(project).files(_path(name))
     if not files:
-        raise ConfigError(f"there is no dataset {name!r}: nothing is at {project.s3.url(_path(name))}")
+        raise ConfigError(f"there is no dataset {name!r}: there are no objects at {project.s3.url(_path(name))}")
     return files
 
 
@@ -104,7 +104,7 @@ def generate(project: Project, name: str, model_type: str | None) -> dict[str, A
     Raises NamingError if the dataset has files already, ConfigError if the project file lacks what the job needs.
     """
     if any(file.name != README for file in ProjectFolder(project).files(_path(name))):
-        raise NamingError(f"the dataset {name!r} has files already: choose another name")
+        raise NamingError(f"the dataset {name!r} already has files: choose another name")
     return project.call("CreateProcessingJob", **_request(project, name, model_type))
 
 

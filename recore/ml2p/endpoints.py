@@ -59,7 +59,7 @@ def invoke(project: Project, name: str, data: str) -> dict[str, Any]:
     try:
         json.loads(data)
     except ValueError as error:
-        raise ConfigError(f"the data are not JSON: {error}") from None
+        raise ConfigError(f"the data is not valid JSON: {error}") from None
     answer: dict[str, Any] = project.session.client("sagemaker-runtime").invoke_endpoint(
         EndpointName=project.full_name(name),
         Body=data.encode(),

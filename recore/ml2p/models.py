@@ -103,7 +103,7 @@ def _training_record(project: Project, job: str) -> dict[str, Any]:
     """The record of a training job, which must be completed, with its metrics."""
     description = describe(project, TRAINING_JOB, job)
     if (status := description["TrainingJobStatus"]) != TRAINING_JOB.good_end:
-        raise ConfigError(f"the training job {job!r} is not completed: its status is {status}")
+        raise ConfigError(f"the training job {job!r} has not completed: its status is {status}")
     metrics = {metric["MetricName"]: metric["Value"] for metric in description.get("FinalMetricDataList", [])}
     name = project.full_name(job)
     return (versions.read(project, name) or {"name": name}) | {"metrics": metrics}

@@ -13,12 +13,12 @@ ENDPOINT = re.compile(rf"{VERSION}-(?P<patch>[0-9]+)(?P<dev>-dev)?(-(live|analys
 
 def check_dataset_name(name: str) -> None:
     """Raise NamingError unless a name is that of a model and a date."""
-    _matched(DATASET, name, "a dataset", "MODEL-YYYYMMDD, such as houses-20260131")
+    _matched(DATASET, name, "dataset", "MODEL-YYYYMMDD, such as houses-20260131")
 
 
 def check_training_job_name(name: str) -> None:
     """Raise NamingError unless a name is that of a model and two numbers."""
-    _matched(TRAINING_JOB, name, "a training job", "MODEL-X-Y or MODEL-X-Y-dev, such as houses-1-0")
+    _matched(TRAINING_JOB, name, "training job", "MODEL-X-Y or MODEL-X-Y-dev, such as houses-1-0")
 
 
 def training_job_of_model(name: str) -> str:
@@ -26,7 +26,7 @@ def training_job_of_model(name: str) -> str:
 
     Raises NamingError if it is not the name of a model.
     """
-    parts = _matched(MODEL, name, "a model", "MODEL-X-Y-Z or MODEL-X-Y-Z-dev, such as houses-1-0-0")
+    parts = _matched(MODEL, name, "model", "MODEL-X-Y-Z or MODEL-X-Y-Z-dev, such as houses-1-0-0")
     return "{model}-{major}-{minor}".format(**parts)
 
 
@@ -35,13 +35,13 @@ def model_of_endpoint(name: str) -> str:
 
     Raises NamingError if it is not the name of an endpoint.
     """
-    form = "MODEL-X-Y-Z, and -dev, -live, -analysis or -test, such as houses-1-0-0-live"
-    parts = _matched(ENDPOINT, name, "an endpoint", form)
+    form = "MODEL-X-Y-Z, optionally with -dev, -live, -analysis or -test, such as houses-1-0-0-live"
+    parts = _matched(ENDPOINT, name, "endpoint", form)
     return "{model}-{major}-{minor}-{patch}".format(**parts) + (parts["dev"] or "")
 
 
 def _matched(pattern: re.Pattern[str], name: str, kind: str, form: str) -> dict[str, str]:
     match = pattern.fullmatch(name)
     if match is None:
-        raise NamingError(f"{name!r} is not the name of {kind}: the form is {form}")
+        raise NamingError(f"{name!r} is not a valid {kind} name: use {form}")
     return match.groupdict()

@@ -84,14 +84,16 @@ class Project:
         if value is None:
             raise ConfigError(f"{self.file} has no {key!r} in the section {section!r} or in 'defaults'")
         if not isinstance(value, str) or not value:
-            raise ConfigError(f"{self.file}: {key!r} in the section {section!r} must be a text, not {value!r}")
+            raise ConfigError(f"{self.file}: {key!r} in the section {section!r} must be a string, not {value!r}")
         return value
 
     def texts(self, section: str, key: str) -> list[str]:
         """Return a setting that is a list of texts; empty if it is missing. Raises ConfigError."""
         value = self.setting(section, key) or []
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise ConfigError(f"{self.file}: {key!r} in the section {section!r} must be a list of texts, not {value!r}")
+            raise ConfigError(
+                f"{self.file}: {key!r} in the section {section!r} must be a list of strings, not {value!r}"
+            )
         return value
 
     def mapping(self, section: str, key: str) -> dict[str, Any]:

@@ -56,7 +56,9 @@ def wait(project: Project, kind: ResourceKind, name: str, show_status: Callable[
         if status == kind.good_end:
             return
         if status not in UNDER_WAY:
-            reason = description.get("FailureReason") or description.get("ExitMessage") or "SageMaker gives no reason"
+            reason = (
+                description.get("FailureReason") or description.get("ExitMessage") or "SageMaker reported no reason"
+            )
             raise FailedError(f"{status}: {reason}")
         time.sleep(pause)
         pause = min(1.3 * pause, LONGEST_PAUSE)

@@ -21,7 +21,7 @@ CHANNEL = "code"
 SCRIPT_FOLDER = "/opt/ml/processing/input/entrypoint"
 CODE_FOLDER = "/opt/ml/processing/input/code"
 
-JOB = '''"""Trains and serves the model class that the variable ML2P_MODEL_CLS names."""
+JOB = '''"""Trains and serves the model class that the environment variable ML2P_MODEL_CLS names."""
 
 from recore.model.script import make_hooks, train
 
@@ -127,13 +127,13 @@ def _files(project: Project, section: str) -> dict[str, Path]:
     except ModuleNotFoundError as error:
         raise ConfigError(f"{project.file}: 'packages': {error}") from None
     if PROGRAM in files:
-        raise ConfigError(f"{folder / PROGRAM} is in the way: a file of this name is added to the code")
+        raise ConfigError(f"{folder / PROGRAM} must be renamed: a file with this name is added to the code")
     sizes = {name: path.stat().st_size for name, path in files.items()}
     size = sum(sizes.values())
     if size > LARGEST:
         largest = max(sizes, key=sizes.__getitem__)
         raise ConfigError(
-            f"{folder} has {size >> 20} MiB, and code may have {LARGEST >> 20}: keep data out of the "
-            f"folder of code; its largest file is {largest}"
+            f"{folder} contains {size >> 20} MiB, but code must not exceed {LARGEST >> 20} MiB: keep data out of the "
+            f"code folder; its largest file is {largest}"
         )
     return files

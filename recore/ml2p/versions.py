@@ -31,8 +31,7 @@ def claimed(project: Project, name: str, content: Mapping[str, Any]) -> Iterator
     if not folder.create(_path(name), text.encode()):
         before = (read(project, name) or {}).get("named", "before")
         raise NamingError(
-            f"the name {name!r} was used already ({before}); "
-            "the name of a version can be used only once: choose another"
+            f"the name {name!r} was already used ({before}); a version name can be used only once: choose another"
         )
     try:
         yield

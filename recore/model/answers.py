@@ -14,7 +14,7 @@ def answer(predictor: ModelPredictor, body: bytes | str) -> str:
     """Return the prediction for a request as JSON.
 
     body: JSON; an object with the key `instances`, a list, is a batch. Raises ClientError if it is neither, ServerError
-    if the prediction cannot be written as JSON, and whatever the predictor raises.
+    if the prediction could not be written as JSON, and whatever the predictor raises.
     """
     data = _parse(body)
     if isinstance(data, dict) and "instances" in data:
@@ -26,7 +26,7 @@ def answer(predictor: ModelPredictor, body: bytes | str) -> str:
     try:
         return to_json(prediction)
     except ValueError as error:
-        raise ServerError("the prediction cannot be written as JSON", str(error)) from error
+        raise ServerError("the prediction could not be written as JSON", str(error)) from error
 
 
 def answer_error(error: HTTPException) -> tuple[str, int]:
@@ -41,11 +41,11 @@ def _parse(body: bytes | str) -> Any:
     try:
         return json.loads(body)
     except RecursionError:
-        raise ClientError("the data are not JSON that can be read", "they are nested too deeply") from None
+        raise ClientError("the request body could not be parsed as JSON", "it is nested too deeply") from None
     except ValueError as error:
-        raise ClientError("the data are not JSON", str(error)) from error
+        raise ClientError("the request body is not valid JSON", str(error)) from error
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "an object", str: "a text", bool: "a truth value", type(None): "null"}
+    names = {dict: "an object", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")

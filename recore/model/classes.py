@@ -35,9 +35,9 @@ class ModelDatasetGenerator(S3Access):
         written, OSError if the file cannot be read.
         """
         if not self.env.dataset_name:
-            raise ConfigError("no dataset to upload to: set the variable ML2P_DATASET")
+            raise ConfigError("no dataset to upload to: set the environment variable ML2P_DATASET")
         if self.env.s3 is None:
-            raise ConfigError("no address on S3 to upload to: set the variable ML2P_S3_URL")
+            raise ConfigError("no S3 address to upload to: set the environment variable ML2P_S3_URL")
         key = self.env.s3.path(f"datasets/{self.env.dataset_name}/{Path(file_path).name}")
         self._uploader.put_file(self.env.s3.bucket(), key, file_path)
 

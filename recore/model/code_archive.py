@@ -67,11 +67,9 @@ def _origin(name: str) -> Path:
     except (ImportError, ValueError):  # a parent is missing or not a package; a module without a specification
         spec = None
     if spec is None:
-        raise ModuleNotFoundError(
-            f"{name!r} cannot be imported: packages are dotted names of importable packages and modules"
-        )
+        raise ModuleNotFoundError(f"{name!r} cannot be imported: it must be the dotted name of a package or module")
     if not spec.has_location or not spec.origin:
-        raise ModuleNotFoundError(f"{name!r} cannot travel along: it is built into Python, or has no __init__.py")
+        raise ModuleNotFoundError(f"{name!r} cannot be included: it is built into Python, or has no __init__.py")
     return Path(spec.origin)
 
 

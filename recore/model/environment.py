@@ -21,7 +21,7 @@ def read_number(variable: str, default: int) -> int:
     """Return a whole number from this process's environment. Raises ConfigError if it is not one."""
     text = os.environ.get(variable) or str(default)
     if not text.isdecimal() or len(text) > 15:
-        raise ConfigError(f"the variable {variable} is {text[:40]!r}: a whole number is needed")
+        raise ConfigError(f"the environment variable {variable} is {text[:40]!r}: it must be a whole number")
     return int(text)
 
 
@@ -63,7 +63,7 @@ class SageMakerEnv:
             try:
                 self.s3 = S3URL(url)
             except ValueError as error:
-                raise ConfigError(f"the variable ML2P_S3_URL is invalid: {error}") from error
+                raise ConfigError(f"the environment variable ML2P_S3_URL is invalid: {error}") from error
         self.env_type = self._find_type()
 
     def dataset_folder(self, dataset: str | None = None) -> Path:
@@ -117,7 +117,7 @@ class SageMakerEnv:
         try:
             config = json.loads(path.read_bytes())
         except ValueError as error:
-            raise ConfigError(f"{path} is not JSON: {error}") from error
+            raise ConfigError(f"{path} is not valid JSON: {error}") from error
         if not isinstance(config, dict):
             raise ConfigError(f"{path} does not contain a JSON object")
         return config

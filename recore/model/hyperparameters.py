@@ -44,7 +44,7 @@ def decode(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
         try:
             value = json.loads(text)
         except (ValueError, TypeError, RecursionError) as error:
-            raise HyperParameterEncodingError(f"Value {text!r} for key {key!r} is not JSON: {error}") from error
+            raise HyperParameterEncodingError(f"Value {text!r} for key {key!r} is not valid JSON: {error}") from error
         _set(inner[path[:-1]], path[-1], value, key)
     return nested
 
@@ -74,6 +74,6 @@ def _encode_value(key: str, value: Any) -> str:
 
 def _set(values: dict[str, Any], name: str, value: Any, key: str) -> Any:
     if name in values:
-        raise HyperParameterEncodingError(f"Key {key!r} is in conflict with another key that begins like it.")
+        raise HyperParameterEncodingError(f"Key {key!r} conflicts with another key that begins with the same name.")
     values[name] = value
     return value

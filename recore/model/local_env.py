@@ -71,7 +71,7 @@ class LocalEnv(SageMakerEnv):
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
             keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
             if not keys:
-                raise LocalEnvError(f"there is no dataset {dataset!r}: no objects at s3://{bucket}/{prefix}")
+                raise LocalEnvError(f"there is no dataset {dataset!r}: there are no objects at s3://{bucket}/{prefix}")
             folder.mkdir(parents=True, exist_ok=True)
             for key in keys:
                 if not key.endswith("/"):  # such an object stands for a folder
@@ -100,7 +100,7 @@ class LocalEnv(SageMakerEnv):
 
 def _checked_name(what: str, name: str) -> str:
     if not name or "/" in name:
-        raise NamingError(f"{name!r} is not the name of a {what}: it must not be empty or contain a slash")
+        raise NamingError(f"{name!r} is not a valid {what} name: it must not be empty or contain a slash")
     return name
 
 
@@ -121,9 +121,9 @@ def _explained(what: str, bucket: str) -> Iterator[None]:
         if code in ("404", "NoSuchKey"):
             raise LocalEnvError(f"{what} does not exist") from error
         reason = f"the bucket {bucket} does not exist" if code == "NoSuchBucket" else str(error)
-        raise LocalEnvError(f"{what} cannot be downloaded: {reason}") from error
+        raise LocalEnvError(f"{what} could not be downloaded: {reason}") from error
     except (Boto3Error, BotoCoreError, OSError, EOFError, tarfile.TarError, zlib.error) as error:
-        raise LocalEnvError(f"{what} cannot be downloaded: {error}") from error
+        raise LocalEnvError(f"{what} could not be downloaded: {error}") from error
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -134,6 +134,6 @@ def _unpack(archive: Path, folder: Path) -> None:
             size += member.size
             if size > free or number > MOST_MEMBERS:
                 raise tarfile.TarError(
-                    f"it unpacks to more than {MOST_MEMBERS} files or the {free} bytes that are free"
+                    f"it unpacks to more than {MOST_MEMBERS} files or more than the {free} free bytes"
                 )
             tar.extract(member, folder, filter="data")

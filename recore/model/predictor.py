@@ -92,7 +92,7 @@ class ModelPredictor(S3Access):
         name = "--".join(f"{key}-{value}" for key, value in self.record_invoke_id(datum, prediction).items())
         key = s3.path(f"predictions/{self.env.model_version}/{name}.json")
         if len(key.encode()) > LONGEST_KEY:
-            raise ValueError(f"the name of a record has more than {LONGEST_KEY} bytes: {key[:80]}...")
+            raise ValueError(f"a record name must not exceed {LONGEST_KEY} bytes: {key[:80]}...")
         body = to_json({"input": datum, "result": prediction})
         self._records.put(s3.bucket(), key, body.encode())
 
@@ -115,7 +115,7 @@ def check_recordable(env: SageMakerEnv) -> S3URL:
     """Return the address on S3 for records. Raises ConfigError if it or the model's version is not set."""
     if env.s3 is None or not env.model_version:
         variable = "ML2P_S3_URL" if env.s3 is None else "ML2P_MODEL_VERSION"
-        raise ConfigError(f"invocations cannot be recorded: set the variable {variable}")
+        raise ConfigError(f"invocations cannot be recorded: set the environment variable {variable}")
     return env.s3
 
 

@@ -56,14 +56,14 @@ def read_project_file(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         content = yaml.safe_load(Path(path).read_text("utf-8"))
     except OSError as error:
-        raise ConfigError(f"the project file {path} cannot be read: {error.strerror}") from error
+        raise ConfigError(f"the project file {path} could not be read: {error.strerror}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, a date such as 2026-02-30
-        raise ConfigError(f"the project file {path} is not YAML: {error}") from error
+        raise ConfigError(f"the project file {path} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
         raise ConfigError(f"the project file {path} is not a mapping: it needs the keys project and s3folder")
     for key in ("project", "s3folder"):
         if not isinstance(content.get(key), str) or not content[key]:
-            wrong = "has no key" if key not in content else "needs a text for the key"
+            wrong = "has no key" if key not in content else "needs a string for the key"
             raise ConfigError(f"the project file {path} {wrong} {key!r}")
     try:
         S3URL(content["s3folder"])

@@ -63,7 +63,7 @@ class RecordSpool:
                 return
             if not stored:
                 self._drop(
-                    "the server has stopped" if self._closing.is_set() else f"the spool holds {self._limit} bytes"
+                    "the server has stopped" if self._closing.is_set() else f"the spool is full ({self._limit} bytes)"
                 )
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class RecordSpool:
         self._watcher.join()
         shutil.rmtree(self.folder, ignore_errors=True)
         if self._dropped:
-            logger.error("records: %d were dropped in all", self._dropped)
+            logger.error("records: %d were dropped in total", self._dropped)
 
     def _drain(self) -> None:
         """Let the uploader write the remaining records. If it ends early, another one has the rest of the time."""
@@ -87,7 +87,7 @@ class RecordSpool:
                 self._process = self._start()
             code = self._finish(end)
             if code and time.monotonic() < end:
-                logger.error("records: the uploader ended with exit code %d; it is started again", code)
+                logger.error("records: the uploader ended with exit code %d; it is being restarted", code)
                 self._process = self._start(end - time.monotonic())
                 code = self._finish(end)
         except subprocess.TimeoutExpired:
@@ -161,7 +161,7 @@ class RecordSpool:
                 return
             with self._lock:
                 if not self._closing.is_set():
-                    logger.error("records: the uploader ended with exit code %d; it is started again", code)
+                    logger.error("records: the uploader ended with exit code %d; it is being restarted", code)
                     try:
                         self._process = self._start()
                     except OSError as error:

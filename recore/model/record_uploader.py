@@ -33,7 +33,7 @@ LONGEST_PAUSE = 10  # seconds between attempts to write a record
 MOST_ATTEMPTS = 5  # to write a record that S3 refuses because of its content, or while it accepts others
 REASONS = {
     "NoSuchBucket": "the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL",
-    "AccessDenied": "access to the bucket {bucket} is denied: allow the role s3:PutObject there",
+    "AccessDenied": "access to the bucket {bucket} is denied: grant the role s3:PutObject on it",
 }
 # errors that do not depend on the record: credentials, clocks, encryption keys, load
 CODES_FOR_ALL = {
@@ -97,7 +97,7 @@ class RecordWriter:
                 written = self._written
                 reason = reason_of(error, bucket)
                 if isinstance(error, ParamValidationError) or refused >= MOST_ATTEMPTS:
-                    say(f"s3://{bucket}/{key} is lost because it cannot be written: {reason}")
+                    say(f"s3://{bucket}/{key} is lost because it could not be written: {reason}")
                     return
                 self._explain(reason)
             else:
@@ -113,7 +113,7 @@ class RecordWriter:
         """Print why records wait, once for each reason."""
         with self._lock:
             if reason != self._last_reason:
-                say(f"S3 does not accept them; they are kept and tried again: {reason}")
+                say(f"S3 does not accept them; they are kept and retried: {reason}")
             self._last_reason = reason
 
     def _s3(self) -> Any:
@@ -245,7 +245,7 @@ def main() -> None:
     writer = RecordWriter(deadline)
     Uploading(folder, deadline, writer).run()
     if writer.lost:
-        say(f"{writer.lost} were not written before the server's end and are lost")
+        say(f"{writer.lost} were not written before the server ended and are lost")
     shutil.rmtree(folder, ignore_errors=True)
 
 

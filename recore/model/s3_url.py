@@ -11,7 +11,7 @@ class S3URL:
         scheme, _, rest = str(s3folder).partition("://")
         self._bucket, _, root = rest.partition("/")
         if scheme != "s3" or not self._bucket:
-            raise ValueError(f"{s3folder!r} is not an address on S3: s3://bucket/folder is expected")
+            raise ValueError(f"{s3folder!r} is not an S3 address: it must have the form s3://bucket/folder")
         self._root = root.strip("/")
 
     def bucket(self) -> str:

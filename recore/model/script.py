@@ -108,7 +108,7 @@ def _make_model(model: type[Model] | None, env: SageMakerEnv) -> Model:
     if model is not None:
         return model()
     if not env.model_cls:
-        raise ConfigError("no model class: set the variable ML2P_MODEL_CLS to package.module.Class")
+        raise ConfigError("no model class: set the environment variable ML2P_MODEL_CLS to package.module.Class")
     return load_model(env.model_cls)
 
 

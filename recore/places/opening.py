@@ -44,13 +44,13 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
                 "AWS needs --role, the ARN of the jobs' role, and --bucket, which that role may read and write"
             )
         if region != "us-east-1" and not image:
-            raise PlaceError(f"AWS has an image for each region: name that of {region} with --image")
+            raise PlaceError(f"AWS has a different image in each region: name that of {region} with --image")
         _check_credentials()
         services = replace(Services(*clients), log_delay=LOG_DELAY)
         return OpenPlace(services, bucket, role, image or IMAGE, "AWS", region, "network isolation")
     if settings.isolation == "required":
         raise PlaceError(
-            f"isolation is required, and the simulator at {endpoint} decides on its own: unset AWS_ENDPOINT_URL, or "
+            f"isolation is required, but the simulator at {endpoint} chooses its own: unset AWS_ENDPOINT_URL, or "
             "start that simulator with --isolation required and use --isolation off here"
         )
     _check_credentials()
@@ -58,7 +58,7 @@ def _connect(settings: PlaceSettings) -> OpenPlace:
     from recore.simulator.server import BUCKET, ROLE_ARN
 
     place = (bucket or BUCKET, role or ROLE_ARN, image or IMAGE, endpoint, region)
-    return OpenPlace(Services(*clients), *place, isolation="that of the simulator there")
+    return OpenPlace(Services(*clients), *place, isolation="chosen by that simulator")
 
 
 @contextmanager
@@ -69,7 +69,7 @@ def _settings_checked() -> Iterator[None]:
     try:
         yield
     except (BotoCoreError, ValueError, OSError) as error:
-        raise PlaceError(f"the AWS settings (variables and files) are invalid: {error}") from None
+        raise PlaceError(f"the AWS settings (environment variables and files) are invalid: {error}") from None
 
 
 @_settings_checked()
@@ -100,7 +100,9 @@ def _check_credentials() -> None:
 
     credentials = boto3.DEFAULT_SESSION.get_credentials()
     if credentials is None:
-        raise PlaceError("there are no AWS credentials: `aws configure` or the variables AWS_* provide them")
+        raise PlaceError(
+            "there are no AWS credentials: `aws configure` or the environment variables AWS_* provide them"
+        )
     credentials.get_frozen_credentials()
 
 
@@ -109,7 +111,7 @@ def _is_loopback(url: str) -> bool:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme not in ("http", "https"):
-        raise ValueError(f"{url}: a URL that begins with http:// or https:// is needed")
+        raise ValueError(f"{url}: it must begin with http:// or https://")
     try:
         _ = parts.port
     except ValueError:
@@ -129,5 +131,5 @@ def _check_connection(endpoint: str) -> None:
         socket.create_connection((parts.hostname, parts.port or 80), timeout=10).close()
     except OSError as error:
         raise PlaceError(
-            f"nothing answers at {endpoint} ({error}): start `{PROGRAM} simulate`, or unset AWS_ENDPOINT_URL"
+            f"nothing responds at {endpoint} ({error}): start `{PROGRAM} simulate`, or unset AWS_ENDPOINT_URL"
         ) from None

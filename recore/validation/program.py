@@ -46,7 +46,7 @@ class SubmissionScripts:
             if Path(str(module.__file__)).resolve().parent != folder.resolve():
                 raise InvalidSubmissionError(f"{folder}: there is no {module.__name__}.py in this folder")
         if not callable(getattr(train, "fit", None)):
-            raise InvalidSubmissionError("train.py: no function fit(), which validate calls")
+            raise InvalidSubmissionError("train.py: there is no function fit(), and validate needs one")
         self.preprocess, self.train, self.fitting = preprocess, train, import_fitting(fitting)
         self.defaults: dict[str, Any] = self.fitting.hyperparameters(train.fit)
 

@@ -78,8 +78,8 @@ class Worker:
             timer.cancel()
         if self.timed_out:
             raise SubmissionError(
-                f"the submission did not finish within {self.minutes:g} minutes on the clock (request: {request}) and "
-                "was stopped; --fit-minutes sets this limit"
+                f"the submission did not finish within {self.minutes:g} minutes of wall-clock time "
+                f"(request: {request}) and was stopped; --fit-minutes sets this limit"
             )
         if not line:
             raise SubmissionError(f"the submission's process ended with status {self.process.wait()}: out of memory?")

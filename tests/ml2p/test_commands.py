@@ -13,7 +13,7 @@ from recore.cli.ml2p import ml2p
 NAME = "prices-20260131"
 
 
-def test_the_files_of_a_dataset_are_uploaded_listed_and_removed(project: ProjectCommands) -> None:
+def test_dataset_files_are_uploaded_listed_and_removed(project: ProjectCommands) -> None:
     assert project.result("dataset", "list") == []
     project.result("dataset", "create", NAME)
     assert project.result("dataset", "list") == [NAME]
@@ -43,7 +43,7 @@ def test_datasets_whose_names_have_a_common_prefix_are_kept_apart(project: Proje
     assert project.result("dataset", "list") == [f"more-{NAME}"]
 
 
-def test_the_hash_of_a_dataset_depends_on_names_and_contents(project: ProjectCommands) -> None:
+def test_a_dataset_hash_depends_on_file_names_and_contents(project: ProjectCommands) -> None:
     hashes = set()
     for date, name, text in (
         ("20260101", "a", "1"),
@@ -68,8 +68,8 @@ def test_a_large_dataset_is_deleted(client: Client, project: ProjectCommands) ->
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["dataset", "create", "prices"], "'prices' is not the name of a dataset: the form is MODEL-YYYYMMDD"),
-        (["dataset", "ls", NAME], f"there is no dataset '{NAME}': nothing is at s3://"),
+        (["dataset", "create", "prices"], "'prices' is not a valid dataset name: use MODEL-YYYYMMDD"),
+        (["dataset", "ls", NAME], f"there is no dataset '{NAME}': there are no objects at s3://"),
         (["dataset", "delete", NAME], f"there is no dataset '{NAME}'"),
         (["dataset", "dn", NAME, "x"], f"there is no dataset '{NAME}'"),
         (["dataset", "download", NAME, "local"], f"there is no dataset '{NAME}'"),
@@ -77,7 +77,7 @@ def test_a_large_dataset_is_deleted(client: Client, project: ProjectCommands) ->
         (["dataset", "wait", NAME], "DescribeProcessingJob: "),
         (
             ["training-job", "create", "prices", NAME],
-            "'prices' is not the name of a training job: the form is MODEL-X-Y",
+            "'prices' is not a valid training job name: use MODEL-X-Y",
         ),
         (["training-job", "create", "prices-1-0", NAME], f"there is no dataset '{NAME}'"),
         (
@@ -88,12 +88,12 @@ def test_a_large_dataset_is_deleted(client: Client, project: ProjectCommands) ->
         (["training-job", "create", "prices-1-0", NAME, "--hyperparameter", "a.b=1"], "must be a string without dots"),
         (["training-job", "describe", "prices-1-0"], "DescribeTrainingJob: "),
         (["training-job", "download", "prices-1-0", "local"], "the model of the training job 'prices-1-0'"),
-        (["model", "create", "prices-1-0"], "'prices-1-0' is not the name of a model: the form is MODEL-X-Y-Z"),
+        (["model", "create", "prices-1-0"], "'prices-1-0' is not a valid model name: use MODEL-X-Y-Z"),
         (["model", "create", "prices-1-0-0"], "DescribeTrainingJob: "),
         (["model", "delete", "prices-1-0-0"], "DeleteModel: "),
-        (["endpoint", "create", "prices"], "'prices' is not the name of an endpoint: the form is MODEL-X-Y-Z"),
+        (["endpoint", "create", "prices"], "'prices' is not a valid endpoint name: use MODEL-X-Y-Z"),
         (["endpoint", "create", "prices-1-0-0"], "CreateEndpointConfig: "),
-        (["endpoint", "invoke", "prices-1-0-0", "{"], "the data are not JSON: "),
+        (["endpoint", "invoke", "prices-1-0-0", "{"], "the data is not valid JSON: "),
         (["endpoint", "invoke", "prices-1-0-0", "{}"], "InvokeEndpoint: "),
         (["endpoint", "delete", "prices-1-0-0"], "DeleteEndpoint: "),
         (["notebook", "create", "--x", "y"], "notebook: the simulator has no notebook instances"),
@@ -107,9 +107,9 @@ def test_a_refused_command_prints_one_line(project: ProjectCommands, arguments: 
 
 def test_existing_resources_are_not_created_again(project: ProjectCommands) -> None:
     project.result("dataset", "create", NAME)
-    assert project.refusal("dataset", "create", NAME) == f"the dataset '{NAME}' exists already"
+    assert project.refusal("dataset", "create", NAME) == f"the dataset '{NAME}' already exists"
     project.upload_houses(NAME)
-    assert "has files already: choose another name" in project.refusal("dataset", "generate", NAME)
+    assert "already has files: choose another name" in project.refusal("dataset", "generate", NAME)
 
 
 def test_a_missing_bucket_is_reported(project: ProjectCommands) -> None:

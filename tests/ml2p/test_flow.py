@@ -17,7 +17,7 @@ from recore.model.loading import load_model
 HOUSE = {"area": 80, "rooms": 3, "age": 10, "distance": 5}
 
 
-def test_from_a_dataset_to_a_version_in_service(
+def test_a_model_version_is_trained_served_and_loaded(
     client: Client, project: ProjectCommands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.result("init")
@@ -50,7 +50,7 @@ def test_from_a_dataset_to_a_version_in_service(
     response = project.result("endpoint", "invoke", "prices-1-0-0-live", json.dumps(HOUSE))["Body"]
     assert response["metadata"]["model_version"] == f"{project.name}-prices-1-0-0"
     batch = project.result("endpoint", "invoke", "prices-1-0-0-live", json.dumps({"instances": [HOUSE, HOUSE]}))["Body"]
-    assert [answer["result"] for answer in batch["predictions"]] == [response["result"]] * 2
+    assert [prediction["result"] for prediction in batch["predictions"]] == [response["result"]] * 2
 
     folder = f"{project.name}/predictions/{project.name}-prices-1-0-0/"
     bucket = project.url.split("/")[2]
@@ -71,11 +71,11 @@ def test_from_a_dataset_to_a_version_in_service(
     assert predictor.invoke(HOUSE)["result"] == response["result"]
 
 
-def test_a_job_that_fails_is_explained(project: ProjectCommands) -> None:
+def test_a_failed_job_is_explained(project: ProjectCommands) -> None:
     project.result("dataset", "create", "prices-20260131")
     project.result("training-job", "create", "prices-1-0", "prices-20260131")
     result = project.run("training-job", "wait", "prices-1-0")
     assert result.returncode == 1
     assert result.stderr.splitlines()[-1].startswith("recore: Failed: AlgorithmError")
     assert "house-prices.csv" in result.stderr
-    assert "is not completed: its status is Failed" in project.refusal("model", "create", "prices-1-0-0")
+    assert "has not completed: its status is Failed" in project.refusal("model", "create", "prices-1-0-0")

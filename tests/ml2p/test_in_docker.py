@@ -1,4 +1,4 @@
-"""The commands with an image that contains the code, as in ML2P, and whose entry point is `python -m recore.model`."""
+"""The commands with an image, as in ML2P, that contains the code and has the entry point `python -m recore.model`."""
 
 import json
 import shutil
@@ -45,7 +45,7 @@ def client() -> Iterator[Client]:
         yield Client(simulator, IMAGE_NAME)
 
 
-def test_an_image_that_holds_the_code_runs_every_step(client: Client, tmp_path: Path) -> None:
+def test_an_image_with_the_code_runs_every_step(client: Client, tmp_path: Path) -> None:
     write_project(tmp_path, "docker")
     file = tmp_path / "ml2p.yml"
     text = file.read_text().replace("  source_dir: src\n", "").replace("models:\n  prices: model.HousePrices\n", "")
@@ -62,9 +62,9 @@ def test_an_image_that_holds_the_code_runs_every_step(client: Client, tmp_path: 
     project.result("model", "create", "prices-1-0-0")
     project.result("endpoint", "create", "prices-1-0-0-test")
     assert project.run("endpoint", "wait", "prices-1-0-0-test").returncode == 0
-    answer = project.result("endpoint", "invoke", "prices-1-0-0-test", json.dumps(HOUSE))["Body"]
-    assert answer["metadata"]["model_version"] == "docker-prices-1-0-0"
-    assert answer["result"] == {"price": 288.111}
+    response = project.result("endpoint", "invoke", "prices-1-0-0-test", json.dumps(HOUSE))["Body"]
+    assert response["metadata"]["model_version"] == "docker-prices-1-0-0"
+    assert response["result"] == {"price": 288.111}
     result = project.run("endpoint", "invoke", "prices-1-0-0-test", '{"area": 80}')
     assert result.returncode == 2
     assert "the prediction failed: KeyError" in result.stderr

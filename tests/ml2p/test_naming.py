@@ -40,7 +40,7 @@ def test_valid_names_are_accepted(check, name) -> None:
 
 @pytest.mark.parametrize(("check", "name"), [(check, name) for check, names in INVALID_NAMES.items() for name in names])
 def test_invalid_names_are_refused(check, name) -> None:
-    with pytest.raises(NamingError, match="the form is "):
+    with pytest.raises(NamingError, match="name: use MODEL-"):
         check(name)
 
 

@@ -1,4 +1,4 @@
-"""The project file, and the requests that commands make from it."""
+"""The project file, and the requests that the commands build from it."""
 
 from pathlib import Path
 
@@ -24,9 +24,9 @@ def project_of(folder: Path, text: str) -> Project:
         ("", "is not a mapping: it needs the keys project and s3folder"),
         ("- a", "is not a mapping"),
         ("project: p\n", "has no key 's3folder'"),
-        ("project: [\n", "is not YAML"),
-        ("project: 3\ns3folder: s3://b\n", "needs a text for the key 'project'"),
-        ("project: p\ns3folder: b/x\n", "'b/x' is not an address on S3"),
+        ("project: [\n", "is not valid YAML"),
+        ("project: 3\ns3folder: s3://b\n", "needs a string for the key 'project'"),
+        ("project: p\ns3folder: b/x\n", "'b/x' is not an S3 address"),
         (MINIMAL + "trian:\n  image: x\n", "there is no key 'trian' in the file: did you mean 'train'?"),
         (
             MINIMAL + "train:\n  instance-type: x\n",
@@ -44,7 +44,7 @@ def test_an_invalid_file_is_refused(tmp_path: Path, text: str, reason: str) -> N
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"ml2p\.yml cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"ml2p\.yml could not be read: No such file"):
         Project(tmp_path / "ml2p.yml")
 
 
@@ -59,7 +59,7 @@ def test_settings_come_from_the_section_or_the_defaults(tmp_path: Path) -> None:
     assert (project.text("train", "image"), project.text("deploy", "image")) == ("b", "a")
     with pytest.raises(ConfigError, match="has no 'instance_type' in the section 'train' or in 'defaults'"):
         project.text("train", "instance_type")
-    with pytest.raises(ConfigError, match="'role' in the section 'deploy' must be a text, not 3"):
+    with pytest.raises(ConfigError, match="'role' in the section 'deploy' must be a string, not 3"):
         project.text("deploy", "role")
 
 
@@ -69,7 +69,7 @@ def test_record_invokes_must_be_true_or_false(tmp_path: Path) -> None:
         project.flag("deploy", "record_invokes")
 
 
-def test_the_class_of_a_model_is_found_by_its_name(tmp_path: Path) -> None:
+def test_a_model_class_is_looked_up_by_model_type(tmp_path: Path) -> None:
     assert project_of(tmp_path, MINIMAL).model_class(None) is None
     with pytest.raises(ConfigError, match="has no model 'a' in the section 'models': it lists none"):
         project_of(tmp_path, MINIMAL).model_class("a")
@@ -100,7 +100,7 @@ def test_an_invalid_vpc_config_is_refused(tmp_path: Path, config: str) -> None:
         ("source_dir: src", "source_dir: missing", "'source_dir': {folder}/missing is not a folder"),
         ("source_dir: src", "source_dir: src\n  packages: [no.such]", "'packages': "),
         ("source_dir: src", "source_dir: src\n  packages: recore", "'packages' in the section 'train' must be a list"),
-        ("source_dir: src", "source_dir: 3", "'source_dir' in the section 'train' must be a text, not 3"),
+        ("source_dir: src", "source_dir: 3", "'source_dir' in the section 'train' must be a string, not 3"),
         (
             "instance_type: ml.m5.large",
             "volume_size: 3",
@@ -121,13 +121,13 @@ def test_code_that_is_too_large_or_contains_reserved_names_is_refused(
 ) -> None:
     project.upload_houses(NAME)
     (project.folder / "src/ml2p_job.py").write_text("")
-    assert "ml2p_job.py is in the way" in project.refusal("training-job", "create", "prices-1-0", NAME)
+    assert "ml2p_job.py must be renamed" in project.refusal("training-job", "create", "prices-1-0", NAME)
     (project.folder / "src/ml2p_job.py").unlink()
     monkeypatch.setattr("recore.ml2p.source_code.LARGEST", 1 << 10)
-    assert "keep data out of the folder of code" in project.refusal("training-job", "create", "prices-1-0", NAME)
+    assert "keep data out of the code folder" in project.refusal("training-job", "create", "prices-1-0", NAME)
 
 
-def test_a_job_has_a_network_only_for_requirements(project: ProjectCommands) -> None:
+def test_jobs_have_a_network_only_to_install_requirements(project: ProjectCommands) -> None:
     project.upload_houses(NAME)
     project.result("training-job", "create", "prices-1-0", NAME)
     assert project.result("training-job", "describe", "prices-1-0")["EnableNetworkIsolation"] is True
@@ -136,7 +136,7 @@ def test_a_job_has_a_network_only_for_requirements(project: ProjectCommands) -> 
     assert not project.result("training-job", "describe", "prices-1-1").get("EnableNetworkIsolation")
 
 
-def test_requests_for_an_image_that_holds_the_code_match_ml2p(client: Client, project: ProjectCommands) -> None:
+def test_requests_for_an_image_with_the_code_match_ml2p(client: Client, project: ProjectCommands) -> None:
     """The expected requests are those that ML2P sends."""
     project.upload_houses(NAME)
     file = project.folder / "ml2p.yml"

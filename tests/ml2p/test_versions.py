@@ -1,4 +1,4 @@
-"""The name of a version can be used only once."""
+"""A version name can be used only once."""
 
 import json
 
@@ -14,17 +14,17 @@ def versions(client: Client, project: ProjectCommands) -> list[str]:
     return [item["Key"].rpartition("/")[2] for item in listing.get("Contents", [])]
 
 
-def test_a_name_is_not_used_again(client: Client, project: ProjectCommands) -> None:
+def test_a_version_name_cannot_be_reused(client: Client, project: ProjectCommands) -> None:
     project.upload_houses(NAME)
     project.result("training-job", "create", "prices-1-0", NAME)
     project.run("training-job", "wait", "prices-1-0")
     refusal = project.refusal("training-job", "create", "prices-1-0", NAME)
-    assert refusal.startswith(f"the name '{project.name}-prices-1-0' was used already (20")
-    assert refusal.endswith("the name of a version can be used only once: choose another")
+    assert refusal.startswith(f"the name '{project.name}-prices-1-0' was already used (20")
+    assert refusal.endswith("a version name can be used only once: choose another")
     project.result("model", "create", "prices-1-0-0")
     before = project.result("model", "describe", "prices-1-0-0")["Version"]
     project.result("model", "delete", "prices-1-0-0")
-    assert "was used already" in project.refusal("model", "create", "prices-1-0-0")
+    assert "was already used" in project.refusal("model", "create", "prices-1-0-0")
     record = json.loads(client.get(f"{project.url}/versions/{project.name}-prices-1-0-0.json"))
     assert record == before
     project.result("model", "create", "prices-1-0-1")

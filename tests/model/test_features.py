@@ -66,7 +66,7 @@ def test_a_row_does_not_depend_on_other_rows(bins: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
-def test_degenerate_spectra_give_finite_features(bins: np.ndarray, rows: int) -> None:
+def test_degenerate_spectra_have_finite_features(bins: np.ndarray, rows: int) -> None:
     constant, repeated = np.full((rows, 8), 2.0), np.repeat(bins[:1], rows, axis=0)
     for spectra in (constant, repeated, bins[:rows], bins[:rows, :1]):
         features = SpectralFeatures().fit(spectra)

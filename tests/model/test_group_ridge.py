@@ -132,7 +132,7 @@ def test_groups_are_held_out_whole_and_evenly() -> None:
 @pytest.mark.parametrize(
     "case", ["never", "once", "one group", "all but one group", "constant", "same gaps", "empty rows"]
 )
-def test_patterns_of_gaps_are_fitted_exactly(case: str) -> None:
+def test_gap_patterns_are_fitted_exactly(case: str) -> None:
     x, y, groups = make_problem(70, 10, 4, 0.05)
     if case == "never":
         y[:, 1] = np.nan
@@ -249,7 +249,7 @@ def test_the_pickle_contains_no_training_rows() -> None:
     assert not hasattr(loaded, "held_out_")
 
 
-def test_threads_do_not_change_the_numbers() -> None:
+def test_thread_counts_do_not_change_the_results() -> None:
     program = (
         "import os; os.cpu_count = lambda: {}\n"
         "import numpy as np; from challenge.features import *; from challenge.ridge import *\n"

@@ -29,7 +29,7 @@ def connected_client(client: Client, monkeypatch: pytest.MonkeyPatch) -> Client:
 
 @pytest.fixture
 def make_env(tmp_path: Path) -> MakeEnv:
-    """Return a function that creates a served model's environment, with variables replaced or, if None, removed."""
+    """Return a function that creates a served model's environment. Arguments replace variables; None removes one."""
 
     def make(**variables: str | None) -> SageMakerEnv:
         job_variables = {
@@ -51,7 +51,7 @@ def core_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def core_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with the class and its script beside the submission's files. Do not write to it."""
+    """Return a folder with the model class, its script and the submission's files. Do not write to it."""
     return support.write_code(tmp_path_factory.mktemp("code") / "code")
 
 

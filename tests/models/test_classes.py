@@ -1,4 +1,4 @@
-"""Model, ModelTrainer and ModelDatasetGenerator, and how a model class is found by its name."""
+"""Model, ModelTrainer, ModelDatasetGenerator, and the loading of a model class by its name."""
 
 from pathlib import Path
 
@@ -64,12 +64,12 @@ def test_a_generator_can_upload_with_its_client(connected_client: Client, make_e
     ("variables", "error", "reason"),
     [
         ({"ML2P_S3_URL": "s3://no-such-bucket-at-all"}, UploadError, "the bucket no-such-bucket-at-all does not exist"),
-        ({"ML2P_S3_URL": None}, ConfigError, "set the variable ML2P_S3_URL"),
-        ({"ML2P_DATASET": None}, ConfigError, "set the variable ML2P_DATASET"),
-        ({"ML2P_DATASET": ""}, ConfigError, "set the variable ML2P_DATASET"),
+        ({"ML2P_S3_URL": None}, ConfigError, "set the environment variable ML2P_S3_URL"),
+        ({"ML2P_DATASET": None}, ConfigError, "set the environment variable ML2P_DATASET"),
+        ({"ML2P_DATASET": ""}, ConfigError, "set the environment variable ML2P_DATASET"),
     ],
 )
-def test_uploads_that_fail_give_the_reason(
+def test_failed_uploads_report_the_reason(
     connected_client: Client,
     make_env: MakeEnv,
     tmp_path: Path,
@@ -119,7 +119,7 @@ def test_an_import_error_inside_a_module_is_raised(tmp_path: Path, monkeypatch: 
         load_model("module_that_needs_another.Model")
 
 
-def test_a_section_of_the_project_file() -> None:
+def test_a_project_file_section_falls_back_to_defaults() -> None:
     section = ModellingSubCfg({"train": {"a": 1}, "defaults": {"a": 2, "b": 3}}, "train")
     assert (section.a, section["b"], section.get("c"), section.get("c", 4)) == (1, 3, None, 4)
     section["c"] = 5

@@ -103,7 +103,9 @@ REQUIRED = inspect.Parameter.empty
     ],
     ids=lambda value: getattr(value, "__qualname__", ""),
 )
-def test_parameters_and_defaults(function: Callable[..., Any], expected: list[tuple[str, Any]]) -> None:
+def test_parameters_and_defaults_match_the_reference(
+    function: Callable[..., Any], expected: list[tuple[str, Any]]
+) -> None:
     assert parameters(function) == expected
 
 
@@ -130,9 +132,7 @@ class TestModelTrainer:
         with pytest.raises(NotImplementedError, match=r"\.train\(\)"):
             ModelTrainer(make_env()).train()
 
-    def test_a_trainer_uses_the_folders_of_its_environment(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_trainer_uses_its_environments_folders(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.syspath_prepend(write_house_prices(tmp_path / "code"))
         folder = ml_folder(tmp_path / "ml")
         (folder / "model/house.json").unlink()
@@ -142,16 +142,16 @@ class TestModelTrainer:
 
 class TestModelPredictor:
     def test_invoke_returns_metadata_and_result(self, doubler: Doubler) -> None:
-        answer = doubler.invoke({"x": 3})
-        assert set(answer) == {"metadata", "result"}
-        assert answer["result"] == {"doubled": 6}
+        response = doubler.invoke({"x": 3})
+        assert set(response) == {"metadata", "result"}
+        assert response["result"] == {"doubled": 6}
 
     def test_batch_invoke_returns_the_full_result_of_each_instance(self, doubler: Doubler) -> None:
         """The predictions are in a dictionary, as in ML2P's own tests."""
-        answer = doubler.batch_invoke([{"x": 1}, {"x": 2}])
-        assert set(answer) == {"predictions"}
-        assert [set(prediction) for prediction in answer["predictions"]] == [{"metadata", "result"}] * 2
-        assert [prediction["result"] for prediction in answer["predictions"]] == [{"doubled": 2}, {"doubled": 4}]
+        response = doubler.batch_invoke([{"x": 1}, {"x": 2}])
+        assert set(response) == {"predictions"}
+        assert [set(prediction) for prediction in response["predictions"]] == [{"metadata", "result"}] * 2
+        assert [prediction["result"] for prediction in response["predictions"]] == [{"doubled": 2}, {"doubled": 4}]
 
     def test_batch_result_is_a_list_of_predictions(self, doubler: Doubler) -> None:
         assert doubler.batch_result([{"x": 1}, {"x": 2}]) == [{"doubled": 2}, {"doubled": 4}]
@@ -161,8 +161,8 @@ class TestModelPredictor:
             def batch_result(self, data: Any) -> Any:
                 return [{"fast": datum["x"]} for datum in data]
 
-        answer = FastDoubler(make_env()).batch_invoke([{"x": 1}])
-        assert answer["predictions"][0]["result"] == {"fast": 1}
+        response = FastDoubler(make_env()).batch_invoke([{"x": 1}])
+        assert response["predictions"][0]["result"] == {"fast": 1}
 
     def test_metadata_has_the_model_version_and_the_time(self, doubler: Doubler) -> None:
         before = datetime.datetime.now(datetime.UTC).timestamp()
@@ -172,7 +172,7 @@ class TestModelPredictor:
         assert isinstance(metadata["timestamp"], float)
         assert before <= metadata["timestamp"] <= after
 
-    def test_predictions_contain_the_result_of_metadata(self, make_env: MakeEnv) -> None:
+    def test_predictions_contain_the_metadata(self, make_env: MakeEnv) -> None:
         class NamedDoubler(Doubler):
             def metadata(self) -> dict[str, Any]:
                 return {"name": "ours"}
@@ -190,19 +190,19 @@ class TestModelPredictor:
         predictor.teardown()
 
     def test_setup_comes_first_and_teardown_last(self, doubler: Doubler) -> None:
-        """The predictor's user calls these methods; a server calls each once (test_serving_front.py)."""
+        """The predictor's caller must call these methods; a server calls each once (test_serving_front.py)."""
         doubler.setup()
         doubler.invoke({"x": 1})
         doubler.teardown()
         assert doubler.calls == ["setup", "result", "teardown"]
 
-    def test_the_id_of_a_record_has_a_time_and_a_uuid(self, doubler: Doubler) -> None:
+    def test_record_ids_have_a_time_and_a_uuid(self, doubler: Doubler) -> None:
         pairs = doubler.record_invoke_id({"x": 1}, {})
         assert list(pairs) == ["ts", "uuid"]
         assert datetime.datetime.fromisoformat(pairs["ts"]).utcoffset() == datetime.timedelta(0)
         assert uuid.UUID(pairs["uuid"]).version == 4
 
-    def test_a_record_is_stored_in_the_bucket_of_the_project(
+    def test_a_record_is_stored_in_the_projects_bucket(
         self, client: Client, connected_client: Client, make_env: MakeEnv
     ) -> None:
         predictor = Doubler(make_env(ML2P_S3_URL=url_of("conform"), ML2P_MODEL_VERSION="conform-1.0"))
@@ -231,11 +231,11 @@ class TestModelPredictor:
         Doubler(make_env(**variables)).invoke({"x": 1})
         assert records(client, "on") == {}
         predictor = Doubler(make_env(**variables, ML2P_RECORD_INVOKES="true"))
-        answer = predictor.invoke({"x": 1})
+        response = predictor.invoke({"x": 1})
         predictor.batch_invoke([{"x": 2}, {"x": 3}])
         sorted_records = sorted(records(client, "on").values(), key=lambda record: record["input"]["x"])
         assert [record["input"]["x"] for record in sorted_records] == [1, 2, 3]
-        assert sorted_records[0]["result"] == answer
+        assert sorted_records[0]["result"] == response
 
 
 class TestModelDatasetGenerator:
@@ -243,7 +243,7 @@ class TestModelDatasetGenerator:
         with pytest.raises(NotImplementedError, match=r"\.generate\(\)"):
             ModelDatasetGenerator(make_env()).generate()
 
-    def test_a_file_is_uploaded_to_the_folder_of_its_dataset(
+    def test_a_file_is_uploaded_to_its_datasets_folder(
         self, client: Client, connected_client: Client, make_env: MakeEnv, tmp_path: Path
     ) -> None:
         (tmp_path / "deep").mkdir()
@@ -257,7 +257,7 @@ class TestSageMakerEnv:
     @pytest.mark.parametrize(
         ("variables", "kind"), [(DATASET, "dataset"), (TRAINING, "train"), (SERVING, "serve")], ids=str
     )
-    def test_attributes_of_every_kind(self, variables: dict[str, str], kind: str) -> None:
+    def test_every_environment_has_the_common_attributes(self, variables: dict[str, str], kind: str) -> None:
         env = SageMakerEnv("/opt/ml", COMMON_VARIABLES | variables)
         assert env.env_type is SageMakerEnvType(kind)
         assert (env.project, env.model_cls) == ("houses", "m.Houses")
@@ -285,7 +285,7 @@ class TestSageMakerEnv:
             monkeypatch.setenv(name, value)
         assert SageMakerEnv("/opt/ml").model_version == "houses-1-0-0"
 
-    def test_the_kinds_of_environment(self) -> None:
+    def test_environment_types_match_ml2p(self) -> None:
         """The reference does not list UNKNOWN, but ML2P's code has it too."""
         kinds = {kind.name: kind.value for kind in SageMakerEnvType}
         expected = {"DATASET": "dataset", "TRAIN": "train", "SERVE": "serve", "LOCAL": "local", "UNKNOWN": "unknown"}
@@ -314,7 +314,7 @@ class TestLocalEnv:
         (tmp_path / "ml").mkdir()
         assert LocalEnv(str(tmp_path / "ml"), cfg).model_folder().is_dir()
 
-    def test_without_a_session_nothing_is_downloaded(self, tmp_path: Path, cfg: str) -> None:
+    def test_downloads_require_a_session(self, tmp_path: Path, cfg: str) -> None:
         env = LocalEnv(str(tmp_path), cfg)
         for download in (env.download_dataset, env.download_model):
             with pytest.raises(LocalEnvError, match="requires a boto session"):

@@ -114,7 +114,7 @@ def read_failure(ml: Path) -> str:
 
 
 def test_a_training_job_stores_its_model(tmp_path: Path) -> None:
-    """Training runs in a separate process, with the class that a variable names, and stores its validation output."""
+    """Training runs in a separate process. An environment variable names the class. The validation output is stored."""
     code, ml = write_house_prices(tmp_path / "code"), ml_folder(tmp_path / "ml")
     result = run_program(code, ml, "train", ML2P_TRAINING_JOB="houses-1", ML2P_MODEL_CLS="house_prices.HousePrices")
     assert (result.returncode, result.stdout, result.stderr) == (0, "Starting training job houses-1.\nDone.\n", "")
@@ -173,8 +173,8 @@ def test_a_model_class_without_the_needed_part_is_refused(ml: Path, command: str
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_exceptions_raised_by_a_part(ml: Path, command: str) -> None:
-    """The exception is raised again, and its traceback is in the file that SageMaker reads."""
+def test_exceptions_raised_by_a_part_are_reported(ml: Path, command: str) -> None:
+    """The exception is re-raised, and its traceback is written to the file that SageMaker reads."""
     result = run_command(ml, command, "front_parts.FailingModel")
     assert result.exit_code == 1
     assert isinstance(result.exception, LookupError)
@@ -209,10 +209,10 @@ def test_an_error_without_text_is_reported_by_its_traceback(ml: Path) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_address_that_is_not_on_s3_is_refused(ml: Path, command: str) -> None:
+def test_an_address_outside_s3_is_refused(ml: Path, command: str) -> None:
     result = run_command(ml, command, "front_parts.FailingModel", ML2P_S3_URL="bucket/folder")
     assert result.exit_code == 1
-    reason = "the variable ML2P_S3_URL is invalid: 'bucket/folder' is not an address"
+    reason = "the environment variable ML2P_S3_URL is invalid: 'bucket/folder' is not an S3 address"
     assert result.output.startswith(f"Error: {reason}")
     assert read_failure(ml).startswith(reason)
 
@@ -222,7 +222,7 @@ def test_recording_without_an_address_is_refused(tmp_path: Path) -> None:
     variables = {"ML2P_MODEL_VERSION": "1", "ML2P_RECORD_INVOKES": "true", "SAGEMAKER_BIND_TO_PORT": "0"}
     result = run_program(code, ml, "--model", "house_prices.HousePrices", "serve", **variables)
     assert result.returncode == 1
-    assert result.stderr == "Error: invocations cannot be recorded: set the variable ML2P_S3_URL\n"
+    assert result.stderr == "Error: invocations cannot be recorded: set the environment variable ML2P_S3_URL\n"
     assert result.stdout.splitlines()[-1] == "torn down"
 
 
@@ -231,7 +231,7 @@ def test_recording_without_an_address_is_refused(tmp_path: Path) -> None:
 def test_a_setting_that_is_not_a_number_is_refused(ml: Path, variable: str, text: str) -> None:
     result = run_command(ml, "serve", "front_parts.Ready", **{variable: text})
     assert result.exit_code == 1
-    line = f"the variable {variable} is {text[:40]!r}: a whole number is needed"
+    line = f"the environment variable {variable} is {text[:40]!r}: it must be a whole number"
     assert result.output.splitlines()[1:] == [f"Error: {line}"]
     assert read_failure(ml) == line
 
@@ -241,7 +241,7 @@ def test_a_folder_that_cannot_be_written_is_reported(ml: Path) -> None:
     (ml / "output").write_text("a file")
     result = run_command(ml, "train", "front_parts.FailingModel")
     assert isinstance(result.exception, LookupError)
-    assert "The reason of the failure could not be written to a file" in result.output
+    assert "The reason for the failure could not be written to a file" in result.output
 
 
 @pytest.mark.parametrize("command", ["train", "serve"])

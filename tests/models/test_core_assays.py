@@ -75,7 +75,7 @@ def predict_with_script(model: Path, data: Path, folder: Path) -> np.ndarray:
 # ---- Training --------------------------------------------------------------------------------------------
 
 
-def test_the_model_is_the_one_that_train_py_makes(env: SageMakerEnv, tmp_path: Path) -> None:
+def test_the_model_equals_the_one_that_train_py_writes(env: SageMakerEnv, tmp_path: Path) -> None:
     arguments = [f"--{name}={value}" for name, value in HYPERPARAMETERS.items()]
     folders = ("--data_dir", env.dataset_folder(), "--model_dir", tmp_path)
     result = run(ROOT / "train.py", *folders, *arguments, cwd=tmp_path, **ONE_THREAD)
@@ -106,7 +106,7 @@ def test_the_expected_error_is_the_error_of_held_out_predictions(env: SageMakerE
     [
         ({"alfas": 5}, ConfigError, "no hyperparameter 'alfas'.* are: .*alphas"),
         ({"model_dir": "x"}, ConfigError, "no hyperparameter 'model_dir'"),
-        ({"cv": {"folds": 3}}, ConfigError, "'cv' is {'folds': 3}: a number, a text or a boolean is needed"),
+        ({"cv": {"folds": 3}}, ConfigError, "'cv' is {'folds': 3}: it must be a number, a string or a boolean"),
         pytest.param(
             {"cv": "three"},
             JobError,
@@ -139,7 +139,7 @@ def test_hyperparameters_must_be_arguments_of_fit() -> None:
 # ---- Predictions -----------------------------------------------------------------------------------------
 
 
-def test_the_prediction_of_one_spectrum(
+def test_one_spectrum_is_predicted(
     predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray, env: SageMakerEnv
 ) -> None:
     """Values have units and expected errors; channels may be in any order, and other keys are ignored."""
@@ -160,7 +160,7 @@ def test_the_prediction_of_one_spectrum(
 def test_spectra_in_a_batch_and_alone_have_the_same_predictions(
     predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray
 ) -> None:
-    batch = [answer["result"] for answer in predictor.batch_invoke(spectra)["predictions"]]
+    batch = [prediction["result"] for prediction in predictor.batch_invoke(spectra)["predictions"]]
     np.testing.assert_allclose(values_of(batch), expected, rtol=1e-9)
     single_results = [predictor.result(datum) for datum in spectra[:5]]
     np.testing.assert_allclose(values_of(single_results), expected[:5], rtol=1e-9)
@@ -173,14 +173,16 @@ def test_a_spectrum_may_consist_of_numpy_arrays(predictor: Any, spectra: list[di
     assert predictor.result(arrays) == predictor.result(spectra[0])
 
 
-def test_predictions_in_eight_threads(predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray) -> None:
+def test_predictions_in_eight_threads_are_correct(
+    predictor: Any, spectra: list[dict[str, Any]], expected: np.ndarray
+) -> None:
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(predictor.result, spectra))
     np.testing.assert_allclose(values_of(results), expected, rtol=1e-9)
 
 
-def test_the_hooks_are_called_one_after_the_other(env: SageMakerEnv, spectra: list[dict[str, Any]]) -> None:
-    """Hooks need not be thread-safe, because on the platform a process answers one request at a time."""
+def test_hooks_are_called_one_at_a_time(env: SageMakerEnv, spectra: list[dict[str, Any]]) -> None:
+    """Hooks need not be thread-safe, because on the platform a process handles one request at a time."""
     predictor = support.core_assays().CoreAssays().predictor(env)
     predictor.setup()
     busy, peak, predict = [0], [0], predictor._train.predict_fn
@@ -233,7 +235,7 @@ def with_keys(**values: Any) -> Callable[[dict[str, Any]], Any]:
 def test_invalid_spectra_are_refused(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
-    """An invalid spectrum is refused both alone and in a batch. In a batch, the message gives its number."""
+    """An invalid spectrum is refused both alone and in a batch. In a batch, the message contains its number."""
     for call, name in ((predictor.result, "the spectrum"), (lambda datum: batch(datum), "spectrum 2")):
 
         def batch(datum: Any) -> Any:
@@ -272,7 +274,7 @@ def with_value(datum: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
     ],
     ids=["few", "fewer", "shifted", "zero"],
 )
-def test_spectra_that_the_submission_refuses(
+def test_spectra_that_the_submission_refuses_are_reported(
     predictor: Any, spectra: list[dict[str, Any]], change: Callable[[dict[str, Any]], Any], details: str
 ) -> None:
     """Spectra whose channels differ from those of the training data are refused: their bins differ too."""
@@ -289,8 +291,10 @@ def test_spectra_of_a_batch_must_have_the_same_channels(predictor: Any, spectra:
     assert "its wavenumbers are not those of spectrum 1" in raised.value.details[0]
 
 
-def test_a_model_without_expected_errors(env: SageMakerEnv, spectra: list[dict[str, Any]], tmp_path: Path) -> None:
-    """If train.py runs on its own, it writes such a model."""
+def test_a_model_without_expected_errors_still_predicts(
+    env: SageMakerEnv, spectra: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """train.py writes such a model if it runs on its own."""
     shutil.copytree(env.model_folder(), tmp_path / "model")
     (tmp_path / "model/expected_error.json").unlink()
     predictor = support.core_assays().CoreAssays().predictor(SageMakerEnv(tmp_path, {}))
@@ -344,7 +348,7 @@ def test_a_different_submission_can_be_used(core_data_file: bytes, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_from_instrument_files_to_an_endpoint(
+def test_instrument_files_become_a_served_model(
     connected_client: Client, core_code: Path, core_sources: Path, tmp_path: Path
 ) -> None:
     client, project, packages = connected_client, "core", support.core_assays().PACKAGES
@@ -374,8 +378,8 @@ def test_from_instrument_files_to_an_endpoint(
     np.testing.assert_allclose(values_of([prediction["result"]]), expected[:1], rtol=1e-9)
     assert prediction["result"]["assays"]["CuPPM"]["expected_error"] == errors["CuPPM"] > 0
     assert prediction["result"]["assays"][UNMEASURED]["value"] is None
-    answers = invoke(endpoints, endpoint, {"instances": spectra})["predictions"]
-    np.testing.assert_allclose(values_of([answer["result"] for answer in answers]), expected, rtol=1e-9)
+    predictions = invoke(endpoints, endpoint, {"instances": spectra})["predictions"]
+    np.testing.assert_allclose(values_of([prediction["result"] for prediction in predictions]), expected, rtol=1e-9)
     with pytest.raises(client.simulator.client("sagemaker-runtime").exceptions.ClientError, match="has no 'absorb"):
         endpoints.invoke(endpoint, '{"wavenumbers": [4000]}')
     endpoints.delete(endpoint)

@@ -32,14 +32,16 @@ print("\\n".join(str(getattr(module, "__file__", None)) for module in list(sys.m
 """
 
 
-def test_the_data_file_is_what_the_command_imports(core_data_file: bytes, core_sources: Path, tmp_path: Path) -> None:
+def test_the_generator_writes_the_same_file_as_the_import_command(
+    core_data_file: bytes, core_sources: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "public.csv.gz"
     result = import_files(ImportOptions((core_sources,), out, core_sources / "assays.csv"))
     assert result.rows == len(list(core_sources.glob("core_*"))) > 30
     assert core_data_file == out.read_bytes()
 
 
-def test_subclasses_set_the_options_of_the_import(
+def test_subclasses_set_the_import_options(
     client: Client, core_sources: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Replicates are refused with the import's message and S3 addresses, unless a subclass averages them."""
@@ -71,8 +73,8 @@ def test_subclasses_set_the_options_of_the_import(
             r"^nothing was imported because of 2 problem\(s\); the first: s3://\S+/sources/first/a\.0: ",
         ),
         ({}, {"ML2P_S3_URL": "s3://no-such-bucket-at-all/x"}, JobError, "the sources at s3://no-such.*NoSuchBucket"),
-        ({}, {"ML2P_S3_URL": ""}, ConfigError, "set the variable ML2P_S3_URL"),
-        ({}, {"ML2P_DATASET": ""}, ConfigError, "set the variable ML2P_DATASET"),
+        ({}, {"ML2P_S3_URL": ""}, ConfigError, "set the environment variable ML2P_S3_URL"),
+        ({}, {"ML2P_DATASET": ""}, ConfigError, "set the environment variable ML2P_DATASET"),
     ],
     ids=["nothing", "no table", "no spectra", "damaged", "no bucket", "no address", "no dataset"],
 )
@@ -95,7 +97,7 @@ def test_sources_that_cannot_be_imported_are_refused(
 
 
 def container_files() -> set[str]:
-    """Return the files of all packages that the container has."""
+    """Return the files of all packages that are installed in the container."""
     pinned = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements/container.txt"))
     pending, names = re.findall(r"^([\w.-]+)==", pinned, re.MULTILINE), set[str]()
     while pending:

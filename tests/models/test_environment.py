@@ -1,4 +1,4 @@
-"""SageMakerEnv: its attributes for each kind of environment, and its folders. Also S3URL."""
+"""S3URL, and SageMakerEnv: its attributes for each environment type, and its folders."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def env_and_attributes(*names: str) -> tuple[SageMakerEnv, list[object]]:
     return env, [getattr(env, name) for name in ATTRIBUTES]
 
 
-def test_the_kinds_of_environment() -> None:
+def test_environment_types_match_ml2p() -> None:
     values = {kind.name: kind.value for kind in SageMakerEnvType}
     assert values == {
         "DATASET": "dataset",
@@ -67,8 +67,8 @@ def test_an_environment_without_variables() -> None:
     assert values == [None, None, None, None, None, False]
 
 
-def test_the_precedence_of_kinds() -> None:
-    """Datasets come before training jobs, and training jobs before model versions. Every kind reads all variables."""
+def test_environment_types_have_a_precedence() -> None:
+    """Datasets come before training jobs, and training jobs before model versions. Every type reads all variables."""
     env, values = env_and_attributes(*ALL_VARIABLES)
     assert env.env_type is SageMakerEnvType.DATASET
     assert values == ["houses-2026", "houses-train-1", "houses-1-0", "houses", "house_prices.HousePrices", True]
@@ -84,7 +84,7 @@ def test_the_precedence_of_kinds() -> None:
         ({"ML2P_MODEL_VERSION": ""}, SageMakerEnvType.UNKNOWN),
     ],
 )
-def test_an_empty_variable_does_not_decide_the_kind(variables: dict[str, str], kind: SageMakerEnvType) -> None:
+def test_an_empty_variable_does_not_decide_the_type(variables: dict[str, str], kind: SageMakerEnvType) -> None:
     assert SageMakerEnv("/opt/ml", variables).env_type is kind
 
 
@@ -100,12 +100,12 @@ def test_only_true_in_lower_case_enables_recording(text: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["bucket/houses", "http://bucket/houses", "s3://", "s3:///houses"])
-def test_an_address_that_is_not_on_s3_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"ML2P_S3_URL is invalid: .*s3://bucket/folder is expected"):
+def test_an_address_outside_s3_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"ML2P_S3_URL is invalid: .*the form s3://bucket/folder"):
         SageMakerEnv("/opt/ml", {"ML2P_S3_URL": url})
 
 
-def test_folders_of_the_environment(tmp_path: Path) -> None:
+def test_folders_follow_sagemakers_layout(tmp_path: Path) -> None:
     env = SageMakerEnv(str(tmp_path), {})
     assert env.dataset_folder() == tmp_path / "input/data/training"
     assert env.data_channel_folder("extra") == tmp_path / "input/data/extra"
@@ -124,7 +124,7 @@ def test_resourceconfig_is_read(tmp_path: Path) -> None:
     assert env.resourceconfig() == {"current_host": "algo-1"}
     for text in ("{", "[]"):
         file.write_text(text)
-        with pytest.raises(ConfigError, match=r"resourceconfig\.json (is not JSON|does not contain a JSON object)"):
+        with pytest.raises(ConfigError, match=r"config\.json (is not valid JSON|does not contain a JSON object)"):
             env.resourceconfig()
 
 
@@ -146,11 +146,11 @@ def test_hyperparameters_are_decoded(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{", r"hyperparameters\.json is not JSON"),
+        ("{", r"hyperparameters\.json is not valid JSON"),
         ("[]", r"hyperparameters\.json does not contain a JSON object"),
-        ('{"name": "ridge"}', "the hyperparameters are invalid: Value 'ridge' for key 'name' is not JSON"),
-        ('{"a": "1", "a.b": "2"}', "the hyperparameters are invalid: Key 'a.b' is in conflict"),
-        ('{"a": 1}', "the hyperparameters are invalid: Value 1 for key 'a' is not JSON"),
+        ('{"name": "ridge"}', "the hyperparameters are invalid: Value 'ridge' for key 'name' is not valid JSON"),
+        ('{"a": "1", "a.b": "2"}', "the hyperparameters are invalid: Key 'a.b' conflicts"),
+        ('{"a": 1}', "the hyperparameters are invalid: Value 1 for key 'a' is not valid JSON"),
     ],
 )
 def test_invalid_hyperparameters_are_refused(tmp_path: Path, text: str, reason: str) -> None:
@@ -174,7 +174,7 @@ def test_a_failure_is_written_unchanged(tmp_path: Path) -> None:
         ("s3://bucket/", "bucket", "x.csv", "s3://bucket/"),
     ],
 )
-def test_addresses_on_s3(address: str, bucket: str, path: str, url: str) -> None:
+def test_s3_addresses_are_split_and_joined(address: str, bucket: str, path: str, url: str) -> None:
     s3 = S3URL(address)
     assert s3.bucket() == bucket
     assert s3.path("x.csv") == s3.path("/x.csv") == path

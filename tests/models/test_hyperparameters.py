@@ -20,7 +20,7 @@ FLAT = {
 }
 
 
-def test_encoding_and_decoding() -> None:
+def test_hyperparameters_are_encoded_and_decoded() -> None:
     assert encode(NESTED) == FLAT
     assert decode(FLAT) == NESTED
     assert encode({}) == decode({}) == {}
@@ -64,10 +64,10 @@ def test_limits_are_inclusive() -> None:
 @pytest.mark.parametrize(
     ("hyperparameters", "reason"),
     [
-        ({"a": "text"}, "^Value 'text' for key 'a' is not JSON"),
-        ({"a": "[" * 100_000}, "is not JSON"),
-        ({"a": "1", "a.b": "2"}, r"^Key 'a\.b' is in conflict"),
-        ({"a.b": "1", "a": "2"}, "^Key 'a' is in conflict"),
+        ({"a": "text"}, "^Value 'text' for key 'a' is not valid JSON"),
+        ({"a": "[" * 100_000}, "is not valid JSON"),
+        ({"a": "1", "a.b": "2"}, r"^Key 'a\.b' conflicts"),
+        ({"a.b": "1", "a": "2"}, "^Key 'a' conflicts"),
     ],
     ids=["text", "deep", "value first", "value last"],
 )

@@ -21,17 +21,17 @@ from recore.simulator.server import Simulator
 
 @pytest.mark.slow
 @pytest.mark.parametrize("isolation", ISOLATIONS)
-def test_from_the_dataset_to_the_records(isolation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_class_works_from_dataset_to_records(
+    isolation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Simulator(isolation=isolation, jobs_can_call=True) as simulator:
         client = Client(simulator)
         for name, value in s3_variables(client).items():
             monkeypatch.setenv(name, value)
-        run_from_the_dataset_to_the_records(client, f"whole-{isolation}", tmp_path, monkeypatch)
+        run_from_dataset_to_records(client, f"whole-{isolation}", tmp_path, monkeypatch)
 
 
-def run_from_the_dataset_to_the_records(
-    client: Client, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def run_from_dataset_to_records(client: Client, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_house_prices(tmp_path / "code")
     job = generate_dataset(client, folder, project, "house_prices.HousePrices")
     assert job["ProcessingJobStatus"] == "Completed", job.get("FailureReason")
@@ -49,12 +49,12 @@ def run_from_the_dataset_to_the_records(
     assert prediction["metadata"]["model_version"] == f"{project}-1.0"
     assert prediction["result"] == {"price": pytest.approx(10 * SLOPE)}
     batch = [{"area": 20}, {"area": 30}]
-    answers = invoke(endpoints, endpoint, {"instances": batch})["predictions"]
+    predictions = invoke(endpoints, endpoint, {"instances": batch})["predictions"]
     with pytest.raises(client.simulator.client("sagemaker-runtime").exceptions.ClientError, match="no area"):
         endpoints.invoke(endpoint, "{}")
     wait_until(lambda: len(records(client, project)) == 3)
     expected = [{"input": {"area": 10}, "result": prediction}]
-    expected += [{"input": datum, "result": answer} for datum, answer in zip(batch, answers, strict=True)]
+    expected += [{"input": datum, "result": result} for datum, result in zip(batch, predictions, strict=True)]
     assert sorted(records(client, project).values(), key=lambda record: record["input"]["area"]) == expected
     endpoints.delete(endpoint)
 
@@ -84,14 +84,16 @@ def test_a_model_class_works_in_a_sandbox_without_a_network(tmp_path: Path) -> N
             "one.json": '{"area": 10}',
             "batch.json": '{"instances": [{"area": 20}, {"area": 30}]}',
         }
-        single, batch = (json.loads(answer) for answer in completed(client, model, objects))
+        single, batch = (json.loads(output_text) for output_text in completed(client, model, objects))
     assert single["metadata"]["model_version"] == "kept-1.0"
     assert single["result"] == {"price": pytest.approx(10 * SLOPE)}
-    assert [answer["result"]["price"] for answer in batch["predictions"]] == pytest.approx([20 * SLOPE, 30 * SLOPE])
+    assert [prediction["result"]["price"] for prediction in batch["predictions"]] == pytest.approx(
+        [20 * SLOPE, 30 * SLOPE]
+    )
 
 
-def test_the_code_archive_of_a_job(tmp_path: Path) -> None:
-    """The archive is reproducible, and has the user's files and this package but no caches, links or hidden files."""
+def test_a_code_archive_contains_the_users_files_and_this_package(tmp_path: Path) -> None:
+    """The archive is reproducible, and contains no caches, symbolic links or hidden files."""
     folder = write_house_prices(tmp_path / "code")
     for name in ("deep/__pycache__", ".git"):
         (folder / name).mkdir(parents=True)
@@ -109,8 +111,8 @@ def test_the_code_archive_of_a_job(tmp_path: Path) -> None:
         code_files(tmp_path / "missing")
 
 
-def test_packages_that_can_be_included(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package is included with all its files, and a module as one file; their parents add only __init__.py."""
+def test_packages_are_included_in_a_code_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package is included with all its files, and a module as one file; of their parents, only __init__.py is."""
     for name in ("units.py", "other.py", "deep/__init__.py", "deep/table.toml", "deep/inner/a.py", "deep/.hidden"):
         path = tmp_path / "packages/company" / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -54,18 +54,18 @@ def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (None, "cannot be read: No such file or directory"),
+        (None, "could not be read: No such file or directory"),
         ("", "is not a mapping: it needs the keys project and s3folder"),
         ("- project", "is not a mapping"),
-        ("project: [", "is not YAML"),
-        ("project: houses\nday: 2026-02-30\n", "is not YAML: day"),
+        ("project: [", "is not valid YAML"),
+        ("project: houses\nday: 2026-02-30\n", "is not valid YAML: day"),
         ("projct: houses\ns3folder: s3://bucket", "has no key 'project'"),
         ("project: houses\n", "has no key 's3folder'"),
-        ("project: 3\ns3folder: s3://bucket", "needs a text for the key 'project'"),
-        ("project: houses\ns3folder: bucket", "'s3folder' .* is invalid: 'bucket' is not an address on S3"),
+        ("project: 3\ns3folder: s3://bucket", "needs a string for the key 'project'"),
+        ("project: houses\ns3folder: bucket", "'s3folder' .* is invalid: 'bucket' is not an S3 address"),
     ],
 )
-def test_a_project_file_with_a_mistake_is_an_error(tmp_path: Path, text: str | None, reason: str) -> None:
+def test_an_invalid_project_file_is_refused(tmp_path: Path, text: str | None, reason: str) -> None:
     if text is not None:
         (tmp_path / "ml2p.yml").write_text(text)
     with pytest.raises(ConfigError, match=reason) as raised:
@@ -108,8 +108,10 @@ def test_a_model_is_downloaded_and_unpacked(env: LocalEnv, client: Client, root:
     assert (env.model_folder() / "validation.json").read_text() == "0.5"
 
 
-def test_missing_datasets_and_models_are_errors(env: LocalEnv, tmp_path: Path, root: str) -> None:
-    with pytest.raises(LocalEnvError, match=f"there is no dataset 'd': no objects at s3://{BUCKET}/{root}/datasets/d/"):
+def test_missing_datasets_and_models_are_reported(env: LocalEnv, tmp_path: Path, root: str) -> None:
+    with pytest.raises(
+        LocalEnvError, match=f"there is no dataset 'd': there are no objects at s3://{BUCKET}/{root}/datasets/d/"
+    ):
         env.download_dataset("d")
     with pytest.raises(LocalEnvError, match=r"the model of the training job '1' \(s3://.*\) does not exist"):
         env.download_model("1")
@@ -139,7 +141,7 @@ def test_a_dataset_with_a_file_and_a_folder_of_the_same_name_is_refused(
 ) -> None:
     for name in ("d/a", "d/a/b"):
         client.put(f"{root}/datasets/{name}", "x")
-    with pytest.raises(LocalEnvError, match="cannot be downloaded"):
+    with pytest.raises(LocalEnvError, match="could not be downloaded"):
         env.download_dataset("d")
 
 
@@ -161,14 +163,14 @@ HOUSE_ARCHIVE = archive_of(**{"house.json": "2" * 5000})
 )
 def test_damaged_and_unsafe_archives_are_refused(env: LocalEnv, client: Client, root: str, archive: bytes) -> None:
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
-    with pytest.raises(LocalEnvError, match="cannot be downloaded"):
+    with pytest.raises(LocalEnvError, match="could not be downloaded"):
         env.download_model("1")
     assert {path.name for path in env.model_folder().iterdir()} <= {"model.tar.gz", "house.json"}
     assert not (env.model_folder().parent / "outside.json").exists()
 
 
 def test_absolute_paths_in_an_archive_are_unpacked_below_the_folder(env: LocalEnv, client: Client, root: str) -> None:
-    """This is what tar does, too."""
+    """tar does the same."""
     archive = packed(member("/outside.json"))
     client.s3.put_object(Bucket=BUCKET, Key=f"{root}/models/houses-1/output/model.tar.gz", Body=archive)
     env.download_model("1")

@@ -83,15 +83,15 @@ def test_an_invocation_returns_metadata_and_a_result(make_env: MakeEnv) -> None:
 def test_a_batch_returns_a_prediction_for_each_datum(make_env: MakeEnv) -> None:
     predictor = DoublingPredictor(make_env())
     assert predictor.batch_result([{"x": 1}, {"x": 2}]) == [{"twice": 2}, {"twice": 4}]
-    answer = predictor.batch_invoke([{"x": 1}, {"x": 2}])
-    assert [prediction["result"] for prediction in answer["predictions"]] == [{"twice": 2}, {"twice": 4}]
-    assert answer["predictions"][0]["metadata"] == answer["predictions"][1]["metadata"]
+    response = predictor.batch_invoke([{"x": 1}, {"x": 2}])
+    assert [prediction["result"] for prediction in response["predictions"]] == [{"twice": 2}, {"twice": 4}]
+    assert response["predictions"][0]["metadata"] == response["predictions"][1]["metadata"]
     assert predictor.batch_invoke([]) == {"predictions": []}
 
 
 def test_batch_result_can_predict_a_batch_at_once(make_env: MakeEnv) -> None:
-    answer = FastPredictor(make_env()).batch_invoke([{"x": 1}, {"x": 2}])
-    assert [prediction["result"] for prediction in answer["predictions"]] == [{"fast": 1}, {"fast": 2}]
+    response = FastPredictor(make_env()).batch_invoke([{"x": 1}, {"x": 2}])
+    assert [prediction["result"] for prediction in response["predictions"]] == [{"fast": 1}, {"fast": 2}]
 
 
 def test_batch_result_must_return_one_result_for_each_datum(make_env: MakeEnv) -> None:
@@ -110,7 +110,7 @@ def test_nothing_is_recorded_unless_recording_is_enabled(
     assert read_records(connected_client, root) == {}
 
 
-def test_the_record_of_an_invocation(recording_env: Any, connected_client: Client, root: str) -> None:
+def test_an_invocation_is_recorded(recording_env: Any, connected_client: Client, root: str) -> None:
     prediction = DoublingPredictor(recording_env).invoke({"x": 1})
     [(key, record)] = read_records(connected_client, root).items()
     assert record == {"input": {"x": 1}, "result": prediction}
@@ -121,9 +121,9 @@ def test_the_record_of_an_invocation(recording_env: Any, connected_client: Clien
     assert uuid.UUID(match[2]).version == 4
 
 
-def test_the_records_of_a_batch(recording_env: Any, connected_client: Client, root: str) -> None:
-    answer = DoublingPredictor(recording_env).batch_invoke([{"x": 1}, {"x": 2}])
-    expected = [{"input": {"x": x}, "result": answer["predictions"][x - 1]} for x in (1, 2)]
+def test_every_datum_of_a_batch_is_recorded(recording_env: Any, connected_client: Client, root: str) -> None:
+    response = DoublingPredictor(recording_env).batch_invoke([{"x": 1}, {"x": 2}])
+    expected = [{"input": {"x": x}, "result": response["predictions"][x - 1]} for x in (1, 2)]
     assert sorted(read_records(connected_client, root).values(), key=lambda record: record["input"]["x"]) == expected
 
 
@@ -192,7 +192,7 @@ def test_a_record_whose_name_is_too_long_is_refused(recording_env: Any) -> None:
         def record_invoke_id(self, datum: Any, prediction: dict[str, Any]) -> dict[str, Any]:
             return {"name": "x" * 1000}
 
-    with pytest.raises(ValueError, match="the name of a record has more than 1024 bytes: predictor-"):
+    with pytest.raises(ValueError, match="a record name must not exceed 1024 bytes: predictor-"):
         NamingPredictor(recording_env).invoke({"x": 1})
 
 
@@ -206,9 +206,9 @@ def test_a_datum_that_contains_itself_is_refused(recording_env: Any) -> None:
 @pytest.mark.parametrize(
     ("variables", "error", "reason"),
     [
-        ({"ML2P_S3_URL": None}, ConfigError, "set the variable ML2P_S3_URL"),
-        ({"ML2P_MODEL_VERSION": None}, ConfigError, "set the variable ML2P_MODEL_VERSION"),
-        ({"ML2P_MODEL_VERSION": ""}, ConfigError, "set the variable ML2P_MODEL_VERSION"),
+        ({"ML2P_S3_URL": None}, ConfigError, "set the environment variable ML2P_S3_URL"),
+        ({"ML2P_MODEL_VERSION": None}, ConfigError, "set the environment variable ML2P_MODEL_VERSION"),
+        ({"ML2P_MODEL_VERSION": ""}, ConfigError, "set the environment variable ML2P_MODEL_VERSION"),
         ({"ML2P_S3_URL": "s3://no-such-bucket-at-all"}, UploadError, "the bucket no-such-bucket-at-all does not exist"),
     ],
 )
@@ -220,7 +220,7 @@ def test_records_need_an_address_a_version_and_a_bucket(
         predictor.invoke({"x": 1})
 
 
-def test_attributes_of_errors() -> None:
+def test_errors_have_a_message_details_and_a_status() -> None:
     error = APIError("down")
     assert (error.message, error.details, error.status_code) == ("down", [], 500)
     assert (ServerError("down", "why").details, ServerError("down").status_code) == (["why"], 500)

@@ -1,4 +1,4 @@
-"""Records on their way to S3: no prediction waits for them or fails because of them, and each loss is reported."""
+"""The record spool: no prediction waits for its record or fails because of it, and each lost record is reported."""
 
 import logging
 import os
@@ -51,7 +51,7 @@ def test_records_in_several_files_are_written(
 def test_records_are_kept_until_their_bucket_exists(
     make_spool: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """One message says why the records wait."""
+    """A single message says why the records are kept."""
     bucket, output = f"late-{next(numbers)}-{os.getpid()}", ""
     spool = make_spool()
     for number in range(10):
@@ -68,7 +68,7 @@ def test_records_are_kept_until_their_bucket_exists(
     assert record_names(client, "records", bucket) == [str(number) for number in range(10)]
     reason = f"the bucket {bucket} does not exist: create it, or correct ML2P_S3_URL"
     output += capfd.readouterr().err  # the line may be printed twice
-    assert set(output.splitlines()) == {f"records: S3 does not accept them; they are kept and tried again: {reason}"}
+    assert set(output.splitlines()) == {f"records: S3 does not accept them; they are kept and retried: {reason}"}
 
 
 @pytest.mark.slow
@@ -85,8 +85,8 @@ def test_a_full_spool_drops_records_and_reports_it(
     written = record_names(client, "records", bucket)
     assert 5 < len(written) < 50
     lines = [record.message for record in caplog.records]
-    assert lines[0] == "records: dropped (1 so far): the spool holds 1000 bytes"
-    assert lines[-1] == f"records: {50 - len(written)} were dropped in all"
+    assert lines[0] == "records: dropped (1 so far): the spool is full (1000 bytes)"
+    assert lines[-1] == f"records: {50 - len(written)} were dropped in total"
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_a_spool_that_was_full_accepts_records_again(make_spool: Callable[..., R
 def test_the_uploader_survives_signals_to_the_server(
     make_spool: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Signals that end the server do not end the uploader; if it is killed, it is started again."""
+    """Signals that end the server do not end the uploader; if it is killed, it is restarted."""
     prefix = f"spool-{next(numbers)}"
     spool = make_spool()
     spool.put(BUCKET, f"{prefix}/1", b"{}")
@@ -125,12 +125,12 @@ def test_the_uploader_survives_signals_to_the_server(
     first_process.kill()
     spool.put(BUCKET, f"{prefix}/3", b"{}")
     wait_until(lambda: record_names(client, prefix) == ["1", "2", "3"])
-    assert "the uploader ended with exit code -9; it is started again" in caplog.text
+    assert "the uploader ended with exit code -9; it is being restarted" in caplog.text
     spool.close()
 
 
 @pytest.mark.slow
-def test_records_are_written_if_the_uploader_is_killed_before_the_end(
+def test_records_are_written_if_the_uploader_is_killed_before_closing(
     make_spool: Callable[..., RecordSpool], client: Client
 ) -> None:
     prefix = f"spool-{next(numbers)}"
@@ -143,7 +143,7 @@ def test_records_are_written_if_the_uploader_is_killed_before_the_end(
 
 
 @pytest.mark.slow
-def test_records_are_written_if_the_uploader_is_killed_during_the_last_ones(
+def test_records_are_written_if_the_uploader_is_killed_while_closing(
     make_spool: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     bucket = f"last-{next(numbers)}-{os.getpid()}"
@@ -156,7 +156,7 @@ def test_records_are_written_if_the_uploader_is_killed_during_the_last_ones(
     client.s3.create_bucket(Bucket=bucket)
     closing_thread.join()
     assert record_names(client, "records", bucket) == ["record"]
-    assert caplog.messages == ["records: the uploader ended with exit code -9; it is started again"]
+    assert caplog.messages == ["records: the uploader ended with exit code -9; it is being restarted"]
 
 
 def test_an_uploader_that_fails_is_reported(
@@ -172,10 +172,10 @@ def test_an_uploader_that_fails_is_reported(
 
 
 @pytest.mark.slow
-def test_records_are_lost_if_s3_does_not_answer(
+def test_records_are_lost_if_s3_does_not_respond(
     make_spool: Callable[..., RecordSpool], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The server does not wait forever, and reports the records that are lost."""
+    """The server does not wait forever, and reports the lost records."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr(record_spool, "DRAIN", 3)
     spool = make_spool()
@@ -183,8 +183,8 @@ def test_records_are_lost_if_s3_does_not_answer(
         spool.put("bucket", f"records/{number}", b"{}")
     spool.close()
     error = capfd.readouterr().err
-    assert "S3 does not accept them; they are kept and tried again: EndpointConnectionError: Could not connect" in error
-    assert error.endswith("records: 5 were not written before the server's end and are lost\n")
+    assert "S3 does not accept them; they are kept and retried: EndpointConnectionError: Could not connect" in error
+    assert error.endswith("records: 5 were not written before the server ended and are lost\n")
 
 
 @pytest.mark.slow
@@ -201,14 +201,14 @@ def test_a_record_that_s3_never_accepts_does_not_stop_others(
     spool.put(BUCKET, f"{prefix}/good", b"{}")
     spool.close()
     assert record_names(client, prefix) == ["good"]
-    assert capfd.readouterr().err.count("is lost because it cannot be written") == 1 + THREADS
+    assert capfd.readouterr().err.count("is lost because it could not be written") == 1 + THREADS
 
 
 @pytest.mark.slow
-def test_a_full_disk_only_loses_records_until_it_has_space(
+def test_a_full_disk_loses_records_only_while_it_is_full(
     make_spool: Callable[..., RecordSpool], client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A record is dropped. Once there is space again, later records are written."""
+    """One record is dropped. Later records are written once there is space again."""
     prefix = f"spool-{next(numbers)}"
     spool = make_spool()
     spool.put(BUCKET, f"{prefix}/before", b"{}")
@@ -245,7 +245,7 @@ def test_a_server_ends_before_sagemaker_kills_it() -> None:
     assert http_server.GRACE + record_spool.DRAIN + record_spool.MARGIN <= 29
 
 
-def test_records_after_the_end_are_dropped(
+def test_records_after_closing_are_dropped(
     make_spool: Callable[..., RecordSpool], caplog: pytest.LogCaptureFixture
 ) -> None:
     spool = make_spool()
@@ -256,7 +256,7 @@ def test_records_after_the_end_are_dropped(
     assert "dropped (1 so far): the server has stopped" in caplog.text
 
 
-def test_a_record_that_was_cut_off_is_skipped(client: Client, connected_client: Client, tmp_path: Path) -> None:
+def test_a_truncated_record_is_skipped(client: Client, connected_client: Client, tmp_path: Path) -> None:
     """A killed server, or one with a full disk, leaves such a folder."""
     prefix = f"spool-{next(numbers)}"
     folder = tmp_path / "spool"

@@ -36,7 +36,7 @@ def test_a_record_refused_for_its_content_is_dropped(
     steps.remaining = [do_nothing] * (MOST_ATTEMPTS - 1)
     RecordWriter(steps).write(BUCKET, "refused by moto\n", b"{}")
     assert steps.remaining == []
-    assert "is lost because it cannot be written: ClientError" in capfd.readouterr().err
+    assert "is lost because it could not be written: ClientError" in capfd.readouterr().err
 
 
 def test_failures_during_an_outage_do_not_count(connected_client: Client, capfd: pytest.CaptureFixture[str]) -> None:
@@ -59,9 +59,8 @@ def test_a_record_refused_while_others_are_accepted_is_dropped(
     steps.remaining = [lambda: writer.write(BUCKET, f"other/{bucket}", b"{}")] * MOST_ATTEMPTS
     writer.write(bucket, "record", b"{}")
     assert steps.remaining == []
-    assert (
-        f"s3://{bucket}/record is lost because it cannot be written: the bucket {bucket} does" in capfd.readouterr().err
-    )
+    reason = f"could not be written: the bucket {bucket} does"
+    assert f"s3://{bucket}/record is lost because it {reason}" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_a_record_refused_while_others_are_accepted_is_dropped(
         ("SlowDown", 503, False),
     ],
 )
-def test_which_errors_are_about_a_record(code: str, status: int, expected: bool) -> None:
+def test_errors_about_a_record_are_recognised(code: str, status: int, expected: bool) -> None:
     error = ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject")
     assert is_about_the_record(error) is expected
 

@@ -43,7 +43,7 @@ def respond(hooks_and_model: tuple[HookFunctions, Any], body: bytes | str) -> An
     return hooks.output_fn(hooks.predict_fn(hooks.input_fn(body, "application/json"), model), "application/json")
 
 
-def test_predictions_of_one_datum_and_of_a_batch(hooks_and_model: tuple[HookFunctions, Any]) -> None:
+def test_one_datum_and_a_batch_are_predicted(hooks_and_model: tuple[HookFunctions, Any]) -> None:
     text, content_type = respond(hooks_and_model, '{"x": 4}')
     single = json.loads(text)
     assert content_type == "application/json"
@@ -59,7 +59,7 @@ def test_predictions_of_one_datum_and_of_a_batch(hooks_and_model: tuple[HookFunc
         ("{}", {"message": "no x", "details": ["a datum has an x"]}),
         (
             "no JSON",
-            {"message": "the data are not JSON", "details": ["Expecting value: line 1 column 1 (char 0)"]},
+            {"message": "the request body is not valid JSON", "details": ["Expecting value: line 1 column 1 (char 0)"]},
         ),
     ],
 )
@@ -80,7 +80,7 @@ def test_a_class_without_a_predictor_is_refused(tmp_path: Path) -> None:
         make_hooks(Model).model_fn(str(tmp_path))
 
 
-def test_the_environment_of_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_script_environment_uses_sagemakers_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ML2P_TRAINING_JOB", "SM_MODEL_DIR", "SAGEMAKER_BASE_DIR"):
         monkeypatch.delenv(name, raising=False)
     assert ScriptEnv().model_folder() == Path("/opt/ml/model")
@@ -96,7 +96,7 @@ def test_the_environment_of_a_script(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-def test_records_of_the_plain_container(client: Client, tmp_path: Path) -> None:
+def test_every_worker_of_the_plain_container_writes_records(client: Client, tmp_path: Path) -> None:
     """Each worker has a predictor and calls its teardown. A worker may end before all records are written."""
     with served_script(
         tmp_path, **server_recording_variables(client, "plain"), SAGEMAKER_MODEL_SERVER_WORKERS="2"

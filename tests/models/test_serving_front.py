@@ -31,13 +31,15 @@ class PatientPrices(HousePrices):
 @pytest.fixture(scope="module")
 def server(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedModel]:
     with served_model(
-        tmp_path_factory.mktemp("served"), **server_recording_variables(client, "answers"), MAX_CONTENT_LENGTH="300000"
+        tmp_path_factory.mktemp("served"),
+        **server_recording_variables(client, "responses"),
+        MAX_CONTENT_LENGTH="300000",
     ) as server:
         yield server
 
 
-def test_ping_and_execution_parameters(server: ServedModel) -> None:
-    expected = {"model_version": "answers-1.0", "ml2p_version": "0.6.0"}
+def test_ping_and_execution_parameters_respond(server: ServedModel) -> None:
+    expected = {"model_version": "responses-1.0", "ml2p_version": "0.6.0"}
     assert server.request("/ping") == (200, "application/json", expected)
     parameters = {"MaxConcurrentTransforms": 1, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
     assert server.request("/execution-parameters") == (200, "application/json", parameters)
@@ -46,22 +48,22 @@ def test_ping_and_execution_parameters(server: ServedModel) -> None:
 def test_a_record_contains_the_request_and_the_response(server: ServedModel, client: Client) -> None:
     prediction = server.invoke({"area": 77})
     assert prediction["metadata"].keys() == {"model_version", "ml2p_version", "timestamp"}
-    assert prediction["metadata"]["model_version"] == "answers-1.0"
+    assert prediction["metadata"]["model_version"] == "responses-1.0"
     assert prediction["result"] == {"price": pytest.approx(77 * SLOPE)}
     expected = {"input": {"area": 77}, "result": prediction}
-    wait_until(lambda: expected in records(client, "answers").values())
+    wait_until(lambda: expected in records(client, "responses").values())
 
 
 def test_each_datum_of_a_batch_has_a_record(server: ServedModel, client: Client) -> None:
     data = [{"area": 201.5}, {"area": 202.5}]
-    answer = server.invoke({"instances": data})
-    assert answer.keys() == {"predictions"}
-    first, second = answer["predictions"]
+    response = server.invoke({"instances": data})
+    assert response.keys() == {"predictions"}
+    first, second = response["predictions"]
     assert first["metadata"] == second["metadata"]
     assert first["result"] == {"price": pytest.approx(201.5 * SLOPE)}
     for datum, prediction in zip(data, (first, second), strict=True):
         expected = {"input": datum, "result": prediction}
-        wait_until(lambda expected=expected: expected in records(client, "answers").values())
+        wait_until(lambda expected=expected: expected in records(client, "responses").values())
     assert server.invoke({"instances": []}) == {"predictions": []}
 
 
@@ -69,32 +71,32 @@ def test_values_that_are_not_finite_become_null(server: ServedModel, client: Cli
     prediction = server.invoke({"area": float("nan"), "rooms": [float("inf"), 3]})
     assert prediction["result"] == {"price": None}
     expected = {"input": {"area": None, "rooms": [None, 3]}, "result": prediction}
-    wait_until(lambda: expected in records(client, "answers").values())
+    wait_until(lambda: expected in records(client, "responses").values())
 
 
 @pytest.mark.parametrize(
     ("body", "status", "message", "detail"),
     [
-        (b"", 400, "the data are not JSON", "Expecting value"),
-        (b'{"area": ', 400, "the data are not JSON", "Expecting value"),
-        (b"\xff\xfe\xfd", 400, "the data are not JSON", "decode"),
-        (b"9" * 5000, 400, "the data are not JSON", "limit"),
-        (b"[" * 100_000, 400, "the data are not JSON that can be read", "nested too deeply"),
+        (b"", 400, "the request body is not valid JSON", "Expecting value"),
+        (b'{"area": ', 400, "the request body is not valid JSON", "Expecting value"),
+        (b"\xff\xfe\xfd", 400, "the request body is not valid JSON", "decode"),
+        (b"9" * 5000, 400, "the request body is not valid JSON", "limit"),
+        (b"[" * 100_000, 400, "the request body could not be parsed as JSON", "nested too deeply"),
         (b'{"instances": {"area": 1}}', 400, "instances must be a list", "it is an object"),
         (b'{"instances": 3}', 400, "instances must be a list", "it is a number"),
         (b'{"rooms": 3}', 400, "no area", "a house has an area"),
         (b'{"instances": [{"area": 1}, {}]}', 400, "no area", "a house has an area"),
         (b'{"area": "twice"}', 500, "the prediction failed: RuntimeError: no price for that", None),
-        (b'{"area": "object"}', 500, "the prediction cannot be written as JSON", "object"),
+        (b'{"area": "object"}', 500, "the prediction could not be written as JSON", "object"),
         (b'{"area": "' + b"x" * 300_000 + b'"}', 413, "exceeds the capacity limit", None),
     ],
     ids=lambda value: value[:20].decode("latin-1") if isinstance(value, bytes) else None,
 )
-def test_invalid_requests_get_an_error_in_json(
+def test_invalid_requests_get_a_json_error(
     server: ServedModel, body: bytes, status: int, message: str, detail: str | None
 ) -> None:
-    answer_status, content_type, error = server.request("/invocations", body)
-    assert (answer_status, content_type) == (status, "application/json"), error
+    response_status, content_type, error = server.request("/invocations", body)
+    assert (response_status, content_type) == (status, "application/json"), error
     assert message in error["message"]
     if detail is None:
         assert error.keys() == {"message"}
@@ -104,14 +106,14 @@ def test_invalid_requests_get_an_error_in_json(
     assert server.invoke({"area": 1})["result"]["price"] == pytest.approx(SLOPE)
 
 
-def test_other_addresses_and_methods_are_refused(server: ServedModel) -> None:
+def test_other_paths_and_methods_are_refused(server: ServedModel) -> None:
     status, content_type, error = server.request("/models")
     assert (status, content_type, error.keys()) == (404, "application/json", {"message"})
     status, content_type, error = server.request("/invocations")
     assert (status, content_type, error.keys()) == (405, "application/json", {"message"})
 
 
-def test_the_traceback_of_a_prediction_is_in_the_log(server: ServedModel) -> None:
+def test_a_failed_predictions_traceback_is_logged(server: ServedModel) -> None:
     assert server.request("/invocations", b'{"area": "twice"}')[0] == 500
     wait_until(lambda: 'raise RuntimeError("no price for that")' in server.log.read_text())
 
@@ -134,7 +136,7 @@ def test_a_clean_stop_loses_no_record(client: Client, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, tmp_path: Path) -> None:
+def test_a_clean_stop_completes_and_records_requests_in_progress(client: Client, tmp_path: Path) -> None:
     """The server does not wait for an idle connection."""
     begun_file, until_file = tmp_path / "begun", tmp_path / "until"
     (write_house_prices(tmp_path / "code") / "patient.py").write_text(PATIENT_MODULE)
@@ -145,14 +147,14 @@ def test_a_clean_stop_answers_and_records_requests_in_progress(client: Client, t
         ThreadPoolExecutor(1) as pool,
         closing(server.idle_connection()),
     ):
-        answer = pool.submit(server.invoke, datum)
+        response = pool.submit(server.invoke, datum)
         wait_until(begun_file.exists)
         server.process.send_signal(signal.SIGTERM)
         until_file.touch()
-        assert answer.result(60)["result"] == {"price": "late"}
+        assert response.result(60)["result"] == {"price": "late"}
         assert server.process.wait(60) == 0
     [record] = records(client, "busy").values()
-    assert record == {"input": datum, "result": answer.result()}
+    assert record == {"input": datum, "result": response.result()}
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
-/* What is wrong with the labels of a page's figures: a list of sentences, empty if nothing is. Boxes are those of the
-   text before rotation, with their rotated corners, so that slanted labels side by side do not count as overlapping. The
-   toolbar counts although it is invisible until the mouse is over the figure. */
+/* Returns a list of the problems with the labels of a page's figures. The box of a label is that of the unrotated text,
+   with its corners rotated, so that slanted labels side by side do not count as overlapping. The toolbar is included,
+   although it is invisible until the mouse is over the figure. */
 () => {
   const problems = [], width = document.documentElement.clientWidth;
   const box = (element) => {

@@ -48,7 +48,7 @@ def shapes(data: pd.DataFrame) -> np.ndarray:
     return np.array(rows)
 
 
-def test_quantiles_of_the_spectra(numbers: Path, public: pd.DataFrame) -> None:
+def test_spectrum_quantiles_match_pandas(numbers: Path, public: pd.DataFrame) -> None:
     table = pd.read_csv(numbers / "spectra.csv")
     spectra = channels(public)
     assert table["wavenumber"].tolist() == [float(name) for name in spectra]
@@ -61,7 +61,7 @@ def test_quantiles_of_the_spectra(numbers: Path, public: pd.DataFrame) -> None:
     assert set(by_hole["SiteID"]) == set(public["SiteID"])
 
 
-def test_principal_components(numbers: Path, public: pd.DataFrame) -> None:
+def test_principal_components_match_a_singular_value_decomposition(numbers: Path, public: pd.DataFrame) -> None:
     """The expected values are singular values of the centred matrix; the report uses the covariance's eigenvectors."""
     table, limits = pd.read_csv(numbers / "scores.csv"), pd.read_csv(numbers / "outliers.csv").iloc[0]
     count = sum(name.startswith("PC") for name in table)
@@ -96,7 +96,7 @@ def test_the_limits_cover_the_stated_share_of_rows() -> None:
     assert (model.q(new) > model.q_limit).mean() == pytest.approx(0.01, abs=0.006)
 
 
-def test_statistics_of_the_assays(numbers: Path, public: pd.DataFrame) -> None:
+def test_assay_statistics_match_pandas(numbers: Path, public: pd.DataFrame) -> None:
     table = pd.read_csv(numbers / "assays.csv").set_index("assay")
     assert table.index.tolist() == list(DETECTION_LIMITS)
     measured = public[table.index]
@@ -109,7 +109,7 @@ def test_statistics_of_the_assays(numbers: Path, public: pd.DataFrame) -> None:
             assert table["at limit"][name] == at_limit
 
 
-def test_correlations_of_assays_and_spectra(numbers: Path, public: pd.DataFrame) -> None:
+def test_assay_correlations_match_scipy(numbers: Path, public: pd.DataFrame) -> None:
     table = pd.read_csv(numbers / "correlation.csv").set_index("assay")
     values = shapes(public)
     for name in ("CuPPM", "AlPPM", "AuPPM"):
@@ -119,7 +119,7 @@ def test_correlations_of_assays_and_spectra(numbers: Path, public: pd.DataFrame)
             assert table.loc[name].iloc[1 + index] == pytest.approx(expected, abs=1e-10)
 
 
-def test_distances_to_nearest_neighbours(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
+def test_nearest_neighbour_distances_match_all_pairs(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
     """The expected values come from all pairwise distances; the report searches a tree of scores."""
     spectra = channels(pd.concat([public, pd.read_csv(sample / "private/private.csv.gz", index_col=0)])).to_numpy()
     snv = (spectra - spectra.mean(axis=1, keepdims=True)) / spectra.std(axis=1, keepdims=True)
@@ -136,7 +136,7 @@ def test_distances_to_nearest_neighbours(numbers: Path, sample: Path, public: pd
     assert np.abs(np.cumsum(counts) - np.cumsum(expected)).max() <= 0.02 * len(spectra)
 
 
-def test_the_shift_of_the_private_file(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
+def test_the_shift_tables_match_the_private_rows(numbers: Path, sample: Path, public: pd.DataFrame) -> None:
     table = pd.read_csv(numbers / "shift.csv")
     limits = pd.read_csv(numbers / "outliers.csv").iloc[0]
     private = pd.read_csv(sample / "private/private.csv.gz", index_col=0)
@@ -242,7 +242,7 @@ def test_text_among_numbers_is_reported(explore_changed: Callable[..., Page]) ->
         (lambda data: data.assign(SiteID=[HOSTILE] * 30 + [f"{HOSTILE}2"] * 30), "depths overlap", "note", "repeats"),
     ],
 )
-def test_problems_are_found(
+def test_data_problems_are_reported(
     explore_changed: Callable[..., Page],
     change: Callable[[pd.DataFrame], pd.DataFrame],
     name: str,
@@ -318,7 +318,7 @@ def test_a_truncated_file_is_refused(tmp_path: Path, sample: Path) -> None:
         explore_file(tmp_path / "f.csv.gz")
 
 
-def test_the_explore_command(tmp_path: Path, public: pd.DataFrame) -> None:
+def test_the_explore_command_writes_a_report(tmp_path: Path, public: pd.DataFrame) -> None:
     data, out = write_csv(tmp_path / "f.csv.gz", public.iloc[::8]), tmp_path / "explored.html"
     result = recore_process("explore", data, "--out", out)
     assert result.returncode == 0, result.stderr
@@ -357,7 +357,7 @@ def test_unusual_headers_and_cells_are_reported(tmp_path: Path, header: str, cel
 @pytest.mark.machine
 @pytest.mark.parametrize("data", ["sample", "yamsys", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_report_in_a_browser(
+def test_the_report_works_in_a_browser(
     chromium: Any, tmp_path: Path, sample: Path, public: pd.DataFrame, data: str, scheme: str
 ) -> None:
     if data == "yamsys" and "RECORE_YAMSYS" not in os.environ:

@@ -43,7 +43,7 @@ def test_numbers_beside_the_page_are_exact(tmp_path: Path) -> None:
     assert set(contents["files"]) == {"lines.csv", "heat.csv", "table.csv"}
 
 
-def test_numbers_with_gaps_and_columns_of_the_same_name(tmp_path: Path) -> None:
+def test_gaps_and_repeated_column_names_are_written_to_csv(tmp_path: Path) -> None:
     numbers = pd.DataFrame([["a,b", 1.5, np.inf, None], [None, np.nan, -np.inf, None]], columns=["n", "4.0", "4.0", 7])
     section = Section("only", "Only", "", [Figure("figure", "Figure", "", new_figure(300), numbers)], "")
     write_page(Page("Page", "", {}, [], [section]), tmp_path / "r.html")
@@ -141,7 +141,7 @@ def test_names_are_short_and_printable() -> None:
 
 @pytest.mark.machine
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
+def test_a_page_works_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None:
     write_page(make_page(HOSTILE), tmp_path / "r.html")
     with open_report(chromium, tmp_path / "r.html", scheme) as report:
         assert_sound(report, tmp_path / "r.html")
@@ -161,7 +161,7 @@ def test_a_page_in_a_browser(chromium: Any, tmp_path: Path, scheme: str) -> None
 
 
 @pytest.mark.machine
-def test_a_page_by_keyboard_and_on_paper(chromium: Any, tmp_path: Path) -> None:
+def test_a_page_works_by_keyboard_and_in_print(chromium: Any, tmp_path: Path) -> None:
     write_page(make_page(), tmp_path / "r.html")
     with open_report(chromium, tmp_path / "r.html", "dark") as report:
         tab = report.tab

@@ -1,4 +1,4 @@
-"""A run's report: its numbers compared with other computations, what it must not contain, and all kinds of runs."""
+"""A run's report: its numbers compared with other computations, what it must not contain, and unusual runs."""
 
 import base64
 import copy
@@ -150,7 +150,7 @@ def test_private_assays_are_not_in_the_report(runs: Runs, public: pd.DataFrame) 
             assert not texts & set(re.findall(r"[\d.]+(?:e-\d+)?", text)), file
 
 
-def test_the_message_of_the_private_score_is_withheld(runs: Runs) -> None:
+def test_the_private_scores_error_message_is_withheld(runs: Runs) -> None:
     """score.py names a cell of the private assays that is not a number."""
     assert "7731.n.d." in (runs.failed / "logs/private-score.log").read_text()
     for file in (runs.failed / "report.html", *(runs.failed / "report").iterdir()):
@@ -160,10 +160,10 @@ def test_the_message_of_the_private_score_is_withheld(runs: Runs) -> None:
     assert "the predictions" in failures["look at"]["private score"]
 
 
-# ---- runs of every kind ---------------------------------------------------------------------------------------
+# ---- unusual runs ---------------------------------------------------------------------------------------
 
 
-def test_a_failed_run_shows_the_step_and_the_results_of_the_others(runs: Runs) -> None:
+def test_a_failed_run_shows_the_failed_step_and_the_other_results(runs: Runs) -> None:
     page = report_run(runs.failed)
     assert page.sections[0].name == "steps"
     assert page.findings[0].name == "failed"
@@ -326,7 +326,7 @@ def test_a_file_that_is_not_a_record_is_refused(run_copy: Path, change: Callable
 # ---- the commands ---------------------------------------------------------------------------------------------
 
 
-def test_the_report_command(run_copy: Path) -> None:
+def test_the_report_command_writes_the_report(run_copy: Path) -> None:
     shutil.rmtree(run_copy / "report")
     (run_copy / "report.html").unlink()
     result = recore_process("report", run_copy)
@@ -376,7 +376,7 @@ class Figure:
     assert sorted(path.name for path in out.iterdir()) == ["logs", "model.tar.gz", "predictions", "run.json", "scores"]
 
 
-def test_a_run_without_private_data(run_copy: Path) -> None:
+def test_a_run_without_private_data_has_no_private_results(run_copy: Path) -> None:
     def remove_private_data(record: dict[str, Any]) -> None:
         del record["scores"]["private"], record["data"]["private"], record["data"]["actual"]
         record["steps"] = [step for step in record["steps"] if "private" not in step["name"]]

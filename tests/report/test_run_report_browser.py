@@ -44,13 +44,13 @@ def assert_report_works(chromium: Any, page: Path, scheme: str) -> None:
 @pytest.mark.machine
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("text", ["plain", "hostile"])
-def test_the_report_in_a_browser(chromium: Any, run: Path, sample: Path, text: str, scheme: str) -> None:
+def test_the_report_works_in_a_browser(chromium: Any, run: Path, sample: Path, text: str, scheme: str) -> None:
     write_report(make_hostile(run, sample) if text == "hostile" else run)
     assert_report_works(chromium, run / "report.html", scheme)
 
 
 @pytest.mark.machine
-def test_the_report_on_soils_in_a_browser(chromium: Any, tmp_path: Path) -> None:
+def test_a_report_on_real_soils_works_in_a_browser(chromium: Any, tmp_path: Path) -> None:
     """The run is of this repository's own submission on real spectra; most targets were not measured."""
     if "RECORE_YAMSYS" not in os.environ:
         pytest.skip("RECORE_YAMSYS does not name a folder with the YAMSYS soils")

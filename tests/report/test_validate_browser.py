@@ -21,7 +21,7 @@ from recore.validation import ValidationSettings
 @pytest.mark.machine
 @pytest.mark.parametrize("data", ["sample", "yamsys", "hostile"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_report_in_a_browser(
+def test_the_report_works_in_a_browser(
     chromium: Any, tmp_path: Path, small_file: Path, linear_submission: Path, data: str, scheme: str
 ) -> None:
     if data == "yamsys" and "RECORE_YAMSYS" not in os.environ:

@@ -1,4 +1,4 @@
-"""Validation of unusual data: what its report says about them, and what its figures show."""
+"""Validation of unusual data: the findings and the figures of its report."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -90,7 +90,7 @@ def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]
 
     page = validate_changed(shift)
     r2 = item(page, "targets").set_index("target").loc["CuPPM", "R2 holes"]
-    assert r2 < -0.5, "the data lack the properties that this test needs"
+    assert r2 < -0.5, "the data do not have the properties that this test needs"
     below = int((item(page, "targets")["R2 holes"] < -0.5).sum())
     for name in ("r2", "contributions"):
         assert f"{below} value" in figure(page, name).summary

@@ -1,4 +1,4 @@
-"""The numbers of a validation report, recalculated in another way."""
+"""The numbers of a validation report, recalculated independently."""
 
 import json
 import math

@@ -62,7 +62,9 @@ def test_a_value_at_which_fit_fails_is_shown_on_the_curve(
 
 
 @pytest.mark.slow
-def test_the_validate_command(tmp_path: Path, small_file: Path, linear_submission: Path) -> None:
+def test_the_validate_command_writes_a_report_or_an_error(
+    tmp_path: Path, small_file: Path, linear_submission: Path
+) -> None:
     out = tmp_path / "validated.html"
     result = recore_process("validate", linear_submission, "--public", small_file, "--repeats", 1, "--out", out)
     assert result.returncode == 0, result.stderr

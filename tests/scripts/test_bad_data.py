@@ -1,4 +1,4 @@
-"""Invalid data: each file is refused in one line that gives the location, and no output is left.
+"""Invalid data: each file is refused in one line that names the location, and no output is left.
 
 The scripts run in this process; the tests at the end show that processes end in the same way.
 """
@@ -32,7 +32,7 @@ def channels(data: pd.DataFrame) -> list[str]:
     return [name for name in data if name.replace(".", "").isdigit()]
 
 
-# Each message gives the location and the reason; pyarrow adds the row between the two if it uses only one thread.
+# Each message contains the location and the reason; pyarrow adds the row between the two if it uses only one thread.
 EMPTY = ("index 17, channel {}:", "empty or not finite")
 CHANGES: dict[str, tuple[Callable[[pd.DataFrame, str], pd.DataFrame], tuple[str, ...]]] = {
     "text in a channel": (lambda d, c: with_cell(d, 17, c, "abc"), ("column '{}':", "not a number: 'abc'")),

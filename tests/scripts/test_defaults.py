@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from support.checkout import ROOT, copy_scripts
 
-# By step, the host and container folders that the client mounts, and the variables that it adds.
+# For each step, the host and container folders that the client mounts, and the environment variables that it sets.
 STEPS = {
     "preprocess.py": (
         {
@@ -65,7 +65,7 @@ def bubblewrap() -> None:
 
 
 @pytest.mark.machine
-def test_the_default_folders_in_the_container_give_the_same_results(
+def test_the_default_folders_in_the_container_produce_the_same_results(
     bubblewrap: None, project: Path, sample: Path, tmp_path: Path
 ) -> None:
     folder = copy_scripts(tmp_path / "project")

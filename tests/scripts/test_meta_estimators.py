@@ -106,7 +106,7 @@ def test_a_target_that_cannot_be_fitted_is_named(data) -> None:
     assert "target gaps" in raised.value.__notes__[0]
 
 
-def test_a_target_of_few_rows_is_predicted_as_their_mean(data) -> None:
+def test_a_target_with_few_rows_is_predicted_as_their_mean(data) -> None:
     inputs, targets = data
     few_targets = targets.assign(gaps=targets["gaps"].where(targets.index < 2))
     predicted = PerTargetRegressor(PLSRegression(3), min_rows=3).fit(inputs, few_targets).predict(inputs)
@@ -178,7 +178,7 @@ def test_held_out_predictions_stay_within_the_limits_of_the_other_folds() -> Non
     assert not hasattr(LimitedRegressor(Ridge()).fit(np.eye(4), assays), "held_out_")
 
 
-def test_a_pickle_gives_the_same_predictions(data) -> None:
+def test_a_pickled_model_makes_the_same_predictions(data) -> None:
     inputs, targets = data
     model = clone(LimitedRegressor(PerTargetRegressor(Ridge()))).fit(inputs, targets)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(inputs), model.predict(inputs))

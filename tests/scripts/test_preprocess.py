@@ -1,4 +1,4 @@
-"""preprocess.py, and the inputs that it makes from each row."""
+"""preprocess.py, and the inputs that it computes from each row."""
 
 import csv
 import subprocess
@@ -88,7 +88,7 @@ def all_lines(public: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) ->
 
 @examples(8)
 @given(seed=st.integers(0, 2**31))
-def test_any_rows_in_any_order_and_any_columns_give_the_same_bytes(
+def test_output_lines_do_not_depend_on_other_rows_or_column_order(
     seed: int, public: pd.DataFrame, all_lines: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder, random = tmp_path_factory.mktemp("subset"), np.random.default_rng(seed)
@@ -114,7 +114,7 @@ def test_column_names_are_not_numbers(project: Path) -> None:
     assert not any(name.replace(".", "").isdigit() for name in names)
 
 
-def test_an_index_of_text_is_kept(public: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_text_index_is_kept(public: pd.DataFrame, tmp_path: Path) -> None:
     renamed = public.iloc[:3].set_axis(["007", "a,b", 'say "x"'])
     inputs, targets = preprocess.preprocess(write_csv(tmp_path / "named.csv.gz", renamed))
     assert list(inputs.index) == list(targets.index) == ["007", "a,b", 'say "x"']

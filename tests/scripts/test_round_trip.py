@@ -48,7 +48,7 @@ def request_predictions(model: object, body: str | bytes, content_type: str = "t
 
 @pytest.mark.parametrize("content_type", ["text/csv", "text/csv; charset=utf-8", "Text/CSV;header=present"])
 @pytest.mark.parametrize("kind", [str, bytes, bytearray])
-def test_a_whole_file_gives_the_same_predictions(
+def test_a_whole_file_produces_the_same_predictions(
     model: object, lines: list[str], expected: np.ndarray, kind: type, content_type: str
 ) -> None:
     text = "".join(lines)
@@ -56,7 +56,7 @@ def test_a_whole_file_gives_the_same_predictions(
     np.testing.assert_allclose(request_predictions(model, body, content_type), expected, rtol=TOLERANCE)
 
 
-def test_halves_without_a_header_give_the_same_predictions(
+def test_halves_without_a_header_produce_the_same_predictions(
     model: object, lines: list[str], expected: np.ndarray
 ) -> None:
     middle = len(lines) // 2
@@ -67,7 +67,7 @@ def test_halves_without_a_header_give_the_same_predictions(
     np.testing.assert_allclose(np.concatenate([first, second]), expected, rtol=TOLERANCE)
 
 
-def test_single_rows_give_the_same_predictions(model: object, lines: list[str], expected: np.ndarray) -> None:
+def test_single_rows_produce_the_same_predictions(model: object, lines: list[str], expected: np.ndarray) -> None:
     rows = np.concatenate([request_predictions(model, line) for line in lines[1:]])
     np.testing.assert_allclose(rows, expected, rtol=TOLERANCE)
 
@@ -99,7 +99,7 @@ def test_windows_line_ends_and_a_byte_order_mark_are_accepted(
     np.testing.assert_allclose(request_predictions(model, body), expected, rtol=TOLERANCE)
 
 
-def test_predict_py_gives_the_same_predictions(project: Path, expected: np.ndarray, tmp_path: Path) -> None:
+def test_predict_py_produces_the_same_predictions(project: Path, expected: np.ndarray, tmp_path: Path) -> None:
     output = tmp_path / "private.csv.out"
     data = project / "data/private/private.csv.gz"
     arguments = ("--model_dir", project / "model", "--input", data, "--output", output)
@@ -110,14 +110,14 @@ def test_predict_py_gives_the_same_predictions(project: Path, expected: np.ndarr
 
 def test_predict_writes_the_same_text_as_a_server(project: Path, model: object) -> None:
     body = (project / "data/preprocess/public.csv").read_text()
-    answer = train.output_fn(train.predict_fn(train.input_fn(body, "text/csv"), model), "text/csv")
+    response = train.output_fn(train.predict_fn(train.input_fn(body, "text/csv"), model), "text/csv")
     written = (project / "data/predictions/public.csv.out").read_text()
-    assert [line.count(",") for line in written.splitlines()] == [line.count(",") for line in answer.splitlines()]
-    read, expected = (pd.read_csv(io.StringIO(text), header=None) for text in (written, answer))
+    assert [line.count(",") for line in written.splitlines()] == [line.count(",") for line in response.splitlines()]
+    read, expected = (pd.read_csv(io.StringIO(text), header=None) for text in (written, response))
     np.testing.assert_allclose(read, expected, rtol=TOLERANCE)  # predict.py may have used other batches
 
 
-def test_a_request_with_only_a_header_has_an_empty_answer(model: object, lines: list[str]) -> None:
+def test_a_request_with_only_a_header_has_an_empty_response(model: object, lines: list[str]) -> None:
     prediction = train.predict_fn(train.input_fn(lines[0], "text/csv"), model)
     assert prediction.shape == (0, 49)
     assert train.output_fn(prediction, "text/csv") == ""
@@ -187,10 +187,10 @@ def test_the_inference_toolkit_serves_the_model(
     transformer = Transformer()
     for content_type in ("text/csv", "text/csv; charset=utf-8"):
         request = Request(content_type, "text/csv", project / "model")
-        [answer] = transformer.transform([{"body": "".join(lines).encode()}], request)
+        [response] = transformer.transform([{"body": "".join(lines).encode()}], request)
         assert (request.status, request.content_type) == (200, "text/csv")
-        np.testing.assert_allclose(pd.read_csv(io.StringIO(answer), header=None), expected, rtol=TOLERANCE)
+        np.testing.assert_allclose(pd.read_csv(io.StringIO(response), header=None), expected, rtol=TOLERANCE)
     invalid_request = Request("application/json", "text/csv", project / "model")
-    [answer] = transformer.transform([{"body": b"[]"}], invalid_request)
+    [response] = transformer.transform([{"body": b"[]"}], invalid_request)
     assert invalid_request.status == 500
-    assert "send text/csv" in answer
+    assert "send text/csv" in response

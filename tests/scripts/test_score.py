@@ -1,4 +1,4 @@
-"""score.py: the result equals the official score to the last digit, and is compared with exact arithmetic."""
+"""score.py: the result equals the official score to the last digit, and agrees with exact arithmetic."""
 
 import json
 from fractions import Fraction
@@ -55,7 +55,7 @@ def test_the_score_is_exact_to_twelve_digits(seed: int, rows: int, missing: floa
 
 @examples(5)
 @given(seed=st.integers(0, 2**31), rows=st.integers(2, 200))
-def test_complete_data_give_the_official_score_to_the_last_digit(
+def test_the_score_of_complete_data_equals_the_official_score(
     seed: int, rows: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("official")
@@ -180,7 +180,7 @@ def test_invalid_predictions_are_refused_with_their_row_and_column(
         (b"\xff\xfe\x00\x01", "decode"),
     ],
 )
-def test_invalid_tables_of_predictions_are_refused(
+def test_invalid_prediction_tables_are_refused(
     text: str | bytes, reason: str, valid_data, script_error_here, tmp_path: Path
 ) -> None:
     (tmp_path / "in/predicted.csv").write_bytes(text.encode() if isinstance(text, str) else text)

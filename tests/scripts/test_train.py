@@ -75,14 +75,14 @@ def logged_metrics(text: str) -> dict[str, float]:
     return {name: float(value) for name, value in re.findall(r"validation:(\w+)=([-.0-9]+)", text)}
 
 
-def test_the_log_has_metrics_that_a_regex_reads(project: Path) -> None:
+def test_the_log_contains_metrics_that_a_regex_can_parse(project: Path) -> None:
     values = logged_metrics((project / "train.py.log").read_text())
     assert set(values) == {*score.TARGETS, "score"}
     expected = sum(values[name] * weight for name, weight in zip(score.TARGETS, score.WEIGHTS, strict=True))
     assert values["score"] == pytest.approx(expected, abs=1e-5)
 
 
-def test_held_out_predictions_are_left_beside_the_model(project: Path, public: pd.DataFrame) -> None:
+def test_held_out_predictions_are_written_beside_the_model(project: Path, public: pd.DataFrame) -> None:
     held_out = pd.read_csv(project / "model/held_out.csv", index_col=0)
     assert tuple(held_out.columns) == score.TARGETS
     assert list(held_out.index) == list(public.index)
@@ -92,9 +92,7 @@ def test_held_out_predictions_are_left_beside_the_model(project: Path, public: p
         assert values[name] == pytest.approx(r2_score(public[name][rows], held_out[name][rows]), abs=2e-6)
 
 
-def test_a_model_without_held_out_predictions_is_fitted_again_for_each_fold(
-    fork: Path, some_rows: pd.DataFrame
-) -> None:
+def test_a_model_without_held_out_predictions_is_refitted_for_each_fold(fork: Path, some_rows: pd.DataFrame) -> None:
     text = train_fork(fork, some_rows, "--folds", 4)
     assert text.count("fitting without fold") == 4
     held_out = pd.read_csv(fork / "model/held_out.csv", index_col=0)
@@ -161,9 +159,7 @@ def test_an_invalid_fit_is_reported_in_one_line(fork: Path, some_rows: pd.DataFr
     assert not list(fork.glob("model/*"))
 
 
-def test_a_changed_preprocess_py_is_noticed_until_the_model_is_trained_again(
-    fork: Path, some_rows: pd.DataFrame
-) -> None:
+def test_a_changed_preprocess_py_is_reported_until_the_model_is_retrained(fork: Path, some_rows: pd.DataFrame) -> None:
     train_fork(fork, some_rows, "--folds", 0)
     source = (fork / "preprocess.py").read_text()
     assert "DECIMALS = " in source

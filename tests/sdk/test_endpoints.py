@@ -94,7 +94,7 @@ def create_endpoint(config: EndpointConfig) -> Endpoint:
 
 
 def invoke_endpoint(endpoint: Endpoint, **members: Any) -> tuple[str, list[float]]:
-    """Invoke an endpoint with the numbers 1 and 2; return the variant that answered, and its result."""
+    """Invoke an endpoint with the numbers 1 and 2; return the variant that responded, and its result."""
     response = endpoint.invoke(body="1\n2\n", content_type="text/csv", accept="application/json", **members)
     assert response.content_type == "application/json"
     return response.invoked_production_variant, json.loads(response.body.read())

@@ -1,4 +1,4 @@
-"""Executions that fail, are stopped or are killed midway, of a pipeline defined with version 3 of the SDK."""
+"""Failed, stopped and killed executions of a pipeline that is defined with version 3 of the SDK."""
 
 from pathlib import Path
 from typing import Any

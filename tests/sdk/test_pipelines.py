@@ -1,4 +1,4 @@
-"""Pipelines defined with the SDK's classes: all types of steps that are simulated, conditions and functions."""
+"""Pipelines defined with the SDK's classes: all simulated step types, conditions and functions."""
 
 import itertools
 import json
@@ -401,6 +401,6 @@ def lambda_function() -> Any:
 
 
 @pytest.mark.parametrize(("kind", "make"), [("Callback", callback), ("EMR", emr), ("Lambda", lambda_function)])
-def test_a_step_of_another_type_is_refused_by_name(session: Any, kind: str, make: Callable[[], Any]) -> None:
+def test_an_unsupported_step_type_is_refused_by_name(session: Any, kind: str, make: Callable[[], Any]) -> None:
     with pytest.raises(ClientError, match=f"Step Ask: the type {kind} is not simulated"):
         create_pipeline(session, [make()])

@@ -31,7 +31,7 @@ def upload_archive(s3: Any, **files: str) -> str:
 
 
 def make_builder(s3: Any, name: str) -> Any:
-    """Return a ModelBuilder for a model that answers with its name."""
+    """Return a ModelBuilder for a model that responds with its name."""
     from sagemaker.serve import ModelBuilder  # the import creates clients, which need the variables
 
     variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}

@@ -130,18 +130,18 @@ def test_a_model_is_trained_and_transforms_data(bucket: Any, caplog: pytest.LogC
         transform_input=TransformInput(
             data_source=TransformDataSource(s3_data_source=source), content_type="text/csv", split_type="Line"
         ),
-        transform_output=TransformOutput(s3_output_path="s3://sdk-resources/answers", assemble_with="Line"),
+        transform_output=TransformOutput(s3_output_path="s3://sdk-resources/transformed", assemble_with="Line"),
         transform_resources=TransformResources(instance_type="ml.m5.large", instance_count=1),
     )
     transform.wait(poll=1, logs=True)
     assert transform.transform_job_status == "Completed"
-    answer = bucket.Object("answers/a.csv.out").get()["Body"].read().decode()
-    assert answer.split() == ["7.0", "8.0"]
+    output = bucket.Object("transformed/a.csv.out").get()["Body"].read().decode()
+    assert output.split() == ["7.0", "8.0"]
     model.delete()
     assert "mean" not in [item.model_name for item in Model.get_all()]
 
 
-def test_a_failure_is_an_exception_with_its_reason(bucket: Any) -> None:
+def test_a_failed_job_raises_its_failure_reason(bucket: Any) -> None:
     job = create_training_job("much")
     with pytest.raises(FailedStatusError, match="argument --factor: invalid float value: 'much'"):
         job.wait(poll=1)

@@ -37,7 +37,9 @@ def source(tmp_path: Path) -> Path:
     (folder / "fit.py").write_text(SCRIPT)
     (folder / "helper.py").write_text("def doubled(value):\n    return float(2 * value)\n")
     (folder / "needs.txt").write_text("scikit-learn\n./drilling-1.0-py3-none-any.whl\n")
-    with zipfile.ZipFile(folder / "drilling-1.0-py3-none-any.whl", "w") as file:  # a package that the container lacks
+    with zipfile.ZipFile(
+        folder / "drilling-1.0-py3-none-any.whl", "w"
+    ) as file:  # a package that is not in the container
         file.writestr("drilling.py", "")
         file.writestr("drilling-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: drilling\nVersion: 1.0\n")
         file.writestr("drilling-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
@@ -82,7 +84,7 @@ def test_a_trainer_needs_no_session_role_or_bucket(
     assert report["job"] == job.training_job_name
 
 
-def test_the_failure_reason_is_the_exception_of_the_script(source: Path) -> None:
+def test_the_failure_reason_is_the_scripts_exception(source: Path) -> None:
     (source / "fit.py").write_text("print('fitting')\nraise ValueError('the spectra have no columns')\n")
     with pytest.raises(FailedStatusError, match="ValueError: the spectra have no columns"):
         make_trainer(source).train()

@@ -52,7 +52,7 @@ def data(variables: dict[str, str]) -> str:
 
 
 def make_tuner(folder: Path, name: str, **members: Any) -> HyperparameterTuner:
-    """Return a tuner. name: the beginning of the tuning job's name, to which the SDK adds the time."""
+    """Return a tuner. name: the prefix of the tuning job's name. The SDK appends the time."""
     (folder / "fit.py").write_text(SCRIPT)
     (folder / "helper.py").write_text(HELPER)
     trainer = ModelTrainer(

@@ -76,7 +76,7 @@ def estimator(script: str) -> SKLearn:
 
 
 def run(text: str, folder: Path) -> Any:
-    """Run a program as an outside user does, and return the JSON in its last line."""
+    """Run a program in a separate process, and return the JSON in its last line."""
     process = subprocess.run([sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, timeout=120)
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout.splitlines()[-1])
@@ -125,7 +125,7 @@ def test_an_estimator_is_attached_to_a_training_job(estimator: SKLearn) -> None:
     assert attached.role == ROLE
 
 
-def test_the_log_names_settings_without_an_effect(estimator: SKLearn) -> None:
+def test_the_log_names_settings_that_have_no_effect(estimator: SKLearn) -> None:
     logs = estimator.sagemaker_session.boto_session.client("logs")
     events = logs.filter_log_events(
         logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{estimator.latest_training_job.name}/"

@@ -1,4 +1,4 @@
-"""Estimators, models, predictors and pipelines of models are trained, deployed, invoked, updated and deleted."""
+"""Estimators, models, predictors and inference pipelines are trained, deployed, invoked, updated and deleted."""
 
 import io
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ if __name__ == "__main__":
     model = LinearRegression().fit(rows[:, 1:], factor * rows[:, 0])
     joblib.dump(model, pathlib.Path(os.environ["SM_MODEL_DIR"], "model.joblib"))
 """
-# The first container of a pipeline, which answers with JSON, the default between containers.
+# The first container of a pipeline. It responds with JSON, the default format between containers.
 DOUBLE_SCRIPT = """
 def model_fn(model_dir):
     return 2
@@ -130,7 +130,7 @@ def delete(predictor: Predictor) -> None:
 
 @pytest.fixture
 def predictors(session: Session) -> Iterator[list[Predictor]]:
-    """Return a list for a test's predictors. Endpoints of those that remain in it are deleted when the test ends."""
+    """Return a list for a test's predictors. When the test ends, the endpoints of its predictors are deleted."""
     predictors: list[Predictor] = []
     yield predictors
     names = {predictor.endpoint_name for predictor in predictors}
@@ -187,7 +187,7 @@ def test_serializers_and_request_attributes_are_supported(
     delete(csv)
 
 
-def test_a_pipeline_is_deployed(
+def test_an_inference_pipeline_is_deployed(
     estimator: SKLearn, source: Path, session: Session, predictors: list[Predictor]
 ) -> None:
     models = [make_model(estimator, source, entry_point) for entry_point in ("double.py", "train.py")]
@@ -205,7 +205,9 @@ def test_a_pipeline_is_deployed(
         session.describe_model("v2-pipeline")
 
 
-def test_a_pipeline_runs_a_batch_transform(estimator: SKLearn, source: Path, session: Session, s3: Any) -> None:
+def test_an_inference_pipeline_runs_a_batch_transform(
+    estimator: SKLearn, source: Path, session: Session, s3: Any
+) -> None:
     models = [make_model(estimator, source, entry_point) for entry_point in ("double.py", "train.py")]
     text = "".join(f"{first},{second}\n" for first, second in ROWS)
     s3.put_object(Bucket=session.default_bucket(), Key="sdk-v2/in/rows.csv", Body=text)

@@ -1,4 +1,4 @@
-"""Executions, which fail, are stopped or are killed in the middle, of a pipeline defined with version 2 of the SDK."""
+"""Failed, stopped and killed executions of a pipeline that is defined with version 2 of the SDK."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Script mode of PyTorch and XGBoost images: estimators from training to an endpoint."""
+"""Script mode with the PyTorch and XGBoost images: estimators from training to an endpoint."""
 
 from pathlib import Path
 from typing import Any

@@ -1,9 +1,9 @@
 """The notebooks of aws-samples/amazon-sagemaker-pipelines-serial-batch-inference-sklearn-pytorch, cell by cell.
 
 RECORE_SERIAL_INFERENCE names a folder with a copy of that repository; without it, the tests are skipped. IPython runs
-the cells in a process that has only the simulator's variables. There are two changes: the data file is put into a
-bucket with the name of AWS's public bucket, and a space before %%writefile, at the start of a cell of pytorch-demo, is
-removed.
+the cells in a process that has only the simulator's environment variables. There are two changes: the data file is put
+into a bucket with the name of AWS's public bucket, and a space before %%writefile, at the start of a cell of
+pytorch-demo, is removed.
 """
 
 import io

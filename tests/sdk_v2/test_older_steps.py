@@ -1,4 +1,4 @@
-"""A pipeline of classes that version 2 of the SDK calls deprecated but many programs still use."""
+"""A pipeline that uses deprecated classes of the SDK's version 2. Many programs still use them."""
 
 from pathlib import Path
 from typing import Any

@@ -233,7 +233,7 @@ def execution(executions: list[_PipelineExecution]) -> _PipelineExecution:
     return executions[0]
 
 
-def test_every_step_runs_to_its_end(execution: _PipelineExecution) -> None:
+def test_every_step_succeeds(execution: _PipelineExecution) -> None:
     steps = steps_of(execution)
     expected = {"Prepare", "Train", "Tune", "Check", "Transform", "TransformBest"}
     expected |= {"Create-CreateModel", "CreateBest-CreateModel", "Register-RegisterModel"}
@@ -320,7 +320,7 @@ UNSUPPORTED_STEPS = {
 
 
 @pytest.mark.parametrize(("kind", "make"), UNSUPPORTED_STEPS.items(), ids=UNSUPPORTED_STEPS)
-def test_a_step_of_another_type_is_refused_by_name(kind: str, make: Callable[[], Any]) -> None:
+def test_an_unsupported_step_type_is_refused_by_name(kind: str, make: Callable[[], Any]) -> None:
     pipeline = Pipeline("refused", steps=[make()], sagemaker_session=Session())
     with pytest.raises(ClientError, match=f"Step Ask: the type {kind} is not simulated"):
         pipeline.upsert(ROLE)

@@ -18,9 +18,9 @@ def transform_fn(model, data, content_type, accept): return model, "text/csv"
 """
 
 
-def register(folder: Path, session: Session, answer: str = "registered", **members: Any) -> Any:
-    """Register a model that returns a fixed answer, and return its package."""
-    (folder / "inference.py").write_text(SCRIPT.replace("registered", answer))
+def register(folder: Path, session: Session, prediction: str = "registered", **members: Any) -> Any:
+    """Register a model that returns a fixed prediction, and return its package."""
+    (folder / "inference.py").write_text(SCRIPT.replace("registered", prediction))
     model = SKLearnModel(
         model_data=None,
         role=ROLE,
@@ -68,25 +68,27 @@ def test_a_model_is_registered_approved_and_deployed(tmp_path: Path) -> None:
 def test_the_latest_approved_version_is_deployed(tmp_path: Path) -> None:
     """Once that version is rejected, the endpoint is updated to the version before it."""
     session, group = Session(), "sdk-v2-versions"
-    packages = [register(tmp_path, session, answer, model_package_group_name=group) for answer in ("one", "two")]
+    packages = [
+        register(tmp_path, session, prediction, model_package_group_name=group) for prediction in ("one", "two")
+    ]
     client = session.sagemaker_client
     for package in packages:
         package.update_approval_status("Approved")
-    answers = []
+    predictions = []
     for status in ("Approved", "Rejected"):
         packages[1].update_approval_status(status)
         response = client.list_model_packages(ModelPackageGroupName=group, ModelApprovalStatus="Approved")
         arn = response["ModelPackageSummaryList"][0]["ModelPackageArn"]
         model = ModelPackage(role=ROLE, model_package_arn=arn, sagemaker_session=session)
-        if not answers:
+        if not predictions:
             model.deploy(1, INSTANCE, endpoint_name=group, wait=False)
             session.wait_for_endpoint(group, poll=1)
         else:
             model.create(INSTANCE)
             Predictor(group, session).update_endpoint(1, INSTANCE, model_name=model.name, wait=False)
             session.wait_for_endpoint(group, poll=1)
-        answers.append(Predictor(group, session).predict("1").decode())
-    assert answers == ["two", "one"]
+        predictions.append(Predictor(group, session).predict("1").decode())
+    assert predictions == ["two", "one"]
     Predictor(group, session).delete_endpoint()
 
 

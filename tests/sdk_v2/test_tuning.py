@@ -87,8 +87,8 @@ def test_the_best_job_is_deployed(tuner: HyperparameterTuner, session: Session) 
     assert estimator.hyperparameters()["offset"] == "10.0"
     predictor = tuner.deploy(1, "ml.m5.large", wait=False, serializer=JSONSerializer(), deserializer=JSONDeserializer())
     session.wait_for_endpoint(predictor.endpoint_name, poll=1)
-    [answer] = predictor.predict([1.0])
-    assert answer == pytest.approx(1 + best["FinalObjectiveValue"])
+    [prediction] = predictor.predict([1.0])
+    assert prediction == pytest.approx(1 + best["FinalObjectiveValue"])
     predictor.delete_endpoint()
 
 

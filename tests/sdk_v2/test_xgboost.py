@@ -1,6 +1,6 @@
-"""A model of SageMaker's XGBoost image, whose Estimator has no script, from its training to the update of its endpoint.
+"""A model of SageMaker's XGBoost image, trained by an Estimator without a script: from training to endpoint updates.
 
-The predictions equal those of xgboost, in a separate process with the same hyperparameters, to the last digit.
+To the last digit, the predictions equal those of xgboost in a separate process with the same hyperparameters.
 """
 
 import json
@@ -109,15 +109,13 @@ def test_metrics_need_no_definitions(estimator: Estimator) -> None:
     assert {"train:rmse", "validation:rmse"} <= set(frame["metric_name"])
 
 
-def test_a_batch_transform_gives_the_expected_predictions(
+def test_a_batch_transform_returns_the_expected_predictions(
     estimator: Estimator, folder: Path, input_uri: str, session: Session
 ) -> None:
     assert transform_predictions(estimator, input_uri, session) == predictions(folder)
 
 
-def test_an_endpoint_answers_the_requests_of_a_web_function(
-    estimator: Estimator, folder: Path, session: Session
-) -> None:
+def test_an_endpoint_responds_to_a_web_functions_requests(estimator: Estimator, folder: Path, session: Session) -> None:
     predictor = estimator.deploy(initial_instance_count=1, instance_type=INSTANCE, wait=False)
     session.wait_for_endpoint(predictor.endpoint_name, poll=1)
     predictor.serializer = CSVSerializer()
@@ -130,7 +128,7 @@ def test_an_endpoint_answers_the_requests_of_a_web_function(
     predictor.delete_endpoint()
 
 
-def test_tuning_uses_a_metric_of_the_image(
+def test_tuning_uses_one_of_the_images_metrics(
     session: Session, channels: dict[str, TrainingInput], folder: Path, input_uri: str
 ) -> None:
     tuner = HyperparameterTuner(
@@ -189,8 +187,8 @@ def test_an_endpoint_serves_an_ab_test_and_is_updated(
     rows = numpy.loadtxt(folder / "test.csv", delimiter=",")
     by_variant = {name: predictor.predict(rows, target_variant=name).decode() for name in ("Linear-Model", "XGB-Model")}
     assert [float(value) for value in by_variant["XGB-Model"].split(",")] == predictions(folder)
-    answers = {predictor.predict(rows).decode() for _ in range(20)}
-    assert answers == set(by_variant.values())
+    responses = {predictor.predict(rows).decode() for _ in range(20)}
+    assert responses == set(by_variant.values())
     client.update_endpoint(EndpointName=endpoint, EndpointConfigName="houses-linear")
     session.wait_for_endpoint(endpoint, poll=1)
     assert {predictor.predict(rows).decode() for _ in range(5)} == {by_variant["Linear-Model"]}

@@ -1,7 +1,7 @@
 """The client's five commands in a fresh clone, and in a clone with the files of earlier work.
 
-The tests do not check the client's exit status. It is 0 whatever happened in a container. After a good build it is
-sometimes 1, because the container removes itself and may be gone before the client asks for its exit code. The tests
+The tests do not check the client's exit status. It is 0 whatever happened in a container. After a successful build it
+is sometimes 1, because the container removes itself and may be gone before the client asks for its exit code. The tests
 check the files that the commands leave, and the exit codes of the containers, except the one that `build` removes.
 """
 
@@ -56,7 +56,7 @@ def containers(engine: docker.DockerClient, folder: Path) -> list[docker.models.
 
 
 def leave_older_work(folder: Path) -> None:
-    """Leave the files of a user who had other data, ran the scripts by hand and packed another submission."""
+    """Create the files of a user who had other data, ran the scripts by hand and packed another submission."""
     make_sample(folder / "data", Plan(rows=120, holes=4, channels=70, seed=8))
     for script in ("train.py", "preprocess.py", "predict.py", "score.py"):
         result = run(script, cwd=folder)

@@ -52,8 +52,8 @@ def served_model(engine: docker.DockerClient, project: Path, tmp_path: Path) -> 
 
 
 def test_compose_serves_the_trained_model(served_model: Server, engine: docker.DockerClient, project: Path) -> None:
-    answer = served_model.post((project / "data/preprocess/public.csv").read_bytes())
-    assert answer.status == 200, answer.text
-    assert answer.body == (project / "data/predictions/public.csv.out").read_bytes()
+    response = served_model.post((project / "data/preprocess/public.csv").read_bytes())
+    assert response.status == 200, response.text
+    assert response.body == (project / "data/predictions/public.csv.out").read_bytes()
     [container] = engine.containers.list(filters={"label": "com.docker.compose.project=recore-test"})
     assert container.ports == {"8080/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(PORT)}]}

@@ -28,7 +28,7 @@ def test_thinning_keeps_every_hole() -> None:
     assert 400 <= len(thin_rows(many_holes, 500)) <= 500
 
 
-def test_the_plan_holds_out_each_row_once_and_never_its_hole() -> None:
+def test_the_plan_holds_out_each_row_once_and_never_trains_on_its_hole() -> None:
     holes = np.repeat([f"H{number}" for number in range(7)], 6).astype(object)
     fits: dict[Any, list[Any]] = {}
     for fit in (
@@ -47,7 +47,7 @@ def test_the_plan_holds_out_each_row_once_and_never_its_hole() -> None:
         assert sorted(np.concatenate([fit.held_out for fit in group])) == list(range(len(holes)))
 
 
-def test_r2_equals_the_r2_of_the_host() -> None:
+def test_r2_equals_the_official_r2() -> None:
     random = np.random.default_rng(0)
     actual = pd.DataFrame(random.random((30, len(TARGETS))), columns=TARGETS)
     actual.iloc[:, 0], actual.iloc[1:, 1] = 0.1, np.nan
@@ -57,8 +57,8 @@ def test_r2_equals_the_r2_of_the_host() -> None:
     np.testing.assert_allclose(r2_by_target(actual.to_numpy(), predicted.to_numpy()), expected, rtol=1e-12)
 
 
-def test_errors_of_targets_match_known_values() -> None:
-    """The predictions are 1 too high, exact, and 2 too low; a target with too few pairs gives NaN."""
+def test_target_errors_match_known_values() -> None:
+    """The predictions are 1 too high, exact, and 2 too low. The errors of a target with too few pairs are NaN."""
     measured = np.array(
         [[1, 1, 1, 1], [2, 2, np.nan, 2], [3, 3, np.nan, 3], [4, 4, np.nan, 4], [5, 5, np.nan, 5]], float
     )
@@ -80,7 +80,7 @@ def test_slope_and_intercept_are_undefined_for_constant_predictions() -> None:
     assert describe_errors(errors, "CuPPM") == "n 5, R2 0.000, RMSE 1.414 ppm, bias +0 ppm, RPD 1.12, RPIQ 1.41"
 
 
-def test_the_path_of_pls_equals_separate_fits() -> None:
+def test_the_pls_path_equals_separate_fits() -> None:
     from sklearn.cross_decomposition import PLSRegression
 
     random = np.random.default_rng(0)
@@ -105,7 +105,7 @@ def test_scattered_gaps_are_filled_for_baselines_and_blocks_are_not() -> None:
     assert filled_targets[0, 0] == pytest.approx(np.nanmean(y[:, 0]))
 
 
-def test_the_curve_follows_from_fits_hyperparameters() -> None:
+def test_the_curve_depends_on_fits_hyperparameters() -> None:
     alpha = choose_curve({"alpha_min": 0.01, "alpha_max": 100.0, "alphas": 31, "depth": 3}, None)
     assert alpha is not None
     assert (alpha.name, len(alpha.values), alpha.values[-1]) == ("alpha", 11, 100.0)

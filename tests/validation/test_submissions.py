@@ -53,7 +53,7 @@ def test_a_failing_submission_is_reported_in_one_line(
 
 
 @pytest.mark.slow
-def test_output_of_a_submission_is_not_mistaken_for_answers(
+def test_a_submissions_output_is_not_mistaken_for_responses(
     tmp_path: Path, linear_submission: Path, small_file: Path
 ) -> None:
     shutil.copytree(linear_submission, tmp_path / "s")
@@ -70,7 +70,7 @@ def test_a_submission_that_hangs_is_stopped(tmp_path: Path, linear_submission: P
     out = tmp_path / "r.html"
     result = recore("validate", tmp_path / "s", "--public", small_file, "--out", out, "--fit-minutes", 0.3)
     assert (result.returncode, result.stdout) == (1, "")
-    assert "did not finish within 0.3 minutes on the clock (request: fit)" in result.stderr
+    assert "did not finish within 0.3 minutes of wall-clock time (request: fit)" in result.stderr
     assert "--fit-minutes sets this limit" in result.stderr
     assert not out.exists()
     assert not [process for process in psutil.process_iter(["cmdline"]) if "7654321" in (process.info["cmdline"] or [])]

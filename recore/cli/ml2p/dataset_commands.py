@@ -11,7 +11,7 @@ from recore.ml2p import datasets, wait
 
 @click.group()
 def dataset() -> None:
-    """Make datasets, named MODEL-YYYYMMDD.
+    """Manage datasets, named MODEL-YYYYMMDD.
 
     \b
     Example:
@@ -29,7 +29,7 @@ def list_command() -> None:
 
 @named(dataset)
 def create(name: str) -> None:
-    """Make an empty dataset."""
+    """Create an empty dataset."""
     datasets.create(open_project(), name)
     show({"dataset": name})
 
@@ -38,7 +38,7 @@ def create(name: str) -> None:
 def describe(name: str) -> None:
     """Show the size and the SHA-256 of a dataset.
 
-    That of the dataset is the SHA-256 of the lines that `sha256sum` prints for its files, sorted by name.
+    The dataset's SHA-256 is that of the lines that `sha256sum` prints for its files, sorted by name.
     """
     with transferred("reading") as advance:
         description = datasets.describe(open_project(), name, advance)

@@ -9,7 +9,7 @@ from recore.ml2p import endpoints, list_resources, wait
 
 @click.group()
 def endpoint() -> None:
-    """Serve models by endpoints.
+    """Serve models from endpoints.
 
     An endpoint has the name of its model, followed by -live, -analysis, -test or nothing.
 

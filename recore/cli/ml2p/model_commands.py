@@ -8,7 +8,7 @@ from recore.ml2p import describe_version, list_resources, models
 
 @click.group()
 def model() -> None:
-    """Make models of training jobs, named MODEL-X-Y-Z.
+    """Create models from training jobs, named MODEL-X-Y-Z.
 
     \b
     Example:
@@ -27,7 +27,7 @@ def list_command() -> None:
 @click.option("-t", "--training-job", help="The training job.  [default: NAME without its last number]")
 @model_type
 def create(name: str, training_job: str | None, model_type: str | None) -> None:
-    """Create a model of a completed training job.
+    """Create a model from a completed training job.
 
     \b
     Example:

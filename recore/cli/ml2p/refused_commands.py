@@ -8,7 +8,7 @@ ANYTHING = {"ignore_unknown_options": True, "help_option_names": ["-h", "--help"
 @click.command(context_settings=ANYTHING)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def notebook(words: tuple[str, ...]) -> None:
-    """Refused: notebook instances are machines of AWS's.
+    """Refused: only AWS has notebook instances.
 
     \b
     Instead:
@@ -16,21 +16,21 @@ def notebook(words: tuple[str, ...]) -> None:
       aws sagemaker create-notebook-instance help
     """
     raise ValueError(
-        "notebook: the simulator has no notebook instances, which are machines of AWS's. Work with a job's data and "
-        "model in a notebook on this machine, by LocalEnv, or use `aws sagemaker create-notebook-instance`"
+        "notebook: the simulator has no notebook instances, which only AWS has. Use LocalEnv to work with a job's data "
+        "and model in a notebook on this machine, or use `aws sagemaker create-notebook-instance`"
     )
 
 
 @click.command(context_settings=ANYTHING)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def repo(words: tuple[str, ...]) -> None:
-    """Refused: only notebook instances use them.
+    """Refused: only notebook instances use code repositories.
 
     \b
     Instead:
       aws sagemaker list-code-repositories
     """
     raise ValueError(
-        "repo: the simulator has no code repositories, which belong to notebook instances of AWS's: use "
-        "`aws sagemaker list-code-repositories` there"
+        "repo: the simulator has no code repositories, which belong to AWS's notebook instances: use "
+        "`aws sagemaker list-code-repositories` instead"
     )

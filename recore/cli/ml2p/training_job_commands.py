@@ -49,7 +49,7 @@ def list_command() -> None:
     type=hyperparameter,
     metavar="NAME=VALUE",
     multiple=True,
-    help="A hyperparameter, with a value in JSON or a text; repeatable. It replaces that of the project file.",
+    help="A hyperparameter whose value is JSON or a string; repeatable. It overrides the project file.",
 )
 def create(name: str, dataset: str, model_type: str | None, hyperparameters: tuple[tuple[str, Any], ...]) -> None:
     """Start a training job on a DATASET.
@@ -85,6 +85,6 @@ def wait_command(name: str) -> None:
 def download(name: str, folder: Path) -> None:
     """Download a model into a local environment.
 
-    What the training job left goes to FOLDER/model, where LocalEnv looks for it.
+    The training job's output goes to FOLDER/model, where LocalEnv looks for it.
     """
     show({"folder": str(training_jobs.open_locally(open_project(), name, folder).model_folder())})

@@ -32,10 +32,8 @@ NOTE = (
     "the middle half of the measured rows, with whiskers at 5 and 95 %, each assay in its own unit. The scale is "
     "logarithmic and does not show values of zero or less."
 )
-NO_ASSAYS = "This file has no assay columns, like private data."
-STATES = (
-    "For each target the shares of the rows with a value, with the value of the detection limit, and without a value."
-)
+NO_ASSAYS = "This file has no assay columns, as is usual for private data."
+STATES = "For each target, the shares of rows with a value, at the detection limit, and without a value."
 BOXES = "The box contains the middle half of the values, the whiskers nine tenths. Ticks: the lowest and highest value."
 NOT_MEASURED = "{targets} without assays"
 
@@ -43,7 +41,7 @@ NOT_MEASURED = "{targets} without assays"
 def section(data: SpectralData) -> tuple[Section, list[PageFinding]]:
     """The section and its findings."""
     if not len(data.assays.columns):
-        finding = PageFinding("note", "no assays", "the file has no assay columns, like private data", "assays")
+        finding = PageFinding("note", "no assays", "the file has no assays, as is usual for private data", "assays")
         return Section("assays", TITLE, READING, (), NO_ASSAYS), [finding]
     table = summarise(data)
     measured = table[table["measured"] > 0]

@@ -31,7 +31,7 @@ LOWEST_Q = 1e-6  # of its limit, at which the axis ends: Q is 0 if the component
 
 TITLE = "Components and outliers"
 READING = (
-    "Spectra are compared by their shape (SNV). Good: one cloud, or clouds that are kinds of rock and contain several "
+    "Spectra are compared by their shape (SNV). Good: one cloud, or clouds that are rock types and contain several "
     "holes each; about 1 % of the rows beyond each limit, in different holes. Bad: a hole or a sequence of rows apart "
     "from all others (instrument, preparation, wrong sample), and rows far beyond a limit, in particular that of Q, "
     "which is large if a row has something that no other row has. Loadings show in which bands the rows differ: smooth "

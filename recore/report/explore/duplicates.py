@@ -36,7 +36,7 @@ NOTE = (
     "Distance: root mean square over the channels after SNV. The dashed line: {factor} times the noise, or {share} of "
     "the usual distance to the nearest row if this is more. The noise is estimated from differences along the "
     "channels, so it is underestimated for smoothed spectra. The {neighbours} nearest rows of each row in {scores} "
-    "principal components are compared. If every sample is there twice, the usual distance is that of repeats; see "
+    "principal components are compared. If every sample appears twice, the usual distance is that of repeats; see "
     "where the peak is."
 )
 NOT_DRAWN = "Not drawn: fewer than 2 rows have a valid spectrum."

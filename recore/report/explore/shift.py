@@ -194,5 +194,5 @@ def _auc_finding(comparison: TwoSample) -> PageFinding:
         if comparison.auc > max(highest, HIGH_AUC):
             level = "bad"
     if not comparison.by_hole:
-        text += "; tested on rows, because one file has only one hole: in this way any hole can be recognised"
+        text += "; tested on rows, because one file has only one hole: in such a test, any hole can be recognised"
     return PageFinding(level, "shift auc", text, "shift", dict(vars(comparison)))

@@ -19,7 +19,7 @@ CROWDED = 10  # the axes are logarithmic if half of the measured values are in t
 PADDING = 0.03  # of the length of an axis, at each end
 HEIGHT = 600  # pixels
 SCALES = (
-    "The axes are logarithmic for a target of which half of the measured values are at most a tenth of the highest, "
+    "The axes are logarithmic for a target if half of its measured values are at most a tenth of the highest, "
     "and linear for the others."
 )
 

@@ -192,6 +192,6 @@ def _change_findings(run: Record, best: Record, changes: pd.DataFrame, side: str
     values = {"run": plain(best.folder.name), "change": change}
     findings = [PageFinding(level, "change", text, "previous", values)]
     if run.score_sha256 != best.score_sha256:
-        text = f"{short_name(best.folder.name)} was scored by another score.py, so the scores may not be comparable"
+        text = f"{short_name(best.folder.name)} was scored by a different score.py, so the scores may not be comparable"
         findings.append(PageFinding("note", "other score.py", text, "previous"))
     return findings

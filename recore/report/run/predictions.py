@@ -37,10 +37,10 @@ READING = (
 HELD_OUT_ROWS = "Each row is predicted by a model that had not seen its drill hole. "
 TRAINED_ROWS = "The model was trained on these rows; on other holes its predictions are worse. "
 NOTE = (
-    "Of each target at most {residuals} rows with the largest errors and {others} of the others are drawn; the "
+    "For each target, at most {residuals} rows with the largest errors and {others} of the others are drawn; the "
     "numbers are computed from all rows. "
 ) + SCALES
-FIGURE = "One target at a time, to be chosen above. Each point is a public row. Dashed: predicted = measured."
+FIGURE = "One target at a time, chosen above. Each point is a public row. Dashed: predicted = measured."
 ERRORS = f"{DEFINITIONS} Largest 5: the share of the five largest errors in the squared error."
 NOT_COMPARABLE = "predictions cannot be compared with measured assays: {reason}"
 

@@ -18,7 +18,7 @@ TITLE = "Steps"
 READING = (
     "Good: all steps have the state Completed, training takes most of the time, and memory is far below 100 %. Bad: a "
     "failed step (its reason, its last lines and where to look are below), memory above 90 % (the job is killed if "
-    "there are more rows), training close to the hour that is allowed."
+    "there are more rows), training that takes almost the allowed hour."
 )
 NOTE = (
     "Instances: {instances}. Memory is the highest utilisation recorded by CloudWatch. A step's duration includes "
@@ -147,5 +147,5 @@ def _training_finding(run: Record) -> list[PageFinding]:
     seconds = next((step.seconds for step in run.steps if step.name == "train"), None)
     if seconds is None or seconds <= LONG_TRAINING:
         return []
-    text = f"training took {seconds:.0f} s of the {LONGEST_TRAINING:.0f} s that are allowed"
+    text = f"training took {seconds:.0f} s of the allowed {LONGEST_TRAINING:.0f} s"
     return [PageFinding("note", "long training", text, "steps", {"seconds": seconds})]

@@ -39,7 +39,7 @@ NOTE = (
 )
 FIRST_HOLES = " Of the {holes} holes, the first {drawn} are drawn."
 DEPTHS = " Over depth: the medians of {steps} groups of neighbouring depths with equally many rows."
-NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all rows have the same."
+NO_DEPTHS = " Nothing is drawn over depth, because no row has a depth, or all rows have the same one."
 
 
 def section(result: ValidationResult) -> tuple[Section, list[PageFinding]]:

@@ -1,4 +1,4 @@
-"""Makes an archive of the submission in the working directory, with a member whose path leads out of it."""
+"""Creates an archive of the submission in the working directory, with a member whose path leads out of the archive."""
 
 import tarfile
 

@@ -1,4 +1,4 @@
-"""Names an output with control characters, which XML and HTTP cannot carry."""
+"""Writes an output whose name contains control characters. XML and HTTP cannot carry them."""
 
 import os
 

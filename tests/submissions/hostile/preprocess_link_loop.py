@@ -1,4 +1,4 @@
-"""Leaves links that lead to each other and to their own folder, and a named pipe."""
+"""Leaves symbolic links to each other and to their own folder, and a named pipe."""
 
 import os
 

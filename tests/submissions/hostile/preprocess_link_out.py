@@ -1,4 +1,4 @@
-"""Replaces its output with a link to a file of the host."""
+"""Replaces its output with a symbolic link to one of the host's files."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Raises an error whose message has escape sequences and markup."""
+"""Raises an error whose message contains escape sequences and markup."""
 
 
 def predict_fn(inputs, means):

@@ -1,4 +1,4 @@
-"""Leaves a process behind that has a session of its own and ignores signals."""
+"""Leaves behind a process that has its own session and ignores signals."""
 
 import os
 import signal

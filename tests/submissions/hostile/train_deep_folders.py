@@ -1,4 +1,4 @@
-"""Leaves nested folders, so deep that their path is longer than the system allows."""
+"""Leaves folders that are nested so deeply that their path is longer than the system allows."""
 
 import os
 

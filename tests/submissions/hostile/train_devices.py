@@ -1,4 +1,4 @@
-"""Leaves links to devices that never end, and tries to leave a device of its own."""
+"""Leaves symbolic links to endless devices, and tries to create its own device."""
 
 import os
 import stat

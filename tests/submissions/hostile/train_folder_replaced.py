@@ -1,4 +1,4 @@
-"""Replaces the model's folder with a link."""
+"""Replaces the model's folder with a symbolic link."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Leaves links that lead to each other and to their own folder."""
+"""Leaves symbolic links to each other and to their own folder."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Leaves links to files of the host and to the data, in the hope that the files are packed."""
+"""Leaves symbolic links to the host's files and to the data, in the hope that the files are packed."""
 
 import os
 

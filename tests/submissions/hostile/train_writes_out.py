@@ -1,3 +1,3 @@
-"""Writes to a folder of this machine, outside the job's own."""
+"""Writes to a folder on this machine that is not one of the job's."""
 
 open("OUTSIDE/written", "w").write("written")

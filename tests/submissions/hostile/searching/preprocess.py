@@ -100,7 +100,7 @@ def listening_ports():
     return [KNOWN["port"], *(int(row[1].split(":")[1], 16) for row in rows if f"socket:[{row[9]}]" in links)]
 
 
-def answers(host, port):
+def accepts_connections(host, port):
     with socket.socket() as client:
         client.settimeout(1)
         # the kernel may choose the same port for the client, which then talks to itself
@@ -109,7 +109,7 @@ def answers(host, port):
 
 @functools.cache  # once in each process, because it takes a second
 def any_port():
-    return any(answers("127.0.0.1", port) for port in range(1, 65536))
+    return any(accepts_connections("127.0.0.1", port) for port in range(1, 65536))
 
 
 def find_in_s3():
@@ -141,9 +141,11 @@ ATTEMPTS = {
     "arguments": lambda: any(
         KNOWN["path"].encode() in read_process_file(process, "cmdline") for process in processes()
     ),
-    "a port": lambda: answers("127.0.0.1", KNOWN["port"]),
-    "any port": lambda: any_port() if KNOWN["scan"] else any(answers("127.0.0.1", port) for port in listening_ports()),
-    "metadata": lambda: KNOWN["scan"] and answers("169.254.169.254", 80),
+    "a port": lambda: accepts_connections("127.0.0.1", KNOWN["port"]),
+    "any port": lambda: (
+        any_port() if KNOWN["scan"] else any(accepts_connections("127.0.0.1", port) for port in listening_ports())
+    ),
+    "metadata": lambda: KNOWN["scan"] and accepts_connections("169.254.169.254", 80),
     "S3": find_in_s3,
 }
 

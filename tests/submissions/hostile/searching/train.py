@@ -11,7 +11,7 @@ from preprocess import BASE, FOUND_ASSAYS, KNOWN, contains_assays, rows_of, run_
 
 run_attempts("train.py")
 TARGETS = ("PPM", "PCT", "PPB")
-SMUGGLED = "assays.csv.gz"  # in the model: the assays, or a link that the platform might follow
+SMUGGLED = "assays.csv.gz"  # in the model: the assays, or a symbolic link that the platform might follow
 
 
 def model_fn(model_dir):
