@@ -43,10 +43,10 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
         crowd.wait_for(100)
         endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=new_config)
         assert endpoints.settle(name)["EndpointConfigName"] == new_config
-        answers_before = crowd.responses.copy()
+        responses_before = crowd.responses.copy()
         crowd.wait_for(100)
-        new_answers = crowd.responses - answers_before
-        assert sum(count for (_, model), count in new_answers.items() if model.startswith("old")) <= CLIENTS
+        new_responses = crowd.responses - responses_before
+        assert sum(count for (_, model), count in new_responses.items() if model.startswith("old")) <= CLIENTS
         for index in (-1, 0):  # a worker of the server, then the server itself
             servers_of("killed")[index].send_signal(signal.SIGKILL)
             crowd.wait_for(100)
@@ -60,9 +60,9 @@ def test_no_request_is_lost(endpoints: Endpoints) -> None:
         described = endpoints.settle(name)["ProductionVariants"]
         assert [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in described] == [(1, 2), (0, 1)]
         endpoints.delete(other_endpoint)
-        answers_before = crowd.responses.copy()
+        responses_before = crowd.responses.copy()
         crowd.wait_for(100)
-        assert (crowd.responses - answers_before)["two", "new 2"] <= CLIENTS
+        assert (crowd.responses - responses_before)["two", "new 2"] <= CLIENTS
         for process in servers_of("killed"):  # one after the other, because an invocation is repeated only once
             with contextlib.suppress(psutil.NoSuchProcess):  # it has ended together with its parent
                 process.send_signal(signal.SIGKILL)
