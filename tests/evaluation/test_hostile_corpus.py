@@ -70,7 +70,7 @@ OUTCOMES = {
     "train_devices": COMPLETED,
     "train_writes_out": Outcome(r"recore: train failed: FileNotFoundError: .*/outside/written.*"),
     "train_folder_replaced": Outcome(
-        r"recore: train failed: /opt/ml/model is no longer a folder of the job, but a link"
+        r"recore: train failed: the job replaced /opt/ml/model, or a folder above it, with a symbolic link"
     ),
     "train_unreadable": COMPLETED,
     "train_data_in_model": COMPLETED,

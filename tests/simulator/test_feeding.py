@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from recore.simulator.compute.batch.data_processing import DataProcessing
-from recore.simulator.compute.batch.feeding import Feeding
+from recore.simulator.compute.batch.feeding import Feeder
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobFailed, JobStopped
 from recore.simulator.compute.servers.response import Response
@@ -51,8 +51,8 @@ def test_lines_are_returned_unchanged(text: bytes, concurrency: int, tmp_path: P
     (tmp_path / "in").write_bytes(text)
     for strategy in ("MultiRecord", "SingleRecord"):
         echo = Echo()
-        feeding = Feeding(split="Line", strategy=strategy, max_megabytes=2, concurrency=concurrency, assemble="Line")
-        feeding.feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
+        feeder = Feeder(split="Line", strategy=strategy, max_megabytes=2, concurrency=concurrency, assemble="Line")
+        feeder.feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
         assert (tmp_path / "out").read_bytes().rstrip(b"\n") == text.rstrip(b"\n")
         assert all(len(body) <= 2 << 20 for body in echo.bodies)
         if strategy == "SingleRecord":
@@ -63,7 +63,7 @@ def test_a_record_over_the_limit_is_refused_before_it_is_sent(tmp_path: Path) ->
     (tmp_path / "in").write_bytes(b"a\n" + b"x" * (1 << 20) + b"\n")
     echo = Echo()
     with pytest.raises(JobFailed, match="larger than the MaxPayloadInMB of 1"):
-        Feeding(split="Line", max_megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
+        Feeder(split="Line", max_megabytes=1).feed(echo, tmp_path / "in", tmp_path / "out", do_not_stop)
     assert all(len(body) < 1 << 20 for body in echo.bodies)
 
 
@@ -74,10 +74,10 @@ def test_a_job_can_be_stopped_while_its_filter_runs(tmp_path: Path) -> None:
         "TransformOutput": content_types,
         "DataProcessing": {"OutputFilter": "$" + "[:,:,:]" * 8},
     }
-    feeding, echo = Feeding(processing=DataProcessing.of(request)), Echo()
+    feeder, echo = Feeder(processing=DataProcessing.of(request)), Echo()
     (tmp_path / "in").write_bytes(b"[" * 8 + b"0,0" + b"]" * 8)
     with pytest.raises(JobStopped):
-        feeding.feed(echo, tmp_path / "in", tmp_path / "out", stop_when(lambda: bool(echo.bodies)))
+        feeder.feed(echo, tmp_path / "in", tmp_path / "out", stop_when(lambda: bool(echo.bodies)))
     assert len(echo.bodies) == 1
 
 
@@ -85,7 +85,7 @@ def test_a_job_can_be_stopped_while_an_object_is_split(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"\n" * (1 << 20))
     checks = itertools.count()
     with pytest.raises(JobStopped):
-        Feeding(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(checks) == 5))
+        Feeder(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(checks) == 5))
     assert next(checks) == 6
 
 
@@ -93,7 +93,7 @@ def test_short_lines_take_little_memory(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(b"a\n" * (1 << 17))
     tracemalloc.start()
     try:
-        Feeding(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", do_not_stop)
+        Feeder(split="Line").feed(Echo(), tmp_path / "in", tmp_path / "out", do_not_stop)
         assert tracemalloc.get_traced_memory()[1] < 2 << 20
     finally:
         tracemalloc.stop()
@@ -103,4 +103,4 @@ def test_a_job_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) -> N
     (tmp_path / "in").write_bytes(gzip.compress(b"", mtime=0) * 100_000)
     checks = itertools.count()
     with pytest.raises(JobStopped):
-        Feeding(is_compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(checks) > 3))
+        Feeder(is_compressed=True).feed(Echo(), tmp_path / "in", tmp_path / "out", stop_when(lambda: next(checks) > 3))

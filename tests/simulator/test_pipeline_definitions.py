@@ -210,7 +210,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         "has no such property file",
     ),
     "a path that is not JSONPath": ([STEP_WITH_FILE, step_with(json_get("a..b["))], "is not supported"),
-    "a path that is too long": ([STEP_WITH_FILE, step_with(json_get("a" * 1000))], "at most 256 characters"),
+    "a path that is too long": ([STEP_WITH_FILE, step_with(json_get("a" * 1000))], "must not exceed 256 characters"),
     "a property file of a missing output": (
         [process(PropertyFiles=[PROPERTY_FILE | {"OutputName": "x"}])],
         "the step has no output 'x'",

@@ -38,7 +38,7 @@ class ControlPlane:
             body = request.get_data(cache=False)
         except RequestEntityTooLarge:
             raise ServiceError(
-                "RequestEntityTooLarge", f"A request can have at most {MAX_REQUEST_BYTES} bytes", 413
+                "RequestEntityTooLarge", f"The request body must not exceed {MAX_REQUEST_BYTES} bytes", 413
             ) from None
         answer = self._resources[operation.name].answer(operation.name, read_request(operation, _parse_document(body)))
         content = json.dumps(shape_answer(operation.output_shape, answer)).encode()

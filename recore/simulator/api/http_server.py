@@ -200,7 +200,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         elif isinstance(self.body_rcv, ChunkedReceiver) and (
             max(len(self.body_rcv.control_line), len(self.body_rcv.trailer)) > MAX_LINE_BYTES
         ):
-            self.refuse(f"A line between chunks can have at most {MAX_LINE_BYTES} bytes")
+            self.refuse(f"A line between chunks must not exceed {MAX_LINE_BYTES} bytes")
         return consumed_bytes
 
     def parse_header(self, header: bytes) -> None:

@@ -53,7 +53,7 @@ class Runtime:
             members["Body"] = request.get_data(cache=False)
         except RequestEntityTooLarge:
             raise ServiceError(
-                "ValidationError", f"The body of a request can have at most {MAX_REQUEST_BYTES} bytes"
+                "ValidationError", f"The request body must not exceed {MAX_REQUEST_BYTES} bytes"
             ) from None
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from recore.simulator.compute.batch.data_processing import DataProcessing
-from recore.simulator.compute.batch.feeding import MAX_MEGABYTES, Feeding
+from recore.simulator.compute.batch.feeding import MAX_MEGABYTES, Feeder
 from recore.simulator.compute.batch.manifest import SourceObject, source_objects
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.failure import JobFailed
@@ -65,12 +65,12 @@ class TransformRun(JobRun):
         job, s3 = self.job, self.platform.s3
         target = self.record["TransformOutput"]["S3OutputPath"].rstrip("/")
         source_file, response_file = chain.folder / "source", chain.folder / "response"
-        feeding = _feeding(self.record, chain)
+        feeder = _make_feeder(self.record, chain)
         for source in objects:
             job.raise_if_stopping()
             transfers.download_file(s3, source.bucket, source.key, source_file, job.raise_if_stopping)
             try:
-                feeding.feed(chain, source_file, response_file, job.raise_if_stopping)
+                feeder.feed(chain, source_file, response_file, job.raise_if_stopping)
             except JobFailed as failure:
                 data_log = chain.log.for_container("data-log")
                 data_log.line(f"[sagemaker logs]: {source.bucket}/{source.key}: {str(failure).splitlines()[0]}")
@@ -105,7 +105,7 @@ def distribute[Item](
         raise failures[0]
 
 
-def _feeding(record: Record, chain: Chain) -> Feeding:
+def _make_feeder(record: Record, chain: Chain) -> Feeder:
     """Return how to send objects: by the request's settings, else the server's /execution-parameters, else defaults."""
     proposed_parameters: dict[str, Any] = {}
     try:
@@ -119,7 +119,7 @@ def _feeding(record: Record, chain: Chain) -> Feeding:
     concurrency = record.get("MaxConcurrentTransforms") or proposed_parameters.get("MaxConcurrentTransforms", 1)
     max_megabytes = record.get("MaxPayloadInMB") or proposed_parameters.get("MaxPayloadInMB", 6)
     client_config = record.get("ModelClientConfig", {})
-    return Feeding(
+    return Feeder(
         split=source.get("SplitType", "None"),
         strategy={"MULTI_RECORD": "MultiRecord", "SINGLE_RECORD": "SingleRecord"}.get(strategy, strategy),
         max_megabytes=max_megabytes,

@@ -45,9 +45,9 @@ def this_python() -> PythonEnvironment:
 
 
 def environment_in(folder: Path) -> PythonEnvironment:
-    """Return the virtual environment in a folder, which may not exist."""
+    """Describe the virtual environment in a folder. The folder does not have to exist."""
     folders, program = {str(folder)}, folder / "bin/python"
-    if program.exists():  # the folder of Python itself, not of a link to it
+    if program.exists():  # the folder of Python itself, not that of a symbolic link to it
         folders.add(str(program.resolve().parent.parent))
     packages = list(folder.glob("lib/python3*/site-packages"))
     markers = {"python_version": packages[0].parent.name.removeprefix("python")} if packages else {}

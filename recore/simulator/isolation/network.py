@@ -24,7 +24,10 @@ class Network:
     variables: Mapping[str, str]
 
     def environment(self, has_own_loopback: bool) -> dict[str, str]:
-        """Return a job's variables. has_own_loopback: whether the job has its own loopback interface and a bridge."""
+        """Return a job's environment variables.
+
+        has_own_loopback: whether the job has its own loopback interface and a bridge.
+        """
         return {**self.variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{PORT}" if has_own_loopback else self.endpoint}
 
 

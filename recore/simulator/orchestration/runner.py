@@ -65,7 +65,7 @@ class Work(ABC):
 
 
 def begin(platform: Platform, kind: str, key: str, make_work: Callable[[Platform, str, Job], Work]) -> None:
-    """Start the work of a resource in a separate thread. kind: the resource's kind, for threads and logs.
+    """Start the work of a resource in a separate thread. kind: the resource's kind, for the log.
 
     A simulator that ends leaves the records unchanged, and the next one continues the work.
     """

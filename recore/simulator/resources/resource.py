@@ -92,7 +92,7 @@ class Resource:
 
     @classmethod
     def not_found_message(cls, key: str) -> str:
-        """Return the message for a key without a record. key: may also be an ARN of another kind."""
+        """Return the message for a key that has no record. The key can also be an ARN of another kind of resource."""
         return unknown_arn_message(cls.arn_type.replace("-", " "), key if key.startswith("arn:") else cls.arn(key))
 
     def check_image(self, image: str) -> None:
@@ -191,7 +191,7 @@ class Resource:
         )
 
     def listed_value(self, record: Record, member: str) -> Any:
-        """Return the value by which lists filter and sort a record, or None if it has none."""
+        """Return the value of a member that List operations filter and sort by, or None if the record has no value."""
         return record.get(member)
 
     def position(self, record: Record, sort_member: str) -> Position:

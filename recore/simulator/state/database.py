@@ -111,7 +111,10 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 
 
 def _create(path: Path) -> None:
-    """Create a file under a temporary name and rename it, so that an empty file with the final name must be damaged."""
+    """Create a database under a temporary name and then rename it.
+
+    An empty file with the final name is therefore damaged, and not the result of an interrupted creation.
+    """
     new_path = path.with_name(f"{path.name}.new")
     for incomplete_path in path.parent.glob(f"{new_path.name}*"):
         incomplete_path.unlink()

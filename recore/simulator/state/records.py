@@ -52,8 +52,8 @@ class Store:
     ) -> StoredRecord:
         """Replace a record with the result of a function, as one transaction, and return the new record.
 
-        The function gets a copy of the record, or of the default if there is no record. It returns the API's members
-        and changes internal members in the copy. If it raises an error, nothing changes.
+        The function receives a copy of the record, or of the default if there is no record. It must return the members
+        of the API, and may change internal members of the copy. If it raises an error, nothing changes.
         Raises KeyError if there is neither a record nor a default.
         """
         with self._database.transaction() as connection:

@@ -24,11 +24,12 @@ MAX_MEGABYTES = 100  # of all concurrent requests, and of the responses to them
 
 
 @dataclass(frozen=True)
-class Feeding:
-    """How objects are split and responses assembled: the members of the request, with SageMaker's defaults.
+class Feeder:
+    """Splits objects into requests and assembles the responses, as the members of the job's request specify.
 
-    seconds: the limit for one invocation. retries: further attempts after a failed one. is_compressed: whether objects
-    are gzip files. processing: which parts of records the model gets, and which are stored with its responses.
+    The defaults are SageMaker's.
+    seconds: the limit for one invocation. retries: attempts after the first one. is_compressed: whether objects
+    are gzip files. processing: which parts of a record the model receives, and which are stored with its response.
     """
 
     split: str = "None"
@@ -85,7 +86,7 @@ class Feeding:
 
     @property
     def _max_response_bytes(self) -> int:
-        """The maximum size in bytes of a response, and of the output for it and its request."""
+        """The maximum size in bytes of one response, and of the output that joins it with its request."""
         return (MAX_MEGABYTES << 20) // self.concurrency
 
     def _read_part(self, file: IO[bytes], limit: int) -> bytes:

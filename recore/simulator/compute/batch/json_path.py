@@ -128,7 +128,7 @@ def _select_all(value: Any) -> Iterator[Any]:
 
 
 def _select_items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
-    """Yield the selected items of an array. text: the step, for messages."""
+    """Yield the selected items of an array. text: the step as written, for error messages."""
     if not isinstance(value, list):
         raise NoSelection(f"{text} needs an array")
     for part in ranges:

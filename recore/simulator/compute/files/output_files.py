@@ -66,15 +66,15 @@ class OutputFolder:
         return self.ml / self.name.removeprefix(ML).strip("/")
 
     def exists(self) -> bool:
-        """Return whether the folder exists. Raises JobFailed if it or a folder above it was replaced by a link."""
+        """Return whether the folder exists. Raises JobFailed if its path contains a symbolic link."""
         try:
             real_path = os.path.realpath(self.path, strict=True)
         except FileNotFoundError:
-            real_path = os.path.realpath(self.path)  # it was removed, or is a broken link
+            real_path = os.path.realpath(self.path)  # it was removed, or is a broken symbolic link
         except OSError as error:
             raise self._make_failure(error) from None
         if real_path != str(self.path):
-            raise JobFailed(f"AlgorithmError: {self.name} is no longer a folder of the job, but a link")
+            raise JobFailed(f"AlgorithmError: the job replaced {self.name}, or a folder above it, with a symbolic link")
         return os.path.lexists(self.path)
 
     def files(self, check: Check) -> Iterator[OutputFile]:

@@ -20,15 +20,15 @@ logger = logging.getLogger(__name__)
 MAX_OUTPUT = 16 << 20  # bytes of a job's output that are kept; the rest is read and discarded
 LINE_OVERHEAD = 100  # bytes that a line takes in addition to its text
 MAX_EVENT = 1 << 16  # bytes of one event; a longer line becomes several
-BATCH = 1 << 19  # bytes of events in one call; the API allows 1 MiB
+MAX_BATCH_BYTES = 1 << 19  # of events in one call; the API allows 1 MiB
 PERIOD = 0.5  # seconds between deliveries
 
 
 class JobLog:
-    """A log stream of one job, created by `create`.
+    """The output of one job, delivered to a CloudWatch log stream. Call `create` before the first line.
 
-    stream: its name. metrics: those to collect from the output, if any. tail: the last lines. period: seconds after
-    which another MAX_OUTPUT bytes are kept; only servers have one, because they run forever.
+    stream: the stream's name. metrics: collects metrics from the output, if the job defines any. tail: the last lines.
+    period: seconds after which another MAX_OUTPUT bytes are kept. It is infinite except for servers, which run forever.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class JobLog:
                     lines, rest = [*lines, rest], b""
                 for line in lines:
                     self.line(line.decode("utf-8", "replace"))
-            if time.monotonic() - last_delivery > PERIOD or self._waiting_bytes > BATCH:
+            if time.monotonic() - last_delivery > PERIOD or self._waiting_bytes > MAX_BATCH_BYTES:
                 self.deliver()
                 last_delivery = time.monotonic()
         for line in rest.removesuffix(b"\n").split(b"\n") if rest else []:
@@ -103,7 +103,7 @@ class JobLog:
             events, self._waiting_events, self._waiting_bytes = self._waiting_events, [], 0
         while events:
             size, count = 0, 0
-            while count < len(events) and size < BATCH:
+            while count < len(events) and size < MAX_BATCH_BYTES:
                 size += 4 * len(events[count]["message"]) + LINE_OVERHEAD
                 count += 1
             try:

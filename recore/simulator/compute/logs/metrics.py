@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 SEARCH_SECONDS = 0.1  # processor seconds that a regular expression may take on one line
 SLOW_SEARCH = 0.01  # processor seconds on one line; a line that takes longer counts towards MAX_SLOW_TOTAL
 MAX_SLOW_TOTAL = 5.0  # processor seconds in total on such lines, after which a regular expression is no longer used
-MAX_SEARCHED = 4096  # characters of a line that are searched
-BATCH = 500  # values in one call; the API allows 1,000
+MAX_SEARCHED_LENGTH = 4096  # characters of a line that are searched
+BATCH_SIZE = 500  # values in one call; the API allows 1,000
 MAX_VALUES = 20_000  # values of one job that are kept: a job could print them forever
 
 
@@ -61,7 +61,7 @@ class TrainingMetrics:
         """Collect the values in a line."""
         for name, pattern in list(self._patterns.items()):
             try:
-                match = self._search(name, pattern, line[:MAX_SEARCHED])
+                match = self._search(name, pattern, line[:MAX_SEARCHED_LENGTH])
                 value = float(match[1]) if match else math.nan
             except TimeoutError:
                 del self._patterns[name]
@@ -115,8 +115,8 @@ class TrainingMetrics:
 
 def put_metrics(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:
     """Send values to CloudWatch, in several calls if there are many. Values that it rejects are lost, as on AWS."""
-    for start in range(0, len(data), BATCH):
+    for start in range(0, len(data), BATCH_SIZE):
         try:
-            cloudwatch.put_metric_data(Namespace=namespace, MetricData=data[start : start + BATCH])
+            cloudwatch.put_metric_data(Namespace=namespace, MetricData=data[start : start + BATCH_SIZE])
         except (ClientError, BotoCoreError) as error:
             logger.debug("%s: %s", namespace, error)

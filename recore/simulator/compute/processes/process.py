@@ -24,7 +24,7 @@ from recore.simulator.isolation.sandbox import Launch
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 GRACE = 10.0  # seconds from SIGTERM to SIGKILL
 READ_SIZE = 1 << 16  # bytes that are read from a pipe at a time
-MAX_PROCESSES = 4096  # the most that a command may have at a time: more would be a fork bomb
+MAX_PROCESSES = 4096  # of one command at a time: more would be a fork bomb
 # seconds after which an overdue supervisor is killed: a job without a sandbox can suspend its supervisor
 OVERDUE_SECONDS = 20.0
 
@@ -34,9 +34,8 @@ class Ending:
     """How a command ended. code: its exit status, or None if a signal ended it.
 
     reason: "time", "memory", "disk", "processes", "stopped", or None if the supervisor did not end it. seconds: its
-    duration.
-    peak: the most bytes of memory that it and the commands that share its instance used together. processor_seconds:
-    the processor time of all its processes together.
+    duration. peak: the peak memory, in bytes, of this command and those that shared its instance. processor_seconds:
+    the total processor time of its processes.
     """
 
     code: int | None

@@ -25,7 +25,7 @@ TYPE_NAMES = {
 def read_json(text: str) -> dict[str, Any]:
     """Parse the text of a definition. Raises DefinitionError if it is not a JSON object within the limits."""
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
-        raise DefinitionError(f"A definition can have at most {MAX_BYTES} bytes")
+        raise DefinitionError(f"A definition must not exceed {MAX_BYTES} bytes")
     try:
         document = json.loads(text, parse_constant=refuse_constant, object_pairs_hook=_unique_members)
         json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair

@@ -223,7 +223,7 @@ def _find_step(text: str, scope: Scope) -> "PipelineStep":
 
 def _json_path(text: str) -> JsonPath:
     if len(text) > MAX_PATH_LENGTH:
-        raise DefinitionError(f"{JSON_GET}: a Path can have at most {MAX_PATH_LENGTH} characters")
+        raise DefinitionError(f"{JSON_GET}: a Path must not exceed {MAX_PATH_LENGTH} characters")
     start = "" if text.startswith("$") else "$" if text.startswith("[") else "$."
     try:
         return JsonPath(start + text)

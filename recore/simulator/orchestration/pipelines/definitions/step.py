@@ -132,6 +132,6 @@ def _read_files(documents: list[Any], step_type: StepType, arguments: dict[str, 
         except DefinitionError:
             raise DefinitionError(f"PropertyFiles: the step has no output '{output[:80]}'") from None
         if not path or len(path) > 1024:
-            raise DefinitionError(f"PropertyFiles: the FilePath of {name[:80]} must have 1 to 1024 characters")
+            raise DefinitionError(f"PropertyFiles: the FilePath of {name[:80]} must be 1 to 1024 characters long")
         files[name] = output, path
     return files
