@@ -8,7 +8,7 @@ from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from recore.simulator.protocol.errors import JSON, ServiceError, json_response, make_response, respond
-from recore.simulator.protocol.service_model import operation_model, read_request, shape_answer
+from recore.simulator.protocol.service_model import operation_model, read_request, shape_response
 from recore.simulator.resources.resource import Resource
 
 TARGET = "SageMaker."  # prefix of the operation's name in the header X-Amz-Target
@@ -40,8 +40,10 @@ class ControlPlane:
             raise ServiceError(
                 "RequestEntityTooLarge", f"The request body must not exceed {MAX_REQUEST_BYTES} bytes", 413
             ) from None
-        answer = self._resources[operation.name].answer(operation.name, read_request(operation, _parse_document(body)))
-        content = json.dumps(shape_answer(operation.output_shape, answer)).encode()
+        response = self._resources[operation.name].handle(
+            operation.name, read_request(operation, _parse_document(body))
+        )
+        content = json.dumps(shape_response(operation.output_shape, response)).encode()
         return make_response(content, JSON)
 
 

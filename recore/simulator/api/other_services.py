@@ -53,8 +53,8 @@ class OtherServices:
                 environ["wsgi.input"] = io.BytesIO(form)
                 if b"Action=SimulatePrincipalPolicy" in form:
                     return make_response(_all_allowed_response(form), XML)(environ, start_response)
-            answer: Iterable[bytes] = self._moto(environ, start_response)
-            return answer
+            body: Iterable[bytes] = self._moto(environ, start_response)
+            return body
         except ModuleNotFoundError as error:
             response = _not_installed_response(service, error.name, request.mimetype)
         except OSError as error:

@@ -75,13 +75,13 @@ def _with_cleanup(
     @functools.wraps(method)
     def store_and_clean(backend: Any, *arguments: Any) -> Any:
         nonlocal stored_amount
-        answer = method(backend, *arguments)
+        result = method(backend, *arguments)
         with lock:
             stored_amount += measure(arguments[-1])
             if stored_amount >= limit:
                 stored_amount = 0
                 clean_up(backend)
-        return answer
+        return result
 
     return store_and_clean
 

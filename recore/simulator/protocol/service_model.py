@@ -63,19 +63,19 @@ def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list
         return [str(error)]
 
 
-def shape_answer(shape: Shape | None, value: Any) -> Any:
+def shape_response(shape: Shape | None, value: Any) -> Any:
     """Return a value as it appears in a JSON response: only the shape's members, times in seconds, no None or NaN."""
     if shape is None:
         return {}
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if shape.type_name == "structure":
-        members = ((name, shape_answer(member, value.get(name))) for name, member in shape.members.items())
+        members = ((name, shape_response(member, value.get(name))) for name, member in shape.members.items())
         return {name: item for name, item in members if item is not None}
     if shape.type_name == "list":
-        return [shape_answer(shape.member, item) for item in value if item is not None]
+        return [shape_response(shape.member, item) for item in value if item is not None]
     if shape.type_name == "map":
-        return {key: shape_answer(shape.value, item) for key, item in value.items()}
+        return {key: shape_response(shape.value, item) for key, item in value.items()}
     if shape.type_name == "timestamp":
         return round(value.timestamp(), 3) if isinstance(value, datetime.datetime) else value
     return value

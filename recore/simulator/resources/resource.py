@@ -72,7 +72,7 @@ class Resource:
     def operation(cls, verb: str) -> str:
         return f"{verb}{cls.kind}s" if verb == "List" else f"{verb}{cls.kind}"
 
-    def answer(self, operation: str, request: Record) -> Any:
+    def handle(self, operation: str, request: Record) -> Any:
         """Carry out one of the operations and return its response."""
         if hasattr(self, operation):
             return getattr(self, operation)(request)
