@@ -23,9 +23,7 @@ def codes(text: str) -> list[str]:
 @click.command()
 @click.argument("submission", type=click.Path(path_type=Path), default=Path())
 @click.option("--list", "list_rules", is_flag=True, help="Print the rules, and check nothing.")
-@click.option(
-    "--select", type=codes, multiple=True, help="Only these rules: codes or code prefixes, such as RC1,RC203."
-)
+@click.option("--select", type=codes, multiple=True, help="Only these rules: codes or prefixes, such as RC1,RC203.")
 @click.option("--ignore", type=codes, multiple=True, help="Leave these rules out.")
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here, or a sample]")
 @click.option("--isolation", type=ISOLATION, help="Sandbox around jobs.  [default: auto, or required with --for-host]")

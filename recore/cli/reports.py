@@ -46,9 +46,7 @@ def explore(file: Path, private: Path | None, out: Path, as_json: bool) -> None:
 @click.argument("submission", type=FOLDER, default=Path())
 @click.option("--public", type=FILE, help="Data with assays.  [default: data/ of SUBMISSION or here]")
 @click.option("--out", type=FILE, default=Path("runs/validate.html"), show_default=True, help="The report.")
-@click.option(
-    "--rows", type=click.IntRange(2), default=2500, help="Use at most this many rows, evenly from every hole."
-)
+@click.option("--rows", type=click.IntRange(2), default=2500, help="At most this many rows, evenly from every hole.")
 @click.option(
     "--repeats",
     type=click.IntRange(1, 100),

@@ -57,9 +57,8 @@ def check_docker() -> Check:
         return Check("Docker", NOTE, f"an engine is running, but access is denied: {error}", cost, fix)
     except OSError as error:
         start = "start Docker" if shutil.which("docker") else install_command("docker")
-        return Check(
-            "Docker", NOTE, f"no engine responds: {error}", cost, f"{start}; `docker info` shows whether it works"
-        )
+        fix = f"{start}; `docker info` shows whether it works"
+        return Check("Docker", NOTE, f"no engine responds: {error}", cost, fix)
     if find_spec("docker") is None:
         result = f"engine {version} responds; the Python package `docker` is not installed"
         return Check("Docker", NOTE, result, cost, setup_command("docker"))

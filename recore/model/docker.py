@@ -79,9 +79,7 @@ def write_failure(env: SageMakerEnv, text: str) -> None:
     show_default="/opt/ml/",
     help="The folder that SageMaker fills.",
 )
-@click.option(
-    "--model", default=None, help="The model class, as package.module.Class; by default, that of ML2P_MODEL_CLS."
-)
+@click.option("--model", default=None, help="The model class, as package.module.Class; by default ML2P_MODEL_CLS.")
 @click.pass_context
 def ml2p_docker(context: click.Context, ml_folder: str, model: str | None) -> None:
     """ML2P Sagemaker Docker container helper CLI."""

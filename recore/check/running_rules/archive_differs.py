@@ -41,10 +41,7 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     for what, names in (
         ("does not contain", ours.keys() - built.files.keys()),
         ("also contains", packed.keys() - ours.keys()),
-        (
-            "contains a different",
-            [name for name in ours.keys() & built.files.keys() if ours[name] != built.files[name]],
-        ),
+        ("has a different", [name for name in ours.keys() & built.files.keys() if ours[name] != built.files[name]]),
     ):
         if names:
             shown = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")

@@ -33,9 +33,8 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
     predicted = [WHAT[name] for name, answer in answers.items() if answer.status == 200]
     silent = [WHAT[name] for name, answer in answers.items() if answer.status >= 400 and not _reason(answer.text)]
     if predicted:
-        yield Finding(
-            f"The server responds with predictions to {' and to '.join(predicted)}", FIX, place, Level.WARNING
-        )
+        message = f"The server responds with predictions to {' and to '.join(predicted)}"
+        yield Finding(message, FIX, place, Level.WARNING)
     if silent:
         message = f"The server's error does not say what is wrong with {' and with '.join(silent)}"
         yield Finding(message, FIX, place, Level.WARNING)

@@ -27,13 +27,9 @@ def inspect(experiments: Experiments) -> Iterator[Finding]:
         used = sorted({module.split(".")[0] for module in pickle.modules} & EXTENSIONS)
         for extension in used:
             there = not _is_missing(experiments, extension)
-            message = (
-                f"{pickle.name} was written with {extension}, and can be loaded only with a compatible version of it"
-            )
+            message = f"{pickle.name} was written with {extension}, and loads only with a compatible version of it"
             if not there:
-                message = (
-                    f"{pickle.name} was written with {extension}, which is not installed where the model is served"
-                )
+                message = f"{pickle.name} needs {extension}, which is not installed where the model is served"
             yield Finding(plain(message), FIX, place, Level.WARNING if there else Level.ERROR)
         if pickle.problem and not used:
             message = f"{pickle.name} is not a plain pickle, so what it needs is unknown: {pickle.problem}"

@@ -33,11 +33,7 @@ def _problem(experiments: Experiments) -> str:
     try:
         predicted = read_predictions(experiments.predictions())
     except NotPredictions as error:
-        return (
-            f"The predictions begin with a header: {error}"
-            if error.line == 1
-            else f"The predictions are invalid: {error}"
-        )
+        return f"The predictions {'begin with a header' if error.line == 1 else 'are invalid'}: {error}"
     rows, columns = predicted.shape
     if columns != len(data.targets):
         what = f"The predictions have {columns} columns instead of {len(data.targets)}"

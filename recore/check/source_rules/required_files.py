@@ -21,6 +21,5 @@ def inspect(source: SubmissionSource) -> Iterator[Finding]:
         try:
             source.tree.read(name)
         except UnreadableFile as error:
-            yield Finding(
-                f"{error}, but {STEPS[name]}", f"write {name} as a regular file at the top level", Place(name)
-            )
+            fix = f"write {name} as a regular file at the top level"
+            yield Finding(f"{error}, but {STEPS[name]}", fix, Place(name))

@@ -60,9 +60,8 @@ def _call_problems(setup: SetupFile, source: SubmissionSource) -> Iterator[Findi
         yield Finding(message, "call setup() once", Place("setup.py", line))
         return
     for name, line in setup.unreadable.items():
-        yield Finding(
-            f"the argument {name} of setup() cannot be read without running it", FIX_LISTS, Place("setup.py", line)
-        )
+        message = f"the argument {name} of setup() cannot be read without running it"
+        yield Finding(message, FIX_LISTS, Place("setup.py", line))
     for keyword in setup.calls[0].keywords:
         if keyword.arg in UNSUPPORTED:
             message = f"{keyword.arg} moves or adds files in the upload, in ways that are not supported here"

@@ -40,9 +40,8 @@ class ControlPlane:
             raise ServiceError(
                 "RequestEntityTooLarge", f"The request body must not exceed {MAX_REQUEST_BYTES} bytes", 413
             ) from None
-        response = self._resources[operation.name].handle(
-            operation.name, read_request(operation, _parse_document(body))
-        )
+        members = read_request(operation, _parse_document(body))
+        response = self._resources[operation.name].handle(operation.name, members)
         content = json.dumps(shape_response(operation.output_shape, response)).encode()
         return make_response(content, JSON)
 
