@@ -117,7 +117,7 @@ def test_a_job_that_has_ended_cannot_be_stopped(kind: type[Resource]) -> None:
     resource.add({}, "one", **{f"{kind.kind}Status": "Stopped"})
     noun_phrase = re.sub("(?<!^)(?=[A-Z])", " ", kind.kind).lower()
     with pytest.raises(ServiceError, match=f"The {noun_phrase} is in status Stopped and cannot be stopped"):
-        resource.answer(f"Stop{kind.kind}", {f"{kind.kind}Arn": resource.arn("one")})
+        resource.handle(f"Stop{kind.kind}", {f"{kind.kind}Arn": resource.arn("one")})
 
 
 def test_the_settings_without_effect_are_documented() -> None:

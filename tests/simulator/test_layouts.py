@@ -153,7 +153,7 @@ def test_a_database_of_layout_1_is_migrated_and_works(tmp_path: Path) -> None:
     [listed] = packages.ListModelPackages({"ModelPackageGroupName": "group"})["ModelPackageSummaryList"]
     assert listed["ModelPackageVersion"] == 7
     assert packages.ListModelPackages({"NameContains": "GROU", "ModelPackageType": "Both"})["ModelPackageSummaryList"]
-    assert groups.answer("DescribeModelPackageGroup", {"ModelPackageGroupName": "group"})["ModelPackageGroupName"]
+    assert groups.handle("DescribeModelPackageGroup", {"ModelPackageGroupName": "group"})["ModelPackageGroupName"]
     description, _ = packages._create({"ModelPackageGroupName": "group"})
     assert description["ModelPackageArn"] == arn("model-package/group/8")
     database.close()
@@ -180,7 +180,7 @@ def test_a_database_of_layout_2_is_migrated_and_works(tmp_path: Path) -> None:
 
     executions = PipelineExecutions(SimpleNamespace(store=store))
     request = {"PipelineExecutionArn": arn("pipeline/p/execution/e")}
-    assert executions.answer("DescribePipelineExecution", request)["PipelineExecutionStatus"] == "Executing"
+    assert executions.handle("DescribePipelineExecution", request)["PipelineExecutionStatus"] == "Executing"
     [step] = executions.ListPipelineExecutionSteps(request)["PipelineExecutionSteps"]
     assert step["StepName"] == "train"
     [parameter] = executions.ListPipelineParametersForExecution(request)["PipelineParameters"]

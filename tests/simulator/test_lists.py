@@ -232,7 +232,7 @@ def test_every_member_of_a_list_request_works_or_is_refused_by_name(kind: type[R
     for operation in [name for name in kind.operations() if name.startswith("List")]:
 
         def count(operation: str = operation, **request: Any) -> int:
-            return len(next(iter(resource.answer(operation, REQUIRED_MEMBERS.get(operation, {}) | request).values())))
+            return len(next(iter(resource.handle(operation, REQUIRED_MEMBERS.get(operation, {}) | request).values())))
 
         for name, shape in operation_model(operation).input_shape.members.items():
             if name in FILTERS:

@@ -366,7 +366,7 @@ def test_tags_are_merged_and_deleted_with_their_model() -> None:
                 with contextlib.suppress(ServiceError):  # the model may not exist at this moment
                     add(thread)
             else:
-                models.answer("DeleteModel", {"ModelName": "a"})
+                models.handle("DeleteModel", {"ModelName": "a"})
                 assert store.get("Tags", arn) is None
                 models.CreateModel(request)
 
@@ -374,5 +374,5 @@ def test_tags_are_merged_and_deleted_with_their_model() -> None:
     sys.setswitchinterval(1e-6)
     run_in_threads(8, add_or_recreate)
     sys.setswitchinterval(switch_interval)
-    models.answer("DeleteModel", {"ModelName": "a"})
+    models.handle("DeleteModel", {"ModelName": "a"})
     assert store.all("Tags") == []

@@ -13,7 +13,7 @@ from support.fuzzing import examples
 
 from recore.simulator.protocol import service_model
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.protocol.service_model import operation_model, read_request, sagemaker_model, shape_answer
+from recore.simulator.protocol.service_model import operation_model, read_request, sagemaker_model, shape_response
 
 OPERATIONS = sagemaker_model().operation_names
 
@@ -124,7 +124,7 @@ def test_responses_have_only_members_of_the_shape_and_json_values() -> None:
         "FailureReason": None,
         "FinalMetricDataList": [{"Value": float("nan")}],
     }
-    assert shape_answer(shape, record) == {"TrainingJobName": "x", "FinalMetricDataList": [{}]}
+    assert shape_response(shape, record) == {"TrainingJobName": "x", "FinalMetricDataList": [{}]}
 
 
 def as_json(value: Any) -> Any:

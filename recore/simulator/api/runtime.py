@@ -1,6 +1,6 @@
 """SageMaker's runtime, a REST interface: a path for each operation, members in headers, and a body of any type.
 
-A resource that has a method named after an operation (InvokeEndpoint, ...) answers that operation: the method gets the
+A resource that has a method named after an operation (InvokeEndpoint, ...) handles that operation: the method gets the
 request's members and returns the response's members, as the runtime's service model describes them.
 """
 
@@ -53,7 +53,7 @@ class Runtime:
             members["Body"] = request.get_data(cache=False)
         except RequestEntityTooLarge:
             raise ServiceError(
-                "ValidationError", f"The body of a request can have at most {MAX_REQUEST_BYTES} bytes"
+                "ValidationError", f"The request body must not exceed {MAX_REQUEST_BYTES} bytes"
             ) from None
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
@@ -64,7 +64,7 @@ class Runtime:
             values = read_request(operation, members)
         except ServiceError as error:
             raise ServiceError("ValidationError", str(error)) from None
-        return _respond(operation, self._resources[operation.name].answer(operation.name, values))
+        return _respond(operation, self._resources[operation.name].handle(operation.name, values))
 
     def _route(self, request: Request) -> tuple[OperationModel, dict[str, Any]]:
         """Return the operation that a request's path names, and the members that the path contains."""
@@ -92,17 +92,17 @@ def _header_members(shape: Shape) -> Iterator[tuple[str, Shape]]:
             yield name, member
 
 
-def _respond(operation: OperationModel, answer: dict[str, Any]) -> Response:
-    """Return the response of an operation, with its members in the headers and the body."""
-    body, content_type = answer.get("Body", b""), ""
+def _respond(operation: OperationModel, members: dict[str, Any]) -> Response:
+    """Return an operation's response as HTTP, with its members in the headers and the body."""
+    body, content_type = members.get("Body", b""), ""
     if operation.has_event_stream_output:
         body, content_type = _event_stream(body), EVENT_STREAM
     response = make_response(body, content_type, operation.http.get("responseCode", 200))
     if not content_type:  # the container chooses the type, if any
         del response.headers["Content-Type"]
     for name, shape in _header_members(operation.output_shape):
-        if answer.get(name) is not None:
-            response.headers[shape.serialization["name"]] = str(answer[name])
+        if members.get(name) is not None:
+            response.headers[shape.serialization["name"]] = str(members[name])
     return response
 
 
