@@ -34,16 +34,16 @@ class HookContext:
 
     def begin(self, headers: Headers) -> None:
         """Begin a request with these headers, replacing the previous request."""
-        self._request, self.status, self.response_headers = headers, "200 OK", Headers()
+        self._request_headers, self.status, self.response_headers = headers, "200 OK", Headers()
 
     def get_request_properties(self) -> dict[str, str]:
-        return dict(self._request)
+        return dict(self._request_headers)
 
     def get_all_request_header(self, index: int = 0) -> dict[str, str]:
-        return dict(self._request)
+        return dict(self._request_headers)
 
     def get_request_header(self, index: int, key: str) -> str | None:
-        return self._request.get(key)
+        return self._request_headers.get(key)
 
     def set_response_content_type(self, index: int, value: str | None) -> None:
         if value is not None:
@@ -110,7 +110,7 @@ class PyTorchHooks(DefaultInferenceHandler):  # type: ignore[misc]
             return model(data)
 
     def default_output_fn(self, prediction: Any, accept: str) -> Any:
-        """Encode a prediction as the first supported type in Accept. Raises UnsupportedFormatError if none is."""
+        """Encode a prediction as the first supported type in Accept. Raises UnsupportedFormatError if there is none."""
         if isinstance(prediction, torch.Tensor):
             prediction = prediction.detach().cpu().numpy().tolist()
         for content_type in utils.parse_accept(accept):

@@ -44,7 +44,7 @@ from sagemaker_inference.errors import UnsupportedFormatError
 from sagemaker_inference.transformer import Transformer
 
 REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
-LARGEST_PAYLOAD = 100 * 2**20  # bytes; Batch Transform's limit
+MAX_PAYLOAD_BYTES = 100 * 2**20  # Batch Transform's limit
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 METHODS = {"/ping": READ_METHODS, "/invocations": ("POST", "OPTIONS"), "/execution-parameters": READ_METHODS}
 TEXT, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
@@ -187,8 +187,8 @@ def make_text_response(status: int, text: str, *headers: Header) -> Response:
 class HookApplication:
     """The WSGI application, which serves three paths."""
 
-    def __init__(self, model: LoadedModel, largest_payload: int):
-        self._model, self._largest_payload = model, largest_payload
+    def __init__(self, model: LoadedModel, max_payload_bytes: int):
+        self._model, self._max_payload_bytes = model, max_payload_bytes
 
     def __call__(self, request: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         status, headers, body = self._respond(request)
@@ -214,7 +214,7 @@ class HookApplication:
         if parameters and path == "/execution-parameters":
             return call_hook(parameters)
         if body is None:
-            return make_text_response(413, f"the request is larger than {self._largest_payload} bytes")
+            return make_text_response(413, f"the request is larger than {self._max_payload_bytes} bytes")
         if len(body) < int(request.get("CONTENT_LENGTH") or 0):
             return make_text_response(400, "the request is shorter than its Content-Length")
         # some AWS services send the header ContentType instead
@@ -226,9 +226,9 @@ class HookApplication:
         body, size = io.BytesIO(), 0
         while part := request["wsgi.input"].read(2**20):
             size += len(part)
-            if size <= self._largest_payload:
+            if size <= self._max_payload_bytes:
                 body.write(part)
-        return body.getvalue() if size <= self._largest_payload else None
+        return body.getvalue() if size <= self._max_payload_bytes else None
 
 
 class ModelServer(BaseApplication):  # type: ignore[misc]
@@ -238,7 +238,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
         self._bind, self._hooks = bind, hooks
         self._workers = read_number("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)
         self._timeout = read_number("SAGEMAKER_MODEL_SERVER_TIMEOUT", 60)
-        self._largest_payload = read_number("MAX_CONTENT_LENGTH", LARGEST_PAYLOAD)
+        self._max_payload_bytes = read_number("MAX_CONTENT_LENGTH", MAX_PAYLOAD_BYTES)
         self._loaded_flag = mmap.mmap(-1, 1)  # shared with the workers; 1 once one of them has loaded the model
         super().__init__()
 
@@ -251,7 +251,7 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
             "worker_tmp_dir": "/dev/shm" if os.access("/dev/shm", os.W_OK) else None,  # noqa: S108  gunicorn unlinks it
             "control_socket_disable": True,  # the socket would be created in the user's home
             "worker_abort": self._raise_timeout,
-            "post_worker_init": self._note_loaded,
+            "post_worker_init": self._record_loaded,
             "child_exit": self._halt_unless_loaded,
         }
         for name, value in settings.items():
@@ -260,14 +260,14 @@ class ModelServer(BaseApplication):  # type: ignore[misc]
     def load(self) -> HookApplication:
         # run_path runs the file under a module name that cannot clash with the user's modules
         hooks = runpy.run_path(str(self._hooks))["make_hooks"]() if self._hooks else DefaultHooks()
-        return HookApplication(LoadedModel(hooks), self._largest_payload)
+        return HookApplication(LoadedModel(hooks), self._max_payload_bytes)
 
     def _raise_timeout(self, worker: Any) -> NoReturn:
         """End a request that takes too long. The error becomes the response, and the worker is replaced."""
         raise TimeoutError(f"the hooks did not respond within {self._timeout} s")
 
-    def _note_loaded(self, worker: Any) -> None:
-        """Note that a worker can serve: it has loaded the model, or recorded why the model did not load."""
+    def _record_loaded(self, worker: Any) -> None:
+        """Record that a worker can serve: it has loaded the model, or knows why the model did not load."""
         self._loaded_flag[0] = 1
 
     def _halt_unless_loaded(self, arbiter: Any, worker: Any) -> None:

@@ -31,8 +31,8 @@ import psutil
 from sagemaker_training import entry_point, environment, errors, logging_config, process, trainer
 
 REASON_SIZE = 1024  # characters of output/failure that SageMaker shows
-HEADER = "Traceback (most recent call last)"
-STDERR_TAIL = 65536  # bytes at the end of stderr that are searched for the reason
+TRACEBACK_HEADER = "Traceback (most recent call last)"
+STDERR_TAIL_BYTES = 65536  # at the end of stderr that are searched for the reason
 
 
 class ScriptRunner(process.ProcessRunner):  # type: ignore[misc]
@@ -96,10 +96,10 @@ class StderrTap:
                 if self._stopping.is_set():
                     return
                 continue
-            chunk = os.read(read_end, STDERR_TAIL)
+            chunk = os.read(read_end, STDERR_TAIL_BYTES)
             if not chunk:
                 return
-            self._tail = (self._tail + chunk)[-STDERR_TAIL:]
+            self._tail = (self._tail + chunk)[-STDERR_TAIL_BYTES:]
             try:
                 while chunk:
                     chunk = chunk[os.write(self._original_stderr, chunk) :]
@@ -110,7 +110,7 @@ class StderrTap:
 def last_error(text: str) -> str:
     """Return the type and message of the last exception in a program's stderr, or its last lines."""
     lines = text.rstrip().splitlines()
-    headers = [number for number, line in enumerate(lines) if line.startswith(HEADER)]
+    headers = [number for number, line in enumerate(lines) if line.startswith(TRACEBACK_HEADER)]
     if headers:
         message = "\n".join(itertools.dropwhile(lambda line: line.startswith(" "), lines[headers[-1] + 1 :]))
         if len(message) > REASON_SIZE:  # a long message or much output after the exception: keep both ends
@@ -127,7 +127,7 @@ def failure_reason(stderr: str) -> str:
     error = last_error(stderr)
     if code < 0:
         return f"the script was ended by {signal.Signals(-code).name}\n{error}".rstrip()[:REASON_SIZE]
-    if code > 1 and HEADER in stderr:  # an uncaught exception exits with 1, so this one was caught
+    if code > 1 and TRACEBACK_HEADER in stderr:  # an uncaught exception exits with 1, so this one was caught
         return f"the script ended with exit code {code} after this error:\n{error}"[:REASON_SIZE]
     return error or f"the script ended with exit code {code} and wrote no error"
 

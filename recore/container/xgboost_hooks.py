@@ -23,7 +23,7 @@ from sagemaker_xgboost_container.image_version import is_before
 
 ACCEPTED_TYPES = ("text/csv", "application/json")
 VOTING_OBJECTIVES = ("multi:softmax", "binary:hinge")  # objectives whose predictions are classes
-MAX_MEGABYTES = 6  # the largest request that AWS's container accepts by default
+MAX_REQUEST_MEGABYTES = 6  # the largest request that AWS's container accepts by default
 
 
 class XGBoostScriptHooks(DefaultInferenceHandler):  # type: ignore[misc]
@@ -59,7 +59,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
             raise ValueError("SAGEMAKER_INFERENCE_OUTPUT is not simulated: a response contains only the predictions")
         files = [path for path in sorted(Path(model_dir).iterdir()) if path.is_file() and path.name[0] != "."]
         if not files:
-            raise ValueError("the model's archive has no model file at its top level, such as xgboost-model")
+            raise ValueError("the model's archive has no model file, such as xgboost-model, at its top level")
         is_ensemble = os.environ.get("SAGEMAKER_INFERENCE_ENSEMBLE", "true") == "true" and not is_before(1, 2, 2)
         return [load_booster(path) for path in (files if is_ensemble else files[:1])]
 
@@ -86,7 +86,7 @@ class XGBoostAlgorithmHooks(DefaultInferenceHandler):  # type: ignore[misc]
 
     def execution_parameters(self) -> dict[str, Any]:
         """Return the settings that Batch Transform uses unless the job sets them."""
-        payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MAX_MEGABYTES << 20) >> 20
+        payload = int(os.environ.get("MAX_CONTENT_LENGTH") or MAX_REQUEST_MEGABYTES << 20) >> 20
         max_concurrent = os.cpu_count() or 1
         return {"MaxConcurrentTransforms": max_concurrent, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": payload}
 
@@ -132,9 +132,10 @@ def load_booster(path: Path) -> xgb.Booster:
 
 
 def predict(booster: xgb.Booster, matrix: xgb.DMatrix, kind: str) -> Any:
-    """Predict with the best rounds. Raises ValueError for too many features and, before version 1.3, for too few.
+    """Predict with the rounds up to the best one.
 
-    Absent features are treated as missing values. kind: the format of the request, csv or libsvm.
+    Absent features are treated as missing values. kind: the format of the request, csv or libsvm. Raises ValueError for
+    too many features and, before version 1.3, for too few.
     """
     features, trained_features = matrix.num_col(), booster.num_features()
     has_too_few = features < trained_features and kind == "csv"

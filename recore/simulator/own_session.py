@@ -17,7 +17,7 @@ def simulator_session() -> boto3.Session:
 
 
 def simulator_botocore_session() -> botocore.session.Session:
-    # a variable is defined by a configuration key, an environment variable, a default and a conversion function
+    # a session variable is defined by a configuration key, an environment variable, a default and a conversion function
     variables = {
         name: (None, None, default, convert)
         for name, (_, _, default, convert) in BOTOCORE_DEFAUT_SESSION_VARIABLES.items()
@@ -25,7 +25,8 @@ def simulator_botocore_session() -> botocore.session.Session:
     for file in ("config_file", "credentials_file"):
         variables[file] = (None, None, os.devnull, None)
     session = botocore.session.Session(variables)
-    session.get_component("config_store").set_config_variable("s3", {})  # S3's settings are in sections of the file
+    # S3's settings are not session variables: they come from a section of the configuration file
+    session.get_component("config_store").set_config_variable("s3", {})
     loader = Loader([Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)  # without ~/.aws/models
     session.register_component("data_loader", loader)
     return session

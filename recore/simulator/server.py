@@ -1,4 +1,4 @@
-"""The simulator: one loopback port that answers requests to SageMaker and, through moto, to other AWS services."""
+"""The simulator: one loopback port that serves SageMaker and, through moto, other AWS services."""
 
 import contextlib
 import json
@@ -80,7 +80,7 @@ class Simulator:
         self._exit_stack.close()
 
     def _start(self, exit_stack: contextlib.ExitStack) -> None:
-        """Start everything. Clients are answered only after the state of an earlier simulator has been restored.
+        """Start everything. Requests are handled only after the state of an earlier simulator has been restored.
 
         Each step's clean-up is registered before or with the step, because an interrupt can arrive at any moment.
         """
@@ -109,7 +109,7 @@ class Simulator:
         if self._state:
             application = self._state.write_through(application)
             self._state.restore()
-        with self._jobs.delayed():  # resumed work sends requests, which are answered only after `http.start`
+        with self._jobs.delayed():  # resumed work sends requests, which are handled only after `http.start`
             for resource in resources:
                 resource.resume()
             http = HttpServer(application, listener)

@@ -152,7 +152,7 @@ def test_other_changes_emit_no_event(packages: Packages, history: History) -> No
     packages.approve(package)
     packages.sagemaker.update_model_package(ModelPackageArn=package, CustomerMetadataProperties={"a": "b"})
     duplicates = 2 * [{"Name": "a", "Containers": SPECIFICATION["Containers"]}]
-    with pytest.raises(packages.sagemaker.exceptions.ClientError, match="several specifications have the name 'a'"):
+    with pytest.raises(packages.sagemaker.exceptions.ClientError, match="more than one specification is named 'a'"):
         packages.approve(package, "Rejected", AdditionalInferenceSpecificationsToAdd=duplicates)
     packages.approve(package, "Rejected")
     assert statuses(history.events(3)) == ["PendingManualApproval", "Approved", "Rejected"]

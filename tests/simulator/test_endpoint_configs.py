@@ -50,7 +50,7 @@ def test_a_name_can_be_used_only_once(endpoints: Endpoints, model: str) -> None:
     ("variants", "reason"),
     [
         ([{"ModelName": "nowhere"}], "Could not find model 'nowhere'"),
-        ([{}, {}], "several variants have the name one"),
+        ([{}, {}], "more than one variant is named one"),
         ([{"InitialVariantWeight": 0.0}], "at least one weight must be greater than 0"),
         ([{"InitialVariantWeight": 0.0}, {"InitialVariantWeight": 0.0, "VariantName": "two"}], "at least one weight"),
         ([{"ModelName": None}], "Production variant one: ModelName is missing"),

@@ -75,7 +75,7 @@ def test_a_definition_that_cannot_be_read_from_s3_is_refused(pipelines: Pipeline
     request = {"PipelineName": "there", "RoleArn": ROLE_ARN}
     pipelines.client.put("definitions/binary", b"\xff\xfe")
     for bucket, key in ((BUCKET, "definitions/nothing"), ("no-such-bucket", "a"), (BUCKET, "definitions/binary")):
-        with assert_refused(f"PipelineDefinitionS3Location: s3://{bucket}/{key} cannot be read"):
+        with assert_refused(f"PipelineDefinitionS3Location: s3://{bucket}/{key} could not be read"):
             location = {"Bucket": bucket, "ObjectKey": key}
             pipelines.sagemaker.create_pipeline(**request, PipelineDefinitionS3Location=location)
 

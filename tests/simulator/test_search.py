@@ -11,7 +11,7 @@ from support.model_packages import Packages
 from support.pipelines import Pipelines, model
 from support.simulator_client import Client, numbers
 
-from recore.simulator.resources.paging import sort_text
+from recore.simulator.resources.paging import sort_key
 from recore.simulator.server import BUCKET, Simulator
 
 SCORES = ("-2.5", "0.5", "0.5", "10")
@@ -281,7 +281,7 @@ def test_invalid_searches_are_refused(packages: Packages, request_: dict[str, An
         ((".", "Exists"), "does not have the property"),
         (("ModelPackageVersion",), "has no Value"),
         (("ModelPackageVersion", "Equals"), "has no Value"),
-        (("ModelPackageVersion", "Exists", "1"), "has a Value, which Exists does not use"),
+        (("ModelPackageVersion", "Exists", "1"), "must not have a Value if its Operator is Exists"),
         (("ModelPackageVersion", "Equals", "one"), "Value 'one' of the filter on ModelPackageVersion is not a number"),
         (("ModelPackageVersion", "Equals", "nan"), "is not a number"),
         (("ModelPackageVersion", "Contains", "1"), "Contains is not supported"),
@@ -318,6 +318,6 @@ def test_invalid_expressions_are_refused(packages: Packages) -> None:
 
 @given(st.lists(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False), max_size=8))
 def test_sort_keys_have_the_same_order_as_their_numbers(values: list[float]) -> None:
-    keys = [sort_text(value) for value in sorted(values)]
+    keys = [sort_key(value) for value in sorted(values)]
     assert keys == sorted(keys)
-    assert all((sort_text(a) == sort_text(b)) == (float(a) == float(b)) for a in values for b in values)
+    assert all((sort_key(a) == sort_key(b)) == (float(a) == float(b)) for a in values for b in values)

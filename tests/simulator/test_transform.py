@@ -288,7 +288,7 @@ def test_the_model_archive_is_unpacked_into_the_model_folder(client: Client) -> 
 
 
 def test_invalid_requests_are_refused(client: Client) -> None:
-    with pytest.raises(ClientError, match="cannot exceed 100 MB"):
+    with pytest.raises(ClientError, match="must not exceed 100 MB"):
         transform(client, COUNTING_SCRIPT, {"a.csv": "a"}, MaxPayloadInMB=30, MaxConcurrentTransforms=4)
     with pytest.raises(ClientError, match="Only images of the scikit-learn, XGBoost and PyTorch families"):
         transform(client, COUNTING_SCRIPT, {"a.csv": "a"}, Container={"Image": "tensorflow:1"})

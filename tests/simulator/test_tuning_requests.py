@@ -100,7 +100,7 @@ LETTER_RANGES = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]
         ),
         ({"StrategyConfig": {"GeneticStrategyConfig": {}}}, "GeneticStrategyConfig"),
         ({"StrategyConfig": {"HyperbandStrategyConfig": {"Brackets": 1}}}, "Brackets"),
-        ({"StrategyConfig": {"HyperbandStrategyConfig": {}}}, "is only for the Hyperband strategy, not Random"),
+        ({"StrategyConfig": {"HyperbandStrategyConfig": {}}}, "requires the Hyperband strategy, not Random"),
         ({"Strategy": "Hyperband"}, "Hyperband needs a MaxResource"),
         ({"Strategy": "Hyperband", "StrategyConfig": REVERSED_RESOURCES}, "must not exceed MaxResource"),
         ({"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}, "must be Off with Hyperband"),
@@ -112,7 +112,7 @@ LETTER_RANGES = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]
             "the objective metric 'auc' is not defined",
         ),
         ({"HyperParameterTuningJobObjective": None}, "an objective is needed"),
-        ({"ResourceLimits": {"MaxParallelTrainingJobs": 1}}, "the Random strategy needs MaxNumberOfTrainingJobs"),
+        ({"ResourceLimits": {"MaxParallelTrainingJobs": 1}}, "the Random strategy requires MaxNumberOfTrainingJobs"),
     ],
 )
 def test_invalid_settings_are_refused(client: Client, config: dict[str, Any], reason: str) -> None:

@@ -6,19 +6,19 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.sansio.utils import host_is_trusted
 
-from recore.simulator.api.control import TARGET, ControlPlane
+from recore.simulator.api.control import TARGET_PREFIX, ControlPlane
 from recore.simulator.api.other_services import OtherServices
 from recore.simulator.api.runtime import Runtime
-from recore.simulator.protocol.errors import ServiceError, json_response, signed_service
+from recore.simulator.protocol.errors import ServiceError, json_error_response, signed_service
 from recore.simulator.resources.resource import Resource
 
-LOCAL_HOSTS = ["127.0.0.1", ".localhost"]  # S3 clients put the name of the bucket before the host name
+LOCAL_HOSTS = ["127.0.0.1", ".localhost"]  # S3 clients may put the bucket's name before the host name
 
 
 class Application:
     """The WSGI application. It refuses requests from web pages, because such requests could run code in a job.
 
-    They contain an Origin header or, if the page's own host name resolves to this machine, that name as their host.
+    Such a request has an Origin header or, if the page's own host name resolves to this machine, that name as its Host.
     """
 
     def __init__(self, resources: Sequence[Resource]) -> None:
@@ -34,12 +34,12 @@ class Application:
     def _choose_application(self, request: Request) -> Callable[..., Iterable[bytes]]:
         host = request.headers.get("Host", "")
         if not host_is_trusted(host.lower(), LOCAL_HOSTS):
-            return _access_denied(f"The simulator answers requests to 127.0.0.1 and localhost, not to '{host[:80]}'")
+            return _access_denied(f"The simulator accepts requests to 127.0.0.1 and localhost, not to '{host[:80]}'")
         if "Origin" in request.headers:
             return _access_denied("The simulator does not accept requests from web pages")
         service = signed_service(request.headers.get("Authorization", ""))
         target = request.headers.get("X-Amz-Target", "")
-        if target.startswith(TARGET) or (service == "sagemaker" and request.path == "/"):
+        if target.startswith(TARGET_PREFIX) or (service == "sagemaker" and request.path == "/"):
             return self._control
         # requests to the runtime are signed for sagemaker, too
         if service.startswith("sagemaker") or (not service and request.path.startswith("/endpoints/")):
@@ -48,4 +48,4 @@ class Application:
 
 
 def _access_denied(message: str) -> Response:
-    return json_response(ServiceError("AccessDeniedException", message, 403))
+    return json_error_response(ServiceError("AccessDeniedException", message, 403))

@@ -7,11 +7,11 @@ from typing import Any
 from werkzeug import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from recore.simulator.protocol.errors import JSON, ServiceError, json_response, make_response, respond
+from recore.simulator.protocol.errors import JSON, ServiceError, json_error_response, make_response, respond
 from recore.simulator.protocol.service_model import operation_model, read_request, shape_response
 from recore.simulator.resources.resource import Resource
 
-TARGET = "SageMaker."  # prefix of the operation's name in the header X-Amz-Target
+TARGET_PREFIX = "SageMaker."  # prefix of the operation's name in the header X-Amz-Target
 MAX_REQUEST_BYTES = 4 << 20
 
 
@@ -22,15 +22,15 @@ class ControlPlane:
         self._resources = {name: resource for resource in resources for name in resource.operations()}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        return respond(environ, start_response, self._operate, json_response)
+        return respond(environ, start_response, self._operate, json_error_response)
 
     def _operate(self, request: Request) -> Response:
         target = request.headers.get("X-Amz-Target", "")
-        if not target.startswith(TARGET):
-            raise ServiceError("UnknownOperationException", f"X-Amz-Target must be {TARGET}OPERATION")
+        if not target.startswith(TARGET_PREFIX):
+            raise ServiceError("UnknownOperationException", f"X-Amz-Target must be {TARGET_PREFIX}OPERATION")
         if request.method != "POST":
             raise ServiceError("UnknownOperationException", "SageMaker operations must be POST requests", 405)
-        operation = operation_model(target.removeprefix(TARGET))
+        operation = operation_model(target.removeprefix(TARGET_PREFIX))
         if operation.name not in self._resources:
             raise ServiceError("NotImplemented", f"The simulator does not support {operation.name}", 501)
         request.max_content_length = MAX_REQUEST_BYTES
@@ -47,12 +47,13 @@ class ControlPlane:
 
 
 def _parse_document(body: bytes) -> Any:
-    """Parse the JSON document in a request's body. Raises ServiceError if the body is not JSON or not UTF-8."""
+    """Parse a request body as JSON. Raises ServiceError if it is not valid JSON in UTF-8."""
     try:
         document = json.loads(body.decode() or "{}", parse_constant=_reject_constant)
         json.dumps(document, ensure_ascii=False).encode()  # fails if an escape is half of a surrogate pair
     except (ValueError, RecursionError) as error:
-        raise ServiceError("SerializationException", f"The body is not JSON: {str(error)[:200]}") from None
+        message = f"The request body is not valid JSON: {str(error)[:200]}"
+        raise ServiceError("SerializationException", message) from None
     return document
 
 

@@ -27,12 +27,12 @@ from waitress.server import create_server
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import BadRequest, Error
 
-from recore.simulator.protocol.errors import ServiceError, disk_full_response, json_response, signed_service
+from recore.simulator.protocol.errors import ServiceError, disk_full_response, json_error_response, signed_service
 
 MAX_CONNECTIONS = 2000
 WORKERS = 100  # threads for all requests except invocations
 INVOCATION_PREFIX = "/endpoints/"  # prefix of the paths of invocations
-SILENCE_TIMEOUT = 60  # seconds; a client that sends nothing for so long in the middle of a request is disconnected
+SILENCE_TIMEOUT = 60  # seconds; a client that sends nothing for this long in the middle of a request is disconnected
 MAX_LINE_BYTES = 4 << 10  # in a line between two chunks of a body
 DISK_THRESHOLD = 1 << 20  # bytes; larger bodies are kept on disk
 CLOSE_TIMEOUT = 10.0  # seconds for requests in progress to end
@@ -57,7 +57,7 @@ class HttpServer:
         self._stopping = False
 
     def start(self) -> None:
-        """Start answering requests. If this is interrupted, `close` stops whatever has started."""
+        """Start handling requests. If this is interrupted, `close` stops whatever has started."""
         self._exit_stack.callback(wasyncore.close_all, self._sockets, ignore_all=True)
         self._server = create_server(
             self._application,
@@ -100,7 +100,7 @@ def waitress_settings() -> dict[str, Any]:
     """Return the settings for waitress."""
     max_files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # -1: no limit
     return {
-        # half of the file descriptors: bodies and jobs need the rest
+        # half of the file descriptors: request bodies and jobs need the rest
         "connection_limit": min(max_files // 2, MAX_CONNECTIONS) if max_files > 0 else MAX_CONNECTIONS,
         "channel_timeout": SILENCE_TIMEOUT,
         "cleanup_interval": 5,
@@ -118,7 +118,7 @@ def waitress_settings() -> dict[str, Any]:
 class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
     """A thread for each invocation of an endpoint, and a fixed number of threads for all other requests.
 
-    An invocation may wait up to a minute for a model's server. It must not delay invocations of other endpoints, or
+    An invocation may wait up to a minute for a model server. It must not delay invocations of other endpoints, or
     requests from a server that reads its model from S3. The number of invocations is limited only by MAX_CONNECTIONS.
     """
 
@@ -128,7 +128,7 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         self._invocations_changed = threading.Condition()
 
     def add_task(self, channel: Any) -> None:
-        """Answer the first pending request of a connection in a thread."""
+        """Handle the first pending request of a connection in a thread."""
         if not channel.requests[0].path.startswith(INVOCATION_PREFIX):
             super().add_task(channel)
             return
@@ -137,7 +137,7 @@ class RequestThreads(ThreadedTaskDispatcher):  # type: ignore[misc]
         threading.Thread(target=self._invoke, args=(channel,), name="invocation", daemon=True).start()
 
     def end(self, deadline: float) -> None:
-        """Wait until the invocations are answered, then end the other threads. deadline: a time.monotonic() value."""
+        """Wait until the invocations have ended, then end the other threads. deadline: a time.monotonic() value."""
         with self._invocations_changed:
             self._invocations_changed.wait_for(lambda: not self._invocations, deadline - time.monotonic())
         self.shutdown(timeout=max(deadline - time.monotonic(), 0))
@@ -182,7 +182,7 @@ class BodyBuffer(OverflowableBuffer):  # type: ignore[misc]
 class RequestParser(HTTPRequestParser):  # type: ignore[misc]
     """A request that is being read. It keeps S3 metadata with an underscore in the name, which waitress would drop.
 
-    The path is normalised, because it determines which application answers the request, and in which thread.
+    The path is normalised, because it determines which application handles the request, and in which thread.
     """
 
     path = request_uri = ""  # until the header has been read
@@ -223,14 +223,14 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         self.headers |= {key: ",".join(items) for key, items in values.items()}
 
     def refuse(self, reason: str, error_type: type[Error] = BadRequest) -> None:
-        """Respond with an error, by default that the request is invalid, and stop reading the request."""
+        """Respond with an error, by default 400 (Bad Request), and stop reading the request."""
         self.error = error_type(reason)
         self.completed = True
         self.expect_continue = False
 
 
 class RequestTask(WSGITask):  # type: ignore[misc]
-    """A request that the application answers."""
+    """A request that the application handles."""
 
     def get_environment(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environment()
@@ -239,7 +239,7 @@ class RequestTask(WSGITask):  # type: ignore[misc]
         return environ
 
     def build_response_header(self) -> bytes:
-        """Keep the case of header names, which waitress would capitalise: names of S3 metadata must not change."""
+        """Keep the case of header names, which waitress would capitalise: the names of S3 metadata must not change."""
         original_names = {
             "-".join(part.capitalize() for part in name.split("-")): name for name, _ in self.response_headers
         }
@@ -258,7 +258,7 @@ class RefusalTask(ErrorTask):  # type: ignore[misc]
             response = disk_full_response(signed_service(self.request.headers.get("AUTHORIZATION", "")))
         else:
             code = ERROR_CODES.get(error.code, "InternalFailure" if error.code >= 500 else "SerializationException")
-            response = json_response(ServiceError(code, error.body))
+            response = json_error_response(ServiceError(code, error.body))
         body = response.get_data()
         self.status = f"{error.code} {HTTPStatus(error.code).phrase}"
         self.response_headers.extend(response.headers)

@@ -1,4 +1,4 @@
-"""AWS's other services: moto, and an IAM operation that moto lacks."""
+"""AWS's other services: moto, and an IAM operation that moto does not support."""
 
 import errno
 import io
@@ -19,7 +19,7 @@ from recore.simulator.own_session import simulator_botocore_session, simulator_s
 from recore.simulator.protocol.errors import (
     ServiceError,
     disk_full_response,
-    json_response,
+    json_error_response,
     make_response,
     signed_service,
 )
@@ -36,11 +36,12 @@ FORM, XML = "application/x-www-form-urlencoded", "text/xml"
 
 
 class OtherServices:
-    """A WSGI application that answers requests to all services except SageMaker."""
+    """A WSGI application that handles requests to all services except SageMaker."""
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(_create_application)
-        # without this cache, moto lists its folder of services for each request: half of the time for a small object
+        # without this cache, moto would list its folder of services for each request, and requests for small objects
+        # would take twice as long
         cached_lookup = lru_cache(1000)(self._moto.get_backend_for_host)
         self._moto.get_backend_for_host = cached_lookup  # type: ignore[method-assign]
 
@@ -63,7 +64,7 @@ class OtherServices:
             response = disk_full_response(service)
         except Exception as error:  # for example, if moto does not know the service
             logger.exception("a request failed")
-            response = json_response(ServiceError("InternalFailure", f"{service}: {error!r}"[:1000], 500))
+            response = json_error_response(ServiceError("InternalFailure", f"{service}: {error!r}"[:1000], 500))
         return response(environ, start_response)
 
 
@@ -85,13 +86,13 @@ def _not_installed_response(service: str, package: str | None, mimetype: str) ->
     reason = f"the Python package {package} is not installed; `pip install 'moto[server]'` installs it"
     message = f"The simulator does not support {service}: {reason}"
     if mimetype != FORM:
-        return json_response(ServiceError("NotImplemented", message, 501))
+        return json_error_response(ServiceError("NotImplemented", message, 501))
     error = f"<Type>Receiver</Type><Code>NotImplemented</Code><Message>{escape(message)}</Message>"
     return make_response(f"<ErrorResponse><Error>{error}</Error></ErrorResponse>".encode(), XML, 501)
 
 
 def _all_allowed_response(form: bytes) -> bytes:
-    """Return the response to a SimulatePrincipalPolicy request that allows all of the request's actions."""
+    """Return the response to a SimulatePrincipalPolicy request that allows all requested actions."""
     parameters = parse_qs(form.decode("utf-8", "replace"))
     names = [escape(values[0]) for key, values in parameters.items() if key.startswith("ActionNames.member.")]
     results = "".join(

@@ -1,6 +1,6 @@
 """SageMaker's runtime, a REST interface: a path for each operation, members in headers, and a body of any type.
 
-A resource that has a method named after an operation (InvokeEndpoint, ...) answers that operation: the method gets the
+A resource that has a method named after an operation (InvokeEndpoint, ...) handles that operation: the method gets the
 request's members and returns the response's members, as the runtime's service model describes them.
 """
 
@@ -93,7 +93,7 @@ def _header_members(shape: Shape) -> Iterator[tuple[str, Shape]]:
 
 
 def _respond(operation: OperationModel, members: dict[str, Any]) -> Response:
-    """Return the response of an operation, with its members in the headers and the body."""
+    """Return an operation's response as HTTP, with its members in the headers and the body."""
     body, content_type = members.get("Body", b""), ""
     if operation.has_event_stream_output:
         body, content_type = _event_stream(body), EVENT_STREAM

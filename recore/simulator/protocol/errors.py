@@ -46,7 +46,7 @@ def make_response(body: bytes, content_type: str, status: int = 200) -> Response
     return Response(body, status, headers)
 
 
-def json_response(error: ServiceError) -> Response:
+def json_error_response(error: ServiceError) -> Response:
     """Return the response to a failed request to the control plane."""
     return make_response(json.dumps({"__type": error.code, "message": str(error)}).encode(), JSON, error.status)
 
@@ -54,11 +54,11 @@ def json_response(error: ServiceError) -> Response:
 def disk_full_response(service: str) -> Response:
     """Return the response to a request whose data does not fit on this machine's disk.
 
-    service: the service for which the request is signed. Clients do not retry after this status.
+    service: the service for which the request is signed. Clients do not retry requests that fail with status 507.
     """
     message = "The disk of this machine is full: free some space on it, or set TMPDIR to a folder on another disk"
     if service != "s3":
-        return json_response(ServiceError("InternalFailure", message, 507))
+        return json_error_response(ServiceError("InternalFailure", message, 507))
     body = f"<Error><Code>InternalError</Code><Message>{message}</Message></Error>"
     return make_response(body.encode(), "application/xml", 507)
 

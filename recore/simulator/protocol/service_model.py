@@ -15,11 +15,12 @@ from botocore.validate import ParamValidator
 from recore.simulator.own_session import simulator_botocore_session
 from recore.simulator.protocol.errors import ServiceError, validation_error
 
-MAX_DEPTH = 50  # levels of nesting in a request; recursive shapes set no limit
+MAX_DEPTH = 50  # levels of nesting in a request; some shapes are recursive, and set no limit
 MAX_VALUES = 50_000  # values in a request; each invalid one costs memory and a line of the response
 MAX_PROBLEMS = 20  # problems listed in a response
 PATTERN_SECONDS = 2.0  # for all patterns of a request: some take exponential time on a value that does not match
-MAX_REMEMBERED, MAX_REMEMBERED_LENGTH = 1000, 200  # values that are remembered as valid: their number and length
+# maximum number and length of the values that are remembered as matching a pattern
+MAX_REMEMBERED_MATCHES, MAX_REMEMBERED_LENGTH = 1000, 200
 UPPER_BOUNDS = {"integer": 2**31, "long": 2**63, "float": math.inf, "double": math.inf, "timestamp": math.inf}
 
 
@@ -44,7 +45,7 @@ def read_request(operation: OperationModel, document: Any) -> dict[str, Any]:
     Raises ServiceError: SerializationException if the document cannot be a request, otherwise ValidationException.
     """
     if not isinstance(document, dict):
-        raise ServiceError("SerializationException", "The body of a request must be a JSON object")
+        raise ServiceError("SerializationException", "The request body must be a JSON object")
     _check_size(document)
     values = _to_python(operation.input_shape, document, "")
     if problems := _problems(operation.input_shape, values, "", time.monotonic() + PATTERN_SECONDS):
@@ -55,7 +56,7 @@ def read_request(operation: OperationModel, document: Any) -> dict[str, Any]:
 def value_problems(shape: Shape, value: Any, path: str, deadline: float) -> list[str]:
     """Return the problems with the value at a path of a request, or an empty list if the value is valid.
 
-    deadline: a time.monotonic() value; a pattern that has not matched by then counts as not matching.
+    deadline: a time.monotonic() value; a pattern that has not matched by then counts as no match.
     """
     try:
         return _problems(shape, _to_python(shape, value, f"{path}."), path, deadline)
@@ -96,7 +97,7 @@ def _check_size(document: Any) -> None:
         level = [item for value in level for item in _children(value)]
         count, depth = count + len(level), depth + 1
         if count > MAX_VALUES or depth > MAX_DEPTH:
-            message = f"A request can have at most {MAX_VALUES} values and {MAX_DEPTH} levels of nesting"
+            message = f"A request must not exceed {MAX_VALUES} values or {MAX_DEPTH} levels of nesting"
             raise ServiceError("SerializationException", message)
 
 
@@ -109,7 +110,7 @@ def _children(value: Any) -> list[Any]:
 def _to_python(shape: Shape, value: Any, path: str) -> Any:
     """Convert JSON to what botocore's validator expects: times become datetime objects, and null members are dropped.
 
-    Values of the wrong type that the validator would accept (True as a number, text as a time) are refused here, as
+    Values of the wrong type that the validator would accept (True as a number, a string as a time) are refused here, as
     are numbers that are not finite.
     """
     if shape.type_name == "structure" and isinstance(value, dict):
@@ -196,7 +197,7 @@ def _matches_fully(pattern: "regex.Pattern[str]", value: str, deadline: float) -
     except TimeoutError:
         return False
     if is_match and len(value) < MAX_REMEMBERED_LENGTH:
-        if len(_remembered_matches) >= MAX_REMEMBERED:
+        if len(_remembered_matches) >= MAX_REMEMBERED_MATCHES:
             _remembered_matches.clear()
         _remembered_matches.add((pattern, value))
     return is_match

@@ -9,9 +9,10 @@ from recore.simulator.state.records import Record, to_json
 
 
 def run_once(resource: Resource, operation: str, request: Record, act: Callable[[Record], Record]) -> Record:
-    """Return the result of `act` for a request without its client token, or the first response for a repeated token.
+    """Carry out a request with `act`, or return the first response again if the request's client token is repeated.
 
-    Raises ServiceError if the token was used with a different request.
+    act: receives the request without its token, and returns the response. Raises ServiceError if the token was used
+    with a different request.
     """
     token = request.pop("ClientToken", None) or request.pop("ClientRequestToken", None)
     if token is None:

@@ -1,4 +1,4 @@
-"""Endpoints: they answer invocations of models, even during updates."""
+"""Endpoints, which serve invocations of models, even during updates."""
 
 from functools import partial
 from typing import Any
@@ -31,8 +31,8 @@ class Endpoints(Resource):
 
     Deployment: the deployment in service, or None. Pending: the deployment that will replace it, or None.
     PendingSince: when Pending was requested. Rescaling: whether Pending changes only weights and instance counts.
-    Retiring: the number of old instances that are ending after a deployment. Alarms: the definitions of the alarms of
-    the update in progress.
+    Retiring: the number of old instances that are ending after a deployment. Alarms: the alarm definitions of the
+    update in progress.
     """
 
     kind = "Endpoint"
@@ -79,7 +79,7 @@ class Endpoints(Resource):
             members["ProductionVariants"] = described_variants(deployment, pending)
         elif pending:
             pending_since = record.internal["PendingSince"]
-            first_stage = Stage("Creating", start_time=pending_since)  # for a deployment whose work has not begun yet
+            first_stage = Stage("Creating", start_time=pending_since)  # for a deployment that has not begun yet
             stage = self._hosting.stages.get(record["EndpointName"], first_stage)
             members["PendingDeploymentSummary"] = {
                 "EndpointConfigName": pending["EndpointConfigName"],
@@ -144,7 +144,7 @@ class Endpoints(Resource):
         self.store.update(self.kind, record["EndpointName"], internal, **members)
 
     def _make_deployment(self, request: Record) -> Record:
-        """Return the deployment that a request asks for. Raises ServiceError if it cannot run here."""
+        """Return the deployment that a request asks for. Raises ServiceError if the simulator cannot run it."""
         deployment = make_deployment(self.store, request["EndpointConfigName"])
         for variant in deployment["Variants"]:
             for image in images(variant["Model"]):

@@ -35,7 +35,7 @@ class EndpointConfigs(Resource):
             self._check_variant(variant)
         names = [variant["VariantName"] for variant in variants]
         if repeated_names := sorted({name for name in names if names.count(name) > 1}):
-            raise ValidationException(f"ProductionVariants: several variants have the name {repeated_names[0]}")
+            raise ValidationException(f"ProductionVariants: more than one variant is named {repeated_names[0]}")
         variants = [{"InitialVariantWeight": 1.0} | variant for variant in variants]  # SageMaker's default
         if not any(variant["InitialVariantWeight"] for variant in variants):
             raise ValidationException("ProductionVariants: at least one weight must be greater than 0")

@@ -1,4 +1,4 @@
-"""The base of all kinds of jobs, which are queued, listed, described and stopped in the same way."""
+"""The base class of all kinds of jobs, which are queued, listed, described and stopped in the same way."""
 
 from typing import Any, ClassVar
 

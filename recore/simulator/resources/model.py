@@ -11,7 +11,7 @@ UNSIMULATED_MEMBERS = ("AdditionalModelDataSources", "ContainerMetricsConfig", "
 # members of a container in a model package that are not simulated
 UNSIMULATED_PACKAGED_MEMBERS = ("AdditionalModelDataSources", "AdditionalS3DataSource", "ProductId")
 # members that a container with a ModelPackageName can have; all others come from the package
-MEMBERS_BESIDE_PACKAGE = {"ModelPackageName", "InferenceSpecificationName", "Environment", "ContainerHostname", "Mode"}
+MEMBERS_WITH_PACKAGE = {"ModelPackageName", "InferenceSpecificationName", "Environment", "ContainerHostname", "Mode"}
 MAX_CONTAINERS = 15
 
 
@@ -30,7 +30,7 @@ class Models(Resource):
         requested_containers = request.get("Containers") or [request["PrimaryContainer"]]
         for container in requested_containers:
             refuse_members(container, UNSIMULATED_MEMBERS, "Container")
-        with self.store.transaction():  # the package must not change meanwhile; later changes do not affect the model
+        with self.store.transaction():  # the package must not change during this; later changes do not affect the model
             served_containers = [
                 container for member in requested_containers for container in _resolve_containers(self.store, member)
             ]
@@ -72,17 +72,15 @@ def _check_container(container: Record) -> None:
 def _resolve_containers(store: Store, container: Record) -> list[Record]:
     """Return the containers to serve for a request's container: the container itself, or those of its model package.
 
-    Variables of the container's Environment replace variables with the same name in the package's containers.
+    The container's environment variables replace those with the same names in the package's containers.
     Raises ServiceError if the package does not exist, is not approved, or cannot be served by the simulator.
     """
     if "ModelPackageName" not in container:
         if "InferenceSpecificationName" in container:
             raise ValidationException("InferenceSpecificationName requires a ModelPackageName")
         return [container]
-    if other_members := sorted(container.keys() - MEMBERS_BESIDE_PACKAGE):
-        message = (
-            f"A container with a ModelPackageName cannot have {other_members[0]}, which comes from the model package"
-        )
+    if other_members := sorted(container.keys() - MEMBERS_WITH_PACKAGE):
+        message = f"A container with a ModelPackageName cannot have {other_members[0]}: it comes from the model package"
         raise ValidationException(message)
     package = _find_approved_package(store, container["ModelPackageName"])
     packaged_containers = _find_specification(package, container.get("InferenceSpecificationName"))["Containers"]
@@ -121,7 +119,7 @@ def _find_specification(package: Record, name: str | None) -> Record:
 
 
 def _merge_container(container: Record, packaged: Record) -> Record:
-    """Return a package's container, with the members of the request's container that replace its own."""
+    """Return a package's container, with members replaced by those of the request's container."""
     refuse_members(packaged, UNSIMULATED_PACKAGED_MEMBERS, "Container of a model package")
     merged = {member: packaged[member] for member in SHARED_MEMBERS if member in packaged}
     merged |= {member: container[member] for member in ("ContainerHostname", "Mode") if member in container}

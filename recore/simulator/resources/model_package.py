@@ -50,7 +50,7 @@ MAX_SPECIFICATIONS = 15  # the limit on additional inference specifications
 SHARED_MEMBERS = ("ContainerHostname", "Image", "ModelDataUrl", "ModelDataSource", "Environment")
 SOURCE_ARN = re.compile(r"(arn:[^:]*:sagemaker:[^:]*:[^:]*:(model|model-package)/)(.+)")
 SOURCE_KINDS = {"model": "Model", "model-package": "ModelPackage"}
-# members of a model card's content that are never encrypted, returned if IncludedData is MetadataOnly
+# members of a model card's content that are never encrypted; if IncludedData is MetadataOnly, only these are returned
 CARD_METADATA = {
     "model_overview": ("model_id", "model_name"),
     "intended_uses": ("risk_rating",),
@@ -68,7 +68,7 @@ class ModelPackages(Resource):
     kind = "ModelPackage"
     arn_type = "model-package"
     verbs = ("List", "Delete")
-    newest_first = True  # unlike in the API's reference, because AWS's samples take the first package as the latest
+    newest_first = True  # unlike in the API reference, because AWS's samples expect the latest package first
     filters: ClassVar[dict[str, Filter]] = {
         "ModelApprovalStatus": ("ModelApprovalStatus", operator.eq),
         "ModelPackageGroupName": ("ModelPackageGroupName", operator.eq),
@@ -146,7 +146,7 @@ class ModelPackages(Resource):
         refuse_members(request, UNSIMULATED_MEMBERS, "CreateModelPackage")
         if ("ModelPackageName" in request) == ("ModelPackageGroupName" in request):
             raise ValidationException("A model package must have either a ModelPackageName or a ModelPackageGroupName")
-        _check_additional(request.get("AdditionalInferenceSpecifications", []))
+        _check_additional_specifications(request.get("AdditionalInferenceSpecifications", []))
         _check_model_card(request)
         request = _add_source(self.store, request, request)
         key, members = self._next_version(request) if "ModelPackageGroupName" in request else _make_unversioned(request)
@@ -204,7 +204,7 @@ def _apply_update(record: Record, request: Record) -> Record:
         raise ValidationException(message)
     new_specifications = request.get("AdditionalInferenceSpecificationsToAdd", [])
     specifications = [*record.get("AdditionalInferenceSpecifications", []), *new_specifications]
-    _check_additional(specifications)
+    _check_additional_specifications(specifications)
     merged = {
         "CustomerMetadataProperties": properties,
         "AdditionalInferenceSpecifications": specifications,
@@ -216,10 +216,10 @@ def _apply_update(record: Record, request: Record) -> Record:
 
 
 def _add_source(store: Store, package: Record, request: Record) -> Record:
-    """Return a package with the SourceUri of a request and the inference specification of the model that the URI names.
+    """Add a request's SourceUri to a package, and the inference specification of the model or package that it names.
 
-    A package that has an inference specification keeps it. Raises ServiceError if the request has both members, or if
-    its SourceUri names a model or a model package that does not exist.
+    If the package already has an inference specification, it keeps that. Raises ServiceError if the request has both
+    members, or if its SourceUri names a model or a model package that does not exist.
     """
     if "SourceUri" not in request:
         return package
@@ -272,8 +272,8 @@ def _check_versioned(package: Record) -> None:
         raise ValidationException(message)
 
 
-def _check_additional(specifications: list[Record]) -> None:
-    """Raise ServiceError if there are too many additional inference specifications, or two of the same name."""
+def _check_additional_specifications(specifications: list[Record]) -> None:
+    """Raise ServiceError if there are too many additional inference specifications, or two with the same name."""
     names = [specification["Name"] for specification in specifications]
     if len(names) > MAX_SPECIFICATIONS:
         message = (
@@ -283,5 +283,5 @@ def _check_additional(specifications: list[Record]) -> None:
         raise ValidationException(message)
     if repeated_names := sorted({name for name in names if names.count(name) > 1}):
         raise ValidationException(
-            f"AdditionalInferenceSpecifications: several specifications have the name '{repeated_names[0]}'"
+            f"AdditionalInferenceSpecifications: more than one specification is named '{repeated_names[0]}'"
         )

@@ -11,7 +11,7 @@ from typing import Any
 from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.state.records import Record
 
-MAX_SORT_TEXT = 512  # characters; only the beginning of a string is used for sorting
+MAX_SORT_LENGTH = 512  # characters; only the beginning of a string is used for sorting
 Position = tuple[str, str]  # a record's position in a list: its sort key as text, then a string that orders equal keys
 
 
@@ -35,10 +35,10 @@ def make_page(request: Record, member: str, entries: list[tuple[Position, Record
     return response
 
 
-def sort_text(value: Any) -> str:
-    """Return a string that sorts like the value, among values that are all text, all numbers or all times.
+def sort_key(value: Any) -> str:
+    """Return a string that sorts as the value does among values of the same kind: text, numbers or times.
 
-    Only the beginning of a string is used, because the result is part of a NextToken, which has at most 8,192
+    Only the beginning of a string is used, because the result is part of a NextToken, which must not exceed 8,192
     characters.
     """
     if isinstance(value, datetime.datetime):
@@ -47,7 +47,7 @@ def sort_text(value: Any) -> str:
         [bits] = struct.unpack(">q", struct.pack(">d", value))
         sort_number = bits if bits >= 0 else -(2**63) - bits  # the bits of negative numbers have the opposite order
         return f"{sort_number + 2**63:020}"
-    return str(value)[:MAX_SORT_TEXT]
+    return str(value)[:MAX_SORT_LENGTH]
 
 
 def _read_token(token: str) -> Position:

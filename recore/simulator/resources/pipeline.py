@@ -23,7 +23,7 @@ from recore.simulator.state.records import Record, now
 
 LOCATION = "PipelineDefinitionS3Location"
 CHANGEABLE_MEMBERS = {"PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration"}
-READ_SLOTS = threading.BoundedSemaphore(20)  # for reads from S3, each of which occupies a second request thread
+READ_SLOTS = threading.BoundedSemaphore(20)  # each read from S3 occupies a second request thread
 SIMULATED_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", DEFINITION, LOCATION, "ClientRequestToken", "Tags"}
 
 
@@ -118,7 +118,7 @@ class Pipelines(Resource):
         return text
 
     def _read_from_s3(self, location: Record) -> str:
-        """Read the text of a definition on S3. Raises ServiceError if this is not possible."""
+        """Read the text of a definition from S3. Raises ServiceError if this fails."""
         version = {"VersionId": location["VersionId"]} if "VersionId" in location else {}
         uri = f"s3://{location['Bucket']}/{location['ObjectKey']}"
         if not READ_SLOTS.acquire(blocking=False):
@@ -126,10 +126,10 @@ class Pipelines(Resource):
         try:
             response = self.platform.s3.get_object(Bucket=location["Bucket"], Key=location["ObjectKey"], **version)
             if response["ContentLength"] > MAX_BYTES:
-                raise ServiceError("ValidationException", f"{LOCATION}: {uri} has more than {MAX_BYTES} bytes")
+                raise ServiceError("ValidationException", f"{LOCATION}: {uri} is larger than {MAX_BYTES} bytes")
             return str(response["Body"].read().decode())
         except (ClientError, BotoCoreError, UnicodeDecodeError) as error:
-            message = f"{LOCATION}: {uri} cannot be read: {error}"
+            message = f"{LOCATION}: {uri} could not be read: {error}"
             raise ServiceError("ValidationException", message[:1000]) from None
         finally:
             READ_SLOTS.release()

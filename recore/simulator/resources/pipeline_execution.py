@@ -1,4 +1,4 @@
-"""Executions of pipelines: starts, stops, retries and describes them, and resumes them after a restart."""
+"""Pipeline executions: starts, stops, retries and describes them, and resumes them after a restart."""
 
 import contextlib
 import operator
@@ -28,10 +28,10 @@ from recore.simulator.state.records import Record, now
 
 CHANGEABLE_MEMBERS = {"PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration"}
 START_MEMBERS = CHANGEABLE_MEMBERS | {"PipelineName", "PipelineParameters", "ClientRequestToken", "RoleArn"}
-MAX_RUNNING = 200
-ID_LENGTH, ALPHABET = 12, string.ascii_lowercase + string.digits
+MAX_RUNNING_EXECUTIONS = 200
+ID_LENGTH, ID_ALPHABET = 12, string.ascii_lowercase + string.digits
 ReadDefinition = Callable[[str], PipelineDefinition]
-# carries out a request, and appends the keys of the executions to run to the list
+# carries out a request, and appends the keys of the executions that must run to the list
 Action = Callable[[list[str], ReadDefinition, Record], Record]
 
 
@@ -76,7 +76,7 @@ class PipelineExecutions(Resource):
         """Carry out a request that starts executions. definition_record: the stored definition.
 
         Reading a large definition takes seconds, and in a transaction this would block all other changes. It is
-        therefore read before the transaction, and again in the transaction only if it has changed by then.
+        therefore read before the transaction, and read again within it only if it has changed in the meantime.
         """
         read, started_keys = cache(read_definition), list[str]()
         if definition_record is not None:
@@ -136,7 +136,7 @@ class PipelineExecutions(Resource):
         text = definition_record[DEFINITION]
         definition = read(text)
         values = parameter_values(definition.parameters, request.get("PipelineParameters", []))
-        key = f"{name}/execution/{''.join(secrets.choice(ALPHABET) for _ in range(ID_LENGTH))}"
+        key = f"{name}/execution/{''.join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))}"
         members = {member: request[member] for member in (*CHANGEABLE_MEMBERS, "RoleArn") if member in request}
         for member in ("RoleArn", "ParallelismConfiguration"):
             if member in pipeline:
@@ -192,6 +192,6 @@ class PipelineExecutions(Resource):
 
     def _check_running_count(self, operation: str) -> None:
         count = sum(record["PipelineExecutionStatus"] in self.running_statuses for record in self.store.all(self.kind))
-        if count >= MAX_RUNNING:
-            message = f"At most {MAX_RUNNING} executions can run at a time"
+        if count >= MAX_RUNNING_EXECUTIONS:
+            message = f"At most {MAX_RUNNING_EXECUTIONS} executions can run at a time"
             raise self.error(operation, "ResourceLimitExceeded", message)

@@ -1,4 +1,4 @@
-"""Processing jobs: validates requests."""
+"""Processing jobs: request validation."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ class ProcessingJobs(JobResource):
             raise ValidationException(NO_ENTRYPOINT)
         for member in local_members(request):
             if not _is_valid_folder(member["LocalPath"]):
-                requirements = "must be below /opt/ml/processing/, without '..' or a name longer than 255 bytes"
+                requirements = "must be below /opt/ml/processing/ and not contain '..' or a name longer than 255 bytes"
                 raise ValidationException(f"LocalPath {member['LocalPath']!r} {requirements}")
         for item in request.get("ProcessingInputs", []):
             source = item["S3Input"]
@@ -35,7 +35,7 @@ class ProcessingJobs(JobResource):
 
 
 def _is_valid_folder(path: str) -> bool:
-    """Return whether a path can be the folder of an input or an output of a job."""
+    """Return whether a path is valid as the LocalPath of a job's input or output."""
     try:
         names = [os.fsencode(name) for name in Path(path).parts]
     except UnicodeError:

@@ -1,4 +1,4 @@
-"""The kinds of resources, one line for each."""
+"""The kinds of resources, one per line."""
 
 from recore.simulator.compute.platform import Platform
 from recore.simulator.resources.endpoint import Endpoints
@@ -32,6 +32,6 @@ KINDS: tuple[type[Resource], ...] = (
 
 
 def make_resources(platform: Platform) -> list[Resource]:
-    """Make a Resource for each kind, and the two that serve all kinds: tags and searches."""
+    """Make the resources of each kind, and the two that apply to all kinds: tags and searches."""
     resources = [kind(platform) for kind in KINDS]
     return [*resources, Tags(platform, resources), Searches(platform, resources)]

@@ -1,9 +1,9 @@
-"""The base of every kind of resource: records by key, an ARN, and the operations that all kinds share.
+"""The base class of all kinds of resources: records with keys and ARNs, and the operations that all kinds share.
 
-Each kind of resource is a subclass of Resource in a file of its own, and one line in the registry. Its methods have the
-names of the API's operations: the server finds them by these names, validates the request against the service model
-before the call, and shapes the response afterwards. Operations that only look up, list, stop or delete records are in
-`verbs`.
+Each kind of resource is a subclass of Resource in a file of its own, and one line in the registry. Its methods are
+named after the API's operations: the server looks them up by name, validates the request against the service model
+before the call, and shapes the response afterwards. If Describe, List, Stop or Delete needs no code of its own, the
+kind names it in `verbs` instead.
 """
 
 import json
@@ -16,24 +16,24 @@ from recore.simulator.orchestration.runner import Work, begin
 from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.protocol.service_model import operation_model, sagemaker_model
-from recore.simulator.resources.paging import Position, make_page, sort_text
+from recore.simulator.resources.paging import Position, make_page, sort_key
 from recore.simulator.state.records import Record, StoredRecord, now
 
 MAX_TAGS = 50
 
-Filter = tuple[str, Callable[[Any, Any], bool]]  # a record's member, and how to compare it with the request's value
+Filter = tuple[str, Callable[[Any, Any], bool]]  # a record's member, and how it is compared with the request's value
 PAGING_MEMBERS = {"MaxResults", "NextToken", "SortBy", "SortOrder"}
 
 
 class Resource:
     """The records of one kind of resource. The API's members are named after the kind: `kind` + Name, Arn, Status.
 
-    arn_type: the part of an ARN before the record's key. verbs: which of Describe, List, Stop and Delete are answered
-    in the common way. filters: members of List's request, in addition to the common ones. sort_members: values of
-    List's SortBy, each with the member to sort by. newest_first: whether List returns the newest first by default.
-    runs: whether the simulator acts on such a resource; otherwise it only records it. work: the background work of
-    resources that wait for others. running_statuses: the statuses of a resource that has not ended. title: the kind's
-    name in messages, if it differs from arn_type.
+    arn_type: the part of an ARN before the record's key. verbs: those of Describe, List, Stop and Delete that this
+    class implements for the kind. filters: List's filters by member of the request, in addition to the common ones.
+    sort_members: the member to sort by for each value of List's SortBy, in addition to the common ones. newest_first:
+    whether List returns the newest records first by default. runs: whether the simulator runs such a resource, instead
+    of only recording it. work: the background work of resources that wait for others. running_statuses: the statuses
+    of a resource that has not ended. title: the kind's name in messages, if it differs from arn_type.
     """
 
     kind: ClassVar[str]
@@ -51,7 +51,7 @@ class Resource:
         self.platform, self.store = platform, platform.store
 
     def resume(self) -> None:
-        """Continue the work that an earlier simulator began. Called once, before any request is answered."""
+        """Continue the work that an earlier simulator began. Called once, before any request is handled."""
         if self.work:
             for key, record in self.store.items(self.kind):
                 if record[f"{self.kind}Status"] in self.running_statuses:
@@ -64,7 +64,7 @@ class Resource:
 
     @classmethod
     def operations(cls) -> list[str]:
-        """Return the names of the operations that this kind answers."""
+        """Return the names of the operations that this kind implements."""
         own_operations = [name for name in dir(cls) if name in sagemaker_model().operation_names]
         return own_operations + [name for name in map(cls.operation, cls.verbs) if name not in own_operations]
 
@@ -109,7 +109,7 @@ class Resource:
     ) -> str:
         """Store a record with the members of a Create request and `members`, and return its ARN.
 
-        new_key: the record's key if the request does not name it. internal: members that are not in responses.
+        new_key: the record's key if the request does not contain it. internal: members that responses do not contain.
         Raises ServiceError if the key already exists.
         """
         key, time = new_key or self.key(request), now()
@@ -143,7 +143,7 @@ class Resource:
 
         The resource's work polls the status and then stops.
         """
-        with self.store.transaction():  # the resource may end at this moment
+        with self.store.transaction():  # so that the resource does not end in the meantime
             status = self.find(operation, request)[f"{self.kind}Status"]
             if status not in self.running_statuses:
                 title = self.title or self.arn_type.replace("-", " ")
@@ -195,9 +195,9 @@ class Resource:
         return record.get(member)
 
     def position(self, record: Record, sort_member: str) -> Position:
-        """Return a record's sort key for lists sorted by `sort_member`, which is a member of the records."""
+        """Return a record's position in a list that is sorted by the records' member `sort_member`."""
         value = self.listed_value(record, sort_member)
-        return sort_text("" if value is None else value), record[f"{self.kind}Arn"]
+        return sort_key("" if value is None else value), record[f"{self.kind}Arn"]
 
     def _matching_records(self, operation: str, request: Record) -> list[StoredRecord]:
         """Return the records that satisfy all filters of a request."""
@@ -219,15 +219,15 @@ class Resource:
 
 
 def unknown_arn_message(title: str, arn: str) -> str:
-    """Return the message for an unknown ARN: it contains each phrase that programs search for, depending on the kind.
+    """Return the message for an unknown ARN. It contains all phrases that programs search for in such messages.
 
-    title: the name of the kind.
+    title: the name of the kind of resource, for the message.
     """
     return f"Could not find {title} '{arn}', which does not exist (Requested resource not found)"
 
 
 def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:
-    """Return tags with new ones, which replace tags with the same key. Raises ServiceError if they are not allowed."""
+    """Add new tags to tags, replacing those with the same keys. Raises ServiceError if they are not allowed."""
     merged = {tag["Key"]: tag for tag in [*tags, *new_tags]}
     if len(merged) > MAX_TAGS:
         raise ValidationException(f"A resource can have at most {MAX_TAGS} tags")
@@ -237,7 +237,7 @@ def merge_tags(tags: list[Record], new_tags: list[Record]) -> list[Record]:
 
 
 def parse_json_object(text: str, place: str) -> dict[str, Any]:
-    """Parse a JSON object. Raises ServiceError if the text is not one. place: where the text is in the request."""
+    """Parse a JSON object. Raises ServiceError if the text is not one. place: the text's place in the request."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

@@ -12,15 +12,15 @@ from botocore.model import Shape
 from recore.simulator.compute.platform import Platform
 from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.protocol.service_model import operation_model
-from recore.simulator.resources.paging import make_page, sort_text
+from recore.simulator.resources.paging import make_page, sort_key
 from recore.simulator.resources.resource import Resource
 from recore.simulator.state.records import Record
 
 Test = Callable[[Any], bool]
 Reader = Callable[[Any], list[Any]]
-EMPTY_KINDS = ("ModelCard",)  # version 2 of the SDK searches for a model's card; the simulator has none
-MAX_CONDITIONS = 50  # the limit for an expression including its subexpressions
-# property types by the types of their shapes; all other shapes are structures
+EMPTY_KINDS = ("ModelCard",)  # version 2 of the SDK searches for model cards, which the simulator does not have
+MAX_CONDITIONS = 50  # in an expression, including its subexpressions
+# property types by shape type; all other shapes are structures
 NUMBER_TYPES = dict.fromkeys(("integer", "long", "float", "double"), "number")
 PROPERTY_TYPES = {"string": "text", "timestamp": "time", "boolean": "boolean"} | NUMBER_TYPES
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -50,7 +50,7 @@ class Property:
     """A property that Search can name: `ModelPackageName`, `InputDataConfig.ChannelName`, `Tags.team`.
 
     type: text, number, time, boolean, parameter (text that may be a number), or structure. shape: the
-    shape of one value. read: returns the property's values in a resource, several if the property is in a list.
+    shape of one value. read: returns the property's values in a resource, more than one if the property is in a list.
     """
 
     name: str
@@ -117,7 +117,7 @@ def _result_shape(kind: str) -> Shape | None:
 
 def _sort_value(sort_property: Property, record: Record) -> str:
     """Return the text by which a resource is sorted. A resource without a value comes first in ascending order."""
-    return next(map(sort_text, sort_property.read(record)), "")
+    return next(map(sort_key, sort_property.read(record)), "")
 
 
 def _make_test(shape: Shape, expression: Record) -> Test:
@@ -163,7 +163,7 @@ def _make_nested_test(shape: Shape, nested_filter: Record) -> Test:
     prefix, filters = f"{name}.", nested_filter["Filters"]
     if other_names := [item["Name"] for item in filters if not item["Name"].startswith(prefix)]:
         raise ValidationException(
-            f"The nested filter on {other_names[0][:80]} must be on a property of the NestedPropertyName, {name[:80]}"
+            f"The nested filter on {other_names[0][:80]} must be on a property of the NestedPropertyName {name[:80]}"
         )
     tests = [_make_filter_test(items.shape, item | {"Name": item["Name"].removeprefix(prefix)}) for item in filters]
     return lambda record: any(all(test(item) for test in tests) for item in items.read(record))
@@ -173,7 +173,8 @@ def _make_filter_test(shape: Shape, item: Record) -> Test:
     property_, comparison = _find_property(shape, item["Name"]), item.get("Operator", "Equals")
     if comparison in ("Exists", "NotExists"):
         if "Value" in item:
-            raise ValidationException(f"The filter on {property_.name} has a Value, which {comparison} does not use")
+            message = f"The filter on {property_.name} must not have a Value if its Operator is {comparison}"
+            raise ValidationException(message)
         return lambda record: bool(property_.read(record)) == (comparison == "Exists")
     if "Value" not in item:
         raise ValidationException(f"The filter on {property_.name} has no Value")
@@ -190,7 +191,7 @@ def _make_comparison(property_: Property, comparison: str, text: str) -> Test:
     if property_.type == "parameter":
         return lambda value: _compare_parameter(compare, comparison, value, text)
     operand = property_.convert(text)
-    if property_.type == "time":  # responses give times in milliseconds
+    if property_.type == "time":  # responses contain times rounded to milliseconds
         return lambda value: compare(round(value.timestamp(), 3), round(operand.timestamp(), 3))
     return lambda value: compare(value, operand)
 

@@ -1,4 +1,4 @@
-"""Events for EventBridge, with which SageMaker reports that the state of a resource has changed."""
+"""Events that SageMaker sends to EventBridge when the state of a resource changes."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ class StateChanges:
     def __init__(self, platform: Platform):
         self._platform = platform
         self._waiting_events: deque[Record] = deque()
-        self._put_lock = threading.Lock()  # one at a time, to keep the order
+        self._put_lock = threading.Lock()  # one delivery at a time, so that the events stay in order
         self._periodic = PeriodicDelivery(platform, "state changes", self._put_all)
 
     def put(self, kind: str, arn: str, detail: Record) -> None:
@@ -43,4 +43,4 @@ class StateChanges:
                 try:
                     self._platform.events.put_events(Entries=[event])
                 except Exception as error:
-                    logger.warning("the event for %s was not delivered: %s", event["Resources"][0], error)
+                    logger.warning("the event for %s could not be delivered: %s", event["Resources"][0], error)

@@ -1,4 +1,4 @@
-"""Training jobs: validates requests, and chooses the S3 URI of the model."""
+"""Training jobs: request validation, and the choice of the model's S3 URI."""
 
 import re
 
@@ -11,7 +11,7 @@ from recore.simulator.resources.job import JobResource
 from recore.simulator.state.records import Record, StoredRecord, now
 
 MAX_METRICS = 40  # the API's limit on MetricDefinitions
-# hyperparameters that version 2 of the SDK sets for its `distribution` argument
+# matches hyperparameters that version 2 of the SDK sets for its `distribution` argument
 DISTRIBUTION_PARAMETER = re.compile("sagemaker_.*_enabled")
 
 
@@ -45,7 +45,7 @@ class TrainingJobs(JobResource):
 
 
 def add_own_metrics(algorithm: Record) -> Record:
-    """Return an AlgorithmSpecification as Describe does: with the metric definitions of its image, if there are any."""
+    """Return an AlgorithmSpecification as Describe does: with its image's own metric definitions, if there are any."""
     own_metrics = family_of(algorithm["TrainingImage"]).own_metrics(algorithm["TrainingImage"])
     return algorithm | {"MetricDefinitions": own_metrics[:MAX_METRICS]} if own_metrics else algorithm
 

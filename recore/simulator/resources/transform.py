@@ -1,4 +1,4 @@
-"""Transform jobs: validates requests."""
+"""Transform jobs: request validation."""
 
 from recore.simulator.compute.batch.data_processing import DataProcessing
 from recore.simulator.compute.batch.feeding import MAX_MEGABYTES
@@ -9,7 +9,7 @@ from recore.simulator.resources.job import JobResource
 from recore.simulator.resources.resource import refuse_members
 from recore.simulator.state.records import Record
 
-MAX_INSTANCES = 20  # the limit for one job
+MAX_INSTANCES = 20  # for one job
 
 
 class TransformJobs(JobResource):
@@ -29,7 +29,7 @@ class TransformJobs(JobResource):
         _check_input(request)
         payload, concurrency = request.get("MaxPayloadInMB", 6), max(request.get("MaxConcurrentTransforms", 1), 1)
         if payload * concurrency > MAX_MEGABYTES:
-            raise ValidationException(f"MaxConcurrentTransforms * MaxPayloadInMB cannot exceed {MAX_MEGABYTES} MB")
+            raise ValidationException(f"MaxConcurrentTransforms * MaxPayloadInMB must not exceed {MAX_MEGABYTES} MB")
         if (count := request["TransformResources"]["InstanceCount"]) > MAX_INSTANCES:
             message = f"TransformResources: at most {MAX_INSTANCES} instances are simulated, not {count}"
             raise ServiceError("ResourceLimitExceeded", message)
@@ -37,7 +37,7 @@ class TransformJobs(JobResource):
 
 
 def _check_input(request: Record) -> None:
-    """Raise ServiceError if the input of a job, or the processing of its data, is not simulated."""
+    """Raise ServiceError if a job's input or its data processing is not simulated."""
     source = request["TransformInput"]
     if (split := source.get("SplitType", "None")) not in ("None", "Line"):
         raise ValidationException(f"TransformInput: SplitType {split} is not simulated: use None or Line")

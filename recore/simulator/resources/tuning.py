@@ -1,4 +1,4 @@
-"""Hyperparameter tuning jobs: they run training jobs with values that a search chooses, and report the best one."""
+"""Hyperparameter tuning jobs, which run training jobs with values that a search chooses, and report the best job."""
 
 import secrets
 import uuid
@@ -22,18 +22,18 @@ from recore.simulator.orchestration.tuning.trials import (
 from recore.simulator.orchestration.tuning.tuning_work import TuningWork
 from recore.simulator.orchestration.tuning.warm_start import check_warm_start, comparable_trials
 from recore.simulator.protocol.errors import ServiceError
-from recore.simulator.resources.paging import Position, make_page, sort_text
+from recore.simulator.resources.paging import Position, make_page, sort_key
 from recore.simulator.resources.resource import Resource
 from recore.simulator.resources.training import add_own_metrics, distribution_problem, request_problem
 from recore.simulator.state.records import Record, StoredRecord, now
 
-MAX_JOBS, MAX_PARALLEL = 750, 100
+MAX_JOBS, MAX_PARALLEL_JOBS = 750, 100
 
 
 class TuningJobs(Resource):
     """The tuning jobs. Their internal members:
 
-    Seed: the search's seed. TuningId: distinguishes a tuning job from an earlier one with the same name.
+    Seed: the search's random seed. TuningId: distinguishes a tuning job from an earlier one with the same name.
     """
 
     kind = "HyperParameterTuningJob"
@@ -102,7 +102,7 @@ def _position(trial: Trial, sort_by: str) -> Position:
     """Return the sort key of a trial in a list that is sorted by `sort_by`."""
     job = trial.job or {}
     values = {"Name": trial.name, "Status": trial.status, "CreationTime": job.get("CreationTime")}
-    return sort_text(trial.objective if sort_by == "FinalObjectiveMetricValue" else values[sort_by]), trial.name
+    return sort_key(trial.objective if sort_by == "FinalObjectiveMetricValue" else values[sort_by]), trial.name
 
 
 def _describe_definitions(record: Record) -> Record:
@@ -124,7 +124,7 @@ def _describe_definitions(record: Record) -> Record:
 
 
 def _check_request(request: Record) -> None:
-    """Check the limits, the strategy and the completion criteria of a request. Raises ServiceError."""
+    """Raise ServiceError if a request's strategy, limits or training job definitions are invalid or not simulated."""
     if "Autotune" in request:
         raise refused("Autotune is not simulated; set the ranges and limits yourself")
     config, definitions = request["HyperParameterTuningJobConfig"], read_definitions(request)
@@ -132,9 +132,9 @@ def _check_request(request: Record) -> None:
     if strategy == "Grid":
         _check_grid(config, definitions)
     elif "MaxNumberOfTrainingJobs" not in limits:
-        raise refused(f"ResourceLimits: the {strategy} strategy needs MaxNumberOfTrainingJobs")
+        raise refused(f"ResourceLimits: the {strategy} strategy requires MaxNumberOfTrainingJobs")
     if "HyperbandStrategyConfig" in config.get("StrategyConfig", {}) and strategy != "Hyperband":
-        raise refused(f"StrategyConfig: HyperbandStrategyConfig is only for the Hyperband strategy, not {strategy}")
+        raise refused(f"StrategyConfig: HyperbandStrategyConfig requires the Hyperband strategy, not {strategy}")
     if strategy == "Hyperband":
         if config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
             raise refused("TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself")
@@ -144,8 +144,8 @@ def _check_request(request: Record) -> None:
         if problem := request_problem(definition.request):
             raise refused(f"{definition.place}: {problem}")
     max_jobs, max_parallel = number_of_jobs(config, definitions), limits["MaxParallelTrainingJobs"]
-    if max_jobs > MAX_JOBS or max_parallel > MAX_PARALLEL:
-        limit = f"at most {MAX_JOBS} training jobs, {MAX_PARALLEL} of them in parallel"
+    if max_jobs > MAX_JOBS or max_parallel > MAX_PARALLEL_JOBS:
+        limit = f"at most {MAX_JOBS} training jobs, {MAX_PARALLEL_JOBS} of them in parallel"
         raise ServiceError("ResourceLimitExceeded", f"ResourceLimits: a tuning job can have {limit}")
     if max_parallel > max_jobs:
         raise refused(

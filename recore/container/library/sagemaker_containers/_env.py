@@ -11,7 +11,7 @@ BASE_DIR = os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml"
 class ServingEnv(dict[str, Any]):
     """The settings of a model server, as items and as attributes. They are read when this object is created.
 
-    Settings without a value have AWS's defaults. http_port and safe_port_range are strings.
+    Settings that are not set have AWS's defaults. http_port and safe_port_range are strings.
     """
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from sagemaker_training.modules import *  # noqa: F403
 
 
 def import_module(uri: str, name: str = modules.DEFAULT_MODULE_NAME, cache: bool | None = None) -> ModuleType:
-    """Import a script or a module from a folder, or from an archive on S3. cache: has no effect.
+    """Import a script or a module from a folder, or from an archive on S3. The argument `cache` has no effect.
 
     Raises ImportModuleError if this fails.
     """

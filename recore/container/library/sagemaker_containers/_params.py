@@ -1,4 +1,4 @@
-"""The names of settings of sagemaker-training and of model servers."""
+"""The names of the settings of sagemaker-training and of model servers."""
 
 from sagemaker_training.params import *  # noqa: F403
 

@@ -14,7 +14,7 @@ ITEMS = ("accept", "content", "content_length", "content_type", "data", "method"
 
 
 class Response(flask.Response):
-    """A response whose content type is JSON by default. accept: has no effect."""
+    """A response whose content type is JSON by default. The argument `accept` has no effect."""
 
     default_mimetype = content_types.JSON
 
@@ -80,8 +80,8 @@ def default_healthcheck_fn() -> Response:
 class Worker(flask.Flask):
     """The application of a model server.
 
-    transform_fn: answers /invocations. initialize_fn: called once, before the first request. healthcheck_fn: answers
-    /ping. execution_parameters_fn: answers /execution-parameters; without it, that path returns 404.
+    transform_fn: handles /invocations. initialize_fn: called once, before the first request. healthcheck_fn: handles
+    /ping. execution_parameters_fn: handles /execution-parameters; without it, that path returns 404.
     """
 
     request_class = Request

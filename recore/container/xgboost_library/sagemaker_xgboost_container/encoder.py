@@ -21,7 +21,7 @@ FORMATS = {
     **dict.fromkeys(("parquet", "application/x-parquet"), "parquet"),
 }
 MAX_FLOAT32 = float(np.finfo(np.float32).max)  # XGBoost computes with 32-bit numbers
-BLOCK_SIZE = 8 << 20  # bytes of CSV that are read at a time
+BLOCK_SIZE = 8 << 20  # bytes of CSV that are parsed at a time
 
 
 @dataclass(frozen=True)

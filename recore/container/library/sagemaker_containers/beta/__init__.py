@@ -1,1 +1,1 @@
-"""Scripts import `framework` from this package, as from AWS's package."""
+"""Scripts import `framework` from this package, as they do from AWS's."""

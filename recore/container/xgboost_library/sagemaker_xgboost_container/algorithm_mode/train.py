@@ -88,7 +88,7 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
         for name, value in values.items()
         if name not in (*ALGORITHM_SETTINGS, *hyperparameters.UNUSED_HYPERPARAMETERS)
     }
-    if settings.get("objective") == "reg:linear":  # an older name
+    if settings.get("objective") == "reg:linear":  # its older name
         settings["objective"] = "reg:squarederror"
     settings.pop("eval_metric", None)
     native_names = [name for name in names if name not in added_names]
@@ -117,7 +117,7 @@ def _boost(values: dict[str, Any], data: dict[str, xgb.DMatrix]) -> xgb.Booster:
 
 
 def _make_early_stopping(values: dict[str, Any], metric: str | None) -> list[xgb.callback.TrainingCallback]:
-    """Return callbacks that end training when a metric stops improving, and keep the best rounds. There may be none."""
+    """Return the callbacks, if any, that end training when a metric stops improving, and that keep the best rounds."""
     rounds = values["early_stopping_rounds"]
     if is_before(1, 3):  # these versions use the last metric of the last data set
         return [xgb.callback.EarlyStopping(rounds=rounds, save_best=values.get("booster") != "gblinear")]
