@@ -196,7 +196,7 @@ def hyperparameter_arguments(fit: Callable[..., Any], values: Mapping[str, Any])
     """Return hyperparameters as arguments of train.py, which checks their types.
 
     Allowed are the parameters of fit() after inputs, targets and holes whose defaults are numbers, texts or booleans.
-    Raises ConfigError if a name is not allowed, or a value is none of these.
+    Raises ConfigError if a name is not allowed, or a value has another type.
     """
     parameters = list(inspect.signature(fit).parameters.values())[3:]
     allowed = [each.name for each in parameters if isinstance(each.default, bool | int | float | str)]

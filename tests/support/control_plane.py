@@ -47,7 +47,9 @@ def ask_operation(client: Client, operation: str, request: Any) -> tuple[int, An
     """
     status, response = ask(client, f"SageMaker.{operation}", json.dumps(request).encode())
     modelled_errors = {error.name for error in operation_model(operation).error_shapes}
-    allowed_errors = {"ValidationException", "SerializationException"} | modelled_errors
-    assert status in (200, 400), response
-    assert "__type" not in response if status == 200 else response["__type"] in allowed_errors, response
+    if status == 200:
+        assert "__type" not in response, response
+    else:
+        assert status == 400, response
+        assert response["__type"] in {"ValidationException", "SerializationException"} | modelled_errors, response
     return status, response

@@ -106,7 +106,8 @@ def install() -> None:
     for name in ALARM_METHODS:
         setattr(CloudWatchBackend, name, _with_evaluation(getattr(CloudWatchBackend, name)))
     CloudWatchBackend.put_metric_alarm = _with_check(CloudWatchBackend.put_metric_alarm)  # type: ignore[method-assign]
-    CloudWatchBackend.put_metric_data = _with_count_limit(CloudWatchBackend.put_metric_data)  # type: ignore[method-assign]
+    put_metric_data = _with_count_limit(CloudWatchBackend.put_metric_data)
+    CloudWatchBackend.put_metric_data = put_metric_data  # type: ignore[method-assign]
 
 
 def find(name: str) -> Alarm | None:

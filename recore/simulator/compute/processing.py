@@ -94,7 +94,7 @@ class ProcessingRun(JobRun):
 
 
 def _exit_message(path: Path) -> str:
-    """Return the job's ExitMessage, empty if there is none. Raises JobFailed if it is not encoded in UTF-8."""
+    """Return the job's ExitMessage, or an empty string. Raises JobFailed if it is not encoded in UTF-8."""
     try:  # the last character may be cut off
         return codecs.getincrementaldecoder("utf-8")().decode(read_start(path, 1024))
     except UnicodeDecodeError:

@@ -31,7 +31,7 @@ class PythonEnvironment:
         return ":".join([str(self.prefix / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
 
     def version_of(self, *distributions: str) -> str | None:
-        """Return the version of the first of these distributions that is installed, or None if none is."""
+        """Return the version of the first of these distributions that is installed, or None."""
         for name in distributions:
             for distribution in Distribution.discover(name=name, path=list(self.packages)):
                 return distribution.version

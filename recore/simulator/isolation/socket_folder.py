@@ -19,7 +19,7 @@ SUFFIX_BYTES = len(f"/{PREFIX}12345678/12345678/{NAME}")  # bytes of a socket's 
 def make() -> tuple[Path, locked.Locked]:
     """Create a folder that only this user can access, locked by this process. Remove folders of ended processes.
 
-    The new folder is in the first suitable folder of `parents`. Raises OSError if none is suitable.
+    The new folder is in the first suitable folder of `parents`. Raises OSError if no folder is suitable.
     """
     reasons = []
     for parent in parents():

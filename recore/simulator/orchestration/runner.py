@@ -84,10 +84,7 @@ def begin(platform: Platform, kind: str, key: str, make_work: Callable[[Platform
     try:
         platform.jobs.submit(f"{kind}/{key}/{uuid.uuid4()}", work, computes=False)
     except RuntimeError as error:  # no thread can be started
-        try:
-            make_work(platform, key, Job(Path())).fail(reason_of(error))
-        except OSError:  # the records show it as in progress, so the next simulator continues it
-            logger.exception("The work of %s %s can neither be started nor be marked as failed", kind, key)
+        make_work(platform, key, Job(Path())).fail(reason_of(error))
 
 
 def _run(work: Work, kind: str) -> None:

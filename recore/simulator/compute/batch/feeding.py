@@ -27,9 +27,9 @@ MAX_MEGABYTES = 100  # of all concurrent requests, and of the responses to them
 class Feeder:
     """Splits objects into requests and assembles the responses, as the members of the job's request specify.
 
-    The defaults are SageMaker's.
-    seconds: the limit for one invocation. retries: attempts after the first one. is_compressed: whether objects
-    are gzip files. processing: which parts of a record the model receives, and which are stored with its response.
+    The defaults are SageMaker's. seconds: the limit for one invocation. retries: attempts after the first one.
+    is_compressed: whether objects are gzip files. processing: which parts of a record the model receives, and which are
+    stored with its response.
     """
 
     split: str = "None"

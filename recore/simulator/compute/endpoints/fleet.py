@@ -83,7 +83,7 @@ class Fleet:
                 instance.in_service = True
 
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Reply:
-        """Invoke the next ready instance; wait while there is none. Raises FleetEnded.
+        """Invoke the next ready instance, after waiting until there is one. Raises FleetEnded.
 
         An invocation whose connection breaks is repeated once.
         """

@@ -130,7 +130,7 @@ def folder_below(ml: Path, path: str, name: str) -> Path:
 
 
 def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:
-    """Return the requirements file in the folder of a script's source, or None if there is none.
+    """Return the requirements file in a script's source folder, or None if the folder has no such file.
 
     description: the SDK's description of the source, which may name another file, or no file. Raises JobFailed.
     """

@@ -29,7 +29,7 @@ class Chain:
     each of several containers has its own stream below it. instance: the one whose memory and volume all containers
     share. name: the name of the chain's folder in the job's folder. environment: variables that override the
     containers' own. defaults: variables that the containers' own override. folder: the chain's folder. ending: how the
-    processes ended, after `stop`; None if none was started.
+    processes ended, after `stop`; None if no process was started.
     """
 
     def __init__(

@@ -104,7 +104,7 @@ def counters(trials: list[Trial]) -> Record:
 
 
 def best_trial(trials: list[Trial]) -> Trial | None:
-    """Return the trial with the best objective, or None if none has one. Of equal ones, return the first that ended."""
+    """Return the trial with the best objective, or None if no trial has one. Ties go to the trial that ended first."""
     ended = in_order_of_end(trials)
     if not ended:
         return None
