@@ -91,7 +91,7 @@ def test_a_file_with_many_names_counts_once_towards_the_volume(tmp_path: Path) -
     pack(folder, tmp_path / "model.tar.gz", Volume(2 << 20))
     with tarfile.open(tmp_path / "model.tar.gz") as tar:
         assert len(tar.getnames()) == 301
-    with pytest.raises(JobFailed, match="holds more than the VolumeSizeInGB"):
+    with pytest.raises(JobFailed, match="needs more than the VolumeSizeInGB"):
         pack(folder, tmp_path / "model.tar.gz", Volume((1 << 20) - 1))
 
 
@@ -101,5 +101,5 @@ def test_a_job_whose_output_exceeds_its_volume_fails_before_packing(simulator: S
     job = Client(simulator).train(script)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"] == (
-        "AlgorithmError: No space left on device: /opt/ml/model holds more than the VolumeSizeInGB of 1"
+        "AlgorithmError: No space left on device: /opt/ml/model needs more than the VolumeSizeInGB of 1"
     )

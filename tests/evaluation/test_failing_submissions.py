@@ -111,7 +111,7 @@ FAILURES = {
     ),
     "a package that no index has": Failure(
         "train",
-        "requirements.txt cannot be installed: ERROR: No matching distribution found for no-such-package==1.0",
+        "requirements.txt could not be installed: ERROR: No matching distribution found for no-such-package==1.0",
         files={"requirements.txt": "no-such-package==1.0\n", "MANIFEST.in": "include requirements.txt\n"},
         logged="ERROR: No matching distribution found for no-such-package==1.0",
     ),

@@ -33,7 +33,7 @@ CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]")
 PROGRAM = """
 from recore.evaluation import requests
 from recore.simulator.compute.processes import process
-process.MAX_PROCESSES, process.GRACE, requests.REQUEST_SECONDS, requests.JOB_SECONDS = 200, 2.0, 5, {seconds}
+process.MAX_PROCESSES, process.GRACE_SECONDS, requests.REQUEST_SECONDS, requests.JOB_SECONDS = 200, 2.0, 5, {seconds}
 from recore.cli import main
 main(prog_name="recore")
 """
@@ -52,7 +52,7 @@ class Outcome:
 
 
 COMPLETED = Outcome("", 0)
-NOT_INSTALLED = "recore: train failed: requirements.txt cannot be installed:"
+NOT_INSTALLED = "recore: train failed: requirements.txt could not be installed:"
 WRONG_SHAPE = Outcome(r"recore: public score failed: .* lines of \d+ columns; \d+ of 49 are needed.*")
 OUTCOMES = {
     "train_daemon": COMPLETED,
@@ -63,7 +63,9 @@ OUTCOMES = {
     "train_escape_sequences": Outcome(r"recore: train failed: .*owned.*"),
     "train_many_files": COMPLETED,
     "train_sparse_file": Outcome(r"recore: train failed: .*VolumeSizeInGB.*"),
-    "train_link_loop": Outcome(r"recore: train failed: /opt/ml/model cannot be read: it contains a loop of links"),
+    "train_link_loop": Outcome(
+        r"recore: train failed: /opt/ml/model could not be read: it contains a loop of symbolic links"
+    ),
     "train_deep_folders": Outcome(r"recore: train failed: .*/opt/ml/model.*"),
     "train_fifo": COMPLETED,
     "train_links_out": COMPLETED,
@@ -79,7 +81,7 @@ OUTCOMES = {
     ),
     "preprocess_markup": COMPLETED,
     "preprocess_link_loop": Outcome(
-        r"recore: public preprocess failed: .* cannot be read: it contains a loop of links"
+        r"recore: public preprocess failed: .* could not be read: it contains a loop of symbolic links"
     ),
     "preprocess_link_out": Outcome(r"recore: public preprocess failed: preprocess.py left no public.csv"),
     "preprocess_deep_folders": Outcome(r"recore: public preprocess failed: .*/opt/ml/processing/output/preprocess.*"),

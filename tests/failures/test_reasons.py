@@ -101,9 +101,9 @@ REASONS = {
         "no copper",
     ),
     "invalid requirements": (
-        "AlgorithmError: requirements.txt cannot be installed: ERROR: no such package",
+        "AlgorithmError: requirements.txt could not be installed: ERROR: no such package",
         TRACEBACK,
-        "requirements.txt cannot be installed: ERROR: no such package",
+        "requirements.txt could not be installed: ERROR: no such package",
     ),
     "a path in a job without isolation": (
         "AlgorithmError: score.py: /tmp/recore-jobs-y/job-bef7c8c4db33/ml/processing/input/a.csv: empty, exit code: 1",

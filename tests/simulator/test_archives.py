@@ -44,7 +44,7 @@ def refusal(path: Path, folder: Path, volume: int = MIB) -> str:
     with pytest.raises(JobFailed) as caught:
         unpack(path, folder / "unpacked", Volume(volume))
     message = str(caught.value)
-    assert message.startswith(f"ClientError: {path.name} cannot be unpacked: ")
+    assert message.startswith(f"ClientError: {path.name} could not be unpacked: ")
     assert "\n" not in message
     return message
 
@@ -241,7 +241,7 @@ def test_a_source_larger_than_the_volume_is_refused(client: Client) -> None:
     job = client.train("", HyperParameters=upload_large_source(client))
     assert job["TrainingJobStatus"] == "Failed"
     reason = "Insufficient disk space: its contents are larger than the VolumeSizeInGB of 1"
-    assert job["FailureReason"] == f"ClientError: sourcedir.tar.gz cannot be unpacked: {reason}"
+    assert job["FailureReason"] == f"ClientError: sourcedir.tar.gz could not be unpacked: {reason}"
 
 
 @pytest.mark.parametrize("ending", ["stop", "time limit"])
@@ -266,7 +266,7 @@ def test_model_archives_larger_than_the_volume_are_refused(client: Client, endpo
         job, _ = transform(client, create_model(client, serving_container), {"a.csv": "1"})
         assert job["TransformJobStatus"] == "Failed"
         reason = "Insufficient disk space: its contents are larger than the VolumeSizeInGB of 30"
-        assert job["FailureReason"] == f"ClientError: model.tar.gz cannot be unpacked: {reason}"
+        assert job["FailureReason"] == f"ClientError: model.tar.gz could not be unpacked: {reason}"
     archive = client.put("bomb/model.tar.gz", gzip.compress(header("zeros", size=2 << 30)))
     config = endpoints.config(variant(endpoints.model("", ModelDataUrl=archive), VolumeSizeInGB=1))
     described = endpoints.settle(endpoints.create(config, wait=False))

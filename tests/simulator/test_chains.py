@@ -20,7 +20,7 @@ from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.job import Job
 from recore.simulator.compute.logs.log_stream import JobLog
 from recore.simulator.compute.platform import Platform
-from recore.simulator.compute.processes.memory_use import SHARE, MemoryUse
+from recore.simulator.compute.processes.memory_use import SHARE_FORMAT, MemoryUse
 from recore.simulator.compute.processes.process import SupervisedProcess
 from recore.simulator.compute.queue import JobQueue
 from recore.simulator.compute.servers.chain import Chain
@@ -96,7 +96,7 @@ def test_the_failing_container_is_named_with_its_traceback(any_client: Client) -
     job, _ = transform(any_client, create_model(any_client, *containers), {"a": "1,2\n"}, **CSV, **NO_RETRIES)
     assert job["TransformJobStatus"] == "Failed"
     reason = job["FailureReason"]
-    assert reason.startswith("ClientError: The server of scale failed a request: status 500: ")
+    assert reason.startswith("ClientError: The server of scale failed to handle a request: status 500: ")
     assert "ArithmeticError: these numbers cannot be divided\nTraceback (most recent call last)" in reason
     assert 'raise ArithmeticError("these numbers cannot be divided")' in output(
         any_client, "TransformJob", job["TransformJobName"]
@@ -111,8 +111,8 @@ def test_all_containers_share_one_time_limit(client: Client) -> None:
     ]
     limit = {"ModelClientConfig": {"InvocationsTimeoutInSeconds": 10, "InvocationsMaxRetries": 0}}
     job, _ = transform(client, create_model(client, *scripts), {"a": "1\n"}, **CSV, **limit)
-    expected = "ClientError: The server of container-2 failed a request: the server did not respond within 10 s"
-    assert job["FailureReason"] == expected
+    reason = "the server did not respond within 10 s"
+    assert job["FailureReason"] == f"ClientError: The server of container-2 failed to handle a request: {reason}"
 
 
 # A replacement for the container's server that responds to each request with the request's body and headers.
@@ -222,7 +222,8 @@ def test_an_accept_header_that_the_last_container_refuses_fails_the_job(client: 
     job, _ = transform(
         client, model, {"a": "1,2\n"}, Input={"ContentType": "text/csv"}, Output={"Accept": "image/png"}, **NO_RETRIES
     )
-    assert job["FailureReason"].startswith("ClientError: The server of container-2 failed a request: status 500")
+    expected = "ClientError: The server of container-2 failed to handle a request: status 500"
+    assert job["FailureReason"].startswith(expected)
     assert "Content type image/png is not supported" in job["FailureReason"]
 
 
@@ -295,7 +296,9 @@ def test_commands_that_fit_into_memory_together_keep_running(tmp_path: Path) -> 
     names = ["one", "two"]
     processes = [start_allocating_command(80_000_000, tmp_path / name, instance) for name in names]
     wait_until(lambda: all((tmp_path / name).exists() for name in names))
-    wait_until(lambda: sum(share for (share,) in SHARE.iter_unpack((tmp_path / "memory").read_bytes())) > 160_000_000)
+    wait_until(
+        lambda: sum(share for (share,) in SHARE_FORMAT.iter_unpack((tmp_path / "memory").read_bytes())) > 160_000_000
+    )
     for process in processes:
         process.stop()
     endings = [process.wait() for process in processes]
@@ -310,10 +313,10 @@ def test_only_one_of_two_equal_commands_ends(tmp_path: Path) -> None:
         for share in shares:
             share.bytes_left()
             share.record(60)
-    assert [share.is_over() for share in shares] == [True, False]
+    assert [share.must_end() for share in shares] == [True, False]
     shares[1].bytes_left()
     shares[1].record(60)
-    assert not shares[1].is_over()
+    assert not shares[1].must_end()
 
 
 @pytest.mark.slow
@@ -391,7 +394,8 @@ def test_a_failing_container_called_primary_is_named(client: Client) -> None:
         container(client, FAILING_SCRIPT, ContainerHostname="primary"),
     ]
     job, _ = transform(client, create_model(client, *containers), {"a": "1\n"}, **CSV, **NO_RETRIES)
-    assert job["FailureReason"].startswith("ClientError: The server of primary failed a request: status 500: ")
+    expected = "ClientError: The server of primary failed to handle a request: status 500: "
+    assert job["FailureReason"].startswith(expected)
 
 
 SLEEPING_SCRIPT = "import time\ndef model_fn(folder): time.sleep(600)\n"

@@ -223,7 +223,7 @@ def test_columns_that_are_not_utf_8_are_unchanged() -> None:
         (JSON_LINES, b"{}\n", b'{"p": NaN}\n', "the response is not application/jsonlines: NaN is not a JSON value"),
         (JSON, b"[-Infinity]", b"1", "the input is not application/json: -Infinity is not a JSON value"),
         (JSON, b"{}\n", b"[" * 100_000, "the response is not application/json"),
-        (CSV, b'"open\n', b"1\n", "the input is not text/csv"),
+        (CSV, b'"open\n', b"1\n", "the input is not valid text/csv"),
     ],
 )
 def test_records_that_cannot_be_joined_fail_the_job(kind: str, body: bytes, response: bytes, expected: str) -> None:
@@ -351,7 +351,7 @@ def test_a_body_may_be_as_large_as_the_limit_but_not_larger(spare_bytes: int) ->
         ({"InputFilter": "$.name"}, "must select columns by number"),
         ({"OutputFilter": "$['a','b']"}, "must select columns by number"),
         ({"OutputFilter": "$[0][1]"}, "must select columns by number"),
-        ({"JoinSource": "Input", "assemble": "None"}, "needs AssembleWith Line"),
+        ({"JoinSource": "Input", "assemble": "None"}, "requires AssembleWith Line"),
     ],
 )
 def test_invalid_requests_are_refused(members: dict[str, str], expected: str) -> None:

@@ -158,7 +158,7 @@ FREEZE = "import os, signal, time\nos.kill(os.getppid(), signal.SIGSTOP)\nprint(
 def freezable_client(monkeypatch):
     """Return a client of a simulator with short waits and no sandbox, so a job can freeze its supervisor."""
     monkeypatch.setattr(process, "OVERDUE_SECONDS", 2.0)
-    monkeypatch.setattr(process, "GRACE", 1.0)
+    monkeypatch.setattr(process, "GRACE_SECONDS", 1.0)
     with Simulator(isolation="off") as simulator:
         yield Client(simulator)
 
@@ -252,7 +252,7 @@ sys.path.insert(0, {tests!r})
 from support.simulator_client import Client
 from recore.simulator.compute.processes import process
 from recore.simulator.server import Simulator
-process.GRACE = 600  # seconds; the jobs must end without this long grace period
+process.GRACE_SECONDS = 600  # seconds; the jobs must end without this long grace period
 if {handles_sigterm}:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
 with Simulator(isolation={isolation!r}) as simulator:

@@ -329,6 +329,6 @@ def test_malicious_source_archives_are_refused(client, members):
     uri = client.put(f"harm/{uuid.uuid4().hex}/source.tar.gz", archive.getvalue())
     job = client.train("", HyperParameters={"sagemaker_submit_directory": uri})
     assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("ClientError: source.tar.gz cannot be unpacked: ")
+    assert job["FailureReason"].startswith("ClientError: source.tar.gz could not be unpacked: ")
     assert not list(client.simulator.folder.rglob("escaped"))
     assert os.path.isdir(client.simulator.folder)

@@ -13,8 +13,8 @@ from recore.simulator.server import BUCKET
 # The endings of invalid keys, and the reasons why they are invalid.
 INVALID_KEYS = {
     "a folder above": ("a/..", "points outside its folder"),
-    "a long name": ("x" * 300, "cannot be stored as a file: File name too long"),
-    "a null character": ("a\0b", "cannot be stored as a file: embedded null"),
+    "a long name": ("x" * 300, "could not be stored as a file: File name too long"),
+    "a null character": ("a\0b", "could not be stored as a file: embedded null"),
 }
 LONG_PATH = f"/opt/ml/{'x' * 300}"
 

@@ -28,7 +28,7 @@ time.sleep(600)
 
 @pytest.fixture(autouse=True)
 def _short_grace_period(monkeypatch):
-    monkeypatch.setattr(process, "GRACE", 2.0)
+    monkeypatch.setattr(process, "GRACE_SECONDS", 2.0)
 
 
 @pytest.mark.parametrize("script", ["import time\ntime.sleep(60)", STUBBORN_SCRIPT], ids=["sleeps", "ignores SIGTERM"])

@@ -44,12 +44,12 @@ sys.exit('too much')
     job = client.process(script, seconds=300)
     assert job["FailureReason"] == f"AlgorithmError: {'\n'.join([*['x' * 1000] * 4, 'too much'])[-900:]}, exit code: 1"
     text = output(client, "ProcessingJob", job["ProcessingJobName"])
-    assert len(text) <= log_stream.MAX_OUTPUT
-    assert text.endswith(f"[output beyond {log_stream.MAX_OUTPUT >> 20} MiB is not kept]")
+    assert len(text) <= log_stream.MAX_OUTPUT_BYTES
+    assert text.endswith(f"[output beyond {log_stream.MAX_OUTPUT_BYTES >> 20} MiB is not kept]")
 
 
 def test_output_beyond_the_limit_is_cut_off(any_client, monkeypatch):
-    monkeypatch.setattr(log_stream, "MAX_OUTPUT", 1 << 20)
+    monkeypatch.setattr(log_stream, "MAX_OUTPUT_BYTES", 1 << 20)
     flood(any_client, 8)
 
 
@@ -61,11 +61,11 @@ def test_a_gigabyte_of_output_takes_little_memory(any_client):
 
 
 def test_short_lines_count_with_their_overhead(any_client, monkeypatch):
-    monkeypatch.setattr(log_stream, "MAX_OUTPUT", 1 << 20)
+    monkeypatch.setattr(log_stream, "MAX_OUTPUT_BYTES", 1 << 20)
     job = any_client.process("import sys\nsys.stdout.write('\\n' * 100_000)")
     assert job["ProcessingJobStatus"] == "Completed"
     text = output(any_client, "ProcessingJob", job["ProcessingJobName"])
-    assert text.count("\n") < log_stream.MAX_OUTPUT / log_stream.LINE_OVERHEAD
+    assert text.count("\n") < log_stream.MAX_OUTPUT_BYTES / log_stream.LINE_OVERHEAD
     assert text.endswith("[output beyond 1 MiB is not kept]")
 
 
@@ -95,7 +95,7 @@ def test_a_line_of_100_megabytes_is_split(any_client):
     assert job["ProcessingJobStatus"] == "Completed"
     text = output(any_client, "ProcessingJob", job["ProcessingJobName"]).splitlines()
     assert text[-1] == "[output beyond 16 MiB is not kept]"
-    assert max(map(len, text)) <= 2 * log_stream.MAX_EVENT
+    assert max(map(len, text)) <= 2 * log_stream.MAX_EVENT_BYTES
 
 
 def test_a_job_can_print_binary_output(any_client):
@@ -161,7 +161,7 @@ def test_a_reader_reads_the_available_output_if_the_writer_survives(client):
 
 def test_the_limit_of_an_endless_log_applies_to_each_period(client, monkeypatch):
     clock = SimpleNamespace(time=time.time, monotonic=lambda: 0.0)
-    monkeypatch.setattr(log_stream, "MAX_OUTPUT", 1000)
+    monkeypatch.setattr(log_stream, "MAX_OUTPUT_BYTES", 1000)
     monkeypatch.setattr(log_stream, "time", clock)
     log = log_stream.JobLog(client.logs, "/endless", "one", period=0.5).create()
     for _ in range(20):

@@ -97,26 +97,26 @@ def test_the_number_of_values_is_limited(client, monkeypatch):
         training_metrics.measure(f"loss={number};")
     assert len(training_metrics._waiting_data) == 10
     assert training_metrics.final_values()[0]["Value"] == 99
-    assert training_metrics.complaints == [
+    assert training_metrics.warnings == [
         "[only the first 10 metric values, and the last value of each metric, are kept]"
     ]
 
 
 def test_a_regular_expression_that_is_slow_on_every_line_is_abandoned(client, monkeypatch):
     monkeypatch.setattr(metrics, "SEARCH_SECONDS", 10)  # no single line exceeds its own time limit
-    monkeypatch.setattr(metrics, "MAX_SLOW_TOTAL", 0.5)
+    monkeypatch.setattr(metrics, "MAX_SLOW_SECONDS", 0.5)
     training_metrics = make_metrics(client, "slow", slow="^(a|aa|a?)+$")
     started = time.thread_time()
     for length in range(10, 40):
         line, line_started = "a" * length + "!", time.thread_time()
         training_metrics.measure(line)
-        if time.thread_time() - line_started > 2 * metrics.SLOW_SEARCH:
+        if time.thread_time() - line_started > 2 * metrics.SLOW_SEARCH_SECONDS:
             break
     for _ in range(1000):
         training_metrics.measure(line)
     assert not training_metrics
     assert time.thread_time() - started < 15  # another thousand lines would take 20 s
-    assert training_metrics.complaints == [
+    assert training_metrics.warnings == [
         "[the metric slow is no longer collected: its regular expression takes too long]"
     ]
 
@@ -138,7 +138,7 @@ def test_a_value_is_found_while_another_thread_computes(client):
         done.set()
         thread.join()
     assert len(training_metrics._waiting_data) == 10
-    assert training_metrics.complaints == []
+    assert training_metrics.warnings == []
 
 
 def test_metrics_that_cloudwatch_refuses_are_discarded(client):

@@ -9,7 +9,14 @@ import pytest
 from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files.archives import pack, unpack
 from recore.simulator.compute.files.output_files import OutputFolder
-from recore.simulator.compute.files.transfers import CHUNK, download_file, only_file, parse, upload_file, upload_folder
+from recore.simulator.compute.files.transfers import (
+    CHUNK_SIZE,
+    download_file,
+    only_file,
+    parse,
+    upload_file,
+    upload_folder,
+)
 from recore.simulator.compute.processes.volume import Volume
 
 
@@ -79,24 +86,24 @@ def fail_at_call(count: int):
 
 
 def test_a_download_checks_between_chunks_whether_to_continue(client, tmp_path: Path) -> None:
-    uri = client.put("chunks/object", bytes(5 * CHUNK))
+    uri = client.put("chunks/object", bytes(5 * CHUNK_SIZE))
     bucket, key = parse(uri)
     with pytest.raises(JobEnded):
         download_file(client.s3, bucket, key, tmp_path / "part", fail_at_call(4))
-    assert (tmp_path / "part").stat().st_size == 3 * CHUNK
+    assert (tmp_path / "part").stat().st_size == 3 * CHUNK_SIZE
     download_file(client.s3, bucket, key, tmp_path / "whole", fail_at_call(6))
-    assert (tmp_path / "whole").stat().st_size == 5 * CHUNK
+    assert (tmp_path / "whole").stat().st_size == 5 * CHUNK_SIZE
 
 
 def test_an_upload_checks_between_chunks_whether_to_continue(client, tmp_path: Path) -> None:
-    (tmp_path / "large").write_bytes(bytes(5 * CHUNK))
+    (tmp_path / "large").write_bytes(bytes(5 * CHUNK_SIZE))
     bucket, _ = parse(client.put("chunks/first", b""))
     with pytest.raises(JobEnded):
         upload_file(client.s3, tmp_path / "large", f"s3://{bucket}/chunks/cut", fail_at_call(4))
     with pytest.raises(client.s3.exceptions.ClientError):
         client.get(f"s3://{bucket}/chunks/cut")
     upload_file(client.s3, tmp_path / "large", f"s3://{bucket}/chunks/whole")
-    assert len(client.get(f"s3://{bucket}/chunks/whole")) == 5 * CHUNK
+    assert len(client.get(f"s3://{bucket}/chunks/whole")) == 5 * CHUNK_SIZE
 
 
 def test_packing_checks_between_chunks_whether_to_continue(tmp_path: Path) -> None:
@@ -112,7 +119,7 @@ def test_a_file_that_becomes_shorter_while_it_is_uploaded_fails_the_job(client, 
     """Without a sandbox, a job's processes can outlive the job and change its files."""
     path = tmp_path / "model/large"
     path.parent.mkdir()
-    path.write_bytes(bytes(5 * CHUNK))
+    path.write_bytes(bytes(5 * CHUNK_SIZE))
     folder = OutputFolder(tmp_path.resolve(), "/opt/ml/model")
     calls = iter(range(4))
 

@@ -45,11 +45,14 @@ def assert_one_line_reason(client, job):
 
 
 INVALID_NAMES = {
-    "control characters": ("b'a\\x01b'", "'a\\x01b' cannot be an object: its name contains control characters"),
-    "a newline": ("b'a\\nb'", "'a\\nb' cannot be an object: its name contains control characters"),
-    "not UTF-8": ("b'a\\xff'", "'a\\udcff' cannot be an object: its name is not valid UTF-8"),
-    "a noncharacter": ("'a\\uffff'", "'a\\uffff' cannot be an object: its name contains control characters"),
-    "a long key": ("'d' * 250 + '/' + 'e' * 250 + '/' + 'f' * 250 + '/' + 'g' * 240", "more than 1,024 bytes"),
+    "control characters": (
+        "b'a\\x01b'",
+        "'a\\x01b' cannot be stored as an object: its name contains control characters",
+    ),
+    "a newline": ("b'a\\nb'", "'a\\nb' cannot be stored as an object: its name contains control characters"),
+    "not UTF-8": ("b'a\\xff'", "'a\\udcff' cannot be stored as an object: its name is not valid UTF-8"),
+    "a noncharacter": ("'a\\uffff'", "'a\\uffff' cannot be stored as an object: its name contains control characters"),
+    "a long key": ("'d' * 250 + '/' + 'e' * 250 + '/' + 'f' * 250 + '/' + 'g' * 240", "longer than 1,024 bytes"),
 }
 
 
@@ -73,7 +76,7 @@ def test_a_file_name_in_a_model_that_cannot_be_a_key_fails_the_job(any_client):
     script = "import os\nfor name in 'a\x01b', 'z':\n    open(os.environ['SM_MODEL_DIR'] + '/' + name, 'w').close()"
     job = any_client.train(script, OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/m", "CompressionType": "NONE"})
     assert_one_line_reason(any_client, job)
-    reason = "'a\\x01b' cannot be an object: its name contains control characters"
+    reason = "'a\\x01b' cannot be stored as an object: its name contains control characters"
     assert job["FailureReason"] == f"ClientError: Artifact upload failed: /opt/ml/model: the file {reason}"
     assert job["FailureReason"] in output(any_client, "TrainingJob", job["TrainingJobName"])
     assert any_client.get(job["ModelArtifacts"]["S3ModelArtifacts"] + "z") == b""
@@ -164,7 +167,7 @@ def test_outputs_that_cannot_be_read_fail_the_job(any_client, script):
     mark = Mark()
     job, keys = run_job(any_client, f"os.chdir(folder)\n{script}", Environment=mark.environment)
     assert_one_line_reason(any_client, job)
-    assert job["FailureReason"].startswith(f"AlgorithmError: {OUTPUT} cannot be read: ")
+    assert job["FailureReason"].startswith(f"AlgorithmError: {OUTPUT} could not be read: ")
     assert keys == []
     assert_no_trace(any_client, mark)
 
@@ -176,7 +179,7 @@ def test_training_outputs_that_cannot_be_read_fail_the_job(any_client, script, v
     job = any_client.train(f"import os\nos.chdir(os.environ[{variable!r}])\n{script}", Environment=mark.environment)
     assert_one_line_reason(any_client, job)
     folder = {"SM_MODEL_DIR": "/opt/ml/model", "SM_OUTPUT_DATA_DIR": "/opt/ml/output/data"}[variable]
-    assert job["FailureReason"].startswith(f"AlgorithmError: {folder} cannot be read: ")
+    assert job["FailureReason"].startswith(f"AlgorithmError: {folder} could not be read: ")
     assert_no_trace(any_client, mark)
 
 

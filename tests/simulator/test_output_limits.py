@@ -177,7 +177,7 @@ def test_outputs_larger_than_the_volume_fail_the_job(any_client):
     )
     job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
-    reason = f"No space left on device: {OUTPUT} holds more than the VolumeSizeInGB of 1"
+    reason = f"No space left on device: {OUTPUT} needs more than the VolumeSizeInGB of 1"
     assert job["FailureReason"] == f"AlgorithmError: {reason}"
     assert not uploaded_keys(any_client, target)
     assert job["FailureReason"] in output(any_client, "ProcessingJob", name)
@@ -190,7 +190,7 @@ def test_an_output_that_is_too_large_for_one_request_fails_the_job(any_client):
     job = any_client.wait("ProcessingJob", name)
     assert job["ProcessingJobStatus"] == "Failed"
     key = f"{target.removeprefix(f's3://{BUCKET}/')}/large"
-    reason = f"'{target}' cannot be written to: '{key}' would be larger than 5 GiB, the maximum for one request"
+    reason = f"'{target}' could not be written to: '{key}' would be larger than 5 GiB, the maximum for one request"
     assert job["FailureReason"] == f"ClientError: {reason}"
     assert uploaded_keys(any_client, target) == [f"{key.rpartition('/')[0]}/a"]
 

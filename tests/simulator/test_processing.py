@@ -187,7 +187,7 @@ def test_an_invalid_framework_processor_archive_fails_the_job(client):
     s3_input = {"S3Uri": client.put("source/broken/sourcedir.tar.gz", "text"), "S3DataType": "S3Prefix"}
     s3_input |= {"LocalPath": "/opt/ml/processing/input/code", "S3InputMode": "File"}
     job = client.process("print('never')", ProcessingInputs=[{"InputName": "source", "S3Input": s3_input}])
-    assert job["FailureReason"].startswith("ClientError: sourcedir.tar.gz cannot be unpacked: "), job
+    assert job["FailureReason"].startswith("ClientError: sourcedir.tar.gz could not be unpacked: "), job
 
 
 @pytest.mark.slow
@@ -228,7 +228,7 @@ def test_an_installation_is_reused_only_for_the_same_content(client):
 def test_lines_that_cannot_be_installed_fail_the_job(any_client, line, reason):
     job = train(any_client, line)
     assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("AlgorithmError: requirements.txt cannot be installed: ")
+    assert job["FailureReason"].startswith("AlgorithmError: requirements.txt could not be installed: ")
     assert reason in job["FailureReason"]
 
 
@@ -269,7 +269,7 @@ def test_a_package_that_cannot_be_built_fails_the_job(any_client, monkeypatch, s
     monkeypatch.setattr(job_run, "instance_of", lambda instance_type: Instance(300 << 20, 2))
     job = train(any_client, "./pkg", **PACKAGE | {"pkg/setup.py": f"import os, time\n{script}"})
     assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"] == f"AlgorithmError: requirements.txt cannot be installed: {reason}"
+    assert job["FailureReason"] == f"AlgorithmError: requirements.txt could not be installed: {reason}"
 
 
 def test_the_time_limit_applies_while_a_package_is_built(any_client):

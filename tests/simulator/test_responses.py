@@ -92,7 +92,7 @@ INVALID_RESPONSES = {
 
 @pytest.mark.parametrize(("data", "reason"), INVALID_RESPONSES.values(), ids=INVALID_RESPONSES.keys())
 def test_invalid_responses_are_refused(data: bytes, reason: str) -> None:
-    with pytest.raises(NoResponse, match=f"^the server's response is not HTTP: ({reason})") as caught:
+    with pytest.raises(NoResponse, match=f"^the server's response is not valid HTTP: ({reason})") as caught:
         read(data)
     assert type(caught.value) is NoResponse
     assert str(caught.value).isascii()
@@ -161,7 +161,7 @@ def test_a_response_that_is_cut_off_is_refused(data: bytes) -> None:
     with pytest.raises(Disconnected, match=r"^the server did not respond: it closed the connection$"):
         read(b"")
     for end in range(1, len(data)):
-        with pytest.raises(NoResponse, match=r"^the server's response is cut off$"):
+        with pytest.raises(NoResponse, match=r"^the server's response was cut off$"):
             read(data[:end])
 
 

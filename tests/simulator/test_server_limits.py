@@ -47,13 +47,13 @@ def transform_fn(model, data, content_type, accept):
 """
 
 
-def is_over(folders: list[Path], volume: int) -> bool:
+def exceeds_volume(folders: list[Path], volume: int) -> bool:
     """Return whether the first complete count of the folders' files exceeds the volume's size."""
     use, results = DiskUse([str(folder) for folder in folders], volume), []
     states = []
 
     def is_counted() -> bool:
-        results.append(use.is_over([]))
+        results.append(use.exceeds_volume([]))
         states.append(use._count_process is not None)
         return results[-1] or states[-2:] == [True, False]
 
@@ -67,9 +67,9 @@ def test_all_folders_count_towards_the_volume_size(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "f").write_bytes(b"x" * 2 * MIB)
     folders.append(tmp_path / "missing")
-    assert is_over(folders, 3 * MIB)
-    assert not is_over(folders, 6 * MIB)
-    assert not is_over(folders[1:], 3 * MIB)
+    assert exceeds_volume(folders, 3 * MIB)
+    assert not exceeds_volume(folders, 6 * MIB)
+    assert not exceeds_volume(folders[1:], 3 * MIB)
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ path = sys.argv[sys.argv.index("--bind") + 1].removeprefix("unix:")
 os.unlink(path)
 socketserver.ThreadingUnixStreamServer(path, Handler).serve_forever()
 """
-NOT_HTTP, NOT_ASCII = "the server's response is not HTTP: ", "that is not ASCII"
+NOT_HTTP, NOT_ASCII = "the server's response is not valid HTTP: ", "that is not ASCII"
 REFUSED_HEADERS = {
     "a negative size": ("Transfer-Encoding: chunked\r\n\r\n-5\r\nhello", NOT_HTTP),
     "a folded type": ("Content-Type: text/csv\r\n x\r\n", NOT_HTTP),
@@ -100,11 +100,11 @@ def test_a_transform_job_reports_an_invalid_response(client: Client) -> None:
     model = create_model(client, RAW_SCRIPT)
     reason = failure_reason(client, model, response_of(REFUSED_HEADERS["a negative size"][0]))
     detail = "illegal chunk header: bytearray(b'-5\\r\\n')"
-    assert reason == f"ClientError: The model's server failed a request: {NOT_HTTP}{detail}"
+    assert reason == f"ClientError: The model's server failed to handle a request: {NOT_HTTP}{detail}"
     reason = failure_reason(client, model, b"HTTP/1.1 400 Bad\r\n\r\n\x1b[31mred")
-    assert reason == "ClientError: The model's server refused a request: status 400: ?[31mred"
+    assert reason == "ClientError: The model's server rejected a request: status 400: ?[31mred"
     reason = failure_reason(client, model, b"HTTP/1.1 503 Busy\r\n\r\nlater")
-    assert reason == "ClientError: The model's server failed a request: status 503: later"
+    assert reason == "ClientError: The model's server failed to handle a request: status 503: later"
 
 
 @pytest.mark.parametrize(

@@ -229,7 +229,7 @@ def test_a_server_that_misbehaves_fails_the_job_in_time(client: Client, behaviou
     )
     assert job["TransformJobStatus"] == "Failed"
     assert re.fullmatch(
-        r"ClientError: The model's server failed a request: the server('s response is | did not respond).*",
+        r"ClientError: The model's server failed to handle a request: the server('s response | did not respond).*",
         job["FailureReason"],
     )
     assert time.monotonic() - start < 120  # although a server may hang for ten minutes

@@ -118,7 +118,7 @@ class RunningCommand:
 
 PATIENT_PROGRAM = """
 from recore.simulator.compute.processes import process
-process.GRACE = 600
+process.GRACE_SECONDS = 600
 from recore.cli import main
 main(prog_name="recore")
 """

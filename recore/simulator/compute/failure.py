@@ -9,12 +9,12 @@ INTERRUPTED = "InternalServerError: The simulator ended before the job did"
 
 
 def was_interrupted(job: Mapping[str, Any]) -> bool:
-    """Return whether a job failed because an earlier simulator ended before the job did. Such a job can be repeated."""
+    """Return whether a job failed because an earlier simulator ended before the job did. Such a job can be retried."""
     return job.get("FailureReason") == INTERRUPTED
 
 
 class JobFailed(Exception):
-    """The job failed. The exception's message, made printable, becomes the FailureReason."""
+    """The job failed. The exception's message, without unprintable characters, becomes the FailureReason."""
 
     def __init__(self, reason: str = ""):
         super().__init__(printable(reason))

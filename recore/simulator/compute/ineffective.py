@@ -1,4 +1,4 @@
-"""Job settings that are accepted but have no effect here; a job's log has a line about each."""
+"""Job settings that are accepted but have no effect here. A job's log contains a line about each one."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ TRAINING = {
     "ProfilerRuleConfigurations": "the profiler is not simulated",
     "ExperimentConfig": "experiments are not simulated",
     "RemoteDebugConfig": "nothing can connect to the job",
-    "InfraCheckConfig": "there are no health checks of instances",
+    "InfraCheckConfig": "there are no instance health checks",
     "SessionChainingConfig": "session tags are not simulated",
 }
 PROCESSING = {
@@ -36,27 +36,27 @@ TRANSFORM = {
     "TransformResources.VolumeKmsKeyId": "the volume is not encrypted",
     "ExperimentConfig": "experiments are not simulated",
 }
-GPU_PREFIXES = ("p", "g")  # prefixes of the instance families that have graphics cards
+GPU_PREFIXES = ("p", "g")  # prefixes of the instance families that have GPUs
 
 
 def ineffective_setting_lines(record: Record, settings: dict[str, str] = TRAINING) -> list[str]:
-    """Return the lines for a job's log that say which settings in its record have no effect here, and why."""
+    """Return lines for a job's log that say which settings in its record have no effect here, and why."""
     lines = [f"{name} has no effect here: {reason}." for name, reason in settings.items() if _value(record, name)]
     instance_type = _value(record, "ResourceConfig.InstanceType")
     if instance_type and instance_type.split(".")[1].startswith(GPU_PREFIXES):
-        lines.append(f"{instance_type} has no graphics cards here: the job runs on CPUs.")
+        lines.append(f"{instance_type} has no GPUs here: the job runs on CPUs.")
     return lines
 
 
 def ineffective_table() -> str:
-    """Return the table of all settings without effect for docs/reference/simulator-operations.md."""
+    """Return the table of all ineffective settings for docs/reference/simulator-operations.md."""
     jobs = {"training": TRAINING, "processing": PROCESSING, "transform": TRANSFORM}
     rows = [f"| {job} | `{name}` | {reason} |" for job, settings in jobs.items() for name, reason in settings.items()]
     return "\n".join(["| job | setting | why it has no effect |", "|---|---|---|", *rows])
 
 
 def _value(record: Record, name: str) -> Any:
-    """Return the value of a setting, whose name may be a dotted path, or None if it is missing."""
+    """Return the value of a setting, or None if it is missing. Its name may be a dotted path."""
     value: Any = record
     for part in name.split("."):
         value = value.get(part) if isinstance(value, dict) else None

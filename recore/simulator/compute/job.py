@@ -1,4 +1,4 @@
-"""A job while it runs: its folder, its processes, and when it must end."""
+"""A running job: its folder, its processes, and when it must end."""
 
 import contextlib
 import math
@@ -17,11 +17,11 @@ SAVING_SECONDS = 60.0  # seconds that a stopped job has to upload its outputs
 
 
 class Job:
-    """A job while it runs.
+    """A running job.
 
-    path: its folder, which `folder` creates. processes: those of its commands. stopping: set when the job must stop.
-    deadline: the job's, or that of its current part. instance: the one whose memory, processors and volume its commands
-    may use. is_interrupted: whether the job was ended because the simulator ended.
+    path: the path of the job's folder, which `folder` creates. processes: the job's processes. stopping: set when the
+    job must stop. deadline: the deadline of the job or of its current part. instance: the instance whose memory,
+    processors and volume the job's commands may use. is_interrupted: whether the job ended because the simulator ended.
     """
 
     def __init__(self, path: Path):
@@ -33,7 +33,7 @@ class Job:
 
     @cached_property
     def folder(self) -> Path:
-        """The job's folder, created on first use, so that a failure is reported like the job's other errors.
+        """The job's folder. It is created on first use, so that a failure is reported like the job's other errors.
 
         Raises OSError.
         """
@@ -42,7 +42,7 @@ class Job:
 
     @contextlib.contextmanager
     def time_limit(self, seconds: float) -> Iterator[None]:
-        """Limit the time of a part of the job, including the commands that it runs. Raises JobTimedOut."""
+        """Limit the duration of a part of the job, including the commands that it runs. Raises JobTimedOut."""
         outer_deadline, self.deadline = self.deadline, Deadline(seconds)
         try:
             yield
@@ -55,8 +55,8 @@ class Job:
     ) -> Ending:
         """Run a command until it ends, and log its output. Raises JobStopped if the job is already stopping.
 
-        seconds: the command's own time limit, within the job's deadline. instance: the one whose memory,
-        processors and volume it may use, by default the job's.
+        seconds: the command's own time limit, within the job's deadline. instance: the instance whose memory,
+        processors and volume the command may use, by default the job's.
         """
         self.raise_if_stopping()
         seconds_left = min(self.deadline.seconds_left, seconds)
@@ -83,7 +83,7 @@ class Job:
         self._is_saving, self.deadline = True, Deadline(SAVING_SECONDS)
 
     def stop(self) -> None:
-        """Tell the job to stop: its processes get some time to end, and no new ones start."""
+        """Tell the job to stop: its processes get some time to end, and no new processes start."""
         self.processes.stop()
 
     def kill(self) -> None:

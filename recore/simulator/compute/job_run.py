@@ -1,4 +1,4 @@
-"""What all kinds of jobs share: a job runs in a thread, updates its record, and completes, fails or is stopped."""
+"""What all kinds of jobs have in common: a job runs in a thread, updates its record, and ends."""
 
 import contextlib
 import logging
@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 class JobRun:
     """The run of one job, until its end is recorded. Each subclass runs one kind of job.
 
-    kind: the kind's name in the API. log_group: the job's log group in CloudWatch Logs. timeout_members: members that
-    are added to the record of a job that exceeded its time limit.
+    kind: the API's name for this kind of job. log_group: the job's log group in CloudWatch Logs. timeout_members:
+    members that are added to the record of a job that exceeded its time limit.
     """
 
     kind: ClassVar[str]
@@ -45,7 +45,7 @@ class JobRun:
 
     @cached_property
     def record(self) -> Record:
-        """The job's record, with the members of the request, as it was when the job started."""
+        """The job's record as it was when the job started. It contains the members of the request."""
         return self.store.get(self.kind, self.name) or {}
 
     def carry_out(self) -> None:
@@ -58,7 +58,7 @@ class JobRun:
         if not self.record:
             return
         try:
-            # a request to stop that came before the job was queued is only in the record
+            # if the job was stopped before it was queued, only the record says so
             if job.stopping.is_set() or self.record[f"{self.kind}Status"] == "Stopping":
                 raise JobStopped
             self.change(**{f"{self._activity}StartTime": now()})
@@ -75,11 +75,11 @@ class JobRun:
             self.end("Failed", FailureReason=host_disk.reason_of(error, job.path)[:1024])
 
     def change(self, **members: Any) -> None:
-        """Change members of the record."""
+        """Update members of the record."""
         self.store.update(self.kind, self.name, LastModifiedTime=now(), **members)
 
     def end(self, status: str, **members: Any) -> None:
-        """Record how the job ended. A job that was told to stop always ends as Stopped."""
+        """Record how the job ended. A job with the status Stopping always becomes Stopped."""
 
         def with_ending(record: Record) -> Record:
             if record[f"{self.kind}Status"] == "Stopping":
@@ -115,7 +115,7 @@ class JobRun:
         return JobLog(self.platform.logs, self.log_group, stream, metrics).create()
 
     def run_command(self, sandbox: Sandbox, command: list[str], variables: Mapping[str, str], log: JobLog) -> Ending:
-        """Run the job's command until it ends. variables: its environment, overridden by the request's Environment."""
+        """Run the job's command until it ends. variables: environment variables, which the request's own override."""
         region = {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
         launch = sandbox.launch(command, {**variables, **region, **self.record.get("Environment", {})})
         ending = self.job.run_command(launch, log)
@@ -123,9 +123,9 @@ class JobRun:
         return ending
 
     def put_utilization(self, ending: Ending, instance: Instance | None) -> None:
-        """Send metrics of the memory and processor time that the job used, once when it ends.
+        """Send the metrics of the memory and processor time that the job used, once when it ends.
 
-        As in SageMaker, they are percentages: of the instance's memory, and of the time of one processor.
+        As in SageMaker, they are percentages of the instance's memory and of one processor's time.
         """
         if instance:
             memory, processors = ending.peak / instance.memory, ending.processor_seconds / max(ending.seconds, 1e-3)

@@ -1,4 +1,4 @@
-"""What jobs and model servers share: records, the queue, clients of the simulator, and how jobs are isolated."""
+"""What jobs and model servers share: records, the job queue, clients of the simulator, and the isolation method."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -17,18 +17,17 @@ from recore.simulator.state.records import Store
 
 
 def _lazy_client(service: str) -> "cached_property[Any]":
-    """Return a cached property: a client for a service, created when it is first used."""
+    """Return a cached property for a service's client, which is created when it is first used."""
     return cached_property(lambda platform: platform.client(service))
 
 
 class Platform:
-    """The machinery of one simulator.
+    """The components that all jobs of one simulator share.
 
-    client: creates a boto3 client for a service of this simulator; resources use it to create other resources.
-    isolation: how jobs are isolated. folder: holds the simulator's files. sockets_folder: has a short path, for the
-    sockets of model servers. observed_metrics: the names and values of metrics of each training job that a tuning job
-    follows, by job name.
-    network: what jobs need to call the simulator; None if they may not.
+    client: creates a boto3 client for one of this simulator's services; resources use it to create other resources.
+    isolation: the method of isolating jobs. folder: the folder of the simulator's files. sockets_folder: the folder of
+    the model servers' sockets; its path is short. observed_metrics: the metric names and values of each training job
+    that a tuning job follows, by job name. network: what jobs need to call the simulator; None if they may not call it.
     """
 
     network: Network | None = None
@@ -59,10 +58,10 @@ class Platform:
         instance: Instance | None = None,
         has_network: bool = True,
     ) -> Sandbox:
-        """Return a sandbox for a job, after installing the packages in its requirements.txt that the container lacks.
+        """Return a sandbox for a job, after installing those of its requirements that are missing from the container.
 
         folder: the sandbox's folder, by default the job's. shared: folders on this machine, by their paths in the job.
-        instance: the one whose memory, processors and volume the installation may use, by default the job's.
+        instance: the instance whose memory, processors and volume the installation may use, by default the job's.
         has_network: whether the job would have a network on AWS, that is, whether EnableNetworkIsolation is not set.
         """
         try:

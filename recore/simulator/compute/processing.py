@@ -1,4 +1,4 @@
-"""Processing: a command in the container, with inputs from S3 and outputs to S3."""
+"""Processing: downloads the inputs from S3, runs a command in the container, and uploads the outputs."""
 
 import codecs
 import contextlib
@@ -19,7 +19,7 @@ from recore.simulator.state.records import Record
 
 ML = "/opt/ml/"
 NO_ENTRYPOINT = "The image has no processing entrypoint: specify one"
-# paths below ML of inputs from the SDK's FrameworkProcessor: its source, and a script that unpacks it and uses /opt/ml
+# paths below ML of a FrameworkProcessor's inputs: its source, and a script that unpacks the source and uses /opt/ml
 SDK_SOURCE, SDK_SCRIPTS = "processing/input/code/sourcedir.tar.gz", "processing/input/*/runproc.sh"
 
 
@@ -39,7 +39,7 @@ class ProcessingRun(JobRun):
         """Download the inputs, run the command, and upload the outputs."""
         record, job, specification = self.record, self.job, self.record["AppSpecification"]
         ml = self._prepare(volume)
-        # installed here, because a FrameworkProcessor's script would try to install them without a network
+        # requirements are installed here, because a FrameworkProcessor's script would do so without a network, and fail
         source = ml / SDK_SOURCE
         requirements = find_requirements(unpack_source(source, job, volume)) if source.is_file() else None
         has_network = not record.get("NetworkConfig", {}).get("EnableNetworkIsolation")
@@ -62,7 +62,7 @@ class ProcessingRun(JobRun):
         self._upload(volume, log)
 
     def _prepare(self, volume: Volume) -> Path:
-        """Fill /opt/ml with the inputs and the configuration. Returns its folder on this machine."""
+        """Fill /opt/ml with the inputs and the configuration. Returns this machine's folder that becomes /opt/ml."""
         record, job = self.record, self.job
         ml = job.folder / "ml"
         for folder in ("config", "output", "processing"):
@@ -79,7 +79,7 @@ class ProcessingRun(JobRun):
         return ml
 
     def _upload(self, volume: Volume, log: JobLog) -> None:
-        """Upload all outputs. Raises the first JobFailed after the other outputs have been uploaded."""
+        """Upload all outputs. If some fail, raises the first JobFailed after the others have been uploaded."""
         failures = []
         for output in self.record.get("ProcessingOutputConfig", {}).get("Outputs", []):
             location = output["S3Output"]

@@ -1,4 +1,4 @@
-"""The queue of jobs: each runs in a separate thread, and jobs that compute wait for a free processor."""
+"""The job queue: each job runs in a separate thread, and jobs that compute wait for a free processor."""
 
 import contextlib
 import logging
@@ -16,15 +16,15 @@ logger = logging.getLogger(__name__)
 
 
 class JobQueue:
-    """The jobs of a simulator. At most one job per processor computes at a time; the others wait.
+    """A simulator's jobs. At most one job per processor computes at a time; the others wait.
 
-    Work that only waits for other jobs starts at once: in the queue, it could wait forever.
+    Work that only waits for other jobs starts at once. If it were queued, it could wait forever.
     """
 
     def __init__(self, folder: Path):
-        self._folder = folder.resolve()  # a path without links, so that OutputFolder recognises a job's own links
+        self._folder = folder.resolve()  # without symbolic links, so that OutputFolder recognises a job's own links
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="job")
-        self._threads: set[threading.Thread] = set()  # they run work that does not compute
+        self._threads: set[threading.Thread] = set()  # the threads that run work that does not compute
         self._jobs: dict[str, Job] = {}
         self._queued_work: dict[str, tuple[Future[None], Callable[[], None]]] = {}
         self._delayed_work: list[Callable[[], None]] | None = None  # work to start when `delayed` ends
@@ -79,7 +79,7 @@ class JobQueue:
 
     @contextlib.contextmanager
     def delayed(self) -> Iterator[None]:
-        """Delay the start of submitted work until the block ends. If the block raises an exception, drop the work."""
+        """Delay the start of submitted work until the block ends. If the block raises an exception, discard it."""
         work_to_start: list[Callable[[], None]] = []
         self._delayed_work = work_to_start
         try:
@@ -88,7 +88,7 @@ class JobQueue:
             work_to_start.clear()
             raise
         finally:
-            with self._lock:  # work that another thread submits is either in the list by now or starts at once
+            with self._lock:  # work from another thread is either in the list by now or will start at once
                 self._delayed_work = None
                 for begin in work_to_start:
                     begin()
@@ -112,5 +112,5 @@ class JobQueue:
             job.kill()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for thread in threads:
-            if thread.ident:  # it has started
+            if thread.ident:  # the thread has started
                 thread.join()

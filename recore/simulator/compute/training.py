@@ -21,7 +21,7 @@ UPLOADING_STATUS = ("Uploading", "Uploading the model")
 
 
 class TrainingRun(JobRun):
-    """The run of a training job. Each of its phases is a secondary status."""
+    """The run of a training job. Each phase of the run is a secondary status."""
 
     kind = "TrainingJob"
     timeout_members: ClassVar[Record] = {"SecondaryStatus": "MaxRuntimeExceeded"}
@@ -58,7 +58,7 @@ class TrainingRun(JobRun):
         self._upload(volume, log)
 
     def _train(self, volume: Volume, log: JobLog) -> Ending:
-        """Download the inputs, install the requirements, and run the command until it ends."""
+        """Download the inputs, install the requirements, and run the command. Returns how the command ended."""
         record, job, algorithm = self.record, self.job, self.record["AlgorithmSpecification"]
         self._enter_status("Downloading", "Downloading input data")
         requirements = script_mode.prepare(record, job, self.platform.s3, volume, self.platform.isolation.keeps_paths)
@@ -71,7 +71,7 @@ class TrainingRun(JobRun):
         return self.run_command(sandbox, command, variables, log)
 
     def _upload(self, volume: Volume, log: JobLog) -> None:
-        """Upload the model, and /opt/ml/output/data if the job wrote to it. Logs any JobFailed that it raises."""
+        """Upload the model, and /opt/ml/output/data if the job wrote to it. Logs and raises JobFailed."""
         check, s3, ml = self.job.raise_if_stopping, self.platform.s3, self.job.folder / "ml"
         target = self.record["ModelArtifacts"]["S3ModelArtifacts"]
         model, data = OutputFolder(ml, "/opt/ml/model"), OutputFolder(ml, "/opt/ml/output/data")
@@ -97,7 +97,7 @@ class TrainingRun(JobRun):
         return _with_status(super().ended_record(record, status, members), secondary_status, message)
 
     def _enter_status(self, status: str, message: str) -> None:
-        """Record the next secondary status."""
+        """Record that the job enters its next secondary status."""
         self.store.change(self.kind, self.name, lambda record: _with_status(record, status, message))
 
 

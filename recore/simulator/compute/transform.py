@@ -19,7 +19,7 @@ from recore.simulator.compute.servers.response import NoResponse
 from recore.simulator.isolation.instances import Instance, instance_of
 from recore.simulator.state.records import Record, StoredRecord
 
-PARAMETERS_SECONDS = 60.0  # seconds to wait for a response to /execution-parameters
+PARAMETERS_SECONDS = 60.0  # seconds to wait for a response from /execution-parameters
 
 
 class TransformRun(JobRun):
@@ -84,8 +84,8 @@ def distribute[Item](
 ) -> None:
     """Start the chains, and let each take the next item when it has finished one. Returns when all have stopped.
 
-    work: called for each chain with an iterator of its items. If a chain fails, the job is killed, so that the others
-    end at once, even those that are still starting. Raises the first failure.
+    work: called for each chain with an iterator over its items. If a chain fails, the job is killed, so that the other
+    chains end at once, even those that are still starting. Raises the first failure.
     """
     remaining_items = iter(items)  # shared by the threads of all chains
     failures: list[BaseException] = []
@@ -106,12 +106,12 @@ def distribute[Item](
 
 
 def _make_feeder(record: Record, chain: Chain) -> Feeder:
-    """Return how to send objects: by the request's settings, else the server's /execution-parameters, else defaults."""
+    """Return a feeder with the request's settings, or else the server's /execution-parameters, or else the defaults."""
     proposed_parameters: dict[str, Any] = {}
     try:
         response = chain.request("GET", "/execution-parameters", Deadline(PARAMETERS_SECONDS))
     except NoResponse as error:
-        raise JobFailed(f"AlgorithmError: /execution-parameters cannot be read: {error}") from None
+        raise JobFailed(f"AlgorithmError: /execution-parameters could not be read: {error}") from None
     if response.status == 200:
         proposed_parameters = _execution_parameters(response.body)
     source, target = record["TransformInput"], record["TransformOutput"]

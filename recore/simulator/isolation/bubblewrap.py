@@ -1,7 +1,7 @@
-"""Jobs as processes in a bubblewrap sandbox: the kernel's namespaces restrict each job to its own files.
+"""Runs jobs as processes in a bubblewrap sandbox: the kernel's namespaces restrict each job to its own files.
 
 A job sees its files at their usual paths below /opt/ml and, read-only, this machine's programs. It sees no network, no
-other process and no other file of this machine. Anything it writes elsewhere goes to a private layer, as in a
+other processes and no other files on this machine. Anything that it writes elsewhere goes to a private layer, as in a
 container, and is removed with the job.
 """
 
@@ -17,13 +17,13 @@ from recore.simulator.images import catalogue
 from recore.simulator.images.family import CONTAINER
 from recore.simulator.images.python_environment import PythonEnvironment, this_python
 from recore.simulator.isolation import network
-from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM, Isolation, Launch, Sandbox
+from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, Isolation, Launch, Sandbox
 
 BRIDGE = str(CONTAINER / "bridge.py")
 
 
 class Bubblewrap(Isolation):
-    """Runs jobs as processes of this machine that see only their own files. program: bubblewrap's absolute path."""
+    """Runs jobs as processes on this machine that see only their own files. program: bubblewrap's absolute path."""
 
     name = "bubblewrap"
 
@@ -41,7 +41,7 @@ class Bubblewrap(Isolation):
         if sandbox.network:
             arguments += ["--ro-bind", str(sandbox.network.folder), network.FOLDER]
             command = network.wrap_in_bridge([str(python.program), "-P", BRIDGE], command)
-        # bubblewrap starts outside the sandbox and must not get the job's variables: some affect the dynamic loader
+        # bubblewrap starts outside the sandbox, so it must not get the job's variables: some affect the dynamic loader
         for name, value in environment.items():
             arguments += ["--setenv", name, value]
         return Launch(command, {}, "/", bubblewrap=[self._program, *arguments, "--chdir", folder])
@@ -68,7 +68,7 @@ def bubblewrap_works() -> bool:
 def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
     """Return the bubblewrap arguments that all jobs share: this machine's programs, read-only, and no network.
 
-    root: an empty folder for everything that the job writes outside its own files. python: the job's environment.
+    root: an empty folder for everything that the job writes outside its own folders. python: the job's Python.
     """
     for name in ("tmp", "run", "etc", "opt"):
         (root / name).mkdir(mode=0o777)
@@ -78,7 +78,7 @@ def _arguments(root: Path, python: PythonEnvironment) -> list[str]:
     arguments = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "algo-1"]
     arguments += ["--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev"]
     arguments += ["--ro-bind", "/proc/sys", "/proc/sys"]  # otherwise root may be able to write to it
-    arguments += ["--size", str(SHM), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
+    arguments += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     arguments += ["--ro-bind", "/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/") / name

@@ -1,4 +1,4 @@
-"""A job as a container, for the supervisor that watches it."""
+"""A job that runs as a container, for the supervisor that watches it."""
 
 import contextlib
 import os
@@ -11,9 +11,9 @@ from docker.types import LogConfig
 
 
 class ContainerJob:
-    """A running container, whose output is copied to this process's output. `close` removes it.
+    """A running container. Its output is copied to this process's output, and `close` removes the container.
 
-    Docker limits its memory, CPUs and processes.
+    Docker limits the container's memory, CPUs and processes.
     """
 
     def __init__(self, specification: dict[str, Any]):
@@ -43,7 +43,7 @@ class ContainerJob:
         return self._status is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """Return the peak memory, which Docker measures every second, and no PIDs: Docker limits processes itself."""
+        """Return the peak memory, which Docker measures every second, and no PIDs: Docker limits the processes."""
         return self._peak, []
 
     def terminate(self) -> bool:

@@ -1,6 +1,6 @@
-"""Jobs in Docker containers, with SageMaker's mounts and variables, resource limits and no network.
+"""Runs jobs in Docker containers, with SageMaker's mounts and environment variables, resource limits and no network.
 
-The request names the image; it is pulled if it is not on this machine. A model's server is reached through a Unix
+The request names the image, which is pulled if it is not on this machine. A model's server is reached through a Unix
 socket in a folder that is shared only with its container. Each container has a label that identifies the simulator that
 started it; the next simulator removes the containers of simulators that have ended.
 """
@@ -19,10 +19,10 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 
 from recore.simulator.images.family import CONTAINER
 from recore.simulator.isolation import network
-from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM, SOCKET, Isolation, Launch, Sandbox
+from recore.simulator.isolation.sandbox import LIBRARIES, ML, SHM_BYTES, SOCKET, Isolation, Launch, Sandbox
 
-LABEL = "recore.simulator"  # label of a container: the simulator that started it
-INPUTS = "recore.inputs"  # label of an image: the digest of the files that it was built from
+LABEL = "recore.simulator"  # a container's label for the simulator that started it
+INPUTS = "recore.inputs"  # an image's label for the digest of the files from which it was built
 BRIDGE = "/run/bridge.py"
 NOBODY = 65534
 Mounts = dict[Path, tuple[str, str]]  # by path on this machine: the path in the container, and "rw" or "ro"
@@ -30,7 +30,7 @@ REMEDY = "start Docker, or add yourself to the docker group and log in again; `d
 
 
 class Docker(Isolation):
-    """Runs jobs in containers of a Docker engine."""
+    """Runs jobs in a Docker engine's containers."""
 
     name = "Docker"
     uses_local_python = False
@@ -56,7 +56,7 @@ class Docker(Isolation):
         return ["train"]
 
     def serving(self, image: str) -> list[str]:
-        """Return the command of the image's own `serve`, with a bridge from the socket to the port of the server."""
+        """Return the image's own `serve` command, with a bridge from the socket to the server's port."""
         return ["python3", BRIDGE, SOCKET, "8080", *self.entrypoint(image), "serve"]
 
     def entrypoint(self, image: str) -> list[str]:
@@ -97,7 +97,7 @@ class Docker(Isolation):
             "extra_hosts": {"algo-1": "127.0.0.1"},
             "read_only": True,
             "tmpfs": {"/tmp": "mode=1777,exec", "/run": "mode=1777"},  # noqa: S108
-            "shm_size": SHM,
+            "shm_size": SHM_BYTES,
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"],
             "init": True,
@@ -149,7 +149,7 @@ def image_exists(engine: docker.DockerClient, image: str) -> bool:
 
 
 def pull(engine: docker.DockerClient, image: str, report: Callable[[str], None]) -> None:
-    """Pull an image. report: called with a line when a layer is found or completed. Raises DockerException."""
+    """Pull an image. report: called with a message when a layer is found or completed. Raises DockerException."""
     report(f"pulling {image}")
     repository, tag = docker.utils.parse_repository_tag(image)
     for event in engine.api.pull(repository, tag or "latest", stream=True, decode=True):
@@ -162,7 +162,7 @@ def pull(engine: docker.DockerClient, image: str, report: Callable[[str], None])
 def build(engine: docker.DockerClient, folder: Path, image: str, target: str, report: Callable[[str], None]) -> None:
     """Build a target of a folder's Dockerfile, unless the image has already been built from the same files.
 
-    report: called with a line for each step. Raises OSError if the build fails.
+    report: called with a message for each step. Raises OSError if the build fails.
     """
     inputs = _digest(folder)
     if image_exists(engine, image) and engine.images.get(image).labels.get(INPUTS) == inputs:
@@ -193,7 +193,7 @@ def _digest(folder: Path) -> str:
 
 
 def assign_owner(*folders: Path) -> str:
-    """Make a container's user the owner of the folders, and return that user.
+    """Make a container's user the owner of folders, and return that user.
 
     The container runs as the caller, so that the caller owns its output, or as nobody if the caller is root.
     """

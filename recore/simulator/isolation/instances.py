@@ -1,9 +1,9 @@
-"""The CPUs and memory of instance types: CPUs by size, memory by a rule for each family."""
+"""The CPUs and memory of instance types. CPUs follow from the size, and memory from a rule for each family."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-# GiB of memory per CPU: by prefix of the family's name, longer prefixes first, and for all other families
+# GiB of memory per CPU, by prefix of the family's name (longer prefixes first), and for all other families
 GIB_PER_CPU = {"g6e": 8, "gr6": 8, "p4": 12, "p5": 10, "inf": 2, "c": 2, "r": 8, "x": 16, "p": 8}
 DEFAULT_GIB_PER_CPU = 4
 GIB_BY_TYPE = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}  # exceptions to these rules
@@ -13,8 +13,8 @@ GIB_BY_TYPE = {"ml.t2.medium": 4, "ml.t3.medium": 4, "ml.t4g.medium": 4}  # exce
 class Instance:
     """An instance: its memory in bytes, its CPUs, and the size of its volume in bytes (None if it is not limited).
 
-    folders: the folders on the volume, the only ones that commands can write to. None contains another. memory_use: a
-    file in which commands that share the memory record how much each of them uses.
+    folders: the folders on the volume, the only ones that commands can write to. No folder contains another.
+    memory_use: a file in which commands that share the memory record how much each of them uses.
     """
 
     memory: int
@@ -28,7 +28,7 @@ class Instance:
         return replace(self, volume=size, folders=folders)
 
     def with_shared_memory(self, memory_use: Path) -> "Instance":
-        """Return a copy of this instance for commands that share its memory and record their use in a file."""
+        """Return a copy of this instance for commands that share its memory and record their memory use in a file."""
         return replace(self, memory_use=memory_use)
 
 

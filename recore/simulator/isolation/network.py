@@ -1,4 +1,4 @@
-"""How jobs without a network reach the simulator: a port inside each job is connected to a Unix socket."""
+"""Lets jobs without a network reach the simulator: a port inside each job is connected to a Unix socket."""
 
 import os
 import socket
@@ -32,7 +32,7 @@ class Network:
 
 
 def listen(folder: Path) -> socket.socket:
-    """Create the folder and, in it, a listening socket to which jobs of any user can connect."""
+    """Create a folder and, in it, a listening socket to which any user's jobs can connect."""
     folder.mkdir(0o755)
     listener = socket.socket(socket.AF_UNIX)
     try:

@@ -15,19 +15,20 @@ from recore.simulator.isolation import socket_folder
 from recore.simulator.isolation.network import Network
 from recore.simulator.isolation.translation import translate_paths
 
-LIBRARY = str(CONTAINER / "library")  # packages of AWS's container that the Python of jobs lacks
+LIBRARY = str(CONTAINER / "library")  # packages of AWS's container that a job's Python does not have
 ML = "/opt/ml"
 LIBRARIES = "/opt/libraries"
-SOCKET = f"/run/server/{socket_folder.NAME}"  # socket of a model's server, in a folder that is shared only with its job
-SHM = 256 << 20  # bytes of /dev/shm, whose memory is not attributed to any process
+SOCKET = f"/run/server/{socket_folder.NAME}"  # a model server's socket, in a folder that is shared only with its job
+SHM_BYTES = 256 << 20  # size of /dev/shm; its memory is not attributed to any process
 
 
 @dataclass(frozen=True)
 class Launch:
     """A command to be started on this machine, with its environment and working folder.
 
-    container: Docker's settings, if the command runs in a container. bubblewrap: bubblewrap's own command line, if the
-    command runs in its sandbox. bubblewrap sets the command's environment; its own environment is empty.
+    container: Docker's settings, if the command runs in a container. bubblewrap: bubblewrap's command line, if the
+    command runs in a bubblewrap sandbox. In this case bubblewrap sets the command's environment, and `environment` is
+    empty.
     """
 
     command: list[str]
@@ -41,10 +42,10 @@ class Launch:
 class Sandbox:
     """What one job sees of this machine.
 
-    folder: the job's folder, whose subfolder `ml` becomes /opt/ml. isolation: how the job is isolated. image: the
+    folder: the job's folder; its subfolder `ml` becomes /opt/ml. isolation: how the job is isolated. image: the
     container image that the job names. libraries: a read-only folder of packages that were installed for the job.
-    shared_folders: folders of this machine by their paths in the job. network: what the job needs to call the
-    simulator, or None if the job may not call it.
+    shared_folders: folders on this machine by their paths in the job. network: what the job needs to call the
+    simulator; None if the job may not call it.
     """
 
     folder: Path
@@ -66,8 +67,7 @@ class Sandbox:
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "SM_MODEL_DIR": f"{ML}/model",
         }
-        # Everything is already installed. If a job's toolkit calls pip, pip only reports missing packages and changes
-        # nothing.
+        # All packages are already installed. If a job's toolkit calls pip, pip only reports what is missing.
         base_environment |= {"PIP_NO_INDEX": "1", "PIP_DRY_RUN": "1", "PIP_NO_BUILD_ISOLATION": "0"}
         if self.network:
             base_environment |= self.network.environment(self.isolation.enforced)
@@ -87,8 +87,9 @@ class Sandbox:
 class Isolation:
     """A method of isolating jobs.
 
-    keeps_paths: jobs see /opt/ml at that path, so paths need not be translated. uses_local_python: jobs run with the
-    Python of their image's family on this machine instead of the image's own.
+    enforced: whether jobs are prevented from leaving their sandbox. keeps_paths: whether jobs see /opt/ml at that path;
+    otherwise, paths must be translated. uses_local_python: whether jobs run with this machine's Python for their image
+    family, instead of the image's own Python.
     """
 
     name: str
@@ -97,7 +98,7 @@ class Isolation:
     uses_local_python = True
 
     def refusal(self, image: str) -> str | None:
-        """Return why jobs that name this image cannot run, or None if they can."""
+        """Return why jobs with this image cannot run, or None if they can."""
         return catalogue.refusal(image)
 
     def prepare(self, image: str, report: Callable[[str], None]) -> None:
@@ -106,19 +107,19 @@ class Isolation:
             raise OSError(problem)
 
     def training(self, image: str) -> list[str]:
-        """Return the command of a training job that does not specify one."""
+        """Return the command for a training job that does not specify one."""
         return catalogue.family_of(image).train()
 
     def serving(self, image: str) -> list[str]:
-        """Return the command of a model's server, which listens on SOCKET."""
+        """Return the command that starts a model's server, which listens on SOCKET."""
         return catalogue.family_of(image).serve(SOCKET)
 
     def entrypoint(self, image: str) -> list[str]:
-        """Return the image's own entry point, for a processing job that does not specify one."""
+        """Return the image's own entrypoint, for a processing job that does not specify one."""
         return []
 
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
-        """Return the default environment variables of a job; its own variables override them."""
+        """Return a job's default environment variables. The job's own variables override them."""
         family = catalogue.family_of(sandbox.image)
         return {"PATH": family.python().search_path, **family.variables(sandbox.image)}
 
@@ -129,7 +130,7 @@ class Isolation:
     def launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
         """Return how to start the installation of a job's packages: with network access, outside the job's sandbox.
 
-        command: the arguments of the job's Python.
+        command: the arguments for the job's Python.
         """
         paths, python = {ML: sandbox.ml}, str(catalogue.family_of(sandbox.image).python().program)
         environment = {name: value for name, value in os.environ.items() if name not in ("PIP_TARGET", "PIP_USER")}

@@ -1,4 +1,4 @@
-"""A folder for the Unix sockets of models' servers. Its path is short enough for sockets, even if TMPDIR is not."""
+"""A folder for model servers' Unix sockets. Its path is short enough for sockets, even if TMPDIR is not."""
 
 import itertools
 import os
@@ -10,20 +10,20 @@ from pathlib import Path
 from recore import locked
 
 PREFIX = "recore-sockets-"
-NAME = "http"  # a socket's name in its server's folder
-MAX_PATH = 107  # bytes; the longest path of a Unix socket
+NAME = "http"  # the socket's name in its server's folder
+MAX_PATH_BYTES = 107  # maximum length of a Unix socket's path
 NUMBERS = itertools.count()  # for the names of the servers' folders
-SUFFIX_BYTES = len(f"/{PREFIX}12345678/12345678/{NAME}")  # bytes of a socket's path below the parent folder
+SUFFIX_BYTES = len(f"/{PREFIX}12345678/12345678/{NAME}")  # length of a socket's path below the parent folder
 
 
 def make() -> tuple[Path, locked.Locked]:
-    """Create a folder that only this user can access, locked by this process. Remove folders of ended processes.
+    """Create a folder that only this user can access, and lock it. Remove the folders of processes that have ended.
 
     The new folder is in the first suitable folder of `parents`. Raises OSError if no folder is suitable.
     """
     reasons = []
     for parent in parents():
-        if len(os.fsencode(parent)) + SUFFIX_BYTES > MAX_PATH:
+        if len(os.fsencode(parent)) + SUFFIX_BYTES > MAX_PATH_BYTES:
             reasons.append(f"the path {parent} is too long")
             continue
         try:
@@ -34,25 +34,23 @@ def make() -> tuple[Path, locked.Locked]:
         except OSError as error:
             reasons.append(f"{parent}: {error.strerror}")
     reason = "; ".join(reasons)
-    raise OSError(
-        f"could not create a folder for the sockets of models' servers ({reason}): set TMPDIR to a short path"
-    )
+    raise OSError(f"could not create a folder for the model servers' sockets ({reason}): set TMPDIR to a short path")
 
 
 def server_folder(folder: Path) -> Path:
-    """Return an unused path for the folder of one server's socket. The folder is not created."""
+    """Return an unused path for a server's socket folder. The folder is not created."""
     return folder / f"{next(NUMBERS):08x}"
 
 
 def parents() -> Iterator[Path]:
-    """Yield the possible parents of the folder in order of preference, with links resolved."""
+    """Yield the folder's possible parents in order of preference, with symbolic links resolved."""
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     for parent in (tempfile.gettempdir(), runtime, "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 - made by mkdtemp
         yield Path(parent).resolve()
 
 
 def _is_safe(parent: Path) -> bool:
-    """Return whether what this user creates in a folder is safe from being renamed or removed by other users."""
+    """Return whether other users can neither rename nor remove what this user creates in a folder."""
     info = parent.stat()
     is_shared = info.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not info.st_mode & stat.S_ISVTX
     return info.st_uid in (0, os.geteuid()) and not is_shared

@@ -1,4 +1,4 @@
-"""Translates a job's paths in text to paths on this machine, for jobs without a sandbox."""
+"""Translates a job's paths in strings to paths on this machine, for jobs without a sandbox."""
 
 import contextlib
 import json
@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 
 def translate_paths(text: str, paths: dict[str, Path]) -> str:
-    """Replace a job's paths in a string with this machine's paths, quoted in URLs and escaped in JSON.
+    """Replace a job's paths in a string with this machine's paths, which are quoted in URLs and escaped in JSON.
 
     A path that is only part of another path is not replaced.
     """
     if text.startswith(("{", "[", '"')) and any(job_path in text for job_path in paths):
-        with contextlib.suppress(ValueError, RecursionError):  # it is not JSON, or is nested too deeply
+        with contextlib.suppress(ValueError, RecursionError):  # the text is not JSON, or is nested too deeply
             return json.dumps(_translate_strings(json.loads(text), paths))
     for job_path, host_path in paths.items():
         path = rf"{re.escape(job_path)}(?![\w.-])"

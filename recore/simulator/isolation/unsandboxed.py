@@ -1,4 +1,4 @@
-"""Jobs as processes in separate folders, to which their paths are translated. Isolation is not enforced."""
+"""Runs jobs as processes in separate folders, without enforcing isolation. Their paths are translated."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ SHELLS = ("sh", "bash", "dash")
 
 
 class Unsandboxed(Isolation):
-    """Runs each job in a separate folder, to which its paths are translated. Isolation is not enforced."""
+    """Runs each job in a separate folder, without enforcing isolation. Its paths are translated to that folder."""
 
     name = "none"
     enforced = False

@@ -1,7 +1,7 @@
-"""A transform job's DataProcessing: selects the model's input, and joins its response with the record.
+"""A transform job's DataProcessing: selects the model's input, and joins the model's response with the record.
 
-A record is a row of CSV or a JSON document. With SplitType Line or JSON Lines, each line is a document; otherwise the
-whole object is one.
+A record is a CSV row or a JSON document. With SplitType Line or JSON Lines, each line is a document. Otherwise, the
+whole object is a document.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,15 +25,15 @@ from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files.output_files import Check
 
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"  # keys of a joined JSON document
-MISSING = object()  # takes the place of each record that the shorter body lacks
+MISSING = object()  # stands for each record that is missing from the shorter body
 
 
 @dataclass(frozen=True)
 class DataProcessing:
-    """The filters and the join of a transform job; by default there are none. Methods raise JobFailed.
+    """A transform job's filters and join; by default there are none. Methods raise JobFailed.
 
-    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. The methods call a `check` while they
-    work, because filters can multiply what they select: there can be far more work than a body's size suggests.
+    kind: CSV, JSON or JSON_LINES. by_line: whether each line of JSON is a record. The methods call `check` while they
+    work, because filters can select values many times: there can be far more work than a body's size suggests.
     """
 
     input_filter: JsonPath = field(default_factory=lambda: JsonPath("$"))
@@ -62,7 +62,7 @@ class DataProcessing:
             raise ValueError("DataProcessing: a CSV filter must select columns by number, such as $[0] or $[1:]")
         by_line = source.get("SplitType", "None") == "Line"
         if join and by_line and target.get("AssembleWith", "None") != "Line":
-            raise ValueError("DataProcessing: JoinSource Input with SplitType Line needs AssembleWith Line")
+            raise ValueError("DataProcessing: JoinSource Input with SplitType Line requires AssembleWith Line")
         return cls(input_filter, output_filter, join, kind, by_line or kind == JSON_LINES)
 
     def request_body(self, body: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
@@ -75,7 +75,7 @@ class DataProcessing:
     def result(self, body: bytes, response: bytes, max_bytes: int, check: Check = lambda: None) -> bytes:
         """Return the output for an input body and the model's response. max_bytes: the maximum size of the output.
 
-        Without an output filter and a join, this is the response itself.
+        Without an output filter or a join, this is the response itself.
         """
         if not self.join and self.output_filter.is_root:
             return response
@@ -86,14 +86,14 @@ class DataProcessing:
         return self._text(results, self.output_filter, "OutputFilter", max_bytes, tick)
 
     def _records(self, body: bytes, subject: str, tick: Ticker) -> Iterator[Any]:
-        """Yield the records of a body: arrays of text, or values of JSON documents."""
+        """Yield a body's records: rows as lists of strings, or the values of JSON documents."""
         try:
             yield from read_rows(body, tick) if self.kind == CSV else read_documents(body, self.by_line, tick)
         except (ValueError, RecursionError) as error:
-            raise JobFailed(f"ClientError: DataProcessing: {subject} is not {self.kind}: {error}") from None
+            raise JobFailed(f"ClientError: DataProcessing: {subject} is not valid {self.kind}: {error}") from None
 
     def _join_records(self, records: Iterator[Any], results: Iterator[Any]) -> Iterator[Any]:
-        """Yield each record, joined with the model's result, which becomes further columns or a key of the document."""
+        """Yield each record, joined with the model's result, which becomes more columns or a key of the document."""
         pairs: Iterator[tuple[Any, Any]] = zip_longest(records, results, fillvalue=MISSING)
         for count, (record, result) in enumerate(pairs):
             if record is MISSING or result is MISSING:
@@ -108,7 +108,7 @@ class DataProcessing:
                 yield document | {OUTPUT: result}
 
     def _text(self, records: Iterable[Any], path: JsonPath, member: str, max_bytes: int, tick: Ticker) -> bytes:
-        """Return the body that a filter selects from records. member: the filter's name.
+        """Return the body that a filter selects from records. member: the filter's name, for error messages.
 
         A filter can select a value many times, so the size is checked while the body is built.
         """
@@ -132,7 +132,7 @@ class DataProcessing:
 
     def _parts(self, record: Any, path: JsonPath, max_bytes: int, tick: Ticker) -> Iterator[str]:
         """Yield the text that a filter selects from a record, in parts that are no longer than the record."""
-        # each value takes at least one byte, its separator, and in JSON at least two
+        # each value takes at least one byte, for its separator, and in JSON at least two
         values = path.values(record, max_bytes if self.kind == CSV else max_bytes // 2, tick)
         if self.kind == CSV:
             yield from row_text(record if path.is_root else values)
@@ -143,7 +143,7 @@ class DataProcessing:
 
 
 def _kind(content_type: str, accept: str) -> str:
-    """Return the format of a job's records. Raises ValueError if a type is unsupported, or the two do not match."""
+    """Return the format of a job's records. Raises ValueError if a type is not supported, or the types do not match."""
     kinds = [text.partition(";")[0].strip().lower() for text in (content_type, accept)]
     for member, kind in zip(("TransformInput: ContentType", "TransformOutput: Accept"), kinds, strict=True):
         if kind not in (CSV, JSON, JSON_LINES):

@@ -1,4 +1,4 @@
-"""Sends each object of a transform job to a model's servers in requests, and joins the responses into one object."""
+"""Sends each of a transform job's objects to a model's servers in requests, and joins the responses into one object."""
 
 import gzip
 import time
@@ -20,14 +20,14 @@ from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.container_server import server_of
 from recore.simulator.compute.servers.response import NoResponse
 
-MAX_MEGABYTES = 100  # of all concurrent requests, and of the responses to them
+MAX_MEGABYTES = 100  # total size of all concurrent requests, and of all responses to them
 
 
 @dataclass(frozen=True)
 class Feeder:
     """Splits objects into requests and assembles the responses, as the members of the job's request specify.
 
-    The defaults are SageMaker's. seconds: the limit for one invocation. retries: attempts after the first one.
+    The defaults are SageMaker's. seconds: the time limit of an invocation. retries: attempts after the first one.
     is_compressed: whether objects are gzip files. processing: which parts of a record the model receives, and which are
     stored with its response.
     """
@@ -47,7 +47,7 @@ class Feeder:
     def feed(self, chain: Chain, source: Path, target: Path, check: Check) -> None:
         """Send one object to a model's servers. Responses keep the order of the requests.
 
-        Only a few requests are in memory at a time. check: called regularly; it raises if the job must end. Raises
+        Only a few requests are in memory at a time. check: called regularly; it must raise if the job must end. Raises
         JobFailed with the server's reason.
         """
 
@@ -105,11 +105,11 @@ class Feeder:
             try:
                 response = chain.invoke(body, headers, Deadline(self.seconds), self._max_response_bytes)
             except NoResponse as error:
-                failure = f"{server_of(error.container)} failed a request: {error}"
+                failure = f"{server_of(error.container)} failed to handle a request: {error}"
             else:
                 if response.status == 200:
                     return response.body
-                verb = "refused" if response.status < 500 else "failed"
+                verb = "rejected" if response.status < 500 else "failed to handle"
                 status = f"status {response.status}: {response.text[:700]}"
                 failure = f"{server_of(response.container)} {verb} a request: {status}"
                 if response.status < 500:

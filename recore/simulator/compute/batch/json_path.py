@@ -1,6 +1,7 @@
 """The JSONPath expressions that SageMaker documents for a transform job's filters.
 
-After `$` come names (`.name`, `['a','b']`), numbers and ranges (`[0]`, `[-1]`, `[0,5:]`, `[1:3]`), and `*` for either.
+After `$`, an expression contains names (`.name`, `['a','b']`), numbers and ranges (`[0]`, `[-1]`, `[0,5:]`, `[1:3]`),
+and `*` for all names or numbers.
 """
 
 import re
@@ -12,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 NAME = r"'[^'\\]*'"
-# possessive, so that a string matches in only one way: with several ways, a long string would take hours
+# possessive quantifiers: if a long string could match in more than one way, matching would take hours
 INDEX = r"-?\d+|(?:-?\d+)?\s*+:\s*+(?:-?\d+)?"
 STEP = re.compile(
     r"\.(?P<dotted>[^\s.,:$@?*'\"()\[\]\\]+)"
@@ -23,19 +24,19 @@ STEP = re.compile(
 
 
 class NoSelection(Exception):
-    """A value lacks what an expression selects; the message says what that is."""
+    """A value does not contain what an expression selects. The message says what is missing."""
 
 
 class SelectionTooLarge(Exception):
-    """An expression selects more values than allowed; the message contains the limit."""
+    """An expression selects more values than allowed. The message contains the limit."""
 
 
 @dataclass(frozen=True)
 class PathStep:
     """One step of an expression. select: yields what the step selects from a value.
 
-    selects_one: whether it always selects exactly one value. applies_to_rows: whether the step can be applied to a row
-    of CSV, which has no names.
+    selects_one: whether the step always selects exactly one value. applies_to_rows: whether the step can be applied to
+    a CSV row, which has no names.
     """
 
     select: Callable[[Any], Iterator[Any]]
@@ -44,7 +45,7 @@ class PathStep:
 
 
 class JsonPath:
-    """A JSONPath expression. steps: those after `$`."""
+    """A JSONPath expression. steps: the steps after `$`."""
 
     def __init__(self, text: str):
         """Parse an expression. Raises ValueError if SageMaker does not support it."""
@@ -57,7 +58,7 @@ class JsonPath:
 
     @property
     def applies_to_rows(self) -> bool:
-        """Whether the expression can be applied to a row of CSV, a flat array."""
+        """Whether the expression can be applied to a CSV row, which is a flat array."""
         return len(self.steps) <= 1 and all(step.applies_to_rows for step in self.steps)
 
     @property
@@ -71,10 +72,10 @@ class JsonPath:
         return next(values) if self.selects_one else list(values)
 
     def values(self, value: Any, limit: int, tick: Callable[[], None] = lambda: None) -> Iterator[Any]:
-        """Iterate over the selected values, which may be many, because steps such as `[:,:]` multiply them.
+        """Return an iterator over the selected values. There may be many, because steps such as `[:,:]` multiply them.
 
-        limit: the most values that a step may select. tick: called for each selected value. Raises NoSelection
-        or SelectionTooLarge.
+        limit: the maximum number of values that a step may select. tick: called for each selected value. Raises
+        NoSelection or SelectionTooLarge.
         """
         values = iter([value])
         for step in self.steps:
@@ -83,7 +84,7 @@ class JsonPath:
 
 
 def _apply_step(step: PathStep, values: Iterator[Any], limit: int, tick: Callable[[], None]) -> Iterator[Any]:
-    """Apply a step to the values that the steps before it selected."""
+    """Apply a step to the values that the previous steps selected."""
     for count, child in enumerate(chain.from_iterable(map(step.select, values))):
         if count == limit:
             raise SelectionTooLarge(f"selects more than {limit} values")
@@ -114,7 +115,7 @@ def _parse_steps(text: str) -> Iterator[PathStep]:
 
 
 def _parse_range(part: str) -> slice:
-    """Return the slice for a range, or for a number, which selects one value."""
+    """Return the slice for a range, or for a number (it selects one value)."""
     start, colon, end = (word.strip() for word in part.partition(":"))
     if not colon:
         return slice(int(start), int(start) + 1 or None)  # [-1:0] would be empty
@@ -123,14 +124,14 @@ def _parse_range(part: str) -> slice:
 
 def _select_all(value: Any) -> Iterator[Any]:
     if not isinstance(value, dict | list):
-        raise NoSelection("'*' needs an object or an array")
+        raise NoSelection("'*' requires an object or an array")
     yield from value.values() if isinstance(value, dict) else value
 
 
 def _select_items(text: str, ranges: list[slice], value: Any) -> Iterator[Any]:
     """Yield the selected items of an array. text: the step as written, for error messages."""
     if not isinstance(value, list):
-        raise NoSelection(f"{text} needs an array")
+        raise NoSelection(f"{text} requires an array")
     for part in ranges:
         positions = range(len(value))[part]
         if not positions or any(abs(bound or 0) > len(value) for bound in (part.start, part.stop)):

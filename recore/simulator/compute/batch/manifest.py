@@ -1,4 +1,4 @@
-"""Finds the S3 objects of a data source, which names them by a prefix of their keys or in a manifest."""
+"""Finds a data source's S3 objects, which have a common key prefix or are listed in a manifest."""
 
 import json
 from collections import Counter
@@ -11,7 +11,7 @@ from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.files import transfers
 from recore.simulator.compute.files.output_files import Check
 
-MAX_MANIFEST_BYTES = 64 << 20  # bytes of a manifest
+MAX_MANIFEST_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SourceObject:
 def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None) -> list[SourceObject]:
     """Return the objects of an S3DataSource with a prefix or a manifest. Raises JobFailed if one is missing.
 
-    check: called before each object that a manifest names; it raises if the job must end.
+    check: called before each object that a manifest names; it must raise if the job must end.
     """
     if source["S3DataType"] == "ManifestFile":
         return _manifest_objects(s3, source["S3Uri"], check)
@@ -41,7 +41,7 @@ def source_objects(s3: Any, source: dict[str, Any], check: Check = lambda: None)
 
 
 def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
-    """Return the objects that a manifest names: an array of {"prefix": S3 URI} and the rest of each object's URI."""
+    """Return the objects in a manifest, which is an array of {"prefix": S3 URI} and the rest of each object's URI."""
     entries = _read_manifest(s3, uri)
     prefix = entries[0].get("prefix") if entries and isinstance(entries[0], dict) else None
     if not isinstance(prefix, str) or not prefix.startswith("s3://"):
@@ -62,7 +62,7 @@ def _manifest_objects(s3: Any, uri: str, check: Check) -> list[SourceObject]:
             s3.head_object(Bucket=bucket, Key=key)
         except (ClientError, BotoCoreError, UnicodeError) as error:
             raise JobFailed(
-                f"ClientError: '{prefix}{name}', named in the manifest '{uri}', cannot be read: {error}"
+                f"ClientError: '{prefix}{name}', named in the manifest '{uri}', could not be read: {error}"
             ) from None
         objects.append(SourceObject(bucket, key, name))
     return objects
@@ -75,13 +75,13 @@ def _read_manifest(s3: Any, uri: str) -> list[Any]:
         response = s3.get_object(Bucket=bucket, Key=key)
         content = response["Body"].read(MAX_MANIFEST_BYTES + 1)
     except (ClientError, BotoCoreError) as error:
-        raise JobFailed(f"ClientError: The manifest '{uri}' cannot be read: {error}") from None
+        raise JobFailed(f"ClientError: The manifest '{uri}' could not be read: {error}") from None
     if len(content) > MAX_MANIFEST_BYTES:
         raise JobFailed(f"ClientError: The manifest '{uri}' is larger than {MAX_MANIFEST_BYTES >> 20} MiB")
     try:
         entries = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise JobFailed(f"ClientError: The manifest '{uri}' is not JSON: {error}") from None
+        raise JobFailed(f"ClientError: The manifest '{uri}' is not valid JSON: {error}") from None
     if not isinstance(entries, list):
         raise JobFailed(f"ClientError: The manifest '{uri}' is not a JSON array")
     return entries

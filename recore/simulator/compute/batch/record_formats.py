@@ -1,6 +1,6 @@
-"""Reads and writes the records of a transform job's bodies: rows of CSV, and JSON documents.
+"""Reads and writes the records in the bodies of a transform job: CSV rows and JSON documents.
 
-Records are read one at a time, because a list of many small ones would take many times the memory of the body.
+Records are read one at a time, because a list of many small records would take many times the memory of the body.
 """
 
 import csv
@@ -14,14 +14,14 @@ from typing import Any, NoReturn
 from recore.simulator.compute.files.output_files import Check
 
 CSV, JSON, JSON_LINES = "text/csv", "application/json", "application/jsonlines"
-MAX_PARTS = 2 << 20  # the most columns of a row, or arrays and objects of a document; an object takes 200 bytes
-CHECK_INTERVAL = 1000  # small steps of work between checks
+MAX_PARTS = 2 << 20  # maximum columns in a row, or arrays and objects in a document; an object takes 200 bytes
+CHECK_INTERVAL = 1000  # small steps of work between two checks
 NEEDS_QUOTES = re.compile('[",\r\n]')
 csv.field_size_limit(1 << 27)  # a field may be as long as the largest request
 
 
 class Ticker:
-    """Counts small steps of work and calls `check` regularly, which raises if the job must end."""
+    """Counts small steps of work and calls `check` regularly. `check` must raise if the job must end."""
 
     def __init__(self, check: Check):
         self._check, self._steps_left = check, CHECK_INTERVAL
@@ -34,8 +34,8 @@ class Ticker:
 
 
 def read_rows(body: bytes, tick: Ticker) -> Iterator[list[str]]:
-    """Yield the rows of CSV. Bytes that are not UTF-8 are kept. Raises ValueError."""
-    columns = 1  # of the row that is being read
+    """Yield the rows of a CSV body. Bytes that are not UTF-8 are kept. Raises ValueError."""
+    columns = 1  # in the row that is being read
 
     def lines() -> Iterator[str]:
         nonlocal columns
@@ -60,16 +60,16 @@ def read_documents(body: bytes, by_line: bool, tick: Ticker) -> Iterator[Any]:
     for document in io.BytesIO(body) if by_line else [body]:
         tick()
         if document.strip():
-            # the parser cannot be interrupted, except at numbers
+            # the parser can be interrupted only at numbers
             if document.count(b"[") + document.count(b"{") > MAX_PARTS:
                 raise ValueError(f"a document has more than {MAX_PARTS:,} arrays and objects")
             yield decoder.decode(document.decode(json.detect_encoding(document), "surrogatepass"))
 
 
 def row_text(cells: Iterable[str]) -> Iterator[str]:
-    """Yield a row as a line of CSV, in parts. csv.writer would not quote a carriage return, although that ends a row.
+    """Yield a row as a line of CSV, in parts. csv.writer would not quote a carriage return, although it ends a row.
 
-    A single cell that is empty is quoted: an empty line would be a row without columns.
+    A row's only cell is quoted if it is empty: an empty line would be a row without columns.
     """
     is_empty = False
     for number, cell in enumerate(cells):
@@ -88,7 +88,7 @@ def array_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
 
 
 def json_text(value: Any, tick: Ticker) -> Iterator[str]:
-    """Yield a value as JSON, in parts: Python's encoder cannot be interrupted, so it gets few values at a time."""
+    """Yield a value as JSON, in parts. Python's encoder cannot be interrupted, so it gets few values at a time."""
     tick()
     if isinstance(value, list) and not _is_small(value):
         yield "["
@@ -123,7 +123,7 @@ encode_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _is_small(values: Collection[Any]) -> bool:
-    """Return whether the values are few, and neither arrays nor objects."""
+    """Return whether there are only a few values, none of which is an array or an object."""
     return len(values) <= CHECK_INTERVAL and not any(isinstance(value, list | dict) for value in values)
 
 
@@ -143,5 +143,5 @@ def _decoder(tick: Ticker) -> json.JSONDecoder:
 
 
 def _reject_constant(word: str) -> NoReturn:
-    """Reject NaN and Infinity, which Python would read and write."""
+    """Reject NaN and Infinity, which Python would otherwise read and write."""
     raise ValueError(f"{word} is not a JSON value")

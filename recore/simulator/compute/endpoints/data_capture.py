@@ -1,6 +1,6 @@
-"""Data capture: writes invocations to S3 as SageMaker does, if an endpoint's configuration asks for it.
+"""Data capture: writes invocations to S3 as SageMaker does, if an endpoint's configuration enables it.
 
-Each invocation is a line of JSON in a file below the folder of its endpoint, variant and hour.
+Each invocation is a line of JSON in a file in the folder for its endpoint, variant and hour.
 """
 
 import base64
@@ -25,7 +25,7 @@ from recore.simulator.state.records import Record, now
 
 logger = logging.getLogger(__name__)
 
-MAX_WAITING_BYTES = 64 << 20  # bytes that may wait to be written; if there are more, new invocations wait as well
+MAX_WAITING_BYTES = 64 << 20  # bytes that may be waiting to be written before new invocations have to wait
 MAX_WAIT_SECONDS = 10.0  # maximum seconds that an invocation waits
 FULL_FILE_BYTES = 16 << 20  # size at which a file is full, and waiting invocations are written at once
 
@@ -34,8 +34,8 @@ FULL_FILE_BYTES = 16 << 20  # size at which a file is full, and waiting invocati
 class CapturedInvocation:
     """An invocation to be written.
 
-    folder: the one below which its file is written. config: the DataCaptureConfig. request: the request as it was
-    received. time: when the invocation ended.
+    folder: the folder below which the invocation's file is written. config: the DataCaptureConfig. request: the request
+    as received. time: when the invocation ended.
     """
 
     folder: str
@@ -50,7 +50,7 @@ class CapturedInvocation:
 
     @property
     def hour_folder(self) -> str:
-        """The folder of the invocation's file; there is one for each hour."""
+        """The folder of the invocation's file. There is one folder for each hour."""
         return f"{self.folder}/{self.time:%Y/%m/%d/%H}"
 
     def line(self) -> bytes:
@@ -102,7 +102,7 @@ class DataCapture:
         self._periodic.notify(is_urgent)
 
     def _write(self) -> None:
-        """Write what was captured since the last delivery."""
+        """Write the invocations that have been captured since the last delivery."""
         with self._written:
             invocations, self._waiting_invocations = self._waiting_invocations, []
         try:
@@ -125,7 +125,7 @@ class DataCapture:
 
 
 def describe(config: Record) -> Record:
-    """Return the DataCaptureConfig for the response to DescribeEndpoint."""
+    """Return a DataCaptureConfig as it appears in the response to DescribeEndpoint."""
     is_enabled = config.get("EnableCapture", True)
     return {
         "EnableCapture": is_enabled,
@@ -137,7 +137,7 @@ def describe(config: Record) -> Record:
 
 
 def _split_into_files(invocations: Iterable[CapturedInvocation]) -> Iterable[tuple[datetime, bytes]]:
-    """Split lines into files that are not too large, each with the time of its first line."""
+    """Yield the content of files that are not too large, each with the time of its first line."""
     lines: list[bytes] = []
     size, first_time = 0, None
     for invocation in invocations:

@@ -1,4 +1,4 @@
-"""One instance of an endpoint's variant: the servers of its model, which are restarted whenever they end."""
+"""One instance of an endpoint's variant. It runs the servers of the variant's model, and restarts them if they end."""
 
 import contextlib
 import itertools
@@ -20,12 +20,12 @@ from recore.simulator.state.records import Record
 logger = logging.getLogger(__name__)
 
 LOG_GROUP = "/aws/sagemaker/Endpoints"
-LOG_PERIOD = 3600.0  # for each period of this many seconds, as much output is kept as for a whole job
-STARTUP_SECONDS = 480  # seconds within which /ping must answer with 200
+LOG_PERIOD_SECONDS = 3600.0  # for each period of this length, as much output is kept as for a whole job
+STARTUP_SECONDS = 480  # seconds within which /ping must return 200
 DOWNLOAD_SECONDS = 3600  # seconds within which the model must be downloaded and its requirements installed
-PERIOD = 0.1  # seconds between checks that the servers still run
+CHECK_SECONDS = 0.1  # seconds between checks that the servers are still running
 STABLE_SECONDS = 60.0  # servers that ran for longer are restarted at once
-MAX_PAUSE = 30.0  # maximum seconds before a restart
+MAX_PAUSE_SECONDS = 30.0  # maximum seconds before a restart
 
 
 class EndpointInstance:
@@ -33,9 +33,9 @@ class EndpointInstance:
 
     endpoint: the endpoint's name. variant: a deployment's variant. state_changed: notified whenever `server`, `failure`
     or `has_ended` changes. server: the chain to invoke; None while it is not ready. in_service: set by the fleet when
-    the instance may get traffic. From then on, servers that end are restarted; before that, the instance fails if they
-    end. failure: the reason why it failed. invocations_in_progress: how many, counted by the fleet. has_ended:
-    whether it will never serve again.
+    the instance may receive traffic. From then on, servers that end are restarted; before that, the instance fails if
+    they end. failure: the reason why the instance failed. invocations_in_progress: the number of invocations in
+    progress, counted by the fleet. has_ended: whether the instance will never serve again.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, state_changed: threading.Condition):
@@ -58,7 +58,7 @@ class EndpointInstance:
                 self._set_ended()
 
     def suspend(self, server: Chain) -> None:
-        """Take a server out of service until it answers /ping again, because an invocation lost its connection."""
+        """Take a server out of service until it responds to /ping again, because an invocation lost its connection."""
         with self._state_changed:
             if self.server is server:
                 self.server = None
@@ -83,7 +83,7 @@ class EndpointInstance:
             self._set_ended()
 
     def _keep_serving(self, job: Job) -> None:
-        log = JobLog(self._platform.logs, self.log_group, self.log_stream, period=LOG_PERIOD).create()
+        log = JobLog(self._platform.logs, self.log_group, self.log_stream, period=LOG_PERIOD_SECONDS).create()
         pause = 0.0
         for number in itertools.count(1):
             folder, start_time = f"servers-{number}", time.monotonic()
@@ -109,7 +109,8 @@ class EndpointInstance:
             log.tail.clear()  # the next failure's reason must come from the next servers' output
             if job.stopping.wait(pause):
                 return
-            pause = 0.0 if time.monotonic() - start_time > STABLE_SECONDS else min(max(2 * pause, 1.0), MAX_PAUSE)
+            is_stable = time.monotonic() - start_time > STABLE_SECONDS
+            pause = 0.0 if is_stable else min(max(2 * pause, 1.0), MAX_PAUSE_SECONDS)
 
     def _serve(self, job: Job, folder: str, log: JobLog) -> None:
         """Start the servers and watch them. Raises JobFailed if they end or do not start, or JobStopped."""
@@ -132,7 +133,7 @@ class EndpointInstance:
             while True:
                 self._must_ping.clear()
                 self._set_server(chain)
-                while not self._must_ping.wait(PERIOD):
+                while not self._must_ping.wait(CHECK_SECONDS):
                     job.raise_if_stopping()
                     if failure := chain.failure():
                         raise JobFailed(failure)

@@ -1,4 +1,4 @@
-"""The instances of one variant of an endpoint. They are invoked in turn; if a server dies, the next one is tried."""
+"""The instances of one of an endpoint's variants, which are invoked in turn. If a server dies, the next is tried."""
 
 import threading
 import time
@@ -13,20 +13,20 @@ from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response
 from recore.simulator.state.records import Record
 
-ATTEMPTS = 2  # for an invocation whose connection breaks; no more, because the invocation itself may end the servers
+MAX_ATTEMPTS = 2  # if an invocation's connection breaks; more could end further servers, if the invocation is the cause
 
 
 class FleetEnded(Exception):
-    """The fleet accepts no more invocations: another one has replaced it, or the endpoint was deleted."""
+    """The fleet accepts no more invocations: another fleet has replaced it, or the endpoint was deleted."""
 
 
 @dataclass(frozen=True)
 class Reply:
     """The outcome of an invocation.
 
-    response: the model's response, whatever its status, or None. reason: why there is no response. container: the one
-    that replied or failed to reply; empty if unknown. instance: the one that was invoked last; None if there was none.
-    seconds: the time that the model took.
+    response: the model's response, whatever its status, or None. reason: why there is no response. container: the name
+    of the container that replied or failed to reply; empty if unknown. instance: the instance that was invoked last;
+    None if none was invoked. seconds: the time that the model took.
     """
 
     response: Response | None = None
@@ -39,8 +39,8 @@ class Reply:
 class Fleet:
     """The instances of one variant.
 
-    variant: its name. data_capture: a DataCaptureConfig, or None. Methods are thread-safe, but only one thread
-    may call `scale` and `end` at a time.
+    variant: the variant's name. data_capture: a DataCaptureConfig, or None. Methods are thread-safe, but only one
+    thread may call `scale` and `end` at a time.
     """
 
     def __init__(self, platform: Platform, endpoint: str, variant: Record, data_capture: Record | None = None):
@@ -53,7 +53,7 @@ class Fleet:
         self._has_ended = False
 
     def scale(self, count: int) -> None:
-        """Start instances, or end surplus ones once their invocations are answered, beginning with failed ones."""
+        """Start instances, or end surplus ones, failed ones first, once their invocations have ended."""
         with self._state_changed:
             new_instances = [
                 EndpointInstance(self._platform, self._endpoint, self._variant, self._state_changed)
@@ -76,7 +76,7 @@ class Fleet:
         return all(server is not None and server.failure() is None for server in new_servers)
 
     def put_in_service(self) -> None:
-        """Put all instances in service: servers that end are then restarted. Raises JobFailed if one has failed."""
+        """Put all instances in service: servers that end are restarted from now on. Raises JobFailed if one failed."""
         with self._state_changed:
             self._raise_if_failed()
             for instance in self._instances:
@@ -85,10 +85,10 @@ class Fleet:
     def invoke(self, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> Reply:
         """Invoke the next ready instance, after waiting until there is one. Raises FleetEnded.
 
-        An invocation whose connection breaks is repeated once.
+        An invocation whose connection breaks is retried once.
         """
         reply = Reply(reason="no instance was ready")
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             turn = self._take_turn(deadline)
             if turn is None:
                 break
@@ -109,7 +109,7 @@ class Fleet:
         return reply
 
     def end(self) -> None:
-        """Accept no more invocations, and end the instances once those in progress are answered."""
+        """Accept no more invocations, and end the instances once the invocations in progress have ended."""
         with self._state_changed:
             self._has_ended = True
             instances, self._instances = self._instances, []
@@ -117,7 +117,7 @@ class Fleet:
         self._end(instances)
 
     def _take_turn(self, deadline: Deadline) -> tuple[EndpointInstance, Chain] | None:
-        """Count an invocation in progress for the next ready instance, and return the instance and its server.
+        """Add an invocation in progress to the next ready instance, and return the instance and its server.
 
         Returns None at the deadline, or if no instance will ever be ready.
         """
@@ -147,7 +147,7 @@ class Fleet:
                 raise JobFailed(f"{prefix}Production variant {self.variant} {problem}: {reason}")
 
     def _end(self, instances: list[EndpointInstance]) -> None:
-        """End instances that get no more invocations, once those in progress are answered."""
+        """End instances that receive no more invocations, once those in progress have ended."""
         for instance in instances:
             with self._state_changed:
                 while instance.invocations_in_progress:

@@ -1,4 +1,4 @@
-"""Invocations: sends a request of the runtime API to a model's server, and returns its response or an error."""
+"""Invocations: sends a runtime API request to a model's server, and returns the server's response or an error."""
 
 import time
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ from recore.simulator.state.records import Record
 PRIMARY = "primary"  # what SageMaker's messages call a model's only container
 RESPONSE_SECONDS = 60.0  # seconds within which a model must respond
 CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
-# headers of the request to the model's server, by the invocation's members that contain their values
+# headers of the request to the model's server, by the member of the invocation that contains the value
 HEADERS = {"ContentType": "Content-Type", "Accept": "Accept", "CustomAttributes": CUSTOM_ATTRIBUTES}
 SIMULATED_MEMBERS = {"EndpointName", "Body", "TargetVariant", "InferenceId", *HEADERS}
-MAX_MESSAGE = 2048  # maximum characters of an error's message
-MAX_ORIGINAL_MESSAGE = 8192  # maximum characters of the model's own message
+MAX_MESSAGE_LENGTH = 2048  # characters of an error message
+MAX_ORIGINAL_MESSAGE_LENGTH = 8192  # characters of the model's own message
 
 
 class Invoker:
-    """Carries out invocations. traffic: the traffic of each endpoint in service, by name."""
+    """Carries out invocations. traffic: the traffic of each endpoint in service, by endpoint name."""
 
     def __init__(self, traffic: Mapping[str, Traffic], platform: Platform):
         self._traffic = traffic
@@ -34,7 +34,7 @@ class Invoker:
         self._random = Random()
 
     def invoke(self, request: Record) -> Record:
-        """Return the members of the response to a request. Raises ServiceError: ValidationError or ModelError."""
+        """Return the members of the response to a request. Raises ServiceError (ValidationError or ModelError)."""
         start_time = time.monotonic()
         for member in request:
             if member not in SIMULATED_MEMBERS:
@@ -69,7 +69,7 @@ class Invoker:
                 continue
 
     def _observe(self, request: Record, fleet: Fleet, reply: Reply, seconds: float) -> None:
-        """Record and capture an invocation before it is answered. seconds: its whole duration."""
+        """Record and capture an invocation before its response is returned. seconds: its total duration."""
         response = reply.response
         status = response.status if response else 0
         self._metrics.record(request["EndpointName"], fleet.variant, status, reply.seconds, seconds - reply.seconds)
@@ -80,21 +80,21 @@ class Invoker:
 def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
     """Return the ModelError for an invocation without a successful response.
 
-    It contains the ARN of the log of the container that replied, or of the endpoint's logs if none is known.
+    The error contains the ARN of the log of the container that replied or, if unknown, of the endpoint's logs.
     """
     status, original_message = (reply.response.status, reply.response.text) if reply.response else (0, reply.reason)
     kind = "client" if 400 <= status < 500 else "server"
     log = f"log-group:{LOG_GROUP}/{endpoint}"
-    if reply.instance is None:  # none was invoked
+    if reply.instance is None:  # no instance was invoked
         source = f"variant {fleet.variant}"
     else:
         source = reply.container or PRIMARY
         log += ":log-stream:" + "/".join(filter(None, (reply.instance.log_stream, reply.container)))
     return ServiceError(
         "ModelError",
-        f'Received {kind} error ({status}) from {source} with message "{original_message}"'[:MAX_MESSAGE],
+        f'Received {kind} error ({status}) from {source} with message "{original_message}"'[:MAX_MESSAGE_LENGTH],
         424,
         OriginalStatusCode=status,
-        OriginalMessage=original_message[:MAX_ORIGINAL_MESSAGE],
+        OriginalMessage=original_message[:MAX_ORIGINAL_MESSAGE_LENGTH],
         LogStreamArn=arn(log, "logs"),
     )

@@ -1,4 +1,4 @@
-"""Sends metrics of invocations to CloudWatch, in the namespace and with the dimensions that SageMaker uses."""
+"""Sends invocation metrics to CloudWatch, in the namespace and with the dimensions that SageMaker uses."""
 
 import datetime
 import threading
@@ -13,7 +13,7 @@ MetricKey = tuple[str, str, str]  # endpoint, variant, metric
 
 
 class InvocationMetrics:
-    """Collects durations and outcomes, and sends their statistics every second: no invocation waits for CloudWatch."""
+    """Collects durations and outcomes, and sends statistics every second, so no invocation waits for CloudWatch."""
 
     def __init__(self, platform: Platform):
         self._platform = platform
@@ -36,7 +36,7 @@ class InvocationMetrics:
         self._periodic.notify()
 
     def _deliver(self) -> None:
-        """Send statistics of the values recorded since the last delivery."""
+        """Send statistics of the values that have been recorded since the last delivery."""
         with self._lock:
             recorded_values, self._values = self._values, defaultdict(list)
         timestamp = datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""Deliveries in the background: every second while the simulator runs, and when it ends. Nothing waits for them."""
+"""Background deliveries: every second while the simulator runs, and when it ends. Nothing waits for them."""
 
 import logging
 import threading
@@ -9,15 +9,15 @@ from recore.simulator.compute.platform import Platform
 
 logger = logging.getLogger(__name__)
 
-PERIOD = 1.0  # seconds between deliveries
-STEP = 0.02  # maximum seconds until an urgent delivery begins
+PERIOD_SECONDS = 1.0  # seconds between deliveries
+STEP_SECONDS = 0.02  # maximum seconds until an urgent delivery begins
 
 
 class PeriodicDelivery:
     """Calls `deliver` a second after there is something to deliver, in a thread that the first `notify` starts.
 
-    After the jobs have ended, while the last requests are answered, each `notify` delivers at once.
-    deliver: must be thread-safe.
+    After the jobs have ended, while the last requests are still being handled, each `notify` delivers at once.
+    `deliver` must be thread-safe.
     """
 
     def __init__(self, platform: Platform, name: str, deliver: Callable[[], None]):
@@ -27,7 +27,7 @@ class PeriodicDelivery:
         self._urgent = threading.Event()
 
     def notify(self, urgent: bool = False) -> None:
-        """Announce that there is something to deliver. urgent: do not wait until the second is over."""
+        """Announce that there is something to deliver. urgent: whether to deliver before the second is over."""
         if urgent:
             self._urgent.set()
         with self._lock:
@@ -39,9 +39,9 @@ class PeriodicDelivery:
 
     def _run(self, job: Job) -> None:
         waited_seconds = 0.0
-        while not job.stopping.wait(STEP):
-            waited_seconds += STEP
-            if waited_seconds >= PERIOD or self._urgent.is_set():
+        while not job.stopping.wait(STEP_SECONDS):
+            waited_seconds += STEP_SECONDS
+            if waited_seconds >= PERIOD_SECONDS or self._urgent.is_set():
                 self._urgent.clear()
                 waited_seconds = 0.0
                 self._try_to_deliver()

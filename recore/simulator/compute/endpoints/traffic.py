@@ -1,4 +1,4 @@
-"""How the invocations of an endpoint are divided among fleets, and how they are shifted from old fleets to new ones."""
+"""How an endpoint's invocations are divided among fleets, and how they are shifted from old fleets to new ones."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from recore.simulator.compute.endpoints.fleet import Fleet
 
 @dataclass(frozen=True)
 class Share:
-    """A fleet and its weight: its part of the invocations is its weight divided by the sum of all weights."""
+    """A fleet and its weight. The fleet's part of the invocations is its weight divided by the sum of all weights."""
 
     fleet: Fleet
     weight: float
 
 
 class Traffic:
-    """The shares of all fleets. It never changes: an updated endpoint gets a new one."""
+    """The shares of all fleets. Immutable: an updated endpoint gets a new Traffic."""
 
     def __init__(self, shares: Sequence[Share]):
         self.shares = tuple(shares)
@@ -29,11 +29,11 @@ class Traffic:
 
     @property
     def fleets(self) -> dict[str, Fleet]:
-        """The fleets by the names of their variants; not for a DividedTraffic, in which two can have the same name."""
+        """The fleets by variant name. Not for a DividedTraffic, in which two fleets can have the same variant name."""
         return {share.fleet.variant: share.fleet for share in self.shares}
 
     def for_variant(self, variant: str) -> "Traffic | None":
-        """Return the traffic for invocations of a variant, even one of weight 0; None if there is no such variant."""
+        """Return the traffic of a single variant, even if its weight is 0; None if there is no such variant."""
         shares = [share for share in self.shares if share.fleet.variant == variant]
         if not any(share.weight for share in shares):
             shares = [Share(share.fleet, 1.0) for share in shares]
@@ -44,11 +44,11 @@ class Traffic:
         return random.choices(self._fleets, cum_weights=self._bounds)[0]
 
 
-Parts = Mapping[str, Fraction]  # by variant: the part of its invocations that the new fleet gets
+Parts = Mapping[str, Fraction]  # for each variant, the part of its invocations that the new fleet gets
 
 
 class DividedTraffic(Traffic):
-    """Traffic during an update: parts of the new variants' invocations go to the new fleets, all others to the old."""
+    """Traffic during an update: parts of the new variants' invocations go to the new fleets, the rest to the old."""
 
     def __init__(self, before: Traffic, after: Traffic, parts: Parts):
         super().__init__([*before.shares, *after.shares])
@@ -74,13 +74,13 @@ def all_at_once(sizes: Parts) -> Iterator[Parts]:
 
 
 def canary(sizes: Parts) -> Iterator[Parts]:
-    """Shift parts of these sizes first, then all invocations."""
+    """Shift parts of the given sizes first, and then all invocations."""
     yield sizes
     yield from all_at_once(sizes)
 
 
 def linear(sizes: Parts) -> Iterator[Parts]:
-    """Shift further parts of these sizes in each step, until all invocations are shifted."""
+    """Shift parts of the given sizes in each step, until all invocations are shifted."""
     for number in count(1):
         parts = {variant: min(number * size, Fraction(1)) for variant, size in sizes.items()}
         yield parts
@@ -88,8 +88,8 @@ def linear(sizes: Parts) -> Iterator[Parts]:
             return
 
 
-# by the Type of a TrafficRoutingConfiguration: functions that yield the steps, given each variant's step size, above 0
-SHIFTINGS: dict[str, Callable[[Parts], Iterator[Parts]]] = {
+# by the Type of a TrafficRoutingConfiguration: functions that yield the steps, given each variant's step size above 0
+SHIFT_METHODS: dict[str, Callable[[Parts], Iterator[Parts]]] = {
     "ALL_AT_ONCE": all_at_once,
     "CANARY": canary,
     "LINEAR": linear,

@@ -1,4 +1,4 @@
-"""Reads the files that a job left in a folder, without following a link out of it or blocking on a pipe."""
+"""Reads the files that a job left in a folder, without following symbolic links out of it or blocking on pipes."""
 
 import errno
 import os
@@ -13,8 +13,8 @@ from recore.simulator.compute.failure import JobFailed
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.isolation.sandbox import ML
 
-CHUNK = 1 << 20  # bytes that are copied at a time
-MAX_FILES = 100_000  # the most files that can be uploaded from a folder: each takes kilobytes of the simulator's memory
+CHUNK_SIZE = 1 << 20  # bytes that are copied at a time
+MAX_FILES = 100_000  # files that can be uploaded from a folder: each takes kilobytes of the simulator's memory
 
 Check = Callable[[], None]
 
@@ -23,8 +23,8 @@ Check = Callable[[], None]
 class OutputFile:
     """A regular file, a folder, or a symbolic link that does not lead out of the output folder.
 
-    name: its path below that folder. path: where its content is; for a link, the target's path. info: the status of the
-    file at `path`, or None for a broken link.
+    name: its path relative to that folder. path: the path of its content; for a symbolic link, the target's path. info:
+    the status of the file at `path`, or None for a broken link.
     """
 
     name: str
@@ -53,9 +53,9 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class OutputFolder:
-    """A job's output folder. Methods raise JobFailed if it cannot be read; reasons never contain this machine's paths.
+    """A job's output folder. Methods raise JobFailed if it cannot be read; messages never contain this machine's paths.
 
-    ml: the folder that the job sees as /opt/ml, a path without links. name: the output folder's path in the job.
+    ml: the folder that the job sees as /opt/ml, a path without symbolic links. name: the output folder's path there.
     """
 
     ml: Path
@@ -80,8 +80,8 @@ class OutputFolder:
     def files(self, check: Check) -> Iterator[OutputFile]:
         """Yield the files below the folder, each folder before its content.
 
-        If the folder's path is that of a file, yield this file, with an empty name. Pipes, sockets and links that lead
-        out of the folder are skipped.
+        If there is a file at the folder's path, yield only this file, with an empty name. Pipes, sockets and symbolic
+        links that lead out of the folder are skipped.
         """
         folders = [""]
         try:
@@ -103,7 +103,7 @@ class OutputFolder:
             raise self._make_failure(error) from None
 
     def copy(self, target: Path, check: Check) -> None:
-        """Copy the content of the folder to a new folder, and copy links as links. Raises JobFailed."""
+        """Copy the folder's content to a new folder. Symbolic links are copied as links. Raises JobFailed."""
         target.mkdir()
         try:
             for file in self.files(check):
@@ -114,7 +114,7 @@ class OutputFolder:
                     copy_path.mkdir()
                 else:
                     with file.open() as content, open(copy_path, "wb") as copy:
-                        shutil.copyfileobj(CheckedReader(content, file.size or 0, check), copy, CHUNK)
+                        shutil.copyfileobj(CheckedReader(content, file.size or 0, check), copy, CHUNK_SIZE)
                     shutil.copymode(file.path, copy_path)
         except OSError as error:
             raise self._make_failure(error) from None
@@ -122,7 +122,8 @@ class OutputFolder:
     def check_volume(self, volume: Volume, check: Check, packed: bool) -> None:
         """Raise JobFailed if the content of the folder does not fit on the volume.
 
-        packed: whether a file with several names counts once, as in an archive; otherwise each name becomes an object.
+        packed: whether a file with several names counts only once, as in an archive. Otherwise, each name becomes an
+        object.
         """
         count = total = 0
         seen_files: set[tuple[int, int]] = set()
@@ -135,11 +136,11 @@ class OutputFolder:
             count += 1
             total += 0 if packed and file.is_link else file.size or 0
             if not volume.has_room(total, count):
-                reason = f"{self.name} holds more than {volume}"
+                reason = f"{self.name} needs more than {volume}"
                 raise JobFailed(f"AlgorithmError: No space left on device: {reason}")
             if not packed and count > MAX_FILES:
                 raise JobFailed(
-                    f"ClientError: {self.name} holds more than {MAX_FILES:,} files, the most that can be uploaded"
+                    f"ClientError: {self.name} contains more than {MAX_FILES:,} files, the maximum for an upload"
                 )
 
     def _file(self, name: str) -> OutputFile | None:
@@ -158,19 +159,22 @@ class OutputFolder:
         return OutputFile(name, real_path, info, is_link=True) if is_inside else None
 
     def _make_failure(self, error: OSError) -> JobFailed:
-        reasons = {errno.ELOOP: "it contains a loop of links", errno.ENAMETOOLONG: "its folders are nested too deeply"}
+        reasons = {
+            errno.ELOOP: "it contains a loop of symbolic links",
+            errno.ENAMETOOLONG: "its folders are nested too deeply",
+        }
         reason = reasons.get(error.errno or 0, error.strerror)
-        return JobFailed(f"AlgorithmError: {self.name} cannot be read: {reason}")
+        return JobFailed(f"AlgorithmError: {self.name} could not be read: {reason}")
 
 
 class CheckedReader:
-    """Reads a file of a known size. Calls a check before each chunk; the check raises if the work must end."""
+    """Reads a file of a known size. Calls `check` before each chunk; it must raise if the work must end."""
 
     def __init__(self, file: BinaryIO, size: int, check: Check):
         self._file, self._bytes_left, self._check = file, size, check
 
     def read(self, size: int = -1) -> bytes:
-        """Read the next bytes. Raises OSError if the file became shorter, and any exception that the check raises."""
+        """Read the next bytes. Raises OSError if the file became shorter, and any exception that `check` raises."""
         self._check()
         chunk = self._file.read(self._bytes_left if size < 0 else min(size, self._bytes_left))
         if not chunk and self._bytes_left and size:

@@ -1,4 +1,4 @@
-"""Removes the folders of jobs, in whatever state the jobs left them."""
+"""Removes jobs' folders, in whatever state the jobs left them."""
 
 import contextlib
 import os
@@ -10,8 +10,8 @@ from pathlib import Path
 def remove(folder: Path, check: Callable[[], None] = lambda: None) -> None:
     """Remove a folder, even if it is nested very deeply, or if a job has removed permissions from it.
 
-    External programs do this because they keep few files open at any depth: all jobs share this process's limit on
-    open files. check: called regularly; it raises if the caller should not wait for the removal.
+    All jobs share this process's limit on open files, so the work is left to external programs, which keep few files
+    open at any depth. check: called regularly; it must raise if the caller should no longer wait for the removal.
     """
     for command in (["rm", "-rf"], ["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
         if not os.path.lexists(folder):

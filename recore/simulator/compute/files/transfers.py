@@ -1,8 +1,9 @@
 """Transfers a job's files to and from S3.
 
-Objects are transferred by plain HTTP requests on one connection: the simulator checks neither signatures nor checksums,
-which take boto3 longer than the rest of a small object's transfer. The argument `check` is called before each file and
-each chunk of a file; it raises if the job is stopped or exceeds its time limit, or if the simulator ends.
+Objects are transferred by plain HTTP requests on one connection. The simulator checks neither signatures nor checksums,
+and for a small object boto3 would spend more time on them than on the rest of the transfer. The argument `check` is
+called before each file and each chunk of a file. It must raise if the job is stopped or exceeds its time limit, or if
+the simulator ends.
 """
 
 import re
@@ -21,13 +22,13 @@ from recore.simulator.compute.processes import host_disk
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.protocol.account import REGION
 
-CHUNK = 1 << 20
+CHUNK_SIZE = 1 << 20  # bytes that are downloaded at a time
 MAX_KEY_BYTES = 1024
-MAX_OBJECT_BYTES = 5 << 30  # the most that S3 accepts in one request
-OBJECT_SECONDS = 600.0  # the most that the simulator may take for one object
+MAX_OBJECT_BYTES = 5 << 30  # maximum size that S3 accepts in one request
+OBJECT_SECONDS = 600.0  # maximum time that the simulator may take for one object
 # tells the simulator that a request is for S3; the signature is not checked
 S3_HEADERS = {"Authorization": f"AWS4-HMAC-SHA256 Credential=simulator/20260101/{REGION}/s3/aws4_request"}
-# characters that a list of objects, which is XML 1.0, cannot contain or does not preserve
+# characters that a listing of objects, which is XML 1.0, cannot contain or does not preserve
 NOT_IN_XML = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -42,9 +43,9 @@ def download(
 ) -> None:
     """Download the objects under a prefix to a folder, named relative to the prefix; a single object keeps its name.
 
-    volume: the one on which they must fit, if any. is_object: whether the URI names one object, instead of a prefix.
-    Raises JobFailed if they do not fit, or if a key is not a path within the folder, and OSError if the disk of this
-    machine is full.
+    volume: the volume on which the objects must fit, if any. is_object: whether the URI names one object instead of a
+    prefix. Raises JobFailed if the objects do not fit, or if a key is not a path within the folder, and OSError if the
+    disk of this machine is full.
     """
     bucket, prefix = parse(uri)
     objects = [(key, size) for key, size in objects_below(s3, uri) if not is_object or key == prefix]
@@ -68,7 +69,7 @@ def download(
                 if isinstance(error, OSError) and error.errno in host_disk.FULL_ERRORS:
                     raise
                 raise JobFailed(
-                    f"{subject} cannot be stored as a file: {getattr(error, 'strerror', None) or error}"
+                    f"{subject} could not be stored as a file: {getattr(error, 'strerror', None) or error}"
                 ) from None
 
 
@@ -87,8 +88,8 @@ def upload_file(s3: Any, path: Path, uri: str, check: Check = lambda: None) -> N
 def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check: Check = lambda: None) -> None:
     """Upload a folder's files to keys below the URI's key. If the folder's path is a file, upload it to the key itself.
 
-    Raises JobFailed if the folder cannot be read, or if it is larger than the volume, before anything is uploaded. Also
-    raises it if files have names that cannot be keys, after all others have been uploaded.
+    Raises JobFailed if the folder cannot be read, or, before anything is uploaded, if it is larger than the volume. If
+    some files have names that cannot be keys, raises JobFailed after all other files have been uploaded.
     """
     if not folder.exists():
         return
@@ -101,27 +102,25 @@ def upload_folder(s3: Any, folder: OutputFolder, uri: str, volume: Volume, check
                 continue
             key = f"{prefix.rstrip('/')}/{file.name}".lstrip("/") if file.name else prefix
             if reason := _key_problem(key):
-                rejections.append(f"the file {file.name[:200]!r} cannot be an object: {reason}")
+                rejections.append(f"the file {file.name[:200]!r} cannot be stored as an object: {reason}")
                 continue
             try:
                 _put(connection, file, uri, key, check)
             except OSError as error:
-                raise JobFailed(f"AlgorithmError: {folder.name} cannot be read: {error.strerror}") from None
+                raise JobFailed(f"AlgorithmError: {folder.name} could not be read: {error.strerror}") from None
     if rejections:
         others = f" (nor can {count(len(rejections) - 1, 'other file')})" if len(rejections) > 1 else ""
         raise JobFailed(f"ClientError: Artifact upload failed: {folder.name}: {rejections[0]}{others}")
 
 
 def only_file(folder: Path, uri: str) -> Path:
-    """Return the archive in a folder of a URI's downloaded objects: the file with the URI's name, or the only one."""
+    """Return the archive among the objects downloaded from a URI: the file with the URI's name, or the only file."""
     namesake = folder / uri.rsplit("/", 1)[-1]
     files = [path for path in folder.rglob("*") if path.is_file()]
     if namesake in files:
         return namesake
     if len(files) > 1:
-        raise JobFailed(
-            f"ClientError: '{uri}' must name a single archive, but the keys of {len(files)} objects begin with it"
-        )
+        raise JobFailed(f"ClientError: '{uri}' must name a single archive, but it is a prefix of {len(files)} objects")
     return files[0]
 
 
@@ -134,7 +133,7 @@ def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
     except s3.exceptions.NoSuchBucket:
         raise JobFailed(f"ClientError: The bucket of '{uri}' does not exist") from None
     except (ClientError, BotoCoreError) as error:
-        raise JobFailed(f"ClientError: '{uri}' cannot be listed: {error}") from None
+        raise JobFailed(f"ClientError: '{uri}' could not be listed: {error}") from None
     objects = [(key, size) for key, size in items if not key.endswith("/")]
     if not objects:
         raise JobFailed(f"ClientError: No S3 objects found under S3 URL '{uri}'")
@@ -142,9 +141,9 @@ def objects_below(s3: Any, uri: str) -> list[tuple[str, int]]:
 
 
 def _connection(s3: Any) -> urllib3.HTTPConnectionPool:
-    """Return a connection pool for a boto3 client's simulator, without the proxies that the environment specifies."""
+    """Return a connection pool for the simulator of a boto3 client. It ignores the environment's proxy settings."""
     timeout = urllib3.Timeout(connect=10, read=OBJECT_SECONDS)
-    return urllib3.connection_from_url(s3.meta.endpoint_url, timeout=timeout, retries=False, blocksize=CHUNK)
+    return urllib3.connection_from_url(s3.meta.endpoint_url, timeout=timeout, retries=False, blocksize=CHUNK_SIZE)
 
 
 def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Path, check: Check) -> None:
@@ -152,13 +151,13 @@ def _get(connection: urllib3.HTTPConnectionPool, bucket: str, key: str, path: Pa
     try:
         response = connection.urlopen("GET", _address(bucket, key), headers=S3_HEADERS, preload_content=False)
         with open(path, "wb") as file:
-            for chunk in response.stream(CHUNK, decode_content=False) if response.status == 200 else ():
+            for chunk in response.stream(CHUNK_SIZE, decode_content=False) if response.status == 200 else ():
                 check()
                 file.write(chunk)
         if response.status != 200:
-            raise JobFailed(f"ClientError: '{key}' cannot be downloaded: {_error(response)}")
+            raise JobFailed(f"ClientError: '{key}' could not be downloaded: {_error(response)}")
     except HTTPError as error:
-        raise JobFailed(f"ClientError: '{key}' cannot be downloaded: {error}") from None
+        raise JobFailed(f"ClientError: '{key}' could not be downloaded: {error}") from None
 
 
 def _put(connection: urllib3.HTTPConnectionPool, file: OutputFile, uri: str, key: str, check: Check) -> None:
@@ -166,7 +165,7 @@ def _put(connection: urllib3.HTTPConnectionPool, file: OutputFile, uri: str, key
     size = file.size or 0
     if size > MAX_OBJECT_BYTES:
         reason = f"{key[:700]!r} would be larger than {MAX_OBJECT_BYTES >> 30} GiB, the maximum for one request"
-        raise JobFailed(f"ClientError: '{uri}' cannot be written to: {reason}")
+        raise JobFailed(f"ClientError: '{uri}' could not be written to: {reason}")
     with file.open() as content:
         headers = S3_HEADERS | {"Content-Length": str(size), "Content-Type": "binary/octet-stream"}
         body: Any = CheckedReader(content, size, check)
@@ -174,9 +173,9 @@ def _put(connection: urllib3.HTTPConnectionPool, file: OutputFile, uri: str, key
         try:
             response = connection.urlopen("PUT", address, body=body, headers=headers)
         except HTTPError as error:
-            raise JobFailed(f"ClientError: '{uri}' cannot be written to: {error}") from None
+            raise JobFailed(f"ClientError: '{uri}' could not be written to: {error}") from None
     if response.status != 200:
-        raise JobFailed(f"ClientError: '{uri}' cannot be written to: {_error(response)}")
+        raise JobFailed(f"ClientError: '{uri}' could not be written to: {_error(response)}")
 
 
 def _address(bucket: str, key: str) -> str:
@@ -184,17 +183,17 @@ def _address(bucket: str, key: str) -> str:
 
 
 def _error(response: urllib3.BaseHTTPResponse) -> str:
-    """Return the error in a response from S3."""
+    """Return the error message in a response from S3."""
     match = re.search(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)</Message>", response.data.decode("utf-8", "replace"))
     return f"{match[2]} ({match[1]})" if match else f"status {response.status}"
 
 
 def _key_problem(key: str) -> str | None:
-    """Return the reason why an object cannot have this key, or None if it can."""
+    """Return why an object cannot have this key, or None if it can."""
     if any("\ud800" <= character <= "\udfff" for character in key):
         return "its name is not valid UTF-8"
     if NOT_IN_XML.search(key):
         return "its name contains control characters"
     if len(key.encode()) > MAX_KEY_BYTES:
-        return f"its key has more than {MAX_KEY_BYTES:,} bytes"
+        return f"its key is longer than {MAX_KEY_BYTES:,} bytes"
     return None if key else "its key is empty"

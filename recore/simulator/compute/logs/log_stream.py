@@ -17,18 +17,19 @@ from recore.simulator.compute.processes.process import read_parts
 
 logger = logging.getLogger(__name__)
 
-MAX_OUTPUT = 16 << 20  # bytes of a job's output that are kept; the rest is read and discarded
+MAX_OUTPUT_BYTES = 16 << 20  # bytes of a job's output that are kept; the rest is read and discarded
 LINE_OVERHEAD = 100  # bytes that a line takes in addition to its text
-MAX_EVENT = 1 << 16  # bytes of one event; a longer line becomes several
-MAX_BATCH_BYTES = 1 << 19  # of events in one call; the API allows 1 MiB
-PERIOD = 0.5  # seconds between deliveries
+MAX_EVENT_BYTES = 1 << 16  # size of an event; a longer line is split into several events
+MAX_BATCH_BYTES = 1 << 19  # size of the events in one call; the API allows 1 MiB
+DELIVERY_SECONDS = 0.5  # time between deliveries
 
 
 class JobLog:
     """The output of one job, delivered to a CloudWatch log stream. Call `create` before the first line.
 
-    stream: the stream's name. metrics: collects metrics from the output, if the job defines any. tail: the last lines.
-    period: seconds after which another MAX_OUTPUT bytes are kept. It is infinite except for servers, which run forever.
+    stream: the stream's name. metrics: collects metrics from the output, if the job defines any. tail: the last lines
+    of the output. period: the number of seconds after which another MAX_OUTPUT_BYTES are kept. It is finite only for
+    servers, because they run forever.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class JobLog:
         self._lock = threading.Lock()
         self._replacements: dict[str, str] = {}
         self.tail: deque[str] = deque(maxlen=50)
-        self._log_complaints()
+        self._log_warnings()
 
     def create(self) -> "JobLog":
         """Create the stream and its group if they do not exist. Raises ClientError or BotoCoreError."""
@@ -53,22 +54,22 @@ class JobLog:
         return self
 
     def for_container(self, name: str) -> "JobLog":
-        """Return the log of one container of an inference pipeline. Its stream is not created yet."""
+        """Return the log of one container of an inference pipeline. Its stream must still be created."""
         return JobLog(self._client, self._group, f"{self._stream}/{name}", period=self._period)
 
     def read(self, pipe: IO[bytes], poll: Callable[[], int | None] = lambda: None) -> None:
         """Read lines from a pipe until it is closed, or until it is empty and `poll` does not return None."""
         last_delivery, rest = time.monotonic(), b""
-        for part in read_parts(pipe, poll, PERIOD):
-            if self._kept_bytes >= MAX_OUTPUT and not self._metrics and time.monotonic() < self._renewal:
-                rest = (rest + part)[-MAX_EVENT:]  # only for the tail
+        for part in read_parts(pipe, poll, DELIVERY_SECONDS):
+            if self._kept_bytes >= MAX_OUTPUT_BYTES and not self._metrics and time.monotonic() < self._renewal:
+                rest = (rest + part)[-MAX_EVENT_BYTES:]  # only for the tail
             else:
                 *lines, rest = (rest + part).split(b"\n")
-                if len(rest) >= MAX_EVENT:
+                if len(rest) >= MAX_EVENT_BYTES:
                     lines, rest = [*lines, rest], b""
                 for line in lines:
                     self.line(line.decode("utf-8", "replace"))
-            if time.monotonic() - last_delivery > PERIOD or self._waiting_bytes > MAX_BATCH_BYTES:
+            if time.monotonic() - last_delivery > DELIVERY_SECONDS or self._waiting_bytes > MAX_BATCH_BYTES:
                 self.deliver()
                 last_delivery = time.monotonic()
         for line in rest.removesuffix(b"\n").split(b"\n") if rest else []:
@@ -77,7 +78,7 @@ class JobLog:
 
     @contextlib.contextmanager
     def replacing_path(self, path: Path, name: str) -> Iterator[None]:
-        """Replace the path with the name in lines that are added within the block."""
+        """Replace a path with a name in lines that are added within the block."""
         self._replacements[str(path)] = name
         try:
             yield
@@ -93,10 +94,10 @@ class JobLog:
         self._keep(text)
         if self._metrics:
             self._metrics.measure(text)
-            self._log_complaints()
+            self._log_warnings()
 
     def deliver(self) -> None:
-        """Send the lines that are waiting, in requests that the API accepts. They are lost if the group was deleted."""
+        """Send the waiting lines, in requests that the API accepts. The lines are lost if the group was deleted."""
         if self._metrics is not None:
             self._metrics.deliver()
         with self._lock:
@@ -114,19 +115,19 @@ class JobLog:
                 logger.debug("%s: %s", self._stream, error)
             events = events[count:]
 
-    def _log_complaints(self) -> None:
-        while self._metrics is not None and self._metrics.complaints:
-            self._keep(self._metrics.complaints.pop(0))
+    def _log_warnings(self) -> None:
+        while self._metrics is not None and self._metrics.warnings:
+            self._keep(self._metrics.warnings.pop(0))
 
     def _keep(self, text: str) -> None:
         with self._lock:
             if time.monotonic() >= self._renewal:
                 self._kept_bytes, self._renewal = 0, time.monotonic() + self._period
-            if self._kept_bytes >= MAX_OUTPUT:
+            if self._kept_bytes >= MAX_OUTPUT_BYTES:
                 return
-            if self._kept_bytes + len(text) + LINE_OVERHEAD > MAX_OUTPUT:
-                text = f"[output beyond {MAX_OUTPUT >> 20} MiB is not kept]"
-                self._kept_bytes = MAX_OUTPUT
+            if self._kept_bytes + len(text) + LINE_OVERHEAD > MAX_OUTPUT_BYTES:
+                text = f"[output beyond {MAX_OUTPUT_BYTES >> 20} MiB is not kept]"
+                self._kept_bytes = MAX_OUTPUT_BYTES
             self._kept_bytes += len(text) + LINE_OVERHEAD
             self._waiting_bytes += len(text) + LINE_OVERHEAD
             self._waiting_events.append({"timestamp": int(1000 * time.time()), "message": text or " "})

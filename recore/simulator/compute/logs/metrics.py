@@ -1,4 +1,4 @@
-"""Sends the metrics of jobs to CloudWatch, in the namespaces and with the dimensions that SageMaker uses."""
+"""Sends job metrics to CloudWatch, in the namespaces and with the dimensions that SageMaker uses."""
 
 import datetime
 import logging
@@ -14,18 +14,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 logger = logging.getLogger(__name__)
 
 SEARCH_SECONDS = 0.1  # processor seconds that a regular expression may take on one line
-SLOW_SEARCH = 0.01  # processor seconds on one line; a line that takes longer counts towards MAX_SLOW_TOTAL
-MAX_SLOW_TOTAL = 5.0  # processor seconds in total on such lines, after which a regular expression is no longer used
+SLOW_SEARCH_SECONDS = 0.01  # a search that takes more processor time counts towards MAX_SLOW_SECONDS
+MAX_SLOW_SECONDS = 5.0  # processor seconds in slow searches, after which a regular expression is no longer used
 MAX_SEARCHED_LENGTH = 4096  # characters of a line that are searched
 BATCH_SIZE = 500  # values in one call; the API allows 1,000
 MAX_VALUES = 20_000  # values of one job that are kept: a job could print them forever
 
 
 class TrainingMetrics:
-    """Finds the values of a training job's metric definitions in its output.
+    """Finds the metric values in a training job's output.
 
     definitions: regular expressions by metric name. observed_values: a list to which each metric name and value is
-    added, if a tuning job follows the job. complaints: lines for the job's log.
+    added, if a tuning job follows the job. warnings: lines for the job's log about values that are not collected.
     """
 
     def __init__(
@@ -44,17 +44,17 @@ class TrainingMetrics:
         self._value_count = 0
         self._last_values: dict[str, tuple[float, datetime.datetime]] = {}
         self._lock = threading.Lock()
-        self.complaints: list[str] = []
+        self.warnings: list[str] = []
         for name, pattern in definitions.items():
             try:
                 self._patterns[name] = regex.compile(pattern)
             except regex.error as error:
-                self.complaints.append(
+                self.warnings.append(
                     f"[the metric {name} is not collected: its regular expression is invalid: {error}]"
                 )
 
     def __bool__(self) -> bool:
-        """Return whether there is still a pattern to look for."""
+        """Return whether there are still patterns to search for."""
         return bool(self._patterns)
 
     def measure(self, line: str) -> None:
@@ -66,7 +66,7 @@ class TrainingMetrics:
             except TimeoutError:
                 del self._patterns[name]
                 reason = "its regular expression takes too long"
-                self.complaints.append(f"[the metric {name} is no longer collected: {reason}]")
+                self.warnings.append(f"[the metric {name} is no longer collected: {reason}]")
             except (ValueError, TypeError, IndexError):  # the match is not a number
                 continue
             else:
@@ -74,7 +74,7 @@ class TrainingMetrics:
                     self._keep(name, value)
 
     def deliver(self) -> None:
-        """Send the values that were found since the last delivery."""
+        """Send the values that have been found since the last delivery."""
         with self._lock:
             data, self._waiting_data = self._waiting_data, []
         put_metrics(self._cloudwatch, self._namespace, data)
@@ -87,13 +87,13 @@ class TrainingMetrics:
         ]
 
     def _search(self, name: str, pattern: "regex.Pattern[str]", line: str) -> "regex.Match[str] | None":
-        """Search a line. Raises TimeoutError if the pattern takes too long on it, or on all slow lines together."""
+        """Search a line. Raises TimeoutError if this search, or all slow searches together, take too long."""
         start_time = time.thread_time()
-        # not concurrent: other threads would use up the timeout, which is processor time of the whole process
+        # not concurrent: the timeout is the whole process's processor time, so other threads would use it up
         match = pattern.search(line, timeout=SEARCH_SECONDS, concurrent=False)
-        if (elapsed := time.thread_time() - start_time) > SLOW_SEARCH:
+        if (elapsed := time.thread_time() - start_time) > SLOW_SEARCH_SECONDS:
             self._slow_seconds[name] = self._slow_seconds.get(name, 0) + elapsed
-            if self._slow_seconds[name] > MAX_SLOW_TOTAL:
+            if self._slow_seconds[name] > MAX_SLOW_SECONDS:
                 raise TimeoutError
         return match
 
@@ -102,7 +102,7 @@ class TrainingMetrics:
         self._last_values[name] = value, timestamp
         self._value_count += 1
         if self._value_count == MAX_VALUES + 1:
-            self.complaints.append(
+            self.warnings.append(
                 f"[only the first {MAX_VALUES:,} metric values, and the last value of each metric, are kept]"
             )
         if self._value_count <= MAX_VALUES:
@@ -114,7 +114,7 @@ class TrainingMetrics:
 
 
 def put_metrics(cloudwatch: Any, namespace: str, data: list[dict[str, Any]]) -> None:
-    """Send values to CloudWatch, in several calls if there are many. Values that it rejects are lost, as on AWS."""
+    """Send values to CloudWatch, in several calls if there are many. Rejected values are lost, as on AWS."""
     for start in range(0, len(data), BATCH_SIZE):
         try:
             cloudwatch.put_metric_data(Namespace=namespace, MetricData=data[start : start + BATCH_SIZE])

@@ -1,4 +1,4 @@
-"""Measures how much disk space a job occupies, in the background while the job runs."""
+"""Measures in the background how much disk space a running job occupies."""
 
 import contextlib
 import os
@@ -11,19 +11,20 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from recore.simulator.compute.processes.volume import Volume
 
 MIN_INTERVAL = 1.0  # minimum seconds between counts
-# the next count starts after this many times the duration of the last one, or earlier if the disk fills up
+# the next count starts after this many times the duration of the last one, or earlier if the disk is filling up
 PAUSE_FACTOR = 20
-# du works at any depth, and follows no links even if the job changes folders during a count
+# du works at any depth, and follows no symbolic links, even if the job changes folders during a count
 COUNT_SCRIPT = 'for folder; do cd "$folder" && echo "$(du -skx .)" "$(du -sx --inodes .)"; done'
 
 
 class DiskUse:
-    """Checks whether the files below some folders exceed the size of a volume.
+    """Checks whether the files in some folders exceed the size of a volume.
 
-    folders: their paths. None may contain another. They may be on different disks, and need not exist.
+    folders: the folders' paths. No folder may contain another. They may be on different disks, and need not exist.
+    volume: the volume's size in bytes.
 
-    The next count starts when the free space on the disks has decreased by the space that the volume had left. It also
-    starts after some time in any case, because other programs may have freed as much space as the job has taken.
+    The next count starts when the free space on the disks has decreased by the space that was left on the volume. It
+    also starts after some time in any case, because other programs may have freed as much space as the job has taken.
     """
 
     def __init__(self, folders: Sequence[str], volume: int):
@@ -34,8 +35,8 @@ class DiskUse:
         self._free_threshold = self._free_bytes() - volume
         self._unnamed_bytes = 0
 
-    def is_over(self, pids: Iterable[int]) -> bool:
-        """Return whether a count that has just ended exceeds the volume's size. Starts a count when one is due.
+    def exceeds_volume(self, pids: Iterable[int]) -> bool:
+        """Return whether a count has just ended and exceeds the volume's size. Starts a count when one is due.
 
         pids: the IDs of the job's processes.
         """
@@ -85,7 +86,7 @@ class DiskUse:
 
 
 def unnamed_file_sizes(pids: Iterable[int], devices: Container[int]) -> Iterator[int]:
-    """Yield the sizes of deleted files that processes still have open on the devices. du cannot find such files."""
+    """Yield the sizes of deleted files on the devices that processes still have open. du cannot find such files."""
     seen = set()
     for pid in pids:
         with contextlib.suppress(OSError):  # the process has ended, or this is not Linux

@@ -1,4 +1,4 @@
-"""Recognises jobs that failed because the disk of this machine that contains their folders is full."""
+"""Recognises jobs that failed because this machine's disk is full."""
 
 import errno
 import os
@@ -10,26 +10,26 @@ ADVICE = "free some space on it, or set TMPDIR to a folder on another disk"
 FULL_DISK = f"InternalServerError: The disk of this machine is full: {ADVICE}"
 FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
 FULL_MESSAGES = ("No space left on device", "Disk quota exceeded")
-MIN_FREE = 1 << 20  # bytes; a disk with less free space counts as full
-MIN_FREE_AFTER_ERROR = 1 << 30  # bytes; the same, but after the job has reported a full disk
+MIN_FREE_BYTES = 1 << 20  # a disk with less free space counts as full
+MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # the same, if the job has reported a full disk
 
 
 def reason_of(error: Exception, folder: Path) -> str:
-    """Return the reason why a job failed: the exception's message, preceded by one about the disk if the disk is full.
+    """Return the reason why a job failed: the exception's message, after a message about the disk if the disk is full.
 
-    folder: the job's folder, whose files have not been removed yet.
+    folder: the job's folder, which must not have been removed yet.
     """
     if isinstance(error, OSError) and error.errno in FULL_ERRORS:
         return FULL_DISK
     reason = str(error) if isinstance(error, JobFailed) else f"InternalServerError: {error!r}"
     reported_full = any(text in reason for text in FULL_MESSAGES) and "VolumeSizeInGB" not in reason
-    if _free_bytes(folder) < (MIN_FREE_AFTER_ERROR if reported_full else MIN_FREE):
+    if _free_bytes(folder) < (MIN_FREE_BYTES_AFTER_ERROR if reported_full else MIN_FREE_BYTES):
         return f"{FULL_DISK}. The job's own reason: {reason}"
     return reason
 
 
 def _free_bytes(folder: Path) -> int:
-    """Return the number of bytes that this user can still write to the disk of a folder, which need not exist."""
+    """Return how many bytes this user can still write to the disk of a folder. The folder need not exist."""
     while not folder.exists():
         folder = folder.parent
     disk = os.statvfs(folder)

@@ -1,4 +1,4 @@
-"""Starts and stops commands under supervisors: a single command, and all commands of a job."""
+"""Starts and stops a job's commands, each under a supervisor."""
 
 import contextlib
 import json
@@ -22,9 +22,9 @@ from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import Launch
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
-GRACE = 10.0  # seconds from SIGTERM to SIGKILL
+GRACE_SECONDS = 10.0  # seconds from SIGTERM to SIGKILL
 READ_SIZE = 1 << 16  # bytes that are read from a pipe at a time
-MAX_PROCESSES = 4096  # of one command at a time: more would be a fork bomb
+MAX_PROCESSES = 4096  # processes that a command may have at a time: more would be a fork bomb
 # seconds after which an overdue supervisor is killed: a job without a sandbox can suspend its supervisor
 OVERDUE_SECONDS = 20.0
 
@@ -54,17 +54,17 @@ class Ending:
 class SupervisedProcess:
     """A command and its supervisor, which ends all of the command's processes once the command ends or must stop.
 
-    folder: the job's folder, which identifies the job's processes, because their environment contains its path.
-    seconds: the time limit. instance: the one whose memory, processors and volume the command may use. output: its
-    stdout and stderr together.
+    folder: the job's folder. Its path identifies the job's processes, because their environment contains it. seconds:
+    the time limit. instance: the instance whose memory, processors and volume the command may use. output: the
+    command's stdout and stderr combined.
     """
 
     def __init__(self, launch: Launch, folder: Path, seconds: float = math.inf, instance: Instance | None = None):
         self._folder, self._was_stopped = folder, False
-        self._lock = threading.Lock()  # guards the pipe for orders, which `wait` closes
+        self._lock = threading.Lock()  # guards the pipe for orders: `wait` closes it
         specification = asdict(launch) | {
             "seconds": seconds if seconds < math.inf else None,
-            "grace": GRACE,
+            "grace": GRACE_SECONDS,
             "processes": MAX_PROCESSES,
             "bytes": instance.memory if instance else None,
             "memory_use": str(instance.memory_use) if instance and instance.memory_use else None,
@@ -73,7 +73,7 @@ class SupervisedProcess:
             "folders": [str(path) for path in instance.folders] if instance else [],
         }
         self._start_time = time.monotonic()
-        self._latest_end = self._start_time + seconds + GRACE + OVERDUE_SECONDS
+        self._latest_end = self._start_time + seconds + GRACE_SECONDS + OVERDUE_SECONDS
         handle, path = tempfile.mkstemp(dir=folder)  # the specification could be too long for an argument
         with open(handle, "w", encoding="utf-8") as file:
             json.dump(specification, file)
@@ -101,8 +101,8 @@ class SupervisedProcess:
         return self._process.poll()
 
     def stop(self) -> None:
-        """Send SIGTERM to all processes of the command, and SIGKILL after GRACE seconds."""
-        self._order(b"stop\n", GRACE)
+        """Send SIGTERM to all processes of the command, and SIGKILL after GRACE_SECONDS."""
+        self._order(b"stop\n", GRACE_SECONDS)
 
     def kill(self) -> None:
         """Kill all processes of the command at once."""
@@ -128,7 +128,7 @@ class SupervisedProcess:
     def _read(self, events: IO[bytes]) -> bytes:
         """Read what the supervisor writes, until the supervisor ends.
 
-        The pipe's end is not enough: a job without a sandbox could keep the pipe open, or write to it.
+        Waiting for the end of the pipe is not enough: a job without a sandbox could keep it open, or write to it.
         """
         line = b""
         for part in read_parts(events, self.poll, 0.2):
@@ -158,7 +158,7 @@ class SupervisedProcess:
 
 
 def read_parts(pipe: IO[bytes], poll: Callable[[], int | None], seconds: float) -> Iterator[bytes]:
-    """Read a pipe in parts, until it is closed, or until it is empty and `poll` does not return None.
+    """Yield parts read from a pipe, until it is closed, or until it is empty and `poll` does not return None.
 
     A part is empty if nothing arrived within `seconds`. A process that is still running could keep the pipe open and
     write to it forever, so at most the capacity of a pipe is read once `poll` no longer returns None.
@@ -176,9 +176,9 @@ def read_parts(pipe: IO[bytes], poll: Callable[[], int | None], seconds: float) 
 
 
 class ProcessGroup:
-    """Starts the processes of a job, and none after `stop` or `kill`. Thread-safe.
+    """Starts a job's processes; no more are started after `stop` or `kill`. Thread-safe.
 
-    stopping: set when no further process may start.
+    stopping: set when no more processes may start.
     """
 
     def __init__(self) -> None:
@@ -216,7 +216,7 @@ class ProcessGroup:
             process.kill()
 
     def _close(self) -> list[SupervisedProcess]:
-        """Prevent further processes from starting, and return the running ones."""
+        """Prevent more processes from starting, and return the running ones."""
         with self._lock:
             self.stopping.set()
             return list(self._processes)

@@ -1,4 +1,4 @@
-"""Finds, in a job's files and output, the reason why the job failed."""
+"""Finds the reason why a job failed in the job's files and output."""
 
 import os
 import stat
@@ -13,9 +13,9 @@ from recore.simulator.isolation.sandbox import ML
 
 
 def failure_file(job: Job, log: JobLog) -> Path:
-    """Return the file with a job's failure reason: the job's own or, if that gives no reason, one with its last output.
+    """Return the file with a job's failure reason: the job's own file or, if that is uninformative, its last output.
 
-    The SDK's drivers write only that the process of the user's script failed.
+    The failure file of the SDK's driver scripts says only that the user's script failed.
     """
     failure = job.folder / "ml/output/failure"
     reason = with_container_paths(read_text(failure), job.folder)
@@ -27,22 +27,22 @@ def failure_file(job: Job, log: JobLog) -> Path:
     new_lines = [line for line in lines if line.strip() not in known_lines and not line.startswith("+")]
     explanation = job.folder / "failure"
     summary = reason.splitlines()[-1][:180]
-    last_output = "\n".join(new_lines[-12:])[-700:]  # what fits into a FailureReason
+    last_output = "\n".join(new_lines[-12:])[-700:]  # as much as fits into a FailureReason
     explanation.write_text(f"{summary}\n{last_output}", "utf-8")
     return explanation
 
 
 def with_container_paths(text: str, folder: Path) -> str:
-    """In text from a job without a sandbox, replace the paths of this machine with those in a container."""
+    """Replace this machine's paths with a container's paths in text from a job without a sandbox."""
     return text.replace(str(folder / "ml"), ML).replace(str(folder / "tmp"), "/tmp")  # noqa: S108
 
 
 def exceeded_limit(
     ending: Ending, instance: Instance | None, subject: str = "The job", volume_owner: str = "the job"
 ) -> str | None:
-    """Return a message about the instance's limit that ended a command, or None if no limit did.
+    """Return a message about the instance limit that ended a command, or None if no limit ended it.
 
-    subject, volume_owner: how the message refers to the command's owner, and to the owner of the files on the volume.
+    subject: how the message refers to the command's owner. volume_owner: how it refers to the volume's owner.
     """
     reasons = {
         "memory": f"{subject} needed more memory than its instance type has",
@@ -54,7 +54,7 @@ def exceeded_limit(
 
 
 def read_start(path: Path, size: int) -> bytes:
-    """Return a job file's first bytes; none if it is not a regular file, or if a link could lead out of its folder."""
+    """Return the first bytes of a job's file; none if it is not a regular file, or if a symbolic link leads to it."""
     if os.path.realpath(path.parent) != str(path.parent):
         return b""
     try:

@@ -3,16 +3,17 @@
     python supervisor.py SPECIFICATION EVENTS
 
 SPECIFICATION is a file, removed when read, with a JSON object: command, bubblewrap (null, or the command line of
-bubblewrap, which then runs the command), environment, folder, seconds (or null), bytes (or null), memory_use (null, or
-a file shared with the supervisors of the other commands that share these bytes), cpus (for a container, or null),
-processes (the most at a time), grace (seconds from SIGTERM to SIGKILL), volume (bytes that the files below `folders`
-may take on the disk, or null), folders, and container (null, or Docker's settings for a container that runs the
-command). EVENTS is the file descriptor to which one line of JSON is written at the end: code, signal, reason
-("time", "memory", "disk", "processes", "stopped" or null), seconds, processor_seconds (of all its processes together),
-peak (bytes of memory). Orders arrive on standard input: "stop", or "kill" for no grace period.
+bubblewrap, which then runs the command), environment, folder, seconds (the time limit, or null), bytes (the memory
+limit, or null), memory_use (null, or a file shared with the supervisors of the other commands that share this memory),
+cpus (for a container, or null), processes (the maximum at a time), grace (seconds from SIGTERM to SIGKILL), volume
+(bytes that the files below `folders` may take on the disk, or null), folders, and container (null, or Docker's settings
+for a container that runs the command). EVENTS is the file descriptor to which one line of JSON is written at the end:
+code, signal, reason ("time", "memory", "disk", "processes", "stopped" or null), seconds, processor_seconds (the total
+of all processes), peak (the peak memory in bytes). Orders arrive on standard input: "stop", or "kill" for no grace
+period.
 
-As a subreaper, the supervisor becomes the parent of processes that outlive their own parent, so it finds all of the
-job's processes. It ends the job when the process that started the supervisor disappears.
+As a subreaper, the supervisor becomes the parent of processes that outlive their own parent, so it can find all of the
+job's processes. If the process that started the supervisor disappears, the supervisor ends the job.
 """
 
 import contextlib
@@ -35,8 +36,8 @@ from recore.simulator.compute.processes.disk_use import DiskUse
 from recore.simulator.compute.processes.memory_use import MemoryUse
 
 PR_SET_CHILD_SUBREAPER = 36
-INTERVAL = 0.1  # seconds between checks
-CLEANUP_SECONDS = 10.0  # seconds for ending the processes that the command left; the kernel may keep one for longer
+CHECK_SECONDS = 0.1  # seconds between checks
+CLEANUP_SECONDS = 10.0  # maximum wait for the processes that the command left running; the kernel may keep one longer
 
 
 def main() -> None:
@@ -48,7 +49,7 @@ def main() -> None:
     with contextlib.suppress(AttributeError):  # prctl exists only on Linux
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_number, lambda *_: None)  # the parent decides when this ends; commands inherit no handlers
+        signal.signal(signal_number, lambda *_: None)  # the parent decides when to end; handlers are not inherited
     start_time = time.monotonic()
     with contextlib.ExitStack() as stack:
         disk = DiskUse(specification["folders"], specification["volume"]) if specification["volume"] else None
@@ -64,7 +65,7 @@ def main() -> None:
         else:
             stack.callback(job.close)
             outcome = watch(job, specification, start_time, parent, disk, memory)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)  # all have ended
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)  # all of them have ended
     outcome.setdefault("processor_seconds", children.ru_utime + children.ru_stime)
     outcome["seconds"] = time.monotonic() - start_time
     os.write(events, json.dumps(outcome).encode() + b"\n")
@@ -80,8 +81,8 @@ def start(specification: dict[str, Any]) -> Any:
 
 
 @contextlib.contextmanager
-def preferred_by_the_oom_killer() -> Any:
-    """Make processes started within the block the first to be killed when this machine runs out of memory."""
+def preferred_by_oom_killer() -> Any:
+    """Make processes that are started within the block the first to be killed when this machine runs out of memory."""
     score = Path("/proc/self/oom_score_adj")
     with contextlib.suppress(OSError):
         before = score.read_text()
@@ -96,11 +97,11 @@ def preferred_by_the_oom_killer() -> Any:
 def watch(
     job: Any, specification: dict[str, Any], start_time: float, parent: int, disk: DiskUse | None, memory: MemoryUse
 ) -> dict[str, Any]:
-    """Wait until the job ends, and end it if it is told to stop or exceeds a limit."""
+    """Wait until the job ends. End it if there is an order to stop, or if it exceeds a limit. Returns its outcome."""
     reason, kill_time, was_terminated = None, None, True
     orders = [sys.stdin.fileno()]
     while not job.has_ended():
-        ready, _, _ = select.select(orders + job.end_descriptors, [], [], INTERVAL)
+        ready, _, _ = select.select(orders + job.end_descriptors, [], [], CHECK_SECONDS)
         now = time.monotonic()
         used, pids = job.usage(memory.bytes_left())
         memory.record(used)
@@ -113,11 +114,11 @@ def watch(
             pass
         elif order:
             reason, kill_time, was_terminated = "stopped", now + specification["grace"], False
-        elif memory.is_over():
+        elif memory.must_end():
             reason, kill_time = "memory", now
         elif len(pids) > specification["processes"]:
             reason, kill_time = "processes", now
-        elif disk and disk.is_over(pids):
+        elif disk and disk.exceeds_volume(pids):
             reason, kill_time = "disk", now
         elif specification["seconds"] and now - start_time > specification["seconds"]:
             reason, kill_time, was_terminated = "time", now + specification["grace"], False
@@ -129,17 +130,17 @@ def watch(
 
 
 class Processes:
-    """A job as processes on this machine: a command, and all processes that it starts."""
+    """A job that runs as processes on this machine: a command, and all processes that it starts."""
 
     def __init__(self, specification: dict[str, Any]):
         command = specification["command"]
         self._is_sandboxed = specification["bubblewrap"] is not None
         files = []
-        if self._is_sandboxed:  # the job could read bubblewrap's command line, but not a file that bubblewrap has read
+        if self._is_sandboxed:  # the job could read bubblewrap's command line, but not a file of arguments
             program, *arguments = specification["bubblewrap"]
             files = [arguments_file(arguments)]
             command = [program, "--args", str(files[0]), "--", *command]
-        with preferred_by_the_oom_killer():
+        with preferred_by_oom_killer():
             self._process = subprocess.Popen(
                 command,
                 pass_fds=files,
@@ -156,9 +157,9 @@ class Processes:
         return self._process.poll() is not None
 
     def usage(self, limit: int | None) -> tuple[int, list[int]]:
-        """Return the bytes of memory that the job's processes use, and their process IDs.
+        """Return how many bytes of memory the job's processes use, and their process IDs.
 
-        Shared memory counts once for each process. It is measured exactly only if this total exceeds the limit.
+        Shared memory counts once for each process. Only if this total exceeds the limit is memory measured exactly.
         """
         processes = psutil.Process().children(recursive=True)
         total = sum(memory_of(process, False) for process in processes)
@@ -167,9 +168,9 @@ class Processes:
         return total, [process.pid for process in processes]
 
     def terminate(self) -> bool:
-        """Send SIGTERM to the job's first process, as Docker does. Returns whether that process already exists.
+        """Send SIGTERM to the job's first process, as Docker does. Returns False if that process does not exist yet.
 
-        Bubblewrap itself gets no signal, because SIGTERM would end it, and the job with it. The job's first process is
+        Bubblewrap itself gets no signal, because SIGTERM would end both it and the job. The job's first process is
         the first child of bubblewrap's child.
         """
         try:
@@ -201,13 +202,13 @@ class Processes:
         while self.kill() and time.monotonic() < deadline:
             time.sleep(0.01)
             reap()
-        reap()  # also those that ended by themselves: only then does their processor time count
+        reap()  # also processes that ended by themselves: otherwise, their processor time would not count
 
 
 def arguments_file(arguments: list[str]) -> int:
-    """Return the descriptor of a file with arguments for bubblewrap. Raises ValueError if one contains a zero byte.
+    """Return the descriptor of a file with arguments for bubblewrap. Raises ValueError if one contains a null byte.
 
-    Zero bytes separate arguments: text after a zero byte in a job's variable would become another argument.
+    Null bytes separate arguments: text after a null byte in an environment variable would become another argument.
     """
     if any("\0" in argument for argument in arguments):
         raise ValueError("embedded null byte")

@@ -1,16 +1,16 @@
-"""The disk of a job, and what fits on it.
+"""A job's disk, and what fits on it.
 
-A supervisor is started for every command and imports this module. It has no dataclasses, because they load slowly.
+A supervisor is started for every command and imports this module, so it has no dataclasses, which load slowly.
 """
 
 import threading
 
-DEFAULT_SIZE = 30 << 30  # bytes of the volume of a model's instance, unless VolumeSizeInGB is set
-BYTES_PER_FILE = 16 << 10  # bytes of disk size for each file that the disk can hold, as with ext4
+DEFAULT_SIZE = 30 << 30  # bytes on the volume of a model's instance, unless VolumeSizeInGB is set
+BYTES_PER_FILE = 16 << 10  # a disk can hold one file per this many bytes of its size, as with ext4
 
 
 class Volume:
-    """A disk of `size` bytes. bytes_left, files_left: how many more the inputs may take. Thread-safe."""
+    """A disk of `size` bytes. bytes_left, files_left: how much space is left for inputs. Thread-safe."""
 
     def __init__(self, size: int):
         self.size = self.bytes_left = size
@@ -22,7 +22,7 @@ class Volume:
         return size <= self.size and files <= self.size // BYTES_PER_FILE
 
     def take(self, size: int, files: int = 0) -> bool:
-        """Count bytes and files of inputs. Returns whether all inputs counted so far fit."""
+        """Add bytes and files to those that the inputs take. Returns whether all inputs so far fit on the disk."""
         with self._lock:
             self.bytes_left -= size
             self.files_left -= files

@@ -1,4 +1,4 @@
-"""Installs the packages of a job's requirements.txt that the container lacks, before the job starts."""
+"""Installs the packages in a job's requirements.txt that are missing from the container, before the job starts."""
 
 import contextlib
 import hashlib
@@ -29,38 +29,38 @@ from recore.simulator.isolation.sandbox import ML, Isolation, Launch, Sandbox
 PIP = ("pip", "install", "--quiet")
 INSTALL_SECONDS = 1800
 READ_SIZE = 1 << 20  # bytes that are read at a time
-MAX_REQUIREMENTS_BYTES = 1 << 20  # bytes of a requirements.txt
-MAX_REPORT_BYTES = 256 << 20  # bytes of pip's report of the packages that it would install
+MAX_REQUIREMENTS_BYTES = 1 << 20  # maximum size of a requirements.txt
+MAX_REPORT_BYTES = 256 << 20  # maximum size of pip's report of the packages that it would install
 
 
 @dataclass(frozen=True)
 class RequirementsFile:
-    """A requirements file, and the folder of the script's source, in which pip is run. Neither path contains links."""
+    """A requirements file, and the source folder, in which pip is run. Neither path contains symbolic links."""
 
     source: Path
     file: Path
 
 
 class PackageInstaller:
-    """Installs packages into subfolders of a folder, one for each set of requirements."""
+    """Installs packages into a folder, with one subfolder for each set of requirements."""
 
     def __init__(self, folder: Path, isolation: Isolation):
         self._folder, self._isolation = folder, isolation
         self._install_locks: WeakValueDictionary[str, threading.Lock] = (
             WeakValueDictionary()
-        )  # an entry lasts while a job uses it
+        )  # an entry exists only while a job uses its lock
         self._lock = threading.Lock()  # guards `_install_locks`
 
     def install(
         self, job: Job, image: str, requirements: RequirementsFile, log: JobLog, instance: Instance | None, folder: Path
     ) -> Path | None:
-        """Install the packages of a requirements.txt that the container lacks into a separate folder, and return it.
+        """Install the packages that are missing from the container into a separate folder, and return the folder.
 
-        The same requirements are installed only once. Returns None if a Python on this machine runs jobs and lacks none
-        of the packages. The simulator's environment is never changed. Packages from the index must be wheels, so that
-        none of their code runs in this step, which has a network; packages in the source are built in a sandbox without
-        a network. instance: the one whose memory, processors and volume pip may use. folder: where pip works. Raises
-        JobFailed or JobStopped.
+        The same requirements are installed only once. Returns None if jobs run with a Python on this machine that
+        already has all of the packages. The simulator's environment is never changed. Packages from the index must be
+        wheels, so that none of their code runs in this step, which has a network; packages in the source are built in a
+        sandbox without a network. instance: the instance whose memory, processors and volume pip may use. folder: the
+        folder in which pip works. Raises JobFailed or JobStopped.
         """
         text = read_start(requirements.file, MAX_REQUIREMENTS_BYTES + 1)
         if len(text) > MAX_REQUIREMENTS_BYTES:
@@ -84,13 +84,13 @@ class PackageInstaller:
                 if package_requirements:
                     _install_from_index(package_requirements, sandbox, run_pip)
                 if local_paths:
-                    # pip finds it at /opt/ml/code, as with the toolkit
+                    # pip finds the source at /opt/ml/code, as with the toolkit
                     source.copy(sandbox.ml / "code", job.raise_if_stopping)
                     command = ["python", "-m", *PIP, "--no-deps", "--target", f"{ML}/packages", *local_paths]
                     run_pip(sandbox.launch(command, {"PIP_DRY_RUN": "0"}, f"{ML}/code"))
             target.parent.mkdir(exist_ok=True)
             packages = OutputFolder(sandbox.ml, f"{ML}/packages")
-            if not packages.exists():  # `exists` raises JobFailed if a build replaced it with a link
+            if not packages.exists():  # `exists` raises JobFailed if a build replaced it with a symbolic link
                 raise _make_failure("a package removed the other packages")
             packages.path.rename(target)
             remove(install_folder, job.raise_if_stopping)
@@ -98,7 +98,7 @@ class PackageInstaller:
 
     @contextlib.contextmanager
     def _install_lock(self, digest: str, job: Job) -> Iterator[None]:
-        """Let no other job install the same packages within the block. Raises JobStopped if the job must end first."""
+        """Keep other jobs from installing the same packages within the block. Raises JobStopped if the job must end."""
         with self._lock:
             lock = self._install_locks.setdefault(digest, threading.Lock())
         while not lock.acquire(timeout=0.2):
@@ -112,7 +112,7 @@ class PackageInstaller:
 def _install_from_index(
     package_requirements: list[Requirement], sandbox: Sandbox, run_pip: Callable[[Launch], None]
 ) -> None:
-    """Let pip determine which packages the container lacks, and install exactly those."""
+    """Install exactly the packages that pip reports as missing from the container."""
     pip = ["-m", *PIP, "--disable-pip-version-check", "--only-binary=:all:"]
     command = [*pip, "--dry-run", "--report", f"{ML}/report.json", *map(str, package_requirements)]
     run_pip(sandbox.isolation.launch_with_network(sandbox, command))
@@ -124,7 +124,7 @@ def _install_from_index(
 
 
 def _parse_requirements(requirements: str) -> tuple[list[Requirement], list[str]]:
-    """Return requirements that name packages, and those that are paths in the source. Raises JobFailed for others."""
+    """Return the requirements that name packages, and those that are paths. Raises JobFailed for any other."""
     package_requirements, local_paths = [], []
     for line in requirements.splitlines():
         text = line.partition(" #")[0].strip()
@@ -160,7 +160,7 @@ def _is_satisfied(requirement: Requirement, python: PythonEnvironment) -> bool:
 
 
 def digest_of(image: str, text: bytes, source: OutputFolder | None, check: Check) -> str:
-    """Return a digest of an image's name, the text of the requirements, and all files of the source, if any."""
+    """Return a digest of an image's name, the text of the requirements, and all files in the source, if any."""
     digest = hashlib.sha256()
 
     def add(*values: bytes) -> None:
@@ -198,11 +198,11 @@ def _run_pip(job: Job, log: JobLog, instance: Instance | None, launch: Launch) -
 
 
 def _make_failure(reason: str) -> JobFailed:
-    return JobFailed(f"AlgorithmError: requirements.txt cannot be installed: {reason}")
+    return JobFailed(f"AlgorithmError: requirements.txt could not be installed: {reason}")
 
 
 def _pip_failure_reason(lines: list[str]) -> str:
-    """Return the reason why pip failed. If a build failed, pip quotes its output, whose last line is the reason."""
+    """Return the reason why pip failed. If a build failed, pip quotes its output, and the last line is the reason."""
     quoted_reasons = [last_line.strip() for last_line, line in pairwise(lines) if line.strip() == "[end of output]"]
     reasons = [line for line in lines if line.startswith("ERROR: ")] or quoted_reasons or lines
     return reasons[-1] if reasons else "pip printed nothing"

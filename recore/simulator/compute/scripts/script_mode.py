@@ -21,11 +21,11 @@ from recore.simulator.isolation.sandbox import ML
 from recore.simulator.isolation.translation import translate_paths, translate_paths_in_shell
 from recore.simulator.state.records import Record
 
-MAX_DESCRIPTION_BYTES = 1 << 20  # bytes of the SDK's description of a source
-MAX_SCRIPT_BYTES = 1 << 20  # bytes of a script that is translated; the SDK's scripts have a few thousand
-SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked, because the job has no network to fetch it
-CHECKPOINTS = "/opt/ml/checkpoints"  # the folder of a CheckpointConfig without a LocalPath
-REPACK_SCRIPT = "_repack_script_launcher.sh"  # a script in version 2 of the SDK; another script next to it uses /opt/ml
+MAX_DESCRIPTION_BYTES = 1 << 20  # maximum size of the SDK's description of a source
+MAX_SCRIPT_BYTES = 1 << 20  # maximum size of a script that is translated; the SDK's scripts have a few kilobytes
+SOURCE = "/opt/ml/input/source"  # where the script's archive is unpacked: the job has no network to download it
+CHECKPOINTS = "/opt/ml/checkpoints"  # the folder for a CheckpointConfig without a LocalPath
+REPACK_SCRIPT = "_repack_script_launcher.sh"  # a script of SDK version 2; another script next to it uses /opt/ml
 
 
 def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool) -> RequirementsFile | None:
@@ -67,14 +67,14 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool
 
 
 def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
-    """Create the folder for checkpoints, which are not kept. Outside /opt/ml the script must create it itself."""
+    """Create the folder for checkpoints. They are not kept. A script must create a folder outside /opt/ml itself."""
     if path.is_relative_to(ML) and not path.is_relative_to(f"{ML}/input") and ".." not in path.parts:
         with contextlib.suppress(OSError, ValueError):  # an invalid name
             (ml / path.relative_to(ML)).mkdir(parents=True, exist_ok=True)
 
 
 def _configuration(record: Record, settings: dict[str, str], host: str) -> dict[str, Any]:
-    """Return the contents of the files in /opt/ml/input/config, by file name."""
+    """Return the content of each file in /opt/ml/input/config, by file name."""
     common_members = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
     channels = {
         entry["ChannelName"]: common_members | {name: entry[name] for name in ("ContentType",) if name in entry}
@@ -102,9 +102,9 @@ def _decode_value(value: str) -> str:
 
 
 def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
-    """Return the folder with a script's source. source: a folder, an archive, or a folder with only an archive.
+    """Return a folder with a script's source. source: a folder, an archive, or a folder that contains only an archive.
 
-    An archive is unpacked here only for its requirements.txt: the job unpacks it itself.
+    An archive is unpacked here only to read its requirements.txt: the job unpacks it itself.
     """
     files = list(source.iterdir()) if source.is_dir() else [source]
     if len(files) == 1 and files[0].name.endswith((".tar.gz", ".tgz")) and files[0].is_file():
@@ -117,14 +117,14 @@ def unpack_source(source: Path, job: Job, volume: Volume) -> Path:
 def folder_below(ml: Path, path: str, name: str) -> Path:
     """Return the folder on this machine for a path below /opt/ml. Raises JobFailed if the path leads elsewhere.
 
-    name: the setting that contains the path, for the message.
+    name: the name of the setting that contains the path, for error messages.
     """
     folder = ml / path.removeprefix(f"{ML}/")
     try:
         folder.is_dir()  # unlike resolve, this raises OSError for a name that is too long
         if folder.resolve().is_relative_to(ml):
             return folder
-    except (OSError, RuntimeError, ValueError):  # a loop of links, or an invalid name
+    except (OSError, RuntimeError, ValueError):  # a loop of symbolic links, or an invalid name
         pass
     raise JobFailed(f"ClientError: {name} {path[:200]!r} is not below {ML}")
 
@@ -132,7 +132,7 @@ def folder_below(ml: Path, path: str, name: str) -> Path:
 def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:
     """Return the requirements file in a script's source folder, or None if the folder has no such file.
 
-    description: the SDK's description of the source, which may name another file, or no file. Raises JobFailed.
+    description: the SDK's description of the source. It may name another requirements file, or none. Raises JobFailed.
     """
     name = "requirements.txt"
     if description and description.is_file():
@@ -146,14 +146,14 @@ def find_requirements(source: Path, description: Path | None = None) -> Requirem
         folder, path = source.resolve(), (source / name).resolve()
         if path.is_relative_to(folder):
             return RequirementsFile(folder, path) if path.is_file() else None
-    except (OSError, RuntimeError, ValueError):  # a loop of links, or an invalid name
-        reason = "the requirements file in the source has an invalid name, or is part of a loop of links"
+    except (OSError, RuntimeError, ValueError):  # a loop of symbolic links, or an invalid name
+        reason = "the requirements file in the source has an invalid name, or is part of a loop of symbolic links"
         raise JobFailed(f"ClientError: {reason}") from None
     raise JobFailed("ClientError: the requirements file is not in the source")
 
 
 def translate_scripts(paths: Iterable[Path], ml: Path) -> None:
-    """Replace /opt/ml with this job's folder in scripts that the SDK adds, as is necessary without a sandbox."""
+    """Replace /opt/ml with the job's folder in scripts that the SDK adds, which is necessary without a sandbox."""
     for path in paths:
         script = read_start(path, MAX_SCRIPT_BYTES + 1)
         if not script or len(script) > MAX_SCRIPT_BYTES:

@@ -1,4 +1,4 @@
-"""The servers of all containers of a model, used as one: the output of one container is the input of the next."""
+"""The servers of all of a model's containers, used as one: the output of one container is the input of the next."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -19,17 +19,17 @@ from recore.simulator.isolation.instances import Instance
 from recore.simulator.protocol.account import REGION
 from recore.simulator.state.records import Record
 
-PING_SECONDS = 600.0  # seconds within which /ping must answer with 200
+PING_SECONDS = 600.0  # seconds within which /ping must return 200
 
 
 class Chain:
-    """The servers of all containers of a model on one instance. A context manager that starts and stops them.
+    """The servers of all of a model's containers on one instance. A context manager that starts and stops them.
 
-    model: a Model record with one container or several. job: runs the processes. log: gets a PrimaryContainer's output;
-    each of several containers has its own stream below it. instance: the one whose memory and volume all containers
-    share. name: the name of the chain's folder in the job's folder. environment: variables that override the
-    containers' own. defaults: variables that the containers' own override. folder: the chain's folder. ending: how the
-    processes ended, after `stop`; None if no process was started.
+    model: a Model record with one or more containers. job: runs the processes. log: receives the output of a
+    PrimaryContainer; if there are several containers, each has its own stream below this one. instance: the instance
+    whose memory and volume all containers share. name: the name of the chain's folder in the job's folder. environment:
+    environment variables that override the containers' own. defaults: environment variables that the containers' own
+    override. folder: the chain's folder. ending: how the processes ended, after `stop`; None if none was started.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Chain:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Stop the servers. Replace a JobFailed with its cause, if known: a limit, a stop, or a server's own reason."""
+        """Stop the servers. Replace a JobFailed with its cause, if known: a stop, a limit, or a server's own reason."""
         self.stop()
         if self.ending and self.ending.is_at_limit:
             error = error or JobFailed()
@@ -100,9 +100,9 @@ class Chain:
         return Ending(decisive.code, decisive.signal, decisive.reason, seconds, peak, processor_seconds)
 
     def wait_until_ready(self, seconds: float = PING_SECONDS, is_busy: Callable[[], bool] | None = None) -> None:
-        """Ping until each server has answered with 200. Raises JobFailed if one ends or is too slow, or JobStopped.
+        """Ping until each server has returned 200. Raises JobFailed if one ends or is too slow, or JobStopped.
 
-        is_busy: tells whether invocations are in progress. If given, servers that have already answered are pinged too.
+        is_busy: returns whether invocations are in progress. If given, servers that are already ready are pinged too.
         """
         deadline = Deadline(seconds)
         while True:
@@ -118,7 +118,7 @@ class Chain:
             time.sleep(0.05)
 
     def failure(self) -> str | None:
-        """Return a failure reason that names the server that has ended or failed, or None while all can serve."""
+        """Return a failure reason that names a server that has ended or failed, or None while all servers can serve."""
         failures = (server.failure() for server in self._servers)
         return next((f"AlgorithmError: {failure}" for failure in failures if failure), None)
 
@@ -127,9 +127,10 @@ class Chain:
     ) -> Response:
         """Return the last container's response to a POST to /invocations, or the first response that is not a success.
 
-        headers: the caller's. Each container gets them, but with the Content-Type of its own input, and only the last
-        one gets Accept. deadline: for the last byte of the last response. max_bytes: maximum bytes of each response's
-        body. Raises NoResponse, in particular TimedOut. The exception, like the response, names the container.
+        headers: the caller's headers. Each container receives them with the Content-Type of its own input, and only the
+        last container receives Accept. deadline: the deadline for the last byte of the last response. max_bytes: the
+        maximum size of each response's body. Raises NoResponse, in particular TimedOut. The exception, like the
+        response, names the container.
         """
         forwarded_headers = {name: value for name, value in headers.items() if name.lower() != "accept"}
         *others, last = self._servers
@@ -156,10 +157,10 @@ class Chain:
 
 
 def named_containers(model: Record) -> list[tuple[str, Record]]:
-    """Return a model's containers in order, each after its name in messages and logs, empty for a PrimaryContainer.
+    """Return a model's containers in order, as pairs of name and container. A PrimaryContainer's name is empty.
 
-    model: a model's members, including the internal ones: Served, if present, contains the containers of the model
-    packages from which the model was created.
+    The names are used in messages and logs. model: a model's members, including the internal ones: Served, if present,
+    contains the containers of the model packages from which the model was created.
     """
     model = model.get("Served", model)
     if "PrimaryContainer" in model:
@@ -169,6 +170,6 @@ def named_containers(model: Record) -> list[tuple[str, Record]]:
 
 
 def _with_content_type(headers: Mapping[str, str], response: Response) -> dict[str, str]:
-    """Return the headers for the request to the next container, whose input is this response."""
+    """Return the headers of the request to the next container, whose input is this response."""
     others = {name: value for name, value in headers.items() if name.lower() != "content-type"}
     return others | ({"Content-Type": response.headers["content-type"]} if "content-type" in response.headers else {})

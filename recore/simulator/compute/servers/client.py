@@ -14,13 +14,13 @@ from typing import Any
 from recore.simulator.compute.deadline import Deadline
 from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response, TimedOut, read_response
 
-MAX_BODY_BYTES = 25 << 20  # maximum bytes of a response's body, unless a request sets another limit
-PART = 1 << 20  # bytes that are sent at a time
-VALID_LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # a valid line of a request's head
+MAX_BODY_BYTES = 25 << 20  # maximum size of a response's body, unless a request sets another limit
+PART_SIZE = 1 << 20  # bytes that are sent at a time
+VALID_LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")  # matches a valid line in a request's head
 
 
 class UnixClient:
-    """A client of the server that listens on a Unix socket. Thread-safe; `close` closes its connections."""
+    """A client of a server that listens on a Unix socket. Thread-safe; `close` closes its connections."""
 
     def __init__(self, socket: Path):
         self._socket = socket
@@ -39,8 +39,8 @@ class UnixClient:
     ) -> Response:
         """Send a request and return the whole response, whatever its status.
 
-        deadline: for the last byte of the response. max_bytes: maximum bytes of its body. Raises NoResponse, in
-        particular TimedOut and Disconnected.
+        deadline: the deadline for the last byte of the response. max_bytes: the maximum size of its body. Raises
+        NoResponse, in particular TimedOut and Disconnected.
         """
         head = _head(method, path, body, headers or {})
         try:
@@ -58,7 +58,7 @@ class UnixClient:
             raise Disconnected(f"the server did not respond: {str(error) or type(error).__name__}") from None
 
     def close(self) -> None:
-        """Close the idle connections; the others are closed after their requests."""
+        """Close the idle connections. Connections in use are closed after their requests."""
         self._closed = True
         while self._idle_connections:
             self._idle_connections.pop().close()
@@ -76,15 +76,15 @@ class UnixClient:
 class UnixConnection(socket.socket):
     """A connection on which each request must be complete by its deadline. Raises TimeoutError.
 
-    A timeout for each byte is not enough: a server that sends a byte now and then would never exceed it. The kernel
-    applies the timeouts: Python's own take twice as many system calls, and during each of them another thread may start
-    to run, for which the invocation then has to wait.
+    A timeout for each byte would not be enough: a server that sends a byte now and then would never exceed it. The
+    kernel applies the timeouts, because Python's own take twice as many system calls. During each system call another
+    thread may start to run, and the invocation would then have to wait for it.
     """
 
     def __init__(self, path: Path, deadline: Deadline):
-        """Open the connection. deadline: that of the first request; later requests have their own."""
+        """Open the connection. deadline: the first request's deadline; later requests have their own."""
         self._deadline, self.is_reusable = deadline, False
-        # no link is followed: the job could replace the socket with a link to another server's
+        # no symbolic link is followed: the job could replace the socket with a link to another server's
         descriptor = os.open(path, os.O_PATH | os.O_NOFOLLOW)
         try:
             super().__init__(socket.AF_UNIX)
@@ -109,7 +109,7 @@ class UnixConnection(socket.socket):
         A server may respond and close the connection before it has read the whole request.
         """
         self._deadline, self.is_reusable = deadline, False
-        if len(body) < PART:  # sent together, so that the server wakes up only once
+        if len(body) < PART_SIZE:  # send both together, so that the server wakes up only once
             head, body = head + body, b""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.sendall(head)
@@ -118,9 +118,9 @@ class UnixConnection(socket.socket):
         return response
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        for start in range(0, len(data), PART):  # each part may take all the time that is left
+        for start in range(0, len(data), PART_SIZE):  # each part may take all of the remaining time
             with self._kernel_timeout(socket.SO_SNDTIMEO):
-                super().sendall(data[start : start + PART], flags)
+                super().sendall(data[start : start + PART_SIZE], flags)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         with self._kernel_timeout(socket.SO_RCVTIMEO):
@@ -139,7 +139,7 @@ class UnixConnection(socket.socket):
 
 
 def _head(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
-    """Return the head of a request: its first line and headers. Raises NoResponse if it would not be valid HTTP."""
+    """Return a request's head: its first line and headers. Raises NoResponse if the head would not be valid HTTP."""
     fields = {"Host": "localhost", **headers, "Content-Length": str(len(body))}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
     if invalid_lines := [line for line in lines if not VALID_LINE.fullmatch(line)]:

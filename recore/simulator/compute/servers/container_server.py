@@ -1,4 +1,4 @@
-"""Starts, invokes and stops the server of one container of a model, in a separate folder."""
+"""Starts, invokes and stops the server of one of a model's containers, in a separate folder."""
 
 import math
 import threading
@@ -25,14 +25,14 @@ from recore.simulator.isolation.instances import Instance
 from recore.simulator.isolation.sandbox import ML
 from recore.simulator.state.records import Record
 
-MAX_SHORT_BODY = 1 << 20  # maximum bytes of a response's body, unless a request sets another limit
+MAX_SHORT_BODY_BYTES = 1 << 20  # maximum size of a response's body, unless a request sets another limit
 SINGLE_PING_SECONDS = 2.0  # seconds for a single ping, as on AWS
 CODE = f"{ML}/code"
-# headers of a response that clients, captures and other containers receive
+# response headers that clients, data capture and other containers receive
 FORWARDED_HEADERS = ("content-type", "x-amzn-sagemaker-custom-attributes")
 OFFLINE_REASON = (
     "AlgorithmError: The server did not start: EnableNetworkIsolation is set, and the container's serve runs "
-    "`pip install .`, which then asks the index for setuptools. Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment"
+    "`pip install .`, which tries to download setuptools. Add PIP_NO_BUILD_ISOLATION=0 to the model's Environment"
 )
 
 
@@ -40,12 +40,12 @@ OFFLINE_REASON = (
 class ContainerServer:
     """The server of one container. Its processes run from `start` to `stop`.
 
-    container: its definition in a Model record. job: runs the processes. log: gets their output. instance: the one that
-    all containers of the model share, with its volume. volume: counts the space that the model and its source take.
-    folder: the container's folder, in the job's folder. sockets_folder: a folder that the processes share with the
-    simulator. name: the container's name; empty for a model's only container. variables: its environment. has_network:
-    whether it would have a network on AWS, that is, whether EnableNetworkIsolation is not set. is_ready: whether it has
-    answered a ping. ending: how its processes ended.
+    container: the container's definition in a Model record. job: runs the processes. log: receives their output.
+    instance: the instance that all of the model's containers share, with its volume. volume: counts the space that the
+    model and its source take. folder: the container's folder, in the job's folder. sockets_folder: a folder that the
+    processes share with the simulator. name: the container's name; empty for a model's only container. variables: the
+    container's environment variables. has_network: whether the container would have a network on AWS, that is, whether
+    EnableNetworkIsolation is not set. is_ready: whether a ping has succeeded. ending: how the processes ended.
     """
 
     platform: Platform
@@ -66,7 +66,7 @@ class ContainerServer:
         self._client = UnixClient(self.sockets_folder / socket_folder.NAME)
         self._process: SupervisedProcess | None = None
         self._was_stopped = False
-        self._lock = threading.Lock()  # held to start, to stop, and to check whether it has ended
+        self._lock = threading.Lock()  # held to start or stop the server, and to check whether it has ended
 
     def start(self) -> None:
         """Download the model, install its requirements, and start the server. Raises JobFailed or JobStopped."""
@@ -94,10 +94,10 @@ class ContainerServer:
             self._reader.start()
 
     def ping(self, is_busy: Callable[[], bool] | None = None) -> bool:
-        """Return whether the server has answered /ping with 200.
+        """Return whether the server has returned 200 for /ping.
 
-        is_busy: tells whether invocations are in progress. If given, a server that has already answered is pinged
-        again. If it does not answer while it is busy, it is still ready: its workers handle requests in order.
+        is_busy: returns whether invocations are in progress. If given, a server that is already ready is pinged again.
+        If it does not respond while it is busy, it is still ready: its workers handle requests in order.
         """
         if self.is_ready and is_busy is None:
             return True
@@ -115,7 +115,7 @@ class ContainerServer:
     ) -> Response:
         """Return the response to a POST to /invocations, whatever its status. Raises NoResponse.
 
-        max_bytes: maximum bytes of the response's body. The API allows only ASCII in the headers that are passed on.
+        max_bytes: the maximum size of the response's body. The API allows only ASCII in the forwarded headers.
         """
         response = self.request("POST", "/invocations", deadline, body, headers, max_bytes)
         for name in FORWARDED_HEADERS:
@@ -130,7 +130,7 @@ class ContainerServer:
         deadline: Deadline,
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
-        max_bytes: int = MAX_SHORT_BODY,
+        max_bytes: int = MAX_SHORT_BODY_BYTES,
     ) -> Response:
         """Return the response to a request, whatever its status. max_bytes: its body's limit. Raises NoResponse."""
         try:
@@ -138,7 +138,7 @@ class ContainerServer:
         except NoResponse as error:
             error.container = self.name
             raise
-        if response.status >= 400:  # failure reasons quote the body
+        if response.status >= 400:  # failure reasons quote such a body
             text = self._with_container_paths(response.body.decode("utf-8", "surrogateescape"))
             response = replace(response, body=text.encode("utf-8", "surrogateescape"))
         return replace(response, container=self.name)
@@ -152,7 +152,7 @@ class ContainerServer:
         return self.cause() or self._failure_message(output or "it printed nothing")
 
     def cause(self) -> str | None:
-        """Return why the server failed, if that is certain: a limit of its instance, or what its failure file says."""
+        """Return why the server failed, if that is certain: an instance limit, or the reason in its failure file."""
         if self.ending and (limit := exceeded_limit(self.ending, self.instance, server_of(self.name), "the model")):
             return limit
         reason = self._with_container_paths(read_text(self.folder / "ml/output/failure"))[:900]
@@ -170,11 +170,11 @@ class ContainerServer:
             self._was_stopped = True
             self.kill()
             self._wait_for_end()
-        self.log.deliver()  # including lines from before its processes started
+        self.log.deliver()  # including lines from before the server's processes started
         remove(self.sockets_folder)
 
     def _has_ended(self) -> bool:
-        """Return whether the server's processes have ended; `ending` then says how."""
+        """Return whether the server's processes have ended. If so, `ending` says how."""
         with self._lock:
             if self._process and self._process.poll() is not None:
                 self._wait_for_end()
@@ -195,7 +195,7 @@ class ContainerServer:
             self.ending = self.job.processes.wait(self._process)
 
     def _prepare(self) -> Path:
-        """Fill /opt/ml with the model and its script. Returns the folder of the script's source."""
+        """Fill /opt/ml with the model and its script. Returns the script's source folder."""
         ml, s3, check, volume = self.folder / "ml", self.platform.s3, self.job.raise_if_stopping, self.volume
         for name in ("model", "code", "output"):
             (ml / name).mkdir(parents=True)
@@ -215,15 +215,15 @@ class ContainerServer:
 
 
 def server_of(container: str) -> str:
-    """Return the name of a container's server in messages. A model's only container has no name."""
+    """Return how messages refer to a container's server. A model's only container has no name."""
     return f"The server of {container}" if container else "The model's server"
 
 
 def model_data(container: Record) -> tuple[str, bool]:
     """Return the URI of a container's model, empty if it has none, and whether the model is packed.
 
-    If it is packed, the URI is that of an archive of the content of /opt/ml/model, otherwise that of the
-    objects themselves. Raises ValueError if the container is invalid.
+    If the model is packed, the URI is that of an archive of the content of /opt/ml/model. Otherwise, it is the URI of
+    the objects themselves. Raises ValueError if the container is invalid.
     """
     if "ModelDataSource" not in container:
         return container.get("ModelDataUrl", ""), True

@@ -1,4 +1,4 @@
-"""Reads the responses of a model's server with h11, which rejects invalid HTTP."""
+"""Reads a model server's responses with h11, which rejects invalid HTTP."""
 
 import re
 import socket
@@ -10,17 +10,17 @@ import h11
 from recore.failures import printable
 
 READ_SIZE = 1 << 16  # bytes that are read at a time
-MAX_HEAD = 64 << 10  # maximum bytes of a head, of a line between chunks, and of a trailer
-MAX_TEXT = 64 << 10  # maximum bytes of a body that messages quote
-MAX_INTERIM = 10  # informational responses that a server may send before the final one
-# refused in a head, although h11 keeps these characters in values and joins continued lines
+MAX_HEAD_BYTES = 64 << 10  # maximum size of a head, of a line between chunks, and of a trailer
+MAX_TEXT_BYTES = 64 << 10  # maximum size of the part of a body that is converted to text
+MAX_INTERIM_RESPONSES = 10  # informational responses that a server may send before the final one
+# rejected in a head, although h11 accepts these characters in values and joins continued lines
 FORBIDDEN = re.compile(rb"(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f])|\n[ \t]")
 CLEARER_MESSAGES = {  # replacements for h11's messages that are hard to understand
     "illegal request line": "it does not begin with a status line",
-    "Receive buffer too long": f"its head, or a line between chunks, is larger than {MAX_HEAD >> 10} kB",
+    "Receive buffer too long": f"its head, or a line between chunks, is larger than {MAX_HEAD_BYTES >> 10} kB",
     "Received server _SWITCH_UPGRADE event without a pending proposal": "it switches to another protocol",
 }
-# h11 reads only responses to a request
+# h11 can read a response only after a request
 REQUEST = h11.Request(method="POST", target="/", headers=[("Host", "localhost")])
 
 
@@ -45,7 +45,7 @@ class Disconnected(NoResponse):
 
 @dataclass(frozen=True)
 class Response:
-    """A response. headers: values by lower-case name; if a name occurs more than once, its last value.
+    """A response. headers: header values by lower-case name; if a name occurs more than once, its last value.
 
     container: the name of the container that sent it; empty for a model's only container.
     """
@@ -61,19 +61,19 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The beginning of the body as text for a message, without control characters."""
-        return printable(self.body[:MAX_TEXT].decode("utf-8", "replace").strip())
+        """The beginning of the body as text for messages, without control characters."""
+        return printable(self.body[:MAX_TEXT_BYTES].decode("utf-8", "replace").strip())
 
 
 def read_response(connection: socket.socket, max_bytes: int) -> tuple[Response, bool]:
-    """Read the next response on a connection. Returns it, and whether the connection can be used again.
+    """Read the next response on a connection. Returns the response, and whether the connection can be reused.
 
-    max_bytes: maximum bytes of its body. Raises NoResponse, in particular Disconnected.
+    max_bytes: the maximum size of the response's body. Raises NoResponse, in particular Disconnected.
     """
     incoming = IncomingData(connection)
     head, body = _head(incoming), bytearray()
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
-    size = int(headers.get("content-length", 0))  # announced, or received so far
+    size = int(headers.get("content-length", 0))  # the announced size, or what has been received so far
     while size <= max_bytes and isinstance(event := incoming.next_event(), h11.Data):
         body += event.data
         size = max(size, len(body))
@@ -83,12 +83,12 @@ def read_response(connection: socket.socket, max_bytes: int) -> tuple[Response, 
 
 
 class IncomingData:
-    """The data that a server sends on a connection, as h11's events."""
+    """The data that a server sends on a connection, as h11 events."""
 
     def __init__(self, connection: socket.socket):
         self._connection, self._has_ended = connection, False
         self._received = bytearray()  # the bytes before the body, and some of the body
-        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
+        self._protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
         for event in (REQUEST, h11.EndOfMessage()):
             self._protocol.send(event)
 
@@ -99,7 +99,7 @@ class IncomingData:
 
     @property
     def connection_is_idle(self) -> bool:
-        """Whether the server waits for another request, and has sent nothing since the response."""
+        """Whether the server is waiting for another request, and has sent nothing since the response."""
         states = {self._protocol.our_state, self._protocol.their_state}
         return states == {h11.DONE} and not self._protocol.trailing_data[0] and not self._has_ended
 
@@ -110,7 +110,7 @@ class IncomingData:
                 self._receive()
         except h11.RemoteProtocolError as error:
             if self._has_ended:
-                raise NoResponse("the server's response is cut off") from None
+                raise NoResponse("the server's response was cut off") from None
             raise _invalid_http(CLEARER_MESSAGES.get(str(error), str(error))) from None
         assert isinstance(event, h11.Event)  # noqa: S101 - anything else is an event
         return event
@@ -120,7 +120,7 @@ class IncomingData:
             part = self._connection.recv(READ_SIZE)
         except ConnectionError:
             if self._received:
-                raise NoResponse("the server's response is cut off") from None
+                raise NoResponse("the server's response was cut off") from None
             raise
         if not part and not self._received:
             raise Disconnected("the server did not respond: it closed the connection")
@@ -132,17 +132,17 @@ class IncomingData:
 
 def _head(incoming: IncomingData) -> h11.Response:
     """Return the head of the final response, after any interim responses. Raises NoResponse."""
-    for _ in range(MAX_INTERIM + 1):
+    for _ in range(MAX_INTERIM_RESPONSES + 1):
         event, head = incoming.next_event(), incoming.head
         if match := FORBIDDEN.search(head):
             reason = "control characters" if match["control"] else "a header that continues on another line"
             raise _invalid_http(f"its head contains {reason}")
-        if len(head) > MAX_HEAD:
+        if len(head) > MAX_HEAD_BYTES:
             raise _invalid_http(CLEARER_MESSAGES["Receive buffer too long"])
         if isinstance(event, h11.Response):
             return event
-    raise _invalid_http(f"more than {MAX_INTERIM} interim responses precede it")
+    raise _invalid_http(f"more than {MAX_INTERIM_RESPONSES} interim responses precede it")
 
 
 def _invalid_http(reason: str) -> NoResponse:
-    return NoResponse(f"the server's response is not HTTP: {printable(reason)[:120]}")
+    return NoResponse(f"the server's response is not valid HTTP: {printable(reason)[:120]}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from recore.simulator.cloudwatch import alarms
-from recore.simulator.compute.endpoints.traffic import SHIFTINGS, Parts
+from recore.simulator.compute.endpoints.traffic import SHIFT_METHODS, Parts
 from recore.simulator.compute.failure import JobFailed
 from recore.simulator.orchestration.runner import Work
 from recore.simulator.protocol.errors import ServiceError
@@ -40,7 +40,7 @@ class BlueGreen:
     def steps(self, deployment: Record) -> Iterator[Parts]:
         """Yield the shares of the invocations that the new deployment's variants receive, step by step."""
         variants = {variant["VariantName"]: variant["Count"] for variant in deployment["Variants"]}
-        return SHIFTINGS[self.routing]({name: self._share(count) for name, count in variants.items()})
+        return SHIFT_METHODS[self.routing]({name: self._share(count) for name, count in variants.items()})
 
     def check(self, deployment: Record) -> None:
         """Raise ServiceError if a step is too small or too large for the deployment, or if the waits are too long."""
