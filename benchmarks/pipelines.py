@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from recore.simulator.orchestration.pipelines.executions.execution_work import PERIOD
+from recore.simulator.orchestration.pipelines.executions.execution_work import POLL_INTERVAL
 from recore.simulator.server import BUCKET, ROLE_ARN, Simulator
 
 IMAGE = "sagemaker-scikit-learn:1.9-0-cpu-py3"
@@ -91,7 +91,7 @@ def execute(sagemaker: Any, pipeline: str) -> float:
             return time.perf_counter() - start
         if described["PipelineExecutionStatus"] != "Executing":
             raise RuntimeError(described["FailureReason"])
-        time.sleep(PERIOD)
+        time.sleep(POLL_INTERVAL)
 
 
 def run_jobs(sagemaker: Any, count: int) -> float:
@@ -102,7 +102,7 @@ def run_jobs(sagemaker: Any, count: int) -> float:
         sagemaker.create_processing_job(ProcessingJobName=name, **request())
     for name in names:
         while (job := sagemaker.describe_processing_job(ProcessingJobName=name))["ProcessingJobStatus"] == "InProgress":
-            time.sleep(PERIOD)
+            time.sleep(POLL_INTERVAL)
         if job["ProcessingJobStatus"] != "Completed":
             raise RuntimeError(job["FailureReason"])
     return time.perf_counter() - start

@@ -14,7 +14,11 @@ from support.endpoints import NAMED, Endpoints, variant
 from support.simulator_client import numbers
 
 from recore.simulator.orchestration.endpoints import endpoint_work
-from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, UpdateWatch, read_deployment_config
+from recore.simulator.orchestration.endpoints.deployment_config import (
+    BlueGreenPolicy,
+    UpdateWatch,
+    read_deployment_config,
+)
 
 CLIENTS = 16
 REQUESTS_PER_STEP = 300
@@ -74,10 +78,10 @@ class Gate:
     def open(self) -> None:
         self._opened.release()
 
-    def _read(self, config: dict[str, Any]) -> BlueGreen:
+    def _read(self, config: dict[str, Any]) -> BlueGreenPolicy:
         policy, opened = read_deployment_config(config), self._opened
 
-        class GatedDeployment(BlueGreen):
+        class GatedDeployment(BlueGreenPolicy):
             def steps(self, deployment: dict[str, Any]) -> Iterator[Any]:
                 for parts in policy.steps(deployment):
                     yield parts

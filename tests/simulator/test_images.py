@@ -88,9 +88,7 @@ def test_an_image_with_its_own_metrics_accepts_no_metric_definitions(client: Cli
     assert message.startswith("You can't override the metric definitions for Amazon SageMaker algorithms. Please retry")
     request = tuning_request("")
     request["TrainingJobDefinition"]["AlgorithmSpecification"] = ALGORITHM | {"TrainingImage": XGBOOST}
-    with pytest.raises(
-        ClientError, match="'loss' is not a metric of the image, whose metrics have names such as validation:rmse"
-    ):
+    with pytest.raises(ClientError, match="the image does not report the metric 'loss'; it reports validation:rmse"):
         client.sagemaker.create_hyper_parameter_tuning_job(**request)
 
 
@@ -111,7 +109,7 @@ def test_an_image_whose_package_is_missing_is_refused_with_the_remedy(family: Im
     family_without_package = replace(family, distributions=("no-such-distribution",))
     message = family_without_package.refusal("image")
     assert message == (
-        f"The package of {family.name} images, no-such-distribution, is not installed: run {family.remedy}"
+        f"The package for {family.name} images, no-such-distribution, is not installed: run {family.remedy}"
     )
 
 
@@ -121,7 +119,7 @@ def test_a_pytorch_image_without_its_environment_is_refused(
     """Every kind of job is refused with the same advice, even if the environment exists but is incomplete."""
     monkeypatch.setenv("HOME", str(tmp_path))
     image = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:1.8.0-cpu-py3"
-    expected = "The package of PyTorch images, torch, is not installed: run make setup-pytorch in a checkout of recore"
+    expected = "The package for PyTorch images, torch, is not installed: run make setup-pytorch in a checkout of recore"
     assert refusal_of(client, image) == expected
     pytorch.folder().mkdir(parents=True)
     assert refusal_of(client, image) == expected
@@ -148,7 +146,7 @@ def test_only_existing_xgboost_tags_are_accepted() -> None:
     [("sagemaker-xgboost:1.2-2-cpu-py3", "1.2-2-cpu-py3"), ("xgboost:latest", "0.72"), ("xgboost", None)],
 )
 def test_the_environment_contains_the_xgboost_image_version(image: str, version: str | None) -> None:
-    assert xgboost.FAMILY.variables(image) == ({"XGBOOST_IMAGE_VERSION": version} if version else {})
+    assert xgboost.FAMILY.environment_variables(image) == ({"XGBOOST_IMAGE_VERSION": version} if version else {})
 
 
 def test_the_development_requirements_include_the_xgboost_package() -> None:

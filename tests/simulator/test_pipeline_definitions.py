@@ -134,15 +134,14 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         [train(), step_with(get("Steps.T.HyperParameters['a']"))],
         "have no item 'a'",
     ),
-    "an invalid path": ([train(), step_with(get("Steps.T.["))], "is not a path"),
+    "an invalid path": ([train(), step_with(get("Steps.T.["))], "is not a valid property path"),
     "a property of the wrong type": (
         [train(), train("U", StoppingCondition={"MaxRuntimeInSeconds": get("Steps.T.RoleArn")})],
-        "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds: a value of type integer is needed, not "
-        "string",
+        "Step U: Arguments.StoppingCondition.MaxRuntimeInSeconds must be of type integer, not string",
     ),
     "a structure instead of a string": (
         [train(), step_with(get("Steps.T.ModelArtifacts"))],
-        "is needed, not structure",
+        "must be of type string, not structure",
     ),
     "an empty list that needs an item": (
         [step("R", "RegisterModel", {"InferenceSpecification": {"SupportedTransformInstanceTypes": []}})],
@@ -159,7 +158,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     ),
     "a list of the wrong kind": (
         [process(), train("T", InputDataConfig=get("Steps.P.AppSpecification.ContainerEntrypoint"))],
-        "Arguments.InputDataConfig: a value of type InputDataConfig is needed, not ContainerEntrypoint",
+        "Arguments.InputDataConfig must be of type InputDataConfig, not ContainerEntrypoint",
     ),
     "a missing experiment member": (
         [step_with(get("PipelineExperimentConfig.TrialName"))],
@@ -203,7 +202,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "an unknown function": ([step_with({"Std:Upper": "a"})], "the function Std:Upper is unknown"),
     "a join without values": ([step_with({"Std:Join": {"On": ","}})], "Std:Join: Values is missing"),
     "a join of objects": ([train(), step_with(join(get("Steps.T.ModelArtifacts")))], "a structure cannot be joined"),
-    "a join of lists": ([step_with(join(["a"]))], "a scalar value or one of Get"),
+    "a join of lists": ([step_with(join(["a"]))], "expected a scalar value, Get"),
     "joins that are nested too deeply": ([step_with(NESTED_JOIN)], "at most 64 levels of nesting"),
     "a property file that is not declared": (
         [STEP_WITH_FILE, step_with(json_get("a", "g"))],
@@ -249,7 +248,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     ),
     "a Fail step with a structure as its message": (
         [train(), fail("F", get("Steps.T.ModelArtifacts"))],
-        "is needed, not a structure",
+        "must be a string, not a structure",
     ),
 }  # fmt: skip
 # Invalid members of a definition, each with a part of the error message.

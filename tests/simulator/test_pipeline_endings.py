@@ -64,7 +64,7 @@ def test_steps_whose_requests_are_refused_fail(pipelines: Pipelines) -> None:
     execution = pipelines.run(transform("T", "no-such-model", 1), transform("U", get("Parameters.P"), 1),
         Parameters=[{"Name": "P", "Type": "String", "DefaultValue": "not a name"}])  # fmt: skip
     reasons = {name: item["FailureReason"] for name, item in pipelines.steps(execution).items()}
-    assert reasons["T"].startswith("ClientError: sagemaker:CreateTransformJob was refused: Could not find model")
+    assert reasons["T"].startswith("ClientError: sagemaker:CreateTransformJob was rejected: Could not find model")
     assert "'not a name'" in reasons["U"]
     assert pipelines.describe(execution)["FailureReason"].startswith("Step failure: 2 steps failed: T (Client")
 

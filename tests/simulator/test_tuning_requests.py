@@ -46,11 +46,11 @@ def number_range(member: str, *ends: str) -> dict[str, Any]:
         (number_range("ContinuousParameterRanges", "-1e308", "1e308"), "too far apart"),
         (
             number_range("ContinuousParameterRanges", "0", "1", "Logarithmic"),
-            "Logarithmic scaling needs a MinValue above 0",
+            "Logarithmic scaling requires a MinValue above 0",
         ),
         (
             number_range("IntegerParameterRanges", "0", "1", "Logarithmic"),
-            "Logarithmic scaling needs a MinValue above 0",
+            "Logarithmic scaling requires a MinValue above 0",
         ),
         (
             number_range("ContinuousParameterRanges", "0", "1", "ReverseLogarithmic"),
@@ -63,13 +63,13 @@ def number_range(member: str, *ends: str) -> dict[str, Any]:
         (number_range("IntegerParameterRanges", "0", "1", "ReverseLogarithmic"), "is only for continuous ranges"),
         (number_range("ContinuousParameterRanges", "0", "1", "Cubic"), "enum value set"),
         ({"CategoricalParameterRanges": [categorical("x")]}, "length"),
-        ({"CategoricalParameterRanges": [categorical("x", "a", "a")]}, "'x' has a value twice"),
+        ({"CategoricalParameterRanges": [categorical("x", "a", "a")]}, "'x' lists a value twice"),
         ({"CategoricalParameterRanges": [categorical("", "a")]}, "a range has an empty Name"),
-        (X | {"CategoricalParameterRanges": [categorical("x", "a")]}, "there are two ranges named 'x'"),
+        (X | {"CategoricalParameterRanges": [categorical("x", "a")]}, "several ranges are named 'x'"),
         (X | {"AutoParameters": [{"Name": "y", "ValueHint": "1"}]}, "AutoParameters are not simulated"),
         (
             {"CategoricalParameterRanges": [categorical("sagemaker_program", "a")]},
-            "has a range and is in StaticHyperPar",
+            "has both a range and a value in Static",
         ),
         (
             {"CategoricalParameterRanges": [categorical("_tuning_objective_metric", "a")]},
@@ -101,7 +101,7 @@ LETTER_RANGES = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]
         ({"StrategyConfig": {"GeneticStrategyConfig": {}}}, "GeneticStrategyConfig"),
         ({"StrategyConfig": {"HyperbandStrategyConfig": {"Brackets": 1}}}, "Brackets"),
         ({"StrategyConfig": {"HyperbandStrategyConfig": {}}}, "requires the Hyperband strategy, not Random"),
-        ({"Strategy": "Hyperband"}, "Hyperband needs a MaxResource"),
+        ({"Strategy": "Hyperband"}, "Hyperband requires MaxResource"),
         ({"Strategy": "Hyperband", "StrategyConfig": REVERSED_RESOURCES}, "must not exceed MaxResource"),
         ({"Strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"}, "must be Off with Hyperband"),
         ({"TrainingJobEarlyStoppingType": "On"}, "enum value set"),
@@ -111,7 +111,7 @@ LETTER_RANGES = {"CategoricalParameterRanges": [categorical("x", "a", "b", "c")]
             {"HyperParameterTuningJobObjective": OBJECTIVE | {"MetricName": "auc"}},
             "the objective metric 'auc' is not defined",
         ),
-        ({"HyperParameterTuningJobObjective": None}, "an objective is needed"),
+        ({"HyperParameterTuningJobObjective": None}, "an objective with a MetricName"),
         ({"ResourceLimits": {"MaxParallelTrainingJobs": 1}}, "the Random strategy requires MaxNumberOfTrainingJobs"),
     ],
 )
@@ -158,11 +158,11 @@ INSTANCE_CONFIGS = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeS
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
-        (algorithm_with_metric("loss=.*"), "the Regex of 'loss' has no group; put parentheses around"),
+        (algorithm_with_metric("loss=.*"), "the Regex of 'loss' has no group; put the part"),
         (algorithm_with_metric("loss=(.*"), "the Regex of 'loss' is invalid"),
         ({"AlgorithmSpecification": UNSUPPORTED_ALGORITHM}, "Only images of the"),
         ({"AlgorithmSpecification": NAMED_ALGORITHM}, "AlgorithmName is not simulated"),
-        ({"StaticHyperParameters": {"x": "1"}}, "'x' has a range and is in StaticHyperParameters"),
+        ({"StaticHyperParameters": {"x": "1"}}, "'x' has both a range and a value in StaticHyperParameters"),
         ({"HyperParameterRanges": X}, "HyperParameterRanges is also in HyperParameterTuningJobConfig"),
         ({"TuningObjective": OBJECTIVE}, "TuningObjective is also in HyperParameterTuningJobConfig"),
         ({"OutputDataConfig": {"S3OutputPath": "https://x/y"}}, "S3OutputPath must begin with s3://"),
@@ -170,9 +170,9 @@ INSTANCE_CONFIGS = [{"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeS
             {"HyperParameterTuningResourceConfig": {"InstanceConfigs": INSTANCE_CONFIGS}},
             "InstanceConfigs is not simulated",
         ),
-        ({"HyperParameterTuningResourceConfig": INSTANCE_CONFIGS[0]}, "give ResourceConfig or"),
+        ({"HyperParameterTuningResourceConfig": INSTANCE_CONFIGS[0]}, "specify ResourceConfig or"),
         ({"ResourceConfig": INSTANCE_CONFIGS[0] | {"InstanceCount": 2}}, "one instance"),
-        ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "VolumeSizeInGB is needed"),
+        ({"ResourceConfig": {"InstanceType": "ml.m5.large"}}, "VolumeSizeInGB is required"),
     ],
 )
 def test_invalid_definitions_are_refused(client: Client, members: dict[str, Any], reason: str) -> None:
@@ -224,7 +224,7 @@ def test_invalid_warm_starts_are_refused(client: Client) -> None:
         client, warm_start_request("a", request=request_with_definitions("a", "b"))
     )
     request = tuning_request(SOURCE, Strategy="Grid", ParameterRanges=LETTER_RANGES)
-    assert "warm start is not simulated with the strategy Grid" in refusal(
+    assert "warm start is not simulated for the strategy Grid" in refusal(
         client, warm_start_request("a", request=request)
     )
 

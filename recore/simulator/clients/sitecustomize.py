@@ -1,8 +1,8 @@
-"""Redirects STS clients from AWS's own address to AWS_ENDPOINT_URL.
+"""Redirects STS clients from AWS's own STS address to AWS_ENDPOINT_URL.
 
 `get_execution_role()` and `Session.account_id()` of the SageMaker SDK create an STS client with the explicit address
-https://sts.REGION.amazonaws.com, which takes precedence over the environment. Every Python with this folder on its
-PYTHONPATH imports this file at startup, so it imports as little as possible. Python imports only the first
+https://sts.REGION.amazonaws.com, which takes precedence over the environment. Every Python process with this folder on
+its PYTHONPATH imports this file at startup, so this file imports as little as possible. Python imports only the first
 sitecustomize that it finds, so this file executes the next one.
 """
 
@@ -40,7 +40,7 @@ class BotocoreFinder:
 
 
 def redirect(create_client: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a session's create_client so that AWS_ENDPOINT_URL, if it is set, replaces AWS's own address of STS."""
+    """Wrap a session's create_client so that AWS_ENDPOINT_URL, if it is set, replaces AWS's own STS address."""
 
     def create(self: Any, service_name: str, *arguments: Any, **options: Any) -> Any:
         address = (options.get("endpoint_url") or "").rstrip("/")

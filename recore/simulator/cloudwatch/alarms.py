@@ -1,6 +1,6 @@
 """Evaluation of CloudWatch alarms: moto stores alarms but never compares their metrics with their thresholds.
 
-An alarm is evaluated whenever a request or the update of an endpoint reads its state.
+An alarm is evaluated whenever a request or an endpoint update reads its state.
 """
 
 import datetime
@@ -27,7 +27,7 @@ ALARM_METHODS = (  # methods of moto's backend that return alarms
     "get_alarms_by_alarm_names",
     "get_alarms_by_state_value",
 )
-MAX_TOTAL_COUNT = 100_000  # the largest sum of the counts in one request
+MAX_TOTAL_COUNT = 100_000  # maximum sum of the counts in one request
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _with_check(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _with_count_limit(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap moto's put_metric_data to refuse large counts: moto stores a value as many times as its count says."""
+    """Wrap moto's put_metric_data to reject large counts, because moto stores a value as often as its count says."""
 
     @functools.wraps(method)
     def put(backend: CloudWatchBackend, namespace: str, metric_data: list[dict[str, Any]]) -> Any:

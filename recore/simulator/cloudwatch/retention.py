@@ -1,6 +1,7 @@
 """Limits the metrics and logs that are kept: moto keeps them all in memory, and endpoints keep adding more.
 
-Metrics get coarser with age and expire, as in CloudWatch. CloudWatch keeps logs forever; here only the newest are kept.
+Metrics get coarser with age and expire, as in CloudWatch. CloudWatch keeps logs forever; here, only the newest log
+events are kept.
 """
 
 import datetime
@@ -25,7 +26,7 @@ RESOLUTIONS = (
 EXPIRY = datetime.timedelta(days=455)
 MAX_DATA_POINTS = 500_000  # about 300 MB
 CLEANUP_DATA_POINTS = 10_000  # between two clean-ups
-MAX_STREAM_BYTES = 64 << 20  # of memory for one log stream; more than the kept output of a job needs
+MAX_STREAM_BYTES = 64 << 20  # of memory for one log stream; more than a job's kept output needs
 MAX_TOTAL_BYTES = 512 << 20  # of memory for all log streams
 CLEANUP_BYTES = 32 << 20  # of events between two clean-ups
 EVENT_OVERHEAD = 300  # bytes of memory that an event uses in addition to its message
@@ -65,7 +66,7 @@ def age_data(data: Iterable[MetricDatumBase], now: datetime.datetime) -> list[Me
 def _with_cleanup(
     method: Callable[..., Any], limit: int, measure: Callable[[Any], int], clean_up: Callable[[Any], None]
 ) -> Callable[..., Any]:
-    """Wrap a backend's method that stores its last argument, so that old data is removed regularly.
+    """Wrap a backend method that stores its last argument, so that old data is removed regularly.
 
     limit: the amount of data between two clean-ups. measure: returns the amount of data in an argument. clean_up:
     removes old data from the backend.

@@ -22,9 +22,9 @@ def check(alarm: Mapping[str, Any]) -> None:
 
 def _problems(alarm: Mapping[str, Any]) -> Iterator[str]:
     if not (alarm.get("metric_name") and alarm.get("namespace")):
-        yield "An alarm needs MetricName and Namespace"
+        yield "An alarm requires MetricName and Namespace"
     if (alarm.get("statistic") is None) == (alarm.get("extended_statistic") is None):
-        yield "An alarm needs either Statistic or ExtendedStatistic"
+        yield "An alarm requires either Statistic or ExtendedStatistic"
     if alarm.get("statistic") not in (None, *STATISTICS):
         yield f"Statistic must be one of {', '.join(STATISTICS)}"
     if alarm.get("comparison_operator") not in COMPARISONS:

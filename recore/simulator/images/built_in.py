@@ -19,7 +19,7 @@ FRAMEWORKS = tuple(
 
 
 def refusal(name: str) -> str | None:
-    """Return why an image name (without registry and tag) is refused, or None if it is not in these lists."""
+    """Return why an image is not simulated, or None if it is not in these lists. name: without registry and tag."""
     if name in ALGORITHMS:
         return f"{name} is one of SageMaker's built-in algorithms, of which only XGBoost is simulated"
     if name.startswith(FRAMEWORKS):

@@ -22,7 +22,7 @@ def family_of(image: str) -> ImageFamily:
 def serves_offline(image: str, variables: Mapping[str, str]) -> bool:
     """Return whether an image's container on AWS would start serving without a network.
 
-    Images without a family are assumed not to need a network. variables: the container's environment.
+    Images without a family are assumed not to need a network. variables: the container's environment variables.
     """
     family = find_family(image)
     return family is None or family.serves_offline(image, variables)

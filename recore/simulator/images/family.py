@@ -1,4 +1,4 @@
-"""A family of images: the programs and the Python environment that replace the images if jobs run as processes."""
+"""An image family: the programs and the Python environment that replace its images if jobs run as processes."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -16,14 +16,15 @@ VERSION_NUMBER = re.compile(r"\d+\.\d+")
 class ImageFamily:
     """The images of one framework.
 
-    name: used in messages. repositories: a pattern for image names, without registry and tag. distributions: names of
-    the framework's package, one of which must be installed. remedy: the command that installs it. tags: a pattern for
-    image tags; None if any tag is allowed. examples: examples of tags, for messages. old_versions: the versions of tags
-    without a number. version_variable: the environment variable that contains the image's tag or old version in a job.
-    training: the program of `train`. hooks: a file with default hooks for `serve`; None for the server's own. python:
-    returns the environment of jobs. metrics: regular expressions by metric name, with which SageMaker searches every
-    log. builds_to_serve: a pattern for names of images whose `serve` builds a package from the script, for which pip
-    needs the network.
+    name: the family's name for messages. repositories: a pattern for image names, without registry and tag.
+    distributions: the names of the framework's distribution packages, at least one of which must be installed. remedy:
+    the command that installs one. tags: a pattern for image tags; None if any tag is allowed. examples: examples of
+    tags, for messages. old_versions: the versions of tags without a number. version_variable: the environment variable
+    that contains the image's tag or old version in a job. training: the program that `train` runs. hooks: a file with
+    default hooks for `serve`, or None for the server's own hooks. python: a function that returns the jobs' Python
+    environment. metrics: the regular expressions, by metric name, with which SageMaker searches every log.
+    builds_to_serve: a pattern for the names of images whose `serve` builds a package from the script, for which pip
+    needs a network.
     """
 
     name: str
@@ -41,19 +42,19 @@ class ImageFamily:
     builds_to_serve: re.Pattern[str] | None = None
 
     def refusal(self, image: str) -> str | None:
-        """Return why jobs that name this image of the family cannot run, or None if they can."""
+        """Return why jobs with this image of the family cannot run, or None if they can."""
         if not self._has_family_tag(image):
             return f"{self.name} images have tags such as {self.examples}, not '{image_tag(image)}': '{image}'"
         if self.version() is None:
-            return f"The package of {self.name} images, {self.distributions[0]}, is not installed: run {self.remedy}"
+            return f"The package for {self.name} images, {self.distributions[0]}, is not installed: run {self.remedy}"
         return None
 
     def version(self) -> str | None:
         """Return the version of the framework that jobs use, or None if it is not installed."""
         return self.python().version_of(*self.distributions)
 
-    def variables(self, image: str) -> dict[str, str]:
-        """Return the variables that describe the image to programs in a job."""
+    def environment_variables(self, image: str) -> dict[str, str]:
+        """Return the environment variables that describe the image to programs in a job."""
         version = self._tag_version(image)
         return {self.version_variable: version} if self.version_variable and version else {}
 
@@ -83,8 +84,8 @@ class ImageFamily:
         return ["python", "-P", SERVING, *hooks, "--bind", f"unix:{socket}"]
 
     def serves_offline(self, image: str, variables: Mapping[str, str]) -> bool:
-        """Return whether an image's `serve` starts without a network. variables: the container's environment."""
-        # pip's variable means the opposite of its name: 0, no, false and off disable build isolation
+        """Return whether an image's `serve` can start without a network. variables: the container's variables."""
+        # the variable means the opposite of its name: 0, no, false and off disable build isolation
         isolation = variables.get("PIP_NO_BUILD_ISOLATION", "").strip().lower()
         if isolation in ("0", "no", "false", "off", "n", "f"):
             return True

@@ -12,8 +12,9 @@ from pathlib import Path
 class PythonEnvironment:
     """A virtual environment.
 
-    prefix: its folder. folders: folders that its Python must be able to read. packages: folders that it searches for
-    packages. markers: values of environment markers, if they differ from those of the Python that runs this code.
+    prefix: the environment's folder. folders: the folders that its Python must be able to read. packages: the folders
+    in which it searches for packages. markers: the values of environment markers that differ from those of the Python
+    that runs this code.
     """
 
     prefix: Path
@@ -27,7 +28,7 @@ class PythonEnvironment:
 
     @property
     def search_path(self) -> str:
-        """The PATH of a job, in which this Python comes first."""
+        """A job's PATH, in which this Python comes first."""
         return ":".join([str(self.prefix / "bin"), "/usr/local/bin", "/usr/bin", "/bin"])
 
     def version_of(self, *distributions: str) -> str | None:
@@ -47,7 +48,7 @@ def this_python() -> PythonEnvironment:
 def environment_in(folder: Path) -> PythonEnvironment:
     """Describe the virtual environment in a folder. The folder does not have to exist."""
     folders, program = {str(folder)}, folder / "bin/python"
-    if program.exists():  # the folder of Python itself, not that of a symbolic link to it
+    if program.exists():  # the folder of the interpreter itself, not of a symbolic link to it
         folders.add(str(program.resolve().parent.parent))
     packages = list(folder.glob("lib/python3*/site-packages"))
     markers = {"python_version": packages[0].parent.name.removeprefix("python")} if packages else {}

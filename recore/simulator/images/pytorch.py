@@ -16,13 +16,13 @@ REQUIREMENTS = TEMPLATE / "requirements/pytorch.txt"
 
 
 def folder() -> Path:
-    """Return the environment's folder, which may not exist."""
+    """Return the environment's folder. It may not exist."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes() if REQUIREMENTS.is_file() else b"").hexdigest()[:12]
     return Path(os.path.expanduser("~/.cache/recore"), f"pytorch-{digest}")
 
 
 def environment() -> PythonEnvironment:
-    """Return the environment, or one without packages if it is missing or incomplete."""
+    """Return the environment, or an environment without packages if it is missing or incomplete."""
     path = folder()
     return environment_in(path if (path / "ready").is_file() else path / "missing")
 

@@ -23,7 +23,7 @@ FAMILY = ImageFamily(
     version_variable="XGBOOST_IMAGE_VERSION",
     training=CONTAINER / "xgboost_training.py",
     hooks=CONTAINER / "xgboost_hooks.py",
-    # the output of a script contains a tab, which CloudWatch shows as #011
+    # a script's output contains a tab, which CloudWatch shows as #011
     metrics={
         f"{data}:{metric}": rf"\[[0-9]+\].*?(?:#011|\t){data}-{re.escape(metric)}:([^\s#]+)"
         for data in ("validation", "train")

@@ -121,7 +121,7 @@ class Isolation:
     def environment(self, sandbox: Sandbox) -> dict[str, str]:
         """Return a job's default environment variables. The job's own variables override them."""
         family = catalogue.family_of(sandbox.image)
-        return {"PATH": family.python().search_path, **family.variables(sandbox.image)}
+        return {"PATH": family.python().search_path, **family.environment_variables(sandbox.image)}
 
     def launch(self, sandbox: Sandbox, command: list[str], environment: dict[str, str], folder: str) -> Launch:
         """Return how to start a job's command."""

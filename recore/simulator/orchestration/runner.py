@@ -34,7 +34,7 @@ class Work(ABC):
 
     @abstractmethod
     def run(self) -> None:
-        """Work until the resource has a final status.
+        """Run until the resource has a final status.
 
         Raises JobStopped when the simulator ends, and OSError if a change could not be written or requested. After an
         OSError, `run` is called again on a new object.
@@ -65,9 +65,9 @@ class Work(ABC):
 
 
 def begin(platform: Platform, kind: str, key: str, make_work: Callable[[Platform, str, Job], Work]) -> None:
-    """Start the work of a resource in a separate thread. kind: the resource's kind, for the log.
+    """Start a resource's work in a separate thread. kind: the resource's kind, for log messages.
 
-    A simulator that ends leaves the records unchanged, and the next one continues the work.
+    When the simulator ends, the records stay unchanged, and the next simulator continues the work.
     """
 
     def work(job: Job) -> None:
@@ -118,6 +118,6 @@ def send(platform: Platform, operation: str, request: Record) -> Any:
 
 
 def raise_if_unavailable(error: ClientError) -> None:
-    """Raise OSError, so that the request is repeated, if the simulator could not carry it out: the disk may be full."""
+    """Raise OSError for a server error, so that the request is repeated. The disk may be full, for example."""
     if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
         raise OSError(str(error)) from None

@@ -8,7 +8,7 @@ from recore.simulator.orchestration.tuning.definitions import (
     hyperband_resources,
     number_of_jobs,
     read_definitions,
-    refused,
+    refusal,
 )
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange
 from recore.simulator.orchestration.tuning.trials import (
@@ -126,29 +126,29 @@ def _describe_definitions(record: Record) -> Record:
 def _check_request(request: Record) -> None:
     """Raise ServiceError if a request's strategy, limits or training job definitions are invalid or not simulated."""
     if "Autotune" in request:
-        raise refused("Autotune is not simulated; set the ranges and limits yourself")
+        raise refusal("Autotune is not simulated; set the ranges and limits yourself")
     config, definitions = request["HyperParameterTuningJobConfig"], read_definitions(request)
     strategy, limits = config["Strategy"], config["ResourceLimits"]
     if strategy == "Grid":
         _check_grid(config, definitions)
     elif "MaxNumberOfTrainingJobs" not in limits:
-        raise refused(f"ResourceLimits: the {strategy} strategy requires MaxNumberOfTrainingJobs")
+        raise refusal(f"ResourceLimits: the {strategy} strategy requires MaxNumberOfTrainingJobs")
     if "HyperbandStrategyConfig" in config.get("StrategyConfig", {}) and strategy != "Hyperband":
-        raise refused(f"StrategyConfig: HyperbandStrategyConfig requires the Hyperband strategy, not {strategy}")
+        raise refusal(f"StrategyConfig: HyperbandStrategyConfig requires the Hyperband strategy, not {strategy}")
     if strategy == "Hyperband":
         if config.get("TrainingJobEarlyStoppingType", "Off") != "Off":
-            raise refused("TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself")
+            raise refusal("TrainingJobEarlyStoppingType must be Off with Hyperband, which stops jobs itself")
         for definition in definitions:
             hyperband_resources(config, definition)
     for definition in definitions:
         if problem := request_problem(definition.request):
-            raise refused(f"{definition.place}: {problem}")
+            raise refusal(f"{definition.place}: {problem}")
     max_jobs, max_parallel = number_of_jobs(config, definitions), limits["MaxParallelTrainingJobs"]
     if max_jobs > MAX_JOBS or max_parallel > MAX_PARALLEL_JOBS:
         limit = f"at most {MAX_JOBS} training jobs, {MAX_PARALLEL_JOBS} of them in parallel"
         raise ServiceError("ResourceLimitExceeded", f"ResourceLimits: a tuning job can have {limit}")
     if max_parallel > max_jobs:
-        raise refused(
+        raise refusal(
             f"ResourceLimits: MaxParallelTrainingJobs {max_parallel} is greater than the number of training jobs, "
             f"{max_jobs}"
         )
@@ -156,12 +156,12 @@ def _check_request(request: Record) -> None:
 
 def _check_grid(config: Record, definitions: list[Definition]) -> None:
     if len(definitions) > 1:
-        raise refused("TrainingJobDefinitions: the Grid strategy with several definitions is not simulated")
+        raise refusal("TrainingJobDefinitions: the Grid strategy with several definitions is not simulated")
     for item in definitions[0].ranges:
         if not isinstance(item, CategoricalRange):
-            raise refused(f"ParameterRanges: the Grid strategy accepts only categorical ranges, not '{item.name}'")
+            raise refusal(f"ParameterRanges: the Grid strategy accepts only categorical ranges, not '{item.name}'")
     max_jobs, count = config["ResourceLimits"].get("MaxNumberOfTrainingJobs"), number_of_jobs(config, definitions)
     if max_jobs not in (None, count):
-        raise refused(
+        raise refusal(
             f"ResourceLimits: MaxNumberOfTrainingJobs is {max_jobs}, but must be the number of combinations, {count}"
         )

@@ -113,7 +113,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 def _create(path: Path) -> None:
     """Create a database under a temporary name and then rename it.
 
-    An empty file with the final name is therefore damaged, and not the result of an interrupted creation.
+    An interrupted creation therefore never leaves an empty file with the final name: such a file is damaged.
     """
     new_path = path.with_name(f"{path.name}.new")
     for incomplete_path in path.parent.glob(f"{new_path.name}*"):
@@ -130,7 +130,7 @@ def _check_and_migrate(connection: sqlite3.Connection, path: Path) -> None:
 
     Raises OSError if it is damaged or not writable, or belongs to a newer version or to another program.
     """
-    # A rejected file must stay unchanged: by default, closing it would copy the changes in its -wal file into it.
+    # A rejected file must stay unchanged. By default, closing it would copy the changes from its -wal file into it.
     connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
     application_id, layout = (
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")

@@ -52,9 +52,9 @@ class Store:
     ) -> StoredRecord:
         """Replace a record with the result of a function, as one transaction, and return the new record.
 
-        The function receives a copy of the record, or of the default if there is no record. It must return the members
-        of the API, and may change internal members of the copy. If it raises an error, nothing changes.
-        Raises KeyError if there is neither a record nor a default.
+        The function receives a copy of the record, or of the default if there is no record. It must return the API's
+        members, and may change the copy's internal members in place. If it raises an error, nothing changes. Raises
+        KeyError if there is neither a record nor a default.
         """
         with self._database.transaction() as connection:
             record = self.get(kind, key)
@@ -108,7 +108,7 @@ def _stored_record(record: str, internal: str, revision: int) -> StoredRecord:
 
 
 def to_json(value: Any) -> str:
-    """Encode a value, which may contain times, as JSON. Raises TypeError for any other type that JSON lacks."""
+    """Encode a value, which may contain times, as JSON. Raises TypeError for other types that JSON does not support."""
     return json.dumps(_encode_times(value))
 
 

@@ -17,7 +17,7 @@ from moto.s3 import models
 
 from recore import locked
 
-MAX_BYTES_IN_MEMORY = 4 << 10  # for an object's content; the rest of moto's object takes about as much
+MAX_BYTES_IN_MEMORY = 4 << 10  # of an object's content; the rest of moto's object takes about as much memory
 
 
 class Contents:

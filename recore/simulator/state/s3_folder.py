@@ -1,4 +1,4 @@
-"""A state folder: resource records and S3 objects, which are written to disk before a request is answered."""
+"""A state folder: resource records and S3 objects, which are written to disk before the simulator responds."""
 
 import contextlib
 import fcntl
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class State:
-    """A folder that outlives a simulator: `state.sqlite`, and `s3/` with the large contents of objects.
+    """A folder that outlives a simulator: `state.sqlite`, and `s3/` with the contents of large objects.
 
     Use it between `open` and `close`, or as a context manager. records: the store of resource records.
     """
@@ -30,7 +30,7 @@ class State:
         self.folder = folder
         self._exit_stack = contextlib.ExitStack()
         self._changes = Changes()
-        self._failed_changes: list[Change] = []  # changes that could not be written; their requests got an error
+        self._failed_changes: list[Change] = []  # changes that could not be written; their requests failed
 
     def __enter__(self) -> "State":
         self.open()
@@ -70,14 +70,14 @@ class State:
             self._exit_stack = exit_stack.pop_all()
 
     def restore(self) -> None:
-        """Copy the folder's buckets and objects to moto before any request. Raises OSError if a file is missing."""
+        """Copy the folder's content to moto, before the first request. Raises OSError if a file is missing."""
         with self._changes.collect_for_request():  # these changes are already on disk
             self._objects.restore()
 
     def write_through(self, application: Wsgi) -> Wsgi:
-        """Wrap an application so that it answers a request only after the request's changes to S3 are on disk."""
+        """Wrap an application so that it responds to a request only after the request's changes to S3 are on disk."""
 
-        def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def respond(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             start_arguments: list[Any] = []
             with self._changes.collect_for_request() as changes:
                 body = application(environ, lambda *arguments: start_arguments.extend(arguments))
@@ -96,7 +96,7 @@ class State:
             start_response(*start_arguments)
             return body
 
-        return answer
+        return respond
 
     def close(self) -> None:
         """Write all pending changes and unlock the folder."""

@@ -1,4 +1,4 @@
-"""S3 buckets and objects on disk: rows of the database, and a file for each large content."""
+"""S3 buckets and objects on disk: database rows, and a file for each large object's content."""
 
 import contextlib
 import os
@@ -106,7 +106,7 @@ class StoredObjects:
         return [file for (file,) in files]
 
     def _row(self, bucket: str, key: str, written_files: list[str]) -> tuple[Any, ...] | None:
-        """Return an object's row, or None if there is no object. Add the file of a large content to `written_files`."""
+        """Return an object's row, or None if there is no object. Adds a large object's file to `written_files`."""
         result = _read(bucket, key)
         if result is None:
             return None
@@ -162,7 +162,9 @@ def _read(bucket: str, key: str) -> tuple[Any, bytes] | None:
         moto_object = moto_bucket.keys.get(key) if moto_bucket else None
         if not isinstance(moto_object, FakeKey):  # the key does not exist or is a delete marker
             return None
-        with contextlib.suppress(ValueError):  # moto closes a content before it replaces or removes the object
+        with contextlib.suppress(
+            ValueError
+        ):  # moto closes an object's content before it replaces or removes the object
             return moto_object, moto_object.value
         time.sleep(0.001)
     raise OSError(f"s3://{bucket}/{key}: the content could not be read from moto: upload the object again")

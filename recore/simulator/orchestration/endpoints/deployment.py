@@ -1,8 +1,8 @@
 """A deployment: what an endpoint serves, as a record that does not depend on other records.
 
-It has the name of the endpoint configuration, its DataCaptureConfig (or None) and its Variants. Each variant has the
-members of a production variant and, in addition, its Weight, its Count of instances and its Model. An endpoint
-therefore keeps working if its configuration or a model is deleted.
+It contains the endpoint configuration's name, its DataCaptureConfig (or None) and its Variants. Each variant has the
+members of a production variant and, in addition, its Weight, its Count (the number of instances) and its Model.
+Therefore, an endpoint keeps working if its configuration or a model is deleted.
 """
 
 import datetime
@@ -15,7 +15,7 @@ from recore.simulator.protocol.account import arn
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record, Store, StoredRecord, now
 
-# members of variants, by request member
+# the member of a variant that contains each property, by the property's name in requests
 VARIANT_PROPERTIES = {"DesiredWeight": "Weight", "DesiredInstanceCount": "Count"}
 
 
@@ -49,7 +49,7 @@ def make_deployment(store: Store, config_name: str) -> Record:
 
 
 def _find(store: Store, kind: str, title: str, resource: str) -> StoredRecord:
-    """Return a record. title: the kind's name in messages. resource: the last part of its ARN."""
+    """Return a record. title: the kind's name for error messages. resource: the last part of the record's ARN."""
     record = store.get(kind, resource.partition("/")[2])
     if record is None:
         raise ServiceError("ValidationException", f"Could not find {title} '{arn(resource)}'")
@@ -66,7 +66,7 @@ def retain_properties(pending: Record, current: Record, request: Record) -> Reco
     }
     if not request.get("RetainAllVariantProperties"):
         if excluded_properties:
-            message = "ExcludeRetainedVariantProperties needs RetainAllVariantProperties to be true"
+            message = "ExcludeRetainedVariantProperties requires RetainAllVariantProperties to be true"
             raise ServiceError("ValidationException", message)
         return pending
     retained_members = [member for name, member in VARIANT_PROPERTIES.items() if name not in excluded_properties]
@@ -80,7 +80,7 @@ def retain_properties(pending: Record, current: Record, request: Record) -> Reco
 
 
 def rescale(current: Record, request: Record) -> Record:
-    """Return a deployment with the changes of an UpdateEndpointWeightsAndCapacities request. Raises ServiceError."""
+    """Return a deployment after an UpdateEndpointWeightsAndCapacities request. Raises ServiceError."""
     properties: dict[str, Record] = {}
     variant_names = [variant["VariantName"] for variant in current["Variants"]]
     for entry in request["DesiredWeightsAndCapacities"]:
@@ -101,7 +101,7 @@ def rescale(current: Record, request: Record) -> Record:
 def _with_properties(deployment: Record, properties: Mapping[str, Record]) -> Record:
     """Return a deployment with new properties. Raises ServiceError if all weights are 0.
 
-    properties: the Weight, the Count or both, by variant name.
+    properties: the new Weight, Count or both, by variant name.
     """
     variants = [variant | properties.get(variant["VariantName"], {}) for variant in deployment["Variants"]]
     if not any(variant["Weight"] > 0 for variant in variants):

@@ -13,21 +13,21 @@ from recore.simulator.orchestration.runner import Work
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record
 
-# the member with the size, by type of traffic routing
+# the request member that contains the size, by type of traffic routing
 SIZE_MEMBERS = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}
 # SageMaker's documented limits on these sizes, as shares of a variant's capacity
 MIN_SHARES = {"CANARY": Fraction(0), "LINEAR": Fraction(10, 100)}
 MAX_SHARE = Fraction(50, 100)
-PERIOD = 0.25  # seconds between two evaluations of the alarms
+POLL_INTERVAL = 0.25  # seconds between two evaluations of the alarms
 
 
 @dataclass(frozen=True)
-class BlueGreen:
+class BlueGreenPolicy:
     """How an update proceeds. Times are in seconds.
 
     routing: the type of traffic routing. size: the CapacitySize of a canary or a linear step. interval: the wait after
-    each shift of traffic. termination_wait: the wait before the old fleets are shut down. time_limit: the limit for
-    the whole deployment. alarms: the names of the CloudWatch alarms that roll it back.
+    each traffic shift. termination_wait: the wait before the old fleets are shut down. time_limit: the limit for the
+    whole update. alarms: the names of the CloudWatch alarms that roll the update back.
     """
 
     routing: str = "ALL_AT_ONCE"
@@ -64,7 +64,7 @@ class BlueGreen:
 
 
 class UpdateWatch:
-    """Watches one update. names: the alarms' names. time_limit: the seconds that the update may take from now on."""
+    """Watches one update. names: the alarms' names. time_limit: how many seconds the update may take from now on."""
 
     def __init__(self, names: Sequence[str] = (), time_limit: float = math.inf):
         self._names, self._time_limit = names, time_limit
@@ -84,18 +84,21 @@ class UpdateWatch:
                 raise JobFailed(f"The CloudWatch alarm {name} is in ALARM: {state.reason}")
 
     def wait(self, work: Work, seconds: float) -> None:
-        """Wait, checking repeatedly and once at the end. Raises JobFailed, and JobStopped when the simulator ends."""
+        """Wait, and check repeatedly.
+
+        Raises JobFailed if the update must be rolled back, and JobStopped when the simulator ends.
+        """
         end = time.monotonic() + seconds
         self.check()
         while (remaining := end - time.monotonic()) > 0:
-            work.wait(min(remaining, PERIOD))
+            work.wait(min(remaining, POLL_INTERVAL))
             self.check()
 
 
-def read_deployment_config(config: Record | None) -> BlueGreen:
+def read_deployment_config(config: Record | None) -> BlueGreenPolicy:
     """Read a DeploymentConfig. Raises ServiceError if it is invalid or not simulated."""
     if config is None:
-        return BlueGreen()
+        return BlueGreenPolicy()
     if "RollingUpdatePolicy" in config:
         raise refusal("RollingUpdatePolicy is not simulated")
     entries = config.get("AutoRollbackConfiguration", {}).get("Alarms", [])
@@ -103,7 +106,7 @@ def read_deployment_config(config: Record | None) -> BlueGreen:
         raise refusal("AutoRollbackConfiguration: an alarm has no AlarmName")
     names = tuple(alarm["AlarmName"] for alarm in entries)
     if "BlueGreenUpdatePolicy" not in config:
-        return BlueGreen(alarms=names)
+        return BlueGreenPolicy(alarms=names)
     policy = config["BlueGreenUpdatePolicy"]
     routing = policy["TrafficRoutingConfiguration"]
     interval, wait = routing["WaitIntervalInSeconds"], policy.get("TerminationWaitInSeconds", 0)
@@ -111,11 +114,11 @@ def read_deployment_config(config: Record | None) -> BlueGreen:
     if interval + wait >= time_limit:
         waits = "WaitIntervalInSeconds and TerminationWaitInSeconds"
         raise refusal(f"MaximumExecutionTimeoutInSeconds must be greater than the sum of {waits}")
-    return BlueGreen(routing["Type"], _read_size(routing), interval, wait, time_limit, names)
+    return BlueGreenPolicy(routing["Type"], _read_size(routing), interval, wait, time_limit, names)
 
 
 def alarm_definitions(names: Sequence[str]) -> list[Record]:
-    """Return the definitions of an update's alarms, to be stored because moto forgets them when the simulator ends.
+    """Return the definitions of an update's alarms. They must be stored: moto forgets them when the simulator ends.
 
     Raises ServiceError if an alarm does not exist or uses a feature that is not simulated.
     """
@@ -141,7 +144,7 @@ def _read_size(routing: Record) -> Record | None:
     if kind not in SIZE_MEMBERS:
         return None
     if SIZE_MEMBERS[kind] not in routing:
-        raise refusal(f"traffic routing of Type {kind} needs {SIZE_MEMBERS[kind]}")
+        raise refusal(f"traffic routing of Type {kind} requires {SIZE_MEMBERS[kind]}")
     size: Record = routing[SIZE_MEMBERS[kind]]
     if size["Type"] == "CAPACITY_PERCENT" and not 100 * MIN_SHARES[kind] <= size["Value"] <= 100 * MAX_SHARE:
         minimum = max(1, int(100 * MIN_SHARES[kind]))

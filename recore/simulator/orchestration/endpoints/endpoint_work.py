@@ -1,4 +1,4 @@
-"""The background work of an endpoint: fleets start, take over traffic and end, as the endpoint's record requires.
+"""An endpoint's background work: fleets start, take over traffic and end, as the endpoint's record requires.
 
 The record's internal members include Deployment, which is in service, and Pending, which will replace it. Either may
 be None.
@@ -16,12 +16,16 @@ from recore.simulator.compute.failure import JobFailed, JobStopped
 from recore.simulator.compute.job import Job
 from recore.simulator.compute.platform import Platform
 from recore.simulator.orchestration.endpoints.deployment import Stage, instance_count
-from recore.simulator.orchestration.endpoints.deployment_config import BlueGreen, UpdateWatch, read_deployment_config
+from recore.simulator.orchestration.endpoints.deployment_config import (
+    BlueGreenPolicy,
+    UpdateWatch,
+    read_deployment_config,
+)
 from recore.simulator.orchestration.runner import Work, reason_of
 from recore.simulator.state.records import Record, Store, StoredRecord, now
 
 KIND = "Endpoint"
-PERIOD = 0.05  # seconds between two checks of whether fleets are ready
+POLL_INTERVAL = 0.05  # seconds between two checks whether fleets are ready
 
 
 class Hosting:
@@ -84,7 +88,7 @@ class EndpointWork(Work):
         """
         hosting, pending = self._hosting, record.internal["Pending"]
         old_traffic, new_traffic = hosting.traffic.get(self.key), hosting.make_traffic(self.key, pending)
-        policy = read_deployment_config(record.get("LastDeploymentConfig")) if old_traffic else BlueGreen()
+        policy = read_deployment_config(record.get("LastDeploymentConfig")) if old_traffic else BlueGreenPolicy()
         watch = UpdateWatch(policy.alarms, policy.time_limit)
         hosting.stages[self.key] = Stage("Creating")
         try:
@@ -106,9 +110,12 @@ class EndpointWork(Work):
         self._change({"Retiring": 0}, EndpointStatus="InService", FailureReason=None)
 
     def _shift(
-        self, pending: Record, old_traffic: Traffic, new_traffic: Traffic, policy: BlueGreen, watch: UpdateWatch
+        self, pending: Record, old_traffic: Traffic, new_traffic: Traffic, policy: BlueGreenPolicy, watch: UpdateWatch
     ) -> None:
-        """Shift the traffic step by step. Raises JobFailed if the update must be rolled back, and JobStopped."""
+        """Shift the traffic step by step.
+
+        Raises JobFailed if the update must be rolled back, and JobStopped when the simulator ends.
+        """
         hosting = self._hosting
         watch.check()
         for parts in policy.steps(pending):
@@ -122,7 +129,9 @@ class EndpointWork(Work):
         """End the new fleets. The old ones get all traffic back; without old fleets, the endpoint fails."""
         reason = reason_of(error)
         if old_traffic:
-            self._hosting.traffic[self.key] = old_traffic  # immediately, because writing the record may take long
+            self._hosting.traffic[self.key] = (
+                old_traffic  # immediately, because writing the record may take a long time
+            )
             self._hosting.stages[self.key] = Stage("Deleting")
             self._change(EndpointStatus="RollingBack", FailureReason=reason)
         end_fleets(new_traffic)
@@ -130,7 +139,7 @@ class EndpointWork(Work):
         self.fail(reason)
 
     def _rescale(self, record: StoredRecord) -> None:
-        """Give the variants the numbers of instances and the weights of the pending deployment."""
+        """Change the variants' instance counts and weights to those of the pending deployment."""
         current, pending = record.internal["Deployment"], record.internal["Pending"]
         fleets = self._hosting.traffic[self.key].fleets
         counts = {variant["VariantName"]: variant["Count"] for variant in current["Variants"]}
@@ -168,7 +177,7 @@ class EndpointWork(Work):
             if time.monotonic() > deadline:
                 message = f"Production variant {waiting[0]} was not ready within MaximumExecutionTimeoutInSeconds"
                 raise JobFailed(message)
-            self.wait(PERIOD)
+            self.wait(POLL_INTERVAL)
         for fleet in fleets:
             fleet.put_in_service()
 
@@ -188,7 +197,7 @@ class EndpointWork(Work):
     def _restore(self, record: StoredRecord) -> None:
         """Start the fleets of an endpoint that served under an earlier simulator, then continue its update.
 
-        If they do not start, a pending update continues without them. If there is none, the endpoint fails.
+        If they do not start, a pending update continues without them. If no update is pending, the endpoint fails.
         """
         traffic, pending = self._hosting.traffic[self.key], record.internal["Pending"]
         self._hosting.to_restore.discard(self.key)
@@ -214,7 +223,7 @@ class EndpointWork(Work):
 
 
 def resume_serving(hosting: Hosting, store: Store, record: StoredRecord) -> None:
-    """Let an endpoint of an earlier simulator serve again as soon as its fleets are restored.
+    """Prepare an endpoint of an earlier simulator to serve again as soon as its fleets are restored.
 
     An update that was being rolled back is abandoned; any other update continues.
     """
@@ -237,6 +246,6 @@ def scale_fleets(fleets: dict[str, Fleet], variants: list[Record]) -> None:
 
 
 def end_fleets(traffic: Traffic) -> None:
-    """End all fleets after they have answered the invocations in progress."""
+    """End all fleets after the invocations in progress have completed."""
     for share in traffic.shares:
         share.fleet.end()

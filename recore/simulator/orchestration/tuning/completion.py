@@ -5,15 +5,15 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-MIN_IMPROVEMENT = 0.01  # share of the best objective; a smaller gain is not an improvement
-CONVERGED_AFTER = 10  # jobs in a row without an improvement
-MIN_JOBS_FOR_MEDIAN = 3  # jobs that have reached the same step; the median of fewer is not meaningful
+MIN_IMPROVEMENT = 0.01  # relative to the best objective; a smaller gain does not count as an improvement
+CONVERGED_AFTER = 10  # consecutive jobs without an improvement
+MIN_JOBS_FOR_MEDIAN = 3  # that have reached the same step; a median of fewer jobs would not be meaningful
 
 
 def jobs_without_improvement(objectives: Sequence[float], maximize: bool) -> list[int]:
-    """Return, for each job, how many jobs in a row up to this one did not improve the objective.
+    """Return, for each job, how many consecutive jobs, up to and including it, did not improve the objective.
 
-    objectives: in the order in which the jobs ended.
+    objectives: the jobs' objectives, in the order in which the jobs ended.
     """
     counts: list[int] = []
     best, count = None, 0
@@ -53,9 +53,9 @@ def running_averages(values: Sequence[float]) -> list[float]:
 def is_worse_than_median(step: int, value: float, others: Sequence[Sequence[float]], maximize: bool) -> bool:
     """Return whether a job's value at a step is worse than the median of the other jobs' averages at that step.
 
-    step: counted from 1. others: the running averages of jobs that have ended. Those that did not reach this step do
-    not count. This is the median stopping rule of Golovin et al., Google Vizier (2017), applied to the last value, as
-    SageMaker documents.
+    step: the step, counted from 1. others: the running averages of jobs that have ended. Jobs that did not reach this
+    step are ignored. This is the median stopping rule of Golovin et al., Google Vizier (2017), applied to the last
+    value, as SageMaker documents.
     """
     averages = [other[step - 1] for other in others if len(other) >= step]
     if len(averages) < MIN_JOBS_FOR_MEDIAN:

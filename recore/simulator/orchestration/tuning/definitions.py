@@ -1,4 +1,4 @@
-"""The definitions of training jobs in the record of a tuning job, and what is derived from them."""
+"""The training job definitions in a tuning job's record, and what is derived from them."""
 
 import math
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.protocol.service_model import operation_model
 from recore.simulator.state.records import Record
 
-MAX_RANGES, MAX_SETTINGS = 30, 100
+MAX_RANGES, MAX_HYPERPARAMETERS = 30, 100
 MAX_RESOURCE = 20_000  # the limit for Hyperband's MaxResource
 EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")  # hyperparameters that can replace MaxResource
 OBJECTIVE_SETTING = "_tuning_objective_metric"  # a hyperparameter that SageMaker adds for the toolkits to read
 # members of a definition that HyperParameterTuningJobConfig can have instead, under another name
 SHARED_MEMBERS = {"TuningObjective": "HyperParameterTuningJobObjective", "HyperParameterRanges": "ParameterRanges"}
-NOT_SIMULATED = ("InstanceConfigs", "AllocationStrategy")  # members of HyperParameterTuningResourceConfig
+UNSIMULATED_MEMBERS = ("InstanceConfigs", "AllocationStrategy")  # members of HyperParameterTuningResourceConfig
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A definition of training jobs.
+    """A training job definition.
 
-    name: empty if the request has none. place: where the definition is in the request, for messages. request: the
-    request for the jobs, without their names.
+    name: the definition's name; empty if it has none. place: where the definition is in the request, for error
+    messages. settings: the static hyperparameters. request: the request for the training jobs, without their names.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Definition:
     request: Record
 
     def job_request(self, name: str, values: dict[str, str]) -> Record:
-        """Return the request for a training job with these values from the ranges."""
+        """Return the request for a training job. values: the hyperparameters that have ranges."""
         return self.request | {"TrainingJobName": name, "HyperParameters": self.settings | values}
 
 
@@ -47,22 +47,22 @@ def read_definitions(record: Record) -> list[Definition]:
     config, items = record["HyperParameterTuningJobConfig"], record.get("TrainingJobDefinitions", [])
     single = record.get("TrainingJobDefinition")
     if (single is None) == (not items):
-        raise refused("give either TrainingJobDefinition or TrainingJobDefinitions")
+        raise refusal("specify either TrainingJobDefinition or TrainingJobDefinitions")
     if single is not None:
         return [_read_definition("TrainingJobDefinition", config, single)]
     names = [item.get("DefinitionName", "") for item in items]
     if "" in names or len(set(names)) < len(names):
-        raise refused("TrainingJobDefinitions: each definition needs a unique DefinitionName")
+        raise refusal("TrainingJobDefinitions: each definition must have a unique DefinitionName")
     for own, shared in SHARED_MEMBERS.items():
         if config.get(shared):
-            advice = f"cannot be used with TrainingJobDefinitions; give each definition its own {own}"
-            raise refused(f"HyperParameterTuningJobConfig: {shared} {advice}")
+            advice = f"cannot be used with TrainingJobDefinitions; specify {own} in each definition instead"
+            raise refusal(f"HyperParameterTuningJobConfig: {shared} {advice}")
     definitions = [
         _read_definition(f"TrainingJobDefinitions '{item['DefinitionName']}'", config, item) for item in items
     ]
     if len({definition.maximize for definition in definitions}) > 1:
-        raise refused(
-            "TrainingJobDefinitions: all definitions need the same TuningObjective Type, so that they can be compared"
+        raise refusal(
+            "TrainingJobDefinitions: all definitions must have the same TuningObjective Type to be comparable"
         )
     return definitions
 
@@ -81,15 +81,15 @@ def hyperband_resources(config: Record, definition: Definition) -> tuple[int, in
     settings = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
     least, most = settings.get("MinResource", 1), settings.get("MaxResource")
     if most is None:
-        texts = [definition.settings[name].strip('"') for name in EPOCHS if name in definition.settings]
-        numbers = [int(text) for text in texts if regex.fullmatch("[0-9]{1,9}", text)]
+        values = [definition.settings[name].strip('"') for name in EPOCHS if name in definition.settings]
+        numbers = [int(value) for value in values if regex.fullmatch("[0-9]{1,9}", value)]
         if not numbers:
-            advice = f"Hyperband needs a MaxResource, or one of the static hyperparameters {', '.join(EPOCHS)}"
-            raise refused(f"HyperbandStrategyConfig: {advice}")
+            advice = f"Hyperband requires MaxResource, or one of the static hyperparameters {', '.join(EPOCHS)}"
+            raise refusal(f"HyperbandStrategyConfig: {advice}")
         most = numbers[0]
     if not least <= most <= MAX_RESOURCE:
-        problem = f"MinResource ({least}) must not exceed MaxResource ({most}), which can be at most {MAX_RESOURCE:,}"
-        raise refused(f"HyperbandStrategyConfig: {problem}")
+        rules = f"MinResource must not exceed MaxResource, and MaxResource must not exceed {MAX_RESOURCE:,}"
+        raise refusal(f"HyperbandStrategyConfig: {rules}; they are {least} and {most}")
     return least, most
 
 
@@ -97,20 +97,20 @@ def _read_definition(place: str, config: Record, item: Record) -> Definition:
     """Read and check one definition. Raises ServiceError if it is invalid or not simulated."""
     objective = item.get("TuningObjective") or config.get("HyperParameterTuningJobObjective")
     if not objective:
-        raise refused(f"{place}: an objective is needed, with a MetricName and the Type Minimize or Maximize")
+        raise refusal(f"{place}: an objective with a MetricName and the Type Minimize or Maximize is required")
     for own, shared in SHARED_MEMBERS.items():
         if item.get(own) and config.get(shared):
-            raise refused(f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; give it only once")
+            raise refusal(f"{place}: {own} is also in HyperParameterTuningJobConfig, as {shared}; specify it only once")
     range_lists = item.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
     algorithm = item["AlgorithmSpecification"]
     if range_lists.get("AutoParameters"):
-        raise refused("AutoParameters are not simulated; give a range for each hyperparameter")
+        raise refusal("AutoParameters are not simulated; specify a range for each hyperparameter")
     if "AlgorithmName" in algorithm:
-        raise refused(f"{place}: AlgorithmName is not simulated; give a TrainingImage instead")
+        raise refusal(f"{place}: AlgorithmName is not simulated; specify a TrainingImage instead")
     try:
         ranges = tuple(read_ranges(range_lists))
     except ValueError as error:
-        raise refused(str(error)) from None
+        raise refusal(str(error)) from None
     settings = item.get("StaticHyperParameters", {}) | {OBJECTIVE_SETTING: objective["MetricName"]}
     _check_names(place, ranges, settings)
     _check_metrics(place, algorithm, objective["MetricName"])
@@ -122,39 +122,35 @@ def _read_definition(place: str, config: Record, item: Record) -> Definition:
 
 def _check_names(place: str, ranges: tuple[Range, ...], settings: dict[str, str]) -> None:
     if not ranges:
-        raise refused(f"{place}: there is no range to search; give at least one in ParameterRanges")
-    if len(ranges) > MAX_RANGES or len(ranges) + len(settings) > MAX_SETTINGS:
-        most = f"at most {MAX_RANGES} ranges, and at most {MAX_SETTINGS - 1} hyperparameters including the static ones"
-        raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job can have {most}")
+        raise refusal(f"{place}: there is no range to search; specify at least one in ParameterRanges")
+    if len(ranges) > MAX_RANGES or len(ranges) + len(settings) > MAX_HYPERPARAMETERS:
+        limits = f"{MAX_RANGES} ranges and {MAX_HYPERPARAMETERS - 1} hyperparameters, including the static ones"
+        raise ServiceError("ResourceLimitExceeded", f"{place}: a tuning job can have at most {limits}")
     for item in ranges:
         if item.name == OBJECTIVE_SETTING:
-            raise refused(f"{place}: {OBJECTIVE_SETTING} cannot have a range, because SageMaker sets it")
+            raise refusal(f"{place}: {OBJECTIVE_SETTING} cannot have a range, because SageMaker sets it")
         if item.name in settings:
-            raise refused(f"{place}: '{item.name}' has a range and is in StaticHyperParameters; remove one of them")
+            raise refusal(f"{place}: '{item.name}' has both a range and a value in StaticHyperParameters; remove one")
 
 
 def _check_metrics(place: str, algorithm: Record, metric: str) -> None:
-    """Raise ServiceError if the objective is not a known metric, or if the Regex of a metric cannot find a value."""
+    """Raise ServiceError if the objective is not a known metric, or if a metric's Regex cannot capture a value."""
     definitions = algorithm.get("MetricDefinitions", [])
     for item in definitions:
         try:
             groups = regex.compile(item["Regex"]).groups
         except regex.error as error:
-            raise refused(f"{place}: MetricDefinitions: the Regex of '{item['Name']}' is invalid: {error}") from None
+            raise refusal(f"{place}: MetricDefinitions: the Regex of '{item['Name']}' is invalid: {error}") from None
         if groups == 0:
-            problem = (
-                f"the Regex of '{item['Name']}' has no group; put parentheses around the part that matches the value"
-            )
-            raise refused(f"{place}: MetricDefinitions: {problem}")
+            problem = f"the Regex of '{item['Name']}' has no group; put the part that matches the value in parentheses"
+            raise refusal(f"{place}: MetricDefinitions: {problem}")
     image = algorithm.get("TrainingImage", "")
     if own := [item["Name"] for item in family_of(image).own_metrics(image)]:
         if metric not in own:
-            raise refused(
-                f"{place}: '{metric}' is not a metric of the image, whose metrics have names such as {own[0]}"
-            )
+            raise refusal(f"{place}: the image does not report the metric '{metric}'; it reports {own[0]}, for example")
         return
     if metric not in {item["Name"] for item in definitions}:
-        raise refused(f"{place}: MetricDefinitions: the objective metric '{metric}' is not defined; add its definition")
+        raise refusal(f"{place}: MetricDefinitions: the objective metric '{metric}' is not defined; add its definition")
 
 
 def _base_request(place: str, item: Record) -> Record:
@@ -162,19 +158,19 @@ def _base_request(place: str, item: Record) -> Record:
     shape: Any = operation_model("CreateTrainingJob").input_shape
     request: Record = {name: value for name, value in item.items() if name in shape.members}
     if tuning_resources := item.get("HyperParameterTuningResourceConfig"):
-        if member := next((name for name in NOT_SIMULATED if name in tuning_resources), None):
-            raise refused(f"{place}: {member} is not simulated; give one InstanceType instead")
+        if member := next((name for name in UNSIMULATED_MEMBERS if name in tuning_resources), None):
+            raise refusal(f"{place}: {member} is not simulated; specify one InstanceType instead")
         if "ResourceConfig" in request:
-            raise refused(f"{place}: give ResourceConfig or HyperParameterTuningResourceConfig, not both")
+            raise refusal(f"{place}: specify ResourceConfig or HyperParameterTuningResourceConfig, not both")
         request["ResourceConfig"] = tuning_resources
     if "VolumeSizeInGB" not in request.get("ResourceConfig", {}):
-        raise refused(f"{place}: a ResourceConfig with InstanceType, InstanceCount and VolumeSizeInGB is needed")
+        raise refusal(f"{place}: a ResourceConfig with InstanceType, InstanceCount and VolumeSizeInGB is required")
     algorithm = item["AlgorithmSpecification"]
     names = ("TrainingImage", "TrainingInputMode", "MetricDefinitions")
     request["AlgorithmSpecification"] = {name: algorithm[name] for name in names if name in algorithm}
     return request
 
 
-def refused(message: str) -> ServiceError:
+def refusal(message: str) -> ServiceError:
     """Return the error for a tuning job's request that is invalid or not simulated."""
     return ServiceError("ValidationException", message)

@@ -1,4 +1,4 @@
-"""The ranges of hyperparameters, read from a request and checked. Their values are text in SageMaker's requests."""
+"""Hyperparameter ranges, read from a request and validated. In requests, all values are strings."""
 
 import math
 import re
@@ -28,7 +28,7 @@ class NumberRange:
         return str(round(clamped)) if self.is_integer else repr(float(clamped))
 
     def parse(self, text: str) -> float | None:
-        """Parse the text of a hyperparameter. Returns None if it is not a number in this range."""
+        """Parse a hyperparameter's text. Returns None if it is not a number in this range."""
         unquoted = text.strip().strip('"')
         if not (INTEGER if self.is_integer else DECIMAL).fullmatch(unquoted) or len(unquoted) > 300:
             return None
@@ -38,17 +38,17 @@ class NumberRange:
 
 @dataclass(frozen=True)
 class CategoricalRange:
-    """A list of values, which are passed on as they are written in the request."""
+    """A list of values, which are passed to jobs unchanged."""
 
     name: str
     values: tuple[str, ...]
 
     def format(self, value: str) -> str:
-        """Return the value unchanged: it is already text."""
+        """Return the value unchanged: it is already a string."""
         return value
 
     def parse(self, text: str) -> str | None:
-        """Parse the text of a hyperparameter. Returns None if it is not a value of this range."""
+        """Parse a hyperparameter's text. Returns None if it is not a value of this range."""
         return text if text in self.values else None
 
 
@@ -69,7 +69,7 @@ def read_ranges(ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Range
         raise ValueError("ParameterRanges: a range has an empty Name; give it the hyperparameter's name")
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"ParameterRanges: there are two ranges named '{name}'; delete one of them")
+            raise ValueError(f"ParameterRanges: several ranges are named '{name}'; keep only one of them")
     return result
 
 
@@ -77,7 +77,7 @@ def _categorical_range(item: Mapping[str, Any]) -> CategoricalRange:
     values = tuple(item["Values"])
     place = f"CategoricalParameterRanges: '{item['Name']}'"
     if len(set(values)) < len(values):
-        raise ValueError(f"{place} has a value twice; list each of its Values only once")
+        raise ValueError(f"{place} lists a value twice; list each of its Values only once")
     return CategoricalRange(item["Name"], values)
 
 
@@ -92,7 +92,7 @@ def _number_range(member: str, item: Mapping[str, Any], is_integer: bool) -> Num
     if scaling == "Auto":
         scaling = "Logarithmic" if low > 0 and high / low >= LOGARITHMIC_RATIO else "Linear"
     if scaling == "Logarithmic" and low <= 0:
-        raise ValueError(f"{place}: Logarithmic scaling needs a MinValue above 0, not {item['MinValue']}")
+        raise ValueError(f"{place}: Logarithmic scaling requires a MinValue above 0, not {item['MinValue']}")
     if scaling == "ReverseLogarithmic":
         if is_integer:
             raise ValueError(
@@ -100,7 +100,7 @@ def _number_range(member: str, item: Mapping[str, Any], is_integer: bool) -> Num
             )
         if low < 0 or high >= 1:
             raise ValueError(
-                f"{place}: ReverseLogarithmic scaling needs a MinValue of at least 0 and a MaxValue below 1"
+                f"{place}: ReverseLogarithmic scaling requires a MinValue of at least 0 and a MaxValue below 1"
             )
     return NumberRange(item["Name"], low, high, scaling, is_integer)
 

@@ -1,6 +1,7 @@
-"""The search for hyperparameters with Optuna. It suggests what to try next, from the trials so far and their results.
+"""A hyperparameter search with Optuna. It suggests the next values to try, based on the trials so far.
 
-It knows nothing about jobs: a trial is a number, values as text, and the objective's intermediate and final values.
+It knows nothing about jobs: a trial consists of a number, values as strings, and the objective's values during and
+after the trial.
 """
 
 import itertools
@@ -13,10 +14,10 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from recore.simulator.orchestration.tuning.ranges import CategoricalRange, NumberRange, Range
 
-Values = dict[str, str]  # hyperparameters as a job receives them
+Values = dict[str, str]  # hyperparameters in the form in which a job receives them
 
-REDUCTION_FACTOR = 3  # at each rung, Hyperband continues one in this many trials
-STARTUP_TRIALS = 10  # random trials of a Bayesian search before the first one that is based on results
+REDUCTION_FACTOR = 3  # at each rung, Hyperband continues one trial in this many
+STARTUP_TRIALS = 10  # random trials at the beginning of a Bayesian search
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -49,7 +50,7 @@ class Search:
         )
 
     def suggest(self) -> tuple[int, Values] | None:
-        """Start a new trial. Returns its number and the values to try, or None if the grid has no more."""
+        """Start a new trial. Returns its number and the values to try, or None if the grid is exhausted."""
         if self._strategy == "Grid":
             choices = [item.values for item in self._ranges if isinstance(item, CategoricalRange)]
             combinations = itertools.product(*choices)
@@ -100,14 +101,14 @@ class Search:
 
     def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         if self._strategy == "Bayesian":
-            # trials that are still running count as bad, so that parallel trials differ
+            # running trials count as bad, so that parallel trials differ from each other
             return optuna.samplers.TPESampler(
                 seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, constant_liar=True
             )
         return optuna.samplers.RandomSampler(seed=seed)
 
     def _params(self, values: Mapping[str, str]) -> dict[str, Any] | None:
-        """Return the values in Optuna's form, or None if one of them is missing or not in its range."""
+        """Return the values in Optuna's form, or None if any of them is missing or out of its range."""
         params = {}
         for item in self._ranges:
             value = item.parse(values[item.name]) if item.name in values else None

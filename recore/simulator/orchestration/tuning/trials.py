@@ -1,8 +1,7 @@
 """The trials of a tuning job: the values and the result of each training job, and the best one.
 
-The record of a trial is stored before its training job is created, and its key is the training job's name.
-Therefore nothing is created twice or forgotten if the simulator is killed. The result of a trial is read from the
-training job's record each time.
+A trial's record is stored before its training job is created, under the training job's name. If the simulator is
+killed, no job is therefore created twice or forgotten. A trial's result is always read from the training job's record.
 """
 
 import datetime
@@ -16,7 +15,7 @@ from recore.simulator.orchestration.tuning.completion import convergence, jobs_w
 from recore.simulator.state.records import Record, Store, StoredRecord
 
 KIND = "TuningTrial"
-OBJECTIVES = "TuningObjectives"  # a kind of record: the objective's values during training, by the training job's name
+OBJECTIVES = "TuningObjectives"  # kind of the records with the objective's values, keyed by training job name
 RUNNING = ("InProgress", "Stopping")
 
 
@@ -41,12 +40,12 @@ class Trial:
 
     @property
     def interrupted(self) -> bool:
-        """Whether the job was interrupted by the end of the simulator. Another job then replaces it."""
+        """Whether the end of a simulator interrupted the job. If so, another job replaces it."""
         return self.job is not None and was_interrupted(self.job)
 
     @property
     def objective(self) -> float | None:
-        """The last value of the objective of a job that completed or was stopped, or None if there is none."""
+        """The last value of the objective if the job completed or was stopped, or None if there is no value."""
         if self.job is None or self.status not in ("Completed", "Stopped"):
             return None
         metrics = self.job.get("FinalMetricDataList", [])
@@ -65,7 +64,7 @@ class Trial:
         return time or datetime.datetime.max.replace(tzinfo=datetime.UTC)
 
     def summary(self) -> Record:
-        """Return the training job as SageMaker lists it for its tuning job."""
+        """Return the training job's entry in the list of the tuning job's training jobs."""
         job = self.job or {}
         names = ("CreationTime", "TrainingStartTime", "TrainingEndTime", "FailureReason", "TrainingJobArn")
         metric = {
@@ -85,7 +84,10 @@ class Trial:
 
 
 def trials_of(store: Store, tuning: StoredRecord, records: Sequence[Record] | None = None) -> list[Trial]:
-    """Return a tuning job's trials in the order in which they were planned. records: those of all trials, if read."""
+    """Return a tuning job's trials in the order in which they were planned.
+
+    records: the records of all trials, if the caller has already read them.
+    """
     all_records: Sequence[Record] = store.all(KIND) if records is None else records
     own = [record for record in all_records if record["TuningId"] == tuning.internal["TuningId"]]
     return [Trial(record, store.get("TrainingJob", record["TrainingJobName"])) for record in own]
@@ -104,7 +106,7 @@ def counters(trials: list[Trial]) -> Record:
 
 
 def best_trial(trials: list[Trial]) -> Trial | None:
-    """Return the trial with the best objective, or None if no trial has one. Ties go to the trial that ended first."""
+    """Return the trial with the best objective, or None. In a tie, the trial that ended first wins."""
     ended = in_order_of_end(trials)
     if not ended:
         return None

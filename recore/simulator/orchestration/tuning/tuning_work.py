@@ -20,17 +20,17 @@ from recore.simulator.state.records import Record, StoredRecord, now
 if TYPE_CHECKING:
     from recore.simulator.orchestration.tuning.search import Search
 
-PERIOD = 0.1  # seconds between two polls of the training jobs
-ATTEMPTS = 5  # a tuning job fails if this many training jobs have ended and none has an objective
+POLL_INTERVAL = 0.1  # seconds between two polls of the training jobs
+MAX_JOBS_WITHOUT_OBJECTIVE = 5  # ended training jobs, none with an objective, after which the tuning job fails
 
 
 @dataclass
 class TrackedTrial(Trial):
     """A trial of a running tuning job.
 
-    index: its definition's index. number: its number in the search. values: the objective's values so far. averages:
-    the running averages of the values, if the trial has ended. metrics_read: how many of the observed metrics have been
-    read. stop_requested: whether a request to stop the training job has been sent.
+    index: the index of its definition. number: the trial's number in its search. values: the objective's values so far.
+    averages: the running averages of the values, if the trial has ended. metrics_read: how many of the observed metrics
+    have been read. stop_requested: whether a request to stop the training job has been sent.
     """
 
     index: int
@@ -58,7 +58,7 @@ class TuningWork(Work):
             elif self._stop_all():
                 self._end(*ending)
                 return
-            self.wait(PERIOD)
+            self.wait(POLL_INTERVAL)
 
     def fail(self, reason: str) -> None:
         self._end("Failed", reason)
@@ -70,14 +70,14 @@ class TuningWork(Work):
         self._definitions = read_definitions(record)
         self._maximize = self._definitions[0].maximize
         self._max_jobs = number_of_jobs(self._config, self._definitions)
-        self._searches = [self._search(index) for index in range(len(self._definitions))]
+        self._searches = [self._make_search(index) for index in range(len(self._definitions))]
         self._initial_values = warm_start(self.store, record, self._searches[0])
         self._failure: str | None = None
         self._trials: list[TrackedTrial] = []
         for trial in trials_of(self.store, record):
             self._replay(trial)
 
-    def _search(self, index: int) -> "Search":
+    def _make_search(self, index: int) -> "Search":
         from recore.simulator.orchestration.tuning.search import Search  # Optuna takes most of a second to import
 
         definition = self._definitions[index]
@@ -128,7 +128,7 @@ class TuningWork(Work):
         return [other.averages for other in ended_trials if other.objective is not None]
 
     def _stop_if_unpromising(self, trial: TrackedTrial, value: float, other_averages: list[list[float]]) -> None:
-        """Stop a trial if its objective is worse than that of others, or if it has used up its Hyperband resources."""
+        """Stop a trial that is worse than the median of the others, or that Hyperband stops."""
         if trial.stop_requested:
             return
         step = len(trial.values)
@@ -149,7 +149,7 @@ class TuningWork(Work):
         limit = self._config["ResourceLimits"].get("MaxRuntimeInSeconds", math.inf)
         timed_out = (now() - self._record["CreationTime"]).total_seconds() > limit
         finished = len(trials) >= self._max_jobs and len(ended_trials) == len(trials)
-        if not objectives and (len(ended_trials) >= ATTEMPTS or finished or timed_out):
+        if not objectives and (len(ended_trials) >= MAX_JOBS_WITHOUT_OBJECTIVE or finished or timed_out):
             # this is final: running jobs are stopped
             self._failure = _failure_reason(ended_trials, self._definitions[0].metric)
             return "Failed", self._failure
@@ -174,7 +174,7 @@ class TuningWork(Work):
         trial.stop_requested = True
 
     def _launch(self) -> None:
-        """Create as many training jobs as may run at a time: first those of trials already planned, then new ones."""
+        """Create as many training jobs as may run at a time, first for trials that are already planned."""
         running = self._running()
         for trial in [trial for trial in running if trial.job is None]:
             self._create(trial)
@@ -258,7 +258,7 @@ class TuningWork(Work):
 
 
 def _failure_reason(ended_trials: Sequence[Trial], metric: str) -> str:
-    """Return the FailureReason of a tuning job whose training jobs have no objective."""
+    """Return the FailureReason of a tuning job none of whose training jobs has an objective."""
     plural = "" if len(ended_trials) == 1 else "s"
     failed = [trial for trial in ended_trials if trial.status == "Failed" and trial.job]
     if failed and len(failed) == len(ended_trials):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from recore.simulator.orchestration.tuning.definitions import Definition, read_definitions, refused
+from recore.simulator.orchestration.tuning.definitions import Definition, read_definitions, refusal
 from recore.simulator.orchestration.tuning.trials import Trial, in_order_of_end, trials_of
 from recore.simulator.protocol.errors import ServiceError
 from recore.simulator.state.records import Record, Store, StoredRecord
@@ -21,28 +21,28 @@ def check_warm_start(store: Store, record: Record) -> None:
         return
     names = [parent.get(f"{TUNING}Name", "") for parent in record["WarmStartConfig"]["ParentHyperParameterTuningJobs"]]
     if len(set(names)) < len(names):
-        raise _refused("a parent is listed twice")
+        raise _refusal("a parent is listed twice")
     if (strategy := record["HyperParameterTuningJobConfig"]["Strategy"]) not in ("Bayesian", "Random"):
-        raise _refused(f"warm start is not simulated with the strategy {strategy}; choose Bayesian or Random")
+        raise _refusal(f"warm start is not simulated for the strategy {strategy}; choose Bayesian or Random")
     definitions = read_definitions(record)
     if len(definitions) > 1:
-        raise _refused("warm start is not simulated with several TrainingJobDefinitions")
+        raise _refusal("warm start is not simulated with several TrainingJobDefinitions")
     for name in names:
         parent = store.get(TUNING, name)
         if parent is None:
-            raise _refused(f"could not find hyper parameter tuning job '{name}'")
+            raise _refusal(f"could not find hyper parameter tuning job '{name}'")
         if parent[f"{TUNING}Status"] in ("InProgress", "Stopping"):
-            raise _refused(f"'{name}' is in status {parent[f'{TUNING}Status']}; wait until it has ended")
+            raise _refusal(f"'{name}' is in status {parent[f'{TUNING}Status']}; wait until it has ended")
         identical = record["WarmStartConfig"]["WarmStartType"] == IDENTICAL
         if problem := _difference(definitions[0], read_definitions(parent), identical):
-            raise _refused(f"'{name}' {problem}")
+            raise _refusal(f"'{name}' {problem}")
 
 
 def warm_start(store: Store, record: StoredRecord, search: "Search") -> list[dict[str, str]]:
     """Add the results of the parents to a search. Returns the values to try first.
 
-    IdenticalDataAndAlgorithm: the parents' results count like the tuning job's own. TransferLearning: they
-    come from other data or another algorithm, so they are not comparable, but their best values are tried first.
+    With IdenticalDataAndAlgorithm, the parents' results count like the tuning job's own. With TransferLearning, they
+    come from other data or another algorithm and are not comparable, but their best values are tried first.
     """
     initial_values: list[dict[str, str]] = []
     for parent in _parents(store, record):
@@ -81,10 +81,10 @@ def _settings(trial: Trial) -> dict[str, str]:
 def _difference(definition: Definition, parents: list[Definition], identical: bool) -> str | None:
     """Return why a tuning job cannot start from a parent, or None if it can."""
     if len(parents) > 1:
-        return "has several TrainingJobDefinitions, and warm start is not simulated with these"
+        return "has several TrainingJobDefinitions, for which warm start is not simulated"
     [parent] = parents
     if (parent.metric, parent.maximize) != (definition.metric, definition.maximize):
-        return "has a different objective; a warm start needs the same MetricName and Type"
+        return "has a different objective; a warm start requires the same MetricName and Type"
     if not identical:
         return None
     images = (item.request["AlgorithmSpecification"].get("TrainingImage") for item in (parent, definition))
@@ -99,5 +99,5 @@ def _difference(definition: Definition, parents: list[Definition], identical: bo
     return None
 
 
-def _refused(message: str) -> ServiceError:
-    return refused(f"WarmStartConfig: {message}")
+def _refusal(message: str) -> ServiceError:
+    return refusal(f"WarmStartConfig: {message}")

@@ -23,7 +23,8 @@ INTEGERS, FLOATS = ("integer", "long"), ("float", "double")
 def check_sizes(shape: Shape, document: Any, path: str) -> None:
     """Raise DefinitionError if a list or a map has more or fewer items than its shape allows.
 
-    Nothing else is checked here. Later checks can then search the items one by one without taking too long.
+    Nothing else is checked here. This check comes first, so that later checks, which search the items one by one, do
+    not take too long.
     """
     if is_expression(document):
         return
@@ -44,16 +45,15 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
     """Raise DefinitionError if arguments violate their request's shape, as far as can be known before an execution.
 
     deadline: the time at which matching the service model's patterns must end, on the clock of time.monotonic().
-    optional: a required member that may be missing.
+    optional: a member that the shape requires but the arguments may omit.
     """
     if is_expression(document):
         with located(path):
             expression = parse(document, scope)
         if not _accepts(shape.type_name, expression.type):
-            message = f"a value of type {shape.type_name} is needed, not {expression.type}"
-            raise DefinitionError(f"{path}: {message}")
+            raise DefinitionError(f"{path} must be of type {shape.type_name}, not {expression.type}")
         if expression.shape and not _fits(shape, expression.shape):
-            raise DefinitionError(f"{path}: a value of type {shape.name} is needed, not {expression.shape.name}")
+            raise DefinitionError(f"{path} must be of type {shape.name}, not {expression.shape.name}")
     elif shape.type_name == "structure" and isinstance(document, dict):
         if unknown := sorted(document.keys() - shape.members.keys()):
             raise DefinitionError(f"{path}: unknown parameter '{unknown[0][:80]}'")
@@ -65,7 +65,7 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
             check_arguments(shape.members[name], item, scope, f"{path}.{name}", deadline)
     elif has_expression(document):
         if not isinstance(document, {"map": dict, "list": list}.get(shape.type_name, ())):
-            raise DefinitionError(f"{path}: a value of type {shape.type_name} is needed here")
+            raise DefinitionError(f"{path} must be of type {shape.type_name}")
         for key in document if isinstance(document, dict) else ():
             if problems := value_problems(shape.key, key, f"{path}[{key[:80]}]", deadline):
                 raise DefinitionError(problems[0])
@@ -76,7 +76,7 @@ def check_arguments(shape: Shape, document: Any, scope: Scope, path: str, deadli
 
 
 def resolve(shape: Shape, document: Any, scope: Scope, context: StepContext, path: str = "Arguments") -> Any:
-    """Return arguments with their expressions evaluated, in the types that the request needs. Raises StepFailure."""
+    """Return arguments with their expressions evaluated, in the types that the request requires. Raises StepFailure."""
     if is_expression(document):
         return _convert(shape.type_name, parse(document, scope).evaluate(context), path)
     if shape.type_name == "structure":
@@ -107,7 +107,7 @@ def _accepts(required: str, actual: str) -> bool:
 
 
 def _fits(required: Shape, actual: Shape) -> bool:
-    """Return whether a value of the actual shape can be used where the required shape is needed."""
+    """Return whether a value of the actual shape can be used where the required shape is expected."""
     if required.name == actual.name:
         return True
     if required.type_name == actual.type_name == "structure":
@@ -134,4 +134,4 @@ def _convert(required: str, value: Any, path: str) -> Any:
     types: dict[str, type] = {"boolean": bool, "list": list, "map": dict, "structure": dict}
     if isinstance(value, types.get(required, ())):
         return value
-    raise StepFailure(f"ClientError: {path}: a value of type {required} is needed, not {str(value)[:80]!r}")
+    raise StepFailure(f"ClientError: {path} must be of type {required}, not {str(value)[:80]!r}")

@@ -15,12 +15,12 @@ DURATION = re.compile(
     re.IGNORECASE,
 )
 DAYS = (365, 30, 7, 1)  # in a year, a month, a week and a day
-MAX_DAYS = 365_000  # days
+MAX_DAYS = 365_000  # a thousand years
 
 
 @dataclass(frozen=True)
 class CacheConfig:
-    """The caching of one step. expires: the age after which a result is not reused, or None for no limit."""
+    """The caching of one step. expires: the age after which a result is no longer reused, or None for no limit."""
 
     enabled: bool
     expires: datetime.timedelta | None

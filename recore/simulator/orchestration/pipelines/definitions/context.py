@@ -1,4 +1,4 @@
-"""The values that the expressions of a step use: parameters, variables, results of steps, and files on S3."""
+"""The values that a step's expressions use: parameters, execution variables, step results, and files on S3."""
 
 import json
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ MAX_FILE_SIZE = 16 << 20  # bytes of a property file
 class StepContext:
     """The values that the expressions of one step refer to.
 
-    records: the records of the execution's steps, by name. step: the name of this step, if there is one. check:
-    called before each file is read; raises an exception when the work must end.
+    records: the records of the execution's steps, by name. step: the name of this step, if there is one. check: called
+    before each file is read. It must raise an exception to end the work.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class StepContext:
         try:
             response = self._s3.get_object(Bucket=bucket, Key=key)
             if response["ContentLength"] > MAX_FILE_SIZE:
-                raise StepFailure(f"ClientError: {uri} has more than {MAX_FILE_SIZE} bytes")
+                raise StepFailure(f"ClientError: {uri} is larger than {MAX_FILE_SIZE} bytes")
             return json.loads(response["Body"].read().decode(), parse_constant=refuse_constant)
         except (ClientError, BotoCoreError) as error:
-            raise StepFailure(f"ClientError: {uri} cannot be read: {error}") from None
+            raise StepFailure(f"ClientError: {uri} could not be read: {error}") from None
         except (ValueError, RecursionError) as error:
             raise StepFailure(f"ClientError: {uri} is not valid JSON: {str(error)[:200]}") from None
 

@@ -1,4 +1,4 @@
-"""The definition of a pipeline: read and checked as a whole, with its steps in an order in which they can run."""
+"""A pipeline's definition: read and checked as a whole, with its steps in an order in which they can run."""
 
 import graphlib
 import json
@@ -27,9 +27,10 @@ Branch = tuple[str, bool]
 
 @dataclass(frozen=True)
 class PipelineDefinition:
-    """A definition that can run. steps: by name, each after the steps that it needs.
+    """A valid pipeline definition.
 
-    experiment: expressions for the names in PipelineExperimentConfig.
+    steps: the steps by name, each after the steps that it needs. experiment: the expressions in
+    PipelineExperimentConfig, by member.
     """
 
     parameters: dict[str, Parameter]

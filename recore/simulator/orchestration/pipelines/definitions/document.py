@@ -1,4 +1,4 @@
-"""The JSON of a definition: parsing within size limits, and checks of the members of objects."""
+"""A definition's JSON: parsing within size limits, and checks of the members of objects."""
 
 import json
 import math
@@ -8,7 +8,7 @@ from typing import Any
 
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError
 
-MAX_BYTES = 4 << 20  # bytes
+MAX_BYTES = 4 << 20  # size of a definition
 MAX_LEVELS = 64  # levels of objects and arrays
 MAX_VALUES = 300_000
 Types = Mapping[str, type | tuple[type, ...]]
@@ -79,7 +79,7 @@ def _check_size(document: Any) -> None:
         if count > MAX_VALUES:
             raise DefinitionError(f"A definition can have at most {MAX_VALUES} values")
         if any(isinstance(value, float) and not math.isfinite(value) for value in level):
-            raise DefinitionError("The definition has a number that is too large")
+            raise DefinitionError("The definition contains a number that is too large")
 
 
 def refuse_constant(name: str) -> None:
@@ -90,5 +90,5 @@ def _unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
         [(repeated, _)] = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"an object has the member {repeated[:80]!r} twice")
+        raise ValueError(f"an object contains the member {repeated[:80]!r} twice")
     return document

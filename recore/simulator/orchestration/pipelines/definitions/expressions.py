@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
 EXPERIMENT = "PipelineExperimentConfig"
-VARIABLES = (
+EXECUTION_VARIABLES = (
     "PipelineName",
     "PipelineArn",
     "PipelineExecutionId",
@@ -34,22 +34,22 @@ VARIABLES = (
     "TrainingJobName",
     "ProcessingJobName",
 )
-# variables that have a value only in the arguments of steps of one type
+# the execution variables that have a value only in the arguments of one type of step
 JOB_NAMES = {"TrainingJobName": "Training", "ProcessingJobName": "Processing"}
 TYPES = {str: "string", int: "integer", float: "float", bool: "boolean"}
 SCALARS = tuple(TYPES.values())
 STEP_REFERENCE = re.compile(r"Steps\.([A-Za-z0-9_-]+)\.")
 MAX_JOIN_LENGTH = 1 << 20  # characters of the result of a Std:Join
 MAX_PATH_LENGTH = 256  # characters
-MAX_SELECTED = 1000  # values that each step of a Std:JsonGet's path may select
+MAX_SELECTED_VALUES = 1000  # values that each step of a Std:JsonGet's path may select
 
 
 @dataclass(frozen=True)
 class Scope:
     """What expressions may refer to.
 
-    experiment: the members of PipelineExperimentConfig. type_name: the type of the step that contains the expressions;
-    empty outside a step.
+    experiment: the members of PipelineExperimentConfig. type_name: the type of the step that contains the expressions,
+    or an empty string outside a step.
     """
 
     parameters: Mapping[str, Parameter]
@@ -60,11 +60,11 @@ class Scope:
 
 @dataclass(frozen=True)
 class Expression:
-    """An expression or a constant, which has a value in an execution.
+    """A parsed expression or constant.
 
     type: the type of its value: one of SCALARS, list, map, structure, or any if it is known only at run time. evaluate:
     returns its value in an execution; raises StepFailure. steps: the names of the steps that it needs. shape: the shape
-    of the step's property that it refers to, if any.
+    of the step property that it refers to, if any.
     """
 
     type: str
@@ -89,7 +89,7 @@ def parse(value: Any, scope: Scope) -> Expression:
     if isinstance(value, str | bool | int | float):
         return Expression(TYPES[type(value)], lambda _: value)
     if not is_expression(value):
-        raise DefinitionError(f"a scalar value or one of {GET}, {JOIN} and {JSON_GET} is needed here")
+        raise DefinitionError(f"expected a scalar value, {GET}, {JOIN} or {JSON_GET}")
     [(function, argument)] = value.items()
     if function == GET and isinstance(argument, str):
         return _parse_get(argument, scope)
@@ -101,7 +101,7 @@ def parse(value: Any, scope: Scope) -> Expression:
 
 
 def references(value: Any, scope: Scope) -> Iterator[str]:
-    """Yield the names of the steps that the expressions in a document need. Raises DefinitionError."""
+    """Yield the names of the steps that a document's expressions need. Raises DefinitionError."""
     if is_expression(value):
         yield from parse(value, scope).steps
         return
@@ -121,9 +121,9 @@ def _parse_get(text: str, scope: Scope) -> Expression:
             raise DefinitionError(f"there is no parameter '{name[:80]}'")
         return Expression(scope.parameters[name].type.lower(), lambda context: context.parameters[name])
     if root == "Execution":
-        if name not in VARIABLES:
+        if name not in EXECUTION_VARIABLES:
             raise DefinitionError(
-                f"there is no execution variable '{name[:80]}': the variables are {', '.join(VARIABLES)}"
+                f"there is no execution variable '{name[:80]}': the variables are {', '.join(EXECUTION_VARIABLES)}"
             )
         if JOB_NAMES.get(name, scope.type_name) != scope.type_name:
             raise DefinitionError(f"Execution.{name} has a value only in the arguments of {JOB_NAMES[name]} steps")
@@ -162,7 +162,7 @@ def _parse_join(argument: Any, scope: Scope) -> Expression:
             texts.append(as_text(value.evaluate(context)))
             length += len(texts[-1]) + len(members["On"])
             if length > MAX_JOIN_LENGTH:
-                raise StepFailure(f"ClientError: {JOIN}: the string has more than {MAX_JOIN_LENGTH} characters")
+                raise StepFailure(f"ClientError: {JOIN}: the joined string exceeds {MAX_JOIN_LENGTH} characters")
         return str(members["On"]).join(texts)
 
     return Expression("string", evaluate, steps_of(values))
@@ -184,7 +184,7 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
         address = str(uri.evaluate(context))
         document = context.read_json(address)
         try:
-            value = path.select(document, MAX_SELECTED)
+            value = path.select(document, MAX_SELECTED_VALUES)
         except (NoSelection, SelectionTooLarge) as problem:
             raise StepFailure(f"ClientError: {JSON_GET}: '{path.text}' in {address}: {problem}") from None
         if not isinstance(value, str | bool | int | float):
@@ -195,7 +195,7 @@ def _parse_json_get(argument: Any, scope: Scope) -> Expression:
 
 
 def _property_file(reference: Any, scope: Scope) -> Expression:
-    """Return an expression for the URI of a property file of a processing step."""
+    """Return an expression for the URI of a processing step's property file."""
     text = read_members(reference, f"{JSON_GET}: PropertyFile", {GET: str}, {})[GET]
     step = _find_step(text, scope)
     kind, _, name = text.removeprefix(f"Steps.{step.name}.").partition(".")
@@ -213,9 +213,8 @@ def _property_file(reference: Any, scope: Scope) -> Expression:
 def _find_step(text: str, scope: Scope) -> "PipelineStep":
     match = STEP_REFERENCE.match(text)
     if match is None:
-        raise DefinitionError(
-            f"'{text[:200]}' is not a valid reference: begin it with Parameters., Execution. or Steps.NAME."
-        )
+        beginnings = f"Parameters., Execution., {EXPERIMENT}. or Steps.NAME."
+        raise DefinitionError(f"'{text[:200]}' is not a valid reference: it must begin with {beginnings}")
     if match[1] not in scope.steps:
         raise DefinitionError(f"'{text[:200]}': there is no step '{match[1][:80]}'")
     return scope.steps[match[1]]

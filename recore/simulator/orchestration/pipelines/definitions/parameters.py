@@ -1,4 +1,4 @@
-"""The parameters of a pipeline: their types, their allowed values, and their values in an execution."""
+"""A pipeline's parameters: their types, their allowed values, and their values in an execution."""
 
 import json
 import re
@@ -94,16 +94,16 @@ def parameter_values(parameters: dict[str, Parameter], requested: Sequence[dict[
 
     Raises DefinitionError if one is unknown, passed twice, missing or of the wrong type.
     """
-    texts: dict[str, str] = {}
+    passed_values: dict[str, str] = {}
     for item in requested:
         if item["Name"] not in parameters:
             raise DefinitionError(f"The pipeline has no parameter {item['Name']}")
-        if item["Name"] in texts:
+        if item["Name"] in passed_values:
             raise DefinitionError(f"Parameter {item['Name']} is passed twice")
-        texts[item["Name"]] = item["Value"]
+        passed_values[item["Name"]] = item["Value"]
     values: dict[str, Value] = {}
     for name, parameter in parameters.items():
-        value = parameter.read(texts[name]) if name in texts else parameter.default
+        value = parameter.read(passed_values[name]) if name in passed_values else parameter.default
         if value is None:
             raise DefinitionError(f"Parameter {name} has no default value, so an execution must pass one")
         values[name] = value

@@ -1,4 +1,4 @@
-"""The errors of a pipeline: in its definition, and in a step of an execution."""
+"""Errors in a pipeline's definition, and failures of an execution's steps."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from recore.simulator.protocol.errors import ServiceError
 
 
 class DefinitionError(ServiceError):
-    """A definition that cannot run; the message names the step and the reason."""
+    """A definition is invalid. The message names the step and the reason."""
 
     def __init__(self, message: str):
         super().__init__("ValidationException", message)
 
 
 class StepFailure(Exception):
-    """A step failed; the message becomes its FailureReason.
+    """A step failed. The message becomes its FailureReason.
 
-    kind: the exception type by which a retry policy selects this failure, or "".
-    status: the step's status afterwards.
+    kind: the exception type by which a retry policy selects this failure, or an empty string. status: the step's final
+    status.
     """
 
     def __init__(self, message: str, kind: str = "", status: str = "Failed"):

@@ -1,6 +1,6 @@
-"""Paths to the properties of a step: `ModelArtifacts.S3ModelArtifacts`, `Outputs['train'].S3Uri`, `Containers[0]`.
+"""Paths to a step's properties: `ModelArtifacts.S3ModelArtifacts`, `Outputs['train'].S3Uri`, `Containers[0]`.
 
-A string in brackets is the key of a map, or the name of an item of a list.
+A string in brackets is a map's key or the name of a list's item.
 """
 
 import re
@@ -12,15 +12,15 @@ from botocore.model import Shape
 from recore.simulator.orchestration.pipelines.definitions.problems import DefinitionError, StepFailure
 
 MAX_LENGTH = 1024  # characters
-# no text matches in two ways, so the time to match is linear in the length
+# no text matches in two ways, so the matching time is linear in the length
 TOKEN = re.compile(r"""(?:^|\.)([A-Za-z0-9_-]+)|\[([0-9]{1,6})\]|\['([^'\]]*)'\]|\["([^"\]]*)"\]""")
 Token = str | int
-# types of shapes whose names differ from the types of expressions
+# expression types by shape type, where their names differ
 PROPERTY_TYPES = {"long": "integer", "double": "float", "timestamp": "string", "blob": "string"}
 
 
 class PropertyPath:
-    """A path. tokens: names, keys and numbers, in order. The first token is a property of the step itself."""
+    """A path. tokens: its names, keys and indices, in order. The first token is a property of the step itself."""
 
     def __init__(self, text: str):
         """Parse a path. Raises DefinitionError if the text is not a valid path."""
@@ -30,11 +30,11 @@ class PropertyPath:
             tokens.append(int(index) if index else name or single_quoted or double_quoted or "")
             position = match.end()
         if position < len(text) or not tokens or not isinstance(tokens[0], str):
-            raise DefinitionError(f"'{text[:200]}' is not a path to a property")
+            raise DefinitionError(f"'{text[:200]}' is not a valid property path")
         self.tokens: list[Token] = tokens
 
     def shape_in(self, properties: Mapping[str, Shape]) -> Shape:
-        """Return the shape at this path, below the properties of a step. Raises DefinitionError if there is none."""
+        """Return the shape at this path. properties: a step's properties. Raises DefinitionError if there is none."""
         first = str(self.tokens[0])
         if first not in properties:
             raise DefinitionError(f"there is no property '{first[:80]}'")
@@ -44,7 +44,7 @@ class PropertyPath:
         return shape
 
     def read(self, properties: Mapping[str, Any]) -> Any:
-        """Return the value at this path in the properties of an ended step. Raises StepFailure if there is none."""
+        """Return the value at this path. properties: the step's properties. Raises StepFailure if there is none."""
         value: Any = properties
         for token in self.tokens:
             value = _value_below(value, token)
@@ -59,7 +59,7 @@ def _is_name(member: str) -> bool:
 
 
 def find_item(items: list[Any], name: str) -> Any:
-    """Return the item of a list with this name in its Key or in a member ending in Name, or None if there is none."""
+    """Return the item that has this name in its Key or in a member ending in Name, or None if there is none."""
     for item in items:
         if isinstance(item, dict) and any(value == name for member, value in item.items() if _is_name(member)):
             return item

@@ -12,7 +12,7 @@ SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
 INTERNAL_ERROR, CAPACITY = "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"
 RESOURCE_LIMIT = "SageMaker.RESOURCE_LIMIT"
 EXCEPTIONS = (SERVICE_FAULT, THROTTLING, INTERNAL_ERROR, CAPACITY, RESOURCE_LIMIT)
-# the exception types of refused requests, by error code
+# the exception types of rejected requests, by error code
 EXCEPTION_TYPES_BY_CODE = {
     "ThrottlingException": THROTTLING,
     "Throttling": THROTTLING,
@@ -26,7 +26,7 @@ EXCEPTION_TYPES_BY_REASON = {
     "CapacityError": CAPACITY,
     "ResourceLimitExceeded": RESOURCE_LIMIT,
 }
-MAX_ATTEMPTS, MAX_INTERVAL, MAX_MINUTES, MAX_RATE = 20, 43_200, 14_400, 1000
+MAX_ATTEMPTS, MAX_INTERVAL_SECONDS, MAX_MINUTES, MAX_BACKOFF_RATE = 20, 43_200, 14_400, 1000
 NUMBER = (int, float)
 
 
@@ -34,9 +34,9 @@ NUMBER = (int, float)
 class RetryPolicy:
     """A retry policy.
 
-    exceptions: the exception types after which it applies. interval: seconds before the first retry; each later wait
-    is `rate` times as long as the one before. attempts: the maximum number of retries, or None if `minutes`
-    limits the time since the first failure.
+    exceptions: the exception types after which the policy applies. interval: the number of seconds before the first
+    retry. rate: the factor by which each wait is longer than the previous one. attempts: the maximum number of retries,
+    or None if there is a time limit. minutes: the time limit, counted from the first failure, or None.
     """
 
     exceptions: frozenset[str]
@@ -46,7 +46,7 @@ class RetryPolicy:
     minutes: int | None
 
     def delay(self, retries: int, elapsed: datetime.timedelta) -> float | None:
-        """Return the seconds until the next retry, or None if there is none.
+        """Return the number of seconds until the next retry, or None if there is no further retry.
 
         retries: how many times this policy has been applied. elapsed: the time since the first failure.
         """
@@ -72,10 +72,10 @@ def read_policies(documents: Sequence[Any]) -> tuple[RetryPolicy, ...]:
         if "MaxAttempts" in members and "ExpireAfterMin" in members:
             raise DefinitionError("RetryPolicies: a policy can have either MaxAttempts or ExpireAfterMin, not both")
         limits = {"MaxAttempts": (1, MAX_ATTEMPTS), "ExpireAfterMin": (1, MAX_MINUTES)}
-        limits |= {"IntervalSeconds": (0, MAX_INTERVAL), "BackoffRate": (0, MAX_RATE)}
+        limits |= {"IntervalSeconds": (0, MAX_INTERVAL_SECONDS), "BackoffRate": (0, MAX_BACKOFF_RATE)}
         for name, (least, most) in limits.items():
             if not least <= members.get(name, least) <= most:
-                raise DefinitionError(f"RetryPolicies: {name} must be from {least} to {most}")
+                raise DefinitionError(f"RetryPolicies: {name} must be between {least} and {most}")
         minutes = members.get("ExpireAfterMin")
         attempts = None if minutes else members.get("MaxAttempts", 5)
         rate, interval = members.get("BackoffRate", 2.0), members.get("IntervalSeconds", 1)

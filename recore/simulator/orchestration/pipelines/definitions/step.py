@@ -1,4 +1,4 @@
-"""A step of a definition, read from its document, and the steps that it waits for."""
+"""A step of a pipeline definition, and the steps that it waits for."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -81,7 +81,7 @@ def read_step(document: Any, branch: tuple[str, bool] | None) -> PipelineStep:
     with located(place):
         for member, max_length in MAX_LENGTHS.items():
             if len(members.get(member, "")) > max_length:
-                raise DefinitionError(f"{member} has more than {max_length} characters")
+                raise DefinitionError(f"{member} must not exceed {max_length} characters")
         return PipelineStep(
             name=name,
             type=step_type,
@@ -107,7 +107,7 @@ def _read_dependency(document: Any) -> tuple[str, frozenset[str]]:
 
 
 def _combine_endings(requirements: Iterable[tuple[str, frozenset[str]]]) -> Endings:
-    """Combine the endings that a step requires, by step name. Raises DefinitionError if they contradict each other."""
+    """Return the endings that a step requires, by step name. Raises DefinitionError if they contradict each other."""
     endings: Endings = {}
     for name, statuses in requirements:
         endings[name] = endings.get(name, statuses) & statuses

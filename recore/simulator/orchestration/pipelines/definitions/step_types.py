@@ -1,4 +1,4 @@
-"""The types of steps that are simulated, with the arguments and the properties of such steps."""
+"""The simulated step types, with their arguments and properties."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ class StepType:
     """A type of step.
 
     name: the type's name in definitions. metadata: the type's member in the Metadata of a listed step. options: the
-    members that steps of this type, but not of all types, can have.
+    members that steps of this type can have in addition to those of all steps.
     """
 
     name: ClassVar[str]
@@ -92,7 +92,7 @@ class RequestStepType(StepType):
             expected = {"structure": dict, "map": dict, "list": list}.get(shape.type_name)
             if expected and value is not None and not isinstance(value, expected):
                 raise DefinitionError(
-                    f"the step's arguments need a {shape.type_name} that contains '{str(token)[:80]}'"
+                    f"the step's arguments must have a {shape.type_name} that contains '{str(token)[:80]}'"
                 )
             if shape.type_name == "structure":
                 if token not in shape.members:
@@ -110,7 +110,7 @@ class RequestStepType(StepType):
             value = below
 
     def outputs(self, properties: Mapping[str, Any]) -> list[str]:
-        """Return the S3 URIs of the results of a step with these properties."""
+        """Return the S3 URIs of a step's results. properties: the step's properties."""
         return []
 
 
@@ -251,7 +251,7 @@ class FailStepType(StepType):
         members = read_members(arguments, "Arguments", {"ErrorMessage": (dict, str)}, {})
         type_name = parse(members["ErrorMessage"], scope).type
         if type_name not in (*SCALARS, "any"):
-            raise DefinitionError(f"Arguments.ErrorMessage: a string is needed, not a {type_name}")
+            raise DefinitionError(f"Arguments.ErrorMessage must be a string, not a {type_name}")
 
 
 STEP_TYPES: dict[str, StepType] = {
@@ -276,7 +276,10 @@ def _response_members(operation: str) -> Mapping[str, Shape]:
 
 
 def _item(value: Any, token: str | int) -> Any:
-    """Return an item of a list or a map, an expression if only an execution determines it, or None if there is none."""
+    """Return an item of a list or a map, or None if there is none.
+
+    If only an execution can determine whether a list has the item, return an expression.
+    """
     if isinstance(value, dict):
         return value.get(token)
     if isinstance(token, int):

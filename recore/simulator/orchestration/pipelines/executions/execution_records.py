@@ -13,10 +13,11 @@ INTERNAL = {"Position", "Job", "Properties", "CacheKey", "AttemptTime", "RetryAt
 class StepRecords:
     """The records of one execution's steps. by_name: the records of the steps that have started.
 
-    Internal members: Position: the step's position in the order in which the steps started. Job: the name of the
-    resource that the current attempt creates. Properties: the properties to which other steps can refer. CacheKey: the
-    key under which the result will be cached. AttemptTime: when the current attempt began. RetryAt: when a failed step
-    runs again. Retries: how many times each retry policy has been applied. FirstFailed: when the first attempt failed.
+    The internal members of a record are Position (the step's position in the order in which the steps started), Job
+    (the name of the resource that the current attempt creates), Properties (the properties to which other steps can
+    refer), CacheKey (the key under which the result will be cached), AttemptTime (when the current attempt began),
+    RetryAt (when a failed step runs again), Retries (how many times each retry policy has been applied) and FirstFailed
+    (when the first attempt failed).
     """
 
     def __init__(self, store: Store, execution: str):
@@ -25,7 +26,7 @@ class StepRecords:
         self.by_name: dict[str, StoredRecord] = dict(store.items(self._kind))
 
     def put(self, name: str, **members: Any) -> None:
-        """Change members of a record, which is created if it does not exist, and store the record."""
+        """Change members of a record and store it. The record is created if it does not exist."""
         changed = self._changed(name, members)
 
         def write(record: StoredRecord) -> Record:

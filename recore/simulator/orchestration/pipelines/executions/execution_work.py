@@ -16,7 +16,7 @@ from recore.simulator.orchestration.pipelines.executions.step_run import StepRun
 from recore.simulator.orchestration.runner import Work
 from recore.simulator.state.records import Record, StoredRecord, now
 
-PERIOD = 0.05  # seconds between two polls of up to POLLED_JOBS jobs; proportionally longer for more
+POLL_INTERVAL = 0.05  # seconds between two polls of up to POLLED_JOBS jobs; proportionally longer for more
 POLLED_JOBS = 10
 MAX_PARALLEL_STEPS = 50  # the default limit on steps that run at a time
 MAX_REASON_LENGTH = 1300  # characters
@@ -38,7 +38,7 @@ class ExecutionWork(Work):
         self._resume()
         while self._advance():
             running = sum(1 for _ in self._running())
-            self.wait(PERIOD * max(1, running / POLLED_JOBS) if running else 0)
+            self.wait(POLL_INTERVAL * max(1, running / POLLED_JOBS) if running else 0)
 
     def _advance(self) -> bool:
         """Poll the running steps, and start those that can run. Returns whether the execution continues."""
@@ -89,7 +89,7 @@ class ExecutionWork(Work):
                 self._steps.poll(step)
 
     def _start_ready(self, execution: Record) -> None:
-        """Start the steps that can run, up to the number that may run at a time."""
+        """Start steps that can run, up to the maximum number of parallel steps."""
         parallelism = execution.get("ParallelismConfiguration", {})
         running = sum(1 for _ in self._running(waiting=False))
         free_slots = parallelism.get("MaxParallelExecutionSteps", MAX_PARALLEL_STEPS) - running
@@ -133,13 +133,13 @@ class ExecutionWork(Work):
                 self._steps.stop(step)
 
     def _running(self, waiting: bool = True) -> Iterator[tuple[PipelineStep, StoredRecord]]:
-        """Yield the steps that have started but not ended. waiting: include those that wait for a new attempt."""
+        """Yield the steps that have started but not ended. waiting: whether to include steps that wait for a retry."""
         for name, record in self._records.by_name.items():
             if record["StepStatus"] in RUNNING and (waiting or not record.internal.get("RetryAt")):
                 yield self._definition.steps[name], record
 
     def _is_ending(self) -> bool:
-        """Return whether no further step may start."""
+        """Return whether no more steps may start."""
         return self._execution()["PipelineExecutionStatus"] == "Stopping" or self._has_run_fail_step()
 
     def _has_run_fail_step(self) -> bool:

@@ -1,4 +1,4 @@
-"""Digests of objects on S3. Archives are compared by their files, because gzip stores the time of compression."""
+"""Digests of S3 objects. Archives are compared by their files, because gzip stores the time of compression."""
 
 import hashlib
 import tempfile
@@ -30,8 +30,8 @@ def etags_below(s3: Any, uri: str) -> dict[str, str]:
 def content_digests(s3: Any, uri: str, check: Check) -> dict[str, str] | None:
     """Return a digest of each object below a URI, or None if there are no objects.
 
-    The keys are the names that the objects' files have in a job. check: called regularly; raises an exception when the
-    work must end.
+    The digests' keys are the names that the objects' files have in a job. check: called regularly. It must raise an
+    exception to end the work.
     """
     bucket, prefix = transfers.parse(uri)
     digests: dict[str, str] = {}

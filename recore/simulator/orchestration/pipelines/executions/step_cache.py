@@ -25,7 +25,7 @@ ContentReader = Callable[[str], Any]  # returns the digests of the objects below
 class StepCache:
     """The cached results of one pipeline.
 
-    check: called regularly while contents are read; raises an exception when the work must end.
+    check: called regularly while contents are read. It must raise an exception to end the work.
     """
 
     def __init__(self, platform: Platform, pipeline: str, check: Callable[[], None]):
@@ -34,7 +34,7 @@ class StepCache:
         self._contents: dict[str, dict[str, str] | None] = {}
 
     def forget_contents(self) -> None:
-        """Forget what was read from S3. Called once before several steps start, as they often read the same objects."""
+        """Forget what was read from S3. Called once before several steps start: they often read the same objects."""
         self._contents.clear()
 
     def key(self, step: PipelineStep, request: Record) -> str:

@@ -1,4 +1,4 @@
-"""The resource of a step: created, monitored, described and stopped by requests to the simulator."""
+"""A step's resource, which is created, monitored, described and stopped by requests to the simulator."""
 
 import re
 import secrets
@@ -32,7 +32,8 @@ ALPHABET = string.ascii_letters + string.digits
 class StepResource:
     """The resource that one attempt of a step creates.
 
-    name: the name of the resource. The request for a model package contains no name, only a ClientToken made from it.
+    name: the name of the resource. A model package has no name, so its request contains a ClientToken that is derived
+    from this name.
     """
 
     def __init__(self, platform: Platform, step_type: RequestStepType, name: str):
@@ -53,7 +54,7 @@ class StepResource:
             response = send(self._platform, operation, request)
         except ClientError as error:
             code, message = (str(error.response["Error"].get(part, "")) for part in ("Code", "Message"))
-            text = f"ClientError: sagemaker:{operation} was refused: {message} ({code})"
+            text = f"ClientError: sagemaker:{operation} was rejected: {message} ({code})"
             raise StepFailure(text, EXCEPTION_TYPES_BY_CODE.get(code, "")) from None
         except BotoCoreError as error:
             raise StepFailure(f"ClientError: sagemaker:{operation}: {error}") from None
@@ -62,7 +63,7 @@ class StepResource:
     def find_arn(self) -> str | None:
         """Return the resource's ARN, or None if it does not exist.
 
-        For a model package, always return None: its ClientToken prevents duplicates.
+        Always returns None for a model package, because its ClientToken prevents duplicates.
         """
         record = None if self._is_package else self._record()
         return str(record[f"{self._type.kind}Arn"]) if record else None
@@ -110,7 +111,7 @@ class StepResource:
         return self._platform.store.get(self._type.kind, self.name)
 
     def _training_jobs(self, tuning: Record) -> list[Any]:
-        """Return up to a hundred training jobs of a tuning job: the best first, those without an objective last."""
+        """Return up to 100 of a tuning job's training jobs: the best first, those without an objective last."""
         configuration = tuning.get("HyperParameterTuningJobConfig", {})
         objectives = [configuration.get("HyperParameterTuningJobObjective")]
         objectives += [definition.get("TuningObjective") for definition in tuning.get("TrainingJobDefinitions", [])]
@@ -121,7 +122,7 @@ class StepResource:
         return sorted(response[SUMMARIES], key=lambda job: "FinalHyperParameterTuningJobObjectiveMetric" not in job)
 
     def _create_group(self, request: Record) -> None:
-        """Create the group of a model package, unless the group exists."""
+        """Create a model package's group, unless the group exists."""
         group, store = request.get("ModelPackageGroupName", ""), self._platform.store
         if group and not group.startswith("arn:") and store.get("ModelPackageGroup", group) is None:
             try:

@@ -1,4 +1,4 @@
-"""The run of a step: its attempts, each from its start to its end."""
+"""Runs steps: each attempt of a step, from its start to its end."""
 
 import contextlib
 import datetime
@@ -57,12 +57,14 @@ class StepRunner:
             Job=None,
             **step.labels,
         )
-        if isinstance(step.type, RequestStepType):  # the other types of steps have ended when their records are written
+        if isinstance(
+            step.type, RequestStepType
+        ):  # steps of other types have already ended when their records are written
             self._records.put(step.name)
         self.attempt(step)
 
     def attempt(self, step: PipelineStep) -> None:
-        """Carry out an attempt that has begun, perhaps under an earlier simulator, as far as creating its job."""
+        """Continue an attempt that has begun, perhaps under an earlier simulator, until its job is created."""
         with self._or_fail(step):
             if isinstance(step.type, ConditionStepType):
                 self._decide(step)
@@ -79,7 +81,7 @@ class StepRunner:
 
     @contextlib.contextmanager
     def _or_fail(self, step: PipelineStep) -> Iterator[None]:
-        """Let an error in the block fail only this step, not the whole execution, as other steps may have running jobs.
+        """Let an error in the block fail only this step, because other steps may have running jobs.
 
         Raises JobStopped if the simulator ends, and OSError if a change could not be written or requested.
         """
@@ -109,7 +111,7 @@ class StepRunner:
         self._records.put(step.name, StepStatus="Stopping")
 
     def fail(self, step: PipelineStep, failure: StepFailure) -> None:
-        """End an attempt that failed. Another one follows if a retry policy applies.
+        """End an attempt that failed. If a retry policy applies, another attempt follows.
 
         A step with the status Stopping becomes Stopped instead.
         """
@@ -146,7 +148,7 @@ class StepRunner:
                 logger.exception("The result of step %s was not cached", step.name)
 
     def _cache_result(self, step: PipelineStep, key: str, properties: Record) -> None:
-        """Cache the result, unless what the step reads has changed since the key was computed.
+        """Cache the result, unless the step's inputs have changed since the key was computed.
 
         The job may have read the old or the new data, because it may have waited in the queue.
         """
@@ -184,7 +186,7 @@ class StepRunner:
         self._records.put(step.name, StepStatus="Failed", EndTime=now(), FailureReason=reason, Metadata=metadata)
 
     def _create(self, step: PipelineStep, step_type: RequestStepType) -> None:
-        """Create the resource of the step, or use the cached result of an earlier step that did the same."""
+        """Create the step's resource, or use the cached result of an earlier step with the same request."""
         if self._job_name(step) is None:
             execution = self._execution["PipelineExecutionArn"].rpartition("/")[2]
             prefix = self._resolve(step, {step_type.name_member}).get(step_type.name_member, "")
@@ -202,7 +204,7 @@ class StepRunner:
             self._finish(step)
 
     def _request(self, step: PipelineStep) -> Record:
-        """Return the request of a step, without the name of its resource."""
+        """Return a step's request, without the name of its resource."""
         return self._resolve(step, step.arguments.keys() - {step.request_type.name_member})
 
     def _resolve(self, step: PipelineStep, members: Collection[str]) -> Record:
