@@ -114,9 +114,8 @@ def read_predicted(path: str | os.PathLike[str], rows: int) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: {str(error).strip()}") from error
     if predicted.shape != (rows, len(TARGETS)):
-        lines, columns = predicted.shape
-        need = f"{rows} of {len(TARGETS)} are needed, without header or index"
-        raise DataError(f"{path}: {lines} lines of {columns} columns; {need}")
+        rule = "write one line per row and one column per target, without header or index"
+        raise DataError(f"{path}: the shape is {predicted.shape} instead of {(rows, len(TARGETS))}: {rule}")
     return predicted
 
 

@@ -36,12 +36,12 @@ def hyperparameters(fit: Fit) -> dict[str, Any]:
         raise FitError("fit() is called with inputs, targets and holes: its first three parameters are for these")
     for parameter in tunable:
         if parameter.default is parameter.empty:
-            raise FitError(f"fit(): the hyperparameter {parameter.name!r} needs a default")
+            raise FitError(f"fit(): the hyperparameter {parameter.name!r} must have a default")
     return {parameter.name: parameter.default for parameter in tunable}
 
 
 def add_arguments(parser: argparse.ArgumentParser, fit: Fit) -> None:
-    """Add a command-line argument for each hyperparameter whose default is a number, a text, True or False.
+    """Add a command-line argument for each hyperparameter whose default is a number, a string, True or False.
 
     Raises FitError if the command line already has an argument of that name.
     """
@@ -103,8 +103,8 @@ def _as_array(name: str, predictions: Any, shape: tuple[int, int]) -> np.ndarray
     try:
         array = np.asarray(predictions, dtype=float)
     except (TypeError, ValueError):
-        raise FitError(f"fit(): {name} gives {type(predictions).__name__}; an array of numbers is needed") from None
+        raise FitError(f"fit(): {name} must be an array of numbers, not {type(predictions).__name__}") from None
     if array.shape != shape:
-        need = f"{shape}, a row for each row and a column for each target, is needed"
-        raise FitError(f"fit(): {name} gives the shape {array.shape}; {need}")
+        expected = f"{shape}: one row per row of the data, one column per target"
+        raise FitError(f"fit(): {name} has the shape {array.shape} instead of {expected}")
     return array

@@ -79,7 +79,7 @@ class GroupRidgeCV(MultiOutputMixin, RegressorMixin, BaseEstimator):
         if not (len(alphas) and np.isfinite(alphas).all() and alphas[-1] > 0 and self.cv >= 2):
             raise ValueError(f"alphas={self.alphas}, cv={self.cv}: positive alphas and 2 folds or more are needed")
         if np.isnan(y).all():
-            raise ValueError("y is NaN throughout: there is nothing to learn from")
+            raise ValueError("all values of y are NaN")
 
         splits = [np.arange(len(X)) % self.cv]
         if groups is not None:

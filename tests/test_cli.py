@@ -120,7 +120,7 @@ def test_a_second_sample_replaces_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["doctor", "--json"]])
 def test_windows_users_are_told_to_install_wsl(arguments: list[str]) -> None:
-    """The line is printed before any module is imported that is missing on Windows."""
+    """The message is printed before any module that does not exist on Windows is imported."""
     code = "import runpy, sys; sys.platform = 'win32'; sys.argv[1:] = {}; sys.path[:0] = ['', '']; {}"
     code = code.format(arguments, "runpy.run_module('recore', run_name='__main__')")
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -151,7 +151,7 @@ def test_the_command_imports_no_slow_packages() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).split() == []
 
 
-def test_a_reader_that_closes_early_is_not_an_error() -> None:
+def test_nothing_is_printed_to_stderr_if_the_reader_closes_early() -> None:
     command = [sys.executable, "-m", "recore", "doctor"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()

@@ -75,7 +75,7 @@ def test_the_commands_that_need_an_engine_run_as_printed(checkout: Path) -> None
 
 
 def run_blocks(page: Path, checkout: Path, is_selected: Callable[[set[str]], bool]) -> None:
-    """Run the blocks of a page whose tags are selected, in order, and check their output."""
+    """Run, in order, those of a page's blocks whose tags are selected, and check their output."""
     assert (Path(sys.prefix) / "ready").exists(), "`make test` creates the environment for these commands"
     if not (checkout / ".venv").exists():
         (checkout / ".venv").symlink_to(sys.prefix)

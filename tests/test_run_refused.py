@@ -79,7 +79,7 @@ def test_endless_submissions_are_refused(tmp_path: Path, sample: Path) -> None:
         assert f"{folder / name}: more than 1 MB" in refused_run(folder, *public, cwd=tmp_path)
 
 
-def test_incompatible_options_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
+def test_missing_invalid_and_incompatible_options_are_refused(submission: Path, tmp_path: Path, sample: Path) -> None:
     files = file_options(sample, "public")
     aws = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_DEFAULT_REGION": ""}
     line = refused_run(submission, *files, "--engine", "aws", cwd=tmp_path, **aws)

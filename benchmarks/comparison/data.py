@@ -52,12 +52,12 @@ def read(public: Path, private: Path | None = None, actual: Path | None = None) 
     """Read the rows of the public file, then those of the private one with their assays. Raises DataError."""
     spectra, sites, inputs, targets = read_file(public)
     if targets is None:
-        raise DataError(f"{public}: not one column of assays to learn from")
+        raise DataError(f"{public}: it has no assay columns")
     held_back = np.zeros(len(targets), bool)
     if private and actual:
         more_spectra, more_sites, more_inputs, _ = read_file(private)
         if list(more_inputs.columns) != list(inputs.columns) or more_spectra.shape[1] != spectra.shape[1]:
-            raise DataError(f"{private}: its channels are not those of {public}")
+            raise DataError(f"{private}: its channels differ from those of {public}")
         assays = read_actual(actual)
         if len(assays) != len(more_inputs):
             raise DataError(f"{actual} has {len(assays)} rows, but {private} has {len(more_inputs)}")

@@ -96,7 +96,7 @@ class SubmissionFiles:
         except UNREADABLE as error:
             raise ValueError(f"the training job's model.tar.gz could not be read: {error}") from None
         if empty:
-            raise ValueError("the training job left no file in SM_MODEL_DIR, /opt/ml/model")
+            raise ValueError("the training job wrote no file to SM_MODEL_DIR, /opt/ml/model")
 
     def _add(self, tar: tarfile.TarFile, folder: str) -> None:
         for name, content in sorted(self.files.items()):

@@ -93,8 +93,8 @@ def test_each_data_set_is_also_scored_on_its_two_largest_groups(
         (30, 2, 0),
     ]
     assert [len(result["columns"]) for result in results] == [2, 2, 3, 2]
-    methods_of = [column["methods"] for result in results for column in result["columns"]]
-    means = {name: np.mean([column[name]["score"] for column in methods_of]) for name in methods_of[0]}
+    by_column = [column["methods"] for result in results for column in result["columns"]]
+    means = {name: np.mean([methods[name]["score"] for methods in by_column]) for name in by_column[0]}
     best = numbers["best_peer"]
     assert (best["columns"], best["means"]) == (9, pytest.approx(means))
     assert best["name"] == "randomnumbers"
@@ -168,7 +168,7 @@ def test_an_invalid_file_is_reported_in_one_line(files: list[Path], tmp_path: Pa
 
 @pytest.mark.machine
 @pytest.mark.skipif(
-    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
+    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils"
 )
 def test_the_published_recipe_scores_as_expected_on_real_spectra(tmp_path: Path) -> None:
     folder, json_file = Path(os.environ["RECORE_YAMSYS"]), tmp_path / "numbers.json"

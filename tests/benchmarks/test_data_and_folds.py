@@ -31,7 +31,7 @@ def test_only_public_groups_count_among_the_largest(data: comparison_data.Data) 
     [
         (lambda frame: frame.drop(columns="SiteID"), "no column 'SiteID'"),
         (lambda frame: frame[:0], "a header but no rows"),
-        (lambda frame: frame.drop(columns=list(MEASURED_TARGETS)), "not one column of assays"),
+        (lambda frame: frame.drop(columns=list(MEASURED_TARGETS)), "it has no assay columns"),
         (lambda frame: frame.assign(**dict.fromkeys(MEASURED_TARGETS)), "no target was measured twice"),
         (lambda frame: frame.assign(CuPPM=np.inf), "column 'CuPPM': an infinite value"),
         (lambda frame: frame[:19], "19 rows; 20 or more"),
@@ -47,7 +47,7 @@ def test_files_that_do_not_match_are_reported(frame: pd.DataFrame, files: list[P
     public, _, actual = files
     with pytest.raises(ValueError, match=r"has 15 rows, but .* has 60"):
         comparison_data.read(public, write_csv(tmp_path / "more.csv.gz", frame), actual)
-    with pytest.raises(ValueError, match="its channels are not those of"):
+    with pytest.raises(ValueError, match="its channels differ from those of"):
         comparison_data.read(
             public, write_csv(tmp_path / "other.csv.gz", frame.drop(columns=frame.columns[300:310])), actual
         )

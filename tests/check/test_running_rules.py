@@ -1,4 +1,4 @@
-"""Rules that run a submission: only its own rule flags each broken submission, and no rule flags a sound one.
+"""Rules that run a submission: a broken submission is flagged only by the rule that it breaks, a sound one by none.
 
 The broken submissions are edits of tests/submissions/sound: see tests/support/broken_submissions.py.
 """

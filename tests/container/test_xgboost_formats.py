@@ -87,7 +87,7 @@ def test_inconsistent_libsvm_files_are_refused(tmp_path: Path, files: list[str],
 
 
 def test_a_query_may_span_several_files(tmp_path: Path) -> None:
-    """A query is a run of consecutive rows with the same ID, even across the ends of files."""
+    """A query is a run of consecutive rows with the same ID, even across file boundaries."""
     (tmp_path / "part-0").write_text("1 qid:9 0:1\n0 qid:9 0:2\n1 qid:2 0:1\n")
     (tmp_path / "part-1").write_text("0 qid:2 0:1\n1 qid:9 0:1\n")
     matrix = read_dmatrix(data_files(tmp_path), "libsvm")

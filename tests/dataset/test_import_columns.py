@@ -188,7 +188,7 @@ SUSPECTED = {
 
 
 @pytest.mark.parametrize("case", SUSPECTED)
-def test_a_wrong_unit_is_a_bad_finding_and_the_suggested_option_corrects_it(laboratory: Path, case: str) -> None:
+def test_a_wrong_unit_is_reported_as_bad_and_the_suggested_option_corrects_it(laboratory: Path, case: str) -> None:
     column, values, unit, option = SUSPECTED[case]
     write_schema_table(laboratory, **{column: values})
     result = import_columns(laboratory)
@@ -216,7 +216,7 @@ def test_an_implausible_conversion_is_reported(laboratory: Path) -> None:
 @pytest.mark.parametrize(
     ("unit", "units_per_metre", "top"), [("cm", 100, 0), ("mm", 1000, 0), ("ft", 1 / 0.3048, 1400)]
 )
-def test_depths_in_another_unit_are_a_bad_finding(
+def test_depths_in_another_unit_are_reported_as_bad(
     laboratory: Path, unit: str, units_per_metre: float, top: float
 ) -> None:
     ends = top + 3 * np.arange(1.0, 7)

@@ -15,7 +15,8 @@ import score
 pytestmark = [
     pytest.mark.machine,
     pytest.mark.skipif(
-        "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
+        "RECORE_YAMSYS" not in os.environ,
+        reason="RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils",
     ),
 ]
 

@@ -106,7 +106,7 @@ FAILURES = {
     "one row too few": Failure(
         "score",
         "score.py: /opt/ml/processing/input/predictions/public.csv.out: ",
-        logged="of 49 are needed, without header or index",
+        logged=", 49): write one line per row and one column per target, without header or index",
         **change("train.py", "in prediction)", "in prediction[1:])"),
     ),
     "a package that no index has": Failure(
@@ -123,7 +123,7 @@ FAILURES = {
     ),
     "no model": Failure(
         "train",
-        "the training job left no file in SM_MODEL_DIR",
+        "the training job wrote no file to SM_MODEL_DIR",
         logged="no model was saved",
         **change("train.py", "    main()", "    print('no model was saved')"),
     ),

@@ -41,7 +41,7 @@ main(prog_name="recore")
 
 @dataclass(frozen=True)
 class Outcome:
-    """The expected end of a run. line: the line on stderr that explains it. status: 0 completed, 1 failed, 2 refused.
+    """The expected outcome of a run. line: a pattern for the line on stderr. status: 0 completed, 1 failed, 2 refused.
 
     seconds: the time limit of the run's jobs.
     """
@@ -53,7 +53,7 @@ class Outcome:
 
 COMPLETED = Outcome("", 0)
 NOT_INSTALLED = "recore: train failed: requirements.txt could not be installed:"
-WRONG_SHAPE = Outcome(r"recore: public score failed: .* lines of \d+ columns; \d+ of 49 are needed.*")
+WRONG_SHAPE = Outcome(r"recore: public score failed: .* the shape is \(\d+, \d+\) instead of \(\d+, 49\).*")
 OUTCOMES = {
     "train_daemon": COMPLETED,
     "train_kill_everything": Outcome(r"recore: train failed: .*, ended by SIGKILL"),

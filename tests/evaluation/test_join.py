@@ -40,7 +40,7 @@ def test_members_are_kept_and_the_submission_replaces_code(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("model", [packed(), packed(member("a", tarfile.DIRTYPE)), packed(member("code/x"))])
 def test_an_archive_without_a_file_is_refused(model: bytes, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="the training job left no file in SM_MODEL_DIR"):
+    with pytest.raises(ValueError, match="the training job wrote no file to SM_MODEL_DIR"):
         join(tmp_path, model)
 
 

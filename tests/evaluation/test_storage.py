@@ -89,7 +89,7 @@ def keys_of_versions(simulator: Simulator, settings: RunSettings) -> list[str]:
 
 
 def current_keys(simulator: Simulator, settings: RunSettings) -> list[str]:
-    """Return the keys of a run's current objects. moto cannot list versions if XML cannot represent a key."""
+    """Return the keys of a run's current objects. Unlike list_object_versions, moto lists any key here."""
     prefix = f"{settings.key()}/"
     listing = simulator.client("s3").list_objects_v2(Bucket=settings.bucket, Prefix=prefix)
     return [item["Key"].removeprefix(prefix) for item in listing.get("Contents", [])]

@@ -57,7 +57,7 @@ def test_the_tutorial_runs_on_this_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.machine
-@pytest.mark.skipif(not ML2P_FOLDER, reason="RECORE_ML2P does not name a copy of ML2P's repository")
+@pytest.mark.skipif(not ML2P_FOLDER, reason="RECORE_ML2P is not set; it must name a copy of ML2P's repository")
 def test_the_tutorial_produces_the_same_results_with_ml2p(tmp_path: Path) -> None:
     training_output, prediction = run_locally(copy_for_ml2p(tmp_path / "theirs"), ML2P_FOLDER or "")
     shutil.copytree(TUTORIAL, tmp_path / "ours")

@@ -222,7 +222,7 @@ def test_invalid_parameters_are_refused(parameters: dict, message: str) -> None:
 
 def test_invalid_data_are_refused() -> None:
     x, y, groups = make_problem(20, 3, 2, 0.0)
-    with pytest.raises(ValueError, match="nothing to learn from"):
+    with pytest.raises(ValueError, match="all values of y are NaN"):
         GroupRidgeCV().fit(x, np.full_like(y, np.nan), groups=groups)
     with pytest.raises(ValueError, match="infinity"):
         GroupRidgeCV().fit(x, np.where(y == y.max(), np.inf, y), groups=groups)

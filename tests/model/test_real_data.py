@@ -24,7 +24,7 @@ WEIGHTS |= {"AlPPM": 0.025, "CaPPM": 0.025, "KPPM": 0.025}
 @pytest.mark.machine
 @template_only
 @pytest.mark.skipif(
-    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS does not name a folder with the YAMSYS soils"
+    "RECORE_YAMSYS" not in os.environ, reason="RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils"
 )
 def test_scores_match_an_independent_computation(tmp_path: Path) -> None:
     data = Path(os.environ["RECORE_YAMSYS"])

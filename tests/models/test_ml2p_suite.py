@@ -43,7 +43,7 @@ CONFTEST = "from .fixtures import data_fixtures, fake_utcnow, fake_uuid4, moto_s
 
 
 @pytest.mark.machine
-@pytest.mark.skipif(not ML2P_COPY, reason="RECORE_ML2P does not name a copy of ML2P's repository")
+@pytest.mark.skipif(not ML2P_COPY, reason="RECORE_ML2P is not set; it must name a copy of ML2P's repository")
 def test_ml2ps_own_tests_pass_except_for_tracebacks(tmp_path: Path) -> None:
     """113 of the 115 tests pass; the other two expect the name of one of ML2P's files in a traceback."""
     tests = Path(ML2P_COPY or "", "tests")

@@ -361,7 +361,7 @@ def test_the_report_works_in_a_browser(
     chromium: Any, tmp_path: Path, sample: Path, public: pd.DataFrame, data: str, scheme: str
 ) -> None:
     if data == "yamsys" and "RECORE_YAMSYS" not in os.environ:
-        pytest.skip("RECORE_YAMSYS does not name a folder with the YAMSYS soils")
+        pytest.skip("RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils")
     folder = Path(os.environ.get("RECORE_YAMSYS", "")) if data == "yamsys" else tmp_path
     if data == "sample":
         files = sample / "public/public.csv.gz", sample / "private/private.csv.gz"

@@ -53,7 +53,7 @@ def test_the_report_works_in_a_browser(chromium: Any, run: Path, sample: Path, t
 def test_a_report_on_real_soils_works_in_a_browser(chromium: Any, tmp_path: Path) -> None:
     """The run is of this repository's own submission on real spectra; most targets were not measured."""
     if "RECORE_YAMSYS" not in os.environ:
-        pytest.skip("RECORE_YAMSYS does not name a folder with the YAMSYS soils")
+        pytest.skip("RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils")
     folder = Path(os.environ["RECORE_YAMSYS"])
     files = ["--public", folder / "public.csv.gz", "--private", folder / "private.csv.gz"]
     result = run_recore(*files, "--actual", folder / "private_actual.csv.gz", "--out", tmp_path / "soils")

@@ -25,7 +25,7 @@ def test_the_report_works_in_a_browser(
     chromium: Any, tmp_path: Path, small_file: Path, linear_submission: Path, data: str, scheme: str
 ) -> None:
     if data == "yamsys" and "RECORE_YAMSYS" not in os.environ:
-        pytest.skip("RECORE_YAMSYS does not name a folder with the YAMSYS soils")
+        pytest.skip("RECORE_YAMSYS is not set; it must name a folder with the YAMSYS soils")
     path = Path(os.environ["RECORE_YAMSYS"], "public.csv.gz") if data == "yamsys" else small_file
     if data == "hostile":
         frame = pd.read_csv(small_file, index_col=0)

@@ -38,7 +38,7 @@ def test_hyperparameters_without_a_default_or_a_place_for_the_data_are_refused()
     def without_default(inputs, targets, holes, depth): ...
     def without_holes(inputs, targets, *, holes=None): ...
 
-    with pytest.raises(FitError, match="'depth' needs a default"):
+    with pytest.raises(FitError, match="'depth' must have a default"):
         hyperparameters(without_default)
 
     def alpha_for_holes(inputs, targets, alpha=1.0): ...
@@ -100,8 +100,8 @@ def test_fit_returns_a_model_or_a_model_and_held_out_predictions(data) -> None:
         (lambda model: (model, None, None), "it returned tuple"),
         (lambda model: LinearRegression, "missing 1 required positional argument"),
         (lambda model: model.predict, "it returned method"),
-        (lambda model: (model, np.ones((30, 48))), r"held_out gives the shape \(30, 48\)"),
-        (lambda model: DummyRegressor().fit([[0]], [0.0]), r"model.predict\(\) gives the shape \(30,\)"),
+        (lambda model: (model, np.ones((30, 48))), r"held_out has the shape \(30, 48\)"),
+        (lambda model: DummyRegressor().fit([[0]], [0.0]), r"model.predict\(\) has the shape \(30,\)"),
     ],
 )
 def test_other_results_of_fit_are_refused(data, make_result, reason: str) -> None:
@@ -126,7 +126,7 @@ def test_predictions_that_can_be_converted_to_arrays_are_accepted(data) -> None:
             lambda x, y, holes, convert=convert: ConvertedRegression(convert).fit(x, y), *data, {}, folds=3, seconds=1.0
         )
         np.testing.assert_allclose(held_out, hold_out(linear, *data, {}, folds=3, seconds=1.0))
-    with pytest.raises(FitError, match=r"model.predict\(\) gives generator"):
+    with pytest.raises(FitError, match=r"model.predict\(\) must be an array of numbers, not generator"):
         fit_model(
             lambda x, y, holes: ConvertedRegression(lambda predicted: (row for row in predicted)).fit(x, y), *data, {}
         )

@@ -1,6 +1,7 @@
 """`python train.py`: its arguments, its output and the files that it writes.
 
-The scripts of the fixture `project` ran in separate processes. A fork, whose fit() is fast, is trained in this process.
+The fixture `project` runs the scripts in separate processes. The fixture `fork` is a submission with a fast fit(), and
+is trained in this process.
 """
 
 import json
@@ -205,7 +206,7 @@ def test_empty_drill_holes_are_refused(fork: Path, some_rows: pd.DataFrame) -> N
 
 def test_never_measured_targets_and_a_single_hole_are_reported(some_rows: pd.DataFrame, fork: Path) -> None:
     text = train_fork(fork, some_rows.assign(SiteID="DD001", AgPPM=np.nan))
-    assert "never measured, so not predicted: AgPPM\n" in text
+    assert "these targets were never measured and are not predicted: AgPPM\n" in text
     assert "rows were held out, so the validation score is optimistic" in text
     run_script(fork / "predict.py")
     run_script(fork / "score.py")

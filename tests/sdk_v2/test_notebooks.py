@@ -30,7 +30,7 @@ NOTEBOOK = "{}-serial-batch-inference-demo.ipynb"
 RESULTS = {"sklearn": "batch_inference_preds.csv", "pytorch": "inference_results.csv"}
 
 pytestmark = pytest.mark.skipif(
-    not SAMPLES, reason="RECORE_SERIAL_INFERENCE does not name a copy of the samples' repository"
+    not SAMPLES, reason="RECORE_SERIAL_INFERENCE is not set; it must name a copy of the samples' repository"
 )
 
 

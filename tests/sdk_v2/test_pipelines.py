@@ -207,7 +207,7 @@ def transform(
 
 @pytest.fixture(scope="module")
 def executions(source: Path, sandbox: None) -> list[_PipelineExecution]:
-    """Run two executions, with separate sources, of a pipeline with all steps that create a resource; return both."""
+    """Run a pipeline with each type of step that creates a resource twice, uploading its sources each time."""
     session = PipelineSession()
     prepare_step = prepare(source, session)
     train_step, tune_step = train(source, prepare_step, session), tune(source, prepare_step, session)

@@ -144,15 +144,15 @@ def test_a_model_without_a_network_starts_only_if_it_would_on_aws(client: Client
 
 
 def test_a_simulator_closes_its_connections_to_the_engine(client: Client) -> None:
-    def connections() -> int:
+    def count_connections() -> int:
         return len(psutil.Process().net_connections("unix"))
 
-    connections_before = connections()
+    count_before = count_connections()
     simulator = Simulator(engine="docker")
-    assert connections() == connections_before
+    assert count_connections() == count_before
     with simulator:
-        assert connections() > connections_before
-    assert connections() == connections_before
+        assert count_connections() > count_before
+    assert count_connections() == count_before
 
 
 def test_the_image_has_the_sagemaker_containers_package(client: Client) -> None:

@@ -99,7 +99,7 @@ def test_short_lines_take_little_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_a_job_can_be_stopped_while_nothing_is_decompressed(tmp_path: Path) -> None:
+def test_a_job_can_be_stopped_while_it_reads_empty_gzip_members(tmp_path: Path) -> None:
     (tmp_path / "in").write_bytes(gzip.compress(b"", mtime=0) * 100_000)
     checks = itertools.count()
     with pytest.raises(JobStopped):

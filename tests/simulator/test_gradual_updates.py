@@ -114,7 +114,7 @@ def update(endpoints: Endpoints, name: str, config: str, deployment: dict[str, A
 
 
 def stage(endpoints: Endpoints, name: str) -> tuple[str, str]:
-    """Return the status and the share of the pending deployment's first variant."""
+    """Return the status of the pending deployment's first variant, and its share of the invocations as text."""
     described = endpoints.describe(name)
     assert described["EndpointStatus"] == "Updating", described
     [status] = described["PendingDeploymentSummary"]["ProductionVariants"][0]["VariantStatus"]

@@ -183,7 +183,7 @@ def test_categories_are_passed_on_unchanged() -> None:
 @pytest.mark.parametrize(
     ("value", "maximize", "is_worse"), [(5.0, False, True), (1.0, False, False), (1.0, True, True), (5.0, True, False)]
 )
-def test_a_value_is_compared_with_the_median_of_other_averages(value: float, maximize: bool, is_worse: bool) -> None:
+def test_a_value_is_compared_with_the_median_of_other_jobs(value: float, maximize: bool, is_worse: bool) -> None:
     other_averages = [running_averages(values) for values in ([4.0, 2.0], [2.0, 2.0], [3.0, 9.0], [9.0])]
     assert other_averages[0] == [4.0, 3.0]
     assert is_worse_than_median(2, value, other_averages, maximize) is is_worse

@@ -113,7 +113,7 @@ def test_after_a_kill_only_interrupted_values_are_tried_again(restartable: Resta
 
 @pytest.mark.slow
 def test_a_stopping_job_stops_after_a_restart_and_the_time_limit_continues(restartable: RestartableSimulator) -> None:
-    """One job's time limit passes while no simulator runs; another job's stop is interrupted; a third job continues."""
+    """One job's time limit expires while no simulator is running, another's stop is interrupted, a third continues."""
     source = restartable.source(ENDLESS_SCRIPT)
     late_request, stopped_request, continued_request = (tuning_request(source, 2, 1) for _ in range(3))
     late_request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxRuntimeInSeconds"] = 3600

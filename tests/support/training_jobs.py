@@ -49,7 +49,7 @@ def channel(name: str, uri: str, **members: Any) -> dict[str, Any]:
 
 
 def upload_folder(client, **files: str | bytes) -> str:
-    """Upload files below a new prefix, and return its URI without a slash at the end."""
+    """Upload files under a new prefix, and return the prefix's URI without a trailing slash."""
     prefix = f"folders/{next(numbers)}"
     for name, body in files.items():
         client.put(f"{prefix}/{name}", body)

@@ -128,7 +128,7 @@ class Isolation:
         raise NotImplementedError
 
     def launch_with_network(self, sandbox: Sandbox, command: list[str]) -> Launch:
-        """Return how to start the installation of a job's packages: with network access, outside the job's sandbox.
+        """Return how to install a job's packages, with network access and outside the job's sandbox.
 
         command: the arguments for the job's Python.
         """

@@ -43,7 +43,7 @@ EVENT_MEMBERS = (
     "MetadataProperties",
     "LastModifiedTime",
 )
-INSTANCE_TYPES = ("SupportedTransformInstanceTypes", "SupportedRealtimeInferenceInstanceTypes")
+INSTANCE_TYPE_MEMBERS = ("SupportedTransformInstanceTypes", "SupportedRealtimeInferenceInstanceTypes")
 MAX_PROPERTIES = 50
 MAX_SPECIFICATIONS = 15  # the limit on additional inference specifications
 # members of a container that both models and model packages have
@@ -183,7 +183,7 @@ def _make_unversioned(request: Record) -> tuple[str, Record]:
     refuse_members(request, ["CertifyForMarketplace"], "CreateModelPackage")
     if "InferenceSpecification" not in request:
         raise ValidationException("A model package without a group must have an InferenceSpecification")
-    if missing_members := [name for name in INSTANCE_TYPES if name not in request["InferenceSpecification"]]:
+    if missing_members := [name for name in INSTANCE_TYPE_MEMBERS if name not in request["InferenceSpecification"]]:
         raise ValidationException(
             f"InferenceSpecification: a model package without a group must have {missing_members[0]}"
         )

@@ -19,7 +19,7 @@ _watchers: set["Changes"] = set()
 
 
 class WatchedKeys(_VersionedKeyStore):
-    """moto's objects of one bucket by key. Every `Changes` object that is watching is notified of each change."""
+    """moto's mapping from a bucket's keys to its objects. Every watching `Changes` is notified of each change."""
 
     def __setitem__(self, key: str, value: Any) -> None:
         super().__setitem__(key, value)

@@ -31,7 +31,7 @@ def main():
     model = np.nanmean([[float(row[name] or "nan") for name in targets] for row in rows], axis=0)
     with open(os.environ["SM_MODEL_DIR"] + "/model.pkl", "wb") as file:
         pickle.dump(model, file)
-    print("train: the means of", len(rows), "rows")
+    print("train: saved the means of", len(rows), "rows")
 
 
 if __name__ == "__main__":

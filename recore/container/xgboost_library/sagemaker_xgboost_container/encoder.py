@@ -37,7 +37,7 @@ class LibsvmTable:
 def parse_csv(content: bytes, name: str = "the request", skip_empty_lines: bool = True) -> Any:
     """Parse CSV numbers without a header line into a float32 array (rows, columns). Empty cells become NaN.
 
-    The delimiter is the first of `,;`, tab, space and `|` that the first line contains. Empty lines at the beginning
+    The delimiter is the first of `,`, `;`, tab, space and `|` that the first line contains. Empty lines at the start
     and at the end are skipped. With `skip_empty_lines`, all other empty lines are also skipped; otherwise they are
     missing values, which are allowed only in a table with one column. Raises UserError for cells that are not finite
     numbers and for lines with different numbers of cells.

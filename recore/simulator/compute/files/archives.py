@@ -84,9 +84,10 @@ def _reason(error: Exception, name: str) -> str:
 
 
 def members(archive: Path, check: Check) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo]]:
-    """Yield the members of a tar archive, with or without gzip compression. Read each before the next.
+    """Yield the members of a tar archive, with or without gzip compression.
 
-    Raises one of ARCHIVE_ERRORS if the archive is invalid or hostile.
+    The caller must read each member before it requests the next. Raises one of ARCHIVE_ERRORS if the archive is invalid
+    or hostile.
     """
     with open(archive, "rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"

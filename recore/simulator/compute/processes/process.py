@@ -46,7 +46,7 @@ class Ending:
     processor_seconds: float = 0.0
 
     @property
-    def is_at_limit(self) -> bool:
+    def hit_instance_limit(self) -> bool:
         """Whether a limit of the instance ended the command."""
         return self.reason in ("memory", "disk", "processes")
 

@@ -81,7 +81,7 @@ class Chain:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Stop the servers. Replace a JobFailed with its cause, if known: a stop, a limit, or a server's own reason."""
         self.stop()
-        if self.ending and self.ending.is_at_limit:
+        if self.ending and self.ending.hit_instance_limit:
             error = error or JobFailed()
         if isinstance(error, JobFailed):
             self._job.raise_if_stopping()
@@ -94,7 +94,7 @@ class Chain:
         endings = [server.ending for server in self._servers if server.ending]
         if not endings:
             return None
-        decisive = next((ending for ending in endings if ending.is_at_limit), endings[0])
+        decisive = next((ending for ending in endings if ending.hit_instance_limit), endings[0])
         peak, seconds = (max(getattr(ending, name) for ending in endings) for name in ("peak", "seconds"))
         processor_seconds = sum(ending.processor_seconds for ending in endings)
         return Ending(decisive.code, decisive.signal, decisive.reason, seconds, peak, processor_seconds)

@@ -47,9 +47,9 @@ def main():
     reader = Reader(option("--input", SOURCE))
     inputs = reader.inputs()
     with open(option("--output", TARGET), "w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["sample", *(f"snv{number}" for number in range(inputs.shape[1]))])
-        table.writerows([name, *row] for name, row in zip(reader.index, inputs.tolist(), strict=True))
+        writer = csv.writer(file)
+        writer.writerow(["sample", *(f"snv{number}" for number in range(inputs.shape[1]))])
+        writer.writerows([name, *row] for name, row in zip(reader.index, inputs.tolist(), strict=True))
 
 
 if __name__ == "__main__":
