@@ -151,8 +151,8 @@ def at_least(least: int) -> Callable[[str], int]:
     """Return an argparse type for whole numbers that are at least `least`."""
 
     def whole_number(text: str) -> int:
-        if int(text) < least:
-            raise argparse.ArgumentTypeError(f"{text}: {least} or more is needed")
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of {least} or more")
         return int(text)
 
     return whole_number

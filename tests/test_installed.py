@@ -18,7 +18,7 @@ ORIGIN = "https://example.org/owner/name.git"
 
 @pytest.fixture(scope="module")
 def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Return environment variables whose PATH has an installed `recore` first, and no bubblewrap, Docker or browser."""
+    """Return an environment in which an installed `recore` is found, and bubblewrap, Docker and browsers fail."""
     folder = tmp_path_factory.mktemp("installed")
     checkout = copy_checkout(folder / "checkout")
     subprocess.run(["git", "init", "--quiet", checkout], check=True)

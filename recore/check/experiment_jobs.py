@@ -211,7 +211,7 @@ class ExperimentJobs:
         try:
             return convert(json.loads(path.read_bytes()))
         except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
-            reason = "the job left no valid report: the submission ended the job or changed its report"
+            reason = "the job wrote no valid report: the submission ended the job or changed its report"
             raise ExperimentFailed(reason, "Do not change the job's folders or end other processes") from None
 
     @staticmethod

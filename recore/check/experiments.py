@@ -201,7 +201,7 @@ class Experiments:
             storage.upload(self.data.path, requests.data_place("public"))
             self._jobs.run(step, requests.preprocessing_request(settings, "public"))
             place, target = requests.inputs_place("public"), self.folder / "inputs.csv"
-            storage.size(place, "preprocess.py left no")
+            storage.size(place, "preprocess.py did not write")
             storage.fetch(place, target)
         return target
 

@@ -82,7 +82,7 @@ class SubmissionTree:
         path = self.path / name
         try:
             if not path.resolve().is_relative_to(self.path.resolve()):
-                raise UnreadableFile("it is a symbolic link that leads out of the submission")
+                raise UnreadableFile("it is a symbolic link to a path outside the submission")
             if not stat.S_ISREG(path.stat().st_mode):
                 raise UnreadableFile("it is not a regular file")
             with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:

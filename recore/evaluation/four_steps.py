@@ -129,7 +129,7 @@ class PipelineRun:
         settings = self.settings
         with self._jobs.step(self.steps[f"{side} preprocess"]) as step:
             self._jobs.run(step, requests.preprocessing_request(settings, side))
-            size = self.storage.size(requests.inputs_place(side), "preprocess.py left no")
+            size = self.storage.size(requests.inputs_place(side), "preprocess.py did not write")
         with self._jobs.step(self.steps[f"{side} predict"]) as step:
             if settings.transform.count == 1:
                 self._jobs.run(step, requests.transform_request(settings, side, size))

@@ -25,7 +25,7 @@ LARGEST = 1 << 30  # bytes
 
 
 class NoHeldOutScoreError(Exception):
-    """The training left nothing that can be scored; the message says why."""
+    """The training wrote nothing that can be scored. The message says why."""
 
 
 def extract_held_out(model: Path, target: Path) -> None:
@@ -35,7 +35,7 @@ def extract_held_out(model: Path, target: Path) -> None:
             members = (member for member in archive if os.path.normpath(member.name) == NAME and member.isreg())
             member = next(members, None)
             if member is None:
-                raise NoHeldOutScoreError(f"train.py left no {NAME} beside the model")
+                raise NoHeldOutScoreError(f"train.py did not write {NAME} beside the model")
             if member.size > LARGEST:
                 raise NoHeldOutScoreError(f"{NAME} is larger than {LARGEST >> 30} GB")
             content = archive.extractfile(member)

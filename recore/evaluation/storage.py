@@ -64,7 +64,7 @@ class Storage:
 
     def fetch(self, place: Place, target: Path) -> None:
         """Download an object that a job should have written. Raises StepFailed if it is missing."""
-        self.size(place, "the job left no")
+        self.size(place, "the job did not write")
         target.parent.mkdir(exist_ok=True)
         self.download(self._address(place)["Key"], target)
 
@@ -103,8 +103,8 @@ class Storage:
             if remaining:
                 key, reason = next(iter(remaining.items()))
                 place = f"s3://{self._settings.bucket}/{self._settings.key()}/"
-                count = "an object is" if len(remaining) == 1 else f"{len(remaining)} objects are"
-                errors.append(StepFailed(f"{count} still in {place}: {key!r}: {reason}"))
+                count = "an object" if len(remaining) == 1 else f"{len(remaining)} objects"
+                errors.append(StepFailed(f"could not remove {count} from {place}: {key!r}: {reason}"))
         if errors:
             raise StepFailed("; ".join(map(str, errors)))
 

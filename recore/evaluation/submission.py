@@ -208,13 +208,13 @@ def _is_dropped(name: str) -> bool:
 
 
 def _check_inside(path: Path, folder: Path) -> None:
-    """Raise ValueError if a path leads out of a folder by a link, or is a loop of links."""
+    """Raise ValueError if a path leads out of a folder through a symbolic link, or is a loop of symbolic links."""
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):
         raise ValueError(f"{path}: a loop of symbolic links") from None
     if not inside:
-        raise ValueError(f"{path}: a symbolic link that leads out of the submission")
+        raise ValueError(f"{path}: a symbolic link to a path outside the submission")
 
 
 def _read_setup(setup: Path) -> dict[str, list[str]]:
@@ -252,7 +252,7 @@ def _read_setup(setup: Path) -> dict[str, list[str]]:
 def _glob(folder: Path, pattern: str, source: Path) -> set[Path]:
     """The files in a folder that match a pattern. Raises ValueError, which names `source`, if that is invalid."""
     if pattern.startswith("/") or ".." in pattern.split("/"):
-        raise ValueError(f"{source}: {pattern[:80]!r} leads out of the submission")
+        raise ValueError(f"{source}: {pattern[:80]!r} is outside the submission")
     try:
         return {path for path in folder.glob(pattern) if path.is_file()}
     except (ValueError, NotImplementedError, RecursionError) as error:  # pathlib does not accept the pattern

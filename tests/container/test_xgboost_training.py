@@ -1,4 +1,4 @@
-"""The training program of XGBoost images if there is no script: SageMaker's built-in algorithm."""
+"""The training program that XGBoost images run if there is no script: SageMaker's built-in algorithm."""
 
 import io
 import json

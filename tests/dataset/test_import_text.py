@@ -100,7 +100,7 @@ def test_an_axis_above_15000_needs_a_unit(
     text = columns(x if is_rising else x[::-1])
     folder = tmp_path_factory.getbasetemp()
     message = refusal(folder, text)
-    assert "has no unit; above 15,000 it can be nanometres or wavenumbers" in message
+    assert "has no unit; above 15,000 it could be nanometres or wavenumbers" in message
     assert f"{highest:g}" in message
     assert "--unit nm or --unit cm-1" in message
     assert read_spectrum(folder, text, unit="cm-1").wavenumbers[0] == x[-1]

@@ -129,7 +129,7 @@ FAILURES = {
     ),
     "no inputs": Failure(
         "preprocess",
-        "preprocess.py left no public.csv",
+        "preprocess.py did not write public.csv",
         **change("preprocess.py", "    main()", "    print('no inputs were saved')"),
         logged="no inputs were saved",
     ),

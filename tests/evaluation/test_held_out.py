@@ -124,6 +124,6 @@ def test_other_files_and_symbolic_links_are_not_extracted(
     members: list[tuple[str, bytes | None]], tmp_path: Path
 ) -> None:
     model = write_archive(tmp_path / "model.tar.gz", *members)
-    with pytest.raises(NoHeldOutScoreError, match=r"train.py left no held_out\.csv beside the model"):
+    with pytest.raises(NoHeldOutScoreError, match=r"train.py did not write held_out\.csv beside the model"):
         extract_held_out(model, tmp_path / "held-out.csv")
     assert not (tmp_path / "held-out.csv").exists()

@@ -83,7 +83,7 @@ OUTCOMES = {
     "preprocess_link_loop": Outcome(
         r"recore: public preprocess failed: .* could not be read: it contains a loop of symbolic links"
     ),
-    "preprocess_link_out": Outcome(r"recore: public preprocess failed: preprocess.py left no public.csv"),
+    "preprocess_link_out": Outcome(r"recore: public preprocess failed: preprocess.py did not write public.csv"),
     "preprocess_deep_folders": Outcome(r"recore: public preprocess failed: .*/opt/ml/processing/output/preprocess.*"),
     "preprocess_sparse_file": Outcome(r"recore: public preprocess failed: .*VolumeSizeInGB.*"),
     "preprocess_forged_scores": Outcome(r"recore: public predict failed: IndexError: .*, in input_fn.*"),
@@ -100,7 +100,7 @@ OUTCOMES = {
     "requirements_address": Outcome(rf"{NOT_INSTALLED} 'something @ https.*' is neither the name of a package .*"),
     "requirements_code": Outcome(rf"{NOT_INSTALLED} FileNotFoundError: .*/outside/written.*"),
     "setup_runs_code": COMPLETED,
-    "manifest_leads_out": Outcome(r"recore: .*'../sample/private/actual.csv.gz' leads out of the submission", 2),
+    "manifest_leads_out": Outcome(r"recore: .*'../sample/private/actual.csv.gz' is outside the submission", 2),
     "archive_leads_out": Outcome(r"recore: .*: '\.\./written' is not a regular file within the archive", 2),
     "own_score": COMPLETED,
 }

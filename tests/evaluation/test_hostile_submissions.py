@@ -176,5 +176,5 @@ def test_symbolic_links_out_of_the_submission_are_refused(
     path.unlink(missing_ok=True)
     target = tmp_path / "elsewhere" / ("" if "." not in link else "actual.csv.gz")
     path.symlink_to(target)
-    with pytest.raises(ValueError, match="a symbolic link that leads out of the submission"):
+    with pytest.raises(ValueError, match="a symbolic link to a path outside the submission"):
         read_submission(submission)

@@ -224,7 +224,7 @@ def test_an_object_that_is_left_behind_is_reported(
     run.execute()
     assert run.steps["clean up"].state == "Failed"
     prefix = run.settings.uri() + "/"
-    assert run.steps["clean up"].reason == f"an object is still in {prefix}: '{key}': Access Denied"
+    assert run.steps["clean up"].reason == f"could not remove an object from {prefix}: '{key}': Access Denied"
 
 
 # Keys that S3 accepts. A key with a line feed is missing because moto refuses it.

@@ -127,7 +127,7 @@ def test_code_that_is_too_large_or_contains_reserved_names_is_refused(
     assert "keep data out of the code folder" in project.refusal("training-job", "create", "prices-1-0", NAME)
 
 
-def test_jobs_have_a_network_only_to_install_requirements(project: ProjectCommands) -> None:
+def test_jobs_have_network_access_only_to_install_requirements(project: ProjectCommands) -> None:
     project.upload_houses(NAME)
     project.result("training-job", "create", "prices-1-0", NAME)
     assert project.result("training-job", "describe", "prices-1-0")["EnableNetworkIsolation"] is True

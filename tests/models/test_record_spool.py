@@ -51,7 +51,7 @@ def test_records_in_several_files_are_written(
 def test_records_are_kept_until_their_bucket_exists(
     make_spool: Callable[..., RecordSpool], client: Client, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A single message says why the records are kept."""
+    """The only message, which may be repeated, says why the records are kept."""
     bucket, output = f"late-{next(numbers)}-{os.getpid()}", ""
     spool = make_spool()
     for number in range(10):

@@ -82,7 +82,7 @@ def test_targets_without_assays_are_collapsed(validate_changed: Callable[..., Pa
 
 @pytest.mark.slow
 def test_values_outside_an_axis_are_marked(validate_changed: Callable[..., Page]) -> None:
-    """Each of three holes has its own level of copper, which the others cannot predict: R2 is below the axes."""
+    """Each of three holes has its own copper content, which the others cannot predict: R2 is below the axes' limits."""
 
     def shift(data: pd.DataFrame) -> pd.DataFrame:
         holes = np.arange(len(data)) * 3 // len(data)

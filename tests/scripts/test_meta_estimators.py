@@ -27,7 +27,7 @@ ESTIMATORS = [
     LimitedRegressor(PerTargetRegressor(PLSRegression(1)), lowest=-np.inf),
 ]
 GAPS = {"check_supervised_y_no_nan": "a missing assay is NaN"}
-POSITIVE = {"check_regressors_train": "the check's targets are negative, which assays are not"}
+POSITIVE = {"check_regressors_train": "the check uses negative targets, but assays are never negative"}
 
 
 def case_name(value: object) -> str:

@@ -78,7 +78,9 @@ def test_a_line_without_a_line_end_is_predicted(model: object, lines: list[str],
     assert train.input_fn(lines[0].strip(), "text/csv").shape == (0, len(lines[0].split(",")) - 1)
 
 
-def test_shuffled_rows_are_predicted_in_their_order(model: object, lines: list[str], expected: np.ndarray) -> None:
+def test_shuffled_rows_are_predicted_in_the_order_of_the_request(
+    model: object, lines: list[str], expected: np.ndarray
+) -> None:
     order = np.random.default_rng(1).permutation(len(expected))
     body = lines[0] + "".join(lines[1 + row] for row in order)
     np.testing.assert_allclose(request_predictions(model, body), expected[order], rtol=TOLERANCE)

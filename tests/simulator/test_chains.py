@@ -279,7 +279,7 @@ def start_allocating_command(size: int, path: Path, instance: Instance) -> Super
     )
 
 
-def test_the_larger_of_two_commands_that_share_memory_ends(tmp_path: Path) -> None:
+def test_the_larger_of_two_commands_that_share_memory_is_ended(tmp_path: Path) -> None:
     """Each command fits into memory alone; together they need more than is available."""
     instance = Instance(130_000_000, 1).with_shared_memory(tmp_path / "memory")
     large_command = start_allocating_command(85_000_000, tmp_path / "large", instance)
@@ -382,7 +382,7 @@ def test_a_vpc_has_no_effect(client: Client) -> None:
 
 @pytest.mark.parametrize("names", [("source", "response"), ("primary", "container-1")])
 def test_a_container_may_have_any_name(client: Client, names: tuple[str, str]) -> None:
-    """A container may be named like one of the job's own files or folders, or like a word that messages use."""
+    """A container may have the same name as one of the job's own files or folders, or a name used in messages."""
     containers = [container(client, reporting_script(name), ContainerHostname=name) for name in names]
     [text] = completed(client, create_model(client, *containers), {"a": "start\n"}, Input={"ContentType": "text/csv"})
     assert [json.loads(line)[0] for line in text.decode().splitlines()[1:]] == list(names)

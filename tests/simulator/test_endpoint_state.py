@@ -164,14 +164,14 @@ def test_an_interrupted_traffic_shift_starts_again(tmp_path: Path) -> None:
         simulator.client("cloudwatch").put_metric_data(Namespace="mine", MetricData=metric)
         described = endpoints.settle(rolled_back_endpoint)
         assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", old_config)
-        reason = "The CloudWatch alarm mine is in ALARM: The alarm's condition is GreaterThanThreshold 5"
+        reason = "The CloudWatch alarm 'mine' is in ALARM: The alarm's condition is GreaterThanThreshold 5"
         assert reason in described["FailureReason"]
         assert {serving_model(endpoints, rolled_back_endpoint) for _ in range(20)} == {"old"}
 
 
 @pytest.mark.slow
 def test_an_interrupted_rescale_is_finished(tmp_path: Path) -> None:
-    """The rescale is repeated without a deployment's waits, and an earlier update's failure reason is discarded."""
+    """The rescale is repeated without the policy's waits, and an earlier update's failure reason is discarded."""
     routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 600}
     with endpoints_of(tmp_path) as (simulator, endpoints):

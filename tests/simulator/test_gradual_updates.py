@@ -202,7 +202,7 @@ def test_an_alarm_on_a_custom_metric_rolls_the_update_back(
     with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
         assert crowd.sample(100)["new"]
         cloudwatch(endpoints).put_metric_data(Namespace="mine", MetricData=[{"MetricName": alarm, "Value": 9.0}])
-        reason = f"The CloudWatch alarm {alarm} is in ALARM: The alarm's condition is GreaterThanThreshold 5"
+        reason = f"The CloudWatch alarm '{alarm}' is in ALARM: The alarm's condition is GreaterThanThreshold 5"
         assert_rolled_back(endpoints, endpoint_name, old_config, reason)
         assert crowd.sample(50) == {"old": 50}
 
@@ -218,7 +218,7 @@ def test_an_alarm_on_an_endpoint_metric_rolls_the_update_back(
     update(endpoints, endpoint_name, failing_config, linear(50, interval=HOUR, alarms=(alarm,)))
     wait_for_step(endpoints, endpoint_name, 50)
     with Crowd(endpoints, endpoint_name, CLIENTS, model_errors=True).invoking() as crowd:
-        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} is in ALARM")
+        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm '{alarm}' is in ALARM")
         assert crowd.sample(50) == {"old": 50}
     assert set(crowd.responses) == {("one", "old"), ("", MODEL_ERROR)}
 
@@ -233,7 +233,7 @@ def test_an_alarm_after_the_shift_rolls_the_update_back(
     with Crowd(endpoints, endpoint_name, CLIENTS).invoking() as crowd:
         assert crowd.sample(50) == {"new": 50}
         set_alarm(endpoints, alarm)
-        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} is in ALARM: a drill")
+        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm '{alarm}' is in ALARM: a drill")
         assert crowd.sample(50) == {"old": 50}
 
 
@@ -244,7 +244,7 @@ def test_an_alarm_that_is_already_in_alarm_rolls_the_update_back(
     alarm = put_alarm(endpoints, TreatMissingData="breaching")
     with Crowd(endpoints, endpoint_name, clients=2).invoking() as crowd:
         update(endpoints, endpoint_name, new_config, all_at_once(alarms=(alarm,)))
-        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} is in ALARM")
+        assert_rolled_back(endpoints, endpoint_name, old_config, f"The CloudWatch alarm '{alarm}' is in ALARM")
     assert set(crowd.responses) == {("one", "old")}
 
 
@@ -256,7 +256,7 @@ def test_deleting_its_alarm_rolls_an_update_back(
     wait_for_step(endpoints, endpoint_name, 25)
     cloudwatch(endpoints).delete_alarms(AlarmNames=[alarm])
     assert_rolled_back(
-        endpoints, endpoint_name, old_config, f"The CloudWatch alarm {alarm} was deleted during the update"
+        endpoints, endpoint_name, old_config, f"The CloudWatch alarm '{alarm}' was deleted during the update"
     )
 
 

@@ -79,7 +79,7 @@ def test_a_uri_can_name_a_single_object(endpoints: Endpoints) -> None:
 
 @pytest.mark.parametrize("path", [LONG_PATH, "/opt/ml/a\0b", "/opt/ml/../../etc"], ids=["long", "null", "above"])
 def test_submit_directories_that_cannot_be_folders_are_refused(endpoints: Endpoints, path: str) -> None:
-    reason = f"submit_directory {path[:200]!r} is not below /opt/ml"
+    reason = f"submit_directory {path[:200]!r} is not a valid path below /opt/ml"
     settings = {"sagemaker_submit_directory": path, "sagemaker_program": "a"}
     assert reason in endpoints.client.train("", HyperParameters=settings)["FailureReason"]
     reason = reason.replace("submit_directory", "SUBMIT_DIRECTORY")

@@ -305,7 +305,7 @@ def test_invalid_expressions_are_refused(packages: Packages) -> None:
         return refusal(packages, Resource="ModelPackage", SearchExpression=expression)
 
     nested = {"NestedPropertyName": "InferenceSpecification.Containers", "Filters": [exists]}
-    assert "must be on a property of the NestedPropertyName" in reason(NestedFilters=[nested])
+    assert "must be on a property below the NestedPropertyName" in reason(NestedFilters=[nested])
     assert "not a list" in reason(NestedFilters=[nested | {"NestedPropertyName": "ModelPackageName"}])
     assert "usage limit of 1" in reason(Filters=[contains], SubExpressions=[{"Filters": [contains]}])
     assert "at most 50" in reason(SubExpressions=[{"Filters": [exists] * 18}] * 3)

@@ -110,7 +110,7 @@ def run_execution(client: Client, recording: Recording) -> tuple[str, dict[str, 
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """Return a client of a simulator that has no other resources."""
+    """Return a client of a new simulator, without other tests' resources."""
     with Simulator() as simulator:
         yield Client(simulator)
 

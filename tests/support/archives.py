@@ -43,8 +43,8 @@ def archive_of(**files: str | bytes) -> bytes:
     """Return a tar.gz of files given as name=content."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-        for name, text in files.items():
-            body = text.encode() if isinstance(text, str) else text
+        for name, value in files.items():
+            body = value.encode() if isinstance(value, str) else value
             tar.addfile(member(name, size=len(body)), io.BytesIO(body))
     return archive.getvalue()
 

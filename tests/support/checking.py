@@ -21,8 +21,8 @@ SUBMISSIONS = ROOT / "tests/submissions"
 numbers = itertools.count()
 
 
-def all_rules() -> dict[str, Rule]:
-    """Return the rules that run a submission, by code."""
+def running_rules() -> dict[str, Rule]:
+    """Return the rules that run the submission, by rule code."""
     return {rule.code: rule for rule in load_catalogue() if rule.runs}
 
 
@@ -39,7 +39,7 @@ def check(
     simulator: Simulator, submission: Path, public: Path, codes: tuple[str, ...] = ()
 ) -> dict[str, list[Finding]]:
     """Return the findings by rule, for rules that have any. codes: the rules to apply, by default all but RC8."""
-    rules = all_rules()
+    rules = running_rules()
     selected_codes = set(codes) or {code for code in rules if not code.startswith("RC8")}
     findings_by_code: dict[str, list[Finding]] = {}
     blocked_codes: set[str] = set()

@@ -34,12 +34,12 @@ class Packages:
         return self.sagemaker.create_model_package(**request)["ModelPackageArn"]
 
     def named(self, group: str, name: str, **members: Any) -> str:
-        """Create a version whose model responds with a name, and return its ARN."""
+        """Create a version whose model responds with `name`, and return the version's ARN."""
         specification = SPECIFICATION | {"Containers": [self.container(name)]}
         return self.version(group, InferenceSpecification=specification, **members)
 
     def container(self, name: str) -> dict[str, Any]:
-        """Return a container with one server process that responds with a name."""
+        """Return a container with one server process that responds with `name`."""
         variables = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_MODEL_SERVER_WORKERS": "1"}
         variables["SAGEMAKER_SUBMIT_DIRECTORY"] = self.client.source(inference=NAMED.format(name=name))
         return {"Image": IMAGE, "Environment": variables}

@@ -134,6 +134,6 @@ def test_the_curve_depends_on_fits_hyperparameters() -> None:
         ("shift", "--curve shift=1,2,4"),
     ],
 )
-def test_an_invalid_curve_is_reported_in_one_line(option: str, reason: str) -> None:
+def test_an_invalid_curve_option_is_refused(option: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         choose_curve({"n_components": 5, "shift": 0.0}, option)

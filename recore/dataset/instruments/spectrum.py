@@ -92,13 +92,13 @@ def _wavenumbers(measured: Measured, unit: str | None, remarks: list[str]) -> Nu
     axis = f"the axis from {x[0]:g} to {x[-1]:g}"
     if not axis_unit and x.max() > HIGHEST_WAVENUMBER:
         raise ValueError(
-            f"{axis} has no unit; above {HIGHEST_WAVENUMBER:,} it can be nanometres or wavenumbers of visible light: "
-            "state --unit nm or --unit cm-1"
+            f"{axis} has no unit; above {HIGHEST_WAVENUMBER:,} it could be nanometres or wavenumbers of visible light: "
+            "specify --unit nm or --unit cm-1"
         )
     if not axis_unit and x.max() < 100:
-        raise ValueError(f"{axis} looks like micrometres: if so, state --unit um")
+        raise ValueError(f"{axis} looks like micrometres: if so, specify --unit um")
     if not axis_unit and 300 <= x[0] < x[-1] <= 2600:
-        raise ValueError(f"{axis} rises and has no unit; it can be in nm or in cm-1: state --unit nm or --unit cm-1")
+        raise ValueError(f"{axis} rises and has no unit; it could be in nm or cm-1: specify --unit nm or --unit cm-1")
     if axis_unit in TO_CM:
         remarks.append(f"the axis was converted from {axis_unit} to cm-1")
         x = TO_CM[axis_unit] / x

@@ -163,7 +163,7 @@ def _make_nested_test(shape: Shape, nested_filter: Record) -> Test:
     prefix, filters = f"{name}.", nested_filter["Filters"]
     if other_names := [item["Name"] for item in filters if not item["Name"].startswith(prefix)]:
         raise ValidationException(
-            f"The nested filter on {other_names[0][:80]} must be on a property of the NestedPropertyName {name[:80]}"
+            f"The nested filter on {other_names[0][:80]} must be on a property below the NestedPropertyName {name[:80]}"
         )
     tests = [_make_filter_test(items.shape, item | {"Name": item["Name"].removeprefix(prefix)}) for item in filters]
     return lambda record: any(all(test(item) for test in tests) for item in items.read(record))

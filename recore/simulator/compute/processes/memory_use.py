@@ -20,7 +20,7 @@ class MemoryUse:
 
     def __init__(self, path: str | None, limit: int | None):
         self._limit, self._used_bytes, self._other_shares, self.peak = limit, 0, [0], 0
-        self._times_over = 0  # how many times in a row the limit was exceeded
+        self._consecutive_excesses = 0  # consecutive records of more than the limit
         self._file = None if path is None else _add_share(path)
 
     def bytes_left(self) -> int | None:
@@ -39,7 +39,7 @@ class MemoryUse:
             os.pwrite(self._file[0], SHARE_FORMAT.pack(used), self._file[1])
         total = used + sum(self._other_shares)
         self.peak = max(self.peak, total)
-        self._times_over = self._times_over + 1 if self._limit and total > self._limit else 0
+        self._consecutive_excesses = self._consecutive_excesses + 1 if self._limit and total > self._limit else 0
 
     def must_end(self) -> bool:
         """Return whether the command must end: all commands together exceed the limit, and this one uses the most.
@@ -49,8 +49,8 @@ class MemoryUse:
         at once, so that two commands do not end if one is enough.
         """
         if self._file is None:
-            return self._times_over >= 1
-        if self._times_over < 2:
+            return self._consecutive_excesses >= 1
+        if self._consecutive_excesses < 2:
             return False
         try:
             fcntl.flock(self._file[0], fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,6 +1,7 @@
 """A job's disk, and what fits on it.
 
-A supervisor is started for every command and imports this module, so it has no dataclasses, which load slowly.
+This module must load quickly, because a supervisor is started for every command and imports it. Therefore, it has no
+dataclasses.
 """
 
 import threading

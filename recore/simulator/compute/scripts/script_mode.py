@@ -67,7 +67,7 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool
 
 
 def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
-    """Create the folder for checkpoints. They are not kept. A script must create a folder outside /opt/ml itself."""
+    """Create the checkpoint folder if it is below /opt/ml. Anywhere else, the script must create it itself."""
     if path.is_relative_to(ML) and not path.is_relative_to(f"{ML}/input") and ".." not in path.parts:
         with contextlib.suppress(OSError, ValueError):  # an invalid name
             (ml / path.relative_to(ML)).mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def folder_below(ml: Path, path: str, name: str) -> Path:
             return folder
     except (OSError, RuntimeError, ValueError):  # a loop of symbolic links, or an invalid name
         pass
-    raise JobFailed(f"ClientError: {name} {path[:200]!r} is not below {ML}")
+    raise JobFailed(f"ClientError: {name} {path[:200]!r} is not a valid path below {ML}")
 
 
 def find_requirements(source: Path, description: Path | None = None) -> RequirementsFile | None:

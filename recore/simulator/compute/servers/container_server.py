@@ -113,9 +113,10 @@ class ContainerServer:
     def invoke(
         self, body: bytes, headers: Mapping[str, str], deadline: Deadline, max_bytes: int = MAX_BODY_BYTES
     ) -> Response:
-        """Return the response to a POST to /invocations, whatever its status. Raises NoResponse.
+        """Return the response to a POST to /invocations, whatever its status.
 
-        max_bytes: the maximum size of the response's body. The API allows only ASCII in the forwarded headers.
+        max_bytes: the maximum size of the response's body. Raises NoResponse, also if a header that clients receive is
+        not ASCII, because the API does not allow that.
         """
         response = self.request("POST", "/invocations", deadline, body, headers, max_bytes)
         for name in FORWARDED_HEADERS:

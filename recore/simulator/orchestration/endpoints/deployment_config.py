@@ -79,9 +79,9 @@ class UpdateWatch:
         for name in self._names:
             state = alarms.state_of(name)
             if state is None:  # nothing monitors the update any more
-                raise JobFailed(f"The CloudWatch alarm {name} was deleted during the update")
+                raise JobFailed(f"The CloudWatch alarm '{name}' was deleted during the update")
             if state.value == "ALARM":
-                raise JobFailed(f"The CloudWatch alarm {name} is in ALARM: {state.reason}")
+                raise JobFailed(f"The CloudWatch alarm '{name}' is in ALARM: {state.reason}")
 
     def wait(self, work: Work, seconds: float) -> None:
         """Wait, and check repeatedly.

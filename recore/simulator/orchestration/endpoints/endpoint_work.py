@@ -163,7 +163,7 @@ class EndpointWork(Work):
         self._change({"Pending": None}, EndpointStatus="InService", FailureReason=None)
 
     def _start_fleets(self, traffic: Traffic, deployment: Record, deadline: float = math.inf) -> None:
-        """Start all fleets of a deployment and wait until they are ready. Raises JobFailed and JobStopped."""
+        """Start all fleets of a deployment and wait until they are ready. Raises JobFailed or JobStopped."""
         scale_fleets(traffic.fleets, deployment["Variants"])
         self._put_in_service(list(traffic.fleets.values()), deadline)
 
@@ -171,7 +171,7 @@ class EndpointWork(Work):
         """Wait until the new instances of all fleets are ready at the same time, and let them receive traffic.
 
         An instance whose servers have ended by then has failed, even if they were ready before. deadline: a time on
-        the clock of time.monotonic(). Raises JobFailed and JobStopped.
+        the clock of time.monotonic(). Raises JobFailed or JobStopped.
         """
         while waiting := [fleet.variant for fleet in fleets if not fleet.is_ready()]:
             if time.monotonic() > deadline:

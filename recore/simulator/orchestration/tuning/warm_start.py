@@ -79,7 +79,7 @@ def _settings(trial: Trial) -> dict[str, str]:
 
 
 def _difference(definition: Definition, parents: list[Definition], identical: bool) -> str | None:
-    """Return why a tuning job cannot start from a parent, or None if it can."""
+    """Return why a tuning job cannot start from a parent, or None if it can. parents: the parent's own definitions."""
     if len(parents) > 1:
         return "has several TrainingJobDefinitions, for which warm start is not simulated"
     [parent] = parents

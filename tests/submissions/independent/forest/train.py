@@ -1,4 +1,4 @@
-"""A random forest for all assays together."""
+"""A single random forest that predicts all assays."""
 
 import argparse
 import io

@@ -30,7 +30,7 @@ ALPHABET = string.ascii_letters + string.digits
 
 
 class StepResource:
-    """The resource that one attempt of a step creates.
+    """The resource that one attempt at a step creates.
 
     name: the name of the resource. A model package has no name, so its request contains a ClientToken that is derived
     from this name.

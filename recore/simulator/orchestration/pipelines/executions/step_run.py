@@ -1,4 +1,4 @@
-"""Runs steps: each attempt of a step, from its start to its end."""
+"""Runs each attempt at a step, from start to end."""
 
 import contextlib
 import datetime
@@ -40,7 +40,7 @@ class StepRunner:
         self.cache = StepCache(work.platform, pipeline, self._check)
 
     def start(self, step: PipelineStep) -> None:
-        """Begin an attempt of a step."""
+        """Begin an attempt at a step."""
         time = now()
         previous = self._records.by_name.get(step.name)
         self._records.begin(
