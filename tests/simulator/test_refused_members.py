@@ -1,7 +1,8 @@
-"""The table of refused members in docs/reference/simulator-operations.md lists exactly what the simulator refuses.
+"""The table of refused members in docs/reference/simulator-operations.md is up to date.
 
-The table is generated from the simulator's responses: each member of a request, and each value of a member with an
-enumeration, is sent in a request of its own. The service model lists the members and values.
+The table is generated from the simulator's responses. Each member of a request is sent in a request of its own, and so
+is each value of a member that has an enumeration. The service model lists the members and values. A structure that
+occurs in several places of a request is sent only in the first of them.
 """
 
 import itertools
@@ -22,9 +23,9 @@ from recore.simulator.server import Simulator
 
 DOCS = Path(__file__).parents[2] / "docs/reference/simulator-operations.md"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
-MODEL, ROLE = "sent", "arn:aws:iam::123456789012:role/Role"
+MODEL, ROLE = "refused-members", "arn:aws:iam::123456789012:role/Role"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
-# each pattern in the service model matches at least one of these strings
+# candidates for the value of a string: each pattern that is sent allows at least one of them
 STRINGS = (
     "x", "/x", "1", "1K", "1.0", "1.0.0", "s3://b/k", "https://x", "text/csv", "ml.m5.large", "mig-1g.5gb",
     "fs-12345678", "sg-1", "a" * 32, f"sha256:{64 * 'a'}", ROLE, "arn:aws:sns:us-east-1:123456789012:x",
@@ -33,39 +34,69 @@ STRINGS = (
     f"{ARN}inference-component/x", f"{ARN}mlflow-app/x", f"{ARN}hub-content/x/Model/y/1.0.0",
     f"{ARN}hub-content/x/DataSet/y/1.0.0",
 )  # fmt: skip
-NUMBER_RANGE = {"Name": "x", "MinValue": "0", "MaxValue": "1"}
-# members with which a request passes all checks for other members
+SOURCE = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://b/k"}}
+TRAINING = {
+    "AlgorithmSpecification": {
+        "TrainingImage": IMAGE,
+        "TrainingInputMode": "File",
+        "MetricDefinitions": [{"Name": "m", "Regex": "m=(.*)"}],
+    },
+    "RoleArn": ROLE,
+    "InputDataConfig": [{"ChannelName": "x", "DataSource": SOURCE}],
+    "OutputDataConfig": {"S3OutputPath": "s3://b/k"},
+    "StoppingCondition": {},
+    "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+}
+UNUSABLE_CHANNEL = {"ChannelName": "..", "DataSource": SOURCE}
+# Members without which a request fails before its other members are checked. A request that creates a job also has a
+# mistake, named here, that fails the request after all its other members have been checked, so that no job starts.
 BASES: dict[str, dict[str, Any]] = {
     "CreateModel": {"PrimaryContainer": {"Image": IMAGE}},
-    "CreateModelPackage": {"ModelPackageName": "x"},
+    "CreateModelPackage": {
+        "ModelPackageName": "x",
+        "InferenceSpecification": {
+            "Containers": [{"Image": IMAGE}],
+            "SupportedTransformInstanceTypes": ["ml.m5.large"],
+            "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
+        },
+    },
+    "CreateTrainingJob": TRAINING | {"InputDataConfig": [*TRAINING["InputDataConfig"], UNUSABLE_CHANNEL]},
+    "CreateProcessingJob": {
+        "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": ["x"]},
+        "ProcessingInputs": [
+            {
+                "InputName": "x",
+                "S3Input": {"S3Uri": "s3://b/k", "S3DataType": "S3Prefix", "LocalPath": "/opt/ml/processing/x"},
+            }
+        ],
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+        },
+    },
     "CreateTransformJob": {"ModelName": MODEL, "MaxPayloadInMB": 100, "MaxConcurrentTransforms": 2},
     "CreateHyperParameterTuningJob": {
         "HyperParameterTuningJobConfig": {
             "Strategy": "Random",
             "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 2},
-            "ParameterRanges": {"ContinuousParameterRanges": [NUMBER_RANGE]},
+            "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "x", "MinValue": "0", "MaxValue": "1"}]},
             "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "m"},
         },
-        "TrainingJobDefinition": {
-            "AlgorithmSpecification": {
-                "TrainingImage": IMAGE,
-                "TrainingInputMode": "File",
-                "MetricDefinitions": [{"Name": "m", "Regex": "m=(.*)"}],
-            },
-            "RoleArn": ROLE,
-            "OutputDataConfig": {"S3OutputPath": "s3://b/k"},
-            "StoppingCondition": {},
-            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
-        },
+        "TrainingJobDefinition": TRAINING,
     },
     "Search": {"Resource": "TrainingJob"},
+}
+MISTAKES = {
+    "CreateTrainingJob": "the channel name .. is used twice, or is not a valid folder name",
+    "CreateProcessingJob": "only one instance is simulated",
+    "CreateTransformJob": r"MaxConcurrentTransforms \* MaxPayloadInMB must not exceed",
+    "CreateHyperParameterTuningJob": "MaxParallelTrainingJobs 2 is greater than the number of training jobs",
 }
 
 
 def test_the_docs_list_every_refused_member() -> None:
     with Simulator(isolation="off") as simulator:
         table = refused_table(simulator)
-    assert table in DOCS.read_text(), f"{DOCS} is out of date: the table should be\n{table}"
+    assert f"\n\n{table}\n\n" in DOCS.read_text(), f"{DOCS} is out of date: the table should be\n{table}"
 
 
 def refused_table(simulator: Simulator) -> str:
@@ -74,7 +105,8 @@ def refused_table(simulator: Simulator) -> str:
     sagemaker, runtime = simulator.client("sagemaker"), simulator.client("sagemaker-runtime")
     sagemaker.create_model(ModelName=MODEL, ExecutionRoleArn=ROLE, **BASES["CreateModel"])
     operations = [(sagemaker, name) for kind in (*KINDS, Searches) for name in kind.operations()]
-    for service, operation in sorted([*operations, (runtime, "InvokeEndpoint")], key=operator.itemgetter(1)):
+    operations += [(runtime, name) for name in ("InvokeEndpoint", "InvokeEndpointWithResponseStream")]
+    for service, operation in sorted(operations, key=operator.itemgetter(1)):
         shape = service.meta.service_model.operation_model(operation).input_shape
         if shape and (refused := list(_refused_by(service, operation, shape))):
             rows.append(f"| `{operation}` | {', '.join(f'`{member}`' for member in refused)} |")
@@ -84,17 +116,22 @@ def refused_table(simulator: Simulator) -> str:
 def _refused_by(service: Any, operation: str, shape: Shape) -> Iterator[str]:
     """Yield the members and values that an operation refuses. shape: the shape of its requests."""
     numbers = itertools.count()
-    names = [name for name in shape.required_members if operation.startswith("Create") and name.endswith("Name")]
+    name_members = [name for name in shape.required_members if name == f"{operation.removeprefix('Create')}Name"]
 
     def send(request: dict[str, Any]) -> str:
         """Return the message of the error, or an empty string if the request succeeds."""
-        try:
-            service._make_api_call(operation, request | dict.fromkeys(names[:1], f"refused-{next(numbers)}"))
+        try:  # each resource that is created has a name of its own
+            service._make_api_call(operation, request | dict.fromkeys(name_members, f"x-{next(numbers)}"))
         except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                raise
             return str(error)
         return ""
 
-    yield from _refused_members(shape, smallest_value(shape) | BASES.get(operation, {}), send, "", set())
+    base = smallest_value(shape) | BASES.get(operation, {})
+    if operation in BASES:
+        assert re.search(MISTAKES.get(operation, "^$"), send(base))
+    yield from _refused_members(shape, base, send, "", set())
 
 
 def _refused_members(
@@ -108,18 +145,20 @@ def _refused_members(
         inner = value.get(name) or smallest_value(member)
         if name not in value and re.search(rf"\b{name} (is|are) not simulated", send(value | {name: inner})):
             yield f"{prefix}{name}"
-        elif member.type_name == "structure":
+            continue
+        if member.type_name == "structure":
             yield from _refused_members(
                 member, inner, lambda item, name=name: send(value | {name: item}), f"{prefix}{name}.", seen
             )
         elif member.type_name == "list" and member.member.type_name == "structure":
-            yield from _refused_members(
-                member.member, inner[0], lambda item, name=name: send(value | {name: [item]}), f"{prefix}{name}.", seen
-            )
+            first, *others = inner
+            send_item = lambda item, name=name, others=others: send(value | {name: [item, *others]})  # noqa: E731
+            yield from _refused_members(member.member, first, send_item, f"{prefix}{name}.", seen)
         # any instance type is accepted, and there are hundreds of them
         choices = () if member.name.endswith("InstanceType") else getattr(member, "enum", ())
         for choice in choices:
-            if re.search(rf"\b({name}|sorting by) {choice} is not simulated", send(value | {name: choice})):
+            pattern = rf"\b({name}|sorting by) {re.escape(choice)} is not simulated"
+            if re.search(pattern, send(value | {name: choice})):
                 yield f"{prefix}{name}: {choice}"
 
 
@@ -132,7 +171,9 @@ def smallest_value(shape: Shape) -> Any:
         return [smallest_value(shape.member)] * max(1, shape.metadata.get("min", 1))
     if shape.type_name == "string":
         deadline = time.monotonic() + 60
-        return next(text for text in (*shape.enum, *STRINGS) if not value_problems(shape, text, "", deadline))
+        allowed = [text for text in (*shape.enum, *STRINGS) if not value_problems(shape, text, "", deadline)]
+        assert allowed, f"add a string to STRINGS that {shape.name} allows: {shape.metadata}"
+        return allowed[0]
     numbers = {"integer": 1, "long": 1, "float": 0.5, "double": 0.5, "timestamp": 0}
     values = {name: max(number, shape.metadata.get("min", number)) for name, number in numbers.items()}
     return (values | {"map": {}, "boolean": True, "blob": b""})[shape.type_name]

@@ -74,7 +74,10 @@ def test_the_failure_reason_names_what_is_missing(client) -> None:
             "the channel name a is used twice",
             {"InputDataConfig": [channel("a", "s3://bucket/1"), channel("a", "s3://bucket/2")]},
         ),
-        ("File and FastFile", {"InputDataConfig": [channel("a", "s3://bucket/1", InputMode="Pipe")]}),
+        (
+            "InputMode Pipe is not simulated: use File or FastFile",
+            {"InputDataConfig": [channel("a", "s3://bucket/1", InputMode="Pipe")]},
+        ),
         (
             "Regex of loss",
             {"AlgorithmSpecification": ALGORITHM | {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=("}]}},

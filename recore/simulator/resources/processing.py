@@ -6,7 +6,10 @@ from pathlib import Path
 from recore.simulator.compute.processing import NO_ENTRYPOINT, ProcessingRun, local_members
 from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.job import JobResource
+from recore.simulator.resources.resource import value_problem
 from recore.simulator.state.records import Record
+
+INPUT_VALUES = {"S3DataType": ("S3Prefix",), "S3InputMode": ("File",), "S3CompressionType": ("None",)}
 
 
 class ProcessingJobs(JobResource):
@@ -24,11 +27,8 @@ class ProcessingJobs(JobResource):
                 requirements = "must be below /opt/ml/processing/ and not contain '..' or a name longer than 255 bytes"
                 raise ValidationException(f"LocalPath {member['LocalPath']!r} {requirements}")
         for item in request.get("ProcessingInputs", []):
-            source = item["S3Input"]
-            is_plain = source.get("S3CompressionType", "None") == "None" and source.get("S3InputMode", "File") == "File"
-            if source.get("S3DataType", "S3Prefix") != "S3Prefix" or not is_plain:
-                message = f"Input {item['InputName']}: only an uncompressed S3Prefix in File mode is simulated"
-                raise ValidationException(message)
+            if problem := value_problem(item["S3Input"], INPUT_VALUES):
+                raise ValidationException(f"Input {item['InputName']}: {problem}")
         if request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) != 1:
             raise ValidationException("ProcessingResources: only one instance is simulated")
         return {"ProcessingJobArn": self.submit(request)}

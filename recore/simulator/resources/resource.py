@@ -8,7 +8,7 @@ kind names it in `verbs` instead.
 
 import json
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from recore.simulator.compute.platform import Platform
@@ -252,6 +252,17 @@ def refuse_members(request: Record, unsimulated_members: Iterable[str], place: s
     for name in unsimulated_members:
         if request.get(name, False) is not False:
             raise ValidationException(f"{place}: {name} is not simulated")
+
+
+def value_problem(members: Record, simulated_values: Mapping[str, Sequence[str]]) -> str | None:
+    """Return which member has a value that is not simulated, or None if there is no such member.
+
+    simulated_values: the values of each member that are simulated, its default first.
+    """
+    for name, values in simulated_values.items():
+        if (value := members.get(name, values[0])) not in values:
+            return f"{name} {value} is not simulated: use {' or '.join(values)}"
+    return None
 
 
 def refuse_other_members(request: Record, simulated_members: set[str], place: str) -> None:

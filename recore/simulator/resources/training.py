@@ -8,8 +8,11 @@ from recore.simulator.compute.training import TrainingRun
 from recore.simulator.images.catalogue import family_of
 from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.job import JobResource
+from recore.simulator.resources.resource import value_problem
 from recore.simulator.state.records import Record, StoredRecord, now
 
+# values of a channel's members that are simulated; to a job, a file that is streamed from S3 looks like any other file
+CHANNEL_VALUES = {"InputMode": ("File", "FastFile"), "S3DataType": ("S3Prefix",), "CompressionType": ("None",)}
 MAX_METRICS = 40  # the API's limit on MetricDefinitions
 # matches hyperparameters that version 2 of the SDK sets for its `distribution` argument
 DISTRIBUTION_PARAMETER = re.compile("sagemaker_.*_enabled")
@@ -76,14 +79,13 @@ def request_problem(request: Record) -> str | None:
         return "OutputDataConfig: S3OutputPath must begin with s3://"
     names = {".", ".."}
     for channel in request.get("InputDataConfig", []):
-        name, source = channel["ChannelName"], channel["DataSource"].get("S3DataSource", {})
+        name, source = channel["ChannelName"], channel["DataSource"]
         if name in names:
             return f"InputDataConfig: the channel name {name} is used twice, or is not a valid folder name"
         names.add(name)
-        # to the job, a file that is streamed from S3 looks like any other file
-        mode = channel.get("InputMode", algorithm.get("TrainingInputMode", "File"))
-        if mode not in ("File", "FastFile") or source.get("S3DataType") != "S3Prefix":
-            return f"Channel {name}: only the modes File and FastFile with S3DataType S3Prefix are simulated"
-        if channel.get("CompressionType", "None") != "None":
-            return f"Channel {name}: compressed channels are not simulated"
+        if "S3DataSource" not in source:
+            return f"Channel {name}: {next(iter(source), 'an empty DataSource')} is not simulated: use S3DataSource"
+        default_mode = {"InputMode": algorithm.get("TrainingInputMode", "File")}
+        if problem := value_problem(default_mode | channel | source["S3DataSource"], CHANNEL_VALUES):
+            return f"Channel {name}: {problem}"
     return None

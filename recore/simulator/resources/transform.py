@@ -6,9 +6,10 @@ from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.compute.transform import TransformRun
 from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.resources.job import JobResource
-from recore.simulator.resources.resource import refuse_members
+from recore.simulator.resources.resource import refuse_members, value_problem
 from recore.simulator.state.records import Record
 
+INPUT_VALUES = {"SplitType": ("None", "Line"), "S3DataType": ("S3Prefix", "ManifestFile")}
 MAX_INSTANCES = 20  # for one job
 
 
@@ -39,10 +40,8 @@ class TransformJobs(JobResource):
 def _check_input(request: Record) -> None:
     """Raise ServiceError if a job's input or its data processing is not simulated."""
     source = request["TransformInput"]
-    if (split := source.get("SplitType", "None")) not in ("None", "Line"):
-        raise ValidationException(f"TransformInput: SplitType {split} is not simulated: use None or Line")
-    if (kind := source["DataSource"]["S3DataSource"]["S3DataType"]) not in ("S3Prefix", "ManifestFile"):
-        raise ValidationException(f"TransformInput: S3DataType {kind} is not simulated: use S3Prefix or ManifestFile")
+    if problem := value_problem(source | source["DataSource"]["S3DataSource"], INPUT_VALUES):
+        raise ValidationException(f"TransformInput: {problem}")
     try:
         DataProcessing.of(request)
     except ValueError as error:
