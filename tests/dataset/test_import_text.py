@@ -80,7 +80,7 @@ def test_wavelengths_are_converted_if_the_file_or_the_user_declares_them(
     ("x", "reason"),
     [
         (1e4 / X, "looks like micrometres"),
-        (np.linspace(350, 2500, 50), "in nm or in cm-1"),
+        (np.linspace(350, 2500, 50), "in nm or cm-1"),
         (np.append(X[:-1], X[0]), "neither rises nor falls"),
         (np.append(X[:-1], X[-2]), "neither rises nor falls"),
         (X - 700, "above 0"),

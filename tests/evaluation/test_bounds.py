@@ -61,7 +61,7 @@ def test_licence_files_outside_the_folder_are_refused(pattern: str, tmp_path: Pa
     folder = tiny(tmp_path / "mine", {"setup.py": setup})
     (tmp_path / "x").write_text("secret")
     (folder / "linked").symlink_to("..")
-    with pytest.raises(ValueError, match=r"is outside the submission|recursion"):
+    with pytest.raises(ValueError, match=r"outside the submission|recursion"):
         read_submission(folder)
 
 

@@ -262,5 +262,5 @@ def test_an_object_with_an_odd_name_that_is_left_behind_is_reported(
     reason = str(caught.value)
     assert f"s3://{BUCKET}/{settings.key(ASSAYS)} is still there: " in reason
     key = settings.key("public/preprocess/a\x01b")
-    assert f"3 objects are still in {settings.uri()}/: {key!r}: " in reason
+    assert f"could not remove 3 objects from {settings.uri()}/: {key!r}: " in reason
     assert "\x01" not in reason

@@ -158,8 +158,8 @@ def with_cell(predicted: pd.DataFrame, value: object) -> pd.DataFrame:
         (lambda p: p.assign(**{"7": True}).iloc[:, [*range(7), 49, *range(8, 49)]], "column 8 (CuPPM): 'True'"),
         (lambda p: p.iloc[:5], "the shape is (5, 49) instead of (6, 49)"),
         (lambda p: pd.concat([p, p]), "the shape is (12, 49)"),
-        (lambda p: p.iloc[:, :48], "6 lines of 48 columns"),
-        (lambda p: p.assign(more=1.0), "6 lines of 50 columns"),
+        (lambda p: p.iloc[:, :48], "the shape is (6, 48) instead of (6, 49)"),
+        (lambda p: p.assign(more=1.0), "the shape is (6, 50) instead of (6, 49)"),
     ],
 )
 def test_invalid_predictions_are_refused_with_their_row_and_column(

@@ -216,13 +216,18 @@ def test_columns_that_are_not_utf_8_are_unchanged() -> None:
         (CSV, b"1,2\n", b"5\n6\n", "Fail to join data"),
         (JSON_LINES, b"{}\n{}\n", b"[1,2]\n", "Fail to join data"),
         (JSON_LINES, b"{}\n", b"1\n2", "Fail to join data"),
-        (JSON_LINES, b"{\n", b"1\n", "the input is not application/jsonlines"),
-        (JSON_LINES, b"{}\n", b"<html>\n", "the response is not application/jsonlines"),
-        (JSON_LINES, b"{}\n", b"\xff\n", "the response is not application/jsonlines"),
+        (JSON_LINES, b"{\n", b"1\n", "the input is not valid application/jsonlines"),
+        (JSON_LINES, b"{}\n", b"<html>\n", "the response is not valid application/jsonlines"),
+        (JSON_LINES, b"{}\n", b"\xff\n", "the response is not valid application/jsonlines"),
         (JSON_LINES, b"{}\n", b"1e999\n", "the number 1e999 is too large"),
-        (JSON_LINES, b"{}\n", b'{"p": NaN}\n', "the response is not application/jsonlines: NaN is not a JSON value"),
-        (JSON, b"[-Infinity]", b"1", "the input is not application/json: -Infinity is not a JSON value"),
-        (JSON, b"{}\n", b"[" * 100_000, "the response is not application/json"),
+        (
+            JSON_LINES,
+            b"{}\n",
+            b'{"p": NaN}\n',
+            "the response is not valid application/jsonlines: NaN is not a JSON value",
+        ),
+        (JSON, b"[-Infinity]", b"1", "the input is not valid application/json: -Infinity is not a JSON value"),
+        (JSON, b"{}\n", b"[" * 100_000, "the response is not valid application/json"),
         (CSV, b'"open\n', b"1\n", "the input is not valid text/csv"),
     ],
 )
@@ -324,7 +329,7 @@ def test_the_number_of_parts_of_a_record_is_limited(
 ) -> None:
     """The number is limited because parsers cannot be interrupted and need many times a record's size in memory."""
     monkeypatch.setattr(record_formats, "MAX_PARTS", 4)
-    with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not {reason}"):
+    with pytest.raises(JobFailed, match=f"^ClientError: DataProcessing: the response is not valid {reason}"):
         processing(kind, OutputFilter="$[*]").result(b"", body, MAX_BODY_SIZE)
     expected = {JSON: b"[[],[0,0,0,0,0],[]]", JSON_LINES: b"[[],[],[]]\n" * 9, CSV: b"1,2,3,4\n" * 9}[kind]
     assert processing(kind, OutputFilter="$[*]").result(b"", expected, MAX_BODY_SIZE)

@@ -129,7 +129,7 @@ def test_a_model_whose_archive_is_unusable_fails_the_endpoint(endpoints: Endpoin
     described = endpoints.settle(name)
     assert described["EndpointStatus"] == "Failed"
     assert "Production variant one could not be started: " in described["FailureReason"]
-    assert ("model.tar.gz cannot be unpacked" if is_broken else url) in described["FailureReason"]
+    assert ("model.tar.gz could not be unpacked" if is_broken else url) in described["FailureReason"]
     endpoints.delete(name)
 
 
@@ -175,7 +175,7 @@ def test_invalid_requests_are_refused(endpoints: Endpoints, config: str, endpoin
         assert reason in refusal(update_weights, EndpointName=name, DesiredWeightsAndCapacities=entries)
     members = {"EndpointName": name, "EndpointConfigName": config}
     message = refusal(update, **members, ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}])
-    assert "needs RetainAllVariantProperties" in message
+    assert "requires RetainAllVariantProperties" in message
     assert "cannot be used with" in refusal(update, **members, RetainDeploymentConfig=True, DeploymentConfig={})
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 

@@ -168,7 +168,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
     "a Fail step's property": ([fail("F"), step_with(get("Steps.F.ErrorMessage"))], "no property 'ErrorMessage'"),
     "a string instead of a structure": (
         [train(ResourceConfig=get("Execution.PipelineArn"))],
-        "of type structure is needed",
+        "must be of type structure",
     ),
     "two steps with one name": ([train(), train()], "Step T: two steps have this name"),
     "two steps with one name, one inside a branch": (
@@ -241,7 +241,7 @@ INVALID_STEPS: dict[str, tuple[list[Any], str]] = {
         "ExceptionType must list one or more of",
     ),
     "retries on an unknown exception": ([train() | {"RetryPolicies": [{"ExceptionType": ["X"]}]}], "Step.THROTTLING"),
-    "too many retries": ([train() | {"RetryPolicies": [RETRY_POLICY | {"MaxAttempts": 21}]}], "from 1 to 20"),
+    "too many retries": ([train() | {"RetryPolicies": [RETRY_POLICY | {"MaxAttempts": 21}]}], "between 1 and 20"),
     "two limits on retries": (
         [train() | {"RetryPolicies": [RETRY_POLICY | {"MaxAttempts": 2, "ExpireAfterMin": 1}]}],
         "either MaxAttempts or ExpireAfterMin",

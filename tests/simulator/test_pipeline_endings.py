@@ -94,7 +94,7 @@ def test_a_fail_step_whose_message_cannot_be_read_ends_the_execution(pipelines: 
     execution = pipelines.run(pipelines.processing("Sleeps", SLEEPING_SCRIPT), fail("Bad", message))
     description = pipelines.describe(execution)
     assert description["PipelineExecutionStatus"] == "Failed"
-    assert f"Bad (ClientError: s3://{BUCKET}/nothing.json cannot be read" in description["FailureReason"]
+    assert f"Bad (ClientError: s3://{BUCKET}/nothing.json could not be read" in description["FailureReason"]
     assert pipelines.statuses(execution) == {"Sleeps": "Stopped", "Bad": "Failed"}
 
 

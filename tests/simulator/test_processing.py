@@ -50,8 +50,8 @@ def test_inputs_keep_their_names(any_client):
     ("keys", "reason"),
     [
         (["data/../../../escaped"], "points outside its folder"),
-        (["data/a", "data/a/b"], "cannot be stored as a file"),
-        (["data/" + "x" * 300], "cannot be stored as a file"),
+        (["data/a", "data/a/b"], "could not be stored as a file"),
+        (["data/" + "x" * 300], "could not be stored as a file"),
         ([], "No S3 objects found under S3 URL"),
         (["data/"], "No S3 objects found under S3 URL"),
     ],
@@ -73,7 +73,7 @@ def test_a_missing_bucket_fails_the_job(client):
     job = client.process(
         PRELUDE + "open(ml + '/processing/output/o/x', 'w').write('x')", **output_to("s3://no-such-bucket-here/o")
     )
-    assert job["FailureReason"].startswith("ClientError: 's3://no-such-bucket-here/o' cannot be written to")
+    assert job["FailureReason"].startswith("ClientError: 's3://no-such-bucket-here/o' could not be written to")
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_paths_in_requirements_are_relative_to_the_source(unsandboxed_client: Cl
         "linked.tar.gz", packed(member("requirements.txt", b"2", "below/needs.py"), **files)
     )
     job = unsandboxed_client.train("", HyperParameters={"sagemaker_submit_directory": source})
-    assert "requirements.txt cannot be installed" in job["FailureReason"]
+    assert "requirements.txt could not be installed" in job["FailureReason"]
     assert "was run" in output(unsandboxed_client, "TrainingJob", job["TrainingJobName"])
 
 

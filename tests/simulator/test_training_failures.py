@@ -42,7 +42,7 @@ def test_the_failure_reason_names_what_is_missing(client) -> None:
                 "sagemaker_submit_directory": f"s3://{BUCKET}/nowhere.tar.gz",
             }
         },
-        "a.csv cannot be unpacked": {
+        "a.csv could not be unpacked": {
             "HyperParameters": {"sagemaker_program": "job.py", "sagemaker_submit_directory": data}
         },
         "alone.py": {"HyperParameters": {"sagemaker_program": "alone.py"}},

@@ -194,7 +194,7 @@ def test_broken_manifests_fail_the_job(client: Client, model: str, content: Any,
 
 def test_a_missing_manifest_fails_the_job(client: Client, model: str) -> None:
     source = {"S3DataType": "ManifestFile", "S3Uri": f"s3://{BUCKET}/manifests/none.json"}
-    assert "none.json' cannot be read" in failure_reason(client, model, {}, Source=source)
+    assert "none.json' could not be read" in failure_reason(client, model, {}, Source=source)
 
 
 def test_objects_are_divided_among_instances(unsandboxed_client: Client, tmp_path: Path) -> None:
