@@ -103,8 +103,9 @@ def _as_array(name: str, predictions: Any, shape: tuple[int, int]) -> np.ndarray
     try:
         array = np.asarray(predictions, dtype=float)
     except (TypeError, ValueError):
-        raise FitError(f"fit(): {name} must be an array of numbers, not {type(predictions).__name__}") from None
+        kind = type(predictions).__name__
+        raise FitError(f"fit(): {name} could not be converted to an array of numbers: its type is {kind}") from None
     if array.shape != shape:
-        expected = f"{shape}: one row per row of the data, one column per target"
+        expected = f"{shape}, one row per sample and one column per target"
         raise FitError(f"fit(): {name} has the shape {array.shape} instead of {expected}")
     return array

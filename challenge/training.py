@@ -85,7 +85,7 @@ def read(data_file: str) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     if (holes == "").all():
         raise DataError(f"{data_file}: the column 'SiteID', the drill hole, is empty")
     if targets is None or targets.isna().all(axis=None):
-        raise DataError(f"{data_file}: there are no assays, and training needs some")
+        raise DataError(f"{data_file}: there are no assays to train on")
     huge = (targets.abs() > 1e100).any()  # its square, summed over rows, would overflow
     if huge.any():
         raise DataError(f"{data_file}: column {huge.idxmax()!r}: an infinite value, or one beyond 1e100")

@@ -55,7 +55,7 @@ def report_validation(targets: pd.DataFrame, holes: np.ndarray, held_out: np.nda
     A training job's metric definition can read these lines: the Regex of the score is "validation:score=([-.0-9]+)".
     """
     if never := [name for name in targets if targets[name].isna().all()]:
-        print("train: these targets were never measured and are not predicted:", *never, flush=True)
+        print("train: never measured, and therefore not predicted:", *never, flush=True)
     if np.isnan(held_out).all():
         print("train: no validation score: no row has a held-out prediction", flush=True)
         return

@@ -172,7 +172,7 @@ def test_a_missing_file_and_missing_assays_are_refused(public: pd.DataFrame, tmp
     targets = list(preprocess.TARGETS)
     for data in (public.drop(columns=targets), public.assign(**dict.fromkeys(targets))):
         write_csv(tmp_path / "public.csv.gz", data)
-        assert "there are no assays, and training needs some" in script_error_here(ROOT / "train.py", *arguments)
+        assert "there are no assays to train on" in script_error_here(ROOT / "train.py", *arguments)
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,9 @@ def test_predictions_that_can_be_converted_to_arrays_are_accepted(data) -> None:
             lambda x, y, holes, convert=convert: ConvertedRegression(convert).fit(x, y), *data, {}, folds=3, seconds=1.0
         )
         np.testing.assert_allclose(held_out, hold_out(linear, *data, {}, folds=3, seconds=1.0))
-    with pytest.raises(FitError, match=r"model.predict\(\) must be an array of numbers, not generator"):
+    with pytest.raises(
+        FitError, match=r"model.predict\(\) could not be converted to an array of numbers: its type is generator"
+    ):
         fit_model(
             lambda x, y, holes: ConvertedRegression(lambda predicted: (row for row in predicted)).fit(x, y), *data, {}
         )

@@ -206,7 +206,7 @@ def test_empty_drill_holes_are_refused(fork: Path, some_rows: pd.DataFrame) -> N
 
 def test_never_measured_targets_and_a_single_hole_are_reported(some_rows: pd.DataFrame, fork: Path) -> None:
     text = train_fork(fork, some_rows.assign(SiteID="DD001", AgPPM=np.nan))
-    assert "these targets were never measured and are not predicted: AgPPM\n" in text
+    assert "never measured, and therefore not predicted: AgPPM\n" in text
     assert "rows were held out, so the validation score is optimistic" in text
     run_script(fork / "predict.py")
     run_script(fork / "score.py")

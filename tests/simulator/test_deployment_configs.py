@@ -27,8 +27,8 @@ def alarms(*names: str) -> dict[str, Any]:
 
 
 INVALID = [
-    (config("CANARY"), "traffic routing of Type CANARY needs CanarySize"),
-    (config("LINEAR"), "traffic routing of Type LINEAR needs LinearStepSize"),
+    (config("CANARY"), "traffic routing of Type CANARY requires CanarySize"),
+    (config("LINEAR"), "traffic routing of Type LINEAR requires LinearStepSize"),
     (config("LINEAR", CanarySize=size(10)), "CanarySize cannot be used with traffic routing of Type LINEAR"),
     (config("CANARY", LinearStepSize=size(10)), "LinearStepSize cannot be used with traffic routing of Type CANARY"),
     (config("ALL_AT_ONCE", CanarySize=size(10)), "CanarySize cannot be used with traffic routing of Type ALL_AT_ONCE"),

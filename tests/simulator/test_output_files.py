@@ -52,7 +52,7 @@ INVALID_NAMES = {
     "a newline": ("b'a\\nb'", "'a\\nb' cannot be stored as an object: its name contains control characters"),
     "not UTF-8": ("b'a\\xff'", "'a\\udcff' cannot be stored as an object: its name is not valid UTF-8"),
     "a noncharacter": ("'a\\uffff'", "'a\\uffff' cannot be stored as an object: its name contains control characters"),
-    "a long key": ("'d' * 250 + '/' + 'e' * 250 + '/' + 'f' * 250 + '/' + 'g' * 240", "longer than 1,024 bytes"),
+    "a long key": ("'d' * 250 + '/' + 'e' * 250 + '/' + 'f' * 250 + '/' + 'g' * 240", "exceeds 1,024 bytes"),
 }
 
 

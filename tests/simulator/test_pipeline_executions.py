@@ -291,7 +291,7 @@ def test_a_join_that_is_too_long_fails_the_execution(pipelines: Pipelines) -> No
     execution = pipelines.run(
         model("M", A=join(*[get("Parameters.P")] * 2000)), Parameters=[parameter("P", "String", text)]
     )
-    assert "more than 1048576 characters" in pipelines.describe(execution)["FailureReason"]
+    assert "exceeds 1048576 characters" in pipelines.describe(execution)["FailureReason"]
 
 
 def test_steps_in_the_branch_that_is_not_taken_do_not_run(pipelines: Pipelines) -> None:

@@ -101,13 +101,15 @@ def test_the_socket_folder_is_created_where_its_path_is_short_enough(
     short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(short_folder))
-    max_length = socket_folder.MAX_PATH - socket_folder.SUFFIX_BYTES - len(os.fsencode(short_folder.resolve())) - 1
+    max_length = (
+        socket_folder.MAX_PATH_BYTES - socket_folder.SUFFIX_BYTES - len(os.fsencode(short_folder.resolve())) - 1
+    )
     for name, fits in (("x" * max_length, True), ("x" * (max_length + 1), False), ("ü" * (max_length // 2 + 1), False)):
         parent = set_temporary_folder(short_folder / name, monkeypatch)
         folder, lock = socket_folder.make()
         assert folder.parent == (parent if fits else short_folder).resolve(), name
         server_socket = socket_folder.server_folder(folder) / socket_folder.NAME
-        assert len(os.fsencode(server_socket)) <= socket_folder.MAX_PATH
+        assert len(os.fsencode(server_socket)) <= socket_folder.MAX_PATH_BYTES
         lock.close()
 
 

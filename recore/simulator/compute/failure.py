@@ -14,7 +14,7 @@ def was_interrupted(job: Mapping[str, Any]) -> bool:
 
 
 class JobFailed(Exception):
-    """The job failed. The exception's message, without unprintable characters, becomes the FailureReason."""
+    """The job failed. The exception's message becomes the FailureReason, with unprintable characters replaced."""
 
     def __init__(self, reason: str = ""):
         super().__init__(printable(reason))

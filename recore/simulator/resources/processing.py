@@ -6,7 +6,7 @@ from pathlib import Path
 from recore.simulator.compute.processing import NO_ENTRYPOINT, ProcessingRun, local_members
 from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.job import JobResource
-from recore.simulator.resources.resource import value_problem
+from recore.simulator.resources.resource import unsimulated_value
 from recore.simulator.state.records import Record
 
 INPUT_VALUES = {"S3DataType": ("S3Prefix",), "S3InputMode": ("File",), "S3CompressionType": ("None",)}
@@ -27,7 +27,7 @@ class ProcessingJobs(JobResource):
                 requirements = "must be below /opt/ml/processing/ and not contain '..' or a name longer than 255 bytes"
                 raise ValidationException(f"LocalPath {member['LocalPath']!r} {requirements}")
         for item in request.get("ProcessingInputs", []):
-            if problem := value_problem(item["S3Input"], INPUT_VALUES):
+            if problem := unsimulated_value(item["S3Input"], INPUT_VALUES):
                 raise ValidationException(f"Input {item['InputName']}: {problem}")
         if request["ProcessingResources"]["ClusterConfig"].get("InstanceCount", 1) != 1:
             raise ValidationException("ProcessingResources: only one instance is simulated")

@@ -254,8 +254,8 @@ def refuse_members(request: Record, unsimulated_members: Iterable[str], place: s
             raise ValidationException(f"{place}: {name} is not simulated")
 
 
-def value_problem(members: Record, simulated_values: Mapping[str, Sequence[str]]) -> str | None:
-    """Return which member has a value that is not simulated, or None if there is no such member.
+def unsimulated_value(members: Record, simulated_values: Mapping[str, Sequence[str]]) -> str | None:
+    """Return a message about the first member whose value is not simulated, or None if there is no such member.
 
     simulated_values: the values of each member that are simulated, its default first.
     """

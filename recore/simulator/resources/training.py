@@ -8,11 +8,13 @@ from recore.simulator.compute.training import TrainingRun
 from recore.simulator.images.catalogue import family_of
 from recore.simulator.protocol.errors import ValidationException
 from recore.simulator.resources.job import JobResource
-from recore.simulator.resources.resource import value_problem
+from recore.simulator.resources.resource import unsimulated_value
 from recore.simulator.state.records import Record, StoredRecord, now
 
-# values of a channel's members that are simulated; to a job, a file that is streamed from S3 looks like any other file
-CHANNEL_VALUES = {"InputMode": ("File", "FastFile"), "S3DataType": ("S3Prefix",), "CompressionType": ("None",)}
+# The values of a channel's members that are simulated. FastFile is File here: a job sees no difference.
+MODES = ("File", "FastFile")
+CHANNEL_VALUES: dict[str, tuple[str, ...]] = {"InputMode": MODES, "TrainingInputMode": MODES}
+CHANNEL_VALUES |= {"S3DataType": ("S3Prefix",), "CompressionType": ("None",)}
 MAX_METRICS = 40  # the API's limit on MetricDefinitions
 # matches hyperparameters that version 2 of the SDK sets for its `distribution` argument
 DISTRIBUTION_PARAMETER = re.compile("sagemaker_.*_enabled")
@@ -85,7 +87,7 @@ def request_problem(request: Record) -> str | None:
         names.add(name)
         if "S3DataSource" not in source:
             return f"Channel {name}: {next(iter(source), 'an empty DataSource')} is not simulated: use S3DataSource"
-        default_mode = {"InputMode": algorithm.get("TrainingInputMode", "File")}
-        if problem := value_problem(default_mode | channel | source["S3DataSource"], CHANNEL_VALUES):
+        mode = {} if "InputMode" in channel else {"TrainingInputMode": algorithm.get("TrainingInputMode", "File")}
+        if problem := unsimulated_value(mode | channel | source["S3DataSource"], CHANNEL_VALUES):
             return f"Channel {name}: {problem}"
     return None

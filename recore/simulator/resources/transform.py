@@ -6,7 +6,7 @@ from recore.simulator.compute.servers.chain import named_containers
 from recore.simulator.compute.transform import TransformRun
 from recore.simulator.protocol.errors import ServiceError, ValidationException
 from recore.simulator.resources.job import JobResource
-from recore.simulator.resources.resource import refuse_members, value_problem
+from recore.simulator.resources.resource import refuse_members, unsimulated_value
 from recore.simulator.state.records import Record
 
 INPUT_VALUES = {"SplitType": ("None", "Line"), "S3DataType": ("S3Prefix", "ManifestFile")}
@@ -40,7 +40,7 @@ class TransformJobs(JobResource):
 def _check_input(request: Record) -> None:
     """Raise ServiceError if a job's input or its data processing is not simulated."""
     source = request["TransformInput"]
-    if problem := value_problem(source | source["DataSource"]["S3DataSource"], INPUT_VALUES):
+    if problem := unsimulated_value(source | source["DataSource"]["S3DataSource"], INPUT_VALUES):
         raise ValidationException(f"TransformInput: {problem}")
     try:
         DataProcessing.of(request)

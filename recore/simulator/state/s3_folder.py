@@ -70,7 +70,7 @@ class State:
             self._exit_stack = exit_stack.pop_all()
 
     def restore(self) -> None:
-        """Copy the folder's content to moto, before the first request. Raises OSError if a file is missing."""
+        """Copy the S3 objects to moto, before the first request. Raises OSError if a file is missing."""
         with self._changes.collect_for_request():  # these changes are already on disk
             self._objects.restore()
 

@@ -162,9 +162,8 @@ def _read(bucket: str, key: str) -> tuple[Any, bytes] | None:
         moto_object = moto_bucket.keys.get(key) if moto_bucket else None
         if not isinstance(moto_object, FakeKey):  # the key does not exist or is a delete marker
             return None
-        with contextlib.suppress(
-            ValueError
-        ):  # moto closes an object's content before it replaces or removes the object
+        # moto closes an object's content before it replaces or removes the object
+        with contextlib.suppress(ValueError):
             return moto_object, moto_object.value
         time.sleep(0.001)
     raise OSError(f"s3://{bucket}/{key}: the content could not be read from moto: upload the object again")

@@ -88,7 +88,7 @@ def array_text(values: Iterable[Any], tick: Ticker) -> Iterator[str]:
 
 
 def json_text(value: Any, tick: Ticker) -> Iterator[str]:
-    """Yield a value as JSON in parts: Python's encoder cannot be interrupted, so it gets some values at a time."""
+    """Yield a value as JSON in parts: Python's encoder cannot be interrupted, so it gets a few values at a time."""
     tick()
     if isinstance(value, list) and not _is_small(value):
         yield "["

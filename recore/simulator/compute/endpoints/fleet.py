@@ -13,7 +13,7 @@ from recore.simulator.compute.servers.chain import Chain
 from recore.simulator.compute.servers.response import Disconnected, NoResponse, Response
 from recore.simulator.state.records import Record
 
-MAX_ATTEMPTS = 2  # if an invocation's connection breaks; more could end further servers, if the invocation is the cause
+MAX_ATTEMPTS = 2  # if connections break; not more, because the invocation itself may be what ends the servers
 
 
 class FleetEnded(Exception):

@@ -80,7 +80,7 @@ class Invoker:
 def _model_error(endpoint: str, fleet: Fleet, reply: Reply) -> ServiceError:
     """Return the ModelError for an invocation without a successful response.
 
-    The error contains the ARN of the replying container's log stream or, if no instance was invoked, of the log group.
+    The error contains the ARN of the log stream of the container or instance, or of the log group if none was invoked.
     """
     status, original_message = (reply.response.status, reply.response.text) if reply.response else (0, reply.reason)
     kind = "client" if 400 <= status < 500 else "server"

@@ -22,7 +22,7 @@ from recore.simulator.compute.processes import host_disk
 from recore.simulator.compute.processes.volume import Volume
 from recore.simulator.protocol.account import REGION
 
-CHUNK_SIZE = 1 << 20  # bytes that are downloaded at a time
+CHUNK_SIZE = 1 << 20  # bytes that are transferred at a time
 MAX_KEY_BYTES = 1024
 MAX_OBJECT_BYTES = 5 << 30  # maximum size that S3 accepts in one request
 OBJECT_SECONDS = 600.0  # maximum time that the simulator may take for one object
@@ -195,5 +195,5 @@ def _key_problem(key: str) -> str | None:
     if NOT_IN_XML.search(key):
         return "its name contains control characters"
     if len(key.encode()) > MAX_KEY_BYTES:
-        return f"its key is longer than {MAX_KEY_BYTES:,} bytes"
+        return f"its key exceeds {MAX_KEY_BYTES:,} bytes"
     return None if key else "its key is empty"

@@ -17,7 +17,7 @@ MIN_FREE_BYTES_AFTER_ERROR = 1 << 30  # the same, if the job has reported a full
 def reason_of(error: Exception, folder: Path) -> str:
     """Return the reason why a job failed: the exception's message, after a message about the disk if the disk is full.
 
-    folder: the job's folder, which must not have been removed yet.
+    folder: the job's folder. Its files must still exist, because removing them frees space.
     """
     if isinstance(error, OSError) and error.errno in FULL_ERRORS:
         return FULL_DISK

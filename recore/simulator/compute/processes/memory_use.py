@@ -42,7 +42,7 @@ class MemoryUse:
         self._consecutive_excesses = self._consecutive_excesses + 1 if self._limit and total > self._limit else 0
 
     def must_end(self) -> bool:
-        """Return whether the command must end: all commands together exceed the limit, and this one uses the most.
+        """Return whether the command must end: all commands together exceed the limit, and none uses more than it.
 
         If there are other commands, the limit must be exceeded twice in a row, because only then have all of them
         measured shared memory exactly. The commands decide one at a time, and a command that must end removes its share

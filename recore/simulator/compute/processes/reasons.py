@@ -13,7 +13,7 @@ from recore.simulator.isolation.sandbox import ML
 
 
 def failure_file(job: Job, log: JobLog) -> Path:
-    """Return the file with a job's failure reason: the job's own file or, if that is uninformative, its last output.
+    """Return the file with a job's failure reason: the job's own or, if that is uninformative, a new one.
 
     The failure file of the SDK's driver scripts says only that the user's script failed.
     """

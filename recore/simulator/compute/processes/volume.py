@@ -11,7 +11,7 @@ BYTES_PER_FILE = 16 << 10  # a disk can hold one file per this many bytes of its
 
 
 class Volume:
-    """A disk of `size` bytes. bytes_left, files_left: how much space is left for inputs. Thread-safe."""
+    """A disk of `size` bytes. bytes_left, files_left: how many bytes and files can still be added. Thread-safe."""
 
     def __init__(self, size: int):
         self.size = self.bytes_left = size

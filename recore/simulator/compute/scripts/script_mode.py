@@ -67,7 +67,7 @@ def prepare(record: Record, job: Job, s3: Any, volume: Volume, keeps_paths: bool
 
 
 def _make_checkpoint_folder(ml: Path, path: PurePosixPath) -> None:
-    """Create the checkpoint folder if it is below /opt/ml. Anywhere else, the script must create it itself."""
+    """Create the checkpoint folder if it is below /opt/ml, but not in its inputs. Checkpoints are not kept."""
     if path.is_relative_to(ML) and not path.is_relative_to(f"{ML}/input") and ".." not in path.parts:
         with contextlib.suppress(OSError, ValueError):  # an invalid name
             (ml / path.relative_to(ML)).mkdir(parents=True, exist_ok=True)

@@ -129,9 +129,7 @@ class EndpointWork(Work):
         """End the new fleets. The old ones get all traffic back; without old fleets, the endpoint fails."""
         reason = reason_of(error)
         if old_traffic:
-            self._hosting.traffic[self.key] = (
-                old_traffic  # immediately, because writing the record may take a long time
-            )
+            self._hosting.traffic[self.key] = old_traffic  # first, because writing the record may take a long time
             self._hosting.stages[self.key] = Stage("Deleting")
             self._change(EndpointStatus="RollingBack", FailureReason=reason)
         end_fleets(new_traffic)

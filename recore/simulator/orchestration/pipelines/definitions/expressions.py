@@ -214,7 +214,7 @@ def _find_step(text: str, scope: Scope) -> "PipelineStep":
     match = STEP_REFERENCE.match(text)
     if match is None:
         beginnings = f"Parameters., Execution., {EXPERIMENT}. or Steps.NAME."
-        raise DefinitionError(f"'{text[:200]}' is not a valid reference: it must begin with {beginnings}")
+        raise DefinitionError(f"'{text[:200]}' is not a valid reference: references begin with {beginnings}")
     if match[1] not in scope.steps:
         raise DefinitionError(f"'{text[:200]}': there is no step '{match[1][:80]}'")
     return scope.steps[match[1]]

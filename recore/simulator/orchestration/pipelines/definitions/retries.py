@@ -35,8 +35,8 @@ class RetryPolicy:
     """A retry policy.
 
     exceptions: the exception types after which the policy applies. interval: the number of seconds before the first
-    retry. rate: the factor by which each wait is longer than the previous one. attempts: the maximum number of retries,
-    or None if there is a time limit. minutes: the time limit, counted from the first failure, or None.
+    retry. rate: the factor by which each wait is multiplied to get the next one. attempts: the maximum number of
+    retries, or None if there is a time limit. minutes: the time limit, counted from the first failure, or None.
     """
 
     exceptions: frozenset[str]

@@ -57,9 +57,8 @@ class StepRunner:
             Job=None,
             **step.labels,
         )
-        if isinstance(
-            step.type, RequestStepType
-        ):  # steps of other types have already ended when their records are written
+        # steps of other types have already ended when their records are first written
+        if isinstance(step.type, RequestStepType):
             self._records.put(step.name)
         self.attempt(step)
 
